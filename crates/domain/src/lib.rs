@@ -1,1 +1,30 @@
-//! stub
+//! Vega's vocabulary, rules and ports. Pure: no I/O, no clock, no environment; `now` is an argument of every rule.
+//! Adapters (`upstox`, `selenium`, `persistence`) implement the ports, `services` and `orchestration` call them.
+
+pub mod account;
+pub mod audit;
+pub mod event;
+pub mod expiry;
+pub mod failure;
+pub mod ids;
+pub mod plan;
+pub mod ports;
+pub mod run;
+pub mod secret;
+pub mod sign_in;
+pub mod token;
+
+pub use account::{Account, Api, RedirectUri};
+pub use audit::{AuditEntry, AuditKind};
+pub use event::Event;
+pub use failure::{Failure, FailureReason, Next};
+pub use ids::{
+    AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, MobileNumber, RunId, UserId,
+};
+pub use plan::{Decision, Plan, PlannedApi, SignInCause};
+pub use run::{RunRecord, RunState, StepRecord, StepState};
+pub use secret::{
+    AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, OAuthState, RawAnswer, SecondFactor,
+};
+pub use sign_in::{Notice, OtpBudget, Prompt, PromptKind, Screen};
+pub use token::{ApiStatus, CheckResult, LastCheck, StoredToken, TokenStatus};

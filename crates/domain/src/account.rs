@@ -1,0 +1,133 @@
+//! Accounts and their APIs as the operator configured them.
+
+use std::fmt;
+
+use url::Url;
+
+use crate::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use crate::secret::ClientSecret;
+
+/// One Upstox login with its APIs.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The operator's name for it.
+    pub id: AccountId,
+    /// The number that Vega types on the login page; owns the OTP budget.
+    pub mobile_number: MobileNumber,
+    /// The person the tokens must belong to, if the operator pinned one.
+    pub user_id: Option<UserId>,
+    /// In the order of the configuration, which is the order of signing in.
+    pub apis: Vec<Api>,
+}
+
+/// One Upstox developer app.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Unique in the installation.
+    pub name: ApiName,
+    /// The app's key.
+    pub client_id: ClientId,
+    /// The app's secret.
+    pub client_secret: ClientSecret,
+    /// Where Upstox sends the browser back to.
+    pub redirect_uri: RedirectUri,
+}
+
+/// A registered redirect URI. Upstox compares it as a string, so the text is kept byte for byte;
+/// the redirect is recognised by scheme, host, port and path.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedirectUri {
+    text: String,
+    url: Url,
+}
+
+impl RedirectUri {
+    /// Accepts an absolute `http` or `https` URL with a host, without fragment and without credentials.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidValue> {
+        let text = text.into();
+        let refuse = |problem: &str| Err(InvalidValue::new("redirect URI", format!("{text:?} {problem}")));
+        if text.trim() != text {
+            return refuse("has spaces around it");
+        }
+        let url = match Url::parse(&text) {
+            Ok(url) => url,
+            Err(error) => return refuse(&format!("is not a URL ({error})")),
+        };
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return refuse("must start with http:// or https:// and name a host");
+        }
+        if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return refuse("must hold no #fragment and no credentials");
+        }
+        Ok(Self { text, url })
+    }
+
+    /// The text as registered, for the dialog and the token call.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a browser at `url` has arrived here: same scheme, host, port and path.
+    /// The query is not compared; it carries `code` and `state`.
+    pub fn is_reached_by(&self, url: &Url) -> bool {
+        self.url.scheme() == url.scheme()
+            && self.url.host() == url.host()
+            && self.url.port_or_known_default() == url.port_or_known_default()
+            && self.url.path() == url.path()
+    }
+}
+
+impl fmt::Debug for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedirectUri({})", self.text)
+    }
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const REGISTERED: &str = "http://localhost:28020/api/v1/auth/upstox/callback";
+
+    #[rstest]
+    #[case::with_code("http://localhost:28020/api/v1/auth/upstox/callback?code=a&state=b", true)]
+    #[case::other_host("http://127.0.0.1:28020/api/v1/auth/upstox/callback?code=a", false)]
+    #[case::other_port("http://localhost:28021/api/v1/auth/upstox/callback?code=a", false)]
+    #[case::other_scheme("https://localhost:28020/api/v1/auth/upstox/callback?code=a", false)]
+    #[case::trailing_slash("http://localhost:28020/api/v1/auth/upstox/callback/?code=a", false)]
+    #[case::longer_path("http://localhost:28020/api/v1/auth/upstox/callback/x?code=a", false)]
+    #[case::inside_a_query(
+        "http://evil.example/?next=http://localhost:28020/api/v1/auth/upstox/callback",
+        false
+    )]
+    fn a_redirect_is_recognised_exactly(#[case] url: &str, #[case] reached: bool) {
+        let uri = RedirectUri::new(REGISTERED).unwrap();
+        assert_eq!(uri.is_reached_by(&Url::parse(url).unwrap()), reached);
+    }
+
+    #[test]
+    fn a_default_port_may_be_written_or_not() {
+        let uri = RedirectUri::new("https://desk.example/cb").unwrap();
+        assert!(uri.is_reached_by(&Url::parse("https://desk.example:443/cb?code=a").unwrap()));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("localhost:28020/cb")]
+    #[case("ftp://localhost/cb")]
+    #[case(" http://localhost/cb")]
+    #[case("http://localhost/cb#x")]
+    #[case("http://me:pw@localhost/cb")]
+    #[case("http://")]
+    fn malformed_redirect_uris_are_refused(#[case] text: &str) {
+        assert!(RedirectUri::new(text).is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! What the audit trail records. An entry is written in the same commit as the change it tells of, and holds no secret.
+
+use chrono::{DateTime, Utc};
+
+use crate::ids::{AccountId, ApiName, RunId};
+
+macro_rules! audit_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal,)*) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum AuditKind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl AuditKind {
+            /// The stable name in the database and in JSON.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+audit_kinds! {
+    /// A profile check settled or changed what is known of a token.
+    TokenChecked = "token_checked",
+    /// A new token was stored.
+    TokenStored = "token_stored",
+    /// The operator said yes to a plan, or no.
+    PlanConfirmed = "plan_confirmed",
+    /// The operator said no to a plan, or could not be asked.
+    PlanDeclined = "plan_declined",
+    /// A run began.
+    RunStarted = "run_started",
+    /// A run reached an end state.
+    RunEnded = "run_ended",
+    /// A step moved.
+    StepChanged = "step_changed",
+    /// A sign-in attempt began.
+    AttemptOpened = "attempt_opened",
+    /// "Get OTP" is about to be pressed.
+    OtpRequested = "otp_requested",
+    /// "Get OTP" was not pressed: the budget is used up.
+    OtpWithheld = "otp_withheld",
+    /// A code arrived and its exchange is about to be sent.
+    ExchangeIntended = "exchange_intended",
+    /// The token endpoint answered.
+    AnswerReceived = "answer_received",
+    /// An attempt ended without a stored token.
+    AttemptClosed = "attempt_closed",
+}
+
+/// One line of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub kind: AuditKind,
+    /// Whose account, where it concerns one.
+    pub account: Option<AccountId>,
+    /// Which API, where it concerns one.
+    pub api: Option<ApiName>,
+    /// Within which run.
+    pub run: Option<RunId>,
+    /// Plain words or codes; never a secret.
+    pub detail: String,
+}
+
+impl AuditEntry {
+    /// An entry about the installation as a whole.
+    pub fn new(at: DateTime<Utc>, kind: AuditKind, detail: impl Into<String>) -> Self {
+        Self {
+            at,
+            kind,
+            account: None,
+            api: None,
+            run: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// Names the account and API it concerns.
+    #[must_use]
+    pub fn about(mut self, account: &AccountId, api: &ApiName) -> Self {
+        self.account = Some(account.clone());
+        self.api = Some(api.clone());
+        self
+    }
+
+    /// Names the run it happened in.
+    #[must_use]
+    pub fn in_run(mut self, run: RunId) -> Self {
+        self.run = Some(run);
+        self
+    }
+}

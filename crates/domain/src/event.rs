@@ -1,0 +1,69 @@
+//! What happens while Vega works, for progress bars, streams and hooks. Events carry no secrets and change nothing.
+
+use crate::ids::{AccountId, ApiName, Generation, RunId};
+use crate::run::{RunState, StepState};
+use crate::sign_in::{Notice, Screen};
+use crate::token::TokenStatus;
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// One token's profile check came back.
+    TokenChecked {
+        /// Whose token.
+        api: ApiName,
+        /// Its status after the check.
+        status: TokenStatus,
+    },
+    /// A run began.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// How many sign-ins it has.
+        steps: usize,
+    },
+    /// A step moved.
+    StepChanged {
+        /// The run.
+        run: RunId,
+        /// The API.
+        api: ApiName,
+        /// Where the step stands now.
+        state: StepState,
+    },
+    /// The sign-in sees another screen.
+    ScreenSeen {
+        /// The API that is signed in for.
+        api: ApiName,
+        /// What the page shows.
+        screen: Screen,
+    },
+    /// "Get OTP" was pressed.
+    OtpRequested {
+        /// Whose phone gets the OTP.
+        account: AccountId,
+        /// The API that is signed in for.
+        api: ApiName,
+    },
+    /// The human should know something.
+    Noticed {
+        /// The API that is signed in for.
+        api: ApiName,
+        /// What.
+        notice: Notice,
+    },
+    /// Programs can have a new token.
+    TokenPublished {
+        /// Whose token.
+        api: ApiName,
+        /// Which one.
+        generation: Generation,
+    },
+    /// A run ended.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How.
+        state: RunState,
+    },
+}

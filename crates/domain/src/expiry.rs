@@ -1,0 +1,121 @@
+//! When a token dies: at the first 03:30 IST after its issue, whatever else Upstox says.
+//! Source: Upstox developer documentation, "Get token" (tokens are valid until 3:30 AM the following day).
+//! India has no daylight saving time, so 03:30 IST is 22:00:00 UTC on every day of the year.
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Asia::Kolkata;
+use chrono_tz::Tz;
+
+/// A token is not handed out in its last minute: the program that asked could not use it any more.
+pub const LAST_SECONDS: TimeDelta = TimeDelta::seconds(60);
+
+/// The moment of expiry in UTC: 22:00:00, which is 03:30 IST of the next day.
+const EXPIRY_UTC: NaiveTime = NaiveTime::from_hms_opt(22, 0, 0).expect("22:00:00 is a time");
+
+/// The first 03:30 IST strictly after `issued_at`.
+pub fn valid_until(issued_at: DateTime<Utc>) -> DateTime<Utc> {
+    let today = issued_at.date_naive().and_time(EXPIRY_UTC).and_utc();
+    if issued_at < today {
+        today
+    } else {
+        today + TimeDelta::days(1)
+    }
+}
+
+/// `valid_until` for a token whose own `exp` claim is known: the rule, or the claim where it is earlier.
+pub fn valid_until_with_exp(issued_at: DateTime<Utc>, exp: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let by_rule = valid_until(issued_at);
+    exp.map_or(by_rule, |exp| exp.min(by_rule))
+}
+
+/// The last 03:30 IST at or before `now`: whatever was made before it belongs to another day.
+pub fn day_start(now: DateTime<Utc>) -> DateTime<Utc> {
+    valid_until(now) - TimeDelta::days(1)
+}
+
+/// The same instant on India's clock, for showing.
+pub fn in_ist(at: DateTime<Utc>) -> DateTime<Tz> {
+    at.with_timezone(&Kolkata)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Timelike;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn ist(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(&format!("{text}+05:30"))
+            .unwrap()
+            .to_utc()
+    }
+
+    #[rstest]
+    #[case::one_second_before("2026-11-23T03:29:59", "2026-11-23T03:30:00")]
+    #[case::last_millisecond("2026-11-23T03:29:59.999", "2026-11-23T03:30:00")]
+    #[case::exactly_at("2026-11-23T03:30:00", "2026-11-24T03:30:00")]
+    #[case::one_second_after("2026-11-23T03:30:01", "2026-11-24T03:30:00")]
+    #[case::issued_at_half_past_two("2026-11-23T02:30:00", "2026-11-23T03:30:00")]
+    #[case::midnight("2026-11-23T00:00:00", "2026-11-23T03:30:00")]
+    #[case::morning_run("2026-11-23T08:45:00", "2026-11-24T03:30:00")]
+    #[case::evening("2026-11-24T20:00:00", "2026-11-25T03:30:00")]
+    #[case::year_end("2026-12-31T23:59:59", "2027-01-01T03:30:00")]
+    #[case::year_end_before_0330("2027-01-01T03:29:59", "2027-01-01T03:30:00")]
+    #[case::year_end_morning("2026-12-31T08:45:00", "2027-01-01T03:30:00")]
+    #[case::leap_day("2028-02-28T09:00:00", "2028-02-29T03:30:00")]
+    #[case::night_new_york_leaves_dst("2026-11-01T11:29:59", "2026-11-02T03:30:00")]
+    #[case::night_new_york_enters_dst("2026-03-08T12:30:00", "2026-03-09T03:30:00")]
+    fn tokens_die_at_the_next_0330_ist(#[case] issued: &str, #[case] dies: &str) {
+        assert_eq!(valid_until(ist(issued)), ist(dies));
+    }
+
+    #[rstest]
+    #[case::no_claim(None, "2026-11-24T03:30:00")]
+    #[case::earlier_claim(Some("2026-11-23T20:00:00"), "2026-11-23T20:00:00")]
+    #[case::a_claim_never_makes_it_later(Some("2026-11-30T03:30:00"), "2026-11-24T03:30:00")]
+    fn the_tokens_own_exp_can_only_shorten(#[case] exp: Option<&str>, #[case] dies: &str) {
+        assert_eq!(
+            valid_until_with_exp(ist("2026-11-23T08:45:00"), exp.map(ist)),
+            ist(dies)
+        );
+    }
+
+    #[rstest]
+    #[case("2026-11-23T03:29:59", "2026-11-22T03:30:00")]
+    #[case("2026-11-23T03:30:00", "2026-11-23T03:30:00")]
+    #[case("2026-11-23T23:00:00", "2026-11-23T03:30:00")]
+    fn a_day_starts_at_0330_ist(#[case] now: &str, #[case] start: &str) {
+        assert_eq!(day_start(ist(now)), ist(start));
+    }
+
+    proptest! {
+        /// Over two centuries, to the nanosecond: the rule in words, checked on India's own clock.
+        #[test]
+        fn the_rule_holds_everywhere(seconds in 0_i64..6_300_000_000, nanos in 0_u32..1_000_000_000) {
+            let issued = DateTime::from_timestamp(seconds, nanos).unwrap();
+            let dies = valid_until(issued);
+            prop_assert!(dies > issued);
+            prop_assert!(dies - issued <= TimeDelta::days(1));
+            let shown = in_ist(dies);
+            prop_assert_eq!((shown.hour(), shown.minute(), shown.second(), shown.nanosecond()), (3, 30, 0, 0));
+        }
+
+        /// A token issued later never dies earlier.
+        #[test]
+        fn expiry_is_monotonic(first in 0_i64..6_300_000_000, later in 0_i64..200_000) {
+            let issued = DateTime::from_timestamp(first, 0).unwrap();
+            prop_assert!(valid_until(issued + TimeDelta::seconds(later)) >= valid_until(issued));
+        }
+
+        /// Near the border, second by second.
+        #[test]
+        fn the_border_is_sharp(day in 0_i64..40_000, offset in -120_i64..120) {
+            let border = DateTime::from_timestamp(day * 86_400 + 22 * 3_600, 0).unwrap();
+            let issued = border + TimeDelta::seconds(offset);
+            let expected = if offset < 0 { border } else { border + TimeDelta::days(1) };
+            prop_assert_eq!(valid_until(issued), expected);
+        }
+    }
+}

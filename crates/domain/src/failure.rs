@@ -1,0 +1,252 @@
+//! Why a step failed, and what follows from it. Orchestration matches on `Next`, programs on `code`, people read `advice`;
+//! nobody matches on text.
+
+use std::fmt;
+
+use crate::ids::InvalidValue;
+
+/// A failure with the words that came with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The cause, by consequence.
+    pub reason: FailureReason,
+    /// What was seen: the page's or broker's words, an error code, a limit. Never a secret.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure with what was seen.
+    pub fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() {
+            f.write_str(self.reason.summary())
+        } else {
+            write!(f, "{}: {}", self.reason.summary(), self.detail)
+        }
+    }
+}
+
+/// What has to happen after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The account's sign-ins stay closed for a cooldown; afterwards the confirmed run goes on by itself.
+    CoolDown,
+    /// As `CoolDown`, but nobody was at the desk: afterwards the operator must say yes again.
+    CoolDownThenAsk,
+    /// The account's OTP budget is used up; it opens again by time alone.
+    WaitForBudget,
+    /// The account stays closed until the operator opens it.
+    StopAccount,
+    /// This API stays closed until its configuration or state at Upstox changes; the others go on.
+    StopApi,
+    /// Before an OTP press the step may be tried again; after one it fails. The others go on.
+    RetryBeforePress,
+    /// The step fails; the others go on.
+    FailStep,
+    /// The step fails, and only an explicit yes of the operator plans this API again.
+    AskBeforeAgain,
+    /// The token is stored; a later verification settles it without a sign-in.
+    VerifyLater,
+    /// The whole run ends here.
+    EndRun,
+}
+
+macro_rules! failure_reasons {
+    ($($(#[$doc:meta])* $variant:ident, $code:literal, $next:ident, $summary:literal, $advice:literal;)*) => {
+        /// The cause of a failed step.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum FailureReason {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl FailureReason {
+            /// Every reason, for tables and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name in the database, in JSON and in the audit trail.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What orchestration does about it.
+            pub fn next(self) -> Next {
+                match self { $(Self::$variant => Next::$next,)* }
+            }
+
+            /// What happened, in a few words.
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+
+            /// What the operator should do next, as a sentence.
+            pub fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)* }
+            }
+        }
+    };
+}
+
+failure_reasons! {
+    /// Upstox refused another OTP for this mobile number.
+    Throttled, "throttled", CoolDown, "Upstox throttled the sign-in",
+        "Wait 11 minutes, then run `vega` again; other accounts can go on meanwhile.";
+    /// Vega's own ledger has no press left in this window.
+    OtpBudget, "otp_budget", WaitForBudget, "the OTP budget is used up",
+        "Wait until the time shown, then run `vega` again; Upstox would refuse another OTP now.";
+    /// Nobody typed the OTP in time.
+    OtpTimeout, "otp_timeout", CoolDownThenAsk, "nobody entered the OTP in time",
+        "Run `vega` again when someone is at the desk.";
+    /// Nobody typed the PIN in time.
+    PinTimeout, "pin_timeout", CoolDownThenAsk, "nobody entered the PIN in time",
+        "Run `vega` again when someone is at the desk.";
+    /// The redirect did not come in time.
+    RedirectTimeout, "redirect_timeout", CoolDownThenAsk, "the sign-in did not finish in time",
+        "Run `vega` again and finish the sign-in in the window.";
+    /// The page refused the OTP, whoever typed it.
+    OtpRefused, "otp_refused", StopAccount, "Upstox refused the OTP",
+        "Check the phone and the number, then run `vega` again; Vega never types an OTP twice.";
+    /// The page refused the PIN, whoever typed it.
+    PinRefused, "pin_refused", StopAccount, "Upstox refused the PIN",
+        "Make sure of the PIN before you run `vega` again: five wrong entries lock the account.";
+    /// The account is locked at Upstox.
+    AccountLocked, "account_locked", StopAccount, "Upstox has locked the account",
+        "Unlock it with Forgot PIN in the Upstox app, then run `vega` again.";
+    /// The account has no active segment at Upstox.
+    AccountDormant, "account_dormant", StopAccount, "Upstox says the account is dormant",
+        "Reactivate the account in the Upstox app, then run `vega` again.";
+    /// A challenge was not solved in time. Only a human may solve it.
+    Challenge, "challenge", CoolDownThenAsk, "nobody solved the challenge on the page in time",
+        "Run `vega` again and tick the box in the browser window yourself.";
+    /// Upstox does not accept client id, secret or redirect URI.
+    ClientRejected, "client_rejected", StopApi, "Upstox rejected the app's key, secret or redirect URI",
+        "Compare client id, client secret and redirect URI with the Upstox developer console, byte by byte.";
+    /// The app is inactive, in review or expired at Upstox.
+    AppInactive, "app_inactive", StopApi, "the app is not active at Upstox",
+        "Look at the app in the Upstox developer console.";
+    /// Upstox answered with a fault of its own.
+    BrokerDown, "broker_down", RetryBeforePress, "Upstox does not work at the moment",
+        "Look at Upstox's status page and run `vega` again later.";
+    /// Upstox could not be reached.
+    Network, "network", RetryBeforePress, "Upstox could not be reached",
+        "Check the network connection, then run `vega` again.";
+    /// The code was sent and no clear answer came back; it is never sent again.
+    OutcomeUnknown, "outcome_unknown", AskBeforeAgain, "Upstox may have made a token, but its answer was lost",
+        "Run `vega` again for this API; the lost token, if any, dies with the new one.";
+    /// An answer came that Vega could not read; it is kept sealed.
+    NeedsReview, "needs_review", AskBeforeAgain, "Upstox's answer could not be understood and is kept sealed",
+        "Run `vega` again for this API; report it if it happens again.";
+    /// The token belongs to another person than the account.
+    WrongUser, "wrong_user", StopAccount, "the token belongs to another Upstox user",
+        "Sign in with the account's own mobile number and PIN.";
+    /// The browser window was closed or crashed.
+    BrowserGone, "browser_gone", FailStep, "the browser was closed or ended",
+        "Run `vega` again and leave the window open until it closes by itself.";
+    /// The page stayed unrecognised until the deadline.
+    PageChanged, "page_changed", FailStep, "the page was not recognised",
+        "Finish the sign-in by hand in the window next time; report that Upstox changed its page.";
+    /// Upstox's protection (Cloudflare) blocks this browser.
+    Blocked, "blocked", CoolDownThenAsk, "Upstox's protection blocks this browser",
+        "Wait, then try from a normal browser whether Upstox lets you in.";
+    /// The token is stored, but Upstox could not be asked about it.
+    Unverified, "unverified", VerifyLater, "the token is stored but Upstox could not confirm it yet",
+        "Run `vega` again: it verifies the stored token first and signs in only if Upstox calls it dead.";
+    /// The database did not take a change.
+    Storage, "storage", EndRun, "the database did not accept a change",
+        "Check disk space and permissions of the data directory, then run `vega` again.";
+    /// The operator ended the run.
+    Cancelled, "cancelled", EndRun, "the run was cancelled",
+        "Run `vega` again to go on.";
+}
+
+impl FailureReason {
+    /// Reads a stored code.
+    pub fn parse(code: &str) -> Result<Self, InvalidValue> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.code() == code)
+            .ok_or_else(|| InvalidValue::new("failure reason", format!("{code:?} is not known")))
+    }
+
+    /// Whether the other APIs of the same account may go on in this run.
+    pub fn account_goes_on(self) -> bool {
+        match self.next() {
+            Next::StopApi
+            | Next::RetryBeforePress
+            | Next::FailStep
+            | Next::AskBeforeAgain
+            | Next::VerifyLater => true,
+            Next::CoolDown
+            | Next::CoolDownThenAsk
+            | Next::WaitForBudget
+            | Next::StopAccount
+            | Next::EndRun => false,
+        }
+    }
+}
+
+impl fmt::Display for FailureReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_and_reads_back() {
+        let codes: HashSet<_> = FailureReason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), FailureReason::ALL.len());
+        for &reason in FailureReason::ALL {
+            assert_eq!(FailureReason::parse(reason.code()), Ok(reason));
+        }
+        assert!(FailureReason::parse("tired").is_err());
+    }
+
+    #[test]
+    fn every_reason_says_what_to_do() {
+        for &reason in FailureReason::ALL {
+            assert!(
+                !reason.summary().ends_with('.'),
+                "{reason}: a summary is a clause"
+            );
+            assert!(
+                reason.advice().ends_with('.'),
+                "{reason}: an advice is a sentence"
+            );
+        }
+    }
+
+    /// A second factor that failed must never lead to another one by itself.
+    #[test]
+    fn a_refused_second_factor_stops_the_account() {
+        for reason in [
+            FailureReason::OtpRefused,
+            FailureReason::PinRefused,
+            FailureReason::AccountLocked,
+        ] {
+            assert_eq!(reason.next(), Next::StopAccount);
+            assert!(!reason.account_goes_on());
+        }
+        for reason in [
+            FailureReason::OtpTimeout,
+            FailureReason::PinTimeout,
+            FailureReason::RedirectTimeout,
+        ] {
+            assert_eq!(reason.next(), Next::CoolDownThenAsk);
+            assert!(!reason.account_goes_on());
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Identifiers as types with a checked constructor, so that a wrong one cannot travel past the edge it came in by.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// A value that a checked constructor refused: what it should be, and what was wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what} {problem}")]
+pub struct InvalidValue {
+    /// What the value was meant to be, for example `API name`.
+    pub what: &'static str,
+    /// What is wrong, written to follow `what`, for example `"primary" must start with a capital letter`.
+    pub problem: String,
+}
+
+impl InvalidValue {
+    pub(crate) fn new(what: &'static str, problem: impl Into<String>) -> Self {
+        Self {
+            what,
+            problem: problem.into(),
+        }
+    }
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps a value.
+            pub fn new(value: impl Into<String>) -> Result<Self, InvalidValue> {
+                let value = value.into();
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(&value) {
+                    Ok(()) => Ok(Self(value)),
+                    Err(rule) => Err(InvalidValue::new($what, format!("{value:?} {rule}"))),
+                }
+            }
+
+            /// The value as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidValue;
+            fn from_str(value: &str) -> Result<Self, InvalidValue> {
+                Self::new(value)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The name of one API, unique in the installation: `[A-Z][A-Z0-9_]*`.
+    ApiName,
+    "API name",
+    |value| {
+        let mut chars = value.chars();
+        let starts = chars.next().is_some_and(|c| c.is_ascii_uppercase());
+        if starts && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
+            Ok(())
+        } else {
+            Err("must start with a capital letter and hold only A-Z, 0-9 and _")
+        }
+    }
+);
+
+text_id!(
+    /// The operator's name for one Upstox login: `[a-z0-9][a-z0-9_-]*`.
+    AccountId,
+    "account name",
+    |value| {
+        let mut chars = value.chars();
+        let starts = chars.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if starts && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-') {
+            Ok(())
+        } else {
+            Err("must hold only a-z, 0-9, _ and -, and start with a letter or digit")
+        }
+    }
+);
+
+text_id!(
+    /// The API key of a developer app (Upstox calls it `client_id`).
+    ClientId,
+    "client id",
+    printable
+);
+
+text_id!(
+    /// Upstox's own name for a person (UCC), as `user_id` in its answers.
+    UserId,
+    "user id",
+    printable
+);
+
+fn printable(value: &str) -> Result<(), &'static str> {
+    if !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err("must not be empty and must hold no spaces or control characters")
+    }
+}
+
+/// The mobile number of an Upstox login: ten digits, no country code. `Debug` and `Display` show the last four.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MobileNumber(String);
+
+impl MobileNumber {
+    /// Accepts ten digits; the refused value is not repeated in the error.
+    pub fn new(value: impl Into<String>) -> Result<Self, InvalidValue> {
+        let value = value.into();
+        if value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(value))
+        } else {
+            Err(InvalidValue::new(
+                "mobile number",
+                "must be ten digits, without +91 and without spaces",
+            ))
+        }
+    }
+
+    /// All ten digits, for the login page and the OTP ledger.
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MobileNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "******{}", &self.0[6..])
+    }
+}
+
+impl fmt::Debug for MobileNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MobileNumber({self})")
+    }
+}
+
+/// Per API, a number that grows by one with each new token; the first token has generation 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// The generation of an API's first token.
+    pub const FIRST: Self = Self(1);
+
+    /// Wraps a stored number; zero is not a generation.
+    pub fn new(value: u32) -> Result<Self, InvalidValue> {
+        if value == 0 {
+            Err(InvalidValue::new("generation", "must be 1 or more"))
+        } else {
+            Ok(Self(value))
+        }
+    }
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The generation of the token that replaces one of this generation, or the first one.
+    pub fn after(current: Option<Self>) -> Self {
+        current.map_or(Self::FIRST, |generation| Self(generation.0 + 1))
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+macro_rules! time_ordered_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id that sorts by `now`.
+            pub fn at(now: DateTime<Utc>) -> Self {
+                let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+                Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos())))
+            }
+
+            /// Wraps a stored id.
+            pub fn from_uuid(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// The id as it is stored.
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+time_ordered_id!(
+    /// One run.
+    RunId
+);
+time_ordered_id!(
+    /// One attempt to sign in for one API.
+    AttemptId
+);
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("PRIMARY", true)]
+    #[case("OPTIONCHAIN2", true)]
+    #[case("A_1", true)]
+    #[case("", false)]
+    #[case("primary", false)]
+    #[case("1A", false)]
+    #[case("_A", false)]
+    #[case("A-B", false)]
+    #[case("A B", false)]
+    #[case("Ä", false)]
+    fn api_names_are_checked(#[case] name: &str, #[case] good: bool) {
+        assert_eq!(ApiName::new(name).is_ok(), good);
+    }
+
+    #[rstest]
+    #[case("9000000001", true)]
+    #[case("900000001", false)]
+    #[case("+919000000001", false)]
+    #[case("90000 00001", false)]
+    fn mobile_numbers_are_checked(#[case] number: &str, #[case] good: bool) {
+        assert_eq!(MobileNumber::new(number).is_ok(), good);
+    }
+
+    #[test]
+    fn a_mobile_number_is_masked_when_shown() {
+        let number = MobileNumber::new("9876543210").unwrap();
+        assert_eq!(
+            format!("{number} {number:?}"),
+            "******3210 MobileNumber(******3210)"
+        );
+        let refused = MobileNumber::new("98765432100").unwrap_err().to_string();
+        assert!(!refused.contains("98765"), "{refused}");
+    }
+
+    #[test]
+    fn generations_start_at_one_and_grow_by_one() {
+        assert_eq!(Generation::after(None).get(), 1);
+        assert_eq!(Generation::after(Some(Generation::FIRST)).get(), 2);
+        assert!(Generation::new(0).is_err());
+    }
+
+    #[test]
+    fn later_ids_sort_later() {
+        let earlier = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let later = DateTime::from_timestamp(1_790_000_001, 0).unwrap();
+        assert!(RunId::at(earlier) < RunId::at(later));
+    }
+}

@@ -1,0 +1,41 @@
+//! Port: one sign-in at a time per installation.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::StoreError;
+
+/// Who holds the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseHolder {
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Why the lease was not given.
+#[derive(Debug, Error)]
+pub enum LeaseError {
+    /// Another process signs in now.
+    #[error("another Vega signs in now")]
+    Held(Option<LeaseHolder>),
+    /// The lease could not be asked for.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The held lease; dropping it gives it back.
+pub trait Lease: Send + Sync + std::fmt::Debug {}
+
+/// One sign-in at a time.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait LoginLease: Send + Sync {
+    /// Takes the lease or says who has it; never waits. MUST be free again as soon as the holder's process is dead,
+    /// however it died, and MUST never be held twice.
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError>;
+}

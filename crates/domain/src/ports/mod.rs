@@ -1,0 +1,56 @@
+//! The traits at Vega's crate seams, one per file. They stand on the caller's side: `services` and `orchestration` call
+//! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; tests check each.
+
+mod audit_trail;
+mod clock;
+mod event_sink;
+mod execution_state;
+mod login_lease;
+mod operator;
+mod profile;
+mod sign_in;
+mod sign_in_journal;
+mod token_exchange;
+mod token_repository;
+
+pub use audit_trail::AuditTrail;
+pub use clock::Clock;
+pub use event_sink::EventSink;
+pub use execution_state::ExecutionStateRepository;
+pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
+pub use operator::{Answer, Operator};
+pub use profile::{ProfileAnswer, ProfileApi};
+pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
+pub use sign_in_journal::{AttemptEnd, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
+pub use token_repository::{LoadedToken, TokenCheck, UpstoxTokenRepository};
+
+#[cfg(feature = "mock")]
+pub use self::{
+    audit_trail::MockAuditTrail, clock::MockClock, event_sink::MockEventSink,
+    execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
+    profile::MockProfileApi, sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
+    sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,
+    token_repository::MockUpstoxTokenRepository,
+};
+
+use thiserror::Error;
+
+/// Why durable state could not be read or changed.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// Somebody else changed the same thing first; nothing was written.
+    #[error("{0}")]
+    Conflict(String),
+    /// A sealed value did not open: wrong key, damage, or a value moved from another row.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The database failed. The text says what Vega was doing; the source what the database said.
+    #[error("{doing}")]
+    Failed {
+        /// What Vega was doing.
+        doing: &'static str,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,30 @@
+//! Port: the human. A terminal, the console and a test each implement it.
+
+use async_trait::async_trait;
+
+use crate::plan::Plan;
+use crate::secret::SecondFactor;
+use crate::sign_in::Prompt;
+
+/// What the operator said to a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Yes,
+    /// Do not.
+    No,
+    /// Nobody could be asked: no terminal and no standing yes.
+    NobodyToAsk,
+}
+
+/// Asks and tells the human.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Operator: Send + Sync {
+    /// Shows the plan and asks whether to sign in. MUST NOT answer `Yes` by itself.
+    async fn confirm(&self, plan: &Plan) -> Answer;
+
+    /// Asks for one second factor, as an alternative to typing it in the window. Never returns when nobody can be
+    /// asked; the caller drops the future when the window was used instead. MUST keep no copy of the answer.
+    async fn ask(&self, prompt: &Prompt) -> SecondFactor;
+}

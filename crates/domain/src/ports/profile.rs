@@ -1,0 +1,26 @@
+//! Port: asks Upstox whose token this is.
+
+use async_trait::async_trait;
+
+use crate::failure::Failure;
+use crate::ids::UserId;
+use crate::secret::AccessToken;
+
+/// What came of one profile call: three results, never mixed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProfileAnswer {
+    /// Upstox answered with the owner's profile.
+    Valid(UserId),
+    /// Upstox said that the token is dead.
+    Invalid,
+    /// Neither: network, throttling, a fault of Upstox, an answer that is no profile.
+    Unknown(Failure),
+}
+
+/// Asks for profiles.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait ProfileApi: Send + Sync {
+    /// One call. MUST answer `Invalid` only when Upstox said so about this token.
+    async fn profile(&self, token: &AccessToken) -> ProfileAnswer;
+}

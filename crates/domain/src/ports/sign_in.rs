@@ -1,0 +1,60 @@
+//! Port: one sign-in, up to the authorization code.
+
+use async_trait::async_trait;
+
+use super::operator::Operator;
+use crate::account::{Account, Api};
+use crate::failure::Failure;
+use crate::secret::{AuthorizationCode, OAuthState};
+
+/// Asked before "Get OTP" is pressed; the implementation puts the press on record first.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait OtpPermit: Send + Sync {
+    /// Returns Ok when the press is on record and may be made now, else why it may not.
+    async fn before_press(&self) -> Result<(), Failure>;
+}
+
+/// What one sign-in needs.
+#[derive(Clone, Copy)]
+pub struct SignInRequest<'a> {
+    /// Who signs in.
+    pub account: &'a Account,
+    /// For which app.
+    pub api: &'a Api,
+    /// Goes out with the authorize request and must come back with the redirect.
+    pub state: &'a OAuthState,
+    /// Asked before the press.
+    pub otp_permit: &'a dyn OtpPermit,
+    /// The human.
+    pub operator: &'a dyn Operator,
+}
+
+impl std::fmt::Debug for SignInRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignInRequest")
+            .field("account", &self.account.id)
+            .field("api", &self.api.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A way of signing in.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait SignIn: Send + Sync {
+    /// Opens the one session of an account in a run. Sessions are never shared between accounts.
+    async fn open(&self, account: &Account) -> Result<Box<dyn SignInSession>, Failure>;
+}
+
+/// One account's session: all its APIs go through it, one after the other.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait SignInSession: Send {
+    /// Drives one sign-in to an authorization code. MUST press "Get OTP" at most once and only with the permit,
+    /// MUST NOT type an OTP or PIN twice, MUST compare `state`, MUST come to an end by itself.
+    async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure>;
+
+    /// Ends the session and everything it started.
+    async fn close(self: Box<Self>);
+}

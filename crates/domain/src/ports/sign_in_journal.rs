@@ -1,0 +1,132 @@
+//! Port: the journal of sign-ins. Each method is one durable commit made *before* the effect it announces.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::audit::AuditEntry;
+use crate::failure::Failure;
+use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
+use crate::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use crate::sign_in::OtpBudget;
+
+/// An attempt about to begin.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// The attempt.
+    pub id: AttemptId,
+    /// The run it belongs to.
+    pub run: RunId,
+    /// The account that signs in.
+    pub account: AccountId,
+    /// The API that it is for.
+    pub api: ApiName,
+    /// The app that it is for.
+    pub client_id: ClientId,
+    /// The generation that its token will have.
+    pub generation: Generation,
+    /// Stored as a hash only, so that a redirect can find its attempt.
+    pub state: OAuthState,
+    /// When it began.
+    pub opened_at: DateTime<Utc>,
+}
+
+/// Whether "Get OTP" may be pressed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtpGrant {
+    /// The press is on record: press now.
+    Granted,
+    /// This attempt has a press on record already. A second one is not Vega's to make.
+    PressedBefore,
+    /// The budget is used up until then; nothing but the refusal was recorded.
+    BudgetUsedUp {
+        /// When the next press is possible.
+        until: DateTime<Utc>,
+    },
+}
+
+/// How an attempt ended without a stored token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// With a failure; sealed code and answer are erased, unless the reason is `needs_review`.
+    Failed(Failure),
+    /// Its process died before the exchange was sent.
+    Interrupted,
+}
+
+/// An attempt whose process died.
+#[derive(Debug, Clone)]
+pub struct UnfinishedAttempt {
+    /// The attempt.
+    pub id: AttemptId,
+    /// The run it belonged to.
+    pub run: RunId,
+    /// Its account.
+    pub account: AccountId,
+    /// Its API.
+    pub api: ApiName,
+    /// The app that it was for.
+    pub client_id: ClientId,
+    /// The generation that its token would have.
+    pub generation: Generation,
+    /// When the exchange was intended, if it came so far.
+    pub exchange_sent_at: Option<DateTime<Utc>>,
+    /// The answer of the token endpoint, if it came so far.
+    pub answer: Option<RawAnswer>,
+}
+
+/// Intents and received answers of sign-ins, and the ledger of OTP presses.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait SignInJournal: Send + Sync {
+    /// Records that an attempt begins.
+    async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Decides over one "Get OTP" press and records it, in one commit. MUST grant at most one press per attempt and
+    /// at most `budget` per mobile number, also across restarts and accounts that share the number.
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        at: DateTime<Utc>,
+    ) -> Result<OtpGrant, StoreError>;
+
+    /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
+    /// already has a code: only one writer wins, and a code is sent once.
+    async fn seal_code(
+        &self,
+        attempt: AttemptId,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Seals the raw answer before anybody reads it.
+    async fn seal_answer(
+        &self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Closes an attempt that stored no token. Closing a closed attempt MUST change nothing.
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        end: &AttemptEnd,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Attempts that are neither stored nor closed. The caller holds the lease, so their processes are dead.
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError>;
+
+    /// When "Get OTP" was pressed for this number, newest last, since `since`.
+    async fn otp_presses(
+        &self,
+        mobile: &MobileNumber,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError>;
+}

@@ -1,0 +1,118 @@
+//! Secrets as types: `Debug` prints `[redacted]`, there is no `Display` and no `Serialize`, memory is wiped on drop.
+//! Whoever needs the text says `expose()`, which a reader of the code can search for.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+macro_rules! secret_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Takes the text over; the caller keeps no copy.
+            pub fn new(value: impl Into<String>) -> Self {
+                Self(SecretString::from(value.into()))
+            }
+
+            /// The text itself, for the one place that must have it.
+            pub fn expose(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([redacted])"))
+            }
+        }
+    };
+}
+
+secret_text!(
+    /// The access token of one API.
+    AccessToken
+);
+secret_text!(
+    /// The one-year, read-only token that Upstox may send along; sealed, never served by default.
+    ExtendedToken
+);
+secret_text!(
+    /// The authorization code of one redirect; single use, whether or not the exchange succeeds.
+    AuthorizationCode
+);
+secret_text!(
+    /// The API secret of a developer app (Upstox calls it `client_secret`).
+    ClientSecret
+);
+secret_text!(
+    /// The `state` of one authorize request; whoever knows it can finish the attempt.
+    OAuthState
+);
+secret_text!(
+    /// An OTP or PIN that the operator typed at Vega's prompt; used on one screen, then dropped.
+    SecondFactor
+);
+
+/// What the token endpoint answered, unread: it is sealed before anybody looks into it.
+#[derive(Clone)]
+pub struct RawAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Whether the body arrived whole and within the cap.
+    pub complete: bool,
+    body: SecretSlice<u8>,
+}
+
+impl RawAnswer {
+    /// Wraps what was received.
+    pub fn new(status: u16, body: Vec<u8>, complete: bool) -> Self {
+        Self {
+            status,
+            complete,
+            body: SecretSlice::from(body),
+        }
+    }
+
+    /// The body's bytes.
+    pub fn expose(&self) -> &[u8] {
+        self.body.expose_secret()
+    }
+}
+
+impl fmt::Debug for RawAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "RawAnswer {{ status: {}, complete: {}, body: [redacted {} bytes] }}",
+            self.status,
+            self.complete,
+            self.expose().len()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_a_secret() {
+        let canary = "CANARY-7d1f";
+        let shown = [
+            format!("{:?}", AccessToken::new(canary)),
+            format!("{:?}", ExtendedToken::new(canary)),
+            format!("{:?}", AuthorizationCode::new(canary)),
+            format!("{:?}", ClientSecret::new(canary)),
+            format!("{:?}", OAuthState::new(canary)),
+            format!("{:#?}", SecondFactor::new(canary)),
+            format!("{:?}", RawAnswer::new(200, canary.as_bytes().to_vec(), true)),
+        ];
+        for text in shown {
+            assert!(!text.contains(canary), "{text}");
+            assert!(text.contains("redacted"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The words of a sign-in: screens, prompts, notices and the OTP budget rule.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ids::{AccountId, ApiName};
+
+/// What the login page shows, as Vega recognises it.
+/// Source: element ids seen in public scripts from 2023 to 2026; Upstox does not promise them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Screen {
+    /// Asks for the mobile number; the only screen on which Vega acts by itself.
+    Mobile,
+    /// Asks for the OTP (or TOTP).
+    Otp,
+    /// Asks for the PIN.
+    Pin,
+    /// Asks whether the app may have access.
+    Consent,
+    /// Shows a box that only a human may tick.
+    Challenge,
+    /// Loading, or nothing that Vega knows.
+    Unknown,
+}
+
+impl Screen {
+    /// The word in JSON, events and evidence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mobile => "mobile",
+            Self::Otp => "otp",
+            Self::Pin => "pin",
+            Self::Consent => "consent",
+            Self::Challenge => "challenge",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which second factor is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PromptKind {
+    /// The code that Upstox sent to the phone, or the TOTP that the human reads off.
+    Otp,
+    /// The account's PIN.
+    Pin,
+}
+
+impl PromptKind {
+    /// How people call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Otp => "OTP",
+            Self::Pin => "PIN",
+        }
+    }
+}
+
+/// A question to the human, as an alternative to typing in the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// OTP or PIN.
+    pub kind: PromptKind,
+    /// The account whose second factor is wanted.
+    pub account: AccountId,
+    /// The API that is signed in for.
+    pub api: ApiName,
+    /// When Vega stops waiting.
+    pub deadline: DateTime<Utc>,
+}
+
+/// Something the human should know while a sign-in waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A challenge must be solved in the window, by the human.
+    Challenge,
+    /// The page asks for consent; the human confirms it in the window.
+    Consent,
+    /// The page is not recognised; the human can finish the sign-in in the window.
+    PageChanged,
+    /// "Get OTP" was pressed and the page did not move on yet.
+    OtpSlow,
+    /// A redirect arrived that does not belong to this attempt; it was refused.
+    ForeignRedirect,
+    /// "Get OTP" was pressed once for this attempt already; a further press is the human's to make.
+    OtpPressedBefore,
+    /// A profile or exchange call has to be repeated or postponed; the words say why.
+    Waiting(String),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Challenge => f.write_str("Upstox shows a challenge: solve it in the browser window."),
+            Self::Consent => f.write_str("Upstox asks for consent: confirm it in the browser window."),
+            Self::PageChanged => {
+                f.write_str("This page is not known to Vega: please finish the sign-in in the browser window.")
+            }
+            Self::OtpSlow => f.write_str(
+                "Get OTP was pressed 10 seconds ago and the page has not moved on; Upstox may be throttling.",
+            ),
+            Self::ForeignRedirect => {
+                f.write_str("A redirect with a missing, wrong or old state arrived and was refused; still waiting.")
+            }
+            Self::OtpPressedBefore => f.write_str(
+                "The page asks for the mobile number again. Vega presses Get OTP once only: go on in the browser window.",
+            ),
+            Self::Waiting(words) => f.write_str(words),
+        }
+    }
+}
+
+/// How many "Get OTP" presses one mobile number may have in any window of time.
+/// Upstox refuses more than about five in ten minutes (seen in public run logs); Vega stays below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtpBudget {
+    /// Presses allowed in one window.
+    pub presses: u32,
+    /// Length of the window.
+    pub window: Duration,
+}
+
+/// The budget at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtpAllowance {
+    /// This many presses are left, at least one.
+    Left(u32),
+    /// None is left until then.
+    UsedUp {
+        /// When the oldest press leaves the window.
+        until: DateTime<Utc>,
+    },
+}
+
+impl OtpBudget {
+    /// What is left at `now`, given the presses on record. A press dated after `now` (the clock was set back)
+    /// counts as made now, so it holds the budget for one window at most.
+    pub fn allowance(&self, presses: &[DateTime<Utc>], now: DateTime<Utc>) -> OtpAllowance {
+        let window = TimeDelta::from_std(self.window).unwrap_or(TimeDelta::MAX);
+        let mut counted: Vec<DateTime<Utc>> = presses
+            .iter()
+            .map(|&press| press.min(now))
+            .filter(|&press| now.signed_duration_since(press) < window)
+            .collect();
+        counted.sort_unstable();
+        let used = u32::try_from(counted.len()).unwrap_or(u32::MAX);
+        if used < self.presses {
+            return OtpAllowance::Left(self.presses - used);
+        }
+        // The press whose leaving brings the count below the budget.
+        let frees = counted.len()
+            - usize::try_from(self.presses)
+                .unwrap_or(usize::MAX)
+                .min(counted.len());
+        let oldest = counted.get(frees).copied().unwrap_or(now);
+        OtpAllowance::UsedUp {
+            until: oldest
+                .checked_add_signed(window)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    const BUDGET: OtpBudget = OtpBudget {
+        presses: 4,
+        window: Duration::from_mins(11),
+    };
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    #[rstest]
+    #[case::fresh(&[], 0, OtpAllowance::Left(4))]
+    #[case::one_used(&[0], 10, OtpAllowance::Left(3))]
+    #[case::used_up(&[0, 10, 20, 30], 40, OtpAllowance::UsedUp { until: at(660) })]
+    #[case::last_second(&[0, 10, 20, 30], 659, OtpAllowance::UsedUp { until: at(660) })]
+    #[case::oldest_left(&[0, 10, 20, 30], 660, OtpAllowance::Left(1))]
+    #[case::beyond_budget(&[0, 10, 20, 30, 40], 50, OtpAllowance::UsedUp { until: at(670) })]
+    #[case::clock_set_back(&[1000, 1001, 1002, 1003], 0, OtpAllowance::UsedUp { until: at(660) })]
+    fn the_budget_counts_presses_in_the_window(
+        #[case] presses: &[i64],
+        #[case] now: i64,
+        #[case] allowance: OtpAllowance,
+    ) {
+        let presses: Vec<_> = presses.iter().copied().map(at).collect();
+        assert_eq!(BUDGET.allowance(&presses, at(now)), allowance);
+    }
+
+    #[test]
+    fn a_budget_of_none_allows_none() {
+        let none = OtpBudget {
+            presses: 0,
+            window: Duration::from_mins(11),
+        };
+        assert_eq!(
+            none.allowance(&[], at(0)),
+            OtpAllowance::UsedUp { until: at(660) }
+        );
+    }
+
+    proptest! {
+        /// Pressing only when allowed never puts more than the budget into any window.
+        #[test]
+        fn no_window_ever_holds_more_than_the_budget(gaps in proptest::collection::vec(0_i64..400, 1..60)) {
+            let mut now = 0;
+            let mut pressed: Vec<DateTime<Utc>> = Vec::new();
+            for gap in gaps {
+                now += gap;
+                if matches!(BUDGET.allowance(&pressed, at(now)), OtpAllowance::Left(_)) {
+                    pressed.push(at(now));
+                }
+            }
+            for (index, first) in pressed.iter().enumerate() {
+                let in_window = pressed[index..]
+                    .iter()
+                    .filter(|press| press.signed_duration_since(*first) < TimeDelta::seconds(660))
+                    .count();
+                prop_assert!(in_window <= 4);
+            }
+        }
+    }
+}

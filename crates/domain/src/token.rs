@@ -1,0 +1,253 @@
+//! What is stored about a token, and the status and servability derived from it. Status is never stored.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::expiry::LAST_SECONDS;
+use crate::failure::{Failure, FailureReason};
+use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, UserId};
+use crate::secret::{AccessToken, ExtendedToken};
+
+/// What a token is worth now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenStatus {
+    /// Verified, and nothing speaks against it.
+    Valid,
+    /// Dead by time.
+    Expired,
+    /// Upstox said 401.
+    Invalid,
+    /// There is none.
+    Missing,
+    /// Never verified, or the last check failed for a cause that says nothing about the token.
+    /// Never leads to a sign-in.
+    Unknown,
+}
+
+impl TokenStatus {
+    /// The word in JSON, SQL and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expired => "expired",
+            Self::Invalid => "invalid",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether only a human at the second factor can help.
+    pub fn needs_sign_in(self) -> bool {
+        match self {
+            Self::Expired | Self::Invalid | Self::Missing => true,
+            Self::Valid | Self::Unknown => false,
+        }
+    }
+}
+
+impl fmt::Display for TokenStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What one profile check said about a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckResult {
+    /// Upstox answered with the profile of the token's owner.
+    Valid,
+    /// Upstox said that the token is dead.
+    Invalid,
+    /// The check could not be made; the reason says why.
+    Unknown(FailureReason),
+}
+
+/// The newest profile check of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastCheck {
+    /// When the answer came.
+    pub at: DateTime<Utc>,
+    /// What it said.
+    pub result: CheckResult,
+}
+
+/// The newest token of one API as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredToken {
+    /// Whose token.
+    pub api: ApiName,
+    /// The account that signed in for it.
+    pub account: AccountId,
+    /// The app it was made for; the token itself does not name it.
+    pub client_id: ClientId,
+    /// The person it belongs to, as Upstox answered.
+    pub user_id: UserId,
+    /// Grows by one with each new token of the API.
+    pub generation: Generation,
+    /// The token.
+    pub access_token: AccessToken,
+    /// When the exchange was sent.
+    pub issued_at: DateTime<Utc>,
+    /// The first 03:30 IST after it was sent, or the token's own `exp` where that is earlier.
+    pub valid_until: DateTime<Utc>,
+    /// When Upstox first confirmed it.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// When Upstox called it dead.
+    pub rejected_at: Option<DateTime<Utc>>,
+    /// The newest check, whatever it said.
+    pub last_check: Option<LastCheck>,
+}
+
+impl StoredToken {
+    /// The status at `now`.
+    pub fn status(&self, now: DateTime<Utc>) -> TokenStatus {
+        if now >= self.valid_until {
+            TokenStatus::Expired
+        } else if self.rejected_at.is_some() {
+            TokenStatus::Invalid
+        } else if self.verified_at.is_none()
+            || self
+                .last_check
+                .is_some_and(|check| matches!(check.result, CheckResult::Unknown(_)))
+        {
+            TokenStatus::Unknown
+        } else {
+            TokenStatus::Valid
+        }
+    }
+
+    /// Whether a program may have it at `now`: verified once, not rejected, more than a minute left.
+    /// A later check that merely failed takes no proven token away.
+    pub fn is_servable(&self, now: DateTime<Utc>) -> bool {
+        self.verified_at.is_some() && self.rejected_at.is_none() && self.valid_until - now > LAST_SECONDS
+    }
+
+    /// Takes a check into account, as the database does.
+    pub fn apply(&mut self, check: LastCheck) {
+        match check.result {
+            CheckResult::Valid => self.verified_at = self.verified_at.or(Some(check.at)),
+            CheckResult::Invalid => self.rejected_at = self.rejected_at.or(Some(check.at)),
+            CheckResult::Unknown(_) => {}
+        }
+        self.last_check = Some(check);
+    }
+}
+
+/// A token on its way into the database, with the attempt that it ends.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// The token and what is known of it.
+    pub token: StoredToken,
+    /// Sealed beside it, never served by default.
+    pub extended_token: Option<ExtendedToken>,
+    /// The attempt that brought it; closed in the same commit.
+    pub attempt: AttemptId,
+}
+
+/// What an operator sees of one API: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiStatus {
+    /// The API.
+    pub api: ApiName,
+    /// Its account.
+    pub account: AccountId,
+    /// Derived from what is stored.
+    pub status: TokenStatus,
+    /// Whether programs get the token now.
+    pub servable: bool,
+    /// Of the newest token, if there is one.
+    pub generation: Option<Generation>,
+    /// When the newest token dies or died.
+    pub valid_until: Option<DateTime<Utc>>,
+    /// When Upstox first confirmed it.
+    pub verified_at: Option<DateTime<Utc>>,
+    /// The newest check.
+    pub last_check: Option<LastCheck>,
+    /// Why the last sign-in for it failed, if no token was stored since.
+    pub last_failure: Option<Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use rstest::rstest;
+
+    use super::*;
+
+    const DIES: i64 = 1_790_000_000;
+
+    fn at(offset: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(DIES + offset, 0).unwrap()
+    }
+
+    fn token(verified: bool, rejected: bool, last: Option<CheckResult>) -> StoredToken {
+        StoredToken {
+            api: ApiName::new("PRIMARY").unwrap(),
+            account: AccountId::new("default").unwrap(),
+            client_id: ClientId::new("key").unwrap(),
+            user_id: UserId::new("AB1234").unwrap(),
+            generation: Generation::FIRST,
+            access_token: AccessToken::new("t"),
+            issued_at: at(-40_000),
+            valid_until: at(0),
+            verified_at: verified.then(|| at(-39_999)),
+            rejected_at: rejected.then(|| at(-100)),
+            last_check: last.map(|result| LastCheck { at: at(-50), result }),
+        }
+    }
+
+    const UNREACHABLE: CheckResult = CheckResult::Unknown(FailureReason::Network);
+
+    #[rstest]
+    #[case::fresh(true, false, Some(CheckResult::Valid), -3600, TokenStatus::Valid, true)]
+    #[case::never_verified(false, false, None, -3600, TokenStatus::Unknown, false)]
+    #[case::check_failed_before_proof(false, false, Some(UNREACHABLE), -3600, TokenStatus::Unknown, false)]
+    #[case::outage_after_proof(true, false, Some(UNREACHABLE), -3600, TokenStatus::Unknown, true)]
+    #[case::rejected(true, true, Some(CheckResult::Invalid), -3600, TokenStatus::Invalid, false)]
+    #[case::rejected_then_outage(true, true, Some(UNREACHABLE), -3600, TokenStatus::Invalid, false)]
+    #[case::more_than_a_minute(true, false, Some(CheckResult::Valid), -61, TokenStatus::Valid, true)]
+    #[case::last_minute(true, false, Some(CheckResult::Valid), -60, TokenStatus::Valid, false)]
+    #[case::last_second(true, false, Some(CheckResult::Valid), -1, TokenStatus::Valid, false)]
+    #[case::at_expiry(true, false, Some(CheckResult::Valid), 0, TokenStatus::Expired, false)]
+    #[case::rejected_and_expired(true, true, Some(CheckResult::Invalid), 0, TokenStatus::Expired, false)]
+    fn status_and_servability(
+        #[case] verified: bool,
+        #[case] rejected: bool,
+        #[case] last: Option<CheckResult>,
+        #[case] now: i64,
+        #[case] status: TokenStatus,
+        #[case] servable: bool,
+    ) {
+        let token = token(verified, rejected, last);
+        assert_eq!(token.status(at(now)), status);
+        assert_eq!(token.is_servable(at(now)), servable);
+    }
+
+    #[test]
+    fn unknown_and_valid_never_lead_to_a_sign_in() {
+        assert!(!TokenStatus::Unknown.needs_sign_in());
+        assert!(!TokenStatus::Valid.needs_sign_in());
+        assert!(TokenStatus::Expired.needs_sign_in());
+        assert!(TokenStatus::Invalid.needs_sign_in());
+        assert!(TokenStatus::Missing.needs_sign_in());
+    }
+
+    #[test]
+    fn a_failed_check_changes_only_the_last_check() {
+        let mut token = token(true, false, Some(CheckResult::Valid));
+        let before = token.verified_at;
+        token.apply(LastCheck {
+            at: at(-10),
+            result: UNREACHABLE,
+        });
+        assert_eq!((token.verified_at, token.rejected_at), (before, None));
+        assert!(token.is_servable(at(-3600)));
+        token.apply(LastCheck {
+            at: at(-5),
+            result: CheckResult::Invalid,
+        });
+        assert!(!token.is_servable(at(-3600)));
+        assert_eq!(token.rejected_at, Some(at(0) - TimeDelta::seconds(5)));
+    }
+}
