@@ -1,1 +1,21 @@
-//! stub
+//! Durable state of Vega: SQLite through sqlx, secrets sealed at rest, the kernel lock that keeps sign-ins single.
+//! `DataSource` opens and checks the database; each repository implements one port over it. No rule lives here.
+
+mod audit_trail;
+mod data_source;
+mod execution_state;
+mod files;
+mod login_lease;
+mod root_key;
+mod seal;
+mod sign_in_journal;
+mod token_repository;
+
+pub use audit_trail::SqliteAuditTrail;
+pub use data_source::{DataSource, OpenError};
+pub use execution_state::SqliteExecutionStateRepository;
+pub use files::{FileError, create_private_dir};
+pub use login_lease::FileLoginLease;
+pub use root_key::KeyError;
+pub use sign_in_journal::SqliteSignInJournal;
+pub use token_repository::SqliteTokenRepository;

@@ -1,0 +1,291 @@
+//! Opens the database and nothing else: checks that it is ours, migrates it, sets every connection's pragmas, loads the
+//! root key. One connection writes (with `BEGIN IMMEDIATE`), a few read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Sqlite, Transaction};
+use thiserror::Error;
+use vega_domain::ports::StoreError;
+
+use crate::files::{self, FileError, create_private_dir, open_private};
+use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
+use crate::seal::Sealer;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+/// `VEGA` in ASCII; written into the file's header by the first migration.
+const APPLICATION_ID: i64 = 0x5645_4741;
+
+/// Versions before it can corrupt a WAL database with more than one connection (the WAL-reset race).
+const SQLITE_WITH_WAL_FIX: (u32, u32, u32) = (3, 51, 3);
+
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the database was not opened. Nothing was changed unless the text says so.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The URL names no database that Vega can use.
+    #[error(
+        "database URL {0:?} is not supported. Use sqlite:// followed by a path, such as sqlite:///home/me/vega_trade.db"
+    )]
+    Url(String),
+    /// A file or folder cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Another program's database.
+    #[error("{0} is a database of another program. Set VEGA__DATABASE__URL to a path of Vega's own")]
+    NotOurs(PathBuf),
+    /// A later Vega changed it.
+    #[error("{0} was changed by a newer Vega. Use that version, or restore a backup made with this one")]
+    Newer(PathBuf),
+    /// The root key is not available.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The root key is not the one that sealed the data.
+    #[error(
+        "{key_file} is not the key that sealed the tokens in {database}. Put the right key file in place"
+    )]
+    WrongKey {
+        /// The key that was tried.
+        key_file: PathBuf,
+        /// The data it does not open.
+        database: PathBuf,
+    },
+    /// The linked SQLite is too old to trust.
+    #[error("SQLite {0} has a fault that can corrupt this database; Vega needs 3.51.3 or newer")]
+    OldSqlite(String),
+    /// The database failed.
+    #[error("cannot {doing} the database {path}: {source}")]
+    Database {
+        /// What Vega was doing, as a verb.
+        doing: &'static str,
+        /// Which database.
+        path: PathBuf,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// An open database with its root key. Clones share it.
+#[derive(Debug, Clone)]
+pub struct DataSource {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    sealer: Arc<Sealer>,
+    path: PathBuf,
+}
+
+impl DataSource {
+    /// Opens the database at `url` (`sqlite://PATH`), creating and migrating it where needed, with the root key in
+    /// `key_file`, which is made at the first start.
+    pub async fn open(url: &str, key_file: &Path) -> Result<Self, OpenError> {
+        let path = sqlite_path(url)?;
+        if let Some(folder) = path.parent() {
+            create_private_dir(folder)?;
+        }
+        drop(open_private(&path)?);
+
+        let database = |doing| {
+            let path = path.clone();
+            move |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Database {
+                doing,
+                path,
+                source,
+            }
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true)
+            .pragma("trusted_schema", "OFF")
+            .pragma("secure_delete", "ON");
+
+        // Two programs that start at once must not both migrate.
+        let lock = lock_for_opening(&path).await?;
+        refuse_if_not_ours(&path).await?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| database("open")(error.into()))?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&writer)
+            .await
+            .map_err(|error| database("read")(error.into()))?;
+        if !has_wal_fix(&version) {
+            return Err(OpenError::OldSqlite(version));
+        }
+        MIGRATIONS.run(&writer).await.map_err(|error| match error {
+            MigrateError::VersionMissing(_) => OpenError::Newer(path.clone()),
+            error => database("migrate")(error.into()),
+        })?;
+        let sealed_with = any_sealed_value(&writer)
+            .await
+            .map_err(|error| database("read")(error.into()))?;
+        let key = RootKey::load_or_create(key_file, sealed_with.is_some())?;
+        drop(lock);
+        if sealed_with.is_some_and(|envelope| envelope.get(1..=KEY_ID_LEN) != Some(&key.id[..])) {
+            return Err(OpenError::WrongKey {
+                key_file: key_file.to_owned(),
+                database: path,
+            });
+        }
+
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(|error| database("open")(error.into()))?;
+        Ok(Self {
+            writer,
+            reader,
+            sealer: Arc::new(Sealer::new(&key)),
+            path,
+        })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes all connections, so that the WAL is folded into the file.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change.
+    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(failed("begin a write"))
+    }
+}
+
+/// Wraps what the database said.
+pub(crate) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Failed {
+        doing,
+        source: source.into(),
+    }
+}
+
+/// For a stored value that is not what this version writes.
+pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreadable(format!("a stored value cannot be read: {error}"))
+}
+
+fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
+        _ => Err(OpenError::Url(url.to_owned())),
+    }
+}
+
+async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenError> {
+    let lock_path = path.with_extension("open.lock");
+    let file = open_private(&lock_path)?;
+    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    locked
+        .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
+        .map_err(files::io("lock", &lock_path))
+        .map_err(OpenError::from)
+}
+
+/// Looks into the file through a read-only connection, before anything is written to it.
+async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
+    let length = std::fs::metadata(path).map_err(files::io("examine", path))?.len();
+    if length == 0 {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT);
+    let looked = async {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await?;
+        let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+            .fetch_one(&pool)
+            .await?;
+        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+            .fetch_one(&pool)
+            .await?;
+        pool.close().await;
+        Ok::<_, sqlx::Error>((id, tables))
+    };
+    match looked.await {
+        Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
+        Ok(_) => Err(OpenError::NotOurs(path.to_owned())),
+        Err(error) => Err(OpenError::Database {
+            doing: "read",
+            path: path.to_owned(),
+            source: error.into(),
+        }),
+    }
+}
+
+/// Any sealed value: its presence forbids a new key, its envelope names the right one.
+async fn any_sealed_value(pool: &SqlitePool) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT sealed_access_token FROM upstox_tokens
+         UNION ALL SELECT sealed_code FROM sign_in_attempts WHERE sealed_code IS NOT NULL
+         UNION ALL SELECT sealed_answer FROM sign_in_attempts WHERE sealed_answer IS NOT NULL
+         LIMIT 1",
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+fn has_wal_fix(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next()) >= SQLITE_WITH_WAL_FIX
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("3.51.2", false)]
+    #[case("3.51.3", true)]
+    #[case("3.52.0", true)]
+    #[case("3.46.1", false)]
+    #[case("4.0.0", true)]
+    #[case("nonsense", false)]
+    fn only_fixed_sqlite_is_trusted(#[case] version: &str, #[case] trusted: bool) {
+        assert_eq!(has_wal_fix(version), trusted);
+    }
+
+    #[rstest]
+    #[case("postgres://localhost/vega")]
+    #[case("vega_trade.db")]
+    #[case("sqlite://")]
+    #[case("sqlite://x?mode=memory")]
+    fn other_urls_are_refused(#[case] url: &str) {
+        assert!(matches!(sqlite_path(url), Err(OpenError::Url(_))));
+    }
+}

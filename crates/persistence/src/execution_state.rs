@@ -1,0 +1,223 @@
+//! Runs and steps in SQLite. A move is a compare-and-set on the state it was decided from.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use vega_domain::audit::AuditEntry;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, RunId};
+use vega_domain::ports::{ExecutionStateRepository, StoreError};
+use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
+
+use crate::audit_trail;
+use crate::data_source::{DataSource, failed, unreadable};
+
+/// `ExecutionStateRepository` over SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteExecutionStateRepository(DataSource);
+
+impl SqliteExecutionStateRepository {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+}
+
+#[async_trait]
+impl ExecutionStateRepository for SqliteExecutionStateRepository {
+    async fn begin(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "begin a run";
+        let mut tx = self.0.write().await?;
+        sqlx::query("INSERT INTO execution_runs (id, state, started_at) VALUES ($1, $2, $3)")
+            .bind(run.id.as_uuid())
+            .bind(run.state.as_str())
+            .bind(run.started_at)
+            .execute(&mut *tx)
+            .await
+            .map_err(|error| match error.as_database_error() {
+                Some(refusal) if refusal.is_unique_violation() => {
+                    StoreError::Conflict("another run is active".into())
+                }
+                _ => failed(DOING)(error),
+            })?;
+        for (position, step) in (0_i64..).zip(&run.steps) {
+            let (reason, detail) = step.state.reason();
+            sqlx::query(
+                "INSERT INTO execution_steps (run_id, api, account, position, state, reason, detail, updated_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            )
+            .bind(run.id.as_uuid())
+            .bind(step.api.as_str())
+            .bind(step.account.as_str())
+            .bind(position)
+            .bind(step.state.as_str())
+            .bind(reason)
+            .bind(detail)
+            .bind(run.started_at)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn save_step(
+        &self,
+        run: RunId,
+        api: &ApiName,
+        state: &StepState,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "save a step";
+        let mut tx = self.0.write().await?;
+        if !state_of(&mut tx, run).await?.is_some_and(RunState::is_active) {
+            return Err(StoreError::Conflict(format!("run {run} is not active")));
+        }
+        let (reason, detail) = state.reason();
+        let changed = sqlx::query(
+            "UPDATE execution_steps SET state = $3, reason = $4, detail = $5, updated_at = $6
+             WHERE run_id = $1 AND api = $2",
+        )
+        .bind(run.as_uuid())
+        .bind(api.as_str())
+        .bind(state.as_str())
+        .bind(reason)
+        .bind(detail)
+        .bind(audit.at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() != 1 {
+            return Err(StoreError::Conflict(format!("run {run} has no step for {api}")));
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn move_run(&self, run: RunId, to: RunState, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "move a run";
+        let mut tx = self.0.write().await?;
+        let from = state_of(&mut tx, run).await?;
+        if !from.is_some_and(|from| from.may_become(to)) {
+            let from = from.map_or("missing", RunState::as_str);
+            return Err(StoreError::Conflict(format!(
+                "run {run} is {from} and cannot become {}",
+                to.as_str()
+            )));
+        }
+        sqlx::query("UPDATE execution_runs SET state = $2, finished_at = $3 WHERE id = $1")
+            .bind(run.as_uuid())
+            .bind(to.as_str())
+            .bind((!to.is_active()).then_some(audit.at))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
+        let row: Option<RunRow> = sqlx::query_as(
+            "SELECT id, state, started_at, finished_at FROM execution_runs
+             WHERE state IN ('planned', 'running', 'waiting')",
+        )
+        .fetch_optional(self.0.reader())
+        .await
+        .map_err(failed("look for an active run"))?;
+        let Some(row) = row else { return Ok(None) };
+        let steps: Vec<StepRow> = sqlx::query_as(
+            "SELECT api, account, state, reason, detail, updated_at FROM execution_steps
+             WHERE run_id = $1 ORDER BY position",
+        )
+        .bind(row.id)
+        .fetch_all(self.0.reader())
+        .await
+        .map_err(failed("read the steps of a run"))?;
+        Ok(Some(RunRecord {
+            id: RunId::from_uuid(row.id),
+            state: RunState::parse(&row.state).map_err(unreadable)?,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            steps: steps
+                .into_iter()
+                .map(StepRow::into_record)
+                .collect::<Result<_, _>>()?,
+        }))
+    }
+
+    async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError> {
+        // Per API the newest step that ended; a run's id sorts by its start. A token stored after it settles it.
+        let rows: Vec<FailureRow> = sqlx::query_as(
+            "SELECT step.api, step.updated_at, step.reason, step.detail
+             FROM execution_steps AS step
+             WHERE step.state = 'failed'
+               AND step.run_id = (SELECT max(run_id) FROM execution_steps
+                                  WHERE api = step.api AND state IN ('done', 'failed'))
+               AND NOT EXISTS (SELECT 1 FROM upstox_tokens AS token
+                               WHERE token.api = step.api AND token.verified_at > step.updated_at)
+             ORDER BY step.api",
+        )
+        .fetch_all(self.0.reader())
+        .await
+        .map_err(failed("read the last failures"))?;
+        rows.into_iter()
+            .map(|row| {
+                let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
+                let api = ApiName::new(row.api).map_err(unreadable)?;
+                Ok((
+                    api,
+                    row.updated_at,
+                    Failure::new(reason, row.detail.unwrap_or_default()),
+                ))
+            })
+            .collect()
+    }
+}
+
+async fn state_of(tx: &mut SqliteConnection, run: RunId) -> Result<Option<RunState>, StoreError> {
+    let word: Option<String> = sqlx::query_scalar("SELECT state FROM execution_runs WHERE id = $1")
+        .bind(run.as_uuid())
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read the state of a run"))?;
+    word.map(|word| RunState::parse(&word).map_err(unreadable))
+        .transpose()
+}
+
+#[derive(FromRow)]
+struct RunRow {
+    id: Uuid,
+    state: String,
+    started_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+#[derive(FromRow)]
+struct StepRow {
+    api: String,
+    account: String,
+    state: String,
+    reason: Option<String>,
+    detail: Option<String>,
+}
+
+impl StepRow {
+    fn into_record(self) -> Result<StepRecord, StoreError> {
+        Ok(StepRecord {
+            state: StepState::parse(&self.state, self.reason.as_deref(), self.detail.as_deref())
+                .map_err(unreadable)?,
+            api: ApiName::new(self.api).map_err(unreadable)?,
+            account: AccountId::new(self.account).map_err(unreadable)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct FailureRow {
+    api: String,
+    updated_at: DateTime<Utc>,
+    reason: String,
+    detail: Option<String>,
+}

@@ -1,0 +1,92 @@
+//! Private files and folders: 0700 and 0600 from the moment they exist, and never looser than that.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why a file or folder cannot be used.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The system refused.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What Vega was doing, as a verb.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Others on this machine could read it.
+    #[error("{path} can be read by other users (mode {mode:o}). Close it with: chmod {wanted:o} '{path}'")]
+    TooOpen {
+        /// Which one.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// The mode it should have.
+        wanted: u32,
+    },
+}
+
+pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
+    let path = path.to_owned();
+    move |source| FileError::Io { doing, path, source }
+}
+
+/// Creates a folder and its parents for the owner alone. A folder that was there keeps its mode.
+pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path).map_err(io("create the folder", path))
+}
+
+/// Opens a file for reading and writing, creating it for the owner alone, and refuses one that others can read.
+pub(crate) fn open_private(path: &Path) -> Result<File, FileError> {
+    let mut options = private_options();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(io("open", path))?;
+    refuse_if_open_to_others(path, &file)?;
+    Ok(file)
+}
+
+/// Options that read, write and, when told to create, create for the owner alone.
+pub(crate) fn private_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+}
+
+#[cfg(unix)]
+pub(crate) fn refuse_if_open_to_others(path: &Path, file: &File) -> Result<(), FileError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata().map_err(io("examine", path))?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(FileError::TooOpen {
+            path: path.to_owned(),
+            mode,
+            wanted: 0o600,
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn refuse_if_open_to_others(_path: &Path, _file: &File) -> Result<(), FileError> {
+    Ok(())
+}

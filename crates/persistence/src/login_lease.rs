@@ -1,0 +1,109 @@
+//! One sign-in at a time: a kernel lock on a file beside the database, free the moment its process dies.
+//! The row in `login_lease` only names the holder.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
+
+use crate::data_source::{DataSource, failed};
+use crate::files::open_private;
+
+/// `LoginLease` over a locked file.
+pub struct FileLoginLease {
+    data: DataSource,
+    clock: Arc<dyn Clock>,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for FileLoginLease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileLoginLease")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileLoginLease {
+    /// Beside the open database.
+    pub fn new(data: DataSource, clock: Arc<dyn Clock>) -> Self {
+        let path = data.path().with_extension("lease.lock");
+        Self { data, clock, path }
+    }
+
+    async fn name_holder(&self) -> Result<(), StoreError> {
+        let mut tx = self.data.write().await?;
+        sqlx::query(
+            "INSERT INTO login_lease (id, pid, host, since) VALUES (1, $1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, host = excluded.host, since = excluded.since",
+        )
+        .bind(std::process::id())
+        .bind(host_name())
+        .bind(self.clock.now())
+        .execute(&mut *tx)
+        .await
+        .map_err(failed("name the holder of the lease"))?;
+        tx.commit().await.map_err(failed("name the holder of the lease"))
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        let row: Option<HolderRow> = sqlx::query_as("SELECT pid, host, since FROM login_lease WHERE id = 1")
+            .fetch_optional(self.data.reader())
+            .await
+            .map_err(failed("read the holder of the lease"))?;
+        Ok(row.map(|row| LeaseHolder {
+            pid: row.pid,
+            host: row.host,
+            since: row.since,
+        }))
+    }
+}
+
+#[async_trait]
+impl LoginLease for FileLoginLease {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        let storage = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed {
+            doing: "take the sign-in lease",
+            source,
+        };
+        let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.name_holder().await?;
+                Ok(Box::new(LockedFile(file)))
+            }
+            Err(TryLockError::WouldBlock) => Err(LeaseError::Held(self.holder().await?)),
+            Err(TryLockError::Error(error)) => Err(storage(error.into()).into()),
+        }
+    }
+}
+
+/// Holds the lock while it lives: closing the file, also by dying, gives it back.
+#[derive(Debug)]
+struct LockedFile(#[expect(dead_code, reason = "held for its lock, never read")] File);
+
+impl Lease for LockedFile {}
+
+#[derive(FromRow)]
+struct HolderRow {
+    pid: u32,
+    host: String,
+    since: DateTime<Utc>,
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    nix::sys::utsname::uname().map_or_else(
+        |_| String::from("this machine"),
+        |name| name.nodename().to_string_lossy().into_owned(),
+    )
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    String::from("this machine")
+}

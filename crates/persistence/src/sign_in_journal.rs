@@ -1,0 +1,319 @@
+//! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect it announces.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
+use vega_domain::ports::{AttemptEnd, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+
+use crate::audit_trail;
+use crate::data_source::{DataSource, failed, unreadable};
+use crate::seal::{Place, Sealer};
+
+/// `SignInJournal` over SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteSignInJournal(DataSource);
+
+impl SqliteSignInJournal {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+}
+
+#[async_trait]
+impl SignInJournal for SqliteSignInJournal {
+    async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "open a sign-in attempt";
+        let mut tx = self.0.write().await?;
+        sqlx::query(
+            "INSERT INTO sign_in_attempts (id, run_id, account, api, client_id, generation, state_hash, status, opened_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'opened', $8)",
+        )
+        .bind(attempt.id.as_uuid())
+        .bind(attempt.run.as_uuid())
+        .bind(attempt.account.as_str())
+        .bind(attempt.api.as_str())
+        .bind(attempt.client_id.as_str())
+        .bind(attempt.generation.get())
+        .bind(Sha256::digest(attempt.state.expose()).to_vec())
+        .bind(attempt.opened_at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        at: DateTime<Utc>,
+    ) -> Result<OtpGrant, StoreError> {
+        const DOING: &str = "record an OTP request";
+        let mut tx = self.0.write().await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        let before: i64 = sqlx::query_scalar("SELECT count(*) FROM otp_requests WHERE attempt_id = $1")
+            .bind(attempt.as_uuid())
+            .fetch_one(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+        if before > 0 {
+            return Ok(OtpGrant::PressedBefore);
+        }
+        let window = TimeDelta::from_std(budget.window).unwrap_or(TimeDelta::MAX);
+        let since = at.checked_sub_signed(window).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let presses = presses_since(&mut tx, mobile, since).await?;
+        let (grant, kind, detail) = match budget.allowance(&presses, at) {
+            OtpAllowance::Left(left) => {
+                sqlx::query(
+                    "INSERT INTO otp_requests (attempt_id, mobile_number, requested_at) VALUES ($1, $2, $3)",
+                )
+                .bind(attempt.as_uuid())
+                .bind(mobile.digits())
+                .bind(at)
+                .execute(&mut *tx)
+                .await
+                .map_err(failed(DOING))?;
+                (
+                    OtpGrant::Granted,
+                    AuditKind::OtpRequested,
+                    format!("{} left in this window", left - 1),
+                )
+            }
+            OtpAllowance::UsedUp { until } => {
+                let detail = format!("{} presses in the window; next at {until}", presses.len());
+                (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
+            }
+        };
+        let entry = AuditEntry::new(at, kind, detail)
+            .about(
+                &AccountId::new(row.account).map_err(unreadable)?,
+                &ApiName::new(row.api).map_err(unreadable)?,
+            )
+            .in_run(RunId::from_uuid(row.run_id));
+        audit_trail::insert(&mut tx, &entry).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(grant)
+    }
+
+    async fn seal_code(
+        &self,
+        attempt: AttemptId,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "seal a code";
+        let mut tx = self.0.write().await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        let sealed = self
+            .0
+            .sealer()
+            .seal(row.place("code"), code.expose().as_bytes())?;
+        let changed = sqlx::query(
+            "UPDATE sign_in_attempts SET status = 'code_sealed', sealed_code = $2, exchange_sent_at = $3
+             WHERE id = $1 AND status = 'opened'",
+        )
+        .bind(attempt.as_uuid())
+        .bind(sealed)
+        .bind(at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() != 1 {
+            return Err(StoreError::Conflict("this attempt already has its code".into()));
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn seal_answer(
+        &self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "seal an answer";
+        let mut tx = self.0.write().await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        let sealed = self.0.sealer().seal(row.place("answer"), answer.expose())?;
+        let changed = sqlx::query(
+            "UPDATE sign_in_attempts SET status = 'answered', sealed_answer = $2, answer_status = $3,
+                 answer_complete = $4, answered_at = $5, sealed_code = NULL
+             WHERE id = $1 AND status = 'code_sealed'",
+        )
+        .bind(attempt.as_uuid())
+        .bind(sealed)
+        .bind(answer.status)
+        .bind(answer.complete)
+        .bind(at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() != 1 {
+            return Err(StoreError::Conflict("this attempt waits for no answer".into()));
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        end: &AttemptEnd,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "close a sign-in attempt";
+        let (code, detail, keep_answer) = match end {
+            AttemptEnd::Failed(failure) => (
+                failure.reason.code(),
+                failure.detail.as_str(),
+                // Only these may still hide a token.
+                matches!(
+                    failure.reason,
+                    FailureReason::NeedsReview | FailureReason::Storage
+                ),
+            ),
+            AttemptEnd::Interrupted => ("interrupted", "", false),
+        };
+        let mut tx = self.0.write().await?;
+        let changed = sqlx::query(
+            "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
+                 sealed_code = NULL, sealed_answer = CASE WHEN $5 THEN sealed_answer END
+             WHERE id = $1 AND closed_at IS NULL",
+        )
+        .bind(attempt.as_uuid())
+        .bind(at)
+        .bind(code)
+        .bind(detail)
+        .bind(keep_answer)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() == 1 {
+            audit_trail::insert(&mut tx, audit).await?;
+        }
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        let rows: Vec<AttemptRow> = sqlx::query_as(concat!(
+            attempt_columns!(),
+            " WHERE closed_at IS NULL ORDER BY id"
+        ))
+        .fetch_all(self.0.reader())
+        .await
+        .map_err(failed("look for unfinished attempts"))?;
+        rows.into_iter()
+            .map(|row| row.into_unfinished(self.0.sealer()))
+            .collect()
+    }
+
+    async fn otp_presses(
+        &self,
+        mobile: &MobileNumber,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let mut reader = self
+            .0
+            .reader()
+            .acquire()
+            .await
+            .map_err(failed("read the OTP ledger"))?;
+        presses_since(&mut reader, mobile, since).await
+    }
+}
+
+async fn presses_since(
+    tx: &mut SqliteConnection,
+    mobile: &MobileNumber,
+    since: DateTime<Utc>,
+) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar(
+        "SELECT requested_at FROM otp_requests WHERE mobile_number = $1 AND requested_at > $2 ORDER BY requested_at",
+    )
+    .bind(mobile.digits())
+    .bind(since)
+    .fetch_all(tx)
+    .await
+    .map_err(failed("read the OTP ledger"))
+}
+
+macro_rules! attempt_columns {
+    () => {
+        "SELECT id, run_id, account, api, client_id, generation, exchange_sent_at,
+                answer_status, answer_complete, sealed_answer FROM sign_in_attempts"
+    };
+}
+use attempt_columns;
+
+#[derive(FromRow)]
+struct AttemptRow {
+    id: Uuid,
+    run_id: Uuid,
+    account: String,
+    api: String,
+    client_id: String,
+    generation: u32,
+    exchange_sent_at: Option<DateTime<Utc>>,
+    answer_status: Option<u16>,
+    answer_complete: Option<bool>,
+    sealed_answer: Option<Vec<u8>>,
+}
+
+impl AttemptRow {
+    async fn load(tx: &mut SqliteConnection, attempt: AttemptId) -> Result<Self, StoreError> {
+        let row: Option<Self> = sqlx::query_as(concat!(attempt_columns!(), " WHERE id = $1"))
+            .bind(attempt.as_uuid())
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("read a sign-in attempt"))?;
+        row.ok_or_else(|| StoreError::Conflict(format!("sign-in attempt {attempt} does not exist")))
+    }
+
+    fn place(&self, column: &'static str) -> Place<'_> {
+        Place {
+            table: "sign_in_attempts",
+            column,
+            api: &self.api,
+            client_id: &self.client_id,
+            generation: self.generation,
+        }
+    }
+
+    fn into_unfinished(self, sealer: &Sealer) -> Result<UnfinishedAttempt, StoreError> {
+        let answer = match &self.sealed_answer {
+            None => None,
+            Some(envelope) => {
+                let body = sealer.open(self.place("answer"), envelope)?;
+                let complete = self.answer_complete.unwrap_or(false);
+                Some(RawAnswer::new(
+                    self.answer_status.unwrap_or(0),
+                    body.to_vec(),
+                    complete,
+                ))
+            }
+        };
+        Ok(UnfinishedAttempt {
+            id: AttemptId::from_uuid(self.id),
+            run: RunId::from_uuid(self.run_id),
+            account: AccountId::new(self.account).map_err(unreadable)?,
+            api: ApiName::new(self.api).map_err(unreadable)?,
+            client_id: ClientId::new(self.client_id).map_err(unreadable)?,
+            generation: Generation::new(self.generation).map_err(unreadable)?,
+            exchange_sent_at: self.exchange_sent_at,
+            answer,
+        })
+    }
+}

@@ -1,0 +1,243 @@
+//! Tokens in SQLite: one row per API and generation, newest wins, secrets sealed into their row.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqliteConnection};
+use vega_domain::audit::AuditEntry;
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+
+use crate::audit_trail;
+use crate::data_source::{DataSource, failed, unreadable};
+use crate::seal::{Place, Sealer};
+
+/// `UpstoxTokenRepository` over SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteTokenRepository(DataSource);
+
+impl SqliteTokenRepository {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for SqliteTokenRepository {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        let rows: Vec<TokenRow> = sqlx::query_as(
+            "SELECT * FROM upstox_tokens AS token WHERE generation =
+                 (SELECT max(generation) FROM upstox_tokens WHERE api = token.api)
+             ORDER BY api",
+        )
+        .fetch_all(self.0.reader())
+        .await
+        .map_err(failed("load the tokens"))?;
+        rows.into_iter()
+            .map(|row| {
+                let api = ApiName::new(row.api.clone()).map_err(unreadable)?;
+                Ok((api, row.into_token(self.0.sealer())))
+            })
+            .collect()
+    }
+
+    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
+        let row: Option<TokenRow> =
+            sqlx::query_as("SELECT * FROM upstox_tokens WHERE api = $1 ORDER BY generation DESC LIMIT 1")
+                .bind(api.as_str())
+                .fetch_optional(self.0.reader())
+                .await
+                .map_err(failed("load a token"))?;
+        row.map(|row| row.into_token(self.0.sealer())).transpose()
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "store a token";
+        let token = &new.token;
+        let seal = |column, secret: &str| self.0.sealer().seal(place(token, column), secret.as_bytes());
+        let access_token = seal("access_token", token.access_token.expose())?;
+        let extended_token = new
+            .extended_token
+            .as_ref()
+            .map(|extended| seal("extended_token", extended.expose()))
+            .transpose()?;
+        let (check_at, check_result, check_reason) = split(token.last_check);
+
+        let mut tx = self.0.write().await?;
+        let newest = newest_generation(&mut tx, &token.api).await?;
+        if Generation::after(newest) != token.generation {
+            return Err(StoreError::Conflict(format!(
+                "{} has a newer token already: generation {} cannot follow {}",
+                token.api,
+                token.generation,
+                newest.map_or(0, Generation::get)
+            )));
+        }
+        sqlx::query(
+            "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
+                 sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
+                 last_check_at, last_check_result, last_check_reason)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        )
+        .bind(token.api.as_str())
+        .bind(token.generation.get())
+        .bind(token.account.as_str())
+        .bind(token.client_id.as_str())
+        .bind(token.user_id.as_str())
+        .bind(access_token)
+        .bind(extended_token)
+        .bind(token.issued_at)
+        .bind(token.valid_until)
+        .bind(token.verified_at)
+        .bind(token.rejected_at)
+        .bind(check_at)
+        .bind(check_result)
+        .bind(check_reason)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        let closed = sqlx::query(
+            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
+             WHERE id = $1 AND status = 'answered'",
+        )
+        .bind(new.attempt.as_uuid())
+        .bind(audit.at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if closed.rows_affected() != 1 {
+            return Err(StoreError::Conflict(format!(
+                "the attempt behind the token of {} is not open",
+                token.api
+            )));
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        const DOING: &str = "record a profile check";
+        let (at, result, reason) = split(Some(check.check));
+        let mut tx = self.0.write().await?;
+        sqlx::query(
+            "UPDATE upstox_tokens SET last_check_at = $3, last_check_result = $4, last_check_reason = $5,
+                 verified_at = CASE WHEN $4 = 'valid' THEN coalesce(verified_at, $3) ELSE verified_at END,
+                 rejected_at = CASE WHEN $4 = 'invalid' THEN coalesce(rejected_at, $3) ELSE rejected_at END
+             WHERE api = $1 AND generation = $2",
+        )
+        .bind(check.api.as_str())
+        .bind(check.generation.get())
+        .bind(at)
+        .bind(result)
+        .bind(reason)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        let newest = newest_generation(&mut tx, &check.api).await?;
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(newest == Some(check.generation))
+    }
+}
+
+fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
+    Place {
+        table: "upstox_tokens",
+        column,
+        api: token.api.as_str(),
+        client_id: token.client_id.as_str(),
+        generation: token.generation.get(),
+    }
+}
+
+async fn newest_generation(
+    tx: &mut SqliteConnection,
+    api: &ApiName,
+) -> Result<Option<Generation>, StoreError> {
+    let newest: Option<u32> = sqlx::query_scalar("SELECT max(generation) FROM upstox_tokens WHERE api = $1")
+        .bind(api.as_str())
+        .fetch_one(tx)
+        .await
+        .map_err(failed("read the newest generation"))?;
+    newest.map(Generation::new).transpose().map_err(unreadable)
+}
+
+type CheckColumns = (Option<DateTime<Utc>>, Option<&'static str>, Option<&'static str>);
+
+fn split(check: Option<LastCheck>) -> CheckColumns {
+    let Some(check) = check else {
+        return (None, None, None);
+    };
+    let (result, reason) = match check.result {
+        CheckResult::Valid => ("valid", None),
+        CheckResult::Invalid => ("invalid", None),
+        CheckResult::Unknown(reason) => ("unknown", Some(reason.code())),
+    };
+    (Some(check.at), Some(result), reason)
+}
+
+#[derive(FromRow)]
+struct TokenRow {
+    api: String,
+    generation: u32,
+    account: String,
+    client_id: String,
+    user_id: String,
+    sealed_access_token: Vec<u8>,
+    issued_at: DateTime<Utc>,
+    valid_until: DateTime<Utc>,
+    verified_at: Option<DateTime<Utc>>,
+    rejected_at: Option<DateTime<Utc>>,
+    last_check_at: Option<DateTime<Utc>>,
+    last_check_result: Option<String>,
+    last_check_reason: Option<String>,
+}
+
+impl TokenRow {
+    fn last_check(&self) -> Result<Option<LastCheck>, StoreError> {
+        let Some(at) = self.last_check_at else {
+            return Ok(None);
+        };
+        let result = match (
+            self.last_check_result.as_deref(),
+            self.last_check_reason.as_deref(),
+        ) {
+            (Some("valid"), _) => CheckResult::Valid,
+            (Some("invalid"), _) => CheckResult::Invalid,
+            (Some("unknown"), Some(code)) => {
+                CheckResult::Unknown(FailureReason::parse(code).map_err(unreadable)?)
+            }
+            other => return Err(unreadable(format!("check result {other:?}"))),
+        };
+        Ok(Some(LastCheck { at, result }))
+    }
+
+    fn into_token(self, sealer: &Sealer) -> Result<StoredToken, StoreError> {
+        let access_token = sealer.open_text(
+            Place {
+                table: "upstox_tokens",
+                column: "access_token",
+                api: &self.api,
+                client_id: &self.client_id,
+                generation: self.generation,
+            },
+            &self.sealed_access_token,
+        )?;
+        Ok(StoredToken {
+            last_check: self.last_check()?,
+            api: ApiName::new(self.api).map_err(unreadable)?,
+            account: AccountId::new(self.account).map_err(unreadable)?,
+            client_id: ClientId::new(self.client_id).map_err(unreadable)?,
+            user_id: UserId::new(self.user_id).map_err(unreadable)?,
+            generation: Generation::new(self.generation).map_err(unreadable)?,
+            access_token: AccessToken::new(access_token),
+            issued_at: self.issued_at,
+            valid_until: self.valid_until,
+            verified_at: self.verified_at,
+            rejected_at: self.rejected_at,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! `ExecutionStateRepository` over SQLite.
+
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::RunId;
+use vega_domain::ports::{ExecutionStateRepository, StoreError, UpstoxTokenRepository};
+use vega_domain::run::{RunState, StepState};
+
+use crate::world::{World, api, at, entry, run, token};
+
+#[tokio::test]
+async fn a_run_and_its_steps_read_back_in_order() {
+    let world = World::new().await;
+    let id = world.running(&["WEBSOCKET1", "PRIMARY"]).await;
+    let failed = StepState::Failed(Failure::new(FailureReason::Throttled, "the page's words"));
+    world
+        .runs
+        .save_step(id, &api("PRIMARY"), &failed, &entry(AuditKind::StepChanged))
+        .await
+        .unwrap();
+
+    let active = world.runs.active().await.unwrap().unwrap();
+    assert_eq!(
+        (active.id, active.state, active.started_at),
+        (id, RunState::Running, at(0))
+    );
+    let steps: Vec<_> = active
+        .steps
+        .into_iter()
+        .map(|step| (step.api.to_string(), step.state))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("WEBSOCKET1".into(), StepState::Pending),
+            ("PRIMARY".into(), failed)
+        ]
+    );
+    assert_eq!(world.audit_kinds().await, ["run_started", "step_changed"]);
+}
+
+#[tokio::test]
+async fn one_run_is_active_at_most() {
+    let world = World::new().await;
+    let first = world.running(&["PRIMARY"]).await;
+    let refused = world
+        .runs
+        .begin(&run(&["PRIMARY"]), &entry(AuditKind::RunStarted))
+        .await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    world
+        .runs
+        .move_run(first, RunState::Incomplete, &entry(AuditKind::RunEnded))
+        .await
+        .unwrap();
+    world
+        .runs
+        .begin(&run(&["PRIMARY"]), &entry(AuditKind::RunStarted))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_move_that_the_domain_refuses_is_refused_here() {
+    for from in RunState::ALL {
+        for to in RunState::ALL {
+            let world = World::new().await;
+            let id = world.running(&["PRIMARY"]).await;
+            sqlx::query("UPDATE execution_runs SET state = $1")
+                .bind(from.as_str())
+                .execute(&world.raw().await)
+                .await
+                .unwrap();
+            let moved = world.runs.move_run(id, to, &entry(AuditKind::RunEnded)).await;
+            assert_eq!(
+                moved.is_ok(),
+                from.may_become(to),
+                "{from:?} -> {to:?}: {moved:?}"
+            );
+            let stored: String = sqlx::query_scalar("SELECT state FROM execution_runs")
+                .fetch_one(&world.raw().await)
+                .await
+                .unwrap();
+            assert_eq!(stored, if moved.is_ok() { to.as_str() } else { from.as_str() });
+            let audited = world.audit_kinds().await.contains(&"run_ended".to_owned());
+            assert_eq!(audited, moved.is_ok());
+        }
+    }
+}
+
+#[tokio::test]
+async fn steps_of_an_ended_or_unknown_run_do_not_change() {
+    let world = World::new().await;
+    let id = world.running(&["PRIMARY"]).await;
+    let save = async |run, name| {
+        world
+            .runs
+            .save_step(run, &api(name), &StepState::Done, &entry(AuditKind::StepChanged))
+            .await
+    };
+    assert!(matches!(save(id, "OTHER").await, Err(StoreError::Conflict(_))));
+    assert!(matches!(
+        save(RunId::at(at(9)), "PRIMARY").await,
+        Err(StoreError::Conflict(_))
+    ));
+    world
+        .runs
+        .move_run(id, RunState::Cancelled, &entry(AuditKind::RunEnded))
+        .await
+        .unwrap();
+    assert!(matches!(save(id, "PRIMARY").await, Err(StoreError::Conflict(_))));
+    assert!(world.runs.active().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_last_failure_is_the_newest_ends_and_a_later_token_settles_it() {
+    let world = World::new().await;
+    let fail = async |run, name: &str, reason, seconds| {
+        let state = StepState::Failed(Failure::new(reason, "words"));
+        let audit = AuditEntry::new(at(seconds), AuditKind::StepChanged, "");
+        world
+            .runs
+            .save_step(run, &api(name), &state, &audit)
+            .await
+            .unwrap();
+    };
+    let end = async |run| {
+        world
+            .runs
+            .move_run(run, RunState::Incomplete, &entry(AuditKind::RunEnded))
+            .await
+            .unwrap();
+    };
+    let first = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    fail(first, "PRIMARY", FailureReason::Network, -100).await;
+    fail(first, "WEBSOCKET1", FailureReason::Network, -100).await;
+    fail(first, "WEBSOCKET2", FailureReason::BrowserGone, -100).await;
+    end(first).await;
+    // Run ids of one instant are told apart by chance alone, so the second run begins a second later.
+    let mut second = run(&["PRIMARY", "WEBSOCKET1"]);
+    second.id = RunId::at(at(1));
+    world
+        .runs
+        .begin(&second, &entry(AuditKind::RunStarted))
+        .await
+        .unwrap();
+    fail(second.id, "PRIMARY", FailureReason::Throttled, -50).await;
+    let attempt = world.answered(second.id, "WEBSOCKET1", 1).await;
+    world
+        .tokens
+        .store(&token(attempt, "WEBSOCKET1", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+
+    let failures: Vec<_> = world
+        .runs
+        .last_failures()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(api, at, failure)| (api.to_string(), at, failure.reason))
+        .collect();
+    assert_eq!(
+        failures,
+        [
+            ("PRIMARY".into(), at(-50), FailureReason::Throttled),
+            ("WEBSOCKET2".into(), at(-100), FailureReason::BrowserGone)
+        ]
+    );
+}

@@ -1,0 +1,13 @@
+//! The contract of the persistence ports, sentence by sentence, over a real database file.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod execution_state;
+mod login_lease;
+mod opening;
+mod sign_in_journal;
+mod token_repository;
+mod world;

@@ -1,0 +1,174 @@
+//! Opening a database: what is checked, what is refused, what it looks like afterwards.
+
+use std::os::unix::fs::PermissionsExt;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::{AuditTrail, UpstoxTokenRepository};
+use vega_persistence::{DataSource, KeyError, OpenError, SqliteAuditTrail, SqliteTokenRepository};
+
+use crate::world::{World, api, at, database_path, entry, key_path, open, token, url};
+
+async fn pragma(world: &World, name: &'static str) -> String {
+    let raw = world.raw().await;
+    let text: Result<String, _> = sqlx::query_scalar(name).fetch_one(&raw).await;
+    match text {
+        Ok(text) => text,
+        Err(_) => sqlx::query_scalar::<_, i64>(name)
+            .fetch_one(&raw)
+            .await
+            .unwrap()
+            .to_string(),
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_private_ours_and_in_wal_mode() {
+    let world = World::new().await;
+    for path in [database_path(&world.dir), key_path(&world.dir)] {
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&path), mode(path.parent().unwrap())),
+            (0o600, 0o700),
+            "{}",
+            path.display()
+        );
+    }
+    let wal = database_path(&world.dir).with_extension("db-wal");
+    assert_eq!(
+        std::fs::metadata(wal).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(pragma(&world, "PRAGMA journal_mode").await, "wal");
+    assert_eq!(
+        pragma(&world, "PRAGMA application_id").await,
+        0x5645_4741.to_string()
+    );
+}
+
+#[tokio::test]
+async fn every_table_is_strict() {
+    let world = World::new().await;
+    let loose: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0
+         AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
+    )
+    .fetch_all(&world.raw().await)
+    .await
+    .unwrap();
+    assert!(loose.is_empty(), "{loose:?}");
+}
+
+#[tokio::test]
+async fn audit_events_can_be_added_but_never_changed_or_removed() {
+    let world = World::new().await;
+    let audit = SqliteAuditTrail::new(world.data.clone());
+    let line = AuditEntry::new(at(0), AuditKind::PlanDeclined, "no");
+    audit.append(&line).await.unwrap();
+    for attack in [
+        "UPDATE audit_events SET detail = 'yes'",
+        "DELETE FROM audit_events",
+    ] {
+        assert!(
+            sqlx::query(attack).execute(&world.raw().await).await.is_err(),
+            "{attack}"
+        );
+    }
+    assert_eq!(world.audit_kinds().await, ["plan_declined"]);
+}
+
+#[tokio::test]
+async fn it_opens_again_with_what_was_stored() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    world
+        .tokens
+        .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    world.data.close().await;
+    let tokens = SqliteTokenRepository::new(open(&world.dir).await);
+    assert!(tokens.find(&api("PRIMARY")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn many_may_open_at_once_at_the_very_first_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let opening: Vec<_> = (0..6)
+        .map(|_| {
+            let (url, key) = (url(&dir), key_path(&dir));
+            tokio::spawn(async move { DataSource::open(&url, &key).await.map(drop) })
+        })
+        .collect();
+    for opened in opening {
+        opened.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let other = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE theirs (x)")
+        .execute(&other)
+        .await
+        .unwrap();
+    other.close().await;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let refused = DataSource::open(&format!("sqlite://{}", path.display()), &key_path(&dir)).await;
+    assert!(matches!(refused, Err(OpenError::NotOurs(_))), "{refused:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let world = World::new().await;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'from the future', 1, x'00', 0)",
+    )
+    .execute(&world.raw().await)
+    .await
+    .unwrap();
+    let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir)).await;
+    assert!(matches!(refused, Err(OpenError::Newer(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_missing_or_other_key_over_sealed_tokens_is_refused() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    world.answered(run, "PRIMARY", 1).await;
+    world.data.close().await;
+    let other = world.dir.path().join("config/other.key");
+    let missing = DataSource::open(&url(&world.dir), &other).await;
+    assert!(
+        matches!(missing, Err(OpenError::Key(KeyError::MissingOverSealedData(_)))),
+        "{missing:?}"
+    );
+    assert!(!other.exists(), "no new key over old data");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    open(&elsewhere).await.close().await;
+    std::fs::copy(key_path(&elsewhere), &other).unwrap();
+    let wrong = DataSource::open(&url(&world.dir), &other).await;
+    assert!(matches!(wrong, Err(OpenError::WrongKey { .. })), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_others_can_read_is_refused() {
+    let world = World::new().await;
+    world.data.close().await;
+    std::fs::set_permissions(database_path(&world.dir), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("chmod 600"), "{refused}");
+}

@@ -1,0 +1,243 @@
+//! `SignInJournal` over SQLite.
+
+use std::time::Duration;
+
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::MobileNumber;
+use vega_domain::ports::{AttemptEnd, OtpGrant, SignInJournal, StoreError};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+
+use crate::world::{World, at, attempt, entry, mobile, open};
+
+const BUDGET: OtpBudget = OtpBudget {
+    presses: 2,
+    window: Duration::from_mins(11),
+};
+
+#[tokio::test]
+async fn presses_are_recorded_counted_and_never_doubled() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let mut attempts = Vec::new();
+    for _ in 0..4 {
+        let attempt = attempt(run, "PRIMARY", 1);
+        world
+            .journal
+            .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+            .await
+            .unwrap();
+        attempts.push(attempt.id);
+    }
+    let press = async |index: usize, number: &MobileNumber, seconds| {
+        world
+            .journal
+            .request_otp(attempts[index], number, BUDGET, at(seconds))
+            .await
+            .unwrap()
+    };
+    let other = MobileNumber::new("9000000002").unwrap();
+
+    assert_eq!(press(0, &mobile(), 0).await, OtpGrant::Granted);
+    assert_eq!(
+        press(0, &mobile(), 1).await,
+        OtpGrant::PressedBefore,
+        "one press per attempt"
+    );
+    assert_eq!(press(1, &mobile(), 2).await, OtpGrant::Granted);
+    assert_eq!(
+        press(2, &mobile(), 3).await,
+        OtpGrant::BudgetUsedUp { until: at(660) }
+    );
+    assert_eq!(
+        press(2, &other, 4).await,
+        OtpGrant::Granted,
+        "the budget belongs to the number"
+    );
+    assert_eq!(
+        press(3, &mobile(), 660).await,
+        OtpGrant::Granted,
+        "the first press has left the window"
+    );
+
+    assert_eq!(
+        world.journal.otp_presses(&mobile(), at(-1)).await.unwrap(),
+        [at(0), at(2), at(660)]
+    );
+    let kinds = world.audit_kinds().await;
+    assert_eq!(kinds.iter().filter(|kind| *kind == "otp_requested").count(), 4);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "otp_withheld").count(), 1);
+}
+
+#[tokio::test]
+async fn the_ledger_survives_a_restart() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = attempt(run, "PRIMARY", 1);
+    world
+        .journal
+        .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    world
+        .journal
+        .request_otp(attempt.id, &mobile(), BUDGET, at(0))
+        .await
+        .unwrap();
+    world.data.close().await;
+
+    let journal = vega_persistence::SqliteSignInJournal::new(open(&world.dir).await);
+    assert_eq!(journal.otp_presses(&mobile(), at(-1)).await.unwrap(), [at(0)]);
+    let again = journal
+        .request_otp(attempt.id, &mobile(), BUDGET, at(9))
+        .await
+        .unwrap();
+    assert_eq!(again, OtpGrant::PressedBefore);
+}
+
+#[tokio::test]
+async fn a_code_is_taken_once() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = attempt(run, "PRIMARY", 1);
+    world
+        .journal
+        .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let seal = async || {
+        let code = AuthorizationCode::new("CANARY");
+        world
+            .journal
+            .seal_code(attempt.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+            .await
+    };
+    seal().await.unwrap();
+    assert!(
+        matches!(seal().await, Err(StoreError::Conflict(_))),
+        "the first writer wins"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_needs_an_intended_exchange_and_comes_once() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = attempt(run, "PRIMARY", 1);
+    world
+        .journal
+        .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let answer = RawAnswer::new(200, b"CANARY".to_vec(), true);
+    let seal = async || {
+        world
+            .journal
+            .seal_answer(attempt.id, &answer, at(2), &entry(AuditKind::AnswerReceived))
+            .await
+    };
+    assert!(
+        matches!(seal().await, Err(StoreError::Conflict(_))),
+        "no exchange was intended"
+    );
+    let code = AuthorizationCode::new("CANARY");
+    world
+        .journal
+        .seal_code(attempt.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+        .await
+        .unwrap();
+    seal().await.unwrap();
+    assert!(
+        matches!(seal().await, Err(StoreError::Conflict(_))),
+        "an answer came already"
+    );
+}
+
+#[tokio::test]
+async fn unfinished_attempts_tell_how_far_they_came() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let opened = attempt(run, "PRIMARY", 1);
+    world
+        .journal
+        .open_attempt(&opened, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let sent = attempt(run, "PRIMARY", 1);
+    world
+        .journal
+        .open_attempt(&sent, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let code = AuthorizationCode::new("CANARY");
+    world
+        .journal
+        .seal_code(sent.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+        .await
+        .unwrap();
+    let answered = world.answered(run, "PRIMARY", 1).await;
+    let closed = world.answered(run, "PRIMARY", 1).await;
+    let end = AttemptEnd::Failed(Failure::new(FailureReason::WrongUser, ""));
+    world
+        .journal
+        .close(closed, &end, at(5), &entry(AuditKind::AttemptClosed))
+        .await
+        .unwrap();
+
+    let mut unfinished = world.journal.unfinished().await.unwrap();
+    unfinished.sort_by_key(|attempt| attempt.answer.is_some());
+    let find = |id| unfinished.iter().find(|attempt| attempt.id == id);
+    assert_eq!(unfinished.len(), 3);
+    assert_eq!(find(opened.id).unwrap().exchange_sent_at, None);
+    assert_eq!(find(sent.id).unwrap().exchange_sent_at, Some(at(1)));
+    assert!(find(sent.id).unwrap().answer.is_none());
+    let answer = find(answered).unwrap().answer.as_ref().unwrap();
+    assert_eq!(
+        (answer.status, answer.complete, answer.expose()),
+        (200, true, &b"CANARY-answer"[..])
+    );
+}
+
+#[tokio::test]
+async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    for (reason, kept) in [
+        (FailureReason::WrongUser, false),
+        (FailureReason::NeedsReview, true),
+    ] {
+        let id = world.answered(run, "PRIMARY", 1).await;
+        let end = AttemptEnd::Failed(Failure::new(reason, "words"));
+        world
+            .journal
+            .close(id, &end, at(5), &entry(AuditKind::AttemptClosed))
+            .await
+            .unwrap();
+        world
+            .journal
+            .close(
+                id,
+                &AttemptEnd::Interrupted,
+                at(9),
+                &entry(AuditKind::AttemptClosed),
+            )
+            .await
+            .unwrap();
+        let (failure, code, answer): (String, Option<Vec<u8>>, Option<Vec<u8>>) =
+            sqlx::query_as("SELECT failure, sealed_code, sealed_answer FROM sign_in_attempts WHERE id = $1")
+                .bind(id.as_uuid())
+                .fetch_one(&world.raw().await)
+                .await
+                .unwrap();
+        assert_eq!(failure, reason.code(), "closing a closed attempt changes nothing");
+        assert_eq!((code, answer.is_some()), (None, kept), "{reason}");
+    }
+    let closings = world
+        .audit_kinds()
+        .await
+        .iter()
+        .filter(|kind| *kind == "attempt_closed")
+        .count();
+    assert_eq!(closings, 2);
+}

@@ -1,0 +1,235 @@
+//! `UpstoxTokenRepository` over SQLite.
+
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::Generation;
+use vega_domain::ports::{StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::token::{CheckResult, LastCheck};
+
+use crate::world::{World, api, at, entry, token};
+
+#[tokio::test]
+async fn a_stored_token_reads_back_whole() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    let new = token(attempt, "PRIMARY", 1);
+    world
+        .tokens
+        .store(&new, &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+
+    let found = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    assert_eq!(found.access_token.expose(), "CANARY-token-PRIMARY-1");
+    assert_eq!(
+        (found.client_id, found.user_id, found.generation, found.account),
+        (
+            new.token.client_id,
+            new.token.user_id,
+            new.token.generation,
+            new.token.account
+        )
+    );
+    assert_eq!(
+        (
+            found.issued_at,
+            found.valid_until,
+            found.verified_at,
+            found.rejected_at,
+            found.last_check
+        ),
+        (
+            new.token.issued_at,
+            new.token.valid_until,
+            new.token.verified_at,
+            None,
+            new.token.last_check
+        )
+    );
+    assert!(world.tokens.find(&api("OTHER")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_newest_generation_wins_and_the_audit_is_in_the_commit() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    for (name, generation) in [("PRIMARY", 1), ("WEBSOCKET1", 1), ("PRIMARY", 2)] {
+        let attempt = world.answered(run, name, generation).await;
+        world
+            .tokens
+            .store(&token(attempt, name, generation), &entry(AuditKind::TokenStored))
+            .await
+            .unwrap();
+    }
+    let all = world.tokens.load_all().await.unwrap();
+    let seen: Vec<_> = all
+        .iter()
+        .map(|(api, token)| (api.as_str(), token.as_ref().unwrap().generation.get()))
+        .collect();
+    assert_eq!(seen, [("PRIMARY", 2), ("WEBSOCKET1", 1)]);
+    let stored = world
+        .audit_kinds()
+        .await
+        .iter()
+        .filter(|kind| *kind == "token_stored")
+        .count();
+    assert_eq!(stored, 3);
+}
+
+#[tokio::test]
+async fn a_stale_generation_is_refused_and_nothing_is_written() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let first = world.answered(run, "PRIMARY", 1).await;
+    let second = world.answered(run, "PRIMARY", 1).await;
+    world
+        .tokens
+        .store(&token(first, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    let before = world.audit_kinds().await.len();
+
+    for generation in [1, 3] {
+        let refused = world
+            .tokens
+            .store(
+                &token(second, "PRIMARY", generation),
+                &entry(AuditKind::TokenStored),
+            )
+            .await;
+        assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    }
+    assert_eq!(world.audit_kinds().await.len(), before);
+    let kept = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    assert_eq!(kept.access_token.expose(), "CANARY-token-PRIMARY-1");
+}
+
+#[tokio::test]
+async fn storing_closes_the_attempt_and_erases_its_code_and_answer() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    world
+        .tokens
+        .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    let (status, code, answer): (String, Option<Vec<u8>>, Option<Vec<u8>>) =
+        sqlx::query_as("SELECT status, sealed_code, sealed_answer FROM sign_in_attempts")
+            .fetch_one(&world.raw().await)
+            .await
+            .unwrap();
+    assert_eq!((status.as_str(), code, answer), ("stored", None, None));
+
+    let again = world
+        .tokens
+        .store(&token(attempt, "PRIMARY", 2), &entry(AuditKind::TokenStored))
+        .await;
+    assert!(
+        matches!(again, Err(StoreError::Conflict(_))),
+        "one attempt, one token"
+    );
+}
+
+#[tokio::test]
+async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    for generation in [1, 2] {
+        let attempt = world.answered(run, "PRIMARY", generation).await;
+        world
+            .tokens
+            .store(
+                &token(attempt, "PRIMARY", generation),
+                &entry(AuditKind::TokenStored),
+            )
+            .await
+            .unwrap();
+    }
+    let check = |generation, seconds, result| TokenCheck {
+        api: api("PRIMARY"),
+        generation: Generation::new(generation).unwrap(),
+        check: LastCheck {
+            at: at(seconds),
+            result,
+        },
+    };
+    let record = async |check: TokenCheck| {
+        world
+            .tokens
+            .record_check(&check, &entry(AuditKind::TokenChecked))
+            .await
+            .unwrap()
+    };
+    let unreachable = CheckResult::Unknown(FailureReason::Network);
+
+    assert!(
+        !record(check(1, 10, CheckResult::Invalid)).await,
+        "generation 1 is not the newest"
+    );
+    assert!(record(check(2, 20, CheckResult::Valid)).await);
+    assert!(record(check(2, 30, unreachable)).await);
+    let token = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
+    assert_eq!(
+        token.last_check,
+        Some(LastCheck {
+            at: at(30),
+            result: unreachable
+        })
+    );
+
+    record(check(2, 40, CheckResult::Invalid)).await;
+    record(check(2, 50, CheckResult::Invalid)).await;
+    let token = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    assert_eq!(token.rejected_at, Some(at(40)));
+}
+
+#[tokio::test]
+async fn one_unreadable_token_does_not_hide_the_others() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    for name in ["PRIMARY", "WEBSOCKET1"] {
+        let attempt = world.answered(run, name, 1).await;
+        world
+            .tokens
+            .store(&token(attempt, name, 1), &entry(AuditKind::TokenStored))
+            .await
+            .unwrap();
+    }
+    // Somebody with write access swaps the tokens of two rows.
+    sqlx::query(
+        "UPDATE upstox_tokens SET sealed_access_token =
+             (SELECT sealed_access_token FROM upstox_tokens WHERE api = 'WEBSOCKET1') WHERE api = 'PRIMARY'",
+    )
+    .execute(&world.raw().await)
+    .await
+    .unwrap();
+    let all = world.tokens.load_all().await.unwrap();
+    assert!(
+        matches!(all[0].1, Err(StoreError::Unreadable(_))),
+        "a moved value must not open"
+    );
+    assert_eq!(
+        all[1].1.as_ref().unwrap().access_token.expose(),
+        "CANARY-token-WEBSOCKET1-1"
+    );
+}
+
+#[tokio::test]
+async fn no_secret_is_readable_on_disk() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    world
+        .tokens
+        .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    world.answered(run, "WEBSOCKET1", 1).await;
+    let bytes = world.bytes_on_disk();
+    let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
+    assert!(holds(b"PRIMARY"), "the look must see the file's text");
+    assert!(!holds(b"CANARY"), "a secret is on disk in clear");
+}
