@@ -95,6 +95,9 @@ macro_rules! failure_reasons {
 }
 
 failure_reasons! {
+    /// The login page does not know the mobile number.
+    MobileRejected, "mobile_rejected", StopAccount, "Upstox does not accept the mobile number",
+        "Correct the account's mobile number in the configuration.";
     /// Upstox refused another OTP for this mobile number.
     Throttled, "throttled", CoolDown, "Upstox throttled the sign-in",
         "Wait 11 minutes, then run `vega` again; other accounts can go on meanwhile.";
@@ -137,6 +140,9 @@ failure_reasons! {
     /// Upstox could not be reached.
     Network, "network", RetryBeforePress, "Upstox could not be reached",
         "Check the network connection, then run `vega` again.";
+    /// Upstox did not accept the code: wrong, used or too old. It is spent either way.
+    CodeRejected, "code_rejected", FailStep, "Upstox did not accept the authorization code",
+        "Run `vega` again: it signs in afresh and gets a new code.";
     /// The code was sent and no clear answer came back; it is never sent again.
     OutcomeUnknown, "outcome_unknown", AskBeforeAgain, "Upstox may have made a token, but its answer was lost",
         "Run `vega` again for this API; the lost token, if any, dies with the new one.";

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod authorize;
 pub mod event;
 pub mod expiry;
 pub mod failure;
@@ -16,6 +17,7 @@ pub mod token;
 
 pub use account::{Account, Api, RedirectUri};
 pub use audit::{AuditEntry, AuditKind};
+pub use authorize::Redirect;
 pub use event::Event;
 pub use failure::{Failure, FailureReason, Next};
 pub use ids::{

@@ -1,1 +1,12 @@
-//! stub
+//! HTTP client of Upstox's public endpoints, without a browser: programs can link it alone.
+//! It translates between HTTP and the domain's words; what follows from an answer is decided above.
+
+mod answers;
+mod codes;
+mod http;
+mod profile_verifier;
+mod token_exchange_client;
+
+pub use http::ClientError;
+pub use profile_verifier::ProfileVerifier;
+pub use token_exchange_client::TokenExchangeClient;

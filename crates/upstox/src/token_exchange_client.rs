@@ -1,0 +1,111 @@
+//! Code in, token out: `POST /v2/login/authorization/token`, sent once.
+//! Source: developer documentation "Get token".
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::Client;
+use reqwest::header::{ACCEPT, HeaderValue};
+use url::Url;
+use vega_domain::account::Api;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::UserId;
+use vega_domain::ports::{ExchangeError, TokenAnswer, TokenExchange};
+use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
+
+use crate::answers::{self, TokenBody};
+use crate::codes;
+use crate::http::{self, ClientError};
+
+/// The token endpoint over HTTP.
+#[derive(Debug, Clone)]
+pub struct TokenExchangeClient {
+    client: Client,
+    url: Url,
+}
+
+impl TokenExchangeClient {
+    /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
+    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self {
+            client: http::client(timeout)?,
+            url: http::endpoint(base, "v2/login/authorization/token")?,
+        })
+    }
+}
+
+#[async_trait]
+impl TokenExchange for TokenExchangeClient {
+    async fn exchange(&self, api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError> {
+        let form = [
+            ("code", code.expose()),
+            ("client_id", api.client_id.as_str()),
+            ("client_secret", api.client_secret.expose()),
+            ("redirect_uri", api.redirect_uri.as_str()),
+            ("grant_type", "authorization_code"),
+        ];
+        let sent = self
+            .client
+            .post(self.url.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .form(&form)
+            .send()
+            .await;
+        match sent {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let body = http::read_body(response).await;
+                Ok(RawAnswer::new(status, body.bytes.to_vec(), body.complete))
+            }
+            // No connection, so no byte of the request can have left.
+            Err(error) if error.is_connect() || error.is_builder() => {
+                Err(ExchangeError::NotSent(http::words(error)))
+            }
+            Err(error) => Err(ExchangeError::OutcomeUnknown(http::words(error))),
+        }
+    }
+
+    fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
+        let status = answer.status;
+        if status == 200 {
+            return read_success(answer);
+        }
+        if let Some(error) = answers::broker_error(answer.expose()) {
+            let reason = codes::exchange_failure(&error.code).unwrap_or(match status {
+                429 => FailureReason::Throttled,
+                500.. => FailureReason::OutcomeUnknown,
+                _ => FailureReason::NeedsReview,
+            });
+            return Err(Failure::new(reason, error.to_string()));
+        }
+        let (reason, words) = match status {
+            429 => (FailureReason::Throttled, "HTTP 429"),
+            403 if answers::is_html(answer.expose()) => (FailureReason::Blocked, "HTTP 403 with a web page"),
+            500.. => (FailureReason::OutcomeUnknown, "the answer is no JSON of Upstox's"),
+            _ => (FailureReason::NeedsReview, "the answer is no JSON of Upstox's"),
+        };
+        Err(Failure::new(reason, format!("HTTP {status}: {words}")))
+    }
+}
+
+fn read_success(answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
+    let review = |what: &str| Failure::new(FailureReason::NeedsReview, format!("HTTP 200: {what}"));
+    if !answer.complete {
+        return Err(review("the answer was cut off or too long"));
+    }
+    // The parser's own words could quote the body, so they are not repeated.
+    let body: TokenBody =
+        serde_json::from_slice(answer.expose()).map_err(|_| review("the answer is not the expected JSON"))?;
+    let token = body.access_token.filter(|token| !token.is_empty());
+    let access_token = token.ok_or_else(|| review("the answer has no access_token"))?;
+    let user_id = body.user_id.ok_or_else(|| review("the answer has no user_id"))?;
+    Ok(TokenAnswer {
+        exp: answers::expiry_claim(&access_token),
+        access_token: AccessToken::new(access_token),
+        extended_token: body
+            .extended_token
+            .filter(|token| !token.is_empty())
+            .map(ExtendedToken::new),
+        user_id: UserId::new(user_id).map_err(|error| review(&error.to_string()))?,
+    })
+}

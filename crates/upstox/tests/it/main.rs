@@ -1,0 +1,10 @@
+//! The clients against servers that answer as Upstox does, or worse.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod broken_server;
+mod profile_verifier;
+mod token_exchange_client;

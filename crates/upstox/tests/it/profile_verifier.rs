@@ -1,0 +1,83 @@
+//! `ProfileApi` over HTTP.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use url::Url;
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::UserId;
+use vega_domain::ports::{ProfileAnswer, ProfileApi};
+use vega_domain::secret::AccessToken;
+use vega_upstox::ProfileVerifier;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::broken_server;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+async fn ask(template: ResponseTemplate) -> ProfileAnswer {
+    let server = MockServer::start().await;
+    Mock::given(method("GET"))
+        .and(path("/v2/user/profile"))
+        .and(header("authorization", "Bearer CANARY"))
+        .respond_with(template)
+        .expect(1)
+        .mount(&server)
+        .await;
+    let verifier = ProfileVerifier::new(&Url::parse(&server.uri()).unwrap(), TIMEOUT).unwrap();
+    verifier.profile(&AccessToken::new("CANARY")).await
+}
+
+const DEAD: &str = r#"{"status":"error","errors":[{"errorCode":"UDAPI100050","message":"Invalid token used to access API"}]}"#;
+const EXTENDED: &str = r#"{"errors":[{"error_code":"UDAPI100067","message":"m"}]}"#;
+const SERVICE_HOURS: &str = r#"{"errors":[{"error_code":"UDAPI100072","message":"m"}]}"#;
+
+#[tokio::test]
+async fn a_profile_means_valid_and_names_the_user() {
+    let body = r#"{"status":"success","data":{"user_id":"AB1234","exchanges":["NSE"],"poa":null}}"#;
+    let answer = ask(ResponseTemplate::new(200).set_body_string(body)).await;
+    assert_eq!(answer, ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
+}
+
+#[tokio::test]
+async fn only_upstoxs_own_401_means_invalid() {
+    assert_eq!(
+        ask(ResponseTemplate::new(401).set_body_string(DEAD)).await,
+        ProfileAnswer::Invalid
+    );
+}
+
+#[rstest]
+#[case::proxy_401(401, "<html>who are you</html>", FailureReason::BrokerDown)]
+#[case::empty_401(401, "", FailureReason::BrokerDown)]
+#[case::extended_token(401, EXTENDED, FailureReason::NeedsReview)]
+#[case::service_hours(423, SERVICE_HOURS, FailureReason::BrokerDown)]
+#[case::throttled(429, "", FailureReason::Throttled)]
+#[case::cloudflare(403, "<!DOCTYPE html>", FailureReason::Blocked)]
+#[case::bad_gateway(502, "<html>", FailureReason::BrokerDown)]
+#[case::error_inside_200(200, DEAD, FailureReason::BrokerDown)]
+#[case::no_profile(200, r#"{"status":"success","data":null}"#, FailureReason::BrokerDown)]
+#[case::not_json(200, "hello", FailureReason::BrokerDown)]
+#[tokio::test]
+async fn everything_else_is_unknown(#[case] status: u16, #[case] body: &str, #[case] reason: FailureReason) {
+    let answer = ask(ResponseTemplate::new(status).set_body_string(body)).await;
+    let ProfileAnswer::Unknown(failure) = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(failure.reason, reason, "{failure:?}");
+}
+
+#[tokio::test]
+async fn an_unreachable_upstox_is_unknown_and_the_token_stays_out_of_the_words() {
+    let (hanging_up, _) = broken_server::hanging_up("").await;
+    for base in [broken_server::nobody().await, hanging_up] {
+        let verifier = ProfileVerifier::new(&base, TIMEOUT).unwrap();
+        let answer = verifier.profile(&AccessToken::new("CANARY")).await;
+        assert!(
+            matches!(&answer, ProfileAnswer::Unknown(failure) if failure.reason == FailureReason::Network),
+            "{answer:?}"
+        );
+        assert!(!format!("{answer:?}").contains("CANARY"));
+    }
+}
