@@ -1,1 +1,16 @@
-//! stub
+//! Signs in through a visible browser: driver process, private session, page object, and a state machine over what is on
+//! the screen. It types the mobile number and presses "Get OTP"; everything else is the human's. Whether a press is
+//! allowed, and what a code is good for, is decided above.
+
+mod driver;
+mod flow;
+mod login_page;
+mod oauth_login_automation;
+mod session;
+mod settings;
+mod sighting;
+
+pub use login_page::LoginPage;
+pub use oauth_login_automation::OAuthLoginAutomation;
+pub use settings::{BrowserSettings, DriverSource};
+pub use sighting::Sighting;

@@ -1,0 +1,78 @@
+//! The page object: where each element is, how to look at the page, how to act on it. All selectors live here.
+//! Source: ids seen in public scripts from 2023 to 2026; Upstox does not promise them, hence the fallbacks.
+
+use fantoccini::{Client, Locator, error::CmdError};
+use serde_json::json;
+use vega_domain::ids::MobileNumber;
+use vega_domain::secret::SecondFactor;
+
+use crate::sighting::Sighting;
+
+const LOOK: &str = include_str!("look.js");
+
+const MOBILE: &[&str] = &[
+    "#mobileNum",
+    "input[type=tel][maxlength='10']",
+    "input[autocomplete=tel]",
+];
+const GET_OTP: &[&str] = &["#getOtp", "button[data-testid=getOtp]"];
+const OTP: &[&str] = &["#otpNum", "input[autocomplete=one-time-code]"];
+const OTP_CONTINUE: &[&str] = &["#continueBtn"];
+const PIN: &[&str] = &["#pinCode", "input[type=password][maxlength='6']"];
+const PIN_CONTINUE: &[&str] = &["#pinContinueBtn"];
+const CHALLENGE: &[&str] = &[
+    "iframe[src*='challenges.cloudflare.com']",
+    ".cf-turnstile",
+    "#challenge-form",
+    "iframe[title*='captcha' i]",
+];
+const ALERT: &[&str] = &["[role=alert]", ".toast"];
+
+/// Upstox's login page in a browser.
+#[derive(Debug)]
+pub struct LoginPage<'a> {
+    browser: &'a Client,
+}
+
+impl<'a> LoginPage<'a> {
+    /// The page that `browser` shows.
+    pub fn new(browser: &'a Client) -> Self {
+        Self { browser }
+    }
+
+    /// Looks once, without changing anything.
+    pub async fn look(&self, mobile: &MobileNumber) -> Result<Sighting, CmdError> {
+        let selectors = json!({
+            "mobile": MOBILE, "get_otp": GET_OTP, "otp": OTP, "otp_continue": OTP_CONTINUE,
+            "pin": PIN, "pin_continue": PIN_CONTINUE, "challenge": CHALLENGE, "alert": ALERT,
+        });
+        let seen = self
+            .browser
+            .execute(LOOK, vec![selectors, json!(mobile.digits())])
+            .await?;
+        Ok(serde_json::from_value(seen)?)
+    }
+
+    /// Types the mobile number into an empty box.
+    pub async fn fill_mobile(&self, selector: &str, mobile: &MobileNumber) -> Result<(), CmdError> {
+        self.browser
+            .find(Locator::Css(selector))
+            .await?
+            .send_keys(mobile.digits())
+            .await
+    }
+
+    /// Types a second factor, which the operator gave for this one screen.
+    pub async fn fill_second_factor(&self, selector: &str, given: &SecondFactor) -> Result<(), CmdError> {
+        self.browser
+            .find(Locator::Css(selector))
+            .await?
+            .send_keys(given.expose())
+            .await
+    }
+
+    /// Presses a button.
+    pub async fn press(&self, selector: &str) -> Result<(), CmdError> {
+        self.browser.find(Locator::Css(selector)).await?.click().await
+    }
+}

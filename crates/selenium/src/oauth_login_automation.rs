@@ -1,0 +1,262 @@
+//! Drives sign-ins: opens the dialog, looks at the page again and again, carries out the flow's moves, and recognises
+//! the redirect. All APIs of one account go through the same session.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use tokio::time::{Instant, sleep};
+use vega_domain::account::Account;
+use vega_domain::authorize::{Redirect, authorize_url};
+use vega_domain::event::Event;
+use vega_domain::failure::Failure;
+use vega_domain::ports::{Clock, EventSink, SignIn, SignInRequest, SignInSession};
+use vega_domain::secret::{AuthorizationCode, SecondFactor};
+use vega_domain::sign_in::{Prompt, PromptKind, Screen};
+
+use crate::flow::{Flow, Move};
+use crate::login_page::LoginPage;
+use crate::session::{BrowserSession, Trouble, command};
+use crate::settings::BrowserSettings;
+use crate::sighting::Sighting;
+
+/// How often the page is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// Looks that fail for so long without a break mean that the page is gone for good.
+const BLIND_LIMIT: Duration = Duration::from_secs(30);
+
+/// The browser route of signing in.
+pub struct OAuthLoginAutomation {
+    settings: Arc<BrowserSettings>,
+    events: Arc<dyn EventSink>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for OAuthLoginAutomation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuthLoginAutomation").finish_non_exhaustive()
+    }
+}
+
+impl OAuthLoginAutomation {
+    /// With these settings; `events` hears of each screen.
+    pub fn new(settings: BrowserSettings, events: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            events,
+            clock,
+        }
+    }
+}
+
+#[async_trait]
+impl SignIn for OAuthLoginAutomation {
+    async fn open(&self, account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
+        tracing::debug!(account = %account.id, "opening a browser session");
+        Ok(Box::new(AccountSession {
+            browser: BrowserSession::open(&self.settings).await?,
+            settings: Arc::clone(&self.settings),
+            events: Arc::clone(&self.events),
+            clock: Arc::clone(&self.clock),
+        }))
+    }
+}
+
+struct AccountSession {
+    browser: BrowserSession,
+    settings: Arc<BrowserSettings>,
+    events: Arc<dyn EventSink>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl SignInSession for AccountSession {
+    async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        let url = authorize_url(&self.settings.authorize_base, request.api, request.state);
+        self.browser.go_to(&url).await?;
+        let mut attempt = Attempt {
+            flow: Flow::new(self.settings.human_timeout, Instant::now()),
+            page: LoginPage::new(self.browser.client()),
+            session: self,
+            request,
+            prompt: None,
+            blind_since: None,
+        };
+        loop {
+            if let Some(code) = attempt.look_and_act().await? {
+                return Ok(code);
+            }
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        self.browser.close().await;
+    }
+}
+
+/// An open prompt. Dropping it takes the question back.
+struct OpenPrompt<'a> {
+    kind: PromptKind,
+    answer: Pin<Box<dyn Future<Output = SecondFactor> + Send + 'a>>,
+}
+
+struct Attempt<'s, 'a> {
+    flow: Flow,
+    page: LoginPage<'s>,
+    session: &'s AccountSession,
+    request: SignInRequest<'a>,
+    prompt: Option<OpenPrompt<'a>>,
+    blind_since: Option<Instant>,
+}
+
+impl Attempt<'_, '_> {
+    /// One turn: where are we, what is to be done, and then wait for the page or for an answer of the operator.
+    async fn look_and_act(&mut self) -> Result<Option<AuthorizationCode>, Failure> {
+        let next = match self.address().await? {
+            Some(Redirect::Code(code)) => return Ok(Some(code)),
+            Some(Redirect::Foreign) => self.flow.foreign_redirect(Instant::now()),
+            Some(Redirect::NotYet) | None => match self.look().await? {
+                Some(seen) => {
+                    let before = self.flow.screen();
+                    let next = self.flow.next(&seen, Instant::now());
+                    self.screen_changed(before, self.flow.screen());
+                    next
+                }
+                None => Move::Wait,
+            },
+        };
+        self.carry_out(next).await?;
+        self.wait().await?;
+        Ok(None)
+    }
+
+    async fn address(&mut self) -> Result<Option<Redirect>, Failure> {
+        let url = command(self.session.browser.client().current_url()).await;
+        Ok(self
+            .or_blind(url)?
+            .map(|url| Redirect::read(&url, self.request.api, self.request.state)))
+    }
+
+    async fn look(&mut self) -> Result<Option<Sighting>, Failure> {
+        let seen = command(self.page.look(&self.request.account.mobile_number)).await;
+        self.or_blind(seen)
+    }
+
+    /// Passing trouble is normal while pages change; only when it does not pass it ends the attempt.
+    fn or_blind<T>(&mut self, looked: Result<T, Trouble>) -> Result<Option<T>, Failure> {
+        match looked {
+            Ok(value) => {
+                self.blind_since = None;
+                Ok(Some(value))
+            }
+            Err(trouble @ Trouble::Gone(_)) => Err(trouble.into()),
+            Err(trouble @ Trouble::Passing(_)) => {
+                let since = *self.blind_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= BLIND_LIMIT {
+                    Err(trouble.into())
+                } else {
+                    Ok(None)
+                }
+            }
+        }
+    }
+
+    fn screen_changed(&mut self, before: Screen, now: Screen) {
+        if before != now {
+            self.prompt = None;
+            self.session.events.emit(Event::ScreenSeen {
+                api: self.request.api.name.clone(),
+                screen: now,
+            });
+        }
+    }
+
+    async fn carry_out(&mut self, next: Move) -> Result<(), Failure> {
+        match next {
+            Move::Wait => Ok(()),
+            Move::FillMobile { selector } => {
+                let mobile = &self.request.account.mobile_number;
+                let filled = command(self.page.fill_mobile(&selector, mobile)).await;
+                self.or_blind(filled).map(drop)
+            }
+            Move::PressGetOtp { selector } => {
+                self.request.otp_permit.before_press().await?;
+                // The press is on record. Whatever the click says, it is never made again.
+                self.flow.otp_pressed(Instant::now());
+                let (account, api) = (self.request.account.id.clone(), self.request.api.name.clone());
+                self.session.events.emit(Event::OtpRequested { account, api });
+                let pressed = command(self.page.press(&selector)).await;
+                self.or_blind(pressed).map(drop)
+            }
+            Move::Offer(kind) => {
+                self.offer(kind);
+                Ok(())
+            }
+            Move::Submit { selector } => {
+                let pressed = command(self.page.press(&selector)).await;
+                self.or_blind(pressed).map(drop)
+            }
+            Move::Tell(notice) => {
+                self.session.events.emit(Event::Noticed {
+                    api: self.request.api.name.clone(),
+                    notice,
+                });
+                Ok(())
+            }
+            Move::Fail(failure) => Err(failure),
+        }
+    }
+
+    fn offer(&mut self, kind: PromptKind) {
+        let left = TimeDelta::from_std(self.flow.time_left(Instant::now())).unwrap_or_default();
+        let prompt = Prompt {
+            kind,
+            account: self.request.account.id.clone(),
+            api: self.request.api.name.clone(),
+            deadline: self.session.clock.now() + left,
+        };
+        let operator = self.request.operator;
+        let answer = Box::pin(async move { operator.ask(&prompt).await });
+        self.prompt = Some(OpenPrompt { kind, answer });
+    }
+
+    /// Until the next look, or until the operator answered the prompt.
+    async fn wait(&mut self) -> Result<(), Failure> {
+        let kind = self.prompt.as_ref().map(|prompt| prompt.kind);
+        let answered = async {
+            match &mut self.prompt {
+                Some(prompt) => (&mut prompt.answer).await,
+                None => pending().await,
+            }
+        };
+        let given = tokio::select! {
+            given = answered => given,
+            () = sleep(LOOK_EVERY) => return Ok(()),
+        };
+        self.prompt = None;
+        match kind {
+            Some(kind) => self.fill(kind, &given).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Types an answer, if its screen still asks for it and the human has not begun to type in the window.
+    async fn fill(&mut self, kind: PromptKind, given: &SecondFactor) -> Result<(), Failure> {
+        // The page is changing: the window was used instead.
+        let Some(seen) = self.look().await? else {
+            return Ok(());
+        };
+        let field = match kind {
+            PromptKind::Otp => seen.otp,
+            PromptKind::Pin => seen.pin,
+        };
+        if let Some(field) = field.filter(|field| field.empty) {
+            command(self.page.fill_second_factor(&field.selector, given)).await?;
+            self.flow.second_factor_filled(kind);
+        }
+        Ok(())
+    }
+}

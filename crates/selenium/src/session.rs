@@ -1,0 +1,188 @@
+//! One private browser: driver, incognito window, profile folder. Opened once per account and run, gone afterwards on
+//! every path.
+
+use std::path::Path;
+use std::time::Duration;
+
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, error::CmdError};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+use tempfile::TempDir;
+use url::Url;
+use vega_domain::failure::{Failure, FailureReason};
+
+use crate::driver::Driver;
+use crate::settings::{BrowserSettings, DriverSource};
+
+/// No single WebDriver command takes this long; after it the session is taken for lost.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open browser.
+#[derive(Debug)]
+pub(crate) struct BrowserSession {
+    client: Client,
+    driver: Option<Driver>,
+    profile: TempDir,
+}
+
+impl BrowserSession {
+    /// Starts driver and browser. The caller holds the sign-in lease, so profiles found here are left-overs.
+    pub(crate) async fn open(settings: &BrowserSettings) -> Result<Self, Failure> {
+        let gone = |words: String| Failure::new(FailureReason::BrowserGone, words);
+        remove_leftovers(&settings.profiles);
+        let profile = tempfile::Builder::new()
+            .prefix("session-")
+            .tempdir_in(&settings.profiles)
+            .map_err(|error| {
+                gone(format!(
+                    "no profile folder in {}: {error}",
+                    settings.profiles.display()
+                ))
+            })?;
+        let (driver, url) = match &settings.driver {
+            DriverSource::Start(program) => {
+                let driver = Driver::start(program, settings).await?;
+                let url = driver.url().clone();
+                (Some(driver), url)
+            }
+            DriverSource::Running(url) => (None, url.clone()),
+        };
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities(settings, profile.path()));
+        let connected = tokio::time::timeout(COMMAND_TIMEOUT, builder.connect(url.as_str())).await;
+        match connected {
+            Ok(Ok(client)) => Ok(Self {
+                client,
+                driver,
+                profile,
+            }),
+            Ok(Err(error)) => Err(gone(format!("the browser did not start: {error}"))),
+            Err(_) => Err(gone("the browser did not start in time".into())),
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Leaves whatever is shown and opens `url`. The pages load by themselves; nothing waits for them.
+    pub(crate) async fn go_to(&self, url: &Url) -> Result<(), Failure> {
+        // An address left from the sign-in before must not be taken for this one's redirect.
+        command(self.client.goto("about:blank")).await?;
+        match command(self.client.goto(url.as_str())).await {
+            // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
+            Ok(()) | Err(Trouble::Passing(_)) => Ok(()),
+            Err(gone @ Trouble::Gone(_)) => Err(gone.into()),
+        }
+    }
+
+    /// Ends browser and driver and removes the profile.
+    pub(crate) async fn close(self) {
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.client.close()).await;
+        if let Some(driver) = self.driver {
+            driver.end().await;
+        }
+        if let Err(error) = self.profile.close() {
+            tracing::warn!(%error, "a browser profile could not be removed; it goes at the next sign-in");
+        }
+    }
+}
+
+/// Why a WebDriver command did not work.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The page was changing under it; the next look tells.
+    Passing(String),
+    /// Window, browser or driver are gone.
+    Gone(String),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Passing(words) | Trouble::Gone(words) => Self::new(FailureReason::BrowserGone, words),
+        }
+    }
+}
+
+/// Runs one command within its time and tells passing trouble from the end.
+pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>) -> Result<T, Trouble> {
+    match tokio::time::timeout(COMMAND_TIMEOUT, future).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if is_the_end(&error) => Err(Trouble::Gone(kind(&error))),
+        Ok(Err(error)) => Err(Trouble::Passing(kind(&error))),
+        Err(_) => Err(Trouble::Gone("the browser does not answer".into())),
+    }
+}
+
+fn is_the_end(error: &CmdError) -> bool {
+    match error {
+        CmdError::Standard(error) => {
+            let words = error.message.to_lowercase();
+            matches!(error.error().as_str(), "no such window" | "invalid session id")
+                || ["not reachable", "disconnected", "crashed", "session deleted"]
+                    .iter()
+                    .any(|sign| words.contains(sign))
+        }
+        CmdError::Failed(_) | CmdError::FailedC(_) | CmdError::Lost(_) => true,
+        _ => false,
+    }
+}
+
+/// Which error it was, without the page's content that a message may quote.
+fn kind(error: &CmdError) -> String {
+    match error {
+        CmdError::Standard(error) => error.error(),
+        CmdError::Failed(_) | CmdError::FailedC(_) | CmdError::Lost(_) => "the driver is gone".to_owned(),
+        _ => "the driver gave an answer that is not WebDriver's".to_owned(),
+    }
+}
+
+fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
+    let mut args = vec![
+        "--incognito".to_owned(),
+        format!("--user-data-dir={}", profile.display()),
+        // With the pipe the browser ends when its driver does.
+        "--remote-debugging-pipe".into(),
+        "--no-first-run".into(),
+        "--no-default-browser-check".into(),
+        "--password-store=basic".into(),
+        "--disable-background-networking".into(),
+        "--disable-component-update".into(),
+        "--disable-sync".into(),
+        "--disable-dev-shm-usage".into(),
+        "--window-size=1280,900".into(),
+    ];
+    if settings.headless {
+        args.push("--headless=new".into());
+    }
+    #[cfg(unix)]
+    if nix::unistd::geteuid().is_root() {
+        tracing::warn!("running as root: the browser's sandbox is off");
+        args.push("--no-sandbox".into());
+    }
+    let mut options = json!({ "args": args });
+    if let Some(binary) = &settings.binary {
+        options["binary"] = json!(binary);
+    }
+    let mut capabilities = Capabilities::new();
+    capabilities.insert("goog:chromeOptions".into(), options);
+    // Nothing waits for a page: the state machine looks, whatever is there.
+    capabilities.insert("pageLoadStrategy".into(), json!("none"));
+    capabilities.insert("timeouts".into(), json!({ "pageLoad": 15_000, "script": 10_000 }));
+    capabilities
+}
+
+fn remove_leftovers(profiles: &Path) {
+    let Ok(entries) = std::fs::read_dir(profiles) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("session-") {
+            tracing::debug!("removing the profile of a session that did not end well");
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
