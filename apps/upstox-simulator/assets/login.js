@@ -1,0 +1,205 @@
+// The login page: one screen at a time is put into #stage, as a single-page application does.
+// What is typed goes to the private backend under /login/api, which names the next screen or says why not.
+"use strict";
+
+const loginPage = (() => {
+  const page = JSON.parse(document.getElementById("page-data").textContent);
+  const stage = document.getElementById("stage");
+  const LOCKED = 1017104;
+  const DENIED = 1017105;
+  let screen = null;
+  let instance = 0;
+  let countdown = null;
+
+  const part = (name) => stage.querySelector(`[data-part="${name}"]`);
+  const digits = (text, length) => text.replace(/\D/g, "").slice(0, length);
+
+  function toast(message) {
+    const box = document.createElement("div");
+    box.className = "toast toast-error";
+    box.setAttribute("role", "alert");
+    box.textContent = message;
+    document.getElementById("toasts").replaceChildren(box);
+    setTimeout(() => box.remove(), 3000);
+  }
+
+  /** Calls the backend; resolves to the next screen, or to null after a refusal was shown. */
+  async function call(path, value) {
+    let answer;
+    try {
+      const response = await fetch(`/login/api/${path}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ transaction: page.transaction, value }),
+      });
+      answer = await response.json();
+    } catch {
+      toast("Something went wrong, please try again.");
+      return null;
+    }
+    if (answer.success) return answer.data;
+    toast(answer.error.message);
+    if (answer.error.code === LOCKED) mount({ screen: "locked" });
+    if (answer.error.code === DENIED) mount({ screen: "denied" });
+    return null;
+  }
+
+  function show(next) {
+    if (next.screen === "redirect") {
+      // Without a location the page waits for ever.
+      if (next.location) setTimeout(() => { location.href = next.location; }, 300);
+    } else if (next.screen === "blocked") {
+      location.href = "/login/blocked";
+    } else if (page.multiPage) {
+      const path = next.screen === "mobile" ? "/login" : `/login/${next.screen}`;
+      location.assign(`${path}?txn=${page.transaction}`);
+    } else {
+      mount(next);
+    }
+  }
+
+  function mount(next) {
+    clearInterval(countdown);
+    const template = document.querySelector(`template[data-screen="${next.screen}"]`);
+    stage.replaceChildren(template.content.cloneNode(true));
+    screen = next.screen;
+    instance += 1;
+    set_up[screen]?.(next);
+    part("input")?.focus();
+    document.dispatchEvent(new Event("loginscreen"));
+  }
+
+  /** One input, one button: the button wakes when the input is complete and sends it once per press. */
+  function form({ length, path, format = (text) => text, ready = () => true }) {
+    const input = part("input");
+    const submit = part("submit");
+    let sending = false;
+    const refresh = () => {
+      submit.disabled = sending || digits(input.value, length).length < length || !ready();
+    };
+    input.addEventListener("input", () => {
+      const text = format(digits(input.value, length));
+      if (input.value !== text) input.value = text;
+      refresh();
+    });
+    stage.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      if (submit.disabled) return;
+      sending = true;
+      refresh();
+      const next = await call(path, digits(input.value, length));
+      if (next) return show(next);
+      sending = false;
+      if (screen !== "mobile") input.value = "";
+      refresh();
+    });
+    return refresh;
+  }
+
+  const set_up = {
+    mobile() {
+      drawCode(part("qr"));
+      let solved = !page.challenge;
+      const refresh = form({ length: 10, path: "otp/generate", ready: () => solved });
+      part("challenge-box")?.addEventListener("change", async (event) => {
+        event.target.disabled = true;
+        part("challenge-text").textContent = "Verifying...";
+        if (!(await call("challenge", ""))) return;
+        await new Promise((resolve) => setTimeout(resolve, 400));
+        page.challenge = false;
+        solved = true;
+        part("challenge-text").textContent = "Success!";
+        part("challenge-response").value = "0.simulated";
+        refresh();
+      });
+      if (!page.challenge) part("challenge")?.remove();
+    },
+
+    otp(next) {
+      part("masked-mobile").textContent = next.masked_mobile;
+      form({
+        length: 6,
+        path: "otp/verify",
+        format: (text) => (text.length > 3 ? `${text.slice(0, 3)}-${text.slice(3)}` : text),
+      });
+      back();
+      const resend = part("resend");
+      startCountdown(resend);
+      resend.addEventListener("click", async () => {
+        startCountdown(resend);
+        const again = await call("otp/resend", "");
+        if (again) part("masked-mobile").textContent = again.masked_mobile;
+      });
+    },
+
+    pin() {
+      form({ length: 6, path: "pin/verify" });
+      back();
+    },
+
+    consent() {
+      const answer = (value) => async () => {
+        part("allow").disabled = true;
+        part("deny").disabled = true;
+        const next = await call("consent", value);
+        if (next) show(next);
+      };
+      part("allow").addEventListener("click", answer("allow"));
+      part("deny").addEventListener("click", answer("deny"));
+    },
+  };
+
+  function back() {
+    part("back").addEventListener("click", async () => {
+      const next = await call("back", "");
+      if (next) show(next);
+    });
+  }
+
+  function startCountdown(resend) {
+    let left = 38;
+    const tick = () => {
+      resend.disabled = left > 0;
+      resend.textContent = left > 0 ? `Resend OTP (0:${String(left).padStart(2, "0")}s)` : "Resend OTP";
+      if (left === 0) clearInterval(countdown);
+      left -= 1;
+    };
+    clearInterval(countdown);
+    countdown = setInterval(tick, 1000);
+    tick();
+  }
+
+  /** Something that looks like a QR code; it says nothing. */
+  function drawCode(svg) {
+    const size = 29;
+    const corner = (x, y) => {
+      for (const [left, top] of [[0, 0], [size - 7, 0], [0, size - 7]]) {
+        const [dx, dy] = [x - left, y - top];
+        if (dx >= -1 && dx <= 7 && dy >= -1 && dy <= 7) {
+          const ring = Math.max(Math.abs(dx - 3), Math.abs(dy - 3));
+          return ring === 3 || ring <= 1;
+        }
+      }
+      return null;
+    };
+    let path = "";
+    let seed = 7;
+    for (let y = 0; y < size; y += 1) {
+      for (let x = 0; x < size; x += 1) {
+        seed = (seed * 1103515245 + 12345) % 2147483648;
+        if (corner(x, y) ?? seed % 1000 < 480) path += `M${x} ${y}h1v1h-1z`;
+      }
+    }
+    const drawing = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    drawing.setAttribute("d", path);
+    svg.replaceChildren(drawing);
+  }
+
+  mount(page.first);
+
+  return {
+    transaction: page.transaction,
+    current: () => ({ screen, instance }),
+    part,
+  };
+})();

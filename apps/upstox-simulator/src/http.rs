@@ -1,0 +1,88 @@
+//! The HTTP side: which path belongs to which module, the state they share, and the `Date` of every answer.
+
+mod account;
+mod control;
+mod cookies;
+mod dialog;
+mod envelope;
+mod exchange;
+mod faults;
+mod human;
+mod login_api;
+mod login_page;
+mod market;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{delete, get, post},
+};
+use chrono::{DateTime, Utc};
+
+use crate::{
+    clock::{self, Clock},
+    model::world::World,
+    seed::Seed,
+};
+use envelope::Answer;
+
+/// What every handler reaches: the clock and the world behind its lock. The lock is never held across an await.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    clock: Clock,
+    world: Mutex<World>,
+}
+
+impl Shared {
+    pub(crate) fn new(seed: Seed) -> Shared {
+        Shared {
+            clock: Clock::default(),
+            world: Mutex::new(World::of(seed)),
+        }
+    }
+
+    /// A handler that panicked must not take the rest of the simulator with it.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+type AppState = State<Arc<Shared>>;
+
+/// All paths of the simulator.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v2/login/authorization/dialog", get(dialog::open))
+        .route("/v2/login/authorization/token", post(exchange::exchange))
+        .route("/v2/user/profile", get(account::profile))
+        .route("/v2/logout", delete(account::log_out))
+        .route("/v2/market/holidays", get(market::holidays))
+        .route("/v2/market/holidays/{date}", get(market::holiday))
+        .route("/v2/market/timings/{date}", get(market::timings))
+        .nest(
+            "/login",
+            login_page::router().nest("/api", login_api::router().merge(human::router())),
+        )
+        .nest("/_sim", control::router())
+        .fallback(|| async { Answer::error("UDAPI100060").into_response() })
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), stamp_date))
+        .with_state(shared)
+}
+
+async fn stamp_date(State(shared): AppState, request: Request, next: Next) -> Response {
+    tracing::info!(method = %request.method(), path = request.uri().path(), "request");
+    let mut response = next.run(request).await;
+    if let Ok(date) = HeaderValue::from_str(&clock::http_date(shared.now())) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}

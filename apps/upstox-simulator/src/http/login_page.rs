@@ -1,0 +1,130 @@
+//! The login pages as a browser loads them: one document for every screen, its script and its style sheet.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse as _, Response},
+    routing::get,
+};
+use serde_json::json;
+
+use super::{AppState, Shared, faults::cloudflare_page};
+use crate::model::{
+    login::Next,
+    page::{BlockAt, Layout},
+};
+
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(page))
+        .route("/otp", get(page))
+        .route("/pin", get(page))
+        .route("/consent", get(page))
+        .route("/blocked", get(async || cloudflare_page()))
+        .route(
+            "/assets/login.js",
+            get(async || script(include_str!("../../assets/login.js"))),
+        )
+        .route(
+            "/assets/human.js",
+            get(async || script(include_str!("../../assets/human.js"))),
+        )
+        .route(
+            "/assets/login.css",
+            get(async || {
+                (
+                    [(header::CONTENT_TYPE, "text/css")],
+                    include_str!("../../assets/login.css"),
+                )
+            }),
+        )
+}
+
+fn script(text: &'static str) -> impl axum::response::IntoResponse {
+    ([(header::CONTENT_TYPE, "text/javascript")], text)
+}
+
+/// The ids of the elements a tool looks for.
+struct Ids {
+    mobile: &'static str,
+    get_otp: &'static str,
+    otp: &'static str,
+    continue_otp: &'static str,
+    pin: &'static str,
+    continue_pin: &'static str,
+}
+
+const KNOWN: Ids = Ids {
+    mobile: "mobileNum",
+    get_otp: "getOtp",
+    otp: "otpNum",
+    continue_otp: "continueBtn",
+    pin: "pinCode",
+    continue_pin: "pinContinueBtn",
+};
+
+const CHANGED: Ids = Ids {
+    mobile: "phone-field",
+    get_otp: "request-code",
+    otp: "code-field",
+    continue_otp: "submit-code",
+    pin: "secret-field",
+    continue_pin: "submit-secret",
+};
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginTemplate<'a> {
+    ids: &'a Ids,
+    app: &'a str,
+    challenge: bool,
+    /// What the script must know, as JSON; it holds only letters, digits and punctuation of its own making.
+    data: &'a str,
+}
+
+async fn page(State(shared): AppState, Query(query): Query<HashMap<String, String>>) -> Response {
+    let transaction = query.get("txn").map_or("", String::as_str);
+    let loaded = {
+        let world = &mut *shared.world();
+        world.load_page(transaction).and_then(|next| {
+            let login = world.logins.get(transaction)?;
+            Some((
+                next,
+                login.behaviour,
+                login.challenge_solved,
+                world.app(login.app).name.clone(),
+            ))
+        })
+    };
+    let Some((next, behaviour, challenge_solved, app)) = loaded else {
+        return (StatusCode::OK, Html(include_str!("../../assets/expired.html"))).into_response();
+    };
+    tokio::time::sleep(Duration::from_millis(behaviour.slow_ms)).await;
+    if behaviour.block == Some(BlockAt::Page) {
+        return cloudflare_page();
+    }
+    let data = json!({
+        "transaction": transaction,
+        "multiPage": behaviour.layout == Layout::MultiPage,
+        "challenge": !challenge_solved,
+        "first": next,
+    });
+    let template = LoginTemplate {
+        ids: if behaviour.layout == Layout::Changed {
+            &CHANGED
+        } else {
+            &KNOWN
+        },
+        app: &app,
+        challenge: !challenge_solved && next == Next::Mobile,
+        data: &data.to_string(),
+    };
+    match template.render() {
+        Ok(html) => ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,71 @@
+//! How one login's pages behave, settled when its dialog is accepted and unchanged until it ends.
+
+use serde::{Deserialize, Serialize};
+
+use super::scenario::Kind;
+
+/// Which ids and how many documents the login uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Layout {
+    /// The known ids, screens swapped by script.
+    #[default]
+    Single,
+    /// The known ids, one document per screen.
+    MultiPage,
+    /// The screens of `Single` under other ids.
+    Changed,
+}
+
+/// Where the 1010 block page stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BlockAt {
+    /// Instead of the login page.
+    #[default]
+    Page,
+    /// Instead of the redirect.
+    AfterPin,
+}
+
+/// What becomes of the redirect at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    #[default]
+    Faithful,
+    Never,
+    WithoutState,
+    WrongState,
+}
+
+/// All of it for one login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PageBehaviour {
+    pub(crate) layout: Layout,
+    pub(crate) challenge: bool,
+    pub(crate) consent: bool,
+    pub(crate) slow_ms: u64,
+    pub(crate) redirect: Redirect,
+    pub(crate) block: Option<BlockAt>,
+}
+
+impl PageBehaviour {
+    /// Reads the page scenarios taken for this login.
+    pub(crate) fn of(kinds: &[Kind]) -> PageBehaviour {
+        let mut behaviour = PageBehaviour::default();
+        for kind in kinds {
+            match kind {
+                Kind::Layout { layout } => behaviour.layout = *layout,
+                Kind::Challenge {} => behaviour.challenge = true,
+                Kind::Consent {} => behaviour.consent = true,
+                Kind::SlowPage { ms } => behaviour.slow_ms += ms,
+                Kind::NeverRedirect {} => behaviour.redirect = Redirect::Never,
+                Kind::RedirectWithoutState {} => behaviour.redirect = Redirect::WithoutState,
+                Kind::RedirectWrongState {} => behaviour.redirect = Redirect::WrongState,
+                Kind::CloudflareHtml { at } => behaviour.block = Some(*at),
+                _ => {}
+            }
+        }
+        behaviour
+    }
+}

@@ -1,0 +1,113 @@
+//! Authorization codes and access tokens: a code works once, a token lives until 03:30 in India, its app's next
+//! token or a logout.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{access_token, accounts::AppRef};
+use crate::{clock::next_token_death, random};
+
+/// How long a code may wait for its exchange.
+const CODE_LASTS: TimeDelta = TimeDelta::seconds(120);
+
+/// Everything issued so far.
+#[derive(Debug, Default)]
+pub(crate) struct Vault {
+    codes: HashMap<String, Code>,
+    tokens: HashMap<String, Token>,
+}
+
+/// What a code was issued for.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    pub(crate) app: AppRef,
+    /// Whose login it came from; not always the app's own account.
+    pub(crate) account: usize,
+    pub(crate) redirect_uri: String,
+    issued: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+struct Token {
+    app: AppRef,
+    account: usize,
+    dies: DateTime<Utc>,
+    revoked: bool,
+}
+
+/// Whose token was presented.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearer {
+    pub(crate) app: AppRef,
+    pub(crate) account: usize,
+    pub(crate) alive: bool,
+}
+
+impl Vault {
+    pub(crate) fn issue_code(
+        &mut self,
+        app: AppRef,
+        account: usize,
+        redirect_uri: &str,
+        now: DateTime<Utc>,
+    ) -> String {
+        let code = random::code();
+        let issued = Code {
+            app,
+            account,
+            redirect_uri: redirect_uri.to_owned(),
+            issued: now,
+        };
+        self.codes.insert(code.clone(), issued);
+        code
+    }
+
+    /// Spends a code, whatever the exchange then says. `None`: never issued, already spent or too old.
+    pub(crate) fn spend(&mut self, code: &str, now: DateTime<Utc>) -> Option<Code> {
+        self.codes
+            .remove(code)
+            .filter(|code| now < code.issued + CODE_LASTS)
+    }
+
+    /// Issues a token for the login behind `code` and kills the app's earlier ones.
+    pub(crate) fn issue_token(&mut self, code: &Code, user_id: &str, now: DateTime<Utc>) -> String {
+        for token in self.tokens.values_mut().filter(|token| token.app == code.app) {
+            token.revoked = true;
+        }
+        let dies = next_token_death(now);
+        let text = access_token::mint(user_id, now, dies);
+        let token = Token {
+            app: code.app,
+            account: code.account,
+            dies,
+            revoked: false,
+        };
+        self.tokens.insert(text.clone(), token);
+        text
+    }
+
+    /// Whose token this is, also when it is dead.
+    pub(crate) fn bearer(&self, token: &str, now: DateTime<Utc>) -> Option<Bearer> {
+        let token = self.tokens.get(token)?;
+        let alive = !token.revoked && now < token.dies;
+        Some(Bearer {
+            app: token.app,
+            account: token.account,
+            alive,
+        })
+    }
+
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.revoked = true;
+        }
+    }
+
+    /// Kills every token of an account, as a change of its static IP does.
+    pub(crate) fn revoke_account(&mut self, account: usize) {
+        for token in self.tokens.values_mut().filter(|token| token.account == account) {
+            token.revoked = true;
+        }
+    }
+}
