@@ -1,1 +1,20 @@
-//! stub
+//! What both programs need before they can work: settings from files and environment, logging, a careful process, and
+//! the object graph, built once. The only crate that asks the system for time and environment.
+
+mod accounts;
+mod browser;
+mod clock;
+mod environment;
+mod process;
+mod settings;
+mod sources;
+mod telemetry;
+mod wiring;
+
+pub use browser::BrowserProblem;
+pub use clock::SystemClock;
+pub use environment::Environment;
+pub use process::careful_process;
+pub use settings::{Settings, SettingsError};
+pub use telemetry::log_to_stderr;
+pub use wiring::{StartError, Vega};

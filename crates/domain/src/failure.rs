@@ -51,6 +51,8 @@ pub enum Next {
     RetryBeforePress,
     /// The step fails; the others go on.
     FailStep,
+    /// The step fails and the account's browser session is lost; it is not opened again in this run.
+    EndSession,
     /// The step fails, and only an explicit yes of the operator plans this API again.
     AskBeforeAgain,
     /// The token is stored; a later verification settles it without a sign-in.
@@ -153,7 +155,7 @@ failure_reasons! {
     WrongUser, "wrong_user", StopAccount, "the token belongs to another Upstox user",
         "Sign in with the account's own mobile number and PIN.";
     /// The browser window was closed or crashed.
-    BrowserGone, "browser_gone", FailStep, "the browser was closed or ended",
+    BrowserGone, "browser_gone", EndSession, "the browser was closed or ended",
         "Run `vega` again and leave the window open until it closes by itself.";
     /// The page stayed unrecognised until the deadline.
     PageChanged, "page_changed", FailStep, "the page was not recognised",
@@ -167,6 +169,9 @@ failure_reasons! {
     /// The database did not take a change.
     Storage, "storage", EndRun, "the database did not accept a change",
         "Check disk space and permissions of the data directory, then run `vega` again.";
+    /// Vega's process ended in the middle of the sign-in.
+    Interrupted, "interrupted", FailStep, "Vega was ended in the middle of the sign-in",
+        "Run `vega` again to go on.";
     /// The operator ended the run.
     Cancelled, "cancelled", EndRun, "the run was cancelled",
         "Run `vega` again to go on.";
@@ -194,6 +199,7 @@ impl FailureReason {
             | Next::CoolDownThenAsk
             | Next::WaitForBudget
             | Next::StopAccount
+            | Next::EndSession
             | Next::EndRun => false,
         }
     }

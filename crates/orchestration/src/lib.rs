@@ -1,1 +1,9 @@
-//! stub
+//! Runs: verify all tokens, decide which are dead, sign in for those one after the other, keep every step on disk.
+//! How a token is made is `services`' business; what the operator sees is the apps'.
+
+mod async_token_orchestrator;
+mod resume_orchestrator;
+mod run_progress;
+
+pub use async_token_orchestrator::{AsyncTokenOrchestrator, RunHandle, Verification};
+pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};

@@ -20,14 +20,6 @@ pub struct FileLoginLease {
     path: PathBuf,
 }
 
-impl std::fmt::Debug for FileLoginLease {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FileLoginLease")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
-
 impl FileLoginLease {
     /// Beside the open database.
     pub fn new(data: DataSource, clock: Arc<dyn Clock>) -> Self {

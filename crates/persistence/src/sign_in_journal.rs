@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use vega_domain::ports::{AttemptEnd, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
+use vega_domain::ports::{NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
@@ -170,23 +170,11 @@ impl SignInJournal for SqliteSignInJournal {
     async fn close(
         &self,
         attempt: AttemptId,
-        end: &AttemptEnd,
+        failure: &Failure,
         at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         const DOING: &str = "close a sign-in attempt";
-        let (code, detail, keep_answer) = match end {
-            AttemptEnd::Failed(failure) => (
-                failure.reason.code(),
-                failure.detail.as_str(),
-                // Only these may still hide a token.
-                matches!(
-                    failure.reason,
-                    FailureReason::NeedsReview | FailureReason::Storage
-                ),
-            ),
-            AttemptEnd::Interrupted => ("interrupted", "", false),
-        };
         let mut tx = self.0.write().await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
@@ -195,9 +183,9 @@ impl SignInJournal for SqliteSignInJournal {
         )
         .bind(attempt.as_uuid())
         .bind(at)
-        .bind(code)
-        .bind(detail)
-        .bind(keep_answer)
+        .bind(failure.reason.code())
+        .bind(&failure.detail)
+        .bind(failure.reason == FailureReason::NeedsReview)
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;

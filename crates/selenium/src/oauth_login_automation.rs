@@ -35,12 +35,6 @@ pub struct OAuthLoginAutomation {
     clock: Arc<dyn Clock>,
 }
 
-impl std::fmt::Debug for OAuthLoginAutomation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OAuthLoginAutomation").finish_non_exhaustive()
-    }
-}
-
 impl OAuthLoginAutomation {
     /// With these settings; `events` hears of each screen.
     pub fn new(settings: BrowserSettings, events: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Self {

@@ -1,1 +1,14 @@
-//! stub
+//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers.
+//! They call ports only; which token is made when is decided in `orchestration`.
+
+mod hot_token_registry;
+mod profile_verification_service;
+#[cfg(test)]
+mod test_world;
+mod token_generation_service;
+mod token_validity_service;
+
+pub use hot_token_registry::HotTokenRegistry;
+pub use profile_verification_service::ProfileVerificationService;
+pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
+pub use token_validity_service::TokenValidityService;

@@ -21,7 +21,7 @@ pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
 pub use profile::{ProfileAnswer, ProfileApi};
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
-pub use sign_in_journal::{AttemptEnd, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use sign_in_journal::{NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{LoadedToken, TokenCheck, UpstoxTokenRepository};
 
@@ -35,6 +35,8 @@ pub use self::{
 };
 
 use thiserror::Error;
+
+use crate::failure::{Failure, FailureReason};
 
 /// Why durable state could not be read or changed.
 #[derive(Debug, Error)]
@@ -53,4 +55,14 @@ pub enum StoreError {
         /// What the database said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let words = match &error {
+            StoreError::Failed { doing, source } => format!("could not {doing}: {source}"),
+            StoreError::Conflict(words) | StoreError::Unreadable(words) => words.clone(),
+        };
+        Self::new(FailureReason::Storage, words)
+    }
 }

@@ -45,15 +45,6 @@ pub enum OtpGrant {
     },
 }
 
-/// How an attempt ended without a stored token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AttemptEnd {
-    /// With a failure; sealed code and answer are erased, unless the reason is `needs_review`.
-    Failed(Failure),
-    /// Its process died before the exchange was sent.
-    Interrupted,
-}
-
 /// An attempt whose process died.
 #[derive(Debug, Clone)]
 pub struct UnfinishedAttempt {
@@ -111,11 +102,12 @@ pub trait SignInJournal: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<(), StoreError>;
 
-    /// Closes an attempt that stored no token. Closing a closed attempt MUST change nothing.
+    /// Closes an attempt that stored no token and erases what it sealed, except an answer that needs review.
+    /// Closing a closed attempt MUST change nothing.
     async fn close(
         &self,
         attempt: AttemptId,
-        end: &AttemptEnd,
+        failure: &Failure,
         at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError>;

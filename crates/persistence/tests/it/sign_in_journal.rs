@@ -5,7 +5,7 @@ use std::time::Duration;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::MobileNumber;
-use vega_domain::ports::{AttemptEnd, OtpGrant, SignInJournal, StoreError};
+use vega_domain::ports::{OtpGrant, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
@@ -178,7 +178,7 @@ async fn unfinished_attempts_tell_how_far_they_came() {
         .unwrap();
     let answered = world.answered(run, "PRIMARY", 1).await;
     let closed = world.answered(run, "PRIMARY", 1).await;
-    let end = AttemptEnd::Failed(Failure::new(FailureReason::WrongUser, ""));
+    let end = Failure::new(FailureReason::WrongUser, "");
     world
         .journal
         .close(closed, &end, at(5), &entry(AuditKind::AttemptClosed))
@@ -208,7 +208,7 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
         (FailureReason::NeedsReview, true),
     ] {
         let id = world.answered(run, "PRIMARY", 1).await;
-        let end = AttemptEnd::Failed(Failure::new(reason, "words"));
+        let end = Failure::new(reason, "words");
         world
             .journal
             .close(id, &end, at(5), &entry(AuditKind::AttemptClosed))
@@ -218,7 +218,7 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
             .journal
             .close(
                 id,
-                &AttemptEnd::Interrupted,
+                &Failure::new(FailureReason::Interrupted, ""),
                 at(9),
                 &entry(AuditKind::AttemptClosed),
             )

@@ -1,0 +1,19 @@
+//! Logs: to stderr, so that stdout stays data. `RUST_LOG` chooses what is shown; warnings by default.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::environment::Environment;
+
+/// Starts logging for this process.
+pub fn log_to_stderr(environment: &Environment) {
+    let chosen = environment
+        .get("RUST_LOG")
+        .map_or_else(|| "warn".into(), |value| value.to_string_lossy());
+    let colours =
+        environment.get("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().parse_lossy(chosen))
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .init();
+}

@@ -1,0 +1,174 @@
+//! The object graph of both programs, built once. Nothing is asked of Upstox and no browser starts here.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use thiserror::Error;
+use vega_domain::account::Account;
+use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
+use vega_domain::sign_in::OtpAllowance;
+use vega_orchestration::{AsyncTokenOrchestrator, OrchestrationPorts, ResumeOrchestrator};
+use vega_persistence::{
+    DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteExecutionStateRepository,
+    SqliteSignInJournal, SqliteTokenRepository,
+};
+use vega_selenium::OAuthLoginAutomation;
+use vega_services::{
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
+    TokenValidityService,
+};
+use vega_upstox::{ClientError, ProfileVerifier, TokenExchangeClient};
+
+use crate::browser::{self, BrowserProblem};
+use crate::clock::SystemClock;
+use crate::environment::Environment;
+use crate::settings::Settings;
+
+/// Why Vega could not be put together.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The database or the key.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Stored state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Vega, ready to work.
+pub struct Vega {
+    /// What it runs with.
+    pub settings: Settings,
+    /// Verify, decide, run.
+    pub orchestrator: AsyncTokenOrchestrator,
+    /// What is stored, by the clock.
+    pub validity: Arc<TokenValidityService>,
+    /// Tokens in memory.
+    pub registry: Arc<HotTokenRegistry>,
+    /// The stored tokens.
+    pub tokens: Arc<dyn UpstoxTokenRepository>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    journal: Arc<dyn SignInJournal>,
+    data: DataSource,
+    environment: Environment,
+}
+
+impl Vega {
+    /// Opens the database and wires everything. Stored tokens that are servable become hot without a network.
+    pub async fn start(
+        settings: Settings,
+        environment: Environment,
+        operator: Arc<dyn Operator>,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
+        let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SqliteTokenRepository::new(data.clone()));
+        let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
+        let journal: Arc<dyn SignInJournal> = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let audit = Arc::new(SqliteAuditTrail::new(data.clone()));
+        let lease = Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock)));
+        let timeout = settings.verification_timeout;
+        let exchange = Arc::new(TokenExchangeClient::new(&settings.api_base_url, timeout)?);
+        let profiles = Arc::new(ProfileVerifier::new(&settings.api_base_url, timeout)?);
+        let sign_in = Arc::new(OAuthLoginAutomation::new(
+            browser::browser_settings(&settings, &environment),
+            Arc::clone(&events),
+            Arc::clone(&clock),
+        ));
+
+        let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
+        for (_, token) in tokens.load_all().await? {
+            // An unreadable token is nobody's to serve; `status` shows it.
+            if let Ok(token) = token {
+                registry.publish(&token);
+            }
+        }
+        let validity = Arc::new(TokenValidityService::new(
+            Arc::clone(&settings.accounts),
+            Arc::clone(&tokens),
+            runs.clone(),
+            Arc::clone(&clock),
+        ));
+        let verification = Arc::new(ProfileVerificationService::new(
+            profiles.clone(),
+            Arc::clone(&tokens),
+            Arc::clone(&registry),
+            Arc::clone(&events),
+            Arc::clone(&clock),
+            settings.verification_parallel,
+        ));
+        let generation = Arc::new(TokenGenerationService::new(
+            GenerationPorts {
+                tokens: Arc::clone(&tokens),
+                journal: Arc::clone(&journal),
+                exchange,
+                profiles,
+                operator,
+                registry: Arc::clone(&registry),
+                events: Arc::clone(&events),
+                clock: Arc::clone(&clock),
+            },
+            settings.otp_budget,
+        ));
+        let ports = OrchestrationPorts {
+            runs,
+            audit: audit.clone(),
+            lease,
+            sign_in,
+            events,
+            clock: Arc::clone(&clock),
+        };
+        let resume = Arc::new(ResumeOrchestrator::new(
+            Arc::clone(&settings.accounts),
+            ports,
+            Arc::clone(&validity),
+            generation,
+        ));
+        let orchestrator = AsyncTokenOrchestrator::new(
+            Arc::clone(&settings.accounts),
+            Arc::clone(&validity),
+            verification,
+            resume,
+            audit,
+            Arc::clone(&clock),
+        );
+        Ok(Self {
+            settings,
+            orchestrator,
+            validity,
+            registry,
+            tokens,
+            clock,
+            journal,
+            data,
+            environment,
+        })
+    }
+
+    /// Checks, before anybody is asked for anything, that a browser can be started.
+    pub fn check_browser(&self) -> Result<(), BrowserProblem> {
+        browser::check(&self.settings, &self.environment)
+    }
+
+    /// How many "Get OTP" presses the account has left now.
+    pub async fn otp_presses_left(&self, account: &Account) -> Result<u32, StoreError> {
+        let now = self.clock.now();
+        let budget = self.settings.otp_budget;
+        let since = now - TimeDelta::from_std(budget.window).unwrap_or(TimeDelta::MAX);
+        let presses = self.journal.otp_presses(&account.mobile_number, since).await?;
+        Ok(match budget.allowance(&presses, now) {
+            OtpAllowance::Left(left) => left,
+            OtpAllowance::UsedUp { .. } => 0,
+        })
+    }
+
+    /// Closes the database in good order.
+    pub async fn close(self) {
+        self.data.close().await;
+    }
+}

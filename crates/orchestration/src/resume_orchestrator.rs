@@ -1,0 +1,296 @@
+//! Executes a confirmed plan step by step, one sign-in at a time under the lease, every step on disk. It also clears up
+//! after a dead process, so that the next run starts from what is true.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use vega_domain::account::{Account, Api};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::event::Event;
+use vega_domain::expiry::in_ist;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, Generation, RunId};
+use vega_domain::plan::Plan;
+use vega_domain::ports::{
+    AuditTrail, Clock, EventSink, ExecutionStateRepository, LeaseError, LeaseHolder, LoginLease, SignIn,
+    SignInSession, StoreError,
+};
+use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState};
+use vega_domain::token::TokenStatus;
+use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
+
+use crate::run_progress::RunProgress;
+
+/// What runs need of the outside.
+#[derive(Clone)]
+pub struct OrchestrationPorts {
+    /// Where runs are kept.
+    pub runs: Arc<dyn ExecutionStateRepository>,
+    /// Where the operator's decisions are written down.
+    pub audit: Arc<dyn AuditTrail>,
+    /// One sign-in at a time.
+    pub lease: Arc<dyn LoginLease>,
+    /// The way of signing in.
+    pub sign_in: Arc<dyn SignIn>,
+    /// Who wants to know.
+    pub events: Arc<dyn EventSink>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a run could not be started or kept on disk.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Another process signs in.
+    #[error("{}", held_by(.0.as_ref()))]
+    Held(Option<LeaseHolder>),
+    /// The database failed. What was stored before stays.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<LeaseError> for RunError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::Held(holder) => Self::Held(holder),
+            LeaseError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+fn held_by(holder: Option<&LeaseHolder>) -> String {
+    match holder {
+        Some(holder) => format!(
+            "another Vega signs in now: process {} on {}, since {} IST",
+            holder.pid,
+            holder.host,
+            in_ist(holder.since).format("%H:%M:%S")
+        ),
+        None => "another Vega signs in now".into(),
+    }
+}
+
+/// Executes plans.
+pub struct ResumeOrchestrator {
+    accounts: Arc<[Account]>,
+    ports: OrchestrationPorts,
+    validity: Arc<TokenValidityService>,
+    generation: Arc<TokenGenerationService>,
+}
+
+/// Whether the next API of the account may be taken.
+enum GoOn {
+    NextApi,
+    NextAccount,
+    EndRun,
+}
+
+impl ResumeOrchestrator {
+    /// Over the configured accounts.
+    pub fn new(
+        accounts: Arc<[Account]>,
+        ports: OrchestrationPorts,
+        validity: Arc<TokenValidityService>,
+        generation: Arc<TokenGenerationService>,
+    ) -> Self {
+        Self {
+            accounts,
+            ports,
+            validity,
+            generation,
+        }
+    }
+
+    /// Clears up what a dead process left: finishes sealed answers without a human, closes the other attempts, ends its
+    /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
+    pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
+        match self.ports.lease.acquire().await {
+            Ok(_lease) => Ok(self.recover_under_lease().await?),
+            Err(LeaseError::Held(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Carries a confirmed plan out. Every token is stored and published as soon as it is there, whatever follows.
+    pub async fn execute(&self, plan: &Plan, cancel: &CancellationToken) -> Result<RunRecord, RunError> {
+        let _lease = self.ports.lease.acquire().await?;
+        self.recover_under_lease().await?;
+        let progress = self.begin(plan).await?;
+        for account in plan.accounts() {
+            if let GoOn::EndRun = self.take_account(&progress, plan, account, cancel).await? {
+                break;
+            }
+        }
+        Ok(progress.end().await?)
+    }
+
+    async fn begin(&self, plan: &Plan) -> Result<RunProgress<'_>, StoreError> {
+        let now = self.ports.clock.now();
+        let record = RunRecord {
+            id: RunId::at(now),
+            state: RunState::Running,
+            started_at: now,
+            finished_at: None,
+            steps: plan
+                .apis()
+                .iter()
+                .map(|planned| StepRecord {
+                    api: planned.api.clone(),
+                    account: planned.account.clone(),
+                    state: StepState::Pending,
+                })
+                .collect(),
+        };
+        let planned: Vec<String> = plan
+            .apis()
+            .iter()
+            .map(|planned| format!("{} ({})", planned.api, planned.cause.as_str()))
+            .collect();
+        let audit = AuditEntry::new(now, AuditKind::RunStarted, planned.join(", ")).in_run(record.id);
+        self.ports.runs.begin(&record, &audit).await?;
+        self.ports.events.emit(Event::RunStarted {
+            run: record.id,
+            steps: record.steps.len(),
+        });
+        Ok(self.progress_of(record))
+    }
+
+    fn progress_of(&self, record: RunRecord) -> RunProgress<'_> {
+        RunProgress::new(record, &*self.ports.runs, &*self.ports.events, &*self.ports.clock)
+    }
+
+    /// All planned APIs of one account, through one session, which is closed on every path.
+    async fn take_account(
+        &self,
+        progress: &RunProgress<'_>,
+        plan: &Plan,
+        id: &AccountId,
+        cancel: &CancellationToken,
+    ) -> Result<GoOn, StoreError> {
+        let Some(account) = self.accounts.iter().find(|account| account.id == *id) else {
+            return Ok(GoOn::NextAccount);
+        };
+        let run = progress.run();
+        let mut session: Option<Box<dyn SignInSession>> = None;
+        let mut go_on = GoOn::NextApi;
+        for planned in plan.apis().iter().filter(|planned| planned.account == *id) {
+            let Some(api) = account.apis.iter().find(|api| api.name == planned.api) else {
+                continue;
+            };
+            let taken = self
+                .take_step(progress, run, account, api, &mut session, cancel)
+                .await;
+            match taken {
+                Ok(next) => go_on = next,
+                Err(error) => {
+                    close(session).await;
+                    return Err(error);
+                }
+            }
+            if !matches!(go_on, GoOn::NextApi) {
+                break;
+            }
+        }
+        close(session).await;
+        Ok(go_on)
+    }
+
+    async fn take_step(
+        &self,
+        progress: &RunProgress<'_>,
+        run: RunId,
+        account: &Account,
+        api: &Api,
+        session: &mut Option<Box<dyn SignInSession>>,
+        cancel: &CancellationToken,
+    ) -> Result<GoOn, StoreError> {
+        if cancel.is_cancelled() {
+            return Ok(GoOn::EndRun);
+        }
+        if let Some(skip) = self.settled_meanwhile(api).await? {
+            progress.move_step(&api.name, StepState::Skipped(skip)).await?;
+            return Ok(GoOn::NextApi);
+        }
+        let made = self
+            .make(run, account, api, session, &progress.step(&api.name), cancel)
+            .await;
+        let (state, go_on) = match made {
+            Ok(_) => (StepState::Done, GoOn::NextApi),
+            Err(failure) => {
+                tracing::warn!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
+                let go_on = match failure.reason {
+                    FailureReason::Cancelled | FailureReason::Storage => GoOn::EndRun,
+                    reason if reason.account_goes_on() => GoOn::NextApi,
+                    _ => GoOn::NextAccount,
+                };
+                (StepState::Failed(failure), go_on)
+            }
+        };
+        progress.move_step(&api.name, state).await?;
+        Ok(go_on)
+    }
+
+    async fn make(
+        &self,
+        run: RunId,
+        account: &Account,
+        api: &Api,
+        session: &mut Option<Box<dyn SignInSession>>,
+        step: &dyn StepRecorder,
+        cancel: &CancellationToken,
+    ) -> Result<Generation, Failure> {
+        let session = match session {
+            Some(session) => session,
+            none => none.insert(tokio::select! {
+                opened = self.ports.sign_in.open(account) => opened?,
+                () = cancel.cancelled() => return Err(Failure::new(FailureReason::Cancelled, "")),
+            }),
+        };
+        self.generation
+            .generate(run, account, api, &mut **session, step, cancel)
+            .await
+    }
+
+    /// Just before its turn: another process or a verification may have settled it.
+    async fn settled_meanwhile(&self, api: &Api) -> Result<Option<SkipReason>, StoreError> {
+        let status = self.validity.status(&api.name).await?.map(|status| status.status);
+        Ok(match status {
+            Some(TokenStatus::Valid) => Some(SkipReason::AlreadyServable),
+            Some(TokenStatus::Unknown) => Some(SkipReason::Unknown),
+            Some(TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing) | None => None,
+        })
+    }
+
+    async fn recover_under_lease(&self) -> Result<Option<RunRecord>, StoreError> {
+        let left_over = self.ports.runs.active().await?;
+        let recovered = self.generation.recover(&self.accounts).await?;
+        let Some(run) = left_over else { return Ok(None) };
+        let id = run.id;
+        let open: Vec<_> = run
+            .steps
+            .iter()
+            .filter(|step| !step.state.is_final() && step.state != StepState::Pending)
+            .map(|step| step.api.clone())
+            .collect();
+        let progress = self.progress_of(run);
+        for api in open {
+            let outcome = recovered
+                .iter()
+                .find(|attempt| attempt.run == id && attempt.api == api);
+            let state = match outcome.map(|attempt| &attempt.outcome) {
+                Some(Ok(_)) => StepState::Done,
+                Some(Err(failure)) => StepState::Failed(failure.clone()),
+                None => StepState::Failed(Failure::new(FailureReason::Interrupted, "")),
+            };
+            progress.move_step(&api, state).await?;
+        }
+        Ok(Some(progress.end_left_over().await?))
+    }
+}
+
+async fn close(session: Option<Box<dyn SignInSession>>) {
+    if let Some(session) = session {
+        session.close().await;
+    }
+}

@@ -1,0 +1,139 @@
+//! Keeps a run's steps in the database and in the report, in this order, and tells who wants to know.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::event::Event;
+use vega_domain::ids::{ApiName, RunId};
+use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError};
+use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_services::StepRecorder;
+
+/// One run under way.
+pub(crate) struct RunProgress<'a> {
+    runs: &'a dyn ExecutionStateRepository,
+    events: &'a dyn EventSink,
+    clock: &'a dyn Clock,
+    record: Mutex<RunRecord>,
+}
+
+impl<'a> RunProgress<'a> {
+    pub(crate) fn new(
+        record: RunRecord,
+        runs: &'a dyn ExecutionStateRepository,
+        events: &'a dyn EventSink,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        Self {
+            runs,
+            events,
+            clock,
+            record: Mutex::new(record),
+        }
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.with(|record| record.id)
+    }
+
+    /// A recorder for the step of one API.
+    pub(crate) fn step<'s>(&'s self, api: &'s ApiName) -> Step<'s, 'a> {
+        Step { progress: self, api }
+    }
+
+    /// Moves a step: first on disk, then in the report.
+    pub(crate) async fn move_step(&self, api: &ApiName, state: StepState) -> Result<(), StoreError> {
+        let (run, account) = self.with(|record| {
+            let step = record.steps.iter().find(|step| step.api == *api);
+            (record.id, step.map(|step| step.account.clone()))
+        });
+        let (reason, words) = state.reason();
+        let detail = [Some(state.as_str()), reason, words]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": ");
+        let mut audit = AuditEntry::new(self.clock.now(), AuditKind::StepChanged, detail).in_run(run);
+        audit.api = Some(api.clone());
+        audit.account = account;
+        self.runs.save_step(run, api, &state, &audit).await?;
+        self.with(|record| {
+            if let Some(step) = record.steps.iter_mut().find(|step| step.api == *api) {
+                step.state = state.clone();
+            }
+        });
+        self.events.emit(Event::StepChanged {
+            run,
+            api: api.clone(),
+            state,
+        });
+        Ok(())
+    }
+
+    /// Ends the run in the state that its steps call for.
+    pub(crate) async fn end(self) -> Result<RunRecord, StoreError> {
+        let (run, state, open) = self.with(|record| {
+            let open = record
+                .steps
+                .iter()
+                .filter(|step| step.state != StepState::Done)
+                .count();
+            (record.id, RunRecord::end_state(&record.steps), open)
+        });
+        self.move_run(run, state, format!("{}; {open} steps not done", state.as_str()))
+            .await
+    }
+
+    /// Ends a run whose process died.
+    pub(crate) async fn end_left_over(self) -> Result<RunRecord, StoreError> {
+        let run = self.run();
+        self.move_run(
+            run,
+            RunState::Incomplete,
+            "its process ended before the run did".into(),
+        )
+        .await
+    }
+
+    async fn move_run(self, run: RunId, state: RunState, why: String) -> Result<RunRecord, StoreError> {
+        let now = self.clock.now();
+        self.runs
+            .move_run(
+                run,
+                state,
+                &AuditEntry::new(now, AuditKind::RunEnded, why).in_run(run),
+            )
+            .await?;
+        self.events.emit(Event::RunEnded { run, state });
+        let mut record = self
+            .record
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        record.state = state;
+        record.finished_at = Some(now);
+        Ok(record)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut RunRecord) -> T) -> T {
+        look(
+            &mut self
+                .record
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        )
+    }
+}
+
+/// Records the states of one step.
+pub(crate) struct Step<'s, 'a> {
+    progress: &'s RunProgress<'a>,
+    api: &'s ApiName,
+}
+
+#[async_trait]
+impl StepRecorder for Step<'_, '_> {
+    async fn record(&self, state: StepState) -> Result<(), StoreError> {
+        self.progress.move_step(self.api, state).await
+    }
+}

@@ -1,0 +1,75 @@
+//! Builders shared by the tests of this crate.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::expiry;
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, UserId};
+use vega_domain::ports::Clock;
+use vega_domain::secret::{AccessToken, ClientSecret};
+use vega_domain::token::StoredToken;
+
+pub(crate) struct TestClock(Mutex<DateTime<Utc>>);
+
+impl TestClock {
+    pub(crate) fn at(now: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(now)))
+    }
+
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// 08:45 IST on a working day, plus seconds.
+pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
+        .unwrap()
+        .to_utc()
+        + TimeDelta::seconds(seconds)
+}
+
+pub(crate) fn api(name: &str) -> ApiName {
+    ApiName::new(name).unwrap()
+}
+
+pub(crate) fn configured(name: &str) -> Api {
+    Api {
+        name: api(name),
+        client_id: ClientId::new(format!("key-{name}")).unwrap(),
+        client_secret: ClientSecret::new("secret"),
+        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
+    }
+}
+
+pub(crate) fn account(names: &[&str]) -> Account {
+    Account {
+        id: AccountId::new("default").unwrap(),
+        mobile_number: MobileNumber::new("9000000001").unwrap(),
+        user_id: Some(UserId::new("AB1234").unwrap()),
+        apis: names.iter().map(|name| configured(name)).collect(),
+    }
+}
+
+pub(crate) fn stored(name: &str, generation: u32) -> StoredToken {
+    StoredToken {
+        api: api(name),
+        account: AccountId::new("default").unwrap(),
+        client_id: ClientId::new(format!("key-{name}")).unwrap(),
+        user_id: UserId::new("AB1234").unwrap(),
+        generation: Generation::new(generation).unwrap(),
+        access_token: AccessToken::new(format!("token-{name}-{generation}")),
+        issued_at: at(-60),
+        valid_until: expiry::valid_until(at(-60)),
+        verified_at: Some(at(-59)),
+        rejected_at: None,
+        last_check: None,
+    }
+}

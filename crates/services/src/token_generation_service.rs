@@ -1,0 +1,380 @@
+//! One API from sign-in to stored, verified, published token, in the order: intent before effect, seal before think,
+//! publish last. Every `[tx]` below is one durable commit with its audit entry.
+
+mod attempt;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use vega_domain::account::{Account, Api};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::event::Event;
+use vega_domain::expiry;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
+use vega_domain::ports::{
+    Clock, EventSink, ExchangeError, NewAttempt, Operator, ProfileAnswer, ProfileApi, SignInJournal,
+    SignInRequest, SignInSession, StoreError, TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
+};
+use vega_domain::run::StepState;
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+
+use self::attempt::{Attempt, LedgerPermit, random_state};
+use crate::hot_token_registry::HotTokenRegistry;
+
+/// Pauses between tries of a call of which no byte left; three tries in all.
+const PAUSES_BEFORE_RESEND: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Told of each state of a step before it is entered.
+#[async_trait]
+pub trait StepRecorder: Send + Sync {
+    /// Records the state durably.
+    async fn record(&self, state: StepState) -> Result<(), StoreError>;
+}
+
+/// What generating a token needs.
+#[derive(Clone)]
+pub struct GenerationPorts {
+    /// Where tokens go.
+    pub tokens: Arc<dyn UpstoxTokenRepository>,
+    /// Where attempts are written down.
+    pub journal: Arc<dyn SignInJournal>,
+    /// Code in, token out.
+    pub exchange: Arc<dyn TokenExchange>,
+    /// Confirms the new token.
+    pub profiles: Arc<dyn ProfileApi>,
+    /// The human.
+    pub operator: Arc<dyn Operator>,
+    /// Where readers look.
+    pub registry: Arc<HotTokenRegistry>,
+    /// Who wants to know.
+    pub events: Arc<dyn EventSink>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Makes tokens.
+pub struct TokenGenerationService {
+    ports: GenerationPorts,
+    otp_budget: OtpBudget,
+}
+
+/// An attempt that was left by a dead process, and what became of it.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The run it belonged to.
+    pub run: RunId,
+    /// Its API.
+    pub api: ApiName,
+    /// Its token, or how it was closed.
+    pub outcome: Result<Generation, Failure>,
+}
+
+impl TokenGenerationService {
+    /// With the OTP budget of the settings.
+    pub fn new(ports: GenerationPorts, otp_budget: OtpBudget) -> Self {
+        Self { ports, otp_budget }
+    }
+
+    /// Makes one token through an open session. The caller holds the sign-in lease. `cancel` ends the wait for the human;
+    /// once a code is there, the token is brought home first.
+    pub async fn generate(
+        &self,
+        run: RunId,
+        account: &Account,
+        api: &Api,
+        session: &mut dyn SignInSession,
+        steps: &dyn StepRecorder,
+        cancel: &CancellationToken,
+    ) -> Result<Generation, Failure> {
+        let newest = self.ports.tokens.find(&api.name).await?;
+        let generation = Generation::after(newest.map(|token| token.generation));
+        let now = self.ports.clock.now();
+        let attempt = Attempt {
+            id: AttemptId::at(now),
+            run,
+            account,
+            api,
+            generation,
+        };
+
+        steps.record(StepState::SigningIn).await?;
+        let code = tokio::select! {
+            code = self.sign_in(&attempt, session) => code,
+            () = cancel.cancelled() => Err(Failure::new(FailureReason::Cancelled, "")),
+        };
+        let code = self.or_close(&attempt, code).await?;
+
+        steps.record(StepState::Exchanging).await?;
+        let answered = self.exchange(&attempt, &code).await;
+        let (answer, sent_at) = self.or_close(&attempt, answered).await?;
+
+        steps.record(StepState::Verifying).await?;
+        self.finish(&attempt, &answer, sent_at).await
+    }
+
+    /// Finishes or closes what dead processes left. The caller holds the sign-in lease.
+    pub async fn recover(&self, accounts: &[Account]) -> Result<Vec<Recovered>, StoreError> {
+        let mut recovered = Vec::new();
+        for left in self.ports.journal.unfinished().await? {
+            let outcome = self.recover_one(accounts, &left).await;
+            tracing::info!(api = %left.api, ?outcome, "recovered a sign-in that was left open");
+            recovered.push(Recovered {
+                run: left.run,
+                api: left.api,
+                outcome,
+            });
+        }
+        Ok(recovered)
+    }
+
+    async fn recover_one(
+        &self,
+        accounts: &[Account],
+        left: &UnfinishedAttempt,
+    ) -> Result<Generation, Failure> {
+        let configured = accounts
+            .iter()
+            .find(|account| account.id == left.account)
+            .and_then(|account| {
+                let api = account
+                    .apis
+                    .iter()
+                    .find(|api| api.name == left.api && api.client_id == left.client_id)?;
+                Some(Attempt {
+                    id: left.id,
+                    run: left.run,
+                    account,
+                    api,
+                    generation: left.generation,
+                })
+            });
+        let failure = match (left.exchange_sent_at, &left.answer, configured) {
+            (Some(sent_at), Some(answer), Some(attempt)) => {
+                return self.finish(&attempt, answer, sent_at).await;
+            }
+            (_, Some(_), _) => Failure::new(FailureReason::NeedsReview, "its app is not configured any more"),
+            (Some(_), None, _) => {
+                Failure::new(FailureReason::OutcomeUnknown, "Vega ended before the answer came")
+            }
+            (None, None, _) => Failure::new(FailureReason::Interrupted, ""),
+        };
+        self.close(left.id, left.run, &left.account, &left.api, &failure)
+            .await?;
+        Err(failure)
+    }
+
+    /// `[tx1]`, then the human in the window, with `[tx2]` before a press of "Get OTP".
+    async fn sign_in(
+        &self,
+        attempt: &Attempt<'_>,
+        session: &mut dyn SignInSession,
+    ) -> Result<AuthorizationCode, Failure> {
+        let now = self.ports.clock.now();
+        let state: OAuthState = random_state();
+        let opened = NewAttempt {
+            id: attempt.id,
+            run: attempt.run,
+            account: attempt.account.id.clone(),
+            api: attempt.api.name.clone(),
+            client_id: attempt.api.client_id.clone(),
+            generation: attempt.generation,
+            state: state.clone(),
+            opened_at: now,
+        };
+        let audit = attempt.audit(
+            now,
+            AuditKind::AttemptOpened,
+            format!("for generation {}", attempt.generation),
+        );
+        self.ports.journal.open_attempt(&opened, &audit).await?;
+        let permit = LedgerPermit {
+            journal: &*self.ports.journal,
+            clock: &*self.ports.clock,
+            attempt: attempt.id,
+            mobile: &attempt.account.mobile_number,
+            budget: self.otp_budget,
+        };
+        let request = SignInRequest {
+            account: attempt.account,
+            api: attempt.api,
+            state: &state,
+            otp_permit: &permit,
+            operator: &*self.ports.operator,
+        };
+        session.sign_in(request).await
+    }
+
+    /// `[tx3]`, the POST, `[tx4]`. Returns the answer unread and when it was asked for.
+    async fn exchange(
+        &self,
+        attempt: &Attempt<'_>,
+        code: &AuthorizationCode,
+    ) -> Result<(RawAnswer, DateTime<Utc>), Failure> {
+        let now = self.ports.clock.now();
+        let audit = attempt.audit(now, AuditKind::ExchangeIntended, "");
+        self.ports
+            .journal
+            .seal_code(attempt.id, code, now, &audit)
+            .await?;
+        let (answer, sent_at) = self.send(attempt.api, code).await?;
+
+        let now = self.ports.clock.now();
+        let audit = attempt.audit(now, AuditKind::AnswerReceived, format!("HTTP {}", answer.status));
+        self.ports
+            .journal
+            .seal_answer(attempt.id, &answer, now, &audit)
+            .await?;
+        Ok((answer, sent_at))
+    }
+
+    /// Sends the code once. Only a call of which no byte left is made again.
+    async fn send(&self, api: &Api, code: &AuthorizationCode) -> Result<(RawAnswer, DateTime<Utc>), Failure> {
+        let mut pauses = PAUSES_BEFORE_RESEND.into_iter();
+        loop {
+            let sent_at = self.ports.clock.now();
+            match self.ports.exchange.exchange(api, code).await {
+                Ok(answer) => return Ok((answer, sent_at)),
+                Err(ExchangeError::OutcomeUnknown(words)) => {
+                    return Err(Failure::new(FailureReason::OutcomeUnknown, words));
+                }
+                Err(ExchangeError::NotSent(words)) => match pauses.next() {
+                    Some(pause) => {
+                        tracing::warn!(words, "the token call could not be sent; trying again");
+                        tokio::time::sleep(pause).await;
+                    }
+                    None => return Err(Failure::new(FailureReason::Network, words)),
+                },
+            }
+        }
+    }
+
+    /// From a sealed answer to a served token: read, compare the user, verify, `[tx5]`, publish.
+    /// Needs no human, so a later process can do it for a dead one.
+    async fn finish(
+        &self,
+        attempt: &Attempt<'_>,
+        answer: &RawAnswer,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Generation, Failure> {
+        let read = self
+            .ports
+            .exchange
+            .read(answer)
+            .and_then(|token| match &attempt.account.user_id {
+                Some(expected) if *expected != token.user_id => {
+                    let words = format!("expected {expected}, Upstox says {}", token.user_id);
+                    Err(Failure::new(FailureReason::WrongUser, words))
+                }
+                _ => Ok(token),
+            });
+        let answer = self.or_close(attempt, read).await?;
+
+        let mut token = StoredToken {
+            api: attempt.api.name.clone(),
+            account: attempt.account.id.clone(),
+            client_id: attempt.api.client_id.clone(),
+            user_id: answer.user_id,
+            generation: attempt.generation,
+            access_token: answer.access_token,
+            issued_at: sent_at,
+            valid_until: expiry::valid_until_with_exp(sent_at, answer.exp),
+            verified_at: None,
+            rejected_at: None,
+            last_check: None,
+        };
+        let verdict = self.verify(&mut token).await;
+        let now = self.ports.clock.now();
+        let words = match &verdict {
+            Ok(()) => format!("generation {}, verified", token.generation),
+            Err(failure) => format!("generation {}, {failure}", token.generation),
+        };
+        let audit = attempt.audit(now, AuditKind::TokenStored, words);
+        let new = NewToken {
+            token,
+            extended_token: answer.extended_token,
+            attempt: attempt.id,
+        };
+        // If the database refuses, the sealed answer stays in the journal and the next start finishes it.
+        self.ports.tokens.store(&new, &audit).await?;
+        verdict?;
+        if self.ports.registry.publish(&new.token) {
+            let (api, generation) = (new.token.api.clone(), new.token.generation);
+            self.ports.events.emit(Event::TokenPublished { api, generation });
+        }
+        Ok(attempt.generation)
+    }
+
+    /// Asks Upstox about the new token and notes the answer in it.
+    async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
+        let answer = self.ports.profiles.profile(&token.access_token).await;
+        let at = self.ports.clock.now();
+        let (result, verdict) = match answer {
+            ProfileAnswer::Valid(user) if user == token.user_id => (CheckResult::Valid, Ok(())),
+            ProfileAnswer::Valid(user) => (
+                CheckResult::Unknown(FailureReason::WrongUser),
+                Err(Failure::new(
+                    FailureReason::Unverified,
+                    format!("its profile belongs to {user}"),
+                )),
+            ),
+            ProfileAnswer::Invalid => (
+                CheckResult::Invalid,
+                Err(Failure::new(
+                    FailureReason::NeedsReview,
+                    "Upstox called the new token dead at once",
+                )),
+            ),
+            ProfileAnswer::Unknown(failure) => (
+                CheckResult::Unknown(failure.reason),
+                Err(Failure::new(FailureReason::Unverified, failure.to_string())),
+            ),
+        };
+        token.apply(LastCheck { at, result });
+        verdict
+    }
+
+    /// Closes the attempt when `result` is a failure that ends it. A failing database does not: what is sealed stays.
+    async fn or_close<T>(&self, attempt: &Attempt<'_>, result: Result<T, Failure>) -> Result<T, Failure> {
+        if let Err(failure) = &result
+            && failure.reason != FailureReason::Storage
+        {
+            self.close(
+                attempt.id,
+                attempt.run,
+                &attempt.account.id,
+                &attempt.api.name,
+                failure,
+            )
+            .await?;
+        }
+        result
+    }
+
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        run: RunId,
+        account: &AccountId,
+        api: &ApiName,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let now = self.ports.clock.now();
+        let audit = AuditEntry::new(
+            now,
+            AuditKind::AttemptClosed,
+            format!("{}: {failure}", failure.reason),
+        )
+        .about(account, api);
+        Ok(self
+            .ports
+            .journal
+            .close(attempt, failure, now, &audit.in_run(run))
+            .await?)
+    }
+}
