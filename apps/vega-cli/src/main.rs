@@ -1,2 +1,86 @@
-//! stub
-fn main() {}
+//! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
+
+mod arguments;
+mod exit;
+mod generate;
+mod output;
+mod progress;
+mod report;
+mod status;
+mod terminal;
+mod token;
+mod tty;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use vega_bootstrap::{
+    Environment, Settings, SettingsError, StartError, Vega, careful_process, log_to_stderr,
+};
+
+use crate::arguments::{Arguments, Command};
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    careful_process();
+    let environment = Environment::of_process();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            return exit.into();
+        }
+    };
+    log_to_stderr(&environment);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(arguments, environment)));
+    let exit = outcome.unwrap_or_else(|error| {
+        output::problem(&format!("{error:#}"));
+        exit::of_error(&error)
+    });
+    exit.into()
+}
+
+async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<Exit> {
+    let settings = Settings::load(&environment)?;
+    let chosen = arguments.apis();
+    for api in chosen {
+        let names = || {
+            settings
+                .accounts
+                .iter()
+                .flat_map(|account| &account.apis)
+                .map(|api| &api.name)
+        };
+        if !names().any(|name| name == api) {
+            let known: Vec<&str> = names().map(vega_domain::ApiName::as_str).collect();
+            output::problem(&format!(
+                "{api} is not configured. Known are: {}",
+                known.join(", ")
+            ));
+            return Ok(Exit::Usage);
+        }
+    }
+    let assume_yes =
+        matches!(&arguments.command, None | Some(Command::Generate(_))) && arguments.generate().yes;
+    let terminal = Arc::new(Terminal::new(assume_yes));
+    let vega = Vega::start(settings, environment, terminal.clone(), terminal.clone()).await?;
+    let exit = match arguments.command() {
+        Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
+        Command::Status(wanted) => status::run(&vega, wanted.json).await,
+        Command::Token(wanted) => token::run(&vega, &wanted).await,
+    };
+    vega.close().await;
+    exit
+}
+
+/// Whether an error came from the configuration, the database or the key: the operator must mend something first.
+fn is_preflight(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<SettingsError>().is_some() || error.downcast_ref::<StartError>().is_some()
+}

@@ -1,2 +1,83 @@
-//! stub
-fn main() {}
+//! `vega-server`: for now a door sign. It listens where the settings say, answers `/livez`, and says on one page what it
+//! is. REST, SSE and the console come here.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use axum::Router;
+use axum::http::header;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use vega_bootstrap::{Environment, Settings, careful_process, log_to_stderr};
+
+const DOOR_SIGN: &str = include_str!("door_sign.html");
+
+/// Wrong settings end with 9, as they do on the command line.
+const PREFLIGHT_FAILED: u8 = 9;
+
+fn main() -> ExitCode {
+    careful_process();
+    let environment = Environment::of_process();
+    log_to_stderr(&environment);
+    let settings = match Settings::load(&environment) {
+        Ok(settings) => settings,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(PREFLIGHT_FAILED);
+        }
+    };
+    match serve(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| {
+            format!(
+                "cannot listen on {}; is another vega-server running?",
+                settings.listen
+            )
+        })?;
+    axum::serve(listener, router())
+        .with_graceful_shutdown(asked_to_stop())
+        .await
+        .context("the server stopped")
+}
+
+/// No request is logged: a redirect may arrive here with a code in its query.
+fn router() -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/", get(door_sign))
+}
+
+async fn door_sign() -> impl IntoResponse {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(DOOR_SIGN))
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

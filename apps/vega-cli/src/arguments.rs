@@ -1,0 +1,112 @@
+//! What can be typed after `vega`.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vega_domain::ids::ApiName;
+
+/// Keeps Upstox access tokens alive.
+///
+/// Without a command: verifies all tokens, shows which are dead, asks, signs in for those in one browser window, and
+/// stores each token the moment it arrives.
+#[derive(Debug, Parser)]
+#[command(name = "vega", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    generate: Generate,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 unexpected, 2 usage, 3 token missing or dead, 4 cooldown or OTP budget, 5 Upstox unreachable or \
+outcome unknown, 6 second factor not completed in time, 7 account stopped or locked, 8 challenge or page changed, \
+9 configuration or preflight failed, 11 declined or held by another process, 12 partial.
+
+Examples:
+  vega                        verify everything, sign in for what is dead
+  vega PRIMARY                the same for one API
+  vega status --json          what is stored, for programs
+  curl -H \"$(vega token PRIMARY --format header)\" https://api.upstox.com/v2/user/profile";
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Verify, plan, ask, sign in for the dead tokens, show the result (the default)
+    Generate(Generate),
+    /// Show what is stored about every token; asks nobody
+    Status(Status),
+    /// Print one API's token, or say how to get one; never waits for a human
+    Token(Token),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Generate {
+    /// Only these APIs
+    #[arg(value_name = "API")]
+    pub(crate) apis: Vec<ApiName>,
+    /// Carry the plan out without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Status {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Token {
+    /// Whose token
+    #[arg(value_name = "API")]
+    pub(crate) api: ApiName,
+    /// Refuse a token that dies sooner than this, such as 30m
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    pub(crate) min_valid: Duration,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Raw)]
+    pub(crate) format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// The token alone
+    Raw,
+    /// An object with generation and expiry
+    Json,
+    /// `UPSTOX_ACCESS_TOKEN=…`, for eval or an env file
+    Env,
+    /// `Authorization: Bearer …`, for curl
+    Header,
+}
+
+impl Arguments {
+    /// The command, with the default filled in.
+    pub(crate) fn command(self) -> Command {
+        self.command.unwrap_or(Command::Generate(self.generate))
+    }
+
+    /// The arguments of `generate`, named or not.
+    pub(crate) fn generate(&self) -> &Generate {
+        match &self.command {
+            Some(Command::Generate(generate)) => generate,
+            _ => &self.generate,
+        }
+    }
+
+    /// The APIs that are named on the line.
+    pub(crate) fn apis(&self) -> &[ApiName] {
+        match &self.command {
+            None | Some(Command::Generate(_)) => &self.generate().apis,
+            Some(Command::Token(token)) => std::slice::from_ref(&token.api),
+            Some(Command::Status(_)) => &[],
+        }
+    }
+}

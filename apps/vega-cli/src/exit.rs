@@ -1,0 +1,153 @@
+//! Exit codes: fixed, documented, and chosen by consequence.
+
+use std::process::ExitCode;
+
+use vega_bootstrap::BrowserProblem;
+use vega_domain::failure::FailureReason;
+use vega_domain::run::{RunRecord, StepState};
+use vega_domain::token::{ApiStatus, TokenStatus};
+use vega_orchestration::RunError;
+
+/// What the program ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Ok = 0,
+    Unexpected = 1,
+    Usage = 2,
+    HumanNeeded = 3,
+    CoolDown = 4,
+    Unreachable = 5,
+    SecondFactorTimeout = 6,
+    AccountStopped = 7,
+    PageOrChallenge = 8,
+    Preflight = 9,
+    NotAllowed = 11,
+    Partial = 12,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// The first of these that occurred is the answer.
+const PRECEDENCE: [Exit; 10] = [
+    Exit::Usage,
+    Exit::Preflight,
+    Exit::AccountStopped,
+    Exit::PageOrChallenge,
+    Exit::SecondFactorTimeout,
+    Exit::CoolDown,
+    Exit::Unreachable,
+    Exit::NotAllowed,
+    Exit::Partial,
+    Exit::HumanNeeded,
+];
+
+/// What one failed step means for the exit code.
+fn of_reason(reason: FailureReason) -> Exit {
+    use FailureReason as R;
+    match reason {
+        R::Throttled | R::OtpBudget => Exit::CoolDown,
+        R::OtpTimeout | R::PinTimeout | R::RedirectTimeout => Exit::SecondFactorTimeout,
+        R::MobileRejected
+        | R::OtpRefused
+        | R::PinRefused
+        | R::AccountLocked
+        | R::AccountDormant
+        | R::WrongUser => Exit::AccountStopped,
+        R::Challenge | R::PageChanged | R::Blocked => Exit::PageOrChallenge,
+        R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified => Exit::Unreachable,
+        R::Storage => Exit::Preflight,
+        R::Cancelled => Exit::NotAllowed,
+        R::ClientRejected | R::AppInactive | R::CodeRejected | R::BrowserGone | R::Interrupted => {
+            Exit::Partial
+        }
+    }
+}
+
+/// The exit code of a run.
+pub(crate) fn of_run(run: &RunRecord) -> Exit {
+    let of_step = |state: &StepState| match state {
+        StepState::Failed(failure) => Some(of_reason(failure.reason)),
+        StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
+        StepState::Skipped(_) | StepState::Done => None,
+        // Left for another time because an earlier one failed.
+        StepState::Pending | StepState::SigningIn | StepState::Exchanging | StepState::Verifying => {
+            Some(Exit::HumanNeeded)
+        }
+    };
+    first(run.steps.iter().filter_map(|step| of_step(&step.state)))
+}
+
+/// The exit code of `status`: 0 all valid, 5 any unknown, 3 any dead.
+pub(crate) fn of_statuses(statuses: &[ApiStatus]) -> Exit {
+    first(statuses.iter().filter_map(|status| match status.status {
+        TokenStatus::Valid => None,
+        TokenStatus::Unknown => Some(Exit::Unreachable),
+        TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => Some(Exit::HumanNeeded),
+    }))
+}
+
+/// The exit code of an error that ended the command.
+pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
+    if crate::is_preflight(error) || error.downcast_ref::<BrowserProblem>().is_some() {
+        return Exit::Preflight;
+    }
+    match error.downcast_ref::<RunError>() {
+        Some(RunError::Held(_)) => Exit::NotAllowed,
+        Some(RunError::Store(_)) => Exit::Preflight,
+        None => Exit::Unexpected,
+    }
+}
+
+fn first(occurred: impl Iterator<Item = Exit>) -> Exit {
+    let occurred: Vec<Exit> = occurred.collect();
+    PRECEDENCE
+        .into_iter()
+        .find(|exit| occurred.contains(exit))
+        .unwrap_or(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::nothing(&[], Exit::Ok)]
+    #[case::stopped_over_timeout(&[Exit::SecondFactorTimeout, Exit::AccountStopped], Exit::AccountStopped)]
+    #[case::page_over_timeout(&[Exit::SecondFactorTimeout, Exit::PageOrChallenge], Exit::PageOrChallenge)]
+    #[case::timeout_over_cooldown(&[Exit::CoolDown, Exit::SecondFactorTimeout], Exit::SecondFactorTimeout)]
+    #[case::cooldown_over_unreachable(&[Exit::Unreachable, Exit::CoolDown], Exit::CoolDown)]
+    #[case::unreachable_over_partial(&[Exit::Partial, Exit::Unreachable], Exit::Unreachable)]
+    #[case::partial_over_human(&[Exit::HumanNeeded, Exit::Partial], Exit::Partial)]
+    fn the_gravest_wins(#[case] occurred: &[Exit], #[case] expected: Exit) {
+        assert_eq!(first(occurred.iter().copied()), expected);
+    }
+
+    /// The table in the README, as a test.
+    #[test]
+    fn codes_are_fixed() {
+        let codes = [
+            (Exit::Ok, 0),
+            (Exit::Unexpected, 1),
+            (Exit::Usage, 2),
+            (Exit::HumanNeeded, 3),
+            (Exit::CoolDown, 4),
+            (Exit::Unreachable, 5),
+            (Exit::SecondFactorTimeout, 6),
+            (Exit::AccountStopped, 7),
+            (Exit::PageOrChallenge, 8),
+            (Exit::Preflight, 9),
+            (Exit::NotAllowed, 11),
+            (Exit::Partial, 12),
+        ];
+        for (exit, code) in codes {
+            assert_eq!(exit as u8, code);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! How statuses and runs look: a table for people, an object with `"v": 1` for programs. Fields are only ever added.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use comfy_table::{ContentArrangement, Table, presets};
+use console::{Color, style};
+use serde::Serialize;
+use vega_bootstrap::Vega;
+use vega_domain::expiry::in_ist;
+use vega_domain::failure::Failure;
+use vega_domain::ids::Generation;
+use vega_domain::run::RunRecord;
+use vega_domain::token::{ApiStatus, TokenStatus};
+
+/// The answer of `status --json`; `generate --json` adds the run.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    v: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunReport>,
+    apis: Vec<ApiReport>,
+    accounts: Vec<AccountReport>,
+}
+
+#[derive(Serialize)]
+struct ApiReport {
+    api: String,
+    account: String,
+    status: &'static str,
+    servable: bool,
+    valid_until: Option<String>,
+    valid_until_unix: Option<i64>,
+    generation: Option<u32>,
+    verified_at: Option<String>,
+    last_failure: Option<FailureReport>,
+}
+
+#[derive(Serialize)]
+struct FailureReport {
+    reason: &'static str,
+    detail: String,
+    next: &'static str,
+}
+
+#[derive(Serialize)]
+struct AccountReport {
+    account: String,
+    otp_presses_left: u32,
+}
+
+#[derive(Serialize)]
+struct RunReport {
+    id: String,
+    state: &'static str,
+    steps: Vec<StepReport>,
+}
+
+#[derive(Serialize)]
+struct StepReport {
+    api: String,
+    account: String,
+    state: &'static str,
+    reason: Option<&'static str>,
+    detail: Option<String>,
+}
+
+impl Report {
+    pub(crate) async fn new(
+        vega: &Vega,
+        statuses: &[ApiStatus],
+        run: Option<&RunRecord>,
+    ) -> anyhow::Result<Self> {
+        let mut accounts = Vec::new();
+        for account in vega.settings.accounts.iter() {
+            accounts.push(AccountReport {
+                account: account.id.to_string(),
+                otp_presses_left: vega.otp_presses_left(account).await?,
+            });
+        }
+        Ok(Self {
+            v: 1,
+            run: run.map(run_report),
+            apis: statuses.iter().map(api_report).collect(),
+            accounts,
+        })
+    }
+}
+
+fn api_report(status: &ApiStatus) -> ApiReport {
+    ApiReport {
+        api: status.api.to_string(),
+        account: status.account.to_string(),
+        status: status.status.as_str(),
+        servable: status.servable,
+        valid_until: status.valid_until.map(rfc3339_ist),
+        valid_until_unix: status.valid_until.map(|at| at.timestamp()),
+        generation: status.generation.map(Generation::get),
+        verified_at: status.verified_at.map(rfc3339_ist),
+        last_failure: status.last_failure.as_ref().map(failure_report),
+    }
+}
+
+fn failure_report(failure: &Failure) -> FailureReport {
+    FailureReport {
+        reason: failure.reason.code(),
+        detail: failure.detail.clone(),
+        next: failure.reason.advice(),
+    }
+}
+
+fn run_report(run: &RunRecord) -> RunReport {
+    RunReport {
+        id: run.id.to_string(),
+        state: run.state.as_str(),
+        steps: run
+            .steps
+            .iter()
+            .map(|step| {
+                let (reason, detail) = step.state.reason();
+                StepReport {
+                    api: step.api.to_string(),
+                    account: step.account.to_string(),
+                    state: step.state.as_str(),
+                    reason,
+                    detail: detail.map(str::to_owned),
+                }
+            })
+            .collect(),
+    }
+}
+
+/// RFC 3339 on India's clock, to the second.
+pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
+    in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
+}
+
+/// The statuses as a table, for a terminal `width` columns wide.
+pub(crate) fn table(statuses: &[ApiStatus], width: u16, colours: bool) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_BORDERS_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .set_header([
+            "API",
+            "ACCOUNT",
+            "STATUS",
+            "GENERATION",
+            "VALID UNTIL (IST)",
+            "LAST FAILURE",
+        ]);
+    for status in statuses {
+        table.add_row([
+            status.api.to_string(),
+            status.account.to_string(),
+            status.status.to_string(),
+            status
+                .generation
+                .map_or("-".into(), |generation| generation.to_string()),
+            status
+                .valid_until
+                .map_or("-".into(), |at| in_ist(at).format("%d %b %H:%M").to_string()),
+            status
+                .last_failure
+                .as_ref()
+                .map_or("-".into(), |failure| failure.reason.to_string()),
+        ]);
+    }
+    let plain = table.to_string();
+    if colours {
+        plain.lines().map(coloured).collect::<Vec<_>>().join("\n")
+    } else {
+        plain
+    }
+}
+
+/// Colours the status word of a line; the widths are settled by now.
+fn coloured(line: &str) -> String {
+    let words = [
+        (TokenStatus::Valid, Color::Green),
+        (TokenStatus::Unknown, Color::Yellow),
+        (TokenStatus::Invalid, Color::Red),
+        (TokenStatus::Expired, Color::Red),
+        (TokenStatus::Missing, Color::Red),
+    ];
+    let found = words
+        .into_iter()
+        .find(|(status, _)| line.contains(&format!(" {status} ")));
+    found.map_or_else(
+        || line.to_owned(),
+        |(status, colour)| {
+            let word = style(status.as_str()).fg(colour).force_styling(true);
+            line.replacen(&format!(" {status} "), &format!(" {word} "), 1)
+        },
+    )
+}
+
+/// What failed and what to do next, one line each.
+pub(crate) fn advice(statuses: &[ApiStatus]) -> Vec<String> {
+    let with_failure = statuses
+        .iter()
+        .filter_map(|status| Some((status, status.last_failure.as_ref()?)));
+    with_failure
+        .map(|(status, failure)| format!("{}: {failure}. {}", status.api, failure.reason.advice()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use vega_domain::failure::FailureReason;
+    use vega_domain::ids::{AccountId, ApiName};
+
+    use super::*;
+
+    fn status(api: &str, status: TokenStatus, generation: Option<u32>) -> ApiStatus {
+        let at = DateTime::parse_from_rfc3339("2026-11-24T03:30:00+05:30")
+            .unwrap()
+            .to_utc();
+        ApiStatus {
+            api: ApiName::new(api).unwrap(),
+            account: AccountId::new("default").unwrap(),
+            status,
+            servable: status == TokenStatus::Valid,
+            generation: generation.map(|number| Generation::new(number).unwrap()),
+            valid_until: generation.map(|_| at),
+            verified_at: generation.map(|_| at - chrono::TimeDelta::hours(18)),
+            last_check: None,
+            last_failure: (status == TokenStatus::Missing)
+                .then(|| Failure::new(FailureReason::Throttled, "the page's words")),
+        }
+    }
+
+    fn three() -> [ApiStatus; 3] {
+        [
+            status("PRIMARY", TokenStatus::Valid, Some(3)),
+            status("WEBSOCKET1", TokenStatus::Missing, None),
+            status("OPTIONCHAIN1", TokenStatus::Expired, Some(12)),
+        ]
+    }
+
+    #[test]
+    fn the_table_is_readable_wide_and_narrow() {
+        insta::assert_snapshot!("table_wide", table(&three(), 100, false));
+        insta::assert_snapshot!("table_narrow", table(&three(), 60, false));
+    }
+
+    #[test]
+    fn a_failure_comes_with_what_to_do_next() {
+        insta::assert_snapshot!(advice(&three()).join("\n"));
+    }
+
+    #[test]
+    fn the_json_shape_is_fixed() {
+        let report = Report {
+            v: 1,
+            run: None,
+            apis: three().iter().map(api_report).collect(),
+            accounts: vec![AccountReport {
+                account: "default".into(),
+                otp_presses_left: 3,
+            }],
+        };
+        insta::assert_json_snapshot!(report);
+    }
+}

@@ -1,0 +1,59 @@
+//! `vega token API`: the token, or the way out. Never waits for a human and never asks Upstox.
+
+use chrono::TimeDelta;
+use secrecy::zeroize::Zeroizing;
+use serde_json::json;
+use vega_bootstrap::Vega;
+use vega_domain::expiry::in_ist;
+use vega_domain::token::{StoredToken, TokenStatus};
+
+use crate::arguments::{Format, Token};
+use crate::exit::Exit;
+use crate::output;
+use crate::report::rfc3339_ist;
+
+pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
+    let api = &wanted.api;
+    let Some(token) = vega.registry.get(api) else {
+        let status = vega.validity.status(api).await?;
+        let word = status.map_or(TokenStatus::Missing, |status| status.status);
+        let (exit, way_out) = match word {
+            TokenStatus::Unknown => (
+                Exit::Unreachable,
+                "Run `vega` to verify it; no sign-in is needed unless Upstox says so",
+            ),
+            _ => (Exit::HumanNeeded, "Run `vega` to sign in"),
+        };
+        output::problem(&format!("{api} has no usable token: it is {word}. {way_out}"));
+        return Ok(exit);
+    };
+    let left = token.valid_until - vega.clock.now();
+    if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
+        output::problem(&format!(
+            "{api} has a token, but it dies at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            in_ist(token.valid_until).format("%H:%M")
+        ));
+        return Ok(Exit::HumanNeeded);
+    }
+    let format = if wanted.json { Format::Json } else { wanted.format };
+    output::data(&printed(&token, format));
+    Ok(Exit::Ok)
+}
+
+fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {
+    let secret = token.access_token.expose();
+    Zeroizing::new(match format {
+        Format::Raw => secret.to_owned(),
+        Format::Env => format!("UPSTOX_ACCESS_TOKEN={secret}"),
+        Format::Header => format!("Authorization: Bearer {secret}"),
+        Format::Json => json!({
+            "v": 1,
+            "api": token.api.as_str(),
+            "access_token": secret,
+            "generation": token.generation.get(),
+            "valid_until": rfc3339_ist(token.valid_until),
+            "valid_until_unix": token.valid_until.timestamp(),
+        })
+        .to_string(),
+    })
+}

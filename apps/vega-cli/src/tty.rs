@@ -1,0 +1,90 @@
+//! Reads one secret line from the terminal without showing it, in a way that can be taken back: dropping the future
+//! restores the terminal. (Prompt libraries block a thread until the line is finished.)
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::fcntl::OFlag;
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+use secrecy::zeroize::{Zeroize, Zeroizing};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use vega_domain::secret::SecondFactor;
+
+/// Longer than any OTP or PIN; a line longer than this is no answer.
+const LONGEST: usize = 64;
+
+/// Asks `question` on the terminal and reads the answer. Empty lines are asked again.
+pub(crate) async fn read_secret(question: &str) -> io::Result<SecondFactor> {
+    let mut terminal = QuietTerminal::open()?;
+    loop {
+        terminal.write(question)?;
+        let line = terminal.line().await?;
+        terminal.write("\n")?;
+        let answer = line.trim();
+        if !answer.is_empty() {
+            return Ok(SecondFactor::new(answer));
+        }
+    }
+}
+
+/// The controlling terminal with echo off. Dropping it brings echo back.
+struct QuietTerminal {
+    terminal: File,
+    /// The same terminal, for the runtime to wait on. It is no pipe, but read the same way.
+    input: pipe::Receiver,
+    before: Termios,
+}
+
+impl QuietTerminal {
+    fn open() -> io::Result<Self> {
+        let terminal = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open("/dev/tty")?;
+        let input = pipe::Receiver::from_file_unchecked(terminal.try_clone()?)?;
+        let before = tcgetattr(&terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_flags.remove(LocalFlags::ECHO);
+        // What was typed before the question is no answer to it.
+        tcsetattr(&terminal, SetArg::TCSAFLUSH, &quiet)?;
+        Ok(Self {
+            terminal,
+            input,
+            before,
+        })
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.terminal.write_all(text.as_bytes())
+    }
+
+    async fn line(&mut self) -> io::Result<Zeroizing<String>> {
+        let mut line = Zeroizing::new(String::with_capacity(LONGEST));
+        let mut part = Zeroizing::new([0; LONGEST]);
+        loop {
+            let read = self.input.read(&mut *part).await?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let text = Zeroizing::new(String::from_utf8_lossy(&part[..read]).into_owned());
+            if line.len() + text.len() > LONGEST {
+                line.zeroize();
+            } else {
+                line.push_str(&text);
+            }
+            if text.ends_with('\n') {
+                return Ok(line);
+            }
+        }
+    }
+}
+
+impl Drop for QuietTerminal {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, SetArg::TCSAFLUSH, &self.before);
+        let _ = self.write("\n");
+    }
+}
