@@ -1,1 +1,10 @@
-//! stub
+//! The world of a story: a simulated Upstox, an operator's desk with a `.env` of its own, the real `vega` binary and a
+//! real browser. Nothing is shared between stories; every port is free, every folder fresh.
+
+mod desk;
+mod processes;
+mod upstox;
+
+pub use desk::{Desk, Ran};
+pub use processes::until;
+pub use upstox::Upstox;

@@ -1,1 +1,5 @@
-//! stub
+//! Whole-system stories, told as an operator would.
+
+mod all_valid;
+mod first_morning;
+mod killed;

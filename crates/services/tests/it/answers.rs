@@ -1,0 +1,93 @@
+//! What an answer is worth: whose token it is and what Upstox says about it decide whether it is stored and served.
+
+use rstest::rstest;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::ProfileAnswer;
+use vega_domain::token::{CheckResult, TokenStatus};
+
+use crate::database::End;
+use crate::world::{World, token_of, user};
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_refused_closes_the_attempt_and_stores_nothing() {
+    for &reason in FailureReason::ALL {
+        if reason == FailureReason::Storage {
+            continue;
+        }
+        let world = World::new();
+        world.broker.reads(Err(Failure::new(reason, "UDAPI100000")));
+        assert_eq!(world.generate().await, Err(Failure::new(reason, "UDAPI100000")));
+        let after_post = ["POST", "seal_answer", "record verifying", "read"].map(str::to_owned);
+        let mut expected = after_post.to_vec();
+        expected.push(format!("close {reason}"));
+        assert_eq!(world.log.take()[7..], expected);
+        assert_eq!(world.database.ends(), [End::Closed(reason)]);
+        assert!(world.database.tokens().is_empty());
+        assert!(!world.is_served());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_another_user_is_not_stored_and_not_even_shown_to_the_profile() {
+    let world = World::new();
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    let failure = world.generate().await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::WrongUser);
+    assert!(failure.detail.contains("AB1234") && failure.detail.contains("ZZ9999"));
+    assert_eq!(world.log.take()[10..], ["read", "close wrong_user"]);
+    assert_eq!(world.database.ends(), [End::Closed(FailureReason::WrongUser)]);
+    assert!(world.database.tokens().is_empty());
+    assert!(!world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_without_a_pinned_user_takes_the_user_that_upstox_names() {
+    let mut world = World::new();
+    world.account.user_id = None;
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    world.broker.says(ProfileAnswer::Valid(user("ZZ9999")));
+    world.generate().await.unwrap();
+    assert_eq!(world.database.tokens()[0].token.user_id, user("ZZ9999"));
+    assert!(world.is_served());
+}
+
+fn outage() -> ProfileAnswer {
+    ProfileAnswer::Unknown(Failure::new(FailureReason::Network, "timed out"))
+}
+
+#[rstest]
+#[case::unreachable(outage(), FailureReason::Unverified, TokenStatus::Unknown)]
+#[case::dead(ProfileAnswer::Invalid, FailureReason::NeedsReview, TokenStatus::Invalid)]
+#[case::profile_of_another(
+    ProfileAnswer::Valid(user("ZZ9999")),
+    FailureReason::Unverified,
+    TokenStatus::Unknown
+)]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_upstox_does_not_confirm_is_kept_but_published_to_nobody(
+    #[case] profile: ProfileAnswer,
+    #[case] reason: FailureReason,
+    #[case] status: TokenStatus,
+) {
+    let world = World::new();
+    world.broker.says(profile);
+    assert_eq!(world.generate().await.unwrap_err().reason, reason);
+    assert_eq!(world.log.take()[10..], ["read", "profile", "store"]);
+    assert_eq!(world.database.ends(), [End::Stored]);
+    let token = world.database.tokens().remove(0).token;
+    assert_eq!(token.verified_at, None);
+    assert_eq!(token.rejected_at.is_some(), status == TokenStatus::Invalid);
+    assert_eq!(token.status(token.issued_at), status);
+    assert!(!world.is_served());
+    assert!(world.events.all.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stored_check_says_why_it_could_not_be_made() {
+    let world = World::new();
+    world.broker.says(outage());
+    let failure = world.generate().await.unwrap_err();
+    assert!(failure.detail.contains("timed out"), "{failure}");
+    let check = world.database.tokens()[0].token.last_check.unwrap();
+    assert_eq!(check.result, CheckResult::Unknown(FailureReason::Network));
+}

@@ -1,0 +1,89 @@
+//! Cancelling ends the wait for the human. Once a code is there, its token is brought home first.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::Generation;
+use vega_domain::ports::ExchangeError;
+
+use crate::database::End;
+use crate::world::{World, raw_answer};
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_wait_closes_the_attempt_and_sends_nothing() {
+    let world = World::new();
+    let (_code, waits_for) = oneshot::channel();
+    let mut human = world.human();
+    human.waits_for = Some(waits_for);
+    let cancel = CancellationToken::new();
+    let (made, ()) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        cancel.cancel();
+    });
+    assert_eq!(made.unwrap_err().reason, FailureReason::Cancelled);
+    assert_eq!(
+        world.log.take(),
+        [
+            "record signing_in",
+            "open_attempt",
+            "sign_in",
+            "request_otp",
+            "press",
+            "close cancelled"
+        ]
+    );
+    assert_eq!(world.database.ends(), [End::Closed(FailureReason::Cancelled)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_during_the_token_call_still_brings_the_token_home() {
+    let world = World::new();
+    world
+        .broker
+        .answers(Duration::from_secs(10), vec![Ok(raw_answer())]);
+    let cancel = CancellationToken::new();
+    let mut human = world.human();
+    let (made, ()) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        cancel.cancel();
+    });
+    assert_eq!(made, Ok(Generation::FIRST));
+    assert!(world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_between_two_tries_still_brings_the_token_home() {
+    let world = World::new();
+    let not_sent = ExchangeError::NotSent("connection refused".into());
+    world
+        .broker
+        .answers(Duration::ZERO, vec![Err(not_sent), Ok(raw_answer())]);
+    let cancel = CancellationToken::new();
+    let mut human = world.human();
+    let (made, ()) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        cancel.cancel();
+    });
+    assert_eq!(made, Ok(Generation::FIRST));
+}
+
+/// The two are ready in the same moment; whoever asked first must not be left to chance.
+#[tokio::test(start_paused = true)]
+async fn a_code_that_arrives_together_with_the_cancel_is_brought_home() {
+    for _ in 0..32 {
+        let mut world = World::new();
+        world.budget.presses = 100;
+        let (code, waits_for) = oneshot::channel();
+        let mut human = world.human();
+        human.waits_for = Some(waits_for);
+        let cancel = CancellationToken::new();
+        let (made, ()) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            code.send(()).unwrap();
+            cancel.cancel();
+        });
+        assert_eq!(made, Ok(Generation::FIRST));
+    }
+}

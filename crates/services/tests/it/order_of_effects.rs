@@ -1,0 +1,186 @@
+//! Intent before effect, seal before think, publish last; and what the stored token says.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use vega_domain::audit::AuditKind;
+use vega_domain::ids::{AttemptId, Generation};
+use vega_domain::token::CheckResult;
+
+use crate::database::End;
+use crate::world::{World, ist, raw_answer, token_of};
+
+#[tokio::test(start_paused = true)]
+async fn every_intent_is_recorded_before_its_effect_and_publishing_comes_last() {
+    let world = World::new();
+    assert_eq!(world.generate().await, Ok(Generation::FIRST));
+    assert_eq!(
+        world.log.take(),
+        [
+            "record signing_in",
+            "open_attempt",
+            "sign_in",
+            "request_otp",
+            "press",
+            "record exchanging",
+            "seal_code",
+            "POST",
+            "seal_answer",
+            "record verifying",
+            "read",
+            "profile",
+            "store",
+            "publish",
+        ]
+    );
+    assert_eq!(world.database.ends(), [End::Stored]);
+    assert!(world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_otp_screen_no_press_is_recorded() {
+    let world = World::new();
+    let mut human = world.human();
+    human.presses = 0;
+    world.generate_with(&mut human).await.unwrap();
+    assert_eq!(
+        world.log.take()[..4],
+        [
+            "record signing_in",
+            "open_attempt",
+            "sign_in",
+            "record exchanging"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_durable_change_names_run_api_and_account() {
+    let world = World::new();
+    world.generate().await.unwrap();
+    let audit = world.database.audit();
+    let kinds: Vec<_> = audit.iter().map(|entry| entry.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            AuditKind::AttemptOpened,
+            AuditKind::ExchangeIntended,
+            AuditKind::AnswerReceived,
+            AuditKind::TokenStored,
+        ]
+    );
+    for entry in audit {
+        assert_eq!(entry.run, Some(world.run), "{:?}", entry.kind);
+        assert_eq!(
+            entry.api.as_ref(),
+            Some(&world.account.apis[0].name),
+            "{:?}",
+            entry.kind
+        );
+        assert_eq!(
+            entry.account.as_ref(),
+            Some(&world.account.id),
+            "{:?}",
+            entry.kind
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_its_own_state_and_the_journal_knows_it() {
+    let world = World::new();
+    let mut human = world.human();
+    world.generate_with(&mut human).await.unwrap();
+    world.generate_with(&mut human).await.unwrap();
+    let attempts = world.database.attempts();
+    let journalled: Vec<_> = attempts.iter().map(|attempt| attempt.state.expose()).collect();
+    assert_eq!(journalled, human.states);
+    assert_ne!(human.states[0], human.states[1]);
+    assert!(
+        human.states.iter().all(|state| state.len() >= 32),
+        "too short to be unguessable"
+    );
+    assert_ne!(attempts[0].id, attempts[1].id);
+    for attempt in attempts {
+        assert_eq!(attempt.client_id, world.account.apis[0].client_id);
+        assert_eq!(
+            (attempt.run, attempt.account),
+            (world.run, world.account.id.clone())
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_generation_is_one_more_than_the_newest() {
+    let world = World::new();
+    for made in 1..=3 {
+        assert_eq!(world.generate().await, Ok(Generation::new(made).unwrap()));
+    }
+    let mut far = world.database.tokens()[2].token.clone();
+    far.generation = Generation::new(41).unwrap();
+    world
+        .database
+        .holds(far, AttemptId::at(ist("2026-11-20T08:45:00")));
+    let next = Generation::new(42).unwrap();
+    assert_eq!(world.generate().await, Ok(next));
+    assert_eq!(world.database.attempts()[3].generation, next);
+    assert_eq!(
+        world
+            .registry
+            .get(&world.account.apis[0].name)
+            .unwrap()
+            .generation,
+        next
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stored_token_is_verified_and_carries_what_upstox_sent() {
+    let world = World::new();
+    world.generate().await.unwrap();
+    let stored = world.database.tokens().remove(0);
+    assert_eq!(stored.attempt, world.database.attempts()[0].id);
+    assert_eq!(stored.extended_token.unwrap().expose(), "CANARY-extended");
+    let token = stored.token;
+    assert_eq!(token.access_token.expose(), "CANARY-token");
+    assert_eq!(token.client_id, world.account.apis[0].client_id);
+    assert_eq!(token.account, world.account.id);
+    assert_eq!(token.user_id.as_str(), "AB1234");
+    assert_eq!(token.verified_at, Some(ist("2026-11-23T08:45:00")));
+    assert_eq!(token.rejected_at, None);
+    assert_eq!(token.last_check.unwrap().result, CheckResult::Valid);
+}
+
+/// The POST is sent at one time and answered `takes` seconds later.
+#[rstest]
+#[case::morning("2026-11-23T08:45:00", 1, None, "2026-11-24T03:30:00")]
+#[case::sent_before_0330_answered_after("2026-11-23T03:29:50", 20, None, "2026-11-23T03:30:00")]
+#[case::sent_after_0330("2026-11-23T03:30:00", 20, None, "2026-11-24T03:30:00")]
+#[case::own_exp_is_earlier("2026-11-23T08:45:00", 1, Some("2026-11-23T15:00:00"), "2026-11-23T15:00:00")]
+#[case::own_exp_is_later("2026-11-23T08:45:00", 1, Some("2026-11-30T15:00:00"), "2026-11-24T03:30:00")]
+#[tokio::test(start_paused = true)]
+async fn validity_counts_from_the_moment_the_post_was_sent(
+    #[case] sent: &str,
+    #[case] takes: u64,
+    #[case] exp: Option<&str>,
+    #[case] dies: &str,
+) {
+    let world = World::at(ist(sent));
+    world
+        .broker
+        .answers(Duration::from_secs(takes), vec![Ok(raw_answer())]);
+    let mut answer = token_of("AB1234");
+    answer.exp = exp.map(ist);
+    world.broker.reads(Ok(answer));
+    let _ = world.generate().await;
+    let token = world.database.tokens().remove(0).token;
+    assert_eq!(token.issued_at, ist(sent));
+    assert_eq!(token.valid_until, ist(dies));
+    let received = ist(sent) + TimeDelta::seconds(i64::try_from(takes).unwrap());
+    assert_eq!(
+        world.is_served(),
+        token.is_servable(received),
+        "a dead token is served to nobody"
+    );
+}

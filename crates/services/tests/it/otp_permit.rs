@@ -1,0 +1,84 @@
+//! A press of "Get OTP" is put on record first, once per attempt and within the budget of the mobile number.
+
+use std::time::Duration;
+
+use vega_domain::failure::FailureReason;
+
+use crate::database::End;
+use crate::world::World;
+
+#[tokio::test(start_paused = true)]
+async fn a_granted_press_is_on_record_before_it_is_made() {
+    let world = World::new();
+    world.generate().await.unwrap();
+    let log = world.log.take();
+    let recorded = log.iter().position(|effect| effect == "request_otp").unwrap();
+    assert_eq!(log[recorded + 1], "press");
+    assert_eq!(log.iter().filter(|effect| *effect == "press").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_budget_ends_the_attempt_without_a_press() {
+    let world = World::new();
+    for _ in 0..4 {
+        world.generate().await.unwrap();
+    }
+    world.log.take();
+
+    let failure = world.generate().await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::OtpBudget);
+    assert!(failure.detail.contains("08:56:00 IST"), "{failure}");
+    assert_eq!(
+        world.log.take(),
+        [
+            "record signing_in",
+            "open_attempt",
+            "sign_in",
+            "request_otp",
+            "close otp_budget"
+        ]
+    );
+
+    tokio::time::advance(Duration::from_mins(11)).await;
+    world.generate().await.unwrap();
+    assert!(
+        world.log.take().contains(&"press".to_owned()),
+        "the window has passed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_the_one_of_the_settings() {
+    let mut world = World::new();
+    world.budget.presses = 0;
+    assert_eq!(
+        world.generate().await.unwrap_err().reason,
+        FailureReason::OtpBudget
+    );
+    assert!(!world.log.take().contains(&"press".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_press_in_one_attempt_is_refused() {
+    let world = World::new();
+    let mut human = world.human();
+    human.presses = 2;
+    let failure = world.generate_with(&mut human).await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::RedirectTimeout);
+    assert_eq!(
+        world.log.take(),
+        [
+            "record signing_in",
+            "open_attempt",
+            "sign_in",
+            "request_otp",
+            "press",
+            "request_otp",
+            "close redirect_timeout"
+        ]
+    );
+    assert_eq!(
+        world.database.ends(),
+        [End::Closed(FailureReason::RedirectTimeout)]
+    );
+}

@@ -1,0 +1,221 @@
+//! What a dead process left behind is finished or closed without a human, and never sent again.
+
+use rstest::rstest;
+use vega_domain::account::Account;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
+use vega_domain::ports::{NewAttempt, ProfileAnswer, SignInJournal};
+use vega_domain::secret::{AuthorizationCode, OAuthState};
+use vega_services::Recovered;
+
+use crate::database::End;
+use crate::world::{World, ist, raw_answer, token_of};
+
+/// How far the dead process came.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Reached {
+    Opened,
+    CodeSealed,
+    AnswerSealed,
+}
+
+impl World {
+    /// Leaves an attempt of an earlier run, for the API at `index`.
+    async fn left(&self, index: usize, reached: Reached) -> RunId {
+        let at = ist("2026-11-23T03:29:30");
+        let run = RunId::at(at);
+        let api = &self.account.apis[index];
+        let audit = AuditEntry::new(at, AuditKind::AttemptOpened, "");
+        let id = AttemptId::at(at);
+        let attempt = NewAttempt {
+            id,
+            run,
+            account: self.account.id.clone(),
+            api: api.name.clone(),
+            client_id: api.client_id.clone(),
+            generation: Generation::FIRST,
+            state: OAuthState::new("CANARY-state"),
+            opened_at: at,
+        };
+        self.database.open_attempt(&attempt, &audit).await.unwrap();
+        if reached >= Reached::CodeSealed {
+            let code = AuthorizationCode::new("CANARY-code");
+            self.database.seal_code(id, &code, at, &audit).await.unwrap();
+        }
+        if reached >= Reached::AnswerSealed {
+            self.database
+                .seal_answer(id, &raw_answer(), at, &audit)
+                .await
+                .unwrap();
+        }
+        self.log.take();
+        run
+    }
+
+    async fn recover(&self) -> Vec<Recovered> {
+        let accounts = [self.account.clone()];
+        self.service().recover(&accounts).await.unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_answer_becomes_a_served_token_without_a_human() {
+    let world = World::at(ist("2026-11-23T03:29:35"));
+    world.broker.reads(Ok(token_of("AB1234")));
+    let run = world.left(0, Reached::AnswerSealed).await;
+    let recovered = world.recover().await.remove(0);
+    assert_eq!((recovered.run, recovered.outcome), (run, Ok(Generation::FIRST)));
+    assert_eq!(recovered.api, world.account.apis[0].name);
+    assert_eq!(world.database.ends(), [End::Stored]);
+    let stored = world.database.audit().pop().unwrap();
+    assert_eq!((stored.kind, stored.run), (AuditKind::TokenStored, Some(run)));
+    assert!(
+        world.recover().await.is_empty(),
+        "nothing is left for a second start"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovered_token_is_published_last_and_no_code_is_sent() {
+    let world = World::at(ist("2026-11-23T02:00:00"));
+    world.left(0, Reached::AnswerSealed).await;
+    world.recover().await;
+    assert_eq!(world.log.take(), ["read", "profile", "store", "publish"]);
+    assert!(world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
+    let world = World::at(ist("2026-11-23T08:45:00"));
+    world.left(0, Reached::AnswerSealed).await;
+    world.recover().await;
+    let token = world.database.tokens().remove(0).token;
+    assert_eq!(token.issued_at, ist("2026-11-23T03:29:30"));
+    assert_eq!(token.valid_until, ist("2026-11-23T03:30:00"));
+    assert!(!world.is_served(), "it died before Vega came back");
+}
+
+#[rstest]
+#[case::code_sealed(Reached::CodeSealed, FailureReason::OutcomeUnknown)]
+#[case::only_opened(Reached::Opened, FailureReason::Interrupted)]
+#[tokio::test(start_paused = true)]
+async fn without_an_answer_the_attempt_is_closed_and_no_code_is_sent(
+    #[case] reached: Reached,
+    #[case] reason: FailureReason,
+) {
+    let world = World::new();
+    let run = world.left(0, reached).await;
+    let recovered = world.recover().await.remove(0);
+    assert_eq!(recovered.outcome.unwrap_err().reason, reason);
+    assert_eq!(world.log.take(), [format!("close {reason}")]);
+    assert_eq!(world.database.ends(), [End::Closed(reason)]);
+    let closed = world.database.audit().pop().unwrap();
+    assert_eq!((closed.kind, closed.run), (AuditKind::AttemptClosed, Some(run)));
+    assert_eq!(closed.api.as_ref(), Some(&world.account.apis[0].name));
+    assert_eq!(closed.account.as_ref(), Some(&world.account.id));
+}
+
+fn without_account(account: &Account) -> Vec<Account> {
+    let mut other = account.clone();
+    other.id = AccountId::new("another").unwrap();
+    vec![other]
+}
+
+fn without_api(account: &Account) -> Vec<Account> {
+    let mut account = account.clone();
+    account.apis.remove(0);
+    vec![account]
+}
+
+fn with_another_app(account: &Account) -> Vec<Account> {
+    let mut account = account.clone();
+    account.apis[0].client_id = ClientId::new("a-later-app").unwrap();
+    vec![account]
+}
+
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn what_is_not_configured_any_more_is_closed_and_never_stored(
+    #[values(without_account, without_api, with_another_app)] now: fn(&Account) -> Vec<Account>,
+    #[values(
+        (Reached::AnswerSealed, FailureReason::NeedsReview),
+        (Reached::CodeSealed, FailureReason::OutcomeUnknown),
+        (Reached::Opened, FailureReason::Interrupted)
+    )]
+    left: (Reached, FailureReason),
+) {
+    let (reached, reason) = left;
+    let world = World::new();
+    world.left(0, reached).await;
+    let mut recovered = world.service().recover(&now(&world.account)).await.unwrap();
+    assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
+    assert_eq!(world.log.take(), [format!("close {reason}")]);
+    assert!(world.database.tokens().is_empty());
+    assert!(!world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_answer_is_judged_like_a_fresh_one() {
+    let world = World::at(ist("2026-11-23T02:00:00"));
+    world.left(0, Reached::AnswerSealed).await;
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    let outcome = world.recover().await.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().reason, FailureReason::WrongUser);
+    assert_eq!(world.log.take(), ["read", "close wrong_user"]);
+
+    let world = World::at(ist("2026-11-23T02:00:00"));
+    world.left(0, Reached::AnswerSealed).await;
+    let outage = Failure::new(FailureReason::BrokerDown, "HTTP 503");
+    world.broker.says(ProfileAnswer::Unknown(outage));
+    let outcome = world.recover().await.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().reason, FailureReason::Unverified);
+    assert_eq!(world.log.take(), ["read", "profile", "store"]);
+    assert!(!world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_stored_waits_for_the_next_start() {
+    let world = World::at(ist("2026-11-23T02:00:00"));
+    world.left(0, Reached::AnswerSealed).await;
+    world.database.fail_at("store");
+    let outcome = world.recover().await.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().reason, FailureReason::Storage);
+    assert_eq!(world.database.ends(), [End::Open]);
+    assert!(!world.is_served());
+
+    world.database.heal();
+    assert_eq!(world.recover().await.remove(0).outcome, Ok(Generation::FIRST));
+    assert!(world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_bad_attempt_does_not_keep_the_others_from_their_end() {
+    let world = World::at(ist("2026-11-23T02:00:00"));
+    world.left(0, Reached::CodeSealed).await;
+    world.left(1, Reached::AnswerSealed).await;
+    let recovered = world.recover().await;
+    let reasons: Vec<_> = recovered
+        .iter()
+        .map(|attempt| {
+            attempt
+                .outcome
+                .as_ref()
+                .map_err(|failure| failure.reason)
+                .copied()
+        })
+        .collect();
+    assert_eq!(
+        reasons,
+        [Err(FailureReason::OutcomeUnknown), Ok(Generation::FIRST)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
+    let world = World::new();
+    world.left(0, Reached::AnswerSealed).await;
+    world.database.fail_at("unfinished");
+    assert!(world.service().recover(&[]).await.is_err());
+    assert_eq!(world.database.ends(), [End::Open]);
+}

@@ -1,0 +1,107 @@
+//! The database fails at one effect. Nothing that depends on it happens, what was sealed stays, and a later start
+//! makes of it what can still be made.
+
+use rstest::rstest;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::Generation;
+
+use crate::database::End;
+use crate::world::World;
+
+/// All effects of a good sign-in, in order.
+const GOOD: [&str; 14] = [
+    "record signing_in",
+    "open_attempt",
+    "sign_in",
+    "request_otp",
+    "press",
+    "record exchanging",
+    "seal_code",
+    "POST",
+    "seal_answer",
+    "record verifying",
+    "read",
+    "profile",
+    "store",
+    "publish",
+];
+
+/// What a later start finds.
+enum Left {
+    /// No attempt.
+    Nothing,
+    /// An attempt that is closed without a human.
+    Closed(FailureReason),
+    /// An answer that becomes a token without a human.
+    Token,
+}
+
+#[rstest]
+#[case("record signing_in", Left::Nothing)]
+#[case("open_attempt", Left::Nothing)]
+#[case("request_otp", Left::Closed(FailureReason::Interrupted))]
+#[case("record exchanging", Left::Closed(FailureReason::Interrupted))]
+#[case("seal_code", Left::Closed(FailureReason::Interrupted))]
+#[case("seal_answer", Left::Closed(FailureReason::OutcomeUnknown))]
+#[case("record verifying", Left::Token)]
+#[case("store", Left::Token)]
+#[tokio::test(start_paused = true)]
+async fn a_failing_database_stops_the_effects_and_keeps_what_is_sealed(
+    #[case] fails_at: &'static str,
+    #[case] left: Left,
+) {
+    let world = World::new();
+    world.database.fail_at(fails_at);
+    let failure = world.generate().await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Storage);
+    assert!(failure.detail.contains("the disk is full"), "{failure}");
+    assert!(!world.is_served());
+
+    let position = GOOD.iter().position(|effect| *effect == fails_at).unwrap();
+    let mut expected: Vec<String> = GOOD[..position].iter().map(|&effect| effect.into()).collect();
+    expected.push(format!("{fails_at} fails"));
+    assert_eq!(
+        world.log.take(),
+        expected,
+        "nothing follows, and the attempt is not closed"
+    );
+
+    world.database.heal();
+    let accounts = [world.account.clone()];
+    let mut recovered = world.service().recover(&accounts).await.unwrap();
+    match left {
+        Left::Nothing => {
+            assert!(recovered.is_empty());
+            assert!(world.log.take().is_empty());
+        }
+        Left::Closed(reason) => {
+            assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
+            assert_eq!(world.log.take(), [format!("close {reason}")]);
+            assert!(!world.is_served());
+        }
+        Left::Token => {
+            assert_eq!(recovered.remove(0).outcome, Ok(Generation::FIRST));
+            assert_eq!(world.log.take(), ["read", "profile", "store", "publish"]);
+            assert!(world.is_served());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_newest_generation_nothing_begins() {
+    let world = World::new();
+    world.database.fail_at("find");
+    assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
+    assert_eq!(world.log.take(), ["find fails"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_cannot_be_closed_stays_for_the_next_start() {
+    let world = World::new();
+    world.database.fail_at("close");
+    let mut human = world.human();
+    human.fails = Some(Failure::new(FailureReason::OtpRefused, ""));
+    let failure = world.generate_with(&mut human).await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Storage);
+    assert_eq!(world.database.ends(), [End::Open]);
+}

@@ -1,0 +1,299 @@
+//! The world around one `TokenGenerationService`: clock, database, broker, human and registry, over one log.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::event::Event;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::ports::{
+    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SignInRequest, SignInSession,
+    TokenAnswer, TokenExchange,
+};
+use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+use vega_services::{GenerationPorts, HotTokenRegistry, TokenGenerationService};
+
+use crate::database::Database;
+
+pub(crate) const BUDGET: OtpBudget = OtpBudget {
+    presses: 4,
+    window: Duration::from_mins(11),
+};
+
+/// Everything that happened, in order.
+#[derive(Default)]
+pub(crate) struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    pub(crate) fn add(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Follows tokio's paused time.
+pub(crate) struct PausedClock {
+    began: Instant,
+    at: DateTime<Utc>,
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+/// A moment on India's clock, as `2026-11-23T08:45:00`.
+pub(crate) fn ist(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(&format!("{text}+05:30"))
+        .unwrap()
+        .to_utc()
+}
+
+pub(crate) fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+pub(crate) fn api(name: &str) -> Api {
+    Api {
+        name: ApiName::new(name).unwrap(),
+        client_id: ClientId::new(format!("key-{name}")).unwrap(),
+        client_secret: ClientSecret::new("CANARY-client-secret"),
+        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) log: Arc<Log>,
+    pub(crate) clock: Arc<PausedClock>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) registry: Arc<HotTokenRegistry>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) account: Account,
+    pub(crate) run: RunId,
+    pub(crate) budget: OtpBudget,
+}
+
+impl World {
+    /// On a working morning.
+    pub(crate) fn new() -> Self {
+        Self::at(ist("2026-11-23T08:45:00"))
+    }
+
+    pub(crate) fn at(now: DateTime<Utc>) -> Self {
+        let log = Arc::new(Log::default());
+        let clock = Arc::new(PausedClock {
+            began: Instant::now(),
+            at: now,
+        });
+        let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+        Self {
+            database: Arc::new(Database::new(Arc::clone(&log), Arc::clone(&registry))),
+            broker: Arc::new(Broker::new(Arc::clone(&log))),
+            events: Arc::new(Events {
+                log: Arc::clone(&log),
+                all: Mutex::default(),
+            }),
+            account: Account {
+                id: AccountId::new("default").unwrap(),
+                mobile_number: MobileNumber::new("9000000001").unwrap(),
+                user_id: Some(user("AB1234")),
+                apis: vec![api("PRIMARY"), api("WEBSOCKET1")],
+            },
+            run: RunId::at(now),
+            budget: BUDGET,
+            log,
+            clock,
+            registry,
+        }
+    }
+
+    pub(crate) fn service(&self) -> TokenGenerationService {
+        let ports = GenerationPorts {
+            tokens: self.database.clone(),
+            journal: self.database.clone(),
+            exchange: self.broker.clone(),
+            profiles: self.broker.clone(),
+            // Any call of the operator would panic: the second factor is the session's business.
+            operator: Arc::new(MockOperator::new()),
+            registry: self.registry.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+        };
+        TokenGenerationService::new(ports, self.budget)
+    }
+
+    /// Makes one token for the account's first API, with a human who signs in at once.
+    pub(crate) async fn generate(&self) -> Result<Generation, Failure> {
+        self.generate_with(&mut self.human()).await
+    }
+
+    pub(crate) async fn generate_with(&self, human: &mut Human) -> Result<Generation, Failure> {
+        self.generate_until(human, &CancellationToken::new()).await
+    }
+
+    pub(crate) async fn generate_until(
+        &self,
+        human: &mut Human,
+        cancel: &CancellationToken,
+    ) -> Result<Generation, Failure> {
+        let (account, api) = (&self.account, &self.account.apis[0]);
+        self.service()
+            .generate(self.run, account, api, human, &*self.database, cancel)
+            .await
+    }
+
+    /// A session whose human signs in at once, with one press of "Get OTP".
+    pub(crate) fn human(&self) -> Human {
+        Human {
+            log: Arc::clone(&self.log),
+            presses: 1,
+            waits_for: None,
+            fails: None,
+            states: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_served(&self) -> bool {
+        self.registry.get(&self.account.apis[0].name).is_some()
+    }
+}
+
+/// A scripted session.
+pub(crate) struct Human {
+    log: Arc<Log>,
+    /// How often the page is asked for an OTP.
+    pub(crate) presses: u32,
+    /// The code is not there before this is sent.
+    pub(crate) waits_for: Option<oneshot::Receiver<()>>,
+    /// How it ends, if not with a code.
+    pub(crate) fails: Option<Failure>,
+    /// The `state` of each sign-in.
+    pub(crate) states: Vec<String>,
+}
+
+#[async_trait]
+impl SignInSession for Human {
+    async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        self.log.add("sign_in");
+        self.states.push(request.state.expose().to_owned());
+        for _ in 0..self.presses {
+            request.otp_permit.before_press().await?;
+            self.log.add("press");
+        }
+        if let Some(code) = self.waits_for.take() {
+            code.await.unwrap();
+        }
+        match self.fails.clone() {
+            Some(failure) => Err(failure),
+            None => Ok(AuthorizationCode::new("CANARY-code")),
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        unreachable!("sessions are closed by whoever opened them")
+    }
+}
+
+/// One POST: how long it takes and what comes back.
+pub(crate) type Post = (Duration, Result<RawAnswer, ExchangeError>);
+
+/// The token and profile endpoints. Without a script they answer well and at once.
+pub(crate) struct Broker {
+    log: Arc<Log>,
+    pub(crate) posts: Mutex<VecDeque<Post>>,
+    pub(crate) read: Mutex<Result<TokenAnswer, Failure>>,
+    pub(crate) profile: Mutex<ProfileAnswer>,
+}
+
+impl Broker {
+    fn new(log: Arc<Log>) -> Self {
+        Self {
+            log,
+            posts: Mutex::default(),
+            read: Mutex::new(Ok(token_of("AB1234"))),
+            profile: Mutex::new(ProfileAnswer::Valid(user("AB1234"))),
+        }
+    }
+
+    /// The next POSTs, each taking `takes`.
+    pub(crate) fn answers(&self, takes: Duration, posts: Vec<Result<RawAnswer, ExchangeError>>) {
+        *self.posts.lock().unwrap() = posts.into_iter().map(|post| (takes, post)).collect();
+    }
+
+    pub(crate) fn reads(&self, read: Result<TokenAnswer, Failure>) {
+        *self.read.lock().unwrap() = read;
+    }
+
+    pub(crate) fn says(&self, profile: ProfileAnswer) {
+        *self.profile.lock().unwrap() = profile;
+    }
+}
+
+pub(crate) fn token_of(owner: &str) -> TokenAnswer {
+    TokenAnswer {
+        access_token: AccessToken::new("CANARY-token"),
+        extended_token: Some(ExtendedToken::new("CANARY-extended")),
+        user_id: user(owner),
+        exp: None,
+    }
+}
+
+pub(crate) fn raw_answer() -> RawAnswer {
+    RawAnswer::new(200, b"CANARY-answer".to_vec(), true)
+}
+
+#[async_trait]
+impl TokenExchange for Broker {
+    async fn exchange(&self, _api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError> {
+        self.log.add("POST");
+        assert_eq!(code.expose(), "CANARY-code", "the code of the redirect is sent");
+        let next = self.posts.lock().unwrap().pop_front();
+        let (takes, answer) = next.unwrap_or((Duration::ZERO, Ok(raw_answer())));
+        tokio::time::sleep(takes).await;
+        answer
+    }
+
+    fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
+        self.log.add("read");
+        assert_eq!(answer.expose(), b"CANARY-answer", "what was received is read");
+        self.read.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl ProfileApi for Broker {
+    async fn profile(&self, token: &AccessToken) -> ProfileAnswer {
+        self.log.add("profile");
+        assert_eq!(token.expose(), "CANARY-token", "the new token is asked about");
+        self.profile.lock().unwrap().clone()
+    }
+}
+
+/// Takes events; a published token is one effect in the log.
+pub(crate) struct Events {
+    log: Arc<Log>,
+    pub(crate) all: Mutex<Vec<Event>>,
+}
+
+impl EventSink for Events {
+    fn emit(&self, event: Event) {
+        if let Event::TokenPublished { .. } = &event {
+            self.log.add("publish");
+        }
+        self.all.lock().unwrap().push(event);
+    }
+}

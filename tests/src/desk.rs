@@ -1,0 +1,162 @@
+//! An operator's desk: home folder, `.env`, data, and the real `vega` run at it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::processes;
+use crate::upstox::Upstox;
+
+/// A fresh desk, configured for a simulated Upstox.
+pub struct Desk {
+    home: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Its data.
+    pub stdout: String,
+    /// What it said to the human.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Its data as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {self:?}"))
+    }
+}
+
+impl Desk {
+    /// A desk with all of `upstox`'s apps in its `.env`.
+    pub fn new(upstox: &Upstox) -> Result<Self> {
+        let home = tempfile::Builder::new().prefix("vega-desk-").tempdir()?;
+        let account = upstox.seed().accounts.first().context("an account")?;
+        let mut lines = vec![
+            format!("UPSTOX_MOBILE_NUMBER={}", account.mobile),
+            format!("UPSTOX_USER_ID={}", account.user_id),
+            format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url()),
+            "VEGA__BROWSER__HEADLESS=true".into(),
+        ];
+        for (number, app) in account.apps.iter().enumerate() {
+            lines.push(format!("UPSTOX_API_NAME_{number}={}", app.name));
+            lines.push(format!("UPSTOX_CLIENT_ID_{number}={}", app.client_id));
+            lines.push(format!("UPSTOX_CLIENT_SECRET_{number}={}", app.client_secret));
+        }
+        std::fs::write(home.path().join(".env"), lines.join("\n"))?;
+        Ok(Self {
+            home,
+            settings: Vec::new(),
+        })
+    }
+
+    /// Changes one setting for every `vega` from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.into(), value.into()));
+    }
+
+    /// The folder that everything of this desk is in.
+    pub fn path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The folder with the database.
+    pub fn data_dir(&self) -> PathBuf {
+        self.home.path().join("data/vega")
+    }
+
+    /// Starts `vega` without a terminal.
+    pub fn start(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = Command::new(binary("vega")?);
+        command
+            .args(arguments)
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("PATH", path_of_this_process())
+            .env("HOME", self.home.path())
+            .env("XDG_CONFIG_HOME", self.home.path().join("config"))
+            .env("XDG_DATA_HOME", self.home.path().join("data"))
+            .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command.spawn().context("vega cannot be started")
+    }
+
+    /// Runs `vega` to its end.
+    pub async fn vega(&self, arguments: &[&str]) -> Result<Ran> {
+        let output = self.start(arguments)?.wait_with_output().await?;
+        Ok(Ran {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
+    /// Names of the living processes that were started from this desk: driver and browser inherit its home.
+    pub fn processes(&self) -> Vec<String> {
+        processes::with_home(self.home.path())
+    }
+
+    /// Every byte that Vega keeps on disk at this desk.
+    pub fn bytes_on_disk(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for folder in ["config", "data"] {
+            read_all(&self.home.path().join(folder), &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+}
+
+fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            read_all(&entry.path(), bytes)?;
+        } else {
+            bytes.extend(std::fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+/// A program of the workspace: in `VEGA_BIN_DIR`, else beside the folder that this test runs from.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the stories' own setting has its home here"
+)]
+fn binary(name: &str) -> Result<PathBuf> {
+    let folder = match std::env::var_os("VEGA_BIN_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => std::env::current_exe()?
+            .ancestors()
+            .nth(2)
+            .context("a target folder")?
+            .to_owned(),
+    };
+    let path = folder.join(name);
+    if !path.is_file() {
+        bail!(
+            "{} is missing. Run `cargo xtask e2e`, or build it and set VEGA_BIN_DIR",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the programs under test need the path to find the browser"
+)]
+fn path_of_this_process() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}

@@ -1,0 +1,36 @@
+//! Which processes live, read from `/proc`: a dead one that nobody has reaped yet does not count.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Names of the living processes whose `HOME` is `home`.
+pub(crate) fn with_home(home: &Path) -> Vec<String> {
+    let mut wanted = b"HOME=".to_vec();
+    wanted.extend_from_slice(home.as_os_str().as_bytes());
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| {
+            // A zombie's environment reads as empty.
+            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == wanted)
+        })
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("comm")).ok())
+        .map(|name| name.trim().to_owned())
+        .collect()
+}
+
+/// Waits until something is so, generously; returns whether it came to be.
+pub async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> bool {
+    let wait = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), wait).await.is_ok()
+}

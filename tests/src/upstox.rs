@@ -1,0 +1,116 @@
+//! The simulated Upstox of a story, with its controls.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use upstox_simulator::{Seed, Simulator};
+
+/// A simulator of its own on a free port, with six apps and a simulated human at the window.
+pub struct Upstox {
+    simulator: Simulator,
+    seed: Seed,
+    http: ureq::Agent,
+}
+
+impl Upstox {
+    /// Starts it. The human takes a tenth of a second for each thing it does.
+    pub async fn start() -> Result<Self> {
+        let seed = Seed::six_apps();
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let simulator = Simulator::start(any_port, seed.clone()).await?;
+        simulator.simulate_humans(Duration::from_millis(100));
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Ok(Self {
+            simulator,
+            seed,
+            http: config.into(),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base_url(&self) -> String {
+        self.simulator.base_url()
+    }
+
+    /// What is configured there.
+    pub fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    /// The human leaves the desk, or comes back.
+    pub async fn human_at_the_desk(&self, there: bool) -> Result<()> {
+        self.put(
+            "/_sim/accounts/default/human",
+            json!({ "enabled": there, "delay_ms": 100 }),
+        )
+        .await
+    }
+
+    /// Plays a fault or a delay.
+    pub async fn scenario(&self, scenario: Value) -> Result<()> {
+        self.post("/_sim/scenarios", scenario).await
+    }
+
+    /// The truth about what was done.
+    pub async fn counters(&self) -> Result<Value> {
+        let (http, url) = (self.http.clone(), self.url("/_sim/counters"));
+        blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await
+    }
+
+    /// One counter.
+    pub async fn count(&self, name: &str) -> Result<u64> {
+        self.counters().await?[name]
+            .as_u64()
+            .with_context(|| format!("no counter {name}"))
+    }
+
+    /// The status of a profile call with this token.
+    pub async fn profile_status(&self, token: &str) -> Result<u16> {
+        let (http, url) = (self.http.clone(), self.url("/v2/user/profile"));
+        let bearer = format!("Bearer {token}");
+        blocking(move || {
+            Ok(http
+                .get(url)
+                .header("Authorization", bearer)
+                .call()?
+                .status()
+                .as_u16())
+        })
+        .await
+    }
+
+    /// Ends it; a story that only drops it ends it less politely.
+    pub async fn shutdown(self) {
+        self.simulator.shutdown().await;
+    }
+
+    async fn put(&self, path: &str, body: Value) -> Result<()> {
+        let (http, url) = (self.http.clone(), self.url(path));
+        blocking(move || accepted(http.put(url).send_json(body)?)).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Result<()> {
+        let (http, url) = (self.http.clone(), self.url(path));
+        blocking(move || accepted(http.post(url).send_json(body)?)).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url())
+    }
+}
+
+fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {
+    let status = response.status();
+    anyhow::ensure!(
+        status.is_success(),
+        "the simulator said {status}: {}",
+        response.body_mut().read_to_string()?
+    );
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,98 @@
+//! Vega dies in the middle of a sign-in.
+
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use vega_tests::{Desk, Upstox, until};
+
+#[tokio::test]
+async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+
+    let mut vega = desk.start(&["--yes"])?;
+    let pressed = async || {
+        upstox
+            .count("otp_presses")
+            .await
+            .is_ok_and(|presses| presses == 1)
+    };
+    assert!(until(pressed).await, "Get OTP was never pressed");
+    let alive = desk.processes();
+    assert!(
+        alive.iter().any(|name| name.starts_with("chromedriver")),
+        "{alive:?}"
+    );
+    assert!(
+        alive
+            .iter()
+            .any(|name| name.starts_with("chrom") && name != "chromedriver"),
+        "{alive:?}"
+    );
+
+    kill(
+        Pid::from_raw(i32::try_from(vega.id().context("a living vega")?)?),
+        Signal::SIGKILL,
+    )?;
+    vega.wait().await?;
+    assert!(
+        until(async || desk.processes().is_empty()).await,
+        "left: {:?}",
+        desk.processes()
+    );
+
+    let status = desk.vega(&["status", "--json"]).await?;
+    assert_eq!(status.code, Some(3), "{status:?}");
+
+    upstox.human_at_the_desk(true).await?;
+    let ran = desk.vega(&["--yes"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("cut off"), "{ran:?}");
+    let counters = upstox.counters().await?;
+    assert_eq!(counters["tokens_issued"], 6, "{counters}");
+    assert_eq!(counters["max_exchanges_of_one_code"], 1, "{counters}");
+    let profiles = desk.data_dir().join("browser-profiles");
+    assert_eq!(
+        std::fs::read_dir(profiles)?.count(),
+        0,
+        "the profile of the killed run is removed too"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_polite_kill_keeps_the_run_resumable_and_leaves_nothing_running() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+
+    let vega = desk.start(&["--yes"])?;
+    let pressed = async || {
+        upstox
+            .count("otp_presses")
+            .await
+            .is_ok_and(|presses| presses == 1)
+    };
+    assert!(until(pressed).await, "Get OTP was never pressed");
+    kill(
+        Pid::from_raw(i32::try_from(vega.id().context("a living vega")?)?),
+        Signal::SIGTERM,
+    )?;
+    let output = vega.wait_with_output().await?;
+    let said = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(11), "{said}");
+    assert!(said.contains("Run `vega` again"), "{said}");
+    assert!(
+        until(async || desk.processes().is_empty()).await,
+        "left: {:?}",
+        desk.processes()
+    );
+
+    let status = desk.vega(&["status", "--json"]).await?.json()?;
+    assert_eq!(
+        status["apis"][0]["last_failure"]["reason"], "cancelled",
+        "{status}"
+    );
+    Ok(())
+}
