@@ -32,5 +32,5 @@ pub async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) -> bool {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.is_ok()
+    tokio::time::timeout(Duration::from_mins(1), wait).await.is_ok()
 }

@@ -1,2 +1,31 @@
-//! stub
-fn main() {}
+//! Every automation command of the project, one file each. CI runs nothing that a person cannot run with the same words.
+//! It starts programs and imports nothing of Vega's.
+
+mod demo;
+mod demo_desk;
+mod e2e;
+mod install;
+mod shell;
+mod test;
+
+use clap::Parser;
+
+/// Automation of the Vega project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Sign in six APIs at a simulated Upstox in a real browser
+    Demo(demo::Options),
+    /// Everything that CI runs
+    Test,
+    /// Only the whole-system stories: real binaries, real browser, simulator
+    E2e,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse() {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test => test::run(),
+        Command::E2e => e2e::run(),
+    }
+}

@@ -41,7 +41,8 @@ fn main() -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(run(arguments, environment)));
     let exit = outcome.unwrap_or_else(|error| {
-        output::problem(&format!("{error:#}"));
+        // Every error of ours carries its causes in its own words.
+        output::problem(&error.to_string());
         exit::of_error(&error)
     });
     exit.into()

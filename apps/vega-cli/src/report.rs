@@ -135,23 +135,32 @@ pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
 
 /// The statuses as a table, for a terminal `width` columns wide.
 pub(crate) fn table(statuses: &[ApiStatus], width: u16, colours: bool) -> String {
+    // Columns that would say the same in every row are left out.
+    let several_accounts = statuses
+        .iter()
+        .any(|status| status.account != statuses[0].account);
+    let any_failure = statuses.iter().any(|status| status.last_failure.is_some());
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
-        .set_header([
-            "API",
-            "ACCOUNT",
-            "STATUS",
-            "GENERATION",
-            "VALID UNTIL (IST)",
-            "LAST FAILURE",
-        ]);
+        .set_width(width);
+    let row = |api, account, rest: [String; 3], failure| {
+        let mut row = vec![api];
+        row.extend(several_accounts.then_some(account));
+        row.extend(rest);
+        row.extend(any_failure.then_some(failure));
+        row
+    };
+    let headings = ["STATUS", "GENERATION", "VALID UNTIL (IST)"].map(String::from);
+    table.set_header(row(
+        "API".into(),
+        "ACCOUNT".into(),
+        headings,
+        "LAST FAILURE".into(),
+    ));
     for status in statuses {
-        table.add_row([
-            status.api.to_string(),
-            status.account.to_string(),
+        let rest = [
             status.status.to_string(),
             status
                 .generation
@@ -159,11 +168,17 @@ pub(crate) fn table(statuses: &[ApiStatus], width: u16, colours: bool) -> String
             status
                 .valid_until
                 .map_or("-".into(), |at| in_ist(at).format("%d %b %H:%M").to_string()),
-            status
-                .last_failure
-                .as_ref()
-                .map_or("-".into(), |failure| failure.reason.to_string()),
-        ]);
+        ];
+        let failure = status
+            .last_failure
+            .as_ref()
+            .map_or("-".into(), |failure| failure.reason.to_string());
+        table.add_row(row(
+            status.api.to_string(),
+            status.account.to_string(),
+            rest,
+            failure,
+        ));
     }
     let plain = table.to_string();
     if colours {

@@ -12,6 +12,9 @@ use vega_bootstrap::{Environment, Settings, careful_process, log_to_stderr};
 
 const DOOR_SIGN: &str = include_str!("door_sign.html");
 
+/// The browser of a sign-in ends here; Vega reads the code from its address, this page only keeps it company.
+const SIGNED_IN: &str = include_str!("signed_in.html");
+
 /// Wrong settings end with 9, as they do on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
 
@@ -55,12 +58,20 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 fn router() -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/", get(door_sign))
+        .route("/", get(async || page(DOOR_SIGN)))
+        .route("/api/v1/auth/upstox/callback", get(async || page(SIGNED_IN)))
 }
 
-async fn door_sign() -> impl IntoResponse {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(DOOR_SIGN))
+fn page(html: &'static str) -> impl IntoResponse {
+    let headers = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, Html(html))
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 //! where, and what to do.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ pub enum SettingsError {
     },
     /// `vega.toml` or a `VEGA__*` variable holds something else than its key takes.
     #[error("a setting is wrong: {0}")]
-    Sections(#[from] config::ConfigError),
+    Sections(config::ConfigError),
 }
 
 /// Everything that can be set.
@@ -108,7 +108,7 @@ pub struct Settings {
     pub verification_timeout: Duration,
     /// Where the server listens.
     pub listen: SocketAddr,
-    /// Where Vega keeps its data.
+    /// Where Vega keeps its data: the folder of the database.
     pub data_dir: PathBuf,
 }
 
@@ -125,15 +125,25 @@ impl Settings {
             .prefix_separator("__")
             .separator("__")
             .source(Some(sources.vega_variables()));
-        let sections: Sections = builder.add_source(variables).build()?.try_deserialize()?;
-        let database = sources.data_dir.join("vega_trade.db");
+        let sections: Sections = builder
+            .add_source(variables)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(SettingsError::Sections)?;
+        let default_database = sources.data_dir.join("vega_trade.db");
+        let database_url = sections
+            .database
+            .url
+            .unwrap_or_else(|| format!("sqlite://{}", default_database.display()));
+        // Beside the database, so that two installations never share a folder for browser profiles.
+        let folder = database_url
+            .strip_prefix("sqlite://")
+            .and_then(|path| Path::new(path).parent());
+        let data_dir = folder.map_or(sources.data_dir, Path::to_owned);
         Ok(Self {
             accounts: accounts.into(),
             api_base_url: sections.upstox.api_base_url,
-            database_url: sections
-                .database
-                .url
-                .unwrap_or_else(|| format!("sqlite://{}", database.display())),
+            database_url,
             key_file: sections
                 .key_file
                 .unwrap_or_else(|| sources.config_dir.join("vega.key")),
@@ -146,7 +156,7 @@ impl Settings {
             verification_parallel: sections.verification.parallel,
             verification_timeout: sections.verification.timeout,
             listen: sections.server.listen,
-            data_dir: sources.data_dir,
+            data_dir,
         })
     }
 }

@@ -90,6 +90,25 @@ mod tests {
         assert_eq!(day_start(ist(now)), ist(start));
     }
 
+    /// Runs this module's tests again in processes whose host zone is another one.
+    #[test]
+    fn the_host_zone_does_not_matter() {
+        let this_binary = std::env::current_exe().unwrap();
+        for zone in ["UTC", "Asia/Kolkata", "America/New_York"] {
+            let again = std::process::Command::new(&this_binary)
+                .args(["expiry::tests", "--skip", "the_host_zone_does_not_matter"])
+                .env("TZ", zone)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&again.stdout);
+            assert!(again.status.success(), "{zone}: {said}");
+            assert!(
+                said.contains("test result: ok") && !said.contains(" 0 passed"),
+                "{zone}: {said}"
+            );
+        }
+    }
+
     proptest! {
         /// Over two centuries, to the nanosecond: the rule in words, checked on India's own clock.
         #[test]

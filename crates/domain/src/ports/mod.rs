@@ -48,7 +48,7 @@ pub enum StoreError {
     #[error("{0}")]
     Unreadable(String),
     /// The database failed. The text says what Vega was doing; the source what the database said.
-    #[error("{doing}")]
+    #[error("could not {doing}: {source}")]
     Failed {
         /// What Vega was doing.
         doing: &'static str,
@@ -59,10 +59,6 @@ pub enum StoreError {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let words = match &error {
-            StoreError::Failed { doing, source } => format!("could not {doing}: {source}"),
-            StoreError::Conflict(words) | StoreError::Unreadable(words) => words.clone(),
-        };
-        Self::new(FailureReason::Storage, words)
+        Self::new(FailureReason::Storage, error.to_string())
     }
 }

@@ -1,0 +1,107 @@
+//! `vega` as a user meets it: help, and what it says when it cannot start. Nothing here needs a network or a browser.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use rstest::rstest;
+
+/// `vega` in an empty home, with nothing of the environment but what is given.
+fn vega(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("vega").unwrap();
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/nowhere")
+        .env("COLUMNS", "100")
+        .envs(settings.iter().copied())
+        .current_dir(home)
+        .args(arguments);
+    command
+}
+
+/// Everything it said, with the changing home folder taken out.
+fn said(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+    let output = vega(home, settings, arguments).output().unwrap();
+    let text = format!(
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    text.replace(&home.display().to_string(), "[home]")
+}
+
+const ONE_API: &[(&str, &str)] = &[
+    ("UPSTOX_MOBILE_NUMBER", "9000000001"),
+    ("UPSTOX_CLIENT_ID_0", "key-0"),
+    ("UPSTOX_CLIENT_SECRET_0", "CANARY-secret"),
+];
+
+#[rstest]
+#[case::help("help", &["--help"])]
+#[case::help_status("help_status", &["status", "--help"])]
+#[case::help_token("help_token", &["token", "--help"])]
+#[case::unknown_command("unknown_argument", &["--nonsense"])]
+#[case::bad_api_name("bad_api_name", &["token", "primary"])]
+fn usage(#[case] name: &str, #[case] arguments: &[&str]) {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(name, said(home.path(), &[], arguments));
+}
+
+#[test]
+fn nothing_configured_is_explained() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), &[], &["status"]));
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "nothing half-written"
+    );
+}
+
+#[rstest]
+#[case::gap("gap", &[("UPSTOX_CLIENT_ID_2", "key-2"), ("UPSTOX_CLIENT_SECRET_2", "s")])]
+#[case::no_secret("no_secret", &[("UPSTOX_CLIENT_ID_1", "key-1")])]
+#[case::same_client_twice("same_client_twice", &[("UPSTOX_CLIENT_ID_1", "key-0"), ("UPSTOX_CLIENT_SECRET_1", "s")])]
+#[case::bad_redirect("bad_redirect", &[("UPSTOX_REDIRECT_URI", "localhost:28020/cb")])]
+#[case::bad_mobile("bad_mobile", &[("UPSTOX_MOBILE_NUMBER", "+919000000001")])]
+#[case::bad_duration("bad_duration", &[("VEGA__SIGN_IN__OTP_WINDOW", "11 parsecs")])]
+#[case::unknown_key("unknown_key", &[("VEGA__BROWSER__HEDLESS", "true")])]
+#[case::other_database("other_database", &[("VEGA__DATABASE__URL", "mysql://x")])]
+fn a_wrong_setting_is_named_with_its_place(#[case] name: &str, #[case] wrong: &[(&str, &str)]) {
+    let home = tempfile::tempdir().unwrap();
+    let settings = [ONE_API, wrong].concat();
+    let said = said(home.path(), &settings, &["status"]);
+    assert!(!said.contains("CANARY"), "{said}");
+    insta::assert_snapshot!(name, said);
+}
+
+#[test]
+fn status_of_a_fresh_installation() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["status"]));
+    insta::assert_snapshot!("status_json", said(home.path(), ONE_API, &["status", "--json"]));
+}
+
+#[test]
+fn a_missing_token_is_explained() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["token", "PRIMARY"]));
+}
+
+#[test]
+fn an_api_that_is_not_configured_is_a_usage_error() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["token", "WEBSOCKET1"]));
+}
+
+#[test]
+fn without_a_browser_nobody_is_asked_for_anything() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["--yes"]));
+}

@@ -1,0 +1,160 @@
+//! The demo's desk: a folder of its own with a `.env` for the simulated Upstox, and the programs that run beside it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::shell::{binaries, root};
+
+/// The console's usual port; another one is taken when it is in use.
+const CONSOLE_PORT: u16 = 28020;
+
+/// A program that ends with the demo.
+pub(crate) struct Companion(Child);
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The simulated Upstox.
+pub(crate) struct Upstox {
+    pub(crate) base_url: String,
+    _program: Companion,
+}
+
+impl Upstox {
+    /// Starts it on a free port; `human` plays the person at the window.
+    pub(crate) fn start(human: bool) -> Result<Self> {
+        let mut command = Command::new(binaries().join("upstox-simulator"));
+        command.args(["--listen", "127.0.0.1:0"]);
+        if human {
+            command.args(["--simulated-human", "400"]);
+        }
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("the simulator cannot be started")?;
+        let stdout = child.stdout.take().context("the simulator's output")?;
+        let program = Companion(child);
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let started: Value = serde_json::from_str(&line).context("the simulator did not say where it is")?;
+        let base_url = started["base_url"]
+            .as_str()
+            .context("the simulator's address")?
+            .to_owned();
+        Ok(Self {
+            base_url,
+            _program: program,
+        })
+    }
+
+    /// Asks the simulator's control pages.
+    pub(crate) fn sim(&self, page: &str) -> Result<Value> {
+        Ok(ureq::get(format!("{}/_sim/{page}", self.base_url))
+            .call()?
+            .body_mut()
+            .read_json()?)
+    }
+}
+
+/// The folder in which the demo's `vega` runs.
+pub(crate) struct Desk {
+    pub(crate) folder: PathBuf,
+    pub(crate) database: PathBuf,
+    pub(crate) console: String,
+}
+
+impl Desk {
+    /// A fresh one, configured for the simulated Upstox.
+    pub(crate) fn new(upstox: &Upstox, headed: bool) -> Result<Self> {
+        let folder = root().join("target/demo");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let database = folder.join("data/vega_trade.db");
+        let listen = format!("127.0.0.1:{}", free_port());
+        let state = upstox.sim("state")?;
+        let account = &state["accounts"][0];
+        let text = |value: &Value| value.as_str().map(str::to_owned).context("the simulator's state");
+        let mut lines = vec![
+            "# The demo's settings: made-up accounts at a simulated Upstox.".to_owned(),
+            format!("UPSTOX_MOBILE_NUMBER={}", text(&account["mobile"])?),
+            format!("UPSTOX_USER_ID={}", text(&account["user_id"])?),
+            format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url),
+            format!("VEGA__DATABASE__URL=sqlite://{}", database.display()),
+            format!("VEGA__KEY_FILE={}", folder.join("config/vega.key").display()),
+            format!("VEGA__BROWSER__HEADLESS={}", !headed),
+            format!("VEGA__SERVER__LISTEN={listen}"),
+        ];
+        for (number, app) in account["apps"]
+            .as_array()
+            .context("the simulator's apps")?
+            .iter()
+            .enumerate()
+        {
+            lines.push(format!("UPSTOX_API_NAME_{number}={}", text(&app["name"])?));
+            lines.push(format!("UPSTOX_CLIENT_ID_{number}={}", text(&app["client_id"])?));
+            lines.push(format!(
+                "UPSTOX_CLIENT_SECRET_{number}={}",
+                text(&app["client_secret"])?
+            ));
+        }
+        std::fs::write(folder.join(".env"), lines.join("\n") + "\n")?;
+        Ok(Self {
+            folder,
+            database,
+            console: format!("http://{listen}/"),
+        })
+    }
+
+    /// Starts the server and waits until it answers.
+    pub(crate) fn start_server(&self) -> Result<Companion> {
+        let server = self
+            .program("vega-server")
+            .spawn()
+            .context("vega-server cannot be started")?;
+        let server = Companion(server);
+        let up = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            ureq::get(format!("{}livez", self.console)).call().is_ok()
+        });
+        ensure!(up, "vega-server does not answer at {}", self.console);
+        Ok(server)
+    }
+
+    /// One of our programs, run at this desk.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(binaries().join(name));
+        command.current_dir(&self.folder);
+        // The operator's real settings must not reach the demo: the environment wins over `.env`.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("UPSTOX_") || text.starts_with("VEGA_") {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+}
+
+/// How to name a path from where the demo was started.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+fn free_port() -> u16 {
+    let usual = TcpListener::bind(("127.0.0.1", CONSOLE_PORT));
+    let any = usual.or_else(|_| TcpListener::bind(("127.0.0.1", 0)));
+    any.and_then(|listener| listener.local_addr())
+        .map_or(CONSOLE_PORT, |address| address.port())
+}
