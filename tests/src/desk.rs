@@ -76,16 +76,32 @@ impl Desk {
     /// Starts `vega` without a terminal.
     pub fn start(&self, arguments: &[&str]) -> Result<Child> {
         let mut command = Command::new(binary("vega")?);
+        command.args(arguments).stdin(Stdio::null());
+        self.spawn(command)
+    }
+
+    /// Starts `vega` in a terminal of its own; what is written to its input is typed there.
+    pub fn start_in_terminal(&self, arguments: &[&str]) -> Result<Child> {
+        let vega = [&[&*binary("vega")?.to_string_lossy()], arguments]
+            .concat()
+            .join(" ");
+        let mut command = Command::new("script");
         command
-            .args(arguments)
-            .current_dir(self.home.path())
+            .args(["--quiet", "--return", "--command", &vega, "/dev/null"])
+            .stdin(Stdio::piped());
+        self.spawn(command)
+    }
+
+    fn spawn(&self, mut command: Command) -> Result<Child> {
+        command
             .env_clear()
+            .env("TERM", "xterm")
+            .current_dir(self.home.path())
             .env("PATH", path_of_this_process())
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("XDG_DATA_HOME", self.home.path().join("data"))
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

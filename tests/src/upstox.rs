@@ -53,6 +53,16 @@ impl Upstox {
         self.post("/_sim/scenarios", scenario).await
     }
 
+    /// The newest OTP on the human's phone.
+    pub async fn phone(&self) -> Result<Option<String>> {
+        let (http, url) = (self.http.clone(), self.url("/_sim/phone/messages"));
+        let messages: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
+        let newest = messages.as_array().and_then(|all| all.last());
+        Ok(newest
+            .and_then(|message| message["otp"].as_str())
+            .map(str::to_owned))
+    }
+
     /// The truth about what was done.
     pub async fn counters(&self) -> Result<Value> {
         let (http, url) = (self.http.clone(), self.url("/_sim/counters"));

@@ -3,3 +3,4 @@
 mod all_valid;
 mod first_morning;
 mod killed;
+mod terminal;

@@ -1,8 +1,9 @@
 //! What happens, as lines for a log and as a spinner for a terminal.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use vega_domain::event::Event;
 use vega_domain::ids::ApiName;
 use vega_domain::run::StepState;
@@ -13,37 +14,62 @@ use crate::output;
 /// Shows events as they come.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Hidden where there is no terminal.
-    spinner: ProgressBar,
     is_terminal: bool,
+    /// On the screen while something goes on; none otherwise, and never without a terminal.
+    spinner: Mutex<Option<ProgressBar>>,
+    doing: Mutex<String>,
 }
 
 impl Progress {
     pub(crate) fn new(is_terminal: bool) -> Self {
-        let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-            spinner.set_style(style);
+        Self {
+            is_terminal,
+            spinner: Mutex::default(),
+            doing: Mutex::default(),
         }
-        Self { spinner, is_terminal }
     }
 
+    /// Says what goes on.
     pub(crate) fn start(&self, what: &str) {
-        if self.is_terminal {
-            self.spinner.set_draw_target(ProgressDrawTarget::stderr());
-            self.spinner.enable_steady_tick(Duration::from_millis(120));
-            self.spinner.set_message(what.to_owned());
+        what.clone_into(&mut locked(&self.doing));
+        self.resume();
+    }
+
+    /// Brings the spinner back.
+    pub(crate) fn resume(&self) {
+        if !self.is_terminal {
+            return;
         }
+        let doing = locked(&self.doing).clone();
+        let mut spinner = locked(&self.spinner);
+        let bar = spinner.get_or_insert_with(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(doing);
     }
 
     /// Takes the spinner off the screen, so that something else can be written there.
     pub(crate) fn pause(&self) {
-        self.spinner.disable_steady_tick();
-        self.spinner.suspend(|| ());
-        self.spinner.set_draw_target(ProgressDrawTarget::hidden());
+        if let Some(bar) = locked(&self.spinner).take() {
+            bar.finish_and_clear();
+        }
     }
 
-    pub(crate) fn line(&self, text: &str) {
-        self.spinner.suspend(|| output::say(text));
+    /// Changes what goes on, without bringing back a spinner that is off.
+    fn now(&self, doing: String) {
+        if let Some(bar) = &*locked(&self.spinner) {
+            bar.set_message(doing.clone());
+        }
+        *locked(&self.doing) = doing;
+    }
+
+    fn line(&self, text: &str) {
+        match &*locked(&self.spinner) {
+            Some(bar) => bar.suspend(|| output::say(text)),
+            None => output::say(text),
+        }
     }
 
     pub(crate) fn show(&self, event: &Event) {
@@ -56,7 +82,7 @@ impl Progress {
             Event::StepChanged { api, state, .. } => self.step(api, state),
             Event::ScreenSeen { api, screen } => {
                 if let Some(doing) = on_screen(*screen) {
-                    self.spinner.set_message(format!("{api}: {doing}"));
+                    self.now(format!("{api}: {doing}"));
                 }
             }
             Event::OtpRequested { account, .. } => {
@@ -76,14 +102,19 @@ impl Progress {
 
     fn step(&self, api: &ApiName, state: &StepState) {
         match state {
-            StepState::SigningIn => self.spinner.set_message(format!("{api}: signing in")),
-            StepState::Exchanging => self.spinner.set_message(format!("{api}: exchanging the code")),
-            StepState::Verifying => self.spinner.set_message(format!("{api}: verifying the token")),
+            StepState::SigningIn => self.now(format!("{api}: signing in")),
+            StepState::Exchanging => self.now(format!("{api}: exchanging the code")),
+            StepState::Verifying => self.now(format!("{api}: verifying the token")),
             StepState::Failed(failure) => self.line(&format!("  {api:<14} failed: {failure}")),
             StepState::Skipped(reason) => self.line(&format!("  {api:<14} skipped: {}", reason.as_str())),
             StepState::Pending | StepState::Done => {}
         }
     }
+}
+
+/// A panic elsewhere must not silence the progress.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn on_screen(screen: Screen) -> Option<&'static str> {

@@ -111,6 +111,6 @@ struct ResumeSpinner<'a>(&'a Progress);
 
 impl Drop for ResumeSpinner<'_> {
     fn drop(&mut self) {
-        self.0.start("");
+        self.0.resume();
     }
 }

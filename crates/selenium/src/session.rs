@@ -160,7 +160,7 @@ fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
     }
     #[cfg(unix)]
     if nix::unistd::geteuid().is_root() {
-        tracing::warn!("running as root: the browser's sandbox is off");
+        tracing::info!("running as root: the browser's sandbox is off");
         args.push("--no-sandbox".into());
     }
     let mut options = json!({ "args": args });
