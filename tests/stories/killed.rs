@@ -50,7 +50,11 @@ async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.stderr.contains("cut off"), "{ran:?}");
     let report = ran.json()?;
-    assert_eq!((&report["v"], &report["run"]["state"]), (&1.into(), &"completed".into()), "{report}");
+    assert_eq!(
+        (&report["v"], &report["run"]["state"]),
+        (&1.into(), &"completed".into()),
+        "{report}"
+    );
     assert_eq!(report["run"]["steps"].as_array().context("steps")?.len(), 6);
     let counters = upstox.counters().await?;
     assert_eq!(counters["tokens_issued"], 6, "{counters}");

@@ -62,9 +62,14 @@ fn of_reason(reason: FailureReason) -> Exit {
         R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified => Exit::Unreachable,
         R::Storage => Exit::Preflight,
         R::Cancelled => Exit::NotAllowed,
-        R::ClientRejected | R::AppInactive | R::CodeRejected | R::BrowserGone | R::Interrupted => {
-            Exit::Partial
-        }
+        R::ClientRejected
+        | R::AppInactive
+        | R::CodeRejected
+        | R::TokenRejected
+        | R::ExpiredMeanwhile
+        | R::Superseded
+        | R::BrowserGone
+        | R::Interrupted => Exit::Partial,
     }
 }
 
@@ -98,7 +103,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<RunError>() {
         Some(RunError::Held(_)) => Exit::NotAllowed,
-        Some(RunError::Store(_)) => Exit::Preflight,
+        Some(RunError::Store(_) | RunError::NotRecovered { .. }) => Exit::Preflight,
         None => Exit::Unexpected,
     }
 }

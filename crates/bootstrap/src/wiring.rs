@@ -117,7 +117,6 @@ impl Vega {
         ));
         let ports = OrchestrationPorts {
             runs,
-            audit: audit.clone(),
             lease,
             sign_in,
             events,

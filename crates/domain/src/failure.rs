@@ -163,6 +163,15 @@ failure_reasons! {
     /// Upstox's protection (Cloudflare) blocks this browser.
     Blocked, "blocked", CoolDownThenAsk, "Upstox's protection blocks this browser",
         "Wait, then try from a normal browser whether Upstox lets you in.";
+    /// Upstox called the new token dead as soon as it was asked.
+    TokenRejected, "token_rejected", AskBeforeAgain, "Upstox called the new token dead at once",
+        "Make sure that nobody else signs in with this app, then run `vega` again.";
+    /// 03:30 IST passed between the exchange and the token's arrival.
+    ExpiredMeanwhile, "expired_meanwhile", FailStep, "the token died at 03:30 IST before it could be used",
+        "Run `vega` again: it signs in for the new day.";
+    /// Another process stored a newer token of this API first.
+    Superseded, "superseded", FailStep, "a newer token of this API was stored meanwhile",
+        "Nothing is to be done; run `vega status` to see the newer token.";
     /// The token is stored, but Upstox could not be asked about it.
     Unverified, "unverified", VerifyLater, "the token is stored but Upstox could not confirm it yet",
         "Run `vega` again: it verifies the stored token first and signs in only if Upstox calls it dead.";

@@ -173,6 +173,11 @@ impl StepState {
         })
     }
 
+    /// Whether the step's API has its token: made here, or found good when its turn came.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Done | Self::Skipped(SkipReason::AlreadyServable))
+    }
+
     /// Whether the step has come to its end in this run.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Done | Self::Failed(_) | Self::Skipped(_))

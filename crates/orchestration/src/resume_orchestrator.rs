@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
@@ -10,11 +11,11 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, Generation, RunId};
+use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, ExecutionStateRepository, LeaseError, LeaseHolder, LoginLease, SignIn,
-    SignInSession, StoreError,
+    Clock, EventSink, ExecutionStateRepository, LeaseError, LeaseHolder, LoginLease, SignIn, SignInSession,
+    StoreError,
 };
 use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState};
 use vega_domain::token::TokenStatus;
@@ -27,8 +28,6 @@ use crate::run_progress::RunProgress;
 pub struct OrchestrationPorts {
     /// Where runs are kept.
     pub runs: Arc<dyn ExecutionStateRepository>,
-    /// Where the operator's decisions are written down.
-    pub audit: Arc<dyn AuditTrail>,
     /// One sign-in at a time.
     pub lease: Arc<dyn LoginLease>,
     /// The way of signing in.
@@ -45,6 +44,15 @@ pub enum RunError {
     /// Another process signs in.
     #[error("{}", held_by(.0.as_ref()))]
     Held(Option<LeaseHolder>),
+    /// A token that a dead process received is sealed in the journal, and the database does not take it.
+    /// Signing in again now would waste it and an OTP.
+    #[error("the token that an earlier Vega received for {api} could not be stored: {failure}. {}", .failure.reason.advice())]
+    NotRecovered {
+        /// Whose token.
+        api: ApiName,
+        /// What the database said.
+        failure: Failure,
+    },
     /// The database failed. What was stored before stays.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,7 +114,7 @@ impl ResumeOrchestrator {
     /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
     pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
         match self.ports.lease.acquire().await {
-            Ok(_lease) => Ok(self.recover_under_lease().await?),
+            Ok(_lease) => self.recover_under_lease().await,
             Err(LeaseError::Held(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -262,15 +270,26 @@ impl ResumeOrchestrator {
         })
     }
 
-    async fn recover_under_lease(&self) -> Result<Option<RunRecord>, StoreError> {
+    async fn recover_under_lease(&self) -> Result<Option<RunRecord>, RunError> {
         let left_over = self.ports.runs.active().await?;
         let recovered = self.generation.recover(&self.accounts).await?;
+        for attempt in &recovered {
+            if let Err(failure) = &attempt.outcome
+                && failure.reason == FailureReason::Storage
+            {
+                return Err(RunError::NotRecovered {
+                    api: attempt.api.clone(),
+                    failure: failure.clone(),
+                });
+            }
+        }
         let Some(run) = left_over else { return Ok(None) };
-        let id = run.id;
-        let open: Vec<_> = run
+        let (id, started_at) = (run.id, run.started_at);
+        let under_way = |step: &&StepRecord| !step.state.is_final() && step.state != StepState::Pending;
+        let open: Vec<ApiName> = run
             .steps
             .iter()
-            .filter(|step| !step.state.is_final() && step.state != StepState::Pending)
+            .filter(under_way)
             .map(|step| step.api.clone())
             .collect();
         let progress = self.progress_of(run);
@@ -281,11 +300,18 @@ impl ResumeOrchestrator {
             let state = match outcome.map(|attempt| &attempt.outcome) {
                 Some(Ok(_)) => StepState::Done,
                 Some(Err(failure)) => StepState::Failed(failure.clone()),
+                // It died between storing the token and saying so.
+                None if self.stored_since(&api, started_at).await? => StepState::Done,
                 None => StepState::Failed(Failure::new(FailureReason::Interrupted, "")),
             };
             progress.move_step(&api, state).await?;
         }
         Ok(Some(progress.end_left_over().await?))
+    }
+
+    async fn stored_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
+        let status = self.validity.status(api).await?;
+        Ok(status.is_some_and(|status| status.verified_at.is_some_and(|verified| verified >= since)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
+use vega_domain::expiry;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
@@ -73,30 +74,32 @@ impl<'a> RunProgress<'a> {
 
     /// Ends the run in the state that its steps call for.
     pub(crate) async fn end(self) -> Result<RunRecord, StoreError> {
-        let (run, state, open) = self.with(|record| {
-            let open = record
-                .steps
-                .iter()
-                .filter(|step| step.state != StepState::Done)
-                .count();
-            (record.id, RunRecord::end_state(&record.steps), open)
+        let (state, why) = self.with(|record| {
+            let done = record.steps.iter().filter(|step| step.state.is_settled()).count();
+            (
+                RunRecord::end_state(&record.steps),
+                format!("{done} of {} steps settled", record.steps.len()),
+            )
         });
-        self.move_run(run, state, format!("{}; {open} steps not done", state.as_str()))
+        self.move_run(state, why).await
+    }
+
+    /// Ends a run whose process died: one of today can be taken up again, an older one cannot.
+    pub(crate) async fn end_left_over(self) -> Result<RunRecord, StoreError> {
+        let started_at = self.with(|record| record.started_at);
+        let is_of_today = started_at >= expiry::day_start(self.clock.now());
+        let state = if is_of_today {
+            RunState::Incomplete
+        } else {
+            RunState::Abandoned
+        };
+        self.move_run(state, "its process ended before the run did".into())
             .await
     }
 
-    /// Ends a run whose process died.
-    pub(crate) async fn end_left_over(self) -> Result<RunRecord, StoreError> {
+    async fn move_run(self, state: RunState, why: String) -> Result<RunRecord, StoreError> {
         let run = self.run();
-        self.move_run(
-            run,
-            RunState::Incomplete,
-            "its process ended before the run did".into(),
-        )
-        .await
-    }
-
-    async fn move_run(self, run: RunId, state: RunState, why: String) -> Result<RunRecord, StoreError> {
+        let why = format!("{}: {why}", state.as_str());
         let now = self.clock.now();
         self.runs
             .move_run(

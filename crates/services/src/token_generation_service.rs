@@ -105,6 +105,8 @@ impl TokenGenerationService {
 
         steps.record(StepState::SigningIn).await?;
         let code = tokio::select! {
+            // In this order: a code that came together with the cancel is a code that is there.
+            biased;
             code = self.sign_in(&attempt, session) => code,
             () = cancel.cancelled() => Err(Failure::new(FailureReason::Cancelled, "")),
         };
@@ -300,13 +302,19 @@ impl TokenGenerationService {
             extended_token: answer.extended_token,
             attempt: attempt.id,
         };
-        // If the database refuses, the sealed answer stays in the journal and the next start finishes it.
-        self.ports.tokens.store(&new, &audit).await?;
+        let stored = match self.ports.tokens.store(&new, &audit).await {
+            // Nobody waits for this token any more, so its attempt must not stay open.
+            Err(StoreError::Conflict(words)) => Err(Failure::new(FailureReason::Superseded, words)),
+            // If the database refuses, the sealed answer stays in the journal and the next start finishes it.
+            stored => stored.map_err(Failure::from),
+        };
+        self.or_close(attempt, stored).await?;
         verdict?;
-        if self.ports.registry.publish(&new.token) {
-            let (api, generation) = (new.token.api.clone(), new.token.generation);
-            self.ports.events.emit(Event::TokenPublished { api, generation });
+        if !self.ports.registry.publish(&new.token) {
+            return Err(Failure::new(FailureReason::ExpiredMeanwhile, ""));
         }
+        let (api, generation) = (new.token.api.clone(), new.token.generation);
+        self.ports.events.emit(Event::TokenPublished { api, generation });
         Ok(attempt.generation)
     }
 
@@ -325,10 +333,7 @@ impl TokenGenerationService {
             ),
             ProfileAnswer::Invalid => (
                 CheckResult::Invalid,
-                Err(Failure::new(
-                    FailureReason::NeedsReview,
-                    "Upstox called the new token dead at once",
-                )),
+                Err(Failure::new(FailureReason::TokenRejected, "")),
             ),
             ProfileAnswer::Unknown(failure) => (
                 CheckResult::Unknown(failure.reason),

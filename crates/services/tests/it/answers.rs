@@ -57,7 +57,7 @@ fn outage() -> ProfileAnswer {
 
 #[rstest]
 #[case::unreachable(outage(), FailureReason::Unverified, TokenStatus::Unknown)]
-#[case::dead(ProfileAnswer::Invalid, FailureReason::NeedsReview, TokenStatus::Invalid)]
+#[case::dead(ProfileAnswer::Invalid, FailureReason::TokenRejected, TokenStatus::Invalid)]
 #[case::profile_of_another(
     ProfileAnswer::Valid(user("ZZ9999")),
     FailureReason::Unverified,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
+use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AttemptId, Generation};
 use vega_domain::token::CheckResult;
 
@@ -173,7 +174,7 @@ async fn validity_counts_from_the_moment_the_post_was_sent(
     let mut answer = token_of("AB1234");
     answer.exp = exp.map(ist);
     world.broker.reads(Ok(answer));
-    let _ = world.generate().await;
+    let made = world.generate().await;
     let token = world.database.tokens().remove(0).token;
     assert_eq!(token.issued_at, ist(sent));
     assert_eq!(token.valid_until, ist(dies));
@@ -183,4 +184,11 @@ async fn validity_counts_from_the_moment_the_post_was_sent(
         token.is_servable(received),
         "a dead token is served to nobody"
     );
+    match made {
+        Ok(_) => assert!(world.is_served(), "only a served token is a success"),
+        Err(failure) => {
+            assert_eq!(failure.reason, FailureReason::ExpiredMeanwhile);
+            assert!(!world.is_served());
+        }
+    }
 }

@@ -61,7 +61,7 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn a_sealed_answer_becomes_a_served_token_without_a_human() {
-    let world = World::at(ist("2026-11-23T03:29:35"));
+    let world = World::at(ist("2026-11-23T02:00:00"));
     world.broker.reads(Ok(token_of("AB1234")));
     let run = world.left(0, Reached::AnswerSealed).await;
     let recovered = world.recover().await.remove(0);
@@ -89,7 +89,11 @@ async fn a_recovered_token_is_published_last_and_no_code_is_sent() {
 async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
     let world = World::at(ist("2026-11-23T08:45:00"));
     world.left(0, Reached::AnswerSealed).await;
-    world.recover().await;
+    let recovered = world.recover().await.remove(0);
+    assert_eq!(
+        recovered.outcome.unwrap_err().reason,
+        FailureReason::ExpiredMeanwhile
+    );
     let token = world.database.tokens().remove(0).token;
     assert_eq!(token.issued_at, ist("2026-11-23T03:29:30"));
     assert_eq!(token.valid_until, ist("2026-11-23T03:30:00"));

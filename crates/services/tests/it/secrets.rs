@@ -37,7 +37,11 @@ async fn nothing_that_is_shown_holds_a_secret(#[case] trouble: Trouble) {
         write!(shown, "\n{failure}").unwrap();
     }
     world.database.heal();
-    let recovered = world.service().recover(&[world.account.clone()]).await.unwrap();
+    let recovered = world
+        .service()
+        .recover(std::slice::from_ref(&world.account))
+        .await
+        .unwrap();
     write!(shown, "\n{recovered:?}").unwrap();
     write!(shown, "\n{:?}", world.database.audit()).unwrap();
     write!(shown, "\n{:?}", world.events.all.lock().unwrap()).unwrap();

@@ -37,14 +37,14 @@ enum Left {
 }
 
 #[rstest]
-#[case("record signing_in", Left::Nothing)]
-#[case("open_attempt", Left::Nothing)]
-#[case("request_otp", Left::Closed(FailureReason::Interrupted))]
-#[case("record exchanging", Left::Closed(FailureReason::Interrupted))]
-#[case("seal_code", Left::Closed(FailureReason::Interrupted))]
-#[case("seal_answer", Left::Closed(FailureReason::OutcomeUnknown))]
-#[case("record verifying", Left::Token)]
-#[case("store", Left::Token)]
+#[case::record_signing_in("record signing_in", Left::Nothing)]
+#[case::open_attempt("open_attempt", Left::Nothing)]
+#[case::request_otp("request_otp", Left::Closed(FailureReason::Interrupted))]
+#[case::record_exchanging("record exchanging", Left::Closed(FailureReason::Interrupted))]
+#[case::seal_code("seal_code", Left::Closed(FailureReason::Interrupted))]
+#[case::seal_answer("seal_answer", Left::Closed(FailureReason::OutcomeUnknown))]
+#[case::record_verifying("record verifying", Left::Token)]
+#[case::store("store", Left::Token)]
 #[tokio::test(start_paused = true)]
 async fn a_failing_database_stops_the_effects_and_keeps_what_is_sealed(
     #[case] fails_at: &'static str,

@@ -151,9 +151,10 @@ impl World {
         cancel: &CancellationToken,
     ) -> Result<Generation, Failure> {
         let (account, api) = (&self.account, &self.account.apis[0]);
-        self.service()
-            .generate(self.run, account, api, human, &*self.database, cancel)
-            .await
+        let service = self.service();
+        let made = service.generate(self.run, account, api, human, &*self.database, cancel);
+        // Of paused time, so whatever hangs fails at once.
+        tokio::time::timeout(Duration::from_hours(1), made).await.unwrap()
     }
 
     /// A session whose human signs in at once, with one press of "Get OTP".

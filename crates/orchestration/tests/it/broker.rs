@@ -1,0 +1,79 @@
+//! Upstox as programs see it: every code becomes a token of its API, every token has a profile unless scripted.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use vega_domain::account::Api;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::UserId;
+use vega_domain::ports::{ExchangeError, ProfileAnswer, ProfileApi, TokenAnswer, TokenExchange};
+use vega_domain::secret::{AccessToken, AuthorizationCode, RawAnswer};
+
+use crate::world::{Log, user};
+
+pub(crate) struct Broker {
+    log: Arc<Log>,
+    profiles: Mutex<HashMap<String, ProfileAnswer>>,
+}
+
+impl Broker {
+    pub(crate) fn new(log: Arc<Log>) -> Self {
+        Self {
+            log,
+            profiles: Mutex::default(),
+        }
+    }
+
+    /// What the profile says about the tokens of one API.
+    pub(crate) fn says(&self, api: &str, answer: ProfileAnswer) {
+        self.profiles.lock().unwrap().insert(api.to_owned(), answer);
+    }
+
+    pub(crate) fn is_unreachable_for(&self, api: &str) {
+        let outage = Failure::new(FailureReason::Network, "timed out");
+        self.says(api, ProfileAnswer::Unknown(outage));
+    }
+}
+
+/// The token of an API, as text.
+pub(crate) fn token(api: &str) -> String {
+    format!("CANARY-token-{api}")
+}
+
+/// What the token endpoint answers to a code of this API.
+pub(crate) fn answer(api: &str) -> RawAnswer {
+    RawAnswer::new(200, api.as_bytes().to_vec(), true)
+}
+
+#[async_trait]
+impl TokenExchange for Broker {
+    async fn exchange(&self, api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError> {
+        assert_eq!(code.expose(), format!("CANARY-code-{}", api.name));
+        self.log.add(format!("POST {}", api.name));
+        Ok(answer(api.name.as_str()))
+    }
+
+    fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
+        let api = std::str::from_utf8(answer.expose()).unwrap();
+        Ok(TokenAnswer {
+            access_token: AccessToken::new(token(api)),
+            extended_token: None,
+            user_id: owner(),
+            exp: None,
+        })
+    }
+}
+
+#[async_trait]
+impl ProfileApi for Broker {
+    async fn profile(&self, asked: &AccessToken) -> ProfileAnswer {
+        let profiles = self.profiles.lock().unwrap();
+        let scripted = profiles.iter().find(|(api, _)| token(api) == asked.expose());
+        scripted.map_or_else(|| ProfileAnswer::Valid(owner()), |(_, answer)| answer.clone())
+    }
+}
+
+fn owner() -> UserId {
+    user("AB1234")
+}

@@ -1,0 +1,94 @@
+//! Cancelling a run: the session and the lease are given back, the run stays resumable, no token that is there is lost.
+
+use tokio_util::sync::CancellationToken;
+use vega_domain::run::RunState;
+
+use crate::sign_ins::Script;
+use crate::world::{World, end_of, steps};
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_while_the_human_signs_in_fails_the_step_and_ends_the_run() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    world.sign_ins.script("WEBSOCKET1", Script::Waits);
+    let mut run = world.orchestrator().start(plan);
+    tokio::task::yield_now().await;
+    assert!(world.sign_ins.is_a_session_open());
+    run.cancel();
+    let ended = end_of(&mut run).await.unwrap();
+    assert_eq!(ended.state, RunState::Incomplete);
+    assert_eq!(
+        steps(&ended),
+        [
+            "PRIMARY done",
+            "WEBSOCKET1 failed cancelled",
+            "WEBSOCKET2 pending",
+            "OPTIONCHAIN1 pending",
+            "OPTIONCHAIN2 pending",
+        ]
+    );
+    let log = world.log.take();
+    assert_eq!(
+        log[log.len() - 4..],
+        [
+            "WEBSOCKET1 failed cancelled",
+            "close main",
+            "run incomplete",
+            "lease given back"
+        ]
+    );
+    assert_eq!(world.database.open_attempts(), 0);
+    assert_eq!(world.plan().await.apis().len(), 4, "what was made stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_while_the_browser_opens_ends_the_run() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    world.sign_ins.script("main", Script::Waits);
+    let mut run = world.orchestrator().start(plan);
+    tokio::task::yield_now().await;
+    run.cancel();
+    let ended = end_of(&mut run).await.unwrap();
+    assert_eq!(
+        steps(&ended)[..2],
+        ["PRIMARY failed cancelled", "WEBSOCKET1 pending"]
+    );
+    assert_eq!(ended.state, RunState::Incomplete);
+    assert!(world.lease.is_free());
+    assert!(world.log.take_only(&["sign in", "open_attempt"]).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_before_the_first_step_opens_nothing() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let ended = world.resume().execute(&plan, &cancel).await.unwrap();
+    assert_eq!(ended.state, RunState::Incomplete);
+    assert!(steps(&ended).iter().all(|step| step.ends_with("pending")));
+    assert_eq!(
+        world.log.take(),
+        ["lease taken", "begin", "run incomplete", "lease given back"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_other_api() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    let cancel = CancellationToken::new();
+    let cancels = cancel.clone();
+    world
+        .sign_ins
+        .script("PRIMARY", Script::Meanwhile(Box::new(move || cancels.cancel())));
+    let ended = world.resume().execute(&plan, &cancel).await.unwrap();
+    assert_eq!(steps(&ended)[..2], ["PRIMARY done", "WEBSOCKET1 pending"]);
+    assert_eq!(ended.state, RunState::Incomplete);
+    assert!(world.registry.get(&world.accounts[0].apis[0].name).is_some());
+    assert_eq!(
+        world.log.take_only(&["sign in", "close"]),
+        ["sign in PRIMARY", "close main"]
+    );
+}

@@ -1,0 +1,298 @@
+//! An in-memory database for tokens, sign-in journal, runs and audit trail. It keeps the ports' contracts and can be
+//! told to fail at one named effect.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber, RunId};
+use vega_domain::ports::{
+    AuditTrail, ExecutionStateRepository, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
+    TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+};
+use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+use vega_domain::token::{NewToken, StoredToken};
+
+use crate::world::Log;
+
+struct Row {
+    attempt: UnfinishedAttempt,
+    is_open: bool,
+}
+
+#[derive(Default)]
+struct Tables {
+    tokens: Vec<StoredToken>,
+    attempts: Vec<Row>,
+    runs: Vec<RunRecord>,
+    audit: Vec<AuditEntry>,
+}
+
+pub(crate) struct Database {
+    log: Arc<Log>,
+    fails_at: Mutex<Option<String>>,
+    tables: Mutex<Tables>,
+}
+
+impl Database {
+    pub(crate) fn new(log: Arc<Log>) -> Self {
+        Self {
+            log,
+            fails_at: Mutex::default(),
+            tables: Mutex::default(),
+        }
+    }
+
+    /// From now on the named effect fails and changes nothing.
+    pub(crate) fn fail_at(&self, effect: &str) {
+        *self.fails_at.lock().unwrap() = Some(effect.to_owned());
+    }
+
+    pub(crate) fn heal(&self) {
+        *self.fails_at.lock().unwrap() = None;
+    }
+
+    /// Replaces the newest token of an API without asking, as another process would.
+    pub(crate) fn put(&self, token: StoredToken) {
+        let mut tables = self.tables();
+        tables.tokens.retain(|held| held.api != token.api);
+        tables.tokens.push(token);
+    }
+
+    pub(crate) fn token(&self, api: &str) -> Option<StoredToken> {
+        let tables = self.tables();
+        tables
+            .tokens
+            .iter()
+            .find(|token| token.api.as_str() == api)
+            .cloned()
+    }
+
+    pub(crate) fn runs(&self) -> Vec<RunRecord> {
+        self.tables().runs.clone()
+    }
+
+    pub(crate) fn audit(&self) -> Vec<AuditEntry> {
+        self.tables().audit.clone()
+    }
+
+    /// Attempts that are neither stored nor closed.
+    pub(crate) fn open_attempts(&self) -> usize {
+        let tables = self.tables();
+        tables.attempts.iter().filter(|row| row.is_open).count()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap()
+    }
+
+    fn commit(&self, effect: &str, audit: &AuditEntry) -> Result<(), StoreError> {
+        if self.fails_at.lock().unwrap().as_deref() == Some(effect) {
+            self.log.add(format!("{effect} fails"));
+            return Err(StoreError::Failed {
+                doing: "write",
+                source: "the disk is full".into(),
+            });
+        }
+        self.log.add(effect);
+        self.tables().audit.push(audit.clone());
+        Ok(())
+    }
+}
+
+fn open(tables: &mut Tables, id: AttemptId) -> Result<&mut Row, StoreError> {
+    let mut rows = tables.attempts.iter_mut();
+    rows.find(|row| row.attempt.id == id && row.is_open)
+        .ok_or_else(|| StoreError::Conflict("the attempt is not open".into()))
+}
+
+#[async_trait]
+impl SignInJournal for Database {
+    async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("open_attempt {}", new.api), audit)?;
+        let attempt = UnfinishedAttempt {
+            id: new.id,
+            run: new.run,
+            account: new.account.clone(),
+            api: new.api.clone(),
+            client_id: new.client_id.clone(),
+            generation: new.generation,
+            exchange_sent_at: None,
+            answer: None,
+        };
+        self.tables().attempts.push(Row {
+            attempt,
+            is_open: true,
+        });
+        Ok(())
+    }
+
+    async fn request_otp(
+        &self,
+        _attempt: AttemptId,
+        _mobile: &MobileNumber,
+        _budget: OtpBudget,
+        _at: DateTime<Utc>,
+    ) -> Result<OtpGrant, StoreError> {
+        Ok(OtpGrant::Granted)
+    }
+
+    async fn seal_code(
+        &self,
+        id: AttemptId,
+        _code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        open(&mut tables, id)?.attempt.exchange_sent_at = Some(at);
+        tables.audit.push(audit.clone());
+        Ok(())
+    }
+
+    async fn seal_answer(
+        &self,
+        id: AttemptId,
+        answer: &RawAnswer,
+        _at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        open(&mut tables, id)?.attempt.answer = Some(answer.clone());
+        tables.audit.push(audit.clone());
+        Ok(())
+    }
+
+    async fn close(
+        &self,
+        id: AttemptId,
+        _failure: &Failure,
+        _at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Ok(row) = open(&mut tables, id) {
+            row.is_open = false;
+            tables.audit.push(audit.clone());
+        }
+        Ok(())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        let tables = self.tables();
+        let open = tables.attempts.iter().filter(|row| row.is_open);
+        Ok(open.map(|row| row.attempt.clone()).collect())
+    }
+
+    async fn otp_presses(
+        &self,
+        _mobile: &MobileNumber,
+        _since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for Database {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        let tables = self.tables();
+        let tokens = tables.tokens.iter();
+        Ok(tokens
+            .map(|token| (token.api.clone(), Ok(token.clone())))
+            .collect())
+    }
+
+    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
+        Ok(self.token(api.as_str()))
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        let api = &new.token.api;
+        let before = self.token(api.as_str()).map(|token| token.generation);
+        if new.token.generation != Generation::after(before) {
+            return Err(StoreError::Conflict("another token was stored first".into()));
+        }
+        open(&mut self.tables(), new.attempt)?;
+        self.commit(&format!("store {api}"), audit)?;
+        open(&mut self.tables(), new.attempt)?.is_open = false;
+        self.put(new.token.clone());
+        Ok(())
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        self.commit(&format!("record_check {}", check.api), audit)?;
+        let mut tables = self.tables();
+        let mut tokens = tables.tokens.iter_mut();
+        let newest = tokens.find(|token| token.api == check.api && token.generation == check.generation);
+        let is_newest = newest.is_some();
+        if let Some(token) = newest {
+            token.apply(check.check);
+        }
+        Ok(is_newest)
+    }
+}
+
+#[async_trait]
+impl ExecutionStateRepository for Database {
+    async fn begin(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
+        if self.tables().runs.iter().any(|run| run.state.is_active()) {
+            return Err(StoreError::Conflict("another run is active".into()));
+        }
+        self.commit("begin", audit)?;
+        self.tables().runs.push(run.clone());
+        Ok(())
+    }
+
+    async fn save_step(
+        &self,
+        run: RunId,
+        api: &ApiName,
+        state: &StepState,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let (reason, _) = state.reason();
+        let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+        self.commit(&format!("{api} {}{reason}", state.as_str()), audit)?;
+        let mut tables = self.tables();
+        let record = tables
+            .runs
+            .iter_mut()
+            .find(|record| record.id == run && record.state.is_active());
+        let record = record.ok_or_else(|| StoreError::Conflict("the run is not active".into()))?;
+        let step = record.steps.iter_mut().find(|step| step.api == *api);
+        step.ok_or_else(|| StoreError::Conflict("no such step".into()))?
+            .state = state.clone();
+        Ok(())
+    }
+
+    async fn move_run(&self, run: RunId, to: RunState, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("run {}", to.as_str()), audit)?;
+        let mut tables = self.tables();
+        let record = tables.runs.iter_mut().find(|record| record.id == run);
+        let record = record.filter(|record| record.state.may_become(to));
+        let record = record.ok_or_else(|| StoreError::Conflict("a refused move".into()))?;
+        record.state = to;
+        record.finished_at = (!to.is_active()).then_some(audit.at);
+        Ok(())
+    }
+
+    async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
+        Ok(self.runs().into_iter().find(|run| run.state.is_active()))
+    }
+
+    async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Database {
+    async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.commit("append", entry)
+    }
+}

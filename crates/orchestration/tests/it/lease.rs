@@ -1,0 +1,102 @@
+//! One sign-in at a time per installation: whoever comes second is told who is first, and changes nothing.
+
+use tokio_util::sync::CancellationToken;
+use vega_domain::ports::{Clock, LeaseHolder};
+use vega_orchestration::RunError;
+
+use crate::sign_ins::Script;
+use crate::world::{World, end_of};
+
+fn another_process(world: &World) -> LeaseHolder {
+    LeaseHolder {
+        pid: 4711,
+        host: "desk-2".into(),
+        since: world.clock.now(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    let holder = another_process(&world);
+    world.lease.is_held_by(Some(holder.clone()));
+    let error = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    let words = error.to_string();
+    for part in ["4711", "desk-2", "08:45:00 IST"] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(matches!(error, RunError::Held(Some(told)) if told == holder));
+    assert!(world.log.take().is_empty());
+    assert!(world.database.runs().is_empty());
+
+    world.lease.is_held_by(None);
+    world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_can_be_verified_while_another_process_signs_in() {
+    let world = World::two_accounts();
+    world.lease.is_held_by(Some(another_process(&world)));
+    let verification = world.orchestrator().verify(&[]).await.unwrap();
+    assert_eq!(verification.statuses.len(), 5);
+}
+
+/// Two runs in one process: the first waits for its human when the second comes.
+#[tokio::test(start_paused = true)]
+async fn a_second_run_in_the_same_process_is_refused_too() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    world.sign_ins.script("PRIMARY", Script::Waits);
+    let mut first = world.orchestrator().start(plan.clone());
+    tokio::task::yield_now().await;
+    assert!(!world.lease.is_free());
+
+    let mut second = world.orchestrator().start(plan);
+    assert!(matches!(end_of(&mut second).await, Err(RunError::Held(None))));
+    first.cancel();
+    end_of(&mut first).await.unwrap();
+    assert_eq!(world.database.runs().len(), 1);
+    assert!(world.lease.is_free());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
+    for fails_at in ["begin", "run completed"] {
+        let world = World::of(&[("main", &["PRIMARY"])]);
+        let plan = world.plan().await;
+        world.database.fail_at(fails_at);
+        let error = world
+            .resume()
+            .execute(&plan, &CancellationToken::new())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, RunError::Store(_)), "{error:?}");
+        assert!(world.lease.is_free(), "{fails_at}");
+        assert!(!world.sign_ins.is_a_session_open(), "{fails_at}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_run_in_the_database_no_browser_opens() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    let plan = world.plan().await;
+    world.database.fail_at("begin");
+    world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        world.log.take(),
+        ["lease taken", "begin fails", "lease given back"]
+    );
+}

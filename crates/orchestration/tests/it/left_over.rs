@@ -1,0 +1,296 @@
+//! A run that a dead process left is cleared up, without a human, before a new one begins.
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AttemptId, Generation};
+use vega_domain::ports::{Clock, ExecutionStateRepository, LeaseHolder, NewAttempt, SignInJournal};
+use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::secret::{AuthorizationCode, OAuthState};
+
+use vega_orchestration::RunError;
+
+use crate::broker;
+use crate::world::{Standing, World, steps};
+
+/// How far the dead process came with PRIMARY.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Reached {
+    NoAttempt,
+    Opened,
+    CodeSealed,
+    AnswerSealed,
+}
+
+impl World {
+    /// Leaves a run whose second step was under way.
+    async fn left(&self, state: StepState, reached: Reached) -> RunRecord {
+        let run = self.left_run(&[
+            ("WEBSOCKET2", StepState::Done),
+            ("PRIMARY", state),
+            ("WEBSOCKET1", StepState::Pending),
+        ]);
+        let now = run.started_at;
+        let audit = AuditEntry::new(now, AuditKind::RunStarted, "");
+        self.database.begin(&run, &audit).await.unwrap();
+        let id = AttemptId::at(now);
+        let api = &self.accounts[0].apis[0];
+        let attempt = NewAttempt {
+            id,
+            run: run.id,
+            account: self.accounts[0].id.clone(),
+            api: api.name.clone(),
+            client_id: api.client_id.clone(),
+            generation: Generation::FIRST,
+            state: OAuthState::new("CANARY-state"),
+            opened_at: now,
+        };
+        if reached >= Reached::Opened {
+            self.database.open_attempt(&attempt, &audit).await.unwrap();
+        }
+        if reached >= Reached::CodeSealed {
+            let code = AuthorizationCode::new("CANARY-code-PRIMARY");
+            self.database.seal_code(id, &code, now, &audit).await.unwrap();
+        }
+        if reached >= Reached::AnswerSealed {
+            let answer = broker::answer("PRIMARY");
+            self.database.seal_answer(id, &answer, now, &audit).await.unwrap();
+        }
+        self.log.take();
+        run
+    }
+}
+
+#[rstest]
+#[case::nothing_recorded(StepState::SigningIn, Reached::NoAttempt, "failed interrupted")]
+#[case::human_at_work(StepState::SigningIn, Reached::Opened, "failed interrupted")]
+#[case::code_not_sealed(StepState::Exchanging, Reached::Opened, "failed interrupted")]
+#[case::answer_lost(StepState::Exchanging, Reached::CodeSealed, "failed outcome_unknown")]
+#[case::answer_sealed(StepState::Exchanging, Reached::AnswerSealed, "done")]
+#[case::answer_unread(StepState::Verifying, Reached::AnswerSealed, "done")]
+#[tokio::test(start_paused = true)]
+async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
+    #[case] state: StepState,
+    #[case] reached: Reached,
+    #[case] becomes: &str,
+) {
+    let world = World::two_accounts();
+    let left = world.left(state, reached).await;
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(cleared.id, left.id);
+    assert_eq!(cleared.state, RunState::Incomplete);
+    assert_eq!(
+        steps(&cleared),
+        [
+            "WEBSOCKET2 done".into(),
+            format!("PRIMARY {becomes}"),
+            "WEBSOCKET1 pending".into()
+        ]
+    );
+    assert_eq!(steps(&world.database.runs()[0]), steps(&cleared));
+    assert_eq!(world.database.open_attempts(), 0);
+    let is_served = world.registry.get(&world.accounts[0].apis[0].name).is_some();
+    assert_eq!(is_served, becomes == "done");
+
+    let log = world.log.take();
+    assert!(!log.iter().any(|effect| {
+        ["open", "sign in", "POST"]
+            .iter()
+            .any(|word| effect.starts_with(word))
+    }));
+    assert_eq!(log.first().unwrap(), "lease taken");
+    assert_eq!(log.last().unwrap(), "lease given back");
+    assert!(
+        world.resume().recover().await.unwrap().is_none(),
+        "it is cleared up once"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::SigningIn, Reached::Opened).await;
+    world.resume().recover().await.unwrap();
+    let audit = world.database.audit();
+    let changed = audit
+        .iter()
+        .find(|entry| entry.kind == AuditKind::StepChanged)
+        .unwrap();
+    assert_eq!(changed.run, Some(left.id));
+    assert_eq!(changed.api.as_ref().unwrap().as_str(), "PRIMARY");
+    assert_eq!(changed.account.as_ref().unwrap().as_str(), "main");
+    let ended = audit.last().unwrap();
+    assert_eq!((ended.kind, ended.run), (AuditKind::RunEnded, Some(left.id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_ne!(run.id, left.id);
+    assert_eq!(
+        steps(&run)[0],
+        "PRIMARY skipped already_servable",
+        "the recovered token is good"
+    );
+    assert_eq!(
+        world.log.take()[..6],
+        [
+            "lease taken",
+            "store PRIMARY",
+            "PRIMARY done",
+            "run incomplete",
+            "begin",
+            "PRIMARY skipped already_servable"
+        ]
+    );
+    assert_eq!(run.state, RunState::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn verification_clears_up_first_and_tells_of_it() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let verification = world.orchestrator().verify(&[]).await.unwrap();
+    assert_eq!(verification.left_over.unwrap().id, left.id);
+    assert!(verification.statuses[0].servable, "the recovered token counts");
+    assert!(world.lease.is_free());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_without_a_run_is_finished_too() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let audit = AuditEntry::new(left.started_at, AuditKind::RunEnded, "");
+    world
+        .database
+        .move_run(left.id, RunState::Incomplete, &audit)
+        .await
+        .unwrap();
+    assert!(world.resume().recover().await.unwrap().is_none());
+    assert_eq!(world.database.open_attempts(), 0);
+    assert!(world.database.token("PRIMARY").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
+    let world = World::two_accounts();
+    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    world.lease.is_held_by(Some(LeaseHolder {
+        pid: 4711,
+        host: "desk-2".into(),
+        since: world.clock.now(),
+    }));
+    assert!(world.resume().recover().await.unwrap().is_none());
+    assert!(world.log.take().is_empty());
+    assert_eq!(world.database.open_attempts(), 1, "it may be alive there");
+    assert_eq!(world.database.runs()[0].state, RunState::Running);
+}
+
+#[rstest]
+#[case::token("store PRIMARY")]
+#[case::step("PRIMARY done")]
+#[case::run("run incomplete")]
+#[tokio::test(start_paused = true)]
+async fn a_clearing_up_that_the_database_broke_is_finished_by_the_next(#[case] fails_at: &str) {
+    let world = World::two_accounts();
+    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    world.database.fail_at(fails_at);
+    let _ = world.resume().recover().await;
+    assert!(world.lease.is_free());
+    world.database.heal();
+    world.resume().recover().await.unwrap();
+    assert_eq!(world.database.runs()[0].state, RunState::Incomplete);
+    assert_eq!(world.database.open_attempts(), 0);
+    assert!(
+        world.database.token("PRIMARY").is_some(),
+        "the received token is not lost"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_failure_of_the_left_over_run_is_kept() {
+    let world = World::two_accounts();
+    let failed = StepState::Failed(Failure::new(FailureReason::Throttled, "words"));
+    world.left(failed, Reached::NoAttempt).await;
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY failed throttled");
+    assert_eq!(
+        world.log.take(),
+        ["lease taken", "run incomplete", "lease given back"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybody_is_asked() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    world.database.fail_at("store PRIMARY");
+    let refused = world.resume().execute(&plan, &CancellationToken::new()).await;
+    let Err(RunError::NotRecovered { api, failure }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        (api.as_str(), failure.reason),
+        ("PRIMARY", FailureReason::Storage)
+    );
+    assert_eq!(
+        world.log.take(),
+        ["lease taken", "store PRIMARY fails", "lease given back"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_whose_token_was_overtaken_is_closed_and_asked_for_once() {
+    let world = World::two_accounts();
+    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    world.has("PRIMARY", Standing::Valid);
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY failed superseded");
+    assert_eq!(world.database.open_attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_stored_just_before_the_end_counts_as_done() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::Verifying, Reached::NoAttempt).await;
+    let mut token = world.token("PRIMARY", Standing::Valid);
+    token.verified_at = Some(left.started_at);
+    world.database.put(token);
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_an_earlier_run_does_not() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::SigningIn, Reached::NoAttempt).await;
+    let mut token = world.token("PRIMARY", Standing::Valid);
+    token.verified_at = Some(left.started_at - TimeDelta::seconds(1));
+    world.database.put(token);
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_from_before_0330_is_abandoned() {
+    let world = World::two_accounts();
+    let mut run = world.left_run(&[("PRIMARY", StepState::SigningIn)]);
+    run.started_at -= TimeDelta::days(1);
+    world
+        .database
+        .begin(&run, &AuditEntry::new(run.started_at, AuditKind::RunStarted, ""))
+        .await
+        .unwrap();
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(cleared.state, RunState::Abandoned);
+}

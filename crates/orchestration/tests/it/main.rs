@@ -1,0 +1,20 @@
+//! Runs over an in-memory world: a database that keeps the ports' contracts, a lease, scripted sign-ins and a broker.
+//! All of them write into one log, so that a test can compare a whole run as one list.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod broker;
+mod cancel;
+mod database;
+mod deciding;
+mod lease;
+mod left_over;
+mod next_steps;
+mod operator;
+mod sessions;
+mod settled_meanwhile;
+mod sign_ins;
+mod world;

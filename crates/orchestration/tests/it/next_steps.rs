@@ -1,0 +1,108 @@
+//! What each failure means for the other APIs and accounts of the run, for every reason there is.
+
+use tokio_util::sync::CancellationToken;
+use vega_domain::failure::{FailureReason, Next};
+use vega_domain::run::RunState;
+
+use crate::world::{World, steps};
+
+/// Who is still signed in for after PRIMARY failed.
+fn goes_on(next: Next) -> &'static [&'static str] {
+    match next {
+        Next::StopApi
+        | Next::RetryBeforePress
+        | Next::FailStep
+        | Next::AskBeforeAgain
+        | Next::VerifyLater => &["WEBSOCKET1", "OPTIONCHAIN1"],
+        Next::CoolDown
+        | Next::CoolDownThenAsk
+        | Next::WaitForBudget
+        | Next::StopAccount
+        | Next::EndSession => &["OPTIONCHAIN1"],
+        Next::EndRun => &[],
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
+    for &reason in FailureReason::ALL {
+        let world = World::of(&[
+            ("main", &["PRIMARY", "WEBSOCKET1"]),
+            ("second", &["OPTIONCHAIN1"]),
+        ]);
+        world.fails("PRIMARY", reason);
+        let plan = world.plan().await;
+        let run = world
+            .resume()
+            .execute(&plan, &CancellationToken::new())
+            .await
+            .unwrap();
+
+        let taken = goes_on(reason.next());
+        let mut signed_in = vec!["sign in PRIMARY".to_owned()];
+        signed_in.extend(taken.iter().map(|api| format!("sign in {api}")));
+        let mut expected = vec![format!("PRIMARY failed {reason}")];
+        for api in ["WEBSOCKET1", "OPTIONCHAIN1"] {
+            let state = if taken.contains(&api) { "done" } else { "pending" };
+            expected.push(format!("{api} {state}"));
+        }
+        assert_eq!(steps(&run), expected, "{reason}");
+        assert_eq!(world.log.take_only(&["sign in"]), signed_in, "{reason}");
+        assert_eq!(run.state, RunState::Incomplete, "{reason}");
+        assert!(
+            world.lease.is_free() && !world.sign_ins.is_a_session_open(),
+            "{reason}"
+        );
+    }
+}
+
+/// The same when it is the opening of the session that fails.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_open_stops_as_much_as_its_failure_says() {
+    for &reason in FailureReason::ALL {
+        let world = World::of(&[
+            ("main", &["PRIMARY", "WEBSOCKET1"]),
+            ("second", &["OPTIONCHAIN1"]),
+        ]);
+        world.fails("main", reason);
+        let run = world.run().await.unwrap();
+        let signed_in: Vec<_> = goes_on(reason.next())
+            .iter()
+            .map(|api| format!("sign in {api}"))
+            .collect();
+        assert_eq!(world.log.take_only(&["sign in"]), signed_in, "{reason}");
+        assert_eq!(run.state, RunState::Incomplete, "{reason}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_completed_only_with_every_step_done() {
+    let world = World::two_accounts();
+    world.fails("OPTIONCHAIN2", FailureReason::PageChanged);
+    let run = world.run().await.unwrap();
+    assert_eq!(run.state, RunState::Incomplete, "four of five are done");
+
+    let run = world.run().await.unwrap();
+    assert_eq!(
+        steps(&run),
+        ["OPTIONCHAIN2 done"],
+        "the next run takes what is still missing"
+    );
+    assert_eq!(run.state, RunState::Completed);
+    let states: Vec<_> = world.database.runs().iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Incomplete, RunState::Completed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_could_not_be_verified_does_not_complete_a_run() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    world.broker.is_unreachable_for("PRIMARY");
+    let run = world.run().await.unwrap();
+    assert_eq!(steps(&run), ["PRIMARY failed unverified", "WEBSOCKET1 done"]);
+    assert_eq!(run.state, RunState::Incomplete);
+    assert!(world.database.token("PRIMARY").is_some(), "it is kept");
+    assert!(
+        world.registry.get(&world.accounts[0].apis[0].name).is_none(),
+        "and served to nobody"
+    );
+}

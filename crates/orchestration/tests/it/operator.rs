@@ -1,0 +1,57 @@
+//! The operator's answer to a plan is on record, whatever it was.
+
+use rstest::rstest;
+use vega_domain::audit::AuditKind;
+use vega_domain::ports::{Answer, MockOperator};
+
+use crate::world::{Standing, World};
+
+#[rstest]
+#[case::yes(Answer::Yes, AuditKind::PlanConfirmed, "PRIMARY, OPTIONCHAIN2")]
+#[case::no(
+    Answer::No,
+    AuditKind::PlanDeclined,
+    "the operator said no: PRIMARY, OPTIONCHAIN2"
+)]
+#[case::nobody(
+    Answer::NobodyToAsk,
+    AuditKind::PlanDeclined,
+    "nobody could be asked: PRIMARY, OPTIONCHAIN2"
+)]
+#[tokio::test(start_paused = true)]
+async fn every_answer_is_written_to_the_audit_trail(
+    #[case] answer: Answer,
+    #[case] kind: AuditKind,
+    #[case] detail: &str,
+) {
+    let world = World::two_accounts();
+    for api in ["WEBSOCKET1", "WEBSOCKET2", "OPTIONCHAIN1"] {
+        world.has(api, Standing::Valid);
+    }
+    let plan = world.plan().await;
+    let shown = plan.clone();
+    let mut operator = MockOperator::new();
+    operator
+        .expect_confirm()
+        .withf(move |plan| *plan == shown)
+        .times(1)
+        .return_const(answer);
+    assert_eq!(
+        world.orchestrator().confirm(&plan, &operator).await.unwrap(),
+        answer
+    );
+    let entry = world.database.audit().pop().unwrap();
+    assert_eq!((entry.kind, entry.detail.as_str()), (kind, detail));
+    assert_eq!(world.log.take(), ["append"], "confirming starts nothing");
+}
+
+/// A yes that is not on record must not be acted upon.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_recorded_is_an_error() {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    let mut operator = MockOperator::new();
+    operator.expect_confirm().return_const(Answer::Yes);
+    world.database.fail_at("append");
+    assert!(world.orchestrator().confirm(&plan, &operator).await.is_err());
+}

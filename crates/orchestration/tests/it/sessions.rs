@@ -1,0 +1,244 @@
+//! One session per account and run: opened when the first sign-in needs it, never two at once, closed on every path.
+
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use vega_domain::event::Event;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::run::{RunState, StepState};
+use vega_orchestration::RunError;
+
+use crate::sign_ins::Script;
+use crate::world::{Standing, World, steps};
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_one_strict_sequence_under_the_lease() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let run = world.run().await.unwrap();
+    assert_eq!(
+        world.log.take(),
+        [
+            "lease taken",
+            "begin",
+            "open main",
+            "PRIMARY signing_in",
+            "open_attempt PRIMARY",
+            "sign in PRIMARY",
+            "PRIMARY exchanging",
+            "POST PRIMARY",
+            "PRIMARY verifying",
+            "store PRIMARY",
+            "PRIMARY done",
+            "WEBSOCKET1 signing_in",
+            "open_attempt WEBSOCKET1",
+            "sign in WEBSOCKET1",
+            "WEBSOCKET1 exchanging",
+            "POST WEBSOCKET1",
+            "WEBSOCKET1 verifying",
+            "store WEBSOCKET1",
+            "WEBSOCKET1 done",
+            "close main",
+            "run completed",
+            "lease given back",
+        ]
+    );
+    assert_eq!(run.state, RunState::Completed);
+    assert_eq!(run.finished_at, Some(run.started_at));
+    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+    assert_eq!(
+        steps(&world.database.runs()[0]),
+        steps(&run),
+        "the report is what is on disk"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_accounts_have_two_sessions_one_after_the_other() {
+    let world = World::two_accounts();
+    world.run().await.unwrap();
+    assert_eq!(
+        world
+            .log
+            .take_only(&["open main", "open second", "sign in", "close"]),
+        [
+            "open main",
+            "sign in PRIMARY",
+            "sign in WEBSOCKET1",
+            "sign in WEBSOCKET2",
+            "close main",
+            "open second",
+            "sign in OPTIONCHAIN1",
+            "sign in OPTIONCHAIN2",
+            "close second",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_without_dead_tokens_gets_no_session() {
+    let world = World::two_accounts();
+    for api in ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"] {
+        world.has(api, Standing::Valid);
+    }
+    world.run().await.unwrap();
+    assert_eq!(
+        world.log.take_only(&["open main", "open second"]),
+        ["open second"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_does_not_open_fails_its_step_and_is_tried_once() {
+    let world = World::two_accounts();
+    world.fails("main", FailureReason::BrowserGone);
+    let run = world.run().await.unwrap();
+    assert_eq!(
+        world.log.take_only(&["open main", "open second", "close"]),
+        ["open main", "open second", "close second"]
+    );
+    assert_eq!(
+        steps(&run)[..2],
+        ["PRIMARY failed browser_gone", "WEBSOCKET1 pending"]
+    );
+    assert_eq!(run.state, RunState::Incomplete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_outlives_a_failed_api_of_its_account() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    world.fails("PRIMARY", FailureReason::PageChanged);
+    world.run().await.unwrap();
+    assert_eq!(
+        world.log.take_only(&["open main", "sign in", "close"]),
+        ["open main", "sign in PRIMARY", "sign in WEBSOCKET1", "close main"]
+    );
+}
+
+/// What the database refuses, and which step is left how in the report or on disk.
+#[rstest]
+#[case::before_the_sign_in("PRIMARY signing_in", "PRIMARY failed storage")]
+#[case::attempt("open_attempt PRIMARY", "PRIMARY failed storage")]
+#[case::before_the_post("PRIMARY exchanging", "PRIMARY failed storage")]
+#[case::before_the_profile("PRIMARY verifying", "PRIMARY failed storage")]
+#[case::token("store PRIMARY", "PRIMARY failed storage")]
+#[tokio::test(start_paused = true)]
+async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at: &str, #[case] step: &str) {
+    let world = World::two_accounts();
+    let plan = world.plan().await;
+    world.database.fail_at(fails_at);
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(run.state, RunState::Incomplete);
+    assert_eq!(steps(&run)[..2], [step, "WEBSOCKET1 pending"]);
+    let log = world.log.take();
+    assert_eq!(
+        log[log.len() - 4..],
+        [
+            "PRIMARY failed storage",
+            "close main",
+            "run incomplete",
+            "lease given back"
+        ]
+    );
+    assert!(!log.contains(&"open second".to_owned()));
+}
+
+/// A state that cannot be written down is an error of the run; the next start clears up.
+#[rstest]
+#[case::done("PRIMARY done")]
+#[case::failed("PRIMARY failed throttled")]
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_lease(#[case] fails_at: &str) {
+    let world = World::two_accounts();
+    if fails_at.contains("throttled") {
+        world.fails("PRIMARY", FailureReason::Throttled);
+    }
+    let plan = world.plan().await;
+    world.database.fail_at(fails_at);
+    let error = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, RunError::Store(_)), "{error:?}");
+    let log = world.log.take();
+    assert_eq!(
+        log[log.len() - 3..],
+        [
+            format!("{fails_at} fails"),
+            "close main".into(),
+            "lease given back".into()
+        ]
+    );
+    assert!(!world.sign_ins.is_a_session_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_served_as_soon_as_it_is_there_whatever_follows() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let primary = world.accounts[0].apis[0].name.clone();
+    let (registry, name) = (world.registry.clone(), primary.clone());
+    let (seen, mut was_seen) = tokio::sync::oneshot::channel();
+    let look = move || seen.send(registry.get(&name).is_some()).unwrap();
+    world
+        .sign_ins
+        .script("WEBSOCKET1", Script::Meanwhile(Box::new(look)));
+    world.run().await.unwrap();
+    assert_eq!(was_seen.try_recv(), Ok(true));
+
+    let events = world.events.0.lock().unwrap();
+    let published = events
+        .iter()
+        .position(|event| matches!(event, Event::TokenPublished { api, .. } if *api == primary));
+    let done = events.iter().position(
+        |event| matches!(event, Event::StepChanged { api, state: StepState::Done, .. } if *api == primary),
+    );
+    assert!(published.unwrap() < done.unwrap());
+    assert!(matches!(events.first(), Some(Event::RunStarted { steps: 2, .. })));
+    assert!(matches!(
+        events.last(),
+        Some(Event::RunEnded {
+            state: RunState::Completed,
+            ..
+        })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
+    let world = World::two_accounts();
+    world.sign_ins.script(
+        "OPTIONCHAIN1",
+        Script::Fails(Failure::new(FailureReason::PageChanged, "words of the page")),
+    );
+    let run = world.run().await.unwrap();
+    let audit = world.database.audit();
+    let of_kind = |code: &str| -> Vec<_> { audit.iter().filter(|entry| entry.kind.code() == code).collect() };
+    let changes = of_kind("step_changed");
+    assert_eq!(changes.len(), 4 * 4 + 2);
+    for entry in &changes {
+        assert_eq!(entry.run, Some(run.id), "{entry:?}");
+        let step = run
+            .steps
+            .iter()
+            .find(|step| Some(&step.api) == entry.api.as_ref())
+            .unwrap();
+        assert_eq!(entry.account.as_ref(), Some(&step.account), "{entry:?}");
+    }
+    assert!(
+        changes
+            .iter()
+            .any(|entry| entry.detail == "failed: page_changed: words of the page")
+    );
+    let started = of_kind("run_started");
+    assert!(
+        started[0].detail.contains("PRIMARY (missing)"),
+        "{:?}",
+        started[0]
+    );
+    let ended = of_kind("run_ended");
+    assert_eq!((ended.len(), ended[0].run), (1, Some(run.id)));
+    assert!(!format!("{audit:?} {run:?} {:?}", world.events.0.lock().unwrap()).contains("CANARY"));
+}

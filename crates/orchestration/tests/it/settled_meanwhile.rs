@@ -1,0 +1,86 @@
+//! Between the plan and an API's turn somebody else may settle its token: such a step is skipped.
+
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use vega_domain::run::RunState;
+
+use crate::sign_ins::Script;
+use crate::world::{Standing, World, steps};
+
+#[rstest]
+#[case::valid(Standing::Valid, "already_servable", RunState::Completed)]
+#[case::never_verified(Standing::NeverVerified, "unknown", RunState::Incomplete)]
+#[case::last_check_failed(Standing::LastCheckFailed, "unknown", RunState::Incomplete)]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_settled_after_the_plan_is_not_signed_in_for(
+    #[case] standing: Standing,
+    #[case] reason: &str,
+    #[case] end: RunState,
+) {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let plan = world.plan().await;
+    world.has("PRIMARY", standing);
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        steps(&run),
+        [format!("PRIMARY skipped {reason}"), "WEBSOCKET1 done".into()]
+    );
+    assert_eq!(world.log.take_only(&["sign in"]), ["sign in WEBSOCKET1"]);
+    assert_eq!(run.state, end);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_settled_during_another_sign_in_is_skipped_in_its_turn() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let (database, token) = (world.database.clone(), world.token("WEBSOCKET1", Standing::Valid));
+    let settles = Script::Meanwhile(Box::new(move || database.put(token)));
+    world.sign_ins.script("PRIMARY", settles);
+    let run = world.run().await.unwrap();
+    assert_eq!(
+        steps(&run),
+        ["PRIMARY done", "WEBSOCKET1 skipped already_servable"]
+    );
+    assert_eq!(run.state, RunState::Completed);
+}
+
+#[rstest]
+#[case::expired(Standing::Expired)]
+#[case::rejected(Standing::Rejected)]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[case] standing: Standing) {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    let plan = world.plan().await;
+    world.has("PRIMARY", standing);
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_step_left_no_session_is_opened() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    let plan = world.plan().await;
+    world.has("PRIMARY", Standing::Valid);
+    world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        world.log.take(),
+        [
+            "lease taken",
+            "begin",
+            "PRIMARY skipped already_servable",
+            "run completed",
+            "lease given back"
+        ]
+    );
+}

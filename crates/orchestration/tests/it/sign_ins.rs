@@ -1,0 +1,112 @@
+//! Scripted sign-ins: which session is opened and closed when, and how the sign-in for each API goes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use vega_domain::account::Account;
+use vega_domain::failure::Failure;
+use vega_domain::ids::AccountId;
+use vega_domain::ports::{SignIn, SignInRequest, SignInSession};
+use vega_domain::secret::AuthorizationCode;
+
+use crate::world::Log;
+
+/// How one sign-in goes.
+pub(crate) enum Script {
+    /// It ends like this.
+    Fails(Failure),
+    /// Something else happens while the human signs in.
+    Meanwhile(Box<dyn FnOnce() + Send>),
+    /// The human never finishes.
+    Waits,
+}
+
+/// What the sessions share.
+#[derive(Default)]
+struct Shared {
+    /// By API for a sign-in, by account for the opening of its session. Each is used once.
+    scripts: HashMap<String, Script>,
+    open: Option<AccountId>,
+}
+
+/// The way of signing in. Without a script everybody signs in at once.
+pub(crate) struct SignIns {
+    log: Arc<Log>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl SignIns {
+    pub(crate) fn new(log: Arc<Log>) -> Self {
+        Self {
+            log,
+            shared: Arc::default(),
+        }
+    }
+
+    /// For an API, or for an account when its session is opened.
+    pub(crate) fn script(&self, whom: &str, script: Script) {
+        self.shared
+            .lock()
+            .unwrap()
+            .scripts
+            .insert(whom.to_owned(), script);
+    }
+
+    pub(crate) fn is_a_session_open(&self) -> bool {
+        self.shared.lock().unwrap().open.is_some()
+    }
+}
+
+async fn play(shared: &Mutex<Shared>, whom: &str) -> Result<(), Failure> {
+    let script = shared.lock().unwrap().scripts.remove(whom);
+    match script {
+        None => Ok(()),
+        Some(Script::Fails(failure)) => Err(failure),
+        Some(Script::Meanwhile(happens)) => {
+            happens();
+            Ok(())
+        }
+        Some(Script::Waits) => std::future::pending().await,
+    }
+}
+
+#[async_trait]
+impl SignIn for SignIns {
+    async fn open(&self, account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
+        self.log.add(format!("open {}", account.id));
+        play(&self.shared, account.id.as_str()).await?;
+        let before = self.shared.lock().unwrap().open.replace(account.id.clone());
+        assert_eq!(before, None, "another session is open");
+        Ok(Box::new(Session {
+            account: account.id.clone(),
+            log: Arc::clone(&self.log),
+            shared: Arc::clone(&self.shared),
+        }))
+    }
+}
+
+struct Session {
+    account: AccountId,
+    log: Arc<Log>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[async_trait]
+impl SignInSession for Session {
+    async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        assert_eq!(
+            request.account.id, self.account,
+            "a session belongs to one account"
+        );
+        let api = &request.api.name;
+        self.log.add(format!("sign in {api}"));
+        play(&self.shared, api.as_str()).await?;
+        Ok(AuthorizationCode::new(format!("CANARY-code-{api}")))
+    }
+
+    async fn close(self: Box<Self>) {
+        self.log.add(format!("close {}", self.account));
+        self.shared.lock().unwrap().open = None;
+    }
+}

@@ -1,0 +1,365 @@
+//! The world around the orchestrators, and the tokens that a test finds in it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::event::Event;
+use vega_domain::expiry;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::plan::{Decision, Plan};
+use vega_domain::ports::{Clock, EventSink, Lease, LeaseError, LeaseHolder, LoginLease, MockOperator};
+use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
+use vega_domain::secret::{AccessToken, ClientSecret};
+use vega_domain::sign_in::OtpBudget;
+use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_orchestration::{
+    AsyncTokenOrchestrator, OrchestrationPorts, ResumeOrchestrator, RunError, RunHandle,
+};
+use vega_services::{
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
+    TokenValidityService,
+};
+
+use crate::broker::{self, Broker};
+use crate::database::Database;
+use crate::sign_ins::{Script, SignIns};
+
+/// Everything that happened, in order.
+#[derive(Default)]
+pub(crate) struct Log(Mutex<Vec<String>>);
+
+impl Log {
+    pub(crate) fn add(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    /// As `take`, but only what begins with one of these words.
+    pub(crate) fn take_only(&self, words: &[&str]) -> Vec<String> {
+        let mut all = self.take();
+        all.retain(|effect| words.iter().any(|word| effect.starts_with(word)));
+        all
+    }
+}
+
+/// Follows tokio's paused time.
+pub(crate) struct PausedClock {
+    began: Instant,
+    at: DateTime<Utc>,
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.at + TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+/// The lease of the installation.
+pub(crate) struct TestLease {
+    log: Arc<Log>,
+    held: Arc<Mutex<bool>>,
+    elsewhere: Mutex<Option<LeaseHolder>>,
+}
+
+impl TestLease {
+    /// Another process takes it, or gives it back.
+    pub(crate) fn is_held_by(&self, holder: Option<LeaseHolder>) {
+        *self.elsewhere.lock().unwrap() = holder;
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
+        !*self.held.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl LoginLease for TestLease {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        let elsewhere = self.elsewhere.lock().unwrap().clone();
+        if elsewhere.is_some() || std::mem::replace(&mut *self.held.lock().unwrap(), true) {
+            return Err(LeaseError::Held(elsewhere));
+        }
+        self.log.add("lease taken");
+        Ok(Box::new(Held(Arc::clone(&self.log), Arc::clone(&self.held))))
+    }
+}
+
+struct Held(Arc<Log>, Arc<Mutex<bool>>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Lease for Held {}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.add("lease given back");
+        *self.1.lock().unwrap() = false;
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
+
+impl EventSink for Events {
+    fn emit(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+/// What a stored token is worth.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Standing {
+    Valid,
+    Expired,
+    Rejected,
+    NeverVerified,
+    LastCheckFailed,
+}
+
+pub(crate) struct World {
+    pub(crate) log: Arc<Log>,
+    pub(crate) clock: Arc<PausedClock>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) sign_ins: Arc<SignIns>,
+    pub(crate) lease: Arc<TestLease>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) registry: Arc<HotTokenRegistry>,
+    pub(crate) accounts: Arc<[Account]>,
+}
+
+impl World {
+    /// On a working morning, without any token.
+    pub(crate) fn of(accounts: &[(&str, &[&str])]) -> Self {
+        let log = Arc::new(Log::default());
+        let clock = Arc::new(PausedClock {
+            began: Instant::now(),
+            at: DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
+                .unwrap()
+                .to_utc(),
+        });
+        Self {
+            database: Arc::new(Database::new(Arc::clone(&log))),
+            broker: Arc::new(Broker::new(Arc::clone(&log))),
+            sign_ins: Arc::new(SignIns::new(Arc::clone(&log))),
+            lease: Arc::new(TestLease {
+                log: Arc::clone(&log),
+                held: Arc::default(),
+                elsewhere: Mutex::default(),
+            }),
+            events: Arc::default(),
+            registry: Arc::new(HotTokenRegistry::new(clock.clone())),
+            accounts: accounts.iter().map(|(id, apis)| account(id, apis)).collect(),
+            log,
+            clock,
+        }
+    }
+
+    /// Two accounts, three APIs and two.
+    pub(crate) fn two_accounts() -> Self {
+        Self::of(&[
+            ("main", &["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]),
+            ("second", &["OPTIONCHAIN1", "OPTIONCHAIN2"]),
+        ])
+    }
+
+    pub(crate) fn has(&self, api: &str, standing: Standing) {
+        self.database.put(self.token(api, standing));
+    }
+
+    pub(crate) fn token(&self, api: &str, standing: Standing) -> StoredToken {
+        let now = self.clock.now();
+        let account = self
+            .accounts
+            .iter()
+            .find(|account| account.apis.iter().any(|a| a.name.as_str() == api));
+        let check = |result| Some(LastCheck { at: now, result });
+        let mut token = StoredToken {
+            api: ApiName::new(api).unwrap(),
+            account: account.unwrap().id.clone(),
+            client_id: ClientId::new(format!("key-{api}")).unwrap(),
+            user_id: user("AB1234"),
+            generation: Generation::FIRST,
+            access_token: AccessToken::new(broker::token(api)),
+            issued_at: now,
+            valid_until: expiry::valid_until(now),
+            verified_at: Some(now),
+            rejected_at: None,
+            last_check: check(CheckResult::Valid),
+        };
+        match standing {
+            Standing::Valid => {}
+            Standing::Expired => token.valid_until = expiry::day_start(now),
+            Standing::Rejected => token.apply(LastCheck {
+                at: now,
+                result: CheckResult::Invalid,
+            }),
+            Standing::NeverVerified => {
+                token.verified_at = None;
+                token.last_check = None;
+            }
+            Standing::LastCheckFailed => {
+                token.last_check = check(CheckResult::Unknown(FailureReason::Network));
+            }
+        }
+        token
+    }
+
+    pub(crate) fn fails(&self, whom: &str, reason: FailureReason) {
+        self.sign_ins
+            .script(whom, Script::Fails(Failure::new(reason, "words")));
+    }
+
+    fn validity(&self) -> Arc<TokenValidityService> {
+        Arc::new(TokenValidityService::new(
+            Arc::clone(&self.accounts),
+            self.database.clone(),
+            self.database.clone(),
+            self.clock.clone(),
+        ))
+    }
+
+    pub(crate) fn resume(&self) -> ResumeOrchestrator {
+        let ports = OrchestrationPorts {
+            runs: self.database.clone(),
+            lease: self.lease.clone(),
+            sign_in: self.sign_ins.clone(),
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+        };
+        let generation = TokenGenerationService::new(
+            GenerationPorts {
+                tokens: self.database.clone(),
+                journal: self.database.clone(),
+                exchange: self.broker.clone(),
+                profiles: self.broker.clone(),
+                operator: Arc::new(MockOperator::new()),
+                registry: self.registry.clone(),
+                events: self.events.clone(),
+                clock: self.clock.clone(),
+            },
+            OtpBudget {
+                presses: 4,
+                window: Duration::from_mins(11),
+            },
+        );
+        ResumeOrchestrator::new(
+            Arc::clone(&self.accounts),
+            ports,
+            self.validity(),
+            Arc::new(generation),
+        )
+    }
+
+    pub(crate) fn orchestrator(&self) -> AsyncTokenOrchestrator {
+        let verification = ProfileVerificationService::new(
+            self.broker.clone(),
+            self.database.clone(),
+            self.registry.clone(),
+            self.events.clone(),
+            self.clock.clone(),
+            6,
+        );
+        AsyncTokenOrchestrator::new(
+            Arc::clone(&self.accounts),
+            self.validity(),
+            Arc::new(verification),
+            Arc::new(self.resume()),
+            self.database.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    /// Verifies and takes the plan out of the decision; the log starts anew.
+    pub(crate) async fn plan(&self) -> Plan {
+        let decision = self.orchestrator().verify(&[]).await.unwrap().decision;
+        self.log.take();
+        self.events.0.lock().unwrap().clear();
+        let Decision::SignIn(plan) = decision else {
+            panic!("nothing is planned: {decision:?}");
+        };
+        plan
+    }
+
+    /// Verifies and carries the plan out without asking.
+    pub(crate) async fn run(&self) -> Result<RunRecord, RunError> {
+        let plan = self.plan().await;
+        self.resume().execute(&plan, &CancellationToken::new()).await
+    }
+
+    /// A run that a dead process left, with these steps of the account `main`.
+    pub(crate) fn left_run(&self, steps: &[(&str, StepState)]) -> RunRecord {
+        let started_at = self.clock.now() - TimeDelta::minutes(5);
+        RunRecord {
+            id: RunId::at(started_at),
+            state: RunState::Running,
+            started_at,
+            finished_at: None,
+            steps: steps
+                .iter()
+                .map(|(api, state)| StepRecord {
+                    api: ApiName::new(*api).unwrap(),
+                    account: AccountId::new("main").unwrap(),
+                    state: state.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The end of a run in the background. The hour is paused time, so a run that hangs fails at once.
+pub(crate) async fn end_of(run: &mut RunHandle) -> Result<RunRecord, RunError> {
+    let end = tokio::time::timeout(Duration::from_hours(1), run.outcome());
+    end.await.unwrap()
+}
+
+/// The steps of a run in short: name, state, reason.
+pub(crate) fn steps(run: &RunRecord) -> Vec<String> {
+    run.steps
+        .iter()
+        .map(|step| {
+            let reason = step.state.reason().0.map(|reason| format!(" {reason}"));
+            format!(
+                "{} {}{}",
+                step.api,
+                step.state.as_str(),
+                reason.unwrap_or_default()
+            )
+        })
+        .collect()
+}
+
+pub(crate) fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn account(id: &str, apis: &[&str]) -> Account {
+    Account {
+        id: AccountId::new(id).unwrap(),
+        mobile_number: MobileNumber::new("9000000001").unwrap(),
+        user_id: Some(user("AB1234")),
+        apis: apis
+            .iter()
+            .map(|name| Api {
+                name: ApiName::new(*name).unwrap(),
+                client_id: ClientId::new(format!("key-{name}")).unwrap(),
+                client_secret: ClientSecret::new("CANARY-client-secret"),
+                redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
+            })
+            .collect(),
+    }
+}
