@@ -59,8 +59,10 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::AccountDormant
         | R::WrongUser => Exit::AccountStopped,
         R::Challenge | R::PageChanged | R::Blocked => Exit::PageOrChallenge,
-        R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified => Exit::Unreachable,
-        R::Storage => Exit::Preflight,
+        R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified | R::ServiceHours => {
+            Exit::Unreachable
+        }
+        R::Storage | R::EndpointUnknown => Exit::Preflight,
         R::Cancelled => Exit::NotAllowed,
         R::ClientRejected
         | R::AppInactive
@@ -68,6 +70,7 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::TokenRejected
         | R::ExpiredMeanwhile
         | R::Superseded
+        | R::WrongTokenKind
         | R::BrowserGone
         | R::Interrupted => Exit::Partial,
     }

@@ -17,7 +17,7 @@ use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
 };
-use vega_upstox::{ClientError, ProfileVerifier, TokenExchangeClient};
+use vega_upstox::{ClientError, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
 
 use crate::browser::{self, BrowserProblem};
 use crate::clock::SystemClock;
@@ -75,6 +75,7 @@ impl Vega {
         let timeout = settings.verification_timeout;
         let exchange = Arc::new(TokenExchangeClient::new(&settings.api_base_url, timeout)?);
         let profiles = Arc::new(ProfileVerifier::new(&settings.api_base_url, timeout)?);
+        let logout = Arc::new(SessionLogoutClient::new(&settings.api_base_url, timeout)?);
         let sign_in = Arc::new(OAuthLoginAutomation::new(
             browser::browser_settings(&settings, &environment),
             Arc::clone(&events),
@@ -108,6 +109,8 @@ impl Vega {
                 journal: Arc::clone(&journal),
                 exchange,
                 profiles,
+                logout,
+                audit: audit.clone(),
                 operator,
                 registry: Arc::clone(&registry),
                 events: Arc::clone(&events),

@@ -46,6 +46,8 @@ audit_kinds! {
     ExchangeIntended = "exchange_intended",
     /// The token endpoint answered.
     AnswerReceived = "answer_received",
+    /// A token that must not be kept was logged out at Upstox, or that was tried.
+    TokenLoggedOut = "token_logged_out",
     /// An attempt ended without a stored token.
     AttemptClosed = "attempt_closed",
 }

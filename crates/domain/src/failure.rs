@@ -136,6 +136,15 @@ failure_reasons! {
     /// The app is inactive, in review or expired at Upstox.
     AppInactive, "app_inactive", StopApi, "the app is not active at Upstox",
         "Look at the app in the Upstox developer console.";
+    /// Upstox takes such calls only at other hours; the token is fine.
+    ServiceHours, "service_hours", VerifyLater, "Upstox takes this call only during its service hours",
+        "Run `vega` again during Upstox's service hours; no sign-in is needed for it.";
+    /// An extended token stands where an access token belongs.
+    WrongTokenKind, "wrong_token_kind", FailStep, "Upstox says that an extended token was used",
+        "Report this: Vega sends access tokens only.";
+    /// Upstox does not know the address that was called.
+    EndpointUnknown, "endpoint_unknown", EndRun, "Upstox does not know the address that Vega called",
+        "Check upstox.api_base_url in the settings; it should be https://api.upstox.com.";
     /// Upstox answered with a fault of its own.
     BrokerDown, "broker_down", RetryBeforePress, "Upstox does not work at the moment",
         "Look at Upstox's status page and run `vega` again later.";

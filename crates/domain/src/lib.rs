@@ -4,6 +4,7 @@
 pub mod account;
 pub mod audit;
 pub mod authorize;
+pub mod broker_code;
 pub mod event;
 pub mod expiry;
 pub mod failure;

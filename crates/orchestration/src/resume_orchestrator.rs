@@ -10,7 +10,7 @@ use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
-use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
@@ -228,7 +228,7 @@ impl ResumeOrchestrator {
             Err(failure) => {
                 tracing::warn!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
                 let go_on = match failure.reason {
-                    FailureReason::Cancelled | FailureReason::Storage => GoOn::EndRun,
+                    reason if reason.next() == Next::EndRun => GoOn::EndRun,
                     reason if reason.account_goes_on() => GoOn::NextApi,
                     _ => GoOn::NextAccount,
                 };

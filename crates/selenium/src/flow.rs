@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
@@ -200,10 +201,8 @@ impl Flow {
 /// A refusal in the page's own words, whoever typed.
 fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
-        let reason = match error.code.as_str() {
-            "UDAPI100073" | "UDAPI1155" | "UDAPI1157" => FailureReason::AppInactive,
-            _ => FailureReason::ClientRejected,
-        };
+        // A code that is new is most likely about what the dialog was given: the app.
+        let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
         return Some(Failure::new(reason, format!("{} {}", error.code, error.message)));
     }
     if seen.blocked && screen == Screen::Unknown {

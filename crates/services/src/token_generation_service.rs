@@ -16,8 +16,9 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    Clock, EventSink, ExchangeError, NewAttempt, Operator, ProfileAnswer, ProfileApi, SignInJournal,
-    SignInRequest, SignInSession, StoreError, TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Clock, EventSink, ExchangeError, NewAttempt, Operator, ProfileAnswer, ProfileApi,
+    SessionLogout, SignInJournal, SignInRequest, SignInSession, StoreError, TokenAnswer, TokenExchange,
+    UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -48,6 +49,10 @@ pub struct GenerationPorts {
     pub exchange: Arc<dyn TokenExchange>,
     /// Confirms the new token.
     pub profiles: Arc<dyn ProfileApi>,
+    /// Ends the session of a token that must not be kept.
+    pub logout: Arc<dyn SessionLogout>,
+    /// For what happens without a change of its own.
+    pub audit: Arc<dyn AuditTrail>,
     /// The human.
     pub operator: Arc<dyn Operator>,
     /// Where readers look.
@@ -264,18 +269,10 @@ impl TokenGenerationService {
         answer: &RawAnswer,
         sent_at: DateTime<Utc>,
     ) -> Result<Generation, Failure> {
-        let read = self
-            .ports
-            .exchange
-            .read(answer)
-            .and_then(|token| match &attempt.account.user_id {
-                Some(expected) if *expected != token.user_id => {
-                    let words = format!("expected {expected}, Upstox says {}", token.user_id);
-                    Err(Failure::new(FailureReason::WrongUser, words))
-                }
-                _ => Ok(token),
-            });
+        let read = self.ports.exchange.read(answer);
         let answer = self.or_close(attempt, read).await?;
+        let owner = self.refuse_stranger(attempt, &answer).await;
+        self.or_close(attempt, owner).await?;
 
         let mut token = StoredToken {
             api: attempt.api.name.clone(),
@@ -316,6 +313,30 @@ impl TokenGenerationService {
         let (api, generation) = (new.token.api.clone(), new.token.generation);
         self.ports.events.emit(Event::TokenPublished { api, generation });
         Ok(attempt.generation)
+    }
+
+    /// A token of another person than the account's is logged out and never kept.
+    async fn refuse_stranger(&self, attempt: &Attempt<'_>, answer: &TokenAnswer) -> Result<(), Failure> {
+        let Some(expected) = attempt
+            .account
+            .user_id
+            .as_ref()
+            .filter(|user| **user != answer.user_id)
+        else {
+            return Ok(());
+        };
+        let stranger = Failure::new(
+            FailureReason::WrongUser,
+            format!("expected {expected}, Upstox says {}", answer.user_id),
+        );
+        let logged_out = match self.ports.logout.log_out(&answer.access_token).await {
+            Ok(()) => "logged out".to_owned(),
+            Err(failure) => format!("could not be logged out: {failure}"),
+        };
+        let words = format!("{stranger}; its token was {logged_out}");
+        let audit = attempt.audit(self.ports.clock.now(), AuditKind::TokenLoggedOut, words);
+        self.ports.audit.append(&audit).await?;
+        Err(stranger)
     }
 
     /// Asks Upstox about the new token and notes the answer in it.

@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use vega_domain::broker_code;
+use vega_domain::failure::{Failure, FailureReason};
 
 /// Answer of the token endpoint: a flat object, unlike every other one.
 #[derive(Deserialize)]
@@ -61,8 +63,30 @@ pub(crate) fn broker_error(body: &[u8]) -> Option<BrokerError> {
     })
 }
 
+/// What an answer that is no success means: by Upstox's code where there is one, else by the HTTP status.
+pub(crate) fn failure_of(status: u16, body: &[u8]) -> Failure {
+    if let Some(error) = broker_error(body) {
+        let reason = broker_code::reason_of(&error.code).or(reason_of_status(status));
+        return Failure::new(reason.unwrap_or(FailureReason::NeedsReview), error.to_string());
+    }
+    if status == 403 && is_html(body) {
+        return Failure::new(FailureReason::Blocked, "HTTP 403 with a web page of Cloudflare's");
+    }
+    let reason = reason_of_status(status).unwrap_or(FailureReason::NeedsReview);
+    Failure::new(reason, format!("HTTP {status} without an error of Upstox's"))
+}
+
+fn reason_of_status(status: u16) -> Option<FailureReason> {
+    match status {
+        423 => Some(FailureReason::ServiceHours),
+        429 => Some(FailureReason::Throttled),
+        500.. => Some(FailureReason::BrokerDown),
+        _ => None,
+    }
+}
+
 /// Whether a body is a web page: Cloudflare or a proxy speaks, not Upstox's API.
-pub(crate) fn is_html(body: &[u8]) -> bool {
+fn is_html(body: &[u8]) -> bool {
     let start: Vec<u8> = body
         .iter()
         .copied()

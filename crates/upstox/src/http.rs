@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Client, Response, redirect, retry};
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
 use url::Url;
+use vega_domain::secret::AccessToken;
 
 /// No honest answer of these endpoints is near this size.
 pub(crate) const BODY_CAP: usize = 256 * 1024;
@@ -47,6 +49,14 @@ pub(crate) fn endpoint(base: &Url, path: &str) -> Result<Url, ClientError> {
         .pop_if_empty()
         .extend(path.split('/'));
     Ok(url)
+}
+
+/// The `Authorization` header of a token, kept out of every `Debug` output.
+pub(crate) fn bearer(token: &AccessToken) -> Option<HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+    let mut value = HeaderValue::from_str(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// A body as far as it came.

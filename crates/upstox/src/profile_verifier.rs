@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::Client;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use secrecy::zeroize::Zeroizing;
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
@@ -14,7 +13,6 @@ use vega_domain::ports::{ProfileAnswer, ProfileApi};
 use vega_domain::secret::AccessToken;
 
 use crate::answers::{self, ProfileBody};
-use crate::codes;
 use crate::http::{self, Body, ClientError};
 
 /// The profile endpoint over HTTP.
@@ -37,12 +35,10 @@ impl ProfileVerifier {
 #[async_trait]
 impl ProfileApi for ProfileVerifier {
     async fn profile(&self, token: &AccessToken) -> ProfileAnswer {
-        let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
-        let Ok(mut bearer) = HeaderValue::from_str(&bearer) else {
+        let Some(bearer) = http::bearer(token) else {
             let words = "the stored token cannot be sent as a header";
             return ProfileAnswer::Unknown(Failure::new(FailureReason::NeedsReview, words));
         };
-        bearer.set_sensitive(true);
         let sent = self
             .client
             .get(self.url.clone())
@@ -61,32 +57,36 @@ impl ProfileApi for ProfileVerifier {
 }
 
 fn read(status: u16, body: &Body) -> ProfileAnswer {
-    let unknown = |reason, words: String| ProfileAnswer::Unknown(Failure::new(reason, words));
-    let error = answers::broker_error(&body.bytes);
-    match (status, error) {
-        (200, None) if body.complete => {
-            let profile: Option<ProfileBody> = serde_json::from_slice(&body.bytes).ok();
-            let user_id = profile
-                .and_then(|profile| profile.data)
-                .and_then(|data| data.user_id);
-            match user_id.map(UserId::new) {
-                Some(Ok(user_id)) => ProfileAnswer::Valid(user_id),
-                _ => unknown(FailureReason::BrokerDown, "HTTP 200 without a profile".into()),
-            }
+    if status == 200 && answers::broker_error(&body.bytes).is_none() {
+        let profile: Option<ProfileBody> = if body.complete {
+            serde_json::from_slice(&body.bytes).ok()
+        } else {
+            None
+        };
+        let user_id = profile
+            .and_then(|profile| profile.data)
+            .and_then(|data| data.user_id);
+        return match user_id.map(UserId::new) {
+            Some(Ok(user_id)) => ProfileAnswer::Valid(user_id),
+            _ => ProfileAnswer::Unknown(Failure::new(
+                FailureReason::BrokerDown,
+                "HTTP 200 without a profile",
+            )),
+        };
+    }
+    let failure = answers::failure_of(status, &body.bytes);
+    match failure.reason {
+        FailureReason::TokenRejected => ProfileAnswer::Invalid,
+        // Upstox refuses the bearer with a code that is new, or one that it uses for credentials elsewhere.
+        // Without Upstox's own envelope a 401 comes from something in between and says nothing of the token.
+        FailureReason::NeedsReview | FailureReason::ClientRejected
+            if status == 401 && answers::broker_error(&body.bytes).is_some() =>
+        {
+            ProfileAnswer::Invalid
         }
-        (401, Some(error)) if error.code == codes::EXTENDED_TOKEN_NOT_ALLOWED => {
-            unknown(FailureReason::NeedsReview, error.to_string())
+        FailureReason::NeedsReview => {
+            ProfileAnswer::Unknown(Failure::new(FailureReason::BrokerDown, failure.detail))
         }
-        // A 401 that is not Upstox's own envelope comes from something in between and says nothing of the token.
-        (401, Some(_)) => ProfileAnswer::Invalid,
-        (429, _) => unknown(FailureReason::Throttled, format!("HTTP {status}")),
-        (403, None) if answers::is_html(&body.bytes) => {
-            unknown(FailureReason::Blocked, "HTTP 403 with a web page".into())
-        }
-        (_, Some(error)) => unknown(FailureReason::BrokerDown, format!("HTTP {status}: {error}")),
-        (_, None) => unknown(
-            FailureReason::BrokerDown,
-            format!("HTTP {status} without Upstox's JSON"),
-        ),
+        _ => ProfileAnswer::Unknown(failure),
     }
 }

@@ -14,7 +14,6 @@ use vega_domain::ports::{ExchangeError, TokenAnswer, TokenExchange};
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 
 use crate::answers::{self, TokenBody};
-use crate::codes;
 use crate::http::{self, ClientError};
 
 /// The token endpoint over HTTP.
@@ -66,25 +65,15 @@ impl TokenExchange for TokenExchangeClient {
     }
 
     fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
-        let status = answer.status;
-        if status == 200 {
+        if answer.status == 200 {
             return read_success(answer);
         }
-        if let Some(error) = answers::broker_error(answer.expose()) {
-            let reason = codes::exchange_failure(&error.code).unwrap_or(match status {
-                429 => FailureReason::Throttled,
-                500.. => FailureReason::OutcomeUnknown,
-                _ => FailureReason::NeedsReview,
-            });
-            return Err(Failure::new(reason, error.to_string()));
+        let mut failure = answers::failure_of(answer.status, answer.expose());
+        if failure.reason == FailureReason::BrokerDown {
+            // The call arrived and broke somewhere inside: a token may have been made.
+            failure.reason = FailureReason::OutcomeUnknown;
         }
-        let (reason, words) = match status {
-            429 => (FailureReason::Throttled, "HTTP 429"),
-            403 if answers::is_html(answer.expose()) => (FailureReason::Blocked, "HTTP 403 with a web page"),
-            500.. => (FailureReason::OutcomeUnknown, "the answer is no JSON of Upstox's"),
-            _ => (FailureReason::NeedsReview, "the answer is no JSON of Upstox's"),
-        };
-        Err(Failure::new(reason, format!("HTTP {status}: {words}")))
+        Err(failure)
     }
 }
 

@@ -8,6 +8,7 @@ mod execution_state;
 mod login_lease;
 mod operator;
 mod profile;
+mod session_logout;
 mod sign_in;
 mod sign_in_journal;
 mod token_exchange;
@@ -20,6 +21,7 @@ pub use execution_state::ExecutionStateRepository;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
 pub use profile::{ProfileAnswer, ProfileApi};
+pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_journal::{NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
@@ -29,8 +31,8 @@ pub use token_repository::{LoadedToken, TokenCheck, UpstoxTokenRepository};
 pub use self::{
     audit_trail::MockAuditTrail, clock::MockClock, event_sink::MockEventSink,
     execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
-    profile::MockProfileApi, sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
-    sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,
+    profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
+    sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,
     token_repository::MockUpstoxTokenRepository,
 };
 

@@ -247,6 +247,8 @@ impl World {
                 journal: self.database.clone(),
                 exchange: self.broker.clone(),
                 profiles: self.broker.clone(),
+                logout: self.broker.clone(),
+                audit: self.database.clone(),
                 operator: Arc::new(MockOperator::new()),
                 registry: self.registry.clone(),
                 events: self.events.clone(),

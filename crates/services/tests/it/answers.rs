@@ -1,6 +1,7 @@
 //! What an answer is worth: whose token it is and what Upstox says about it decide whether it is stored and served.
 
 use rstest::rstest;
+use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::ProfileAnswer;
 use vega_domain::token::{CheckResult, TokenStatus};
@@ -34,10 +35,36 @@ async fn the_token_of_another_user_is_not_stored_and_not_even_shown_to_the_profi
     let failure = world.generate().await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::WrongUser);
     assert!(failure.detail.contains("AB1234") && failure.detail.contains("ZZ9999"));
-    assert_eq!(world.log.take()[10..], ["read", "close wrong_user"]);
+    assert_eq!(
+        world.log.take()[10..],
+        ["read", "log out", "token_logged_out", "close wrong_user"]
+    );
     assert_eq!(world.database.ends(), [End::Closed(FailureReason::WrongUser)]);
     assert!(world.database.tokens().is_empty());
     assert!(!world.is_served());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_whose_logout_fails_is_refused_all_the_same_and_the_audit_says_so() {
+    let world = World::new();
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    world
+        .broker
+        .refuses_logout(Failure::new(FailureReason::Network, "no route"));
+    assert_eq!(
+        world.generate().await.unwrap_err().reason,
+        FailureReason::WrongUser
+    );
+    let audit = world.database.audit();
+    let logged_out = audit
+        .iter()
+        .find(|entry| entry.kind == AuditKind::TokenLoggedOut)
+        .unwrap();
+    assert!(
+        logged_out.detail.contains("could not be logged out"),
+        "{logged_out:?}"
+    );
+    assert!(world.database.tokens().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

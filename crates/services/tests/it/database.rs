@@ -9,7 +9,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber};
 use vega_domain::ports::{
-    LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt,
+    AuditTrail, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt,
     UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
@@ -289,5 +289,12 @@ impl StepRecorder for Database {
         self.fails(&effect)?;
         self.log.add(effect);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Database {
+    async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(entry.kind.code(), entry)
     }
 }

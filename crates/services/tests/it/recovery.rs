@@ -166,7 +166,10 @@ async fn a_sealed_answer_is_judged_like_a_fresh_one() {
     world.broker.reads(Ok(token_of("ZZ9999")));
     let outcome = world.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::WrongUser);
-    assert_eq!(world.log.take(), ["read", "close wrong_user"]);
+    assert_eq!(
+        world.log.take(),
+        ["read", "log out", "token_logged_out", "close wrong_user"]
+    );
 
     let world = World::at(ist("2026-11-23T02:00:00"));
     world.left(0, Reached::AnswerSealed).await;

@@ -14,8 +14,8 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SignInRequest, SignInSession,
-    TokenAnswer, TokenExchange,
+    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout, SignInRequest,
+    SignInSession, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -127,6 +127,8 @@ impl World {
             journal: self.database.clone(),
             exchange: self.broker.clone(),
             profiles: self.broker.clone(),
+            logout: self.broker.clone(),
+            audit: self.database.clone(),
             // Any call of the operator would panic: the second factor is the session's business.
             operator: Arc::new(MockOperator::new()),
             registry: self.registry.clone(),
@@ -218,6 +220,7 @@ pub(crate) struct Broker {
     pub(crate) posts: Mutex<VecDeque<Post>>,
     pub(crate) read: Mutex<Result<TokenAnswer, Failure>>,
     pub(crate) profile: Mutex<ProfileAnswer>,
+    logout: Mutex<Result<(), Failure>>,
 }
 
 impl Broker {
@@ -227,6 +230,7 @@ impl Broker {
             posts: Mutex::default(),
             read: Mutex::new(Ok(token_of("AB1234"))),
             profile: Mutex::new(ProfileAnswer::Valid(user("AB1234"))),
+            logout: Mutex::new(Ok(())),
         }
     }
 
@@ -237,6 +241,10 @@ impl Broker {
 
     pub(crate) fn reads(&self, read: Result<TokenAnswer, Failure>) {
         *self.read.lock().unwrap() = read;
+    }
+
+    pub(crate) fn refuses_logout(&self, failure: Failure) {
+        *self.logout.lock().unwrap() = Err(failure);
     }
 
     pub(crate) fn says(&self, profile: ProfileAnswer) {
@@ -281,6 +289,15 @@ impl ProfileApi for Broker {
         self.log.add("profile");
         assert_eq!(token.expose(), "CANARY-token", "the new token is asked about");
         self.profile.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl SessionLogout for Broker {
+    async fn log_out(&self, token: &AccessToken) -> Result<(), Failure> {
+        self.log.add("log out");
+        assert_eq!(token.expose(), "CANARY-token");
+        self.logout.lock().unwrap().clone()
     }
 }
 

@@ -7,4 +7,5 @@
 
 mod broken_server;
 mod profile_verifier;
+mod session_logout_client;
 mod token_exchange_client;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use url::Url;
+use vega_domain::broker_code::BROKER_CODES;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::UserId;
 use vega_domain::ports::{ProfileAnswer, ProfileApi};
@@ -30,8 +31,6 @@ async fn ask(template: ResponseTemplate) -> ProfileAnswer {
 }
 
 const DEAD: &str = r#"{"status":"error","errors":[{"errorCode":"UDAPI100050","message":"Invalid token used to access API"}]}"#;
-const EXTENDED: &str = r#"{"errors":[{"error_code":"UDAPI100067","message":"m"}]}"#;
-const SERVICE_HOURS: &str = r#"{"errors":[{"error_code":"UDAPI100072","message":"m"}]}"#;
 
 #[tokio::test]
 async fn a_profile_means_valid_and_names_the_user() {
@@ -40,10 +39,37 @@ async fn a_profile_means_valid_and_names_the_user() {
     assert_eq!(answer, ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
 }
 
+/// Every code that Vega knows, with the 401 that would tempt to call the token dead.
 #[tokio::test]
-async fn only_upstoxs_own_401_means_invalid() {
+async fn only_codes_about_the_token_mean_invalid() {
+    for known in BROKER_CODES {
+        let body = format!(
+            r#"{{"errors":[{{"error_code":"{}","message":"m"}}]}}"#,
+            known.code
+        );
+        let answer = ask(ResponseTemplate::new(401).set_body_string(body)).await;
+        match known.reason {
+            FailureReason::TokenRejected | FailureReason::ClientRejected => {
+                assert_eq!(answer, ProfileAnswer::Invalid, "{}", known.code);
+            }
+            reason => {
+                let ProfileAnswer::Unknown(failure) = answer else {
+                    panic!("{}: {answer:?}", known.code)
+                };
+                assert_eq!(failure.reason, reason, "{}", known.code);
+            }
+        }
+    }
+}
+
+#[rstest]
+#[case::dead(401, DEAD)]
+#[case::dead_under_403(403, DEAD)]
+#[case::new_code(401, r#"{"errors":[{"error_code":"UDAPI999999","message":"m"}]}"#)]
+#[tokio::test]
+async fn upstoxs_own_refusal_of_the_token_means_invalid(#[case] status: u16, #[case] body: &str) {
     assert_eq!(
-        ask(ResponseTemplate::new(401).set_body_string(DEAD)).await,
+        ask(ResponseTemplate::new(status).set_body_string(body)).await,
         ProfileAnswer::Invalid
     );
 }
@@ -51,21 +77,40 @@ async fn only_upstoxs_own_401_means_invalid() {
 #[rstest]
 #[case::proxy_401(401, "<html>who are you</html>", FailureReason::BrokerDown)]
 #[case::empty_401(401, "", FailureReason::BrokerDown)]
-#[case::extended_token(401, EXTENDED, FailureReason::NeedsReview)]
-#[case::service_hours(423, SERVICE_HOURS, FailureReason::BrokerDown)]
+#[case::service_hours(423, "", FailureReason::ServiceHours)]
 #[case::throttled(429, "", FailureReason::Throttled)]
 #[case::cloudflare(403, "<!DOCTYPE html>", FailureReason::Blocked)]
+#[case::cloudflare_text(403, "error code: 1010", FailureReason::Blocked)]
 #[case::bad_gateway(502, "<html>", FailureReason::BrokerDown)]
-#[case::error_inside_200(200, DEAD, FailureReason::BrokerDown)]
+#[case::wrong_path(
+    404,
+    r#"{"errors":[{"errorCode":"UDAPI100060","message":"m"}]}"#,
+    FailureReason::EndpointUnknown
+)]
 #[case::no_profile(200, r#"{"status":"success","data":null}"#, FailureReason::BrokerDown)]
+#[case::two_users(200, r#"{"data":{"user_id":"A","user_id":"B"}}"#, FailureReason::BrokerDown)]
 #[case::not_json(200, "hello", FailureReason::BrokerDown)]
+#[case::redirect_is_not_followed(302, "", FailureReason::BrokerDown)]
 #[tokio::test]
 async fn everything_else_is_unknown(#[case] status: u16, #[case] body: &str, #[case] reason: FailureReason) {
-    let answer = ask(ResponseTemplate::new(status).set_body_string(body)).await;
+    let template = ResponseTemplate::new(status)
+        .insert_header("location", "/elsewhere")
+        .set_body_string(body);
+    let answer = ask(template).await;
     let ProfileAnswer::Unknown(failure) = answer else {
         panic!("{answer:?}")
     };
     assert_eq!(failure.reason, reason, "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_huge_profile_is_not_read_to_its_end() {
+    let body = format!(
+        r#"{{"data":{{"user_id":"AB1234"}},"x":"{}"}}"#,
+        "y".repeat(300 * 1024)
+    );
+    let answer = ask(ResponseTemplate::new(200).set_body_string(body)).await;
+    assert!(matches!(answer, ProfileAnswer::Unknown(_)), "{answer:?}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use url::Url;
 use vega_domain::account::{Api, RedirectUri};
+use vega_domain::broker_code::BROKER_CODES;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{ApiName, ClientId};
 use vega_domain::ports::{ExchangeError, TokenExchange};
@@ -93,22 +94,74 @@ async fn the_call_is_a_form_and_the_flat_answer_is_read() {
     );
 }
 
-#[rstest]
-#[case::spent_code(401, "UDAPI100057", FailureReason::CodeRejected)]
-#[case::wrong_secret(401, "UDAPI100069", FailureReason::ClientRejected)]
-#[case::wrong_secret_as_400(400, "UDAPI100069", FailureReason::ClientRejected)]
-#[case::redirect_differs(400, "UDAPI100070", FailureReason::ClientRejected)]
-#[case::generic(401, "UDAPI100016", FailureReason::ClientRejected)]
-#[case::inactive(403, "UDAPI100073", FailureReason::AppInactive)]
-#[case::dormant(401, "UDAPI100058", FailureReason::AccountDormant)]
-#[case::throttled(429, "UDAPI10005", FailureReason::Throttled)]
-#[case::internal(500, "UDAPI100500", FailureReason::OutcomeUnknown)]
-#[case::unheard_of(400, "UDAPI999999", FailureReason::NeedsReview)]
+/// Every code that Vega knows, under each HTTP status that Upstox declares: the code decides.
 #[tokio::test]
-async fn the_code_decides(#[case] status: u16, #[case] code: &str, #[case] reason: FailureReason) {
-    let failure = failure_of(ResponseTemplate::new(status).set_body_string(error_body(code))).await;
-    assert_eq!(failure.reason, reason);
-    assert_eq!(failure.detail, format!("{code} broker's words"));
+async fn every_known_code_means_the_same_under_every_status() {
+    for known in BROKER_CODES {
+        for status in [400, 401, 403, 405, 422, 423, 429, 500] {
+            let failure =
+                failure_of(ResponseTemplate::new(status).set_body_string(error_body(known.code))).await;
+            let expected = match known.reason {
+                // The call arrived and broke inside: a token may have been made.
+                FailureReason::BrokerDown => FailureReason::OutcomeUnknown,
+                reason => reason,
+            };
+            assert_eq!(failure.reason, expected, "{} under {status}", known.code);
+            assert_eq!(failure.detail, format!("{} broker's words", known.code));
+        }
+    }
+}
+
+#[rstest]
+#[case::snake(r#"{"errors":[{"error_code":"UDAPI100069","message":"m"}]}"#)]
+#[case::camel(r#"{"errors":[{"errorCode":"UDAPI100069","message":"m"}]}"#)]
+#[case::both_and_a_second(
+    r#"{"errors":[{"errorCode":"x","error_code":"UDAPI100069","message":"m"},{"errorCode":"y"}]}"#
+)]
+#[tokio::test]
+async fn both_spellings_are_read(#[case] body: &str) {
+    let failure = failure_of(ResponseTemplate::new(401).set_body_string(body)).await;
+    assert_eq!(
+        (failure.reason, failure.detail.as_str()),
+        (FailureReason::ClientRejected, "UDAPI100069 m")
+    );
+}
+
+#[rstest]
+#[case(400, FailureReason::NeedsReview)]
+#[case(401, FailureReason::NeedsReview)]
+#[case(423, FailureReason::ServiceHours)]
+#[case(429, FailureReason::Throttled)]
+#[case(500, FailureReason::OutcomeUnknown)]
+#[case(503, FailureReason::OutcomeUnknown)]
+#[tokio::test]
+async fn without_a_known_code_the_status_decides(#[case] status: u16, #[case] reason: FailureReason) {
+    for body in [error_body("UDAPI999999"), "{}".into(), String::new()] {
+        let failure = failure_of(ResponseTemplate::new(status).set_body_string(body.clone())).await;
+        assert_eq!(failure.reason, reason, "{status} {body}");
+    }
+}
+
+#[rstest]
+#[case::not_utf8(
+    200,
+    b"{\"access_token\":\"\xff\xfe\",\"user_id\":\"AB1234\"}",
+    FailureReason::NeedsReview
+)]
+#[case::not_utf8_error(400, b"{\"errors\":[{\"errorCode\":\"\xff\"}]}", FailureReason::NeedsReview)]
+#[case::nul(200, b"\0\0\0", FailureReason::NeedsReview)]
+#[tokio::test]
+async fn bytes_that_are_no_text_are_kept_for_review(
+    #[case] status: u16,
+    #[case] body: &[u8],
+    #[case] reason: FailureReason,
+) {
+    assert_eq!(
+        failure_of(ResponseTemplate::new(status).set_body_bytes(body))
+            .await
+            .reason,
+        reason
+    );
 }
 
 #[rstest]

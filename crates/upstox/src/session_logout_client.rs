@@ -1,0 +1,58 @@
+//! Ends one token's session: `DELETE /v2/logout`.
+//! Source: developer documentation "Logout". Whether other apps' tokens end too is not stated there.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::Client;
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use url::Url;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::SessionLogout;
+use vega_domain::secret::AccessToken;
+
+use crate::answers;
+use crate::http::{self, ClientError};
+
+/// The logout endpoint over HTTP.
+#[derive(Debug, Clone)]
+pub struct SessionLogoutClient {
+    client: Client,
+    url: Url,
+}
+
+impl SessionLogoutClient {
+    /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
+    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+        Ok(Self {
+            client: http::client(timeout)?,
+            url: http::endpoint(base, "v2/logout")?,
+        })
+    }
+}
+
+#[async_trait]
+impl SessionLogout for SessionLogoutClient {
+    async fn log_out(&self, token: &AccessToken) -> Result<(), Failure> {
+        let bearer = http::bearer(token).ok_or_else(|| {
+            Failure::new(FailureReason::NeedsReview, "the token cannot be sent as a header")
+        })?;
+        let sent = self
+            .client
+            .delete(self.url.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, bearer)
+            .send()
+            .await;
+        let response = sent.map_err(|error| Failure::new(FailureReason::Network, http::words(error)))?;
+        let status = response.status().as_u16();
+        match status {
+            // A dead token answers 401, in a shape of its own: the session is over either way.
+            200 | 401 => Ok(()),
+            _ => Err(answers::failure_of(
+                status,
+                &http::read_body(response).await.bytes,
+            )),
+        }
+    }
+}
