@@ -68,9 +68,9 @@ impl Desk {
         self.home.path()
     }
 
-    /// The folder with the database.
-    pub fn data_dir(&self) -> PathBuf {
-        self.home.path().join("data/vega")
+    /// The folder of the browser's short-lived profiles.
+    pub fn browser_profiles(&self) -> PathBuf {
+        self.home.path().join("data/vega/vega_trade.browser-profiles")
     }
 
     /// Starts `vega` without a terminal.

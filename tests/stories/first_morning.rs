@@ -100,7 +100,7 @@ async fn nothing_secret_is_left_on_disk() -> Result<()> {
     for part in parts {
         assert!(!holds(part.as_bytes()), "a part of the token is on disk in clear");
     }
-    let profiles = desk.data_dir().join("browser-profiles");
+    let profiles = desk.browser_profiles();
     assert_eq!(
         std::fs::read_dir(profiles)?.count(),
         0,
@@ -120,5 +120,40 @@ async fn without_a_terminal_and_without_a_yes_nothing_starts() -> Result<()> {
     let token = desk.vega(&["token", "PRIMARY"]).await?;
     assert_eq!((token.code, token.stdout.as_str()), (Some(3), ""));
     assert!(token.stderr.contains("missing"), "{token:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_is_handed_out_only_for_the_app_and_person_that_are_configured() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["PRIMARY", "--yes"]).await?.code, Some(0));
+    assert_eq!(desk.vega(&["token", "PRIMARY"]).await?.code, Some(0));
+    desk.set("UPSTOX_USER_ID", "ZZ9999");
+    assert_eq!(desk.vega(&["token", "PRIMARY"]).await?.code, Some(3));
+    desk.set("UPSTOX_USER_ID", "AB1234");
+    desk.set("UPSTOX_CLIENT_ID_0", "another-app");
+    let refused = desk.vega(&["token", "PRIMARY"]).await?;
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (Some(3), ""),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_network_nobody_waits_for_a_page() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9");
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let steps = ran.json()?["run"]["steps"].clone();
+    assert_eq!(
+        (&steps[0]["reason"], &steps[1]["state"]),
+        (&"network".into(), &"pending".into()),
+        "{steps}"
+    );
     Ok(())
 }

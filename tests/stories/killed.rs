@@ -59,7 +59,7 @@ async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
     let counters = upstox.counters().await?;
     assert_eq!(counters["tokens_issued"], 6, "{counters}");
     assert_eq!(counters["max_exchanges_of_one_code"], 1, "{counters}");
-    let profiles = desk.data_dir().join("browser-profiles");
+    let profiles = desk.browser_profiles();
     assert_eq!(
         std::fs::read_dir(profiles)?.count(),
         0,

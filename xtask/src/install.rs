@@ -33,8 +33,12 @@ pub(crate) fn console_packages() -> Result<()> {
 }
 
 fn apt(packages: &[&str], what: &str) -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        bail!("{what} are missing: please install them; `chromedriver` must be on the path");
+    // Ubuntu has them as snaps only, which cannot be driven the same way.
+    let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !system.lines().any(|line| line == "ID=debian") || !Path::new("/usr/bin/apt-get").exists() {
+        bail!(
+            "{what} are missing: please install them, so that `chromium` and `chromedriver` are on the path"
+        );
     }
     step(&format!("{what} are missing: installing {}", packages.join(" ")));
     let quiet: &[(&str, &std::ffi::OsStr)] = &[("DEBIAN_FRONTEND", "noninteractive".as_ref())];

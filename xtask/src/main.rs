@@ -7,6 +7,7 @@ mod e2e;
 mod install;
 mod shell;
 mod test;
+mod tidy;
 
 use clap::Parser;
 
@@ -20,6 +21,8 @@ enum Command {
     Test,
     /// Only the whole-system stories: real binaries, real browser, simulator
     E2e,
+    /// The house rules that no lint checks: imports, headers, names, length, migrations
+    Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -27,5 +30,6 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
         Command::E2e => e2e::run(),
+        Command::Tidy => tidy::run(),
     }
 }

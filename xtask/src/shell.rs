@@ -49,6 +49,23 @@ pub(crate) fn run_with<S: AsRef<OsStr>>(
     Ok(())
 }
 
+/// What a program prints, its errors going where ours go.
+pub(crate) fn output(folder: &Path, program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{program} cannot be started"))?;
+    ensure!(
+        output.status.success(),
+        "{program} {} failed: {}",
+        arguments.join(" "),
+        output.status
+    );
+    String::from_utf8(output.stdout).with_context(|| format!("{program} did not print UTF-8"))
+}
+
 /// Whether a program runs at all.
 pub(crate) fn works(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);

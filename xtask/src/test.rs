@@ -4,12 +4,15 @@ use anyhow::Result;
 
 use crate::install;
 use crate::shell::{self, root, run_with, works};
+use crate::tidy;
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
     install::console_packages()?;
     let root = root();
     shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
+    tidy::run()?;
+    dependencies()?;
     shell::run(
         &root,
         "cargo",
@@ -51,6 +54,20 @@ pub(crate) fn rust_tests(which: &[&str]) -> Result<()> {
         "cargo",
         &[runner, which].concat(),
         &[("INSTA_UPDATE", "no".as_ref())],
+    )
+}
+
+/// What `deny.toml` asks of dependencies, licences included, where cargo-deny is installed.
+fn dependencies() -> Result<()> {
+    if !works("cargo-deny", "--version") {
+        return Ok(());
+    }
+    // cargo-deny looks at every platform; a build fetches only this one's packages.
+    shell::run(&root(), "cargo", &["fetch", "--locked"])?;
+    shell::run(
+        &root(),
+        "cargo",
+        &["deny", "--offline", "check", "bans", "licenses", "sources"],
     )
 }
 

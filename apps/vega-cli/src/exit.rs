@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use vega_bootstrap::BrowserProblem;
 use vega_domain::failure::FailureReason;
+use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 use vega_orchestration::RunError;
@@ -62,7 +63,7 @@ fn of_reason(reason: FailureReason) -> Exit {
         R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified | R::ServiceHours => {
             Exit::Unreachable
         }
-        R::Storage | R::EndpointUnknown => Exit::Preflight,
+        R::Storage | R::Unreadable | R::EndpointUnknown | R::BrowserUnavailable => Exit::Preflight,
         R::Cancelled => Exit::NotAllowed,
         R::ClientRejected
         | R::AppInactive
@@ -77,10 +78,11 @@ fn of_reason(reason: FailureReason) -> Exit {
 }
 
 /// The exit code of a run.
-pub(crate) fn of_run(run: &RunRecord) -> Exit {
+fn of_run(run: &RunRecord) -> Exit {
     let of_step = |state: &StepState| match state {
         StepState::Failed(failure) => Some(of_reason(failure.reason)),
         StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
+        StepState::Skipped(vega_domain::run::SkipReason::LastMinute) => Some(Exit::HumanNeeded),
         StepState::Skipped(_) | StepState::Done => None,
         // Left for another time because an earlier one failed.
         StepState::Pending | StepState::SigningIn | StepState::Exchanging | StepState::Verifying => {
@@ -88,6 +90,18 @@ pub(crate) fn of_run(run: &RunRecord) -> Exit {
         }
     };
     first(run.steps.iter().filter_map(|step| of_step(&step.state)))
+}
+
+/// The exit code of a run, with the chosen tokens that stay unknown beside it.
+pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus]) -> Exit {
+    let any_unknown = statuses
+        .iter()
+        .any(|status| status.status == TokenStatus::Unknown);
+    first(
+        [of_run(run)]
+            .into_iter()
+            .chain(any_unknown.then_some(Exit::Unreachable)),
+    )
 }
 
 /// The exit code of `status`: 0 all valid, 5 any unknown, 3 any dead.
@@ -101,7 +115,10 @@ pub(crate) fn of_statuses(statuses: &[ApiStatus]) -> Exit {
 
 /// The exit code of an error that ended the command.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
-    if crate::is_preflight(error) || error.downcast_ref::<BrowserProblem>().is_some() {
+    if crate::is_preflight(error)
+        || error.downcast_ref::<BrowserProblem>().is_some()
+        || error.downcast_ref::<StoreError>().is_some()
+    {
         return Exit::Preflight;
     }
     match error.downcast_ref::<RunError>() {

@@ -25,9 +25,9 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
             .iter()
             .filter(|step| step.state == StepState::Done)
             .count();
+        let of = run.steps.len();
         output::say(&format!(
-            "The run before this one was cut off; {done} of its {} tokens are kept.",
-            run.steps.len()
+            "The run before this one was cut off after {done} of {of} tokens."
         ));
     }
     match verified.decision {
@@ -68,8 +68,7 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
     let mut statuses = vega.validity.statuses().await?;
     statuses.retain(|status| wanted.apis.is_empty() || wanted.apis.contains(&status.api));
     show(vega, wanted, &statuses, Some(&run)).await?;
-    // What the run did decides; what was not part of it (unknown tokens) is shown in the table.
-    Ok(exit::of_run(&run))
+    Ok(exit::of_run_among(&run, &statuses))
 }
 
 /// Waits for the run. Ctrl-C or a polite kill ends it: what is stored stays, and `vega` goes on later.
@@ -87,14 +86,18 @@ async fn finish(handle: &mut RunHandle) -> anyhow::Result<RunRecord> {
 #[cfg(unix)]
 async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return std::future::pending().await;
     };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
     }
 }
 

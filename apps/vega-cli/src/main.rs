@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    log_to_stderr(&environment);
+    log_to_stderr(&environment, "warn");
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -7,7 +7,7 @@ pub(crate) fn data(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
-/// Prints data without a line end.
+/// Prints data as JSON.
 pub(crate) fn data_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     data(&serde_json::to_string_pretty(value)?);
     Ok(())

@@ -18,11 +18,17 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
         let status = vega.validity.status(api).await?;
         let word = status.map_or(TokenStatus::Missing, |status| status.status);
         let (exit, way_out) = match word {
+            TokenStatus::Valid => (
+                Exit::HumanNeeded,
+                "It dies within a minute; run `vega` after 03:30 IST",
+            ),
             TokenStatus::Unknown => (
                 Exit::Unreachable,
                 "Run `vega` to verify it; no sign-in is needed unless Upstox says so",
             ),
-            _ => (Exit::HumanNeeded, "Run `vega` to sign in"),
+            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => {
+                (Exit::HumanNeeded, "Run `vega` to sign in")
+            }
         };
         output::problem(&format!("{api} has no usable token: it is {word}. {way_out}"));
         return Ok(exit);

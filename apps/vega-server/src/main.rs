@@ -21,7 +21,7 @@ const PREFLIGHT_FAILED: u8 = 9;
 fn main() -> ExitCode {
     careful_process();
     let environment = Environment::of_process();
-    log_to_stderr(&environment);
+    log_to_stderr(&environment, "warn,vega_server=info");
     let settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         Err(error) => {
@@ -48,6 +48,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
                 settings.listen
             )
         })?;
+    tracing::info!("listening on http://{}/", settings.listen);
     axum::serve(listener, router())
         .with_graceful_shutdown(asked_to_stop())
         .await

@@ -28,6 +28,7 @@ pub(crate) fn read(sources: &Sources) -> Result<Vec<Account>, SettingsError> {
         return Err(if numbers.is_empty() {
             SettingsError::NothingConfigured {
                 config_dir: sources.config_dir.clone(),
+                env_files: sources.env_files.clone(),
             }
         } else {
             missing("UPSTOX_MOBILE_NUMBER", "Vega types it on the login page")

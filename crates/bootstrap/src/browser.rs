@@ -54,7 +54,7 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
         driver,
         binary: binary(settings, environment),
         headless: settings.browser.headless,
-        profiles: settings.data_dir.join("browser-profiles"),
+        profiles: settings.browser_profiles.clone(),
         human_timeout: settings.human_timeout,
         environment: environment.for_children(),
     }
@@ -62,7 +62,7 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
 
 /// Checks that a browser can be started, and makes the folder for its profiles.
 pub(crate) fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
-    create_private_dir(&settings.data_dir.join("browser-profiles"))?;
+    create_private_dir(&settings.browser_profiles)?;
     if settings.browser.webdriver_url.is_some() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 //! where, and what to do.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +25,14 @@ pub enum SettingsError {
     NoHome,
     /// Nothing is configured yet.
     #[error(
-        "no Upstox app is configured. Copy .env.example to {config_dir}/.env and fill in UPSTOX_MOBILE_NUMBER, \
-         UPSTOX_CLIENT_ID_0 and UPSTOX_CLIENT_SECRET_0"
+        "no Upstox app is configured{}. Copy .env.example to {}/.env and fill in UPSTOX_MOBILE_NUMBER, \
+         UPSTOX_CLIENT_ID_0 and UPSTOX_CLIENT_SECRET_0", read_in_vain(.env_files), .config_dir.display()
     )]
     NothingConfigured {
         /// Where the file belongs.
         config_dir: PathBuf,
+        /// The files that were read and name none.
+        env_files: Vec<PathBuf>,
     },
     /// A key is missing that another one needs.
     #[error("{name} is not set, but {needed_by}. Set it in .env or the environment")]
@@ -73,12 +75,12 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// `.env` cannot be read.
-    #[error("{path} cannot be read: {source}")]
+    #[error("{path} cannot be read: {problem}")]
     EnvFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
-        source: dotenvy::Error,
+        /// What is wrong, without the words of the file.
+        problem: String,
     },
     /// `vega.toml` or a `VEGA__*` variable holds something else than its key takes.
     #[error("a setting is wrong: {0}")]
@@ -108,8 +110,8 @@ pub struct Settings {
     pub verification_timeout: Duration,
     /// Where the server listens.
     pub listen: SocketAddr,
-    /// Where Vega keeps its data: the folder of the database.
-    pub data_dir: PathBuf,
+    /// The folder of the browser's short-lived profiles.
+    pub browser_profiles: PathBuf,
 }
 
 impl Settings {
@@ -117,16 +119,12 @@ impl Settings {
     pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
         let sources = Sources::read(environment)?;
         let accounts = accounts::read(&sources)?;
-        let mut builder = config::Config::builder();
-        if let Some(path) = &sources.toml {
+        let mut builder = config::Config::builder().add_source(variables(sources.vega_variables_of_files()));
+        for path in &sources.toml {
             builder = builder.add_source(config::File::from(path.clone()).format(config::FileFormat::Toml));
         }
-        let variables = config::Environment::with_prefix("VEGA")
-            .prefix_separator("__")
-            .separator("__")
-            .source(Some(sources.vega_variables()));
         let sections: Sections = builder
-            .add_source(variables)
+            .add_source(variables(sources.vega_variables_of_environment()))
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(SettingsError::Sections)?;
@@ -135,11 +133,11 @@ impl Settings {
             .database
             .url
             .unwrap_or_else(|| format!("sqlite://{}", default_database.display()));
-        // Beside the database, so that two installations never share a folder for browser profiles.
-        let folder = database_url
+        // Named after the database, so that two installations never share browser profiles.
+        let database = database_url
             .strip_prefix("sqlite://")
-            .and_then(|path| Path::new(path).parent());
-        let data_dir = folder.map_or(sources.data_dir, Path::to_owned);
+            .map_or(default_database, PathBuf::from);
+        let browser_profiles = database.with_extension("browser-profiles");
         Ok(Self {
             accounts: accounts.into(),
             api_base_url: sections.upstox.api_base_url,
@@ -156,8 +154,24 @@ impl Settings {
             verification_parallel: sections.verification.parallel,
             verification_timeout: sections.verification.timeout,
             listen: sections.server.listen,
-            data_dir,
+            browser_profiles,
         })
+    }
+}
+
+fn variables(source: config::Map<String, String>) -> config::Environment {
+    config::Environment::with_prefix("VEGA")
+        .prefix_separator("__")
+        .separator("__")
+        .source(Some(source))
+}
+
+fn read_in_vain(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" in {}", names.join(" or "))
     }
 }
 
@@ -257,9 +271,14 @@ impl Default for ServerSection {
     }
 }
 
-/// `11m`, `90s`, `1h 30m`.
+/// `11m`, `90s`, `1h 30m`; a day at most, which is as long as anything here can sensibly take.
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    const LONGEST: Duration = Duration::from_hours(24);
     let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text)
-        .map_err(|error| de::Error::custom(format!("{text:?} is no duration such as 90s or 11m: {error}")))
+    let read = humantime::parse_duration(&text)
+        .map_err(|error| de::Error::custom(format!("{text:?} is no duration such as 90s or 11m: {error}")))?;
+    if read > LONGEST {
+        return Err(de::Error::custom(format!("{text:?} is longer than a day")));
+    }
+    Ok(read)
 }

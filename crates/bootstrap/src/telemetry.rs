@@ -1,14 +1,14 @@
-//! Logs: to stderr, so that stdout stays data. `RUST_LOG` chooses what is shown; warnings by default.
+//! Logs: to stderr, so that stdout stays data. `RUST_LOG` chooses what is shown.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::environment::Environment;
 
-/// Starts logging for this process.
-pub fn log_to_stderr(environment: &Environment) {
+/// Starts logging for this process; `default` is what is shown without `RUST_LOG`, such as `warn`.
+pub fn log_to_stderr(environment: &Environment, default: &str) {
     let chosen = environment
         .get("RUST_LOG")
-        .map_or_else(|| "warn".into(), |value| value.to_string_lossy());
+        .map_or_else(|| default.into(), |value| value.to_string_lossy());
     let colours =
         environment.get("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()

@@ -1,8 +1,8 @@
 //! The object graph of both programs, built once. Nothing is asked of Upstox and no browser starts here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::TimeDelta;
 use thiserror::Error;
 use vega_domain::account::Account;
 use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
@@ -23,6 +23,9 @@ use crate::browser::{self, BrowserProblem};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::settings::Settings;
+
+/// The token call is made once, so it gets all the time that it may need: giving up loses the sign-in.
+const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why Vega could not be put together.
 #[derive(Debug, Error)]
@@ -48,8 +51,6 @@ pub struct Vega {
     pub validity: Arc<TokenValidityService>,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
-    /// The stored tokens.
-    pub tokens: Arc<dyn UpstoxTokenRepository>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     journal: Arc<dyn SignInJournal>,
@@ -73,7 +74,10 @@ impl Vega {
         let audit = Arc::new(SqliteAuditTrail::new(data.clone()));
         let lease = Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock)));
         let timeout = settings.verification_timeout;
-        let exchange = Arc::new(TokenExchangeClient::new(&settings.api_base_url, timeout)?);
+        let exchange = Arc::new(TokenExchangeClient::new(
+            &settings.api_base_url,
+            EXCHANGE_TIMEOUT,
+        )?);
         let profiles = Arc::new(ProfileVerifier::new(&settings.api_base_url, timeout)?);
         let logout = Arc::new(SessionLogoutClient::new(&settings.api_base_url, timeout)?);
         let sign_in = Arc::new(OAuthLoginAutomation::new(
@@ -83,18 +87,16 @@ impl Vega {
         ));
 
         let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
-        for (_, token) in tokens.load_all().await? {
-            // An unreadable token is nobody's to serve; `status` shows it.
-            if let Ok(token) = token {
-                registry.publish(&token);
-            }
-        }
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&settings.accounts),
             Arc::clone(&tokens),
             runs.clone(),
             Arc::clone(&clock),
         ));
+        // Only what belongs to the app and person that are configured now.
+        for token in validity.living().await? {
+            registry.publish(&token);
+        }
         let verification = Arc::new(ProfileVerificationService::new(
             profiles.clone(),
             Arc::clone(&tokens),
@@ -144,7 +146,6 @@ impl Vega {
             orchestrator,
             validity,
             registry,
-            tokens,
             clock,
             journal,
             data,
@@ -161,7 +162,7 @@ impl Vega {
     pub async fn otp_presses_left(&self, account: &Account) -> Result<u32, StoreError> {
         let now = self.clock.now();
         let budget = self.settings.otp_budget;
-        let since = now - TimeDelta::from_std(budget.window).unwrap_or(TimeDelta::MAX);
+        let since = budget.window_start(now);
         let presses = self.journal.otp_presses(&account.mobile_number, since).await?;
         Ok(match budget.allowance(&presses, now) {
             OtpAllowance::Left(left) => left,

@@ -15,11 +15,14 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with what was seen.
-    pub fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
+    /// A failure with what was seen. Words from outside become one line without control characters, not endless,
+    /// so that they can stand in a terminal, a log and the database.
+    pub fn new(reason: FailureReason, detail: impl AsRef<str>) -> Self {
+        const LONGEST: usize = 300;
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
         Self {
             reason,
-            detail: detail.into(),
+            detail: detail.as_ref().chars().map(plain).take(LONGEST).collect(),
         }
     }
 }
@@ -47,7 +50,7 @@ pub enum Next {
     StopAccount,
     /// This API stays closed until its configuration or state at Upstox changes; the others go on.
     StopApi,
-    /// Before an OTP press the step may be tried again; after one it fails. The others go on.
+    /// Upstox is out of reach: the account's other APIs would meet the same.
     RetryBeforePress,
     /// The step fails; the others go on.
     FailStep,
@@ -163,11 +166,17 @@ failure_reasons! {
     /// The token belongs to another person than the account.
     WrongUser, "wrong_user", StopAccount, "the token belongs to another Upstox user",
         "Sign in with the account's own mobile number and PIN.";
+    /// Browser or driver do not start here.
+    BrowserUnavailable, "browser_unavailable", EndRun, "the browser could not be started",
+        "Check that Chromium and ChromeDriver have the same major version and that a window can open, then run `vega` again.";
+    /// A stored value does not open.
+    Unreadable, "unreadable", EndRun, "a stored token cannot be read",
+        "Put the key file back that sealed it; after 03:30 IST `vega` signs in for a new token.";
     /// The browser window was closed or crashed.
     BrowserGone, "browser_gone", EndSession, "the browser was closed or ended",
         "Run `vega` again and leave the window open until it closes by itself.";
     /// The page stayed unrecognised until the deadline.
-    PageChanged, "page_changed", FailStep, "the page was not recognised",
+    PageChanged, "page_changed", EndSession, "the page was not recognised",
         "Finish the sign-in by hand in the window next time; report that Upstox changed its page.";
     /// Upstox's protection (Cloudflare) blocks this browser.
     Blocked, "blocked", CoolDownThenAsk, "Upstox's protection blocks this browser",
@@ -208,14 +217,11 @@ impl FailureReason {
     /// Whether the other APIs of the same account may go on in this run.
     pub fn account_goes_on(self) -> bool {
         match self.next() {
-            Next::StopApi
-            | Next::RetryBeforePress
-            | Next::FailStep
-            | Next::AskBeforeAgain
-            | Next::VerifyLater => true,
+            Next::StopApi | Next::FailStep | Next::AskBeforeAgain | Next::VerifyLater => true,
             Next::CoolDown
             | Next::CoolDownThenAsk
             | Next::WaitForBudget
+            | Next::RetryBeforePress
             | Next::StopAccount
             | Next::EndSession
             | Next::EndRun => false,
@@ -257,6 +263,16 @@ mod tests {
                 "{reason}: an advice is a sentence"
             );
         }
+    }
+
+    #[test]
+    fn words_from_outside_are_made_fit_to_show() {
+        let failure = Failure::new(
+            FailureReason::Throttled,
+            format!("a\u{1b}[2Jb\nc{}", "x".repeat(1000)),
+        );
+        assert!(failure.detail.starts_with("a [2Jb c"));
+        assert_eq!(failure.detail.chars().count(), 300);
     }
 
     /// A second factor that failed must never lead to another one by itself.

@@ -92,6 +92,8 @@ impl RunState {
 pub enum SkipReason {
     /// By its turn the token was servable: another process or a verification had settled it.
     AlreadyServable,
+    /// By its turn the token was good but in its last minute: neither usable nor dead.
+    LastMinute,
     /// By its turn the stored token's state was unknown, and an unknown token never leads to a sign-in.
     Unknown,
 }
@@ -101,12 +103,13 @@ impl SkipReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AlreadyServable => "already_servable",
+            Self::LastMinute => "last_minute",
             Self::Unknown => "unknown",
         }
     }
 
     fn parse(word: &str) -> Result<Self, InvalidValue> {
-        [Self::AlreadyServable, Self::Unknown]
+        [Self::AlreadyServable, Self::LastMinute, Self::Unknown]
             .into_iter()
             .find(|reason| reason.as_str() == word)
             .ok_or_else(|| InvalidValue::new("skip reason", format!("{word:?} is not known")))
@@ -213,13 +216,7 @@ pub struct StepRecord {
 impl RunRecord {
     /// The state in which a run with these steps ends by itself: completed only with every step done.
     pub fn end_state(steps: &[StepRecord]) -> RunState {
-        let settled = |step: &StepRecord| {
-            matches!(
-                step.state,
-                StepState::Done | StepState::Skipped(SkipReason::AlreadyServable)
-            )
-        };
-        if steps.iter().all(settled) {
+        if steps.iter().all(|step| step.state.is_settled()) {
             RunState::Completed
         } else {
             RunState::Incomplete
@@ -246,6 +243,7 @@ mod tests {
             StepState::Done,
             StepState::Failed(Failure::new(FailureReason::Throttled, "words")),
             StepState::Skipped(SkipReason::AlreadyServable),
+            StepState::Skipped(SkipReason::LastMinute),
             StepState::Skipped(SkipReason::Unknown),
         ];
         for step in steps {
@@ -282,6 +280,7 @@ mod tests {
     #[case::settled_elsewhere(&[StepState::Done, StepState::Skipped(SkipReason::AlreadyServable)], RunState::Completed)]
     #[case::one_pending(&[StepState::Done, StepState::Pending], RunState::Incomplete)]
     #[case::one_unknown(&[StepState::Done, StepState::Skipped(SkipReason::Unknown)], RunState::Incomplete)]
+    #[case::last_minute(&[StepState::Skipped(SkipReason::LastMinute)], RunState::Incomplete)]
     #[case::one_failed(&[StepState::Done, StepState::Failed(Failure { reason: FailureReason::Unverified, detail: String::new() })], RunState::Incomplete)]
     fn a_run_is_completed_only_with_every_step_done(#[case] states: &[StepState], #[case] end: RunState) {
         let steps: Vec<StepRecord> = states

@@ -78,7 +78,7 @@ pub struct Prompt {
 }
 
 /// Something the human should know while a sign-in waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// A challenge must be solved in the window, by the human.
     Challenge,
@@ -92,8 +92,10 @@ pub enum Notice {
     ForeignRedirect,
     /// "Get OTP" was pressed once for this attempt already; a further press is the human's to make.
     OtpPressedBefore,
-    /// A profile or exchange call has to be repeated or postponed; the words say why.
-    Waiting(String),
+    /// The mobile screen waits, but not for anything that Vega may do.
+    MobileWaits,
+    /// Vega's own typing or click did not work; the human does it in the window.
+    DoItInTheWindow,
 }
 
 impl fmt::Display for Notice {
@@ -113,7 +115,12 @@ impl fmt::Display for Notice {
             Self::OtpPressedBefore => f.write_str(
                 "The page asks for the mobile number again. Vega presses Get OTP once only: go on in the browser window.",
             ),
-            Self::Waiting(words) => f.write_str(words),
+            Self::MobileWaits => f.write_str(
+                "The page waits at the mobile number: please check it and press Get OTP in the browser window.",
+            ),
+            Self::DoItInTheWindow => {
+                f.write_str("Typing or clicking did not work: please go on in the browser window.")
+            }
         }
     }
 }
@@ -141,8 +148,16 @@ pub enum OtpAllowance {
 }
 
 impl OtpBudget {
-    /// What is left at `now`, given the presses on record. A press dated after `now` (the clock was set back)
-    /// counts as made now, so it holds the budget for one window at most.
+    /// Presses before this moment do not count at `now`.
+    pub fn window_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let window = TimeDelta::from_std(self.window).ok();
+        window
+            .and_then(|window| now.checked_sub_signed(window))
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// What is left at `now`, given the presses on record. A press dated after `now` counts as made now: a clock that was
+    /// set back never opens the budget early.
     pub fn allowance(&self, presses: &[DateTime<Utc>], now: DateTime<Utc>) -> OtpAllowance {
         let window = TimeDelta::from_std(self.window).unwrap_or(TimeDelta::MAX);
         let mut counted: Vec<DateTime<Utc>> = presses

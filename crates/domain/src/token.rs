@@ -117,10 +117,16 @@ impl StoredToken {
         }
     }
 
-    /// Whether a program may have it at `now`: verified once, not rejected, more than a minute left.
+    /// Whether a program may have it at `now`: verified once, not rejected, not somebody else's, more than a minute left.
     /// A later check that merely failed takes no proven token away.
     pub fn is_servable(&self, now: DateTime<Utc>) -> bool {
-        self.verified_at.is_some() && self.rejected_at.is_none() && self.valid_until - now > LAST_SECONDS
+        let is_a_strangers = self
+            .last_check
+            .is_some_and(|check| check.result == CheckResult::Unknown(FailureReason::WrongUser));
+        self.verified_at.is_some()
+            && self.rejected_at.is_none()
+            && !is_a_strangers
+            && self.valid_until - now > LAST_SECONDS
     }
 
     /// Takes a check into account, as the database does.
@@ -204,6 +210,14 @@ mod tests {
     #[case::never_verified(false, false, None, -3600, TokenStatus::Unknown, false)]
     #[case::check_failed_before_proof(false, false, Some(UNREACHABLE), -3600, TokenStatus::Unknown, false)]
     #[case::outage_after_proof(true, false, Some(UNREACHABLE), -3600, TokenStatus::Unknown, true)]
+    #[case::profile_of_a_stranger(
+        true,
+        false,
+        Some(CheckResult::Unknown(FailureReason::WrongUser)),
+        -3600,
+        TokenStatus::Unknown,
+        false
+    )]
     #[case::rejected(true, true, Some(CheckResult::Invalid), -3600, TokenStatus::Invalid, false)]
     #[case::rejected_then_outage(true, true, Some(UNREACHABLE), -3600, TokenStatus::Invalid, false)]
     #[case::more_than_a_minute(true, false, Some(CheckResult::Valid), -61, TokenStatus::Valid, true)]

@@ -113,6 +113,11 @@ impl ResumeOrchestrator {
     /// Clears up what a dead process left: finishes sealed answers without a human, closes the other attempts, ends its
     /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
     pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
+        // Most starts find nothing, and must not hold the lease against somebody who signs in.
+        let any_run = self.ports.runs.active().await?.is_some();
+        if !any_run && !self.generation.is_any_attempt_open().await? {
+            return Ok(None);
+        }
         match self.ports.lease.acquire().await {
             Ok(_lease) => self.recover_under_lease().await,
             Err(LeaseError::Held(_)) => Ok(None),
@@ -226,7 +231,7 @@ impl ResumeOrchestrator {
         let (state, go_on) = match made {
             Ok(_) => (StepState::Done, GoOn::NextApi),
             Err(failure) => {
-                tracing::warn!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
+                tracing::info!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
                 let go_on = match failure.reason {
                     reason if reason.next() == Next::EndRun => GoOn::EndRun,
                     reason if reason.account_goes_on() => GoOn::NextApi,
@@ -262,11 +267,14 @@ impl ResumeOrchestrator {
 
     /// Just before its turn: another process or a verification may have settled it.
     async fn settled_meanwhile(&self, api: &Api) -> Result<Option<SkipReason>, StoreError> {
-        let status = self.validity.status(&api.name).await?.map(|status| status.status);
-        Ok(match status {
-            Some(TokenStatus::Valid) => Some(SkipReason::AlreadyServable),
-            Some(TokenStatus::Unknown) => Some(SkipReason::Unknown),
-            Some(TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing) | None => None,
+        let Some(status) = self.validity.status(&api.name).await? else {
+            return Ok(None);
+        };
+        Ok(match status.status {
+            TokenStatus::Valid if status.servable => Some(SkipReason::AlreadyServable),
+            TokenStatus::Valid => Some(SkipReason::LastMinute),
+            TokenStatus::Unknown => Some(SkipReason::Unknown),
+            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => None,
         })
     }
 

@@ -33,7 +33,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum OpenError {
     /// The URL names no database that Vega can use.
     #[error(
-        "database URL {0:?} is not supported. Use sqlite:// followed by a path, such as sqlite:///home/me/vega_trade.db"
+        "database URL {0:?} is not supported. Use sqlite:// followed by a full path, such as sqlite:///home/me/vega_trade.db"
     )]
     Url(String),
     /// A file or folder cannot be used.
@@ -62,7 +62,9 @@ pub enum OpenError {
     #[error("SQLite {0} has a fault that can corrupt this database; Vega needs 3.51.3 or newer")]
     OldSqlite(String),
     /// The database failed.
-    #[error("cannot {doing} the database {path}: {source}")]
+    #[error(
+        "cannot {doing} the database {path}: {source}. Check the disk, or restore the file from a backup"
+    )]
     Database {
         /// What Vega was doing, as a verb.
         doing: &'static str,
@@ -91,6 +93,9 @@ impl DataSource {
             create_private_dir(folder)?;
         }
         drop(open_private(&path)?);
+        // Locks stand beside the file itself: two names of one database must not give two leases.
+        let path = path.canonicalize().map_err(files::io("resolve", &path))?;
+        refuse_if_not_ours(&path).await?;
 
         let database = |doing| {
             let path = path.clone();
@@ -111,7 +116,6 @@ impl DataSource {
 
         // Two programs that start at once must not both migrate.
         let lock = lock_for_opening(&path).await?;
-        refuse_if_not_ours(&path).await?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options.clone())
@@ -196,7 +200,7 @@ pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
 
 fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
     match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
+        Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
         _ => Err(OpenError::Url(url.to_owned())),
     }
 }
@@ -211,15 +215,24 @@ async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenError> {
         .map_err(OpenError::from)
 }
 
-/// Looks into the file through a read-only connection, before anything is written to it.
+/// Looks before anything is written: first at the file's header, and only where that leaves it open at its tables.
 async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
-    let length = std::fs::metadata(path).map_err(files::io("examine", path))?.len();
-    if length == 0 {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let header = read_header(path).map_err(files::io("read", path))?;
+    let id = header
+        .get(68..72)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_be_bytes);
+    if header.is_empty() || i64::from(id) == APPLICATION_ID {
         return Ok(());
+    }
+    if !header.starts_with(MAGIC) || id != 0 {
+        return Err(OpenError::NotOurs(path.to_owned()));
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(BUSY_TIMEOUT);
+        .busy_timeout(BUSY_TIMEOUT)
+        .read_only(true);
     let looked = async {
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
@@ -235,6 +248,7 @@ async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
         Ok::<_, sqlx::Error>((id, tables))
     };
     match looked.await {
+        // No id yet and no tables: a first start that did not come far.
         Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
         Ok(_) => Err(OpenError::NotOurs(path.to_owned())),
         Err(error) => Err(OpenError::Database {
@@ -243,6 +257,13 @@ async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
             source: error.into(),
         }),
     }
+}
+
+fn read_header(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut header = Vec::new();
+    std::fs::File::open(path)?.take(100).read_to_end(&mut header)?;
+    Ok(header)
 }
 
 /// Any sealed value: its presence forbids a new key, its envelope names the right one.
@@ -284,7 +305,8 @@ mod tests {
     #[case("postgres://localhost/vega")]
     #[case("vega_trade.db")]
     #[case("sqlite://")]
-    #[case("sqlite://x?mode=memory")]
+    #[case("sqlite:///x?mode=memory")]
+    #[case("sqlite://relative.db")]
     fn other_urls_are_refused(#[case] url: &str) {
         assert!(matches!(sqlite_path(url), Err(OpenError::Url(_))));
     }

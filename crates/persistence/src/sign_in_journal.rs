@@ -1,14 +1,14 @@
 //! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect it announces.
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use vega_domain::ports::{NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
+use vega_domain::ports::{LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
@@ -69,9 +69,7 @@ impl SignInJournal for SqliteSignInJournal {
         if before > 0 {
             return Ok(OtpGrant::PressedBefore);
         }
-        let window = TimeDelta::from_std(budget.window).unwrap_or(TimeDelta::MAX);
-        let since = at.checked_sub_signed(window).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let presses = presses_since(&mut tx, mobile, since).await?;
+        let presses = presses_since(&mut tx, mobile, budget.window_start(at)).await?;
         let (grant, kind, detail) = match budget.allowance(&presses, at) {
             OtpAllowance::Left(left) => {
                 sqlx::query(
@@ -282,16 +280,18 @@ impl AttemptRow {
 
     fn into_unfinished(self, sealer: &Sealer) -> Result<UnfinishedAttempt, StoreError> {
         let answer = match &self.sealed_answer {
-            None => None,
-            Some(envelope) => {
-                let body = sealer.open(self.place("answer"), envelope)?;
-                let complete = self.answer_complete.unwrap_or(false);
-                Some(RawAnswer::new(
-                    self.answer_status.unwrap_or(0),
-                    body.to_vec(),
-                    complete,
-                ))
-            }
+            None => LeftAnswer::None,
+            Some(envelope) => match sealer.open(self.place("answer"), envelope) {
+                Ok(body) => {
+                    let complete = self.answer_complete.unwrap_or(false);
+                    LeftAnswer::Sealed(RawAnswer::new(
+                        self.answer_status.unwrap_or(0),
+                        body.to_vec(),
+                        complete,
+                    ))
+                }
+                Err(error) => LeftAnswer::Unreadable(error.to_string()),
+            },
         };
         Ok(UnfinishedAttempt {
             id: AttemptId::from_uuid(self.id),

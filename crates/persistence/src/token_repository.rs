@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
@@ -39,19 +39,25 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         rows.into_iter()
             .map(|row| {
                 let api = ApiName::new(row.api.clone()).map_err(unreadable)?;
-                Ok((api, row.into_token(self.0.sealer())))
+                let valid_until = row.valid_until;
+                let token = row.into_token(self.0.sealer());
+                Ok(token.map_err(|error| UnreadableToken {
+                    api,
+                    valid_until,
+                    error,
+                }))
             })
             .collect()
     }
 
-    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
-        let row: Option<TokenRow> =
-            sqlx::query_as("SELECT * FROM upstox_tokens WHERE api = $1 ORDER BY generation DESC LIMIT 1")
-                .bind(api.as_str())
-                .fetch_optional(self.0.reader())
-                .await
-                .map_err(failed("load a token"))?;
-        row.map(|row| row.into_token(self.0.sealer())).transpose()
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        let mut reader = self
+            .0
+            .reader()
+            .acquire()
+            .await
+            .map_err(failed("read the newest generation"))?;
+        newest_generation(&mut reader, api).await
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

@@ -26,9 +26,9 @@ pub(crate) struct Driver {
 impl Driver {
     /// Starts `program` and reads the port it chose.
     pub(crate) async fn start(program: &Path, settings: &BrowserSettings) -> Result<Self, Failure> {
-        let gone = |what: String| {
+        let unavailable = |what: String| {
             Failure::new(
-                FailureReason::BrowserGone,
+                FailureReason::BrowserUnavailable,
                 format!("{} {what}", program.display()),
             )
         };
@@ -47,10 +47,10 @@ impl Driver {
         command.wrap(process_wrap::tokio::ProcessGroup::leader());
         let mut child = command
             .spawn()
-            .map_err(|error| gone(format!("cannot be started: {error}")))?;
+            .map_err(|error| unavailable(format!("cannot be started: {error}")))?;
 
         let Some(stdout) = child.stdout().take() else {
-            return Err(gone("has no output to read its port from".into()));
+            return Err(unavailable("has no output to read its port from".into()));
         };
         let mut lines = BufReader::new(stdout).lines();
         let port = tokio::time::timeout(START_TIMEOUT, port_from(&mut lines))
@@ -62,7 +62,7 @@ impl Driver {
             url: local(port.unwrap_or_default()),
         };
         if port.is_none() {
-            return Err(gone("did not say its port; is it a ChromeDriver?".into()));
+            return Err(unavailable("did not say its port; is it a ChromeDriver?".into()));
         }
         // Read on, or the driver stops when the pipe is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });

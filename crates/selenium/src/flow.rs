@@ -17,6 +17,14 @@ const OTP_SLOW: Duration = Duration::from_secs(10);
 const OTP_SILENT_LIMIT: Duration = Duration::from_secs(45);
 /// A page without anything known on it may be loading; after this the human is told.
 const PAGE_UNKNOWN: Duration = Duration::from_secs(20);
+/// The mobile screen stands so long without a press: it waits for something that is not Vega's to do.
+const MOBILE_WAITS: Duration = Duration::from_secs(15);
+/// The browser's own error page stands so long: the network is away, not the page in between two others.
+const NETWORK_GONE: Duration = Duration::from_secs(3);
+/// A page that is still loading may empty the box again. The number is no second factor.
+const MOBILE_TRIES: u8 = 3;
+/// A sign-in that goes to and fro between screens ends after so many human timeouts.
+const SCREENS_PER_ATTEMPT: u32 = 3;
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,30 +45,48 @@ pub(crate) enum Move {
     Fail(Failure),
 }
 
+/// How "Get OTP" stands in this attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Press {
+    /// Nobody pressed.
+    Open,
+    /// Vega pressed; the page should move on.
+    Made(Instant),
+    /// The press is on record or the human made it: a further one is the human's.
+    TheHumans,
+}
+
 /// The memory of one attempt.
 #[derive(Debug)]
 pub(crate) struct Flow {
     human_timeout: Duration,
+    started: Instant,
     screen: Screen,
     screen_since: Instant,
-    mobile_filled: bool,
-    otp_pressed_at: Option<Instant>,
-    offered: HashSet<PromptKind>,
+    network_gone_since: Option<Instant>,
+    mobile_tries: u8,
+    press: Press,
+    offered: Option<PromptKind>,
+    /// Second factors that stand typed on the page: never typed again.
+    typed: HashSet<PromptKind>,
     to_submit: Option<PromptKind>,
-    told: Vec<Notice>,
+    told: HashSet<Notice>,
 }
 
 impl Flow {
     pub(crate) fn new(human_timeout: Duration, now: Instant) -> Self {
         Self {
             human_timeout,
+            started: now,
             screen: Screen::Unknown,
             screen_since: now,
-            mobile_filled: false,
-            otp_pressed_at: None,
-            offered: HashSet::new(),
+            network_gone_since: None,
+            mobile_tries: 0,
+            press: Press::Open,
+            offered: None,
+            typed: HashSet::new(),
             to_submit: None,
-            told: Vec::new(),
+            told: HashSet::new(),
         }
     }
 
@@ -69,19 +95,39 @@ impl Flow {
         self.screen
     }
 
-    /// How long the human still has at this screen.
+    /// How long the human still has: at this screen, and in this attempt as a whole.
     pub(crate) fn time_left(&self, now: Instant) -> Duration {
-        self.human_timeout.saturating_sub(now - self.screen_since)
+        let at_screen = self.human_timeout.saturating_sub(now - self.screen_since);
+        let in_attempt = (self.human_timeout * SCREENS_PER_ATTEMPT).saturating_sub(now - self.started);
+        at_screen.min(in_attempt)
     }
 
     /// Remembers that "Get OTP" was pressed.
     pub(crate) fn otp_pressed(&mut self, now: Instant) {
-        self.otp_pressed_at = Some(now);
+        self.press = Press::Made(now);
     }
 
-    /// Remembers that a second factor from the prompt stands in its box.
-    pub(crate) fn second_factor_filled(&mut self, kind: PromptKind) {
+    /// The press is on record, but the click did not work: the human presses.
+    pub(crate) fn otp_click_failed(&mut self) -> Move {
+        self.press = Press::TheHumans;
+        self.tell_once(Notice::DoItInTheWindow)
+    }
+
+    /// Remembers that a second factor from the prompt was typed, well or not. It is never typed again.
+    pub(crate) fn second_factor_typed(&mut self, kind: PromptKind) {
+        self.typed.insert(kind);
         self.to_submit = Some(kind);
+    }
+
+    /// The prompt closed and nothing was typed: it may be offered again.
+    pub(crate) fn prompt_closed(&mut self) {
+        self.offered = None;
+    }
+
+    /// Typing or clicking for the human did not work.
+    pub(crate) fn could_not_act(&mut self) -> Move {
+        self.to_submit = None;
+        self.tell_once(Notice::DoItInTheWindow)
     }
 
     /// A redirect that belongs to somebody else arrived. Told once, then waited for ours until the deadline.
@@ -100,7 +146,7 @@ impl Flow {
     pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
         let screen = seen.screen();
         self.see(screen, now);
-        if let Some(failure) = page_says(seen, screen) {
+        if let Some(failure) = page_says(seen, screen).or_else(|| self.network_gone(seen, now)) {
             return Move::Fail(failure);
         }
         if self.time_left(now).is_zero() {
@@ -108,7 +154,13 @@ impl Flow {
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
-            Screen::Otp => self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref()),
+            Screen::Otp => {
+                if self.press == Press::Open {
+                    // The human pressed in the window.
+                    self.press = Press::TheHumans;
+                }
+                self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref())
+            }
             Screen::Pin => self.on_second_factor(PromptKind::Pin, seen.pin_continue.as_ref()),
             Screen::Challenge => self.tell_once(Notice::Challenge),
             Screen::Consent => self.tell_once(Notice::Consent),
@@ -122,65 +174,80 @@ impl Flow {
             self.screen = screen;
             self.screen_since = now;
             self.to_submit = None;
+            self.offered = None;
         }
+    }
+
+    fn network_gone(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+        if !seen.unreachable {
+            self.network_gone_since = None;
+            return None;
+        }
+        let since = *self.network_gone_since.get_or_insert(now);
+        let words = "the browser shows its own error page instead of Upstox's";
+        (now - since >= NETWORK_GONE).then(|| Failure::new(FailureReason::Network, words))
     }
 
     fn on_mobile(&mut self, seen: &Sighting, now: Instant) -> Move {
-        if let Some(pressed) = self.otp_pressed_at {
-            let waited = now - pressed.max(self.screen_since);
-            if pressed < self.screen_since {
-                return self.tell_once(Notice::OtpPressedBefore);
+        match self.press {
+            Press::Made(pressed) if pressed >= self.screen_since => {
+                let waited = now - pressed;
+                if waited >= OTP_SILENT_LIMIT {
+                    let words = "the page stayed on the mobile number after Get OTP, without a word";
+                    return Move::Fail(Failure::new(FailureReason::Throttled, words));
+                }
+                return if waited >= OTP_SLOW {
+                    self.tell_once(Notice::OtpSlow)
+                } else {
+                    Move::Wait
+                };
             }
-            if waited >= OTP_SILENT_LIMIT {
-                let words = "the page stayed on the mobile number after Get OTP, without a word";
-                return Move::Fail(Failure::new(FailureReason::Throttled, words));
+            Press::Made(_) | Press::TheHumans => return self.tell_once(Notice::OtpPressedBefore),
+            Press::Open => {}
+        }
+        if let (Some(field), Some(button)) = (&seen.mobile, &seen.get_otp) {
+            if field.empty && self.mobile_tries < MOBILE_TRIES {
+                self.mobile_tries += 1;
+                return Move::FillMobile {
+                    selector: field.selector.clone(),
+                };
             }
-            return if waited >= OTP_SLOW {
-                self.tell_once(Notice::OtpSlow)
-            } else {
-                Move::Wait
-            };
-        }
-        let (Some(field), Some(button)) = (&seen.mobile, &seen.get_otp) else {
-            return Move::Wait;
-        };
-        if field.empty && !self.mobile_filled {
-            self.mobile_filled = true;
-            return Move::FillMobile {
-                selector: field.selector.clone(),
-            };
-        }
-        if field.matches && button.enabled {
-            return Move::PressGetOtp {
-                selector: button.selector.clone(),
-            };
-        }
-        Move::Wait
-    }
-
-    fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>) -> Move {
-        if self.to_submit == Some(kind) {
-            if let Some(button) = button.filter(|button| button.enabled) {
-                self.to_submit = None;
-                return Move::Submit {
+            if field.matches && button.enabled {
+                return Move::PressGetOtp {
                     selector: button.selector.clone(),
                 };
             }
-            return Move::Wait;
         }
-        if self.offered.insert(kind) {
-            Move::Offer(kind)
+        if now - self.screen_since >= MOBILE_WAITS {
+            self.tell_once(Notice::MobileWaits)
         } else {
             Move::Wait
         }
     }
 
-    fn tell_once(&mut self, notice: Notice) -> Move {
-        if self.told.contains(&notice) {
+    fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>) -> Move {
+        if self.to_submit == Some(kind) {
+            let Some(button) = button.filter(|button| button.enabled) else {
+                return Move::Wait;
+            };
+            self.to_submit = None;
+            return Move::Submit {
+                selector: button.selector.clone(),
+            };
+        }
+        if self.typed.contains(&kind) || self.offered == Some(kind) {
             return Move::Wait;
         }
-        self.told.push(notice.clone());
-        Move::Tell(notice)
+        self.offered = Some(kind);
+        Move::Offer(kind)
+    }
+
+    fn tell_once(&mut self, notice: Notice) -> Move {
+        if self.told.insert(notice) {
+            Move::Tell(notice)
+        } else {
+            Move::Wait
+        }
     }
 
     fn timeout(&self, screen: Screen) -> Failure {
@@ -193,7 +260,7 @@ impl Flow {
         };
         Failure::new(
             reason,
-            format!("screen {screen} for {} s", self.human_timeout.as_secs()),
+            format!("screen {screen}, limit {} s", self.human_timeout.as_secs()),
         )
     }
 }
@@ -242,295 +309,4 @@ fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-    use crate::sighting::{Field, MobileField, PageError};
-
-    const HUMAN: Duration = Duration::from_mins(5);
-
-    fn button(enabled: bool) -> Button {
-        Button {
-            selector: "#b".into(),
-            enabled,
-        }
-    }
-
-    fn mobile(empty: bool, enabled: bool) -> Sighting {
-        let field = MobileField {
-            selector: "#m".into(),
-            empty,
-            matches: !empty,
-        };
-        Sighting {
-            mobile: Some(field),
-            get_otp: Some(button(enabled)),
-            ..Sighting::default()
-        }
-    }
-
-    fn otp() -> Sighting {
-        let field = Field {
-            selector: "#o".into(),
-            empty: true,
-        };
-        Sighting {
-            otp: Some(field),
-            otp_continue: Some(button(false)),
-            ..Sighting::default()
-        }
-    }
-
-    fn pin() -> Sighting {
-        let field = Field {
-            selector: "#p".into(),
-            empty: true,
-        };
-        Sighting {
-            pin: Some(field),
-            pin_continue: Some(button(false)),
-            ..Sighting::default()
-        }
-    }
-
-    fn saying(sighting: Sighting, words: &str) -> Sighting {
-        Sighting {
-            alerts: vec![words.into()],
-            ..sighting
-        }
-    }
-
-    struct Script {
-        flow: Flow,
-        start: Instant,
-    }
-
-    impl Script {
-        fn new() -> Self {
-            let start = Instant::now();
-            Self {
-                flow: Flow::new(HUMAN, start),
-                start,
-            }
-        }
-
-        fn at(&mut self, seconds: u64, seen: &Sighting) -> Move {
-            self.flow.next(seen, self.start + Duration::from_secs(seconds))
-        }
-
-        fn pressed(&mut self, seconds: u64) {
-            self.flow.otp_pressed(self.start + Duration::from_secs(seconds));
-        }
-    }
-
-    fn reason(step: &Move) -> Option<FailureReason> {
-        match step {
-            Move::Fail(failure) => Some(failure.reason),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn the_usual_way_fills_presses_once_and_offers_each_prompt_once() {
-        let mut script = Script::new();
-        assert_eq!(script.at(0, &Sighting::default()), Move::Wait);
-        assert_eq!(
-            script.at(1, &mobile(true, false)),
-            Move::FillMobile {
-                selector: "#m".into()
-            }
-        );
-        assert_eq!(
-            script.at(2, &mobile(false, true)),
-            Move::PressGetOtp {
-                selector: "#b".into()
-            }
-        );
-        script.pressed(2);
-        assert_eq!(script.at(3, &mobile(false, true)), Move::Wait);
-        assert_eq!(script.at(4, &otp()), Move::Offer(PromptKind::Otp));
-        assert_eq!(script.at(5, &otp()), Move::Wait);
-        assert_eq!(script.at(6, &pin()), Move::Offer(PromptKind::Pin));
-        assert_eq!(script.at(7, &pin()), Move::Wait);
-    }
-
-    #[test]
-    fn a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens() {
-        let mut script = Script::new();
-        script.at(0, &otp());
-        script.flow.second_factor_filled(PromptKind::Otp);
-        assert_eq!(script.at(1, &otp()), Move::Wait);
-        let ready = Sighting {
-            otp_continue: Some(button(true)),
-            ..otp()
-        };
-        assert_eq!(
-            script.at(2, &ready),
-            Move::Submit {
-                selector: "#b".into()
-            }
-        );
-        assert_eq!(script.at(3, &ready), Move::Wait);
-    }
-
-    #[test]
-    fn a_page_that_goes_back_to_the_mobile_number_is_left_to_the_human() {
-        let mut script = Script::new();
-        script.at(0, &mobile(true, false));
-        script.at(1, &mobile(false, true));
-        script.pressed(1);
-        script.at(2, &otp());
-        assert_eq!(
-            script.at(3, &mobile(true, false)),
-            Move::Tell(Notice::OtpPressedBefore)
-        );
-        assert_eq!(script.at(4, &mobile(false, true)), Move::Wait);
-        assert_eq!(
-            script.at(100, &mobile(false, true)),
-            Move::Wait,
-            "no throttling is read into it"
-        );
-    }
-
-    #[test]
-    fn silence_after_get_otp_is_told_at_ten_seconds_and_throttled_at_forty_five() {
-        let mut script = Script::new();
-        script.at(0, &mobile(true, false));
-        script.at(1, &mobile(false, true));
-        script.pressed(1);
-        assert_eq!(script.at(10, &mobile(false, true)), Move::Wait);
-        assert_eq!(script.at(11, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
-        assert_eq!(script.at(45, &mobile(false, true)), Move::Wait);
-        assert_eq!(
-            reason(&script.at(46, &mobile(false, true))),
-            Some(FailureReason::Throttled)
-        );
-    }
-
-    #[test]
-    fn a_slow_page_that_moves_on_is_no_throttling() {
-        let mut script = Script::new();
-        script.at(0, &mobile(true, false));
-        script.at(1, &mobile(false, true));
-        script.pressed(1);
-        script.at(30, &mobile(false, true));
-        assert_eq!(script.at(31, &otp()), Move::Offer(PromptKind::Otp));
-    }
-
-    #[rstest]
-    #[case(
-        mobile(false, true),
-        "You have exceeded the maximum number of times you can generate an OTP. Kindly, try again after 10 mins.",
-        Some(FailureReason::Throttled)
-    )]
-    #[case(
-        mobile(false, true),
-        "You have entered a invalid mobile number please enter the correct mobile number",
-        Some(FailureReason::MobileRejected)
-    )]
-    #[case(
-        otp(),
-        "Incorrect OTP. You have 4 attempts left.",
-        Some(FailureReason::OtpRefused)
-    )]
-    #[case(
-        otp(),
-        "Your session to validate otp has expired, please try again.",
-        Some(FailureReason::OtpRefused)
-    )]
-    #[case(
-        pin(),
-        "Incorrect PIN. You have 4 attempts left.",
-        Some(FailureReason::PinRefused)
-    )]
-    #[case(pin(), "Your account is locked.", Some(FailureReason::AccountLocked))]
-    #[case(pin(), "Your OTP has been successfully verified.", None)]
-    #[case(
-        otp(),
-        "Enter the 6-digit OTP received on 98****0000 (next request allowed after 120 s)",
-        None
-    )]
-    #[case(mobile(false, true), "Welcome back", None)]
-    fn the_pages_words_are_understood(
-        #[case] sighting: Sighting,
-        #[case] words: &str,
-        #[case] expected: Option<FailureReason>,
-    ) {
-        let step = Script::new().at(1, &saying(sighting, words));
-        assert_eq!(reason(&step), expected);
-        if let Move::Fail(failure) = step {
-            assert_eq!(failure.detail, words, "the page's own words are kept");
-        }
-    }
-
-    #[rstest]
-    #[case::otp(otp(), FailureReason::OtpTimeout)]
-    #[case::pin(pin(), FailureReason::PinTimeout)]
-    #[case::challenge(Sighting { challenge: true, ..Sighting::default() }, FailureReason::Challenge)]
-    #[case::challenge_before_otp(Sighting { challenge: true, ..mobile(false, false) }, FailureReason::Challenge)]
-    #[case::consent(Sighting { consent: true, ..Sighting::default() }, FailureReason::RedirectTimeout)]
-    #[case::unknown(Sighting::default(), FailureReason::PageChanged)]
-    fn nobody_at_the_desk_ends_at_the_human_timeout(
-        #[case] sighting: Sighting,
-        #[case] expected: FailureReason,
-    ) {
-        let mut script = Script::new();
-        assert_eq!(reason(&script.at(1, &sighting)), None);
-        assert_eq!(reason(&script.at(299, &sighting)), None);
-        assert_eq!(reason(&script.at(301, &sighting)), Some(expected));
-    }
-
-    #[test]
-    fn a_solved_challenge_is_not_taken_for_an_open_one() {
-        let solved = Sighting {
-            challenge: true,
-            ..mobile(false, true)
-        };
-        assert_eq!(
-            Script::new().at(1, &solved),
-            Move::PressGetOtp {
-                selector: "#b".into()
-            }
-        );
-        let open = Sighting {
-            challenge: true,
-            ..mobile(false, false)
-        };
-        assert_eq!(Script::new().at(1, &open), Move::Tell(Notice::Challenge));
-    }
-
-    #[rstest]
-    #[case("UDAPI100068", FailureReason::ClientRejected)]
-    #[case("UDAPI100073", FailureReason::AppInactive)]
-    fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expected: FailureReason) {
-        let error = PageError {
-            code: code.into(),
-            message: "words".into(),
-        };
-        let seen = Sighting {
-            error: Some(error),
-            ..Sighting::default()
-        };
-        assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
-    }
-
-    #[test]
-    fn a_block_page_ends_the_attempt() {
-        let seen = Sighting {
-            blocked: true,
-            ..Sighting::default()
-        };
-        assert_eq!(reason(&Script::new().at(0, &seen)), Some(FailureReason::Blocked));
-    }
-
-    #[test]
-    fn a_foreign_redirect_is_told_once_and_waited_out() {
-        let mut flow = Flow::new(HUMAN, Instant::now());
-        let now = Instant::now();
-        assert_eq!(flow.foreign_redirect(now), Move::Tell(Notice::ForeignRedirect));
-        assert_eq!(flow.foreign_redirect(now), Move::Wait);
-        let end = flow.foreign_redirect(now + HUMAN);
-        assert_eq!(reason(&end), Some(FailureReason::RedirectTimeout));
-    }
-}
+mod tests;

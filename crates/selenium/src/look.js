@@ -45,5 +45,6 @@ return {
     .map((alert) => alert.innerText.trim().slice(0, 200))
     .filter((words) => words !== ""),
   error: code && { code: code[1], message: message ? message[1] : "" },
+  unreachable: document.URL.startsWith("chrome-error:"),
   blocked: /error( code:)? 10(10|20)|checking your browser|access denied/i.test(text),
 };

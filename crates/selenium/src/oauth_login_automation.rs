@@ -183,7 +183,13 @@ impl Attempt<'_, '_> {
                 let (account, api) = (self.request.account.id.clone(), self.request.api.name.clone());
                 self.session.events.emit(Event::OtpRequested { account, api });
                 let pressed = command(self.page.press(&selector)).await;
-                self.or_blind(pressed).map(drop)
+                let instead = if self.or_blind(pressed)?.is_none() {
+                    self.flow.otp_click_failed()
+                } else {
+                    Move::Wait
+                };
+                self.tell(&instead);
+                Ok(())
             }
             Move::Offer(kind) => {
                 self.offer(kind);
@@ -191,16 +197,28 @@ impl Attempt<'_, '_> {
             }
             Move::Submit { selector } => {
                 let pressed = command(self.page.press(&selector)).await;
-                self.or_blind(pressed).map(drop)
+                let instead = if self.or_blind(pressed)?.is_none() {
+                    self.flow.could_not_act()
+                } else {
+                    Move::Wait
+                };
+                self.tell(&instead);
+                Ok(())
             }
-            Move::Tell(notice) => {
-                self.session.events.emit(Event::Noticed {
-                    api: self.request.api.name.clone(),
-                    notice,
-                });
+            Move::Tell(_) => {
+                self.tell(&next);
                 Ok(())
             }
             Move::Fail(failure) => Err(failure),
+        }
+    }
+
+    fn tell(&self, told: &Move) {
+        if let Move::Tell(notice) = *told {
+            self.session.events.emit(Event::Noticed {
+                api: self.request.api.name.clone(),
+                notice,
+            });
         }
     }
 
@@ -239,7 +257,8 @@ impl Attempt<'_, '_> {
 
     /// Types an answer, if its screen still asks for it and the human has not begun to type in the window.
     async fn fill(&mut self, kind: PromptKind, given: &SecondFactor) -> Result<(), Failure> {
-        // The page is changing: the window was used instead.
+        self.flow.prompt_closed();
+        // The page is changing: whatever it asks for next is offered anew.
         let Some(seen) = self.look().await? else {
             return Ok(());
         };
@@ -247,9 +266,15 @@ impl Attempt<'_, '_> {
             PromptKind::Otp => seen.otp,
             PromptKind::Pin => seen.pin,
         };
-        if let Some(field) = field.filter(|field| field.empty) {
-            command(self.page.fill_second_factor(&field.selector, given)).await?;
-            self.flow.second_factor_filled(kind);
+        let Some(field) = field.filter(|field| field.empty) else {
+            return Ok(());
+        };
+        // Remembered first: whatever the typing says, it is never done again.
+        self.flow.second_factor_typed(kind);
+        let typed = command(self.page.fill_second_factor(&field.selector, given)).await;
+        if self.or_blind(typed)?.is_none() {
+            let instead = self.flow.could_not_act();
+            self.tell(&instead);
         }
         Ok(())
     }

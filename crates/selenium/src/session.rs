@@ -30,13 +30,13 @@ pub(crate) struct BrowserSession {
 impl BrowserSession {
     /// Starts driver and browser. The caller holds the sign-in lease, so profiles found here are left-overs.
     pub(crate) async fn open(settings: &BrowserSettings) -> Result<Self, Failure> {
-        let gone = |words: String| Failure::new(FailureReason::BrowserGone, words);
+        let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
         remove_leftovers(&settings.profiles);
         let profile = tempfile::Builder::new()
             .prefix("session-")
             .tempdir_in(&settings.profiles)
             .map_err(|error| {
-                gone(format!(
+                unavailable(format!(
                     "no profile folder in {}: {error}",
                     settings.profiles.display()
                 ))
@@ -58,8 +58,8 @@ impl BrowserSession {
                 driver,
                 profile,
             }),
-            Ok(Err(error)) => Err(gone(format!("the browser did not start: {error}"))),
-            Err(_) => Err(gone("the browser did not start in time".into())),
+            Ok(Err(error)) => Err(unavailable(format!("the browser did not start: {error}"))),
+            Err(_) => Err(unavailable("the browser did not start in time".into())),
         }
     }
 

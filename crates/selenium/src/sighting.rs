@@ -5,6 +5,10 @@ use vega_domain::sign_in::Screen;
 
 /// One look at the page, as the script in `look.js` reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the marks of a page do not depend on each other"
+)]
 pub struct Sighting {
     pub(crate) mobile: Option<MobileField>,
     pub(crate) get_otp: Option<Button>,
@@ -17,6 +21,7 @@ pub struct Sighting {
     pub(crate) alerts: Vec<String>,
     pub(crate) error: Option<PageError>,
     pub(crate) blocked: bool,
+    pub(crate) unreachable: bool,
 }
 
 /// The box for the mobile number.

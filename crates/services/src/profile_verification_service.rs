@@ -77,7 +77,7 @@ impl ProfileVerificationService {
         };
         let newest = self.tokens.record_check(&record, &audit).await?;
         token.apply(check);
-        if check.result == CheckResult::Invalid {
+        if !token.is_servable(check.at) {
             self.registry.remove(&token.api, token.generation);
         } else if newest {
             self.registry.publish(&token);
@@ -154,7 +154,7 @@ mod tests {
     #[case::valid(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()), TokenStatus::Valid, true)]
     #[case::dead(ProfileAnswer::Invalid, TokenStatus::Invalid, false)]
     #[case::outage(unreachable(), TokenStatus::Unknown, true)]
-    #[case::other_user(ProfileAnswer::Valid(UserId::new("ZZ9999").unwrap()), TokenStatus::Unknown, true)]
+    #[case::other_user(ProfileAnswer::Valid(UserId::new("ZZ9999").unwrap()), TokenStatus::Unknown, false)]
     #[tokio::test]
     async fn each_answer_is_recorded_and_the_registry_follows(
         #[case] answer: ProfileAnswer,

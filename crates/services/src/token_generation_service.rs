@@ -16,7 +16,7 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, ExchangeError, NewAttempt, Operator, ProfileAnswer, ProfileApi,
+    AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileAnswer, ProfileApi,
     SessionLogout, SignInJournal, SignInRequest, SignInSession, StoreError, TokenAnswer, TokenExchange,
     UnfinishedAttempt, UpstoxTokenRepository,
 };
@@ -97,8 +97,7 @@ impl TokenGenerationService {
         steps: &dyn StepRecorder,
         cancel: &CancellationToken,
     ) -> Result<Generation, Failure> {
-        let newest = self.ports.tokens.find(&api.name).await?;
-        let generation = Generation::after(newest.map(|token| token.generation));
+        let generation = Generation::after(self.ports.tokens.newest_generation(&api.name).await?);
         let now = self.ports.clock.now();
         let attempt = Attempt {
             id: AttemptId::at(now),
@@ -123,6 +122,11 @@ impl TokenGenerationService {
 
         steps.record(StepState::Verifying).await?;
         self.finish(&attempt, &answer, sent_at).await
+    }
+
+    /// Whether an attempt stands open: under way in a living process, or left by a dead one.
+    pub async fn is_any_attempt_open(&self) -> Result<bool, StoreError> {
+        Ok(!self.ports.journal.unfinished().await?.is_empty())
     }
 
     /// Finishes or closes what dead processes left. The caller holds the sign-in lease.
@@ -162,14 +166,17 @@ impl TokenGenerationService {
                 })
             });
         let failure = match (left.exchange_sent_at, &left.answer, configured) {
-            (Some(sent_at), Some(answer), Some(attempt)) => {
+            (Some(sent_at), LeftAnswer::Sealed(answer), Some(attempt)) => {
                 return self.finish(&attempt, answer, sent_at).await;
             }
-            (_, Some(_), _) => Failure::new(FailureReason::NeedsReview, "its app is not configured any more"),
-            (Some(_), None, _) => {
+            (_, LeftAnswer::Sealed(_), _) => {
+                Failure::new(FailureReason::NeedsReview, "its app is not configured any more")
+            }
+            (_, LeftAnswer::Unreadable(words), _) => Failure::new(FailureReason::NeedsReview, words),
+            (Some(_), LeftAnswer::None, _) => {
                 Failure::new(FailureReason::OutcomeUnknown, "Vega ended before the answer came")
             }
-            (None, None, _) => Failure::new(FailureReason::Interrupted, ""),
+            (None, LeftAnswer::None, _) => Failure::new(FailureReason::Interrupted, ""),
         };
         self.close(left.id, left.run, &left.account, &left.api, &failure)
             .await?;

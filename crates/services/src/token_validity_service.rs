@@ -44,7 +44,7 @@ impl TokenValidityService {
                 let mut status = missing(account, api);
                 let failure = failures.iter().find(|(name, _, _)| *name == api.name);
                 status.last_failure = failure.map(|(_, _, failure)| failure.clone());
-                match current(&stored, api) {
+                match current(&stored, account, api) {
                     None => {}
                     Some(Ok(token)) => {
                         status.status = token.status(now);
@@ -54,10 +54,17 @@ impl TokenValidityService {
                         status.verified_at = token.verified_at;
                         status.last_check = token.last_check;
                     }
-                    Some(Err(error)) => {
-                        // Whatever it is, it is no proof that the token is dead.
-                        status.status = TokenStatus::Unknown;
-                        status.last_failure = Some(Failure::new(FailureReason::Storage, error.to_string()));
+                    Some(Err(unreadable)) => {
+                        // Before its time has come nobody can say that it is dead.
+                        let is_past = now >= unreadable.valid_until;
+                        status.status = if is_past {
+                            TokenStatus::Expired
+                        } else {
+                            TokenStatus::Unknown
+                        };
+                        status.valid_until = Some(unreadable.valid_until);
+                        let words = unreadable.error.to_string();
+                        status.last_failure = Some(Failure::new(FailureReason::Unreadable, words));
                     }
                 }
                 status
@@ -80,7 +87,7 @@ impl TokenValidityService {
         let now = self.clock.now();
         Ok(self
             .configured()
-            .filter_map(|(_, api)| current(&stored, api)?.as_ref().ok())
+            .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
             .filter(|token| !token.status(now).needs_sign_in())
             .cloned()
             .collect())
@@ -93,13 +100,15 @@ impl TokenValidityService {
     }
 }
 
-/// The stored token of an API, if it was made for the app that is configured now.
-fn current<'a>(stored: &'a [LoadedToken], api: &Api) -> Option<&'a Result<StoredToken, StoreError>> {
-    let (_, token) = stored.iter().find(|(name, _)| *name == api.name)?;
-    match token {
-        Ok(token) if token.client_id != api.client_id => None,
-        token => Some(token),
-    }
+/// The stored token of an API, if it was made for the app and the person that are configured now.
+fn current<'a>(stored: &'a [LoadedToken], account: &Account, api: &Api) -> Option<&'a LoadedToken> {
+    stored.iter().find(|loaded| match loaded {
+        Ok(token) => {
+            let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == token.user_id);
+            token.api == api.name && token.client_id == api.client_id && is_the_persons
+        }
+        Err(unreadable) => unreadable.api == api.name,
+    })
 }
 
 fn missing(account: &Account, api: &Api) -> ApiStatus {
@@ -118,9 +127,9 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-    use vega_domain::ids::ClientId;
-    use vega_domain::ports::{MockExecutionStateRepository, MockUpstoxTokenRepository};
+    use chrono::{DateTime, TimeDelta, Utc};
+    use vega_domain::ids::{ClientId, UserId};
+    use vega_domain::ports::{MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken};
 
     use super::*;
     use crate::test_world::{TestClock, account, api, at, stored};
@@ -146,6 +155,7 @@ mod tests {
                 "WEBSOCKET2",
                 "WEBSOCKET3",
                 "OPTIONCHAIN1",
+                "OPTIONCHAIN2",
             ])]),
             Arc::new(repository),
             Arc::new(runs),
@@ -153,17 +163,28 @@ mod tests {
         )
     }
 
+    fn unreadable(name: &str, valid_until: DateTime<Utc>) -> LoadedToken {
+        Err(UnreadableToken {
+            api: api(name),
+            valid_until,
+            error: StoreError::Unreadable("moved".into()),
+        })
+    }
+
     fn tokens() -> Vec<LoadedToken> {
         let mut expired = stored("WEBSOCKET1", 4);
         expired.valid_until = at(0);
         let mut other_app = stored("WEBSOCKET3", 2);
         other_app.client_id = ClientId::new("an-earlier-app").unwrap();
+        let mut stranger = stored("OPTIONCHAIN2", 1);
+        stranger.user_id = UserId::new("ZZ9999").unwrap();
         vec![
-            (api("PRIMARY"), Ok(stored("PRIMARY", 1))),
-            (api("WEBSOCKET1"), Ok(expired)),
-            (api("WEBSOCKET3"), Ok(other_app)),
-            (api("OPTIONCHAIN1"), Err(StoreError::Unreadable("moved".into()))),
-            (api("REMOVED"), Ok(stored("REMOVED", 1))),
+            Ok(stored("PRIMARY", 1)),
+            Ok(expired),
+            Ok(other_app),
+            unreadable("OPTIONCHAIN1", at(60)),
+            Ok(stranger),
+            Ok(stored("REMOVED", 1)),
         ]
     }
 
@@ -182,6 +203,7 @@ mod tests {
                 ("WEBSOCKET2", TokenStatus::Missing),
                 ("WEBSOCKET3", TokenStatus::Missing),
                 ("OPTIONCHAIN1", TokenStatus::Unknown),
+                ("OPTIONCHAIN2", TokenStatus::Missing),
             ]
         );
         assert_eq!(
@@ -190,7 +212,20 @@ mod tests {
         );
         assert_eq!(
             seen[4].last_failure.as_ref().unwrap().reason,
-            FailureReason::Storage
+            FailureReason::Unreadable
+        );
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_token_dies_by_time_like_any_other() {
+        let seen = service(vec![unreadable("PRIMARY", at(0))], TestClock::at(at(0)))
+            .statuses()
+            .await
+            .unwrap();
+        assert_eq!(
+            seen[0].status,
+            TokenStatus::Expired,
+            "a new sign-in is the way out"
         );
     }
 

@@ -71,6 +71,8 @@ fn nothing_configured_is_explained() {
 #[case::bad_redirect("bad_redirect", &[("UPSTOX_REDIRECT_URI", "localhost:28020/cb")])]
 #[case::bad_mobile("bad_mobile", &[("UPSTOX_MOBILE_NUMBER", "+919000000001")])]
 #[case::bad_duration("bad_duration", &[("VEGA__SIGN_IN__OTP_WINDOW", "11 parsecs")])]
+#[case::endless_duration("endless_duration", &[("VEGA__SIGN_IN__OTP_WINDOW", "300000 years")])]
+#[case::relative_database("relative_database", &[("VEGA__DATABASE__URL", "sqlite://vega.db")])]
 #[case::unknown_key("unknown_key", &[("VEGA__BROWSER__HEDLESS", "true")])]
 #[case::other_database("other_database", &[("VEGA__DATABASE__URL", "mysql://x")])]
 fn a_wrong_setting_is_named_with_its_place(#[case] name: &str, #[case] wrong: &[(&str, &str)]) {
@@ -104,4 +106,54 @@ fn an_api_that_is_not_configured_is_a_usage_error() {
 fn without_a_browser_nobody_is_asked_for_anything() {
     let home = tempfile::tempdir().unwrap();
     insta::assert_snapshot!(said(home.path(), ONE_API, &["--yes"]));
+}
+
+#[test]
+fn a_bad_line_in_env_is_named_but_never_quoted() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_SECRET_0=abc CANARY\n";
+    std::fs::write(home.path().join(".env"), text).unwrap();
+    let said = said(home.path(), &[], &["status"]);
+    assert!(!said.contains("CANARY"), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_foreign_env_in_the_working_directory_hides_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join(".config/vega");
+    std::fs::create_dir_all(&config).unwrap();
+    let ours = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0='a$b #c'\n";
+    std::fs::write(config.join(".env"), ours).unwrap();
+    std::fs::write(home.path().join(".env"), "FOO=bar\nUPSTOX_API_NAME_0=WINS\n").unwrap();
+    let said = said(home.path(), &[], &["status"]);
+    assert!(said.starts_with("exit 3") && said.contains("WINS"), "{said}");
+}
+
+#[test]
+fn an_env_that_names_no_app_is_mentioned() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join(".env"), "FOO=bar\n").unwrap();
+    insta::assert_snapshot!(said(home.path(), &[], &["status"]));
+}
+
+#[test]
+fn toml_wins_over_env_files_and_the_environment_over_toml() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join(".env"), "VEGA__SIGN_IN__OTP_BUDGET=1\n").unwrap();
+    let left = |settings: &[(&str, &str)]| {
+        let settings = [ONE_API, settings].concat();
+        let said = said(home.path(), &settings, &["status", "--json"]);
+        said.split("\"otp_presses_left\": ")
+            .nth(1)
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(left(&[]), "1");
+    std::fs::write(home.path().join("vega.toml"), "[sign_in]\notp_budget = 2\n").unwrap();
+    assert_eq!(left(&[]), "2");
+    assert_eq!(left(&[("VEGA__SIGN_IN__OTP_BUDGET", "3")]), "3");
 }

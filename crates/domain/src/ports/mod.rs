@@ -23,9 +23,9 @@ pub use operator::{Answer, Operator};
 pub use profile::{ProfileAnswer, ProfileApi};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
-pub use sign_in_journal::{NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use sign_in_journal::{LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
-pub use token_repository::{LoadedToken, TokenCheck, UpstoxTokenRepository};
+pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 
 #[cfg(feature = "mock")]
 pub use self::{
@@ -50,7 +50,7 @@ pub enum StoreError {
     #[error("{0}")]
     Unreadable(String),
     /// The database failed. The text says what Vega was doing; the source what the database said.
-    #[error("could not {doing}: {source}")]
+    #[error("could not {doing}: {source}. Check disk space and permissions of the data directory")]
     Failed {
         /// What Vega was doing.
         doing: &'static str,

@@ -62,8 +62,19 @@ pub struct UnfinishedAttempt {
     pub generation: Generation,
     /// When the exchange was intended, if it came so far.
     pub exchange_sent_at: Option<DateTime<Utc>>,
-    /// The answer of the token endpoint, if it came so far.
-    pub answer: Option<RawAnswer>,
+    /// The answer of the token endpoint.
+    pub answer: LeftAnswer,
+}
+
+/// What is left of the token endpoint's answer.
+#[derive(Debug, Clone)]
+pub enum LeftAnswer {
+    /// None came.
+    None,
+    /// It was sealed, and it opens.
+    Sealed(RawAnswer),
+    /// It was sealed, and it does not open: the words say why.
+    Unreadable(String),
 }
 
 /// Intents and received answers of sign-ins, and the ledger of OTP presses.
@@ -112,7 +123,8 @@ pub trait SignInJournal: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<(), StoreError>;
 
-    /// Attempts that are neither stored nor closed. The caller holds the lease, so their processes are dead.
+    /// Attempts that are neither stored nor closed. Under the lease their processes are dead. An answer that does not
+    /// open MUST NOT hide the other attempts.
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError>;
 
     /// When "Get OTP" was pressed for this number, newest last, since `since`.

@@ -1,6 +1,7 @@
 //! Port: the tokens of all APIs.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::audit::AuditEntry;
@@ -18,19 +19,29 @@ pub struct TokenCheck {
     pub check: LastCheck,
 }
 
+/// A token that is there but does not open: wrong key, damage, or a value moved from another row.
+#[derive(Debug)]
+pub struct UnreadableToken {
+    /// Whose token.
+    pub api: ApiName,
+    /// When it dies or died; this is not sealed.
+    pub valid_until: DateTime<Utc>,
+    /// Why it does not open.
+    pub error: StoreError,
+}
+
 /// One API's newest token, or why it could not be read.
-pub type LoadedToken = (ApiName, Result<StoredToken, StoreError>);
+pub type LoadedToken = Result<StoredToken, UnreadableToken>;
 
 /// Durable tokens. The database is authoritative; everything in memory follows it.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait UpstoxTokenRepository: Send + Sync {
-    /// The newest token of every API that has one. One unreadable token MUST NOT hide the others:
-    /// it is reported as an error of its own API.
+    /// The newest token of every API that has one. One unreadable token MUST NOT hide the others.
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError>;
 
-    /// The newest token of one API. MUST open no sealed value but this API's.
-    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError>;
+    /// The generation of one API's newest token. MUST work also when that token does not open.
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError>;
 
     /// Stores a new token, closes its attempt and erases the attempt's sealed code and answer, all in one commit
     /// with `audit`. MUST refuse with `Conflict` when the newest stored generation is not the one before it.

@@ -9,8 +9,8 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber, RunId};
 use vega_domain::ports::{
-    AuditTrail, ExecutionStateRepository, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
-    TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal,
+    StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
@@ -122,7 +122,7 @@ impl SignInJournal for Database {
             client_id: new.client_id.clone(),
             generation: new.generation,
             exchange_sent_at: None,
-            answer: None,
+            answer: LeftAnswer::None,
         };
         self.tables().attempts.push(Row {
             attempt,
@@ -162,7 +162,7 @@ impl SignInJournal for Database {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
-        open(&mut tables, id)?.attempt.answer = Some(answer.clone());
+        open(&mut tables, id)?.attempt.answer = LeftAnswer::Sealed(answer.clone());
         tables.audit.push(audit.clone());
         Ok(())
     }
@@ -202,13 +202,11 @@ impl UpstoxTokenRepository for Database {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
         let tables = self.tables();
         let tokens = tables.tokens.iter();
-        Ok(tokens
-            .map(|token| (token.api.clone(), Ok(token.clone())))
-            .collect())
+        Ok(tokens.map(|token| Ok(token.clone())).collect())
     }
 
-    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
-        Ok(self.token(api.as_str()))
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        Ok(self.token(api.as_str()).map(|token| token.generation))
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

@@ -9,14 +9,13 @@ use crate::world::{World, steps};
 /// Who is still signed in for after PRIMARY failed.
 fn goes_on(next: Next) -> &'static [&'static str] {
     match next {
-        Next::StopApi
-        | Next::RetryBeforePress
-        | Next::FailStep
-        | Next::AskBeforeAgain
-        | Next::VerifyLater => &["WEBSOCKET1", "OPTIONCHAIN1"],
+        Next::StopApi | Next::FailStep | Next::AskBeforeAgain | Next::VerifyLater => {
+            &["WEBSOCKET1", "OPTIONCHAIN1"]
+        }
         Next::CoolDown
         | Next::CoolDownThenAsk
         | Next::WaitForBudget
+        | Next::RetryBeforePress
         | Next::StopAccount
         | Next::EndSession => &["OPTIONCHAIN1"],
         Next::EndRun => &[],

@@ -105,7 +105,7 @@ async fn a_session_that_does_not_open_fails_its_step_and_is_tried_once() {
 #[tokio::test(start_paused = true)]
 async fn a_session_outlives_a_failed_api_of_its_account() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.fails("PRIMARY", FailureReason::PageChanged);
+    world.fails("PRIMARY", FailureReason::CodeRejected);
     world.run().await.unwrap();
     assert_eq!(
         world.log.take_only(&["open main", "sign in", "close"]),
@@ -211,7 +211,7 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
     let world = World::two_accounts();
     world.sign_ins.script(
         "OPTIONCHAIN1",
-        Script::Fails(Failure::new(FailureReason::PageChanged, "words of the page")),
+        Script::Fails(Failure::new(FailureReason::CodeRejected, "words of the page")),
     );
     let run = world.run().await.unwrap();
     let audit = world.database.audit();
@@ -230,7 +230,7 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
     assert!(
         changes
             .iter()
-            .any(|entry| entry.detail == "failed: page_changed: words of the page")
+            .any(|entry| entry.detail == "failed: code_rejected: words of the page")
     );
     let started = of_kind("run_started");
     assert!(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use vega_domain::ports::{Clock, LeaseError, LoginLease};
-use vega_persistence::FileLoginLease;
+use vega_persistence::{DataSource, FileLoginLease};
 
-use crate::world::{World, at, open};
+use crate::world::{World, at, database_path, key_path, open};
 
 struct Fixed;
 
@@ -32,4 +32,22 @@ async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
     }
     drop(held);
     drop(elsewhere.acquire().await.unwrap());
+}
+
+#[tokio::test]
+async fn two_names_of_one_database_have_one_lease() {
+    let world = World::new().await;
+    let alias = world.dir.path().join("alias.db");
+    std::os::unix::fs::symlink(database_path(&world.dir), &alias).unwrap();
+    let url = format!("sqlite://{}", alias.display());
+    let through_alias = DataSource::open(&url, &key_path(&world.dir)).await.unwrap();
+    let held = FileLoginLease::new(world.data.clone(), Arc::new(Fixed))
+        .acquire()
+        .await
+        .unwrap();
+    let refused = FileLoginLease::new(through_alias, Arc::new(Fixed))
+        .acquire()
+        .await;
+    assert!(matches!(refused, Err(LeaseError::Held(_))), "{refused:?}");
+    drop(held);
 }

@@ -2,12 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AuditTrail, UpstoxTokenRepository};
 use vega_persistence::{DataSource, KeyError, OpenError, SqliteAuditTrail, SqliteTokenRepository};
 
-use crate::world::{World, api, at, database_path, entry, key_path, open, token, url};
+use crate::world::{World, at, database_path, entry, key_path, open, token, url};
 
 async fn pragma(world: &World, name: &'static str) -> String {
     let raw = world.raw().await;
@@ -89,7 +89,7 @@ async fn it_opens_again_with_what_was_stored() {
         .unwrap();
     world.data.close().await;
     let tokens = SqliteTokenRepository::new(open(&world.dir).await);
-    assert!(tokens.find(&api("PRIMARY")).await.unwrap().is_some());
+    assert_eq!(tokens.load_all().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -113,17 +113,32 @@ async fn another_programs_database_is_refused_and_left_alone() {
     let options = SqliteConnectOptions::new()
         .filename(&path)
         .create_if_missing(true);
-    let other = SqlitePool::connect_with(options).await.unwrap();
+    let other = SqlitePool::connect_with(options.journal_mode(SqliteJournalMode::Wal))
+        .await
+        .unwrap();
     sqlx::query("CREATE TABLE theirs (x)")
         .execute(&other)
         .await
         .unwrap();
-    other.close().await;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let before = std::fs::read(&path).unwrap();
+    let files = || {
+        let mut files: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|file| !file.to_string_lossy().ends_with("-shm"))
+            .map(|file| (std::fs::read(&file).unwrap(), file))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files();
     let refused = DataSource::open(&format!("sqlite://{}", path.display()), &key_path(&dir)).await;
     assert!(matches!(refused, Err(OpenError::NotOurs(_))), "{refused:?}");
-    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(
+        files(),
+        before,
+        "neither the file nor its WAL is touched, and nothing is added"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::MobileNumber;
-use vega_domain::ports::{OtpGrant, SignInJournal, StoreError};
+use vega_domain::ports::{LeftAnswer, OtpGrant, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
@@ -185,14 +185,15 @@ async fn unfinished_attempts_tell_how_far_they_came() {
         .await
         .unwrap();
 
-    let mut unfinished = world.journal.unfinished().await.unwrap();
-    unfinished.sort_by_key(|attempt| attempt.answer.is_some());
+    let unfinished = world.journal.unfinished().await.unwrap();
     let find = |id| unfinished.iter().find(|attempt| attempt.id == id);
     assert_eq!(unfinished.len(), 3);
     assert_eq!(find(opened.id).unwrap().exchange_sent_at, None);
     assert_eq!(find(sent.id).unwrap().exchange_sent_at, Some(at(1)));
-    assert!(find(sent.id).unwrap().answer.is_none());
-    let answer = find(answered).unwrap().answer.as_ref().unwrap();
+    assert!(matches!(find(sent.id).unwrap().answer, LeftAnswer::None));
+    let LeftAnswer::Sealed(answer) = &find(answered).unwrap().answer else {
+        panic!("the answer must open")
+    };
     assert_eq!(
         (answer.status, answer.complete, answer.expose()),
         (200, true, &b"CANARY-answer"[..])
@@ -240,4 +241,21 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
         .filter(|kind| *kind == "attempt_closed")
         .count();
     assert_eq!(closings, 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_open_hides_no_other_attempt() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let broken = world.answered(run, "PRIMARY", 1).await;
+    let good = world.answered(run, "PRIMARY", 1).await;
+    sqlx::query("UPDATE sign_in_attempts SET sealed_answer = x'00' WHERE id = $1")
+        .bind(broken.as_uuid())
+        .execute(&world.raw().await)
+        .await
+        .unwrap();
+    let unfinished = world.journal.unfinished().await.unwrap();
+    let find = |id| &unfinished.iter().find(|attempt| attempt.id == id).unwrap().answer;
+    assert!(matches!(find(broken), LeftAnswer::Unreadable(_)));
+    assert!(matches!(find(good), LeftAnswer::Sealed(_)));
 }

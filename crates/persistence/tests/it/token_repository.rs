@@ -20,7 +20,7 @@ async fn a_stored_token_reads_back_whole() {
         .await
         .unwrap();
 
-    let found = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    let found = world.token("PRIMARY").await;
     assert_eq!(found.access_token.expose(), "CANARY-token-PRIMARY-1");
     assert_eq!(
         (found.client_id, found.user_id, found.generation, found.account),
@@ -47,7 +47,11 @@ async fn a_stored_token_reads_back_whole() {
             new.token.last_check
         )
     );
-    assert!(world.tokens.find(&api("OTHER")).await.unwrap().is_none());
+    let newest = async |name| world.tokens.newest_generation(&api(name)).await.unwrap();
+    assert_eq!(
+        (newest("PRIMARY").await, newest("OTHER").await),
+        (Some(Generation::FIRST), None)
+    );
 }
 
 #[tokio::test]
@@ -65,7 +69,8 @@ async fn the_newest_generation_wins_and_the_audit_is_in_the_commit() {
     let all = world.tokens.load_all().await.unwrap();
     let seen: Vec<_> = all
         .iter()
-        .map(|(api, token)| (api.as_str(), token.as_ref().unwrap().generation.get()))
+        .map(|token| token.as_ref().unwrap())
+        .map(|token| (token.api.as_str(), token.generation.get()))
         .collect();
     assert_eq!(seen, [("PRIMARY", 2), ("WEBSOCKET1", 1)]);
     let stored = world
@@ -101,7 +106,7 @@ async fn a_stale_generation_is_refused_and_nothing_is_written() {
         assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
     }
     assert_eq!(world.audit_kinds().await.len(), before);
-    let kept = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    let kept = world.token("PRIMARY").await;
     assert_eq!(kept.access_token.expose(), "CANARY-token-PRIMARY-1");
 }
 
@@ -170,7 +175,7 @@ async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation() {
     );
     assert!(record(check(2, 20, CheckResult::Valid)).await);
     assert!(record(check(2, 30, unreachable)).await);
-    let token = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    let token = world.token("PRIMARY").await;
     assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
     assert_eq!(
         token.last_check,
@@ -182,7 +187,7 @@ async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation() {
 
     record(check(2, 40, CheckResult::Invalid)).await;
     record(check(2, 50, CheckResult::Invalid)).await;
-    let token = world.tokens.find(&api("PRIMARY")).await.unwrap().unwrap();
+    let token = world.token("PRIMARY").await;
     assert_eq!(token.rejected_at, Some(at(40)));
 }
 
@@ -207,12 +212,17 @@ async fn one_unreadable_token_does_not_hide_the_others() {
     .await
     .unwrap();
     let all = world.tokens.load_all().await.unwrap();
-    assert!(
-        matches!(all[0].1, Err(StoreError::Unreadable(_))),
-        "a moved value must not open"
+    let Err(moved) = &all[0] else {
+        panic!("a moved value must not open")
+    };
+    assert!(matches!(moved.error, StoreError::Unreadable(_)));
+    assert_eq!((moved.api.as_str(), moved.valid_until), ("PRIMARY", at(50_000)));
+    assert_eq!(
+        world.tokens.newest_generation(&api("PRIMARY")).await.unwrap(),
+        Some(Generation::FIRST)
     );
     assert_eq!(
-        all[1].1.as_ref().unwrap().access_token.expose(),
+        all[1].as_ref().unwrap().access_token.expose(),
         "CANARY-token-WEBSOCKET1-1"
     );
 }

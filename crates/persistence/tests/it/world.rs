@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::ports::{ExecutionStateRepository, NewAttempt, SignInJournal};
+use vega_domain::ports::{ExecutionStateRepository, NewAttempt, SignInJournal, UpstoxTokenRepository};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, OAuthState, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
@@ -39,6 +39,15 @@ impl World {
     pub(crate) async fn raw(&self) -> SqlitePool {
         SqlitePool::connect_with(SqliteConnectOptions::new().filename(self.data.path()))
             .await
+            .unwrap()
+    }
+
+    /// The newest token of an API.
+    pub(crate) async fn token(&self, name: &str) -> StoredToken {
+        let all = self.tokens.load_all().await.unwrap();
+        all.into_iter()
+            .map(Result::unwrap)
+            .find(|token| token.api.as_str() == name)
             .unwrap()
     }
 

@@ -9,8 +9,8 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber};
 use vega_domain::ports::{
-    AuditTrail, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt,
-    UpstoxTokenRepository,
+    AuditTrail, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck,
+    UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
@@ -224,7 +224,7 @@ impl SignInJournal for Database {
                 client_id: row.attempt.client_id.clone(),
                 generation: row.attempt.generation,
                 exchange_sent_at: row.sent_at,
-                answer: row.answer.clone(),
+                answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
             })
             .collect())
     }
@@ -244,9 +244,9 @@ impl UpstoxTokenRepository for Database {
         unreachable!("the service looks at one API at a time")
     }
 
-    async fn find(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
-        self.fails("find")?;
-        Ok(newest(&self.tables(), api).cloned())
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        self.fails("newest_generation")?;
+        Ok(newest(&self.tables(), api).map(|token| token.generation))
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

@@ -90,9 +90,9 @@ async fn a_failing_database_stops_the_effects_and_keeps_what_is_sealed(
 #[tokio::test(start_paused = true)]
 async fn without_the_newest_generation_nothing_begins() {
     let world = World::new();
-    world.database.fail_at("find");
+    world.database.fail_at("newest_generation");
     assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
-    assert_eq!(world.log.take(), ["find fails"]);
+    assert_eq!(world.log.take(), ["newest_generation fails"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,380 @@
+//! The flow, screen by screen and second by second.
+
+use rstest::rstest;
+
+use super::*;
+use crate::sighting::{Field, MobileField, PageError};
+
+const HUMAN: Duration = Duration::from_mins(5);
+
+fn button(enabled: bool) -> Button {
+    Button {
+        selector: "#b".into(),
+        enabled,
+    }
+}
+
+fn mobile(empty: bool, enabled: bool) -> Sighting {
+    let field = MobileField {
+        selector: "#m".into(),
+        empty,
+        matches: !empty,
+    };
+    Sighting {
+        mobile: Some(field),
+        get_otp: Some(button(enabled)),
+        ..Sighting::default()
+    }
+}
+
+fn otp() -> Sighting {
+    let field = Field {
+        selector: "#o".into(),
+        empty: true,
+    };
+    Sighting {
+        otp: Some(field),
+        otp_continue: Some(button(false)),
+        ..Sighting::default()
+    }
+}
+
+fn pin() -> Sighting {
+    let field = Field {
+        selector: "#p".into(),
+        empty: true,
+    };
+    Sighting {
+        pin: Some(field),
+        pin_continue: Some(button(false)),
+        ..Sighting::default()
+    }
+}
+
+fn saying(sighting: Sighting, words: &str) -> Sighting {
+    Sighting {
+        alerts: vec![words.into()],
+        ..sighting
+    }
+}
+
+struct Script {
+    flow: Flow,
+    start: Instant,
+}
+
+impl Script {
+    fn new() -> Self {
+        let start = Instant::now();
+        Self {
+            flow: Flow::new(HUMAN, start),
+            start,
+        }
+    }
+
+    fn at(&mut self, seconds: u64, seen: &Sighting) -> Move {
+        self.flow.next(seen, self.start + Duration::from_secs(seconds))
+    }
+
+    fn pressed(&mut self, seconds: u64) {
+        self.flow.otp_pressed(self.start + Duration::from_secs(seconds));
+    }
+}
+
+fn reason(step: &Move) -> Option<FailureReason> {
+    match step {
+        Move::Fail(failure) => Some(failure.reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_usual_way_fills_presses_once_and_offers_each_prompt_once() {
+    let mut script = Script::new();
+    assert_eq!(script.at(0, &Sighting::default()), Move::Wait);
+    assert_eq!(
+        script.at(1, &mobile(true, false)),
+        Move::FillMobile {
+            selector: "#m".into()
+        }
+    );
+    assert_eq!(
+        script.at(2, &mobile(false, true)),
+        Move::PressGetOtp {
+            selector: "#b".into()
+        }
+    );
+    script.pressed(2);
+    assert_eq!(script.at(3, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(4, &otp()), Move::Offer(PromptKind::Otp));
+    assert_eq!(script.at(5, &otp()), Move::Wait);
+    assert_eq!(script.at(6, &pin()), Move::Offer(PromptKind::Pin));
+    assert_eq!(script.at(7, &pin()), Move::Wait);
+}
+
+#[test]
+fn a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens() {
+    let mut script = Script::new();
+    script.at(0, &otp());
+    script.flow.second_factor_typed(PromptKind::Otp);
+    assert_eq!(script.at(1, &otp()), Move::Wait);
+    let ready = Sighting {
+        otp_continue: Some(button(true)),
+        ..otp()
+    };
+    assert_eq!(
+        script.at(2, &ready),
+        Move::Submit {
+            selector: "#b".into()
+        }
+    );
+    assert_eq!(script.at(3, &ready), Move::Wait);
+}
+
+#[test]
+fn a_page_that_goes_back_to_the_mobile_number_is_left_to_the_human() {
+    let mut script = Script::new();
+    script.at(0, &mobile(true, false));
+    script.at(1, &mobile(false, true));
+    script.pressed(1);
+    script.at(2, &otp());
+    assert_eq!(
+        script.at(3, &mobile(true, false)),
+        Move::Tell(Notice::OtpPressedBefore)
+    );
+    assert_eq!(script.at(4, &mobile(false, true)), Move::Wait);
+    assert_eq!(
+        script.at(100, &mobile(false, true)),
+        Move::Wait,
+        "no throttling is read into it"
+    );
+}
+
+#[test]
+fn silence_after_get_otp_is_told_at_ten_seconds_and_throttled_at_forty_five() {
+    let mut script = Script::new();
+    script.at(0, &mobile(true, false));
+    script.at(1, &mobile(false, true));
+    script.pressed(1);
+    assert_eq!(script.at(10, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(11, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
+    assert_eq!(script.at(45, &mobile(false, true)), Move::Wait);
+    assert_eq!(
+        reason(&script.at(46, &mobile(false, true))),
+        Some(FailureReason::Throttled)
+    );
+}
+
+#[test]
+fn a_slow_page_that_moves_on_is_no_throttling() {
+    let mut script = Script::new();
+    script.at(0, &mobile(true, false));
+    script.at(1, &mobile(false, true));
+    script.pressed(1);
+    script.at(30, &mobile(false, true));
+    assert_eq!(script.at(31, &otp()), Move::Offer(PromptKind::Otp));
+}
+
+#[rstest]
+#[case(
+    mobile(false, true),
+    "You have exceeded the maximum number of times you can generate an OTP. Kindly, try again after 10 mins.",
+    Some(FailureReason::Throttled)
+)]
+#[case(
+    mobile(false, true),
+    "You have entered a invalid mobile number please enter the correct mobile number",
+    Some(FailureReason::MobileRejected)
+)]
+#[case(
+    otp(),
+    "Incorrect OTP. You have 4 attempts left.",
+    Some(FailureReason::OtpRefused)
+)]
+#[case(
+    otp(),
+    "Your session to validate otp has expired, please try again.",
+    Some(FailureReason::OtpRefused)
+)]
+#[case(
+    pin(),
+    "Incorrect PIN. You have 4 attempts left.",
+    Some(FailureReason::PinRefused)
+)]
+#[case(pin(), "Your account is locked.", Some(FailureReason::AccountLocked))]
+#[case(pin(), "Your OTP has been successfully verified.", None)]
+#[case(
+    otp(),
+    "Enter the 6-digit OTP received on 98****0000 (next request allowed after 120 s)",
+    None
+)]
+#[case(mobile(false, true), "Welcome back", None)]
+fn the_pages_words_are_understood(
+    #[case] sighting: Sighting,
+    #[case] words: &str,
+    #[case] expected: Option<FailureReason>,
+) {
+    let step = Script::new().at(1, &saying(sighting, words));
+    assert_eq!(reason(&step), expected);
+    if let Move::Fail(failure) = step {
+        assert_eq!(failure.detail, words, "the page's own words are kept");
+    }
+}
+
+#[rstest]
+#[case::otp(otp(), FailureReason::OtpTimeout)]
+#[case::pin(pin(), FailureReason::PinTimeout)]
+#[case::challenge(Sighting { challenge: true, ..Sighting::default() }, FailureReason::Challenge)]
+#[case::challenge_before_otp(Sighting { challenge: true, ..mobile(false, false) }, FailureReason::Challenge)]
+#[case::consent(Sighting { consent: true, ..Sighting::default() }, FailureReason::RedirectTimeout)]
+#[case::unknown(Sighting::default(), FailureReason::PageChanged)]
+fn nobody_at_the_desk_ends_at_the_human_timeout(#[case] sighting: Sighting, #[case] expected: FailureReason) {
+    let mut script = Script::new();
+    assert_eq!(reason(&script.at(1, &sighting)), None);
+    assert_eq!(reason(&script.at(299, &sighting)), None);
+    assert_eq!(reason(&script.at(301, &sighting)), Some(expected));
+}
+
+#[test]
+fn a_solved_challenge_is_not_taken_for_an_open_one() {
+    let solved = Sighting {
+        challenge: true,
+        ..mobile(false, true)
+    };
+    assert_eq!(
+        Script::new().at(1, &solved),
+        Move::PressGetOtp {
+            selector: "#b".into()
+        }
+    );
+    let open = Sighting {
+        challenge: true,
+        ..mobile(false, false)
+    };
+    assert_eq!(Script::new().at(1, &open), Move::Tell(Notice::Challenge));
+}
+
+#[rstest]
+#[case("UDAPI100068", FailureReason::ClientRejected)]
+#[case("UDAPI100073", FailureReason::AppInactive)]
+fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expected: FailureReason) {
+    let error = PageError {
+        code: code.into(),
+        message: "words".into(),
+    };
+    let seen = Sighting {
+        error: Some(error),
+        ..Sighting::default()
+    };
+    assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
+}
+
+#[test]
+fn a_block_page_ends_the_attempt() {
+    let seen = Sighting {
+        blocked: true,
+        ..Sighting::default()
+    };
+    assert_eq!(reason(&Script::new().at(0, &seen)), Some(FailureReason::Blocked));
+}
+
+#[test]
+fn a_foreign_redirect_is_told_once_and_waited_out() {
+    let mut flow = Flow::new(HUMAN, Instant::now());
+    let now = Instant::now();
+    assert_eq!(flow.foreign_redirect(now), Move::Tell(Notice::ForeignRedirect));
+    assert_eq!(flow.foreign_redirect(now), Move::Wait);
+    let end = flow.foreign_redirect(now + HUMAN);
+    assert_eq!(reason(&end), Some(FailureReason::RedirectTimeout));
+}
+
+#[test]
+fn a_prompt_comes_back_with_its_screen_until_something_was_typed() {
+    let mut script = Script::new();
+    assert_eq!(script.at(0, &otp()), Move::Offer(PromptKind::Otp));
+    assert_eq!(script.at(1, &Sighting::default()), Move::Wait);
+    assert_eq!(
+        script.at(2, &otp()),
+        Move::Offer(PromptKind::Otp),
+        "the page flickered"
+    );
+    script.flow.prompt_closed();
+    assert_eq!(
+        script.at(3, &otp()),
+        Move::Offer(PromptKind::Otp),
+        "the answer could not be typed"
+    );
+    script.flow.second_factor_typed(PromptKind::Otp);
+    script.at(4, &Sighting::default());
+    assert_eq!(script.at(5, &otp()), Move::Wait, "an OTP is never typed twice");
+}
+
+#[test]
+fn a_press_that_the_human_made_is_not_made_again() {
+    let mut script = Script::new();
+    script.at(0, &otp());
+    assert_eq!(
+        script.at(1, &mobile(true, false)),
+        Move::Tell(Notice::OtpPressedBefore)
+    );
+    assert_eq!(script.at(2, &mobile(false, true)), Move::Wait);
+}
+
+#[test]
+fn a_click_that_failed_is_the_humans_and_no_throttling() {
+    let mut script = Script::new();
+    script.at(0, &mobile(true, false));
+    script.at(1, &mobile(false, true));
+    script.pressed(1);
+    assert_eq!(
+        script.flow.otp_click_failed(),
+        Move::Tell(Notice::DoItInTheWindow)
+    );
+    assert_eq!(
+        script.at(2, &mobile(false, true)),
+        Move::Tell(Notice::OtpPressedBefore)
+    );
+    assert_eq!(script.at(100, &mobile(false, true)), Move::Wait);
+}
+
+#[test]
+fn a_box_that_the_page_emptied_is_filled_again_a_few_times() {
+    let mut script = Script::new();
+    for second in 0..3 {
+        assert_eq!(
+            script.at(second, &mobile(true, false)),
+            Move::FillMobile {
+                selector: "#m".into()
+            }
+        );
+    }
+    assert_eq!(script.at(4, &mobile(true, false)), Move::Wait);
+    assert_eq!(
+        script.at(15, &mobile(true, false)),
+        Move::Tell(Notice::MobileWaits)
+    );
+    assert_eq!(script.at(16, &mobile(true, false)), Move::Wait);
+}
+
+#[test]
+fn an_attempt_that_goes_to_and_fro_ends() {
+    let mut script = Script::new();
+    for turn in 0..7 {
+        assert_eq!(reason(&script.at(turn * 120, &otp())), None);
+        assert_eq!(reason(&script.at(turn * 120 + 60, &pin())), None);
+    }
+    assert_eq!(reason(&script.at(900, &otp())), Some(FailureReason::OtpTimeout));
+}
+
+#[test]
+fn the_browsers_own_error_page_means_no_network_once_it_stays() {
+    let gone = Sighting {
+        unreachable: true,
+        ..Sighting::default()
+    };
+    let mut script = Script::new();
+    assert_eq!(script.at(0, &gone), Move::Wait);
+    script.at(1, &Sighting::default());
+    assert_eq!(script.at(2, &gone), Move::Wait, "it was between two pages");
+    assert_eq!(reason(&script.at(5, &gone)), Some(FailureReason::Network));
+}

@@ -1,0 +1,70 @@
+//! The repository's text files: those that git tracks, and new ones that it does not ignore.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::shell;
+
+/// A text file, its path relative to the workspace's folder and written with `/`.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl File {
+    /// What follows the last dot of its name; empty without one.
+    pub(crate) fn extension(&self) -> &str {
+        extension(&self.path)
+    }
+
+    /// Written by a program, so that rules for authors do not hold.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.path.ends_with(".gen.ts")
+            || self.extension() == "snap"
+            || self.path.split('/').any(|folder| folder == "generated")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn made_up(path: &str, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+pub(crate) fn extension(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
+}
+
+/// Reads them all. What is not UTF-8 is no text and is left out, and so is a file that was deleted but is still tracked.
+pub(crate) fn read(root: &Path) -> Result<Vec<File>> {
+    let names = shell::output(
+        root,
+        "git",
+        &["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    )
+    .context("tidy asks git which files there are: run it inside a clone of the repository")?;
+    let mut names: Vec<&str> = names.split_terminator('\0').collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut files = Vec::with_capacity(names.len());
+    for name in names {
+        let bytes = match std::fs::read(root.join(name)) {
+            Ok(bytes) => bytes,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => continue,
+            Err(error) => return Err(error).with_context(|| format!("{name} cannot be read")),
+        };
+        if let Ok(text) = String::from_utf8(bytes) {
+            files.push(File {
+                path: name.to_owned(),
+                text,
+            });
+        }
+    }
+    Ok(files)
+}
