@@ -26,6 +26,7 @@ outcome unknown, 6 second factor not completed in time, 7 account stopped or loc
 Examples:
   vega                        verify everything, sign in for what is dead
   vega PRIMARY                the same for one API
+  vega verify                 ask Upstox about every token, sign in for none
   vega status --json          what is stored, for programs
   curl -H \"$(vega token PRIMARY --format header)\" https://api.upstox.com/v2/user/profile";
 
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Show what is stored about every token; asks nobody
     Status(Status),
+    /// Ask Upstox about every stored token; signs in for none
+    Verify(Verify),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
 }
@@ -53,6 +56,20 @@ pub(crate) struct Generate {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega verify\n  vega verify PRIMARY --json")]
+pub(crate) struct Verify {
+    /// Only these APIs
+    #[arg(value_name = "API")]
+    pub(crate) apis: Vec<ApiName>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega status\n  vega status --json | jq -r '.apis[] | select(.servable) | .api'"
+)]
 pub(crate) struct Status {
     /// Print as JSON
     #[arg(long)]
@@ -60,6 +77,10 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
+    eval \"export $(vega token PRIMARY --format env)\""
+)]
 pub(crate) struct Token {
     /// Whose token
     #[arg(value_name = "API")]
@@ -106,6 +127,7 @@ impl Arguments {
         match &self.command {
             None | Some(Command::Generate(_)) => &self.generate().apis,
             Some(Command::Token(token)) => std::slice::from_ref(&token.api),
+            Some(Command::Verify(verify)) => &verify.apis,
             Some(Command::Status(_)) => &[],
         }
     }

@@ -1,6 +1,7 @@
 //! `vega generate`: verify, plan, ask, run, show.
 
 use vega_bootstrap::Vega;
+use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, Plan};
 use vega_domain::ports::Answer;
@@ -33,7 +34,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
     match verified.decision {
         Decision::AllValid => {
             output::say("All tokens are valid; no sign-in is needed.");
-            show(vega, wanted, &verified.statuses, None).await?;
+            show(vega, wanted.json, &verified.statuses, None).await?;
             Ok(Exit::Ok)
         }
         Decision::OnlyUnknown(apis) => {
@@ -42,7 +43,12 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
                 "Upstox could not be asked about {}. No sign-in was made: these tokens may well be good.",
                 names.join(", ")
             ));
-            show(vega, wanted, &verified.statuses, None).await?;
+            show(vega, wanted.json, &verified.statuses, None).await?;
+            Ok(Exit::Unreachable)
+        }
+        Decision::Unreachable(reason) => {
+            unreachable_upstox(reason);
+            show(vega, wanted.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
         Decision::SignIn(plan) => sign_in(vega, terminal, wanted, plan).await,
@@ -67,7 +73,7 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
     terminal.finished();
     let mut statuses = vega.validity.statuses().await?;
     statuses.retain(|status| wanted.apis.is_empty() || wanted.apis.contains(&status.api));
-    show(vega, wanted, &statuses, Some(&run)).await?;
+    show(vega, wanted.json, &statuses, Some(&run)).await?;
     Ok(exit::of_run_among(&run, &statuses))
 }
 
@@ -108,13 +114,23 @@ async fn asked_to_stop() {
     }
 }
 
-async fn show(
+/// The verdict when all checks failed alike.
+pub(crate) fn unreachable_upstox(reason: FailureReason) {
+    output::say(&format!(
+        "Upstox is unreachable: {}. This says nothing about the tokens, so no sign-in was made. {}",
+        reason.summary(),
+        reason.advice()
+    ));
+}
+
+/// The statuses as a table with what to do next, or as JSON.
+pub(crate) async fn show(
     vega: &Vega,
-    wanted: &Generate,
+    json: bool,
     statuses: &[ApiStatus],
     run: Option<&RunRecord>,
 ) -> anyhow::Result<()> {
-    if wanted.json {
+    if json {
         return output::data_json(&Report::new(vega, statuses, run).await?);
     }
     let out = console::Term::stdout();

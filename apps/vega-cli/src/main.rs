@@ -10,6 +10,7 @@ mod status;
 mod terminal;
 mod token;
 mod tty;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,6 +76,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     let exit = match arguments.command() {
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
         Command::Status(wanted) => status::run(&vega, wanted.json).await,
+        Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
         Command::Token(wanted) => token::run(&vega, &wanted).await,
     };
     vega.close().await;

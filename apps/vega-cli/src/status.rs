@@ -3,19 +3,10 @@
 use vega_bootstrap::Vega;
 
 use crate::exit::{self, Exit};
-use crate::output;
-use crate::report::{self, Report};
+use crate::generate::show;
 
 pub(crate) async fn run(vega: &Vega, json: bool) -> anyhow::Result<Exit> {
     let statuses = vega.validity.statuses().await?;
-    if json {
-        output::data_json(&Report::new(vega, &statuses, None).await?)?;
-    } else {
-        let out = console::Term::stdout();
-        output::data(&report::table(&statuses, out.size().1, console::colors_enabled()));
-        for line in report::advice(&statuses) {
-            output::say(&line);
-        }
-    }
+    show(vega, json, &statuses, None).await?;
     Ok(exit::of_statuses(&statuses))
 }

@@ -2,7 +2,7 @@
 //! where, and what to do.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use vega_domain::account::Account;
 use vega_domain::ids::InvalidValue;
 use vega_domain::sign_in::OtpBudget;
 
-use crate::accounts;
+use crate::accounts::{self, AccountSection};
 use crate::environment::Environment;
 use crate::sources::Sources;
 
@@ -35,7 +35,9 @@ pub enum SettingsError {
         env_files: Vec<PathBuf>,
     },
     /// A key is missing that another one needs.
-    #[error("{name} is not set, but {needed_by}. Set it in .env or the environment")]
+    #[error(
+        "{name} is not set, but {needed_by}. Set it where the others are: .env, vega.toml or the environment"
+    )]
     Missing {
         /// The missing key.
         name: String,
@@ -84,7 +86,7 @@ pub enum SettingsError {
     },
     /// `vega.toml` or a `VEGA__*` variable holds something else than its key takes.
     #[error("a setting is wrong: {0}")]
-    Sections(config::ConfigError),
+    Sections(String),
 }
 
 /// Everything that can be set.
@@ -118,16 +120,16 @@ impl Settings {
     /// Reads files and environment.
     pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
         let sources = Sources::read(environment)?;
-        let accounts = accounts::read(&sources)?;
         let mut builder = config::Config::builder().add_source(variables(sources.vega_variables_of_files()));
         for path in &sources.toml {
-            builder = builder.add_source(config::File::from(path.clone()).format(config::FileFormat::Toml));
+            builder = builder.add_source(toml_file(path));
         }
         let sections: Sections = builder
             .add_source(variables(sources.vega_variables_of_environment()))
             .build()
             .and_then(config::Config::try_deserialize)
-            .map_err(SettingsError::Sections)?;
+            .map_err(|error| SettingsError::Sections(without_secrets(&error)))?;
+        let accounts = accounts::read(&sources, sections.accounts, file_with_accounts(&sources.toml))?;
         let default_database = sources.data_dir.join("vega_trade.db");
         let database_url = sections
             .database
@@ -139,7 +141,10 @@ impl Settings {
             .map_or(default_database, PathBuf::from);
         let browser_profiles = database.with_extension("browser-profiles");
         Ok(Self {
-            accounts: accounts.into(),
+            accounts: accounts
+                .into_iter()
+                .map(|configured| configured.account)
+                .collect(),
             api_base_url: sections.upstox.api_base_url,
             database_url,
             key_file: sections
@@ -166,6 +171,39 @@ fn variables(source: config::Map<String, String>) -> config::Environment {
         .source(Some(source))
 }
 
+/// The library's words, but for those that quote what may be a secret.
+fn without_secrets(error: &config::ConfigError) -> String {
+    let words = error.to_string();
+    if let config::ConfigError::FileParse { uri, .. } = error {
+        let place = words
+            .split_once(" at ")
+            .and_then(|(_, after)| after.lines().next())
+            .unwrap_or("some line");
+        return format!(
+            "{} is not TOML, at {place}",
+            uri.as_deref().unwrap_or("vega.toml")
+        );
+    }
+    if words.contains("secret") {
+        "a secret in vega.toml is not text in \"quotes\"".into()
+    } else {
+        words
+    }
+}
+
+/// The last of the files that names accounts: it is the one whose list counts.
+fn file_with_accounts(files: &[PathBuf]) -> Option<&Path> {
+    let names_accounts = |path: &&PathBuf| {
+        let alone = config::Config::builder().add_source(toml_file(path)).build();
+        alone.is_ok_and(|file| file.get_array("accounts").is_ok())
+    };
+    files.iter().rev().find(names_accounts).map(PathBuf::as_path)
+}
+
+fn toml_file(path: &Path) -> config::File<config::FileSourceFile, config::FileFormat> {
+    config::File::from(path).format(config::FileFormat::Toml)
+}
+
 fn read_in_vain(files: &[PathBuf]) -> String {
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     if names.is_empty() {
@@ -175,9 +213,10 @@ fn read_in_vain(files: &[PathBuf]) -> String {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Sections {
+    accounts: Vec<AccountSection>,
     upstox: UpstoxSection,
     database: DatabaseSection,
     key_file: Option<PathBuf>,

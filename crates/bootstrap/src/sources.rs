@@ -96,22 +96,30 @@ impl Sources {
         vega_variables(&self.from_environment)
     }
 
-    /// A secret: the variable itself, or the content of the file that `…_FILE` names.
+    /// A secret: the variable itself, or the content of the file that `…_FILE` names; the environment before the files.
     pub(crate) fn secret(&self, name: &str) -> Result<Option<String>, SettingsError> {
-        if let Some(variable) = self.get(name) {
-            return Ok(Some(variable.value.trim().to_owned()));
-        }
         let file_name = format!("{name}_FILE");
-        let Some(variable) = self.get(&file_name) else {
-            return Ok(None);
-        };
-        let path = PathBuf::from(variable.value.trim());
-        let text = std::fs::read_to_string(&path).map_err(|source| SettingsError::SecretFile {
-            name: file_name,
+        for variables in [&self.from_environment, &self.from_files] {
+            if let Some(variable) = variables.get(name) {
+                return Ok(Some(variable.value.trim().to_owned()));
+            }
+            if let Some(variable) = variables.get(&file_name) {
+                return read_secret_file(&file_name, PathBuf::from(variable.value.trim())).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The secret in the file that the key `name` names.
+pub(crate) fn read_secret_file(name: &str, path: PathBuf) -> Result<String, SettingsError> {
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(source) => Err(SettingsError::SecretFile {
+            name: name.to_owned(),
             path,
             source,
-        })?;
-        Ok(Some(text.trim().to_owned()))
+        }),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Which APIs need a sign-in, and why. Pure: statuses in, plan out.
 
 use crate::account::Account;
+use crate::failure::FailureReason;
 use crate::ids::{AccountId, ApiName};
-use crate::token::{ApiStatus, TokenStatus};
+use crate::token::{ApiStatus, CheckResult, TokenStatus};
 
 /// Why an API is signed in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +79,19 @@ pub enum Decision {
     AllValid,
     /// None is known to be dead, but these could not be checked. Nothing is signed in for.
     OnlyUnknown(Vec<ApiName>),
+    /// Every check failed for the same cause: that says something about Upstox or the network, and nothing about tokens.
+    /// Nothing is signed in for, not even what is dead by time.
+    Unreachable(FailureReason),
     /// These are dead; the operator is asked.
     SignIn(Plan),
 }
 
-/// Decides over the chosen APIs, account by account in the configuration's order.
-pub fn decide(accounts: &[Account], statuses: &[ApiStatus]) -> Decision {
+/// Decides over the chosen APIs, account by account in the configuration's order. `checks` are the results of asking
+/// Upstox just now.
+pub fn decide(accounts: &[Account], statuses: &[ApiStatus], checks: &[CheckResult]) -> Decision {
+    if let Some(reason) = all_failed_alike(checks) {
+        return Decision::Unreachable(reason);
+    }
     let mut apis = Vec::new();
     for account in accounts {
         for api in &account.apis {
@@ -110,6 +118,18 @@ pub fn decide(accounts: &[Account], statuses: &[ApiStatus]) -> Decision {
     } else {
         Decision::OnlyUnknown(unknown)
     }
+}
+
+fn all_failed_alike(checks: &[CheckResult]) -> Option<FailureReason> {
+    let reason = |check: &CheckResult| match check {
+        CheckResult::Unknown(reason) => Some(*reason),
+        CheckResult::Valid | CheckResult::Invalid => None,
+    };
+    let first = reason(checks.first()?)?;
+    checks
+        .iter()
+        .all(|check| reason(check) == Some(first))
+        .then_some(first)
 }
 
 #[cfg(test)]
@@ -168,7 +188,7 @@ mod tests {
     #[case::chosen_only(&[("C", Missing)], &["C"])]
     fn only_dead_tokens_are_planned(#[case] given: &[(&str, TokenStatus)], #[case] planned: &[&str]) {
         let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
-        let Decision::SignIn(plan) = decide(&accounts, &statuses(given)) else {
+        let Decision::SignIn(plan) = decide(&accounts, &statuses(given), &[]) else {
             panic!("a dead token must be planned");
         };
         let names: Vec<&str> = plan.apis().iter().map(|api| api.api.as_str()).collect();
@@ -179,11 +199,11 @@ mod tests {
     fn nothing_dead_means_no_sign_in() {
         let accounts = [account("a", &["A", "B"])];
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)])),
+            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)]), &[]),
             Decision::AllValid
         );
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Unknown), ("B", Valid)])),
+            decide(&accounts, &statuses(&[("A", Unknown), ("B", Valid)]), &[]),
             Decision::OnlyUnknown(vec![name("A")])
         );
     }
@@ -194,10 +214,33 @@ mod tests {
         let Decision::SignIn(plan) = decide(
             &accounts,
             &statuses(&[("A", Missing), ("B", Missing), ("C", Missing)]),
+            &[],
         ) else {
             panic!("planned");
         };
         let names: Vec<&str> = plan.accounts().iter().map(|id| id.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    const NETWORK: CheckResult = CheckResult::Unknown(FailureReason::Network);
+    const BLOCKED: CheckResult = CheckResult::Unknown(FailureReason::Blocked);
+
+    #[rstest]
+    #[case::nobody_asked(&[], None)]
+    #[case::one_failed(&[NETWORK], Some(FailureReason::Network))]
+    #[case::all_alike(&[NETWORK, NETWORK], Some(FailureReason::Network))]
+    #[case::for_different_causes(&[NETWORK, BLOCKED], None)]
+    #[case::one_answered(&[NETWORK, CheckResult::Valid], None)]
+    #[case::one_is_dead(&[CheckResult::Invalid, NETWORK], None)]
+    fn when_all_checks_fail_alike_nothing_is_signed_in_for(
+        #[case] checks: &[CheckResult],
+        #[case] unreachable: Option<FailureReason>,
+    ) {
+        let accounts = [account("a", &["A", "B"])];
+        let decision = decide(&accounts, &statuses(&[("A", Unknown), ("B", Expired)]), checks);
+        match unreachable {
+            Some(reason) => assert_eq!(decision, Decision::Unreachable(reason)),
+            None => assert!(matches!(decision, Decision::SignIn(_)), "{decision:?}"),
+        }
     }
 }

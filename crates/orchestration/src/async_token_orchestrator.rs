@@ -11,7 +11,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::plan::{self, Decision, Plan};
 use vega_domain::ports::{Answer, AuditTrail, Clock, Operator, StoreError};
 use vega_domain::run::RunRecord;
-use vega_domain::token::ApiStatus;
+use vega_domain::token::{ApiStatus, CheckResult};
 use vega_services::{ProfileVerificationService, TokenValidityService};
 
 use crate::resume_orchestrator::{ResumeOrchestrator, RunError};
@@ -85,12 +85,15 @@ impl AsyncTokenOrchestrator {
         let is_chosen = |api: &ApiName| chosen.is_empty() || chosen.contains(api);
         let left_over = self.runs.recover().await?;
         let living = self.validity.living().await?;
-        self.verification
-            .verify(living.into_iter().filter(|token| is_chosen(&token.api)).collect())
-            .await?;
+        let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();
+        let verified = self.verification.verify(chosen_living).await?;
+        let checks: Vec<CheckResult> = verified
+            .iter()
+            .filter_map(|token| token.last_check.map(|check| check.result))
+            .collect();
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
-        let decision = plan::decide(&self.accounts, &statuses);
+        let decision = plan::decide(&self.accounts, &statuses, &checks);
         Ok(Verification {
             statuses,
             decision,

@@ -45,6 +45,7 @@ const ONE_API: &[(&str, &str)] = &[
 #[rstest]
 #[case::help("help", &["--help"])]
 #[case::help_status("help_status", &["status", "--help"])]
+#[case::help_verify("help_verify", &["verify", "--help"])]
 #[case::help_token("help_token", &["token", "--help"])]
 #[case::unknown_command("unknown_argument", &["--nonsense"])]
 #[case::bad_api_name("bad_api_name", &["token", "primary"])]
@@ -156,4 +157,71 @@ fn toml_wins_over_env_files_and_the_environment_over_toml() {
     std::fs::write(home.path().join("vega.toml"), "[sign_in]\notp_budget = 2\n").unwrap();
     assert_eq!(left(&[]), "2");
     assert_eq!(left(&[("VEGA__SIGN_IN__OTP_BUDGET", "3")]), "3");
+}
+
+const TWO_ACCOUNTS: &str = r#"
+[[accounts]]
+name = "family"
+mobile_number = "9000000002"
+user_id = "CD5678"
+redirect_uri = "https://desk.example/cb"
+
+[[accounts.apis]]
+name = "FAMILY1"
+client_id = "key-f1"
+client_secret_file = "secret"
+
+[[accounts]]
+name = "firm"
+mobile_number = "9000000003"
+
+[[accounts.apis]]
+name = "FIRM1"
+client_id = "key-g1"
+client_secret = "CANARY-secret"
+"#;
+
+#[test]
+fn several_accounts_come_from_toml_beside_the_one_of_the_variables() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("secret"), "CANARY-file\n").unwrap();
+    std::fs::write(home.path().join("vega.toml"), TWO_ACCOUNTS).unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["status"]));
+}
+
+#[rstest]
+#[case::secret_file("toml_secret_file", "")]
+#[case::mobile(
+    "toml_mobile",
+    "[[accounts]]\nname = \"a\"\nmobile_number = \"1\"\napis = [{ name = \"A\", client_id = \"a\", client_secret = \"s\" }]"
+)]
+#[case::no_apis("toml_no_apis", "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"")]
+#[case::unknown_key("toml_unknown_key", "[browser]\nhedless = true")]
+#[case::not_toml("toml_not_toml", "[browser]\nclient_secret = \"CANARY\n")]
+#[case::secret_is_a_number(
+    "toml_secret_number",
+    "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"\napis = [{ name = \"A\", client_id = \"k\", client_secret = [\"424242\"] }]"
+)]
+#[case::same_app(
+    "toml_same_app",
+    "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"\napis = [{ name = \"A\", client_id = \"key-0\", client_secret = \"CANARY\" }]"
+)]
+#[case::same_name(
+    "toml_same_name",
+    "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"\napis = [{ name = \"PRIMARY\", client_id = \"k\", client_secret = \"CANARY\" }]"
+)]
+#[case::same_account(
+    "toml_same_account",
+    "[[accounts]]\nname = \"default\"\nmobile_number = \"9000000004\"\napis = [{ name = \"A\", client_id = \"k\", client_secret = \"CANARY\" }]"
+)]
+fn a_wrong_toml_is_named_with_its_place(#[case] name: &str, #[case] toml: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let toml = if toml.is_empty() { TWO_ACCOUNTS } else { toml };
+    std::fs::write(home.path().join("vega.toml"), toml).unwrap();
+    let said = said(home.path(), ONE_API, &["status"]);
+    assert!(
+        said.starts_with("exit 9") && !said.contains("CANARY") && !said.contains("424242"),
+        "{said}"
+    );
+    insta::assert_snapshot!(name, said);
 }

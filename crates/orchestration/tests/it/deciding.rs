@@ -1,6 +1,7 @@
 //! Verify first, then sign in for what is dead and for nothing else.
 
 use rstest::rstest;
+use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, Plan};
 use vega_domain::ports::ProfileAnswer;
@@ -94,7 +95,7 @@ async fn an_outage_of_all_profiles_plans_nothing() {
         world.broker.is_unreachable_for(api);
     }
     let decision = world.orchestrator().verify(&[]).await.unwrap().decision;
-    assert_eq!(decision, Decision::OnlyUnknown(SIX.map(api).to_vec()));
+    assert_eq!(decision, Decision::Unreachable(FailureReason::Network));
 }
 
 #[tokio::test(start_paused = true)]

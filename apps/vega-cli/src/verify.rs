@@ -1,0 +1,21 @@
+//! `vega verify`: asks Upstox about every stored token. Signs in for none.
+
+use vega_bootstrap::Vega;
+use vega_domain::plan::Decision;
+
+use crate::arguments::Verify;
+use crate::exit::{self, Exit};
+use crate::generate::{show, unreachable_upstox};
+use crate::terminal::Terminal;
+
+pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> anyhow::Result<Exit> {
+    terminal.verifying();
+    let verified = vega.orchestrator.verify(&wanted.apis).await;
+    terminal.verified();
+    let verified = verified?;
+    if let Decision::Unreachable(reason) = verified.decision {
+        unreachable_upstox(reason);
+    }
+    show(vega, wanted.json, &verified.statuses, None).await?;
+    Ok(exit::of_statuses(&verified.statuses))
+}

@@ -1,0 +1,133 @@
+//! The account `default` from the `UPSTOX_*` keys: APIs numbered from 0, or from 1 with explicit names, without gaps.
+
+use std::collections::BTreeSet;
+
+use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use vega_domain::secret::ClientSecret;
+
+use super::{Configured, default_redirect_uri, missing, wrong};
+use crate::settings::SettingsError;
+use crate::sources::{Sources, Variable};
+
+/// The names of the first six APIs where none are given.
+const DEFAULT_NAMES: [&str; 6] = [
+    "PRIMARY",
+    "WEBSOCKET1",
+    "WEBSOCKET2",
+    "WEBSOCKET3",
+    "OPTIONCHAIN1",
+    "OPTIONCHAIN2",
+];
+
+/// The account that the `UPSTOX_*` keys describe, if they name an app.
+pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsError> {
+    let numbers = numbers(sources)?;
+    if numbers.is_empty() {
+        return Ok(None);
+    }
+    let mobile = sources
+        .get("UPSTOX_MOBILE_NUMBER")
+        .ok_or_else(|| missing("UPSTOX_MOBILE_NUMBER", "Vega types it on the login page"))?;
+    let redirect_uri = match sources.get("UPSTOX_REDIRECT_URI") {
+        Some(variable) => checked("UPSTOX_REDIRECT_URI", variable, RedirectUri::new)?,
+        None => default_redirect_uri()?,
+    };
+    let mut apis = Vec::new();
+    let mut places = Vec::new();
+    for number in numbers {
+        apis.push(api(sources, number, &redirect_uri)?);
+        let id_key = format!("UPSTOX_CLIENT_ID_{number}");
+        let origin = sources
+            .get(&id_key)
+            .map_or("?", |variable| variable.origin.as_str());
+        places.push(format!("{id_key} in {origin}"));
+    }
+    let user_id = sources.get("UPSTOX_USER_ID");
+    let account = Account {
+        id: AccountId::new("default").map_err(|problem| wrong("account", "the defaults", problem))?,
+        mobile_number: checked("UPSTOX_MOBILE_NUMBER", mobile, MobileNumber::new)?,
+        user_id: user_id
+            .map(|variable| checked("UPSTOX_USER_ID", variable, UserId::new))
+            .transpose()?,
+        apis,
+    };
+    Ok(Some(Configured {
+        account,
+        place: format!("UPSTOX_MOBILE_NUMBER in {}", mobile.origin),
+        api_places: places,
+    }))
+}
+
+/// The numbers in use: 0..n or 1..n.
+fn numbers(sources: &Sources) -> Result<Vec<usize>, SettingsError> {
+    const PREFIX: &str = "UPSTOX_CLIENT_ID_";
+    let mut numbers = BTreeSet::new();
+    for name in sources.names(PREFIX) {
+        let number = name[PREFIX.len()..].parse().map_err(|_| {
+            let problem = InvalidValue {
+                what: "key",
+                problem: "must end with a number".into(),
+            };
+            wrong(
+                name,
+                &sources
+                    .get(name)
+                    .map(|found| found.origin.clone())
+                    .unwrap_or_default(),
+                problem,
+            )
+        })?;
+        numbers.insert(number);
+    }
+    let numbers: Vec<usize> = numbers.into_iter().collect();
+    let first = numbers.first().copied().unwrap_or(0);
+    let expected = usize::from(first == 1);
+    for (number, next) in numbers.iter().zip(expected..) {
+        if *number != next {
+            return Err(missing(
+                &format!("{PREFIX}{next}"),
+                &format!("{PREFIX}{number} is; numbers have no gaps"),
+            ));
+        }
+    }
+    Ok(numbers)
+}
+
+fn api(sources: &Sources, number: usize, redirect_uri: &RedirectUri) -> Result<Api, SettingsError> {
+    let key = |what: &str| format!("UPSTOX_{what}_{number}");
+    let starts_at_one = sources.get("UPSTOX_CLIENT_ID_0").is_none();
+    let name_key = key("API_NAME");
+    let name = match (sources.get(&name_key), DEFAULT_NAMES.get(number)) {
+        (Some(variable), _) => checked(&name_key, variable, ApiName::new)?,
+        (None, Some(name)) if !starts_at_one => {
+            ApiName::new(*name).map_err(|problem| wrong(&name_key, "the defaults", problem))?
+        }
+        (None, _) => {
+            let why = "only six APIs numbered from 0 have names of their own";
+            return Err(missing(&name_key, why));
+        }
+    };
+    let id_key = key("CLIENT_ID");
+    let client_id = sources
+        .get(&id_key)
+        .ok_or_else(|| missing(&id_key, "every API has one"))?;
+    let secret_key = key("CLIENT_SECRET");
+    let client_secret = sources
+        .secret(&secret_key)?
+        .ok_or_else(|| missing(&secret_key, &format!("{id_key} is")))?;
+    Ok(Api {
+        name,
+        client_id: checked(&id_key, client_id, ClientId::new)?,
+        client_secret: ClientSecret::new(client_secret),
+        redirect_uri: redirect_uri.clone(),
+    })
+}
+
+fn checked<T>(
+    name: &str,
+    variable: &Variable,
+    read: impl FnOnce(String) -> Result<T, InvalidValue>,
+) -> Result<T, SettingsError> {
+    read(variable.value.trim().to_owned()).map_err(|problem| wrong(name, &variable.origin, problem))
+}
