@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Ask Upstox about every stored token; signs in for none
     Verify(Verify),
+    /// Show the settings in force, secrets masked, with where each came from
+    Config(Config),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
 }
@@ -71,6 +73,14 @@ pub(crate) struct Verify {
     after_help = "Examples:\n  vega status\n  vega status --json | jq -r '.apis[] | select(.servable) | .api'"
 )]
 pub(crate) struct Status {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega config\n  vega config --json")]
+pub(crate) struct Config {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -128,7 +138,7 @@ impl Arguments {
             None | Some(Command::Generate(_)) => &self.generate().apis,
             Some(Command::Token(token)) => std::slice::from_ref(&token.api),
             Some(Command::Verify(verify)) => &verify.apis,
-            Some(Command::Status(_)) => &[],
+            Some(Command::Status(_) | Command::Config(_)) => &[],
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
 
 mod arguments;
+mod config;
 mod exit;
 mod generate;
 mod output;
@@ -51,6 +52,12 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<Exit> {
     let settings = Settings::load(&environment)?;
+    for warning in &settings.warnings {
+        output::say(&format!("warning: {warning}"));
+    }
+    if let Some(Command::Config(wanted)) = &arguments.command {
+        return config::run(&settings, wanted.json);
+    }
     let chosen = arguments.apis();
     for api in chosen {
         let names = || {
@@ -78,6 +85,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         Command::Status(wanted) => status::run(&vega, wanted.json).await,
         Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
         Command::Token(wanted) => token::run(&vega, &wanted).await,
+        Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     };
     vega.close().await;
     exit

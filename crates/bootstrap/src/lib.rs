@@ -4,6 +4,7 @@
 mod accounts;
 mod browser;
 mod clock;
+mod effective;
 mod environment;
 mod process;
 mod settings;
@@ -13,6 +14,7 @@ mod wiring;
 
 pub use browser::BrowserProblem;
 pub use clock::SystemClock;
+pub use effective::EffectiveSetting;
 pub use environment::Environment;
 pub use process::careful_process;
 pub use settings::{Settings, SettingsError};

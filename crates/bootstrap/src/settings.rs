@@ -14,6 +14,7 @@ use vega_domain::ids::InvalidValue;
 use vega_domain::sign_in::OtpBudget;
 
 use crate::accounts::{self, AccountSection};
+use crate::effective::{EffectiveSetting, effective};
 use crate::environment::Environment;
 use crate::sources::Sources;
 
@@ -114,6 +115,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The folder of the browser's short-lived profiles.
     pub browser_profiles: PathBuf,
+    /// What the operator should know about the settings; nothing that stops Vega.
+    pub warnings: Vec<String>,
+    /// Every setting in force with where it came from, for showing.
+    pub effective: Vec<EffectiveSetting>,
 }
 
 impl Settings {
@@ -140,10 +145,16 @@ impl Settings {
             .strip_prefix("sqlite://")
             .map_or(default_database, PathBuf::from);
         let browser_profiles = database.with_extension("browser-profiles");
-        Ok(Self {
+        let warnings = sources
+            .unread_keys()
+            .map(|(name, origin)| {
+                format!("{name} in {origin} is not read: Vega never types a PIN or makes an OTP")
+            })
+            .collect();
+        let mut settings = Self {
             accounts: accounts
-                .into_iter()
-                .map(|configured| configured.account)
+                .iter()
+                .map(|configured| configured.account.clone())
                 .collect(),
             api_base_url: sections.upstox.api_base_url,
             database_url,
@@ -160,7 +171,11 @@ impl Settings {
             verification_timeout: sections.verification.timeout,
             listen: sections.server.listen,
             browser_profiles,
-        })
+            warnings,
+            effective: Vec::new(),
+        };
+        settings.effective = effective(&settings, &accounts, &sources);
+        Ok(settings)
     }
 }
 
@@ -200,7 +215,7 @@ fn file_with_accounts(files: &[PathBuf]) -> Option<&Path> {
     files.iter().rev().find(names_accounts).map(PathBuf::as_path)
 }
 
-fn toml_file(path: &Path) -> config::File<config::FileSourceFile, config::FileFormat> {
+pub(crate) fn toml_file(path: &Path) -> config::File<config::FileSourceFile, config::FileFormat> {
     config::File::from(path).format(config::FileFormat::Toml)
 }
 

@@ -79,6 +79,22 @@ impl Sources {
             .or_else(|| self.from_files.get(name))
     }
 
+    /// A variable of the environment alone.
+    pub(crate) fn in_environment(&self, name: &str) -> Option<&Variable> {
+        self.from_environment.get(name)
+    }
+
+    /// Names of the original's keys that Vega does not read; it never types a PIN or makes a TOTP.
+    pub(crate) fn unread_keys(&self) -> impl Iterator<Item = (&str, &str)> {
+        const SINGLE: [&str; 3] = ["UPSTOX_MOBILE_NUMBER", "UPSTOX_REDIRECT_URI", "UPSTOX_USER_ID"];
+        const NUMBERED: [&str; 3] = ["UPSTOX_API_NAME_", "UPSTOX_CLIENT_ID_", "UPSTOX_CLIENT_SECRET_"];
+        let is_read =
+            |name: &str| SINGLE.contains(&name) || NUMBERED.iter().any(|prefix| name.starts_with(prefix));
+        let all = self.from_files.iter().chain(&self.from_environment);
+        all.filter(move |(name, _)| name.starts_with("UPSTOX_") && !is_read(name))
+            .map(|(name, variable)| (name.as_str(), variable.origin.as_str()))
+    }
+
     /// The names that start with `prefix`.
     pub(crate) fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let all = self.from_files.keys().chain(self.from_environment.keys());

@@ -46,6 +46,7 @@ const ONE_API: &[(&str, &str)] = &[
 #[case::help("help", &["--help"])]
 #[case::help_status("help_status", &["status", "--help"])]
 #[case::help_verify("help_verify", &["verify", "--help"])]
+#[case::help_config("help_config", &["config", "--help"])]
 #[case::help_token("help_token", &["token", "--help"])]
 #[case::unknown_command("unknown_argument", &["--nonsense"])]
 #[case::bad_api_name("bad_api_name", &["token", "primary"])]
@@ -224,4 +225,32 @@ fn a_wrong_toml_is_named_with_its_place(#[case] name: &str, #[case] toml: &str) 
         "{said}"
     );
     insta::assert_snapshot!(name, said);
+}
+
+#[test]
+fn config_shows_what_is_in_force_and_where_from_but_no_secret() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("secret"), "CANARY-file\n").unwrap();
+    std::fs::write(
+        home.path().join("vega.toml"),
+        format!("[sign_in]\notp_budget = 3\n{TWO_ACCOUNTS}"),
+    )
+    .unwrap();
+    std::fs::write(
+        home.path().join(".env"),
+        "VEGA__SIGN_IN__HUMAN_TIMEOUT=90s\nUPSTOX_PIN=424242\n",
+    )
+    .unwrap();
+    let settings = [
+        ONE_API,
+        &[("VEGA__BROWSER__HEADLESS", "true"), ("UPSTOX_USER_ID", "AB1234")],
+    ]
+    .concat();
+    let said = said(home.path(), &settings, &["config", "--json"]);
+    assert!(
+        !said.contains("CANARY") && !said.contains("424242") && !said.contains("9000000001"),
+        "{said}"
+    );
+    insta::assert_snapshot!(said);
+    assert!(!home.path().join(".local").exists(), "looking makes no database");
 }

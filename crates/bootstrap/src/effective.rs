@@ -1,0 +1,118 @@
+//! The settings in force, each with where it came from; secrets never with their value.
+
+use std::path::PathBuf;
+
+use vega_domain::account::{Account, Api};
+
+use crate::accounts::Configured;
+use crate::settings::{Settings, toml_file};
+use crate::sources::Sources;
+
+/// One setting in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectiveSetting {
+    /// As in `vega.toml`: `section.key`; for accounts `account.API.key`.
+    pub key: String,
+    /// What it is; masked where it is secret.
+    pub value: String,
+    /// A file, `the environment` or `default`.
+    pub source: String,
+}
+
+/// All of them, in a fixed order.
+pub(crate) fn effective(
+    settings: &Settings,
+    accounts: &[Configured],
+    sources: &Sources,
+) -> Vec<EffectiveSetting> {
+    let path = |path: &Option<PathBuf>| {
+        path.as_ref().map_or_else(
+            || "found on the path".to_owned(),
+            |path| path.display().to_string(),
+        )
+    };
+    let time = |duration| humantime::format_duration(duration).to_string();
+    let url = settings.browser.webdriver_url.as_ref();
+    let sections = [
+        ("upstox.api_base_url", settings.api_base_url.to_string()),
+        ("database.url", settings.database_url.clone()),
+        ("key_file", settings.key_file.display().to_string()),
+        ("browser.headless", settings.browser.headless.to_string()),
+        ("browser.binary", path(&settings.browser.binary)),
+        ("browser.chromedriver", path(&settings.browser.chromedriver)),
+        (
+            "browser.webdriver_url",
+            url.map_or_else(|| "none".to_owned(), ToString::to_string),
+        ),
+        ("sign_in.otp_budget", settings.otp_budget.presses.to_string()),
+        ("sign_in.otp_window", time(settings.otp_budget.window)),
+        ("sign_in.human_timeout", time(settings.human_timeout)),
+        (
+            "verification.parallel",
+            settings.verification_parallel.to_string(),
+        ),
+        ("verification.timeout", time(settings.verification_timeout)),
+        ("server.listen", settings.listen.to_string()),
+    ];
+    let mut all: Vec<EffectiveSetting> = sections
+        .into_iter()
+        .map(|(key, value)| EffectiveSetting {
+            key: key.into(),
+            value,
+            source: source_of(key, sources),
+        })
+        .collect();
+    for configured in accounts {
+        all.extend(of_account(&configured.account, &configured.place));
+        for (api, place) in configured.account.apis.iter().zip(&configured.api_places) {
+            all.extend(of_api(&configured.account, api, place));
+        }
+    }
+    all
+}
+
+fn source_of(key: &str, sources: &Sources) -> String {
+    let variable = format!("VEGA__{}", key.replace('.', "__").to_uppercase());
+    if let Some(found) = sources.in_environment(&variable) {
+        return found.origin.clone();
+    }
+    let in_file = |path: &&PathBuf| {
+        let alone = config::Config::builder().add_source(toml_file(path)).build();
+        alone.is_ok_and(|file| file.get::<config::Value>(key).is_ok())
+    };
+    if let Some(path) = sources.toml.iter().rev().find(in_file) {
+        return path.display().to_string();
+    }
+    sources
+        .get(&variable)
+        .map_or_else(|| "default".to_owned(), |found| found.origin.clone())
+}
+
+fn of_account(account: &Account, place: &str) -> [EffectiveSetting; 2] {
+    let user = account
+        .user_id
+        .as_ref()
+        .map_or_else(|| "not pinned".to_owned(), ToString::to_string);
+    [
+        ("mobile_number", account.mobile_number.to_string()),
+        ("user_id", user),
+    ]
+    .map(|(key, value)| EffectiveSetting {
+        key: format!("{}.{key}", account.id),
+        value,
+        source: place.to_owned(),
+    })
+}
+
+fn of_api(account: &Account, api: &Api, place: &str) -> [EffectiveSetting; 3] {
+    [
+        ("client_id", api.client_id.to_string()),
+        ("client_secret", "set".to_owned()),
+        ("redirect_uri", api.redirect_uri.to_string()),
+    ]
+    .map(|(key, value)| EffectiveSetting {
+        key: format!("{}.{}.{key}", account.id, api.name),
+        value,
+        source: place.to_owned(),
+    })
+}
