@@ -45,8 +45,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     ensure!(status.success(), "vega failed: {status}");
     let counters = upstox.sim("counters")?;
     check(&desk, &counters)?;
-    tell(&desk, &counters);
+    tell(&desk, &upstox.base_url, &counters);
     if !options.once {
+        say("From another terminal, as a Rust service of your own would read a token:");
+        say(&format!("  {}", reader(&desk, &upstox.base_url)));
         say("The simulator and the server run on. Press Enter to end them.");
         std::io::stdin().read_line(&mut String::new())?;
     }
@@ -78,7 +80,14 @@ fn check(desk: &Desk, counters: &Value) -> Result<()> {
     Ok(())
 }
 
-fn tell(desk: &Desk, counters: &Value) {
+/// The example's command line; it needs the simulator, so it works as long as the demo runs.
+fn reader(desk: &Desk, upstox: &str) -> String {
+    let database = shown(&desk.database);
+    let key = shown(&desk.folder.join("config/vega.key"));
+    format!("cargo run -qp vega-example-hot-token -- \"sqlite://$PWD/{database}\" {key} PRIMARY {upstox}")
+}
+
+fn tell(desk: &Desk, upstox: &str, counters: &Value) {
     let count = |name: &str| counters[name].as_u64().unwrap_or_default();
     say("");
     say("What the simulated Upstox saw:");
@@ -98,6 +107,7 @@ fn tell(desk: &Desk, counters: &Value) {
     say("");
     say(&format!("Database:  {}", desk.database.display()));
     say(&format!("Console:   {}", desk.console));
+    say(&format!("Upstox:    {upstox} (simulated)"));
     say("Look around:");
     say(&format!("  (cd {folder} && cargo run -qp vega-cli -- status)"));
     say(&format!(

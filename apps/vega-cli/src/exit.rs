@@ -1,5 +1,8 @@
 //! Exit codes: fixed, documented, and chosen by consequence.
 
+#[cfg(test)]
+mod architecture_table;
+
 use std::process::ExitCode;
 
 use vega_bootstrap::BrowserProblem;

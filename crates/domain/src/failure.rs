@@ -64,6 +64,25 @@ pub enum Next {
     EndRun,
 }
 
+impl Next {
+    /// The same in a few words, for tables.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::CoolDown => "the account cools down",
+            Self::CoolDownThenAsk => "the account cools down, then Vega asks",
+            Self::WaitForBudget => "the account waits for its OTP budget",
+            Self::StopAccount => "the account stops",
+            Self::StopApi => "this API stops, the others go on",
+            Self::RetryBeforePress => "the account's part of the run ends",
+            Self::FailStep => "this step fails, the others go on",
+            Self::EndSession => "the account's browser session ends",
+            Self::AskBeforeAgain => "this step fails, and again only after a yes",
+            Self::VerifyLater => "a later verification settles it",
+            Self::EndRun => "the run ends",
+        }
+    }
+}
+
 macro_rules! failure_reasons {
     ($($(#[$doc:meta])* $variant:ident, $code:literal, $next:ident, $summary:literal, $advice:literal;)*) => {
         /// The cause of a failed step.
