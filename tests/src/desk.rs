@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::processes;
+use crate::report::Report;
 use crate::upstox::Upstox;
 
 /// A fresh desk, configured for a simulated Upstox.
@@ -32,6 +33,11 @@ impl Ran {
     /// Its data as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {self:?}"))
+    }
+
+    /// Its data as a report.
+    pub fn report(&self) -> Result<Report> {
+        Ok(Report::new(self.json()?))
     }
 }
 
@@ -116,6 +122,18 @@ impl Desk {
             stdout: String::from_utf8(output.stdout)?,
             stderr: String::from_utf8(output.stderr)?,
         })
+    }
+
+    /// The token that `vega token` prints for `api`.
+    pub async fn token(&self, api: &str) -> Result<String> {
+        let ran = self.vega(&["token", api]).await?;
+        anyhow::ensure!(ran.code == Some(0), "no token of {api}: {ran:?}");
+        Ok(ran.stdout.trim().to_owned())
+    }
+
+    /// What `vega status --json` reports now.
+    pub async fn status(&self) -> Result<Report> {
+        self.vega(&["status", "--json"]).await?.report()
     }
 
     /// Names of the living processes that were started from this desk: driver and browser inherit its home.

@@ -3,8 +3,10 @@
 
 mod desk;
 mod processes;
+mod report;
 mod upstox;
 
 pub use desk::{Desk, Ran};
-pub use processes::until;
+pub use processes::{end_at_once, end_politely, until};
+pub use report::Report;
 pub use upstox::Upstox;

@@ -4,6 +4,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::Child;
+
 /// Names of the living processes whose `HOME` is `home`.
 pub(crate) fn with_home(home: &Path) -> Vec<String> {
     let mut wanted = b"HOME=".to_vec();
@@ -23,6 +28,21 @@ pub(crate) fn with_home(home: &Path) -> Vec<String> {
         .filter_map(|entry| std::fs::read_to_string(entry.path().join("comm")).ok())
         .map(|name| name.trim().to_owned())
         .collect()
+}
+
+/// Asks a process to end, as a service manager would.
+pub fn end_politely(process: &Child) -> Result<()> {
+    signal(process, Signal::SIGTERM)
+}
+
+/// Ends a process without giving it a chance to clear up.
+pub fn end_at_once(process: &Child) -> Result<()> {
+    signal(process, Signal::SIGKILL)
+}
+
+fn signal(process: &Child, signal: Signal) -> Result<()> {
+    let id = process.id().context("a living process")?;
+    Ok(kill(Pid::from_raw(i32::try_from(id)?), signal)?)
 }
 
 /// Waits until something is so, generously; returns whether it came to be.

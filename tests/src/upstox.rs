@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use upstox_simulator::{Seed, Simulator};
 
+use crate::processes::until;
+
 /// A simulator of its own on a free port, with six apps and a simulated human at the window.
 pub struct Upstox {
     simulator: Simulator,
@@ -34,6 +36,12 @@ impl Upstox {
         self.simulator.base_url()
     }
 
+    /// The names of its apps, in the order of signing in.
+    pub fn apps(&self) -> impl Iterator<Item = &str> {
+        let apps = self.seed.accounts.iter().flat_map(|account| &account.apps);
+        apps.map(|app| app.name.as_str())
+    }
+
     /// What is configured there.
     pub fn seed(&self) -> &Seed {
         &self.seed
@@ -41,16 +49,39 @@ impl Upstox {
 
     /// The human leaves the desk, or comes back.
     pub async fn human_at_the_desk(&self, there: bool) -> Result<()> {
-        self.put(
-            "/_sim/accounts/default/human",
-            json!({ "enabled": there, "delay_ms": 100 }),
-        )
-        .await
+        self.human(json!({ "enabled": there, "delay_ms": 100 })).await
+    }
+
+    /// The human at the desk mistypes once (`wrong_otp`, `wrong_pin`). Whoever is in the window has all the time to see
+    /// the refusal before the human types again.
+    pub async fn human_mistypes(&self, what: &str) -> Result<()> {
+        self.human(json!({ "enabled": true, "delay_ms": 5_000, what: true }))
+            .await
+    }
+
+    async fn human(&self, settings: Value) -> Result<()> {
+        self.put("/_sim/accounts/default/human", settings).await
+    }
+
+    /// How many OTPs a mobile number may ask for in ten minutes.
+    pub async fn otp_limit(&self, limit: u32) -> Result<()> {
+        self.put("/_sim/otp_limit", json!({ "limit": limit })).await
     }
 
     /// Plays a fault or a delay.
     pub async fn scenario(&self, scenario: Value) -> Result<()> {
         self.post("/_sim/scenarios", scenario).await
+    }
+
+    /// Ends every fault and delay.
+    pub async fn no_scenarios(&self) -> Result<()> {
+        let (http, url) = (self.http.clone(), self.url("/_sim/scenarios"));
+        blocking(move || accepted(http.delete(url).call()?)).await
+    }
+
+    /// Waits until "Get OTP" was pressed once; returns whether it was.
+    pub async fn until_otp_is_asked_for(&self) -> bool {
+        until(async || self.count("otp_presses").await.is_ok_and(|presses| presses == 1)).await
     }
 
     /// The newest OTP on the human's phone.
@@ -89,6 +120,13 @@ impl Upstox {
                 .as_u16())
         })
         .await
+    }
+
+    /// Kills a token, as its owner would on the website.
+    pub async fn log_out(&self, token: &str) -> Result<()> {
+        let (http, url) = (self.http.clone(), self.url("/v2/logout"));
+        let bearer = format!("Bearer {token}");
+        blocking(move || accepted(http.delete(url).header("Authorization", bearer).call()?)).await
     }
 
     /// Ends it; a story that only drops it ends it less politely.

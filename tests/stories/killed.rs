@@ -1,9 +1,7 @@
 //! Vega dies in the middle of a sign-in.
 
 use anyhow::{Context, Result};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use vega_tests::{Desk, Upstox, until};
+use vega_tests::{Desk, Upstox, end_at_once, end_politely, until};
 
 #[tokio::test]
 async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
@@ -12,13 +10,7 @@ async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
     upstox.human_at_the_desk(false).await?;
 
     let mut vega = desk.start(&["--yes"])?;
-    let pressed = async || {
-        upstox
-            .count("otp_presses")
-            .await
-            .is_ok_and(|presses| presses == 1)
-    };
-    assert!(until(pressed).await, "Get OTP was never pressed");
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
     let alive = desk.processes();
     assert!(
         alive.iter().any(|name| name.starts_with("chromedriver")),
@@ -31,10 +23,7 @@ async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
         "{alive:?}"
     );
 
-    kill(
-        Pid::from_raw(i32::try_from(vega.id().context("a living vega")?)?),
-        Signal::SIGKILL,
-    )?;
+    end_at_once(&vega)?;
     vega.wait().await?;
     assert!(
         until(async || desk.processes().is_empty()).await,
@@ -75,17 +64,8 @@ async fn a_polite_kill_keeps_the_run_resumable_and_leaves_nothing_running() -> R
     upstox.human_at_the_desk(false).await?;
 
     let vega = desk.start(&["--yes"])?;
-    let pressed = async || {
-        upstox
-            .count("otp_presses")
-            .await
-            .is_ok_and(|presses| presses == 1)
-    };
-    assert!(until(pressed).await, "Get OTP was never pressed");
-    kill(
-        Pid::from_raw(i32::try_from(vega.id().context("a living vega")?)?),
-        Signal::SIGTERM,
-    )?;
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    end_politely(&vega)?;
     let output = vega.wait_with_output().await?;
     let said = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(11), "{said}");

@@ -3,4 +3,11 @@
 mod all_valid;
 mod first_morning;
 mod killed;
+mod lost_answer;
+mod otp_limit;
 mod terminal;
+mod two_at_once;
+mod two_dead_of_six;
+mod upstox_down;
+mod wrong_app;
+mod wrong_second_factor;

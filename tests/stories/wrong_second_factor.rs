@@ -1,0 +1,76 @@
+//! The human mistypes: the page refuses the OTP or the PIN. A second wrong entry brings the account nearer to its lock,
+//! so Vega closes the window and stops the account.
+
+use anyhow::{Context, Result};
+use vega_tests::{Desk, Upstox, until};
+
+#[tokio::test]
+async fn a_wrong_pin_closes_the_window_and_stops_the_account() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    mistype(&upstox, &desk, "wrong_pin", "pin_refused", "Incorrect PIN").await?;
+    let counters = upstox.counters().await?;
+    assert_eq!(
+        (&counters["wrong_pin"], &counters["pin_entries"]),
+        (&1.into(), &1.into()),
+        "one wrong PIN and no second entry: {counters}"
+    );
+    assert_eq!(counters["wrong_otp"], 0, "{counters}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_otp_closes_the_window_and_stops_the_account() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    mistype(&upstox, &desk, "wrong_otp", "otp_refused", "Incorrect OTP").await?;
+    let counters = upstox.counters().await?;
+    assert_eq!(
+        (&counters["wrong_otp"], &counters["pin_entries"]),
+        (&1.into(), &0.into()),
+        "one wrong OTP, and the window is closed before a right one: {counters}"
+    );
+    Ok(())
+}
+
+/// A run in which the human mistypes once, and the next `vega`, which must not go on by itself.
+async fn mistype(upstox: &Upstox, desk: &Desk, what: &str, reason: &str, words: &str) -> Result<()> {
+    upstox.human_mistypes(what).await?;
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(7), "{ran:?}");
+    let report = ran.report()?;
+    let step = report.step("PRIMARY")?;
+    assert_eq!(
+        (&step["state"], &step["reason"]),
+        (&"failed".into(), &reason.into()),
+        "{step}"
+    );
+    let detail = step["detail"].as_str().context("a detail")?;
+    assert!(detail.contains(words), "the page's words: {detail}");
+    let others: Vec<&str> = upstox.apps().skip(1).collect();
+    assert_eq!(report.steps_in_state("pending"), others, "{report:?}");
+    assert_eq!(report.apis_with_status("missing").len(), 6, "{report:?}");
+    assert!(
+        until(async || desk.processes().is_empty()).await,
+        "left: {:?}",
+        desk.processes()
+    );
+
+    let before = upstox.counters().await?;
+    assert_eq!(
+        (&before["otp_presses"], &before["dialogs_opened"]),
+        (&1.into(), &1.into()),
+        "{before}"
+    );
+    assert_eq!(before["codes_issued"], 0, "{before}");
+
+    let next = desk.vega(&[]).await?;
+    assert_eq!(next.code, Some(3), "{next:?}");
+    assert!(next.stderr.contains("--yes"), "{next:?}");
+    assert!(
+        !next.stderr.contains("cut off"),
+        "the attempt was closed in its own run: {next:?}"
+    );
+    assert_eq!(upstox.counters().await?, before, "nothing was started");
+    Ok(())
+}
