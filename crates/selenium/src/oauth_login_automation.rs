@@ -136,16 +136,18 @@ impl Attempt<'_, '_> {
 
     async fn look(&mut self) -> Result<Option<Sighting>, Failure> {
         let seen = command(self.page.look(&self.request.account.mobile_number)).await;
-        self.or_blind(seen)
+        let seen = self.or_blind(seen)?;
+        // Only a look ends the blindness: an address that still reads says nothing of the page.
+        if seen.is_some() {
+            self.blind_since = None;
+        }
+        Ok(seen)
     }
 
     /// Passing trouble is normal while pages change; only when it does not pass it ends the attempt.
     fn or_blind<T>(&mut self, looked: Result<T, Trouble>) -> Result<Option<T>, Failure> {
         match looked {
-            Ok(value) => {
-                self.blind_since = None;
-                Ok(Some(value))
-            }
+            Ok(value) => Ok(Some(value)),
             Err(trouble @ Trouble::Gone(_)) => Err(trouble.into()),
             Err(trouble @ Trouble::Passing(_)) => {
                 let since = *self.blind_since.get_or_insert_with(Instant::now);
