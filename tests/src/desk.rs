@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::binaries::Binaries;
 use crate::processes;
 use crate::report::Report;
 use crate::upstox::Upstox;
@@ -15,6 +17,7 @@ use crate::upstox::Upstox;
 /// A fresh desk, configured for a simulated Upstox.
 pub struct Desk {
     home: TempDir,
+    binaries: Binaries,
     settings: Vec<(String, String)>,
 }
 
@@ -42,8 +45,21 @@ impl Ran {
 }
 
 impl Desk {
-    /// A desk with all of `upstox`'s apps in its `.env`.
+    /// A desk with all of `upstox`'s apps in its `.env`, and the programs as users have them.
     pub fn new(upstox: &Upstox) -> Result<Self> {
+        Self::with(upstox, Binaries::Plain)
+    }
+
+    /// The same with programs whose clock the story moves and which die where it says.
+    pub fn with_test_hooks(upstox: &Upstox) -> Result<Self> {
+        let mut desk = Self::with(upstox, Binaries::WithTestHooks)?;
+        std::fs::create_dir(desk.hooks())?;
+        let hooks = desk.hooks().display().to_string();
+        desk.set("VEGA_TEST_HOOKS", &hooks);
+        Ok(desk)
+    }
+
+    fn with(upstox: &Upstox, binaries: Binaries) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("vega-desk-").tempdir()?;
         let account = upstox.seed().accounts.first().context("an account")?;
         let mut lines = vec![
@@ -60,8 +76,29 @@ impl Desk {
         std::fs::write(home.path().join(".env"), lines.join("\n"))?;
         Ok(Self {
             home,
+            binaries,
             settings: Vec::new(),
         })
+    }
+
+    /// Moves this desk's clock; programs that run see it at once. Needs test hooks.
+    pub fn move_clock(&self, by: TimeDelta) -> Result<()> {
+        // By renaming, so that no program reads half a number.
+        let next = self.hooks().join("clock_offset.next");
+        std::fs::write(&next, by.num_seconds().to_string())?;
+        Ok(std::fs::rename(next, self.hooks().join("clock_offset"))?)
+    }
+
+    /// Lets programs die at this point from now on, or nowhere. Needs test hooks.
+    pub fn crash_at(&self, point: Option<&str>) -> Result<()> {
+        Ok(std::fs::write(
+            self.hooks().join("crash_at"),
+            point.unwrap_or_default(),
+        )?)
+    }
+
+    fn hooks(&self) -> PathBuf {
+        self.home.path().join("test-hooks")
     }
 
     /// Changes one setting for every `vega` from now on.
@@ -81,14 +118,14 @@ impl Desk {
 
     /// Starts `vega` without a terminal.
     pub fn start(&self, arguments: &[&str]) -> Result<Child> {
-        let mut command = Command::new(binary("vega")?);
+        let mut command = Command::new(self.binaries.program("vega")?);
         command.args(arguments).stdin(Stdio::null());
         self.spawn(command)
     }
 
     /// Starts `vega` in a terminal of its own; what is written to its input is typed there.
     pub fn start_in_terminal(&self, arguments: &[&str]) -> Result<Child> {
-        let vega = [&[&*binary("vega")?.to_string_lossy()], arguments]
+        let vega = [&[&*self.binaries.program("vega")?.to_string_lossy()], arguments]
             .concat()
             .join(" ");
         let mut command = Command::new("script");
@@ -161,30 +198,6 @@ fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A program of the workspace: in `VEGA_BIN_DIR`, else beside the folder that this test runs from.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the stories' own setting has its home here"
-)]
-fn binary(name: &str) -> Result<PathBuf> {
-    let folder = match std::env::var_os("VEGA_BIN_DIR") {
-        Some(folder) => PathBuf::from(folder),
-        None => std::env::current_exe()?
-            .ancestors()
-            .nth(2)
-            .context("a target folder")?
-            .to_owned(),
-    };
-    let path = folder.join(name);
-    if !path.is_file() {
-        bail!(
-            "{} is missing. Run `cargo xtask e2e`, or build it and set VEGA_BIN_DIR",
-            path.display()
-        );
-    }
-    Ok(path)
 }
 
 #[expect(

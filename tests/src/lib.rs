@@ -1,6 +1,7 @@
 //! The world of a story: a simulated Upstox, an operator's desk with a `.env` of its own, the real `vega` binary and a
 //! real browser. Nothing is shared between stories; every port is free, every folder fresh.
 
+mod binaries;
 mod desk;
 mod processes;
 mod report;

@@ -1,6 +1,7 @@
 //! Whole-system stories, told as an operator would.
 
 mod all_valid;
+mod crash_points;
 mod first_morning;
 mod killed;
 mod lost_answer;

@@ -12,14 +12,19 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
+/// Where cargo puts programs.
+pub(crate) fn binaries() -> PathBuf {
+    target().join("debug")
+}
+
 /// Where cargo puts what it builds.
 #[expect(
     clippy::disallowed_methods,
     reason = "cargo's own setting, read where binaries are looked for"
 )]
-pub(crate) fn binaries() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    root().join(target).join("debug")
+    root().join(target)
 }
 
 /// Runs a program in `folder`, its output going where ours goes.

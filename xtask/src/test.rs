@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::install;
-use crate::shell::{self, root, run_with, works};
+use crate::shell::{self, root, run_with, target, works};
 use crate::tidy;
 
 pub(crate) fn run() -> Result<()> {
@@ -13,22 +13,28 @@ pub(crate) fn run() -> Result<()> {
     shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
     tidy::run()?;
     dependencies()?;
-    shell::run(
-        &root,
-        "cargo",
-        &[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "-D",
-            "warnings",
-        ],
-    )?;
+    clippy(&["--workspace"])?;
+    clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;
     console()?;
     build_programs()?;
+    build_programs_with_test_hooks()?;
     rust_tests(&["--workspace"])
+}
+
+/// `vega` with the feature `test-hooks`, in a target folder of its own, so that it never stands where a user's would.
+pub(crate) fn build_programs_with_test_hooks() -> Result<()> {
+    let folder = target().join("test-hooks").display().to_string();
+    let features = ["-p", "vega-cli", "--features", "test-hooks"];
+    shell::run(
+        &root(),
+        "cargo",
+        &[
+            &["build", "--locked", "--bins"],
+            features.as_slice(),
+            &["--target-dir", &folder],
+        ]
+        .concat(),
+    )
 }
 
 /// The programs that stories and the demo run, built as a user builds them.
@@ -55,6 +61,11 @@ pub(crate) fn rust_tests(which: &[&str]) -> Result<()> {
         &[runner, which].concat(),
         &[("INSTA_UPDATE", "no".as_ref())],
     )
+}
+
+fn clippy(which: &[&str]) -> Result<()> {
+    let all = ["--all-targets", "--locked", "--", "-D", "warnings"];
+    shell::run(&root(), "cargo", &[&["clippy"], which, &all].concat())
 }
 
 /// What `deny.toml` asks of dependencies, licences included, where cargo-deny is installed.

@@ -77,7 +77,10 @@ impl Progress {
             Event::TokenChecked { api, status } => self.line(&format!("  {api:<14} {status}")),
             Event::RunStarted { steps, .. } => {
                 self.start("Opening the browser …");
-                self.line(&format!("Signing in for {steps} APIs, one after the other."));
+                self.line(&match steps {
+                    1 => "Signing in for 1 API.".to_owned(),
+                    steps => format!("Signing in for {steps} APIs, one after the other."),
+                });
             }
             Event::StepChanged { api, state, .. } => self.step(api, state),
             Event::ScreenSeen { api, screen } => {

@@ -10,6 +10,8 @@ mod process;
 mod settings;
 mod sources;
 mod telemetry;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
 mod wiring;
 
 pub use browser::BrowserProblem;

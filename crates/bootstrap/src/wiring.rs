@@ -67,6 +67,13 @@ impl Vega {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        #[cfg(feature = "test-hooks")]
+        let hooks = crate::test_hooks::TestHooks::wanted(&environment);
+        #[cfg(feature = "test-hooks")]
+        let (clock, events) = match &hooks {
+            Some(hooks) => (hooks.around_clock(clock), hooks.around_events(events)),
+            None => (clock, events),
+        };
         let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
         let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SqliteTokenRepository::new(data.clone()));
         let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
@@ -105,21 +112,24 @@ impl Vega {
             Arc::clone(&clock),
             settings.verification_parallel,
         ));
-        let generation = Arc::new(TokenGenerationService::new(
-            GenerationPorts {
-                tokens: Arc::clone(&tokens),
-                journal: Arc::clone(&journal),
-                exchange,
-                profiles,
-                logout,
-                audit: audit.clone(),
-                operator,
-                registry: Arc::clone(&registry),
-                events: Arc::clone(&events),
-                clock: Arc::clone(&clock),
-            },
-            settings.otp_budget,
-        ));
+        let generation_ports = GenerationPorts {
+            tokens: Arc::clone(&tokens),
+            journal: Arc::clone(&journal),
+            exchange,
+            profiles,
+            logout,
+            audit: audit.clone(),
+            operator,
+            registry: Arc::clone(&registry),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
+        };
+        #[cfg(feature = "test-hooks")]
+        let generation_ports = match &hooks {
+            Some(hooks) => hooks.around(generation_ports),
+            None => generation_ports,
+        };
+        let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
         let ports = OrchestrationPorts {
             runs,
             lease,

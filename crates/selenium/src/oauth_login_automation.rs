@@ -182,15 +182,14 @@ impl Attempt<'_, '_> {
                 self.request.otp_permit.before_press().await?;
                 // The press is on record. Whatever the click says, it is never made again.
                 self.flow.otp_pressed(Instant::now());
-                let (account, api) = (self.request.account.id.clone(), self.request.api.name.clone());
-                self.session.events.emit(Event::OtpRequested { account, api });
                 let pressed = command(self.page.press(&selector)).await;
-                let instead = if self.or_blind(pressed)?.is_none() {
-                    self.flow.otp_click_failed()
+                if self.or_blind(pressed)?.is_none() {
+                    let instead = self.flow.otp_click_failed();
+                    self.tell(&instead);
                 } else {
-                    Move::Wait
-                };
-                self.tell(&instead);
+                    let (account, api) = (self.request.account.id.clone(), self.request.api.name.clone());
+                    self.session.events.emit(Event::OtpRequested { account, api });
+                }
                 Ok(())
             }
             Move::Offer(kind) => {

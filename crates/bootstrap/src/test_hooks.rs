@@ -1,0 +1,116 @@
+//! Switches for the whole-system stories: another time, and a death at a named point. Compiled in only with the feature
+//! `test-hooks`, never in a release build; without `VEGA_TEST_HOOKS` the program behaves like any other.
+//! The switches are files in the folder that `VEGA_TEST_HOOKS` names, so that a story can turn them while Vega runs.
+//! Points lie around the ports, so that no other crate knows of them.
+
+#[cfg(not(debug_assertions))]
+compile_error!(
+    "the feature test-hooks lets a file change the time and end the program: never build it for release"
+);
+
+mod exchange;
+mod journal;
+mod tokens;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::event::Event;
+use vega_domain::ports::{Clock, EventSink};
+use vega_services::GenerationPorts;
+
+use crate::environment::Environment;
+
+/// Seconds to add to the system's time.
+const CLOCK_OFFSET: &str = "clock_offset";
+/// The point to die at.
+const CRASH_AT: &str = "crash_at";
+
+/// Where the switches are.
+#[derive(Debug, Clone)]
+pub(crate) struct TestHooks {
+    folder: PathBuf,
+}
+
+impl TestHooks {
+    /// The hooks, if the environment asks for them.
+    pub(crate) fn wanted(environment: &Environment) -> Option<Self> {
+        let folder = PathBuf::from(environment.get("VEGA_TEST_HOOKS")?);
+        tracing::debug!(folder = %folder.display(), "test hooks are on");
+        Some(Self { folder })
+    }
+
+    /// The system's clock, moved by the file `clock_offset`.
+    pub(crate) fn around_clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        Arc::new(Hooked::new(clock, self))
+    }
+
+    /// Events with a point at those that follow an effect outside.
+    pub(crate) fn around_events(&self, events: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
+        Arc::new(Hooked::new(events, self))
+    }
+
+    /// The ports of token generation with a point before and after each durable change and each call that counts.
+    pub(crate) fn around(&self, ports: GenerationPorts) -> GenerationPorts {
+        GenerationPorts {
+            tokens: Arc::new(Hooked::new(ports.tokens, self)),
+            journal: Arc::new(Hooked::new(ports.journal, self)),
+            exchange: Arc::new(Hooked::new(ports.exchange, self)),
+            ..ports
+        }
+    }
+
+    /// Dies like under `kill -9` when the file `crash_at` names this point.
+    fn reach(&self, point: &str) {
+        if self.switch(CRASH_AT).as_deref() == Some(point) {
+            // Nothing may run after it, as nothing does after a power cut.
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+
+    fn switch(&self, name: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.folder.join(name)).ok()?;
+        Some(text.trim().to_owned())
+    }
+}
+
+/// A port with hooks around it.
+struct Hooked<P: ?Sized> {
+    port: Arc<P>,
+    hooks: TestHooks,
+}
+
+impl<P: ?Sized> Hooked<P> {
+    fn new(port: Arc<P>, hooks: &TestHooks) -> Self {
+        let hooks = hooks.clone();
+        Self { port, hooks }
+    }
+
+    /// Passes the two points of one call.
+    async fn around<T>(&self, what: &str, call: impl Future<Output = T>) -> T {
+        self.hooks.reach(&format!("before_{what}"));
+        let result = call.await;
+        self.hooks.reach(&format!("after_{what}"));
+        result
+    }
+}
+
+impl Clock for Hooked<dyn Clock> {
+    fn now(&self) -> DateTime<Utc> {
+        let offset = self.hooks.switch(CLOCK_OFFSET);
+        let seconds = offset.and_then(|text| text.parse().ok()).unwrap_or(0);
+        self.port.now() + TimeDelta::seconds(seconds)
+    }
+}
+
+impl EventSink for Hooked<dyn EventSink> {
+    fn emit(&self, event: Event) {
+        match &event {
+            Event::OtpRequested { .. } => self.hooks.reach("otp_requested"),
+            Event::TokenPublished { .. } => self.hooks.reach("token_published"),
+            _ => {}
+        }
+        self.port.emit(event);
+    }
+}

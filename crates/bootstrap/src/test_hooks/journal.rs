@@ -1,0 +1,76 @@
+//! The journal of sign-ins with a point around each commit.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{AttemptId, MobileNumber};
+use vega_domain::ports::{NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+
+use super::Hooked;
+
+#[async_trait]
+impl SignInJournal for Hooked<dyn SignInJournal> {
+    async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
+        let call = self.port.open_attempt(attempt, audit);
+        self.around("attempt_opened", call).await
+    }
+
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        at: DateTime<Utc>,
+    ) -> Result<OtpGrant, StoreError> {
+        let call = self.port.request_otp(attempt, mobile, budget, at);
+        self.around("otp_recorded", call).await
+    }
+
+    async fn seal_code(
+        &self,
+        attempt: AttemptId,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let call = self.port.seal_code(attempt, code, at, audit);
+        self.around("code_sealed", call).await
+    }
+
+    async fn seal_answer(
+        &self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let call = self.port.seal_answer(attempt, answer, at, audit);
+        self.around("answer_sealed", call).await
+    }
+
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        failure: &Failure,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let call = self.port.close(attempt, failure, at, audit);
+        self.around("attempt_closed", call).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        self.port.unfinished().await
+    }
+
+    async fn otp_presses(
+        &self,
+        mobile: &MobileNumber,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        self.port.otp_presses(mobile, since).await
+    }
+}

@@ -1,0 +1,29 @@
+//! The stored tokens with a point around each commit.
+
+use async_trait::async_trait;
+use vega_domain::audit::AuditEntry;
+use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::token::NewToken;
+
+use super::Hooked;
+
+#[async_trait]
+impl UpstoxTokenRepository for Hooked<dyn UpstoxTokenRepository> {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        self.port.load_all().await
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        self.port.newest_generation(api).await
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.around("token_stored", self.port.store(new, audit)).await
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        self.around("check_recorded", self.port.record_check(check, audit))
+            .await
+    }
+}

@@ -1,0 +1,90 @@
+//! Vega dies at each point of a token's life. What the next start finds, and what it never does again by itself.
+
+use anyhow::{Context, Result};
+use rstest::rstest;
+use serde_json::json;
+use vega_tests::{Desk, Upstox};
+
+const API: &str = "PRIMARY";
+
+/// What the next start makes of a death.
+struct Found {
+    status: &'static str,
+    reason: Option<&'static str>,
+    /// Presses that the ledger knows of; one that may have been made counts.
+    presses_on_record: u64,
+    exchanges: u64,
+}
+
+const NOTHING_BEGAN: Found = Found {
+    status: "missing",
+    reason: Some("interrupted"),
+    presses_on_record: 0,
+    exchanges: 0,
+};
+const OTP_SPENT: Found = Found {
+    presses_on_record: 1,
+    ..NOTHING_BEGAN
+};
+const CODE_SPENT: Found = Found {
+    reason: Some("outcome_unknown"),
+    ..OTP_SPENT
+};
+const CODE_SENT: Found = Found {
+    exchanges: 1,
+    ..CODE_SPENT
+};
+const FINISHED_WITHOUT_A_HUMAN: Found = Found {
+    status: "valid",
+    reason: None,
+    presses_on_record: 1,
+    exchanges: 1,
+};
+
+#[rstest]
+#[case::before_attempt_opened("before_attempt_opened", NOTHING_BEGAN)]
+#[case::after_attempt_opened("after_attempt_opened", NOTHING_BEGAN)]
+#[case::before_otp_recorded("before_otp_recorded", NOTHING_BEGAN)]
+#[case::after_otp_recorded("after_otp_recorded", OTP_SPENT)]
+#[case::otp_requested("otp_requested", OTP_SPENT)]
+#[case::before_code_sealed("before_code_sealed", OTP_SPENT)]
+#[case::after_code_sealed("after_code_sealed", CODE_SPENT)]
+#[case::after_exchange("after_exchange", CODE_SENT)]
+#[case::after_answer_sealed("after_answer_sealed", FINISHED_WITHOUT_A_HUMAN)]
+#[case::before_token_stored("before_token_stored", FINISHED_WITHOUT_A_HUMAN)]
+#[case::after_token_stored("after_token_stored", FINISHED_WITHOUT_A_HUMAN)]
+#[case::token_published("token_published", FINISHED_WITHOUT_A_HUMAN)]
+#[tokio::test]
+async fn what_a_death_leaves_is_found(#[case] point: &str, #[case] found: Found) -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::with_test_hooks(&upstox)?;
+    desk.crash_at(Some(point))?;
+    let died = desk.vega(&["--yes", API]).await?;
+    assert_eq!(died.code, None, "{point} was never reached: {died:?}");
+    desk.crash_at(None)?;
+
+    let before = upstox.counters().await?;
+    let next = desk.vega(&["verify", "--json"]).await?;
+    let report = next.report()?;
+    let api = report.api(API)?;
+    assert_eq!(api["status"], found.status, "{report:?}");
+    assert_eq!(api["last_failure"]["reason"], json!(found.reason), "{report:?}");
+    let left = next.json()?["accounts"][0]["otp_presses_left"]
+        .as_u64()
+        .context("otp_presses_left")?;
+    assert_eq!(4 - left, found.presses_on_record, "{report:?}");
+
+    let after = upstox.counters().await?;
+    assert_eq!(after["exchanges"], found.exchanges, "{after}");
+    for once in ["dialogs_opened", "otp_presses", "exchanges"] {
+        assert_eq!(
+            after[once], before[once],
+            "{once}: nothing is done again by itself"
+        );
+    }
+    if found.status == "valid" {
+        let token = desk.token(API).await?;
+        assert_eq!(upstox.profile_status(&token).await?, 200, "{API}'s token works");
+    }
+    Ok(())
+}
