@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
+use upstox_simulator::SeedAccount;
 
 use crate::binaries::Binaries;
 use crate::processes;
@@ -61,19 +62,18 @@ impl Desk {
 
     fn with(upstox: &Upstox, binaries: Binaries) -> Result<Self> {
         let home = tempfile::Builder::new().prefix("vega-desk-").tempdir()?;
-        let account = upstox.seed().accounts.first().context("an account")?;
-        let mut lines = vec![
-            format!("UPSTOX_MOBILE_NUMBER={}", account.mobile),
-            format!("UPSTOX_USER_ID={}", account.user_id),
+        let mut env = vec![
             format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url()),
             "VEGA__BROWSER__HEADLESS=true".into(),
         ];
-        for (number, app) in account.apps.iter().enumerate() {
-            lines.push(format!("UPSTOX_API_NAME_{number}={}", app.name));
-            lines.push(format!("UPSTOX_CLIENT_ID_{number}={}", app.client_id));
-            lines.push(format!("UPSTOX_CLIENT_SECRET_{number}={}", app.client_secret));
+        match &*upstox.seed().accounts {
+            [account] => env.extend(variables(account)),
+            accounts => {
+                let tables: Vec<String> = accounts.iter().map(tables).collect();
+                std::fs::write(home.path().join("vega.toml"), tables.join("\n"))?;
+            }
         }
-        std::fs::write(home.path().join(".env"), lines.join("\n"))?;
+        std::fs::write(home.path().join(".env"), env.join("\n"))?;
         Ok(Self {
             home,
             binaries,
@@ -186,6 +186,37 @@ impl Desk {
         }
         Ok(bytes)
     }
+}
+
+/// One account as `.env` has it.
+fn variables(account: &SeedAccount) -> Vec<String> {
+    let mut lines = vec![
+        format!("UPSTOX_MOBILE_NUMBER={}", account.mobile),
+        format!("UPSTOX_USER_ID={}", account.user_id),
+    ];
+    for (number, app) in account.apps.iter().enumerate() {
+        lines.push(format!("UPSTOX_API_NAME_{number}={}", app.name));
+        lines.push(format!("UPSTOX_CLIENT_ID_{number}={}", app.client_id));
+        lines.push(format!("UPSTOX_CLIENT_SECRET_{number}={}", app.client_secret));
+    }
+    lines
+}
+
+/// One account of several as `vega.toml` has it.
+fn tables(account: &SeedAccount) -> String {
+    let mut lines = vec![
+        "[[accounts]]".to_owned(),
+        format!("name = {:?}", account.name),
+        format!("mobile_number = {:?}", account.mobile),
+        format!("user_id = {:?}", account.user_id),
+    ];
+    for app in &account.apps {
+        lines.push("[[accounts.apis]]".into());
+        lines.push(format!("name = {:?}", app.name));
+        lines.push(format!("client_id = {:?}", app.client_id));
+        lines.push(format!("client_secret = {:?}", app.client_secret));
+    }
+    lines.join("\n")
 }
 
 fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> Result<()> {

@@ -5,9 +5,11 @@ mod binaries;
 mod desk;
 mod processes;
 mod report;
+mod terminal;
 mod upstox;
 
 pub use desk::{Desk, Ran};
 pub use processes::{end_at_once, end_politely, until};
 pub use report::Report;
+pub use terminal::Terminal;
 pub use upstox::Upstox;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use upstox_simulator::{Seed, Simulator};
 
@@ -17,9 +18,25 @@ pub struct Upstox {
 }
 
 impl Upstox {
-    /// Starts it. The human takes a tenth of a second for each thing it does.
+    /// Starts it with one account. The human takes a tenth of a second for each thing it does.
     pub async fn start() -> Result<Self> {
-        let seed = Seed::six_apps();
+        Self::start_with(Seed::six_apps()).await
+    }
+
+    /// The same with two accounts, `default` and `second`, of three apps each.
+    pub async fn start_with_two_accounts() -> Result<Self> {
+        let mut seed = Seed::six_apps();
+        let first = seed.accounts.first_mut().context("an account")?;
+        let mut second = first.clone();
+        second.apps = first.apps.split_off(3);
+        second.name = "second".into();
+        second.mobile = "9000000002".into();
+        second.user_id = "CD5678".into();
+        seed.accounts.push(second);
+        Self::start_with(seed).await
+    }
+
+    async fn start_with(seed: Seed) -> Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(any_port, seed.clone()).await?;
         simulator.simulate_humans(Duration::from_millis(100));
@@ -61,6 +78,21 @@ impl Upstox {
 
     async fn human(&self, settings: Value) -> Result<()> {
         self.put("/_sim/accounts/default/human", settings).await
+    }
+
+    /// The machine's time, whatever Upstox's clock says.
+    pub async fn machine_time(&self) -> Result<DateTime<Utc>> {
+        let (http, url) = (self.http.clone(), self.url("/_sim/clock"));
+        let clock: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
+        let now = clock["now"].as_str().context("now")?;
+        let offset = clock["offset_seconds"].as_i64().context("offset_seconds")?;
+        Ok(DateTime::parse_from_rfc3339(now)?.to_utc() - TimeDelta::seconds(offset))
+    }
+
+    /// Moves Upstox's clock.
+    pub async fn move_clock(&self, by: TimeDelta) -> Result<()> {
+        let offset = json!({ "offset_seconds": by.num_seconds() });
+        self.put("/_sim/clock", offset).await
     }
 
     /// How many OTPs a mobile number may ask for in ten minutes.

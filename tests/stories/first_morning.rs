@@ -1,7 +1,7 @@
 //! The first morning: six APIs without a token.
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use vega_tests::{Desk, Upstox, until};
 
 #[tokio::test]
@@ -149,7 +149,21 @@ async fn without_a_network_nobody_waits_for_a_page() -> Result<()> {
     desk.set("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9");
     let ran = desk.vega(&["--yes", "--json"]).await?;
     assert_eq!(ran.code, Some(5), "{ran:?}");
-    let steps = ran.json()?["run"]["steps"].clone();
+    assert!(ran.stderr.contains("Upstox is unreachable"), "{ran:?}");
+    assert!(ran.json()?["run"].is_null(), "nothing was begun: {ran:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_network_that_goes_away_before_the_page_opens_is_named() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox
+        .scenario(json!({ "scope": "all", "on": "dialog", "kind": "reset_before" }))
+        .await?;
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(5), "{ran:?}");
+    let steps = &ran.json()?["run"]["steps"];
     assert_eq!(
         (&steps[0]["reason"], &steps[1]["state"]),
         (&"network".into(), &"pending".into()),

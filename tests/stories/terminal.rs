@@ -1,59 +1,7 @@
 //! The operator sits at the terminal: says yes to the plan and types OTP and PIN there instead of in the window.
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, ChildStdout};
-use vega_tests::{Desk, Upstox, until};
-
-/// What the terminal shows, as far as it was read.
-struct Terminal {
-    keyboard: ChildStdin,
-    screen: ChildStdout,
-    shown: String,
-    read_to: usize,
-}
-
-impl Terminal {
-    fn of(vega: &mut Child) -> Result<Self> {
-        let keyboard = vega.stdin.take().context("a keyboard")?;
-        let screen = vega.stdout.take().context("a screen")?;
-        Ok(Self {
-            keyboard,
-            screen,
-            shown: String::new(),
-            read_to: 0,
-        })
-    }
-
-    /// Reads on until the terminal shows `words`, after what was waited for before.
-    async fn wait_for(&mut self, words: &str) -> Result<()> {
-        let reading = async {
-            loop {
-                if let Some(found) = self.shown[self.read_to..].find(words) {
-                    self.read_to += found + words.len();
-                    return Ok(());
-                }
-                let mut part = [0; 4096];
-                let read = self.screen.read(&mut part).await?;
-                anyhow::ensure!(
-                    read > 0,
-                    "the terminal closed before it showed {words:?}:\n{}",
-                    self.shown
-                );
-                self.shown.push_str(&String::from_utf8_lossy(&part[..read]));
-            }
-        };
-        let limit = std::time::Duration::from_mins(1);
-        tokio::time::timeout(limit, reading)
-            .await
-            .with_context(|| format!("{words:?} was never shown"))?
-    }
-
-    async fn type_keys(&mut self, keys: &str) -> Result<()> {
-        self.keyboard.write_all(keys.as_bytes()).await?;
-        Ok(self.keyboard.flush().await?)
-    }
-}
+use vega_tests::{Desk, Terminal, Upstox, until};
 
 #[tokio::test]
 async fn otp_and_pin_can_be_typed_at_the_prompt_and_never_show() -> Result<()> {
@@ -75,12 +23,12 @@ async fn otp_and_pin_can_be_typed_at_the_prompt_and_never_show() -> Result<()> {
     terminal.type_keys(&format!("{pin}\n")).await?;
     terminal.wait_for("valid").await?;
     let code = vega.wait().await?.code();
-    assert_eq!(code, Some(0), "{}", terminal.shown);
+    assert_eq!(code, Some(0), "{}", terminal.shown());
 
     assert!(
-        !terminal.shown.contains(&otp) && !terminal.shown.contains(&pin),
+        !terminal.shown().contains(&otp) && !terminal.shown().contains(&pin),
         "{}",
-        terminal.shown
+        terminal.shown()
     );
     let counters = upstox.counters().await?;
     assert_eq!(
@@ -102,7 +50,7 @@ async fn an_open_prompt_is_taken_back_when_the_window_is_used() -> Result<()> {
     terminal.wait_for("OTP for account default").await?;
     upstox.human_at_the_desk(true).await?;
     terminal.wait_for("token stored and verified").await?;
-    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown);
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
     Ok(())
 }
 
@@ -115,7 +63,7 @@ async fn a_no_starts_nothing() -> Result<()> {
     terminal.wait_for("Sign in for 6 APIs now?").await?;
     terminal.type_keys("n").await?;
     terminal.wait_for("Nothing was done").await?;
-    assert_eq!(vega.wait().await?.code(), Some(11), "{}", terminal.shown);
+    assert_eq!(vega.wait().await?.code(), Some(11), "{}", terminal.shown());
     assert_eq!(upstox.count("dialogs_opened").await?, 0);
     assert!(
         until(async || desk.processes().is_empty()).await,

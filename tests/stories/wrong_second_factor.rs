@@ -2,7 +2,7 @@
 //! so Vega closes the window and stops the account.
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Upstox, until};
+use vega_tests::{Desk, Terminal, Upstox, until};
 
 #[tokio::test]
 async fn a_wrong_pin_closes_the_window_and_stops_the_account() -> Result<()> {
@@ -12,8 +12,8 @@ async fn a_wrong_pin_closes_the_window_and_stops_the_account() -> Result<()> {
     let counters = upstox.counters().await?;
     assert_eq!(
         (&counters["wrong_pin"], &counters["pin_entries"]),
-        (&1.into(), &1.into()),
-        "one wrong PIN and no second entry: {counters}"
+        (&1.into(), &2.into()),
+        "one wrong PIN, and the right one after the operator's yes: {counters}"
     );
     assert_eq!(counters["wrong_otp"], 0, "{counters}");
     Ok(())
@@ -27,8 +27,8 @@ async fn a_wrong_otp_closes_the_window_and_stops_the_account() -> Result<()> {
     let counters = upstox.counters().await?;
     assert_eq!(
         (&counters["wrong_otp"], &counters["pin_entries"]),
-        (&1.into(), &0.into()),
-        "one wrong OTP, and the window is closed before a right one: {counters}"
+        (&1.into(), &1.into()),
+        "one wrong OTP; the PIN is of the sign-in after the operator's yes: {counters}"
     );
     Ok(())
 }
@@ -63,14 +63,39 @@ async fn mistype(upstox: &Upstox, desk: &Desk, what: &str, reason: &str, words: 
         "{before}"
     );
     assert_eq!(before["codes_issued"], 0, "{before}");
+    let entries = u64::from(what == "wrong_pin");
+    assert_eq!(before["pin_entries"], entries, "no second entry: {before}");
 
-    let next = desk.vega(&[]).await?;
-    assert_eq!(next.code, Some(3), "{next:?}");
-    assert!(next.stderr.contains("--yes"), "{next:?}");
-    assert!(
-        !next.stderr.contains("cut off"),
-        "the attempt was closed in its own run: {next:?}"
-    );
+    let status = desk.vega(&["status", "--json"]).await?.json()?;
+    assert_eq!(status["accounts"][0]["stop"]["reason"], reason, "{status}");
+    for (arguments, code) in [(&[][..], 3), (&["--yes"], 7)] {
+        let next = desk.vega(arguments).await?;
+        assert_eq!(next.code, Some(code), "{next:?}");
+        assert!(
+            next.stderr.contains("Account default has been stopped since"),
+            "{next:?}"
+        );
+        assert!(next.stderr.contains(words), "the page's words: {next:?}");
+        assert!(
+            !next.stderr.contains("cut off"),
+            "the attempt was closed in its own run: {next:?}"
+        );
+    }
     assert_eq!(upstox.counters().await?, before, "nothing was started");
+
+    upstox.human_at_the_desk(true).await?;
+    let mut vega = desk.start_in_terminal(&["PRIMARY"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal
+        .wait_for("Account default has been stopped since")
+        .await?;
+    terminal
+        .wait_for("Sign in for 1 API and open what is stopped now?")
+        .await?;
+    terminal.type_keys("y").await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    let status = desk.vega(&["status", "--json"]).await?.json()?;
+    assert!(status["accounts"][0]["stop"].is_null(), "{status}");
     Ok(())
 }

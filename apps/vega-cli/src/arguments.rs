@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vega_domain::ids::ApiName;
+use vega_domain::plan::ForceReason;
 
 /// Keeps Upstox access tokens alive.
 ///
@@ -49,12 +50,25 @@ pub(crate) struct Generate {
     /// Only these APIs
     #[arg(value_name = "API")]
     pub(crate) apis: Vec<ApiName>,
-    /// Carry the plan out without asking
+    /// Carry the plan out without asking; accounts that are stopped stay so
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Replace valid tokens too, and sign in between 03:20 and 03:31 IST
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    reason: Option<ForceReason>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl Generate {
+    /// Why rules are overridden, if they are.
+    pub(crate) fn force(&self) -> Option<&ForceReason> {
+        self.reason.as_ref().filter(|_| self.force)
+    }
 }
 
 #[derive(Debug, Clone, Args)]

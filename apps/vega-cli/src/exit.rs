@@ -85,6 +85,7 @@ fn of_run(run: &RunRecord) -> Exit {
     let of_step = |state: &StepState| match state {
         StepState::Failed(failure) => Some(of_reason(failure.reason)),
         StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
+        StepState::Skipped(vega_domain::run::SkipReason::ClosedHours) => Some(Exit::NotAllowed),
         StepState::Skipped(vega_domain::run::SkipReason::LastMinute) => Some(Exit::HumanNeeded),
         StepState::Skipped(_) | StepState::Done => None,
         // Left for another time because an earlier one failed.
@@ -95,15 +96,16 @@ fn of_run(run: &RunRecord) -> Exit {
     first(run.steps.iter().filter_map(|step| of_step(&step.state)))
 }
 
-/// The exit code of a run, with the chosen tokens that stay unknown beside it.
-pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus]) -> Exit {
+/// The exit code of a run, with the chosen tokens that stay unknown beside it, and the accounts that stayed stopped.
+pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus], any_stopped: bool) -> Exit {
     let any_unknown = statuses
         .iter()
         .any(|status| status.status == TokenStatus::Unknown);
     first(
         [of_run(run)]
             .into_iter()
-            .chain(any_unknown.then_some(Exit::Unreachable)),
+            .chain(any_unknown.then_some(Exit::Unreachable))
+            .chain(any_stopped.then_some(Exit::AccountStopped)),
     )
 }
 

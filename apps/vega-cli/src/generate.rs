@@ -1,13 +1,14 @@
 //! `vega generate`: verify, plan, ask, run, show.
 
 use vega_bootstrap::Vega;
+use vega_domain::clock_check::ClockCheck;
+use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::{Decision, Plan};
-use vega_domain::ports::Answer;
+use vega_domain::plan::{Decision, NotNow, Plan};
 use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::ApiStatus;
-use vega_orchestration::RunHandle;
+use vega_orchestration::{Confirmation, RunHandle};
 
 use crate::arguments::Generate;
 use crate::exit::{self, Exit};
@@ -17,7 +18,7 @@ use crate::terminal::Terminal;
 
 pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> anyhow::Result<Exit> {
     terminal.verifying();
-    let verified = vega.orchestrator.verify(&wanted.apis).await;
+    let verified = vega.orchestrator.verify(&wanted.apis, wanted.force()).await;
     terminal.verified();
     let verified = verified?;
     if let Some(run) = &verified.left_over {
@@ -31,6 +32,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
             "The run before this one was cut off after {done} of {of} tokens."
         ));
     }
+    warn_of_clock(verified.clock);
     match verified.decision {
         Decision::AllValid => {
             output::say("All tokens are valid; no sign-in is needed.");
@@ -51,30 +53,78 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
             show(vega, wanted.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
+        Decision::NotNow(not_now) => {
+            let exit = refuse(not_now);
+            show(vega, wanted.json, &verified.statuses, None).await?;
+            Ok(exit)
+        }
         Decision::SignIn(plan) => sign_in(vega, terminal, wanted, plan).await,
     }
 }
 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
     vega.check_browser()?;
-    match vega.orchestrator.confirm(&plan, terminal).await? {
-        Answer::Yes => {}
-        Answer::No => {
+    let any_stopped = !plan.stopped().is_empty();
+    let plan = match vega.orchestrator.confirm(plan, terminal).await? {
+        Confirmation::Start(plan) => plan,
+        Confirmation::AllStopped(_) => {
+            output::problem(
+                "every account that needs a sign-in is stopped, and --yes does not open one. \
+                 Run `vega` in a terminal without --yes, read why, and say yes",
+            );
+            show(vega, wanted.json, &chosen_statuses(vega, wanted).await?, None).await?;
+            return Ok(Exit::AccountStopped);
+        }
+        Confirmation::Declined => {
             output::say("Nothing was done.");
             return Ok(Exit::NotAllowed);
         }
-        Answer::NobodyToAsk => {
+        Confirmation::NobodyToAsk => {
             output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
             return Ok(Exit::HumanNeeded);
         }
-    }
+    };
+    let left_out = any_stopped && plan.stopped().is_empty();
     let mut handle = vega.orchestrator.start(plan);
     let run = finish(&mut handle).await?;
     terminal.finished();
+    let statuses = chosen_statuses(vega, wanted).await?;
+    show(vega, wanted.json, &statuses, Some(&run)).await?;
+    Ok(exit::of_run_among(&run, &statuses, left_out))
+}
+
+async fn chosen_statuses(vega: &Vega, wanted: &Generate) -> anyhow::Result<Vec<ApiStatus>> {
     let mut statuses = vega.validity.statuses().await?;
     statuses.retain(|status| wanted.apis.is_empty() || wanted.apis.contains(&status.api));
-    show(vega, wanted.json, &statuses, Some(&run)).await?;
-    Ok(exit::of_run_among(&run, &statuses))
+    Ok(statuses)
+}
+
+/// Says why no sign-in may begin now.
+fn refuse(not_now: NotNow) -> Exit {
+    match not_now {
+        // The clock's own words were a warning before.
+        NotNow::ClockOff(_) => {
+            output::problem(
+                "with a clock so wrong nothing is signed in for. Set it right and run `vega` again",
+            );
+            Exit::Preflight
+        }
+        NotNow::ClosedHours { until } => {
+            output::problem(&format!(
+                "a token made now would die at 03:30 IST, so sign-ins are closed until {} IST. \
+                 Run `vega` then, or add --force --reason TEXT",
+                in_ist(until).format("%H:%M")
+            ));
+            Exit::NotAllowed
+        }
+    }
+}
+
+/// Says that this computer's clock is wrong, if it is.
+pub(crate) fn warn_of_clock(clock: ClockCheck) {
+    if let Some(words) = clock.words() {
+        output::say(&format!("warning: {words}."));
+    }
 }
 
 /// Waits for the run. Ctrl-C or a polite kill ends it: what is stored stays, and `vega` goes on later.
@@ -137,6 +187,9 @@ pub(crate) async fn show(
     output::data(&report::table(statuses, out.size().1, console::colors_enabled()));
     for line in report::advice(statuses) {
         output::say(&line);
+    }
+    for stop in vega.cooldowns.closed().await? {
+        output::say(&report::stopped(&stop));
     }
     Ok(())
 }

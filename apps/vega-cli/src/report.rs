@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use console::{Color, style};
 use serde::Serialize;
 use vega_bootstrap::Vega;
+use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
@@ -45,6 +46,14 @@ struct FailureReport {
 struct AccountReport {
     account: String,
     otp_presses_left: u32,
+    stop: Option<StopReport>,
+}
+
+#[derive(Serialize)]
+struct StopReport {
+    since: String,
+    #[serde(flatten)]
+    failure: FailureReport,
 }
 
 #[derive(Serialize)]
@@ -69,11 +78,16 @@ impl Report {
         statuses: &[ApiStatus],
         run: Option<&RunRecord>,
     ) -> anyhow::Result<Self> {
+        let closed = vega.cooldowns.closed().await?;
         let mut accounts = Vec::new();
         for account in vega.settings.accounts.iter() {
             accounts.push(AccountReport {
                 account: account.id.to_string(),
                 otp_presses_left: vega.otp_presses_left(account).await?,
+                stop: closed
+                    .iter()
+                    .find(|stop| stop.account == account.id)
+                    .map(stop_report),
             });
         }
         Ok(Self {
@@ -96,6 +110,13 @@ fn api_report(status: &ApiStatus) -> ApiReport {
         generation: status.generation.map(Generation::get),
         verified_at: status.verified_at.map(rfc3339_ist),
         last_failure: status.last_failure.as_ref().map(failure_report),
+    }
+}
+
+fn stop_report(stop: &Cooldown) -> StopReport {
+    StopReport {
+        since: rfc3339_ist(stop.since),
+        failure: failure_report(&stop.failure),
     }
 }
 
@@ -215,8 +236,24 @@ pub(crate) fn advice(statuses: &[ApiStatus]) -> Vec<String> {
         .iter()
         .filter_map(|status| Some((status, status.last_failure.as_ref()?)));
     with_failure
-        .map(|(status, failure)| format!("{}: {failure}. {}", status.api, failure.reason.advice()))
+        .map(|(status, failure)| format!("{}: {}", status.api, with_advice(failure)))
         .collect()
+}
+
+/// What went wrong, and what to do next. The page's words may end with a full stop of their own.
+fn with_advice(failure: &Failure) -> String {
+    let words = failure.to_string();
+    format!("{}. {}", words.trim_end_matches('.'), failure.reason.advice())
+}
+
+/// Why an account is stopped, and what opens it.
+pub(crate) fn stopped(stop: &Cooldown) -> String {
+    format!(
+        "Account {} has been stopped since {} IST: {} A yes to the plan of `vega` opens it again.",
+        stop.account,
+        in_ist(stop.since).format("%d %b %H:%M"),
+        with_advice(&stop.failure)
+    )
 }
 
 #[cfg(test)]
@@ -263,6 +300,24 @@ mod tests {
         insta::assert_snapshot!(advice(&three()).join("\n"));
     }
 
+    fn stop() -> Cooldown {
+        let since = DateTime::parse_from_rfc3339("2026-11-23T08:47:00+05:30").unwrap();
+        Cooldown {
+            account: AccountId::new("default").unwrap(),
+            since: since.to_utc(),
+            until: None,
+            failure: Failure::new(
+                FailureReason::PinRefused,
+                "Incorrect PIN. You have 4 attempts left.",
+            ),
+        }
+    }
+
+    #[test]
+    fn a_stop_comes_with_what_opens_it() {
+        insta::assert_snapshot!(stopped(&stop()));
+    }
+
     #[test]
     fn the_json_shape_is_fixed() {
         let report = Report {
@@ -272,6 +327,7 @@ mod tests {
             accounts: vec![AccountReport {
                 account: "default".into(),
                 otp_presses_left: 3,
+                stop: Some(stop_report(&stop())),
             }],
         };
         insta::assert_json_snapshot!(report);

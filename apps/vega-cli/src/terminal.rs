@@ -12,6 +12,7 @@ use vega_domain::sign_in::Prompt;
 
 use crate::output;
 use crate::progress::Progress;
+use crate::report;
 use crate::tty;
 
 /// The operator's terminal, or the lack of one.
@@ -63,18 +64,33 @@ impl Operator for Terminal {
                 planned.account
             ));
         }
+        for stop in plan.stopped() {
+            output::say(&report::stopped(stop));
+        }
         if self.assume_yes {
-            return Answer::Yes;
+            return if plan.stopped().is_empty() {
+                Answer::Yes
+            } else {
+                Answer::YesButNotStopped
+            };
         }
         if !self.can_ask {
             return Answer::NobodyToAsk;
         }
         let count = plan.apis().len();
+        let opening = if plan.stopped().is_empty() {
+            ""
+        } else {
+            " and open what is stopped"
+        };
         let question = format!(
-            "Sign in for {count} {} now?",
+            "Sign in for {count} {}{opening} now?",
             if count == 1 { "API" } else { "APIs" }
         );
-        let asked = tokio::task::spawn_blocking(move || cliclack::confirm(question).interact()).await;
+        // Enter alone must not open a stop.
+        let proposed = plan.stopped().is_empty();
+        let ask = move || cliclack::confirm(question).initial_value(proposed).interact();
+        let asked = tokio::task::spawn_blocking(ask).await;
         match asked {
             Ok(Ok(true)) => Answer::Yes,
             _ => Answer::No,

@@ -5,14 +5,15 @@ use vega_domain::plan::Decision;
 
 use crate::arguments::Verify;
 use crate::exit::{self, Exit};
-use crate::generate::{show, unreachable_upstox};
+use crate::generate::{show, unreachable_upstox, warn_of_clock};
 use crate::terminal::Terminal;
 
 pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> anyhow::Result<Exit> {
     terminal.verifying();
-    let verified = vega.orchestrator.verify(&wanted.apis).await;
+    let verified = vega.orchestrator.verify(&wanted.apis, None).await;
     terminal.verified();
     let verified = verified?;
+    warn_of_clock(verified.clock);
     if let Decision::Unreachable(reason) = verified.decision {
         unreachable_upstox(reason);
     }

@@ -7,17 +7,17 @@ use thiserror::Error;
 use vega_domain::account::Account;
 use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
-use vega_orchestration::{AsyncTokenOrchestrator, OrchestrationPorts, ResumeOrchestrator};
+use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts, ResumeOrchestrator};
 use vega_persistence::{
-    DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteExecutionStateRepository,
-    SqliteSignInJournal, SqliteTokenRepository,
+    DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteCooldownRepository,
+    SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
 };
 use vega_selenium::OAuthLoginAutomation;
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
 };
-use vega_upstox::{ClientError, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
+use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
 
 use crate::browser::{self, BrowserProblem};
 use crate::clock::SystemClock;
@@ -49,6 +49,8 @@ pub struct Vega {
     pub orchestrator: AsyncTokenOrchestrator,
     /// What is stored, by the clock.
     pub validity: Arc<TokenValidityService>,
+    /// Which accounts are closed.
+    pub cooldowns: CooldownManager,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
     /// The time.
@@ -87,6 +89,7 @@ impl Vega {
         )?);
         let profiles = Arc::new(ProfileVerifier::new(&settings.api_base_url, timeout)?);
         let logout = Arc::new(SessionLogoutClient::new(&settings.api_base_url, timeout)?);
+        let broker_clock = Arc::new(DateHeaderClock::new(&settings.api_base_url, timeout)?);
         let sign_in = Arc::new(OAuthLoginAutomation::new(
             browser::browser_settings(&settings, &environment),
             Arc::clone(&events),
@@ -133,28 +136,32 @@ impl Vega {
         let ports = OrchestrationPorts {
             runs,
             lease,
+            cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
+            audit,
+            broker_clock,
             sign_in,
             events,
             clock: Arc::clone(&clock),
         };
+        let cooldowns = CooldownManager::new(Arc::clone(&ports.cooldowns), Arc::clone(&clock));
         let resume = Arc::new(ResumeOrchestrator::new(
             Arc::clone(&settings.accounts),
-            ports,
+            ports.clone(),
             Arc::clone(&validity),
             generation,
         ));
         let orchestrator = AsyncTokenOrchestrator::new(
             Arc::clone(&settings.accounts),
+            ports,
             Arc::clone(&validity),
             verification,
             resume,
-            audit,
-            Arc::clone(&clock),
         );
         Ok(Self {
             settings,
             orchestrator,
             validity,
+            cooldowns,
             registry,
             clock,
             journal,

@@ -30,6 +30,12 @@ audit_kinds! {
     PlanConfirmed = "plan_confirmed",
     /// The operator said no to a plan, or could not be asked.
     PlanDeclined = "plan_declined",
+    /// Sign-ins were not begun: the clock is wrong, or it is too near 03:30 IST.
+    SignInRefused = "sign_in_refused",
+    /// An account's sign-ins were closed until the operator opens them.
+    AccountStopped = "account_stopped",
+    /// The operator opened a stopped account again.
+    AccountOpened = "account_opened",
     /// A run began.
     RunStarted = "run_started",
     /// A run reached an end state.
@@ -87,6 +93,13 @@ impl AuditEntry {
     pub fn about(mut self, account: &AccountId, api: &ApiName) -> Self {
         self.account = Some(account.clone());
         self.api = Some(api.clone());
+        self
+    }
+
+    /// Names the account it concerns.
+    #[must_use]
+    pub fn about_account(mut self, account: &AccountId) -> Self {
+        self.account = Some(account.clone());
         self
     }
 

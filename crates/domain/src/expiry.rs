@@ -33,6 +33,19 @@ pub fn day_start(now: DateTime<Utc>) -> DateTime<Utc> {
     valid_until(now) - TimeDelta::days(1)
 }
 
+/// While sign-ins are closed, when they open again: from 03:20 to 03:31 IST a new token would die before anybody used
+/// it, or its day would depend on a second. The operator may force one.
+pub fn closed_until(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    const BEFORE: TimeDelta = TimeDelta::minutes(10);
+    const AFTER: TimeDelta = TimeDelta::minutes(1);
+    let begun = day_start(now);
+    if now < begun + AFTER {
+        return Some(begun + AFTER);
+    }
+    let next = valid_until(now);
+    (now >= next - BEFORE).then_some(next + AFTER)
+}
+
 /// The same instant on India's clock, for showing.
 pub fn in_ist(at: DateTime<Utc>) -> DateTime<Tz> {
     at.with_timezone(&Kolkata)
@@ -88,6 +101,19 @@ mod tests {
     #[case("2026-11-23T23:00:00", "2026-11-23T03:30:00")]
     fn a_day_starts_at_0330_ist(#[case] now: &str, #[case] start: &str) {
         assert_eq!(day_start(ist(now)), ist(start));
+    }
+
+    #[rstest]
+    #[case::before("2026-11-23T03:19:59.999", None)]
+    #[case::from_0320("2026-11-23T03:20:00", Some("2026-11-23T03:31:00"))]
+    #[case::last_second("2026-11-23T03:29:59", Some("2026-11-23T03:31:00"))]
+    #[case::at_0330("2026-11-23T03:30:00", Some("2026-11-23T03:31:00"))]
+    #[case::still_closed("2026-11-23T03:30:59", Some("2026-11-23T03:31:00"))]
+    #[case::open_again("2026-11-23T03:31:00", None)]
+    #[case::morning("2026-11-23T08:45:00", None)]
+    #[case::year_end("2027-01-01T03:25:00", Some("2027-01-01T03:31:00"))]
+    fn sign_ins_are_closed_around_0330(#[case] now: &str, #[case] until: Option<&str>) {
+        assert_eq!(closed_until(ist(now)), until.map(ist));
     }
 
     /// Runs this module's tests again in processes whose host zone is another one.

@@ -5,6 +5,8 @@ pub mod account;
 pub mod audit;
 pub mod authorize;
 pub mod broker_code;
+pub mod clock_check;
+pub mod cooldown;
 pub mod event;
 pub mod expiry;
 pub mod failure;
@@ -19,12 +21,14 @@ pub mod token;
 pub use account::{Account, Api, RedirectUri};
 pub use audit::{AuditEntry, AuditKind};
 pub use authorize::Redirect;
+pub use clock_check::ClockCheck;
+pub use cooldown::Cooldown;
 pub use event::Event;
 pub use failure::{Failure, FailureReason, Next};
 pub use ids::{
     AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, MobileNumber, RunId, UserId,
 };
-pub use plan::{Decision, Plan, PlannedApi, SignInCause};
+pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{
     AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, OAuthState, RawAnswer, SecondFactor,

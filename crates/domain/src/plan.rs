@@ -1,8 +1,15 @@
 //! Which APIs need a sign-in, and why. Pure: statuses in, plan out.
 
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::account::Account;
+use crate::clock_check::ClockCheck;
+use crate::cooldown::Cooldown;
+use crate::expiry;
 use crate::failure::FailureReason;
-use crate::ids::{AccountId, ApiName};
+use crate::ids::{AccountId, ApiName, Generation, InvalidValue};
 use crate::token::{ApiStatus, CheckResult, TokenStatus};
 
 /// Why an API is signed in for.
@@ -14,16 +21,48 @@ pub enum SignInCause {
     Expired,
     /// Upstox called its token dead.
     Invalid,
+    /// Its token is valid; the operator wants a new one and said why.
+    Forced,
+}
+
+/// Why the operator overrides a rule; kept in the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForceReason(String);
+
+impl ForceReason {
+    /// One line of some words.
+    pub fn new(words: impl Into<String>) -> Result<Self, InvalidValue> {
+        let words = words.into();
+        if words.trim().is_empty() || words.chars().any(char::is_control) || words.len() > 300 {
+            let rule = "must be one line of words, at most 300 bytes";
+            return Err(InvalidValue::new("reason", rule));
+        }
+        Ok(Self(words.trim().to_owned()))
+    }
+}
+
+impl std::str::FromStr for ForceReason {
+    type Err = InvalidValue;
+    fn from_str(words: &str) -> Result<Self, InvalidValue> {
+        Self::new(words)
+    }
+}
+
+impl fmt::Display for ForceReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 impl SignInCause {
-    /// The cause that follows from a status, if one does.
-    pub fn of(status: TokenStatus) -> Option<Self> {
+    /// The cause that follows from a status, if one does. A valid token's is the operator's; an unknown one has none.
+    pub fn of(status: TokenStatus, force: Option<&ForceReason>) -> Option<Self> {
         match status {
             TokenStatus::Missing => Some(Self::Missing),
             TokenStatus::Expired => Some(Self::Expired),
             TokenStatus::Invalid => Some(Self::Invalid),
-            TokenStatus::Valid | TokenStatus::Unknown => None,
+            TokenStatus::Valid => force.map(|_| Self::Forced),
+            TokenStatus::Unknown => None,
         }
     }
 
@@ -33,6 +72,7 @@ impl SignInCause {
             Self::Missing => "missing",
             Self::Expired => "expired",
             Self::Invalid => "invalid",
+            Self::Forced => "forced",
         }
     }
 }
@@ -46,18 +86,53 @@ pub struct PlannedApi {
     pub account: AccountId,
     /// Why.
     pub cause: SignInCause,
+    /// The stored generation that the new token follows.
+    pub replaces: Option<Generation>,
 }
 
 /// The APIs of one run, in the order of signing in. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     apis: Vec<PlannedApi>,
+    stopped: Vec<Cooldown>,
+    force: Option<ForceReason>,
 }
 
 impl Plan {
     /// In the order of signing in; at least one.
     pub fn apis(&self) -> &[PlannedApi] {
         &self.apis
+    }
+
+    /// The accounts in it that are stopped, and why.
+    pub fn stopped(&self) -> &[Cooldown] {
+        &self.stopped
+    }
+
+    /// Why the operator overrides rules, if so.
+    pub fn force(&self) -> Option<&ForceReason> {
+        self.force.as_ref()
+    }
+
+    /// Notes which of its accounts are stopped.
+    #[must_use]
+    pub fn with_stopped(mut self, stopped: impl IntoIterator<Item = Cooldown>) -> Self {
+        let accounts = self.accounts();
+        let ours = stopped
+            .into_iter()
+            .filter(|stop| stop.is_stop() && accounts.contains(&&stop.account))
+            .collect();
+        self.stopped = ours;
+        self
+    }
+
+    /// The plan without its stopped accounts; `None` when nothing is left.
+    pub fn without_stopped(mut self) -> Option<Self> {
+        let is_stopped =
+            |planned: &PlannedApi| self.stopped.iter().any(|stop| stop.account == planned.account);
+        self.apis.retain(|planned| !is_stopped(planned));
+        self.stopped.clear();
+        (!self.apis.is_empty()).then_some(self)
     }
 
     /// The accounts that take part, each once, in order.
@@ -82,13 +157,41 @@ pub enum Decision {
     /// Every check failed for the same cause: that says something about Upstox or the network, and nothing about tokens.
     /// Nothing is signed in for, not even what is dead by time.
     Unreachable(FailureReason),
+    /// These are dead, and no sign-in may begin now.
+    NotNow(NotNow),
     /// These are dead; the operator is asked.
     SignIn(Plan),
 }
 
+/// Why no sign-in may begin now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// This computer's clock is wrong by so much; nothing overrides that.
+    ClockOff(TimeDelta),
+    /// It is too near 03:30 IST; the operator may force it.
+    ClosedHours {
+        /// When sign-ins open again.
+        until: DateTime<Utc>,
+    },
+}
+
+/// Whether sign-ins may begin now.
+pub fn not_now(now: DateTime<Utc>, clock: ClockCheck, force: Option<&ForceReason>) -> Option<NotNow> {
+    if let ClockCheck::TooFarOff(difference) = clock {
+        return Some(NotNow::ClockOff(difference));
+    }
+    let until = expiry::closed_until(now).filter(|_| force.is_none())?;
+    Some(NotNow::ClosedHours { until })
+}
+
 /// Decides over the chosen APIs, account by account in the configuration's order. `checks` are the results of asking
-/// Upstox just now.
-pub fn decide(accounts: &[Account], statuses: &[ApiStatus], checks: &[CheckResult]) -> Decision {
+/// Upstox just now; with `force` valid tokens are replaced too, unknown ones never.
+pub fn decide(
+    accounts: &[Account],
+    statuses: &[ApiStatus],
+    checks: &[CheckResult],
+    force: Option<&ForceReason>,
+) -> Decision {
     if let Some(reason) = all_failed_alike(checks) {
         return Decision::Unreachable(reason);
     }
@@ -96,17 +199,23 @@ pub fn decide(accounts: &[Account], statuses: &[ApiStatus], checks: &[CheckResul
     for account in accounts {
         for api in &account.apis {
             let status = statuses.iter().find(|status| status.api == api.name);
-            if let Some(cause) = status.and_then(|status| SignInCause::of(status.status)) {
+            let Some(status) = status else { continue };
+            if let Some(cause) = SignInCause::of(status.status, force) {
                 apis.push(PlannedApi {
                     api: api.name.clone(),
                     account: account.id.clone(),
                     cause,
+                    replaces: status.generation,
                 });
             }
         }
     }
     if !apis.is_empty() {
-        return Decision::SignIn(Plan { apis });
+        return Decision::SignIn(Plan {
+            apis,
+            stopped: Vec::new(),
+            force: force.cloned(),
+        });
     }
     let unknown: Vec<ApiName> = statuses
         .iter()
@@ -188,7 +297,7 @@ mod tests {
     #[case::chosen_only(&[("C", Missing)], &["C"])]
     fn only_dead_tokens_are_planned(#[case] given: &[(&str, TokenStatus)], #[case] planned: &[&str]) {
         let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
-        let Decision::SignIn(plan) = decide(&accounts, &statuses(given), &[]) else {
+        let Decision::SignIn(plan) = decide(&accounts, &statuses(given), &[], None) else {
             panic!("a dead token must be planned");
         };
         let names: Vec<&str> = plan.apis().iter().map(|api| api.api.as_str()).collect();
@@ -199,11 +308,11 @@ mod tests {
     fn nothing_dead_means_no_sign_in() {
         let accounts = [account("a", &["A", "B"])];
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)]), &[]),
+            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)]), &[], None),
             Decision::AllValid
         );
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Unknown), ("B", Valid)]), &[]),
+            decide(&accounts, &statuses(&[("A", Unknown), ("B", Valid)]), &[], None),
             Decision::OnlyUnknown(vec![name("A")])
         );
     }
@@ -215,11 +324,84 @@ mod tests {
             &accounts,
             &statuses(&[("A", Missing), ("B", Missing), ("C", Missing)]),
             &[],
+            None,
         ) else {
             panic!("planned");
         };
         let names: Vec<&str> = plan.accounts().iter().map(|id| id.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_valid_token_is_replaced_only_by_force_and_an_unknown_one_never() {
+        let accounts = [account("a", &["A", "B", "C"])];
+        let given = statuses(&[("A", Valid), ("B", Unknown), ("C", Expired)]);
+        let force = ForceReason::new("the token leaked").unwrap();
+        let Decision::SignIn(plan) = decide(&accounts, &given, &[], Some(&force)) else {
+            panic!("planned");
+        };
+        let causes: Vec<_> = plan
+            .apis()
+            .iter()
+            .map(|planned| (planned.api.as_str(), planned.cause))
+            .collect();
+        assert_eq!(causes, [("A", SignInCause::Forced), ("C", SignInCause::Expired)]);
+        assert_eq!(plan.force(), Some(&force));
+    }
+
+    #[rstest]
+    #[case::empty("")]
+    #[case::blank("  ")]
+    #[case::two_lines("a\nb")]
+    #[case::endless(&"x".repeat(301))]
+    fn a_reason_says_something(#[case] words: &str) {
+        assert!(ForceReason::new(words).is_err());
+    }
+
+    const AHEAD: TimeDelta = TimeDelta::minutes(6);
+
+    #[rstest]
+    #[case::by_day("08:45", ClockCheck::Good, false, None)]
+    #[case::nobody_knows("08:45", ClockCheck::NotKnown, false, None)]
+    #[case::slightly_off("08:45", ClockCheck::Off(TimeDelta::minutes(4)), false, None)]
+    #[case::far_off("08:45", ClockCheck::TooFarOff(AHEAD), false, Some("clock"))]
+    #[case::force_does_not_set_a_clock("08:45", ClockCheck::TooFarOff(AHEAD), true, Some("clock"))]
+    #[case::near_expiry("03:25", ClockCheck::Good, false, Some("hours"))]
+    #[case::near_expiry_forced("03:25", ClockCheck::Good, true, None)]
+    fn when_sign_ins_may_not_begin(
+        #[case] ist: &str,
+        #[case] clock: ClockCheck,
+        #[case] forced: bool,
+        #[case] refused: Option<&str>,
+    ) {
+        let now = DateTime::parse_from_rfc3339(&format!("2026-11-23T{ist}:00+05:30")).unwrap();
+        let force = forced.then(|| ForceReason::new("words").unwrap());
+        let found = not_now(now.to_utc(), clock, force.as_ref()).map(|why| match why {
+            NotNow::ClockOff(_) => "clock",
+            NotNow::ClosedHours { .. } => "hours",
+        });
+        assert_eq!(found, refused);
+    }
+
+    #[test]
+    fn a_plan_can_leave_its_stopped_accounts_out() {
+        let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
+        let all = statuses(&[("A", Missing), ("B", Missing), ("C", Missing)]);
+        let Decision::SignIn(plan) = decide(&accounts, &all, &[], None) else {
+            panic!("planned");
+        };
+        let stop = |id: &str| Cooldown {
+            account: AccountId::new(id).unwrap(),
+            since: DateTime::UNIX_EPOCH,
+            until: None,
+            failure: crate::failure::Failure::new(FailureReason::PinRefused, ""),
+        };
+        let plan = plan.with_stopped([stop("a"), stop("elsewhere")]);
+        assert_eq!(plan.stopped(), [stop("a")], "only its own");
+        let rest = plan.clone().without_stopped().unwrap();
+        let names: Vec<_> = rest.apis().iter().map(|planned| planned.api.as_str()).collect();
+        assert_eq!(names, ["C"]);
+        assert_eq!(plan.with_stopped([stop("a"), stop("b")]).without_stopped(), None);
     }
 
     const NETWORK: CheckResult = CheckResult::Unknown(FailureReason::Network);
@@ -237,7 +419,12 @@ mod tests {
         #[case] unreachable: Option<FailureReason>,
     ) {
         let accounts = [account("a", &["A", "B"])];
-        let decision = decide(&accounts, &statuses(&[("A", Unknown), ("B", Expired)]), checks);
+        let decision = decide(
+            &accounts,
+            &statuses(&[("A", Unknown), ("B", Expired)]),
+            checks,
+            None,
+        );
         match unreachable {
             Some(reason) => assert_eq!(decision, Decision::Unreachable(reason)),
             None => assert!(matches!(decision, Decision::SignIn(_)), "{decision:?}"),

@@ -96,6 +96,8 @@ pub enum SkipReason {
     LastMinute,
     /// By its turn the stored token's state was unknown, and an unknown token never leads to a sign-in.
     Unknown,
+    /// By its turn it was too near 03:30 IST.
+    ClosedHours,
 }
 
 impl SkipReason {
@@ -105,14 +107,20 @@ impl SkipReason {
             Self::AlreadyServable => "already_servable",
             Self::LastMinute => "last_minute",
             Self::Unknown => "unknown",
+            Self::ClosedHours => "closed_hours",
         }
     }
 
     fn parse(word: &str) -> Result<Self, InvalidValue> {
-        [Self::AlreadyServable, Self::LastMinute, Self::Unknown]
-            .into_iter()
-            .find(|reason| reason.as_str() == word)
-            .ok_or_else(|| InvalidValue::new("skip reason", format!("{word:?} is not known")))
+        [
+            Self::AlreadyServable,
+            Self::LastMinute,
+            Self::Unknown,
+            Self::ClosedHours,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == word)
+        .ok_or_else(|| InvalidValue::new("skip reason", format!("{word:?} is not known")))
     }
 }
 
@@ -245,6 +253,7 @@ mod tests {
             StepState::Skipped(SkipReason::AlreadyServable),
             StepState::Skipped(SkipReason::LastMinute),
             StepState::Skipped(SkipReason::Unknown),
+            StepState::Skipped(SkipReason::ClosedHours),
         ];
         for step in steps {
             let (reason, detail) = step.reason();
@@ -280,6 +289,7 @@ mod tests {
     #[case::settled_elsewhere(&[StepState::Done, StepState::Skipped(SkipReason::AlreadyServable)], RunState::Completed)]
     #[case::one_pending(&[StepState::Done, StepState::Pending], RunState::Incomplete)]
     #[case::one_unknown(&[StepState::Done, StepState::Skipped(SkipReason::Unknown)], RunState::Incomplete)]
+    #[case::closed_hours(&[StepState::Done, StepState::Skipped(SkipReason::ClosedHours)], RunState::Incomplete)]
     #[case::last_minute(&[StepState::Skipped(SkipReason::LastMinute)], RunState::Incomplete)]
     #[case::one_failed(&[StepState::Done, StepState::Failed(Failure { reason: FailureReason::Unverified, detail: String::new() })], RunState::Incomplete)]
     fn a_run_is_completed_only_with_every_step_done(#[case] states: &[StepState], #[case] end: RunState) {

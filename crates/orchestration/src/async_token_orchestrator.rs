@@ -7,14 +7,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_check::ClockCheck;
+use vega_domain::cooldown::Cooldown;
+use vega_domain::expiry::in_ist;
+use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::{self, Decision, Plan};
-use vega_domain::ports::{Answer, AuditTrail, Clock, Operator, StoreError};
+use vega_domain::plan::{self, Decision, ForceReason, NotNow, Plan};
+use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
 use vega_services::{ProfileVerificationService, TokenValidityService};
 
-use crate::resume_orchestrator::{ResumeOrchestrator, RunError};
+use crate::cooldown_manager::CooldownManager;
+use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 
 /// What verification found.
 #[derive(Debug)]
@@ -23,8 +28,23 @@ pub struct Verification {
     pub statuses: Vec<ApiStatus>,
     /// What they call for.
     pub decision: Decision,
+    /// Whether this computer's clock agrees with Upstox's.
+    pub clock: ClockCheck,
     /// A run that a dead process left and that was cleared up.
     pub left_over: Option<RunRecord>,
+}
+
+/// What the operator's answer comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// Start this; it may be less than what was planned.
+    Start(Plan),
+    /// Every planned account is stopped, and the yes did not open them.
+    AllStopped(Vec<Cooldown>),
+    /// The operator said no.
+    Declined,
+    /// Nobody could be asked.
+    NobodyToAsk,
 }
 
 /// A run in the background.
@@ -53,66 +73,129 @@ impl RunHandle {
 /// Verifies and starts runs.
 pub struct AsyncTokenOrchestrator {
     accounts: Arc<[Account]>,
+    ports: OrchestrationPorts,
+    cooldowns: CooldownManager,
     validity: Arc<TokenValidityService>,
     verification: Arc<ProfileVerificationService>,
     runs: Arc<ResumeOrchestrator>,
-    audit: Arc<dyn AuditTrail>,
-    clock: Arc<dyn Clock>,
 }
 
 impl AsyncTokenOrchestrator {
     /// Over the configured accounts.
     pub fn new(
         accounts: Arc<[Account]>,
+        ports: OrchestrationPorts,
         validity: Arc<TokenValidityService>,
         verification: Arc<ProfileVerificationService>,
         runs: Arc<ResumeOrchestrator>,
-        audit: Arc<dyn AuditTrail>,
-        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             accounts,
+            cooldowns: ports.cooldown_manager(),
+            ports,
             validity,
             verification,
             runs,
-            audit,
-            clock,
         }
     }
 
-    /// Asks Upstox about every living token among the chosen APIs (empty: all), then decides what is to be done.
-    pub async fn verify(&self, chosen: &[ApiName]) -> Result<Verification, RunError> {
+    /// Asks Upstox about every living token among the chosen APIs (empty: all) and for its time, then decides what is
+    /// to be done. With `force` valid tokens are planned too.
+    pub async fn verify(
+        &self,
+        chosen: &[ApiName],
+        force: Option<&ForceReason>,
+    ) -> Result<Verification, RunError> {
         let is_chosen = |api: &ApiName| chosen.is_empty() || chosen.contains(api);
         let left_over = self.runs.recover().await?;
         let living = self.validity.living().await?;
         let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();
-        let verified = self.verification.verify(chosen_living).await?;
-        let checks: Vec<CheckResult> = verified
+        let (verified, clock) = tokio::join!(self.verification.verify(chosen_living), self.check_clock());
+        let mut checks: Vec<CheckResult> = verified?
             .iter()
             .filter_map(|token| token.last_check.map(|check| check.result))
             .collect();
+        let clock = clock.unwrap_or_else(|unreachable| {
+            // Without a token to ask about, this call alone tells that a sign-in would end in nothing.
+            checks.push(CheckResult::Unknown(unreachable));
+            ClockCheck::NotKnown
+        });
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
-        let decision = plan::decide(&self.accounts, &statuses, &checks);
+        let decision = match plan::decide(&self.accounts, &statuses, &checks, force) {
+            Decision::SignIn(plan) => self.now_or_not(plan, clock).await?,
+            other => other,
+        };
         Ok(Verification {
             statuses,
             decision,
+            clock,
             left_over,
         })
     }
 
-    /// Asks the operator and writes the answer down.
-    pub async fn confirm(&self, plan: &Plan, operator: &dyn Operator) -> Result<Answer, StoreError> {
-        let answer = operator.confirm(plan).await;
-        let apis: Vec<&str> = plan.apis().iter().map(|planned| planned.api.as_str()).collect();
+    async fn check_clock(&self) -> Result<ClockCheck, FailureReason> {
+        let asked = self.ports.clock.now();
+        let time = self.ports.broker_clock.time().await;
+        let answered = self.ports.clock.now();
+        match time {
+            Ok(Some(upstox)) => Ok(ClockCheck::compare(asked, answered, upstox)),
+            Ok(None) => Ok(ClockCheck::NotKnown),
+            Err(failure) => Err(failure.reason),
+        }
+    }
+
+    /// A plan that may begin, with its stopped accounts; or why it may not, which goes on record.
+    async fn now_or_not(&self, plan: Plan, clock: ClockCheck) -> Result<Decision, StoreError> {
+        let now = self.ports.clock.now();
+        let Some(not_now) = plan::not_now(now, clock, plan.force()) else {
+            return Ok(Decision::SignIn(
+                plan.with_stopped(self.cooldowns.closed().await?),
+            ));
+        };
+        let why = match not_now {
+            NotNow::ClockOff(_) => clock.words().unwrap_or_default(),
+            NotNow::ClosedHours { until } => {
+                format!("sign-ins are closed until {} IST", in_ist(until).format("%H:%M"))
+            }
+        };
+        let words = format!("{why}; planned were {}", names(&plan));
+        let audit = AuditEntry::new(now, AuditKind::SignInRefused, words);
+        self.ports.audit.append(&audit).await?;
+        Ok(Decision::NotNow(not_now))
+    }
+
+    /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them again.
+    pub async fn confirm(&self, plan: Plan, operator: &dyn Operator) -> Result<Confirmation, StoreError> {
+        let answer = operator.confirm(&plan).await;
         let (kind, words) = match answer {
             Answer::Yes => (AuditKind::PlanConfirmed, ""),
+            Answer::YesButNotStopped => (AuditKind::PlanConfirmed, "without stopped accounts: "),
             Answer::No => (AuditKind::PlanDeclined, "the operator said no: "),
             Answer::NobodyToAsk => (AuditKind::PlanDeclined, "nobody could be asked: "),
         };
-        let entry = AuditEntry::new(self.clock.now(), kind, format!("{words}{}", apis.join(", ")));
-        self.audit.append(&entry).await?;
-        Ok(answer)
+        let forced = plan
+            .force()
+            .map_or(String::new(), |reason| format!("; forced: {reason}"));
+        let words = format!("{words}{}{forced}", names(&plan));
+        let entry = AuditEntry::new(self.ports.clock.now(), kind, words);
+        self.ports.audit.append(&entry).await?;
+        Ok(match answer {
+            Answer::Yes => {
+                for stop in plan.stopped() {
+                    let why = "the operator said yes to a plan that named the stop";
+                    self.cooldowns.open(&stop.account, why).await?;
+                }
+                Confirmation::Start(plan)
+            }
+            Answer::YesButNotStopped => {
+                let stopped = plan.stopped().to_vec();
+                let rest = plan.without_stopped();
+                rest.map_or(Confirmation::AllStopped(stopped), Confirmation::Start)
+            }
+            Answer::No => Confirmation::Declined,
+            Answer::NobodyToAsk => Confirmation::NobodyToAsk,
+        })
     }
 
     /// Starts a confirmed plan in the background.
@@ -122,4 +205,9 @@ impl AsyncTokenOrchestrator {
         let task = tokio::spawn(async move { runs.execute(&plan, &stop).await });
         RunHandle { cancel, task }
     }
+}
+
+fn names(plan: &Plan) -> String {
+    let names: Vec<&str> = plan.apis().iter().map(|planned| planned.api.as_str()).collect();
+    names.join(", ")
 }

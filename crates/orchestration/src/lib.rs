@@ -2,8 +2,10 @@
 //! How a token is made is `services`' business; what the operator sees is the apps'.
 
 mod async_token_orchestrator;
+mod cooldown_manager;
 mod resume_orchestrator;
 mod run_progress;
 
-pub use async_token_orchestrator::{AsyncTokenOrchestrator, RunHandle, Verification};
+pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, RunHandle, Verification};
+pub use cooldown_manager::CooldownManager;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};

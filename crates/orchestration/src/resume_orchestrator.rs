@@ -9,18 +9,19 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{self, in_ist};
 use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
-use vega_domain::plan::Plan;
+use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::{
-    Clock, EventSink, ExecutionStateRepository, LeaseError, LeaseHolder, LoginLease, SignIn, SignInSession,
-    StoreError,
+    AuditTrail, BrokerClock, Clock, CooldownRepository, EventSink, ExecutionStateRepository, LeaseError,
+    LeaseHolder, LoginLease, SignIn, SignInSession, StoreError,
 };
 use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState};
 use vega_domain::token::TokenStatus;
 use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 
+use crate::cooldown_manager::CooldownManager;
 use crate::run_progress::RunProgress;
 
 /// What runs need of the outside.
@@ -30,12 +31,24 @@ pub struct OrchestrationPorts {
     pub runs: Arc<dyn ExecutionStateRepository>,
     /// One sign-in at a time.
     pub lease: Arc<dyn LoginLease>,
+    /// Which accounts may not sign in.
+    pub cooldowns: Arc<dyn CooldownRepository>,
+    /// For what happens without a change of its own.
+    pub audit: Arc<dyn AuditTrail>,
+    /// Upstox's time.
+    pub broker_clock: Arc<dyn BrokerClock>,
     /// The way of signing in.
     pub sign_in: Arc<dyn SignIn>,
     /// Who wants to know.
     pub events: Arc<dyn EventSink>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl OrchestrationPorts {
+    pub(crate) fn cooldown_manager(&self) -> CooldownManager {
+        CooldownManager::new(Arc::clone(&self.cooldowns), Arc::clone(&self.clock))
+    }
 }
 
 /// Why a run could not be started or kept on disk.
@@ -83,6 +96,7 @@ fn held_by(holder: Option<&LeaseHolder>) -> String {
 pub struct ResumeOrchestrator {
     accounts: Arc<[Account]>,
     ports: OrchestrationPorts,
+    cooldowns: CooldownManager,
     validity: Arc<TokenValidityService>,
     generation: Arc<TokenGenerationService>,
 }
@@ -104,6 +118,7 @@ impl ResumeOrchestrator {
     ) -> Self {
         Self {
             accounts,
+            cooldowns: ports.cooldown_manager(),
             ports,
             validity,
             generation,
@@ -184,7 +199,10 @@ impl ResumeOrchestrator {
         let Some(account) = self.accounts.iter().find(|account| account.id == *id) else {
             return Ok(GoOn::NextAccount);
         };
-        let run = progress.run();
+        // Another process may have stopped it after this plan was confirmed.
+        if self.cooldowns.is_closed(id).await? {
+            return Ok(GoOn::NextAccount);
+        }
         let mut session: Option<Box<dyn SignInSession>> = None;
         let mut go_on = GoOn::NextApi;
         for planned in plan.apis().iter().filter(|planned| planned.account == *id) {
@@ -192,7 +210,7 @@ impl ResumeOrchestrator {
                 continue;
             };
             let taken = self
-                .take_step(progress, run, account, api, &mut session, cancel)
+                .take_step(progress, plan, planned, (account, api), &mut session, cancel)
                 .await;
             match taken {
                 Ok(next) => go_on = next,
@@ -212,16 +230,17 @@ impl ResumeOrchestrator {
     async fn take_step(
         &self,
         progress: &RunProgress<'_>,
-        run: RunId,
-        account: &Account,
-        api: &Api,
+        plan: &Plan,
+        planned: &PlannedApi,
+        (account, api): (&Account, &Api),
         session: &mut Option<Box<dyn SignInSession>>,
         cancel: &CancellationToken,
     ) -> Result<GoOn, StoreError> {
         if cancel.is_cancelled() {
             return Ok(GoOn::EndRun);
         }
-        if let Some(skip) = self.settled_meanwhile(api).await? {
+        let run = progress.run();
+        if let Some(skip) = self.no_turn(plan, planned).await? {
             progress.move_step(&api.name, StepState::Skipped(skip)).await?;
             return Ok(GoOn::NextApi);
         }
@@ -232,6 +251,8 @@ impl ResumeOrchestrator {
             Ok(_) => (StepState::Done, GoOn::NextApi),
             Err(failure) => {
                 tracing::info!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
+                // Before the step's end is saved, so that no crash leaves a refused account open.
+                self.cooldowns.after(&failure, &account.id, run).await?;
                 let go_on = match failure.reason {
                     reason if reason.next() == Next::EndRun => GoOn::EndRun,
                     reason if reason.account_goes_on() => GoOn::NextApi,
@@ -265,16 +286,25 @@ impl ResumeOrchestrator {
             .await
     }
 
-    /// Just before its turn: another process or a verification may have settled it.
-    async fn settled_meanwhile(&self, api: &Api) -> Result<Option<SkipReason>, StoreError> {
-        let Some(status) = self.validity.status(&api.name).await? else {
+    /// Just before its turn: another process or a verification may have settled it, or it is too near 03:30 IST.
+    async fn no_turn(&self, plan: &Plan, planned: &PlannedApi) -> Result<Option<SkipReason>, StoreError> {
+        let closed = expiry::closed_until(self.ports.clock.now()).filter(|_| plan.force().is_none());
+        let Some(status) = self.validity.status(&planned.api).await? else {
             return Ok(None);
         };
         Ok(match status.status {
+            // The operator wants this very token replaced, not one that came after it.
+            TokenStatus::Valid
+                if planned.cause == SignInCause::Forced && status.generation == planned.replaces =>
+            {
+                None
+            }
             TokenStatus::Valid if status.servable => Some(SkipReason::AlreadyServable),
             TokenStatus::Valid => Some(SkipReason::LastMinute),
             TokenStatus::Unknown => Some(SkipReason::Unknown),
-            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => None,
+            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => {
+                closed.map(|_| SkipReason::ClosedHours)
+            }
         })
     }
 

@@ -2,6 +2,7 @@
 //! `DataSource` opens and checks the database; each repository implements one port over it. No rule lives here.
 
 mod audit_trail;
+mod cooldown_repository;
 mod data_source;
 mod execution_state;
 mod files;
@@ -12,6 +13,7 @@ mod sign_in_journal;
 mod token_repository;
 
 pub use audit_trail::SqliteAuditTrail;
+pub use cooldown_repository::SqliteCooldownRepository;
 pub use data_source::{DataSource, OpenError};
 pub use execution_state::SqliteExecutionStateRepository;
 pub use files::{FileError, create_private_dir};

@@ -2,11 +2,13 @@
 //! It translates between HTTP and the domain's words; what follows from an answer is decided above.
 
 mod answers;
+mod date_header_clock;
 mod http;
 mod profile_verifier;
 mod session_logout_client;
 mod token_exchange_client;
 
+pub use date_header_clock::DateHeaderClock;
 pub use http::ClientError;
 pub use profile_verifier::ProfileVerifier;
 pub use session_logout_client::SessionLogoutClient;

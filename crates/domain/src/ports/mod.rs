@@ -2,7 +2,9 @@
 //! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; tests check each.
 
 mod audit_trail;
+mod broker_clock;
 mod clock;
+mod cooldown_repository;
 mod event_sink;
 mod execution_state;
 mod login_lease;
@@ -15,7 +17,9 @@ mod token_exchange;
 mod token_repository;
 
 pub use audit_trail::AuditTrail;
+pub use broker_clock::BrokerClock;
 pub use clock::Clock;
+pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
 pub use execution_state::ExecutionStateRepository;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
@@ -29,7 +33,8 @@ pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxToken
 
 #[cfg(feature = "mock")]
 pub use self::{
-    audit_trail::MockAuditTrail, clock::MockClock, event_sink::MockEventSink,
+    audit_trail::MockAuditTrail, broker_clock::MockBrokerClock, clock::MockClock,
+    cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
     profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
     sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,

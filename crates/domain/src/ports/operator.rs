@@ -9,8 +9,10 @@ use crate::sign_in::Prompt;
 /// What the operator said to a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Go on.
+    /// Go on; an account that is stopped is opened again.
     Yes,
+    /// Go on with the accounts that are not stopped: a yes that was given before anybody saw the plan.
+    YesButNotStopped,
     /// Do not.
     No,
     /// Nobody could be asked: no terminal and no standing yes.
@@ -21,7 +23,8 @@ pub enum Answer {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait Operator: Send + Sync {
-    /// Shows the plan and asks whether to sign in. MUST NOT answer `Yes` by itself.
+    /// Shows the plan, with the accounts in it that are stopped and why, and asks whether to sign in. MUST NOT answer
+    /// `Yes` by itself.
     async fn confirm(&self, plan: &Plan) -> Answer;
 
     /// Asks for one second factor, as an alternative to typing it in the window. Never returns when nobody can be

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use vega_domain::account::Api;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
 use vega_domain::ports::{
-    ExchangeError, ProfileAnswer, ProfileApi, SessionLogout, TokenAnswer, TokenExchange,
+    BrokerClock, ExchangeError, ProfileAnswer, ProfileApi, SessionLogout, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, RawAnswer};
 
@@ -17,6 +18,7 @@ use crate::world::{Log, user};
 pub(crate) struct Broker {
     log: Arc<Log>,
     profiles: Mutex<HashMap<String, ProfileAnswer>>,
+    time: Mutex<Result<Option<DateTime<Utc>>, Failure>>,
 }
 
 impl Broker {
@@ -24,12 +26,23 @@ impl Broker {
         Self {
             log,
             profiles: Mutex::default(),
+            time: Mutex::new(Ok(None)),
         }
     }
 
     /// What the profile says about the tokens of one API.
     pub(crate) fn says(&self, api: &str, answer: ProfileAnswer) {
         self.profiles.lock().unwrap().insert(api.to_owned(), answer);
+    }
+
+    /// What its answers are dated, if they are.
+    pub(crate) fn dates(&self, time: Option<DateTime<Utc>>) {
+        *self.time.lock().unwrap() = Ok(time);
+    }
+
+    /// Without a token it cannot be reached either.
+    pub(crate) fn is_out_of_reach(&self) {
+        *self.time.lock().unwrap() = Err(Failure::new(FailureReason::Network, "timed out"));
     }
 
     pub(crate) fn is_unreachable_for(&self, api: &str) {
@@ -73,6 +86,13 @@ impl ProfileApi for Broker {
         let profiles = self.profiles.lock().unwrap();
         let scripted = profiles.iter().find(|(api, _)| token(api) == asked.expose());
         scripted.map_or_else(|| ProfileAnswer::Valid(owner()), |(_, answer)| answer.clone())
+    }
+}
+
+#[async_trait]
+impl BrokerClock for Broker {
+    async fn time(&self) -> Result<Option<DateTime<Utc>>, Failure> {
+        self.time.lock().unwrap().clone()
     }
 }
 

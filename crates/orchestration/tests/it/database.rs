@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
+use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber, RunId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId};
 use vega_domain::ports::{
-    AuditTrail, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal,
-    StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, CooldownRepository, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt, OtpGrant,
+    SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
@@ -29,6 +30,7 @@ struct Tables {
     tokens: Vec<StoredToken>,
     attempts: Vec<Row>,
     runs: Vec<RunRecord>,
+    cooldowns: Vec<Cooldown>,
     audit: Vec<AuditEntry>,
 }
 
@@ -80,6 +82,10 @@ impl Database {
         self.tables().audit.clone()
     }
 
+    pub(crate) fn cooldowns(&self) -> Vec<Cooldown> {
+        self.tables().cooldowns.clone()
+    }
+
     /// Attempts that are neither stored nor closed.
     pub(crate) fn open_attempts(&self) -> usize {
         let tables = self.tables();
@@ -108,6 +114,30 @@ fn open(tables: &mut Tables, id: AttemptId) -> Result<&mut Row, StoreError> {
     let mut rows = tables.attempts.iter_mut();
     rows.find(|row| row.attempt.id == id && row.is_open)
         .ok_or_else(|| StoreError::Conflict("the attempt is not open".into()))
+}
+
+#[async_trait]
+impl CooldownRepository for Database {
+    async fn load_all(&self) -> Result<Vec<Cooldown>, StoreError> {
+        Ok(self.cooldowns())
+    }
+
+    async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("close account {}", cooldown.account), audit)?;
+        let mut tables = self.tables();
+        tables.cooldowns.retain(|old| old.account != cooldown.account);
+        tables.cooldowns.push(cooldown.clone());
+        Ok(())
+    }
+
+    async fn open(&self, account: &AccountId, audit: &AuditEntry) -> Result<bool, StoreError> {
+        if !self.cooldowns().iter().any(|old| old.account == *account) {
+            return Ok(false);
+        }
+        self.commit(&format!("open account {account}"), audit)?;
+        self.tables().cooldowns.retain(|old| old.account != *account);
+        Ok(true)
+    }
 }
 
 #[async_trait]

@@ -46,7 +46,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
 async fn tokens_can_be_verified_while_another_process_signs_in() {
     let world = World::two_accounts();
     world.lease.is_held_by(Some(another_process(&world)));
-    let verification = world.orchestrator().verify(&[]).await.unwrap();
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
     assert_eq!(verification.statuses.len(), 5);
 }
 

@@ -159,7 +159,7 @@ async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
 async fn verification_clears_up_first_and_tells_of_it() {
     let world = World::two_accounts();
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
-    let verification = world.orchestrator().verify(&[]).await.unwrap();
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
     assert_eq!(verification.left_over.unwrap().id, left.id);
     assert!(verification.statuses[0].servable, "the recovered token counts");
     assert!(world.lease.is_free());

@@ -3,11 +3,17 @@
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::ports::{Answer, MockOperator};
+use vega_orchestration::Confirmation;
 
 use crate::world::{Standing, World};
 
 #[rstest]
 #[case::yes(Answer::Yes, AuditKind::PlanConfirmed, "PRIMARY, OPTIONCHAIN2")]
+#[case::standing_yes(
+    Answer::YesButNotStopped,
+    AuditKind::PlanConfirmed,
+    "without stopped accounts: PRIMARY, OPTIONCHAIN2"
+)]
 #[case::no(
     Answer::No,
     AuditKind::PlanDeclined,
@@ -37,8 +43,16 @@ async fn every_answer_is_written_to_the_audit_trail(
         .times(1)
         .return_const(answer);
     assert_eq!(
-        world.orchestrator().confirm(&plan, &operator).await.unwrap(),
-        answer
+        world
+            .orchestrator()
+            .confirm(plan.clone(), &operator)
+            .await
+            .unwrap(),
+        match answer {
+            Answer::Yes | Answer::YesButNotStopped => Confirmation::Start(plan),
+            Answer::No => Confirmation::Declined,
+            Answer::NobodyToAsk => Confirmation::NobodyToAsk,
+        }
     );
     let entry = world.database.audit().pop().unwrap();
     assert_eq!((entry.kind, entry.detail.as_str()), (kind, detail));
@@ -53,5 +67,5 @@ async fn an_answer_that_cannot_be_recorded_is_an_error() {
     let mut operator = MockOperator::new();
     operator.expect_confirm().return_const(Answer::Yes);
     world.database.fail_at("append");
-    assert!(world.orchestrator().confirm(&plan, &operator).await.is_err());
+    assert!(world.orchestrator().confirm(plan, &operator).await.is_err());
 }

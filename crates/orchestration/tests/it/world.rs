@@ -55,12 +55,30 @@ impl Log {
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock {
     began: Instant,
-    at: DateTime<Utc>,
+    at: Mutex<DateTime<Utc>>,
+}
+
+impl PausedClock {
+    /// It is this time now.
+    pub(crate) fn is(&self, ist: &str) {
+        *self.at.lock().unwrap() = in_india(ist) - self.elapsed();
+    }
+
+    fn elapsed(&self) -> TimeDelta {
+        TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+/// A moment on India's clock.
+pub(crate) fn in_india(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(&format!("{text}+05:30"))
+        .unwrap()
+        .to_utc()
 }
 
 impl Clock for PausedClock {
     fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.began.elapsed()).unwrap()
+        *self.at.lock().unwrap() + self.elapsed()
     }
 }
 
@@ -148,9 +166,7 @@ impl World {
         let log = Arc::new(Log::default());
         let clock = Arc::new(PausedClock {
             began: Instant::now(),
-            at: DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
-                .unwrap()
-                .to_utc(),
+            at: Mutex::new(in_india("2026-11-23T08:45:00")),
         });
         Self {
             database: Arc::new(Database::new(Arc::clone(&log))),
@@ -233,14 +249,20 @@ impl World {
         ))
     }
 
-    pub(crate) fn resume(&self) -> ResumeOrchestrator {
-        let ports = OrchestrationPorts {
+    fn ports(&self) -> OrchestrationPorts {
+        OrchestrationPorts {
             runs: self.database.clone(),
             lease: self.lease.clone(),
+            cooldowns: self.database.clone(),
+            audit: self.database.clone(),
+            broker_clock: self.broker.clone(),
             sign_in: self.sign_ins.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),
-        };
+        }
+    }
+
+    pub(crate) fn resume(&self) -> ResumeOrchestrator {
         let generation = TokenGenerationService::new(
             GenerationPorts {
                 tokens: self.database.clone(),
@@ -261,7 +283,7 @@ impl World {
         );
         ResumeOrchestrator::new(
             Arc::clone(&self.accounts),
-            ports,
+            self.ports(),
             self.validity(),
             Arc::new(generation),
         )
@@ -278,17 +300,16 @@ impl World {
         );
         AsyncTokenOrchestrator::new(
             Arc::clone(&self.accounts),
+            self.ports(),
             self.validity(),
             Arc::new(verification),
             Arc::new(self.resume()),
-            self.database.clone(),
-            self.clock.clone(),
         )
     }
 
     /// Verifies and takes the plan out of the decision; the log starts anew.
     pub(crate) async fn plan(&self) -> Plan {
-        let decision = self.orchestrator().verify(&[]).await.unwrap().decision;
+        let decision = self.orchestrator().verify(&[], None).await.unwrap().decision;
         self.log.take();
         self.events.0.lock().unwrap().clear();
         let Decision::SignIn(plan) = decision else {

@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod cooldown_repository;
 mod execution_state;
 mod login_lease;
 mod opening;

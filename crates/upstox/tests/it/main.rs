@@ -6,6 +6,7 @@
 )]
 
 mod broken_server;
+mod date_header_clock;
 mod profile_verifier;
 mod session_logout_client;
 mod token_exchange_client;

@@ -1,0 +1,22 @@
+//! Port: accounts whose sign-ins are closed.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::audit::AuditEntry;
+use crate::cooldown::Cooldown;
+use crate::ids::AccountId;
+
+/// Durable cooldowns and stops, one per account at most.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait CooldownRepository: Send + Sync {
+    /// Every one there is, also those whose time is over.
+    async fn load_all(&self) -> Result<Vec<Cooldown>, StoreError>;
+
+    /// Closes an account, in one commit with `audit`. A cooldown MUST NOT replace a stop.
+    async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Opens an account again, in one commit with `audit`. Returns whether it was closed; if not, nothing is written.
+    async fn open(&self, account: &AccountId, audit: &AuditEntry) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,162 @@
+//! When nothing may be signed in for, whatever is dead; and what only the operator's force gets.
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use vega_domain::audit::AuditKind;
+use vega_domain::clock_check::ClockCheck;
+use vega_domain::failure::FailureReason;
+use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause};
+use vega_domain::ports::Clock;
+use vega_domain::run::RunState;
+
+use crate::sign_ins::Script;
+use crate::world::{Standing, World, in_india, steps};
+
+fn one_dead() -> World {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    world.has("PRIMARY", Standing::Valid);
+    world
+}
+
+fn force() -> ForceReason {
+    ForceReason::new("the token leaked").unwrap()
+}
+
+#[rstest]
+#[case::right(0, ClockCheck::Good)]
+#[case::ahead(90, ClockCheck::Off(TimeDelta::seconds(89)))]
+#[case::behind(-90, ClockCheck::Off(TimeDelta::seconds(-90)))]
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_slightly_off_is_said_and_stops_nothing(
+    #[case] ahead: i64,
+    #[case] check: ClockCheck,
+) {
+    let world = one_dead();
+    let upstox = world.clock.now() - TimeDelta::seconds(ahead);
+    world.broker.dates(Some(upstox));
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    assert_eq!(verification.clock, check);
+    assert!(matches!(verification.decision, Decision::SignIn(_)));
+}
+
+#[rstest]
+#[case::plain(None)]
+#[case::forced(Some(force()))]
+#[tokio::test(start_paused = true)]
+async fn with_a_wrong_clock_nothing_is_signed_in_for(#[case] force: Option<ForceReason>) {
+    let world = one_dead();
+    world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
+    let verification = world.orchestrator().verify(&[], force.as_ref()).await.unwrap();
+    let two_hours = TimeDelta::hours(-2);
+    assert_eq!(
+        verification.decision,
+        Decision::NotNow(NotNow::ClockOff(two_hours))
+    );
+    let entry = world.database.audit().pop().unwrap();
+    assert_eq!(entry.kind, AuditKind::SignInRefused);
+    assert!(entry.detail.contains("2 h 0 min behind"), "{entry:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_dead_a_wrong_clock_is_only_said() {
+    let world = one_dead();
+    world.has("WEBSOCKET1", Standing::Valid);
+    world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    assert_eq!(verification.decision, Decision::AllValid);
+    assert!(matches!(verification.clock, ClockCheck::TooFarOff(_)));
+}
+
+/// Nobody's token could be asked about, because there is none: the question for the time tells it.
+#[tokio::test(start_paused = true)]
+async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world.broker.is_out_of_reach();
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    assert_eq!(
+        verification.decision,
+        Decision::Unreachable(FailureReason::Network)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_that_answered_outweighs_a_lost_question_for_the_time() {
+    let world = one_dead();
+    world.broker.is_out_of_reach();
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    assert!(matches!(verification.decision, Decision::SignIn(_)));
+    assert_eq!(verification.clock, ClockCheck::NotKnown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn around_0330_nothing_is_signed_in_for_without_force() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world.clock.is("2026-11-24T03:20:00");
+    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let until = in_india("2026-11-24T03:31:00");
+    assert_eq!(
+        verification.decision,
+        Decision::NotNow(NotNow::ClosedHours { until })
+    );
+    let entry = world.database.audit().pop().unwrap();
+    assert!(
+        entry.kind == AuditKind::SignInRefused && entry.detail.contains("03:31"),
+        "{entry:?}"
+    );
+
+    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    assert!(matches!(forced.decision, Decision::SignIn(_)), "{forced:?}");
+}
+
+/// The run began in time, but the human was slow.
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_turn_comes_too_near_0330_is_left_for_the_next_day() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    world.clock.is("2026-11-24T03:19:00");
+    let clock = world.clock.clone();
+    let slow = Script::Meanwhile(Box::new(move || clock.is("2026-11-24T03:21:00")));
+    world.sign_ins.script("PRIMARY", slow);
+    let run = world.run().await.unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 skipped closed_hours"]);
+    assert_eq!(run.state, RunState::Incomplete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn force_replaces_a_valid_token_once() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world.has("PRIMARY", Standing::Valid);
+    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    let Decision::SignIn(plan) = forced.decision else {
+        panic!("{forced:?}")
+    };
+    assert_eq!(plan.apis()[0].cause, SignInCause::Forced);
+    let cancel = CancellationToken::new();
+    let run = world.resume().execute(&plan, &cancel).await.unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done"]);
+    assert_eq!(world.database.token("PRIMARY").unwrap().generation.get(), 2);
+
+    let run = world.resume().execute(&plan, &cancel).await.unwrap();
+    assert_eq!(
+        steps(&run),
+        ["PRIMARY skipped already_servable"],
+        "the token that came after it is not the one to replace"
+    );
+}
+
+#[rstest]
+#[case::never_verified(Standing::NeverVerified)]
+#[case::last_check_failed(Standing::LastCheckFailed)]
+#[tokio::test(start_paused = true)]
+async fn force_never_replaces_an_unknown_token(#[case] standing: Standing) {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    world.has("PRIMARY", Standing::Valid);
+    world.has("WEBSOCKET1", standing);
+    world.broker.is_unreachable_for("WEBSOCKET1");
+    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    let Decision::SignIn(plan) = forced.decision else {
+        panic!("{forced:?}")
+    };
+    let planned: Vec<_> = plan.apis().iter().map(|planned| planned.api.as_str()).collect();
+    assert_eq!(planned, ["PRIMARY"]);
+}

@@ -1,0 +1,150 @@
+//! A refused second factor stops its account on disk, and only a yes that saw the stop opens it again.
+
+use rstest::rstest;
+use tokio_util::sync::CancellationToken;
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::{FailureReason, Next};
+use vega_domain::plan::Plan;
+use vega_domain::ports::{Answer, MockOperator};
+use vega_orchestration::Confirmation;
+
+use crate::world::{World, steps};
+
+/// The account `main` is stopped after its first sign-in of two; `second` is done.
+async fn stopped_by(reason: FailureReason) -> World {
+    let world = World::of(&[
+        ("main", &["PRIMARY", "WEBSOCKET1"]),
+        ("second", &["OPTIONCHAIN1"]),
+    ]);
+    world.fails("PRIMARY", reason);
+    world.run().await.unwrap();
+    world
+}
+
+fn says(answer: Answer) -> MockOperator {
+    let mut operator = MockOperator::new();
+    operator.expect_confirm().times(1).return_const(answer);
+    operator
+}
+
+fn planned(plan: &Plan) -> Vec<&str> {
+    plan.apis().iter().map(|planned| planned.api.as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
+    for &reason in FailureReason::ALL {
+        let world = stopped_by(reason).await;
+        let cooldowns = world.database.cooldowns();
+        if reason.next() == Next::StopAccount {
+            let [stop] = &*cooldowns else {
+                panic!("{reason}: {cooldowns:?}")
+            };
+            assert_eq!(
+                (stop.account.as_str(), stop.is_stop()),
+                ("main", true),
+                "{reason}"
+            );
+            assert_eq!((stop.failure.reason, &*stop.failure.detail), (reason, "words"));
+            let audit = world.database.audit();
+            let entry = audit
+                .iter()
+                .find(|entry| entry.kind == AuditKind::AccountStopped)
+                .unwrap();
+            assert!(entry.account.is_some() && entry.run.is_some(), "{entry:?}");
+        } else {
+            assert_eq!(cooldowns, [], "{reason}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stop_is_on_disk_before_the_step_ends() {
+    let world = stopped_by(FailureReason::PinRefused).await;
+    assert_eq!(
+        world.log.take_only(&["close account", "PRIMARY failed"]),
+        ["close account main", "PRIMARY failed pin_refused"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_to_the_plan_opens_the_account_again() {
+    let world = stopped_by(FailureReason::PinRefused).await;
+    let plan = world.plan().await;
+    assert_eq!(plan.stopped(), world.database.cooldowns(), "the operator is told");
+    let confirmed = world
+        .orchestrator()
+        .confirm(plan, &says(Answer::Yes))
+        .await
+        .unwrap();
+    let Confirmation::Start(plan) = confirmed else {
+        panic!("{confirmed:?}")
+    };
+    assert_eq!(world.database.cooldowns(), []);
+    let opened = world.database.audit().pop().unwrap();
+    assert_eq!(opened.kind, AuditKind::AccountOpened);
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+}
+
+#[rstest]
+#[case::no(Answer::No, Confirmation::Declined)]
+#[case::nobody(Answer::NobodyToAsk, Confirmation::NobodyToAsk)]
+#[tokio::test(start_paused = true)]
+async fn without_a_yes_it_stays_stopped(#[case] answer: Answer, #[case] expected: Confirmation) {
+    let world = stopped_by(FailureReason::OtpRefused).await;
+    let plan = world.plan().await;
+    let confirmed = world.orchestrator().confirm(plan, &says(answer)).await.unwrap();
+    assert_eq!(confirmed, expected);
+    assert_eq!(world.database.cooldowns().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standing_yes_goes_on_without_what_is_stopped() {
+    let world = stopped_by(FailureReason::PinRefused).await;
+    let plan = world.plan().await;
+    let stops = plan.stopped().to_vec();
+    let standing = says(Answer::YesButNotStopped);
+    let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
+    assert_eq!(
+        confirmed,
+        Confirmation::AllStopped(stops),
+        "only `main` was planned"
+    );
+
+    let rejected = world.token("OPTIONCHAIN1", crate::world::Standing::Rejected);
+    world.database.put(rejected);
+    let plan = world.plan().await;
+    assert_eq!(planned(&plan), ["PRIMARY", "WEBSOCKET1", "OPTIONCHAIN1"]);
+    let standing = says(Answer::YesButNotStopped);
+    let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
+    let Confirmation::Start(rest) = confirmed else {
+        panic!("{confirmed:?}")
+    };
+    assert_eq!(planned(&rest), ["OPTIONCHAIN1"]);
+    assert_eq!(world.database.cooldowns().len(), 1);
+}
+
+/// Another process stopped the account after this plan was confirmed.
+#[tokio::test(start_paused = true)]
+async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
+    let world = World::of(&[("main", &["PRIMARY"]), ("second", &["OPTIONCHAIN1"])]);
+    let plan = world.plan().await;
+    world.fails("PRIMARY", FailureReason::AccountLocked);
+    world.run().await.unwrap();
+    world.log.take();
+    world
+        .database
+        .put(world.token("OPTIONCHAIN1", crate::world::Standing::Rejected));
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(steps(&run), ["PRIMARY pending", "OPTIONCHAIN1 done"]);
+    assert_eq!(world.log.take_only(&["sign in"]), ["sign in OPTIONCHAIN1"]);
+}

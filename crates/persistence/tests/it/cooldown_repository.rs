@@ -1,0 +1,67 @@
+//! `CooldownRepository` over SQLite.
+
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditKind;
+use vega_domain::cooldown::Cooldown;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::AccountId;
+use vega_domain::ports::CooldownRepository;
+use vega_persistence::SqliteCooldownRepository;
+
+use crate::world::{World, at, entry, open};
+
+fn account(id: &str) -> AccountId {
+    AccountId::new(id).unwrap()
+}
+
+fn closed(id: &str, until: Option<DateTime<Utc>>) -> Cooldown {
+    Cooldown {
+        account: account(id),
+        since: at(1),
+        until,
+        failure: Failure::new(FailureReason::PinRefused, "the page's words"),
+    }
+}
+
+#[tokio::test]
+async fn a_closed_account_stays_closed_over_a_restart_until_it_is_opened() {
+    let world = World::new().await;
+    let cooldowns = SqliteCooldownRepository::new(world.data.clone());
+    assert_eq!(cooldowns.load_all().await.unwrap(), []);
+    let both = [closed("a", None), closed("b", Some(at(660)))];
+    for one in &both {
+        cooldowns
+            .close(one, &entry(AuditKind::AccountStopped))
+            .await
+            .unwrap();
+    }
+
+    let again = SqliteCooldownRepository::new(open(&world.dir).await);
+    assert_eq!(again.load_all().await.unwrap(), both);
+    let opened = entry(AuditKind::AccountOpened);
+    assert!(again.open(&account("a"), &opened).await.unwrap());
+    assert!(!again.open(&account("a"), &opened).await.unwrap());
+    assert_eq!(cooldowns.load_all().await.unwrap(), both[1..]);
+    assert_eq!(
+        world.audit_kinds().await,
+        ["account_stopped", "account_stopped", "account_opened"],
+        "what changed nothing is not on record"
+    );
+}
+
+#[tokio::test]
+async fn a_cooldown_does_not_replace_a_stop_but_a_stop_does_a_cooldown() {
+    let world = World::new().await;
+    let cooldowns = SqliteCooldownRepository::new(world.data.clone());
+    let audit = entry(AuditKind::AccountStopped);
+    cooldowns
+        .close(&closed("a", Some(at(660))), &audit)
+        .await
+        .unwrap();
+    cooldowns.close(&closed("a", None), &audit).await.unwrap();
+    cooldowns
+        .close(&closed("a", Some(at(900))), &audit)
+        .await
+        .unwrap();
+    assert_eq!(cooldowns.load_all().await.unwrap(), [closed("a", None)]);
+}
