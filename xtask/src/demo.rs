@@ -1,14 +1,20 @@
 //! `cargo xtask demo`: the main job before your eyes, on a fresh machine. A simulated Upstox, a real browser, six
 //! tokens. It fails when anything is not as it should be, so CI can run it too.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::Value;
 
 use crate::demo_desk::{Desk, Upstox, shown};
 use crate::install;
+use crate::open_hours;
 use crate::shell::{say, step};
 use crate::test::build_programs;
+
+/// Six sign-ins take seconds, by hand a few minutes.
+const LENGTH: Duration = Duration::from_mins(2);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -23,6 +29,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     install::browser()?;
     build_programs()?;
+    open_hours::wait_for(LENGTH);
 
     let upstox = Upstox::start(!options.headed)?;
     let desk = Desk::new(&upstox, options.headed)?;

@@ -3,11 +3,13 @@
 use anyhow::Result;
 
 use crate::install;
-use crate::test::{build_programs, build_programs_with_test_hooks, rust_tests};
+use crate::open_hours;
+use crate::test::{STORIES, build_programs, build_programs_with_test_hooks, rust_tests};
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
+    open_hours::wait_for(STORIES);
     rust_tests(&["-p", "vega-tests"])
 }

@@ -4,7 +4,9 @@
 mod demo;
 mod demo_desk;
 mod e2e;
+mod generate;
 mod install;
+mod open_hours;
 mod shell;
 mod test;
 mod tidy;
@@ -21,6 +23,8 @@ enum Command {
     Test,
     /// Only the whole-system stories: real binaries, real browser, simulator
     E2e,
+    /// Write what is generated from the code, or prove that it is fresh
+    Generate(generate::Options),
     /// The house rules that no lint checks: imports, headers, names, length, migrations
     Tidy,
 }
@@ -30,6 +34,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
         Command::E2e => e2e::run(),
+        Command::Generate(options) => generate::run(&options),
         Command::Tidy => tidy::run(),
     }
 }

@@ -1,10 +1,17 @@
 //! `cargo xtask test`: everything CI runs. The Rust tests, stories included, come last, so that their summary ends it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
+use crate::generate;
 use crate::install;
+use crate::open_hours;
 use crate::shell::{self, root, run_with, target, works};
 use crate::tidy;
+
+/// The Rust tests with the stories take less, also on a slow machine.
+pub(crate) const STORIES: Duration = Duration::from_mins(8);
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
@@ -15,9 +22,11 @@ pub(crate) fn run() -> Result<()> {
     dependencies()?;
     clippy(&["--workspace"])?;
     clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;
+    generate::check()?;
     console()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
+    open_hours::wait_for(STORIES);
     rust_tests(&["--workspace"])
 }
 

@@ -1,5 +1,5 @@
 //! The two tables of failures in ARCHITECTURE.md, built from the code: a page that says something else fails the test.
-//! With `VEGA_UPDATE_DOCS` set the test writes them anew.
+//! With `VEGA_UPDATE_DOCS` set, as `cargo xtask generate` does, the test writes them anew.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ fn architecture_tables_say_what_the_code_does() {
         assert!(
             found == table,
             "the table `{name}` of ARCHITECTURE.md is not what the code does (+ code, - page; only the order, if \
-             nothing follows):\n{}\nUpdate it: {UPDATE}=1 cargo nextest run -p vega-cli architecture",
+             nothing follows):\n{}\nUpdate it: cargo xtask generate",
             differing()
         );
     }

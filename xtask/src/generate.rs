@@ -1,0 +1,59 @@
+//! `cargo xtask generate`: writes what is generated from the code and committed, or proves that it is fresh.
+//! Each piece is made by a test of the crate that knows it, so that this program imports nothing of Vega's.
+
+use std::ffi::OsStr;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::shell::{root, run_with};
+
+/// A test that compares a generated piece, and writes it when asked to.
+struct Generated {
+    what: &'static str,
+    package: &'static str,
+    test: &'static str,
+}
+
+const ALL: &[Generated] = &[Generated {
+    what: "the tables of failures in ARCHITECTURE.md",
+    package: "vega-cli",
+    test: "architecture_tables_say_what_the_code_does",
+}];
+
+/// The variable that makes such a test write.
+const UPDATE: &str = "VEGA_UPDATE_DOCS";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Write nothing; fail when something is not fresh
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.check {
+        return check();
+    }
+    make(&[(UPDATE, "1".as_ref())])
+}
+
+/// Fails when something that is generated is not what the code says.
+pub(crate) fn check() -> Result<()> {
+    make(&[]).context("a generated file is not fresh. Run `cargo xtask generate` and read the difference")
+}
+
+fn make(environment: &[(&str, &OsStr)]) -> Result<()> {
+    for generated in ALL {
+        let arguments = [
+            "test",
+            "--locked",
+            "--quiet",
+            "-p",
+            generated.package,
+            generated.test,
+        ];
+        run_with(&root(), "cargo", &arguments, environment).with_context(|| generated.what)?;
+    }
+    Ok(())
+}
