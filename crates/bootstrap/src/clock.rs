@@ -1,15 +1,58 @@
-//! The system's clock: the one place that asks for the time.
+//! The system's clocks: the one place that asks for the time.
 
 use chrono::{DateTime, SubsecRound, Utc};
+use vega_domain::moment::SinceBoot;
 use vega_domain::ports::Clock;
 
-/// The system's time, cut to microseconds so that what is stored reads back equal.
-#[derive(Debug, Clone, Copy)]
-pub struct SystemClock;
+/// The system's time, cut to microseconds so that what is stored reads back equal, and the time since boot.
+#[derive(Debug, Clone)]
+pub struct SystemClock {
+    /// Which boot this is, where the system tells it.
+    boot: Option<String>,
+}
+
+impl SystemClock {
+    /// Asks once which boot this is.
+    pub fn new() -> Self {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        Self {
+            boot: boot.map(|id| id.trim().to_owned()),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the home of the system's time")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now().trunc_subsecs(6)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn since_boot(&self) -> Option<SinceBoot> {
+        let elapsed = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).ok()?;
+        Some(SinceBoot {
+            boot: self.boot.clone()?,
+            elapsed: elapsed.into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_time_since_boot_runs_on_and_names_its_boot() {
+        let (first, other) = (SystemClock::new(), SystemClock::new());
+        let (earlier, later) = (first.since_boot().unwrap(), other.since_boot().unwrap());
+        assert_eq!(earlier.boot, later.boot);
+        assert!(earlier.elapsed <= later.elapsed && !earlier.elapsed.is_zero());
     }
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::event::Event;
+use vega_domain::moment::SinceBoot;
 use vega_domain::ports::{Clock, EventSink};
 use vega_services::GenerationPorts;
 
@@ -101,6 +102,10 @@ impl Clock for Hooked<dyn Clock> {
         let offset = self.hooks.switch(CLOCK_OFFSET);
         let seconds = offset.and_then(|text| text.parse().ok()).unwrap_or(0);
         self.port.now() + TimeDelta::seconds(seconds)
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        self.port.since_boot()
     }
 }
 

@@ -68,7 +68,7 @@ impl Vega {
         operator: Arc<dyn Operator>,
         events: Arc<dyn EventSink>,
     ) -> Result<Self, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         #[cfg(feature = "test-hooks")]
         let hooks = crate::test_hooks::TestHooks::wanted(&environment);
         #[cfg(feature = "test-hooks")]
@@ -177,11 +177,11 @@ impl Vega {
 
     /// How many "Get OTP" presses the account has left now.
     pub async fn otp_presses_left(&self, account: &Account) -> Result<u32, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock.moment();
         let budget = self.settings.otp_budget;
-        let since = budget.window_start(now);
-        let presses = self.journal.otp_presses(&account.mobile_number, since).await?;
-        Ok(match budget.allowance(&presses, now) {
+        let mobile = &account.mobile_number;
+        let presses = self.journal.otp_presses(mobile, budget.presses).await?;
+        Ok(match budget.allowance(&presses, &now) {
             OtpAllowance::Left(left) => left,
             OtpAllowance::UsedUp { .. } => 0,
         })

@@ -11,6 +11,7 @@ pub mod event;
 pub mod expiry;
 pub mod failure;
 pub mod ids;
+pub mod moment;
 pub mod plan;
 pub mod ports;
 pub mod run;
@@ -28,6 +29,7 @@ pub use failure::{Failure, FailureReason, Next};
 pub use ids::{
     AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, MobileNumber, RunId, UserId,
 };
+pub use moment::{Moment, SinceBoot};
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ids::{AccountId, ApiName};
+use crate::moment::Moment;
 
 /// What the login page shows, as Vega recognises it.
 /// Source: element ids seen in public scripts from 2023 to 2026; Upstox does not promise them.
@@ -148,38 +149,28 @@ pub enum OtpAllowance {
 }
 
 impl OtpBudget {
-    /// Presses before this moment do not count at `now`.
-    pub fn window_start(&self, now: DateTime<Utc>) -> DateTime<Utc> {
-        let window = TimeDelta::from_std(self.window).ok();
-        window
-            .and_then(|window| now.checked_sub_signed(window))
-            .unwrap_or(DateTime::<Utc>::MIN_UTC)
-    }
-
-    /// What is left at `now`, given the presses on record. A press dated after `now` counts as made now: a clock that was
-    /// set back never opens the budget early.
-    pub fn allowance(&self, presses: &[DateTime<Utc>], now: DateTime<Utc>) -> OtpAllowance {
-        let window = TimeDelta::from_std(self.window).unwrap_or(TimeDelta::MAX);
-        let mut counted: Vec<DateTime<Utc>> = presses
+    /// What is left at `now`, given the newest presses on record, at least as many as the budget allows. Their age counts,
+    /// not the wall clock: whoever sets it neither opens the budget early nor holds it longer than the window.
+    pub fn allowance(&self, presses: &[Moment], now: &Moment) -> OtpAllowance {
+        let mut ages: Vec<Duration> = presses
             .iter()
-            .map(|&press| press.min(now))
-            .filter(|&press| now.signed_duration_since(press) < window)
+            .map(|press| press.age(now))
+            .filter(|age| *age < self.window)
             .collect();
-        counted.sort_unstable();
-        let used = u32::try_from(counted.len()).unwrap_or(u32::MAX);
+        ages.sort_unstable();
+        let used = u32::try_from(ages.len()).unwrap_or(u32::MAX);
         if used < self.presses {
             return OtpAllowance::Left(self.presses - used);
         }
-        // The press whose leaving brings the count below the budget.
-        let frees = counted.len()
-            - usize::try_from(self.presses)
-                .unwrap_or(usize::MAX)
-                .min(counted.len());
-        let oldest = counted.get(frees).copied().unwrap_or(now);
+        // The press whose leaving brings the count below the budget: the oldest of the newest so many.
+        let decisive = usize::try_from(self.presses).unwrap_or(usize::MAX);
+        let age = decisive.checked_sub(1).and_then(|index| ages.get(index)).copied();
+        let wait = self.window.saturating_sub(age.unwrap_or_default());
+        let until = TimeDelta::from_std(wait)
+            .ok()
+            .and_then(|wait| now.at.checked_add_signed(wait));
         OtpAllowance::UsedUp {
-            until: oldest
-                .checked_add_signed(window)
-                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+            until: until.unwrap_or(DateTime::<Utc>::MAX_UTC),
         }
     }
 }
@@ -190,6 +181,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::moment::SinceBoot;
 
     const BUDGET: OtpBudget = OtpBudget {
         presses: 4,
@@ -198,6 +190,17 @@ mod tests {
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    /// By the wall clock, which is `ahead` of the truth.
+    fn moment(seconds: u32, ahead: i64) -> Moment {
+        Moment {
+            at: at(i64::from(seconds) + ahead),
+            since_boot: Some(SinceBoot {
+                boot: "this".into(),
+                elapsed: Duration::from_secs(seconds.into()),
+            }),
+        }
     }
 
     #[rstest]
@@ -213,8 +216,31 @@ mod tests {
         #[case] now: i64,
         #[case] allowance: OtpAllowance,
     ) {
-        let presses: Vec<_> = presses.iter().copied().map(at).collect();
-        assert_eq!(BUDGET.allowance(&presses, at(now)), allowance);
+        let presses: Vec<_> = presses
+            .iter()
+            .map(|seconds| Moment::by_wall_clock(at(*seconds)))
+            .collect();
+        assert_eq!(
+            BUDGET.allowance(&presses, &Moment::by_wall_clock(at(now))),
+            allowance
+        );
+    }
+
+    #[rstest]
+    #[case::set_forward(7_200)]
+    #[case::set_back(-7_200)]
+    fn setting_the_clock_neither_opens_the_budget_nor_holds_it(#[case] ahead: i64) {
+        let presses = [0, 10, 20, 30].map(|seconds| moment(seconds, 0));
+        assert_eq!(
+            BUDGET.allowance(&presses, &moment(659, ahead)),
+            OtpAllowance::UsedUp {
+                until: at(660 + ahead)
+            }
+        );
+        assert_eq!(
+            BUDGET.allowance(&presses, &moment(660, ahead)),
+            OtpAllowance::Left(1)
+        );
     }
 
     #[test]
@@ -224,28 +250,29 @@ mod tests {
             window: Duration::from_mins(11),
         };
         assert_eq!(
-            none.allowance(&[], at(0)),
+            none.allowance(&[], &Moment::by_wall_clock(at(0))),
             OtpAllowance::UsedUp { until: at(660) }
         );
     }
 
     proptest! {
-        /// Pressing only when allowed never puts more than the budget into any window.
+        /// Pressing only when allowed never puts more than the budget into any window, however the wall clock is set
+        /// before each press.
         #[test]
-        fn no_window_ever_holds_more_than_the_budget(gaps in proptest::collection::vec(0_i64..400, 1..60)) {
+        fn no_window_ever_holds_more_than_the_budget(
+            gaps in proptest::collection::vec((0_u32..400, -90_000_i64..90_000), 1..60),
+        ) {
             let mut now = 0;
-            let mut pressed: Vec<DateTime<Utc>> = Vec::new();
-            for gap in gaps {
+            let mut pressed: Vec<(u32, Moment)> = Vec::new();
+            for (gap, ahead) in gaps {
                 now += gap;
-                if matches!(BUDGET.allowance(&pressed, at(now)), OtpAllowance::Left(_)) {
-                    pressed.push(at(now));
+                let known: Vec<Moment> = pressed.iter().map(|(_, press)| press.clone()).collect();
+                if matches!(BUDGET.allowance(&known, &moment(now, ahead)), OtpAllowance::Left(_)) {
+                    pressed.push((now, moment(now, ahead)));
                 }
             }
-            for (index, first) in pressed.iter().enumerate() {
-                let in_window = pressed[index..]
-                    .iter()
-                    .filter(|press| press.signed_duration_since(*first) < TimeDelta::seconds(660))
-                    .count();
+            for (index, (first, _)) in pressed.iter().enumerate() {
+                let in_window = pressed[index..].iter().filter(|(press, _)| press - first < 660).count();
                 prop_assert!(in_window <= 4);
             }
         }

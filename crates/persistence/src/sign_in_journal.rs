@@ -8,12 +8,14 @@ use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
+use vega_domain::moment::Moment;
 use vega_domain::ports::{LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
+use crate::otp_ledger;
 use crate::seal::{Place, Sealer};
 
 /// `SignInJournal` over SQLite.
@@ -56,31 +58,18 @@ impl SignInJournal for SqliteSignInJournal {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        at: DateTime<Utc>,
+        now: &Moment,
     ) -> Result<OtpGrant, StoreError> {
         const DOING: &str = "record an OTP request";
         let mut tx = self.0.write().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
-        let before: i64 = sqlx::query_scalar("SELECT count(*) FROM otp_requests WHERE attempt_id = $1")
-            .bind(attempt.as_uuid())
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed(DOING))?;
-        if before > 0 {
+        if otp_ledger::has_press(&mut tx, attempt).await? {
             return Ok(OtpGrant::PressedBefore);
         }
-        let presses = presses_since(&mut tx, mobile, budget.window_start(at)).await?;
-        let (grant, kind, detail) = match budget.allowance(&presses, at) {
+        let presses = otp_ledger::newest_presses(&mut tx, mobile, budget.presses, Some(now)).await?;
+        let (grant, kind, detail) = match budget.allowance(&presses, now) {
             OtpAllowance::Left(left) => {
-                sqlx::query(
-                    "INSERT INTO otp_requests (attempt_id, mobile_number, requested_at) VALUES ($1, $2, $3)",
-                )
-                .bind(attempt.as_uuid())
-                .bind(mobile.digits())
-                .bind(at)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed(DOING))?;
+                otp_ledger::record(&mut tx, attempt, mobile, now).await?;
                 (
                     OtpGrant::Granted,
                     AuditKind::OtpRequested,
@@ -92,7 +81,7 @@ impl SignInJournal for SqliteSignInJournal {
                 (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
             }
         };
-        let entry = AuditEntry::new(at, kind, detail)
+        let entry = AuditEntry::new(now.at, kind, detail)
             .about(
                 &AccountId::new(row.account).map_err(unreadable)?,
                 &ApiName::new(row.api).map_err(unreadable)?,
@@ -206,34 +195,15 @@ impl SignInJournal for SqliteSignInJournal {
             .collect()
     }
 
-    async fn otp_presses(
-        &self,
-        mobile: &MobileNumber,
-        since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
         let mut reader = self
             .0
             .reader()
             .acquire()
             .await
             .map_err(failed("read the OTP ledger"))?;
-        presses_since(&mut reader, mobile, since).await
+        otp_ledger::newest_presses(&mut reader, mobile, newest, None).await
     }
-}
-
-async fn presses_since(
-    tx: &mut SqliteConnection,
-    mobile: &MobileNumber,
-    since: DateTime<Utc>,
-) -> Result<Vec<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar(
-        "SELECT requested_at FROM otp_requests WHERE mobile_number = $1 AND requested_at > $2 ORDER BY requested_at",
-    )
-    .bind(mobile.digits())
-    .bind(since)
-    .fetch_all(tx)
-    .await
-    .map_err(failed("read the OTP ledger"))
 }
 
 macro_rules! attempt_columns {

@@ -60,6 +60,18 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         newest_generation(&mut reader, api).await
     }
 
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        let owner: Option<String> = sqlx::query_scalar(
+            "SELECT user_id FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL
+             ORDER BY verified_at DESC LIMIT 1",
+        )
+        .bind(account.as_str())
+        .fetch_optional(self.0.reader())
+        .await
+        .map_err(failed("read whose an account is"))?;
+        owner.map(UserId::new).transpose().map_err(unreadable)
+    }
+
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "store a token";
         let token = &new.token;

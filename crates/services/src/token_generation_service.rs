@@ -322,20 +322,21 @@ impl TokenGenerationService {
         Ok(attempt.generation)
     }
 
-    /// A token of another person than the account's is logged out and never kept.
+    /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,
+    /// or learned from its first verified token.
     async fn refuse_stranger(&self, attempt: &Attempt<'_>, answer: &TokenAnswer) -> Result<(), Failure> {
-        let Some(expected) = attempt
-            .account
-            .user_id
-            .as_ref()
-            .filter(|user| **user != answer.user_id)
-        else {
+        let (expected, how) = match &attempt.account.user_id {
+            Some(user) => (Some(user.clone()), "as configured"),
+            None => (
+                self.ports.tokens.owner(&attempt.account.id).await?,
+                "as in its earlier tokens; if the account is another person's now, set its user id",
+            ),
+        };
+        let Some(expected) = expected.filter(|user| *user != answer.user_id) else {
             return Ok(());
         };
-        let stranger = Failure::new(
-            FailureReason::WrongUser,
-            format!("expected {expected}, Upstox says {}", answer.user_id),
-        );
+        let words = format!("expected {expected}, {how}; Upstox says {}", answer.user_id);
+        let stranger = Failure::new(FailureReason::WrongUser, words);
         let logged_out = match self.ports.logout.log_out(&answer.access_token).await {
             Ok(()) => "logged out".to_owned(),
             Err(failure) => format!("could not be logged out: {failure}"),

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AttemptId, MobileNumber};
+use vega_domain::moment::Moment;
 use vega_domain::ports::{NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -23,9 +24,9 @@ impl SignInJournal for Hooked<dyn SignInJournal> {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        at: DateTime<Utc>,
+        now: &Moment,
     ) -> Result<OtpGrant, StoreError> {
-        let call = self.port.request_otp(attempt, mobile, budget, at);
+        let call = self.port.request_otp(attempt, mobile, budget, now);
         self.around("otp_recorded", call).await
     }
 
@@ -66,11 +67,7 @@ impl SignInJournal for Hooked<dyn SignInJournal> {
         self.port.unfinished().await
     }
 
-    async fn otp_presses(
-        &self,
-        mobile: &MobileNumber,
-        since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
-        self.port.otp_presses(mobile, since).await
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+        self.port.otp_presses(mobile, newest).await
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use vega_domain::audit::AuditEntry;
-use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
 use vega_domain::token::NewToken;
 
@@ -16,6 +16,10 @@ impl UpstoxTokenRepository for Hooked<dyn UpstoxTokenRepository> {
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         self.port.newest_generation(api).await
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        self.port.owner(account).await
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

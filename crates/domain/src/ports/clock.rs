@@ -2,9 +2,24 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::moment::{Moment, SinceBoot};
+
 /// Tells the time. Lints forbid asking the system elsewhere.
 #[cfg_attr(feature = "mock", mockall::automock)]
 pub trait Clock: Send + Sync {
     /// The current time in UTC. MUST have no part finer than a microsecond, so that what is stored reads back equal.
     fn now(&self) -> DateTime<Utc>;
+
+    /// The time since boot, where the system tells it. MUST run evenly, whatever happens to the wall clock.
+    fn since_boot(&self) -> Option<SinceBoot> {
+        None
+    }
+
+    /// This moment by both clocks.
+    fn moment(&self) -> Moment {
+        Moment {
+            at: self.now(),
+            since_boot: self.since_boot(),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::StoreError;
 use crate::audit::AuditEntry;
 use crate::failure::Failure;
 use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
+use crate::moment::Moment;
 use crate::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use crate::sign_in::OtpBudget;
 
@@ -85,13 +86,14 @@ pub trait SignInJournal: Send + Sync {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError>;
 
     /// Decides over one "Get OTP" press and records it, in one commit. MUST grant at most one press per attempt and
-    /// at most `budget` per mobile number, also across restarts and accounts that share the number.
+    /// at most `budget` per mobile number, also across restarts and accounts that share the number. A press that seems
+    /// to lie in the future MUST NOT hold the budget for longer than the window from now on.
     async fn request_otp(
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        at: DateTime<Utc>,
+        now: &Moment,
     ) -> Result<OtpGrant, StoreError>;
 
     /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
@@ -127,10 +129,6 @@ pub trait SignInJournal: Send + Sync {
     /// open MUST NOT hide the other attempts.
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError>;
 
-    /// When "Get OTP" was pressed for this number, newest last, since `since`.
-    async fn otp_presses(
-        &self,
-        mobile: &MobileNumber,
-        since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError>;
+    /// When "Get OTP" was pressed for this number: the newest so many, newest last.
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError>;
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::audit::AuditEntry;
-use crate::ids::{ApiName, Generation};
+use crate::ids::{AccountId, ApiName, Generation, UserId};
 use crate::token::{LastCheck, NewToken, StoredToken};
 
 /// A profile check to be recorded on one generation of one API's token.
@@ -42,6 +42,10 @@ pub trait UpstoxTokenRepository: Send + Sync {
 
     /// The generation of one API's newest token. MUST work also when that token does not open.
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError>;
+
+    /// Whose the account's newest verified token is: the person whom the account was first signed in with. `None` before
+    /// its first success.
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError>;
 
     /// Stores a new token, closes its attempt and erases the attempt's sealed code and answer, all in one commit
     /// with `audit`. MUST refuse with `Conflict` when the newest stored generation is not the one before it.

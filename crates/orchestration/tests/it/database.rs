@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, CooldownRepository, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt, OtpGrant,
     SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
@@ -166,7 +167,7 @@ impl SignInJournal for Database {
         _attempt: AttemptId,
         _mobile: &MobileNumber,
         _budget: OtpBudget,
-        _at: DateTime<Utc>,
+        _now: &Moment,
     ) -> Result<OtpGrant, StoreError> {
         Ok(OtpGrant::Granted)
     }
@@ -218,11 +219,7 @@ impl SignInJournal for Database {
         Ok(open.map(|row| row.attempt.clone()).collect())
     }
 
-    async fn otp_presses(
-        &self,
-        _mobile: &MobileNumber,
-        _since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
         Ok(Vec::new())
     }
 }
@@ -237,6 +234,12 @@ impl UpstoxTokenRepository for Database {
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         Ok(self.token(api.as_str()).map(|token| token.generation))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        let tables = self.tables();
+        let mut of_account = tables.tokens.iter().filter(|token| token.account == *account);
+        Ok(of_account.next().map(|token| token.user_id.clone()))
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::MobileNumber;
+use vega_domain::moment::{Moment, SinceBoot};
 use vega_domain::ports::{LeftAnswer, OtpGrant, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -33,7 +34,7 @@ async fn presses_are_recorded_counted_and_never_doubled() {
     let press = async |index: usize, number: &MobileNumber, seconds| {
         world
             .journal
-            .request_otp(attempts[index], number, BUDGET, at(seconds))
+            .request_otp(attempts[index], number, BUDGET, &wall(seconds))
             .await
             .unwrap()
     };
@@ -62,8 +63,8 @@ async fn presses_are_recorded_counted_and_never_doubled() {
     );
 
     assert_eq!(
-        world.journal.otp_presses(&mobile(), at(-1)).await.unwrap(),
-        [at(0), at(2), at(660)]
+        world.journal.otp_presses(&mobile(), 9).await.unwrap(),
+        [wall(0), wall(2), wall(660)]
     );
     let kinds = world.audit_kinds().await;
     assert_eq!(kinds.iter().filter(|kind| *kind == "otp_requested").count(), 4);
@@ -82,18 +83,68 @@ async fn the_ledger_survives_a_restart() {
         .unwrap();
     world
         .journal
-        .request_otp(attempt.id, &mobile(), BUDGET, at(0))
+        .request_otp(attempt.id, &mobile(), BUDGET, &wall(0))
         .await
         .unwrap();
     world.data.close().await;
 
     let journal = vega_persistence::SqliteSignInJournal::new(open(&world.dir).await);
-    assert_eq!(journal.otp_presses(&mobile(), at(-1)).await.unwrap(), [at(0)]);
+    assert_eq!(journal.otp_presses(&mobile(), 9).await.unwrap(), [wall(0)]);
     let again = journal
-        .request_otp(attempt.id, &mobile(), BUDGET, at(9))
+        .request_otp(attempt.id, &mobile(), BUDGET, &wall(9))
         .await
         .unwrap();
     assert_eq!(again, OtpGrant::PressedBefore);
+}
+
+/// The clock is set, and set again; the time since boot tells the truth, and after a new boot nothing is held for ever.
+#[tokio::test]
+async fn setting_the_clock_neither_opens_the_ledger_nor_holds_it() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let press = async |wall_clock: i64, boot: &str, elapsed: u64| {
+        let attempt = attempt(run, "PRIMARY", 1);
+        let journal = &world.journal;
+        journal
+            .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+            .await
+            .unwrap();
+        let now = Moment {
+            at: at(wall_clock),
+            since_boot: Some(SinceBoot {
+                boot: boot.into(),
+                elapsed: Duration::from_secs(elapsed),
+            }),
+        };
+        journal
+            .request_otp(attempt.id, &mobile(), BUDGET, &now)
+            .await
+            .unwrap()
+    };
+    let used_up = |until| OtpGrant::BudgetUsedUp { until: at(until) };
+    assert_eq!(press(0, "a", 100).await, OtpGrant::Granted);
+    assert_eq!(press(7_200, "a", 101).await, OtpGrant::Granted, "set forward");
+    assert_eq!(
+        press(14_400, "a", 759).await,
+        used_up(14_401),
+        "set forward again"
+    );
+    assert_eq!(
+        press(14_400, "a", 760).await,
+        OtpGrant::Granted,
+        "11 minutes after the first"
+    );
+    assert_eq!(press(10, "b", 5).await, used_up(670), "set back over a new boot");
+    assert_eq!(
+        press(669, "b", 664).await,
+        used_up(670),
+        "the wait does not begin anew"
+    );
+    assert_eq!(press(670, "b", 665).await, OtpGrant::Granted);
+}
+
+fn wall(seconds: i64) -> Moment {
+    Moment::by_wall_clock(at(seconds))
 }
 
 #[tokio::test]

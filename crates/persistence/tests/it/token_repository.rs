@@ -2,7 +2,8 @@
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::Generation;
+use vega_domain::ids::{AccountId, Generation, UserId};
+
 use vega_domain::ports::{StoreError, TokenCheck, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, LastCheck};
 
@@ -80,6 +81,33 @@ async fn the_newest_generation_wins_and_the_audit_is_in_the_commit() {
         .filter(|kind| *kind == "token_stored")
         .count();
     assert_eq!(stored, 3);
+}
+
+#[tokio::test]
+async fn an_account_is_whose_its_newest_verified_token_is() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    let account = AccountId::new("default").unwrap();
+    assert_eq!(world.tokens.owner(&account).await.unwrap(), None);
+    for (name, user, verified) in [
+        ("PRIMARY", "AB1234", Some(at(5))),
+        ("WEBSOCKET1", "CD5678", Some(at(6))),
+        ("WEBSOCKET2", "ZZ9999", None),
+    ] {
+        let attempt = world.answered(run, name, 1).await;
+        let mut new = token(attempt, name, 1);
+        new.token.user_id = UserId::new(user).unwrap();
+        new.token.verified_at = verified;
+        world
+            .tokens
+            .store(&new, &entry(AuditKind::TokenStored))
+            .await
+            .unwrap();
+    }
+    let owner = world.tokens.owner(&account).await.unwrap();
+    assert_eq!(owner, Some(UserId::new("CD5678").unwrap()));
+    let other = AccountId::new("family").unwrap();
+    assert_eq!(world.tokens.owner(&other).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl OtpPermit for LedgerPermit<'_> {
     async fn before_press(&self) -> Result<(), Failure> {
         let granted = self
             .journal
-            .request_otp(self.attempt, self.mobile, self.budget, self.clock.now())
+            .request_otp(self.attempt, self.mobile, self.budget, &self.clock.moment())
             .await;
         match granted? {
             OtpGrant::Granted => Ok(()),

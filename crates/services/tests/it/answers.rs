@@ -67,6 +67,43 @@ async fn a_stranger_whose_logout_fails_is_refused_all_the_same_and_the_audit_say
     assert!(world.database.tokens().is_empty());
 }
 
+/// Nobody said whose the account is: its first success does.
+#[tokio::test(start_paused = true)]
+async fn whose_an_account_is_is_learned_at_its_first_success() {
+    let mut world = World::new();
+    world.account.user_id = None;
+    world.generate().await.unwrap();
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    let failure = world.generate().await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::WrongUser);
+    assert!(
+        failure.detail.contains("as in its earlier tokens") && failure.detail.contains("AB1234"),
+        "{failure}"
+    );
+    assert_eq!(world.database.tokens().len(), 1, "the first one stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configured_user_counts_more_than_a_learned_one() {
+    let mut world = World::new();
+    world.account.user_id = None;
+    world.generate().await.unwrap();
+    world.account.user_id = Some(user("ZZ9999"));
+    world.broker.reads(Ok(token_of("ZZ9999")));
+    world.broker.says(ProfileAnswer::Valid(user("ZZ9999")));
+    world.generate().await.unwrap();
+}
+
+/// The answer is sealed; the next start reads it again.
+#[tokio::test(start_paused = true)]
+async fn when_nobody_can_say_whose_an_account_is_the_token_waits() {
+    let mut world = World::new();
+    world.account.user_id = None;
+    world.database.fail_at("owner");
+    assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
+    assert_eq!(world.database.ends(), [End::Open]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_without_a_pinned_user_takes_the_user_that_upstox_names() {
     let mut world = World::new();

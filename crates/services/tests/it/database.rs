@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{ApiName, AttemptId, Generation, MobileNumber};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, UserId};
+use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck,
     UnfinishedAttempt, UpstoxTokenRepository,
@@ -38,7 +39,7 @@ struct Row {
 #[derive(Default)]
 struct Tables {
     attempts: Vec<Row>,
-    presses: Vec<(AttemptId, MobileNumber, DateTime<Utc>)>,
+    presses: Vec<(AttemptId, MobileNumber, Moment)>,
     tokens: Vec<NewToken>,
     audit: Vec<AuditEntry>,
 }
@@ -145,7 +146,7 @@ impl SignInJournal for Database {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        at: DateTime<Utc>,
+        now: &Moment,
     ) -> Result<OtpGrant, StoreError> {
         self.fails("request_otp")?;
         self.log.add("request_otp");
@@ -154,11 +155,12 @@ impl SignInJournal for Database {
         if tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
             return Ok(OtpGrant::PressedBefore);
         }
-        let of_number = |(_, number, at): &(AttemptId, MobileNumber, _)| (number == mobile).then_some(*at);
+        let of_number =
+            |(_, number, at): &(AttemptId, MobileNumber, Moment)| (number == mobile).then(|| at.clone());
         let presses: Vec<_> = tables.presses.iter().filter_map(of_number).collect();
-        Ok(match budget.allowance(&presses, at) {
+        Ok(match budget.allowance(&presses, now) {
             OtpAllowance::Left(_) => {
-                tables.presses.push((attempt, mobile.clone(), at));
+                tables.presses.push((attempt, mobile.clone(), now.clone()));
                 OtpGrant::Granted
             }
             OtpAllowance::UsedUp { until } => OtpGrant::BudgetUsedUp { until },
@@ -229,11 +231,7 @@ impl SignInJournal for Database {
             .collect())
     }
 
-    async fn otp_presses(
-        &self,
-        _mobile: &MobileNumber,
-        _since: DateTime<Utc>,
-    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
         unreachable!("the service asks for permits, not for the ledger")
     }
 }
@@ -247,6 +245,14 @@ impl UpstoxTokenRepository for Database {
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         self.fails("newest_generation")?;
         Ok(newest(&self.tables(), api).map(|token| token.generation))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        self.fails("owner")?;
+        let tables = self.tables();
+        let mut stored = tables.tokens.iter().map(|new| &new.token);
+        let newest = stored.rfind(|token| token.account == *account && token.verified_at.is_some());
+        Ok(newest.map(|token| token.user_id.clone()))
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {

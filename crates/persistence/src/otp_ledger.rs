@@ -1,0 +1,111 @@
+//! The OTP ledger: one row per press of "Get OTP", for the journal, inside its transactions.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqliteConnection};
+use vega_domain::ids::{AttemptId, MobileNumber};
+use vega_domain::moment::{Moment, SinceBoot};
+use vega_domain::ports::StoreError;
+
+use crate::data_source::failed;
+
+/// Whether this attempt has a press on record.
+pub(crate) async fn has_press(tx: &mut SqliteConnection, attempt: AttemptId) -> Result<bool, StoreError> {
+    let found: i64 = sqlx::query_scalar("SELECT count(*) FROM otp_requests WHERE attempt_id = $1")
+        .bind(attempt.as_uuid())
+        .fetch_one(tx)
+        .await
+        .map_err(failed("read the OTP ledger"))?;
+    Ok(found > 0)
+}
+
+/// Records a press that is about to be made.
+pub(crate) async fn record(
+    tx: &mut SqliteConnection,
+    attempt: AttemptId,
+    mobile: &MobileNumber,
+    now: &Moment,
+) -> Result<(), StoreError> {
+    let (boot, since_boot_ms) = columns(now);
+    sqlx::query(
+        "INSERT INTO otp_requests (attempt_id, mobile_number, requested_at, boot, since_boot_ms)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(attempt.as_uuid())
+    .bind(mobile.digits())
+    .bind(now.at)
+    .bind(boot)
+    .bind(since_boot_ms)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed("record an OTP request"))
+}
+
+/// The newest so many presses for this number, newest last. With `redate` those that seem to lie in the future are
+/// dated anew, once: their time in the window begins now, and it ends.
+pub(crate) async fn newest_presses(
+    tx: &mut SqliteConnection,
+    mobile: &MobileNumber,
+    newest: u32,
+    redate: Option<&Moment>,
+) -> Result<Vec<Moment>, StoreError> {
+    let rows: Vec<PressRow> = sqlx::query_as(
+        "SELECT id, requested_at, boot, since_boot_ms FROM otp_requests
+         WHERE mobile_number = $1 ORDER BY id DESC LIMIT $2",
+    )
+    .bind(mobile.digits())
+    .bind(newest)
+    .fetch_all(&mut *tx)
+    .await
+    .map_err(failed("read the OTP ledger"))?;
+    let mut presses = Vec::new();
+    for row in rows.into_iter().rev() {
+        let (id, mut press) = row.into_press();
+        if let Some(now) = redate.filter(|now| press.is_misdated(now)) {
+            let (boot, since_boot_ms) = columns(now);
+            sqlx::query(
+                "UPDATE otp_requests SET requested_at = $2, boot = $3, since_boot_ms = $4 WHERE id = $1",
+            )
+            .bind(id)
+            .bind(now.at)
+            .bind(boot)
+            .bind(since_boot_ms)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("date an OTP request anew"))?;
+            press = now.clone();
+        }
+        presses.push(press);
+    }
+    Ok(presses)
+}
+
+fn columns(moment: &Moment) -> (Option<&str>, Option<i64>) {
+    let since_boot = moment.since_boot.as_ref();
+    let millis = |since: &SinceBoot| i64::try_from(since.elapsed.as_millis()).unwrap_or(i64::MAX);
+    (
+        since_boot.map(|since| since.boot.as_str()),
+        since_boot.map(millis),
+    )
+}
+
+#[derive(FromRow)]
+struct PressRow {
+    id: i64,
+    requested_at: DateTime<Utc>,
+    boot: Option<String>,
+    since_boot_ms: Option<i64>,
+}
+
+impl PressRow {
+    fn into_press(self) -> (i64, Moment) {
+        let since_boot = self.boot.zip(self.since_boot_ms).map(|(boot, millis)| SinceBoot {
+            boot,
+            elapsed: Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
+        });
+        let at = self.requested_at;
+        (self.id, Moment { at, since_boot })
+    }
+}
