@@ -1,8 +1,9 @@
 //! `vega config`: the settings in force. Opens no database and asks nobody.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use console::{Term, measure_text_width};
 use serde_json::json;
-use vega_bootstrap::Settings;
+use vega_bootstrap::{EffectiveSetting, Settings};
 
 use crate::exit::Exit;
 use crate::output;
@@ -17,15 +18,34 @@ pub(crate) fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Exit> {
         output::data_json(&json!({ "v": 1, "settings": all }))?;
         return Ok(Exit::Ok);
     }
+    let out = Term::stdout();
+    let wide = as_table(&settings.effective);
+    let fits = |line: &str| measure_text_width(line) <= usize::from(out.size().1);
+    // A path that is broken over lines can be neither read nor copied; a pipe has no width.
+    if !out.is_term() || wide.lines().all(fits) {
+        output::data(&wide);
+    } else {
+        output::data(&as_lines(&settings.effective));
+    }
+    Ok(Exit::Ok)
+}
+
+fn as_table(settings: &[EffectiveSetting]) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_BORDERS_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(console::Term::stdout().size().1)
+        .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(["SETTING", "VALUE", "SOURCE"]);
-    for setting in &settings.effective {
+    for setting in settings {
         table.add_row([&setting.key, &setting.value, &setting.source]);
     }
-    output::data(&table.to_string());
-    Ok(Exit::Ok)
+    table.to_string()
+}
+
+fn as_lines(settings: &[EffectiveSetting]) -> String {
+    let lines: Vec<String> = settings
+        .iter()
+        .map(|setting| format!("{}\n  {}\n  from: {}", setting.key, setting.value, setting.source))
+        .collect();
+    lines.join("\n")
 }

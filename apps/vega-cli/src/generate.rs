@@ -63,7 +63,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
 }
 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
-    vega.check_browser()?;
+    vega.check_browser().await?;
     let any_stopped = !plan.stopped().is_empty();
     let plan = match vega.orchestrator.confirm(plan, terminal).await? {
         Confirmation::Start(plan) => plan,

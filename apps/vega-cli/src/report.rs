@@ -1,8 +1,8 @@
-//! How statuses and runs look: a table for people, an object with `"v": 1` for programs. Fields are only ever added.
+//! How statuses and runs look: text for people, an object with `"v": 1` for programs. Fields are only ever added.
+
+mod status_table;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use comfy_table::{ContentArrangement, Table, presets};
-use console::{Color, style};
 use serde::Serialize;
 use vega_bootstrap::Vega;
 use vega_domain::cooldown::Cooldown;
@@ -10,7 +10,9 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
 use vega_domain::run::RunRecord;
-use vega_domain::token::{ApiStatus, TokenStatus};
+use vega_domain::token::ApiStatus;
+
+pub(crate) use self::status_table::table;
 
 /// The answer of `status --json`; `generate --json` adds the run.
 #[derive(Serialize)]
@@ -154,82 +156,6 @@ pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
     in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-/// The statuses as a table, for a terminal `width` columns wide.
-pub(crate) fn table(statuses: &[ApiStatus], width: u16, colours: bool) -> String {
-    // Columns that would say the same in every row are left out.
-    let several_accounts = statuses
-        .iter()
-        .any(|status| status.account != statuses[0].account);
-    let any_failure = statuses.iter().any(|status| status.last_failure.is_some());
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_BORDERS_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    let row = |api, account, rest: [String; 3], failure| {
-        let mut row = vec![api];
-        row.extend(several_accounts.then_some(account));
-        row.extend(rest);
-        row.extend(any_failure.then_some(failure));
-        row
-    };
-    let headings = ["STATUS", "GENERATION", "VALID UNTIL (IST)"].map(String::from);
-    table.set_header(row(
-        "API".into(),
-        "ACCOUNT".into(),
-        headings,
-        "LAST FAILURE".into(),
-    ));
-    for status in statuses {
-        let rest = [
-            status.status.to_string(),
-            status
-                .generation
-                .map_or("-".into(), |generation| generation.to_string()),
-            status
-                .valid_until
-                .map_or("-".into(), |at| in_ist(at).format("%d %b %H:%M").to_string()),
-        ];
-        let failure = status
-            .last_failure
-            .as_ref()
-            .map_or("-".into(), |failure| failure.reason.to_string());
-        table.add_row(row(
-            status.api.to_string(),
-            status.account.to_string(),
-            rest,
-            failure,
-        ));
-    }
-    let plain = table.to_string();
-    if colours {
-        plain.lines().map(coloured).collect::<Vec<_>>().join("\n")
-    } else {
-        plain
-    }
-}
-
-/// Colours the status word of a line; the widths are settled by now.
-fn coloured(line: &str) -> String {
-    let words = [
-        (TokenStatus::Valid, Color::Green),
-        (TokenStatus::Unknown, Color::Yellow),
-        (TokenStatus::Invalid, Color::Red),
-        (TokenStatus::Expired, Color::Red),
-        (TokenStatus::Missing, Color::Red),
-    ];
-    let found = words
-        .into_iter()
-        .find(|(status, _)| line.contains(&format!(" {status} ")));
-    found.map_or_else(
-        || line.to_owned(),
-        |(status, colour)| {
-            let word = style(status.as_str()).fg(colour).force_styling(true);
-            line.replacen(&format!(" {status} "), &format!(" {word} "), 1)
-        },
-    )
-}
-
 /// What failed and what to do next, one line each.
 pub(crate) fn advice(statuses: &[ApiStatus]) -> Vec<String> {
     let with_failure = statuses
@@ -260,6 +186,7 @@ pub(crate) fn stopped(stop: &Cooldown) -> String {
 mod tests {
     use vega_domain::failure::FailureReason;
     use vega_domain::ids::{AccountId, ApiName};
+    use vega_domain::token::TokenStatus;
 
     use super::*;
 
@@ -292,7 +219,17 @@ mod tests {
     #[test]
     fn the_table_is_readable_wide_and_narrow() {
         insta::assert_snapshot!("table_wide", table(&three(), 100, false));
-        insta::assert_snapshot!("table_narrow", table(&three(), 60, false));
+        insta::assert_snapshot!("table_narrow", table(&three(), 40, false));
+    }
+
+    #[test]
+    fn colours_change_no_width() {
+        for width in [100, 40] {
+            let plain = table(&three(), width, false);
+            let colourful = table(&three(), width, true);
+            assert!(colourful.contains("\u{1b}[32mvalid"), "{colourful}");
+            assert_eq!(console::strip_ansi_codes(&colourful), plain);
+        }
     }
 
     #[test]

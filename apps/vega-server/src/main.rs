@@ -1,6 +1,8 @@
 //! `vega-server`: for now a door sign. It listens where the settings say, answers `/livez`, and says on one page what it
 //! is. REST, SSE and the console come here.
 
+mod listening;
+
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,12 +12,14 @@ use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use vega_bootstrap::{Environment, Settings, careful_process, log_to_stderr};
 
+use crate::listening::CannotListen;
+
 const DOOR_SIGN: &str = include_str!("door_sign.html");
 
 /// The browser of a sign-in ends here; Vega reads the code from its address, this page only keeps it company.
 const SIGNED_IN: &str = include_str!("signed_in.html");
 
-/// Wrong settings end with 9, as they do on the command line.
+/// Wrong settings and an address that cannot be had end with 9, as they do on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
 
 fn main() -> ExitCode {
@@ -31,6 +35,10 @@ fn main() -> ExitCode {
     };
     match serve(&settings) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<CannotListen>() => {
+            tracing::error!("{error}");
+            ExitCode::from(PREFLIGHT_FAILED)
+        }
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -40,15 +48,9 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    let listener = tokio::net::TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| {
-            format!(
-                "cannot listen on {}; is another vega-server running?",
-                settings.listen
-            )
-        })?;
-    tracing::info!("listening on http://{}/", settings.listen);
+    let listener = listening::bind(settings.listen).await?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    tracing::info!("listening on http://{address}/");
     axum::serve(listener, router())
         .with_graceful_shutdown(asked_to_stop())
         .await

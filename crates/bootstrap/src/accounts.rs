@@ -3,13 +3,10 @@
 mod from_toml;
 mod from_variables;
 
-use std::path::Path;
-
 use vega_domain::account::{Account, RedirectUri};
 use vega_domain::ids::InvalidValue;
 
-pub(crate) use self::from_toml::AccountSection;
-use crate::settings::SettingsError;
+use crate::settings_error::SettingsError;
 use crate::sources::Sources;
 
 const DEFAULT_REDIRECT_URI: &str = "http://localhost:28020/api/v1/auth/upstox/callback";
@@ -23,14 +20,10 @@ pub(crate) struct Configured {
 }
 
 /// All accounts, the one of the `UPSTOX_*` keys first.
-pub(crate) fn read(
-    sources: &Sources,
-    sections: Vec<AccountSection>,
-    toml: Option<&Path>,
-) -> Result<Vec<Configured>, SettingsError> {
+pub(crate) fn read(sources: &Sources) -> Result<Vec<Configured>, SettingsError> {
     let mut accounts: Vec<Configured> = from_variables::read(sources)?.into_iter().collect();
-    if let Some(file) = toml {
-        accounts.extend(from_toml::read(sections, file)?);
+    if let Some(file) = sources.file_with_accounts() {
+        accounts.extend(from_toml::read(file, sources)?);
     }
     if accounts.is_empty() {
         return Err(if sources.get("UPSTOX_MOBILE_NUMBER").is_some() {
@@ -58,7 +51,7 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
             .iter()
             .find(|first| first.account.id == second.account.id)
         {
-            let rule = "An account's name is its own; the UPSTOX_* keys make the account `default`";
+            let rule = "Give one of them another name; the account of the UPSTOX_* keys is `default`";
             return Err(twice(
                 &first.place,
                 &second.place,
@@ -78,7 +71,7 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
                 return Err(twice(first_place, second_place, second.name.as_str(), rule));
             }
             if first.client_id == second.client_id {
-                let rule = "A new token of an app kills its earlier one, so each app is configured once";
+                let rule = "A new token of an app kills its earlier one, so each app is configured once: take one out";
                 return Err(twice(first_place, second_place, second.client_id.as_str(), rule));
             }
         }
@@ -90,10 +83,10 @@ fn default_redirect_uri() -> Result<RedirectUri, SettingsError> {
     RedirectUri::new(DEFAULT_REDIRECT_URI).map_err(|problem| wrong("redirect_uri", "the defaults", problem))
 }
 
-fn wrong(name: &str, origin: &str, problem: InvalidValue) -> SettingsError {
+fn wrong(name: &str, place: &str, problem: InvalidValue) -> SettingsError {
     SettingsError::Value {
         name: name.into(),
-        origin: origin.into(),
+        place: place.into(),
         problem,
     }
 }

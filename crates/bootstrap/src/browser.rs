@@ -1,12 +1,13 @@
-//! Finds the browser and its driver, and says what is missing before anybody is asked for an OTP.
+//! Finds the browser and its driver, and says what is missing or does not match before anybody is asked for an OTP.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use vega_persistence::{FileError, create_private_dir};
 use vega_selenium::{BrowserSettings, DriverSource};
 
 use crate::environment::Environment;
+use crate::program_version::{self, Version};
 use crate::settings::Settings;
 
 const BROWSERS: &[&str] = &[
@@ -16,6 +17,7 @@ const BROWSERS: &[&str] = &[
     "google-chrome-stable",
 ];
 const DRIVERS: &[&str] = &["chromedriver"];
+const CORRECT: &str = "Correct it, or take it out to use what is on the path";
 
 /// Why no sign-in can be made in a browser here.
 #[derive(Debug, Error)]
@@ -36,8 +38,21 @@ pub enum BrowserProblem {
          Run vega in a desktop session, or set VEGA__BROWSER__HEADLESS=true where nobody has to type in the window"
     )]
     NoDisplay,
+    /// The driver would not drive this browser.
+    #[error(
+        "the browser and its driver do not match: {} is version {}, but {} is version {}, and ChromeDriver drives only \
+         a browser with the same first number. On Debian: apt install chromium chromium-driver, so that both come from \
+         one source. Else set VEGA__BROWSER__BINARY or VEGA__BROWSER__CHROMEDRIVER to one that matches the other",
+        .browser.0.display(), .browser.1, .driver.0.display(), .driver.1
+    )]
+    VersionsDiffer {
+        /// The browser and its version.
+        browser: (PathBuf, String),
+        /// The driver and its version.
+        driver: (PathBuf, String),
+    },
     /// The folder for profiles cannot be made.
-    #[error(transparent)]
+    #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
     Profiles(#[from] FileError),
 }
 
@@ -61,32 +76,56 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
 }
 
 /// Checks that a browser can be started, and makes the folder for its profiles.
-pub(crate) fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
+pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
     create_private_dir(&settings.browser_profiles)?;
     if settings.browser.webdriver_url.is_some() {
         return Ok(());
     }
-    if chromedriver(settings, environment).is_none() {
-        return Err(BrowserProblem::NotFound {
-            what: "ChromeDriver",
-            place: place(settings.browser.chromedriver.as_ref()),
-            fix: "On Debian: apt install chromium-driver. Elsewhere set VEGA__BROWSER__CHROMEDRIVER",
-        });
-    }
-    if binary(settings, environment).is_none() {
-        return Err(BrowserProblem::NotFound {
-            what: "Chromium",
-            place: place(settings.browser.binary.as_ref()),
-            fix: "On Debian: apt install chromium. Elsewhere set VEGA__BROWSER__BINARY",
-        });
-    }
+    let driver = chromedriver(settings, environment).ok_or_else(|| BrowserProblem::NotFound {
+        what: "ChromeDriver",
+        place: place(settings.browser.chromedriver.as_ref(), "browser.chromedriver"),
+        fix: match settings.browser.chromedriver {
+            Some(_) => CORRECT,
+            None => "On Debian: apt install chromium-driver. Elsewhere set VEGA__BROWSER__CHROMEDRIVER",
+        },
+    })?;
+    let browser = binary(settings, environment).ok_or_else(|| BrowserProblem::NotFound {
+        what: "Chromium",
+        place: place(settings.browser.binary.as_ref(), "browser.binary"),
+        fix: match settings.browser.binary {
+            Some(_) => CORRECT,
+            None => "On Debian: apt install chromium. Elsewhere set VEGA__BROWSER__BINARY",
+        },
+    })?;
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| environment.get(name).is_some());
     if cfg!(target_os = "linux") && !settings.browser.headless && !has_display {
         return Err(BrowserProblem::NoDisplay);
     }
-    Ok(())
+    let variables = environment.for_children();
+    let (browser_version, driver_version) = tokio::join!(
+        program_version::read(&browser, &variables),
+        program_version::read(&driver, &variables),
+    );
+    match (known(&browser, browser_version), known(&driver, driver_version)) {
+        (Some(ours), Some(drivers)) if ours.major != drivers.major => Err(BrowserProblem::VersionsDiffer {
+            browser: (browser, ours.to_string()),
+            driver: (driver, drivers.to_string()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn known(program: &Path, version: Result<Version, String>) -> Option<Version> {
+    version
+        .inspect_err(|why| {
+            tracing::warn!(
+                "the version of {} cannot be read: {why}. Vega goes on without comparing it",
+                program.display()
+            );
+        })
+        .ok()
 }
 
 fn chromedriver(settings: &Settings, environment: &Environment) -> Option<PathBuf> {
@@ -108,6 +147,9 @@ fn configured_or_found(
     }
 }
 
-fn place(configured: Option<&PathBuf>) -> String {
-    configured.map_or_else(|| " on the path".into(), |path| format!(" at {}", path.display()))
+fn place(configured: Option<&PathBuf>, key: &str) -> String {
+    configured.map_or_else(
+        || " on the path".into(),
+        |path| format!(" at {}, which {key} names", path.display()),
+    )
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use vega_domain::account::{Account, Api};
 
 use crate::accounts::Configured;
-use crate::settings::{Settings, toml_file};
+use crate::settings::Settings;
 use crate::sources::Sources;
+use crate::values;
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) fn effective(
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
     let sections = [
-        ("upstox.api_base_url", settings.api_base_url.to_string()),
+        ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("database.url", settings.database_url.clone()),
         ("key_file", settings.key_file.display().to_string()),
         ("browser.headless", settings.browser.headless.to_string()),
@@ -42,7 +43,7 @@ pub(crate) fn effective(
         ("browser.chromedriver", path(&settings.browser.chromedriver)),
         (
             "browser.webdriver_url",
-            url.map_or_else(|| "none".to_owned(), ToString::to_string),
+            url.map_or_else(|| "none".to_owned(), values::shown),
         ),
         ("sign_in.otp_budget", settings.otp_budget.presses.to_string()),
         ("sign_in.otp_window", time(settings.otp_budget.window)),
@@ -59,7 +60,7 @@ pub(crate) fn effective(
         .map(|(key, value)| EffectiveSetting {
             key: key.into(),
             value,
-            source: source_of(key, sources),
+            source: sources.origin(key),
         })
         .collect();
     for configured in accounts {
@@ -69,23 +70,6 @@ pub(crate) fn effective(
         }
     }
     all
-}
-
-fn source_of(key: &str, sources: &Sources) -> String {
-    let variable = format!("VEGA__{}", key.replace('.', "__").to_uppercase());
-    if let Some(found) = sources.in_environment(&variable) {
-        return found.origin.clone();
-    }
-    let in_file = |path: &&PathBuf| {
-        let alone = config::Config::builder().add_source(toml_file(path)).build();
-        alone.is_ok_and(|file| file.get::<config::Value>(key).is_ok())
-    };
-    if let Some(path) = sources.toml.iter().rev().find(in_file) {
-        return path.display().to_string();
-    }
-    sources
-        .get(&variable)
-        .map_or_else(|| "default".to_owned(), |found| found.origin.clone())
 }
 
 fn of_account(account: &Account, place: &str) -> [EffectiveSetting; 2] {

@@ -6,12 +6,18 @@ mod browser;
 mod clock;
 mod effective;
 mod environment;
+mod known_keys;
+mod layers;
 mod process;
+mod program_version;
 mod settings;
+mod settings_error;
 mod sources;
 mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
+mod toml_file;
+mod values;
 mod wiring;
 
 pub use browser::BrowserProblem;
@@ -19,6 +25,7 @@ pub use clock::SystemClock;
 pub use effective::EffectiveSetting;
 pub use environment::Environment;
 pub use process::careful_process;
-pub use settings::{Settings, SettingsError};
+pub use settings::Settings;
+pub use settings_error::SettingsError;
 pub use telemetry::log_to_stderr;
 pub use wiring::{StartError, Vega};

@@ -171,8 +171,8 @@ impl Vega {
     }
 
     /// Checks, before anybody is asked for anything, that a browser can be started.
-    pub fn check_browser(&self) -> Result<(), BrowserProblem> {
-        browser::check(&self.settings, &self.environment)
+    pub async fn check_browser(&self) -> Result<(), BrowserProblem> {
+        browser::check(&self.settings, &self.environment).await
     }
 
     /// How many "Get OTP" presses the account has left now.

@@ -33,24 +33,33 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum OpenError {
     /// The URL names no database that Vega can use.
     #[error(
-        "database URL {0:?} is not supported. Use sqlite:// followed by a full path, such as sqlite:///home/me/vega_trade.db"
+        "the database URL is no database that Vega can use. \
+         Set VEGA__DATABASE__URL to sqlite:// and a full path, such as sqlite:///home/me/vega_trade.db"
     )]
-    Url(String),
+    Url,
     /// A file or folder cannot be used.
-    #[error(transparent)]
+    #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
     File(#[from] FileError),
     /// Another program's database.
-    #[error("{0} is a database of another program. Set VEGA__DATABASE__URL to a path of Vega's own")]
+    #[error(
+        "{0} is not a database of Vega: it holds something else, and Vega left it as it was. \
+         Set VEGA__DATABASE__URL to a path of Vega's own"
+    )]
     NotOurs(PathBuf),
     /// A later Vega changed it.
-    #[error("{0} was changed by a newer Vega. Use that version, or restore a backup made with this one")]
+    #[error(
+        "{0} was changed by a newer Vega, which this one cannot read. \
+         Use the newer one, or put back a backup that was made with this one"
+    )]
     Newer(PathBuf),
     /// The root key is not available.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The root key is not the one that sealed the data.
     #[error(
-        "{key_file} is not the key that sealed the tokens in {database}. Put the right key file in place"
+        "{key_file} is not the key that sealed the tokens in {database}, so they cannot be read. \
+         Put the right key file in its place, or name it with VEGA__KEY_FILE; \
+         if it is lost for good, move the database away and sign in again"
     )]
     WrongKey {
         /// The key that was tried.
@@ -59,7 +68,10 @@ pub enum OpenError {
         database: PathBuf,
     },
     /// The linked SQLite is too old to trust.
-    #[error("SQLite {0} has a fault that can corrupt this database; Vega needs 3.51.3 or newer")]
+    #[error(
+        "SQLite {0} has a fault that can corrupt this database; Vega needs 3.51.3 or newer. \
+         Build Vega with the SQLite that comes with it"
+    )]
     OldSqlite(String),
     /// The database failed.
     #[error(
@@ -201,7 +213,7 @@ pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
 fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
     match url.strip_prefix("sqlite://") {
         Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
-        _ => Err(OpenError::Url(url.to_owned())),
+        _ => Err(OpenError::Url),
     }
 }
 
@@ -308,6 +320,6 @@ mod tests {
     #[case("sqlite:///x?mode=memory")]
     #[case("sqlite://relative.db")]
     fn other_urls_are_refused(#[case] url: &str) {
-        assert!(matches!(sqlite_path(url), Err(OpenError::Url(_))));
+        assert!(matches!(sqlite_path(url), Err(OpenError::Url)));
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The system refused.
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {path}: {source}. {}", advice(.source))]
     Io {
         /// What Vega was doing, as a verb.
         doing: &'static str,
@@ -29,6 +29,29 @@ pub enum FileError {
         /// The mode it should have.
         wanted: u32,
     },
+}
+
+impl FileError {
+    /// To follow the text: the setting that names another place, where that is a way out.
+    pub fn or_elsewhere(&self, setting: &str) -> String {
+        match self {
+            Self::Io { .. } => format!(", or set {setting} to another place"),
+            Self::TooOpen { .. } => String::new(),
+        }
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "A file stands where a folder belongs: move it away"
+        }
+        io::ErrorKind::IsADirectory => "A folder stands where a file belongs: move it away",
+        io::ErrorKind::PermissionDenied => "Give this user access to it (ls -ld shows its owner and mode)",
+        io::ErrorKind::ReadOnlyFilesystem => "Make the file system writable",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "Make room on the disk",
+        _ => "Check the path and the disk",
+    }
 }
 
 pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {

@@ -21,15 +21,18 @@ const HEADER: &str = "vega-key-1";
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The file cannot be used.
-    #[error(transparent)]
+    #[error("{}{}", .0, .0.or_elsewhere("VEGA__KEY_FILE"))]
     File(#[from] FileError),
     /// The file holds something else.
-    #[error("{0} is not a Vega key file. Put the right file there, or name another with VEGA__KEY_FILE")]
+    #[error(
+        "{0} is not a Vega key file: it holds something else. Put the right file there, or name it with VEGA__KEY_FILE"
+    )]
     NotAKey(PathBuf),
     /// There is no key, but there is data that one sealed.
     #[error(
         "the key file {0} is missing, but the database holds tokens that were sealed with it. \
-         Put the file back from your backup; Vega never makes a new key over old data"
+         Vega never makes a new key over old data. Put the file back from your backup, or name it with \
+         VEGA__KEY_FILE; if it is lost for good, move the database away and sign in again"
     )]
     MissingOverSealedData(PathBuf),
 }
@@ -68,8 +71,12 @@ impl RootKey {
         let mut file = std::fs::File::open(path).map_err(files::io("open", path))?;
         files::refuse_if_open_to_others(path, &file)?;
         let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(files::io("read", path))?;
         let not_a_key = || KeyError::NotAKey(path.to_owned());
+        file.read_to_string(&mut text)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::InvalidData => not_a_key(),
+                _ => files::io("read", path)(error).into(),
+            })?;
         let encoded = text.trim_end().strip_prefix(HEADER).ok_or_else(not_a_key)?;
         let mut decoded = STANDARD.decode(encoded.trim()).map_err(|_| not_a_key())?;
         let bytes = <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| not_a_key());
@@ -166,13 +173,13 @@ mod tests {
     fn another_file_is_not_taken_for_a_key() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vega.key");
-        for text in ["", "vega-key-1", "vega-key-1 AAAA", "hello"] {
+        for text in [&b""[..], b"vega-key-1", b"vega-key-1 AAAA", b"hello", &[0xff; 32]] {
             let mut file = files::private_options()
                 .create(true)
                 .truncate(true)
                 .open(&path)
                 .unwrap();
-            file.write_all(text.as_bytes()).unwrap();
+            file.write_all(text).unwrap();
             assert!(
                 matches!(RootKey::load_or_create(&path, true), Err(KeyError::NotAKey(_))),
                 "{text:?}"

@@ -1,118 +1,177 @@
-//! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`.
+//! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every refusal names the key with its line.
 
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
 use vega_domain::account::{Account, Api, RedirectUri};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 
 use super::{Configured, default_redirect_uri, missing, wrong};
-use crate::settings::SettingsError;
-use crate::sources::read_secret_file;
+use crate::known_keys::{ACCOUNTS, unknown};
+use crate::settings_error::SettingsError;
+use crate::sources::Sources;
+use crate::toml_file::{Entry, Item, Section, TomlFile};
 
-/// One `[[accounts]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AccountSection {
+const ACCOUNT_KEYS: &[&str] = &["name", "mobile_number", "user_id", "redirect_uri", "apis"];
+const API_KEYS: &[&str] = &[
+    "name",
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "redirect_uri",
+];
+
+/// A table of a list, such as `accounts[0].apis[1]`.
+struct Table<'a> {
+    section: &'a Section,
     name: String,
-    mobile_number: String,
-    user_id: Option<String>,
-    redirect_uri: Option<String>,
-    #[serde(default)]
-    apis: Vec<ApiSection>,
+    file: &'a TomlFile,
 }
 
-/// One `[[accounts.apis]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ApiSection {
+/// Text with the key and the place that it came from.
+struct Text<'a> {
+    value: &'a str,
     name: String,
-    client_id: String,
-    client_secret: Option<String>,
-    client_secret_file: Option<PathBuf>,
-    redirect_uri: Option<String>,
+    place: String,
 }
 
-/// The accounts of `vega.toml`; `file` is where they stand.
-pub(super) fn read(sections: Vec<AccountSection>, file: &Path) -> Result<Vec<Configured>, SettingsError> {
-    let origin = file.display().to_string();
-    sections
-        .into_iter()
-        .enumerate()
-        .map(|(index, section)| account(section, index, &origin))
-        .collect()
+/// The accounts of this file.
+pub(super) fn read(file: &TomlFile, sources: &Sources) -> Result<Vec<Configured>, SettingsError> {
+    let entry = file.root.get(ACCOUNTS);
+    let accounts = entry.map_or(Ok(Vec::new()), |entry| {
+        tables(file, entry, ACCOUNTS, &format!("[[{ACCOUNTS}]]"), ACCOUNT_KEYS)
+    })?;
+    accounts.iter().map(|table| account(table, sources)).collect()
 }
 
-fn account(section: AccountSection, index: usize, origin: &str) -> Result<Configured, SettingsError> {
-    let place = format!("accounts[{index}]");
-    let key = |name: &str| format!("{place}.{name}");
-    let redirect_uri = match section.redirect_uri {
-        Some(uri) => checked(&key("redirect_uri"), origin, &uri, RedirectUri::new)?,
+fn account(table: &Table<'_>, sources: &Sources) -> Result<Configured, SettingsError> {
+    let redirect_uri = match table.text("redirect_uri")? {
+        Some(text) => text.checked(RedirectUri::new)?,
         None => default_redirect_uri()?,
     };
-    if section.apis.is_empty() {
-        return Err(missing(
-            &key("apis"),
-            &format!("{place} in {origin} is; an account without an app gets no token"),
-        ));
+    let key = table.key("apis");
+    let tables = match table.section.get("apis") {
+        Some(entry) => tables(table.file, entry, &key, "[[accounts.apis]]", API_KEYS)?,
+        None => Vec::new(),
+    };
+    if tables.is_empty() {
+        let why = format!("{} is; an account without an app gets no token", table.place());
+        return Err(missing(&key, &why));
     }
     let mut apis = Vec::new();
-    let mut api_places = Vec::new();
-    for (number, api) in section.apis.into_iter().enumerate() {
-        let place = format!("{place}.apis[{number}]");
-        apis.push(read_api(api, &place, origin, &redirect_uri)?);
-        api_places.push(format!("{place} in {origin}"));
+    for table in &tables {
+        apis.push(api(table, sources, &redirect_uri)?);
     }
     let account = Account {
-        id: checked(&key("name"), origin, &section.name, AccountId::new)?,
-        mobile_number: checked(
-            &key("mobile_number"),
-            origin,
-            &section.mobile_number,
-            MobileNumber::new,
-        )?,
-        user_id: section
-            .user_id
-            .map(|user| checked(&key("user_id"), origin, &user, UserId::new))
+        id: table.needed("name")?.checked(AccountId::new)?,
+        mobile_number: table.needed("mobile_number")?.checked(MobileNumber::new)?,
+        user_id: table
+            .text("user_id")?
+            .map(|text| text.checked(UserId::new))
             .transpose()?,
         apis,
     };
     Ok(Configured {
         account,
-        place: format!("{place} in {origin}"),
-        api_places,
+        place: table.place(),
+        api_places: tables.iter().map(Table::place).collect(),
     })
 }
 
-fn read_api(
-    section: ApiSection,
-    place: &str,
-    origin: &str,
-    redirect_uri: &RedirectUri,
-) -> Result<Api, SettingsError> {
-    let key = |name: &str| format!("{place}.{name}");
-    let client_secret = match (section.client_secret, section.client_secret_file) {
-        (Some(secret), _) if !secret.trim().is_empty() => secret.trim().to_owned(),
-        (_, Some(path)) => read_secret_file(&key("client_secret_file"), path)?,
-        _ => return Err(missing(&key("client_secret"), &format!("{place} in {origin} is"))),
+fn api(table: &Table<'_>, sources: &Sources, redirect_uri: &RedirectUri) -> Result<Api, SettingsError> {
+    let client_secret = match (table.text("client_secret")?, table.text("client_secret_file")?) {
+        (Some(secret), _) => secret.value.to_owned(),
+        (None, Some(file)) => sources.secret_file(&file.name, &file.place, file.value)?,
+        (None, None) => return Err(table.lacks("client_secret")),
     };
     Ok(Api {
-        name: checked(&key("name"), origin, &section.name, ApiName::new)?,
-        client_id: checked(&key("client_id"), origin, &section.client_id, ClientId::new)?,
+        name: table.needed("name")?.checked(ApiName::new)?,
+        client_id: table.needed("client_id")?.checked(ClientId::new)?,
         client_secret: ClientSecret::new(client_secret),
-        redirect_uri: match section.redirect_uri {
-            Some(uri) => checked(&key("redirect_uri"), origin, &uri, RedirectUri::new)?,
+        redirect_uri: match table.text("redirect_uri")? {
+            Some(text) => text.checked(RedirectUri::new)?,
             None => redirect_uri.clone(),
         },
     })
 }
 
-fn checked<T>(
+/// The tables of a list, each with known keys alone.
+fn tables<'a>(
+    file: &'a TomlFile,
+    entry: &'a Entry,
     name: &str,
-    origin: &str,
-    value: &str,
-    read: impl FnOnce(String) -> Result<T, InvalidValue>,
-) -> Result<T, SettingsError> {
-    read(value.trim().to_owned()).map_err(|problem| wrong(name, origin, problem))
+    heading: &str,
+    keys: &[&str],
+) -> Result<Vec<Table<'a>>, SettingsError> {
+    let wrong = |found: &str| SettingsError::WrongShape {
+        name: name.into(),
+        place: file.line(entry.line),
+        found: found.to_owned(),
+        wanted: format!("a line {heading} for each, and below it {}", keys.join(", ")),
+    };
+    let Item::List(items) = &entry.item else {
+        return Err(wrong(entry.item.kind()));
+    };
+    let mut tables = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let Item::Section(section) = item else {
+            return Err(wrong("a list of something else"));
+        };
+        let name = format!("{name}[{index}]");
+        if let Some(entry) = section
+            .entries
+            .iter()
+            .find(|entry| !keys.contains(&entry.key.as_str()))
+        {
+            let known = format!("{heading} has {}", keys.join(", "));
+            return Err(unknown(file, entry, format!("{name}.{}", entry.key), known));
+        }
+        tables.push(Table { section, name, file });
+    }
+    Ok(tables)
+}
+
+impl Table<'_> {
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
+    }
+
+    fn place(&self) -> String {
+        format!("{} in {}", self.name, self.file.path.display())
+    }
+
+    fn lacks(&self, key: &str) -> SettingsError {
+        missing(&self.key(key), &format!("{} is", self.place()))
+    }
+
+    fn needed(&self, key: &str) -> Result<Text<'_>, SettingsError> {
+        self.text(key)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// The text of a key, unless it is empty.
+    fn text(&self, key: &str) -> Result<Option<Text<'_>>, SettingsError> {
+        let Some(entry) = self.section.get(key) else {
+            return Ok(None);
+        };
+        let name = self.key(key);
+        let place = self.file.line(entry.line);
+        match &entry.item {
+            Item::One(text) if text.trim().is_empty() => Ok(None),
+            Item::One(text) => Ok(Some(Text {
+                value: text.trim(),
+                name,
+                place,
+            })),
+            other => Err(SettingsError::WrongShape {
+                name,
+                place,
+                found: other.kind().to_owned(),
+                wanted: "text in \"quotes\"".into(),
+            }),
+        }
+    }
+}
+
+impl Text<'_> {
+    fn checked<T>(&self, read: impl FnOnce(String) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
+        read(self.value.to_owned()).map_err(|problem| wrong(&self.name, &self.place, problem))
+    }
 }

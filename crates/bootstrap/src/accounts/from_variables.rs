@@ -7,7 +7,7 @@ use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber,
 use vega_domain::secret::ClientSecret;
 
 use super::{Configured, default_redirect_uri, missing, wrong};
-use crate::settings::SettingsError;
+use crate::settings_error::SettingsError;
 use crate::sources::{Sources, Variable};
 
 /// The names of the first six APIs where none are given.
@@ -129,5 +129,5 @@ fn checked<T>(
     variable: &Variable,
     read: impl FnOnce(String) -> Result<T, InvalidValue>,
 ) -> Result<T, SettingsError> {
-    read(variable.value.trim().to_owned()).map_err(|problem| wrong(name, &variable.origin, problem))
+    read(variable.value.clone()).map_err(|problem| wrong(name, &variable.origin, problem))
 }

@@ -1,0 +1,37 @@
+//! What the commands report about a fresh installation, to a program or a file: no terminal, so no colours.
+
+use rstest::rstest;
+
+use crate::world::{NO_UPSTOX, ONE_API, said, upstox};
+
+#[rstest]
+#[case::status("status", &["status"])]
+#[case::status_json("status_json", &["status", "--json"])]
+#[case::verify("verify", &["verify"])]
+#[case::verify_json("verify_json", &["verify", "--json"])]
+#[case::token("token", &["token", "PRIMARY"])]
+fn a_fresh_installation(#[case] name: &str, #[case] arguments: &[&str]) {
+    let home = tempfile::tempdir().unwrap();
+    let upstox = upstox();
+    let settings = [ONE_API, &[("VEGA__UPSTOX__API_BASE_URL", &*upstox)]].concat();
+    let said = said(home.path(), &settings, arguments);
+    assert!(said.starts_with("exit 3") && !said.contains('\u{1b}'), "{said}");
+    insta::assert_snapshot!(name, said);
+}
+
+#[test]
+fn an_upstox_that_cannot_be_reached_changes_no_verdict() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = [ONE_API, &[NO_UPSTOX]].concat();
+    insta::assert_snapshot!("verify_unreachable", said(home.path(), &settings, &["verify"]));
+}
+
+#[test]
+fn it_stays_plain_where_colours_would_be_possible_but_nobody_looks() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = [ONE_API, &[("TERM", "xterm-256color")]].concat();
+    for arguments in [&["status"][..], &["config"], &["token", "PRIMARY"]] {
+        let said = said(home.path(), &settings, arguments);
+        assert!(!said.contains('\u{1b}'), "{said}");
+    }
+}

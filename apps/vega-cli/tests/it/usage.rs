@@ -1,0 +1,24 @@
+//! Help, and arguments that are wrong.
+
+use rstest::rstest;
+
+use crate::world::{ONE_API, said};
+
+#[rstest]
+#[case::help("help", &["--help"])]
+#[case::help_status("help_status", &["status", "--help"])]
+#[case::help_verify("help_verify", &["verify", "--help"])]
+#[case::help_config("help_config", &["config", "--help"])]
+#[case::help_token("help_token", &["token", "--help"])]
+#[case::unknown_command("unknown_argument", &["--nonsense"])]
+#[case::bad_api_name("bad_api_name", &["token", "primary"])]
+fn usage(#[case] name: &str, #[case] arguments: &[&str]) {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(name, said(home.path(), &[], arguments));
+}
+
+#[test]
+fn an_api_that_is_not_configured_is_a_usage_error() {
+    let home = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(said(home.path(), ONE_API, &["token", "WEBSOCKET1"]));
+}

@@ -1,0 +1,116 @@
+//! The world of these tests: `vega` in a home of its own, and what it said and left behind.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use assert_cmd::cargo::CommandCargoExt;
+
+/// One account with one app, from the environment.
+pub(crate) const ONE_API: &[(&str, &str)] = &[
+    ("UPSTOX_MOBILE_NUMBER", "9000000001"),
+    ("UPSTOX_CLIENT_ID_0", "key-0"),
+    ("UPSTOX_CLIENT_SECRET_0", "CANARY-secret"),
+];
+
+/// An Upstox that nobody can reach.
+pub(crate) const NO_UPSTOX: (&str, &str) = ("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9");
+
+/// An Upstox that answers, if only that it knows nothing. It tells no time either. Lives as long as the test's process.
+pub(crate) fn upstox() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut caller in listener.incoming().map_while(Result::ok) {
+            let request = BufReader::new(&caller).lines().map_while(Result::ok);
+            let _ = request.take_while(|line| !line.is_empty()).count();
+            let _ =
+                caller.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// `vega` in this home, with nothing of the environment but what is given.
+pub(crate) fn vega(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("vega").unwrap();
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", "/nowhere")
+        .env("COLUMNS", "100")
+        .envs(settings.iter().copied())
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .args(arguments);
+    command
+}
+
+/// Everything it said, with the changing home folder taken out.
+pub(crate) fn said(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+    let output = vega(home, settings, arguments).output().unwrap();
+    let text = format!(
+        "exit {}\n--- stdout\n{}--- stderr\n{}",
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(!text.contains("CANARY"), "a secret was shown: {text}");
+    text.replace(&home.display().to_string(), "[home]")
+}
+
+/// The same where it must refuse to start, and leave everything as it was.
+pub(crate) fn refused(home: &Path, settings: &[(&str, &str)], arguments: &[&str]) -> String {
+    let before = files(home);
+    let said = said(home, settings, arguments);
+    assert!(said.starts_with("exit 9\n--- stdout\n--- stderr\n"), "{said}");
+    assert_eq!(files(home), before, "nothing half-written");
+    said
+}
+
+/// Every file and folder under `folder` with what is in it, in order.
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+            found.push((path, Vec::new()));
+        } else {
+            let content = std::fs::read(&path).unwrap();
+            found.push((path, content));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Puts a file there, with its folders, for the owner alone.
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
+    file.write_all(content.as_ref()).unwrap();
+}
+
+/// Puts a program there that prints these words. A shell writes it: no other test's child can hold it open, which
+/// would keep it from being started.
+pub(crate) fn program(path: &Path, prints: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let script = format!("#!/bin/sh\necho \"{prints}\"\n");
+    let written = Command::new("/bin/sh")
+        .args(["-c", "printf '%s' \"$2\" > \"$1\" && chmod 700 \"$1\"", "sh"])
+        .arg(path)
+        .arg(script)
+        .status()
+        .unwrap();
+    assert!(written.success());
+}

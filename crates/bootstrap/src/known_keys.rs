@@ -1,0 +1,131 @@
+//! Every key that can be set, but for accounts. What a file says beyond them is refused; of the environment only they
+//! are read.
+
+use crate::settings_error::SettingsError;
+use crate::toml_file::{Entry, Item, TomlFile};
+
+/// As in `vega.toml`; the order in which they are shown.
+pub(crate) const KEYS: &[&str] = &[
+    "upstox.api_base_url",
+    "database.url",
+    "key_file",
+    "browser.headless",
+    "browser.binary",
+    "browser.chromedriver",
+    "browser.webdriver_url",
+    "sign_in.otp_budget",
+    "sign_in.otp_window",
+    "sign_in.human_timeout",
+    "verification.parallel",
+    "verification.timeout",
+    "server.listen",
+];
+
+/// The lists of accounts; `accounts` reads and checks them.
+pub(crate) const ACCOUNTS: &str = "accounts";
+
+const PREFIX: &str = "VEGA";
+
+/// How a key is called in `.env` and in the environment.
+pub(crate) fn variable(key: &str) -> String {
+    format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Refuses a `VEGA__*` variable of a file that is no setting.
+pub(crate) fn refuse_unknown_variable(name: &str, place: &str) -> Result<(), SettingsError> {
+    let all: Vec<String> = KEYS.iter().map(|key| variable(key)).collect();
+    if !name.starts_with(&format!("{PREFIX}__")) || all.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let meant = name.to_uppercase();
+    let (section, last) = meant.rsplit_once("__").unwrap_or_default();
+    let among = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
+        all.iter()
+            .map(String::as_str)
+            .filter(|known| wanted(known))
+            .collect()
+    };
+    // Its neighbours; else those of other sections that end alike; else all.
+    let mut near = match all.iter().find(|known| **known == meant) {
+        Some(known) => vec![known.as_str()],
+        None => {
+            among(&|known| section != PREFIX && known.rsplit_once("__").is_some_and(|(of, _)| of == section))
+        }
+    };
+    if near.is_empty() {
+        near = among(&|known| known.ends_with(&format!("__{last}")));
+    }
+    if near.is_empty() {
+        near = among(&|_| true);
+    }
+    let verb = if near.len() == 1 { "is" } else { "are" };
+    Err(SettingsError::Unknown {
+        name: name.into(),
+        place: place.into(),
+        known: format!("There {verb} {}", near.join(", ")),
+    })
+}
+
+/// Refuses a section or a key of `vega.toml` that is no setting.
+pub(crate) fn refuse_unknown_entry(file: &TomlFile) -> Result<(), SettingsError> {
+    for entry in &file.root.entries {
+        let name = entry.key.as_str();
+        // A name in quotes may hold a dot: it is not the key that it looks like.
+        if name == ACCOUNTS || (KEYS.contains(&name) && !name.contains('.')) {
+            continue;
+        }
+        let keys = keys_of(name);
+        if keys.is_empty() {
+            let shown = if name.contains('.') {
+                format!("{name:?}")
+            } else {
+                name.to_owned()
+            };
+            return Err(unknown(file, entry, shown, all_sections()));
+        }
+        let Item::Section(section) = &entry.item else {
+            return Err(SettingsError::WrongShape {
+                name: name.into(),
+                place: file.line(entry.line),
+                found: entry.item.kind().to_owned(),
+                wanted: format!("a section: a line [{name}], and below it {}", keys.join(", ")),
+            });
+        };
+        if let Some(entry) = section
+            .entries
+            .iter()
+            .find(|entry| !keys.contains(&entry.key.as_str()))
+        {
+            let known = format!("[{name}] has {}", keys.join(", "));
+            return Err(unknown(file, entry, format!("{name}.{}", entry.key), known));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown(file: &TomlFile, entry: &Entry, name: String, known: String) -> SettingsError {
+    SettingsError::Unknown {
+        name,
+        place: file.line(entry.line),
+        known,
+    }
+}
+
+fn keys_of(section: &str) -> Vec<&'static str> {
+    KEYS.iter()
+        .filter_map(|key| key.split_once('.'))
+        .filter_map(|(of, key)| (of == section).then_some(key))
+        .collect()
+}
+
+fn all_sections() -> String {
+    let mut sections: Vec<String> = KEYS
+        .iter()
+        .map(|key| {
+            key.split_once('.')
+                .map_or((*key).to_owned(), |(section, _)| format!("[{section}]"))
+        })
+        .collect();
+    sections.dedup();
+    format!("There are {}, [[{ACCOUNTS}]]", sections.join(", "))
+}

@@ -1,0 +1,161 @@
+//! What the text of a setting may say. Each reader answers with the value, or with what is wrong and what to write, as
+//! the end of a sentence that begins with the key and the text.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+/// What was read, or "is no …. Write …".
+pub(crate) type Read<T> = Result<T, &'static str>;
+
+/// `11m`, `90s`, `1h 30m`; a day at most, which is as long as anything here can sensibly take.
+pub(crate) fn duration(text: &str) -> Read<Duration> {
+    const LONGEST: Duration = Duration::from_hours(24);
+    match humantime::parse_duration(text) {
+        Err(_) => Err("is no duration. Write numbers with their units, such as 90s, 11m or 1h 30m"),
+        Ok(Duration::ZERO) => Err("is no time at all. Write a duration such as 90s or 11m"),
+        Ok(long) if long > LONGEST => Err("is longer than a day. Write a duration up to 24h, such as 11m"),
+        Ok(read) => Ok(read),
+    }
+}
+
+/// A whole number from 1.
+pub(crate) fn count<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Read<T> {
+    match text.parse::<T>() {
+        Ok(read) if read >= T::from(1) => Ok(read),
+        _ => Err("is no count. Write a whole number from 1, such as 4"),
+    }
+}
+
+pub(crate) fn yes_or_no(text: &str) -> Read<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("is neither yes nor no. Write true or false"),
+    }
+}
+
+/// An address of the web with a host.
+pub(crate) fn http_url(text: &str) -> Read<Url> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("is no web address. Write http:// or https:// and a host, such as https://api.upstox.com"),
+    }
+}
+
+/// Where a server listens.
+pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
+    text.parse()
+        .map_err(|_| "is no address to listen on. Write an IP address and a port, such as 127.0.0.1:28020")
+}
+
+/// `sqlite://` and a full path.
+pub(crate) fn sqlite_url(text: &str) -> Read<String> {
+    match text.strip_prefix("sqlite://") {
+        Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(text.to_owned()),
+        _ => Err(
+            "is no database that Vega can use. Write sqlite:// and a full path, such as sqlite:///home/me/vega_trade.db",
+        ),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it stands among readers that may refuse")]
+pub(crate) fn path(text: &str) -> Read<PathBuf> {
+    Ok(PathBuf::from(text))
+}
+
+/// A wrong value as it may be told: an address can carry a name and a password in front of its host.
+pub(crate) fn without_password(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+    if scheme.is_empty() {
+        format!("…@{host}")
+    } else {
+        format!("{scheme}://…@{host}")
+    }
+}
+
+/// An address as it may be shown.
+pub(crate) fn shown(url: &Url) -> String {
+    without_password(url.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("11m", Some(660))]
+    #[case("1h 30m", Some(5400))]
+    #[case("24h", Some(86400))]
+    #[case("24h 1s", None)]
+    #[case("0s", None)]
+    #[case("11", None)]
+    #[case("-1s", None)]
+    #[case("11 parsecs", None)]
+    #[case("300000 years", None)]
+    #[case("99999999999999999999s", None)]
+    fn a_duration_has_a_unit_and_is_a_day_at_most(#[case] text: &str, #[case] seconds: Option<u64>) {
+        assert_eq!(duration(text).ok(), seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case("4", Some(4))]
+    #[case("1", Some(1))]
+    #[case("0", None)]
+    #[case("-1", None)]
+    #[case("4.0", None)]
+    #[case("99999999999", None)]
+    #[case("four", None)]
+    fn a_count_is_whole_and_at_least_one(#[case] text: &str, #[case] read: Option<u32>) {
+        assert_eq!(count::<u32>(text).ok(), read);
+    }
+
+    #[rstest]
+    #[case("true", Some(true))]
+    #[case("Yes", Some(true))]
+    #[case("0", Some(false))]
+    #[case("ture", None)]
+    #[case("2", None)]
+    fn yes_and_no_have_several_words(#[case] text: &str, #[case] read: Option<bool>) {
+        assert_eq!(yes_or_no(text).ok(), read);
+    }
+
+    #[rstest]
+    #[case("https://api.upstox.com", true)]
+    #[case("http://127.0.0.1:9515", true)]
+    #[case("localhost:9515", false)]
+    #[case("ftp://api.upstox.com", false)]
+    #[case("api.upstox.com", false)]
+    #[case("https://", false)]
+    fn a_web_address_has_scheme_and_host(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(http_url(text).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case("sqlite:///x/vega.db", true)]
+    #[case("postgres://localhost/vega", false)]
+    #[case("vega_trade.db", false)]
+    #[case("sqlite://", false)]
+    #[case("sqlite:///x?mode=memory", false)]
+    #[case("sqlite://relative.db", false)]
+    fn a_database_is_sqlite_with_a_full_path(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(sqlite_url(text).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case("postgres://vega:CANARY@host/db", "postgres://…@host/db")]
+    #[case("postgres://vega:CAN@ARY@host/db", "postgres://…@host/db")]
+    #[case("vega:CANARY@host", "…@host")]
+    #[case("https://host/path", "https://host/path")]
+    #[case("11 parsecs", "11 parsecs")]
+    fn a_password_is_left_out(#[case] text: &str, #[case] told: &str) {
+        assert_eq!(without_password(text), told);
+    }
+}
