@@ -184,7 +184,9 @@ pub(crate) async fn show(
         return output::data_json(&Report::new(vega, statuses, run).await?);
     }
     let out = console::Term::stdout();
-    output::data(&report::table(statuses, out.size().1, console::colors_enabled()));
+    // A pipe has no width.
+    let width = if out.is_term() { out.size().1 } else { u16::MAX };
+    output::data(&report::table(statuses, width, console::colors_enabled()));
     for line in report::advice(statuses) {
         output::say(&line);
     }

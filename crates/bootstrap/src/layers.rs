@@ -5,7 +5,7 @@ use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
 /// A setting where it stands.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct Given {
     /// What it is called there.
     pub(crate) name: String,

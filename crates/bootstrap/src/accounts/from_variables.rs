@@ -23,6 +23,7 @@ const DEFAULT_NAMES: [&str; 6] = [
 /// The account that the `UPSTOX_*` keys describe, if they name an app.
 pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsError> {
     let numbers = numbers(sources)?;
+    refuse_parts_of_no_app(sources, &numbers)?;
     if numbers.is_empty() {
         return Ok(None);
     }
@@ -92,6 +93,24 @@ fn numbers(sources: &Sources) -> Result<Vec<usize>, SettingsError> {
         }
     }
     Ok(numbers)
+}
+
+/// A name or a secret without its client id is a forgotten line, not an app less.
+fn refuse_parts_of_no_app(sources: &Sources, numbers: &[usize]) -> Result<(), SettingsError> {
+    for prefix in ["UPSTOX_CLIENT_SECRET_", "UPSTOX_API_NAME_"] {
+        for name in sources.names(prefix) {
+            let number = name[prefix.len()..].trim_end_matches("_FILE").parse();
+            if let Ok(number) = number
+                && !numbers.contains(&number)
+            {
+                return Err(missing(
+                    &format!("UPSTOX_CLIENT_ID_{number}"),
+                    &format!("{name} is"),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn api(sources: &Sources, number: usize, redirect_uri: &RedirectUri) -> Result<Api, SettingsError> {
