@@ -3,22 +3,24 @@
 
 use std::ffi::OsStr;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::shell::{root, run_with};
+use crate::shell::{output_with, root};
 
 /// A test that compares a generated piece, and writes it when asked to.
 struct Generated {
     what: &'static str,
     package: &'static str,
+    binary: &'static str,
     test: &'static str,
 }
 
 const ALL: &[Generated] = &[Generated {
     what: "the tables of failures in ARCHITECTURE.md",
     package: "vega-cli",
-    test: "architecture_tables_say_what_the_code_does",
+    binary: "vega",
+    test: "exit::architecture_table::architecture_tables_say_what_the_code_does",
 }];
 
 /// The variable that makes such a test write.
@@ -45,15 +47,20 @@ pub(crate) fn check() -> Result<()> {
 
 fn make(environment: &[(&str, &OsStr)]) -> Result<()> {
     for generated in ALL {
+        let Generated {
+            what,
+            package,
+            binary,
+            test,
+        } = *generated;
         let arguments = [
-            "test",
-            "--locked",
-            "--quiet",
-            "-p",
-            generated.package,
-            generated.test,
+            "test", "--locked", "-p", package, "--bin", binary, "--", "--exact", test,
         ];
-        run_with(&root(), "cargo", &arguments, environment).with_context(|| generated.what)?;
+        let said = output_with(&root(), "cargo", &arguments, environment).context(what)?;
+        ensure!(
+            said.contains("test result: ok. 1 passed"),
+            "{what}: there is no test {test} in {package}"
+        );
     }
     Ok(())
 }

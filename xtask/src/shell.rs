@@ -56,8 +56,19 @@ pub(crate) fn run_with<S: AsRef<OsStr>>(
 
 /// What a program prints, its errors going where ours go.
 pub(crate) fn output(folder: &Path, program: &str, arguments: &[&str]) -> Result<String> {
+    output_with(folder, program, arguments, &[])
+}
+
+/// The same with environment variables of its own; shown before it runs.
+pub(crate) fn output_with(
+    folder: &Path,
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &OsStr)],
+) -> Result<String> {
     let output = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .stderr(Stdio::inherit())
         .output()

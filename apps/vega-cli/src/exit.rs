@@ -86,6 +86,7 @@ fn of_run(run: &RunRecord) -> Exit {
         StepState::Failed(failure) => Some(of_reason(failure.reason)),
         StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
         StepState::Skipped(vega_domain::run::SkipReason::ClosedHours) => Some(Exit::NotAllowed),
+        StepState::Skipped(vega_domain::run::SkipReason::AccountStopped) => Some(Exit::AccountStopped),
         StepState::Skipped(vega_domain::run::SkipReason::LastMinute) => Some(Exit::HumanNeeded),
         StepState::Skipped(_) | StepState::Done => None,
         // Left for another time because an earlier one failed.
@@ -144,19 +145,68 @@ fn first(occurred: impl Iterator<Item = Exit>) -> Exit {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
+    use vega_domain::failure::Failure;
+    use vega_domain::ids::{AccountId, ApiName, RunId};
+    use vega_domain::run::{RunState, SkipReason, StepRecord};
 
     use super::*;
 
+    /// The order of interfaces.md; 11, which it leaves open, stands between what is unclear and what is partial.
+    const ORDER: [u8; 10] = [2, 9, 7, 8, 6, 4, 5, 11, 12, 3];
+
+    #[test]
+    fn the_gravest_wins_whatever_else_occurred() {
+        assert_eq!(PRECEDENCE.map(|exit| exit as u8), ORDER);
+        assert_eq!(first([].into_iter()), Exit::Ok);
+        for (rank, exit) in PRECEDENCE.into_iter().enumerate() {
+            let lesser = PRECEDENCE[rank..].iter().rev().copied();
+            assert_eq!(first(lesser), exit);
+        }
+    }
+
+    fn run_of(states: &[StepState]) -> RunRecord {
+        let at = chrono::DateTime::UNIX_EPOCH;
+        RunRecord {
+            id: RunId::at(at),
+            state: RunState::Incomplete,
+            started_at: at,
+            finished_at: None,
+            steps: states
+                .iter()
+                .map(|state| StepRecord {
+                    api: ApiName::new("PRIMARY").unwrap(),
+                    account: AccountId::new("default").unwrap(),
+                    state: state.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn failed(reason: FailureReason) -> StepState {
+        StepState::Failed(Failure::new(reason, ""))
+    }
+
     #[rstest]
-    #[case::nothing(&[], Exit::Ok)]
-    #[case::stopped_over_timeout(&[Exit::SecondFactorTimeout, Exit::AccountStopped], Exit::AccountStopped)]
-    #[case::page_over_timeout(&[Exit::SecondFactorTimeout, Exit::PageOrChallenge], Exit::PageOrChallenge)]
-    #[case::timeout_over_cooldown(&[Exit::CoolDown, Exit::SecondFactorTimeout], Exit::SecondFactorTimeout)]
-    #[case::cooldown_over_unreachable(&[Exit::Unreachable, Exit::CoolDown], Exit::CoolDown)]
-    #[case::unreachable_over_partial(&[Exit::Partial, Exit::Unreachable], Exit::Unreachable)]
-    #[case::partial_over_human(&[Exit::HumanNeeded, Exit::Partial], Exit::Partial)]
-    fn the_gravest_wins(#[case] occurred: &[Exit], #[case] expected: Exit) {
-        assert_eq!(first(occurred.iter().copied()), expected);
+    #[case::all_done(&[StepState::Done, StepState::Skipped(SkipReason::AlreadyServable)], Exit::Ok)]
+    #[case::one_left(&[StepState::Done, StepState::Pending], Exit::HumanNeeded)]
+    #[case::refused(&[failed(FailureReason::PinRefused), StepState::Pending], Exit::AccountStopped)]
+    #[case::stopped_meanwhile(&[StepState::Skipped(SkipReason::AccountStopped)], Exit::AccountStopped)]
+    #[case::too_late(&[StepState::Done, StepState::Skipped(SkipReason::ClosedHours)], Exit::NotAllowed)]
+    #[case::last_minute(&[StepState::Skipped(SkipReason::LastMinute)], Exit::HumanNeeded)]
+    #[case::unknown(&[StepState::Skipped(SkipReason::Unknown)], Exit::Unreachable)]
+    #[case::one_app_wrong(&[StepState::Done, failed(FailureReason::ClientRejected)], Exit::Partial)]
+    #[case::cancelled(&[StepState::Done, failed(FailureReason::Cancelled)], Exit::NotAllowed)]
+    #[case::throttled(&[failed(FailureReason::Throttled), StepState::Pending], Exit::CoolDown)]
+    #[case::no_disk(&[failed(FailureReason::Storage), failed(FailureReason::PinRefused)], Exit::Preflight)]
+    fn a_run_ends_with_its_gravest_step(#[case] states: &[StepState], #[case] exit: Exit) {
+        assert_eq!(of_run(&run_of(states)), exit);
+    }
+
+    #[test]
+    fn what_the_run_left_out_counts_too() {
+        let done = run_of(&[StepState::Done]);
+        assert_eq!(of_run_among(&done, &[], false), Exit::Ok);
+        assert_eq!(of_run_among(&done, &[], true), Exit::AccountStopped);
     }
 
     /// The table in the README, as a test.

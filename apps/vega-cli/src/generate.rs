@@ -2,6 +2,7 @@
 
 use vega_bootstrap::Vega;
 use vega_domain::clock_check::ClockCheck;
+use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
@@ -65,23 +66,23 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
     vega.check_browser().await?;
     let any_stopped = !plan.stopped().is_empty();
+    let all_stopped = plan.clone().without_stopped().is_none();
     let plan = match vega.orchestrator.confirm(plan, terminal).await? {
         Confirmation::Start(plan) => plan,
-        Confirmation::AllStopped(_) => {
+        Confirmation::NobodyToAsk if !all_stopped => {
+            output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
+            return nothing_done(vega, wanted, Exit::HumanNeeded).await;
+        }
+        Confirmation::AllStopped(_) | Confirmation::NobodyToAsk => {
             output::problem(
-                "every account that needs a sign-in is stopped, and --yes does not open one. \
+                "every account that needs a sign-in is stopped, and only your yes at a terminal opens one. \
                  Run `vega` in a terminal without --yes, read why, and say yes",
             );
-            show(vega, wanted.json, &chosen_statuses(vega, wanted).await?, None).await?;
-            return Ok(Exit::AccountStopped);
+            return nothing_done(vega, wanted, Exit::AccountStopped).await;
         }
         Confirmation::Declined => {
             output::say("Nothing was done.");
-            return Ok(Exit::NotAllowed);
-        }
-        Confirmation::NobodyToAsk => {
-            output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
-            return Ok(Exit::HumanNeeded);
+            return nothing_done(vega, wanted, Exit::NotAllowed).await;
         }
     };
     let left_out = any_stopped && plan.stopped().is_empty();
@@ -91,6 +92,14 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
     let statuses = chosen_statuses(vega, wanted).await?;
     show(vega, wanted.json, &statuses, Some(&run)).await?;
     Ok(exit::of_run_among(&run, &statuses, left_out))
+}
+
+/// A program that asked for JSON gets it whatever the outcome; people have seen the plan.
+async fn nothing_done(vega: &Vega, wanted: &Generate, exit: Exit) -> anyhow::Result<Exit> {
+    if wanted.json {
+        show(vega, true, &chosen_statuses(vega, wanted).await?, None).await?;
+    }
+    Ok(exit)
 }
 
 async fn chosen_statuses(vega: &Vega, wanted: &Generate) -> anyhow::Result<Vec<ApiStatus>> {
@@ -166,10 +175,14 @@ async fn asked_to_stop() {
 
 /// The verdict when all checks failed alike.
 pub(crate) fn unreachable_upstox(reason: FailureReason) {
+    let what = match reason {
+        FailureReason::Throttled => "Upstox throttled the calls",
+        FailureReason::Blocked => "Upstox's protection refuses calls from this computer",
+        other => other.summary(),
+    };
     output::say(&format!(
-        "Upstox is unreachable: {}. This says nothing about the tokens, so no sign-in was made. {}",
-        reason.summary(),
-        reason.advice()
+        "Upstox is unreachable: {what}. This says nothing about the tokens, so no sign-in was made. Wait a little, see \
+         whether upstox.com works from here, then run `vega` again."
     ));
 }
 
@@ -190,8 +203,10 @@ pub(crate) async fn show(
     for line in report::advice(statuses) {
         output::say(&line);
     }
-    for stop in vega.cooldowns.closed().await? {
-        output::say(&report::stopped(&stop));
+    let closed = vega.cooldowns.closed().await?;
+    let is_shown = |stop: &&Cooldown| statuses.iter().any(|status| status.account == stop.account);
+    for stop in closed.iter().filter(is_shown) {
+        output::say(&report::stopped(stop));
     }
     Ok(())
 }

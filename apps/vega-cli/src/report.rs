@@ -175,7 +175,7 @@ fn with_advice(failure: &Failure) -> String {
 /// Why an account is stopped, and what opens it.
 pub(crate) fn stopped(stop: &Cooldown) -> String {
     format!(
-        "Account {} has been stopped since {} IST: {} A yes to the plan of `vega` opens it again.",
+        "Account {} has been stopped since {} IST: {} `vega` asks before it signs in there again; your yes opens it.",
         stop.account,
         in_ist(stop.since).format("%d %b %H:%M"),
         with_advice(&stop.failure)
@@ -185,7 +185,7 @@ pub(crate) fn stopped(stop: &Cooldown) -> String {
 #[cfg(test)]
 mod tests {
     use vega_domain::failure::FailureReason;
-    use vega_domain::ids::{AccountId, ApiName};
+    use vega_domain::ids::{AccountId, ApiName, MobileNumber};
     use vega_domain::token::TokenStatus;
 
     use super::*;
@@ -241,6 +241,7 @@ mod tests {
         let since = DateTime::parse_from_rfc3339("2026-11-23T08:47:00+05:30").unwrap();
         Cooldown {
             account: AccountId::new("default").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: since.to_utc(),
             until: None,
             failure: Failure::new(

@@ -14,9 +14,11 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> an
     terminal.verified();
     let verified = verified?;
     warn_of_clock(verified.clock);
+    let mut exit = exit::of_statuses(&verified.statuses);
     if let Decision::Unreachable(reason) = verified.decision {
         unreachable_upstox(reason);
+        exit = Exit::Unreachable;
     }
     show(vega, wanted.json, &verified.statuses, None).await?;
-    Ok(exit::of_statuses(&verified.statuses))
+    Ok(exit)
 }

@@ -143,7 +143,7 @@ impl Vega {
             events,
             clock: Arc::clone(&clock),
         };
-        let cooldowns = CooldownManager::new(Arc::clone(&ports.cooldowns), Arc::clone(&clock));
+        let cooldowns = ports.cooldown_manager(&settings.accounts);
         let resume = Arc::new(ResumeOrchestrator::new(
             Arc::clone(&settings.accounts),
             ports.clone(),

@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 
 use crate::failure::Failure;
-use crate::ids::AccountId;
+use crate::ids::{AccountId, MobileNumber};
 
 /// One account whose sign-ins are closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cooldown {
-    /// Whose.
+    /// Whose, by the operator's name for it.
     pub account: AccountId,
+    /// The login that is closed, whatever the operator calls the account.
+    pub mobile_number: MobileNumber,
     /// Since when.
     pub since: DateTime<Utc>,
     /// Until when; `None` is a stop, which only the operator's word ends.
@@ -47,6 +49,7 @@ mod tests {
         let since = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let mut cooldown = Cooldown {
             account: AccountId::new("default").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
             since,
             until: Some(since + TimeDelta::minutes(11)),
             failure: Failure::new(FailureReason::Throttled, ""),

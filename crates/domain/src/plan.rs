@@ -154,7 +154,7 @@ pub enum Decision {
     AllValid,
     /// None is known to be dead, but these could not be checked. Nothing is signed in for.
     OnlyUnknown(Vec<ApiName>),
-    /// Every check failed for the same cause: that says something about Upstox or the network, and nothing about tokens.
+    /// Upstox answers nobody: that says something about Upstox or the network, and nothing about tokens.
     /// Nothing is signed in for, not even what is dead by time.
     Unreachable(FailureReason),
     /// These are dead, and no sign-in may begin now.
@@ -184,15 +184,24 @@ pub fn not_now(now: DateTime<Utc>, clock: ClockCheck, force: Option<&ForceReason
     Some(NotNow::ClosedHours { until })
 }
 
-/// Decides over the chosen APIs, account by account in the configuration's order. `checks` are the results of asking
-/// Upstox just now; with `force` valid tokens are replaced too, unknown ones never.
+/// What asking Upstox just now came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The checks of tokens.
+    pub checks: &'a [CheckResult],
+    /// Why the question for its time was not answered, if it was not.
+    pub time_unanswered: Option<FailureReason>,
+}
+
+/// Decides over the chosen APIs, account by account in the configuration's order; with `force` valid tokens are replaced
+/// too, unknown ones never.
 pub fn decide(
     accounts: &[Account],
     statuses: &[ApiStatus],
-    checks: &[CheckResult],
+    asked: Asked<'_>,
     force: Option<&ForceReason>,
 ) -> Decision {
-    if let Some(reason) = all_failed_alike(checks) {
+    if let Some(reason) = outage(asked) {
         return Decision::Unreachable(reason);
     }
     let mut apis = Vec::new();
@@ -229,16 +238,32 @@ pub fn decide(
     }
 }
 
-fn all_failed_alike(checks: &[CheckResult]) -> Option<FailureReason> {
-    let reason = |check: &CheckResult| match check {
+/// Two calls at least that all failed alike, for a cause that lies with Upstox or on the way to it. One token that is
+/// answered oddly says nothing of the others.
+fn outage(asked: Asked<'_>) -> Option<FailureReason> {
+    let unknown = |check: &CheckResult| match check {
         CheckResult::Unknown(reason) => Some(*reason),
         CheckResult::Valid | CheckResult::Invalid => None,
     };
-    let first = reason(checks.first()?)?;
-    checks
-        .iter()
-        .all(|check| reason(check) == Some(first))
-        .then_some(first)
+    let first = match (asked.checks.first(), asked.time_unanswered) {
+        (Some(check), _) => unknown(check)?,
+        // Nobody's token could be asked about: the question for the time tells.
+        (None, unanswered) => return unanswered,
+    };
+    let all_alike = asked.checks.iter().all(|check| unknown(check) == Some(first));
+    let is_witnessed = asked.checks.len() > 1 || asked.time_unanswered.is_some();
+    (all_alike && is_witnessed && lies_with_upstox(first)).then_some(first)
+}
+
+fn lies_with_upstox(reason: FailureReason) -> bool {
+    matches!(
+        reason,
+        FailureReason::Network
+            | FailureReason::BrokerDown
+            | FailureReason::Blocked
+            | FailureReason::Throttled
+            | FailureReason::ServiceHours
+    )
 }
 
 #[cfg(test)]
@@ -297,7 +322,7 @@ mod tests {
     #[case::chosen_only(&[("C", Missing)], &["C"])]
     fn only_dead_tokens_are_planned(#[case] given: &[(&str, TokenStatus)], #[case] planned: &[&str]) {
         let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
-        let Decision::SignIn(plan) = decide(&accounts, &statuses(given), &[], None) else {
+        let Decision::SignIn(plan) = decide(&accounts, &statuses(given), NOBODY, None) else {
             panic!("a dead token must be planned");
         };
         let names: Vec<&str> = plan.apis().iter().map(|api| api.api.as_str()).collect();
@@ -308,11 +333,16 @@ mod tests {
     fn nothing_dead_means_no_sign_in() {
         let accounts = [account("a", &["A", "B"])];
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)]), &[], None),
+            decide(&accounts, &statuses(&[("A", Valid), ("B", Valid)]), NOBODY, None),
             Decision::AllValid
         );
         assert_eq!(
-            decide(&accounts, &statuses(&[("A", Unknown), ("B", Valid)]), &[], None),
+            decide(
+                &accounts,
+                &statuses(&[("A", Unknown), ("B", Valid)]),
+                NOBODY,
+                None
+            ),
             Decision::OnlyUnknown(vec![name("A")])
         );
     }
@@ -323,7 +353,7 @@ mod tests {
         let Decision::SignIn(plan) = decide(
             &accounts,
             &statuses(&[("A", Missing), ("B", Missing), ("C", Missing)]),
-            &[],
+            NOBODY,
             None,
         ) else {
             panic!("planned");
@@ -337,7 +367,7 @@ mod tests {
         let accounts = [account("a", &["A", "B", "C"])];
         let given = statuses(&[("A", Valid), ("B", Unknown), ("C", Expired)]);
         let force = ForceReason::new("the token leaked").unwrap();
-        let Decision::SignIn(plan) = decide(&accounts, &given, &[], Some(&force)) else {
+        let Decision::SignIn(plan) = decide(&accounts, &given, NOBODY, Some(&force)) else {
             panic!("planned");
         };
         let causes: Vec<_> = plan
@@ -387,11 +417,12 @@ mod tests {
     fn a_plan_can_leave_its_stopped_accounts_out() {
         let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
         let all = statuses(&[("A", Missing), ("B", Missing), ("C", Missing)]);
-        let Decision::SignIn(plan) = decide(&accounts, &all, &[], None) else {
+        let Decision::SignIn(plan) = decide(&accounts, &all, NOBODY, None) else {
             panic!("planned");
         };
         let stop = |id: &str| Cooldown {
             account: AccountId::new(id).unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: DateTime::UNIX_EPOCH,
             until: None,
             failure: crate::failure::Failure::new(FailureReason::PinRefused, ""),
@@ -404,27 +435,37 @@ mod tests {
         assert_eq!(plan.with_stopped([stop("a"), stop("b")]).without_stopped(), None);
     }
 
+    const NOBODY: Asked<'static> = Asked {
+        checks: &[],
+        time_unanswered: None,
+    };
     const NETWORK: CheckResult = CheckResult::Unknown(FailureReason::Network);
     const BLOCKED: CheckResult = CheckResult::Unknown(FailureReason::Blocked);
+    const ODD: CheckResult = CheckResult::Unknown(FailureReason::WrongTokenKind);
 
     #[rstest]
-    #[case::nobody_asked(&[], None)]
-    #[case::one_failed(&[NETWORK], Some(FailureReason::Network))]
-    #[case::all_alike(&[NETWORK, NETWORK], Some(FailureReason::Network))]
-    #[case::for_different_causes(&[NETWORK, BLOCKED], None)]
-    #[case::one_answered(&[NETWORK, CheckResult::Valid], None)]
-    #[case::one_is_dead(&[CheckResult::Invalid, NETWORK], None)]
-    fn when_all_checks_fail_alike_nothing_is_signed_in_for(
+    #[case::nobody_asked(&[], false, None)]
+    #[case::nobody_asked_and_no_time(&[], true, Some(FailureReason::Network))]
+    #[case::one_failed_but_upstox_tells_its_time(&[NETWORK], false, None)]
+    #[case::one_failed_and_no_time(&[NETWORK], true, Some(FailureReason::Network))]
+    #[case::all_alike(&[NETWORK, NETWORK], false, Some(FailureReason::Network))]
+    #[case::all_blocked(&[BLOCKED, BLOCKED], false, Some(FailureReason::Blocked))]
+    #[case::all_odd(&[ODD, ODD], false, None)]
+    #[case::for_different_causes(&[NETWORK, BLOCKED], true, None)]
+    #[case::one_answered(&[NETWORK, CheckResult::Valid], true, None)]
+    #[case::one_is_dead(&[CheckResult::Invalid, NETWORK], true, None)]
+    fn when_upstox_answers_nobody_nothing_is_signed_in_for(
         #[case] checks: &[CheckResult],
+        #[case] no_time: bool,
         #[case] unreachable: Option<FailureReason>,
     ) {
         let accounts = [account("a", &["A", "B"])];
-        let decision = decide(
-            &accounts,
-            &statuses(&[("A", Unknown), ("B", Expired)]),
+        let asked = Asked {
             checks,
-            None,
-        );
+            time_unanswered: no_time.then_some(FailureReason::Network),
+        };
+        let statuses = statuses(&[("A", Unknown), ("B", Expired)]);
+        let decision = decide(&accounts, &statuses, asked, None);
         match unreachable {
             Some(reason) => assert_eq!(decision, Decision::Unreachable(reason)),
             None => assert!(matches!(decision, Decision::SignIn(_)), "{decision:?}"),

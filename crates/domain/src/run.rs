@@ -98,6 +98,8 @@ pub enum SkipReason {
     Unknown,
     /// By its turn it was too near 03:30 IST.
     ClosedHours,
+    /// By its turn its account was stopped, after the plan had been confirmed.
+    AccountStopped,
 }
 
 impl SkipReason {
@@ -108,6 +110,7 @@ impl SkipReason {
             Self::LastMinute => "last_minute",
             Self::Unknown => "unknown",
             Self::ClosedHours => "closed_hours",
+            Self::AccountStopped => "account_stopped",
         }
     }
 
@@ -117,6 +120,7 @@ impl SkipReason {
             Self::LastMinute,
             Self::Unknown,
             Self::ClosedHours,
+            Self::AccountStopped,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == word)
@@ -254,6 +258,7 @@ mod tests {
             StepState::Skipped(SkipReason::LastMinute),
             StepState::Skipped(SkipReason::Unknown),
             StepState::Skipped(SkipReason::ClosedHours),
+            StepState::Skipped(SkipReason::AccountStopped),
         ];
         for step in steps {
             let (reason, detail) = step.reason();

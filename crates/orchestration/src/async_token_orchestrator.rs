@@ -12,7 +12,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::{self, Decision, ForceReason, NotNow, Plan};
+use vega_domain::plan::{self, Asked, Decision, ForceReason, NotNow, Plan};
 use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
@@ -90,8 +90,8 @@ impl AsyncTokenOrchestrator {
         runs: Arc<ResumeOrchestrator>,
     ) -> Self {
         Self {
+            cooldowns: ports.cooldown_manager(&accounts),
             accounts,
-            cooldowns: ports.cooldown_manager(),
             ports,
             validity,
             verification,
@@ -111,18 +111,18 @@ impl AsyncTokenOrchestrator {
         let living = self.validity.living().await?;
         let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();
         let (verified, clock) = tokio::join!(self.verification.verify(chosen_living), self.check_clock());
-        let mut checks: Vec<CheckResult> = verified?
+        let checks: Vec<CheckResult> = verified?
             .iter()
             .filter_map(|token| token.last_check.map(|check| check.result))
             .collect();
-        let clock = clock.unwrap_or_else(|unreachable| {
-            // Without a token to ask about, this call alone tells that a sign-in would end in nothing.
-            checks.push(CheckResult::Unknown(unreachable));
-            ClockCheck::NotKnown
-        });
+        let asked = Asked {
+            checks: &checks,
+            time_unanswered: clock.err(),
+        };
+        let clock = clock.unwrap_or(ClockCheck::NotKnown);
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
-        let decision = match plan::decide(&self.accounts, &statuses, &checks, force) {
+        let decision = match plan::decide(&self.accounts, &statuses, asked, force) {
             Decision::SignIn(plan) => self.now_or_not(plan, clock).await?,
             other => other,
         };
@@ -165,7 +165,8 @@ impl AsyncTokenOrchestrator {
         Ok(Decision::NotNow(not_now))
     }
 
-    /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them again.
+    /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them
+    /// again when the plan is started.
     pub async fn confirm(&self, plan: Plan, operator: &dyn Operator) -> Result<Confirmation, StoreError> {
         let answer = operator.confirm(&plan).await;
         let (kind, words) = match answer {
@@ -181,13 +182,7 @@ impl AsyncTokenOrchestrator {
         let entry = AuditEntry::new(self.ports.clock.now(), kind, words);
         self.ports.audit.append(&entry).await?;
         Ok(match answer {
-            Answer::Yes => {
-                for stop in plan.stopped() {
-                    let why = "the operator said yes to a plan that named the stop";
-                    self.cooldowns.open(&stop.account, why).await?;
-                }
-                Confirmation::Start(plan)
-            }
+            Answer::Yes => Confirmation::Start(plan),
             Answer::YesButNotStopped => {
                 let stopped = plan.stopped().to_vec();
                 let rest = plan.without_stopped();

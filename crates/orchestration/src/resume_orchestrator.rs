@@ -46,8 +46,13 @@ pub struct OrchestrationPorts {
 }
 
 impl OrchestrationPorts {
-    pub(crate) fn cooldown_manager(&self) -> CooldownManager {
-        CooldownManager::new(Arc::clone(&self.cooldowns), Arc::clone(&self.clock))
+    /// Over these accounts.
+    pub fn cooldown_manager(&self, accounts: &Arc<[Account]>) -> CooldownManager {
+        CooldownManager::new(
+            Arc::clone(accounts),
+            Arc::clone(&self.cooldowns),
+            Arc::clone(&self.clock),
+        )
     }
 }
 
@@ -117,8 +122,8 @@ impl ResumeOrchestrator {
         generation: Arc<TokenGenerationService>,
     ) -> Self {
         Self {
+            cooldowns: ports.cooldown_manager(&accounts),
             accounts,
-            cooldowns: ports.cooldown_manager(),
             ports,
             validity,
             generation,
@@ -144,6 +149,11 @@ impl ResumeOrchestrator {
     pub async fn execute(&self, plan: &Plan, cancel: &CancellationToken) -> Result<RunRecord, RunError> {
         let _lease = self.ports.lease.acquire().await?;
         self.recover_under_lease().await?;
+        // The yes saw these stops. Under the lease, so that a run that is held by another process opens nothing.
+        for stop in plan.stopped() {
+            let why = "the operator said yes to a plan that named the stop";
+            self.cooldowns.open(stop, why).await?;
+        }
         let progress = self.begin(plan).await?;
         for account in plan.accounts() {
             if let GoOn::EndRun = self.take_account(&progress, plan, account, cancel).await? {
@@ -199,10 +209,6 @@ impl ResumeOrchestrator {
         let Some(account) = self.accounts.iter().find(|account| account.id == *id) else {
             return Ok(GoOn::NextAccount);
         };
-        // Another process may have stopped it after this plan was confirmed.
-        if self.cooldowns.is_closed(id).await? {
-            return Ok(GoOn::NextAccount);
-        }
         let mut session: Option<Box<dyn SignInSession>> = None;
         let mut go_on = GoOn::NextApi;
         for planned in plan.apis().iter().filter(|planned| planned.account == *id) {
@@ -252,7 +258,7 @@ impl ResumeOrchestrator {
             Err(failure) => {
                 tracing::info!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
                 // Before the step's end is saved, so that no crash leaves a refused account open.
-                self.cooldowns.after(&failure, &account.id, run).await?;
+                self.cooldowns.after(&failure, account, run).await?;
                 let go_on = match failure.reason {
                     reason if reason.next() == Next::EndRun => GoOn::EndRun,
                     reason if reason.account_goes_on() => GoOn::NextApi,
@@ -292,6 +298,10 @@ impl ResumeOrchestrator {
         let Some(status) = self.validity.status(&planned.api).await? else {
             return Ok(None);
         };
+        // Another process may have stopped it after this plan was confirmed.
+        if self.cooldowns.is_closed(&planned.account).await? {
+            return Ok(Some(SkipReason::AccountStopped));
+        }
         Ok(match status.status {
             // The operator wants this very token replaced, not one that came after it.
             TokenStatus::Valid

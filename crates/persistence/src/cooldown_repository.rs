@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use vega_domain::audit::AuditEntry;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::AccountId;
+use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use crate::audit_trail;
@@ -27,7 +27,7 @@ impl SqliteCooldownRepository {
 impl CooldownRepository for SqliteCooldownRepository {
     async fn load_all(&self) -> Result<Vec<Cooldown>, StoreError> {
         let rows: Vec<CooldownRow> = sqlx::query_as(
-            "SELECT account, since, closed_until, reason, detail FROM cooldowns ORDER BY account",
+            "SELECT mobile_number, account, since, closed_until, reason, detail FROM cooldowns ORDER BY account",
         )
         .fetch_all(self.0.reader())
         .await
@@ -39,11 +39,13 @@ impl CooldownRepository for SqliteCooldownRepository {
         const DOING: &str = "close an account's sign-ins";
         let mut tx = self.0.write().await?;
         sqlx::query(
-            "INSERT INTO cooldowns (account, since, closed_until, reason, detail) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (account) DO UPDATE SET since = excluded.since, closed_until = excluded.closed_until,
-                 reason = excluded.reason, detail = excluded.detail
+            "INSERT INTO cooldowns (mobile_number, account, since, closed_until, reason, detail)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (mobile_number) DO UPDATE SET account = excluded.account, since = excluded.since,
+                 closed_until = excluded.closed_until, reason = excluded.reason, detail = excluded.detail
              WHERE closed_until IS NOT NULL OR excluded.closed_until IS NULL",
         )
+        .bind(cooldown.mobile_number.digits())
         .bind(cooldown.account.as_str())
         .bind(cooldown.since)
         .bind(cooldown.until)
@@ -56,11 +58,12 @@ impl CooldownRepository for SqliteCooldownRepository {
         tx.commit().await.map_err(failed(DOING))
     }
 
-    async fn open(&self, account: &AccountId, audit: &AuditEntry) -> Result<bool, StoreError> {
+    async fn open(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<bool, StoreError> {
         const DOING: &str = "open an account's sign-ins";
         let mut tx = self.0.write().await?;
-        let removed = sqlx::query("DELETE FROM cooldowns WHERE account = $1")
-            .bind(account.as_str())
+        let removed = sqlx::query("DELETE FROM cooldowns WHERE mobile_number = $1 AND since = $2")
+            .bind(cooldown.mobile_number.digits())
+            .bind(cooldown.since)
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
@@ -75,6 +78,7 @@ impl CooldownRepository for SqliteCooldownRepository {
 
 #[derive(FromRow)]
 struct CooldownRow {
+    mobile_number: String,
     account: String,
     since: DateTime<Utc>,
     closed_until: Option<DateTime<Utc>>,
@@ -87,6 +91,7 @@ impl CooldownRow {
         let reason = FailureReason::parse(&self.reason).map_err(unreadable)?;
         Ok(Cooldown {
             account: AccountId::new(self.account).map_err(unreadable)?,
+            mobile_number: MobileNumber::new(self.mobile_number).map_err(unreadable)?,
             since: self.since,
             until: self.closed_until,
             failure: Failure::new(reason, self.detail),

@@ -5,9 +5,8 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::audit::AuditEntry;
 use crate::cooldown::Cooldown;
-use crate::ids::AccountId;
 
-/// Durable cooldowns and stops, one per account at most.
+/// Durable cooldowns and stops, one per mobile number at most.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait CooldownRepository: Send + Sync {
@@ -17,6 +16,7 @@ pub trait CooldownRepository: Send + Sync {
     /// Closes an account, in one commit with `audit`. A cooldown MUST NOT replace a stop.
     async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Opens an account again, in one commit with `audit`. Returns whether it was closed; if not, nothing is written.
-    async fn open(&self, account: &AccountId, audit: &AuditEntry) -> Result<bool, StoreError>;
+    /// Ends this cooldown or stop, in one commit with `audit`. MUST end no other one, such as one that came later.
+    /// Returns whether it was still there; if not, nothing is written.
+    async fn open(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<bool, StoreError>;
 }

@@ -126,17 +126,21 @@ impl CooldownRepository for Database {
     async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit(&format!("close account {}", cooldown.account), audit)?;
         let mut tables = self.tables();
-        tables.cooldowns.retain(|old| old.account != cooldown.account);
+        tables
+            .cooldowns
+            .retain(|old| old.mobile_number != cooldown.mobile_number);
         tables.cooldowns.push(cooldown.clone());
         Ok(())
     }
 
-    async fn open(&self, account: &AccountId, audit: &AuditEntry) -> Result<bool, StoreError> {
-        if !self.cooldowns().iter().any(|old| old.account == *account) {
+    async fn open(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<bool, StoreError> {
+        let is_it =
+            |old: &Cooldown| (&old.mobile_number, old.since) == (&cooldown.mobile_number, cooldown.since);
+        if !self.cooldowns().iter().any(is_it) {
             return Ok(false);
         }
-        self.commit(&format!("open account {account}"), audit)?;
-        self.tables().cooldowns.retain(|old| old.account != *account);
+        self.commit(&format!("open account {}", cooldown.account), audit)?;
+        self.tables().cooldowns.retain(|old| !is_it(old));
         Ok(true)
     }
 }

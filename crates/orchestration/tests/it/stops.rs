@@ -2,10 +2,11 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
-use vega_domain::audit::AuditKind;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{FailureReason, Next};
+use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, MockOperator};
+use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockOperator};
 use vega_orchestration::Confirmation;
 
 use crate::world::{World, steps};
@@ -80,15 +81,15 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
     let Confirmation::Start(plan) = confirmed else {
         panic!("{confirmed:?}")
     };
-    assert_eq!(world.database.cooldowns(), []);
-    let opened = world.database.audit().pop().unwrap();
-    assert_eq!(opened.kind, AuditKind::AccountOpened);
     let run = world
         .resume()
         .execute(&plan, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+    assert_eq!(world.database.cooldowns(), []);
+    let audit = world.database.audit();
+    assert!(audit.iter().any(|entry| entry.kind == AuditKind::AccountOpened));
 }
 
 #[rstest]
@@ -145,6 +146,66 @@ async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
         .execute(&plan, &CancellationToken::new())
         .await
         .unwrap();
-    assert_eq!(steps(&run), ["PRIMARY pending", "OPTIONCHAIN1 done"]);
+    assert_eq!(
+        steps(&run),
+        ["PRIMARY skipped account_stopped", "OPTIONCHAIN1 done"]
+    );
     assert_eq!(world.log.take_only(&["sign in"]), ["sign in OPTIONCHAIN1"]);
+}
+
+/// While the operator read why the account was stopped, it was stopped anew.
+#[tokio::test(start_paused = true)]
+async fn a_yes_opens_only_the_stop_that_it_saw() {
+    let world = stopped_by(FailureReason::PinRefused).await;
+    let plan = world.plan().await;
+    let mut newer = plan.stopped()[0].clone();
+    newer.since += chrono::TimeDelta::seconds(1);
+    newer.failure.reason = FailureReason::AccountLocked;
+    let audit = AuditEntry::new(newer.since, AuditKind::AccountStopped, "");
+    world.database.close(&newer, &audit).await.unwrap();
+    let run = world
+        .resume()
+        .execute(&plan, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        steps(&run),
+        [
+            "PRIMARY skipped account_stopped",
+            "WEBSOCKET1 skipped account_stopped"
+        ]
+    );
+    assert_eq!(world.database.cooldowns(), [newer]);
+}
+
+/// The run could not be started, so nothing was opened.
+#[tokio::test(start_paused = true)]
+async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
+    let world = stopped_by(FailureReason::PinRefused).await;
+    let plan = world.plan().await;
+    world.lease.is_held_by(Some(LeaseHolder {
+        pid: 7,
+        host: "desk".into(),
+        since: world.clock.now(),
+    }));
+    let held = world.resume().execute(&plan, &CancellationToken::new()).await;
+    assert!(held.is_err());
+    assert_eq!(world.database.cooldowns().len(), 1);
+}
+
+/// The stop belongs to the login: another name for the account opens nothing.
+#[tokio::test(start_paused = true)]
+async fn giving_an_account_another_name_keeps_its_stop() {
+    let mut world = stopped_by(FailureReason::PinRefused).await;
+    let mut accounts = world.accounts.to_vec();
+    accounts[0].id = AccountId::new("renamed").unwrap();
+    world.accounts = accounts.into();
+    let plan = world.plan().await;
+    let stopped: Vec<_> = plan.stopped().iter().map(|stop| stop.account.as_str()).collect();
+    assert_eq!(stopped, ["renamed"]);
+
+    let mut accounts = world.accounts.to_vec();
+    accounts[0].mobile_number = MobileNumber::new("9000000009").unwrap();
+    world.accounts = accounts.into();
+    assert_eq!(world.plan().await.stopped(), [], "another login is not stopped");
 }

@@ -179,7 +179,10 @@ impl World {
             }),
             events: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
-            accounts: accounts.iter().map(|(id, apis)| account(id, apis)).collect(),
+            accounts: (1..)
+                .zip(accounts)
+                .map(|(number, (id, apis))| account(id, number, apis))
+                .collect(),
             log,
             clock,
         }
@@ -370,10 +373,10 @@ pub(crate) fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
-fn account(id: &str, apis: &[&str]) -> Account {
+fn account(id: &str, number: u32, apis: &[&str]) -> Account {
     Account {
         id: AccountId::new(id).unwrap(),
-        mobile_number: MobileNumber::new("9000000001").unwrap(),
+        mobile_number: MobileNumber::new(format!("900000000{number}")).unwrap(),
         user_id: Some(user("AB1234")),
         apis: apis
             .iter()

@@ -4,19 +4,17 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditKind;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::AccountId;
+use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::CooldownRepository;
 use vega_persistence::SqliteCooldownRepository;
 
 use crate::world::{World, at, entry, open};
 
-fn account(id: &str) -> AccountId {
-    AccountId::new(id).unwrap()
-}
-
 fn closed(id: &str, until: Option<DateTime<Utc>>) -> Cooldown {
+    let number = if id == "a" { "9000000001" } else { "9000000002" };
     Cooldown {
-        account: account(id),
+        account: AccountId::new(id).unwrap(),
+        mobile_number: MobileNumber::new(number).unwrap(),
         since: at(1),
         until,
         failure: Failure::new(FailureReason::PinRefused, "the page's words"),
@@ -39,8 +37,14 @@ async fn a_closed_account_stays_closed_over_a_restart_until_it_is_opened() {
     let again = SqliteCooldownRepository::new(open(&world.dir).await);
     assert_eq!(again.load_all().await.unwrap(), both);
     let opened = entry(AuditKind::AccountOpened);
-    assert!(again.open(&account("a"), &opened).await.unwrap());
-    assert!(!again.open(&account("a"), &opened).await.unwrap());
+    let mut earlier = closed("a", None);
+    earlier.since = at(0);
+    assert!(
+        !again.open(&earlier, &opened).await.unwrap(),
+        "the one that came later stays"
+    );
+    assert!(again.open(&both[0], &opened).await.unwrap());
+    assert!(!again.open(&both[0], &opened).await.unwrap());
     assert_eq!(cooldowns.load_all().await.unwrap(), both[1..]);
     assert_eq!(
         world.audit_kinds().await,
