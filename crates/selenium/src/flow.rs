@@ -9,7 +9,7 @@ use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
-use crate::sighting::{Button, Sighting};
+use crate::sighting::{Alert, Button, Form, Sighting};
 
 /// "Get OTP" was pressed and nothing happened for so long: the human is told.
 const OTP_SLOW: Duration = Duration::from_secs(10);
@@ -144,9 +144,9 @@ impl Flow {
 
     /// What to do about a sighting.
     pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
-        let screen = seen.screen();
+        let (before, screen) = (self.screen, seen.screen());
         self.see(screen, now);
-        if let Some(failure) = page_says(seen, screen).or_else(|| self.network_gone(seen, now)) {
+        if let Some(failure) = page_says(seen, before, screen).or_else(|| self.network_gone(seen, now)) {
             return Move::Fail(failure);
         }
         if self.time_left(now).is_zero() {
@@ -265,12 +265,15 @@ impl Flow {
     }
 }
 
-/// A refusal in the page's own words, whoever typed.
-fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
+/// A refusal in the page's own words, whoever typed. `before` is the screen of the last sighting.
+fn page_says(seen: &Sighting, before: Screen, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
         // A code that is new is most likely about what the dialog was given: the app.
         let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
         return Some(Failure::new(reason, format!("{} {}", error.code, error.message)));
+    }
+    if let Some(words) = &seen.locked {
+        return Some(Failure::new(FailureReason::AccountLocked, words.clone()));
     }
     if seen.blocked && screen == Screen::Unknown {
         return Some(Failure::new(
@@ -278,34 +281,58 @@ fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
             "the page is Cloudflare's, not Upstox's",
         ));
     }
-    seen.alerts.iter().find_map(|words| {
-        let lower = words.to_lowercase();
-        let says = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
-        let refused = || {
-            says(&[
-                "invalid",
-                "incorrect",
-                "wrong",
-                "attempt",
-                "expired",
-                "does not match",
-            ])
-        };
-        let reason = if says(&["exceeded the maximum", "too many"]) {
-            FailureReason::Throttled
-        } else if says(&["locked", "blocked"]) {
-            FailureReason::AccountLocked
-        } else if screen == Screen::Mobile && says(&["mobile number"]) && refused() {
-            FailureReason::MobileRejected
-        } else if screen == Screen::Otp && refused() {
-            FailureReason::OtpRefused
-        } else if screen == Screen::Pin && refused() && !lower.contains("otp") {
-            FailureReason::PinRefused
-        } else {
-            return None;
-        };
-        Some(Failure::new(reason, words.clone()))
+    seen.alerts.iter().find_map(|alert| {
+        let reason = refusal(&alert.words, answered(alert, before, screen)?)?;
+        Some(Failure::new(reason, alert.words.clone()))
     })
+}
+
+/// The screen that an alert answers, or nothing once the page has let the human past that screen.
+fn answered(alert: &Alert, before: Screen, now: Screen) -> Option<Screen> {
+    let came_on = alert.form.map_or(now, Form::screen);
+    // A page may refuse and go back in the same breath: the words come on the earlier screen.
+    let answers = if place(before) > place(came_on) {
+        before
+    } else {
+        came_on
+    };
+    (place(now) <= place(answers)).then_some(answers)
+}
+
+/// How far along the way a screen is.
+fn place(screen: Screen) -> u8 {
+    match screen {
+        Screen::Unknown => 0,
+        Screen::Mobile | Screen::Challenge => 1,
+        Screen::Otp => 2,
+        Screen::Pin => 3,
+        Screen::Consent => 4,
+    }
+}
+
+fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
+    let lower = words.to_lowercase();
+    let says = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
+    let wrong = says(&["invalid", "incorrect", "wrong", "does not match"]);
+    let refused = wrong || says(&["attempt", "expired"]);
+    let second_factor = matches!(screen, Screen::Otp | Screen::Pin);
+    let locked = says(&["locked", "blocked"]);
+    if locked && lower.contains("account") {
+        // Before the others: it may go on with "after too many wrong attempts".
+        Some(FailureReason::AccountLocked)
+    } else if says(&["exceeded the maximum", "too many"]) && !(wrong && second_factor) {
+        Some(FailureReason::Throttled)
+    } else if locked {
+        Some(FailureReason::AccountLocked)
+    } else if screen == Screen::Mobile && says(&["mobile number"]) && refused {
+        Some(FailureReason::MobileRejected)
+    } else if screen == Screen::Otp && refused {
+        Some(FailureReason::OtpRefused)
+    } else if screen == Screen::Pin && refused && (lower.contains("pin") || !lower.contains("otp")) {
+        Some(FailureReason::PinRefused)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -13,4 +13,4 @@ mod sighting;
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;
 pub use settings::{BrowserSettings, DriverSource};
-pub use sighting::Sighting;
+pub use sighting::{Form, Sighting};

@@ -16,10 +16,25 @@ const MOBILE: &[&str] = &[
     "input[autocomplete=tel]",
 ];
 const GET_OTP: &[&str] = &["#getOtp", "button[data-testid=getOtp]"];
-const OTP: &[&str] = &["#otpNum", "input[autocomplete=one-time-code]"];
-const OTP_CONTINUE: &[&str] = &["#continueBtn"];
-const PIN: &[&str] = &["#pinCode", "input[type=password][maxlength='6']"];
-const PIN_CONTINUE: &[&str] = &["#pinContinueBtn"];
+const OTP: &[&str] = &[
+    "#otpNum",
+    "input[autocomplete=one-time-code]",
+    "input[placeholder^='Enter OTP']",
+];
+const OTP_CONTINUE: &[&str] = &[
+    "#continueBtn",
+    "form:has(input[autocomplete=one-time-code], input[placeholder^='Enter OTP']) button[type=submit]",
+];
+// The last one is the first of six boxes: the page moves on from box to box while it is typed into.
+const PIN: &[&str] = &[
+    "#pinCode",
+    "input[type=password][maxlength='6']",
+    "input[type=password][maxlength='1']",
+];
+const PIN_CONTINUE: &[&str] = &[
+    "#pinContinueBtn",
+    "form:has(input[type=password]) button[type=submit]",
+];
 const CHALLENGE: &[&str] = &[
     "iframe[src*='challenges.cloudflare.com']",
     ".cf-turnstile",
@@ -40,7 +55,8 @@ impl<'a> LoginPage<'a> {
         Self { browser }
     }
 
-    /// Looks once, without changing anything.
+    /// Looks once. Nothing on the page changes, but from the first look on an observer listens for alerts, and each
+    /// look takes what it heard: an alert that is gone is reported once.
     pub async fn look(&self, mobile: &MobileNumber) -> Result<Sighting, CmdError> {
         let selectors = json!({
             "mobile": MOBILE, "get_otp": GET_OTP, "otp": OTP, "otp_continue": OTP_CONTINUE,

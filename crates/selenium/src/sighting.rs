@@ -10,46 +10,102 @@ use vega_domain::sign_in::Screen;
     reason = "the marks of a page do not depend on each other"
 )]
 pub struct Sighting {
-    pub(crate) mobile: Option<MobileField>,
-    pub(crate) get_otp: Option<Button>,
-    pub(crate) otp: Option<Field>,
-    pub(crate) otp_continue: Option<Button>,
-    pub(crate) pin: Option<Field>,
-    pub(crate) pin_continue: Option<Button>,
-    pub(crate) challenge: bool,
-    pub(crate) consent: bool,
-    pub(crate) alerts: Vec<String>,
-    pub(crate) error: Option<PageError>,
-    pub(crate) blocked: bool,
-    pub(crate) unreachable: bool,
+    /// The box for the mobile number.
+    pub mobile: Option<MobileField>,
+    /// "Get OTP".
+    pub get_otp: Option<Button>,
+    /// The box for the OTP or TOTP.
+    pub otp: Option<Field>,
+    /// The button under it.
+    pub otp_continue: Option<Button>,
+    /// The box for the PIN, or the first of six.
+    pub pin: Option<Field>,
+    /// The button under it.
+    pub pin_continue: Option<Button>,
+    /// A box that only a human may tick, without an answer so far.
+    pub challenge: bool,
+    /// A button that allows the app.
+    pub consent: bool,
+    /// What the page said since the last look and still says, each once.
+    pub alerts: Vec<Alert>,
+    /// The heading that says the account is locked.
+    pub locked: Option<String>,
+    /// The dialog's error in place of a page.
+    pub error: Option<PageError>,
+    /// The page is in words of Cloudflare's that turn browsers away.
+    pub blocked: bool,
+    /// The browser's own error page.
+    pub unreachable: bool,
 }
 
 /// The box for the mobile number.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct MobileField {
-    pub(crate) selector: String,
-    pub(crate) empty: bool,
-    pub(crate) matches: bool,
+pub struct MobileField {
+    /// Where it is.
+    pub selector: String,
+    /// Nothing was typed.
+    pub empty: bool,
+    /// It holds the account's number.
+    pub matches: bool,
 }
 
 /// A box for a second factor. Its content is never read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Field {
-    pub(crate) selector: String,
-    pub(crate) empty: bool,
+pub struct Field {
+    /// Where it is.
+    pub selector: String,
+    /// Nothing was typed.
+    pub empty: bool,
 }
 
+/// A button of the page.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Button {
-    pub(crate) selector: String,
-    pub(crate) enabled: bool,
+pub struct Button {
+    /// Where it is.
+    pub selector: String,
+    /// It can be pressed.
+    pub enabled: bool,
 }
 
 /// The JSON error that Upstox shows instead of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct PageError {
-    pub(crate) code: String,
-    pub(crate) message: String,
+pub struct PageError {
+    /// `UDAPI…`.
+    pub code: String,
+    /// The words with it.
+    pub message: String,
+}
+
+/// A toast or another alert. It may be gone by the time of the look, and the page may have gone on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Alert {
+    /// The page's own words, the first 200 characters.
+    pub words: String,
+    /// The form that was on the page when they came, or the last one before it.
+    pub form: Option<Form>,
+}
+
+/// The forms on which the page refuses what was typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Mobile number.
+    Mobile,
+    /// OTP or TOTP.
+    Otp,
+    /// PIN.
+    Pin,
+}
+
+impl Form {
+    /// The screen with this form.
+    pub fn screen(self) -> Screen {
+        match self {
+            Self::Mobile => Screen::Mobile,
+            Self::Otp => Screen::Otp,
+            Self::Pin => Screen::Pin,
+        }
+    }
 }
 
 impl Sighting {

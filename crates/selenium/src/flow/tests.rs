@@ -5,6 +5,8 @@ use rstest::rstest;
 use super::*;
 use crate::sighting::{Field, MobileField, PageError};
 
+mod words;
+
 const HUMAN: Duration = Duration::from_mins(5);
 
 fn button(enabled: bool) -> Button {
@@ -51,9 +53,14 @@ fn pin() -> Sighting {
     }
 }
 
-fn saying(sighting: Sighting, words: &str) -> Sighting {
+/// With an alert that came on a form, or where there was none.
+fn saying(sighting: Sighting, form: impl Into<Option<Form>>, words: &str) -> Sighting {
+    let alert = Alert {
+        words: words.into(),
+        form: form.into(),
+    };
     Sighting {
-        alerts: vec![words.into()],
+        alerts: vec![alert],
         ..sighting
     }
 }
@@ -171,54 +178,13 @@ fn a_slow_page_that_moves_on_is_no_throttling() {
     script.at(0, &mobile(true, false));
     script.at(1, &mobile(false, true));
     script.pressed(1);
-    script.at(30, &mobile(false, true));
+    assert_eq!(script.at(30, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
     assert_eq!(script.at(31, &otp()), Move::Offer(PromptKind::Otp));
-}
-
-#[rstest]
-#[case(
-    mobile(false, true),
-    "You have exceeded the maximum number of times you can generate an OTP. Kindly, try again after 10 mins.",
-    Some(FailureReason::Throttled)
-)]
-#[case(
-    mobile(false, true),
-    "You have entered a invalid mobile number please enter the correct mobile number",
-    Some(FailureReason::MobileRejected)
-)]
-#[case(
-    otp(),
-    "Incorrect OTP. You have 4 attempts left.",
-    Some(FailureReason::OtpRefused)
-)]
-#[case(
-    otp(),
-    "Your session to validate otp has expired, please try again.",
-    Some(FailureReason::OtpRefused)
-)]
-#[case(
-    pin(),
-    "Incorrect PIN. You have 4 attempts left.",
-    Some(FailureReason::PinRefused)
-)]
-#[case(pin(), "Your account is locked.", Some(FailureReason::AccountLocked))]
-#[case(pin(), "Your OTP has been successfully verified.", None)]
-#[case(
-    otp(),
-    "Enter the 6-digit OTP received on 98****0000 (next request allowed after 120 s)",
-    None
-)]
-#[case(mobile(false, true), "Welcome back", None)]
-fn the_pages_words_are_understood(
-    #[case] sighting: Sighting,
-    #[case] words: &str,
-    #[case] expected: Option<FailureReason>,
-) {
-    let step = Script::new().at(1, &saying(sighting, words));
-    assert_eq!(reason(&step), expected);
-    if let Move::Fail(failure) = step {
-        assert_eq!(failure.detail, words, "the page's own words are kept");
-    }
+    assert_eq!(
+        script.at(47, &otp()),
+        Move::Wait,
+        "the forty-five seconds are over with the screen"
+    );
 }
 
 #[rstest]
@@ -252,30 +218,6 @@ fn a_solved_challenge_is_not_taken_for_an_open_one() {
         ..mobile(false, false)
     };
     assert_eq!(Script::new().at(1, &open), Move::Tell(Notice::Challenge));
-}
-
-#[rstest]
-#[case("UDAPI100068", FailureReason::ClientRejected)]
-#[case("UDAPI100073", FailureReason::AppInactive)]
-fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expected: FailureReason) {
-    let error = PageError {
-        code: code.into(),
-        message: "words".into(),
-    };
-    let seen = Sighting {
-        error: Some(error),
-        ..Sighting::default()
-    };
-    assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
-}
-
-#[test]
-fn a_block_page_ends_the_attempt() {
-    let seen = Sighting {
-        blocked: true,
-        ..Sighting::default()
-    };
-    assert_eq!(reason(&Script::new().at(0, &seen)), Some(FailureReason::Blocked));
 }
 
 #[test]
