@@ -38,7 +38,7 @@ const loginPage = (() => {
       return null;
     }
     if (answer.success) return answer.data;
-    toast(answer.error.message);
+    if (answer.error.message) toast(answer.error.message);
     if (answer.error.code === LOCKED) mount({ screen: "locked" });
     if (answer.error.code === DENIED) mount({ screen: "denied" });
     return null;

@@ -9,6 +9,7 @@ pub(crate) mod login_entry;
 pub(crate) mod page;
 pub(crate) mod phone;
 pub(crate) mod scenario;
+pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod vault;
 pub(crate) mod world;

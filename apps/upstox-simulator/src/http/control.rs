@@ -36,6 +36,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
             get(async || Html(include_str!("../../assets/phone.html"))),
         )
         .route("/phone/messages", get(messages))
+        .route("/secrets", get(secrets))
         .route(
             "/scenarios",
             get(scenarios).post(add_scenario).delete(clear_scenarios),
@@ -141,6 +142,19 @@ async fn revoke_tokens(State(shared): AppState, Path(name): Path<String>) -> Res
 
 async fn messages(State(shared): AppState) -> Json<Value> {
     Json(json!(shared.world().phone.messages()))
+}
+
+async fn secrets(State(shared): AppState) -> Json<Value> {
+    let world = shared.world();
+    let otps: Vec<&str> = world
+        .phone
+        .messages()
+        .iter()
+        .map(|sent| sent.otp.as_str())
+        .collect();
+    let mut all = json!(world.secrets);
+    all["otps"] = json!(otps);
+    Json(all)
 }
 
 async fn scenarios(State(shared): AppState) -> Json<Value> {

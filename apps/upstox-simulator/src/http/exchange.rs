@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{AppState, account::customer, envelope::Answer, faults::Faults};
 use crate::{
     connection::Connection,
-    model::{scenario::Target, world::World},
+    model::{access_token, scenario::Target, world::World},
 };
 
 pub(super) async fn exchange(
@@ -35,7 +35,7 @@ pub(super) async fn exchange(
     }
     let now = shared.now();
     let answer = if is_form(&headers) {
-        answer(&mut shared.world(), &form, now).unwrap_or_else(Answer::error)
+        answer(&mut shared.world(), &form, &faults, now).unwrap_or_else(Answer::error)
     } else {
         Answer::error("UDAPI100036")
     };
@@ -65,7 +65,12 @@ fn is_form(headers: &HeaderMap) -> bool {
         })
 }
 
-fn answer(world: &mut World, form: &Form<'_>, now: DateTime<Utc>) -> Result<Answer, &'static str> {
+fn answer(
+    world: &mut World,
+    form: &Form<'_>,
+    faults: &Faults,
+    now: DateTime<Utc>,
+) -> Result<Answer, &'static str> {
     let code = form.get("code").ok_or("UDAPI1022");
     let spent = code.as_ref().ok().and_then(|code| world.vault.spend(code, now));
     let client_id = form.get("client_id").ok_or("UDAPI1017")?;
@@ -94,5 +99,11 @@ fn answer(world: &mut World, form: &Form<'_>, now: DateTime<Utc>) -> Result<Answ
     world.counters.token_issued(&name);
     let mut body = customer(account);
     body["access_token"] = json!(token);
+    world.secrets.access_tokens.push(token);
+    if faults.want_extended_token() {
+        let token = access_token::extended();
+        body["extended_token"] = json!(token);
+        world.secrets.extended_tokens.push(token);
+    }
     Ok(Answer::ok(body))
 }

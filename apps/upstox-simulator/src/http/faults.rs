@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::envelope::{self, Answer};
-use crate::{connection::Connection, model::scenario::Kind, random};
+use crate::{connection::Connection, model::scenario::Kind};
 
 /// The scenarios one call has drawn.
 pub(super) struct Faults {
@@ -35,6 +35,13 @@ impl Faults {
             Kind::CloudflareHtml { .. } => Some(cloudflare_page()),
             _ => None,
         })
+    }
+
+    /// Whether the answer to an exchange has an extended token too.
+    pub(super) fn want_extended_token(&self) -> bool {
+        self.kinds
+            .iter()
+            .any(|kind| matches!(kind, Kind::WithExtendedToken {}))
     }
 
     /// Sends the answer of a call that did its work, changed or withheld as told.
@@ -116,14 +123,6 @@ fn edited(mut answer: Answer, kind: &Kind) -> Answer {
             }
             Kind::MissingAccessToken {} => {
                 fields.remove("access_token");
-            }
-            Kind::WithExtendedToken {} => {
-                let token = format!(
-                    "eyJ0eXAiOiJKV1QifQ.{}.{}",
-                    random::identifier(),
-                    random::signature()
-                );
-                fields.insert("extended_token".to_owned(), Value::String(token));
             }
             _ => {}
         }

@@ -37,3 +37,12 @@ pub(crate) fn mint(user_id: &str, issued: DateTime<Utc>, dies: DateTime<Utc>) ->
         random::signature()
     )
 }
+
+/// A fresh extended token, which comes with an access token and lives longer.
+pub(crate) fn extended() -> String {
+    format!(
+        "eyJ0eXAiOiJKV1QifQ.{}.{}",
+        random::identifier(),
+        random::signature()
+    )
+}

@@ -76,6 +76,7 @@ impl World {
     /// Opens a login for a dialog whose client id and redirect URI were right.
     pub(crate) fn open_login(&mut self, request: DialogRequest<'_>, now: DateTime<Utc>) -> Opened {
         self.counters.dialogs_opened += 1;
+        self.secrets.states.extend(request.state.clone());
         let transaction = random::identifier();
         let open = self.sessions.open_sign_in(&transaction, request.browser, now);
         self.counters.sign_ins_open(open);
@@ -137,6 +138,7 @@ impl World {
         };
         let (app, redirect_uri) = (login.app, login.redirect_uri.clone());
         let code = self.vault.issue_code(app, account, &redirect_uri, now);
+        self.secrets.codes.push(code.clone());
         self.counters.codes_issued += 1;
         self.counters.logins_completed += 1;
         self.sessions.close_sign_in(transaction);

@@ -16,6 +16,8 @@ use crate::totp;
 pub(crate) enum Refusal {
     InvalidMobile,
     OtpLimit,
+    /// The same, and the page says nothing.
+    OtpLimitInSilence,
     SessionExpired,
     ChallengeUnsolved,
     OtpExpired,
@@ -35,7 +37,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> u32 {
         match self {
             Refusal::InvalidMobile => 1_017_016,
-            Refusal::OtpLimit => 1_017_069,
+            Refusal::OtpLimit | Refusal::OtpLimitInSilence => 1_017_069,
             Refusal::SessionExpired | Refusal::OtpExpired => 1_017_076,
             Refusal::ChallengeUnsolved => 1_017_101,
             Refusal::WrongOtp { .. } => 1_017_102,
@@ -54,6 +56,7 @@ impl Refusal {
             Refusal::OtpLimit => "You have exceeded the maximum number of times you can generate an OTP. \
                                   Kindly, try again after 10 mins."
                 .to_owned(),
+            Refusal::OtpLimitInSilence => String::new(),
             Refusal::SessionExpired | Refusal::OtpExpired => {
                 "Your session to validate otp has expired, please try again.".to_owned()
             }
@@ -113,7 +116,11 @@ impl World {
         }
         if self.phone.send(mobile, now) == Err(LimitReached) {
             self.counters.otp_refused += 1;
-            return Err(Refusal::OtpLimit);
+            return Err(if self.phone.limit.silent {
+                Refusal::OtpLimitInSilence
+            } else {
+                Refusal::OtpLimit
+            });
         }
         login.stage = Stage::Otp { account };
         Ok(Next::Otp {

@@ -20,6 +20,8 @@ pub(crate) struct OtpLimit {
     pub(crate) limit: usize,
     pub(crate) window_seconds: i64,
     pub(crate) otp_lifetime_seconds: i64,
+    /// A refused press is answered without a word.
+    pub(crate) silent: bool,
 }
 
 impl Default for OtpLimit {
@@ -28,6 +30,7 @@ impl Default for OtpLimit {
             limit: 5,
             window_seconds: 600,
             otp_lifetime_seconds: 300,
+            silent: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     login::Login,
     phone::Phone,
     scenario::{Caller, Kind, Scenarios, Target},
+    secrets::Secrets,
     sessions::Sessions,
     vault::Vault,
 };
@@ -23,6 +24,7 @@ pub(crate) struct World {
     pub(crate) vault: Vault,
     pub(crate) scenarios: Scenarios,
     pub(crate) counters: Counters,
+    pub(crate) secrets: Secrets,
 }
 
 impl World {
@@ -35,6 +37,7 @@ impl World {
             vault: Vault::default(),
             scenarios: Scenarios::default(),
             counters: Counters::default(),
+            secrets: Secrets::default(),
         }
     }
 

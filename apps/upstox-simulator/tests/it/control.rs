@@ -23,6 +23,27 @@ async fn the_state_shows_accounts_with_their_secrets() {
 }
 
 #[tokio::test]
+async fn every_secret_that_arose_is_listed() {
+    let broker = Broker::start().await;
+    let window = Window::new(&broker);
+    window.open(0).await;
+    let code = window.log_in().await;
+    broker.once("exchange", "with_extended_token", json!({})).await;
+    let answer: Value = broker.exchange(0, &code).await.json().await.unwrap();
+    assert!(answer["extended_token"].is_string(), "{answer}");
+    assert_eq!(
+        broker.get("/_sim/secrets").await,
+        json!({
+            "otps": [broker.last_otp().await],
+            "states": ["st/1"],
+            "codes": [code],
+            "access_tokens": [answer["access_token"]],
+            "extended_tokens": [answer["extended_token"]],
+        })
+    );
+}
+
+#[tokio::test]
 async fn the_human_knows_the_secrets_and_mistypes_once() {
     let broker = Broker::start().await;
     let human = json!({ "enabled": true, "delay_ms": 7, "wrong_otp": true });

@@ -52,6 +52,25 @@ async fn the_limit_can_be_set() {
 }
 
 #[tokio::test]
+async fn a_silent_limit_counts_the_press_and_says_nothing() {
+    let broker = Broker::start().await;
+    broker
+        .put("/_sim/otp_limit", json!({ "limit": 0, "silent": true }))
+        .await;
+    let window = Window::new(&broker);
+    window.open(0).await;
+    let answer = window.press_get_otp().await;
+    assert_eq!(refusal(&answer), 1_017_069);
+    assert_eq!(answer["error"]["message"], "", "nothing for a toast");
+    let counters = broker.counters().await;
+    assert_eq!(
+        (&counters["otp_presses"], &counters["otp_refused"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(broker.get("/_sim/phone/messages").await, json!([]));
+}
+
+#[tokio::test]
 async fn an_unknown_mobile_number_is_refused() {
     let broker = Broker::start().await;
     let window = Window::new(&broker);

@@ -1,0 +1,13 @@
+//! Every secret that was given out or came in, kept for ever: a test that searches for leaks must know what to look for.
+//! The OTPs are the phone's messages.
+
+use serde::Serialize;
+
+/// In the order in which they arose.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Secrets {
+    pub(crate) states: Vec<String>,
+    pub(crate) codes: Vec<String>,
+    pub(crate) access_tokens: Vec<String>,
+    pub(crate) extended_tokens: Vec<String>,
+}
