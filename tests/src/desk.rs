@@ -34,6 +34,16 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Waits for a program to end.
+    pub async fn to_its_end(program: Child) -> Result<Self> {
+        let output = program.wait_with_output().await?;
+        Ok(Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        })
+    }
+
     /// Its data as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {self:?}"))
@@ -135,7 +145,8 @@ impl Desk {
         self.spawn(command)
     }
 
-    fn spawn(&self, mut command: Command) -> Result<Child> {
+    /// Lets a program run at this desk and nowhere else.
+    pub(crate) fn at_home<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env_clear()
             .env("TERM", "xterm")
@@ -144,6 +155,10 @@ impl Desk {
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("XDG_DATA_HOME", self.home.path().join("data"))
+    }
+
+    fn spawn(&self, mut command: Command) -> Result<Child> {
+        self.at_home(&mut command)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -153,12 +168,7 @@ impl Desk {
 
     /// Runs `vega` to its end.
     pub async fn vega(&self, arguments: &[&str]) -> Result<Ran> {
-        let output = self.start(arguments)?.wait_with_output().await?;
-        Ok(Ran {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout)?,
-            stderr: String::from_utf8(output.stderr)?,
-        })
+        Ran::to_its_end(self.start(arguments)?).await
     }
 
     /// The token that `vega token` prints for `api`.
@@ -176,6 +186,11 @@ impl Desk {
     /// Names of the living processes that were started from this desk: driver and browser inherit its home.
     pub fn processes(&self) -> Vec<String> {
         processes::with_home(self.home.path())
+    }
+
+    /// How they were started: their command lines, one per line.
+    pub fn command_lines(&self) -> String {
+        processes::command_lines_with_home(self.home.path())
     }
 
     /// Every byte that Vega keeps on disk at this desk.

@@ -2,12 +2,14 @@
 //! real browser. Nothing is shared between stories; every port is free, every folder fresh.
 
 mod binaries;
+mod counts;
 mod desk;
 mod processes;
 mod report;
 mod terminal;
 mod upstox;
 
+pub use counts::Counts;
 pub use desk::{Desk, Ran};
 pub use processes::{end_at_once, end_politely, until};
 pub use report::Report;

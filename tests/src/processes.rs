@@ -1,7 +1,7 @@
 //! Which processes live, read from `/proc`: a dead one that nobody has reaped yet does not count.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,23 +11,32 @@ use tokio::process::Child;
 
 /// Names of the living processes whose `HOME` is `home`.
 pub(crate) fn with_home(home: &Path) -> Vec<String> {
-    let mut wanted = b"HOME=".to_vec();
-    wanted.extend_from_slice(home.as_os_str().as_bytes());
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter(|entry| {
-            // A zombie's environment reads as empty.
-            let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            environment
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == wanted)
-        })
-        .filter_map(|entry| std::fs::read_to_string(entry.path().join("comm")).ok())
+    folders_with_home(home)
+        .filter_map(|folder| std::fs::read_to_string(folder.join("comm")).ok())
         .map(|name| name.trim().to_owned())
         .collect()
+}
+
+/// Their command lines, one per line.
+pub(crate) fn command_lines_with_home(home: &Path) -> String {
+    folders_with_home(home)
+        .filter_map(|folder| std::fs::read(folder.join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " ") + "\n")
+        .collect()
+}
+
+/// Where `/proc` tells of them.
+fn folders_with_home(home: &Path) -> impl Iterator<Item = PathBuf> {
+    let mut wanted = b"HOME=".to_vec();
+    wanted.extend_from_slice(home.as_os_str().as_bytes());
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(move |folder| {
+        // A zombie's environment reads as empty.
+        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == wanted)
+    })
 }
 
 /// Asks a process to end, as a service manager would.

@@ -22,6 +22,14 @@ impl Report {
         self.named(&self.0["run"]["steps"], name)
     }
 
+    /// Why the step of an API failed.
+    pub fn reason(&self, name: &str) -> Result<&str> {
+        let step = self.step(name)?;
+        step["reason"]
+            .as_str()
+            .with_context(|| format!("no reason: {step}"))
+    }
+
     /// The names of the APIs that have this status.
     pub fn apis_with_status(&self, status: &str) -> Vec<&str> {
         names(&self.0["apis"], "status", status)

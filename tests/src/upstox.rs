@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use upstox_simulator::{Seed, Simulator};
 
+use crate::counts::Counts;
 use crate::processes::until;
 
 /// A simulator of its own on a free port, with six apps and a simulated human at the window.
@@ -76,8 +77,20 @@ impl Upstox {
             .await
     }
 
+    /// The human at the desk also types the mobile number and presses Get OTP, with this pause before each step.
+    pub async fn human_does_everything(&self, delay: Duration) -> Result<()> {
+        self.human(json!({ "enabled": true, "also_mobile": true, "delay_ms": millis(delay) }))
+            .await
+    }
+
     async fn human(&self, settings: Value) -> Result<()> {
         self.put("/_sim/accounts/default/human", settings).await
+    }
+
+    /// What a second sign-in of the same browser session asks for: `pin`, `none` or `otp`.
+    pub async fn session_mode(&self, mode: &str) -> Result<()> {
+        self.put("/_sim/accounts/default/session", json!({ "mode": mode }))
+            .await
     }
 
     /// The machine's time, whatever Upstox's clock says.
@@ -98,6 +111,18 @@ impl Upstox {
     /// How many OTPs a mobile number may ask for in ten minutes.
     pub async fn otp_limit(&self, limit: u32) -> Result<()> {
         self.put("/_sim/otp_limit", json!({ "limit": limit })).await
+    }
+
+    /// The same, and a press beyond it is refused without a word.
+    pub async fn silent_otp_limit(&self, limit: u32) -> Result<()> {
+        self.put("/_sim/otp_limit", json!({ "limit": limit, "silent": true }))
+            .await
+    }
+
+    /// Every login page from now on is so.
+    pub async fn pages(&self, kind: &str, params: Value) -> Result<()> {
+        self.scenario(json!({ "scope": "all", "on": "page", "kind": kind, "params": params }))
+            .await
     }
 
     /// Plays a fault or a delay.
@@ -129,6 +154,17 @@ impl Upstox {
     /// The truth about what was done.
     pub async fn counters(&self) -> Result<Value> {
         let (http, url) = (self.http.clone(), self.url("/_sim/counters"));
+        blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await
+    }
+
+    /// What every story about the login page promises something about.
+    pub async fn counts(&self) -> Result<Counts> {
+        Counts::of(&self.counters().await?)
+    }
+
+    /// Every OTP, state, code and token that arose so far.
+    pub async fn secrets(&self) -> Result<Value> {
+        let (http, url) = (self.http.clone(), self.url("/_sim/secrets"));
         blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await
     }
 
@@ -181,7 +217,7 @@ impl Upstox {
     }
 }
 
-fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {
+pub(crate) fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {
     let status = response.status();
     anyhow::ensure!(
         status.is_success(),
@@ -191,6 +227,12 @@ fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await?
 }

@@ -2,11 +2,16 @@
 
 mod all_valid;
 mod around_0330;
+mod blocked;
+mod challenge;
 mod crash_points;
 mod first_morning;
 mod killed;
 mod lost_answer;
+mod nobody_there;
+mod other_pages;
 mod otp_limit;
+mod session_modes;
 mod terminal;
 mod two_accounts;
 mod two_at_once;
@@ -14,4 +19,5 @@ mod two_dead_of_six;
 mod upstox_down;
 mod wrong_app;
 mod wrong_clock;
+mod wrong_redirect;
 mod wrong_second_factor;

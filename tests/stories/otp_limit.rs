@@ -1,7 +1,7 @@
 //! Upstox refuses a further OTP for the mobile number.
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Upstox};
+use vega_tests::{Counts, Desk, Upstox};
 
 #[tokio::test]
 async fn a_refused_press_ends_the_run_with_the_words_of_the_page() -> Result<()> {
@@ -33,5 +33,34 @@ async fn a_refused_press_ends_the_run_with_the_words_of_the_page() -> Result<()>
         "one press: {counters}"
     );
     assert_eq!(counters["codes_issued"], 0, "{counters}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_press_that_is_refused_without_a_word_is_waited_for_and_not_made_again() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.silent_otp_limit(0).await?;
+
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(
+        ran.stderr.contains("pressed 10 seconds ago"),
+        "the human heard of it meanwhile: {ran:?}"
+    );
+    let report = ran.report()?;
+    assert_eq!(report.reason("PRIMARY")?, "throttled", "{report:?}");
+    let detail = report.step("PRIMARY")?["detail"].as_str().context("a detail")?;
+    assert!(detail.contains("without a word"), "{detail}");
+    assert_eq!(report.steps_in_state("pending").len(), 5, "{report:?}");
+    assert_eq!(upstox.count("otp_refused").await?, 1);
+    assert_eq!(
+        upstox.counts().await?,
+        Counts {
+            otp_presses: 1,
+            dialogs_opened: 1,
+            ..Counts::default()
+        }
+    );
     Ok(())
 }

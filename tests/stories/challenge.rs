@@ -1,0 +1,50 @@
+//! The page asks for a sign of a human before it lets anybody press Get OTP. That box is the human's.
+
+use anyhow::Result;
+use serde_json::json;
+use vega_tests::{Counts, Desk, Terminal, Upstox};
+
+#[tokio::test]
+async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+    upstox.pages("challenge", json!({})).await?;
+
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("solve it in the browser window").await?;
+    assert_eq!(upstox.count("otp_presses").await?, 0, "nobody could press yet");
+    upstox.human_at_the_desk(true).await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_challenge_that_nobody_solves_is_never_touched() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "3s");
+    upstox.human_at_the_desk(false).await?;
+    upstox.pages("challenge", json!({})).await?;
+
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(8), "{ran:?}");
+    assert!(
+        ran.stderr.contains("solve it in the browser window"),
+        "the human was told: {ran:?}"
+    );
+    let report = ran.report()?;
+    assert_eq!(report.reason("PRIMARY")?, "challenge", "{report:?}");
+    assert_eq!(report.steps_in_state("pending").len(), 5, "{report:?}");
+    assert_eq!(
+        upstox.counts().await?,
+        Counts {
+            dialogs_opened: 1,
+            ..Counts::default()
+        }
+    );
+    Ok(())
+}

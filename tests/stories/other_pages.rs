@@ -1,0 +1,116 @@
+//! Upstox's pages are slow, built otherwise, or ask for more than usual.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::process::Child;
+use vega_tests::{Counts, Desk, Terminal, Upstox};
+
+#[tokio::test]
+async fn slow_pages_cost_time_and_nothing_else() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.pages("slow_page", json!({ "ms": 5_000 })).await?;
+
+    let ran = desk.vega(&["--yes", "--json", "PRIMARY", "WEBSOCKET1"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.report()?.apis_with_status("valid"), ["PRIMARY", "WEBSOCKET1"]);
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_per_screen_is_as_good_as_one_page() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.pages("layout", json!({ "layout": "multi_page" })).await?;
+
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.report()?.apis_with_status("valid").len(), 6, "{ran:?}");
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(6));
+    Ok(())
+}
+
+#[tokio::test]
+async fn consent_is_the_humans_to_give() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let (mut vega, mut terminal) = up_to_consent(&upstox, &desk).await?;
+    upstox.human_at_the_desk(true).await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn consent_that_nobody_gives_is_waited_for_and_no_more() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "4s");
+    let (mut vega, mut terminal) = up_to_consent(&upstox, &desk).await?;
+    terminal.wait_for("failed").await?;
+    assert_eq!(vega.wait().await?.code(), Some(6), "{}", terminal.shown());
+    let status = desk.status().await?;
+    assert_eq!(
+        status.api("PRIMARY")?["last_failure"]["reason"],
+        "redirect_timeout",
+        "{status:?}"
+    );
+    assert_eq!(
+        upstox.counts().await?,
+        Counts {
+            otp_presses: 1,
+            dialogs_opened: 1,
+            pin_entries: 1,
+            ..Counts::default()
+        }
+    );
+    Ok(())
+}
+
+/// A sign-in whose human types at the terminal and does not look at the window, where consent is asked for.
+async fn up_to_consent(upstox: &Upstox, desk: &Desk) -> Result<(Child, Terminal)> {
+    upstox.human_at_the_desk(false).await?;
+    upstox.pages("consent", json!({})).await?;
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("OTP for account default").await?;
+    let otp = upstox.phone().await?.context("an OTP on the phone")?;
+    terminal.type_keys(&format!("{otp}\n")).await?;
+    terminal.wait_for("PIN for account default").await?;
+    let pin = &upstox.seed().accounts[0].pin;
+    terminal.type_keys(&format!("{pin}\n")).await?;
+    terminal.wait_for("confirm it in the browser window").await?;
+    Ok((vega, terminal))
+}
+
+#[tokio::test]
+async fn a_page_with_other_ids_is_left_to_the_human_who_finishes_by_hand() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.pages("layout", json!({ "layout": "changed" })).await?;
+    // Longer at each screen than Vega waits before it says that it does not know what to do there.
+    upstox.human_does_everything(Duration::from_secs(24)).await?;
+
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("press Get OTP in the browser window").await?;
+    assert_eq!(upstox.count("otp_presses").await?, 0, "Vega pressed nothing");
+    terminal.wait_for("This page is not known to Vega").await?;
+    upstox.human_at_the_desk(true).await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+
+    assert!(
+        !terminal.shown().contains("Get OTP pressed"),
+        "the press was the human's: {}",
+        terminal.shown()
+    );
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
+    let token = desk.token("PRIMARY").await?;
+    assert_eq!(upstox.profile_status(&token).await?, 200);
+    Ok(())
+}
