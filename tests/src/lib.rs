@@ -8,6 +8,7 @@ mod processes;
 mod report;
 mod terminal;
 mod upstox;
+mod window;
 
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
@@ -15,3 +16,4 @@ pub use processes::{end_at_once, end_politely, until};
 pub use report::Report;
 pub use terminal::Terminal;
 pub use upstox::Upstox;
+pub use window::Window;

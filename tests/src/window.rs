@@ -1,0 +1,75 @@
+//! A hand on the browser window: a driver that the story starts and `vega` is told to use, so that both act in the same
+//! window. A human could do all of it with the mouse.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::desk::Desk;
+use crate::upstox::{accepted, blocking};
+
+/// The window that `vega` opens.
+pub struct Window {
+    driver: Child,
+    url: String,
+    http: ureq::Agent,
+}
+
+impl Window {
+    /// Starts the driver at this desk and sets it for every `vega` from now on.
+    pub async fn at(desk: &mut Desk) -> Result<Self> {
+        let mut command = Command::new("chromedriver");
+        command
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let mut driver = desk.at_home(&mut command).spawn().context("no chromedriver")?;
+        let mut lines = BufReader::new(driver.stdout.take().context("its output")?).lines();
+        let port = loop {
+            let line = lines.next_line().await?.context("the driver says no port")?;
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        // Read on, or the driver stops when the pipe is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let url = format!("http://127.0.0.1:{port}");
+        desk.set("VEGA__BROWSER__WEBDRIVER_URL", &url);
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        Ok(Self {
+            driver,
+            url,
+            http: config.into(),
+        })
+    }
+
+    /// Closes it.
+    pub async fn close(&self) -> Result<()> {
+        let (http, url) = (self.http.clone(), format!("{}/window", self.session().await?));
+        blocking(move || accepted(http.delete(url).call()?)).await
+    }
+
+    /// Presses one of the browser's own buttons: `refresh`, `back` or `forward`.
+    pub async fn press(&self, button: &str) -> Result<()> {
+        let (http, url) = (self.http.clone(), format!("{}/{button}", self.session().await?));
+        blocking(move || accepted(http.post(url).send_json(json!({}))?)).await
+    }
+
+    /// Ends the driver, and with it whatever it started.
+    pub async fn end(mut self) -> Result<()> {
+        Ok(self.driver.kill().await?)
+    }
+
+    /// The address of the one session that is open.
+    async fn session(&self) -> Result<String> {
+        let (http, url) = (self.http.clone(), format!("{}/sessions", self.url));
+        let open: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
+        let id = open["value"][0]["id"].as_str();
+        Ok(format!("{}/session/{}", self.url, id.context("a session")?))
+    }
+}
