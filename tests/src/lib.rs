@@ -4,6 +4,7 @@
 mod binaries;
 mod counts;
 mod desk;
+mod leaks;
 mod processes;
 mod report;
 mod terminal;
@@ -12,6 +13,7 @@ mod window;
 
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
+pub use leaks::Leaks;
 pub use processes::{end_at_once, end_politely, until};
 pub use report::Report;
 pub use terminal::Terminal;

@@ -9,6 +9,7 @@ mod crash_points;
 mod first_morning;
 mod killed;
 mod lost_answer;
+mod no_leaks;
 mod nobody_there;
 mod other_pages;
 mod otp_limit;
