@@ -1,7 +1,34 @@
-//! A careful process: nothing that it creates can be read by other users.
+//! A careful process: nothing that it creates can be read by other users, and its memory is not written to disk when
+//! it crashes.
 
-/// Sets the umask to 077. Call it first in `main`, before any other thread exists.
+/// Sets the umask to 077 and switches core dumps off, for this process and for the browser that it starts. Call it
+/// first in `main`, before any other thread exists.
 pub fn careful_process() {
     #[cfg(unix)]
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    {
+        use nix::sys::resource::{Resource, setrlimit};
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+        // Where even this is refused, nothing better can be done than to go on.
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use nix::sys::resource::{Resource, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn files_are_private_and_no_core_is_dumped() {
+        careful_process();
+        assert_eq!(getrlimit(Resource::RLIMIT_CORE).unwrap(), (0, 0));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }

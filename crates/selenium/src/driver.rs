@@ -25,7 +25,12 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Starts `program` and reads the port it chose.
-    pub(crate) async fn start(program: &Path, settings: &BrowserSettings) -> Result<Self, Failure> {
+    /// The browser puts its short-lived files into `scratch`.
+    pub(crate) async fn start(
+        program: &Path,
+        settings: &BrowserSettings,
+        scratch: &Path,
+    ) -> Result<Self, Failure> {
         let unavailable = |what: String| {
             Failure::new(
                 FailureReason::BrowserUnavailable,
@@ -38,6 +43,7 @@ impl Driver {
             .args(["--port=0", "--log-level=WARNING"])
             .env_clear()
             .envs(settings.environment.iter().map(|(name, value)| (name, value)))
+            .env("TMPDIR", scratch)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

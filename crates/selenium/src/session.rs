@@ -1,6 +1,7 @@
 //! One private browser: driver, incognito window, profile folder. Opened once per account and run, gone afterwards on
 //! every path.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(crate) struct BrowserSession {
     client: Client,
     driver: Option<Driver>,
     profile: TempDir,
+    scratch: TempDir,
 }
 
 impl BrowserSession {
@@ -41,9 +43,12 @@ impl BrowserSession {
                     settings.profiles.display()
                 ))
             })?;
+        let scratch = scratch_folder(&settings.profiles).map_err(|error| {
+            unavailable(format!("no folder for the browser's short-lived files: {error}"))
+        })?;
         let (driver, url) = match &settings.driver {
             DriverSource::Start(program) => {
-                let driver = Driver::start(program, settings).await?;
+                let driver = Driver::start(program, settings, scratch.path()).await?;
                 let url = driver.url().clone();
                 (Some(driver), url)
             }
@@ -57,6 +62,7 @@ impl BrowserSession {
                 client,
                 driver,
                 profile,
+                scratch,
             }),
             Ok(Err(error)) => Err(unavailable(format!("the browser did not start: {error}"))),
             Err(_) => Err(unavailable("the browser did not start in time".into())),
@@ -84,8 +90,10 @@ impl BrowserSession {
         if let Some(driver) = self.driver {
             driver.end().await;
         }
-        if let Err(error) = self.profile.close() {
-            tracing::warn!(%error, "a browser profile could not be removed; it goes at the next sign-in");
+        for folder in [self.profile, self.scratch] {
+            if let Err(error) = folder.close() {
+                tracing::warn!(%error, "a folder of the browser could not be removed; it goes at the next sign-in");
+            }
         }
     }
 }
@@ -175,14 +183,50 @@ fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
     capabilities
 }
 
+/// A private folder for the sockets that the browser makes beside its profile. It lies in the system's own folder for
+/// such things, because a socket's path must be short; its name tells whose it is.
+fn scratch_folder(profiles: &Path) -> std::io::Result<TempDir> {
+    let prefix = scratch_prefix(profiles);
+    tempfile::Builder::new().prefix(&prefix).tempdir()
+}
+
+fn scratch_prefix(profiles: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    profiles.hash(&mut hasher);
+    format!("vega-{:08x}-", hasher.finish() >> 32)
+}
+
+/// Folders of sessions that did not end well.
 fn remove_leftovers(profiles: &Path) {
-    let Ok(entries) = std::fs::read_dir(profiles) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with("session-") {
-            tracing::debug!("removing the profile of a session that did not end well");
-            let _ = std::fs::remove_dir_all(entry.path());
+    let system = std::env::temp_dir();
+    for (folder, prefix) in [(profiles, "session-"), (&*system, &*scratch_prefix(profiles))] {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(prefix) {
+                tracing::debug!("removing a folder of a session that did not end well");
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_session_left_goes_and_nothing_else() {
+        let (mine, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let left = scratch_folder(mine.path()).unwrap().keep();
+        let of_another_installation = scratch_folder(others.path()).unwrap();
+        let profile = mine.path().join("session-1");
+        std::fs::create_dir(&profile).unwrap();
+        std::fs::write(mine.path().join("note"), "").unwrap();
+
+        remove_leftovers(mine.path());
+        assert!(!left.exists() && !profile.exists());
+        assert!(of_another_installation.path().exists() && mine.path().join("note").exists());
     }
 }
