@@ -19,6 +19,8 @@ const OTP_SILENT_LIMIT: Duration = Duration::from_secs(45);
 const PAGE_UNKNOWN: Duration = Duration::from_secs(20);
 /// The mobile screen stands so long without a press: it waits for something that is not Vega's to do.
 const MOBILE_WAITS: Duration = Duration::from_secs(15);
+/// A typed second factor waits so long for a button to press: it is not where Vega looks.
+const SUBMIT_WAITS: Duration = Duration::from_secs(5);
 /// The browser's own error page stands so long: the network is away, not the page in between two others.
 const NETWORK_GONE: Duration = Duration::from_secs(3);
 /// A page that is still loading may empty the box again. The number is no second factor.
@@ -70,6 +72,7 @@ pub(crate) struct Flow {
     /// Second factors that stand typed on the page: never typed again.
     typed: HashSet<PromptKind>,
     to_submit: Option<PromptKind>,
+    submit_since: Option<Instant>,
     told: HashSet<Notice>,
 }
 
@@ -86,6 +89,7 @@ impl Flow {
             offered: None,
             typed: HashSet::new(),
             to_submit: None,
+            submit_since: None,
             told: HashSet::new(),
         }
     }
@@ -117,6 +121,7 @@ impl Flow {
     pub(crate) fn second_factor_typed(&mut self, kind: PromptKind) {
         self.typed.insert(kind);
         self.to_submit = Some(kind);
+        self.submit_since = None;
     }
 
     /// The prompt closed and nothing was typed: it may be offered again.
@@ -159,9 +164,9 @@ impl Flow {
                     // The human pressed in the window.
                     self.press = Press::TheHumans;
                 }
-                self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref())
+                self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref(), now)
             }
-            Screen::Pin => self.on_second_factor(PromptKind::Pin, seen.pin_continue.as_ref()),
+            Screen::Pin => self.on_second_factor(PromptKind::Pin, seen.pin_continue.as_ref(), now),
             Screen::Challenge => self.tell_once(Notice::Challenge),
             Screen::Consent => self.tell_once(Notice::Consent),
             Screen::Unknown if now - self.screen_since >= PAGE_UNKNOWN => self.tell_once(Notice::PageChanged),
@@ -225,10 +230,15 @@ impl Flow {
         }
     }
 
-    fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>) -> Move {
+    fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>, now: Instant) -> Move {
         if self.to_submit == Some(kind) {
+            let since = *self.submit_since.get_or_insert(now);
             let Some(button) = button.filter(|button| button.enabled) else {
-                return Move::Wait;
+                return if now - since >= SUBMIT_WAITS {
+                    self.could_not_act()
+                } else {
+                    Move::Wait
+                };
             };
             self.to_submit = None;
             return Move::Submit {

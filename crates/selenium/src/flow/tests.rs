@@ -138,6 +138,27 @@ fn a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens() {
     assert_eq!(script.at(3, &ready), Move::Wait);
 }
 
+#[rstest]
+#[case::no_button(Sighting { otp_continue: None, ..otp() })]
+#[case::asleep(otp())]
+fn a_second_factor_that_cannot_be_submitted_is_left_to_the_human(#[case] stuck: Sighting) {
+    let mut script = Script::new();
+    script.at(0, &stuck);
+    script.flow.second_factor_typed(PromptKind::Otp);
+    assert_eq!(script.at(100, &stuck), Move::Wait);
+    assert_eq!(script.at(104, &stuck), Move::Wait);
+    assert_eq!(script.at(105, &stuck), Move::Tell(Notice::DoItInTheWindow));
+    let ready = Sighting {
+        otp_continue: Some(button(true)),
+        ..otp()
+    };
+    assert_eq!(
+        script.at(106, &ready),
+        Move::Wait,
+        "the button is the human's now"
+    );
+}
+
 #[test]
 fn a_page_that_goes_back_to_the_mobile_number_is_left_to_the_human() {
     let mut script = Script::new();
