@@ -290,13 +290,8 @@ async fn forms_are_recognised_by_what_is_shown() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_challenge_is_one_until_it_is_solved() -> Result<()> {
-    compare(challenges()).await
-}
-
-#[tokio::test]
-async fn pages_that_turn_away_are_told_apart() -> Result<()> {
-    compare(refusals()).await
+async fn challenges_and_pages_that_turn_away_are_told_apart() -> Result<()> {
+    compare([challenges(), refusals()].concat()).await
 }
 
 #[tokio::test]
