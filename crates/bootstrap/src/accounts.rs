@@ -8,22 +8,38 @@ use vega_domain::ids::InvalidValue;
 
 use crate::settings_error::SettingsError;
 use crate::sources::Sources;
+use crate::values;
 
 const DEFAULT_REDIRECT_URI: &str = "http://localhost:28020/api/v1/auth/upstox/callback";
+
+const ONE_LOGIN: &str =
+    "One Upstox login is one account: put its apps together under one, and take the other out";
 
 /// An account and where it was configured.
 pub(crate) struct Configured {
     pub(crate) account: Account,
     pub(crate) place: String,
+    pub(crate) mobile_place: String,
+    pub(crate) user_place: Option<String>,
     /// One per API, in their order.
-    pub(crate) api_places: Vec<String>,
+    pub(crate) api_places: Vec<ApiPlaces>,
+}
+
+/// Where the parts of an API were configured.
+pub(crate) struct ApiPlaces {
+    /// The API itself.
+    pub(crate) api: String,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    /// None where it is the default.
+    pub(crate) redirect_uri: Option<String>,
 }
 
 /// All accounts, the one of the `UPSTOX_*` keys first.
 pub(crate) fn read(sources: &Sources) -> Result<Vec<Configured>, SettingsError> {
     let mut accounts: Vec<Configured> = from_variables::read(sources)?.into_iter().collect();
     if let Some(file) = sources.file_with_accounts() {
-        accounts.extend(from_toml::read(file, sources)?);
+        accounts.extend(from_toml::read(file)?);
     }
     if accounts.is_empty() {
         return Err(if sources.get("UPSTOX_MOBILE_NUMBER").is_some() {
@@ -47,17 +63,23 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
         rule,
     };
     for (index, second) in accounts.iter().enumerate() {
-        if let Some(first) = accounts[..index]
-            .iter()
-            .find(|first| first.account.id == second.account.id)
-        {
-            let rule = "Give one of them another name; the account of the UPSTOX_* keys is `default`";
-            return Err(twice(
-                &first.place,
-                &second.place,
-                second.account.id.as_str(),
-                rule,
-            ));
+        for first in &accounts[..index] {
+            let (one, other) = (&first.account, &second.account);
+            if one.id == other.id {
+                let rule = "Give one of them another name; the account of the UPSTOX_* keys is `default`";
+                return Err(twice(&first.place, &second.place, other.id.as_str(), rule));
+            }
+            // An account owns the OTP budget, the stop and the browser session of its login.
+            if one.mobile_number == other.mobile_number {
+                let (first, second) = (&first.mobile_place, &second.mobile_place);
+                return Err(twice(first, second, &other.mobile_number.to_string(), ONE_LOGIN));
+            }
+            if let (Some(one), Some(user)) = (&one.user_id, &other.user_id)
+                && one.as_str().eq_ignore_ascii_case(user.as_str())
+            {
+                let place = |of: &Configured| of.user_place.clone().unwrap_or_default();
+                return Err(twice(&place(first), &place(second), user.as_str(), ONE_LOGIN));
+            }
         }
     }
     let apis: Vec<_> = accounts
@@ -66,6 +88,7 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
         .collect();
     for (index, (second, second_place)) in apis.iter().enumerate() {
         for (first, first_place) in &apis[..index] {
+            let (first_place, second_place) = (&first_place.api, &second_place.api);
             if first.name == second.name {
                 let rule = "An API's name is unique over all accounts: give one of them another name";
                 return Err(twice(first_place, second_place, second.name.as_str(), rule));
@@ -81,6 +104,25 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
 
 fn default_redirect_uri() -> Result<RedirectUri, SettingsError> {
     RedirectUri::new(DEFAULT_REDIRECT_URI).map_err(|problem| wrong("redirect_uri", "the defaults", problem))
+}
+
+/// A redirect URI; what is refused is told without the password that may be in it.
+fn redirect_uri(text: String) -> Result<RedirectUri, InvalidValue> {
+    let (whole, told) = (
+        format!("{text:?}"),
+        format!("{:?}", values::without_password(&text)),
+    );
+    RedirectUri::new(text).map_err(|refused| InvalidValue {
+        problem: refused.problem.replace(&whole, &told),
+        ..refused
+    })
+}
+
+fn both(first: &str, second: &str) -> SettingsError {
+    SettingsError::Both {
+        first: first.into(),
+        second: second.into(),
+    }
 }
 
 fn wrong(name: &str, place: &str, problem: InvalidValue) -> SettingsError {

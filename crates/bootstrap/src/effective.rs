@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vega_domain::account::{Account, Api};
 
-use crate::accounts::Configured;
+use crate::accounts::{ApiPlaces, Configured};
 use crate::settings::Settings;
 use crate::sources::Sources;
 use crate::values;
@@ -64,39 +64,52 @@ pub(crate) fn effective(
         })
         .collect();
     for configured in accounts {
-        all.extend(of_account(&configured.account, &configured.place));
-        for (api, place) in configured.account.apis.iter().zip(&configured.api_places) {
-            all.extend(of_api(&configured.account, api, place));
+        all.extend(of_account(configured));
+        for (api, places) in configured.account.apis.iter().zip(&configured.api_places) {
+            all.extend(of_api(&configured.account, api, places));
         }
     }
     all
 }
 
-fn of_account(account: &Account, place: &str) -> [EffectiveSetting; 2] {
+fn of_account(configured: &Configured) -> [EffectiveSetting; 2] {
+    let account = &configured.account;
     let user = account
         .user_id
         .as_ref()
         .map_or_else(|| "not pinned".to_owned(), ToString::to_string);
     [
-        ("mobile_number", account.mobile_number.to_string()),
-        ("user_id", user),
+        (
+            "mobile_number",
+            account.mobile_number.to_string(),
+            Some(&configured.mobile_place),
+        ),
+        ("user_id", user, configured.user_place.as_ref()),
     ]
-    .map(|(key, value)| EffectiveSetting {
+    .map(|(key, value, place)| EffectiveSetting {
         key: format!("{}.{key}", account.id),
         value,
-        source: place.to_owned(),
+        source: or_default(place),
     })
 }
 
-fn of_api(account: &Account, api: &Api, place: &str) -> [EffectiveSetting; 3] {
+fn of_api(account: &Account, api: &Api, places: &ApiPlaces) -> [EffectiveSetting; 3] {
     [
-        ("client_id", api.client_id.to_string()),
-        ("client_secret", "set".to_owned()),
-        ("redirect_uri", api.redirect_uri.to_string()),
+        ("client_id", api.client_id.to_string(), Some(&places.client_id)),
+        ("client_secret", "set".to_owned(), Some(&places.client_secret)),
+        (
+            "redirect_uri",
+            api.redirect_uri.to_string(),
+            places.redirect_uri.as_ref(),
+        ),
     ]
-    .map(|(key, value)| EffectiveSetting {
+    .map(|(key, value, place)| EffectiveSetting {
         key: format!("{}.{}.{key}", account.id, api.name),
         value,
-        source: place.to_owned(),
+        source: or_default(place),
     })
+}
+
+fn or_default(place: Option<&String>) -> String {
+    place.map_or_else(|| "default".to_owned(), Clone::clone)
 }

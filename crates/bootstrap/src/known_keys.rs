@@ -31,13 +31,50 @@ pub(crate) fn variable(key: &str) -> String {
     format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Refuses a `VEGA__*` variable of a file that is no setting.
+/// Whether a variable's name looks like one of the original's, however it is spelt.
+pub(crate) fn is_upstox(name: &str) -> bool {
+    name.to_uppercase().starts_with("UPSTOX_")
+}
+
+/// Whether a variable of a file looks like one that is meant for Vega.
+pub(crate) fn is_ours(name: &str) -> bool {
+    is_upstox(name) || name.to_uppercase().starts_with(&format!("{PREFIX}_"))
+}
+
+/// Whether it is an `UPSTOX_*` key that Vega reads; the account's own tell whether its number is right.
+pub(crate) fn is_read(name: &str) -> bool {
+    const SINGLE: [&str; 3] = ["UPSTOX_MOBILE_NUMBER", "UPSTOX_REDIRECT_URI", "UPSTOX_USER_ID"];
+    const NUMBERED: [&str; 3] = ["UPSTOX_API_NAME_", "UPSTOX_CLIENT_ID_", "UPSTOX_CLIENT_SECRET_"];
+    SINGLE.contains(&name) || NUMBERED.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether its value is nobody else's business, be it read or not.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    ["SECRET", "PIN", "OTP", "TOKEN", "PASSWORD"]
+        .iter()
+        .any(|word| is_upstox(&name) && name.contains(word))
+        && !name.ends_with("_FILE")
+}
+
+/// Refuses a variable of a file that is no setting: of `VEGA_*` every one, of `UPSTOX_*` those in small letters. The
+/// other unknown `UPSTOX_*` keys may be the original's, and are only warned of.
 pub(crate) fn refuse_unknown_variable(name: &str, place: &str) -> Result<(), SettingsError> {
+    let meant = name.to_uppercase();
+    if is_upstox(name) {
+        if name == meant || !is_read(&meant) {
+            return Ok(());
+        }
+        return Err(SettingsError::Unknown {
+            name: name.into(),
+            place: place.into(),
+            known: format!("There is {meant}"),
+        });
+    }
     let all: Vec<String> = KEYS.iter().map(|key| variable(key)).collect();
-    if !name.starts_with(&format!("{PREFIX}__")) || all.iter().any(|known| known == name) {
+    if !is_ours(name) || all.iter().any(|known| known == name) {
         return Ok(());
     }
-    let meant = name.to_uppercase();
     let (section, last) = meant.rsplit_once("__").unwrap_or_default();
     let among = |wanted: &dyn Fn(&str) -> bool| -> Vec<&str> {
         all.iter()
@@ -46,13 +83,14 @@ pub(crate) fn refuse_unknown_variable(name: &str, place: &str) -> Result<(), Set
             .collect()
     };
     // Its neighbours; else those of other sections that end alike; else all.
-    let mut near = match all.iter().find(|known| **known == meant) {
+    let one_line = |name: &str| name.replace("__", "_");
+    let mut near = match all.iter().find(|known| one_line(known) == one_line(&meant)) {
         Some(known) => vec![known.as_str()],
         None => {
             among(&|known| section != PREFIX && known.rsplit_once("__").is_some_and(|(of, _)| of == section))
         }
     };
-    if near.is_empty() {
+    if near.is_empty() && !last.is_empty() {
         near = among(&|known| known.ends_with(&format!("__{last}")));
     }
     if near.is_empty() {

@@ -73,7 +73,7 @@ impl Settings {
                 .map(|configured| configured.account.clone())
                 .collect(),
             effective: effective(&settings, &accounts, &sources),
-            warnings: sources.unread_keys().collect(),
+            warnings: sources.warnings(),
             ..settings
         })
     }
@@ -90,7 +90,7 @@ impl Settings {
             .map_or(default_database, PathBuf::from);
         Ok(Self {
             api_base_url: sources
-                .setting("upstox.api_base_url", values::http_url)?
+                .setting("upstox.api_base_url", values::api_base_url)?
                 .unwrap_or_else(upstox),
             database_url,
             browser_profiles: database.with_extension("browser-profiles"),

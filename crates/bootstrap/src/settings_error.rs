@@ -88,6 +88,14 @@ pub enum SettingsError {
         /// Why that cannot be, and what to do.
         rule: &'static str,
     },
+    /// Two keys give the same thing, and nobody could tell which counts.
+    #[error("{first} and {second} say the same thing twice. Take one of them out")]
+    Both {
+        /// The one key with its place.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// The file that holds a secret gives none.
     #[error(
         "{name} in {place} names {path}, which {problem}. Put the secret there, or correct the name of the file"

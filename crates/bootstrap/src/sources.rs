@@ -3,6 +3,8 @@
 //! in `settings` and `accounts`. Nothing here may be printed: it holds secrets.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use config::Config;
@@ -18,6 +20,8 @@ use crate::values::{self, Read};
 /// Prefixes of the variables that are Vega's.
 const PREFIXES: &[&str] = &["UPSTOX_", "VEGA__"];
 
+const SECRET: &str = "UPSTOX_CLIENT_SECRET_";
+
 /// What the files and the environment say.
 pub(crate) struct Sources {
     from_files: BTreeMap<String, Variable>,
@@ -30,13 +34,14 @@ pub(crate) struct Sources {
     pub(crate) env_files: Vec<PathBuf>,
     pub(crate) config_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
-    working_dir: PathBuf,
 }
 
 pub(crate) struct Variable {
     pub(crate) value: String,
-    /// Where it came from, for messages.
+    /// Where it came from: a file or the environment.
     pub(crate) origin: String,
+    /// The same with the line of the file.
+    pub(crate) place: String,
 }
 
 impl Sources {
@@ -44,21 +49,26 @@ impl Sources {
         let dirs = ProjectDirs::from("", "", "vega").ok_or(SettingsError::NoHome)?;
         let config_dir = dirs.config_dir().to_owned();
         let folders = [&*config_dir, environment.working_dir()];
-        let env_files = files(&folders, ".env");
+        let env_files = files(&folders, ".env")?;
         let mut from_files = BTreeMap::new();
         for path in &env_files {
-            read_env_file(path, &mut from_files)?;
+            let variables = read_env_file(path)?;
+            refuse_two_secrets(&variables)?;
+            // A later file's secret replaces the earlier one's, in whichever way each gives it.
+            from_files
+                .retain(|name: &String, _| other_way(name).is_none_or(|way| !variables.contains_key(&way)));
+            from_files.extend(variables);
         }
         let mut from_environment = BTreeMap::new();
         for (name, value) in environment.text_with_prefix(PREFIXES) {
-            from_environment.insert(name, Variable::new(&value, "the environment"));
+            // An empty value is the same as none.
+            if !value.trim().is_empty() {
+                from_environment.insert(name, Variable::new(&value, "the environment", None));
+            }
         }
-        // An empty value is the same as none: `.env.example` is full of them.
-        for variables in [&mut from_files, &mut from_environment] {
-            variables.retain(|_, variable| !variable.value.is_empty());
-        }
+        refuse_two_secrets(&from_environment)?;
         let mut toml = Vec::new();
-        for path in files(&folders, "vega.toml") {
+        for path in files(&folders, "vega.toml")? {
             let file = TomlFile::read(&path)?;
             known_keys::refuse_unknown_entry(&file)?;
             toml.push(file);
@@ -77,7 +87,6 @@ impl Sources {
             env_files,
             data_dir: dirs.data_dir().to_owned(),
             config_dir,
-            working_dir: environment.working_dir().to_owned(),
         })
     }
 
@@ -135,16 +144,20 @@ impl Sources {
             .filter(move |name| name.starts_with(prefix))
     }
 
-    /// What the operator should know about `UPSTOX_*` keys that Vega does not read; none of them stops it.
-    pub(crate) fn unread_keys(&self) -> impl Iterator<Item = String> {
-        const SINGLE: [&str; 3] = ["UPSTOX_MOBILE_NUMBER", "UPSTOX_REDIRECT_URI", "UPSTOX_USER_ID"];
-        const NUMBERED: [&str; 3] = ["UPSTOX_API_NAME_", "UPSTOX_CLIENT_ID_", "UPSTOX_CLIENT_SECRET_"];
-        let is_read =
-            |name: &str| SINGLE.contains(&name) || NUMBERED.iter().any(|prefix| name.starts_with(prefix));
+    /// What the operator should know; none of it stops Vega.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.unread_keys().chain(self.open_files()).collect()
+    }
+
+    /// `UPSTOX_*` keys that Vega does not read.
+    fn unread_keys(&self) -> impl Iterator<Item = String> {
         let all = self.from_files.iter().chain(&self.from_environment);
-        all.filter(move |(name, _)| name.starts_with("UPSTOX_") && !is_read(name))
+        all.filter(|(name, _)| known_keys::is_upstox(name) && !known_keys::is_read(name))
             .map(|(name, variable)| {
-                let why = if ["PIN", "OTP"].iter().any(|word| name.contains(word)) {
+                let why = if ["PIN", "OTP"]
+                    .iter()
+                    .any(|word| name.to_uppercase().contains(word))
+                {
                     "Vega never types a PIN or makes an OTP"
                 } else {
                     "Vega has no such key"
@@ -153,36 +166,40 @@ impl Sources {
             })
     }
 
-    /// A secret: the variable itself, or the content of the file that `…_FILE` names; the environment before the files.
-    pub(crate) fn secret(&self, name: &str) -> Result<Option<String>, SettingsError> {
+    /// Files that hold secrets and are open to others.
+    fn open_files(&self) -> impl Iterator<Item = String> {
+        let env_files = self.env_files.iter().filter(|path| {
+            let origin = path.display().to_string();
+            self.from_files
+                .iter()
+                .any(|(name, variable)| variable.origin == origin && known_keys::is_secret(name))
+        });
+        let toml = self.toml.iter().filter(|file| file.holds("client_secret"));
+        env_files.chain(toml.map(|file| &file.path)).filter_map(|path| {
+            let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+            (mode & 0o077 != 0).then(|| {
+                format!(
+                    "{0} holds secrets and is open to other users (mode {mode:o}). Close it with: chmod 600 '{0}'",
+                    path.display()
+                )
+            })
+        })
+    }
+
+    /// A secret with the place that it came from: the variable itself, or the content of the file that `…_FILE` names;
+    /// the environment before the files.
+    pub(crate) fn secret(&self, name: &str) -> Result<Option<(String, String)>, SettingsError> {
         let file_name = format!("{name}_FILE");
         for variables in [&self.from_environment, &self.from_files] {
             if let Some(variable) = variables.get(name) {
-                return Ok(Some(variable.value.clone()));
+                return Ok(Some((variable.value.clone(), variable.called(name))));
             }
             if let Some(variable) = variables.get(&file_name) {
-                return self
-                    .secret_file(&file_name, &variable.origin, &variable.value)
-                    .map(Some);
+                let secret = secret_file(&file_name, &variable.place, &variable.value)?;
+                return Ok(Some((secret, variable.called(&file_name))));
             }
         }
         Ok(None)
-    }
-
-    /// The secret in the file that the key `name` names; a relative path counts from the working directory.
-    pub(crate) fn secret_file(&self, name: &str, place: &str, path: &str) -> Result<String, SettingsError> {
-        let path = self.working_dir.join(path);
-        let problem = match std::fs::read_to_string(&path) {
-            Ok(text) if text.trim().is_empty() => "is empty".to_owned(),
-            Ok(text) => return Ok(text.trim().to_owned()),
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        Err(SettingsError::SecretFile {
-            name: name.to_owned(),
-            place: place.to_owned(),
-            path,
-            problem,
-        })
     }
 
     fn given(&self, key: &str) -> Option<Given> {
@@ -191,17 +208,23 @@ impl Sources {
 }
 
 impl Variable {
-    fn new(value: &str, origin: &str) -> Self {
+    fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
         Self {
             value: value.trim().to_owned(),
             origin: origin.to_owned(),
+            place: line.map_or_else(|| origin.to_owned(), |line| format!("{origin} line {line}")),
         }
+    }
+
+    /// Its name with where it came from.
+    pub(crate) fn called(&self, name: &str) -> String {
+        format!("{name} in {}", self.origin)
     }
 
     fn given(&self, name: String) -> Given {
         Given {
             name,
-            place: self.origin.clone(),
+            place: self.place.clone(),
             origin: self.origin.clone(),
             text: Some(self.value.clone()),
             instead: None,
@@ -238,46 +261,181 @@ fn layer_of_file(file: &TomlFile) -> Layer {
     }))
 }
 
-/// The files of this name that are there, once each.
-fn files(folders: &[&Path], name: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = folders
-        .iter()
-        .map(|folder| folder.join(name))
-        .filter(|path| path.is_file())
-        .collect();
-    found.dedup();
-    found
+/// The secret in the file that the key `name` names.
+pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String, SettingsError> {
+    // Not quoted: what is no path may be the secret itself.
+    if values::path(path).is_err() {
+        return Err(SettingsError::WrongShape {
+            name: name.to_owned(),
+            place: place.to_owned(),
+            found: "not a full path".into(),
+            wanted: "the path of the secret's file from the root on, such as /run/secrets/primary".into(),
+        });
+    }
+    let problem = match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => "is empty".to_owned(),
+        Ok(text) => return Ok(text.trim().to_owned()),
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(SettingsError::SecretFile {
+        name: name.to_owned(),
+        place: place.to_owned(),
+        path: path.into(),
+        problem,
+    })
 }
 
-/// Reads `.env` without touching the environment of this process.
-fn read_env_file(path: &Path, variables: &mut BTreeMap<String, Variable>) -> Result<(), SettingsError> {
-    let bad = |error: dotenvy::Error| SettingsError::File {
+/// The files of this name that are there, once each. What is there but is no file that can be read is refused: left
+/// alone, everything in it would silently not be set.
+fn files(folders: &[&Path], name: &str) -> Result<Vec<PathBuf>, SettingsError> {
+    let mut found = Vec::new();
+    for folder in folders {
+        let path = folder.join(name);
+        let refused = |problem: String| SettingsError::File {
+            path: path.clone(),
+            problem,
+        };
+        let problem = match (std::fs::metadata(&path), path.is_symlink()) {
+            (Ok(there), _) if there.is_file() => None,
+            (Ok(there), _) if there.is_dir() => Some("it is a folder. Move it away".to_owned()),
+            (Ok(_), _) => Some("it is no plain file. Move it away".to_owned()),
+            (Err(error), false) if error.kind() == ErrorKind::NotFound => continue,
+            (Err(error), true) => Some(format!(
+                "it is a link that leads nowhere ({error}). Mend it, or remove it"
+            )),
+            (Err(error), false) => Some(format!("{error}. See to it that you may look into its folder")),
+        };
+        if let Some(problem) = problem {
+            return Err(refused(problem));
+        }
+        found.push(path);
+    }
+    found.dedup();
+    Ok(found)
+}
+
+/// Reads `.env` line by line without touching the environment of this process. A value that is empty is none:
+/// `.env.example` is full of them.
+fn read_env_file(path: &Path) -> Result<BTreeMap<String, Variable>, SettingsError> {
+    let refused = |problem: String| SettingsError::File {
         path: path.to_owned(),
-        // The library's own words quote the line, which may hold a secret.
-        problem: match error {
-            dotenvy::Error::LineParse(line, _) => bad_line(path, &line),
-            dotenvy::Error::Io(error) => {
-                format!("{error}. See to it that it is text and that you may read it")
-            }
-            _ => "it is not a file of NAME=value lines".into(),
-        },
+        problem,
     };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        refused(format!(
+            "{error}. See to it that it is text and that you may read it"
+        ))
+    })?;
     let origin = path.display().to_string();
-    for entry in dotenvy::from_path_iter(path).map_err(bad)? {
-        let (name, value) = entry.map_err(bad)?;
-        known_keys::refuse_unknown_variable(&name, &origin)?;
-        if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-            variables.insert(name, Variable::new(&value, &origin));
+    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+    // Each line by itself: a quote that is not closed must not swallow the lines that follow.
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let number = index + 1;
+        // The library's own words quote the line, which may hold a secret.
+        let bad = |_| refused(format!("line {number} {}", what_is_bad(line)));
+        let Some((name, value)) = dotenvy::from_read_iter(format!("{line}\n").as_bytes())
+            .next()
+            .transpose()
+            .map_err(bad)?
+        else {
+            continue;
+        };
+        let variable = Variable::new(&value, &origin, Some(number));
+        known_keys::refuse_unknown_variable(&name, &variable.place)?;
+        if !known_keys::is_ours(&name) {
+            continue;
+        }
+        let problem = match quoting(line) {
+            Quoting::Substitutes => "holds a $, which would be taken for the name of another variable",
+            Quoting::Open => "ends with a \\, which would be lost",
+            Quoting::Whole if value.contains('\n') => "holds a line break, which no setting does",
+            Quoting::Whole => "",
+        };
+        if !problem.is_empty() {
+            return Err(refused(format!(
+                "{name} in line {number} {problem}. Put the value in 'single quotes'"
+            )));
+        }
+        if variable.value.is_empty() {
+            continue;
+        }
+        if let Some(first) = variables.get(&name) {
+            let called = |variable: &Variable| format!("{name} in {}", variable.place);
+            return Err(SettingsError::Both {
+                first: called(first),
+                second: called(&variable),
+            });
+        }
+        variables.insert(name, variable);
+    }
+    Ok(variables)
+}
+
+/// To follow "line 3".
+fn what_is_bad(line: &str) -> &'static str {
+    match quoting(line) {
+        Quoting::Open => {
+            "opens a quote and does not close it. A value ends on its line; \
+             put one that holds spaces, quotes, # or $ in 'single quotes'"
+        }
+        _ => "is not NAME=value. Put a value that holds spaces, quotes, # or $ in 'single quotes'",
+    }
+}
+
+/// How the library reads the value of a line.
+enum Quoting {
+    Whole,
+    /// A quote is not closed, or nothing follows a backslash.
+    Open,
+    /// With what stands after a `$` put in, from the process or from elsewhere in the file.
+    Substitutes,
+}
+
+fn quoting(line: &str) -> Quoting {
+    let value = line.split_once('=').map_or("", |(_, value)| value).trim();
+    let (mut quote, mut escaped) = (None, false);
+    if value.starts_with('#') {
+        return Quoting::Whole;
+    }
+    for c in value.chars() {
+        match (c, quote) {
+            _ if escaped => escaped = false,
+            (c, Some('\'')) if c != '\'' => {}
+            ('\\', _) => escaped = true,
+            ('$', _) => return Quoting::Substitutes,
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => quote = Some(c),
+            // Only a comment may follow.
+            (' ' | '\t', None) => break,
+            _ => {}
+        }
+    }
+    if quote.is_some() || escaped {
+        Quoting::Open
+    } else {
+        Quoting::Whole
+    }
+}
+
+/// The other of the two ways in which a source can give the same secret.
+fn other_way(name: &str) -> Option<String> {
+    name.starts_with(SECRET).then(|| {
+        name.strip_suffix("_FILE")
+            .map_or_else(|| format!("{name}_FILE"), str::to_owned)
+    })
+}
+
+/// Refuses a source that gives a secret both ways.
+fn refuse_two_secrets(variables: &BTreeMap<String, Variable>) -> Result<(), SettingsError> {
+    for (name, first) in variables {
+        if let Some(way) = other_way(name)
+            && let Some(second) = variables.get(&way)
+        {
+            return Err(SettingsError::Both {
+                first: format!("{name} in {}", first.place),
+                second: format!("{way} in {}", second.place),
+            });
         }
     }
     Ok(())
-}
-
-fn bad_line(path: &Path, line: &str) -> String {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let number = text
-        .lines()
-        .position(|candidate| !line.is_empty() && candidate.contains(line));
-    let place = number.map_or("a line".into(), |index| format!("line {}", index + 1));
-    format!("{place} is not NAME=value. Put a value that holds spaces, quotes, # or $ in 'single quotes'")
 }

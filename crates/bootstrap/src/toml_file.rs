@@ -74,6 +74,11 @@ impl TomlFile {
         }
     }
 
+    /// Whether a key of this name is set anywhere in it.
+    pub(crate) fn holds(&self, key: &str) -> bool {
+        self.root.holds(key)
+    }
+
     /// For messages.
     pub(crate) fn line(&self, number: usize) -> String {
         format!("{} line {number}", self.path.display())
@@ -84,9 +89,23 @@ impl Section {
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
+
+    fn holds(&self, key: &str) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.key == key || entry.item.holds(key))
+    }
 }
 
 impl Item {
+    fn holds(&self, key: &str) -> bool {
+        match self {
+            Self::Section(section) => section.holds(key),
+            Self::List(items) => items.iter().any(|item| item.holds(key)),
+            Self::One(_) | Self::Other(_) => false,
+        }
+    }
+
     /// What it is, to follow "is".
     pub(crate) fn kind(&self) -> &'static str {
         match self {

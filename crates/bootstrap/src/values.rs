@@ -45,6 +45,20 @@ pub(crate) fn http_url(text: &str) -> Read<Url> {
     }
 }
 
+/// The same where paths are put behind it.
+pub(crate) fn api_base_url(text: &str) -> Read<Url> {
+    let url = http_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            "holds a query or a #fragment. Write scheme, host and path alone, such as https://api.upstox.com",
+        );
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a name or a password. Take them out, such as https://api.upstox.com");
+    }
+    Ok(url)
+}
+
 /// Where a server listens.
 pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
     text.parse()
@@ -61,21 +75,30 @@ pub(crate) fn sqlite_url(text: &str) -> Read<String> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands among readers that may refuse")]
+/// A full path: a relative one would mean another file in every working directory.
 pub(crate) fn path(text: &str) -> Read<PathBuf> {
-    Ok(PathBuf::from(text))
+    if text.starts_with('~') {
+        return Err(
+            "begins with ~, which only a shell understands. Write the path in full, such as /home/me/…",
+        );
+    }
+    match Path::new(text) {
+        path if path.is_absolute() => Ok(path.to_owned()),
+        _ => Err("is no full path. Write it from the root on, such as /home/me/…"),
+    }
 }
 
-/// A wrong value as it may be told: an address can carry a name and a password in front of its host.
+/// A wrong value as it may be told: an address can carry a password in front of its host, in its query and behind.
 pub(crate) fn without_password(text: &str) -> String {
-    let Some((before, host)) = text.rsplit_once('@') else {
-        return text.to_owned();
-    };
-    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-    if scheme.is_empty() {
-        format!("…@{host}")
-    } else {
-        format!("{scheme}://…@{host}")
+    let scheme = text
+        .split_once("://")
+        .map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    match (text.rsplit_once('@'), text.find(['?', '#'])) {
+        (None, None) => text.to_owned(),
+        (Some((_, host)), None) => format!("{scheme}…@{host}"),
+        (None, Some(at)) => format!("{}…", &text[..=at]),
+        // Either sign may be part of the password.
+        (Some(_), Some(_)) => format!("{scheme}…"),
     }
 }
 
@@ -139,6 +162,27 @@ mod tests {
     }
 
     #[rstest]
+    #[case("https://api.upstox.com", true)]
+    #[case("http://127.0.0.1:9/base/", true)]
+    #[case("https://api.upstox.com?x=1", false)]
+    #[case("https://api.upstox.com/#x", false)]
+    #[case("https://me@api.upstox.com", false)]
+    #[case("https://:pw@api.upstox.com", false)]
+    fn the_api_is_an_address_alone(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(api_base_url(text).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case("/home/me/vega.key", true)]
+    #[case("vega.key", false)]
+    #[case("./vega.key", false)]
+    #[case("~/vega.key", false)]
+    #[case("~me/vega.key", false)]
+    fn a_path_is_full(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(path(text).is_ok(), taken);
+    }
+
+    #[rstest]
     #[case("sqlite:///x/vega.db", true)]
     #[case("postgres://localhost/vega", false)]
     #[case("vega_trade.db", false)]
@@ -155,6 +199,10 @@ mod tests {
     #[case("vega:CANARY@host", "…@host")]
     #[case("https://host/path", "https://host/path")]
     #[case("11 parsecs", "11 parsecs")]
+    #[case("postgres://host/db?password=CANARY", "postgres://host/db?…")]
+    #[case("postgres://host/db?password=CAN@ARY", "postgres://…")]
+    #[case("postgres://vega:CAN?ARY@host/db", "postgres://…")]
+    #[case("https://host/path#CANARY", "https://host/path#…")]
     fn a_password_is_left_out(#[case] text: &str, #[case] told: &str) {
         assert_eq!(without_password(text), told);
     }

@@ -1,10 +1,12 @@
 //! Accounts from `vega.toml`: right ones beside the one of the variables, and wrong ones with their place.
 
+use std::path::Path;
+
 use rstest::rstest;
 
 use crate::world::{ONE_API, refused, said, write};
 
-pub(crate) const TWO_ACCOUNTS: &str = r#"
+const TWO_ACCOUNTS: &str = r#"
 [[accounts]]
 name = "family"
 mobile_number = "9000000002"
@@ -14,7 +16,7 @@ redirect_uri = "https://desk.example/cb"
 [[accounts.apis]]
 name = "FAMILY1"
 client_id = "key-f1"
-client_secret_file = "secret"
+client_secret_file = "[home]/secret"
 
 [[accounts]]
 name = "firm"
@@ -26,11 +28,16 @@ client_id = "key-g1"
 client_secret = "CANARY-secret"
 "#;
 
+/// Two accounts; the secret of one lies in this home.
+pub(crate) fn two_accounts(home: &Path) -> String {
+    TWO_ACCOUNTS.replace("[home]", &home.display().to_string())
+}
+
 #[test]
 fn several_accounts_come_from_toml_beside_the_one_of_the_variables() {
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("secret"), "CANARY-file\n");
-    write(&home.path().join("vega.toml"), TWO_ACCOUNTS);
+    write(&home.path().join("vega.toml"), two_accounts(home.path()));
     insta::assert_snapshot!(said(home.path(), ONE_API, &["status"]));
 }
 
@@ -91,6 +98,42 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
     )
 )]
+#[case::same_mobile(
+    "same_mobile",
+    account(
+        "a",
+        "\"9000000001\"",
+        "",
+        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+    )
+)]
+#[case::two_secrets(
+    "two_secrets",
+    account(
+        "a",
+        "\"9000000004\"",
+        "",
+        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\"\nclient_secret_file = \"/run/k\""
+    )
+)]
+#[case::relative_secret_file(
+    "relative_secret_file",
+    account(
+        "a",
+        "\"9000000004\"",
+        "",
+        "name = \"A\"\nclient_id = \"k\"\nclient_secret_file = \"CANARY\""
+    )
+)]
+#[case::redirect_with_a_password(
+    "redirect_with_a_password",
+    account(
+        "a",
+        "\"9000000004\"",
+        "redirect_uri = \"http://me:CANARY@localhost/cb\"",
+        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+    )
+)]
 #[case::unknown_key(
     "unknown_account_key",
     account(
@@ -124,9 +167,26 @@ fn a_wrong_account_is_named_with_its_place(#[case] name: &str, #[case] toml: Str
 #[case::not_text("secret_file_not_text", Some(&b"CANARY\xff"[..]))]
 fn a_secrets_file_that_gives_none_is_named(#[case] name: &str, #[case] content: Option<&[u8]>) {
     let home = tempfile::tempdir().unwrap();
-    write(&home.path().join("vega.toml"), TWO_ACCOUNTS);
+    write(&home.path().join("vega.toml"), two_accounts(home.path()));
     if let Some(content) = content {
         write(&home.path().join("secret"), content);
     }
     insta::assert_snapshot!(name, refused(home.path(), ONE_API, &["status"]));
+}
+
+#[rstest]
+#[case::alike("AB1234")]
+#[case::in_small_letters("ab1234")]
+fn two_accounts_of_one_person_are_one_login(#[case] user: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let toml = account(
+        "a",
+        "9000000004",
+        &format!("user_id = \"{user}\""),
+        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\"",
+    );
+    write(&home.path().join("vega.toml"), toml);
+    let settings = [ONE_API, &[("UPSTOX_USER_ID", "AB1234")]].concat();
+    let refused = refused(home.path(), &settings, &["status"]);
+    insta::assert_snapshot!("same_user", refused.replace(user, "[user]"));
 }

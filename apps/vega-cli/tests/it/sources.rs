@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::accounts_in_toml::TWO_ACCOUNTS;
+use crate::accounts_in_toml::two_accounts;
 use crate::world::{ONE_API, said, write};
 
 #[test]
@@ -76,7 +76,11 @@ fn the_example_names_every_setting() {
     write(&home.path().join(".env"), set.join("\n"));
     let said = said(home.path(), ONE_API, &["config"]);
     assert!(said.starts_with("exit 0"), "{said}");
-    let defaults: Vec<&str> = said.lines().filter(|line| line.contains(" default ")).collect();
+    let of_an_account = |line: &&str| line.contains("│ default.");
+    let defaults: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(" default ") && !of_an_account(line))
+        .collect();
     assert!(defaults.is_empty(), "missing in .env.example: {defaults:#?}");
 }
 
@@ -86,7 +90,7 @@ fn config_shows_what_is_in_force_and_where_from_but_no_secret() {
     write(&home.path().join("secret"), "CANARY-file\n");
     write(
         &home.path().join("vega.toml"),
-        format!("[sign_in]\notp_budget = 3\n{TWO_ACCOUNTS}"),
+        format!("[sign_in]\notp_budget = 3\n{}", two_accounts(home.path())),
     );
     write(
         &home.path().join(".env"),
@@ -119,4 +123,92 @@ fn without_widths(table: &str) -> String {
         .filter(|line| !line.starts_with(['┌', '╞', '└']))
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_not_set_is_shown_as_the_default_and_a_secrets_file_with_its_key() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("secret");
+    write(&secret, "CANARY\n");
+    let text = format!(
+        "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0_FILE={}\n",
+        secret.display()
+    );
+    write(&home.path().join(".env"), text);
+    let settings = [
+        ("UPSTOX_CLIENT_ID_1", "key-1"),
+        ("UPSTOX_CLIENT_SECRET_1", "CANARY"),
+    ];
+    let said = said(home.path(), &settings, &["config"]);
+    let shown: Vec<_> = said.lines().filter(|line| line.contains("│ default.")).collect();
+    insta::assert_snapshot!(without_widths(&shown.join("\n")));
+}
+
+#[test]
+fn a_later_files_secret_wins_in_whichever_way_it_is_given() {
+    let home = tempfile::tempdir().unwrap();
+    let ours = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0=CANARY\n";
+    write(&home.path().join(".config/vega/.env"), ours);
+    let secret = home.path().join("secret");
+    write(&secret, "CANARY\n");
+    write(
+        &home.path().join(".env"),
+        format!("UPSTOX_CLIENT_SECRET_0_FILE={}\n", secret.display()),
+    );
+    let said = said(home.path(), &[], &["config"]);
+    assert!(
+        said.contains("UPSTOX_CLIENT_SECRET_0_FILE in [home]/.env"),
+        "{said}"
+    );
+}
+
+/// What is said of the default account with this line in `.env`.
+fn user(home: &Path, line: impl AsRef<[u8]>) -> String {
+    write(&home.join(".env"), line);
+    let said = said(home, ONE_API, &["config"]);
+    let line = said.lines().find(|line| line.contains("default.user_id"));
+    let words = line.expect(&said).replace('│', " ");
+    words.split_whitespace().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn env_values_are_taken_as_they_stand() {
+    let home = tempfile::tempdir().unwrap();
+    for (line, value) in [
+        ("UPSTOX_USER_ID='a$b-${HOME}'", "a$b-${HOME}"),
+        (r"UPSTOX_USER_ID=a\$b", "a$b"),
+        (r#"UPSTOX_USER_ID="a\$b""#, "a$b"),
+        ("UPSTOX_USER_ID=ab # costs $5", "ab"),
+        ("export UPSTOX_USER_ID=ab", "ab"),
+        ("UPSTOX_USER_ID=ab\r\nUPSTOX_REDIRECT_URI=\r\n", "ab"),
+        ("UPSTOX_USER_ID=ab\nUPSTOX_USER_ID=", "ab"),
+        ("\u{feff}UPSTOX_USER_ID=ab", "ab"),
+        ("\u{feff}# mine\nUPSTOX_USER_ID=ab", "ab"),
+        ("FOO=$HOME/x\nUPSTOX_USER_ID=ab", "ab"),
+        ("FOO=it\nFOO=twice\nUPSTOX_USER_ID=ab", "ab"),
+    ] {
+        assert_eq!(user(home.path(), line), value, "{line:?}");
+    }
+}
+
+#[test]
+fn a_file_with_secrets_that_others_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let (env, toml) = (home.path().join(".env"), home.path().join("vega.toml"));
+    write(&home.path().join("secret"), "CANARY\n");
+    write(&toml, two_accounts(home.path()));
+    write(&env, "UPSTOX_CLIENT_SECRET_0=CANARY\n");
+    let warned = |mode| {
+        for path in [&env, &toml] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let said = said(home.path(), ONE_API, &["config"]);
+        said.split_once("--- stderr\n").unwrap().1.to_owned()
+    };
+    assert_eq!(warned(0o600), "");
+    insta::assert_snapshot!(warned(0o640));
+    write(&env, "UPSTOX_USER_ID=AB1234\n");
+    write(&toml, "[browser]\nheadless = true\n");
+    assert_eq!(warned(0o644), "", "there is no secret in them");
 }

@@ -13,6 +13,12 @@ use crate::world::{ONE_API, refused, said, write};
 #[case::small_letters("env_small_letters", "VEGA__browser__headless=true")]
 #[case::accounts("env_accounts", "VEGA__ACCOUNTS=CANARY")]
 #[case::empty("env_empty", "VEGA__KEYFILE=")]
+#[case::all_small("env_all_small", "vega__browser__headless=true")]
+#[case::one_underscore("env_one_underscore", "VEGA_BROWSER_HEADLESS=true")]
+#[case::one_underscore_in_between("env_one_underscore_in_between", "VEGA__SIGN__IN__OTP_BUDGET=3")]
+#[case::one_underscore_and_wrong("env_one_underscore_and_wrong", "VEGA_HEDLESS=CANARY")]
+#[case::upstox_small("env_upstox_small", "upstox_user_id=CANARY")]
+#[case::upstox_mixed("env_upstox_mixed", "Upstox_Client_Secret_0=CANARY")]
 fn in_env_it_is_named_with_its_file(#[case] name: &str, #[case] line: &str) {
     let home = tempfile::tempdir().unwrap();
     write(

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 
-use crate::world::{ONE_API, refused, write};
+use crate::world::{ONE_API, refused, said, write};
 
 #[rstest]
 #[case::gap("gap", &[("UPSTOX_CLIENT_ID_2", "key-2"), ("UPSTOX_CLIENT_SECRET_2", "CANARY")])]
@@ -26,6 +26,20 @@ use crate::world::{ONE_API, refused, write};
 #[case::bad_url("bad_url", &[("VEGA__UPSTOX__API_BASE_URL", "api.upstox.com")])]
 #[case::relative_database("relative_database", &[("VEGA__DATABASE__URL", "sqlite://vega.db")])]
 #[case::other_database("other_database", &[("VEGA__DATABASE__URL", "postgres://vega:CANARY@localhost/vega")])]
+#[case::database_with_a_password("database_with_a_password", &[("VEGA__DATABASE__URL", "postgres://localhost/vega?password=CANARY")])]
+#[case::redirect_with_a_password("redirect_with_a_password", &[("UPSTOX_REDIRECT_URI", "http://me:CANARY@localhost/cb")])]
+#[case::api_with_a_query("api_with_a_query", &[("VEGA__UPSTOX__API_BASE_URL", "https://api.upstox.com/?key=CANARY")])]
+#[case::api_with_a_password("api_with_a_password", &[("VEGA__UPSTOX__API_BASE_URL", "https://me:CANARY@api.upstox.com")])]
+#[case::relative_key_file("relative_key_file", &[("VEGA__KEY_FILE", "vega.key")])]
+#[case::tilde("tilde", &[("VEGA__KEY_FILE", "~/vega.key")])]
+#[case::relative_binary("relative_binary", &[("VEGA__BROWSER__BINARY", "chromium")])]
+#[case::relative_driver("relative_driver", &[("VEGA__BROWSER__CHROMEDRIVER", "./chromedriver")])]
+#[case::leading_zero("leading_zero", &[("UPSTOX_CLIENT_ID_01", "key-1"), ("UPSTOX_CLIENT_SECRET_01", "CANARY")])]
+#[case::two_zeros("two_zeros", &[("UPSTOX_CLIENT_ID_00", "key-1")])]
+#[case::plus("plus", &[("UPSTOX_CLIENT_ID_+1", "key-1")])]
+#[case::secret_with_a_leading_zero("secret_with_a_leading_zero", &[("UPSTOX_CLIENT_SECRET_00", "CANARY")])]
+#[case::name_of_no_number("name_of_no_number", &[("UPSTOX_API_NAME_0_FILE", "/x")])]
+#[case::two_secrets("two_secrets", &[("UPSTOX_CLIENT_SECRET_0_FILE", "/run/secrets/CANARY")])]
 fn in_the_environment(#[case] name: &str, #[case] wrong: &[(&str, &str)]) {
     let home = tempfile::tempdir().unwrap();
     let settings = [ONE_API, wrong].concat();
@@ -37,6 +51,27 @@ fn in_the_environment(#[case] name: &str, #[case] wrong: &[(&str, &str)]) {
 #[case::bool("env_bool", "VEGA__BROWSER__HEADLESS=maybe")]
 #[case::number("env_number", "VEGA__SIGN_IN__OTP_BUDGET=4.5")]
 #[case::a_bad_line("env_line", "UPSTOX_CLIENT_SECRET_0=abc CANARY")]
+#[case::dollar("env_dollar", "UPSTOX_CLIENT_SECRET_0=CAN$ARY-x")]
+#[case::dollar_in_quotes("env_dollar_in_quotes", "UPSTOX_CLIENT_SECRET_0=\"p${HOME}q\"")]
+#[case::dollar_after_quotes("env_dollar_after_quotes", "UPSTOX_CLIENT_SECRET_0='a'$HOME")]
+#[case::dollar_of_a_setting("env_dollar_of_a_setting", "VEGA__KEY_FILE=$HOME/vega.key")]
+#[case::open_quote(
+    "env_open_quote",
+    "UPSTOX_CLIENT_SECRET_0=\"CANARY\nUPSTOX_USER_ID=AB1234\nFOO=\"b\""
+)]
+#[case::open_single_quote("env_open_single_quote", "UPSTOX_CLIENT_SECRET_0='CANARY")]
+#[case::backslash_at_the_end("env_backslash_at_the_end", "UPSTOX_CLIENT_SECRET_0=CANARY\\")]
+#[case::line_break("env_line_break", "UPSTOX_CLIENT_SECRET_0=\"CAN\\nARY\"")]
+#[case::no_name("env_no_name", "=\"CANARY")]
+#[case::twice(
+    "env_twice",
+    "UPSTOX_CLIENT_SECRET_0=CANARY\nFOO=b\nUPSTOX_CLIENT_SECRET_0=CANARY-2"
+)]
+#[case::two_secrets(
+    "env_two_secrets",
+    "UPSTOX_CLIENT_SECRET_0=CANARY\nUPSTOX_CLIENT_SECRET_0_FILE=/run/secrets/CANARY"
+)]
+#[case::relative_path("env_relative_path", "VEGA__KEY_FILE=keys/vega.key")]
 fn in_env(#[case] name: &str, #[case] line: &str) {
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join(".env"), format!("# mine\n{line}\n"));
@@ -72,10 +107,49 @@ fn a_file_that_is_no_text_is_named(#[case] name: &str, #[case] file: &str) {
     insta::assert_snapshot!(name, refused(home.path(), ONE_API, &["status"]));
 }
 
+/// A name with what stands in its place.
+#[rstest]
+#[case::env(".env")]
+#[case::toml("vega.toml")]
+fn what_is_no_file_is_not_passed_over(#[case] file: &str) {
+    use std::os::unix::fs::symlink;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(file);
+    let said = |what: &str| {
+        let said = said(home.path(), ONE_API, &["status"]);
+        insta::assert_snapshot!(format!("{what}_as_{}", file.trim_start_matches('.')), said);
+    };
+    std::fs::create_dir(&path).unwrap();
+    said("folder");
+    std::fs::remove_dir(&path).unwrap();
+    symlink("/nowhere/at/all", &path).unwrap();
+    said("dangling");
+    std::fs::remove_file(&path).unwrap();
+    symlink(file, &path).unwrap();
+    said("loop");
+}
+
+#[test]
+fn a_config_folder_that_cannot_be_read_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    write(&home.path().join(".config/vega"), "");
+    insta::assert_snapshot!(refused(home.path(), ONE_API, &["status"]));
+}
+
+/// The secret itself may stand where its file belongs.
+#[test]
+fn a_secrets_file_with_a_relative_path_is_refused_without_it() {
+    let home = tempfile::tempdir().unwrap();
+    let text =
+        "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0_FILE=CANARY\n";
+    write(&home.path().join(".env"), text);
+    insta::assert_snapshot!(refused(home.path(), &[], &["status"]));
+}
+
 #[test]
 fn a_secrets_file_that_is_missing_is_named() {
     let home = tempfile::tempdir().unwrap();
-    let text = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0_FILE=secrets/primary\n";
+    let text = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0_FILE=/nowhere/primary\n";
     write(&home.path().join(".env"), text);
     insta::assert_snapshot!(refused(home.path(), &[], &["status"]));
 }

@@ -4,10 +4,10 @@ use vega_domain::account::{Account, Api, RedirectUri};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 
-use super::{Configured, default_redirect_uri, missing, wrong};
+use super::{ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, wrong};
 use crate::known_keys::{ACCOUNTS, unknown};
 use crate::settings_error::SettingsError;
-use crate::sources::Sources;
+use crate::sources;
 use crate::toml_file::{Entry, Item, Section, TomlFile};
 
 const ACCOUNT_KEYS: &[&str] = &["name", "mobile_number", "user_id", "redirect_uri", "apis"];
@@ -34,18 +34,18 @@ struct Text<'a> {
 }
 
 /// The accounts of this file.
-pub(super) fn read(file: &TomlFile, sources: &Sources) -> Result<Vec<Configured>, SettingsError> {
+pub(super) fn read(file: &TomlFile) -> Result<Vec<Configured>, SettingsError> {
     let entry = file.root.get(ACCOUNTS);
     let accounts = entry.map_or(Ok(Vec::new()), |entry| {
         tables(file, entry, ACCOUNTS, &format!("[[{ACCOUNTS}]]"), ACCOUNT_KEYS)
     })?;
-    accounts.iter().map(|table| account(table, sources)).collect()
+    accounts.iter().map(account).collect()
 }
 
-fn account(table: &Table<'_>, sources: &Sources) -> Result<Configured, SettingsError> {
-    let redirect_uri = match table.text("redirect_uri")? {
-        Some(text) => text.checked(RedirectUri::new)?,
-        None => default_redirect_uri()?,
+fn account(table: &Table<'_>) -> Result<Configured, SettingsError> {
+    let redirect = match table.text("redirect_uri")? {
+        Some(text) => (text.checked(redirect_uri)?, Some(table.place_of("redirect_uri"))),
+        None => (default_redirect_uri()?, None),
     };
     let key = table.key("apis");
     let tables = match table.section.get("apis") {
@@ -57,8 +57,11 @@ fn account(table: &Table<'_>, sources: &Sources) -> Result<Configured, SettingsE
         return Err(missing(&key, &why));
     }
     let mut apis = Vec::new();
+    let mut api_places = Vec::new();
     for table in &tables {
-        apis.push(api(table, sources, &redirect_uri)?);
+        let (api, places) = api(table, &redirect)?;
+        apis.push(api);
+        api_places.push(places);
     }
     let account = Account {
         id: table.needed("name")?.checked(AccountId::new)?,
@@ -70,27 +73,45 @@ fn account(table: &Table<'_>, sources: &Sources) -> Result<Configured, SettingsE
         apis,
     };
     Ok(Configured {
-        account,
         place: table.place(),
-        api_places: tables.iter().map(Table::place).collect(),
+        mobile_place: table.place_of("mobile_number"),
+        user_place: account.user_id.as_ref().map(|_| table.place_of("user_id")),
+        account,
+        api_places,
     })
 }
 
-fn api(table: &Table<'_>, sources: &Sources, redirect_uri: &RedirectUri) -> Result<Api, SettingsError> {
-    let client_secret = match (table.text("client_secret")?, table.text("client_secret_file")?) {
-        (Some(secret), _) => secret.value.to_owned(),
-        (None, Some(file)) => sources.secret_file(&file.name, &file.place, file.value)?,
+fn api(
+    table: &Table<'_>,
+    of_account: &(RedirectUri, Option<String>),
+) -> Result<(Api, ApiPlaces), SettingsError> {
+    let secret = (table.text("client_secret")?, table.text("client_secret_file")?);
+    let (client_secret, secret_key) = match secret {
+        (Some(secret), Some(file)) => return Err(both(&secret.called(), &file.called())),
+        (Some(secret), None) => (secret.value.to_owned(), "client_secret"),
+        (None, Some(file)) => {
+            let secret = sources::secret_file(&file.name, &file.place, file.value)?;
+            (secret, "client_secret_file")
+        }
         (None, None) => return Err(table.lacks("client_secret")),
     };
-    Ok(Api {
+    let (redirect_uri, redirect_place) = match table.text("redirect_uri")? {
+        Some(text) => (text.checked(redirect_uri)?, Some(table.place_of("redirect_uri"))),
+        None => of_account.clone(),
+    };
+    let api = Api {
         name: table.needed("name")?.checked(ApiName::new)?,
         client_id: table.needed("client_id")?.checked(ClientId::new)?,
         client_secret: ClientSecret::new(client_secret),
-        redirect_uri: match table.text("redirect_uri")? {
-            Some(text) => text.checked(RedirectUri::new)?,
-            None => redirect_uri.clone(),
-        },
-    })
+        redirect_uri,
+    };
+    let places = ApiPlaces {
+        api: table.place(),
+        client_id: table.place_of("client_id"),
+        client_secret: table.place_of(secret_key),
+        redirect_uri: redirect_place,
+    };
+    Ok((api, places))
 }
 
 /// The tables of a list, each with known keys alone.
@@ -138,6 +159,10 @@ impl Table<'_> {
         format!("{} in {}", self.name, self.file.path.display())
     }
 
+    fn place_of(&self, key: &str) -> String {
+        format!("{} in {}", self.key(key), self.file.path.display())
+    }
+
     fn lacks(&self, key: &str) -> SettingsError {
         missing(&self.key(key), &format!("{} is", self.place()))
     }
@@ -171,6 +196,10 @@ impl Table<'_> {
 }
 
 impl Text<'_> {
+    fn called(&self) -> String {
+        format!("{} in {}", self.name, self.place)
+    }
+
     fn checked<T>(&self, read: impl FnOnce(String) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
         read(self.value.to_owned()).map_err(|problem| wrong(&self.name, &self.place, problem))
     }

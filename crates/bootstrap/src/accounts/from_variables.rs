@@ -6,7 +6,7 @@ use vega_domain::account::{Account, Api, RedirectUri};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 
-use super::{Configured, default_redirect_uri, missing, wrong};
+use super::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, wrong};
 use crate::settings_error::SettingsError;
 use crate::sources::{Sources, Variable};
 
@@ -30,19 +30,19 @@ pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsErro
     let mobile = sources
         .get("UPSTOX_MOBILE_NUMBER")
         .ok_or_else(|| missing("UPSTOX_MOBILE_NUMBER", "Vega types it on the login page"))?;
-    let redirect_uri = match sources.get("UPSTOX_REDIRECT_URI") {
-        Some(variable) => checked("UPSTOX_REDIRECT_URI", variable, RedirectUri::new)?,
+    let redirect = sources.get("UPSTOX_REDIRECT_URI");
+    let redirect_uri = match redirect {
+        Some(variable) => checked("UPSTOX_REDIRECT_URI", variable, redirect_uri)?,
         None => default_redirect_uri()?,
     };
+    let redirect_place = redirect.map(|variable| variable.called("UPSTOX_REDIRECT_URI"));
     let mut apis = Vec::new();
     let mut places = Vec::new();
     for number in numbers {
-        apis.push(api(sources, number, &redirect_uri)?);
-        let id_key = format!("UPSTOX_CLIENT_ID_{number}");
-        let origin = sources
-            .get(&id_key)
-            .map_or("?", |variable| variable.origin.as_str());
-        places.push(format!("{id_key} in {origin}"));
+        let (api, mut api_places) = api(sources, number, &redirect_uri)?;
+        api_places.redirect_uri.clone_from(&redirect_place);
+        apis.push(api);
+        places.push(api_places);
     }
     let user_id = sources.get("UPSTOX_USER_ID");
     let account = Account {
@@ -55,7 +55,9 @@ pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsErro
     };
     Ok(Some(Configured {
         account,
-        place: format!("UPSTOX_MOBILE_NUMBER in {}", mobile.origin),
+        place: mobile.called("UPSTOX_MOBILE_NUMBER"),
+        mobile_place: mobile.called("UPSTOX_MOBILE_NUMBER"),
+        user_place: user_id.map(|variable| variable.called("UPSTOX_USER_ID")),
         api_places: places,
     }))
 }
@@ -65,21 +67,7 @@ fn numbers(sources: &Sources) -> Result<Vec<usize>, SettingsError> {
     const PREFIX: &str = "UPSTOX_CLIENT_ID_";
     let mut numbers = BTreeSet::new();
     for name in sources.names(PREFIX) {
-        let number = name[PREFIX.len()..].parse().map_err(|_| {
-            let problem = InvalidValue {
-                what: "key",
-                problem: "must end with a number".into(),
-            };
-            wrong(
-                name,
-                &sources
-                    .get(name)
-                    .map(|found| found.origin.clone())
-                    .unwrap_or_default(),
-                problem,
-            )
-        })?;
-        numbers.insert(number);
+        numbers.insert(number(sources, name, &name[PREFIX.len()..])?);
     }
     let numbers: Vec<usize> = numbers.into_iter().collect();
     let first = numbers.first().copied().unwrap_or(0);
@@ -95,14 +83,32 @@ fn numbers(sources: &Sources) -> Result<Vec<usize>, SettingsError> {
     Ok(numbers)
 }
 
+/// The number at the end of a key. `01` and `+1` are refused: they would not be found again under 1.
+fn number(sources: &Sources, name: &str, digits: &str) -> Result<usize, SettingsError> {
+    match digits.parse::<usize>() {
+        Ok(number) if number.to_string() == digits => Ok(number),
+        _ => {
+            let place = sources.get(name).map_or("", |found| &*found.place);
+            let problem = InvalidValue {
+                what: "key",
+                problem: "must end with its number, written as 0, 1, 2 and so on".into(),
+            };
+            Err(wrong(name, place, problem))
+        }
+    }
+}
+
 /// A name or a secret without its client id is a forgotten line, not an app less.
 fn refuse_parts_of_no_app(sources: &Sources, numbers: &[usize]) -> Result<(), SettingsError> {
     for prefix in ["UPSTOX_CLIENT_SECRET_", "UPSTOX_API_NAME_"] {
         for name in sources.names(prefix) {
-            let number = name[prefix.len()..].trim_end_matches("_FILE").parse();
-            if let Ok(number) = number
-                && !numbers.contains(&number)
-            {
+            let rest = &name[prefix.len()..];
+            let digits = match prefix {
+                "UPSTOX_CLIENT_SECRET_" => rest.strip_suffix("_FILE").unwrap_or(rest),
+                _ => rest,
+            };
+            let number = number(sources, name, digits)?;
+            if !numbers.contains(&number) {
                 return Err(missing(
                     &format!("UPSTOX_CLIENT_ID_{number}"),
                     &format!("{name} is"),
@@ -113,7 +119,11 @@ fn refuse_parts_of_no_app(sources: &Sources, numbers: &[usize]) -> Result<(), Se
     Ok(())
 }
 
-fn api(sources: &Sources, number: usize, redirect_uri: &RedirectUri) -> Result<Api, SettingsError> {
+fn api(
+    sources: &Sources,
+    number: usize,
+    redirect_uri: &RedirectUri,
+) -> Result<(Api, ApiPlaces), SettingsError> {
     let key = |what: &str| format!("UPSTOX_{what}_{number}");
     let starts_at_one = sources.get("UPSTOX_CLIENT_ID_0").is_none();
     let name_key = key("API_NAME");
@@ -132,15 +142,22 @@ fn api(sources: &Sources, number: usize, redirect_uri: &RedirectUri) -> Result<A
         .get(&id_key)
         .ok_or_else(|| missing(&id_key, "every API has one"))?;
     let secret_key = key("CLIENT_SECRET");
-    let client_secret = sources
+    let (client_secret, secret_place) = sources
         .secret(&secret_key)?
         .ok_or_else(|| missing(&secret_key, &format!("{id_key} is")))?;
-    Ok(Api {
+    let places = ApiPlaces {
+        api: client_id.called(&id_key),
+        client_id: client_id.called(&id_key),
+        client_secret: secret_place,
+        redirect_uri: None,
+    };
+    let api = Api {
         name,
         client_id: checked(&id_key, client_id, ClientId::new)?,
         client_secret: ClientSecret::new(client_secret),
         redirect_uri: redirect_uri.clone(),
-    })
+    };
+    Ok((api, places))
 }
 
 fn checked<T>(
@@ -148,5 +165,5 @@ fn checked<T>(
     variable: &Variable,
     read: impl FnOnce(String) -> Result<T, InvalidValue>,
 ) -> Result<T, SettingsError> {
-    read(variable.value.clone()).map_err(|problem| wrong(name, &variable.origin, problem))
+    read(variable.value.clone()).map_err(|problem| wrong(name, &variable.place, problem))
 }
