@@ -101,6 +101,9 @@ impl DataSource {
     /// `key_file`, which is made at the first start.
     pub async fn open(url: &str, key_file: &Path) -> Result<Self, OpenError> {
         let path = sqlite_path(url)?;
+        // First the key: without one there must be no database either.
+        let is_there = path.metadata().is_ok_and(|there| there.len() > 0);
+        RootKey::check(key_file, !is_there)?;
         if let Some(folder) = path.parent() {
             create_private_dir(folder)?;
         }
@@ -109,14 +112,7 @@ impl DataSource {
         let path = path.canonicalize().map_err(files::io("resolve", &path))?;
         refuse_if_not_ours(&path).await?;
 
-        let database = |doing| {
-            let path = path.clone();
-            move |source: Box<dyn std::error::Error + Send + Sync>| OpenError::Database {
-                doing,
-                path,
-                source,
-            }
-        };
+        let database = |doing| broken(doing, &path);
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -133,40 +129,29 @@ impl DataSource {
             .connect_with(options.clone())
             .await
             .map_err(|error| database("open")(error.into()))?;
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(&writer)
-            .await
-            .map_err(|error| database("read")(error.into()))?;
-        if !has_wal_fix(&version) {
-            return Err(OpenError::OldSqlite(version));
+        let opened = async {
+            let key = prepare(&writer, &path, key_file).await?;
+            drop(lock);
+            let reader = SqlitePoolOptions::new()
+                .max_connections(READERS)
+                .connect_with(options.read_only(true))
+                .await
+                .map_err(|error| database("open")(error.into()))?;
+            Ok((key, reader))
+        };
+        match opened.await {
+            Ok((key, reader)) => Ok(Self {
+                writer,
+                reader,
+                sealer: Arc::new(Sealer::new(&key)),
+                path,
+            }),
+            Err(error) => {
+                // So that no `-wal` and `-shm` stay behind.
+                writer.close().await;
+                Err(error)
+            }
         }
-        MIGRATIONS.run(&writer).await.map_err(|error| match error {
-            MigrateError::VersionMissing(_) => OpenError::Newer(path.clone()),
-            error => database("migrate")(error.into()),
-        })?;
-        let sealed_with = any_sealed_value(&writer)
-            .await
-            .map_err(|error| database("read")(error.into()))?;
-        let key = RootKey::load_or_create(key_file, sealed_with.is_some())?;
-        drop(lock);
-        if sealed_with.is_some_and(|envelope| envelope.get(1..=KEY_ID_LEN) != Some(&key.id[..])) {
-            return Err(OpenError::WrongKey {
-                key_file: key_file.to_owned(),
-                database: path,
-            });
-        }
-
-        let reader = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(|error| database("open")(error.into()))?;
-        Ok(Self {
-            writer,
-            reader,
-            sealer: Arc::new(Sealer::new(&key)),
-            path,
-        })
     }
 
     /// The database file.
@@ -195,6 +180,40 @@ impl DataSource {
             .await
             .map_err(failed("begin a write"))
     }
+}
+
+/// Migrates the database and fetches the key that belongs to it.
+async fn prepare(writer: &SqlitePool, path: &Path, key_file: &Path) -> Result<RootKey, OpenError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(writer)
+        .await
+        .map_err(|error| broken("read", path)(error.into()))?;
+    if !has_wal_fix(&version) {
+        return Err(OpenError::OldSqlite(version));
+    }
+    MIGRATIONS.run(writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) => OpenError::Newer(path.to_owned()),
+        error => broken("migrate", path)(error.into()),
+    })?;
+    let sealed_with = any_sealed_value(writer)
+        .await
+        .map_err(|error| broken("read", path)(error.into()))?;
+    let key = RootKey::load_or_create(key_file, sealed_with.is_some())?;
+    if sealed_with.is_some_and(|envelope| envelope.get(1..=KEY_ID_LEN) != Some(&key.id[..])) {
+        return Err(OpenError::WrongKey {
+            key_file: key_file.to_owned(),
+            database: path.to_owned(),
+        });
+    }
+    Ok(key)
+}
+
+fn broken(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> OpenError + use<> {
+    let path = path.to_owned();
+    move |source| OpenError::Database { doing, path, source }
 }
 
 /// Wraps what the database said.

@@ -56,6 +56,18 @@ impl RootKey {
         Self { id, bytes }
     }
 
+    /// Looks whether `load_or_create` can succeed, before anything else is made for it. Leaves nothing behind.
+    pub(crate) fn check(path: &Path, may_be_made: bool) -> Result<(), KeyError> {
+        // A link that leads nowhere is no place for a key either.
+        if path.symlink_metadata().is_ok() {
+            return Self::load(path).map(drop);
+        }
+        if may_be_made {
+            refuse_where_nothing_can_be_made(path.parent().unwrap_or(Path::new(".")))?;
+        }
+        Ok(())
+    }
+
     /// Reads the key, or makes it when there is none and nothing was sealed yet.
     pub(crate) fn load_or_create(path: &Path, sealed_data_exists: bool) -> Result<Self, KeyError> {
         if path.try_exists().map_err(files::io("look for", path))? {
@@ -115,6 +127,22 @@ impl RootKey {
     }
 }
 
+/// Makes and removes a file in the folder, or in the nearest one above it that is there.
+fn refuse_where_nothing_can_be_made(folder: &Path) -> Result<(), FileError> {
+    if folder.symlink_metadata().is_err()
+        && let Some(above) = folder.parent()
+    {
+        return refuse_where_nothing_can_be_made(above);
+    }
+    let probe = folder.join(format!(".vega-probe-{}", std::process::id()));
+    match files::private_options().create_new(true).open(&probe) {
+        Ok(_) => std::fs::remove_file(&probe).map_err(files::io("remove", &probe)),
+        // Another opening of this process looks at the same moment.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(files::io("make a file in", folder)(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +168,17 @@ mod tests {
         let two = RootKey::load_or_create(&dir.path().join("two"), false).unwrap();
         assert_ne!(one.id, two.id);
         assert_ne!(*one.bytes, *two.bytes);
+    }
+
+    #[test]
+    fn looking_makes_nothing_and_finds_what_is_in_the_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/vega.key");
+        RootKey::check(&path, true).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        std::fs::write(dir.path().join("a"), "a file").unwrap();
+        assert!(matches!(RootKey::check(&path, true), Err(KeyError::File(_))));
+        RootKey::check(&path, false).unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rstest::rstest;
 
-use crate::world::{ONE_API, files, said, write};
+use crate::world::{ONE_API, files, refused, said, write};
 
 /// How it was made: see `broken_database`.
 const SEALED: &[u8] = include_bytes!("fixtures/sealed.sqlite");
@@ -19,6 +19,9 @@ fn said_over_sealed_tokens(home: &Path) -> String {
     let said = said(home, ONE_API, &["status"]);
     assert!(said.starts_with("exit 9\n--- stdout\n--- stderr\n"), "{said}");
     assert_eq!(files(&config), before);
+    for left in ["vega_trade.db-wal", "vega_trade.db-shm"] {
+        assert!(!home.join(".local/share/vega").join(left).exists(), "{left}");
+    }
     said
 }
 
@@ -64,5 +67,37 @@ fn a_folder_in_its_place_is_named() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o700)).unwrap();
     let key = key.display().to_string();
     let settings = [ONE_API, &[("VEGA__KEY_FILE", &key)]].concat();
-    insta::assert_snapshot!(said(home.path(), &settings, &["status"]));
+    insta::assert_snapshot!(refused(home.path(), &settings, &["status"]));
+}
+
+/// Without a database of an earlier start.
+#[test]
+fn no_database_is_made_where_there_can_be_no_key() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let key = home.join(".config/vega/vega.key");
+    write(&key, "CANARY and more");
+    insta::assert_snapshot!("no_key", refused(home, ONE_API, &["status"]));
+    std::fs::remove_file(&key).unwrap();
+    std::os::unix::fs::symlink("/nowhere/vega.key", &key).unwrap();
+    insta::assert_snapshot!("dangling", said(home, ONE_API, &["status"]));
+    for (name, place) in [
+        ("above_it_a_file", "file/vega.key"),
+        ("far_above_it_a_file", "file/a/b/vega.key"),
+    ] {
+        write(&home.join("file"), "");
+        let key = home.join(place).display().to_string();
+        let settings = [ONE_API, &[("VEGA__KEY_FILE", &key)]].concat();
+        let said = said(home, &settings, &["status"]);
+        insta::assert_snapshot!(name, said);
+    }
+    insta::assert_snapshot!(
+        "nowhere",
+        said(
+            home,
+            &[ONE_API, &[("VEGA__KEY_FILE", "/proc/vega/vega.key")]].concat(),
+            &["status"]
+        )
+    );
+    assert!(!home.join(".local").exists());
 }
