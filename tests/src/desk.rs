@@ -80,10 +80,10 @@ impl Desk {
             [account] => env.extend(variables(account)),
             accounts => {
                 let tables: Vec<String> = accounts.iter().map(tables).collect();
-                std::fs::write(home.path().join("vega.toml"), tables.join("\n"))?;
+                write_private(&home.path().join("vega.toml"), &tables.join("\n"))?;
             }
         }
-        std::fs::write(home.path().join(".env"), env.join("\n"))?;
+        write_private(&home.path().join(".env"), &env.join("\n"))?;
         Ok(Self {
             home,
             binaries,
@@ -201,6 +201,18 @@ impl Desk {
         }
         Ok(bytes)
     }
+}
+
+/// As an operator keeps secrets: Vega says so when others can read them.
+fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
 }
 
 /// One account as `.env` has it.

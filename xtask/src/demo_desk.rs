@@ -109,7 +109,11 @@ impl Desk {
                 text(&app["client_secret"])?
             ));
         }
-        std::fs::write(folder.join(".env"), lines.join("\n") + "\n")?;
+        let env = folder.join(".env");
+        std::fs::write(&env, lines.join("\n") + "\n")?;
+        // It holds secrets, if only made-up ones: Vega warns where others can read them.
+        #[cfg(unix)]
+        std::fs::set_permissions(&env, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         Ok(Self {
             folder,
             database,

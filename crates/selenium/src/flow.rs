@@ -147,6 +147,11 @@ impl Flow {
         self.tell_once(Notice::ForeignRedirect)
     }
 
+    /// What the page refuses in a look that decides nothing else.
+    pub(crate) fn refusal(&self, seen: &Sighting) -> Option<Failure> {
+        page_says(seen, self.screen, seen.screen())
+    }
+
     /// What to do about a sighting.
     pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
         let (before, screen) = (self.screen, seen.screen());

@@ -263,6 +263,10 @@ impl Attempt<'_, '_> {
         let Some(seen) = self.look().await? else {
             return Ok(());
         };
+        // An alert is told once: what this look heard, the next one will not.
+        if let Some(refused) = self.flow.refusal(&seen) {
+            return Err(refused);
+        }
         let field = match kind {
             PromptKind::Otp => seen.otp,
             PromptKind::Pin => seen.pin,
