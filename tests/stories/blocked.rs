@@ -11,7 +11,9 @@ use vega_tests::{Counts, Desk, Upstox};
 #[tokio::test]
 async fn a_block_page_ends_the_run_at_once(#[case] at: &str, #[case] typed: u64) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    // Far beyond what the page needs to be recognised.
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "20s");
     upstox.pages("cloudflare_html", json!({ "at": at })).await?;
 
     let ran = desk.vega(&["--yes", "--json"]).await?;
