@@ -92,14 +92,15 @@ async fn a_page_with_other_ids_is_left_to_the_human_who_finishes_by_hand() -> Re
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     upstox.pages("layout", json!({ "layout": "changed" })).await?;
-    // Longer at each screen than Vega waits before it says that it does not know what to do there.
-    upstox.human_does_everything(Duration::from_secs(24)).await?;
+    // Longer at each screen than Vega waits before it says that it finds no "Get OTP" to press.
+    upstox.human_does_everything(Duration::from_secs(18)).await?;
 
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("press Get OTP in the browser window").await?;
     assert_eq!(upstox.count("otp_presses").await?, 0, "Vega pressed nothing");
-    terminal.wait_for("This page is not known to Vega").await?;
+    // The box is told by its words where its id is new.
+    terminal.wait_for("OTP for account default (PRIMARY)").await?;
     upstox.human_at_the_desk(true).await?;
     terminal.wait_for("token stored and verified").await?;
     assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
