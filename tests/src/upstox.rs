@@ -221,7 +221,7 @@ pub(crate) fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result
     let status = response.status();
     anyhow::ensure!(
         status.is_success(),
-        "the simulator said {status}: {}",
+        "refused with {status}: {}",
         response.body_mut().read_to_string()?
     );
     Ok(())

@@ -54,9 +54,9 @@ impl Window {
         blocking(move || accepted(http.delete(url).call()?)).await
     }
 
-    /// Presses one of the browser's own buttons: `refresh`, `back` or `forward`.
-    pub async fn press(&self, button: &str) -> Result<()> {
-        let (http, url) = (self.http.clone(), format!("{}/{button}", self.session().await?));
+    /// Reloads what it shows.
+    pub async fn reload(&self) -> Result<()> {
+        let (http, url) = (self.http.clone(), format!("{}/refresh", self.session().await?));
         blocking(move || accepted(http.post(url).send_json(json!({}))?)).await
     }
 

@@ -1,19 +1,15 @@
-//! The human reloads the page, or goes back and forward, while it asks for the OTP. The page then begins anew, and a
-//! second press of Get OTP is the human's to make.
+//! The human reloads the page while it asks for the OTP. The page then begins anew, and a second press of Get OTP is the
+//! human's to make.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use rstest::rstest;
 use vega_tests::{Counts, Desk, Terminal, Upstox, Window};
 
 const PRESSED_BEFORE: &str = "Vega presses Get OTP once only";
 
-#[rstest]
-#[case::reload(&["refresh"])]
-#[case::back_and_forward(&["back", "forward"])]
 #[tokio::test]
-async fn the_human_goes_on_by_hand(#[case] buttons: &[&str]) -> Result<()> {
+async fn the_human_goes_on_by_hand() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     let window = Window::at(&mut desk).await?;
@@ -22,9 +18,7 @@ async fn the_human_goes_on_by_hand(#[case] buttons: &[&str]) -> Result<()> {
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
-    for button in buttons {
-        window.press(button).await?;
-    }
+    window.reload().await?;
     terminal.wait_for(PRESSED_BEFORE).await?;
     assert_eq!(upstox.count("otp_presses").await?, 1, "{}", terminal.shown());
 
@@ -53,7 +47,7 @@ async fn without_a_human_it_ends_with_one_press() -> Result<()> {
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
-    window.press("refresh").await?;
+    window.reload().await?;
     terminal.wait_for(PRESSED_BEFORE).await?;
     terminal.wait_for("failed").await?;
     assert_eq!(vega.wait().await?.code(), Some(6), "{}", terminal.shown());
