@@ -1,6 +1,6 @@
 //! What settings are refused with: what is wrong, where, and what to do. The value of a secret is never told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use vega_domain::ids::InvalidValue;
@@ -13,8 +13,8 @@ pub enum SettingsError {
     NoHome,
     /// Nothing is configured yet.
     #[error(
-        "no Upstox app is configured{}. Copy .env.example to {}/.env and fill in UPSTOX_MOBILE_NUMBER, \
-         UPSTOX_CLIENT_ID_0 and UPSTOX_CLIENT_SECRET_0", read_in_vain(.env_files), .config_dir.display()
+        "no Upstox app is configured{}{} UPSTOX_MOBILE_NUMBER, UPSTOX_CLIENT_ID_0 and UPSTOX_CLIENT_SECRET_0",
+        read_in_vain(.env_files), first_step(.env_files, .config_dir)
     )]
     NothingConfigured {
         /// Where the file belongs.
@@ -121,6 +121,14 @@ pub enum SettingsError {
     /// The layers of settings could not be merged, which is a mistake of Vega's.
     #[error("the settings cannot be put together: {0}. Please report this")]
     Merge(String),
+}
+
+fn first_step(read: &[PathBuf], config_dir: &Path) -> String {
+    if read.is_empty() {
+        format!(". Copy .env.example to {}/.env and fill in", config_dir.display())
+    } else {
+        ". Fill in there".to_owned()
+    }
 }
 
 fn read_in_vain(files: &[PathBuf]) -> String {
