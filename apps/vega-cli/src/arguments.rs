@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 const EXIT_CODES: &str = "\
 Exit codes: 0 ok, 1 unexpected, 2 usage, 3 token missing or dead, 4 cooldown or OTP budget, 5 Upstox unreachable or \
 outcome unknown, 6 second factor not completed in time, 7 account stopped or locked, 8 challenge or page changed, \
-9 configuration or preflight failed, 11 declined or held by another process, 12 partial.
+9 configuration or preflight failed, 11 not allowed now, declined, or held by another process, 12 partial.
 
 Examples:
   vega                        verify everything, sign in for what is dead

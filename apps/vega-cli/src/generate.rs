@@ -73,7 +73,7 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
             output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
             return nothing_done(vega, wanted, Exit::HumanNeeded).await;
         }
-        Confirmation::AllStopped(_) | Confirmation::NobodyToAsk => {
+        Confirmation::AllStopped | Confirmation::NobodyToAsk => {
             output::problem(
                 "every account that needs a sign-in is stopped, and only your yes at a terminal opens one. \
                  Run `vega` in a terminal without --yes, read why, and say yes",
@@ -173,7 +173,7 @@ async fn asked_to_stop() {
     }
 }
 
-/// The verdict when all checks failed alike.
+/// The verdict when Upstox answers nobody.
 pub(crate) fn unreachable_upstox(reason: FailureReason) {
     let what = match reason {
         FailureReason::Throttled => "Upstox throttled the calls",

@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_check::ClockCheck;
-use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
@@ -40,7 +39,7 @@ pub enum Confirmation {
     /// Start this; it may be less than what was planned.
     Start(Plan),
     /// Every planned account is stopped, and the yes did not open them.
-    AllStopped(Vec<Cooldown>),
+    AllStopped,
     /// The operator said no.
     Declined,
     /// Nobody could be asked.
@@ -183,11 +182,9 @@ impl AsyncTokenOrchestrator {
         self.ports.audit.append(&entry).await?;
         Ok(match answer {
             Answer::Yes => Confirmation::Start(plan),
-            Answer::YesButNotStopped => {
-                let stopped = plan.stopped().to_vec();
-                let rest = plan.without_stopped();
-                rest.map_or(Confirmation::AllStopped(stopped), Confirmation::Start)
-            }
+            Answer::YesButNotStopped => plan
+                .without_stopped()
+                .map_or(Confirmation::AllStopped, Confirmation::Start),
             Answer::No => Confirmation::Declined,
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         })

@@ -86,7 +86,7 @@ pub trait SignInJournal: Send + Sync {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError>;
 
     /// Decides over one "Get OTP" press and records it, in one commit. MUST grant at most one press per attempt and
-    /// at most `budget` per mobile number, also across restarts and accounts that share the number. A press that seems
+    /// at most `budget` per mobile number, also across restarts and whatever the account is called. A press that seems
     /// to lie in the future MUST NOT hold the budget for longer than the window from now on.
     async fn request_otp(
         &self,
