@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vega_domain::account::Route;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::ForceReason;
 
@@ -27,6 +28,7 @@ outcome unknown, 6 second factor not completed in time, 7 account stopped or loc
 Examples:
   vega                        verify everything, sign in for what is dead
   vega PRIMARY                the same for one API
+  vega --route own-browser    the same with a link for your phone or any other browser
   vega verify                 ask Upstox about every token, sign in for none
   vega status --json          what is stored, for programs
   curl -H \"$(vega token PRIMARY --format header)\" https://api.upstox.com/v2/user/profile";
@@ -46,6 +48,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag on the line")]
 pub(crate) struct Generate {
     /// Only these APIs
     #[arg(value_name = "API")]
@@ -59,6 +62,12 @@ pub(crate) struct Generate {
     /// Why, for the audit trail
     #[arg(long, value_name = "TEXT", requires = "force")]
     reason: Option<ForceReason>,
+    /// How to sign in: webdriver (a window that Vega opens) or own-browser (a link for any browser of yours)
+    #[arg(long, value_name = "ROUTE")]
+    pub(crate) route: Option<Route>,
+    /// Open own-browser links in the system's browser too
+    #[arg(long)]
+    pub(crate) open: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

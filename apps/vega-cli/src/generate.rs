@@ -1,6 +1,7 @@
 //! `vega generate`: verify, plan, ask, run, show.
 
 use vega_bootstrap::Vega;
+use vega_domain::account::Route;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
@@ -64,7 +65,14 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
 }
 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
-    vega.check_browser().await?;
+    vega.check_browser(&plan).await?;
+    if vega.has_route(&plan, Route::OwnBrowser) && !terminal.can_show() && !wanted.open {
+        output::problem(
+            "the own-browser route shows a link, and there is no terminal to show it on. Run `vega` in a terminal, or \
+             add --open to have the link opened here",
+        );
+        return nothing_done(vega, wanted, Exit::HumanNeeded).await;
+    }
     let any_stopped = !plan.stopped().is_empty();
     let all_stopped = plan.clone().without_stopped().is_none();
     let plan = match vega.orchestrator.confirm(plan, terminal).await? {

@@ -4,6 +4,7 @@ mod arguments;
 mod config;
 mod exit;
 mod generate;
+mod link;
 mod output;
 mod progress;
 mod report;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<Exit> {
-    let settings = Settings::load(&environment)?;
+    let mut settings = Settings::load(&environment)?;
     for warning in &settings.warnings {
         output::say(&format!("warning: {warning}"));
     }
@@ -76,8 +77,12 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
             return Ok(Exit::Usage);
         }
     }
-    let assume_yes =
-        matches!(&arguments.command, None | Some(Command::Generate(_))) && arguments.generate().yes;
+    let generate = arguments.generate();
+    if let Some(route) = generate.route {
+        settings.take_route(route);
+    }
+    settings.open_links = generate.open;
+    let assume_yes = matches!(&arguments.command, None | Some(Command::Generate(_))) && generate.yes;
     let terminal = Arc::new(Terminal::new(assume_yes));
     let vega = Vega::start(settings, environment, terminal.clone(), terminal.clone()).await?;
     let exit = match arguments.command() {

@@ -65,7 +65,8 @@ impl Progress {
         *locked(&self.doing) = doing;
     }
 
-    fn line(&self, text: &str) {
+    /// Writes `text` above the spinner.
+    pub(crate) fn line(&self, text: &str) {
         match &*locked(&self.spinner) {
             Some(bar) => bar.suspend(|| output::say(text)),
             None => output::say(text),
@@ -76,7 +77,7 @@ impl Progress {
         match event {
             Event::TokenChecked { api, status } => self.line(&format!("  {api:<14} {status}")),
             Event::RunStarted { steps, .. } => {
-                self.start("Opening the browser …");
+                self.start("Starting …");
                 self.line(&match steps {
                     1 => "Signing in for 1 API.".to_owned(),
                     steps => format!("Signing in for {steps} APIs, one after the other."),

@@ -7,9 +7,10 @@ use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, EventSink, Operator};
-use vega_domain::secret::SecondFactor;
-use vega_domain::sign_in::Prompt;
+use vega_domain::secret::{RedirectAddress, SecondFactor};
+use vega_domain::sign_in::{Prompt, SignInLink};
 
+use crate::link;
 use crate::output;
 use crate::progress::Progress;
 use crate::report;
@@ -20,17 +21,24 @@ use crate::tty;
 pub(crate) struct Terminal {
     assume_yes: bool,
     can_ask: bool,
+    can_show: bool,
     progress: Progress,
 }
 
 impl Terminal {
     pub(crate) fn new(assume_yes: bool) -> Self {
-        let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let can_show = std::io::stderr().is_terminal();
         Self {
             assume_yes,
-            can_ask,
-            progress: Progress::new(std::io::stderr().is_terminal()),
+            can_ask: can_show && std::io::stdin().is_terminal(),
+            can_show,
+            progress: Progress::new(can_show),
         }
+    }
+
+    /// Whether somebody can read what is shown.
+    pub(crate) fn can_show(&self) -> bool {
+        self.can_show
     }
 
     pub(crate) fn verifying(&self) {
@@ -110,7 +118,7 @@ impl Operator for Terminal {
             prompt.api,
             in_ist(prompt.deadline).format("%H:%M:%S")
         );
-        let answer = match tty::read_secret(&question).await {
+        let answer = match tty::read_hidden(&question).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "the terminal cannot be read; please type in the browser window");
@@ -118,7 +126,33 @@ impl Operator for Terminal {
             }
         };
         drop(resume);
-        answer
+        SecondFactor::new(answer.trim())
+    }
+
+    async fn show_link(&self, link: &SignInLink) {
+        // It holds the attempt's state: on the operator's screen, but in no log file.
+        if self.can_show {
+            let width = console::Term::stderr().size().1;
+            self.progress
+                .line(&link::words(link, self.can_ask, usize::from(width)));
+        }
+    }
+
+    async fn ask_address(&self, link: &SignInLink) -> RedirectAddress {
+        if !self.can_ask {
+            return std::future::pending().await;
+        }
+        self.progress.pause();
+        let resume = ResumeSpinner(&self.progress);
+        let answer = match tty::read_hidden(&link::question(link)).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(%error, "the terminal cannot be read; only the callback can bring the code");
+                std::future::pending().await
+            }
+        };
+        drop(resume);
+        RedirectAddress::new(answer.trim())
     }
 }
 

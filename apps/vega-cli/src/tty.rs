@@ -10,21 +10,19 @@ use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use vega_domain::secret::SecondFactor;
 
-/// Longer than any OTP or PIN; a line longer than this is no answer.
-const LONGEST: usize = 64;
+/// Longer than any OTP, PIN or redirect address; a line longer than this is no answer.
+const LONGEST: usize = 4096;
 
 /// Asks `question` on the terminal and reads the answer. Empty lines are asked again.
-pub(crate) async fn read_secret(question: &str) -> io::Result<SecondFactor> {
+pub(crate) async fn read_hidden(question: &str) -> io::Result<Zeroizing<String>> {
     let mut terminal = QuietTerminal::open()?;
     loop {
         terminal.write(question)?;
         let line = terminal.line().await?;
         terminal.write("\n")?;
-        let answer = line.trim();
-        if !answer.is_empty() {
-            return Ok(SecondFactor::new(answer));
+        if !line.trim().is_empty() {
+            return Ok(line);
         }
     }
 }

@@ -3,7 +3,7 @@
 mod from_toml;
 mod from_variables;
 
-use vega_domain::account::{Account, RedirectUri};
+use vega_domain::account::{Account, RedirectUri, Route};
 use vega_domain::ids::InvalidValue;
 
 use crate::settings_error::SettingsError;
@@ -21,6 +21,8 @@ pub(crate) struct Configured {
     pub(crate) place: String,
     pub(crate) mobile_place: String,
     pub(crate) user_place: Option<String>,
+    /// None where it is that of all accounts.
+    pub(crate) route_place: Option<String>,
     /// One per API, in their order.
     pub(crate) api_places: Vec<ApiPlaces>,
 }
@@ -35,11 +37,11 @@ pub(crate) struct ApiPlaces {
     pub(crate) redirect_uri: Option<String>,
 }
 
-/// All accounts, the one of the `UPSTOX_*` keys first.
-pub(crate) fn read(sources: &Sources) -> Result<Vec<Configured>, SettingsError> {
-    let mut accounts: Vec<Configured> = from_variables::read(sources)?.into_iter().collect();
+/// All accounts, the one of the `UPSTOX_*` keys first. `route` is that of accounts that name none.
+pub(crate) fn read(sources: &Sources, route: Route) -> Result<Vec<Configured>, SettingsError> {
+    let mut accounts: Vec<Configured> = from_variables::read(sources, route)?.into_iter().collect();
     if let Some(file) = sources.file_with_accounts() {
-        accounts.extend(from_toml::read(file)?);
+        accounts.extend(from_toml::read(file, route)?);
     }
     if accounts.is_empty() {
         return Err(if sources.get("UPSTOX_MOBILE_NUMBER").is_some() {

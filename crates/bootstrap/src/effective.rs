@@ -45,6 +45,7 @@ pub(crate) fn effective(
             "browser.webdriver_url",
             url.map_or_else(|| "none".to_owned(), values::shown),
         ),
+        ("sign_in.route", settings.route.to_string()),
         ("sign_in.otp_budget", settings.otp_budget.presses.to_string()),
         ("sign_in.otp_window", time(settings.otp_budget.window)),
         ("sign_in.human_timeout", time(settings.human_timeout)),
@@ -64,7 +65,7 @@ pub(crate) fn effective(
         })
         .collect();
     for configured in accounts {
-        all.extend(of_account(configured));
+        all.extend(of_account(configured, sources));
         for (api, places) in configured.account.apis.iter().zip(&configured.api_places) {
             all.extend(of_api(&configured.account, api, places));
         }
@@ -72,24 +73,30 @@ pub(crate) fn effective(
     all
 }
 
-fn of_account(configured: &Configured) -> [EffectiveSetting; 2] {
+fn of_account(configured: &Configured, sources: &Sources) -> [EffectiveSetting; 3] {
     let account = &configured.account;
     let user = account
         .user_id
         .as_ref()
         .map_or_else(|| "not pinned".to_owned(), ToString::to_string);
+    let route_place = configured.route_place.clone();
     [
         (
             "mobile_number",
             account.mobile_number.to_string(),
-            Some(&configured.mobile_place),
+            configured.mobile_place.clone(),
         ),
-        ("user_id", user, configured.user_place.as_ref()),
+        ("user_id", user, or_default(configured.user_place.as_ref())),
+        (
+            "route",
+            account.route.to_string(),
+            route_place.unwrap_or_else(|| sources.origin("sign_in.route")),
+        ),
     ]
-    .map(|(key, value, place)| EffectiveSetting {
+    .map(|(key, value, source)| EffectiveSetting {
         key: format!("{}.{key}", account.id),
         value,
-        source: or_default(place),
+        source,
     })
 }
 

@@ -13,6 +13,7 @@ pub(crate) const KEYS: &[&str] = &[
     "browser.binary",
     "browser.chromedriver",
     "browser.webdriver_url",
+    "sign_in.route",
     "sign_in.otp_budget",
     "sign_in.otp_window",
     "sign_in.human_timeout",

@@ -10,6 +10,7 @@ mod known_keys;
 mod layers;
 mod process;
 mod program_version;
+mod routes;
 mod settings;
 mod settings_error;
 mod sources;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
-use vega_domain::account::Account;
+use vega_domain::account::{Account, Route};
 use vega_domain::sign_in::OtpBudget;
 
 use crate::accounts;
@@ -30,6 +30,10 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// The browser.
     pub browser: BrowserSection,
+    /// How sign-ins are made for accounts that do not say so themselves.
+    pub route: Route,
+    /// Open the links of the own-browser route in the system's browser; asked for on the command line.
+    pub open_links: bool,
     /// OTP presses per mobile number and window.
     pub otp_budget: OtpBudget,
     /// Longest wait for a human at one screen.
@@ -66,7 +70,7 @@ impl Settings {
     pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
         let sources = Sources::read(environment)?;
         let settings = Self::read(&sources)?;
-        let accounts = accounts::read(&sources)?;
+        let accounts = accounts::read(&sources, settings.route)?;
         Ok(Self {
             accounts: accounts
                 .iter()
@@ -76,6 +80,16 @@ impl Settings {
             warnings: sources.warnings(),
             ..settings
         })
+    }
+
+    /// Takes `route` for every account, whatever files and environment say.
+    pub fn take_route(&mut self, route: Route) {
+        self.accounts = self
+            .accounts
+            .iter()
+            .cloned()
+            .map(|account| Account { route, ..account })
+            .collect();
     }
 
     /// All but the accounts.
@@ -105,6 +119,10 @@ impl Settings {
                 chromedriver: sources.setting("browser.chromedriver", values::path)?,
                 webdriver_url: sources.setting("browser.webdriver_url", values::http_url)?,
             },
+            route: sources
+                .setting("sign_in.route", values::route)?
+                .unwrap_or_default(),
+            open_links: false,
             otp_budget: OtpBudget {
                 presses: sources.setting("sign_in.otp_budget", values::count)?.unwrap_or(4),
                 window: sources

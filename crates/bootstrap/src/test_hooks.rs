@@ -18,7 +18,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::event::Event;
 use vega_domain::moment::SinceBoot;
-use vega_domain::ports::{Clock, EventSink};
+use vega_domain::ports::{Clock, EventSink, SignInJournal};
 use vega_services::GenerationPorts;
 
 use crate::environment::Environment;
@@ -52,11 +52,15 @@ impl TestHooks {
         Arc::new(Hooked::new(events, self))
     }
 
-    /// The ports of token generation with a point before and after each durable change and each call that counts.
+    /// The journal with a point before and after each commit.
+    pub(crate) fn around_journal(&self, journal: Arc<dyn SignInJournal>) -> Arc<dyn SignInJournal> {
+        Arc::new(Hooked::new(journal, self))
+    }
+
+    /// The other ports of token generation with a point before and after each durable change and each call that counts.
     pub(crate) fn around(&self, ports: GenerationPorts) -> GenerationPorts {
         GenerationPorts {
             tokens: Arc::new(Hooked::new(ports.tokens, self)),
-            journal: Arc::new(Hooked::new(ports.journal, self)),
             exchange: Arc::new(Hooked::new(ports.exchange, self)),
             ..ports
         }

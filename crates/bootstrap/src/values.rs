@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
+use vega_domain::account::Route;
 
 /// What was read, or "is no …. Write …".
 pub(crate) type Read<T> = Result<T, &'static str>;
@@ -57,6 +58,12 @@ pub(crate) fn api_base_url(text: &str) -> Read<Url> {
         return Err("holds a name or a password. Take them out, such as https://api.upstox.com");
     }
     Ok(url)
+}
+
+/// How sign-ins are made.
+pub(crate) fn route(text: &str) -> Read<Route> {
+    text.parse()
+        .map_err(|_| "is no way of signing in. Write webdriver or own-browser")
 }
 
 /// Where a server listens.
@@ -148,6 +155,15 @@ mod tests {
     #[case("2", None)]
     fn yes_and_no_have_several_words(#[case] text: &str, #[case] read: Option<bool>) {
         assert_eq!(yes_or_no(text).ok(), read);
+    }
+
+    #[rstest]
+    #[case("webdriver", Some(Route::Webdriver))]
+    #[case("own-browser", Some(Route::OwnBrowser))]
+    #[case("own_browser", None)]
+    #[case("", None)]
+    fn a_route_is_one_of_two(#[case] text: &str, #[case] read: Option<Route>) {
+        assert_eq!(route(text).ok(), read);
     }
 
     #[rstest]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use vega_domain::account::Account;
+use vega_domain::account::{Account, Route};
+use vega_domain::plan::Plan;
 use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts, ResumeOrchestrator};
@@ -12,7 +13,6 @@ use vega_persistence::{
     DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteCooldownRepository,
     SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
 };
-use vega_selenium::OAuthLoginAutomation;
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
@@ -22,6 +22,7 @@ use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutCl
 use crate::browser::{self, BrowserProblem};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
+use crate::routes::Routes;
 use crate::settings::Settings;
 
 /// The token call is made once, so it gets all the time that it may need: giving up loses the sign-in.
@@ -60,6 +61,26 @@ pub struct Vega {
     environment: Environment,
 }
 
+/// The calls to Upstox.
+struct Clients {
+    exchange: Arc<TokenExchangeClient>,
+    profiles: Arc<ProfileVerifier>,
+    logout: Arc<SessionLogoutClient>,
+    broker_clock: Arc<DateHeaderClock>,
+}
+
+impl Clients {
+    fn new(settings: &Settings) -> Result<Self, ClientError> {
+        let (base, timeout) = (&settings.api_base_url, settings.verification_timeout);
+        Ok(Self {
+            exchange: Arc::new(TokenExchangeClient::new(base, EXCHANGE_TIMEOUT)?),
+            profiles: Arc::new(ProfileVerifier::new(base, timeout)?),
+            logout: Arc::new(SessionLogoutClient::new(base, timeout)?),
+            broker_clock: Arc::new(DateHeaderClock::new(base, timeout)?),
+        })
+    }
+}
+
 impl Vega {
     /// Opens the database and wires everything. Stored tokens that are servable become hot without a network.
     pub async fn start(
@@ -80,20 +101,20 @@ impl Vega {
         let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SqliteTokenRepository::new(data.clone()));
         let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
         let journal: Arc<dyn SignInJournal> = Arc::new(SqliteSignInJournal::new(data.clone()));
+        #[cfg(feature = "test-hooks")]
+        let journal = match &hooks {
+            Some(hooks) => hooks.around_journal(journal),
+            None => journal,
+        };
         let audit = Arc::new(SqliteAuditTrail::new(data.clone()));
         let lease = Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock)));
-        let timeout = settings.verification_timeout;
-        let exchange = Arc::new(TokenExchangeClient::new(
-            &settings.api_base_url,
-            EXCHANGE_TIMEOUT,
-        )?);
-        let profiles = Arc::new(ProfileVerifier::new(&settings.api_base_url, timeout)?);
-        let logout = Arc::new(SessionLogoutClient::new(&settings.api_base_url, timeout)?);
-        let broker_clock = Arc::new(DateHeaderClock::new(&settings.api_base_url, timeout)?);
-        let sign_in = Arc::new(OAuthLoginAutomation::new(
-            browser::browser_settings(&settings, &environment),
-            Arc::clone(&events),
-            Arc::clone(&clock),
+        let upstox = Clients::new(&settings)?;
+        let sign_in = Arc::new(Routes::new(
+            &settings,
+            &environment,
+            (&journal, audit.clone()),
+            &events,
+            &clock,
         ));
 
         let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
@@ -108,7 +129,7 @@ impl Vega {
             registry.publish(&token);
         }
         let verification = Arc::new(ProfileVerificationService::new(
-            profiles.clone(),
+            upstox.profiles.clone(),
             Arc::clone(&tokens),
             Arc::clone(&registry),
             Arc::clone(&events),
@@ -118,9 +139,9 @@ impl Vega {
         let generation_ports = GenerationPorts {
             tokens: Arc::clone(&tokens),
             journal: Arc::clone(&journal),
-            exchange,
-            profiles,
-            logout,
+            exchange: upstox.exchange,
+            profiles: upstox.profiles,
+            logout: upstox.logout,
             audit: audit.clone(),
             operator,
             registry: Arc::clone(&registry),
@@ -138,7 +159,7 @@ impl Vega {
             lease,
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             audit,
-            broker_clock,
+            broker_clock: upstox.broker_clock,
             sign_in,
             events,
             clock: Arc::clone(&clock),
@@ -170,9 +191,19 @@ impl Vega {
         })
     }
 
-    /// Checks, before anybody is asked for anything, that a browser can be started.
-    pub async fn check_browser(&self) -> Result<(), BrowserProblem> {
+    /// Checks, before anybody is asked for anything, that a browser can be started, if the plan needs one.
+    pub async fn check_browser(&self, plan: &Plan) -> Result<(), BrowserProblem> {
+        if !self.has_route(plan, Route::Webdriver) {
+            return Ok(());
+        }
         browser::check(&self.settings, &self.environment).await
+    }
+
+    /// Whether an account of the plan signs in this way.
+    pub fn has_route(&self, plan: &Plan, route: Route) -> bool {
+        let planned = plan.accounts();
+        let mut accounts = self.settings.accounts.iter();
+        accounts.any(|account| account.route == route && planned.contains(&&account.id))
     }
 
     /// How many "Get OTP" presses the account has left now.

@@ -1,6 +1,7 @@
 //! Accounts and their APIs as the operator configured them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use url::Url;
 
@@ -16,8 +17,46 @@ pub struct Account {
     pub mobile_number: MobileNumber,
     /// The person the tokens must belong to, if the operator pinned one.
     pub user_id: Option<UserId>,
+    /// How its sign-ins are made.
+    pub route: Route,
     /// In the order of the configuration, which is the order of signing in.
     pub apis: Vec<Api>,
+}
+
+/// How a human and a code come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Route {
+    /// In one visible browser that Vega starts and watches.
+    #[default]
+    Webdriver,
+    /// In any browser of the operator's: the code comes back to Vega's address, or is pasted.
+    OwnBrowser,
+}
+
+impl Route {
+    /// The word in settings and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webdriver => "webdriver",
+            Self::OwnBrowser => "own-browser",
+        }
+    }
+}
+
+impl FromStr for Route {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let all = [Self::Webdriver, Self::OwnBrowser];
+        let found = all.into_iter().find(|route| route.as_str() == text);
+        found.ok_or_else(|| InvalidValue::new("route", "must be webdriver or own-browser"))
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// One Upstox developer app.
@@ -65,6 +104,11 @@ impl RedirectUri {
     /// The text as registered, for the dialog and the token call.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The address, for those who listen at it.
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 
     /// Whether a browser at `url` has arrived here: same scheme, host, port and path.

@@ -48,6 +48,10 @@ audit_kinds! {
     OtpRequested = "otp_requested",
     /// "Get OTP" was not pressed: the budget is used up.
     OtpWithheld = "otp_withheld",
+    /// A code came back to the redirect URI, or was pasted.
+    CodeReceived = "code_received",
+    /// A redirect with a missing, wrong or old state was refused.
+    RedirectRefused = "redirect_refused",
     /// A code arrived and its exchange is about to be sent.
     ExchangeIntended = "exchange_intended",
     /// The token endpoint answered.

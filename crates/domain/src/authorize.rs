@@ -1,7 +1,6 @@
 //! The two ends of an authorization: the link that the browser opens, and the redirect that it comes back with.
 //! Source: developer documentation "Authorize". Errors are never redirected; the browser then shows JSON instead.
 
-use subtle::ConstantTimeEq;
 use url::Url;
 
 use crate::account::Api;
@@ -39,20 +38,37 @@ impl Redirect {
         if !api.redirect_uri.is_reached_by(url) {
             return Self::NotYet;
         }
+        match Carried::by(url) {
+            Some(carried) if carried.state == *state => Self::Code(carried.code),
+            _ => Self::Foreign,
+        }
+    }
+}
+
+/// What a redirect carries, whosever it is.
+#[derive(Debug, Clone)]
+pub struct Carried {
+    /// Names the attempt, if it is one of ours.
+    pub state: OAuthState,
+    /// What the attempt waits for.
+    pub code: AuthorizationCode,
+}
+
+impl Carried {
+    /// Reads the query of `url`: exactly one code and one state, neither of them empty.
+    pub fn by(url: &Url) -> Option<Self> {
         let only = |key: &str| {
             let mut values = url
                 .query_pairs()
                 .filter(|(name, _)| name == key)
                 .map(|(_, value)| value);
-            let first = values.next();
+            let first = values.next().filter(|value| !value.is_empty());
             if values.next().is_some() { None } else { first }
         };
-        let ours =
-            only("state").is_some_and(|found| found.as_bytes().ct_eq(state.expose().as_bytes()).into());
-        match only("code") {
-            Some(code) if ours && !code.is_empty() => Self::Code(AuthorizationCode::new(code)),
-            _ => Self::Foreign,
-        }
+        Some(Self {
+            state: OAuthState::new(only("state")?),
+            code: AuthorizationCode::new(only("code")?),
+        })
     }
 }
 

@@ -284,6 +284,7 @@ mod tests {
             id: AccountId::new(id).unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             user_id: None,
+            route: crate::account::Route::Webdriver,
             apis: apis
                 .iter()
                 .map(|api| Api {

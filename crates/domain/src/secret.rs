@@ -4,6 +4,7 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use subtle::ConstantTimeEq;
 
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {
@@ -51,9 +52,27 @@ secret_text!(
     /// The `state` of one authorize request; whoever knows it can finish the attempt.
     OAuthState
 );
+/// Compared in constant time: whoever guesses may not learn how far the guess is right.
+impl PartialEq for OAuthState {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose().as_bytes().ct_eq(other.expose().as_bytes()).into()
+    }
+}
+
+impl Eq for OAuthState {}
+
 secret_text!(
     /// An OTP or PIN that the operator typed at Vega's prompt; used on one screen, then dropped.
     SecondFactor
+);
+
+secret_text!(
+    /// The link to Upstox's dialog for one attempt. It holds `state`.
+    AuthorizeLink
+);
+secret_text!(
+    /// The address at which a sign-in ended. It holds the code.
+    RedirectAddress
 );
 
 /// What the token endpoint answered, unread: it is sealed before anybody looks into it.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::account::RedirectUri;
 use crate::ids::{AccountId, ApiName};
 use crate::moment::Moment;
+use crate::secret::AuthorizeLink;
 
 /// What the login page shows, as Vega recognises it.
 /// Source: element ids seen in public scripts from 2023 to 2026; Upstox does not promise them.
@@ -78,6 +80,35 @@ pub struct Prompt {
     pub deadline: DateTime<Utc>,
 }
 
+/// A sign-in that the human makes in a browser of their own.
+#[derive(Debug, Clone)]
+pub struct SignInLink {
+    /// Who signs in.
+    pub account: AccountId,
+    /// The API that is signed in for.
+    pub api: ApiName,
+    /// Where the sign-in begins.
+    pub link: AuthorizeLink,
+    /// Where it ends: Upstox sends the browser there.
+    pub redirect_uri: RedirectUri,
+    /// How the code comes back.
+    pub way_back: WayBack,
+    /// When Vega stops waiting.
+    pub deadline: DateTime<Utc>,
+}
+
+/// How a code comes back from a browser of the operator's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayBack {
+    /// Vega listens at the redirect URI: a browser on this machine brings the code by itself.
+    Callback,
+    /// The operator pastes the address at which the browser ended.
+    PasteOnly {
+        /// Why nobody listens.
+        why: String,
+    },
+}
+
 /// Something the human should know while a sign-in waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Notice {
@@ -97,6 +128,10 @@ pub enum Notice {
     MobileWaits,
     /// Vega's own typing or click did not work; the human does it in the window.
     DoItInTheWindow,
+    /// What was pasted is not the address at which a sign-in ends.
+    NotTheRedirect,
+    /// The link could not be opened in a browser; the human opens it.
+    LinkNotOpened,
 }
 
 impl fmt::Display for Notice {
@@ -121,6 +156,12 @@ impl fmt::Display for Notice {
             ),
             Self::DoItInTheWindow => {
                 f.write_str("Typing or clicking did not work: please go on in the browser window.")
+            }
+            Self::NotTheRedirect => f.write_str(
+                "That is not the address at which the sign-in ends. Copy the whole address from the browser, with code and state, when it has left Upstox's pages.",
+            ),
+            Self::LinkNotOpened => {
+                f.write_str("No browser could be started from here: please open the link yourself.")
             }
         }
     }

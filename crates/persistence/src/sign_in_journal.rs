@@ -9,8 +9,10 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
 use vega_domain::moment::Moment;
-use vega_domain::ports::{LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
-use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::ports::{
+    Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
 use crate::audit_trail;
@@ -44,7 +46,7 @@ impl SignInJournal for SqliteSignInJournal {
         .bind(attempt.api.as_str())
         .bind(attempt.client_id.as_str())
         .bind(attempt.generation.get())
-        .bind(Sha256::digest(attempt.state.expose()).to_vec())
+        .bind(hash_of(&attempt.state))
         .bind(attempt.opened_at)
         .execute(&mut *tx)
         .await
@@ -90,6 +92,58 @@ impl SignInJournal for SqliteSignInJournal {
         audit_trail::insert(&mut tx, &entry).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(grant)
+    }
+
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        const DOING: &str = "seal a code that came back";
+        let mut tx = self.0.write().await?;
+        let Some(row) = AttemptRow::by_state(&mut tx, state).await? else {
+            return Ok(Delivery::Unknown);
+        };
+        let api = ApiName::new(row.api.as_str()).map_err(unreadable)?;
+        let sealed = self
+            .0
+            .sealer()
+            .seal(row.place("code"), code.expose().as_bytes())?;
+        let changed = sqlx::query(
+            "UPDATE sign_in_attempts SET sealed_code = $2
+             WHERE id = $1 AND status = 'opened' AND sealed_code IS NULL",
+        )
+        .bind(row.id)
+        .bind(sealed)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() != 1 {
+            return Ok(match row.status.as_str() {
+                "closed" => Delivery::TooLate(api),
+                _ => Delivery::CameBefore(api),
+            });
+        }
+        let entry = AuditEntry::new(at, AuditKind::CodeReceived, "")
+            .about(&AccountId::new(row.account).map_err(unreadable)?, &api)
+            .in_run(RunId::from_uuid(row.run_id));
+        audit_trail::insert(&mut tx, &entry).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(Delivery::Taken(api))
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        let mut reader = self
+            .0
+            .reader()
+            .acquire()
+            .await
+            .map_err(failed("look for a code that came back"))?;
+        match AttemptRow::by_state(&mut reader, state).await? {
+            Some(row) => row.delivered(self.0.sealer()),
+            None => Ok(None),
+        }
     }
 
     async fn seal_code(
@@ -206,10 +260,15 @@ impl SignInJournal for SqliteSignInJournal {
     }
 }
 
+/// What is stored of a `state`: enough to find its attempt, not enough to forge a redirect.
+fn hash_of(state: &OAuthState) -> Vec<u8> {
+    Sha256::digest(state.expose()).to_vec()
+}
+
 macro_rules! attempt_columns {
     () => {
-        "SELECT id, run_id, account, api, client_id, generation, exchange_sent_at,
-                answer_status, answer_complete, sealed_answer FROM sign_in_attempts"
+        "SELECT id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
+                answer_status, answer_complete, sealed_code, sealed_answer FROM sign_in_attempts"
     };
 }
 use attempt_columns;
@@ -222,9 +281,12 @@ struct AttemptRow {
     api: String,
     client_id: String,
     generation: u32,
+    status: String,
+    opened_at: DateTime<Utc>,
     exchange_sent_at: Option<DateTime<Utc>>,
     answer_status: Option<u16>,
     answer_complete: Option<bool>,
+    sealed_code: Option<Vec<u8>>,
     sealed_answer: Option<Vec<u8>>,
 }
 
@@ -238,6 +300,17 @@ impl AttemptRow {
         row.ok_or_else(|| StoreError::Conflict(format!("sign-in attempt {attempt} does not exist")))
     }
 
+    async fn by_state(
+        connection: &mut SqliteConnection,
+        state: &OAuthState,
+    ) -> Result<Option<Self>, StoreError> {
+        sqlx::query_as(concat!(attempt_columns!(), " WHERE state_hash = $1"))
+            .bind(hash_of(state))
+            .fetch_optional(connection)
+            .await
+            .map_err(failed("find the sign-in of a redirect"))
+    }
+
     fn place(&self, column: &'static str) -> Place<'_> {
         Place {
             table: "sign_in_attempts",
@@ -246,6 +319,16 @@ impl AttemptRow {
             client_id: &self.client_id,
             generation: self.generation,
         }
+    }
+
+    /// The code that came back, while its exchange is not intended.
+    fn delivered(&self, sealer: &Sealer) -> Result<Option<AuthorizationCode>, StoreError> {
+        let Some(envelope) = self.sealed_code.as_ref().filter(|_| self.status == "opened") else {
+            return Ok(None);
+        };
+        let code = sealer.open(self.place("code"), envelope)?;
+        let code = std::str::from_utf8(&code).map_err(unreadable)?;
+        Ok(Some(AuthorizationCode::new(code)))
     }
 
     fn into_unfinished(self, sealer: &Sealer) -> Result<UnfinishedAttempt, StoreError> {
@@ -263,7 +346,11 @@ impl AttemptRow {
                 Err(error) => LeftAnswer::Unreadable(error.to_string()),
             },
         };
+        // One that does not open is as good as none: it was not sent.
+        let delivered = self.delivered(sealer).unwrap_or_default();
         Ok(UnfinishedAttempt {
+            opened_at: self.opened_at,
+            delivered,
             id: AttemptId::from_uuid(self.id),
             run: RunId::from_uuid(self.run_id),
             account: AccountId::new(self.account).map_err(unreadable)?,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, UserId};
 use vega_domain::ports::Clock;
@@ -54,6 +54,7 @@ pub(crate) fn account(names: &[&str]) -> Account {
         id: AccountId::new("default").unwrap(),
         mobile_number: MobileNumber::new("9000000001").unwrap(),
         user_id: Some(UserId::new("AB1234").unwrap()),
+        route: Route::Webdriver,
         apis: names.iter().map(|name| configured(name)).collect(),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -30,6 +30,9 @@ use crate::hot_token_registry::HotTokenRegistry;
 
 /// Pauses between tries of a call of which no byte left; three tries in all.
 const PAUSES_BEFORE_RESEND: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Upstox does not say how long a code lives; an older one is not tried.
+const CODE_IS_FRESH: TimeDelta = TimeDelta::minutes(10);
 
 /// Told of each state of a step before it is entered.
 #[async_trait]
@@ -165,6 +168,11 @@ impl TokenGenerationService {
                     generation: left.generation,
                 })
             });
+        if let (Some(attempt), Some(code)) = (&configured, self.unsent_code(left)) {
+            let answered = self.exchange(attempt, code).await;
+            let (answer, sent_at) = self.or_close(attempt, answered).await?;
+            return self.finish(attempt, &answer, sent_at).await;
+        }
         let failure = match (left.exchange_sent_at, &left.answer, configured) {
             (Some(sent_at), LeftAnswer::Sealed(answer), Some(attempt)) => {
                 return self.finish(&attempt, answer, sent_at).await;
@@ -181,6 +189,15 @@ impl TokenGenerationService {
         self.close(left.id, left.run, &left.account, &left.api, &failure)
             .await?;
         Err(failure)
+    }
+
+    /// A code that came back while nobody lived to send it. The human has done their part, so it is not wasted, as long as
+    /// it may still be good.
+    fn unsent_code<'l>(&self, left: &'l UnfinishedAttempt) -> Option<&'l AuthorizationCode> {
+        let is_fresh = self.ports.clock.now() - left.opened_at <= CODE_IS_FRESH;
+        left.delivered
+            .as_ref()
+            .filter(|_| is_fresh && left.exchange_sent_at.is_none())
     }
 
     /// `[tx1]`, then the human in the window, with `[tx2]` before a press of "Get OTP".

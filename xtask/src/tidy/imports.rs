@@ -9,6 +9,7 @@ use super::workspace::{Kind, Package};
 const DOMAIN: &str = "vega-domain";
 const UPSTOX: &str = "vega-upstox";
 const SELENIUM: &str = "vega-selenium";
+const OWN_BROWSER: &str = "vega-own-browser";
 const PERSISTENCE: &str = "vega-persistence";
 const SERVICES: &str = "vega-services";
 const ORCHESTRATION: &str = "vega-orchestration";
@@ -24,12 +25,21 @@ const TABLE: &[(&str, &[&str])] = &[
     (DOMAIN, &[]),
     (UPSTOX, &[DOMAIN]),
     (SELENIUM, &[DOMAIN]),
+    (OWN_BROWSER, &[DOMAIN]),
     (PERSISTENCE, &[DOMAIN]),
     (SERVICES, &[DOMAIN]),
     (ORCHESTRATION, &[DOMAIN, SERVICES]),
     (
         BOOTSTRAP,
-        &[DOMAIN, UPSTOX, SELENIUM, PERSISTENCE, SERVICES, ORCHESTRATION],
+        &[
+            DOMAIN,
+            UPSTOX,
+            SELENIUM,
+            OWN_BROWSER,
+            PERSISTENCE,
+            SERVICES,
+            ORCHESTRATION,
+        ],
     ),
     ("vega-cli", APP),
     ("vega-server", APP),

@@ -152,6 +152,15 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "name = \"A\"\nclient_id = \"k\"\nsecret = \"CANARY\""
     )
 )]
+#[case::unknown_route(
+    "unknown_route",
+    account(
+        "a",
+        "\"9000000004\"",
+        "route = \"phone\"",
+        "name = \"A\"\nclient_id = \"a\"\nclient_secret = \"CANARY\""
+    )
+)]
 #[case::no_list("no_list", "[accounts]\nname = \"a\"".into())]
 #[case::no_table("no_table", "accounts = [\"CANARY\"]".into())]
 #[case::apis_are_names("apis_are_names", "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"\napis = \"A\"".into())]

@@ -1,6 +1,6 @@
 //! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every refusal names the key with its line.
 
-use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 
@@ -10,7 +10,14 @@ use crate::settings_error::SettingsError;
 use crate::sources;
 use crate::toml_file::{Entry, Item, Section, TomlFile};
 
-const ACCOUNT_KEYS: &[&str] = &["name", "mobile_number", "user_id", "redirect_uri", "apis"];
+const ACCOUNT_KEYS: &[&str] = &[
+    "name",
+    "mobile_number",
+    "user_id",
+    "redirect_uri",
+    "route",
+    "apis",
+];
 const API_KEYS: &[&str] = &[
     "name",
     "client_id",
@@ -34,15 +41,15 @@ struct Text<'a> {
 }
 
 /// The accounts of this file.
-pub(super) fn read(file: &TomlFile) -> Result<Vec<Configured>, SettingsError> {
+pub(super) fn read(file: &TomlFile, route: Route) -> Result<Vec<Configured>, SettingsError> {
     let entry = file.root.get(ACCOUNTS);
     let accounts = entry.map_or(Ok(Vec::new()), |entry| {
         tables(file, entry, ACCOUNTS, &format!("[[{ACCOUNTS}]]"), ACCOUNT_KEYS)
     })?;
-    accounts.iter().map(account).collect()
+    accounts.iter().map(|table| account(table, route)).collect()
 }
 
-fn account(table: &Table<'_>) -> Result<Configured, SettingsError> {
+fn account(table: &Table<'_>, route_of_all: Route) -> Result<Configured, SettingsError> {
     let redirect = match table.text("redirect_uri")? {
         Some(text) => (text.checked(redirect_uri)?, Some(table.place_of("redirect_uri"))),
         None => (default_redirect_uri()?, None),
@@ -63,6 +70,7 @@ fn account(table: &Table<'_>) -> Result<Configured, SettingsError> {
         apis.push(api);
         api_places.push(places);
     }
+    let route = table.text("route")?;
     let account = Account {
         id: table.needed("name")?.checked(AccountId::new)?,
         mobile_number: table.needed("mobile_number")?.checked(MobileNumber::new)?,
@@ -70,12 +78,16 @@ fn account(table: &Table<'_>) -> Result<Configured, SettingsError> {
             .text("user_id")?
             .map(|text| text.checked(UserId::new))
             .transpose()?,
+        route: route
+            .as_ref()
+            .map_or(Ok(route_of_all), |text| text.checked(|text| text.parse()))?,
         apis,
     };
     Ok(Configured {
         place: table.place(),
         mobile_place: table.place_of("mobile_number"),
         user_place: account.user_id.as_ref().map(|_| table.place_of("user_id")),
+        route_place: route.map(|_| table.place_of("route")),
         account,
         api_places,
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 
@@ -21,7 +21,7 @@ const DEFAULT_NAMES: [&str; 6] = [
 ];
 
 /// The account that the `UPSTOX_*` keys describe, if they name an app.
-pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsError> {
+pub(super) fn read(sources: &Sources, route: Route) -> Result<Option<Configured>, SettingsError> {
     let numbers = numbers(sources)?;
     refuse_parts_of_no_app(sources, &numbers)?;
     if numbers.is_empty() {
@@ -51,6 +51,7 @@ pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsErro
         user_id: user_id
             .map(|variable| checked("UPSTOX_USER_ID", variable, UserId::new))
             .transpose()?,
+        route,
         apis,
     };
     Ok(Some(Configured {
@@ -58,6 +59,7 @@ pub(super) fn read(sources: &Sources) -> Result<Option<Configured>, SettingsErro
         place: mobile.called("UPSTOX_MOBILE_NUMBER"),
         mobile_place: mobile.called("UPSTOX_MOBILE_NUMBER"),
         user_place: user_id.map(|variable| variable.called("UPSTOX_USER_ID")),
+        route_place: None,
         api_places: places,
     }))
 }

@@ -6,8 +6,8 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AttemptId, MobileNumber};
 use vega_domain::moment::Moment;
-use vega_domain::ports::{NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
-use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
 use super::Hooked;
@@ -28,6 +28,20 @@ impl SignInJournal for Hooked<dyn SignInJournal> {
     ) -> Result<OtpGrant, StoreError> {
         let call = self.port.request_otp(attempt, mobile, budget, now);
         self.around("otp_recorded", call).await
+    }
+
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        let call = self.port.deliver_code(state, code, at);
+        self.around("code_delivered", call).await
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.port.delivered_code(state).await
     }
 
     async fn seal_code(

@@ -27,7 +27,7 @@ pub use operator::{Answer, Operator};
 pub use profile::{ProfileAnswer, ProfileApi};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
-pub use sign_in_journal::{LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use sign_in_journal::{Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 

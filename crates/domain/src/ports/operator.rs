@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::plan::Plan;
-use crate::secret::SecondFactor;
-use crate::sign_in::Prompt;
+use crate::secret::{RedirectAddress, SecondFactor};
+use crate::sign_in::{Prompt, SignInLink};
 
 /// What the operator said to a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,4 +30,12 @@ pub trait Operator: Send + Sync {
     /// Asks for one second factor, as an alternative to typing it in the window. Never returns when nobody can be
     /// asked; the caller drops the future when the window was used instead. MUST keep no copy of the answer.
     async fn ask(&self, prompt: &Prompt) -> SecondFactor;
+
+    /// Shows the link that the operator opens in a browser of their own. MUST show it to the operator alone: it goes
+    /// into no log and no event.
+    async fn show_link(&self, link: &SignInLink);
+
+    /// Asks for the address at which the sign-in ended, as an alternative to the callback. Never returns when nobody
+    /// can be asked; the caller drops the future when the code came another way. MUST NOT echo the answer.
+    async fn ask_address(&self, link: &SignInLink) -> RedirectAddress;
 }

@@ -46,6 +46,19 @@ pub enum OtpGrant {
     },
 }
 
+/// What became of a code that a redirect brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is sealed, and the sign-in that waits for it finds it.
+    Taken(ApiName),
+    /// The sign-in has its code: the same redirect came twice, or another one came first.
+    CameBefore(ApiName),
+    /// The sign-in ended without it.
+    TooLate(ApiName),
+    /// No sign-in sent this `state`.
+    Unknown,
+}
+
 /// An attempt whose process died.
 #[derive(Debug, Clone)]
 pub struct UnfinishedAttempt {
@@ -61,6 +74,10 @@ pub struct UnfinishedAttempt {
     pub client_id: ClientId,
     /// The generation that its token would have.
     pub generation: Generation,
+    /// When it began.
+    pub opened_at: DateTime<Utc>,
+    /// A code that came back and was not sent, if it opens.
+    pub delivered: Option<AuthorizationCode>,
     /// When the exchange was intended, if it came so far.
     pub exchange_sent_at: Option<DateTime<Utc>>,
     /// The answer of the token endpoint.
@@ -95,6 +112,18 @@ pub trait SignInJournal: Send + Sync {
         budget: OtpBudget,
         now: &Moment,
     ) -> Result<OtpGrant, StoreError>;
+
+    /// Seals a code that came back with `state`, for the process that waits for it, whichever it is. MUST take the first
+    /// code of an open attempt and no other.
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError>;
+
+    /// The code that was delivered for `state`, while its exchange is not intended yet.
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError>;
 
     /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
     /// already has a code: only one writer wins, and a code is sent once.

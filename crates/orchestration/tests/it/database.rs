@@ -11,11 +11,11 @@ use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
-    AuditTrail, CooldownRepository, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt, OtpGrant,
-    SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, CooldownRepository, Delivery, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt,
+    OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
-use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{NewToken, StoredToken};
 
@@ -156,6 +156,8 @@ impl SignInJournal for Database {
             api: new.api.clone(),
             client_id: new.client_id.clone(),
             generation: new.generation,
+            opened_at: new.opened_at,
+            delivered: None,
             exchange_sent_at: None,
             answer: LeftAnswer::None,
         };
@@ -174,6 +176,19 @@ impl SignInJournal for Database {
         _now: &Moment,
     ) -> Result<OtpGrant, StoreError> {
         Ok(OtpGrant::Granted)
+    }
+
+    async fn deliver_code(
+        &self,
+        _state: &OAuthState,
+        _code: &AuthorizationCode,
+        _at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        unreachable!("the sign-ins here are scripted")
+    }
+
+    async fn delivered_code(&self, _state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        unreachable!("the sign-ins here are scripted")
     }
 
     async fn seal_code(

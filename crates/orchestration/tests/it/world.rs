@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
@@ -378,6 +378,7 @@ fn account(id: &str, number: u32, apis: &[&str]) -> Account {
         id: AccountId::new(id).unwrap(),
         mobile_number: MobileNumber::new(format!("900000000{number}")).unwrap(),
         user_id: Some(user("AB1234")),
+        route: Route::Webdriver,
         apis: apis
             .iter()
             .map(|name| Api {

@@ -6,6 +6,7 @@
 )]
 
 mod cooldown_repository;
+mod delivered_codes;
 mod execution_state;
 mod login_lease;
 mod opening;

@@ -10,11 +10,11 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
-    AuditTrail, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck,
-    UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Delivery, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
+    TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
-use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 use vega_domain::token::{NewToken, StoredToken};
 use vega_services::{HotTokenRegistry, StepRecorder};
@@ -31,6 +31,7 @@ pub(crate) enum End {
 
 struct Row {
     attempt: NewAttempt,
+    delivered: Option<AuthorizationCode>,
     sent_at: Option<DateTime<Utc>>,
     answer: Option<RawAnswer>,
     end: End,
@@ -134,6 +135,7 @@ impl SignInJournal for Database {
         self.commit("open_attempt", audit)?;
         self.tables().attempts.push(Row {
             attempt: attempt.clone(),
+            delivered: None,
             sent_at: None,
             answer: None,
             end: End::Open,
@@ -165,6 +167,24 @@ impl SignInJournal for Database {
             }
             OtpAllowance::UsedUp { until } => OtpGrant::BudgetUsedUp { until },
         })
+    }
+
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        _at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        let mut tables = self.tables();
+        let Some(row) = tables.attempts.iter_mut().find(|row| row.attempt.state == *state) else {
+            return Ok(Delivery::Unknown);
+        };
+        row.delivered = Some(code.clone());
+        Ok(Delivery::Taken(row.attempt.api.clone()))
+    }
+
+    async fn delivered_code(&self, _state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        unreachable!("routes look for codes, the service does not")
     }
 
     async fn seal_code(
@@ -225,6 +245,8 @@ impl SignInJournal for Database {
                 api: row.attempt.api.clone(),
                 client_id: row.attempt.client_id.clone(),
                 generation: row.attempt.generation,
+                opened_at: row.attempt.opened_at,
+                delivered: row.delivered.clone(),
                 exchange_sent_at: row.sent_at,
                 answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
             })

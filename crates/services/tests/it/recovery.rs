@@ -5,7 +5,7 @@ use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
-use vega_domain::ports::{NewAttempt, ProfileAnswer, SignInJournal};
+use vega_domain::ports::{Delivery, NewAttempt, ProfileAnswer, SignInJournal};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
 
@@ -16,6 +16,7 @@ use crate::world::{World, ist, raw_answer, token_of};
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 enum Reached {
     Opened,
+    CodeDelivered,
     CodeSealed,
     AnswerSealed,
 }
@@ -39,6 +40,11 @@ impl World {
             opened_at: at,
         };
         self.database.open_attempt(&attempt, &audit).await.unwrap();
+        if reached == Reached::CodeDelivered {
+            let code = AuthorizationCode::new("CANARY-code");
+            let delivered = self.database.deliver_code(&attempt.state, &code, at).await;
+            assert!(matches!(delivered.unwrap(), Delivery::Taken(_)));
+        }
         if reached >= Reached::CodeSealed {
             let code = AuthorizationCode::new("CANARY-code");
             self.database.seal_code(id, &code, at, &audit).await.unwrap();
@@ -100,6 +106,36 @@ async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
     assert!(!world.is_served(), "it died before Vega came back");
 }
 
+/// The human has signed in, and the process that waited for the code died before it came.
+#[tokio::test(start_paused = true)]
+async fn a_code_that_nobody_lived_to_send_is_sent_once() {
+    let world = World::at(ist("2026-11-23T03:31:00"));
+    world.left(0, Reached::CodeDelivered).await;
+    let recovered = world.recover().await.remove(0);
+    assert_eq!(recovered.outcome, Ok(Generation::FIRST));
+    let sent = world.log.take();
+    let expected = [
+        "seal_code",
+        "POST",
+        "seal_answer",
+        "read",
+        "profile",
+        "store",
+        "publish",
+    ];
+    assert_eq!(sent, expected);
+    assert!(world.recover().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_that_came_long_ago_is_not_sent() {
+    let world = World::at(ist("2026-11-23T03:39:31"));
+    world.left(0, Reached::CodeDelivered).await;
+    let outcome = world.recover().await.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().reason, FailureReason::Interrupted);
+    assert_eq!(world.log.take(), ["close interrupted"]);
+}
+
 #[rstest]
 #[case::code_sealed(Reached::CodeSealed, FailureReason::OutcomeUnknown)]
 #[case::only_opened(Reached::Opened, FailureReason::Interrupted)]
@@ -145,6 +181,7 @@ async fn what_is_not_configured_any_more_is_closed_and_never_stored(
     #[values(
         (Reached::AnswerSealed, FailureReason::NeedsReview),
         (Reached::CodeSealed, FailureReason::OutcomeUnknown),
+        (Reached::CodeDelivered, FailureReason::Interrupted),
         (Reached::Opened, FailureReason::Interrupted)
     )]
     left: (Reached, FailureReason),

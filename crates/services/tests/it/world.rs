@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vega_domain::account::{Account, Api, RedirectUri};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
@@ -111,6 +111,7 @@ impl World {
                 id: AccountId::new("default").unwrap(),
                 mobile_number: MobileNumber::new("9000000001").unwrap(),
                 user_id: Some(user("AB1234")),
+                route: Route::Webdriver,
                 apis: vec![api("PRIMARY"), api("WEBSOCKET1")],
             },
             run: RunId::at(now),

@@ -1,0 +1,80 @@
+//! Hands what a redirect carries to the journal, and puts on record what is refused. It neither waits nor exchanges.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use url::Url;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::authorize::Carried;
+use vega_domain::ids::ApiName;
+use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
+
+/// A page that reloads itself must not fill the audit trail.
+const REFUSALS_ON_RECORD: u32 = 100;
+
+/// What became of a redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Received {
+    /// Its code is sealed for the sign-in that waits for it.
+    Taken(ApiName),
+    /// That sign-in has its code already; nothing was done a second time.
+    CameBefore(ApiName),
+    /// That sign-in has ended; refused.
+    TooLate(ApiName),
+    /// No sign-in of this installation sent its `state`; refused.
+    Foreign,
+    /// It lacks a code or a `state`; refused.
+    Incomplete,
+}
+
+impl Received {
+    /// Whether nothing was accepted.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::TooLate(_) | Self::Foreign | Self::Incomplete)
+    }
+}
+
+/// Receives redirects, from a listener or from a paste.
+pub struct CodeReceiver {
+    journal: Arc<dyn SignInJournal>,
+    audit: Arc<dyn AuditTrail>,
+    clock: Arc<dyn Clock>,
+    refused: AtomicU32,
+}
+
+impl CodeReceiver {
+    /// Over the journal that knows the open attempts.
+    pub fn new(journal: Arc<dyn SignInJournal>, audit: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            journal,
+            audit,
+            clock,
+            refused: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes the code that `url` carries, if a sign-in waits for it. The caller knows that `url` is a redirect URI.
+    pub async fn receive(&self, url: &Url) -> Result<Received, StoreError> {
+        let received = match Carried::by(url) {
+            None => Received::Incomplete,
+            Some(Carried { state, code }) => {
+                match self.journal.deliver_code(&state, &code, self.clock.now()).await? {
+                    Delivery::Taken(api) => Received::Taken(api),
+                    Delivery::CameBefore(api) => Received::CameBefore(api),
+                    Delivery::TooLate(api) => Received::TooLate(api),
+                    Delivery::Unknown => Received::Foreign,
+                }
+            }
+        };
+        if received.is_refused() && self.refused.fetch_add(1, Ordering::Relaxed) < REFUSALS_ON_RECORD {
+            let why = match &received {
+                Received::TooLate(api) => format!("the sign-in for {api} had ended"),
+                Received::Incomplete => "it lacked a code or a state".into(),
+                _ => "no sign-in sent its state".into(),
+            };
+            let entry = AuditEntry::new(self.clock.now(), AuditKind::RedirectRefused, why);
+            self.audit.append(&entry).await?;
+        }
+        Ok(received)
+    }
+}

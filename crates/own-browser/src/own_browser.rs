@@ -1,0 +1,244 @@
+//! The route itself: one link per sign-in, then a wait for its code, until the human's time is over. Whoever put the code
+//! into the journal, this process's listener, a paste or a server beside it, the wait finds it there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use tokio::time::{Instant, sleep, sleep_until};
+use url::Url;
+use vega_domain::account::{Account, RedirectUri};
+use vega_domain::authorize::{Redirect, authorize_url};
+use vega_domain::event::Event;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInJournal, SignInRequest, SignInSession};
+use vega_domain::secret::{AuthorizationCode, AuthorizeLink, OAuthState, RedirectAddress};
+use vega_domain::sign_in::{Notice, SignInLink, WayBack};
+
+use crate::callback::{CallbackListener, News};
+use crate::code_receiver::{CodeReceiver, Received};
+use crate::door::Door;
+use crate::settings::OwnBrowserSettings;
+
+/// How often the journal is asked for a code that another process received.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// What the sessions share.
+struct Shared {
+    settings: OwnBrowserSettings,
+    journal: Arc<dyn SignInJournal>,
+    receiver: Arc<CodeReceiver>,
+    events: Arc<dyn EventSink>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The own-browser route of signing in.
+pub struct OwnBrowser(Arc<Shared>);
+
+impl OwnBrowser {
+    /// With these settings; codes are looked for in `journal`, refused redirects go into `audit`.
+    pub fn new(
+        settings: OwnBrowserSettings,
+        journal: Arc<dyn SignInJournal>,
+        audit: Arc<dyn AuditTrail>,
+        events: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let receiver = CodeReceiver::new(Arc::clone(&journal), audit, Arc::clone(&clock));
+        Self(Arc::new(Shared {
+            settings,
+            journal,
+            receiver: Arc::new(receiver),
+            events,
+            clock,
+        }))
+    }
+}
+
+#[async_trait]
+impl SignIn for OwnBrowser {
+    async fn open(&self, _account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
+        Ok(Box::new(AccountSession {
+            shared: Arc::clone(&self.0),
+            news: Arc::default(),
+            listeners: Vec::new(),
+            counted: false,
+        }))
+    }
+}
+
+struct AccountSession {
+    shared: Arc<Shared>,
+    news: Arc<News>,
+    /// Open until the session ends: a page may be loaded again after its code was taken.
+    listeners: Vec<CallbackListener>,
+    /// Whether the OTP of this session is on record.
+    counted: bool,
+}
+
+#[async_trait]
+impl SignInSession for AccountSession {
+    async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        // Vega does not see the press. The first sign-in of a session most likely takes one, the others do not.
+        if !self.counted {
+            request.otp_permit.before_press().await?;
+            self.counted = true;
+        }
+        let limit = self.shared.settings.human_timeout;
+        let deadline = Instant::now() + limit;
+        let url = authorize_url(&self.shared.settings.authorize_base, request.api, request.state);
+        let link = SignInLink {
+            account: request.account.id.clone(),
+            api: request.api.name.clone(),
+            link: AuthorizeLink::new(url),
+            redirect_uri: request.api.redirect_uri.clone(),
+            way_back: self.way_back(&request.api.redirect_uri).await,
+            deadline: self.shared.clock.now() + TimeDelta::from_std(limit).unwrap_or_default(),
+        };
+        request.operator.show_link(&link).await;
+        let _door = self.open(&link).await;
+        let wait = Wait {
+            shared: &self.shared,
+            news: &self.news,
+            link: &link,
+            request,
+        };
+        tokio::select! {
+            code = wait.for_code() => code,
+            () = sleep_until(deadline) => {
+                let words = format!("no code came back within {} s", limit.as_secs());
+                Err(Failure::new(FailureReason::RedirectTimeout, words))
+            }
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        for listener in self.listeners {
+            listener.close().await;
+        }
+    }
+}
+
+impl AccountSession {
+    /// Listens at the redirect URI, if that is possible.
+    async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
+        if self.listeners.iter().any(|listener| listener.serves(uri)) {
+            return WayBack::Callback;
+        }
+        let (receiver, news) = (Arc::clone(&self.shared.receiver), Arc::clone(&self.news));
+        match CallbackListener::at(uri, receiver, news).await {
+            Ok(listener) => {
+                self.listeners.push(listener);
+                WayBack::Callback
+            }
+            Err(why) => WayBack::PasteOnly { why },
+        }
+    }
+
+    /// Opens the link in the system's browser, if that is wished. The door must live as long as the sign-in.
+    async fn open(&self, link: &SignInLink) -> Option<Door> {
+        let settings = &self.shared.settings;
+        if !settings.open_links {
+            return None;
+        }
+        let door = Door::to(link.link.clone()).await;
+        let is_open = match &door {
+            Ok(door) => door.open(&settings.environment).await,
+            Err(_) => false,
+        };
+        if !is_open {
+            self.shared.events.emit(Event::Noticed {
+                api: link.api.clone(),
+                notice: Notice::LinkNotOpened,
+            });
+        }
+        door.ok()
+    }
+}
+
+/// The wait for one code.
+struct Wait<'s, 'a> {
+    shared: &'s Shared,
+    news: &'s News,
+    link: &'s SignInLink,
+    request: SignInRequest<'a>,
+}
+
+impl Wait<'_, '_> {
+    async fn for_code(&self) -> Result<AuthorizationCode, Failure> {
+        tokio::select! {
+            code = self.in_the_journal(self.request.state) => code,
+            failure = self.pasted_addresses() => Err(failure),
+            () = self.for_refusals() => unreachable!("refusals have no end"),
+        }
+    }
+
+    async fn in_the_journal(&self, state: &OAuthState) -> Result<AuthorizationCode, Failure> {
+        loop {
+            if let Some(code) = self.shared.journal.delivered_code(state).await? {
+                return Ok(code);
+            }
+            tokio::select! {
+                () = self.news.taken.notified() => {}
+                () = sleep(ASK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Takes pasted addresses until one fits; it goes the same way as one that a browser brings.
+    async fn pasted_addresses(&self) -> Failure {
+        loop {
+            let pasted = self.request.operator.ask_address(self.link).await;
+            match self.pasted(&pasted).await {
+                Ok(Some(notice)) => self.tell(notice),
+                Ok(None) => {
+                    self.news.taken.notify_one();
+                    // The journal has it; nothing more is asked for.
+                    return std::future::pending().await;
+                }
+                Err(failure) => return failure,
+            }
+        }
+    }
+
+    /// What is wrong with a pasted address, if anything is.
+    async fn pasted(&self, pasted: &RedirectAddress) -> Result<Option<Notice>, Failure> {
+        let Some(url) = self.as_redirect(pasted) else {
+            return Ok(Some(Notice::NotTheRedirect));
+        };
+        let ours = matches!(
+            Redirect::read(&url, self.request.api, self.request.state),
+            Redirect::Code(_)
+        );
+        Ok(match self.shared.receiver.receive(&url).await? {
+            Received::Taken(_) | Received::CameBefore(_) if ours => None,
+            Received::Incomplete => Some(Notice::NotTheRedirect),
+            // The address of a sign-in before this one came before, too.
+            _ => Some(Notice::ForeignRedirect),
+        })
+    }
+
+    /// Browsers show addresses without their scheme, and some copy them so.
+    fn as_redirect(&self, pasted: &RedirectAddress) -> Option<Url> {
+        let uri = &self.link.redirect_uri;
+        let text = pasted.expose().trim();
+        let with_scheme = format!("{}://{text}", uri.url().scheme());
+        [text, &with_scheme]
+            .into_iter()
+            .filter_map(|text| Url::parse(text).ok())
+            .find(|url| uri.is_reached_by(url))
+    }
+
+    async fn for_refusals(&self) {
+        self.news.refused.notified().await;
+        // Told once: a page that reloads itself would tell for ever.
+        self.tell(Notice::ForeignRedirect);
+        std::future::pending::<()>().await;
+    }
+
+    fn tell(&self, notice: Notice) {
+        let api = self.link.api.clone();
+        self.shared.events.emit(Event::Noticed { api, notice });
+    }
+}

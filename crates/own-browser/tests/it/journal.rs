@@ -1,0 +1,145 @@
+//! A journal in memory that knows about codes, as far as this route asks it.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{ApiName, AttemptId, MobileNumber};
+use vega_domain::moment::Moment;
+use vega_domain::ports::{
+    AuditTrail, Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+
+struct Attempt {
+    state: OAuthState,
+    api: ApiName,
+    code: Option<AuthorizationCode>,
+    is_open: bool,
+}
+
+/// Attempts by their `state`, and what was audited.
+#[derive(Default)]
+pub(crate) struct Journal {
+    attempts: Mutex<Vec<Attempt>>,
+    audited: Mutex<Vec<String>>,
+}
+
+impl Journal {
+    pub(crate) fn opens(&self, state: &str, api: &str) {
+        self.attempts.lock().unwrap().push(Attempt {
+            state: OAuthState::new(state),
+            api: ApiName::new(api).unwrap(),
+            code: None,
+            is_open: true,
+        });
+    }
+
+    pub(crate) fn closes(&self, state: &str) {
+        let mut attempts = self.attempts.lock().unwrap();
+        let state = OAuthState::new(state);
+        attempts
+            .iter_mut()
+            .find(|attempt| attempt.state == state)
+            .unwrap()
+            .is_open = false;
+    }
+
+    pub(crate) fn audited(&self) -> Vec<String> {
+        self.audited.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Journal {
+    async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let line = format!("{}: {}", entry.kind.code(), entry.detail);
+        self.audited.lock().unwrap().push(line);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SignInJournal for Journal {
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        _at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        let mut attempts = self.attempts.lock().unwrap();
+        let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.state == *state) else {
+            return Ok(Delivery::Unknown);
+        };
+        let api = attempt.api.clone();
+        Ok(if !attempt.is_open {
+            Delivery::TooLate(api)
+        } else if attempt.code.is_some() {
+            Delivery::CameBefore(api)
+        } else {
+            attempt.code = Some(code.clone());
+            Delivery::Taken(api)
+        })
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        let attempts = self.attempts.lock().unwrap();
+        let attempt = attempts.iter().find(|attempt| attempt.state == *state);
+        Ok(attempt.and_then(|attempt| attempt.code.clone()))
+    }
+
+    async fn open_attempt(&self, _attempt: &NewAttempt, _audit: &AuditEntry) -> Result<(), StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn request_otp(
+        &self,
+        _attempt: AttemptId,
+        _mobile: &MobileNumber,
+        _budget: OtpBudget,
+        _now: &Moment,
+    ) -> Result<OtpGrant, StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn seal_code(
+        &self,
+        _attempt: AttemptId,
+        _code: &AuthorizationCode,
+        _at: DateTime<Utc>,
+        _audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn seal_answer(
+        &self,
+        _attempt: AttemptId,
+        _answer: &RawAnswer,
+        _at: DateTime<Utc>,
+        _audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn close(
+        &self,
+        _attempt: AttemptId,
+        _failure: &Failure,
+        _at: DateTime<Utc>,
+        _audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
+        unreachable!("not this route's")
+    }
+}

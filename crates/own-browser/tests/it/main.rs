@@ -1,0 +1,13 @@
+//! The own-browser route with real listeners and a browser that is a plain HTTP client; the journal and the human are in
+//! memory.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod callback;
+mod door;
+mod journal;
+mod sign_in;
+mod world;

@@ -1,0 +1,238 @@
+//! One session of the route: journal, permit, a human who is shown links and pastes addresses, and what was told.
+
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use url::Url;
+use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::event::Event;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
+use vega_domain::plan::Plan;
+use vega_domain::ports::{
+    Answer, Clock, EventSink, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
+};
+use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
+use vega_domain::sign_in::{Notice, Prompt, SignInLink};
+use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
+
+use crate::journal::Journal;
+
+pub(crate) struct World {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) human: Human,
+    pub(crate) permit: Permit,
+    told: Arc<Told>,
+    settings: OwnBrowserSettings,
+    uri: String,
+}
+
+/// Counts what is put on record, up to a limit.
+pub(crate) struct Permit {
+    pub(crate) asked: AtomicU32,
+    pub(crate) budget: u32,
+}
+
+#[async_trait]
+impl OtpPermit for Permit {
+    async fn before_press(&self) -> Result<(), Failure> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) >= self.budget {
+            return Err(Failure::new(FailureReason::OtpBudget, ""));
+        }
+        Ok(())
+    }
+}
+
+/// Sees each link, and pastes what the test says.
+pub(crate) struct Human {
+    links: mpsc::UnboundedSender<SignInLink>,
+    pastes: tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>,
+}
+
+#[async_trait]
+impl Operator for Human {
+    async fn confirm(&self, _plan: &Plan) -> Answer {
+        unreachable!("the plan is confirmed before")
+    }
+
+    async fn ask(&self, _prompt: &Prompt) -> SecondFactor {
+        unreachable!("OTP and PIN are the browser's")
+    }
+
+    async fn show_link(&self, link: &SignInLink) {
+        self.links.send(link.clone()).unwrap();
+    }
+
+    async fn ask_address(&self, _link: &SignInLink) -> RedirectAddress {
+        match self.pastes.lock().await.recv().await {
+            Some(text) => RedirectAddress::new(text),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<Notice>>);
+
+impl EventSink for Told {
+    fn emit(&self, event: Event) {
+        if let Event::Noticed { notice, .. } = event {
+            self.0.lock().unwrap().push(notice);
+        }
+    }
+}
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+    }
+}
+
+/// The other side of the world: what the human sees, and a keyboard.
+pub(crate) struct Desk {
+    pub(crate) links: mpsc::UnboundedReceiver<SignInLink>,
+    pub(crate) keyboard: mpsc::UnboundedSender<String>,
+}
+
+/// A port of this machine that nobody listens at.
+pub(crate) async fn free_port() -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+impl World {
+    /// With redirect URIs at `uri`.
+    pub(crate) fn new(uri: &str) -> (Self, Desk) {
+        let (links_to, links) = mpsc::unbounded_channel();
+        let (keyboard, pastes) = mpsc::unbounded_channel();
+        let world = Self {
+            journal: Arc::default(),
+            human: Human {
+                links: links_to,
+                pastes: tokio::sync::Mutex::new(pastes),
+            },
+            permit: Permit {
+                asked: AtomicU32::new(0),
+                budget: 4,
+            },
+            told: Arc::default(),
+            settings: OwnBrowserSettings {
+                authorize_base: Url::parse("https://api.upstox.example").unwrap(),
+                human_timeout: Duration::from_secs(30),
+                open_links: false,
+                environment: Vec::new(),
+            },
+            uri: uri.into(),
+        };
+        (world, Desk { links, keyboard })
+    }
+
+    pub(crate) fn waits_for(&mut self, limit: Duration) {
+        self.settings.human_timeout = limit;
+    }
+
+    pub(crate) fn opens_links(&mut self, environment: Vec<(OsString, OsString)>) {
+        self.settings.open_links = true;
+        self.settings.environment = environment;
+    }
+
+    pub(crate) fn told(&self) -> Vec<Notice> {
+        self.told.0.lock().unwrap().clone()
+    }
+
+    pub(crate) async fn session(&self) -> Box<dyn SignInSession> {
+        let route = OwnBrowser::new(
+            self.settings.clone(),
+            self.journal.clone(),
+            self.journal.clone(),
+            self.told.clone(),
+            Arc::new(StandingClock),
+        );
+        route.open(&self.account("PRIMARY")).await.unwrap()
+    }
+
+    fn account(&self, api: &str) -> Account {
+        Account {
+            id: AccountId::new("default").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
+            user_id: None,
+            route: Route::OwnBrowser,
+            apis: vec![Api {
+                name: ApiName::new(api).unwrap(),
+                client_id: ClientId::new(format!("key-{api}")).unwrap(),
+                client_secret: ClientSecret::new("CANARY"),
+                redirect_uri: RedirectUri::new(self.uri.as_str()).unwrap(),
+            }],
+        }
+    }
+
+    /// Signs in for `api`; its attempt sends `state`.
+    pub(crate) async fn sign_in(
+        &self,
+        session: &mut Box<dyn SignInSession>,
+        api: &str,
+        state: &str,
+    ) -> Result<String, Failure> {
+        self.journal.opens(state, api);
+        let (account, state_sent) = (self.account(api), OAuthState::new(state));
+        let request = SignInRequest {
+            account: &account,
+            api: &account.apis[0],
+            state: &state_sent,
+            otp_permit: &self.permit,
+            operator: &self.human,
+        };
+        let code: AuthorizationCode = session.sign_in(request).await?;
+        Ok(code.expose().to_owned())
+    }
+}
+
+/// What a page said.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) text: String,
+}
+
+/// Opens `url` as a browser does, but follows nothing.
+pub(crate) async fn browse(url: impl Into<String>) -> Page {
+    browse_as(url, None).await
+}
+
+/// The same by another host's name.
+pub(crate) async fn browse_as(url: impl Into<String>, host: Option<&'static str>) -> Page {
+    let url = url.into();
+    let open = move || {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build();
+        let mut request = ureq::Agent::from(config).get(url);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let mut answer = request.call().unwrap();
+        let header = |name| {
+            answer
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        Page {
+            status: answer.status().as_u16(),
+            location: header("location"),
+            policy: header("content-security-policy"),
+            text: answer.body_mut().read_to_string().unwrap(),
+        }
+    };
+    tokio::task::spawn_blocking(open).await.unwrap()
+}
