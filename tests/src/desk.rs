@@ -220,6 +220,7 @@ fn variables(account: &SeedAccount) -> Vec<String> {
     let mut lines = vec![
         format!("UPSTOX_MOBILE_NUMBER={}", account.mobile),
         format!("UPSTOX_USER_ID={}", account.user_id),
+        format!("UPSTOX_REDIRECT_URI={}", account.apps[0].redirect_uri),
     ];
     for (number, app) in account.apps.iter().enumerate() {
         lines.push(format!("UPSTOX_API_NAME_{number}={}", app.name));

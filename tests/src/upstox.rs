@@ -37,6 +37,22 @@ impl Upstox {
         Self::start_with(seed).await
     }
 
+    /// The same with one account whose apps send browsers back to a port of this machine that was free just now.
+    pub async fn start_with_a_redirect_of_its_own() -> Result<Self> {
+        let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = free.local_addr()?.port();
+        let mut seed = Seed::six_apps();
+        for app in seed.accounts.iter_mut().flat_map(|account| &mut account.apps) {
+            app.redirect_uri = format!("http://localhost:{port}/api/v1/auth/upstox/callback");
+        }
+        Self::start_with(seed).await
+    }
+
+    /// Where the first app sends browsers back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.seed.accounts[0].apps[0].redirect_uri
+    }
+
     async fn start_with(seed: Seed) -> Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(any_port, seed.clone()).await?;

@@ -21,6 +21,13 @@ pub struct Window {
 impl Window {
     /// Starts the driver at this desk and sets it for every `vega` from now on.
     pub async fn at(desk: &mut Desk) -> Result<Self> {
+        let window = Self::driven_at(desk).await?;
+        desk.set("VEGA__BROWSER__WEBDRIVER_URL", &window.url);
+        Ok(window)
+    }
+
+    /// Starts a driver that `vega` knows nothing of.
+    pub(crate) async fn driven_at(desk: &Desk) -> Result<Self> {
         let mut command = Command::new("chromedriver");
         command
             .arg("--port=0")
@@ -39,7 +46,6 @@ impl Window {
         // Read on, or the driver stops when the pipe is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let url = format!("http://127.0.0.1:{port}");
-        desk.set("VEGA__BROWSER__WEBDRIVER_URL", &url);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         Ok(Self {
             driver,
@@ -58,6 +64,50 @@ impl Window {
     pub async fn reload(&self) -> Result<()> {
         let (http, url) = (self.http.clone(), format!("{}/refresh", self.session().await?));
         blocking(move || accepted(http.post(url).send_json(json!({}))?)).await
+    }
+
+    /// Opens a window of the operator's own.
+    pub(crate) async fn open(&self) -> Result<()> {
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--incognito",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ];
+        let options = json!({ "goog:chromeOptions": { "args": arguments }, "pageLoadStrategy": "none" });
+        let wanted = json!({ "capabilities": { "alwaysMatch": options } });
+        let (http, url) = (self.http.clone(), format!("{}/session", self.url));
+        blocking(move || accepted(http.post(url).send_json(wanted)?)).await
+    }
+
+    /// Opens an address in it.
+    pub(crate) async fn go_to(&self, address: &str) -> Result<()> {
+        let (http, url) = (self.http.clone(), format!("{}/url", self.session().await?));
+        let wanted = json!({ "url": address });
+        // An address that nobody listens at is an error to the driver, and a page to whoever looks.
+        blocking(move || http.post(url).send_json(wanted).map(drop).map_err(Into::into)).await
+    }
+
+    /// Where it is.
+    pub(crate) async fn address(&self) -> Result<String> {
+        let (http, url) = (self.http.clone(), format!("{}/url", self.session().await?));
+        let answer: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
+        Ok(answer["value"].as_str().context("an address")?.to_owned())
+    }
+
+    /// The words on its page.
+    pub(crate) async fn text(&self) -> Result<String> {
+        let script = json!({ "script": "return document.body ? document.body.innerText : ''", "args": [] });
+        let (http, url) = (
+            self.http.clone(),
+            format!("{}/execute/sync", self.session().await?),
+        );
+        let answer: Value =
+            blocking(move || Ok(http.post(url).send_json(script)?.body_mut().read_json()?)).await?;
+        Ok(answer["value"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Ends the driver, and with it whatever it started.

@@ -13,6 +13,7 @@ mod no_leaks;
 mod nobody_there;
 mod other_pages;
 mod otp_limit;
+mod own_browser;
 mod reloaded_page;
 mod session_modes;
 mod terminal;
