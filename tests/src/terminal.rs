@@ -27,11 +27,40 @@ impl Terminal {
 
     /// Reads on until the terminal shows `words`, after what was waited for before.
     pub async fn wait_for(&mut self, words: &str) -> Result<()> {
+        self.read_to(words).await.map(drop)
+    }
+
+    /// Reads on until the time left after `words` has fallen, as it does while a countdown stands there.
+    pub async fn wait_for_falling_time(&mut self, words: &str) -> Result<()> {
+        let falling = async {
+            let first = self.time_left(words).await?;
+            while self.time_left(words).await? >= first {}
+            Ok(())
+        };
+        let limit = std::time::Duration::from_secs(20);
+        tokio::time::timeout(limit, falling)
+            .await
+            .with_context(|| format!("the time left after {words:?} does not fall"))?
+    }
+
+    /// The seconds of the next `4:30 left` after `words`.
+    async fn time_left(&mut self, words: &str) -> Result<u32> {
+        self.wait_for(words).await?;
+        let time = self.read_to(" left").await?;
+        let (minutes, seconds) = time
+            .split_once(':')
+            .with_context(|| format!("no time: {time:?}"))?;
+        Ok(minutes.parse::<u32>()? * 60 + seconds.parse::<u32>()?)
+    }
+
+    /// What the terminal shows before the next `words`.
+    async fn read_to(&mut self, words: &str) -> Result<String> {
         let reading = async {
             loop {
                 if let Some(found) = self.shown[self.read_to..].find(words) {
+                    let before = self.shown[self.read_to..][..found].to_owned();
                     self.read_to += found + words.len();
-                    return Ok(());
+                    return Ok(before);
                 }
                 let mut part = [0; 4096];
                 let read = self.screen.read(&mut part).await?;

@@ -4,6 +4,9 @@ use anyhow::Result;
 use serde_json::json;
 use vega_tests::{Counts, Desk, Terminal, Upstox};
 
+/// How the terminal shows what is to be done, before the time left.
+const TASK: &str = "PRIMARY: solve the challenge in the browser window, ";
+
 #[tokio::test]
 async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -14,10 +17,18 @@ async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("solve it in the browser window").await?;
+    terminal.wait_for_falling_time(TASK).await?;
     assert_eq!(upstox.count("otp_presses").await?, 0, "nobody could press yet");
     upstox.human_at_the_desk(true).await?;
+    terminal.wait_for("Get OTP pressed").await?;
     terminal.wait_for("token stored and verified").await?;
     assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    let solved = terminal.shown().split("Get OTP pressed").nth(1);
+    assert!(
+        solved.is_some_and(|after| !after.contains(TASK)),
+        "a task that is done is shown no more: {}",
+        terminal.shown()
+    );
     assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
     Ok(())
 }
@@ -35,6 +46,10 @@ async fn a_challenge_that_nobody_solves_is_never_touched() -> Result<()> {
     assert!(
         ran.stderr.contains("solve it in the browser window"),
         "the human was told: {ran:?}"
+    );
+    assert!(
+        !ran.stderr.contains(TASK),
+        "nothing counts down in a log: {ran:?}"
     );
     let report = ran.report()?;
     assert_eq!(report.reason("PRIMARY")?, "challenge", "{report:?}");

@@ -15,6 +15,7 @@ async fn otp_and_pin_can_be_typed_at_the_prompt_and_never_show() -> Result<()> {
     terminal.wait_for("Sign in for 2 APIs now?").await?;
     terminal.type_keys("y").await?;
     terminal.wait_for("OTP for account default (PRIMARY)").await?;
+    terminal.wait_for_falling_time("OTP, ").await?;
     let otp = upstox.phone().await?.context("an OTP on the phone")?;
     terminal.type_keys(&format!("{otp}\n")).await?;
     terminal.wait_for("PIN for account default (PRIMARY)").await?;

@@ -39,8 +39,11 @@ pub(crate) fn words(link: &SignInLink, can_paste: bool, width: usize) -> String 
 /// What stands before the hidden input.
 pub(crate) fn question(link: &SignInLink) -> String {
     match link.way_back {
-        WayBack::Callback => format!("{}: waiting for the browser; or paste the address: ", link.api),
-        WayBack::PasteOnly { .. } => format!("{}: paste the address (it is not shown): ", link.api),
+        WayBack::Callback => format!(
+            "{}: waiting for the browser, or paste the address here; it is not shown.",
+            link.api
+        ),
+        WayBack::PasteOnly { .. } => format!("{}: paste the address here; it is not shown.", link.api),
     }
 }
 

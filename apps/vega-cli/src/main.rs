@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod countdown;
 mod exit;
 mod generate;
 mod link;

@@ -17,7 +17,21 @@ pub(crate) struct Progress {
     is_terminal: bool,
     /// On the screen while something goes on; none otherwise, and never without a terminal.
     spinner: Mutex<Option<ProgressBar>>,
-    doing: Mutex<String>,
+    message: Mutex<Message>,
+}
+
+/// What the spinner says.
+#[derive(Debug, Default)]
+struct Message {
+    doing: String,
+    /// What the human has to do; it hides what goes on.
+    task: Option<String>,
+}
+
+impl Message {
+    fn words(&self) -> String {
+        self.task.as_ref().unwrap_or(&self.doing).clone()
+    }
 }
 
 impl Progress {
@@ -25,13 +39,13 @@ impl Progress {
         Self {
             is_terminal,
             spinner: Mutex::default(),
-            doing: Mutex::default(),
+            message: Mutex::default(),
         }
     }
 
     /// Says what goes on.
     pub(crate) fn start(&self, what: &str) {
-        what.clone_into(&mut locked(&self.doing));
+        what.clone_into(&mut locked(&self.message).doing);
         self.resume();
     }
 
@@ -40,14 +54,14 @@ impl Progress {
         if !self.is_terminal {
             return;
         }
-        let doing = locked(&self.doing).clone();
+        let words = locked(&self.message).words();
         let mut spinner = locked(&self.spinner);
         let bar = spinner.get_or_insert_with(|| {
             let bar = ProgressBar::new_spinner();
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        bar.set_message(doing);
+        bar.set_message(words);
     }
 
     /// Takes the spinner off the screen, so that something else can be written there.
@@ -57,12 +71,31 @@ impl Progress {
         }
     }
 
+    /// Says what the human has to do, until that is dropped.
+    pub(crate) fn task(&self) -> Task<'_> {
+        Task(self)
+    }
+
     /// Changes what goes on, without bringing back a spinner that is off.
     fn now(&self, doing: String) {
+        self.say(|message| message.doing = doing);
+    }
+
+    fn say(&self, change: impl FnOnce(&mut Message)) {
+        let words = {
+            let mut message = locked(&self.message);
+            change(&mut message);
+            message.words()
+        };
         if let Some(bar) = &*locked(&self.spinner) {
-            bar.set_message(doing.clone());
+            bar.set_message(words);
         }
-        *locked(&self.doing) = doing;
+    }
+
+    /// What stands on the screen.
+    #[cfg(test)]
+    pub(crate) fn says(&self) -> Option<String> {
+        locked(&self.spinner).as_ref().map(ProgressBar::message)
     }
 
     /// Writes `text` above the spinner.
@@ -113,6 +146,22 @@ impl Progress {
             StepState::Skipped(reason) => self.line(&format!("  {api:<14} skipped: {}", reason.as_str())),
             StepState::Pending | StepState::Done => {}
         }
+    }
+}
+
+/// What the human has to do, in place of what goes on.
+#[derive(Debug)]
+pub(crate) struct Task<'a>(&'a Progress);
+
+impl Task<'_> {
+    pub(crate) fn say(&self, words: String) {
+        self.0.say(|message| message.task = Some(words));
+    }
+}
+
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        self.0.say(|message| message.task = None);
     }
 }
 

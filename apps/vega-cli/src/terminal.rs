@@ -1,6 +1,9 @@
-//! The human at the terminal: shows the plan, asks for a yes, offers the OTP and PIN prompts, shows events.
+//! The human at the terminal: shows the plan, asks for a yes, offers the OTP and PIN prompts, shows events and what has
+//! to be done in the window.
 
+use std::future::pending;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use vega_domain::event::Event;
@@ -8,8 +11,9 @@ use vega_domain::expiry::in_ist;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, EventSink, Operator};
 use vega_domain::secret::{RedirectAddress, SecondFactor};
-use vega_domain::sign_in::{Prompt, SignInLink};
+use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
 
+use crate::countdown::Countdown;
 use crate::link;
 use crate::output;
 use crate::progress::Progress;
@@ -107,22 +111,23 @@ impl Operator for Terminal {
 
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
         if !self.can_ask {
-            return std::future::pending().await;
+            return pending().await;
         }
         self.progress.pause();
         let resume = ResumeSpinner(&self.progress);
         let question = format!(
-            "{} for account {} ({}), here or in the window, until {} IST: ",
+            "{} for account {} ({}), here or in the window, until {} IST",
             prompt.kind.as_str(),
             prompt.account,
             prompt.api,
             in_ist(prompt.deadline).format("%H:%M:%S")
         );
-        let answer = match tty::read_hidden(&question).await {
+        let countdown = Countdown::of(prompt.time_left);
+        let answer = match tty::read_hidden(&question, prompt.kind.as_str(), countdown).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "the terminal cannot be read; please type in the browser window");
-                std::future::pending().await
+                pending().await
             }
         };
         drop(resume);
@@ -138,13 +143,14 @@ impl Operator for Terminal {
         }
     }
 
-    async fn ask_address(&self, link: &SignInLink) -> RedirectAddress {
+    async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress {
         if !self.can_ask {
             return std::future::pending().await;
         }
         self.progress.pause();
         let resume = ResumeSpinner(&self.progress);
-        let answer = match tty::read_hidden(&link::question(link)).await {
+        let countdown = Countdown::of(time_left);
+        let answer = match tty::read_hidden(&link::question(link), "address", countdown).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "the terminal cannot be read; only the callback can bring the code");
@@ -154,6 +160,18 @@ impl Operator for Terminal {
         drop(resume);
         RedirectAddress::new(answer.trim())
     }
+
+    async fn show(&self, task: &WindowTask) {
+        let Some(words) = task.notice.task() else {
+            return pending().await;
+        };
+        let shown = self.progress.task();
+        let countdown = Countdown::of(task.time_left);
+        loop {
+            shown.say(format!("{}: {words}, {countdown} left", task.api));
+            countdown.tick().await;
+        }
+    }
 }
 
 /// Brings the spinner back when a prompt ends, also when the window was used instead.
@@ -162,5 +180,48 @@ struct ResumeSpinner<'a>(&'a Progress);
 impl Drop for ResumeSpinner<'_> {
     fn drop(&mut self) {
         self.0.resume();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use chrono::DateTime;
+    use tokio::time::timeout;
+    use vega_domain::ids::{AccountId, ApiName};
+    use vega_domain::sign_in::Notice;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_stands_with_its_time_left_until_it_is_dropped() {
+        let terminal = Terminal {
+            assume_yes: false,
+            can_ask: false,
+            can_show: true,
+            progress: Progress::new(true),
+        };
+        terminal.progress.start("PRIMARY: signing in");
+        let task = WindowTask {
+            account: AccountId::new("default").unwrap(),
+            api: ApiName::new("PRIMARY").unwrap(),
+            notice: Notice::Challenge,
+            deadline: DateTime::from_timestamp(1_790_000_300, 0).unwrap(),
+            time_left: Duration::from_mins(5),
+        };
+        let mut shown = terminal.show(&task);
+        let half_a_minute = timeout(Duration::from_millis(30_500), &mut shown).await;
+        assert!(half_a_minute.is_err());
+        assert_eq!(
+            terminal.progress.says().unwrap(),
+            "PRIMARY: solve the challenge in the browser window, 4:30 left"
+        );
+        let much_later = timeout(Duration::from_hours(1), &mut shown).await;
+        assert!(
+            much_later.is_err(),
+            "it does not end by itself, also after the deadline"
+        );
+        drop(shown);
+        assert_eq!(terminal.progress.says().unwrap(), "PRIMARY: signing in");
     }
 }

@@ -11,16 +11,25 @@ use secrecy::zeroize::{Zeroize, Zeroizing};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+use crate::countdown::Countdown;
+
 /// Longer than any OTP, PIN or redirect address; a line longer than this is no answer.
 const LONGEST: usize = 4096;
 
-/// Asks `question` on the terminal and reads the answer. Empty lines are asked again.
-pub(crate) async fn read_hidden(question: &str) -> io::Result<Zeroizing<String>> {
+/// Back to the beginning of the line, which is then empty. A short line never wraps, so this clears all of it.
+const REWRITE: &str = "\r\x1b[K";
+
+/// Asks `question` on the terminal and reads the answer to it. Under it stands what to type and the time left, rewritten
+/// each second: nothing that is typed shows, so nothing is disturbed. Empty lines are asked again.
+pub(crate) async fn read_hidden(
+    question: &str,
+    what: &str,
+    countdown: Countdown,
+) -> io::Result<Zeroizing<String>> {
     let mut terminal = QuietTerminal::open()?;
+    terminal.write(&format!("{question}\n"))?;
     loop {
-        terminal.write(question)?;
-        let line = terminal.line().await?;
-        terminal.write("\n")?;
+        let line = terminal.line(what, &countdown).await?;
         if !line.trim().is_empty() {
             return Ok(line);
         }
@@ -59,11 +68,16 @@ impl QuietTerminal {
         self.terminal.write_all(text.as_bytes())
     }
 
-    async fn line(&mut self) -> io::Result<Zeroizing<String>> {
+    async fn line(&mut self, what: &str, countdown: &Countdown) -> io::Result<Zeroizing<String>> {
         let mut line = Zeroizing::new(String::with_capacity(LONGEST));
         let mut part = Zeroizing::new([0; LONGEST]);
         loop {
-            let read = self.input.read(&mut *part).await?;
+            // A terminal that is stopped takes nothing: no reason to read no more.
+            let _ = self.write(&format!("{REWRITE}{what}, {countdown} left: "));
+            let read = tokio::select! {
+                read = self.input.read(&mut *part) => read?,
+                () = countdown.tick() => continue,
+            };
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -83,6 +97,6 @@ impl QuietTerminal {
 impl Drop for QuietTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(&self.terminal, SetArg::TCSAFLUSH, &self.before);
-        let _ = self.write("\n");
+        let _ = self.write(REWRITE);
     }
 }

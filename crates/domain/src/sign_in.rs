@@ -78,6 +78,23 @@ pub struct Prompt {
     pub api: ApiName,
     /// When Vega stops waiting.
     pub deadline: DateTime<Utc>,
+    /// How long that is from now, for a terminal that counts down.
+    pub time_left: Duration,
+}
+
+/// Something that only the human can do, in the browser window. `Notice::task` says what in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowTask {
+    /// The account that signs in.
+    pub account: AccountId,
+    /// The API that is signed in for.
+    pub api: ApiName,
+    /// What was noticed.
+    pub notice: Notice,
+    /// When Vega stops waiting.
+    pub deadline: DateTime<Utc>,
+    /// How long that is from now, for a terminal that counts down.
+    pub time_left: Duration,
 }
 
 /// A sign-in that the human makes in a browser of their own.
@@ -132,6 +149,20 @@ pub enum Notice {
     NotTheRedirect,
     /// The link could not be opened in a browser; the human opens it.
     LinkNotOpened,
+}
+
+impl Notice {
+    /// What the human has to do in the window now, if this asks for an act.
+    pub fn task(self) -> Option<&'static str> {
+        match self {
+            Self::Challenge => Some("solve the challenge in the browser window"),
+            Self::Consent => Some("confirm the consent in the browser window"),
+            Self::PageChanged => Some("finish the sign-in in the browser window"),
+            Self::OtpPressedBefore | Self::DoItInTheWindow => Some("go on in the browser window"),
+            Self::MobileWaits => Some("check the number and press Get OTP in the browser window"),
+            Self::OtpSlow | Self::ForeignRedirect | Self::NotTheRedirect | Self::LinkNotOpened => None,
+        }
+    }
 }
 
 impl fmt::Display for Notice {

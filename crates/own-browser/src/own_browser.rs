@@ -102,6 +102,7 @@ impl SignInSession for AccountSession {
             shared: &self.shared,
             news: &self.news,
             link: &link,
+            deadline,
             request,
         };
         tokio::select! {
@@ -162,6 +163,7 @@ struct Wait<'s, 'a> {
     shared: &'s Shared,
     news: &'s News,
     link: &'s SignInLink,
+    deadline: Instant,
     request: SignInRequest<'a>,
 }
 
@@ -189,7 +191,7 @@ impl Wait<'_, '_> {
     /// Takes pasted addresses until one fits; it goes the same way as one that a browser brings.
     async fn pasted_addresses(&self) -> Failure {
         loop {
-            let pasted = self.request.operator.ask_address(self.link).await;
+            let pasted = self.ask().await;
             match self.pasted(&pasted).await {
                 Ok(Some(notice)) => self.tell(notice),
                 Ok(None) => {
@@ -200,6 +202,11 @@ impl Wait<'_, '_> {
                 Err(failure) => return failure,
             }
         }
+    }
+
+    async fn ask(&self) -> RedirectAddress {
+        let time_left = self.deadline.saturating_duration_since(Instant::now());
+        self.request.operator.ask_address(self.link, time_left).await
     }
 
     /// What is wrong with a pasted address, if anything is.

@@ -74,6 +74,8 @@ pub(crate) struct Flow {
     to_submit: Option<PromptKind>,
     submit_since: Option<Instant>,
     told: HashSet<Notice>,
+    /// What this screen wants of the human, in the window.
+    task: Option<Notice>,
 }
 
 impl Flow {
@@ -91,6 +93,7 @@ impl Flow {
             to_submit: None,
             submit_since: None,
             told: HashSet::new(),
+            task: None,
         }
     }
 
@@ -106,9 +109,15 @@ impl Flow {
         at_screen.min(in_attempt)
     }
 
+    /// What the human has to do in the window now. It stands until the screen changes, also when it was told before.
+    pub(crate) fn task(&self) -> Option<Notice> {
+        self.task
+    }
+
     /// Remembers that "Get OTP" was pressed.
     pub(crate) fn otp_pressed(&mut self, now: Instant) {
         self.press = Press::Made(now);
+        self.task = None;
     }
 
     /// The press is on record, but the click did not work: the human presses.
@@ -185,6 +194,7 @@ impl Flow {
             self.screen_since = now;
             self.to_submit = None;
             self.offered = None;
+            self.task = None;
         }
     }
 
@@ -258,6 +268,9 @@ impl Flow {
     }
 
     fn tell_once(&mut self, notice: Notice) -> Move {
+        if notice.task().is_some() {
+            self.task = Some(notice);
+        }
         if self.told.insert(notice) {
             Move::Tell(notice)
         } else {

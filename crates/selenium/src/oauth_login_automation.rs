@@ -1,13 +1,14 @@
 //! Drives sign-ins: opens the dialog, looks at the page again and again, carries out the flow's moves, and recognises
 //! the redirect. All APIs of one account go through the same session.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use vega_domain::account::Account;
 use vega_domain::authorize::{Redirect, authorize_url};
@@ -15,7 +16,7 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ports::{Clock, EventSink, SignIn, SignInRequest, SignInSession};
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
-use vega_domain::sign_in::{Prompt, PromptKind, Screen};
+use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
 use crate::flow::{Flow, Move};
 use crate::login_page::LoginPage;
@@ -77,6 +78,7 @@ impl SignInSession for AccountSession {
             session: self,
             request,
             prompt: None,
+            task: None,
             blind_since: None,
         };
         loop {
@@ -97,32 +99,37 @@ struct OpenPrompt<'a> {
     answer: Pin<Box<dyn Future<Output = SecondFactor> + Send + 'a>>,
 }
 
+/// What the human is shown to do in the window. Dropping it takes it back.
+struct ShownTask<'a> {
+    notice: Notice,
+    shown: Pin<Box<dyn Future<Output = Infallible> + Send + 'a>>,
+}
+
 struct Attempt<'s, 'a> {
     flow: Flow,
     page: LoginPage<'s>,
     session: &'s AccountSession,
     request: SignInRequest<'a>,
     prompt: Option<OpenPrompt<'a>>,
+    task: Option<ShownTask<'a>>,
     blind_since: Option<Instant>,
 }
 
 impl Attempt<'_, '_> {
     /// One turn: where are we, what is to be done, and then wait for the page or for an answer of the operator.
     async fn look_and_act(&mut self) -> Result<Option<AuthorizationCode>, Failure> {
+        let before = self.flow.screen();
         let next = match self.address().await? {
             Some(Redirect::Code(code)) => return Ok(Some(code)),
             Some(Redirect::Foreign) => self.flow.foreign_redirect(Instant::now()),
             Some(Redirect::NotYet) | None => match self.look().await? {
-                Some(seen) => {
-                    let before = self.flow.screen();
-                    let next = self.flow.next(&seen, Instant::now());
-                    self.screen_changed(before, self.flow.screen());
-                    next
-                }
+                Some(seen) => self.flow.next(&seen, Instant::now()),
                 None => Move::Wait,
             },
         };
+        self.screen_changed(before, self.flow.screen());
         self.carry_out(next).await?;
+        self.show_task();
         self.wait().await?;
         Ok(None)
     }
@@ -163,6 +170,7 @@ impl Attempt<'_, '_> {
     fn screen_changed(&mut self, before: Screen, now: Screen) {
         if before != now {
             self.prompt = None;
+            self.task = None;
             self.session.events.emit(Event::ScreenSeen {
                 api: self.request.api.name.clone(),
                 screen: now,
@@ -224,16 +232,48 @@ impl Attempt<'_, '_> {
     }
 
     fn offer(&mut self, kind: PromptKind) {
-        let left = TimeDelta::from_std(self.flow.time_left(Instant::now())).unwrap_or_default();
+        let (deadline, time_left) = self.limit();
         let prompt = Prompt {
             kind,
             account: self.request.account.id.clone(),
             api: self.request.api.name.clone(),
-            deadline: self.session.clock.now() + left,
+            deadline,
+            time_left,
         };
         let operator = self.request.operator;
         let answer = Box::pin(async move { operator.ask(&prompt).await });
         self.prompt = Some(OpenPrompt { kind, answer });
+    }
+
+    /// Shows what the human has to do in the window now, and takes back what is done.
+    fn show_task(&mut self) {
+        let wanted = self.flow.task();
+        if wanted == self.task.as_ref().map(|task| task.notice) {
+            return;
+        }
+        let (deadline, time_left) = self.limit();
+        self.task = wanted.map(|notice| {
+            let task = WindowTask {
+                account: self.request.account.id.clone(),
+                api: self.request.api.name.clone(),
+                notice,
+                deadline,
+                time_left,
+            };
+            let operator = self.request.operator;
+            let shown = Box::pin(async move {
+                operator.show(&task).await;
+                pending().await
+            });
+            ShownTask { notice, shown }
+        });
+    }
+
+    /// When Vega stops waiting for the human at this screen, and how long that is from now.
+    fn limit(&self) -> (DateTime<Utc>, Duration) {
+        let left = self.flow.time_left(Instant::now());
+        let deadline = self.session.clock.now() + TimeDelta::from_std(left).unwrap_or_default();
+        (deadline, left)
     }
 
     /// Until the next look, or until the operator answered the prompt.
@@ -245,8 +285,15 @@ impl Attempt<'_, '_> {
                 None => pending().await,
             }
         };
+        let showing = async {
+            match &mut self.task {
+                Some(task) => (&mut task.shown).await,
+                None => pending().await,
+            }
+        };
         let given = tokio::select! {
             given = answered => given,
+            never = showing => match never {},
             () = sleep(LOOK_EVERY) => return Ok(()),
         };
         self.prompt = None;

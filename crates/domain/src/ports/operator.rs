@@ -1,10 +1,12 @@
 //! Port: the human. A terminal, the console and a test each implement it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::plan::Plan;
 use crate::secret::{RedirectAddress, SecondFactor};
-use crate::sign_in::{Prompt, SignInLink};
+use crate::sign_in::{Prompt, SignInLink, WindowTask};
 
 /// What the operator said to a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,5 +39,9 @@ pub trait Operator: Send + Sync {
 
     /// Asks for the address at which the sign-in ended, as an alternative to the callback. Never returns when nobody
     /// can be asked; the caller drops the future when the code came another way. MUST NOT echo the answer.
-    async fn ask_address(&self, link: &SignInLink) -> RedirectAddress;
+    async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress;
+
+    /// Shows what the human has to do in the window, and how long Vega waits for it. MUST NOT return: the caller drops
+    /// the future when it is done or too late, and then it MUST be shown no more. It may stand beside an open prompt.
+    async fn show(&self, task: &WindowTask);
 }

@@ -18,7 +18,7 @@ use vega_domain::ports::{
     Answer, Clock, EventSink, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
-use vega_domain::sign_in::{Notice, Prompt, SignInLink};
+use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
 
 use crate::journal::Journal;
@@ -64,11 +64,15 @@ impl Operator for Human {
         unreachable!("OTP and PIN are the browser's")
     }
 
+    async fn show(&self, _task: &WindowTask) {
+        unreachable!("there is no window of Vega's")
+    }
+
     async fn show_link(&self, link: &SignInLink) {
         self.links.send(link.clone()).unwrap();
     }
 
-    async fn ask_address(&self, _link: &SignInLink) -> RedirectAddress {
+    async fn ask_address(&self, _link: &SignInLink, _time_left: Duration) -> RedirectAddress {
         match self.pastes.lock().await.recv().await {
             Some(text) => RedirectAddress::new(text),
             None => std::future::pending().await,

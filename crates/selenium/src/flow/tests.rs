@@ -5,6 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::sighting::{Field, MobileField, PageError};
 
+mod tasks;
 mod words;
 
 const HUMAN: Duration = Duration::from_mins(5);
