@@ -90,7 +90,8 @@ async fn up_to_consent(upstox: &Upstox, desk: &Desk) -> Result<(Child, Terminal)
 #[tokio::test]
 async fn a_page_with_other_ids_is_left_to_the_human_who_finishes_by_hand() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__OTP_BUDGET", "1");
     upstox.pages("layout", json!({ "layout": "changed" })).await?;
     // Longer at each screen than Vega waits before it says that it finds no "Get OTP" to press.
     upstox.human_does_everything(Duration::from_secs(18)).await?;
@@ -113,5 +114,13 @@ async fn a_page_with_other_ids_is_left_to_the_human_who_finishes_by_hand() -> Re
     assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
     let token = desk.token("PRIMARY").await?;
     assert_eq!(upstox.profile_status(&token).await?, 200);
+
+    // An OTP was sent, whoever pressed: the budget of one is used up.
+    upstox.no_scenarios().await?;
+    upstox.log_out(&token).await?;
+    let again = desk.vega(&["--yes", "--json", "PRIMARY"]).await?;
+    assert_eq!(again.code, Some(4), "{again:?}");
+    assert_eq!(again.report()?.reason("PRIMARY")?, "otp_budget", "{again:?}");
+    assert_eq!(upstox.count("otp_presses").await?, 1);
     Ok(())
 }

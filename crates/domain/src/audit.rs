@@ -46,6 +46,8 @@ audit_kinds! {
     AttemptOpened = "attempt_opened",
     /// "Get OTP" is about to be pressed.
     OtpRequested = "otp_requested",
+    /// "Get OTP" was pressed in the window, and not by Vega.
+    OtpRequestedInWindow = "otp_requested_in_window",
     /// "Get OTP" was not pressed: the budget is used up.
     OtpWithheld = "otp_withheld",
     /// A code came back to the redirect URI, or was pasted.

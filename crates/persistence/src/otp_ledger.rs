@@ -20,7 +20,7 @@ pub(crate) async fn has_press(tx: &mut SqliteConnection, attempt: AttemptId) -> 
     Ok(found > 0)
 }
 
-/// Records a press that is about to be made.
+/// Records a press.
 pub(crate) async fn record(
     tx: &mut SqliteConnection,
     attempt: AttemptId,

@@ -1,4 +1,5 @@
-//! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect it announces.
+//! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect it announces,
+//! or, for a press that was not Vega's, as soon as it is seen.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -83,13 +84,7 @@ impl SignInJournal for SqliteSignInJournal {
                 (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
             }
         };
-        let entry = AuditEntry::new(now.at, kind, detail)
-            .about(
-                &AccountId::new(row.account).map_err(unreadable)?,
-                &ApiName::new(row.api).map_err(unreadable)?,
-            )
-            .in_run(RunId::from_uuid(row.run_id));
-        audit_trail::insert(&mut tx, &entry).await?;
+        audit_trail::insert(&mut tx, &row.audit(now.at, kind, detail)?).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(grant)
     }
@@ -125,9 +120,7 @@ impl SignInJournal for SqliteSignInJournal {
                 _ => Delivery::CameBefore(api),
             });
         }
-        let entry = AuditEntry::new(at, AuditKind::CodeReceived, "")
-            .about(&AccountId::new(row.account).map_err(unreadable)?, &api)
-            .in_run(RunId::from_uuid(row.run_id));
+        let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
         audit_trail::insert(&mut tx, &entry).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(Delivery::Taken(api))
@@ -144,6 +137,27 @@ impl SignInJournal for SqliteSignInJournal {
             Some(row) => row.delivered(self.0.sealer()),
             None => Ok(None),
         }
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.write().await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        if otp_ledger::has_press(&mut tx, attempt).await? {
+            return Ok(());
+        }
+        otp_ledger::record(&mut tx, attempt, mobile, now).await?;
+        let entry = row.audit(
+            now.at,
+            AuditKind::OtpRequestedInWindow,
+            "pressed by the human".into(),
+        )?;
+        audit_trail::insert(&mut tx, &entry).await?;
+        tx.commit().await.map_err(failed("record an OTP request"))
     }
 
     async fn seal_code(
@@ -309,6 +323,13 @@ impl AttemptRow {
             .fetch_optional(connection)
             .await
             .map_err(failed("find the sign-in of a redirect"))
+    }
+
+    fn audit(&self, at: DateTime<Utc>, kind: AuditKind, detail: String) -> Result<AuditEntry, StoreError> {
+        let account = AccountId::new(&*self.account).map_err(unreadable)?;
+        let api = ApiName::new(&*self.api).map_err(unreadable)?;
+        let entry = AuditEntry::new(at, kind, detail).about(&account, &api);
+        Ok(entry.in_run(RunId::from_uuid(self.run_id)))
     }
 
     fn place(&self, column: &'static str) -> Place<'_> {

@@ -37,6 +37,8 @@ pub(crate) enum Move {
     FillMobile { selector: String },
     /// Ask for the permit, then press.
     PressGetOtp { selector: String },
+    /// Put on record that the human pressed "Get OTP".
+    NotePress,
     /// Offer the prompt for this second factor, if it is not open already.
     Offer(PromptKind),
     /// Press the button under a second factor that was typed from the prompt.
@@ -173,13 +175,12 @@ impl Flow {
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
-            Screen::Otp => {
-                if self.press == Press::Open {
-                    // The human pressed in the window.
-                    self.press = Press::TheHumans;
-                }
-                self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref(), now)
+            // An OTP is asked for and Vega did not press: the human did, in the window.
+            Screen::Otp if self.press == Press::Open => {
+                self.press = Press::TheHumans;
+                Move::NotePress
             }
+            Screen::Otp => self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref(), now),
             Screen::Pin => self.on_second_factor(PromptKind::Pin, seen.pin_continue.as_ref(), now),
             Screen::Challenge => self.tell_once(Notice::Challenge),
             Screen::Consent => self.tell_once(Notice::Consent),

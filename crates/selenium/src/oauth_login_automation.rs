@@ -200,6 +200,7 @@ impl Attempt<'_, '_> {
                 }
                 Ok(())
             }
+            Move::NotePress => self.request.otp_permit.pressed_in_the_window().await,
             Move::Offer(kind) => {
                 self.offer(kind);
                 Ok(())

@@ -200,7 +200,7 @@ impl TokenGenerationService {
             .filter(|_| is_fresh && left.exchange_sent_at.is_none())
     }
 
-    /// `[tx1]`, then the human in the window, with `[tx2]` before a press of "Get OTP".
+    /// `[tx1]`, then the human in the window, with `[tx2]` before a press of "Get OTP", or after it if the human made it.
     async fn sign_in(
         &self,
         attempt: &Attempt<'_>,

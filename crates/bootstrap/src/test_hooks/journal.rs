@@ -44,6 +44,15 @@ impl SignInJournal for Hooked<dyn SignInJournal> {
         self.port.delivered_code(state).await
     }
 
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.port.note_otp(attempt, mobile, now).await
+    }
+
     async fn seal_code(
         &self,
         attempt: AttemptId,

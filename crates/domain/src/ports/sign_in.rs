@@ -7,12 +7,16 @@ use crate::account::{Account, Api};
 use crate::failure::Failure;
 use crate::secret::{AuthorizationCode, OAuthState};
 
-/// Asked before "Get OTP" is pressed; the implementation puts the press on record first.
+/// Asked before "Get OTP" is pressed, and told when somebody else pressed it: either way the press is put on record.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait OtpPermit: Send + Sync {
     /// Returns Ok when the press is on record and may be made now, else why it may not.
     async fn before_press(&self) -> Result<(), Failure>;
+
+    /// Puts a press on record that somebody else made in the window. It is made already, so this MUST NOT refuse it for
+    /// the budget; later presses find it there.
+    async fn pressed_in_the_window(&self) -> Result<(), Failure>;
 }
 
 /// What one sign-in needs.
@@ -24,7 +28,7 @@ pub struct SignInRequest<'a> {
     pub api: &'a Api,
     /// Goes out with the authorize request and must come back with the redirect.
     pub state: &'a OAuthState,
-    /// Asked before the press.
+    /// Asked before the press, told of the human's.
     pub otp_permit: &'a dyn OtpPermit,
     /// The human.
     pub operator: &'a dyn Operator,
@@ -52,7 +56,7 @@ pub trait SignIn: Send + Sync {
 #[async_trait]
 pub trait SignInSession: Send {
     /// Drives one sign-in to an authorization code. MUST press "Get OTP" at most once and only with the permit,
-    /// MUST NOT type an OTP or PIN twice, MUST compare `state`, MUST come to an end by itself.
+    /// MUST tell the permit when the OTP was asked for without that press, MUST NOT type an OTP or PIN twice, MUST compare `state`, MUST come to an end by itself.
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure>;
 
     /// Ends the session and everything it started.

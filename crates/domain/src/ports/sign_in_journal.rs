@@ -1,4 +1,5 @@
-//! Port: the journal of sign-ins. Each method is one durable commit made *before* the effect it announces.
+//! Port: the journal of sign-ins. Each method is one durable commit made *before* the effect it announces; only
+//! `note_otp` comes after it, for that effect is not Vega's.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -124,6 +125,16 @@ pub trait SignInJournal: Send + Sync {
 
     /// The code that was delivered for `state`, while its exchange is not intended yet.
     async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError>;
+
+    /// Records a "Get OTP" press that was made in the window and not by Vega, whatever the budget says; afterwards it
+    /// counts as every other. MUST change nothing when the attempt has a press on record: the ledger knows one per
+    /// attempt, so a further press by hand does not count.
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError>;
 
     /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
     /// already has a code: only one writer wins, and a code is sent once.

@@ -105,6 +105,15 @@ impl SignInJournal for Journal {
         unreachable!("not this route's")
     }
 
+    async fn note_otp(
+        &self,
+        _attempt: AttemptId,
+        _mobile: &MobileNumber,
+        _now: &Moment,
+    ) -> Result<(), StoreError> {
+        unreachable!("not this route's")
+    }
+
     async fn seal_code(
         &self,
         _attempt: AttemptId,

@@ -72,6 +72,66 @@ async fn presses_are_recorded_counted_and_never_doubled() {
 }
 
 #[tokio::test]
+async fn a_press_in_the_window_counts_once_and_is_never_refused() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let mut attempts = Vec::new();
+    for _ in 0..4 {
+        let attempt = attempt(run, "PRIMARY", 1);
+        world
+            .journal
+            .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+            .await
+            .unwrap();
+        attempts.push(attempt.id);
+    }
+    let note = async |index: usize, seconds| {
+        world
+            .journal
+            .note_otp(attempts[index], &mobile(), &wall(seconds))
+            .await
+            .unwrap();
+    };
+    let press = async |index: usize, seconds| {
+        world
+            .journal
+            .request_otp(attempts[index], &mobile(), BUDGET, &wall(seconds))
+            .await
+            .unwrap()
+    };
+
+    note(0, 0).await;
+    note(0, 1).await;
+    assert_eq!(
+        press(0, 2).await,
+        OtpGrant::PressedBefore,
+        "this attempt has its press"
+    );
+    assert_eq!(press(1, 3).await, OtpGrant::Granted);
+    note(1, 4).await;
+    assert_eq!(
+        press(2, 5).await,
+        OtpGrant::BudgetUsedUp { until: at(660) },
+        "the human's press counts as Vega's"
+    );
+    note(2, 6).await;
+    assert_eq!(
+        press(3, 660).await,
+        OtpGrant::BudgetUsedUp { until: at(663) },
+        "the one beyond the budget counts as well"
+    );
+
+    assert_eq!(
+        world.journal.otp_presses(&mobile(), 9).await.unwrap(),
+        [wall(0), wall(3), wall(6)],
+        "one row per attempt, with its first time"
+    );
+    let kinds = world.audit_kinds().await;
+    let count = |wanted| kinds.iter().filter(|kind| *kind == wanted).count();
+    assert_eq!((count("otp_requested_in_window"), count("otp_requested")), (2, 1));
+}
+
+#[tokio::test]
 async fn the_ledger_survives_a_restart() {
     let world = World::new().await;
     let run = world.running(&["PRIMARY"]).await;

@@ -255,6 +255,7 @@ fn a_foreign_redirect_is_told_once_and_waited_out() {
 #[test]
 fn a_prompt_comes_back_with_its_screen_until_something_was_typed() {
     let mut script = Script::new();
+    script.pressed(0);
     assert_eq!(script.at(0, &otp()), Move::Offer(PromptKind::Otp));
     assert_eq!(script.at(1, &Sighting::default()), Move::Wait);
     assert_eq!(
@@ -276,12 +277,18 @@ fn a_prompt_comes_back_with_its_screen_until_something_was_typed() {
 #[test]
 fn a_press_that_the_human_made_is_not_made_again() {
     let mut script = Script::new();
-    script.at(0, &otp());
+    script.at(0, &mobile(true, false));
+    assert_eq!(script.at(1, &otp()), Move::NotePress);
     assert_eq!(
-        script.at(1, &mobile(true, false)),
+        script.at(2, &mobile(true, false)),
         Move::Tell(Notice::OtpPressedBefore)
     );
-    assert_eq!(script.at(2, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(3, &mobile(false, true)), Move::Wait);
+    assert_eq!(
+        script.at(4, &otp()),
+        Move::Offer(PromptKind::Otp),
+        "on record once"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! One attempt's identity, its secret `state`, and the permit that puts an OTP press on record before it is made.
+//! One attempt's identity, its secret `state`, and the permit that puts an OTP press on record: its own before it is
+//! made, the human's once it is seen.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -67,5 +68,10 @@ impl OtpPermit for LedgerPermit<'_> {
                 ),
             )),
         }
+    }
+
+    async fn pressed_in_the_window(&self) -> Result<(), Failure> {
+        let now = self.clock.moment();
+        Ok(self.journal.note_otp(self.attempt, self.mobile, &now).await?)
     }
 }

@@ -187,6 +187,22 @@ impl SignInJournal for Database {
         unreachable!("routes look for codes, the service does not")
     }
 
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.fails("note_otp")?;
+        self.log.add("note_otp");
+        let mut tables = self.tables();
+        open(&mut tables, attempt)?;
+        if !tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
+            tables.presses.push((attempt, mobile.clone(), now.clone()));
+        }
+        Ok(())
+    }
+
     async fn seal_code(
         &self,
         attempt: AttemptId,

@@ -82,3 +82,47 @@ async fn a_second_press_in_one_attempt_is_refused() {
         [End::Closed(FailureReason::RedirectTimeout)]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_press_in_the_window_goes_on_record_beyond_the_budget_and_counts_afterwards() {
+    let mut world = World::new();
+    world.budget.presses = 1;
+    let mut by_hand = world.human();
+    by_hand.presses = 0;
+    by_hand.presses_in_the_window = true;
+    world.generate_with(&mut by_hand).await.unwrap();
+    let log = world.log.take();
+    let pressed = log
+        .iter()
+        .position(|effect| effect == "press in the window")
+        .unwrap();
+    assert_eq!(log[pressed + 1], "note_otp");
+
+    let failure = world.generate().await.unwrap_err();
+    assert_eq!(
+        failure.reason,
+        FailureReason::OtpBudget,
+        "it counts for Vega's presses"
+    );
+    world.generate_with(&mut by_hand).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_press_after_the_humans_in_the_same_attempt_is_refused() {
+    let world = World::new();
+    let mut human = world.human();
+    human.presses_in_the_window = true;
+    let failure = world.generate_with(&mut human).await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::RedirectTimeout);
+    assert!(!world.log.take().contains(&"press".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_press_in_the_window_that_cannot_be_recorded_ends_the_attempt() {
+    let world = World::new();
+    world.database.fail_at("note_otp");
+    let mut human = world.human();
+    human.presses_in_the_window = true;
+    let failure = world.generate_with(&mut human).await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::Storage);
+}

@@ -165,6 +165,7 @@ impl World {
         Human {
             log: Arc::clone(&self.log),
             presses: 1,
+            presses_in_the_window: false,
             waits_for: None,
             fails: None,
             states: Vec::new(),
@@ -181,6 +182,8 @@ pub(crate) struct Human {
     log: Arc<Log>,
     /// How often the page is asked for an OTP.
     pub(crate) presses: u32,
+    /// The human presses "Get OTP" in the window.
+    pub(crate) presses_in_the_window: bool,
     /// The code is not there before this is sent.
     pub(crate) waits_for: Option<oneshot::Receiver<()>>,
     /// How it ends, if not with a code.
@@ -194,6 +197,10 @@ impl SignInSession for Human {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
         self.log.add("sign_in");
         self.states.push(request.state.expose().to_owned());
+        if self.presses_in_the_window {
+            self.log.add("press in the window");
+            request.otp_permit.pressed_in_the_window().await?;
+        }
         for _ in 0..self.presses {
             request.otp_permit.before_press().await?;
             self.log.add("press");
