@@ -3,12 +3,13 @@
 
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::desk::Desk;
+use crate::processes::until;
 use crate::upstox::{accepted, blocking};
 
 /// The window that `vega` opens.
@@ -62,8 +63,43 @@ impl Window {
 
     /// Reloads what it shows.
     pub async fn reload(&self) -> Result<()> {
-        let (http, url) = (self.http.clone(), format!("{}/refresh", self.session().await?));
-        blocking(move || accepted(http.post(url).send_json(json!({}))?)).await
+        self.command("refresh", json!({})).await
+    }
+
+    /// Goes one page back in its history; returns once another address stands there.
+    pub async fn back(&self) -> Result<()> {
+        self.leave("back", json!({})).await
+    }
+
+    /// Goes one page forward again; returns once another address stands there.
+    pub async fn forward(&self) -> Result<()> {
+        self.leave("forward", json!({})).await
+    }
+
+    /// Opens a link in it; returns once another address stands there.
+    pub async fn open(&self, link: &str) -> Result<()> {
+        self.leave("url", json!({ "url": link })).await
+    }
+
+    /// The address that it shows.
+    pub async fn address(&self) -> Result<String> {
+        let (http, url) = (self.http.clone(), format!("{}/url", self.session().await?));
+        let shown: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
+        Ok(shown["value"].as_str().context("an address")?.to_owned())
+    }
+
+    async fn leave(&self, command: &str, body: Value) -> Result<()> {
+        let before = self.address().await?;
+        // The driver may give up its wait although the window goes: where the window is decides.
+        let said = self.command(command, body).await;
+        let left = until(async || self.address().await.is_ok_and(|now| now != before)).await;
+        ensure!(left, "{command} does not lead away from {before}: {said:?}");
+        Ok(())
+    }
+
+    async fn command(&self, command: &str, body: Value) -> Result<()> {
+        let (http, url) = (self.http.clone(), format!("{}/{command}", self.session().await?));
+        blocking(move || accepted(http.post(url).send_json(body)?)).await
     }
 
     /// Opens a window of the operator's own.
