@@ -126,6 +126,11 @@ impl Desk {
         self.home.path().join("data/vega/vega_trade.browser-profiles")
     }
 
+    /// The folder of what is kept about failed sign-ins.
+    pub fn evidence(&self) -> PathBuf {
+        self.home.path().join("data/vega/vega_trade.evidence")
+    }
+
     /// Starts `vega` without a terminal.
     pub fn start(&self, arguments: &[&str]) -> Result<Child> {
         let mut command = Command::new(self.binaries.program("vega")?);

@@ -13,13 +13,13 @@ impl OwnBrowser {
     /// Opens it at this desk.
     pub async fn at(desk: &Desk) -> Result<Self> {
         let window = Window::driven_at(desk).await?;
-        window.open().await?;
+        window.appear().await?;
         Ok(Self(window))
     }
 
     /// Opens an address.
     pub async fn go_to(&self, address: &str) -> Result<()> {
-        self.0.go_to(address).await
+        self.0.open(address).await
     }
 
     /// Loads the page again.

@@ -1,5 +1,7 @@
 //! What `vega --json` reports, by the name of an API. An API that is not in it is an error that shows the report.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -28,6 +30,15 @@ impl Report {
         step["reason"]
             .as_str()
             .with_context(|| format!("no reason: {step}"))
+    }
+
+    /// The evidence that the last failure of an API points to: where it is, and what it says.
+    pub fn evidence(&self, name: &str) -> Result<(PathBuf, Value)> {
+        let failure = &self.api(name)?["last_failure"];
+        let path = failure["evidence"].as_str();
+        let path = PathBuf::from(path.with_context(|| format!("no evidence: {failure}"))?);
+        let record = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok((path, serde_json::from_slice(&record)?))
     }
 
     /// The names of the APIs that have this status.

@@ -102,8 +102,8 @@ impl Window {
         blocking(move || accepted(http.post(url).send_json(body)?)).await
     }
 
-    /// Opens a window of the operator's own.
-    pub(crate) async fn open(&self) -> Result<()> {
+    /// Opens the window, where `vega` does not.
+    pub(crate) async fn appear(&self) -> Result<()> {
         let arguments = [
             "--headless=new",
             "--no-sandbox",
@@ -119,21 +119,6 @@ impl Window {
         blocking(move || accepted(http.post(url).send_json(wanted)?)).await
     }
 
-    /// Opens an address in it.
-    pub(crate) async fn go_to(&self, address: &str) -> Result<()> {
-        let (http, url) = (self.http.clone(), format!("{}/url", self.session().await?));
-        let wanted = json!({ "url": address });
-        // An address that nobody listens at is an error to the driver, and a page to whoever looks.
-        blocking(move || http.post(url).send_json(wanted).map(drop).map_err(Into::into)).await
-    }
-
-    /// Where it is.
-    pub(crate) async fn address(&self) -> Result<String> {
-        let (http, url) = (self.http.clone(), format!("{}/url", self.session().await?));
-        let answer: Value = blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await?;
-        Ok(answer["value"].as_str().context("an address")?.to_owned())
-    }
-
     /// The words on its page.
     pub(crate) async fn text(&self) -> Result<String> {
         let script = json!({ "script": "return document.body ? document.body.innerText : ''", "args": [] });
@@ -144,6 +129,27 @@ impl Window {
         let answer: Value =
             blocking(move || Ok(http.post(url).send_json(script)?.body_mut().read_json()?)).await?;
         Ok(answer["value"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Types into the box with this id, once it is there, and presses nothing.
+    pub async fn type_into(&self, id: &str, keys: &str) -> Result<()> {
+        let (http, session) = (self.http.clone(), self.session().await?);
+        let script = format!("return document.getElementById({id:?})");
+        let find = json!({ "script": script, "args": [] });
+        let found = until(async || {
+            let (http, url) = (http.clone(), format!("{session}/execute/sync"));
+            let (find, keys) = (find.clone(), json!({ "text": keys }));
+            let typed = blocking(move || {
+                let found: Value = http.post(&url).send_json(find)?.body_mut().read_json()?;
+                let element = found["value"].as_object().and_then(|names| names.values().next());
+                let element = element.and_then(Value::as_str).context("not there yet")?;
+                let url = url.replace("execute/sync", &format!("element/{element}/value"));
+                accepted(http.post(url).send_json(keys)?)
+            });
+            typed.await.is_ok()
+        });
+        anyhow::ensure!(found.await, "{id} never came");
+        Ok(())
     }
 
     /// Ends the driver, and with it whatever it started.

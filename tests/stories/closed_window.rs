@@ -17,6 +17,9 @@ async fn a_closed_window_is_not_opened_again_and_nothing_is_left_running() -> Re
     assert_eq!(ran.code, Some(12), "{ran:?}");
     let report = ran.report()?;
     assert_eq!(report.reason("PRIMARY")?, "browser_gone", "{report:?}");
+    let (_, record) = report.evidence("PRIMARY")?;
+    assert_eq!(record["screenshot_withheld"], "the browser is gone", "{record}");
+    assert_eq!(record["elements"], serde_json::json!([]), "{record}");
     let others: Vec<&str> = upstox.apps().skip(1).collect();
     assert_eq!(report.steps_in_state("pending"), others, "{report:?}");
 

@@ -7,6 +7,7 @@ mod blocked;
 mod challenge;
 mod closed_window;
 mod crash_points;
+mod evidence;
 mod first_morning;
 mod killed;
 mod lost_answer;

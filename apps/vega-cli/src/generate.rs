@@ -208,7 +208,8 @@ pub(crate) async fn show(
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
     output::data(&report::table(statuses, width, console::colors_enabled()));
-    for line in report::advice(statuses) {
+    let evidence = vega.evidence(statuses).await?;
+    for line in report::advice(statuses, &evidence) {
         output::say(&line);
     }
     let closed = vega.cooldowns.closed().await?;

@@ -2,13 +2,16 @@
 
 mod status_table;
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use vega_bootstrap::Vega;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
-use vega_domain::ids::Generation;
+use vega_domain::ids::{ApiName, Generation};
 use vega_domain::run::RunRecord;
 use vega_domain::token::ApiStatus;
 
@@ -34,7 +37,14 @@ struct ApiReport {
     valid_until_unix: Option<i64>,
     generation: Option<u32>,
     verified_at: Option<String>,
-    last_failure: Option<FailureReport>,
+    last_failure: Option<LastFailureReport>,
+}
+
+#[derive(Serialize)]
+struct LastFailureReport {
+    #[serde(flatten)]
+    failure: FailureReport,
+    evidence: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,6 +91,7 @@ impl Report {
         run: Option<&RunRecord>,
     ) -> anyhow::Result<Self> {
         let closed = vega.cooldowns.closed().await?;
+        let evidence = vega.evidence(statuses).await?;
         let mut accounts = Vec::new();
         for account in vega.settings.accounts.iter() {
             accounts.push(AccountReport {
@@ -95,13 +106,17 @@ impl Report {
         Ok(Self {
             v: 1,
             run: run.map(run_report),
-            apis: statuses.iter().map(api_report).collect(),
+            apis: statuses
+                .iter()
+                .map(|status| api_report(status, evidence.get(&status.api)))
+                .collect(),
             accounts,
         })
     }
 }
 
-fn api_report(status: &ApiStatus) -> ApiReport {
+fn api_report(status: &ApiStatus, evidence: Option<&PathBuf>) -> ApiReport {
+    let last_failure = status.last_failure.as_ref();
     ApiReport {
         api: status.api.to_string(),
         account: status.account.to_string(),
@@ -111,7 +126,10 @@ fn api_report(status: &ApiStatus) -> ApiReport {
         valid_until_unix: status.valid_until.map(|at| at.timestamp()),
         generation: status.generation.map(Generation::get),
         verified_at: status.verified_at.map(rfc3339_ist),
-        last_failure: status.last_failure.as_ref().map(failure_report),
+        last_failure: last_failure.map(|failure| LastFailureReport {
+            failure: failure_report(failure),
+            evidence: evidence.map(|record| record.display().to_string()),
+        }),
     }
 }
 
@@ -156,13 +174,19 @@ pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
     in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-/// What failed and what to do next, one line each.
-pub(crate) fn advice(statuses: &[ApiStatus]) -> Vec<String> {
+/// What failed and what to do next, and where evidence of it was kept.
+pub(crate) fn advice(statuses: &[ApiStatus], evidence: &HashMap<ApiName, PathBuf>) -> Vec<String> {
     let with_failure = statuses
         .iter()
         .filter_map(|status| Some((status, status.last_failure.as_ref()?)));
     with_failure
-        .map(|(status, failure)| format!("{}: {}", status.api, with_advice(failure)))
+        .flat_map(|(status, failure)| {
+            let advice = format!("{}: {}", status.api, with_advice(failure));
+            let record = evidence.get(&status.api);
+            let pointer = record.map(|record| format!("  Evidence: {}", record.display()));
+            [Some(advice), pointer]
+        })
+        .flatten()
         .collect()
 }
 
@@ -185,7 +209,7 @@ pub(crate) fn stopped(stop: &Cooldown) -> String {
 #[cfg(test)]
 mod tests {
     use vega_domain::failure::FailureReason;
-    use vega_domain::ids::{AccountId, ApiName, MobileNumber};
+    use vega_domain::ids::{AccountId, MobileNumber};
     use vega_domain::token::TokenStatus;
 
     use super::*;
@@ -216,6 +240,11 @@ mod tests {
         ]
     }
 
+    fn evidence() -> HashMap<ApiName, PathBuf> {
+        let record = "/data/vega_trade.evidence/20261124T084501.123-WEBSOCKET1-throttled.json";
+        HashMap::from([(ApiName::new("WEBSOCKET1").unwrap(), record.into())])
+    }
+
     #[test]
     fn the_table_is_readable_wide_and_narrow() {
         insta::assert_snapshot!("table_wide", table(&three(), 100, false));
@@ -234,7 +263,11 @@ mod tests {
 
     #[test]
     fn a_failure_comes_with_what_to_do_next() {
-        insta::assert_snapshot!(advice(&three()).join("\n"));
+        insta::assert_snapshot!(advice(&three(), &HashMap::new()).join("\n"));
+        insta::assert_snapshot!(
+            "a_failure_with_evidence",
+            advice(&three(), &evidence()).join("\n")
+        );
     }
 
     fn stop() -> Cooldown {
@@ -258,16 +291,24 @@ mod tests {
 
     #[test]
     fn the_json_shape_is_fixed() {
-        let report = Report {
+        let report = |evidence: &HashMap<ApiName, PathBuf>| Report {
             v: 1,
             run: None,
-            apis: three().iter().map(api_report).collect(),
+            apis: three()
+                .iter()
+                .map(|status| api_report(status, evidence.get(&status.api)))
+                .collect(),
             accounts: vec![AccountReport {
                 account: "default".into(),
                 otp_presses_left: 3,
                 stop: Some(stop_report(&stop())),
             }],
         };
-        insta::assert_json_snapshot!(report);
+        insta::assert_json_snapshot!(report(&evidence()));
+        let without = serde_json::to_value(report(&HashMap::new())).unwrap();
+        assert!(
+            without["apis"][1]["last_failure"]["evidence"].is_null(),
+            "{without}"
+        );
     }
 }

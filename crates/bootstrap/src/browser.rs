@@ -70,14 +70,18 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
         binary: binary(settings, environment),
         headless: settings.browser.headless,
         profiles: settings.browser_profiles.clone(),
+        evidence: settings.evidence.clone(),
         human_timeout: settings.human_timeout,
         environment: environment.for_children(),
     }
 }
 
-/// Checks that a browser can be started, and makes the folder for its profiles.
+/// Checks that a browser can be started, and makes the folders for its profiles and for evidence.
 pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
     create_private_dir(&settings.browser_profiles)?;
+    if let Err(error) = create_private_dir(&settings.evidence) {
+        tracing::warn!("{error}. Vega signs in without keeping evidence of what fails");
+    }
     if settings.browser.webdriver_url.is_some() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ mod browser;
 mod clock;
 mod effective;
 mod environment;
+mod evidence;
 mod known_keys;
 mod layers;
 mod process;

@@ -46,6 +46,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The folder of the browser's short-lived profiles.
     pub browser_profiles: PathBuf,
+    /// The folder of what is kept about failed sign-ins.
+    pub evidence: PathBuf,
     /// What the operator should know about the settings; nothing that stops Vega.
     pub warnings: Vec<String>,
     /// Every setting in force with where it came from, for showing.
@@ -98,7 +100,7 @@ impl Settings {
         let database_url = sources
             .setting("database.url", values::sqlite_url)?
             .unwrap_or_else(|| format!("sqlite://{}", default_database.display()));
-        // Named after the database, so that two installations never share browser profiles.
+        // Named after the database, so that two installations never share browser profiles or evidence.
         let database = database_url
             .strip_prefix("sqlite://")
             .map_or(default_database, PathBuf::from);
@@ -108,6 +110,7 @@ impl Settings {
                 .unwrap_or_else(upstox),
             database_url,
             browser_profiles: database.with_extension("browser-profiles"),
+            evidence: database.with_extension("evidence"),
             key_file: sources
                 .setting("key_file", values::path)?
                 .unwrap_or_else(|| sources.config_dir.join("vega.key")),

@@ -57,7 +57,7 @@ pub struct Vega {
     /// The time.
     pub clock: Arc<dyn Clock>,
     journal: Arc<dyn SignInJournal>,
-    data: DataSource,
+    pub(crate) data: DataSource,
     environment: Environment,
 }
 

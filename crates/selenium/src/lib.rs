@@ -3,6 +3,7 @@
 //! allowed, and what a code is good for, is decided above.
 
 mod driver;
+mod evidence;
 mod flow;
 mod login_page;
 mod oauth_login_automation;
@@ -10,6 +11,7 @@ mod session;
 mod settings;
 mod sighting;
 
+pub use evidence::{Element, PageEvidence, evidence_of};
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;
 pub use settings::{BrowserSettings, DriverSource};

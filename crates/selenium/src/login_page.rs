@@ -6,9 +6,11 @@ use serde_json::json;
 use vega_domain::ids::MobileNumber;
 use vega_domain::secret::SecondFactor;
 
+use crate::evidence::Examination;
 use crate::sighting::Sighting;
 
 const LOOK: &str = include_str!("look.js");
+const EXAMINE: &str = include_str!("evidence.js");
 
 const MOBILE: &[&str] = &[
     "#mobileNum",
@@ -67,6 +69,17 @@ impl<'a> LoginPage<'a> {
             .execute(LOOK, vec![selectors, json!(mobile.digits())])
             .await?;
         Ok(serde_json::from_value(seen)?)
+    }
+
+    /// Examines the page for the evidence of a failed sign-in. Nothing on it changes, but from the first time on it is
+    /// noted whether anybody types.
+    pub(crate) async fn examine(&self, mobile: &MobileNumber) -> Result<Examination, CmdError> {
+        let selectors = json!({ "otp": OTP, "pin": PIN, "challenge": CHALLENGE });
+        let found = self
+            .browser
+            .execute(EXAMINE, vec![selectors, json!(mobile.digits())])
+            .await?;
+        Ok(serde_json::from_value(found)?)
     }
 
     /// Types the mobile number into an empty box.

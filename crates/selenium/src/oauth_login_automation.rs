@@ -18,6 +18,7 @@ use vega_domain::ports::{Clock, EventSink, SignIn, SignInRequest, SignInSession}
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
+use crate::evidence::{self, FailedSignIn, Timeline};
 use crate::flow::{Flow, Move};
 use crate::login_page::LoginPage;
 use crate::session::{BrowserSession, Trouble, command};
@@ -70,6 +71,33 @@ struct AccountSession {
 #[async_trait]
 impl SignInSession for AccountSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        let mut timeline = Timeline::begin(Instant::now());
+        let outcome = self.attempt(request, &mut timeline).await;
+        if let Err(failure) = &outcome {
+            let failed = FailedSignIn {
+                account: &request.account.id,
+                mobile: &request.account.mobile_number,
+                api: request.api,
+                failure,
+                timeline: &timeline,
+                at: self.clock.now(),
+            };
+            evidence::keep(&self.settings.evidence, self.browser.client(), failed).await;
+        }
+        outcome
+    }
+
+    async fn close(self: Box<Self>) {
+        self.browser.close().await;
+    }
+}
+
+impl AccountSession {
+    async fn attempt(
+        &self,
+        request: SignInRequest<'_>,
+        timeline: &mut Timeline,
+    ) -> Result<AuthorizationCode, Failure> {
         let url = authorize_url(&self.settings.authorize_base, request.api, request.state);
         self.browser.go_to(&url).await?;
         let mut attempt = Attempt {
@@ -80,16 +108,13 @@ impl SignInSession for AccountSession {
             prompt: None,
             task: None,
             blind_since: None,
+            timeline,
         };
         loop {
             if let Some(code) = attempt.look_and_act().await? {
                 return Ok(code);
             }
         }
-    }
-
-    async fn close(self: Box<Self>) {
-        self.browser.close().await;
     }
 }
 
@@ -113,6 +138,7 @@ struct Attempt<'s, 'a> {
     prompt: Option<OpenPrompt<'a>>,
     task: Option<ShownTask<'a>>,
     blind_since: Option<Instant>,
+    timeline: &'s mut Timeline,
 }
 
 impl Attempt<'_, '_> {
@@ -175,6 +201,7 @@ impl Attempt<'_, '_> {
                 api: self.request.api.name.clone(),
                 screen: now,
             });
+            self.timeline.note(now, Instant::now());
         }
     }
 

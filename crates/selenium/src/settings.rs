@@ -28,6 +28,8 @@ pub struct BrowserSettings {
     pub headless: bool,
     /// A private folder; each session's profile lives below it and is removed at its end.
     pub profiles: PathBuf,
+    /// A private folder; what is known about failed sign-ins is kept there.
+    pub evidence: PathBuf,
     /// Longest wait for the human at one screen.
     pub human_timeout: Duration,
     /// The environment of the driver and browser: the program's own, without anything of Vega's.

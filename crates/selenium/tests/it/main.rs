@@ -3,4 +3,5 @@
 mod alerts;
 mod browser;
 mod documents;
+mod evidence;
 mod screens;

@@ -1,0 +1,373 @@
+//! What is kept of a failed sign-in, so that somebody can see afterwards what the page was like: cause, screens with
+//! their times, element ids, and a picture only where nothing typed can be on it. It never changes the failure: what
+//! cannot be kept is a warning. When an attempt has failed is decided elsewhere.
+
+mod folder;
+
+use std::future::Future;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use fantoccini::Client;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+use vega_domain::account::{Api, RedirectUri};
+use vega_domain::expiry::in_ist;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, MobileNumber};
+use vega_domain::sign_in::Screen;
+
+use self::folder::EvidenceFolder;
+use crate::login_page::LoginPage;
+use crate::session::{Trouble, command};
+
+/// The human waits for the window to close, and after a refusal it must close before they type again.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+/// A page that goes to and fro is recorded so far.
+const SCREENS: usize = 100;
+/// Second factors and mobile numbers have at least so many digits.
+const DIGITS_OF_A_SECRET: usize = 6;
+
+/// The record of a failed sign-in for `api` whose failure was stored at `stored`, if one was kept in `folder`.
+pub fn evidence_of(
+    folder: &Path,
+    api: &ApiName,
+    reason: FailureReason,
+    stored: DateTime<Utc>,
+) -> Option<PathBuf> {
+    EvidenceFolder(folder).record_of(api, reason, stored)
+}
+
+/// The screens of one attempt in the order in which they were seen.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    began: Instant,
+    seen: Vec<(Screen, Duration)>,
+}
+
+impl Timeline {
+    /// Of an attempt that begins now, before any page.
+    pub(crate) fn begin(now: Instant) -> Self {
+        Self {
+            began: now,
+            seen: vec![(Screen::Unknown, Duration::ZERO)],
+        }
+    }
+
+    /// Notes the screen that is there, if it is another one.
+    pub(crate) fn note(&mut self, screen: Screen, now: Instant) {
+        if self.screen() != screen && self.seen.len() < SCREENS {
+            self.seen.push((screen, now - self.began));
+        }
+    }
+
+    fn screen(&self) -> Screen {
+        self.seen.last().map_or(Screen::Unknown, |(screen, _)| *screen)
+    }
+}
+
+/// A sign-in that failed.
+#[derive(Debug)]
+pub(crate) struct FailedSignIn<'a> {
+    pub(crate) account: &'a AccountId,
+    pub(crate) mobile: &'a MobileNumber,
+    pub(crate) api: &'a Api,
+    pub(crate) failure: &'a Failure,
+    pub(crate) timeline: &'a Timeline,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// Keeps what can be known about a failure in `folder`.
+pub(crate) async fn keep(folder: &Path, browser: &Client, failed: FailedSignIn<'_>) {
+    let reason = failed.failure.reason;
+    if reason == FailureReason::Cancelled {
+        return;
+    }
+    let after = failed.timeline.began.elapsed();
+    let page = if reason == FailureReason::BrowserGone {
+        PageEvidence::none("the browser is gone")
+    } else {
+        let until = Instant::now() + TIME_LIMIT;
+        PageEvidence::gather(browser, failed.mobile, &failed.api.redirect_uri, until).await
+    };
+    if let Err(error) = write(folder, &failed, after, page) {
+        tracing::warn!(
+            "no evidence of the failed sign-in for {} could be kept in {}: {error}. See that the folder exists and that \
+             the disk has room",
+            failed.api.name,
+            folder.display()
+        );
+    }
+}
+
+fn write(folder: &Path, failed: &FailedSignIn<'_>, after: Duration, page: PageEvidence) -> io::Result<()> {
+    let folder = EvidenceFolder(folder);
+    let reason = failed.failure.reason;
+    let mut places = folder.take(failed.at, &failed.api.name, reason)?;
+    let (screenshot, withheld) = match page.picture {
+        Ok(png) => match places.picture(&png) {
+            Ok(name) => (Some(name), None),
+            Err(_) => (None, Some("the picture could not be written")),
+        },
+        Err(why) => (None, Some(why)),
+    };
+    let record = Record {
+        v: 1,
+        at: in_ist(failed.at).to_rfc3339_opts(SecondsFormat::Millis, false),
+        api: failed.api.name.as_str(),
+        account: failed.account.as_str(),
+        reason: reason.code(),
+        detail: without_numbers(&failed.failure.detail),
+        after_ms: after.as_millis(),
+        screen: failed.timeline.screen().as_str(),
+        screens: failed.timeline.seen.iter().map(Step::from).collect(),
+        address: page.address,
+        elements: page.elements,
+        screenshot,
+        screenshot_withheld: withheld,
+    };
+    places.record(&serde_json::to_vec_pretty(&record)?)?;
+    folder.prune(places.stem())
+}
+
+/// The file. Fields are only ever added.
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    v: u8,
+    at: String,
+    api: &'a str,
+    account: &'a str,
+    reason: &'static str,
+    detail: String,
+    after_ms: u128,
+    screen: &'static str,
+    screens: Vec<Step>,
+    address: Option<String>,
+    elements: Vec<Element>,
+    screenshot: Option<String>,
+    screenshot_withheld: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Step {
+    screen: &'static str,
+    after_ms: u128,
+}
+
+impl From<&(Screen, Duration)> for Step {
+    fn from((screen, after): &(Screen, Duration)) -> Self {
+        Self {
+            screen: screen.as_str(),
+            after_ms: after.as_millis(),
+        }
+    }
+}
+
+/// An element that the page shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Element {
+    /// Its kind, such as `input`.
+    pub tag: String,
+    /// Its id, if it has one.
+    pub id: Option<String>,
+}
+
+/// What is known about a page without anything that was typed there.
+#[derive(Debug)]
+pub struct PageEvidence {
+    /// Scheme, host and path. Query and fragment carry code and state.
+    pub address: Option<String>,
+    /// What it shows, at most a hundred.
+    pub elements: Vec<Element>,
+    /// A picture of it, or why there is none.
+    pub picture: Result<Vec<u8>, &'static str>,
+}
+
+impl PageEvidence {
+    fn none(why: &'static str) -> Self {
+        Self {
+            address: None,
+            elements: Vec::new(),
+            picture: Err(why),
+        }
+    }
+
+    /// Gathers it from what `browser` shows, in the time that there is.
+    pub async fn gather(
+        browser: &Client,
+        mobile: &MobileNumber,
+        redirect_uri: &RedirectUri,
+        until: Instant,
+    ) -> Self {
+        let page = LoginPage::new(browser);
+        let examined = in_time(until, page.examine(mobile)).await;
+        let before = match examined {
+            Ok(examined) => examined,
+            Err(why) => return Self::none(why),
+        };
+        let picture = match before.forbids_a_picture(redirect_uri) {
+            Some(why) => Err(why),
+            None => picture(browser, mobile, &before, until).await,
+        };
+        Self {
+            address: Some(address(&before.url)),
+            elements: before
+                .elements
+                .into_iter()
+                .map(Element::without_numbers)
+                .collect(),
+            picture,
+        }
+    }
+}
+
+/// A picture of the page as it was examined. Somebody may type while it is taken: then it is thrown away.
+async fn picture(
+    browser: &Client,
+    mobile: &MobileNumber,
+    before: &Examination,
+    until: Instant,
+) -> Result<Vec<u8>, &'static str> {
+    let png = in_time(until, browser.screenshot()).await?;
+    let page = LoginPage::new(browser);
+    let after = in_time(until, page.examine(mobile)).await?;
+    if after.is_undisturbed_since(before) {
+        Ok(png)
+    } else {
+        Err("the page changed while the picture was taken")
+    }
+}
+
+async fn in_time<T>(
+    until: Instant,
+    asked: impl Future<Output = Result<T, fantoccini::error::CmdError>>,
+) -> Result<T, &'static str> {
+    match timeout_at(until, command(asked)).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Trouble::Passing(_))) => Err("the page could not be examined"),
+        Ok(Err(Trouble::Gone(_))) => Err("the browser is gone"),
+        Err(_) => Err("the browser did not answer in time"),
+    }
+}
+
+/// What the script in `evidence.js` reports.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the marks of a page do not depend on each other"
+)]
+pub(crate) struct Examination {
+    /// With code and state; goes nowhere as it is.
+    url: Url,
+    elements: Vec<Element>,
+    /// There is a box for a second factor, shown or not.
+    secret_field: bool,
+    /// A box holds what somebody typed.
+    holds_text: bool,
+    /// The text has a number that may be one that was typed.
+    tells_number: bool,
+    /// There is a frame that cannot be looked into.
+    sealed_frame: bool,
+    /// Nobody touched the page since the examination before.
+    undisturbed: bool,
+}
+
+impl Examination {
+    /// Why there must be no picture of this page.
+    fn forbids_a_picture(&self, redirect_uri: &RedirectUri) -> Option<&'static str> {
+        let rules = [
+            (
+                redirect_uri.is_reached_by(&self.url),
+                "the address is the app's redirect URI, which carries the code",
+            ),
+            (
+                self.url.scheme() == "chrome-error",
+                "the page is the browser's own error page",
+            ),
+            (self.secret_field, "the page has a box for a second factor"),
+            (self.holds_text, "a box of the page holds what was typed"),
+            (
+                self.tells_number,
+                "the page shows a number that may have been typed",
+            ),
+            (
+                self.sealed_frame,
+                "the page has a frame that cannot be looked into",
+            ),
+        ];
+        rules.into_iter().find_map(|(holds, why)| holds.then_some(why))
+    }
+
+    fn is_undisturbed_since(&self, before: &Self) -> bool {
+        let as_before = Self {
+            undisturbed: before.undisturbed,
+            ..self.clone()
+        };
+        self.undisturbed && as_before == *before
+    }
+}
+
+impl Element {
+    fn without_numbers(self) -> Self {
+        Self {
+            tag: self.tag,
+            id: self.id.map(|id| without_numbers(&id)),
+        }
+    }
+}
+
+/// Scheme, host and path; of an address without a host, such as `data:`, only the scheme.
+fn address(url: &Url) -> String {
+    const LONGEST: usize = 200;
+    let Some(host) = url.host_str() else {
+        return format!("{}:", url.scheme());
+    };
+    let path: String = url.path().chars().take(LONGEST).collect();
+    format!("{}://{host}{}", url.scheme(), without_numbers(&path))
+}
+
+/// The page's words may repeat what was typed: long numbers go, with spaces or dashes in them too. Upstox's error codes
+/// stay.
+fn without_numbers(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        let is_code = before.ends_with("UDAPI");
+        let length = if is_code {
+            from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len())
+        } else {
+            length_of_number(from)
+        };
+        let (number, after) = from.split_at(length);
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        kept.push_str(before);
+        kept.push_str(if digits < DIGITS_OF_A_SECRET || is_code {
+            number
+        } else {
+            "[number]"
+        });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// Up to its last digit, with at most one space or dash between two.
+fn length_of_number(text: &str) -> usize {
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        if c.is_ascii_digit() {
+            end = at + 1;
+        } else if !(matches!(c, ' ' | '-') && at == end) {
+            break;
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests;
