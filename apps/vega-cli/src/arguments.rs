@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vega_domain::account::Route;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::plan::ForceReason;
+use vega_orchestration::Patience;
 
 /// Keeps Upstox access tokens alive.
 ///
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show the settings in force, secrets masked, with where each came from
     Config(Config),
+    /// Show which accounts are closed and why, or open one
+    Cooldown(Cooldown),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
 }
@@ -56,6 +59,9 @@ pub(crate) struct Generate {
     /// Carry the plan out without asking; accounts that are stopped stay so
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Do not wait for a cooldown or for the OTP budget: end with exit code 4 and `retry_at` in --json
+    #[arg(long)]
+    no_wait: bool,
     /// Replace valid tokens too, and sign in between 03:20 and 03:31 IST
     #[arg(long, requires = "reason")]
     force: bool,
@@ -74,6 +80,15 @@ pub(crate) struct Generate {
 }
 
 impl Generate {
+    /// Whether a run waits for accounts that cannot go on.
+    pub(crate) fn patience(&self) -> Patience {
+        if self.no_wait {
+            Patience::Leave
+        } else {
+            Patience::Wait
+        }
+    }
+
     /// Why rules are overridden, if they are.
     pub(crate) fn force(&self) -> Option<&ForceReason> {
         self.reason.as_ref().filter(|_| self.force)
@@ -107,6 +122,31 @@ pub(crate) struct Config {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega cooldown\n  vega cooldown clear default --reason \"Upstox unlocked the account\""
+)]
+pub(crate) struct Cooldown {
+    #[command(subcommand)]
+    pub(crate) clear: Option<Clear>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Clear {
+    /// End an account's cooldown or stop now; goes on record
+    Clear {
+        /// Whose
+        #[arg(value_name = "ACCOUNT")]
+        account: AccountId,
+        /// Why, for the audit trail
+        #[arg(long, value_name = "TEXT")]
+        reason: ForceReason,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -161,7 +201,7 @@ impl Arguments {
             None | Some(Command::Generate(_)) => &self.generate().apis,
             Some(Command::Token(token)) => std::slice::from_ref(&token.api),
             Some(Command::Verify(verify)) => &verify.apis,
-            Some(Command::Status(_) | Command::Config(_)) => &[],
+            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_)) => &[],
         }
     }
 }

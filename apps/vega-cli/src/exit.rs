@@ -87,6 +87,7 @@ fn of_run(run: &RunRecord) -> Exit {
         StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
         StepState::Skipped(vega_domain::run::SkipReason::ClosedHours) => Some(Exit::NotAllowed),
         StepState::Skipped(vega_domain::run::SkipReason::AccountStopped) => Some(Exit::AccountStopped),
+        StepState::Skipped(vega_domain::run::SkipReason::CoolingDown) => Some(Exit::CoolDown),
         StepState::Skipped(vega_domain::run::SkipReason::LastMinute) => Some(Exit::HumanNeeded),
         StepState::Skipped(_) | StepState::Done => None,
         // Left for another time because an earlier one failed.
@@ -192,6 +193,7 @@ mod tests {
     #[case::refused(&[failed(FailureReason::PinRefused), StepState::Pending], Exit::AccountStopped)]
     #[case::stopped_meanwhile(&[StepState::Skipped(SkipReason::AccountStopped)], Exit::AccountStopped)]
     #[case::too_late(&[StepState::Done, StepState::Skipped(SkipReason::ClosedHours)], Exit::NotAllowed)]
+    #[case::cooling_down(&[StepState::Done, StepState::Skipped(SkipReason::CoolingDown)], Exit::CoolDown)]
     #[case::last_minute(&[StepState::Skipped(SkipReason::LastMinute)], Exit::HumanNeeded)]
     #[case::unknown(&[StepState::Skipped(SkipReason::Unknown)], Exit::Unreachable)]
     #[case::one_app_wrong(&[StepState::Done, failed(FailureReason::ClientRejected)], Exit::Partial)]

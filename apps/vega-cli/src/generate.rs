@@ -94,7 +94,7 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
         }
     };
     let left_out = any_stopped && plan.stopped().is_empty();
-    let mut handle = vega.orchestrator.start(plan);
+    let mut handle = vega.orchestrator.start(plan, wanted.patience());
     let run = finish(&mut handle).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;
@@ -213,9 +213,9 @@ pub(crate) async fn show(
         output::say(&line);
     }
     let closed = vega.cooldowns.closed().await?;
-    let is_shown = |stop: &&Cooldown| statuses.iter().any(|status| status.account == stop.account);
-    for stop in closed.iter().filter(is_shown) {
-        output::say(&report::stopped(stop));
+    let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
+    for closed in closed.iter().filter(is_shown) {
+        output::say(&report::closed(closed, &vega.clock.moment()));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod cooldown;
 mod countdown;
 mod exit;
 mod generate;
@@ -90,6 +91,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
         Command::Status(wanted) => status::run(&vega, wanted.json).await,
         Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
+        Command::Cooldown(wanted) => cooldown::run(&vega, &wanted).await,
         Command::Token(wanted) => token::run(&vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     };

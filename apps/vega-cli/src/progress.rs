@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use vega_domain::event::Event;
+use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::run::StepState;
 use vega_domain::sign_in::Screen;
@@ -133,6 +134,13 @@ impl Progress {
                     "  {api:<14} token stored and verified (generation {generation})"
                 ));
             }
+            Event::RunWaits { wait, .. } => self.line(&format!(
+                "Account {} is {}. The run goes on at {} IST by itself; what is stored can be used now.",
+                wait.account,
+                wait.cause,
+                in_ist(wait.until).format("%H:%M:%S")
+            )),
+            Event::RunGoesOn { .. } => self.line("The run goes on."),
             Event::RunEnded { .. } => self.pause(),
         }
     }

@@ -8,11 +8,14 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use vega_bootstrap::Vega;
+use vega_domain::account::Account;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, Generation};
+use vega_domain::moment::Moment;
 use vega_domain::run::RunRecord;
+use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::ApiStatus;
 
 pub(crate) use self::status_table::table;
@@ -58,7 +61,47 @@ struct FailureReport {
 struct AccountReport {
     account: String,
     otp_presses_left: u32,
+    /// When a sign-in is possible again, where time alone makes it so.
+    retry_at: Option<String>,
+    retry_at_unix: Option<i64>,
+    cooldown_until: Option<String>,
+    cooldown: Option<StopReport>,
     stop: Option<StopReport>,
+}
+
+/// The answer of `cooldown --json`.
+#[derive(Serialize)]
+pub(crate) struct ClosedAccounts {
+    v: u8,
+    closed: Vec<ClosedAccount>,
+}
+
+#[derive(Serialize)]
+struct ClosedAccount {
+    account: String,
+    /// Null for a stop, which only the operator ends.
+    until: Option<String>,
+    until_unix: Option<i64>,
+    #[serde(flatten)]
+    why: StopReport,
+}
+
+impl ClosedAccounts {
+    pub(crate) fn new(closed: &[Cooldown], now: &Moment) -> Self {
+        let closed = closed.iter().map(|closed| {
+            let until = closed.until(now);
+            ClosedAccount {
+                account: closed.account.to_string(),
+                until: until.map(rfc3339_ist),
+                until_unix: until.map(|until| until.timestamp()),
+                why: stop_report(closed),
+            }
+        });
+        Self {
+            v: 1,
+            closed: closed.collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -94,14 +137,13 @@ impl Report {
         let evidence = vega.evidence(statuses).await?;
         let mut accounts = Vec::new();
         for account in vega.settings.accounts.iter() {
-            accounts.push(AccountReport {
-                account: account.id.to_string(),
-                otp_presses_left: vega.otp_presses_left(account).await?,
-                stop: closed
-                    .iter()
-                    .find(|stop| stop.account == account.id)
-                    .map(stop_report),
-            });
+            let closed = closed.iter().find(|closed| closed.account == account.id);
+            accounts.push(account_report(
+                account,
+                closed,
+                vega.otp_allowance(account).await?,
+                &vega.clock.moment(),
+            ));
         }
         Ok(Self {
             v: 1,
@@ -112,6 +154,30 @@ impl Report {
                 .collect(),
             accounts,
         })
+    }
+}
+
+fn account_report(
+    account: &Account,
+    closed: Option<&Cooldown>,
+    allowance: OtpAllowance,
+    now: &Moment,
+) -> AccountReport {
+    let cooldown_until = closed.and_then(|closed| closed.until(now));
+    let (otp_presses_left, budget_until) = match allowance {
+        OtpAllowance::Left(left) => (left, None),
+        OtpAllowance::UsedUp { until } => (0, Some(until)),
+    };
+    let stop = closed.filter(|closed| closed.is_stop());
+    let retry_at = cooldown_until.max(budget_until).filter(|_| stop.is_none());
+    AccountReport {
+        account: account.id.to_string(),
+        otp_presses_left,
+        retry_at: retry_at.map(rfc3339_ist),
+        retry_at_unix: retry_at.map(|at| at.timestamp()),
+        cooldown_until: cooldown_until.map(rfc3339_ist),
+        cooldown: closed.filter(|closed| !closed.is_stop()).map(stop_report),
+        stop: stop.map(stop_report),
     }
 }
 
@@ -135,7 +201,7 @@ fn api_report(status: &ApiStatus, evidence: Option<&PathBuf>) -> ApiReport {
 
 fn stop_report(stop: &Cooldown) -> StopReport {
     StopReport {
-        since: rfc3339_ist(stop.since),
+        since: rfc3339_ist(stop.since.at),
         failure: failure_report(&stop.failure),
     }
 }
@@ -196,12 +262,25 @@ fn with_advice(failure: &Failure) -> String {
     format!("{}. {}", words.trim_end_matches('.'), failure.reason.advice())
 }
 
+/// Why an account is closed, and what opens it.
+pub(crate) fn closed(closed: &Cooldown, now: &Moment) -> String {
+    match closed.until(now) {
+        None => stopped(closed),
+        Some(until) => format!(
+            "Account {} cools down until {} IST: {}",
+            closed.account,
+            in_ist(until).format("%H:%M:%S"),
+            with_advice(&closed.failure)
+        ),
+    }
+}
+
 /// Why an account is stopped, and what opens it.
 pub(crate) fn stopped(stop: &Cooldown) -> String {
     format!(
         "Account {} has been stopped since {} IST: {} `vega` asks before it signs in there again; your yes opens it.",
         stop.account,
-        in_ist(stop.since).format("%d %b %H:%M"),
+        in_ist(stop.since.at).format("%d %b %H:%M"),
         with_advice(&stop.failure)
     )
 }
@@ -275,8 +354,8 @@ mod tests {
         Cooldown {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
-            since: since.to_utc(),
-            until: None,
+            since: Moment::by_wall_clock(since.to_utc()),
+            length: None,
             failure: Failure::new(
                 FailureReason::PinRefused,
                 "Incorrect PIN. You have 4 attempts left.",
@@ -301,6 +380,10 @@ mod tests {
             accounts: vec![AccountReport {
                 account: "default".into(),
                 otp_presses_left: 3,
+                retry_at: None,
+                retry_at_unix: None,
+                cooldown_until: None,
+                cooldown: None,
                 stop: Some(stop_report(&stop())),
             }],
         };

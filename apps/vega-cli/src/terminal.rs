@@ -10,6 +10,7 @@ use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, EventSink, Operator};
+use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
 
@@ -89,23 +90,40 @@ impl Operator for Terminal {
         if !self.can_ask {
             return Answer::NobodyToAsk;
         }
-        let count = plan.apis().len();
         let opening = if plan.stopped().is_empty() {
             ""
         } else {
             " and open what is stopped"
         };
-        let question = format!(
-            "Sign in for {count} {}{opening} now?",
-            if count == 1 { "API" } else { "APIs" }
-        );
         // Enter alone must not open a stop.
         let proposed = plan.stopped().is_empty();
-        let ask = move || cliclack::confirm(question).initial_value(proposed).interact();
-        let asked = tokio::task::spawn_blocking(ask).await;
-        match asked {
-            Ok(Ok(true)) => Answer::Yes,
-            _ => Answer::No,
+        ask_yes(format!("Sign in for {}{opening} now?", count(plan)), proposed).await
+    }
+
+    fn is_there(&self) -> bool {
+        self.can_ask
+    }
+
+    async fn confirm_again(&self, rest: &Plan) -> Answer {
+        if !self.can_ask {
+            return Answer::NobodyToAsk;
+        }
+        self.progress.pause();
+        let _resume = ResumeSpinner(&self.progress);
+        output::say("Nobody was at the desk before, so your yes is needed once more.");
+        ask_yes(format!("Sign in for {} now?", count(rest)), true).await
+    }
+
+    async fn show_wait(&self, wait: &Wait) {
+        let shown = self.progress.task();
+        let countdown = Countdown::of(wait.left);
+        loop {
+            shown.say(format!(
+                "account {} is {}; goes on in {countdown}",
+                wait.account,
+                wait.cause.summary()
+            ));
+            countdown.tick().await;
         }
     }
 
@@ -171,6 +189,21 @@ impl Operator for Terminal {
             shown.say(format!("{}: {words}, {countdown} left", task.api));
             countdown.tick().await;
         }
+    }
+}
+
+fn count(plan: &Plan) -> String {
+    match plan.apis().len() {
+        1 => "1 API".into(),
+        several => format!("{several} APIs"),
+    }
+}
+
+async fn ask_yes(question: String, proposed: bool) -> Answer {
+    let ask = move || cliclack::confirm(question).initial_value(proposed).interact();
+    match tokio::task::spawn_blocking(ask).await {
+        Ok(Ok(true)) => Answer::Yes,
+        _ => Answer::No,
     }
 }
 

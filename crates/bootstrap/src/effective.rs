@@ -48,6 +48,7 @@ pub(crate) fn effective(
         ("sign_in.route", settings.route.to_string()),
         ("sign_in.otp_budget", settings.otp_budget.presses.to_string()),
         ("sign_in.otp_window", time(settings.otp_budget.window)),
+        ("sign_in.cooldown", time(settings.cooldown)),
         ("sign_in.human_timeout", time(settings.human_timeout)),
         (
             "verification.parallel",

@@ -16,6 +16,7 @@ pub(crate) const KEYS: &[&str] = &[
     "sign_in.route",
     "sign_in.otp_budget",
     "sign_in.otp_window",
+    "sign_in.cooldown",
     "sign_in.human_timeout",
     "verification.parallel",
     "verification.timeout",

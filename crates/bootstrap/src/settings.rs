@@ -36,6 +36,8 @@ pub struct Settings {
     pub open_links: bool,
     /// OTP presses per mobile number and window.
     pub otp_budget: OtpBudget,
+    /// How long an account's sign-ins stay closed after Upstox throttled them or nobody was at the desk.
+    pub cooldown: Duration,
     /// Longest wait for a human at one screen.
     pub human_timeout: Duration,
     /// Profile calls at once.
@@ -132,6 +134,9 @@ impl Settings {
                     .setting("sign_in.otp_window", values::duration)?
                     .unwrap_or(Duration::from_mins(11)),
             },
+            cooldown: sources
+                .setting("sign_in.cooldown", values::duration)?
+                .unwrap_or(Duration::from_mins(11)),
             human_timeout: sources
                 .setting("sign_in.human_timeout", values::duration)?
                 .unwrap_or(Duration::from_mins(5)),

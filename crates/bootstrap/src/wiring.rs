@@ -56,7 +56,7 @@ pub struct Vega {
     pub registry: Arc<HotTokenRegistry>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    journal: Arc<dyn SignInJournal>,
+    generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
     environment: Environment,
 }
@@ -143,7 +143,7 @@ impl Vega {
             profiles: upstox.profiles,
             logout: upstox.logout,
             audit: audit.clone(),
-            operator,
+            operator: Arc::clone(&operator),
             registry: Arc::clone(&registry),
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
@@ -160,16 +160,18 @@ impl Vega {
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             audit,
             broker_clock: upstox.broker_clock,
+            operator,
             sign_in,
             events,
             clock: Arc::clone(&clock),
+            cooldown: settings.cooldown,
         };
         let cooldowns = ports.cooldown_manager(&settings.accounts);
         let resume = Arc::new(ResumeOrchestrator::new(
             Arc::clone(&settings.accounts),
             ports.clone(),
             Arc::clone(&validity),
-            generation,
+            Arc::clone(&generation),
         ));
         let orchestrator = AsyncTokenOrchestrator::new(
             Arc::clone(&settings.accounts),
@@ -185,7 +187,7 @@ impl Vega {
             cooldowns,
             registry,
             clock,
-            journal,
+            generation,
             data,
             environment,
         })
@@ -207,15 +209,8 @@ impl Vega {
     }
 
     /// How many "Get OTP" presses the account has left now.
-    pub async fn otp_presses_left(&self, account: &Account) -> Result<u32, StoreError> {
-        let now = self.clock.moment();
-        let budget = self.settings.otp_budget;
-        let mobile = &account.mobile_number;
-        let presses = self.journal.otp_presses(mobile, budget.presses).await?;
-        Ok(match budget.allowance(&presses, &now) {
-            OtpAllowance::Left(left) => left,
-            OtpAllowance::UsedUp { .. } => 0,
-        })
+    pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
+        self.generation.otp_allowance(account).await
     }
 
     /// Closes the database in good order.

@@ -34,10 +34,14 @@ audit_kinds! {
     SignInRefused = "sign_in_refused",
     /// An account's sign-ins were closed until the operator opens them.
     AccountStopped = "account_stopped",
-    /// The operator opened a stopped account again.
+    /// An account's sign-ins were closed for a while.
+    CooldownBegun = "cooldown_begun",
+    /// The operator opened a closed account again.
     AccountOpened = "account_opened",
     /// A run began.
     RunStarted = "run_started",
+    /// A run waits, or goes on after a wait.
+    RunMoved = "run_moved",
     /// A run reached an end state.
     RunEnded = "run_ended",
     /// A step moved.

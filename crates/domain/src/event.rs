@@ -1,7 +1,7 @@
 //! What happens while Vega works, for progress bars, streams and hooks. Events carry no secrets and change nothing.
 
 use crate::ids::{AccountId, ApiName, Generation, RunId};
-use crate::run::{RunState, StepState};
+use crate::run::{RunState, StepState, Wait};
 use crate::sign_in::{Notice, Screen};
 use crate::token::TokenStatus;
 
@@ -58,6 +58,18 @@ pub enum Event {
         api: ApiName,
         /// Which one.
         generation: Generation,
+    },
+    /// A run waits: no account can go on now.
+    RunWaits {
+        /// The run.
+        run: RunId,
+        /// For what, and until when.
+        wait: Wait,
+    },
+    /// A run goes on after a wait.
+    RunGoesOn {
+        /// The run.
+        run: RunId,
     },
     /// A run ended.
     RunEnded {

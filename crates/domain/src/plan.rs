@@ -135,6 +135,18 @@ impl Plan {
         (!self.apis.is_empty()).then_some(self)
     }
 
+    /// The names of its APIs, for words.
+    pub fn names(&self) -> String {
+        let names: Vec<&str> = self.apis.iter().map(|planned| planned.api.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The part of the plan that is about these APIs; `None` when nothing is left.
+    pub fn only(mut self, apis: &[ApiName]) -> Option<Self> {
+        self.apis.retain(|planned| apis.contains(&planned.api));
+        (!self.apis.is_empty()).then_some(self)
+    }
+
     /// The accounts that take part, each once, in order.
     pub fn accounts(&self) -> Vec<&AccountId> {
         let mut accounts: Vec<&AccountId> = Vec::new();
@@ -424,8 +436,8 @@ mod tests {
         let stop = |id: &str| Cooldown {
             account: AccountId::new(id).unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
-            since: DateTime::UNIX_EPOCH,
-            until: None,
+            since: crate::moment::Moment::by_wall_clock(DateTime::UNIX_EPOCH),
+            length: None,
             failure: crate::failure::Failure::new(FailureReason::PinRefused, ""),
         };
         let plan = plan.with_stopped([stop("a"), stop("elsewhere")]);

@@ -1,5 +1,8 @@
 //! States of a run and of its steps, and which move may follow which. The database refuses what this module refuses.
 
+use std::fmt;
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use crate::failure::{Failure, FailureReason};
@@ -100,6 +103,8 @@ pub enum SkipReason {
     ClosedHours,
     /// By its turn its account was stopped, after the plan had been confirmed.
     AccountStopped,
+    /// By its turn its account was cooling down, and nobody wanted to wait.
+    CoolingDown,
 }
 
 impl SkipReason {
@@ -111,6 +116,7 @@ impl SkipReason {
             Self::Unknown => "unknown",
             Self::ClosedHours => "closed_hours",
             Self::AccountStopped => "account_stopped",
+            Self::CoolingDown => "cooling_down",
         }
     }
 
@@ -121,10 +127,52 @@ impl SkipReason {
             Self::Unknown,
             Self::ClosedHours,
             Self::AccountStopped,
+            Self::CoolingDown,
         ]
         .into_iter()
         .find(|reason| reason.as_str() == word)
         .ok_or_else(|| InvalidValue::new("skip reason", format!("{word:?} is not known")))
+    }
+}
+
+/// What a run waits for while no account can go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The account that can go on first.
+    pub account: AccountId,
+    /// Why it cannot go on now.
+    pub cause: WaitCause,
+    /// When it can.
+    pub until: DateTime<Utc>,
+    /// How long that is from now, for those who have no clock.
+    pub left: Duration,
+}
+
+/// Why an account cannot go on now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitCause {
+    /// It cools down after this.
+    CoolingDown(Failure),
+    /// Its OTP budget is used up.
+    OtpBudget,
+}
+
+impl WaitCause {
+    /// The same in a few words.
+    pub fn summary(&self) -> &'static str {
+        match self {
+            Self::CoolingDown(_) => "cooling down",
+            Self::OtpBudget => "waiting for its OTP budget",
+        }
+    }
+}
+
+impl fmt::Display for WaitCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CoolingDown(failure) => write!(f, "cooling down, because {failure}"),
+            Self::OtpBudget => f.write_str(self.summary()),
+        }
     }
 }
 
@@ -259,6 +307,7 @@ mod tests {
             StepState::Skipped(SkipReason::Unknown),
             StepState::Skipped(SkipReason::ClosedHours),
             StepState::Skipped(SkipReason::AccountStopped),
+            StepState::Skipped(SkipReason::CoolingDown),
         ];
         for step in steps {
             let (reason, detail) = step.reason();

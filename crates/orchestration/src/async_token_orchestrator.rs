@@ -19,6 +19,7 @@ use vega_services::{ProfileVerificationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+use crate::turns::Patience;
 
 /// What verification found.
 #[derive(Debug)]
@@ -158,7 +159,7 @@ impl AsyncTokenOrchestrator {
                 format!("sign-ins are closed until {} IST", in_ist(until).format("%H:%M"))
             }
         };
-        let words = format!("{why}; planned were {}", names(&plan));
+        let words = format!("{why}; planned were {}", plan.names());
         let audit = AuditEntry::new(now, AuditKind::SignInRefused, words);
         self.ports.audit.append(&audit).await?;
         Ok(Decision::NotNow(not_now))
@@ -168,18 +169,7 @@ impl AsyncTokenOrchestrator {
     /// again when the plan is started.
     pub async fn confirm(&self, plan: Plan, operator: &dyn Operator) -> Result<Confirmation, StoreError> {
         let answer = operator.confirm(&plan).await;
-        let (kind, words) = match answer {
-            Answer::Yes => (AuditKind::PlanConfirmed, ""),
-            Answer::YesButNotStopped => (AuditKind::PlanConfirmed, "without stopped accounts: "),
-            Answer::No => (AuditKind::PlanDeclined, "the operator said no: "),
-            Answer::NobodyToAsk => (AuditKind::PlanDeclined, "nobody could be asked: "),
-        };
-        let forced = plan
-            .force()
-            .map_or(String::new(), |reason| format!("; forced: {reason}"));
-        let words = format!("{words}{}{forced}", names(&plan));
-        let entry = AuditEntry::new(self.ports.clock.now(), kind, words);
-        self.ports.audit.append(&entry).await?;
+        self.runs.note_answer(&plan, answer).await?;
         Ok(match answer {
             Answer::Yes => Confirmation::Start(plan),
             Answer::YesButNotStopped => plan
@@ -191,15 +181,10 @@ impl AsyncTokenOrchestrator {
     }
 
     /// Starts a confirmed plan in the background.
-    pub fn start(&self, plan: Plan) -> RunHandle {
+    pub fn start(&self, plan: Plan, patience: Patience) -> RunHandle {
         let cancel = CancellationToken::new();
         let (runs, stop) = (Arc::clone(&self.runs), cancel.clone());
-        let task = tokio::spawn(async move { runs.execute(&plan, &stop).await });
+        let task = tokio::spawn(async move { runs.execute(&plan, patience, &stop).await });
         RunHandle { cancel, task }
     }
-}
-
-fn names(plan: &Plan) -> String {
-    let names: Vec<&str> = plan.apis().iter().map(|planned| planned.api.as_str()).collect();
-    names.join(", ")
 }

@@ -1,7 +1,8 @@
-//! Which accounts may not sign in now, why, and how that ends. A stop lasts until the operator's word. It belongs to the
-//! login, that is to the mobile number, so that giving an account another name opens nothing.
+//! Which accounts may not sign in now, why, and how that ends. A stop lasts until the operator's word, a cooldown for its
+//! length. Both belong to the login, that is to the mobile number, so that giving an account another name opens nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -16,66 +17,74 @@ pub struct CooldownManager {
     accounts: Arc<[Account]>,
     repository: Arc<dyn CooldownRepository>,
     clock: Arc<dyn Clock>,
+    length: Duration,
 }
 
 impl CooldownManager {
-    /// Over the configured accounts and durable state.
+    /// Over the configured accounts and durable state. A cooldown is `length` long.
     pub fn new(
         accounts: Arc<[Account]>,
         repository: Arc<dyn CooldownRepository>,
         clock: Arc<dyn Clock>,
+        length: Duration,
     ) -> Self {
         Self {
             accounts,
             repository,
             clock,
+            length,
         }
     }
 
     /// The configured accounts that are closed now, by the names that they have now.
     pub async fn closed(&self) -> Result<Vec<Cooldown>, StoreError> {
-        let now = self.clock.now();
-        let all = self.repository.load_all().await?;
-        let named_as_now = |mut cooldown: Cooldown| {
+        let now = self.clock.moment();
+        let mut closed = Vec::new();
+        for mut cooldown in self.repository.load_all().await? {
             let mut accounts = self.accounts.iter();
-            let account = accounts.find(|account| account.mobile_number == cooldown.mobile_number)?;
-            cooldown.account = account.id.clone();
-            Some(cooldown)
-        };
-        Ok(all
-            .into_iter()
-            .filter(|cooldown| cooldown.is_closed(now))
-            .filter_map(named_as_now)
-            .collect())
+            let Some(account) = accounts.find(|account| account.mobile_number == cooldown.mobile_number)
+            else {
+                continue;
+            };
+            // From now on it lasts as long as it should, and not until the clock has caught up.
+            if !cooldown.is_stop() && cooldown.since.is_misdated(&now) {
+                self.repository.redate(&cooldown, &now).await?;
+                cooldown.since = now.clone();
+            }
+            if cooldown.is_closed(&now) {
+                cooldown.account = account.id.clone();
+                closed.push(cooldown);
+            }
+        }
+        Ok(closed)
     }
 
-    /// Whether this account is closed now.
-    pub async fn is_closed(&self, account: &AccountId) -> Result<bool, StoreError> {
-        Ok(self
-            .closed()
-            .await?
-            .iter()
-            .any(|closed| closed.account == *account))
+    /// What closes this account now, if anything does.
+    pub async fn of(&self, account: &AccountId) -> Result<Option<Cooldown>, StoreError> {
+        let closed = self.closed().await?;
+        Ok(closed.into_iter().find(|closed| closed.account == *account))
     }
 
     /// Closes the account if the failure asks for it.
     pub async fn after(&self, failure: &Failure, account: &Account, run: RunId) -> Result<(), StoreError> {
-        if failure.reason.next() != Next::StopAccount {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let stop = Cooldown {
+        let (length, kind) = match failure.reason.next() {
+            Next::StopAccount => (None, AuditKind::AccountStopped),
+            Next::CoolDown | Next::CoolDownThenAsk => (Some(self.length), AuditKind::CooldownBegun),
+            _ => return Ok(()),
+        };
+        let now = self.clock.moment();
+        let words = format!("{}: {failure}", failure.reason);
+        let audit = AuditEntry::new(now.at, kind, words)
+            .about_account(&account.id)
+            .in_run(run);
+        let cooldown = Cooldown {
             account: account.id.clone(),
             mobile_number: account.mobile_number.clone(),
             since: now,
-            until: None,
+            length,
             failure: failure.clone(),
         };
-        let words = format!("{}: {failure}", failure.reason);
-        let audit = AuditEntry::new(now, AuditKind::AccountStopped, words)
-            .about_account(&account.id)
-            .in_run(run);
-        self.repository.close(&stop, &audit).await
+        self.repository.close(&cooldown, &audit).await
     }
 
     /// Ends this cooldown or stop, and no other one that came later. `why` goes into the audit trail.

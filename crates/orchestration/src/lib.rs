@@ -5,7 +5,9 @@ mod async_token_orchestrator;
 mod cooldown_manager;
 mod resume_orchestrator;
 mod run_progress;
+mod turns;
 
 pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, RunHandle, Verification};
 pub use cooldown_manager::CooldownManager;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+pub use turns::Patience;

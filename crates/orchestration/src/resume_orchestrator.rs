@@ -2,8 +2,9 @@
 //! after a dead process, so that the next run starts from what is true.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
@@ -14,15 +15,17 @@ use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::{
-    AuditTrail, BrokerClock, Clock, CooldownRepository, EventSink, ExecutionStateRepository, LeaseError,
-    LeaseHolder, LoginLease, SignIn, SignInSession, StoreError,
+    Answer, AuditTrail, BrokerClock, Clock, CooldownRepository, EventSink, ExecutionStateRepository,
+    LeaseError, LeaseHolder, LoginLease, Operator, SignIn, SignInSession, StoreError,
 };
-use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState};
+use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState, Wait, WaitCause};
+use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::TokenStatus;
 use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
 use crate::run_progress::RunProgress;
+use crate::turns::{Later, Outlook, Patience, Turns};
 
 /// What runs need of the outside.
 #[derive(Clone)]
@@ -37,12 +40,16 @@ pub struct OrchestrationPorts {
     pub audit: Arc<dyn AuditTrail>,
     /// Upstox's time.
     pub broker_clock: Arc<dyn BrokerClock>,
+    /// The human.
+    pub operator: Arc<dyn Operator>,
     /// The way of signing in.
     pub sign_in: Arc<dyn SignIn>,
     /// Who wants to know.
     pub events: Arc<dyn EventSink>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How long an account cools down.
+    pub cooldown: Duration,
 }
 
 impl OrchestrationPorts {
@@ -52,6 +59,7 @@ impl OrchestrationPorts {
             Arc::clone(accounts),
             Arc::clone(&self.cooldowns),
             Arc::clone(&self.clock),
+            self.cooldown,
         )
     }
 }
@@ -110,6 +118,7 @@ pub struct ResumeOrchestrator {
 enum GoOn {
     NextApi,
     NextAccount,
+    Later(Later),
     EndRun,
 }
 
@@ -146,7 +155,12 @@ impl ResumeOrchestrator {
     }
 
     /// Carries a confirmed plan out. Every token is stored and published as soon as it is there, whatever follows.
-    pub async fn execute(&self, plan: &Plan, cancel: &CancellationToken) -> Result<RunRecord, RunError> {
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        patience: Patience,
+        cancel: &CancellationToken,
+    ) -> Result<RunRecord, RunError> {
         let _lease = self.ports.lease.acquire().await?;
         self.recover_under_lease().await?;
         // The yes saw these stops. Under the lease, so that a run that is held by another process opens nothing.
@@ -155,12 +169,68 @@ impl ResumeOrchestrator {
             self.cooldowns.open(stop, why).await?;
         }
         let progress = self.begin(plan).await?;
-        for account in plan.accounts() {
-            if let GoOn::EndRun = self.take_account(&progress, plan, account, cancel).await? {
-                break;
+        let mut turns = Turns::new(self, &progress, plan, cancel);
+        while let Some(account) = turns.next().await? {
+            let outlook = turns.outlook(account, patience);
+            match self
+                .take_account(&progress, plan, account, &outlook, cancel)
+                .await?
+            {
+                GoOn::EndRun => break,
+                GoOn::NextApi | GoOn::NextAccount => {}
+                GoOn::Later(later) => turns.later(account, later),
             }
         }
+        turns.give_up().await?;
         Ok(progress.end().await?)
+    }
+
+    pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.id == *id)
+    }
+
+    pub(crate) fn operator(&self) -> &dyn Operator {
+        &*self.ports.operator
+    }
+
+    /// Puts the operator's answer to a plan on record.
+    pub(crate) async fn note_answer(&self, plan: &Plan, answer: Answer) -> Result<(), StoreError> {
+        let (kind, words) = match answer {
+            Answer::Yes => (AuditKind::PlanConfirmed, ""),
+            Answer::YesButNotStopped => (AuditKind::PlanConfirmed, "without stopped accounts: "),
+            Answer::No => (AuditKind::PlanDeclined, "the operator said no: "),
+            Answer::NobodyToAsk => (AuditKind::PlanDeclined, "nobody could be asked: "),
+        };
+        let forced = plan
+            .force()
+            .map_or(String::new(), |reason| format!("; forced: {reason}"));
+        let words = format!("{words}{}{forced}", plan.names());
+        let entry = AuditEntry::new(self.ports.clock.now(), kind, words);
+        self.ports.audit.append(&entry).await
+    }
+
+    /// What keeps the account from signing in now, with the time at which that ends.
+    pub(crate) async fn wait_of(&self, id: &AccountId, later: &Later) -> Result<Option<Wait>, StoreError> {
+        let now = self.ports.clock.moment();
+        let ends = |cause, left: Duration| Wait {
+            account: id.clone(),
+            cause,
+            until: now.at + TimeDelta::from_std(left).unwrap_or_default(),
+            left,
+        };
+        if let Some(cooldown) = self.cooldowns.of(id).await? {
+            // A stop that came meanwhile is no wait: the turn comes, and finds it.
+            let left = cooldown.left(&now);
+            return Ok(left.map(|left| ends(WaitCause::CoolingDown(cooldown.failure), left)));
+        }
+        if later.is_for_budget()
+            && let Some(account) = self.account(id)
+            && let OtpAllowance::UsedUp { until } = self.generation.otp_allowance(account).await?
+        {
+            let left = (until - now.at).to_std().unwrap_or_default();
+            return Ok(Some(ends(WaitCause::OtpBudget, left)));
+        }
+        Ok(None)
     }
 
     async fn begin(&self, plan: &Plan) -> Result<RunProgress<'_>, StoreError> {
@@ -204,19 +274,34 @@ impl ResumeOrchestrator {
         progress: &RunProgress<'_>,
         plan: &Plan,
         id: &AccountId,
+        outlook: &Outlook,
         cancel: &CancellationToken,
     ) -> Result<GoOn, StoreError> {
-        let Some(account) = self.accounts.iter().find(|account| account.id == *id) else {
+        let Some(account) = self.account(id) else {
             return Ok(GoOn::NextAccount);
         };
+        if let Some(cooldown) = self.cooldowns.of(id).await?.filter(|closed| !closed.is_stop()) {
+            return self.not_yet(progress, plan, id, cooldown.failure, outlook).await;
+        }
         let mut session: Option<Box<dyn SignInSession>> = None;
         let mut go_on = GoOn::NextApi;
         for planned in plan.apis().iter().filter(|planned| planned.account == *id) {
+            if !progress.is_pending(&planned.api) {
+                continue;
+            }
             let Some(api) = account.apis.iter().find(|api| api.name == planned.api) else {
                 continue;
             };
             let taken = self
-                .take_step(progress, plan, planned, (account, api), &mut session, cancel)
+                .take_step(
+                    progress,
+                    plan,
+                    planned,
+                    (account, api),
+                    outlook,
+                    &mut session,
+                    cancel,
+                )
                 .await;
             match taken {
                 Ok(next) => go_on = next,
@@ -233,12 +318,40 @@ impl ResumeOrchestrator {
         Ok(go_on)
     }
 
+    /// The account cools down already: its turn comes later, or not in this run.
+    async fn not_yet(
+        &self,
+        progress: &RunProgress<'_>,
+        plan: &Plan,
+        id: &AccountId,
+        after: Failure,
+        outlook: &Outlook,
+    ) -> Result<GoOn, StoreError> {
+        let ours = plan.apis().iter().filter(|planned| planned.account == *id);
+        let mut pending = ours
+            .map(|planned| &planned.api)
+            .filter(|api| progress.is_pending(api));
+        let Some(first) = pending.next() else {
+            return Ok(GoOn::NextAccount);
+        };
+        if let Some(later) = outlook.later(first, &after) {
+            return Ok(GoOn::Later(later));
+        }
+        for api in [first].into_iter().chain(pending) {
+            let skipped = StepState::Skipped(SkipReason::CoolingDown);
+            progress.move_step(api, skipped).await?;
+        }
+        Ok(GoOn::NextAccount)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that one step is about")]
     async fn take_step(
         &self,
         progress: &RunProgress<'_>,
         plan: &Plan,
         planned: &PlannedApi,
         (account, api): (&Account, &Api),
+        outlook: &Outlook,
         session: &mut Option<Box<dyn SignInSession>>,
         cancel: &CancellationToken,
     ) -> Result<GoOn, StoreError> {
@@ -259,6 +372,10 @@ impl ResumeOrchestrator {
                 tracing::info!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
                 // Before the step's end is saved, so that no crash leaves a refused account open.
                 self.cooldowns.after(&failure, account, run).await?;
+                if let Some(later) = outlook.later(&api.name, &failure) {
+                    progress.move_step(&api.name, StepState::Pending).await?;
+                    return Ok(GoOn::Later(later));
+                }
                 let go_on = match failure.reason {
                     reason if reason.next() == Next::EndRun => GoOn::EndRun,
                     reason if reason.account_goes_on() => GoOn::NextApi,
@@ -299,7 +416,8 @@ impl ResumeOrchestrator {
             return Ok(None);
         };
         // Another process may have stopped it after this plan was confirmed.
-        if self.cooldowns.is_closed(&planned.account).await? {
+        let stop = self.cooldowns.of(&planned.account).await?;
+        if stop.is_some_and(|stop| stop.is_stop()) {
             return Ok(Some(SkipReason::AccountStopped));
         }
         Ok(match status.status {

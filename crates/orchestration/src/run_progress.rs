@@ -3,12 +3,13 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
-use vega_domain::expiry;
+use vega_domain::expiry::{self, in_ist};
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError};
-use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::run::{RunRecord, RunState, StepState, Wait};
 use vega_services::StepRecorder;
 
 /// One run under way.
@@ -72,6 +73,41 @@ impl<'a> RunProgress<'a> {
         Ok(())
     }
 
+    /// Whether this step's turn has not come yet, or comes again.
+    pub(crate) fn is_pending(&self, api: &ApiName) -> bool {
+        self.with(|record| {
+            let mut steps = record.steps.iter();
+            steps.any(|step| step.api == *api && step.state == StepState::Pending)
+        })
+    }
+
+    /// No account can go on now.
+    pub(crate) async fn wait(&self, wait: &Wait) -> Result<(), StoreError> {
+        let until = in_ist(wait.until).format("%H:%M:%S");
+        let why = format!(
+            "waiting: account {} is {}, until {until} IST",
+            wait.account, wait.cause
+        );
+        self.change(RunState::Waiting, AuditKind::RunMoved, why).await?;
+        self.events.emit(Event::RunWaits {
+            run: self.run(),
+            wait: wait.clone(),
+        });
+        Ok(())
+    }
+
+    /// The wait is over.
+    pub(crate) async fn go_on(&self) -> Result<(), StoreError> {
+        self.change(
+            RunState::Running,
+            AuditKind::RunMoved,
+            "running: the wait is over".into(),
+        )
+        .await?;
+        self.events.emit(Event::RunGoesOn { run: self.run() });
+        Ok(())
+    }
+
     /// Ends the run in the state that its steps call for.
     pub(crate) async fn end(self) -> Result<RunRecord, StoreError> {
         let (state, why) = self.with(|record| {
@@ -100,14 +136,7 @@ impl<'a> RunProgress<'a> {
     async fn move_run(self, state: RunState, why: String) -> Result<RunRecord, StoreError> {
         let run = self.run();
         let why = format!("{}: {why}", state.as_str());
-        let now = self.clock.now();
-        self.runs
-            .move_run(
-                run,
-                state,
-                &AuditEntry::new(now, AuditKind::RunEnded, why).in_run(run),
-            )
-            .await?;
+        let now = self.change(state, AuditKind::RunEnded, why).await?;
         self.events.emit(Event::RunEnded { run, state });
         let mut record = self
             .record
@@ -116,6 +145,14 @@ impl<'a> RunProgress<'a> {
         record.state = state;
         record.finished_at = Some(now);
         Ok(record)
+    }
+
+    async fn change(&self, to: RunState, kind: AuditKind, why: String) -> Result<DateTime<Utc>, StoreError> {
+        let (run, now) = (self.run(), self.clock.now());
+        let audit = AuditEntry::new(now, kind, why).in_run(run);
+        self.runs.move_run(run, to, &audit).await?;
+        self.with(|record| record.state = to);
+        Ok(now)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut RunRecord) -> T) -> T {

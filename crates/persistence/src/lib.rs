@@ -7,6 +7,7 @@ mod data_source;
 mod execution_state;
 mod files;
 mod login_lease;
+mod moment_columns;
 mod otp_ledger;
 mod root_key;
 mod seal;

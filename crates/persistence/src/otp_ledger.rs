@@ -1,14 +1,13 @@
 //! The OTP ledger: one row per press of "Get OTP", for the journal, inside its transactions.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
 use vega_domain::ids::{AttemptId, MobileNumber};
-use vega_domain::moment::{Moment, SinceBoot};
+use vega_domain::moment::Moment;
 use vega_domain::ports::StoreError;
 
 use crate::data_source::failed;
+use crate::moment_columns::{moment, since_boot};
 
 /// Whether this attempt has a press on record.
 pub(crate) async fn has_press(tx: &mut SqliteConnection, attempt: AttemptId) -> Result<bool, StoreError> {
@@ -27,7 +26,7 @@ pub(crate) async fn record(
     mobile: &MobileNumber,
     now: &Moment,
 ) -> Result<(), StoreError> {
-    let (boot, since_boot_ms) = columns(now);
+    let (boot, since_boot_ms) = since_boot(now);
     sqlx::query(
         "INSERT INTO otp_requests (attempt_id, mobile_number, requested_at, boot, since_boot_ms)
          VALUES ($1, $2, $3, $4, $5)",
@@ -64,7 +63,7 @@ pub(crate) async fn newest_presses(
     for row in rows.into_iter().rev() {
         let (id, mut press) = row.into_press();
         if let Some(now) = redate.filter(|now| press.is_misdated(now)) {
-            let (boot, since_boot_ms) = columns(now);
+            let (boot, since_boot_ms) = since_boot(now);
             sqlx::query(
                 "UPDATE otp_requests SET requested_at = $2, boot = $3, since_boot_ms = $4 WHERE id = $1",
             )
@@ -82,15 +81,6 @@ pub(crate) async fn newest_presses(
     Ok(presses)
 }
 
-fn columns(moment: &Moment) -> (Option<&str>, Option<i64>) {
-    let since_boot = moment.since_boot.as_ref();
-    let millis = |since: &SinceBoot| i64::try_from(since.elapsed.as_millis()).unwrap_or(i64::MAX);
-    (
-        since_boot.map(|since| since.boot.as_str()),
-        since_boot.map(millis),
-    )
-}
-
 #[derive(FromRow)]
 struct PressRow {
     id: i64,
@@ -101,11 +91,6 @@ struct PressRow {
 
 impl PressRow {
     fn into_press(self) -> (i64, Moment) {
-        let since_boot = self.boot.zip(self.since_boot_ms).map(|(boot, millis)| SinceBoot {
-            boot,
-            elapsed: Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
-        });
-        let at = self.requested_at;
-        (self.id, Moment { at, since_boot })
+        (self.id, moment(self.requested_at, self.boot, self.since_boot_ms))
     }
 }

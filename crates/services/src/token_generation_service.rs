@@ -22,7 +22,7 @@ use vega_domain::ports::{
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::OtpBudget;
+use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 use self::attempt::{Attempt, LedgerPermit, random_state};
@@ -125,6 +125,14 @@ impl TokenGenerationService {
 
         steps.record(StepState::Verifying).await?;
         self.finish(&attempt, &answer, sent_at).await
+    }
+
+    /// How many "Get OTP" presses the account has now.
+    pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
+        let budget = self.otp_budget;
+        let mobile = &account.mobile_number;
+        let presses = self.ports.journal.otp_presses(mobile, budget.presses).await?;
+        Ok(budget.allowance(&presses, &self.ports.clock.moment()))
     }
 
     /// Whether an attempt stands open: under way in a living process, or left by a dead one.

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::audit::AuditEntry;
 use crate::cooldown::Cooldown;
+use crate::moment::Moment;
 
 /// Durable cooldowns and stops, one per mobile number at most.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -15,6 +16,10 @@ pub trait CooldownRepository: Send + Sync {
 
     /// Closes an account, in one commit with `audit`. A cooldown MUST NOT replace a stop.
     async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Lets this cooldown begin at `since`: it seemed to lie in the future, and would have lasted for longer than its
+    /// length.
+    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError>;
 
     /// Ends this cooldown or stop, in one commit with `audit`. MUST end no other one, such as one that came later.
     /// Returns whether it was still there; if not, nothing is written.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::plan::Plan;
+use crate::run::Wait;
 use crate::secret::{RedirectAddress, SecondFactor};
 use crate::sign_in::{Prompt, SignInLink, WindowTask};
 
@@ -28,6 +29,17 @@ pub trait Operator: Send + Sync {
     /// Shows the plan, with the accounts in it that are stopped and why, and asks whether to sign in. MUST NOT answer
     /// `Yes` by itself.
     async fn confirm(&self, plan: &Plan) -> Answer;
+
+    /// Whether somebody could be asked now.
+    fn is_there(&self) -> bool;
+
+    /// Asks whether to sign in for the rest of a run, whose human step timed out before. MUST NOT be answered by a yes
+    /// that was given earlier: that one was for somebody who was then not at the desk.
+    async fn confirm_again(&self, rest: &Plan) -> Answer;
+
+    /// Shows that the run waits. MUST NOT return: the caller drops the future when the wait is over, and then it MUST be
+    /// shown no more.
+    async fn show_wait(&self, wait: &Wait);
 
     /// Asks for one second factor, as an alternative to typing it in the window. Never returns when nobody can be
     /// asked; the caller drops the future when the window was used instead. MUST keep no copy of the answer.

@@ -3,6 +3,8 @@
 use tokio_util::sync::CancellationToken;
 use vega_domain::run::RunState;
 
+use vega_orchestration::Patience;
+
 use crate::sign_ins::Script;
 use crate::world::{World, end_of, steps};
 
@@ -11,7 +13,7 @@ async fn a_cancel_while_the_human_signs_in_fails_the_step_and_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let mut run = world.orchestrator().start(plan);
+    let mut run = world.orchestrator().start(plan, Patience::Leave);
     tokio::task::yield_now().await;
     assert!(world.sign_ins.is_a_session_open());
     run.cancel();
@@ -46,7 +48,7 @@ async fn a_cancel_while_the_browser_opens_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("main", Script::Waits);
-    let mut run = world.orchestrator().start(plan);
+    let mut run = world.orchestrator().start(plan, Patience::Leave);
     tokio::task::yield_now().await;
     run.cancel();
     let ended = end_of(&mut run).await.unwrap();
@@ -65,7 +67,11 @@ async fn a_cancel_before_the_first_step_opens_nothing() {
     let plan = world.plan().await;
     let cancel = CancellationToken::new();
     cancel.cancel();
-    let ended = world.resume().execute(&plan, &cancel).await.unwrap();
+    let ended = world
+        .resume()
+        .execute(&plan, Patience::Leave, &cancel)
+        .await
+        .unwrap();
     assert_eq!(ended.state, RunState::Incomplete);
     assert!(steps(&ended).iter().all(|step| step.ends_with("pending")));
     assert_eq!(
@@ -83,7 +89,11 @@ async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_ot
     world
         .sign_ins
         .script("PRIMARY", Script::Meanwhile(Box::new(move || cancels.cancel())));
-    let ended = world.resume().execute(&plan, &cancel).await.unwrap();
+    let ended = world
+        .resume()
+        .execute(&plan, Patience::Leave, &cancel)
+        .await
+        .unwrap();
     assert_eq!(steps(&ended)[..2], ["PRIMARY done", "WEBSOCKET1 pending"]);
     assert_eq!(ended.state, RunState::Incomplete);
     assert!(world.registry.get(&world.accounts[0].apis[0].name).is_some());

@@ -32,6 +32,7 @@ struct Tables {
     attempts: Vec<Row>,
     runs: Vec<RunRecord>,
     cooldowns: Vec<Cooldown>,
+    presses: Vec<Moment>,
     audit: Vec<AuditEntry>,
 }
 
@@ -93,6 +94,11 @@ impl Database {
         tables.attempts.iter().filter(|row| row.is_open).count()
     }
 
+    /// "Get OTP" was pressed then.
+    pub(crate) fn pressed(&self, at: Moment) {
+        self.tables().presses.push(at);
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap()
     }
@@ -133,9 +139,18 @@ impl CooldownRepository for Database {
         Ok(())
     }
 
+    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let mut all = tables.cooldowns.iter_mut();
+        if let Some(old) = all.find(|old| *old == cooldown) {
+            old.since = since.clone();
+        }
+        Ok(())
+    }
+
     async fn open(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<bool, StoreError> {
         let is_it =
-            |old: &Cooldown| (&old.mobile_number, old.since) == (&cooldown.mobile_number, cooldown.since);
+            |old: &Cooldown| (&old.mobile_number, &old.since) == (&cooldown.mobile_number, &cooldown.since);
         if !self.cooldowns().iter().any(is_it) {
             return Ok(false);
         }
@@ -248,7 +263,7 @@ impl SignInJournal for Database {
     }
 
     async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
-        Ok(Vec::new())
+        Ok(self.tables().presses.clone())
     }
 }
 

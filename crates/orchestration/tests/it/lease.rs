@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::ports::{Clock, LeaseHolder};
-use vega_orchestration::RunError;
+use vega_orchestration::{Patience, RunError};
 
 use crate::sign_ins::Script;
 use crate::world::{World, end_of};
@@ -23,7 +23,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     world.lease.is_held_by(Some(holder.clone()));
     let error = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap_err();
     let words = error.to_string();
@@ -37,7 +37,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     world.lease.is_held_by(None);
     world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
 }
@@ -56,11 +56,11 @@ async fn a_second_run_in_the_same_process_is_refused_too() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("PRIMARY", Script::Waits);
-    let mut first = world.orchestrator().start(plan.clone());
+    let mut first = world.orchestrator().start(plan.clone(), Patience::Leave);
     tokio::task::yield_now().await;
     assert!(!world.lease.is_free());
 
-    let mut second = world.orchestrator().start(plan);
+    let mut second = world.orchestrator().start(plan, Patience::Leave);
     assert!(matches!(end_of(&mut second).await, Err(RunError::Held(None))));
     first.cancel();
     end_of(&mut first).await.unwrap();
@@ -76,7 +76,7 @@ async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
         world.database.fail_at(fails_at);
         let error = world
             .resume()
-            .execute(&plan, &CancellationToken::new())
+            .execute(&plan, Patience::Leave, &CancellationToken::new())
             .await
             .unwrap_err();
         assert!(matches!(error, RunError::Store(_)), "{error:?}");
@@ -92,7 +92,7 @@ async fn without_a_run_in_the_database_no_browser_opens() {
     world.database.fail_at("begin");
     world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap_err();
     assert_eq!(

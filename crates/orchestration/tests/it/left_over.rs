@@ -10,7 +10,7 @@ use vega_domain::ports::{Clock, ExecutionStateRepository, LeaseHolder, NewAttemp
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-use vega_orchestration::RunError;
+use vega_orchestration::{Patience, RunError};
 
 use crate::broker;
 use crate::world::{Standing, World, steps};
@@ -132,7 +132,7 @@ async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_ne!(run.id, left.id);
@@ -235,7 +235,10 @@ async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybod
     let plan = world.plan().await;
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
     world.database.fail_at("store PRIMARY");
-    let refused = world.resume().execute(&plan, &CancellationToken::new()).await;
+    let refused = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await;
     let Err(RunError::NotRecovered { api, failure }) = refused else {
         panic!("{refused:?}")
     };

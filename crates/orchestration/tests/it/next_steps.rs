@@ -4,6 +4,8 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::failure::{FailureReason, Next};
 use vega_domain::run::RunState;
 
+use vega_orchestration::Patience;
+
 use crate::world::{World, steps};
 
 /// Who is still signed in for after PRIMARY failed.
@@ -33,7 +35,7 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
         let plan = world.plan().await;
         let run = world
             .resume()
-            .execute(&plan, &CancellationToken::new())
+            .execute(&plan, Patience::Leave, &CancellationToken::new())
             .await
             .unwrap();
 

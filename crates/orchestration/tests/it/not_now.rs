@@ -10,6 +10,8 @@ use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause};
 use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
+use vega_orchestration::Patience;
+
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, in_india, steps};
 
@@ -132,11 +134,19 @@ async fn force_replaces_a_valid_token_once() {
     };
     assert_eq!(plan.apis()[0].cause, SignInCause::Forced);
     let cancel = CancellationToken::new();
-    let run = world.resume().execute(&plan, &cancel).await.unwrap();
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &cancel)
+        .await
+        .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
     assert_eq!(world.database.token("PRIMARY").unwrap().generation.get(), 2);
 
-    let run = world.resume().execute(&plan, &cancel).await.unwrap();
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &cancel)
+        .await
+        .unwrap();
     assert_eq!(
         steps(&run),
         ["PRIMARY skipped already_servable"],

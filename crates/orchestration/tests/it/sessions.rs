@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::run::{RunState, StepState};
-use vega_orchestration::RunError;
+use vega_orchestration::{Patience, RunError};
 
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, steps};
@@ -127,7 +127,7 @@ async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at
     world.database.fail_at(fails_at);
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.state, RunState::Incomplete);
@@ -159,7 +159,7 @@ async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_le
     world.database.fail_at(fails_at);
     let error = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");

@@ -4,6 +4,8 @@ use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::run::RunState;
 
+use vega_orchestration::Patience;
+
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, steps};
 
@@ -22,7 +24,7 @@ async fn a_token_that_was_settled_after_the_plan_is_not_signed_in_for(
     world.has("PRIMARY", standing);
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -57,7 +59,7 @@ async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[cas
     world.has("PRIMARY", standing);
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
@@ -70,7 +72,7 @@ async fn without_a_step_left_no_session_is_opened() {
     world.has("PRIMARY", Standing::Valid);
     world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(

@@ -1,6 +1,6 @@
 //! Scripted sign-ins: which session is opened and closed when, and how the sign-in for each API goes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -25,8 +25,8 @@ pub(crate) enum Script {
 /// What the sessions share.
 #[derive(Default)]
 struct Shared {
-    /// By API for a sign-in, by account for the opening of its session. Each is used once.
-    scripts: HashMap<String, Script>,
+    /// By API for a sign-in, by account for the opening of its session. Each is used once, in order.
+    scripts: HashMap<String, VecDeque<Script>>,
     open: Option<AccountId>,
 }
 
@@ -50,7 +50,9 @@ impl SignIns {
             .lock()
             .unwrap()
             .scripts
-            .insert(whom.to_owned(), script);
+            .entry(whom.to_owned())
+            .or_default()
+            .push_back(script);
     }
 
     pub(crate) fn is_a_session_open(&self) -> bool {
@@ -59,7 +61,10 @@ impl SignIns {
 }
 
 async fn play(shared: &Mutex<Shared>, whom: &str) -> Result<(), Failure> {
-    let script = shared.lock().unwrap().scripts.remove(whom);
+    let script = {
+        let mut shared = shared.lock().unwrap();
+        shared.scripts.get_mut(whom).and_then(VecDeque::pop_front)
+    };
     match script {
         None => Ok(()),
         Some(Script::Fails(failure)) => Err(failure),

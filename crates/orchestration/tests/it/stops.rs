@@ -7,9 +7,9 @@ use vega_domain::failure::{FailureReason, Next};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockOperator};
-use vega_orchestration::Confirmation;
+use vega_orchestration::{Confirmation, Patience};
 
-use crate::world::{World, steps};
+use crate::world::{COOLDOWN, World, steps};
 
 /// The account `main` is stopped after its first sign-in of two; `second` is done.
 async fn stopped_by(reason: FailureReason) -> World {
@@ -53,6 +53,17 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
                 .find(|entry| entry.kind == AuditKind::AccountStopped)
                 .unwrap();
             assert!(entry.account.is_some() && entry.run.is_some(), "{entry:?}");
+        } else if matches!(reason.next(), Next::CoolDown | Next::CoolDownThenAsk) {
+            let [cooldown] = &*cooldowns else {
+                panic!("{reason}: {cooldowns:?}")
+            };
+            assert_eq!(cooldown.length, Some(COOLDOWN), "{reason}");
+            assert_eq!(
+                (cooldown.failure.reason, &*cooldown.failure.detail),
+                (reason, "words")
+            );
+            let audit = world.database.audit();
+            assert!(audit.iter().any(|entry| entry.kind == AuditKind::CooldownBegun));
         } else {
             assert_eq!(cooldowns, [], "{reason}");
         }
@@ -83,7 +94,7 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
     };
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
@@ -138,7 +149,7 @@ async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
         .put(world.token("OPTIONCHAIN1", crate::world::Standing::Rejected));
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -154,13 +165,13 @@ async fn a_yes_opens_only_the_stop_that_it_saw() {
     let world = stopped_by(FailureReason::PinRefused).await;
     let plan = world.plan().await;
     let mut newer = plan.stopped()[0].clone();
-    newer.since += chrono::TimeDelta::seconds(1);
+    newer.since.at += chrono::TimeDelta::seconds(1);
     newer.failure.reason = FailureReason::AccountLocked;
-    let audit = AuditEntry::new(newer.since, AuditKind::AccountStopped, "");
+    let audit = AuditEntry::new(newer.since.at, AuditKind::AccountStopped, "");
     world.database.close(&newer, &audit).await.unwrap();
     let run = world
         .resume()
-        .execute(&plan, &CancellationToken::new())
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -183,7 +194,10 @@ async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
         host: "desk".into(),
         since: world.clock.now(),
     }));
-    let held = world.resume().execute(&plan, &CancellationToken::new()).await;
+    let held = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await;
     assert!(held.is_err());
     assert_eq!(world.database.cooldowns().len(), 1);
 }

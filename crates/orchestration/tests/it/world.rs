@@ -19,7 +19,7 @@ use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_orchestration::{
-    AsyncTokenOrchestrator, OrchestrationPorts, ResumeOrchestrator, RunError, RunHandle,
+    AsyncTokenOrchestrator, OrchestrationPorts, Patience, ResumeOrchestrator, RunError, RunHandle,
 };
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
@@ -28,6 +28,7 @@ use vega_services::{
 
 use crate::broker::{self, Broker};
 use crate::database::Database;
+use crate::human::Human;
 use crate::sign_ins::{Script, SignIns};
 
 /// Everything that happened, in order.
@@ -129,6 +130,9 @@ impl Drop for Held {
     }
 }
 
+/// How long an account cools down.
+pub(crate) const COOLDOWN: Duration = Duration::from_mins(11);
+
 #[derive(Default)]
 pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
 
@@ -157,6 +161,7 @@ pub(crate) struct World {
     pub(crate) lease: Arc<TestLease>,
     pub(crate) events: Arc<Events>,
     pub(crate) registry: Arc<HotTokenRegistry>,
+    pub(crate) human: Arc<Human>,
     pub(crate) accounts: Arc<[Account]>,
 }
 
@@ -178,6 +183,7 @@ impl World {
                 elsewhere: Mutex::default(),
             }),
             events: Arc::default(),
+            human: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
             accounts: (1..)
                 .zip(accounts)
@@ -259,9 +265,11 @@ impl World {
             cooldowns: self.database.clone(),
             audit: self.database.clone(),
             broker_clock: self.broker.clone(),
+            operator: self.human.clone(),
             sign_in: self.sign_ins.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),
+            cooldown: COOLDOWN,
         }
     }
 
@@ -324,7 +332,9 @@ impl World {
     /// Verifies and carries the plan out without asking.
     pub(crate) async fn run(&self) -> Result<RunRecord, RunError> {
         let plan = self.plan().await;
-        self.resume().execute(&plan, &CancellationToken::new()).await
+        self.resume()
+            .execute(&plan, Patience::Leave, &CancellationToken::new())
+            .await
     }
 
     /// A run that a dead process left, with these steps of the account `main`.

@@ -17,6 +17,7 @@ use vega_domain::plan::Plan;
 use vega_domain::ports::{
     Answer, Clock, EventSink, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
 };
+use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
@@ -62,6 +63,18 @@ pub(crate) struct Human {
 impl Operator for Human {
     async fn confirm(&self, _plan: &Plan) -> Answer {
         unreachable!("the plan is confirmed before")
+    }
+
+    fn is_there(&self) -> bool {
+        true
+    }
+
+    async fn confirm_again(&self, _rest: &Plan) -> Answer {
+        unreachable!("runs ask, routes do not")
+    }
+
+    async fn show_wait(&self, _wait: &Wait) {
+        unreachable!("runs wait, routes do not")
     }
 
     async fn ask(&self, _prompt: &Prompt) -> SecondFactor {

@@ -1,0 +1,55 @@
+//! `vega cooldown`: which accounts are closed, until when and why; and the operator's word that opens one.
+
+use vega_bootstrap::Vega;
+use vega_domain::ids::AccountId;
+use vega_domain::plan::ForceReason;
+
+use crate::arguments::{Clear, Cooldown};
+use crate::exit::Exit;
+use crate::output;
+use crate::report::{self, ClosedAccounts};
+
+pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> anyhow::Result<Exit> {
+    if let Some(Clear::Clear { account, reason }) = &wanted.clear
+        && let Some(refused) = clear(vega, account, reason).await?
+    {
+        return Ok(refused);
+    }
+    let (closed, now) = (vega.cooldowns.closed().await?, vega.clock.moment());
+    if wanted.json {
+        output::data_json(&ClosedAccounts::new(&closed, &now))?;
+        return Ok(Exit::Ok);
+    }
+    if closed.is_empty() {
+        output::say("No account is closed.");
+    }
+    for closed in &closed {
+        output::data(&report::closed(closed, &now));
+    }
+    Ok(Exit::Ok)
+}
+
+async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> anyhow::Result<Option<Exit>> {
+    if !vega.settings.accounts.iter().any(|known| known.id == *account) {
+        let known: Vec<&str> = vega
+            .settings
+            .accounts
+            .iter()
+            .map(|known| known.id.as_str())
+            .collect();
+        let known = known.join(", ");
+        output::problem(&format!(
+            "account {account} is not configured. Known are: {known}"
+        ));
+        return Ok(Some(Exit::Usage));
+    }
+    let why = format!("cleared by the operator: {reason}");
+    match vega.cooldowns.of(account).await? {
+        Some(closed) if vega.cooldowns.open(&closed, &why).await? => {
+            output::say(&format!("Account {account} is open again."));
+        }
+        // Whoever opened it first did what was wanted.
+        _ => output::say(&format!("Account {account} is not closed.")),
+    }
+    Ok(None)
+}
