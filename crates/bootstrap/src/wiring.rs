@@ -8,7 +8,7 @@ use vega_domain::account::{Account, Route};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
-use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts, ResumeOrchestrator};
+use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts};
 use vega_persistence::{
     DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteCooldownRepository,
     SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
@@ -167,18 +167,12 @@ impl Vega {
             cooldown: settings.cooldown,
         };
         let cooldowns = ports.cooldown_manager(&settings.accounts);
-        let resume = Arc::new(ResumeOrchestrator::new(
-            Arc::clone(&settings.accounts),
-            ports.clone(),
-            Arc::clone(&validity),
-            Arc::clone(&generation),
-        ));
         let orchestrator = AsyncTokenOrchestrator::new(
             Arc::clone(&settings.accounts),
             ports,
             Arc::clone(&validity),
             verification,
-            resume,
+            Arc::clone(&generation),
         );
         Ok(Self {
             settings,

@@ -15,7 +15,7 @@ use vega_domain::plan::{self, Asked, Decision, ForceReason, NotNow, Plan};
 use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
-use vega_services::{ProfileVerificationService, TokenValidityService};
+use vega_services::{ProfileVerificationService, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
@@ -87,15 +87,21 @@ impl AsyncTokenOrchestrator {
         ports: OrchestrationPorts,
         validity: Arc<TokenValidityService>,
         verification: Arc<ProfileVerificationService>,
-        runs: Arc<ResumeOrchestrator>,
+        generation: Arc<TokenGenerationService>,
     ) -> Self {
+        let runs = ResumeOrchestrator::new(
+            Arc::clone(&accounts),
+            ports.clone(),
+            Arc::clone(&validity),
+            generation,
+        );
         Self {
             cooldowns: ports.cooldown_manager(&accounts),
             accounts,
             ports,
             validity,
             verification,
-            runs,
+            runs: Arc::new(runs),
         }
     }
 

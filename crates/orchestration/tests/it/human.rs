@@ -53,7 +53,7 @@ impl Operator for Human {
 
     async fn show_wait(&self, wait: &Wait) {
         self.waits.lock().unwrap().push(wait.clone());
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn ask(&self, _prompt: &Prompt) -> SecondFactor {

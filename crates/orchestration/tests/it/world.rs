@@ -273,8 +273,8 @@ impl World {
         }
     }
 
-    pub(crate) fn resume(&self) -> ResumeOrchestrator {
-        let generation = TokenGenerationService::new(
+    fn generation(&self) -> Arc<TokenGenerationService> {
+        Arc::new(TokenGenerationService::new(
             GenerationPorts {
                 tokens: self.database.clone(),
                 journal: self.database.clone(),
@@ -291,12 +291,15 @@ impl World {
                 presses: 4,
                 window: Duration::from_mins(11),
             },
-        );
+        ))
+    }
+
+    pub(crate) fn resume(&self) -> ResumeOrchestrator {
         ResumeOrchestrator::new(
             Arc::clone(&self.accounts),
             self.ports(),
             self.validity(),
-            Arc::new(generation),
+            self.generation(),
         )
     }
 
@@ -314,7 +317,7 @@ impl World {
             self.ports(),
             self.validity(),
             Arc::new(verification),
-            Arc::new(self.resume()),
+            self.generation(),
         )
     }
 
