@@ -88,3 +88,26 @@ async fn what_a_death_leaves_is_found(#[case] point: &str, #[case] found: Found)
     }
     Ok(())
 }
+
+/// The page refuses the PIN and Vega dies before it could stop the account: the next start stops it.
+#[tokio::test]
+async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::with_test_hooks(&upstox)?;
+    upstox.human_mistypes("wrong_pin").await?;
+    desk.crash_at(Some("after_attempt_closed"))?;
+    let died = desk.vega(&["--yes", API]).await?;
+    assert_eq!(died.code, None, "{died:?}");
+    desk.crash_at(None)?;
+
+    let next = desk.vega(&["--yes", "--json", API]).await?;
+    assert_eq!(next.code, Some(7), "{next:?}");
+    let report = next.json()?;
+    assert_eq!(report["accounts"][0]["stop"]["reason"], "pin_refused", "{report}");
+    assert_eq!(
+        upstox.count("dialogs_opened").await?,
+        1,
+        "nothing is signed in for"
+    );
+    Ok(())
+}

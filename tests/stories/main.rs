@@ -23,6 +23,7 @@ mod two_accounts;
 mod two_at_once;
 mod two_dead_of_six;
 mod upstox_down;
+mod waits;
 mod wrong_app;
 mod wrong_clock;
 mod wrong_redirect;

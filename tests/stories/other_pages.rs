@@ -75,7 +75,7 @@ async fn consent_that_nobody_gives_is_waited_for_and_no_more() -> Result<()> {
 async fn up_to_consent(upstox: &Upstox, desk: &Desk) -> Result<(Child, Terminal)> {
     upstox.human_at_the_desk(false).await?;
     upstox.pages("consent", json!({})).await?;
-    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes", "--no-wait"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
     let otp = upstox.phone().await?.context("an OTP on the phone")?;
@@ -118,7 +118,7 @@ async fn a_page_with_other_ids_is_left_to_the_human_who_finishes_by_hand() -> Re
     // An OTP was sent, whoever pressed: the budget of one is used up.
     upstox.no_scenarios().await?;
     upstox.log_out(&token).await?;
-    let again = desk.vega(&["--yes", "--json", "PRIMARY"]).await?;
+    let again = desk.vega(&["--yes", "--no-wait", "--json", "PRIMARY"]).await?;
     assert_eq!(again.code, Some(4), "{again:?}");
     assert_eq!(again.report()?.reason("PRIMARY")?, "otp_budget", "{again:?}");
     assert_eq!(upstox.count("otp_presses").await?, 1);

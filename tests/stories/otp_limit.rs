@@ -9,7 +9,7 @@ async fn a_refused_press_ends_the_run_with_the_words_of_the_page() -> Result<()>
     let desk = Desk::new(&upstox)?;
     upstox.otp_limit(0).await?;
 
-    let ran = desk.vega(&["--yes", "--json"]).await?;
+    let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
     assert_eq!(ran.code, Some(4), "{ran:?}");
     let report = ran.report()?;
     let step = report.step("PRIMARY")?;
@@ -42,7 +42,7 @@ async fn a_press_that_is_refused_without_a_word_is_waited_for_and_not_made_again
     let desk = Desk::new(&upstox)?;
     upstox.silent_otp_limit(0).await?;
 
-    let ran = desk.vega(&["--yes", "--json"]).await?;
+    let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(
         ran.stderr.contains("pressed 10 seconds ago"),

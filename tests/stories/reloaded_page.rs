@@ -44,7 +44,7 @@ async fn without_a_human_it_ends_with_one_press() -> Result<()> {
     upstox.human_at_the_desk(false).await?;
     desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "4s");
 
-    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes", "--no-wait"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
     window.reload().await?;

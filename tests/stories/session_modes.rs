@@ -1,6 +1,6 @@
 //! What the second of six sign-ins asks for in a browser session that is logged in is Upstox's to decide.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rstest::rstest;
 use vega_tests::{Counts, Desk, Upstox};
 
@@ -37,7 +37,7 @@ async fn where_it_spares_nothing_the_budget_holds() -> Result<()> {
     desk.set("VEGA__SIGN_IN__OTP_BUDGET", "2");
     desk.set("VEGA__SIGN_IN__OTP_WINDOW", "10m");
 
-    let ran = desk.vega(&["--yes", "--json"]).await?;
+    let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
     assert_eq!(ran.code, Some(4), "{ran:?}");
     let report = ran.report()?;
     let apps: Vec<&str> = upstox.apps().collect();
@@ -53,7 +53,15 @@ async fn where_it_spares_nothing_the_budget_holds() -> Result<()> {
     };
     assert_eq!(upstox.counts().await?, counts, "a third press was never made");
 
-    let again = desk.vega(&["--yes", "--json"]).await?;
+    let retry_at = &ran.json()?["accounts"][0]["retry_at_unix"];
+    let now = upstox.machine_time().await?.timestamp();
+    let minutes = (retry_at.as_i64().context("retry_at_unix")? - now) / 60;
+    assert!(
+        (8..=10).contains(&minutes),
+        "{retry_at} is {minutes} minutes from now"
+    );
+
+    let again = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
     assert_eq!(again.code, Some(4), "{again:?}");
     assert_eq!(
         upstox.count("otp_presses").await?,

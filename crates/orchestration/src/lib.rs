@@ -3,6 +3,7 @@
 
 mod async_token_orchestrator;
 mod cooldown_manager;
+mod recovery;
 mod resume_orchestrator;
 mod run_progress;
 mod turns;

@@ -1,10 +1,9 @@
-//! Executes a confirmed plan step by step, one sign-in at a time under the lease, every step on disk. It also clears up
-//! after a dead process, so that the next run starts from what is true.
+//! Executes a confirmed plan step by step, one sign-in at a time under the lease, every step on disk.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
@@ -107,11 +106,11 @@ fn held_by(holder: Option<&LeaseHolder>) -> String {
 
 /// Executes plans.
 pub struct ResumeOrchestrator {
-    accounts: Arc<[Account]>,
-    ports: OrchestrationPorts,
-    cooldowns: CooldownManager,
-    validity: Arc<TokenValidityService>,
-    generation: Arc<TokenGenerationService>,
+    pub(crate) accounts: Arc<[Account]>,
+    pub(crate) ports: OrchestrationPorts,
+    pub(crate) cooldowns: CooldownManager,
+    pub(crate) validity: Arc<TokenValidityService>,
+    pub(crate) generation: Arc<TokenGenerationService>,
 }
 
 /// Whether the next API of the account may be taken.
@@ -136,21 +135,6 @@ impl ResumeOrchestrator {
             ports,
             validity,
             generation,
-        }
-    }
-
-    /// Clears up what a dead process left: finishes sealed answers without a human, closes the other attempts, ends its
-    /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
-    pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
-        // Most starts find nothing, and must not hold the lease against somebody who signs in.
-        let any_run = self.ports.runs.active().await?.is_some();
-        if !any_run && !self.generation.is_any_attempt_open().await? {
-            return Ok(None);
-        }
-        match self.ports.lease.acquire().await {
-            Ok(_lease) => self.recover_under_lease().await,
-            Err(LeaseError::Held(_)) => Ok(None),
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -264,7 +248,7 @@ impl ResumeOrchestrator {
         Ok(self.progress_of(record))
     }
 
-    fn progress_of(&self, record: RunRecord) -> RunProgress<'_> {
+    pub(crate) fn progress_of(&self, record: RunRecord) -> RunProgress<'_> {
         RunProgress::new(record, &*self.ports.runs, &*self.ports.events, &*self.ports.clock)
     }
 
@@ -434,50 +418,6 @@ impl ResumeOrchestrator {
                 closed.map(|_| SkipReason::ClosedHours)
             }
         })
-    }
-
-    async fn recover_under_lease(&self) -> Result<Option<RunRecord>, RunError> {
-        let left_over = self.ports.runs.active().await?;
-        let recovered = self.generation.recover(&self.accounts).await?;
-        for attempt in &recovered {
-            if let Err(failure) = &attempt.outcome
-                && failure.reason == FailureReason::Storage
-            {
-                return Err(RunError::NotRecovered {
-                    api: attempt.api.clone(),
-                    failure: failure.clone(),
-                });
-            }
-        }
-        let Some(run) = left_over else { return Ok(None) };
-        let (id, started_at) = (run.id, run.started_at);
-        let under_way = |step: &&StepRecord| !step.state.is_final() && step.state != StepState::Pending;
-        let open: Vec<ApiName> = run
-            .steps
-            .iter()
-            .filter(under_way)
-            .map(|step| step.api.clone())
-            .collect();
-        let progress = self.progress_of(run);
-        for api in open {
-            let outcome = recovered
-                .iter()
-                .find(|attempt| attempt.run == id && attempt.api == api);
-            let state = match outcome.map(|attempt| &attempt.outcome) {
-                Some(Ok(_)) => StepState::Done,
-                Some(Err(failure)) => StepState::Failed(failure.clone()),
-                // It died between storing the token and saying so.
-                None if self.stored_since(&api, started_at).await? => StepState::Done,
-                None => StepState::Failed(Failure::new(FailureReason::Interrupted, "")),
-            };
-            progress.move_step(&api, state).await?;
-        }
-        Ok(Some(progress.end_left_over().await?))
-    }
-
-    async fn stored_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
-        let status = self.validity.status(api).await?;
-        Ok(status.is_some_and(|status| status.verified_at.is_some_and(|verified| verified >= since)))
     }
 }
 

@@ -263,6 +263,26 @@ impl SignInJournal for SqliteSignInJournal {
             .collect()
     }
 
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        let row: Option<(String, Option<String>)> = sqlx::query_as(
+            "SELECT attempt.failure, attempt.failure_detail FROM sign_in_attempts AS attempt
+             JOIN execution_steps AS step ON step.run_id = attempt.run_id AND step.api = attempt.api
+             WHERE attempt.run_id = $1 AND attempt.api = $2 AND attempt.status = 'closed'
+                 AND attempt.closed_at >= step.updated_at
+             ORDER BY attempt.id DESC LIMIT 1",
+        )
+        .bind(run.as_uuid())
+        .bind(api.as_str())
+        .fetch_optional(self.0.reader())
+        .await
+        .map_err(failed("look for how a sign-in ended"))?;
+        let Some((reason, detail)) = row else {
+            return Ok(None);
+        };
+        let reason = FailureReason::parse(&reason).map_err(unreadable)?;
+        Ok(Some(Failure::new(reason, detail.unwrap_or_default())))
+    }
+
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
         let mut reader = self
             .0

@@ -77,6 +77,8 @@ pub struct TokenGenerationService {
 pub struct Recovered {
     /// The run it belonged to.
     pub run: RunId,
+    /// Its account.
+    pub account: AccountId,
     /// Its API.
     pub api: ApiName,
     /// Its token, or how it was closed.
@@ -135,6 +137,11 @@ impl TokenGenerationService {
         Ok(budget.allowance(&presses, &self.ports.clock.moment()))
     }
 
+    /// Why an attempt ended whose process died before it could say so.
+    pub async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        self.ports.journal.unsaved_failure(run, api).await
+    }
+
     /// Whether an attempt stands open: under way in a living process, or left by a dead one.
     pub async fn is_any_attempt_open(&self) -> Result<bool, StoreError> {
         Ok(!self.ports.journal.unfinished().await?.is_empty())
@@ -148,6 +155,7 @@ impl TokenGenerationService {
             tracing::info!(api = %left.api, ?outcome, "recovered a sign-in that was left open");
             recovered.push(Recovered {
                 run: left.run,
+                account: left.account,
                 api: left.api,
                 outcome,
             });

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{AttemptId, MobileNumber};
+use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -88,6 +88,10 @@ impl SignInJournal for Hooked<dyn SignInJournal> {
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
         self.port.unfinished().await
+    }
+
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        self.port.unsaved_failure(run, api).await
     }
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {

@@ -169,6 +169,10 @@ pub trait SignInJournal: Send + Sync {
     /// open MUST NOT hide the other attempts.
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError>;
 
+    /// The failure of an attempt that was closed after its step in `run` was saved for the last time: its process died
+    /// between the two, and what the failure asks for may not have been done.
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError>;
+
     /// When "Get OTP" was pressed for this number: the newest so many, newest last.
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError>;
 }

@@ -19,6 +19,7 @@ pub(crate) struct Broker {
     log: Arc<Log>,
     profiles: Mutex<HashMap<String, ProfileAnswer>>,
     time: Mutex<Result<Option<DateTime<Utc>>, Failure>>,
+    refuses: Mutex<Option<Failure>>,
 }
 
 impl Broker {
@@ -27,12 +28,18 @@ impl Broker {
             log,
             profiles: Mutex::default(),
             time: Mutex::new(Ok(None)),
+            refuses: Mutex::default(),
         }
     }
 
     /// What the profile says about the tokens of one API.
     pub(crate) fn says(&self, api: &str, answer: ProfileAnswer) {
         self.profiles.lock().unwrap().insert(api.to_owned(), answer);
+    }
+
+    /// How its answers to a code read.
+    pub(crate) fn reads(&self, failure: Failure) {
+        *self.refuses.lock().unwrap() = Some(failure);
     }
 
     /// What its answers are dated, if they are.
@@ -70,6 +77,9 @@ impl TokenExchange for Broker {
     }
 
     fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
+        if let Some(failure) = self.refuses.lock().unwrap().clone() {
+            return Err(failure);
+        }
         let api = std::str::from_utf8(answer.expose()).unwrap();
         Ok(TokenAnswer {
             access_token: AccessToken::new(token(api)),

@@ -24,6 +24,7 @@ use crate::world::Log;
 struct Row {
     attempt: UnfinishedAttempt,
     is_open: bool,
+    closed_by: Option<Failure>,
 }
 
 #[derive(Default)]
@@ -92,6 +93,14 @@ impl Database {
     pub(crate) fn open_attempts(&self) -> usize {
         let tables = self.tables();
         tables.attempts.iter().filter(|row| row.is_open).count()
+    }
+
+    /// Closes the newest attempt, and says nothing of its step.
+    pub(crate) async fn close_newest_attempt(&self, failure: &Failure, audit: &AuditEntry) {
+        let newest = self.tables().attempts.last().unwrap().attempt.id;
+        SignInJournal::close(self, newest, failure, audit.at, audit)
+            .await
+            .unwrap();
     }
 
     /// "Get OTP" was pressed then.
@@ -179,6 +188,7 @@ impl SignInJournal for Database {
         self.tables().attempts.push(Row {
             attempt,
             is_open: true,
+            closed_by: None,
         });
         Ok(())
     }
@@ -244,13 +254,14 @@ impl SignInJournal for Database {
     async fn close(
         &self,
         id: AttemptId,
-        _failure: &Failure,
+        failure: &Failure,
         _at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let mut tables = self.tables();
         if let Ok(row) = open(&mut tables, id) {
             row.is_open = false;
+            row.closed_by = Some(failure.clone());
             tables.audit.push(audit.clone());
         }
         Ok(())
@@ -260,6 +271,13 @@ impl SignInJournal for Database {
         let tables = self.tables();
         let open = tables.attempts.iter().filter(|row| row.is_open);
         Ok(open.map(|row| row.attempt.clone()).collect())
+    }
+
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        let tables = self.tables();
+        let of_step = |row: &&Row| row.attempt.run == run && row.attempt.api == *api;
+        let newest = tables.attempts.iter().rfind(of_step);
+        Ok(newest.and_then(|row| row.closed_by.clone()))
     }
 
     async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {

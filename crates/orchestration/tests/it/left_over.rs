@@ -108,6 +108,39 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
     );
 }
 
+/// The process died after the page had refused the PIN: before it said so, or before the account was stopped.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_a_dead_process_saw_stops_the_account() {
+    let world = World::two_accounts();
+    let left = world.left(StepState::SigningIn, Reached::Opened).await;
+    let audit = AuditEntry::new(left.started_at, AuditKind::AttemptClosed, "");
+    let refused = Failure::new(FailureReason::PinRefused, "words");
+    world.database.close_newest_attempt(&refused, &audit).await;
+
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY failed pin_refused");
+    let [stop] = &*world.database.cooldowns() else {
+        panic!("{:?}", world.database.cooldowns())
+    };
+    assert!(stop.is_stop() && stop.account.as_str() == "main", "{stop:?}");
+}
+
+#[rstest]
+#[case::somebody_elses(Failure::new(FailureReason::WrongUser, ""))]
+#[case::dormant(Failure::new(FailureReason::AccountDormant, "UDAPI100058"))]
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stops_the_account_does_so_at_the_next_start(#[case] failure: Failure) {
+    let world = World::two_accounts();
+    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    world.broker.reads(failure.clone());
+    let cleared = world.resume().recover().await.unwrap().unwrap();
+    assert_eq!(
+        steps(&cleared)[1],
+        format!("PRIMARY failed {}", failure.reason.code())
+    );
+    assert_eq!(world.database.cooldowns().len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
     let world = World::two_accounts();

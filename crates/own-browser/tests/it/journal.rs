@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, AttemptId, MobileNumber};
+use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
@@ -145,6 +145,10 @@ impl SignInJournal for Journal {
     }
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        unreachable!("not this route's")
+    }
+
+    async fn unsaved_failure(&self, _run: RunId, _api: &ApiName) -> Result<Option<Failure>, StoreError> {
         unreachable!("not this route's")
     }
 

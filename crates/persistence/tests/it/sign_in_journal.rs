@@ -6,11 +6,12 @@ use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::MobileNumber;
 use vega_domain::moment::{Moment, SinceBoot};
-use vega_domain::ports::{LeftAnswer, OtpGrant, SignInJournal, StoreError};
+use vega_domain::ports::{ExecutionStateRepository, LeftAnswer, OtpGrant, SignInJournal, StoreError};
+use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
-use crate::world::{World, at, attempt, entry, mobile, open};
+use crate::world::{World, api, at, attempt, entry, mobile, open};
 
 const BUDGET: OtpBudget = OtpBudget {
     presses: 2,
@@ -369,4 +370,41 @@ async fn an_answer_that_does_not_open_hides_no_other_attempt() {
     let find = |id| &unfinished.iter().find(|attempt| attempt.id == id).unwrap().answer;
     assert!(matches!(find(broken), LeftAnswer::Unreadable(_)));
     assert!(matches!(find(good), LeftAnswer::Sealed(_)));
+}
+
+/// Its process died between the attempt's end and the step's, or before the attempt was even opened again.
+#[tokio::test]
+async fn a_failure_that_no_step_tells_of_is_found() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let unsaved = async || world.journal.unsaved_failure(run, &api("PRIMARY")).await.unwrap();
+    let save = async |seconds, state: &StepState| {
+        let mut audit = entry(AuditKind::StepChanged);
+        audit.at = at(seconds);
+        world
+            .runs
+            .save_step(run, &api("PRIMARY"), state, &audit)
+            .await
+            .unwrap();
+    };
+    save(1, &StepState::SigningIn).await;
+    let attempt = attempt(run, "PRIMARY", 1);
+    let audit = entry(AuditKind::AttemptOpened);
+    world.journal.open_attempt(&attempt, &audit).await.unwrap();
+    assert_eq!(unsaved().await, None, "it is open");
+    let refused = Failure::new(FailureReason::PinRefused, "words");
+    world
+        .journal
+        .close(attempt.id, &refused, at(5), &audit)
+        .await
+        .unwrap();
+    assert_eq!(unsaved().await, Some(refused));
+    let other = world
+        .journal
+        .unsaved_failure(run, &api("WEBSOCKET1"))
+        .await
+        .unwrap();
+    assert_eq!(other, None);
+    save(6, &StepState::Pending).await;
+    assert_eq!(unsaved().await, None, "the step came later");
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, UserId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, Delivery, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
@@ -267,6 +267,10 @@ impl SignInJournal for Database {
                 answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
             })
             .collect())
+    }
+
+    async fn unsaved_failure(&self, _run: RunId, _api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        unreachable!("runs ask, the service does not")
     }
 
     async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {

@@ -1,0 +1,84 @@
+//! Clears up after a dead process: finishes what can be finished without a human, closes the rest, keeps what its failures
+//! ask for, and ends its run, so that the next one starts from what is true.
+
+use chrono::{DateTime, Utc};
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, RunId};
+use vega_domain::ports::{LeaseError, StoreError};
+use vega_domain::run::{RunRecord, StepRecord, StepState};
+
+use crate::resume_orchestrator::{ResumeOrchestrator, RunError};
+
+impl ResumeOrchestrator {
+    /// Clears up what a dead process left: finishes sealed answers without a human, closes the other attempts, ends its
+    /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
+    pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
+        // Most starts find nothing, and must not hold the lease against somebody who signs in.
+        let any_run = self.ports.runs.active().await?.is_some();
+        if !any_run && !self.generation.is_any_attempt_open().await? {
+            return Ok(None);
+        }
+        match self.ports.lease.acquire().await {
+            Ok(_lease) => self.recover_under_lease().await,
+            Err(LeaseError::Held(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) async fn recover_under_lease(&self) -> Result<Option<RunRecord>, RunError> {
+        let left_over = self.ports.runs.active().await?;
+        let recovered = self.generation.recover(&self.accounts).await?;
+        for attempt in &recovered {
+            if let Err(failure) = &attempt.outcome
+                && failure.reason == FailureReason::Storage
+            {
+                return Err(RunError::NotRecovered {
+                    api: attempt.api.clone(),
+                    failure: failure.clone(),
+                });
+            }
+        }
+        for attempt in &recovered {
+            if let Err(failure) = &attempt.outcome {
+                self.heed(failure, &attempt.account, attempt.run).await?;
+            }
+        }
+        let Some(run) = left_over else { return Ok(None) };
+        let (id, started_at) = (run.id, run.started_at);
+        let under_way = |step: &&StepRecord| !step.state.is_final() && step.state != StepState::Pending;
+        let open: Vec<StepRecord> = run.steps.iter().filter(under_way).cloned().collect();
+        let progress = self.progress_of(run);
+        for StepRecord { api, account, .. } in open {
+            let outcome = recovered
+                .iter()
+                .find(|attempt| attempt.run == id && attempt.api == api);
+            let state = match outcome.map(|attempt| &attempt.outcome) {
+                Some(Ok(_)) => StepState::Done,
+                Some(Err(failure)) => StepState::Failed(failure.clone()),
+                // It died between storing the token and saying so.
+                None if self.stored_since(&api, started_at).await? => StepState::Done,
+                None => {
+                    let unsaved = self.generation.unsaved_failure(id, &api).await?;
+                    let failure = unsaved.unwrap_or_else(|| Failure::new(FailureReason::Interrupted, ""));
+                    self.heed(&failure, &account, id).await?;
+                    StepState::Failed(failure)
+                }
+            };
+            progress.move_step(&api, state).await?;
+        }
+        Ok(Some(progress.end_left_over().await?))
+    }
+
+    /// Does what a failure asks for, because its own process may not have come so far.
+    async fn heed(&self, failure: &Failure, account: &AccountId, run: RunId) -> Result<(), StoreError> {
+        match self.account(account) {
+            Some(account) => self.cooldowns.after(failure, account, run).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn stored_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
+        let status = self.validity.status(api).await?;
+        Ok(status.is_some_and(|status| status.verified_at.is_some_and(|verified| verified >= since)))
+    }
+}
