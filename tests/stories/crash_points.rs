@@ -23,6 +23,7 @@ const NOTHING_BEGAN: Found = Found {
     exchanges: 0,
 };
 const OTP_SPENT: Found = Found {
+    reason: Some("interrupted_past_press"),
     presses_on_record: 1,
     ..NOTHING_BEGAN
 };

@@ -13,7 +13,10 @@ async fn an_answer_that_is_lost_leaves_its_api_open_until_the_next_yes() -> Resu
     run_with(&upstox, &desk, "reset_after", "outcome_unknown").await?;
 
     let dialogs = upstox.count("dialogs_opened").await?;
-    let next = desk.vega(&["--yes", "--json"]).await?;
+    let standing = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(standing.code, Some(5), "{standing:?}");
+    assert_eq!(upstox.count("dialogs_opened").await?, dialogs, "{standing:?}");
+    let next = desk.vega(&["--yes", "--again", API, "--json"]).await?;
     assert_eq!(next.code, Some(0), "{next:?}");
     let report = next.report()?;
     assert_eq!(report.steps_in_state("done"), [API], "{report:?}");

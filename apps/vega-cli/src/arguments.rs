@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vega_domain::account::Route;
 use vega_domain::ids::{AccountId, ApiName};
-use vega_domain::plan::ForceReason;
+use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::Patience;
 
 /// Keeps Upstox access tokens alive.
@@ -56,9 +56,12 @@ pub(crate) struct Generate {
     /// Only these APIs
     #[arg(value_name = "API")]
     pub(crate) apis: Vec<ApiName>,
-    /// Carry the plan out without asking; accounts that are stopped stay so
+    /// Carry the plan out without asking; what needs a yes of its own is left out
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Sign in again for this API although its last sign-in may have spent an OTP or made a token that nobody has
+    #[arg(long, value_name = "API")]
+    again: Vec<ApiName>,
     /// Do not wait for a cooldown or for the OTP budget: end with exit code 4 and `retry_at` in --json
     #[arg(long)]
     no_wait: bool,
@@ -89,8 +92,22 @@ impl Generate {
         }
     }
 
+    /// What is asked for.
+    pub(crate) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            apis: &self.apis,
+            force: self.force(),
+            again: &self.again,
+        }
+    }
+
+    /// Every API that is named on the line.
+    fn named(&self) -> Vec<ApiName> {
+        [&*self.apis, &*self.again].concat()
+    }
+
     /// Why rules are overridden, if they are.
-    pub(crate) fn force(&self) -> Option<&ForceReason> {
+    fn force(&self) -> Option<&ForceReason> {
         self.reason.as_ref().filter(|_| self.force)
     }
 }
@@ -196,12 +213,12 @@ impl Arguments {
     }
 
     /// The APIs that are named on the line.
-    pub(crate) fn apis(&self) -> &[ApiName] {
+    pub(crate) fn apis(&self) -> Vec<ApiName> {
         match &self.command {
-            None | Some(Command::Generate(_)) => &self.generate().apis,
-            Some(Command::Token(token)) => std::slice::from_ref(&token.api),
-            Some(Command::Verify(verify)) => &verify.apis,
-            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_)) => &[],
+            None | Some(Command::Generate(_)) => self.generate().named(),
+            Some(Command::Token(token)) => vec![token.api.clone()],
+            Some(Command::Verify(verify)) => verify.apis.clone(),
+            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_)) => Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use vega_bootstrap::BrowserProblem;
 use vega_domain::failure::FailureReason;
+use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
@@ -77,6 +78,7 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::WrongTokenKind
         | R::BrowserGone
         | R::Interrupted => Exit::Partial,
+        R::InterruptedPastPress => Exit::HumanNeeded,
     }
 }
 
@@ -98,8 +100,8 @@ fn of_run(run: &RunRecord) -> Exit {
     first(run.steps.iter().filter_map(|step| of_step(&step.state)))
 }
 
-/// The exit code of a run, with the chosen tokens that stay unknown beside it, and the accounts that stayed stopped.
-pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus], any_stopped: bool) -> Exit {
+/// The exit code of a run, with the chosen tokens that stay unknown beside it, and what was left out of the plan.
+pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus], left_out: Exit) -> Exit {
     let any_unknown = statuses
         .iter()
         .any(|status| status.status == TokenStatus::Unknown);
@@ -107,7 +109,24 @@ pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus], any_stopped:
         [of_run(run)]
             .into_iter()
             .chain(any_unknown.then_some(Exit::Unreachable))
-            .chain(any_stopped.then_some(Exit::AccountStopped)),
+            .chain([left_out]),
+    )
+}
+
+/// What the yes did not cover of the whole plan: `Ok` when it covered all.
+pub(crate) fn of_left_out(whole: &Plan, started: Option<&Plan>) -> Exit {
+    let is_left_out = |planned: &&PlannedApi| started.is_none_or(|started| !started.apis().contains(planned));
+    let stopped = |planned: &PlannedApi| whole.stopped().iter().any(|stop| stop.account == planned.account);
+    first(
+        whole
+            .apis()
+            .iter()
+            .filter(is_left_out)
+            .map(|planned| match &planned.doubt {
+                _ if stopped(planned) => Exit::AccountStopped,
+                Some(failure) => of_reason(failure.reason),
+                None => Exit::HumanNeeded,
+            }),
     )
 }
 
@@ -207,8 +226,11 @@ mod tests {
     #[test]
     fn what_the_run_left_out_counts_too() {
         let done = run_of(&[StepState::Done]);
-        assert_eq!(of_run_among(&done, &[], false), Exit::Ok);
-        assert_eq!(of_run_among(&done, &[], true), Exit::AccountStopped);
+        assert_eq!(of_run_among(&done, &[], Exit::Ok), Exit::Ok);
+        assert_eq!(
+            of_run_among(&done, &[], Exit::AccountStopped),
+            Exit::AccountStopped
+        );
     }
 
     /// The table in the README, as a test.

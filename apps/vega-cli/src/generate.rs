@@ -20,7 +20,7 @@ use crate::terminal::Terminal;
 
 pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> anyhow::Result<Exit> {
     terminal.verifying();
-    let verified = vega.orchestrator.verify(&wanted.apis, wanted.force()).await;
+    let verified = vega.orchestrator.verify(wanted.wanted()).await;
     terminal.verified();
     let verified = verified?;
     if let Some(run) = &verified.left_over {
@@ -73,33 +73,46 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
         );
         return nothing_done(vega, wanted, Exit::HumanNeeded).await;
     }
-    let any_stopped = !plan.stopped().is_empty();
-    let all_stopped = plan.clone().without_stopped().is_none();
+    let whole = plan.clone();
+    let nothing_covered = plan.clone().for_a_standing_yes().is_none();
     let plan = match vega.orchestrator.confirm(plan, terminal).await? {
         Confirmation::Start(plan) => plan,
-        Confirmation::NobodyToAsk if !all_stopped => {
+        Confirmation::NobodyToAsk if !nothing_covered => {
             output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
             return nothing_done(vega, wanted, Exit::HumanNeeded).await;
         }
-        Confirmation::AllStopped | Confirmation::NobodyToAsk => {
-            output::problem(
-                "every account that needs a sign-in is stopped, and only your yes at a terminal opens one. \
-                 Run `vega` in a terminal without --yes, read why, and say yes",
-            );
-            return nothing_done(vega, wanted, Exit::AccountStopped).await;
+        Confirmation::NothingCovered | Confirmation::NobodyToAsk => {
+            output::problem(&needs_a_yes_of_its_own(&whole));
+            return nothing_done(vega, wanted, exit::of_left_out(&whole, None)).await;
         }
         Confirmation::Declined => {
             output::say("Nothing was done.");
             return nothing_done(vega, wanted, Exit::NotAllowed).await;
         }
     };
-    let left_out = any_stopped && plan.stopped().is_empty();
+    let left_out = exit::of_left_out(&whole, Some(&plan));
     let mut handle = vega.orchestrator.start(plan, wanted.patience());
     let run = finish(&mut handle).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;
     show(vega, wanted.json, &statuses, Some(&run)).await?;
     Ok(exit::of_run_among(&run, &statuses, left_out))
+}
+
+/// Why a yes that was given before does not do.
+fn needs_a_yes_of_its_own(plan: &Plan) -> String {
+    if plan.stopped().is_empty() {
+        let names: Vec<&str> = plan.doubtful().map(|planned| planned.api.as_str()).collect();
+        return format!(
+            "the last sign-in for {0} may have spent an OTP or made a token that nobody has, so another one needs your \
+             yes. Run `vega` in a terminal without --yes, read why, and say yes; or add --again {1}",
+            names.join(", "),
+            names.join(" --again ")
+        );
+    }
+    "every account that needs a sign-in is stopped, and only your yes at a terminal opens one. \
+     Run `vega` in a terminal without --yes, read why, and say yes"
+        .into()
 }
 
 /// A program that asked for JSON gets it whatever the outcome; people have seen the plan.

@@ -62,7 +62,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         return config::run(&settings, wanted.json);
     }
     let chosen = arguments.apis();
-    for api in chosen {
+    for api in &chosen {
         let names = || {
             settings
                 .accounts

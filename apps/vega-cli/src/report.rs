@@ -257,7 +257,7 @@ pub(crate) fn advice(statuses: &[ApiStatus], evidence: &HashMap<ApiName, PathBuf
 }
 
 /// What went wrong, and what to do next. The page's words may end with a full stop of their own.
-fn with_advice(failure: &Failure) -> String {
+pub(crate) fn with_advice(failure: &Failure) -> String {
     let words = failure.to_string();
     format!("{}. {}", words.trim_end_matches('.'), failure.reason.advice())
 }

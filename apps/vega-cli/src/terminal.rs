@@ -80,11 +80,16 @@ impl Operator for Terminal {
         for stop in plan.stopped() {
             output::say(&report::stopped(stop));
         }
+        for planned in plan.doubtful() {
+            if let Some(failure) = &planned.doubt {
+                output::say(&format!("{}: {}", planned.api, report::with_advice(failure)));
+            }
+        }
         if self.assume_yes {
-            return if plan.stopped().is_empty() {
+            return if plan.stopped().is_empty() && plan.doubtful().next().is_none() {
                 Answer::Yes
             } else {
-                Answer::YesButNotStopped
+                Answer::StandingYes
             };
         }
         if !self.can_ask {
@@ -95,8 +100,8 @@ impl Operator for Terminal {
         } else {
             " and open what is stopped"
         };
-        // Enter alone must not open a stop.
-        let proposed = plan.stopped().is_empty();
+        // Enter alone must neither open a stop nor spend another OTP.
+        let proposed = plan.stopped().is_empty() && plan.doubtful().next().is_none();
         ask_yes(format!("Sign in for {}{opening} now?", count(plan)), proposed).await
     }
 

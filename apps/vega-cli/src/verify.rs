@@ -1,7 +1,7 @@
 //! `vega verify`: asks Upstox about every stored token. Signs in for none.
 
 use vega_bootstrap::Vega;
-use vega_domain::plan::Decision;
+use vega_domain::plan::{Decision, Wanted};
 
 use crate::arguments::Verify;
 use crate::exit::{self, Exit};
@@ -10,7 +10,13 @@ use crate::terminal::Terminal;
 
 pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> anyhow::Result<Exit> {
     terminal.verifying();
-    let verified = vega.orchestrator.verify(&wanted.apis, None).await;
+    let verified = vega
+        .orchestrator
+        .verify(Wanted {
+            apis: &wanted.apis,
+            ..Wanted::default()
+        })
+        .await;
     terminal.verified();
     let verified = verified?;
     warn_of_clock(verified.clock);

@@ -218,6 +218,9 @@ failure_reasons! {
     /// Vega's process ended in the middle of the sign-in.
     Interrupted, "interrupted", FailStep, "Vega was ended in the middle of the sign-in",
         "Run `vega` again to go on.";
+    /// Vega's process ended after "Get OTP" was on record: the OTP may be spent.
+    InterruptedPastPress, "interrupted_past_press", AskBeforeAgain, "Vega was ended after it had asked for an OTP",
+        "Run `vega` in a terminal and say yes, or add --again and its name: it takes another OTP.";
     /// The operator ended the run.
     Cancelled, "cancelled", EndRun, "the run was cancelled",
         "Run `vega` again to go on.";

@@ -11,7 +11,7 @@ use vega_domain::clock_check::ClockCheck;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::{self, Asked, Decision, ForceReason, NotNow, Plan};
+use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
@@ -39,8 +39,8 @@ pub struct Verification {
 pub enum Confirmation {
     /// Start this; it may be less than what was planned.
     Start(Plan),
-    /// Every planned account is stopped, and the yes did not open them.
-    AllStopped,
+    /// Everything planned needs a yes of its own, and this one was given before.
+    NothingCovered,
     /// The operator said no.
     Declined,
     /// Nobody could be asked.
@@ -105,14 +105,9 @@ impl AsyncTokenOrchestrator {
         }
     }
 
-    /// Asks Upstox about every living token among the chosen APIs (empty: all) and for its time, then decides what is
-    /// to be done. With `force` valid tokens are planned too.
-    pub async fn verify(
-        &self,
-        chosen: &[ApiName],
-        force: Option<&ForceReason>,
-    ) -> Result<Verification, RunError> {
-        let is_chosen = |api: &ApiName| chosen.is_empty() || chosen.contains(api);
+    /// Asks Upstox about every living token among the chosen APIs and for its time, then decides what is to be done.
+    pub async fn verify(&self, wanted: Wanted<'_>) -> Result<Verification, RunError> {
+        let is_chosen = |api: &ApiName| wanted.apis.is_empty() || wanted.apis.contains(api);
         let left_over = self.runs.recover().await?;
         let living = self.validity.living().await?;
         let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();
@@ -128,7 +123,7 @@ impl AsyncTokenOrchestrator {
         let clock = clock.unwrap_or(ClockCheck::NotKnown);
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
-        let decision = match plan::decide(&self.accounts, &statuses, asked, force) {
+        let decision = match plan::decide(&self.accounts, &statuses, asked, wanted) {
             Decision::SignIn(plan) => self.now_or_not(plan, clock).await?,
             other => other,
         };
@@ -178,9 +173,9 @@ impl AsyncTokenOrchestrator {
         self.runs.note_answer(&plan, answer).await?;
         Ok(match answer {
             Answer::Yes => Confirmation::Start(plan),
-            Answer::YesButNotStopped => plan
-                .without_stopped()
-                .map_or(Confirmation::AllStopped, Confirmation::Start),
+            Answer::StandingYes => plan
+                .for_a_standing_yes()
+                .map_or(Confirmation::NothingCovered, Confirmation::Start),
             Answer::No => Confirmation::Declined,
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         })

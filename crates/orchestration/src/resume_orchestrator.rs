@@ -181,7 +181,7 @@ impl ResumeOrchestrator {
     pub(crate) async fn note_answer(&self, plan: &Plan, answer: Answer) -> Result<(), StoreError> {
         let (kind, words) = match answer {
             Answer::Yes => (AuditKind::PlanConfirmed, ""),
-            Answer::YesButNotStopped => (AuditKind::PlanConfirmed, "without stopped accounts: "),
+            Answer::StandingYes => (AuditKind::PlanConfirmed, "without what needs a yes of its own: "),
             Answer::No => (AuditKind::PlanDeclined, "the operator said no: "),
             Answer::NobodyToAsk => (AuditKind::PlanDeclined, "nobody could be asked: "),
         };

@@ -301,7 +301,7 @@ fn hash_of(state: &OAuthState) -> Vec<u8> {
 
 macro_rules! attempt_columns {
     () => {
-        "SELECT id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
+        "SELECT EXISTS (SELECT 1 FROM otp_requests WHERE attempt_id = sign_in_attempts.id) AS otp_pressed, id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
                 answer_status, answer_complete, sealed_code, sealed_answer FROM sign_in_attempts"
     };
 }
@@ -317,6 +317,7 @@ struct AttemptRow {
     generation: u32,
     status: String,
     opened_at: DateTime<Utc>,
+    otp_pressed: bool,
     exchange_sent_at: Option<DateTime<Utc>>,
     answer_status: Option<u16>,
     answer_complete: Option<bool>,
@@ -391,6 +392,7 @@ impl AttemptRow {
         let delivered = self.delivered(sealer).unwrap_or_default();
         Ok(UnfinishedAttempt {
             opened_at: self.opened_at,
+            otp_pressed: self.otp_pressed,
             delivered,
             id: AttemptId::from_uuid(self.id),
             run: RunId::from_uuid(self.run_id),

@@ -200,6 +200,9 @@ impl TokenGenerationService {
             (Some(_), LeftAnswer::None, _) => {
                 Failure::new(FailureReason::OutcomeUnknown, "Vega ended before the answer came")
             }
+            (None, LeftAnswer::None, _) if left.otp_pressed => {
+                Failure::new(FailureReason::InterruptedPastPress, "")
+            }
             (None, LeftAnswer::None, _) => Failure::new(FailureReason::Interrupted, ""),
         };
         self.close(left.id, left.run, &left.account, &left.api, &failure)

@@ -14,8 +14,8 @@ use crate::sign_in::{Prompt, SignInLink, WindowTask};
 pub enum Answer {
     /// Go on; an account that is stopped is opened again.
     Yes,
-    /// Go on with the accounts that are not stopped: a yes that was given before anybody saw the plan.
-    YesButNotStopped,
+    /// Go on with what needs no yes of its own: this one was given before anybody saw the plan.
+    StandingYes,
     /// Do not.
     No,
     /// Nobody could be asked: no terminal and no standing yes.

@@ -77,6 +77,8 @@ pub struct UnfinishedAttempt {
     pub generation: Generation,
     /// When it began.
     pub opened_at: DateTime<Utc>,
+    /// Whether "Get OTP" was pressed, or may have been.
+    pub otp_pressed: bool,
     /// A code that came back and was not sent, if it opens.
     pub delivered: Option<AuthorizationCode>,
     /// When the exchange was intended, if it came so far.

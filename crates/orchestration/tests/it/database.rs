@@ -181,6 +181,7 @@ impl SignInJournal for Database {
             client_id: new.client_id.clone(),
             generation: new.generation,
             opened_at: new.opened_at,
+            otp_pressed: false,
             delivered: None,
             exchange_sent_at: None,
             answer: LeftAnswer::None,

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::{Decision, Plan};
+use vega_domain::plan::{Decision, Plan, Wanted};
 use vega_domain::ports::ProfileAnswer;
 use vega_domain::token::TokenStatus;
 use vega_orchestration::RunError;
@@ -38,7 +38,7 @@ fn api(name: &str) -> ApiName {
 #[tokio::test(start_paused = true)]
 async fn with_every_token_valid_nobody_signs_in() {
     let world = six_valid();
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.decision, Decision::AllValid);
     assert!(verification.left_over.is_none());
     let seen: Vec<_> = verification
@@ -72,7 +72,7 @@ async fn an_unknown_token_never_leads_to_a_sign_in(#[case] standing: Standing, #
     if outage {
         world.broker.is_unreachable_for("WEBSOCKET2");
     }
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     if outage {
         assert_eq!(
             verification.decision,
@@ -94,7 +94,12 @@ async fn an_outage_of_all_profiles_plans_nothing() {
     for api in SIX {
         world.broker.is_unreachable_for(api);
     }
-    let decision = world.orchestrator().verify(&[], None).await.unwrap().decision;
+    let decision = world
+        .orchestrator()
+        .verify(Wanted::default())
+        .await
+        .unwrap()
+        .decision;
     assert_eq!(decision, Decision::Unreachable(FailureReason::Network));
 }
 
@@ -109,14 +114,14 @@ async fn two_dead_of_six_are_two_sign_ins() {
         world.log.take_only(&["sign in"]),
         ["sign in WEBSOCKET1", "sign in OPTIONCHAIN2"]
     );
-    let again = world.orchestrator().verify(&[], None).await.unwrap();
+    let again = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(again.decision, Decision::AllValid);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_upstox_calls_dead_is_planned_and_not_served_any_more() {
     let world = six_valid();
-    world.orchestrator().verify(&[], None).await.unwrap();
+    world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert!(world.registry.get(&api("WEBSOCKET3")).is_some());
     world.broker.says("WEBSOCKET3", ProfileAnswer::Invalid);
     assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
@@ -129,7 +134,14 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
     world.has("PRIMARY", Standing::Valid);
     world.has("WEBSOCKET1", Standing::Valid);
     let chosen = [api("OPTIONCHAIN1"), api("PRIMARY")];
-    let verification = world.orchestrator().verify(&chosen, None).await.unwrap();
+    let verification = world
+        .orchestrator()
+        .verify(Wanted {
+            apis: &chosen,
+            ..Wanted::default()
+        })
+        .await
+        .unwrap();
     let Decision::SignIn(plan) = &verification.decision else {
         panic!("a missing token must be planned");
     };
@@ -142,7 +154,7 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
 async fn a_check_that_cannot_be_recorded_ends_verification_without_a_plan() {
     let world = six_valid();
     world.database.fail_at("record_check PRIMARY");
-    let error = world.orchestrator().verify(&[], None).await.unwrap_err();
+    let error = world.orchestrator().verify(Wanted::default()).await.unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
     assert!(world.lease.is_free());
 }

@@ -4,6 +4,8 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::ports::{Clock, LeaseHolder};
 use vega_orchestration::{Patience, RunError};
 
+use vega_domain::plan::Wanted;
+
 use crate::sign_ins::Script;
 use crate::world::{World, end_of};
 
@@ -46,7 +48,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
 async fn tokens_can_be_verified_while_another_process_signs_in() {
     let world = World::two_accounts();
     world.lease.is_held_by(Some(another_process(&world)));
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.statuses.len(), 5);
 }
 

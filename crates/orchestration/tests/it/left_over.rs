@@ -12,6 +12,8 @@ use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 use vega_orchestration::{Patience, RunError};
 
+use vega_domain::plan::Wanted;
+
 use crate::broker;
 use crate::world::{Standing, World, steps};
 
@@ -192,7 +194,7 @@ async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
 async fn verification_clears_up_first_and_tells_of_it() {
     let world = World::two_accounts();
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.left_over.unwrap().id, left.id);
     assert!(verification.statuses[0].servable, "the recovered token counts");
     assert!(world.lease.is_free());

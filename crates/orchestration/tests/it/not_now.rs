@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::audit::AuditKind;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::failure::FailureReason;
-use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause};
+use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause, Wanted};
 use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
@@ -37,7 +37,7 @@ async fn a_clock_that_is_slightly_off_is_said_and_stops_nothing(
     let world = one_dead();
     let upstox = world.clock.now() - TimeDelta::seconds(ahead);
     world.broker.dates(Some(upstox));
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.clock, check);
     assert!(matches!(verification.decision, Decision::SignIn(_)));
 }
@@ -49,7 +49,14 @@ async fn a_clock_that_is_slightly_off_is_said_and_stops_nothing(
 async fn with_a_wrong_clock_nothing_is_signed_in_for(#[case] force: Option<ForceReason>) {
     let world = one_dead();
     world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
-    let verification = world.orchestrator().verify(&[], force.as_ref()).await.unwrap();
+    let verification = world
+        .orchestrator()
+        .verify(Wanted {
+            force: force.as_ref(),
+            ..Wanted::default()
+        })
+        .await
+        .unwrap();
     let two_hours = TimeDelta::hours(-2);
     assert_eq!(
         verification.decision,
@@ -65,7 +72,7 @@ async fn with_nothing_dead_a_wrong_clock_is_only_said() {
     let world = one_dead();
     world.has("WEBSOCKET1", Standing::Valid);
     world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.decision, Decision::AllValid);
     assert!(matches!(verification.clock, ClockCheck::TooFarOff(_)));
 }
@@ -75,7 +82,7 @@ async fn with_nothing_dead_a_wrong_clock_is_only_said() {
 async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.broker.is_out_of_reach();
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(
         verification.decision,
         Decision::Unreachable(FailureReason::Network)
@@ -86,7 +93,7 @@ async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
 async fn a_profile_that_answered_outweighs_a_lost_question_for_the_time() {
     let world = one_dead();
     world.broker.is_out_of_reach();
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert!(matches!(verification.decision, Decision::SignIn(_)));
     assert_eq!(verification.clock, ClockCheck::NotKnown);
 }
@@ -95,7 +102,7 @@ async fn a_profile_that_answered_outweighs_a_lost_question_for_the_time() {
 async fn around_0330_nothing_is_signed_in_for_without_force() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.clock.is("2026-11-24T03:20:00");
-    let verification = world.orchestrator().verify(&[], None).await.unwrap();
+    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     let until = in_india("2026-11-24T03:31:00");
     assert_eq!(
         verification.decision,
@@ -107,7 +114,14 @@ async fn around_0330_nothing_is_signed_in_for_without_force() {
         "{entry:?}"
     );
 
-    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    let forced = world
+        .orchestrator()
+        .verify(Wanted {
+            force: Some(&force()),
+            ..Wanted::default()
+        })
+        .await
+        .unwrap();
     assert!(matches!(forced.decision, Decision::SignIn(_)), "{forced:?}");
 }
 
@@ -128,7 +142,14 @@ async fn a_step_whose_turn_comes_too_near_0330_is_left_for_the_next_day() {
 async fn force_replaces_a_valid_token_once() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.has("PRIMARY", Standing::Valid);
-    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    let forced = world
+        .orchestrator()
+        .verify(Wanted {
+            force: Some(&force()),
+            ..Wanted::default()
+        })
+        .await
+        .unwrap();
     let Decision::SignIn(plan) = forced.decision else {
         panic!("{forced:?}")
     };
@@ -163,7 +184,14 @@ async fn force_never_replaces_an_unknown_token(#[case] standing: Standing) {
     world.has("PRIMARY", Standing::Valid);
     world.has("WEBSOCKET1", standing);
     world.broker.is_unreachable_for("WEBSOCKET1");
-    let forced = world.orchestrator().verify(&[], Some(&force())).await.unwrap();
+    let forced = world
+        .orchestrator()
+        .verify(Wanted {
+            force: Some(&force()),
+            ..Wanted::default()
+        })
+        .await
+        .unwrap();
     let Decision::SignIn(plan) = forced.decision else {
         panic!("{forced:?}")
     };

@@ -10,9 +10,9 @@ use crate::world::{Standing, World};
 #[rstest]
 #[case::yes(Answer::Yes, AuditKind::PlanConfirmed, "PRIMARY, OPTIONCHAIN2")]
 #[case::standing_yes(
-    Answer::YesButNotStopped,
+    Answer::StandingYes,
     AuditKind::PlanConfirmed,
-    "without stopped accounts: PRIMARY, OPTIONCHAIN2"
+    "without what needs a yes of its own: PRIMARY, OPTIONCHAIN2"
 )]
 #[case::no(
     Answer::No,
@@ -49,7 +49,7 @@ async fn every_answer_is_written_to_the_audit_trail(
             .await
             .unwrap(),
         match answer {
-            Answer::Yes | Answer::YesButNotStopped => Confirmation::Start(plan),
+            Answer::Yes | Answer::StandingYes => Confirmation::Start(plan),
             Answer::No => Confirmation::Declined,
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         }

@@ -119,15 +119,15 @@ async fn without_a_yes_it_stays_stopped(#[case] answer: Answer, #[case] expected
 async fn a_standing_yes_goes_on_without_what_is_stopped() {
     let world = stopped_by(FailureReason::PinRefused).await;
     let plan = world.plan().await;
-    let standing = says(Answer::YesButNotStopped);
+    let standing = says(Answer::StandingYes);
     let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
-    assert_eq!(confirmed, Confirmation::AllStopped, "only `main` was planned");
+    assert_eq!(confirmed, Confirmation::NothingCovered, "only `main` was planned");
 
     let rejected = world.token("OPTIONCHAIN1", crate::world::Standing::Rejected);
     world.database.put(rejected);
     let plan = world.plan().await;
     assert_eq!(planned(&plan), ["PRIMARY", "WEBSOCKET1", "OPTIONCHAIN1"]);
-    let standing = says(Answer::YesButNotStopped);
+    let standing = says(Answer::StandingYes);
     let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
     let Confirmation::Start(rest) = confirmed else {
         panic!("{confirmed:?}")

@@ -139,7 +139,7 @@ async fn an_account_that_is_throttled_again_and_again_fails_in_the_end() {
 #[rstest]
 #[case::yes(Answer::Yes, "PRIMARY done", "WEBSOCKET1 done")]
 #[case::no(Answer::No, "PRIMARY failed otp_timeout", "WEBSOCKET1 pending")]
-#[case::standing_yes(Answer::YesButNotStopped, "PRIMARY failed otp_timeout", "WEBSOCKET1 pending")]
+#[case::standing_yes(Answer::StandingYes, "PRIMARY failed otp_timeout", "WEBSOCKET1 pending")]
 #[tokio::test(start_paused = true)]
 async fn after_a_human_timeout_a_fresh_yes_is_needed(
     #[case] answer: Answer,

@@ -12,7 +12,7 @@ use vega_domain::event::Event;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::plan::{Decision, Plan};
+use vega_domain::plan::{Decision, Plan, Wanted};
 use vega_domain::ports::{Clock, EventSink, Lease, LeaseError, LeaseHolder, LoginLease, MockOperator};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ClientSecret};
@@ -323,7 +323,12 @@ impl World {
 
     /// Verifies and takes the plan out of the decision; the log starts anew.
     pub(crate) async fn plan(&self) -> Plan {
-        let decision = self.orchestrator().verify(&[], None).await.unwrap().decision;
+        let decision = self
+            .orchestrator()
+            .verify(Wanted::default())
+            .await
+            .unwrap()
+            .decision;
         self.log.take();
         self.events.0.lock().unwrap().clear();
         let Decision::SignIn(plan) = decision else {

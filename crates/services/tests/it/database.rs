@@ -262,6 +262,10 @@ impl SignInJournal for Database {
                 client_id: row.attempt.client_id.clone(),
                 generation: row.attempt.generation,
                 opened_at: row.attempt.opened_at,
+                otp_pressed: tables
+                    .presses
+                    .iter()
+                    .any(|(pressed, ..)| *pressed == row.attempt.id),
                 delivered: row.delivered.clone(),
                 exchange_sent_at: row.sent_at,
                 answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),

@@ -5,12 +5,13 @@ use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
-use vega_domain::ports::{Delivery, NewAttempt, ProfileAnswer, SignInJournal};
+use vega_domain::moment::Moment;
+use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, ProfileAnswer, SignInJournal};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
 
 use crate::database::End;
-use crate::world::{World, ist, raw_answer, token_of};
+use crate::world::{BUDGET, World, ist, raw_answer, token_of};
 
 /// How far the dead process came.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -104,6 +105,20 @@ async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
     assert_eq!(token.issued_at, ist("2026-11-23T03:29:30"));
     assert_eq!(token.valid_until, ist("2026-11-23T03:30:00"));
     assert!(!world.is_served(), "it died before Vega came back");
+}
+
+/// An OTP may be spent: that is another thing than a sign-in that had hardly begun.
+#[tokio::test(start_paused = true)]
+async fn a_death_past_the_press_is_told_as_such() {
+    let world = World::new();
+    world.left(0, Reached::Opened).await;
+    let attempt = world.database.attempts()[0].id;
+    let mobile = &world.account.mobile_number;
+    let now = Moment::by_wall_clock(ist("2026-11-23T03:29:31"));
+    let granted = world.database.request_otp(attempt, mobile, BUDGET, &now).await;
+    assert_eq!(granted.unwrap(), OtpGrant::Granted);
+    let outcome = world.recover().await.remove(0).outcome;
+    assert_eq!(outcome.unwrap_err().reason, FailureReason::InterruptedPastPress);
 }
 
 /// The human has signed in, and the process that waited for the code died before it came.
