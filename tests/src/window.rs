@@ -121,14 +121,27 @@ impl Window {
 
     /// The words on its page.
     pub(crate) async fn text(&self) -> Result<String> {
-        let script = json!({ "script": "return document.body ? document.body.innerText : ''", "args": [] });
+        let words = self.answer("return document.body ? document.body.innerText : ''");
+        Ok(words.await?.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// What stands in the box with this id.
+    pub async fn typed_in(&self, id: &str) -> Result<String> {
+        let script = format!("return document.getElementById({id:?})?.value");
+        let typed = self.answer(&script).await?;
+        Ok(typed.as_str().with_context(|| format!("no {id}"))?.to_owned())
+    }
+
+    /// What its page answers a script.
+    async fn answer(&self, script: &str) -> Result<Value> {
+        let script = json!({ "script": script, "args": [] });
         let (http, url) = (
             self.http.clone(),
             format!("{}/execute/sync", self.session().await?),
         );
         let answer: Value =
             blocking(move || Ok(http.post(url).send_json(script)?.body_mut().read_json()?)).await?;
-        Ok(answer["value"].as_str().unwrap_or_default().to_owned())
+        Ok(answer["value"].clone())
     }
 
     /// Types into the box with this id, once it is there, and presses nothing.

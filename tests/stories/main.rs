@@ -22,6 +22,7 @@ mod terminal;
 mod two_accounts;
 mod two_at_once;
 mod two_dead_of_six;
+mod unfamiliar_page;
 mod upstox_down;
 mod waits;
 mod wrong_app;

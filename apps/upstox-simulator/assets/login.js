@@ -82,7 +82,8 @@ const loginPage = (() => {
       if (input.value !== text) input.value = text;
       refresh();
     });
-    stage.querySelector("form").addEventListener("submit", async (event) => {
+    const sheet = stage.querySelector("form");
+    (sheet ?? submit).addEventListener(sheet ? "submit" : "click", async (event) => {
       event.preventDefault();
       if (submit.disabled) return;
       sending = true;
@@ -98,7 +99,8 @@ const loginPage = (() => {
 
   const set_up = {
     mobile() {
-      drawCode(part("qr"));
+      const qr = part("qr");
+      if (qr) drawCode(qr);
       let solved = !page.challenge;
       const refresh = form({ length: 10, path: "otp/generate", ready: () => solved });
       part("challenge-box")?.addEventListener("change", async (event) => {

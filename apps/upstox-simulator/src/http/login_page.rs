@@ -48,7 +48,7 @@ fn script(text: &'static str) -> impl axum::response::IntoResponse {
     ([(header::CONTENT_TYPE, "text/javascript")], text)
 }
 
-/// The ids of the elements a tool looks for.
+/// The ids of the elements a tool looks for, on screens built as the broker builds them.
 struct Ids {
     mobile: &'static str,
     get_otp: &'static str,
@@ -76,10 +76,19 @@ const CHANGED: Ids = Ids {
     continue_pin: "submit-secret",
 };
 
+/// Without ids the screens are of their own making.
+fn ids(layout: Layout) -> Option<&'static Ids> {
+    match layout {
+        Layout::Single | Layout::MultiPage => Some(&KNOWN),
+        Layout::Changed => Some(&CHANGED),
+        Layout::Unfamiliar => None,
+    }
+}
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginTemplate<'a> {
-    ids: &'a Ids,
+    ids: Option<&'a Ids>,
     app: &'a str,
     challenge: bool,
     /// What the script must know, as JSON; it holds only letters, digits and punctuation of its own making.
@@ -114,11 +123,7 @@ async fn page(State(shared): AppState, Query(query): Query<HashMap<String, Strin
         "first": next,
     });
     let template = LoginTemplate {
-        ids: if behaviour.layout == Layout::Changed {
-            &CHANGED
-        } else {
-            &KNOWN
-        },
+        ids: ids(behaviour.layout),
         app: &app,
         challenge: !challenge_solved && next == Next::Mobile,
         data: &data.to_string(),

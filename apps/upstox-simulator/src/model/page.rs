@@ -15,6 +15,8 @@ pub(crate) enum Layout {
     MultiPage,
     /// The screens of `Single` under other ids.
     Changed,
+    /// Screens of another making, with nothing on them that a tool could know: plain boxes, other words, no forms.
+    Unfamiliar,
 }
 
 /// Where the 1010 block page stands.

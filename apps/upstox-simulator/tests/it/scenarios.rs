@@ -282,6 +282,23 @@ async fn the_page_can_be_blocked_changed_and_slow() {
     let page = window.page().await.text().await.unwrap();
     assert!(!page.contains("mobileNum") && page.contains("Let's get started"));
 
+    broker
+        .once("page", "layout", json!({ "layout": "unfamiliar" }))
+        .await;
+    window.open(0).await;
+    let page = window.page().await.text().await.unwrap();
+    for telltale in [
+        "mobileNum",
+        "<form",
+        "type=\"submit\"",
+        "type=\"tel\"",
+        "type=\"password\"",
+        "placeholder",
+    ] {
+        assert!(!page.contains(telltale), "{telltale}: {page}");
+    }
+    assert!(page.contains("Welcome back"), "{page}");
+
     broker.once("page", "slow_page", json!({ "ms": 80 })).await;
     window.open(0).await;
     let began = Instant::now();
