@@ -116,6 +116,18 @@ impl Desk {
         self.settings.push((name.into(), value.into()));
     }
 
+    /// Gives an account of `vega.toml` a route of its own.
+    pub fn set_route(&self, account: &str, route: &str) -> Result<()> {
+        let file = self.home.path().join("vega.toml");
+        let text = std::fs::read_to_string(&file)?;
+        let name = format!("[[accounts]]\nname = {account:?}\n");
+        anyhow::ensure!(text.contains(&name), "no account {account}");
+        Ok(std::fs::write(
+            file,
+            text.replace(&name, &format!("{name}route = {route:?}\n")),
+        )?)
+    }
+
     /// The folder that everything of this desk is in.
     pub fn path(&self) -> &Path {
         self.home.path()
@@ -242,6 +254,7 @@ fn tables(account: &SeedAccount) -> String {
         format!("name = {:?}", account.name),
         format!("mobile_number = {:?}", account.mobile),
         format!("user_id = {:?}", account.user_id),
+        format!("redirect_uri = {:?}", account.apps[0].redirect_uri),
     ];
     for app in &account.apps {
         lines.push("[[accounts.apis]]".into());

@@ -24,9 +24,9 @@ impl Upstox {
         Self::start_with(Seed::six_apps()).await
     }
 
-    /// The same with two accounts, `default` and `second`, of three apps each.
+    /// The same with two accounts, `default` and `second`, of three apps each, and with a redirect of its own.
     pub async fn start_with_two_accounts() -> Result<Self> {
-        let mut seed = Seed::six_apps();
+        let mut seed = seed_with_a_redirect_of_its_own().await?;
         let first = seed.accounts.first_mut().context("an account")?;
         let mut second = first.clone();
         second.apps = first.apps.split_off(3);
@@ -39,13 +39,7 @@ impl Upstox {
 
     /// The same with one account whose apps send browsers back to a port of this machine that was free just now.
     pub async fn start_with_a_redirect_of_its_own() -> Result<Self> {
-        let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-        let port = free.local_addr()?.port();
-        let mut seed = Seed::six_apps();
-        for app in seed.accounts.iter_mut().flat_map(|account| &mut account.apps) {
-            app.redirect_uri = format!("http://localhost:{port}/api/v1/auth/upstox/callback");
-        }
-        Self::start_with(seed).await
+        Self::start_with(seed_with_a_redirect_of_its_own().await?).await
     }
 
     /// Where the first app sends browsers back to.
@@ -231,6 +225,16 @@ impl Upstox {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url())
     }
+}
+
+async fn seed_with_a_redirect_of_its_own() -> Result<Seed> {
+    let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = free.local_addr()?.port();
+    let mut seed = Seed::six_apps();
+    for app in seed.accounts.iter_mut().flat_map(|account| &mut account.apps) {
+        app.redirect_uri = format!("http://localhost:{port}/api/v1/auth/upstox/callback");
+    }
+    Ok(seed)
 }
 
 pub(crate) fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {

@@ -1,8 +1,10 @@
 //! Two accounts of three APIs each: one after the other, each in a browser session of its own, with one OTP each.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::json;
-use vega_tests::{Desk, Upstox};
+use vega_tests::{Desk, OwnBrowser, Terminal, Upstox, link_in};
 
 #[tokio::test]
 async fn two_accounts_take_turns_with_one_otp_each() -> Result<()> {
@@ -55,6 +57,59 @@ async fn a_stopped_account_does_not_hold_up_the_other_one() -> Result<()> {
     let after = upstox.counters().await?;
     for unchanged in ["dialogs_opened", "otp_presses"] {
         assert_eq!(after[unchanged], before[unchanged], "{unchanged}: {after}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_account_goes_its_own_route() -> Result<()> {
+    let upstox = Upstox::start_with_two_accounts().await?;
+    let desk = Desk::new(&upstox)?;
+    desk.set_route("default", "own-browser")?;
+    let browser = OwnBrowser::at(&desk).await?;
+    upstox.human_does_everything(Duration::from_millis(100)).await?;
+    let apps: Vec<&str> = upstox.apps().collect();
+
+    let mut vega = desk.start_in_terminal(&["--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    for api in &apps[..3] {
+        let link = format!("Sign in for {api} (account default)");
+        terminal.wait_for(&link).await?;
+        terminal.wait_for("address").await?;
+        browser.go_to(&link_in(terminal.shown())?).await?;
+        let received = format!("Vega has received the sign-in for {api}");
+        browser.until_it_says(&received).await?;
+    }
+    terminal.wait_for("Get OTP pressed for account second").await?;
+    for api in &apps[3..] {
+        let stored = format!("{api:<14} token stored and verified");
+        terminal.wait_for(&stored).await?;
+    }
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    browser.end().await?;
+    let shown = terminal.shown();
+    assert!(!shown.contains("Get OTP pressed for account default"), "{shown}");
+    assert!(!shown.contains("(account second) in any browser"), "{shown}");
+
+    let counters = upstox.counters().await?;
+    assert_eq!(
+        counters["otp_presses_by_mobile"],
+        json!({ "9000000001": 1, "9000000002": 1 }),
+        "{counters}"
+    );
+    let seen = ["max_parallel_sign_ins", "browser_sessions_seen", "tokens_issued"];
+    assert_eq!(
+        seen.map(|name| counters[name].clone()),
+        [1, 2, 6].map(|count| json!(count)),
+        "{counters}"
+    );
+    let status = desk.vega(&["status", "--json"]).await?.json()?;
+    for account in 0..2 {
+        assert_eq!(status["accounts"][account]["otp_presses_left"], 3, "{status}");
+    }
+    for api in apps {
+        let token = desk.token(api).await?;
+        assert_eq!(upstox.profile_status(&token).await?, 200, "{api}'s token works");
     }
     Ok(())
 }
