@@ -3,34 +3,50 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rstest::rstest;
 use serde_json::json;
 use tokio::process::Child;
 use vega_tests::{Counts, Desk, Terminal, Upstox};
 
+/// The human types at the terminal, so that Vega has to find every screen and every button.
+#[rstest]
+#[case::one_slow_page("single", 5_000)]
+#[case::a_page_per_screen("multi_page", 0)]
+#[case::a_slow_page_per_screen("multi_page", 5_000)]
 #[tokio::test]
-async fn slow_pages_cost_time_and_nothing_else() -> Result<()> {
+async fn slow_pages_and_a_page_per_screen_take_one_press(
+    #[case] layout: &str,
+    #[case] slow_ms: u64,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
-    upstox.pages("slow_page", json!({ "ms": 5_000 })).await?;
+    upstox.human_at_the_desk(false).await?;
+    upstox.pages("layout", json!({ "layout": layout })).await?;
+    upstox.pages("slow_page", json!({ "ms": slow_ms })).await?;
 
-    let ran = desk.vega(&["--yes", "--json", "PRIMARY", "WEBSOCKET1"]).await?;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(ran.report()?.apis_with_status("valid"), ["PRIMARY", "WEBSOCKET1"]);
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "WEBSOCKET1", "--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    type_otp_and_pin(&upstox, &mut terminal).await?;
+    terminal.wait_for("token stored and verified").await?;
+    terminal.wait_for("PIN for account default (WEBSOCKET1)").await?;
+    type_pin(&upstox, &mut terminal).await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
     assert_eq!(upstox.counts().await?, Counts::of_a_good_run(2));
     Ok(())
 }
 
-#[tokio::test]
-async fn a_page_per_screen_is_as_good_as_one_page() -> Result<()> {
-    let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
-    upstox.pages("layout", json!({ "layout": "multi_page" })).await?;
+async fn type_otp_and_pin(upstox: &Upstox, terminal: &mut Terminal) -> Result<()> {
+    terminal.wait_for("OTP for account default").await?;
+    let otp = upstox.phone().await?.context("an OTP on the phone")?;
+    terminal.type_keys(&format!("{otp}\n")).await?;
+    terminal.wait_for("PIN for account default").await?;
+    type_pin(upstox, terminal).await
+}
 
-    let ran = desk.vega(&["--yes", "--json"]).await?;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(ran.report()?.apis_with_status("valid").len(), 6, "{ran:?}");
-    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(6));
-    Ok(())
+async fn type_pin(upstox: &Upstox, terminal: &mut Terminal) -> Result<()> {
+    let pin = &upstox.seed().accounts[0].pin;
+    terminal.type_keys(&format!("{pin}\n")).await
 }
 
 #[tokio::test]
@@ -77,12 +93,7 @@ async fn up_to_consent(upstox: &Upstox, desk: &Desk) -> Result<(Child, Terminal)
     upstox.pages("consent", json!({})).await?;
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes", "--no-wait"])?;
     let mut terminal = Terminal::of(&mut vega)?;
-    terminal.wait_for("OTP for account default").await?;
-    let otp = upstox.phone().await?.context("an OTP on the phone")?;
-    terminal.type_keys(&format!("{otp}\n")).await?;
-    terminal.wait_for("PIN for account default").await?;
-    let pin = &upstox.seed().accounts[0].pin;
-    terminal.type_keys(&format!("{pin}\n")).await?;
+    type_otp_and_pin(upstox, &mut terminal).await?;
     terminal.wait_for("confirm it in the browser window").await?;
     Ok((vega, terminal))
 }

@@ -53,6 +53,8 @@ const loginPage = (() => {
     } else if (page.multiPage) {
       const path = next.screen === "mobile" ? "/login" : `/login/${next.screen}`;
       location.assign(`${path}?txn=${page.transaction}`);
+    } else if (page.slowMs > 0) {
+      setTimeout(() => mount(next), page.slowMs);
     } else {
       mount(next);
     }
@@ -89,9 +91,10 @@ const loginPage = (() => {
       sending = true;
       refresh();
       const next = await call(path, digits(input.value, length));
-      if (next) return show(next);
-      sending = false;
-      if (screen !== "mobile") input.value = "";
+      if (next) show(next);
+      else if (screen !== "mobile") input.value = "";
+      // The button of a slow page wakes before the next screen comes: whoever presses again asks again.
+      sending = next !== null && page.slowMs === 0;
       refresh();
     });
     return refresh;

@@ -120,6 +120,7 @@ async fn page(State(shared): AppState, Query(query): Query<HashMap<String, Strin
         "transaction": transaction,
         "multiPage": behaviour.layout == Layout::MultiPage,
         "challenge": !challenge_solved,
+        "slowMs": behaviour.slow_ms,
         "first": next,
     });
     let template = LoginTemplate {
