@@ -13,7 +13,9 @@ async fn one_press_is_enough_where_the_session_spares_the_otp(
     #[case] pins: u64,
 ) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    // A redirect that is missed ends the story with a failure, not with its patience.
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "20s");
     upstox.session_mode(mode).await?;
 
     let ran = desk.vega(&["--yes", "--json"]).await?;
