@@ -4,6 +4,7 @@ mod all_valid;
 mod around_0330;
 mod back_and_forward;
 mod blocked;
+mod cancelled;
 mod challenge;
 mod closed_window;
 mod crash_points;

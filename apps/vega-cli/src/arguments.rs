@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show the settings in force, secrets masked, with where each came from
     Config(Config),
+    /// End the run that is under way, in whichever terminal; what is stored stays
+    Cancel,
     /// Show which accounts are closed and why, or open one
     Cooldown(Cooldown),
     /// Print one API's token, or say how to get one; never waits for a human
@@ -218,7 +220,9 @@ impl Arguments {
             None | Some(Command::Generate(_)) => self.generate().named(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
-            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_)) => Vec::new(),
+            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_) | Command::Cancel) => {
+                Vec::new()
+            }
         }
     }
 }

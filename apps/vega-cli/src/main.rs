@@ -1,6 +1,7 @@
 //! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
 
 mod arguments;
+mod cancel;
 mod config;
 mod cooldown;
 mod countdown;
@@ -91,6 +92,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
         Command::Status(wanted) => status::run(&vega, wanted.json).await,
         Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
+        Command::Cancel => cancel::run(&vega).await,
         Command::Cooldown(wanted) => cooldown::run(&vega, &wanted).await,
         Command::Token(wanted) => token::run(&vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),

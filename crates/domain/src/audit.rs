@@ -42,6 +42,8 @@ audit_kinds! {
     RunStarted = "run_started",
     /// A run waits, or goes on after a wait.
     RunMoved = "run_moved",
+    /// The operator asked, from another process, that a run ends.
+    CancelRequested = "cancel_requested",
     /// A run reached an end state.
     RunEnded = "run_ended",
     /// A step moved.

@@ -181,6 +181,17 @@ impl AsyncTokenOrchestrator {
         })
     }
 
+    /// Asks the process that holds the active run, be it another one, to end it. Returns whether there is one.
+    pub async fn request_cancel(&self) -> Result<bool, StoreError> {
+        Ok(self.runs.request_cancel().await?.is_some())
+    }
+
+    /// Whether the run that was asked to end has ended. What a dead process left is cleared up on the way.
+    pub async fn has_ended(&self) -> Result<bool, RunError> {
+        self.runs.recover().await?;
+        Ok(!self.runs.is_any_run_active().await?)
+    }
+
     /// Starts a confirmed plan in the background.
     pub fn start(&self, plan: Plan, patience: Patience) -> RunHandle {
         let cancel = CancellationToken::new();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
@@ -24,7 +25,7 @@ use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
 use crate::run_progress::RunProgress;
-use crate::turns::{Later, Outlook, Patience, Turns};
+use crate::turns::{LOOK_EVERY, Later, Outlook, Patience, Turns};
 
 /// What runs need of the outside.
 #[derive(Clone)]
@@ -153,6 +154,8 @@ impl ResumeOrchestrator {
             self.cooldowns.open(stop, why).await?;
         }
         let progress = self.begin(plan).await?;
+        let cancel = &cancel.child_token();
+        let _watch = self.watch(progress.run(), cancel.clone());
         let mut turns = Turns::new(self, &progress, plan, cancel);
         while let Some(account) = turns.next().await? {
             let outlook = turns.outlook(account, patience);
@@ -166,7 +169,30 @@ impl ResumeOrchestrator {
             }
         }
         turns.give_up().await?;
-        Ok(progress.end().await?)
+        let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
+        Ok(progress.end(is_asked).await?)
+    }
+
+    /// Ends the run when another process asks for it, for as long as the watch lives.
+    fn watch(&self, run: RunId, cancel: CancellationToken) -> AbortOnDropHandle<()> {
+        let runs = Arc::clone(&self.ports.runs);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            // A database that fails now fails the run's own next step, loudly.
+            while !runs.is_cancel_requested(run).await.unwrap_or(false) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            cancel.cancel();
+        }))
+    }
+
+    /// Asks the process that holds the active run to end it. Returns the run, if there is one.
+    pub async fn request_cancel(&self) -> Result<Option<RunId>, StoreError> {
+        self.ports.runs.request_cancel(self.ports.clock.now()).await
+    }
+
+    /// Whether a process holds a run, or left one.
+    pub async fn is_any_run_active(&self) -> Result<bool, StoreError> {
+        Ok(self.ports.runs.active().await?.is_some())
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {

@@ -108,14 +108,15 @@ impl<'a> RunProgress<'a> {
         Ok(())
     }
 
-    /// Ends the run in the state that its steps call for.
-    pub(crate) async fn end(self) -> Result<RunRecord, StoreError> {
+    /// Ends the run in the state that its steps call for, or as cancelled by the operator.
+    pub(crate) async fn end(self, is_cancelled: bool) -> Result<RunRecord, StoreError> {
         let (state, why) = self.with(|record| {
             let done = record.steps.iter().filter(|step| step.state.is_settled()).count();
-            (
-                RunRecord::end_state(&record.steps),
-                format!("{done} of {} steps settled", record.steps.len()),
-            )
+            let state = match RunRecord::end_state(&record.steps) {
+                RunState::Incomplete if is_cancelled => RunState::Cancelled,
+                state => state,
+            };
+            (state, format!("{done} of {} steps settled", record.steps.len()))
         });
         self.move_run(state, why).await
     }

@@ -14,8 +14,8 @@ use vega_domain::run::{StepState, Wait};
 use crate::resume_orchestrator::ResumeOrchestrator;
 use crate::run_progress::RunProgress;
 
-/// How often a wait looks whether it is over: another process may end it, and the clock may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a run looks what other processes want of it, and a wait whether it is over: the clock may be set, too.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// An account that was throttled so often in one run does not come again in it.
 const COOLDOWNS_PER_RUN: u32 = 3;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
-use vega_domain::audit::AuditEntry;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{ExecutionStateRepository, StoreError};
@@ -116,6 +116,36 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
             .map_err(failed(DOING))?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn request_cancel(&self, at: DateTime<Utc>) -> Result<Option<RunId>, StoreError> {
+        const DOING: &str = "ask a run to end";
+        let mut tx = self.0.write().await?;
+        let run: Option<Uuid> = sqlx::query_scalar(
+            "UPDATE execution_runs SET cancel_requested_at = coalesce(cancel_requested_at, $1)
+             WHERE state IN ('planned', 'running', 'waiting') RETURNING id",
+        )
+        .bind(at)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        let Some(run) = run.map(RunId::from_uuid) else {
+            return Ok(None);
+        };
+        let audit = AuditEntry::new(at, AuditKind::CancelRequested, "").in_run(run);
+        audit_trail::insert(&mut tx, &audit).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(Some(run))
+    }
+
+    async fn is_cancel_requested(&self, run: RunId) -> Result<bool, StoreError> {
+        let query = "SELECT cancel_requested_at IS NOT NULL FROM execution_runs WHERE id = $1";
+        let requested: Option<bool> = sqlx::query_scalar(query)
+            .bind(run.as_uuid())
+            .fetch_optional(self.0.reader())
+            .await
+            .map_err(failed("look whether a run is to end"))?;
+        Ok(requested.unwrap_or(false))
     }
 
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {

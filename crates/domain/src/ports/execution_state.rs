@@ -30,6 +30,13 @@ pub trait ExecutionStateRepository: Send + Sync {
     /// MUST refuse with `Conflict` a move that `RunState::may_become` refuses.
     async fn move_run(&self, run: RunId, to: RunState, audit: &AuditEntry) -> Result<(), StoreError>;
 
+    /// Asks the process that holds the active run to end it, in one commit with an audit entry at `at`. Returns the run,
+    /// if one is active; if not, nothing is written.
+    async fn request_cancel(&self, at: DateTime<Utc>) -> Result<Option<RunId>, StoreError>;
+
+    /// Whether somebody asked that this run ends.
+    async fn is_cancel_requested(&self, run: RunId) -> Result<bool, StoreError>;
+
     /// The active run, if a process left or holds one.
     async fn active(&self) -> Result<Option<RunRecord>, StoreError>;
 

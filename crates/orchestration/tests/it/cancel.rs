@@ -102,3 +102,40 @@ async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_ot
         ["sign in PRIMARY", "close main"]
     );
 }
+
+/// `vega cancel` in another terminal.
+#[tokio::test(start_paused = true)]
+async fn another_process_can_end_the_run() {
+    let world = World::two_accounts();
+    assert!(
+        !world.orchestrator().request_cancel().await.unwrap(),
+        "there is none"
+    );
+    let plan = world.plan().await;
+    world.sign_ins.script("WEBSOCKET1", Script::Waits);
+    let mut run = world.orchestrator().start(plan, Patience::Wait);
+    tokio::task::yield_now().await;
+    assert!(world.orchestrator().request_cancel().await.unwrap());
+    assert!(!world.orchestrator().has_ended().await.unwrap());
+    let ended = end_of(&mut run).await.unwrap();
+    assert_eq!(ended.state, RunState::Cancelled);
+    assert_eq!(
+        steps(&ended)[..2],
+        ["PRIMARY done", "WEBSOCKET1 failed cancelled"]
+    );
+    assert!(world.orchestrator().has_ended().await.unwrap());
+    assert!(world.lease.is_free() && !world.sign_ins.is_a_session_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_can_be_ended_too() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world.fails("PRIMARY", vega_domain::failure::FailureReason::Throttled);
+    let plan = world.plan().await;
+    let mut run = world.orchestrator().start(plan, Patience::Wait);
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    assert!(world.orchestrator().request_cancel().await.unwrap());
+    let ended = end_of(&mut run).await.unwrap();
+    assert_eq!(ended.state, RunState::Cancelled);
+    assert_eq!(steps(&ended), ["PRIMARY failed throttled"]);
+}

@@ -34,6 +34,7 @@ struct Tables {
     runs: Vec<RunRecord>,
     cooldowns: Vec<Cooldown>,
     presses: Vec<Moment>,
+    cancel_requested: Option<RunId>,
     audit: Vec<AuditEntry>,
 }
 
@@ -376,6 +377,21 @@ impl ExecutionStateRepository for Database {
 
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.runs().into_iter().find(|run| run.state.is_active()))
+    }
+
+    async fn request_cancel(&self, _at: DateTime<Utc>) -> Result<Option<RunId>, StoreError> {
+        let mut tables = self.tables();
+        let active = tables
+            .runs
+            .iter()
+            .find(|run| run.state.is_active())
+            .map(|run| run.id);
+        tables.cancel_requested = active.or(tables.cancel_requested);
+        Ok(active)
+    }
+
+    async fn is_cancel_requested(&self, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.tables().cancel_requested == Some(run))
     }
 
     async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError> {

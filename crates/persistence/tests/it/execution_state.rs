@@ -168,3 +168,22 @@ async fn the_last_failure_is_the_newest_ends_and_a_later_token_settles_it() {
         ]
     );
 }
+
+#[tokio::test]
+async fn an_active_run_can_be_asked_to_end_and_no_other() {
+    let world = World::new().await;
+    assert_eq!(world.runs.request_cancel(at(1)).await.unwrap(), None);
+    let id = world.running(&["PRIMARY"]).await;
+    assert!(!world.runs.is_cancel_requested(id).await.unwrap());
+    assert_eq!(world.runs.request_cancel(at(2)).await.unwrap(), Some(id));
+    assert!(world.runs.is_cancel_requested(id).await.unwrap());
+    let ended = entry(AuditKind::RunEnded);
+    world
+        .runs
+        .move_run(id, RunState::Cancelled, &ended)
+        .await
+        .unwrap();
+    assert_eq!(world.runs.request_cancel(at(3)).await.unwrap(), None);
+    let asked = world.audit_kinds().await;
+    assert_eq!(asked.iter().filter(|kind| *kind == "cancel_requested").count(), 1);
+}
