@@ -16,14 +16,15 @@ impl Vega {
     pub async fn evidence(&self, statuses: &[ApiStatus]) -> Result<HashMap<ApiName, PathBuf>, StoreError> {
         let runs = SqliteExecutionStateRepository::new(self.data.clone());
         let failures = runs.last_failures().await?;
-        let found = failures.into_iter().filter_map(|(api, stored, failure)| {
-            let is_told =
-                |status: &ApiStatus| status.api == api && status.last_failure.as_ref() == Some(&failure);
+        let found = failures.into_iter().filter_map(|last| {
+            let is_told = |status: &ApiStatus| {
+                status.api == last.api && status.last_failure.as_ref() == Some(&last.failure)
+            };
             if !statuses.iter().any(is_told) {
                 return None;
             }
-            let record = evidence_of(&self.settings.evidence, &api, failure.reason, stored)?;
-            Some((api, record))
+            let record = evidence_of(&self.settings.evidence, &last)?;
+            Some((last.api, record))
         });
         Ok(found.collect())
     }

@@ -313,6 +313,10 @@ impl ResumeOrchestrator {
                     cancel,
                 )
                 .await;
+            // What the step came to is on disk; a death in the next seconds loses no refusal.
+            if let Some(session) = &mut session {
+                session.keep_evidence().await;
+            }
             match taken {
                 Ok(next) => go_on = next,
                 Err(error) => {

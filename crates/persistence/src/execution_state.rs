@@ -7,7 +7,7 @@ use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, RunId};
-use vega_domain::ports::{ExecutionStateRepository, StoreError};
+use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
 use crate::audit_trail;
@@ -177,11 +177,11 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         }))
     }
 
-    async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError> {
+    async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // Per API the newest step that ended; a run's id sorts by its start. A token stored after it settles it.
         let rows: Vec<FailureRow> = sqlx::query_as(
-            "SELECT step.api, step.updated_at, step.reason, step.detail
-             FROM execution_steps AS step
+            "SELECT step.api, run.started_at, step.updated_at, step.reason, step.detail
+             FROM execution_steps AS step JOIN execution_runs AS run ON run.id = step.run_id
              WHERE step.state = 'failed'
                AND step.run_id = (SELECT max(run_id) FROM execution_steps
                                   WHERE api = step.api AND state IN ('done', 'failed'))
@@ -195,12 +195,12 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         rows.into_iter()
             .map(|row| {
                 let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
-                let api = ApiName::new(row.api).map_err(unreadable)?;
-                Ok((
-                    api,
-                    row.updated_at,
-                    Failure::new(reason, row.detail.unwrap_or_default()),
-                ))
+                Ok(LastFailure {
+                    api: ApiName::new(row.api).map_err(unreadable)?,
+                    run_began: row.started_at,
+                    stored: row.updated_at,
+                    failure: Failure::new(reason, row.detail.unwrap_or_default()),
+                })
             })
             .collect()
     }
@@ -247,6 +247,7 @@ impl StepRow {
 #[derive(FromRow)]
 struct FailureRow {
     api: String,
+    started_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     reason: String,
     detail: Option<String>,

@@ -14,10 +14,11 @@ use fantoccini::Client;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
-use vega_domain::account::{Api, RedirectUri};
+use vega_domain::account::RedirectUri;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, MobileNumber};
+use vega_domain::ports::LastFailure;
 use vega_domain::sign_in::Screen;
 
 use self::folder::EvidenceFolder;
@@ -31,14 +32,9 @@ const SCREENS: usize = 100;
 /// Second factors and mobile numbers have at least so many digits.
 const DIGITS_OF_A_SECRET: usize = 6;
 
-/// The record of a failed sign-in for `api` whose failure was stored at `stored`, if one was kept in `folder`.
-pub fn evidence_of(
-    folder: &Path,
-    api: &ApiName,
-    reason: FailureReason,
-    stored: DateTime<Utc>,
-) -> Option<PathBuf> {
-    EvidenceFolder(folder).record_of(api, reason, stored)
+/// The record of this failure, if one was kept in `folder`.
+pub fn evidence_of(folder: &Path, last: &LastFailure) -> Option<PathBuf> {
+    EvidenceFolder(folder).record_of(last)
 }
 
 /// The screens of one attempt in the order in which they were seen.
@@ -71,42 +67,45 @@ impl Timeline {
 
 /// A sign-in that failed.
 #[derive(Debug)]
-pub(crate) struct FailedSignIn<'a> {
-    pub(crate) account: &'a AccountId,
-    pub(crate) mobile: &'a MobileNumber,
-    pub(crate) api: &'a Api,
-    pub(crate) failure: &'a Failure,
-    pub(crate) timeline: &'a Timeline,
+pub(crate) struct FailedSignIn {
+    pub(crate) account: AccountId,
+    pub(crate) mobile: MobileNumber,
+    pub(crate) api: ApiName,
+    pub(crate) redirect_uri: RedirectUri,
+    pub(crate) failure: Failure,
+    pub(crate) timeline: Timeline,
+    /// How long it took.
+    pub(crate) after: Duration,
+    /// When it failed, which is before its failure was stored.
     pub(crate) at: DateTime<Utc>,
 }
 
 /// Keeps what can be known about a failure in `folder`.
-pub(crate) async fn keep(folder: &Path, browser: &Client, failed: FailedSignIn<'_>) {
+pub(crate) async fn keep(folder: &Path, browser: &Client, failed: &FailedSignIn) {
     let reason = failed.failure.reason;
     if reason == FailureReason::Cancelled {
         return;
     }
-    let after = failed.timeline.began.elapsed();
     let page = if reason == FailureReason::BrowserGone {
         PageEvidence::none("the browser is gone")
     } else {
         let until = Instant::now() + TIME_LIMIT;
-        PageEvidence::gather(browser, failed.mobile, &failed.api.redirect_uri, until).await
+        PageEvidence::gather(browser, &failed.mobile, &failed.redirect_uri, until).await
     };
-    if let Err(error) = write(folder, &failed, after, page) {
+    if let Err(error) = write(folder, failed, page) {
         tracing::warn!(
             "no evidence of the failed sign-in for {} could be kept in {}: {error}. See that the folder exists and that \
              the disk has room",
-            failed.api.name,
+            failed.api,
             folder.display()
         );
     }
 }
 
-fn write(folder: &Path, failed: &FailedSignIn<'_>, after: Duration, page: PageEvidence) -> io::Result<()> {
+fn write(folder: &Path, failed: &FailedSignIn, page: PageEvidence) -> io::Result<()> {
     let folder = EvidenceFolder(folder);
     let reason = failed.failure.reason;
-    let mut places = folder.take(failed.at, &failed.api.name, reason)?;
+    let mut places = folder.take(failed.at, &failed.api, reason)?;
     let (screenshot, withheld) = match page.picture {
         Ok(png) => match places.picture(&png) {
             Ok(name) => (Some(name), None),
@@ -117,11 +116,11 @@ fn write(folder: &Path, failed: &FailedSignIn<'_>, after: Duration, page: PageEv
     let record = Record {
         v: 1,
         at: in_ist(failed.at).to_rfc3339_opts(SecondsFormat::Millis, false),
-        api: failed.api.name.as_str(),
+        api: failed.api.as_str(),
         account: failed.account.as_str(),
         reason: reason.code(),
         detail: without_numbers(&failed.failure.detail),
-        after_ms: after.as_millis(),
+        after_ms: failed.after.as_millis(),
         screen: failed.timeline.screen().as_str(),
         screens: failed.timeline.seen.iter().map(Step::from).collect(),
         address: page.address,

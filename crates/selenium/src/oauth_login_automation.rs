@@ -57,6 +57,7 @@ impl SignIn for OAuthLoginAutomation {
             settings: Arc::clone(&self.settings),
             events: Arc::clone(&self.events),
             clock: Arc::clone(&self.clock),
+            failed: None,
         }))
     }
 }
@@ -66,25 +67,36 @@ struct AccountSession {
     settings: Arc<BrowserSettings>,
     events: Arc<dyn EventSink>,
     clock: Arc<dyn Clock>,
+    /// The last sign-in, if it failed and no evidence of it was kept yet.
+    failed: Option<FailedSignIn>,
 }
 
 #[async_trait]
 impl SignInSession for AccountSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
-        let mut timeline = Timeline::begin(Instant::now());
+        self.failed = None;
+        let began = Instant::now();
+        let mut timeline = Timeline::begin(began);
         let outcome = self.attempt(request, &mut timeline).await;
         if let Err(failure) = &outcome {
-            let failed = FailedSignIn {
-                account: &request.account.id,
-                mobile: &request.account.mobile_number,
-                api: request.api,
-                failure,
-                timeline: &timeline,
+            self.failed = Some(FailedSignIn {
+                account: request.account.id.clone(),
+                mobile: request.account.mobile_number.clone(),
+                api: request.api.name.clone(),
+                redirect_uri: request.api.redirect_uri.clone(),
+                failure: failure.clone(),
+                timeline,
+                after: began.elapsed(),
                 at: self.clock.now(),
-            };
-            evidence::keep(&self.settings.evidence, self.browser.client(), failed).await;
+            });
         }
         outcome
+    }
+
+    async fn keep_evidence(&mut self) {
+        if let Some(failed) = self.failed.take() {
+            evidence::keep(&self.settings.evidence, self.browser.client(), &failed).await;
+        }
     }
 
     async fn close(self: Box<Self>) {

@@ -42,8 +42,8 @@ impl TokenValidityService {
             .configured()
             .map(|(account, api)| {
                 let mut status = missing(account, api);
-                let failure = failures.iter().find(|(name, _, _)| *name == api.name);
-                status.last_failure = failure.map(|(_, _, failure)| failure.clone());
+                let failure = failures.iter().find(|last| last.api == api.name);
+                status.last_failure = failure.map(|last| last.failure.clone());
                 match current(&stored, account, api) {
                     None => {}
                     Some(Ok(token)) => {
@@ -129,7 +129,9 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use vega_domain::ids::{ClientId, UserId};
-    use vega_domain::ports::{MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken};
+    use vega_domain::ports::{
+        LastFailure, MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken,
+    };
 
     use super::*;
     use crate::test_world::{TestClock, account, api, at, stored};
@@ -142,11 +144,12 @@ mod tests {
             .returning(move || Ok(tokens.lock().unwrap().take().unwrap_or_default()));
         let mut runs = MockExecutionStateRepository::new();
         runs.expect_last_failures().returning(|| {
-            Ok(vec![(
-                api("WEBSOCKET2"),
-                at(-5),
-                Failure::new(FailureReason::Throttled, "words"),
-            )])
+            Ok(vec![LastFailure {
+                api: api("WEBSOCKET2"),
+                run_began: at(-6),
+                stored: at(-5),
+                failure: Failure::new(FailureReason::Throttled, "words"),
+            }])
         });
         TokenValidityService::new(
             Arc::from([account(&[

@@ -9,6 +9,19 @@ use crate::failure::Failure;
 use crate::ids::{ApiName, RunId};
 use crate::run::{RunRecord, RunState, StepState};
 
+/// How the last sign-in of an API failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastFailure {
+    /// The API.
+    pub api: ApiName,
+    /// When its run began.
+    pub run_began: DateTime<Utc>,
+    /// When it was stored, which is later than it was seen: the run may have waited in between.
+    pub stored: DateTime<Utc>,
+    /// The failure.
+    pub failure: Failure,
+}
+
 /// Durable state of runs.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -41,5 +54,5 @@ pub trait ExecutionStateRepository: Send + Sync {
     async fn active(&self) -> Result<Option<RunRecord>, StoreError>;
 
     /// Per API the failure of its newest ended step, where no token was stored after it.
-    async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError>;
+    async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError>;
 }

@@ -21,7 +21,7 @@ pub use broker_clock::BrokerClock;
 pub use clock::Clock;
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
-pub use execution_state::ExecutionStateRepository;
+pub use execution_state::{ExecutionStateRepository, LastFailure};
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
 pub use profile::{ProfileAnswer, ProfileApi};

@@ -11,8 +11,8 @@ use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
-    AuditTrail, CooldownRepository, Delivery, ExecutionStateRepository, LeftAnswer, LoadedToken, NewAttempt,
-    OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, CooldownRepository, Delivery, ExecutionStateRepository, LastFailure, LeftAnswer, LoadedToken,
+    NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -394,7 +394,7 @@ impl ExecutionStateRepository for Database {
         Ok(self.tables().cancel_requested == Some(run))
     }
 
-    async fn last_failures(&self) -> Result<Vec<(ApiName, DateTime<Utc>, Failure)>, StoreError> {
+    async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         Ok(Vec::new())
     }
 }

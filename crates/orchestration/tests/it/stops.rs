@@ -79,6 +79,30 @@ async fn the_stop_is_on_disk_before_the_step_ends() {
     );
 }
 
+/// Evidence takes seconds. Whoever ends Vega meanwhile must not make it forget what the page refused.
+#[tokio::test(start_paused = true)]
+async fn the_stop_and_the_step_are_on_disk_before_evidence_is_gathered() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world.fails("PRIMARY", FailureReason::OtpRefused);
+    world.sign_ins.evidence_hangs();
+    let (plan, resume, cancel) = (world.plan().await, world.resume(), CancellationToken::new());
+    let run = resume.execute(&plan, Patience::Leave, &cancel);
+    // It dies while the evidence is gathered.
+    let ended = tokio::time::timeout(std::time::Duration::from_hours(1), run).await;
+    assert!(ended.is_err(), "{ended:?}");
+    assert_eq!(
+        world
+            .log
+            .take_only(&["close account", "PRIMARY failed", "keep evidence"]),
+        [
+            "close account main",
+            "PRIMARY failed otp_refused",
+            "keep evidence of main"
+        ]
+    );
+    assert_eq!(world.database.open_attempts(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_yes_to_the_plan_opens_the_account_again() {
     let world = stopped_by(FailureReason::PinRefused).await;

@@ -158,13 +158,25 @@ async fn the_last_failure_is_the_newest_ends_and_a_later_token_settles_it() {
         .await
         .unwrap()
         .into_iter()
-        .map(|(api, at, failure)| (api.to_string(), at, failure.reason))
+        .map(|last| {
+            (
+                last.api.to_string(),
+                last.run_began,
+                last.stored,
+                last.failure.reason,
+            )
+        })
         .collect();
     assert_eq!(
         failures,
         [
-            ("PRIMARY".into(), at(-50), FailureReason::Throttled),
-            ("WEBSOCKET2".into(), at(-100), FailureReason::BrowserGone)
+            (
+                "PRIMARY".into(),
+                second.started_at,
+                at(-50),
+                FailureReason::Throttled
+            ),
+            ("WEBSOCKET2".into(), at(0), at(-100), FailureReason::BrowserGone)
         ]
     );
 }

@@ -10,11 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
+use vega_domain::ports::LastFailure;
 
 /// How many failures are kept; a picture counts with its record.
 const KEPT: usize = 20;
-/// A failure is stored at most so long after its evidence: the browser is closed in between.
-const STORED_WITHIN: TimeDelta = TimeDelta::minutes(2);
 const STAMP: &str = "%Y%m%dT%H%M%S%.3f";
 const RECORD: &str = "json";
 const PICTURE: &str = "png";
@@ -69,22 +68,18 @@ impl EvidenceFolder<'_> {
         Ok(())
     }
 
-    /// The record of a failure that was stored at `stored`.
-    pub(super) fn record_of(
-        self,
-        api: &ApiName,
-        reason: FailureReason,
-        stored: DateTime<Utc>,
-    ) -> Option<PathBuf> {
-        let (earliest, latest) = (
-            stamp(stored - STORED_WITHIN),
-            stamp(stored + TimeDelta::seconds(1)),
-        );
+    /// The record of this failure. Its name has the time at which the failure was seen, however much later the file was
+    /// written: after its run began, and before it was stored or in the same second.
+    pub(super) fn record_of(self, last: &LastFailure) -> Option<PathBuf> {
+        let (earliest, latest) = (stamp(last.run_began), stamp(last.stored + TimeDelta::seconds(1)));
         let files = self.files().ok()?;
         let found = files.iter().filter(|file| {
             Name::of(file).is_some_and(|name| {
                 let in_time = *earliest <= *name.stamp && *name.stamp <= *latest;
-                name.kind == RECORD && name.api == api.as_str() && name.reason == reason.code() && in_time
+                name.kind == RECORD
+                    && name.api == last.api.as_str()
+                    && name.reason == last.failure.reason.code()
+                    && in_time
             })
         });
         found.max().map(|file| self.0.join(file))
@@ -177,6 +172,7 @@ fn create(path: &Path) -> io::Result<File> {
 mod tests {
     use rstest::rstest;
     use tempfile::TempDir;
+    use vega_domain::failure::Failure;
 
     use super::*;
 
@@ -313,22 +309,42 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_found_by_api_reason_and_time() {
+    fn a_failure_is_found_by_api_reason_and_run() {
         let folder = tempfile::tempdir().unwrap();
-        let of =
-            |name: &str, reason, stored| EvidenceFolder(folder.path()).record_of(&api(name), reason, stored);
-        assert_eq!(of("PRIMARY", REASON, at(1)), None, "an empty folder");
+        let of = |name: &str, reason, began, stored| {
+            EvidenceFolder(folder.path()).record_of(&LastFailure {
+                api: api(name),
+                run_began: at(began),
+                stored: at(stored),
+                failure: Failure::new(reason, "words"),
+            })
+        };
+        assert_eq!(of("PRIMARY", REASON, -10, 1), None, "an empty folder");
         keep(&folder, at(-30), true);
         let newer = keep(&folder, at(0), true);
         keep(&folder, at(3600), true);
         let expected = folder.path().join(format!("{newer}.json"));
-        assert_eq!(of("PRIMARY", REASON, at(1)), Some(expected.clone()));
-        assert_eq!(of("PRIMARY", REASON, at(100)), Some(expected), "a slow end");
-        assert_eq!(of("PRIMARY", REASON, at(600)), None, "of another day's failure");
-        assert_eq!(of("PRIMARY", FailureReason::PinTimeout, at(1)), None);
-        assert_eq!(of("PRIMAR", REASON, at(1)), None);
+        assert_eq!(of("PRIMARY", REASON, -10, 0), Some(expected.clone()));
         assert_eq!(
-            EvidenceFolder(&folder.path().join("away")).record_of(&api("PRIMARY"), REASON, at(1)),
+            of("PRIMARY", REASON, -60, 1),
+            Some(expected.clone()),
+            "the newest"
+        );
+        assert_eq!(
+            of("PRIMARY", REASON, -10, 900),
+            Some(expected),
+            "a run that waited"
+        );
+        assert_eq!(of("PRIMARY", REASON, 10, 900), None, "of a run before");
+        assert_eq!(of("PRIMARY", FailureReason::PinTimeout, -10, 1), None);
+        assert_eq!(of("PRIMAR", REASON, -10, 1), None);
+        assert_eq!(
+            EvidenceFolder(&folder.path().join("away")).record_of(&LastFailure {
+                api: api("PRIMARY"),
+                run_began: at(-10),
+                stored: at(1),
+                failure: Failure::new(REASON, ""),
+            }),
             None
         );
     }

@@ -1,18 +1,11 @@
 //! The rules of evidence without a browser: when there is no picture, and what is left out of words and addresses.
 
 use rstest::rstest;
-use vega_domain::ids::ClientId;
-use vega_domain::secret::ClientSecret;
 
 use super::*;
 
-fn api() -> Api {
-    Api {
-        name: ApiName::new("PRIMARY").unwrap(),
-        client_id: ClientId::new("key").unwrap(),
-        client_secret: ClientSecret::new("secret"),
-        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
-    }
+fn redirect_uri() -> RedirectUri {
+    RedirectUri::new("http://localhost:28020/cb").unwrap()
 }
 
 fn plain() -> Examination {
@@ -50,7 +43,7 @@ fn a_picture_is_taken_only_where_nothing_typed_can_be_on_it(
     #[case] page: Examination,
     #[case] why: Option<&str>,
 ) {
-    let forbidden = page.forbids_a_picture(&api().redirect_uri);
+    let forbidden = page.forbids_a_picture(&redirect_uri());
     match why {
         None => assert_eq!(forbidden, None),
         Some(words) => assert!(forbidden.is_some_and(|why| why.contains(words)), "{forbidden:?}"),
@@ -139,22 +132,22 @@ fn a_timeline_has_each_screen_with_its_time() {
 }
 
 fn record(folder: &Path, page: PageEvidence) -> serde_json::Value {
-    let api = api();
-    let failure = Failure::new(FailureReason::OtpRefused, "Incorrect OTP 482913");
     let failed = FailedSignIn {
-        account: &AccountId::new("default").unwrap(),
-        mobile: &MobileNumber::new("9000000001").unwrap(),
-        api: &api,
-        failure: &failure,
-        timeline: &Timeline {
+        account: AccountId::new("default").unwrap(),
+        mobile: MobileNumber::new("9000000001").unwrap(),
+        api: ApiName::new("PRIMARY").unwrap(),
+        redirect_uri: redirect_uri(),
+        failure: Failure::new(FailureReason::OtpRefused, "Incorrect OTP 482913"),
+        timeline: Timeline {
             began: Instant::now(),
             seen: vec![(Screen::Otp, Duration::from_millis(1500))],
         },
+        after: Duration::from_secs(2),
         at: DateTime::parse_from_rfc3339("2026-11-22T08:45:01.123+05:30")
             .unwrap()
             .to_utc(),
     };
-    write(folder, &failed, Duration::from_secs(2), page).unwrap();
+    write(folder, &failed, page).unwrap();
     let name = "20261122T084501.123-PRIMARY-otp_refused.json";
     serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
 }
