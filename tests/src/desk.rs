@@ -188,6 +188,16 @@ impl Desk {
         Ran::to_its_end(self.start(arguments)?).await
     }
 
+    /// Ends the cooldown of the first account, as an operator does who will not wait for it.
+    pub async fn end_cooldown(&self) -> Result<()> {
+        let why = ["--reason", "nobody waits in a story"];
+        let ran = self
+            .vega(&[&["cooldown", "clear", "default"][..], &why].concat())
+            .await?;
+        anyhow::ensure!(ran.code == Some(0), "the account still cools down: {ran:?}");
+        Ok(())
+    }
+
     /// The token that `vega token` prints for `api`.
     pub async fn token(&self, api: &str) -> Result<String> {
         let ran = self.vega(&["token", api]).await?;
@@ -208,6 +218,15 @@ impl Desk {
     /// How they were started: their command lines, one per line.
     pub fn command_lines(&self) -> String {
         processes::command_lines_with_home(self.home.path())
+    }
+
+    /// How often the database tells this of an account and API in the audit trail. Programs must not run: what they have
+    /// not put into the file itself is not seen.
+    pub fn audited(&self, kind: &str, account: &str, api: &str) -> Result<usize> {
+        let database = std::fs::read(self.home.path().join("data/vega/vega_trade.db"))?;
+        // As SQLite lays a row out: one column after the other.
+        let row = [kind, account, api].concat().into_bytes();
+        Ok(database.windows(row.len()).filter(|part| *part == row).count())
     }
 
     /// Every byte that Vega keeps on disk at this desk.

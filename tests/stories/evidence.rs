@@ -52,6 +52,7 @@ async fn of_a_page_without_a_secret_there_is_a_picture_and_status_points_to_it()
     assert!(status.stderr.contains(&pointer), "{status:?}");
     // What was stored since settles it.
     upstox.no_scenarios().await?;
+    desk.end_cooldown().await?;
     let ran = desk.vega(&["--yes", "PRIMARY"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let status = desk.vega(&["status"]).await?;

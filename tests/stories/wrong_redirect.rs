@@ -36,8 +36,11 @@ async fn a_redirect_that_is_not_ours_is_refused_and_said(#[case] kind: &str) -> 
     };
     assert_eq!(upstox.counts().await?, refused, "its code was never sent");
     assert_eq!(upstox.count("codes_issued").await?, 1, "there was one to send");
+    let audited = desk.audited("redirect_refused", "default", "PRIMARY")?;
+    assert_eq!(audited, 1, "on record, and once although it stood there for long");
 
     // A faithful redirect is taken, also after that.
+    desk.end_cooldown().await?;
     let ran = desk.vega(&["--yes", "PRIMARY"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(
@@ -78,6 +81,7 @@ async fn the_right_one_is_taken_in_the_same_window_after_a_wrong_one() -> Result
     window.open(&link).await?;
     terminal.wait_for("token stored and verified").await?;
     assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    assert_eq!(desk.audited("redirect_refused", "default", "PRIMARY")?, 1);
 
     assert_eq!(
         upstox.counts().await?,

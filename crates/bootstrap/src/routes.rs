@@ -37,6 +37,7 @@ impl Routes {
         Self {
             webdriver: OAuthLoginAutomation::new(
                 browser::browser_settings(settings, environment),
+                Arc::clone(&audit),
                 Arc::clone(events),
                 Arc::clone(clock),
             ),

@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use vega_domain::account::Account;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::authorize::{Redirect, authorize_url};
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
-use vega_domain::ports::{Clock, EventSink, SignIn, SignInRequest, SignInSession};
+use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInRequest, SignInSession};
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
@@ -33,15 +34,22 @@ const BLIND_LIMIT: Duration = Duration::from_secs(30);
 /// The browser route of signing in.
 pub struct OAuthLoginAutomation {
     settings: Arc<BrowserSettings>,
+    audit: Arc<dyn AuditTrail>,
     events: Arc<dyn EventSink>,
     clock: Arc<dyn Clock>,
 }
 
 impl OAuthLoginAutomation {
-    /// With these settings; `events` hears of each screen.
-    pub fn new(settings: BrowserSettings, events: Arc<dyn EventSink>, clock: Arc<dyn Clock>) -> Self {
+    /// With these settings; refused redirects go into `audit`, and `events` hears of each screen.
+    pub fn new(
+        settings: BrowserSettings,
+        audit: Arc<dyn AuditTrail>,
+        events: Arc<dyn EventSink>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             settings: Arc::new(settings),
+            audit,
             events,
             clock,
         }
@@ -55,6 +63,7 @@ impl SignIn for OAuthLoginAutomation {
         Ok(Box::new(AccountSession {
             browser: BrowserSession::open(&self.settings).await?,
             settings: Arc::clone(&self.settings),
+            audit: Arc::clone(&self.audit),
             events: Arc::clone(&self.events),
             clock: Arc::clone(&self.clock),
             failed: None,
@@ -65,6 +74,7 @@ impl SignIn for OAuthLoginAutomation {
 struct AccountSession {
     browser: BrowserSession,
     settings: Arc<BrowserSettings>,
+    audit: Arc<dyn AuditTrail>,
     events: Arc<dyn EventSink>,
     clock: Arc<dyn Clock>,
     /// The last sign-in, if it failed and no evidence of it was kept yet.
@@ -120,6 +130,7 @@ impl AccountSession {
             prompt: None,
             task: None,
             blind_since: None,
+            refused_one: false,
             timeline,
         };
         loop {
@@ -150,6 +161,8 @@ struct Attempt<'s, 'a> {
     prompt: Option<OpenPrompt<'a>>,
     task: Option<ShownTask<'a>>,
     blind_since: Option<Instant>,
+    /// A redirect that is not ours was put on record.
+    refused_one: bool,
     timeline: &'s mut Timeline,
 }
 
@@ -159,7 +172,10 @@ impl Attempt<'_, '_> {
         let before = self.flow.screen();
         let next = match self.address().await? {
             Some(Redirect::Code(code)) => return Ok(Some(code)),
-            Some(Redirect::Foreign) => self.flow.foreign_redirect(Instant::now()),
+            Some(Redirect::Foreign) => {
+                self.note_refusal().await?;
+                self.flow.foreign_redirect(Instant::now())
+            }
             Some(Redirect::NotYet) | None => match self.look().await? {
                 Some(seen) => self.flow.next(&seen, Instant::now()),
                 None => Move::Wait,
@@ -177,6 +193,17 @@ impl Attempt<'_, '_> {
         Ok(self
             .or_blind(url)?
             .map(|url| Redirect::read(&url, self.request.api, self.request.state)))
+    }
+
+    /// Puts on record that a redirect was refused, once: it stands in the window until the human goes on.
+    async fn note_refusal(&mut self) -> Result<(), Failure> {
+        if !std::mem::replace(&mut self.refused_one, true) {
+            let why = "a redirect with a missing, wrong or old state arrived in the window";
+            let entry = AuditEntry::new(self.session.clock.now(), AuditKind::RedirectRefused, why)
+                .about(&self.request.account.id, &self.request.api.name);
+            self.session.audit.append(&entry).await?;
+        }
+        Ok(())
     }
 
     async fn look(&mut self) -> Result<Option<Sighting>, Failure> {
