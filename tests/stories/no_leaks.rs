@@ -50,16 +50,32 @@ async fn at_the_loudest_log_level_no_secret_is_anywhere() -> Result<()> {
 }
 
 #[rstest]
-#[case::otp("wrong_otp", "otpNum")]
-#[case::pin("wrong_pin", "pinCode")]
+#[case::otp("wrong_otp", "otpNum", &[])]
+#[case::pin("wrong_pin", "pinCode", &[])]
+#[case::otp_that_the_page_repeats("wrong_otp", "otpNum", &["repeat_entry"])]
+#[case::pin_that_the_page_repeats("wrong_pin", "pinCode", &["repeat_entry"])]
 #[tokio::test]
-async fn a_sign_in_that_fails_leaves_no_secret_either(#[case] what: &str, #[case] id: &str) -> Result<()> {
+async fn a_sign_in_that_fails_leaves_no_secret_either(
+    #[case] what: &str,
+    #[case] id: &str,
+    #[case] pages: &[&str],
+) -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("RUST_LOG", "trace");
     upstox.human_mistypes(what).await?;
+    for kind in pages {
+        upstox.pages(kind, json!({})).await?;
+    }
     let ran = desk.vega(&["--yes", "--json"]).await?;
     assert_eq!(ran.code, Some(7), "{:?}", ran.stdout);
+    assert!(ran.stdout.contains("4 attempts left"), "{:?}", ran.stdout);
+    assert_eq!(
+        ran.stdout.contains("You entered [number]"),
+        !pages.is_empty(),
+        "{:?}",
+        ran.stdout
+    );
 
     let mut leaks = all_secrets(&upstox, 1, 0).await?;
     let otp = upstox.phone().await?.context("an OTP on the phone")?;

@@ -24,13 +24,12 @@ use vega_domain::sign_in::Screen;
 use self::folder::EvidenceFolder;
 use crate::login_page::LoginPage;
 use crate::session::{Trouble, command};
+use crate::words::without_numbers;
 
 /// The human waits for the window to close, and after a refusal it must close before they type again.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// A page that goes to and fro is recorded so far.
 const SCREENS: usize = 100;
-/// Second factors and mobile numbers have at least so many digits.
-const DIGITS_OF_A_SECRET: usize = 6;
 
 /// The record of this failure, if one was kept in `folder`.
 pub fn evidence_of(folder: &Path, last: &LastFailure) -> Option<PathBuf> {
@@ -326,46 +325,6 @@ fn address(url: &Url) -> String {
     };
     let path: String = url.path().chars().take(LONGEST).collect();
     format!("{}://{host}{}", url.scheme(), without_numbers(&path))
-}
-
-/// The page's words may repeat what was typed: long numbers go, with spaces or dashes in them too. Upstox's error codes
-/// stay.
-fn without_numbers(text: &str) -> String {
-    let mut rest = text;
-    let mut kept = String::new();
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (before, from) = rest.split_at(start);
-        let is_code = before.ends_with("UDAPI");
-        let length = if is_code {
-            from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len())
-        } else {
-            length_of_number(from)
-        };
-        let (number, after) = from.split_at(length);
-        let digits = number.chars().filter(char::is_ascii_digit).count();
-        kept.push_str(before);
-        kept.push_str(if digits < DIGITS_OF_A_SECRET || is_code {
-            number
-        } else {
-            "[number]"
-        });
-        rest = after;
-    }
-    kept.push_str(rest);
-    kept
-}
-
-/// Up to its last digit, with at most one space or dash between two.
-fn length_of_number(text: &str) -> usize {
-    let mut end = 0;
-    for (at, c) in text.char_indices() {
-        if c.is_ascii_digit() {
-            end = at + 1;
-        } else if !(matches!(c, ' ' | '-') && at == end) {
-            break;
-        }
-    }
-    end
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
 use crate::sighting::{Alert, Button, Form, Sighting};
+use crate::words::without_numbers;
 
 /// "Get OTP" was pressed and nothing happened for so long: the human is told.
 const OTP_SLOW: Duration = Duration::from_secs(10);
@@ -294,15 +295,18 @@ impl Flow {
     }
 }
 
-/// A refusal in the page's own words, whoever typed. `before` is the screen of the last sighting.
+/// A refusal in the page's own words without what they may repeat of the typing, whoever typed. `before` is the screen of the last sighting.
 fn page_says(seen: &Sighting, before: Screen, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
         // A code that is new is most likely about what the dialog was given: the app.
         let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
-        return Some(Failure::new(reason, format!("{} {}", error.code, error.message)));
+        return Some(Failure::new(
+            reason,
+            without_numbers(&format!("{} {}", error.code, error.message)),
+        ));
     }
     if let Some(words) = &seen.locked {
-        return Some(Failure::new(FailureReason::AccountLocked, words.clone()));
+        return Some(Failure::new(FailureReason::AccountLocked, without_numbers(words)));
     }
     if seen.blocked && screen == Screen::Unknown {
         return Some(Failure::new(
@@ -312,7 +316,7 @@ fn page_says(seen: &Sighting, before: Screen, screen: Screen) -> Option<Failure>
     }
     seen.alerts.iter().find_map(|alert| {
         let reason = refusal(&alert.words, answered(alert, before, screen)?)?;
-        Some(Failure::new(reason, alert.words.clone()))
+        Some(Failure::new(reason, without_numbers(&alert.words)))
     })
 }
 

@@ -10,6 +10,7 @@ mod oauth_login_automation;
 mod session;
 mod settings;
 mod sighting;
+mod words;
 
 pub use evidence::{Element, PageEvidence, evidence_of};
 pub use login_page::LoginPage;

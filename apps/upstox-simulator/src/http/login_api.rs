@@ -17,6 +17,7 @@ use super::{AppState, Shared, cookies};
 use crate::model::{
     login::{Next, Stage},
     login_entry::{Consent, Refusal},
+    world::World,
 };
 
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -60,6 +61,18 @@ pub(super) fn reply(outcome: Result<(Next, String), Refusal>) -> Json<Value> {
     })
 }
 
+/// The refusal of what was typed; in a login that is told to, the words repeat it.
+fn refused(refusal: Refusal, world: &World, typed: &Typed) -> Json<Value> {
+    let Json(mut body) = reply(Err(refusal));
+    let login = world.logins.get(&typed.transaction);
+    if login.is_some_and(|login| login.behaviour.repeats_entry)
+        && let Some(message) = body["error"]["message"].as_str()
+    {
+        body["error"]["message"] = json!(format!("{message} You entered {}.", typed.value));
+    }
+    Json(body)
+}
+
 fn browser(headers: &HeaderMap) -> Option<&str> {
     cookies::read(headers, cookies::BROWSER)
 }
@@ -71,7 +84,10 @@ async fn generate_otp(State(shared): AppState, headers: HeaderMap, Json(typed): 
         .login(&typed.transaction, browser(&headers))
         .map(|_| ())
         .and_then(|()| world.enter_mobile(&typed.transaction, &typed.value, now));
-    reply(sent.map(otp_sent))
+    match sent {
+        Ok(next) => reply(Ok(otp_sent(next))),
+        Err(refusal) => refused(refusal, world, &typed),
+    }
 }
 
 async fn resend_otp(State(shared): AppState, headers: HeaderMap, Json(typed): Json<Typed>) -> Json<Value> {
@@ -105,7 +121,10 @@ async fn verify_otp(State(shared): AppState, headers: HeaderMap, Json(typed): Js
         .login(&typed.transaction, browser(&headers))
         .map(|_| ())
         .and_then(|()| world.enter_otp(&typed.transaction, &typed.value, now));
-    reply(next.map(|next| (next, "Your OTP has been successfully verified.".to_owned())))
+    match next {
+        Ok(next) => reply(Ok((next, "Your OTP has been successfully verified.".to_owned()))),
+        Err(refusal) => refused(refusal, world, &typed),
+    }
 }
 
 async fn verify_pin(State(shared): AppState, headers: HeaderMap, Json(typed): Json<Typed>) -> Response {
@@ -116,7 +135,7 @@ async fn verify_pin(State(shared): AppState, headers: HeaderMap, Json(typed): Js
         .map(|_| ())
         .and_then(|()| world.enter_pin(&typed.transaction, &typed.value, now));
     match accepted {
-        Err(refusal) => reply(Err(refusal)).into_response(),
+        Err(refusal) => refused(refusal, world, &typed).into_response(),
         Ok(accepted) => {
             let mut response = reply(Ok((accepted.next, "2FA Successful".to_owned()))).into_response();
             cookies::set(response.headers_mut(), cookies::LOGIN, &accepted.login_cookie);

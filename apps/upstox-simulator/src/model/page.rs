@@ -49,6 +49,7 @@ pub(crate) struct PageBehaviour {
     pub(crate) slow_ms: u64,
     pub(crate) redirect: Redirect,
     pub(crate) block: Option<BlockAt>,
+    pub(crate) repeats_entry: bool,
 }
 
 impl PageBehaviour {
@@ -64,6 +65,7 @@ impl PageBehaviour {
                 Kind::NeverRedirect {} => behaviour.redirect = Redirect::Never,
                 Kind::RedirectWithoutState {} => behaviour.redirect = Redirect::WithoutState,
                 Kind::RedirectWrongState {} => behaviour.redirect = Redirect::WrongState,
+                Kind::RepeatEntry {} => behaviour.repeats_entry = true,
                 Kind::CloudflareHtml { at } => behaviour.block = Some(*at),
                 _ => {}
             }

@@ -88,6 +88,8 @@ pub(crate) enum Kind {
     NeverRedirect {},
     RedirectWithoutState {},
     RedirectWrongState {},
+    /// What the page refuses, it also repeats.
+    RepeatEntry {},
 }
 
 fn internal() -> String {
@@ -130,7 +132,8 @@ impl Kind {
             | Kind::SlowPage { .. }
             | Kind::NeverRedirect {}
             | Kind::RedirectWithoutState {}
-            | Kind::RedirectWrongState {} => &[Page],
+            | Kind::RedirectWrongState {}
+            | Kind::RepeatEntry {} => &[Page],
         };
         places.contains(&on)
     }

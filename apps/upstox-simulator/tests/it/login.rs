@@ -144,6 +144,22 @@ async fn a_right_entry_forgives_the_wrong_ones() {
 }
 
 #[tokio::test]
+async fn a_page_can_be_told_to_repeat_what_it_refuses() {
+    let broker = Broker::start().await;
+    broker.once("page", "repeat_entry", json!({})).await;
+    let window = Window::new(&broker);
+    window.open(0).await;
+    window.press_get_otp().await;
+    let refused = window.send("otp/verify", "wrong!").await;
+    let words = "Incorrect OTP or TOTP. You have 4 attempts left. You entered wrong!.";
+    assert_eq!(refused["error"]["message"], words);
+    window.send("otp/verify", &broker.last_otp().await).await;
+    let refused = window.send("pin/verify", "000000").await;
+    let words = "Incorrect PIN. You have 4 attempts left. You entered 000000.";
+    assert_eq!(refused["error"]["message"], words);
+}
+
+#[tokio::test]
 async fn screens_cannot_be_skipped_and_a_transaction_belongs_to_its_browser() {
     let broker = Broker::start().await;
     let window = Window::new(&broker);

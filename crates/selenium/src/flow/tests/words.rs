@@ -195,6 +195,35 @@ fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expe
     assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
 }
 
+/// A failure goes into log, audit trail, database and reports.
+#[rstest]
+#[case::alert(
+    saying(
+        otp(),
+        Form::Otp,
+        "Incorrect OTP 482-913 for 9000000001. You have 4 attempts left."
+    ),
+    "Incorrect OTP [number] for [number]. You have 4 attempts left."
+)]
+#[case::locked(
+    Sighting { locked: Some("Account 9000000001 is locked".into()), ..pin() },
+    "Account [number] is locked"
+)]
+#[case::error(
+    Sighting {
+        error: Some(PageError { code: "UDAPI100068".into(), message: "Not 482913".into() }),
+        ..Sighting::default()
+    },
+    "UDAPI100068 Not [number]"
+)]
+fn what_was_typed_is_in_no_failure(#[case] seen: Sighting, #[case] expected: &str) {
+    let step = Script::new().at(1, &seen);
+    let Move::Fail(failure) = step else {
+        panic!("{step:?}")
+    };
+    assert_eq!(failure.detail, expected);
+}
+
 #[rstest]
 #[case::at_the_start(Sighting::default())]
 #[case::in_place_of_the_redirect(pin())]
