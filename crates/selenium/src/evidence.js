@@ -4,17 +4,21 @@ const [selectors, mobile] = arguments;
 const laidOut = (element) => element.getClientRects().length > 0;
 const shown = (element) => laidOut(element) && getComputedStyle(element).visibility !== "hidden";
 
-// The documents and shadow trees that can be looked into. A frame that cannot be may show anything.
+// The documents and shadow trees that can be looked into. A frame that cannot be may show anything, and so may an element
+// of the page's own making: nobody can see whether it has a closed shadow tree.
 const trees = [];
 let sealed = false;
+const isFrame = (element) => ["iframe", "frame", "object", "embed"].includes(element.localName);
+const mayHide = (element) =>
+  element.localName.includes("-") && element.namespaceURI === "http://www.w3.org/1999/xhtml";
 const gather = (tree) => {
   trees.push(tree);
   for (const element of tree.querySelectorAll("*")) {
-    if (element.shadowRoot) gather(element.shadowRoot);
-    if (!["iframe", "frame", "object", "embed"].includes(element.localName)) continue;
-    const inner = element.contentDocument;
-    if (inner) gather(inner);
-    else if (laidOut(element) && !element.matches(selectors.challenge.join(","))) sealed = true;
+    const inner = [element.shadowRoot, isFrame(element) && element.contentDocument].filter(Boolean);
+    inner.forEach(gather);
+    if (inner.length > 0 || !(isFrame(element) || mayHide(element))) continue;
+    const takesPart = laidOut(element) || getComputedStyle(element).display === "contents";
+    if (takesPart && !element.matches(selectors.challenge.join(","))) sealed = true;
   }
 };
 gather(document);
@@ -83,6 +87,6 @@ return {
   secret_field: elements.some(isSecret),
   holds_text: elements.some((element) => typedInto(element) && laidOut(element) && holdsSomething(element)),
   tells_number: tellsNumber,
-  sealed_frame: sealed,
+  sealed,
   undisturbed,
 };

@@ -267,8 +267,8 @@ pub(crate) struct Examination {
     holds_text: bool,
     /// The text has a number that may be one that was typed.
     tells_number: bool,
-    /// There is a frame that cannot be looked into.
-    sealed_frame: bool,
+    /// There is a part that cannot be looked into: a frame, or what an element may hide.
+    sealed: bool,
     /// Nobody touched the page since the examination before.
     undisturbed: bool,
 }
@@ -291,10 +291,7 @@ impl Examination {
                 self.tells_number,
                 "the page shows a number that may have been typed",
             ),
-            (
-                self.sealed_frame,
-                "the page has a frame that cannot be looked into",
-            ),
+            (self.sealed, "the page has a part that cannot be looked into"),
         ];
         rules.into_iter().find_map(|(holds, why)| holds.then_some(why))
     }

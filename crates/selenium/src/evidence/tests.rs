@@ -18,7 +18,7 @@ fn plain() -> Examination {
         secret_field: false,
         holds_text: false,
         tells_number: false,
-        sealed_frame: false,
+        sealed: false,
         undisturbed: false,
     }
 }
@@ -35,7 +35,7 @@ fn at(url: &str) -> Examination {
 #[case::a_secret_field(Examination { secret_field: true, ..plain() }, Some("a box for a second factor"))]
 #[case::typed(Examination { holds_text: true, ..plain() }, Some("holds what was typed"))]
 #[case::a_number(Examination { tells_number: true, ..plain() }, Some("a number"))]
-#[case::a_frame(Examination { sealed_frame: true, ..plain() }, Some("a frame"))]
+#[case::a_sealed_part(Examination { sealed: true, ..plain() }, Some("a part"))]
 #[case::redirect(at("http://localhost:28020/cb?code=a&state=b"), Some("redirect URI"))]
 #[case::beside_the_redirect(at("http://localhost:28020/cb2"), None)]
 #[case::the_browsers_own(at("chrome-error://chromewebdata/"), Some("error page"))]

@@ -32,16 +32,24 @@ async fn show(browser: &Browser, document: &str) -> Result<()> {
 const SECRET: &str = "a box for a second factor";
 const TYPED: &str = "holds what was typed";
 const NUMBER: &str = "a number that may have been typed";
-const FRAME: &str = "a frame that cannot be looked into";
+const SEALED: &str = "a part that cannot be looked into";
 
-/// Documents, and why there is no picture of each, if so.
-fn documents() -> Vec<(&'static str, String, Option<&'static str>)> {
-    let box_ = |more: &str| format!("<input {more}>");
+/// A document, and why there is no picture of it, if so.
+type Case = (&'static str, String, Option<&'static str>);
+
+fn box_(more: &str) -> String {
+    format!("<input {more}>")
+}
+
+fn shadow(document: &str) -> String {
+    format!("<div><template shadowrootmode=open>{document}</template></div>")
+}
+
+fn documents() -> Vec<Case> {
     let frame = |document: &str| {
         let document = document.replace('"', "'");
         format!("<iframe width=300 height=65 srcdoc=\"{document}\"></iframe>")
     };
-    let shadow = |document: &str| format!("<div><template shadowrootmode=open>{document}</template></div>");
     vec![
         (
             "plain",
@@ -121,10 +129,37 @@ fn documents() -> Vec<(&'static str, String, Option<&'static str>)> {
             box_(&format!("type=tel placeholder={MOBILE}")),
             Some(NUMBER),
         ),
+    ]
+}
+
+/// With parts that nobody can look into.
+fn documents_that_hide_something() -> Vec<Case> {
+    let closed = |more: &str| {
+        let inside = box_("type=password value=typed");
+        format!("<login-box {more}><template shadowrootmode=closed>{inside}</template></login-box>")
+    };
+    vec![
+        (
+            "element with an open shadow",
+            "<login-box><template shadowrootmode=open><p>Blocked</p></template></login-box>".into(),
+            None,
+        ),
+        (
+            "element that may have a closed shadow and is not shown",
+            closed("hidden"),
+            None,
+        ),
+        ("closed shadow", closed(""), Some(SEALED)),
+        (
+            "closed shadow of an element without a box of its own",
+            closed("style=display:contents"),
+            Some(SEALED),
+        ),
+        ("closed shadow in an open one", shadow(&closed("")), Some(SEALED)),
         (
             "another frame",
             "<iframe width=9 height=9 src='https://login.invalid/'></iframe>".into(),
-            Some(FRAME),
+            Some(SEALED),
         ),
     ]
 }
@@ -133,7 +168,7 @@ fn documents() -> Vec<(&'static str, String, Option<&'static str>)> {
 async fn a_picture_is_taken_only_of_pages_without_a_secret() -> Result<()> {
     let browser = Browser::start().await?;
     let mut wrong = Vec::new();
-    for (name, document, expected) in documents() {
+    for (name, document, expected) in documents().into_iter().chain(documents_that_hide_something()) {
         show(&browser, &document).await?;
         let picture = gather(&browser).await?.picture;
         let is_right = match (&picture, expected) {
