@@ -1,6 +1,7 @@
 //! Upstox refuses a further OTP for the mobile number.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 use vega_tests::{Counts, Desk, Upstox};
 
 #[tokio::test]
@@ -25,6 +26,17 @@ async fn a_refused_press_ends_the_run_with_the_words_of_the_page() -> Result<()>
     );
     let others: Vec<&str> = upstox.apps().skip(1).collect();
     assert_eq!(report.steps_in_state("pending"), others, "{report:?}");
+    assert!(
+        !ran.stderr.contains("pressed 10 seconds ago"),
+        "the toast was heard at once: {ran:?}"
+    );
+    // The press comes after the mobile screen, so it took less from the press to the failure.
+    let (_, record) = report.evidence("PRIMARY")?;
+    let screens = record["screens"].as_array().context("screens")?;
+    let last = screens.last().context("a screen")?;
+    assert_eq!(last["screen"], "mobile", "{record}");
+    let millis = |of: &Value| of["after_ms"].as_u64().context("a time");
+    assert!(millis(&record)? - millis(last)? < 10_000, "{record}");
 
     let counters = upstox.counters().await?;
     assert_eq!(
