@@ -1,20 +1,22 @@
 //! Listens at loopback redirect URIs while sign-ins wait, and answers with a plain page. Requests are not logged: their
 //! query holds the code.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
+use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use url::{Host, Url};
 use vega_domain::account::RedirectUri;
 
@@ -24,14 +26,29 @@ use crate::result_page;
 /// The last page gets so long to reach its browser.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Serves the redirect URIs `uris`: takes codes, shows the page. Any other address is not found, be it another path or
-/// another host name.
+/// Routes for the redirect URIs `uris`, to be merged into a server of this machine: take codes, show the page. What comes
+/// to their paths by another address, another host name included, is not found. That server MUST be `without_v07_checks`: a
+/// redirect URI may have `:` and `*` in its path, where older routers had captures.
 pub fn callback_router(receiver: Arc<CodeReceiver>, uris: Vec<RedirectUri>) -> Router {
-    router(Arc::new(Callback {
-        receiver,
-        uris: Mutex::new(uris),
-        news: Arc::default(),
-    }))
+    let paths: BTreeSet<String> = uris.iter().map(|uri| uri.url().path().to_owned()).collect();
+    let callback = Callback::new(receiver, Arc::default());
+    *callback.uris() = uris;
+    let router = paths
+        .iter()
+        .fold(Router::new().without_v07_checks(), |router, path| {
+            router.route(path, only_get(arrived))
+        });
+    router.with_state(Arc::new(callback))
+}
+
+/// Answers GET alone: a HEAD, which browsers send to look ahead, must not use anything up.
+pub(crate) fn only_get<H, T, S>(handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    get(handler).head(async || StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Told of what arrives.
@@ -50,14 +67,21 @@ struct Callback {
 }
 
 impl Callback {
-    fn expects(&self, url: &Url) -> bool {
-        let uris = self.uris.lock().unwrap_or_else(PoisonError::into_inner);
-        uris.iter().any(|uri| uri.is_reached_by(url))
+    fn new(receiver: Arc<CodeReceiver>, news: Arc<News>) -> Self {
+        Self {
+            receiver,
+            uris: Mutex::default(),
+            news,
+        }
     }
-}
 
-fn router(callback: Arc<Callback>) -> Router {
-    Router::new().fallback(get(arrived)).with_state(callback)
+    fn uris(&self) -> MutexGuard<'_, Vec<RedirectUri>> {
+        self.uris.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn expects(&self, url: &Url) -> bool {
+        self.uris().iter().any(|uri| uri.is_reached_by(url))
+    }
 }
 
 async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri: Uri) -> Response {
@@ -71,7 +95,8 @@ async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri:
     match callback.receiver.receive(&url).await {
         Ok(received) => {
             if received.is_refused() {
-                callback.news.refused.notify_one();
+                // Told to the sign-in that waits now, and kept for none after it.
+                callback.news.refused.notify_waiters();
             } else {
                 callback.news.taken.notify_one();
             }
@@ -86,77 +111,78 @@ async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri:
     }
 }
 
-/// Listens at one port of this machine.
+/// Listens at the redirect URIs of one session, until it is closed or dropped.
 pub(crate) struct CallbackListener {
-    port: u16,
     callback: Arc<Callback>,
-    stop: CancellationToken,
-    serving: Vec<JoinHandle<()>>,
+    bound: Vec<SocketAddr>,
+    serving: JoinSet<()>,
+    stop: DropGuard,
 }
 
 impl CallbackListener {
-    /// Takes the address of `uri`, or says why nobody can listen there.
-    pub(crate) async fn at(
-        uri: &RedirectUri,
-        receiver: Arc<CodeReceiver>,
-        news: Arc<News>,
-    ) -> Result<Self, String> {
-        let addresses = addresses(uri)?;
+    /// Listens nowhere yet.
+    pub(crate) fn new(receiver: Arc<CodeReceiver>, news: Arc<News>) -> Self {
+        Self {
+            callback: Arc::new(Callback::new(receiver, news)),
+            bound: Vec::new(),
+            serving: JoinSet::new(),
+            stop: CancellationToken::new().drop_guard(),
+        }
+    }
+
+    /// Takes the addresses of `uri` that it does not have yet, or says why nobody can listen there.
+    pub(crate) async fn listen_at(&mut self, uri: &RedirectUri) -> Result<(), String> {
+        let mut stands = false;
         let mut listeners = Vec::new();
-        for address in &addresses {
+        for address in addresses(uri)? {
+            if self.bound.contains(&address) {
+                stands = true;
+                continue;
+            }
             match TcpListener::bind(address).await {
-                Ok(listener) => listeners.push(listener),
-                // A machine without IPv6 still has the other one.
-                Err(error) if error.kind() == ErrorKind::AddrNotAvailable && !listeners.is_empty() => {}
+                Ok(listener) => {
+                    listeners.push((address, listener));
+                    stands = true;
+                }
+                Err(error) if stands && is_missing_here(&error) => {}
                 Err(error) => return Err(why(address.port(), &error)),
             }
         }
-        let callback = Arc::new(Callback {
-            receiver,
-            uris: Mutex::new(vec![uri.clone()]),
-            news,
-        });
-        let stop = CancellationToken::new();
-        let serving = listeners.into_iter().map(|listener| {
-            let serve = axum::serve(listener, router(Arc::clone(&callback)));
-            let serve = serve.with_graceful_shutdown(stop.clone().cancelled_owned());
-            tokio::spawn(async move {
-                if let Err(error) = serve.await {
-                    tracing::warn!(%error, "the listener at the redirect URI ended");
-                }
-            })
-        });
-        let serving = serving.collect();
-        Ok(Self {
-            port: uri.url().port_or_known_default().unwrap_or_default(),
-            callback,
-            stop,
-            serving,
-        })
-    }
-
-    /// Serves `uri` too, if it is at this port.
-    pub(crate) fn serves(&self, uri: &RedirectUri) -> bool {
-        if addresses(uri).is_err() || uri.url().port_or_known_default() != Some(self.port) {
-            return false;
+        for (address, listener) in listeners {
+            self.bound.push(address);
+            self.serve(listener);
         }
-        let mut uris = self.callback.uris.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut uris = self.callback.uris();
         if !uris.contains(uri) {
             uris.push(uri.clone());
         }
-        true
+        Ok(())
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let router = Router::new().fallback(only_get(arrived));
+        let serve = axum::serve(listener, router.with_state(Arc::clone(&self.callback)));
+        let serve = serve.with_graceful_shutdown(self.stop.token().clone().cancelled_owned());
+        self.serving.spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::warn!(%error, "the listener at the redirect URI ended");
+            }
+        });
     }
 
     /// Ends it, after the pages under way were delivered.
-    pub(crate) async fn close(self) {
-        self.stop.cancel();
-        for serving in self.serving {
-            let abort = serving.abort_handle();
-            if tokio::time::timeout(CLOSE_TIMEOUT, serving).await.is_err() {
-                abort.abort();
-            }
-        }
+    pub(crate) async fn close(mut self) {
+        drop(self.stop);
+        let all_end = async { while self.serving.join_next().await.is_some() {} };
+        // Whoever is not done by then is cut off when the set is dropped.
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_end).await;
     }
+}
+
+/// Whether an address that cannot be taken does no harm beside one that was: a machine has no IPv6, or it is switched off.
+/// One that another program has does: the browser may go there.
+fn is_missing_here(error: &std::io::Error) -> bool {
+    !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }
 
 /// Where to listen for `uri`, or why that is not possible.
@@ -188,6 +214,17 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    /// Numbers of Linux. The last one has no kind of its own.
+    #[rstest]
+    #[case::in_use(98, false)]
+    #[case::not_allowed(13, false)]
+    #[case::no_such_address(99, true)]
+    #[case::ipv6_is_switched_off(97, true)]
+    fn an_address_that_this_machine_lacks_is_not_missed(#[case] number: i32, #[case] is_missing: bool) {
+        let error = std::io::Error::from_raw_os_error(number);
+        assert_eq!(is_missing_here(&error), is_missing, "{error}");
+    }
 
     #[rstest]
     #[case("http://localhost:28020/cb", &["127.0.0.1:28020", "[::1]:28020"])]

@@ -12,11 +12,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 use vega_domain::secret::AuthorizeLink;
 
+use crate::callback::only_get;
 use crate::result_page::{HEADERS, page};
 
 /// A program that has not failed by then has opened the browser, or is the browser.
@@ -34,7 +34,7 @@ impl Door {
         let path = format!("/{}", uuid::Uuid::new_v4().simple());
         let address = format!("http://{}{path}", listener.local_addr()?);
         let router = Router::new()
-            .route(&path, get(lead_on))
+            .route(&path, only_get(lead_on))
             .with_state(Arc::new(Mutex::new(Some(link))));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {

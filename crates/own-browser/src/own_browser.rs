@@ -59,10 +59,11 @@ impl OwnBrowser {
 #[async_trait]
 impl SignIn for OwnBrowser {
     async fn open(&self, _account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
+        let news = Arc::new(News::default());
         Ok(Box::new(AccountSession {
             shared: Arc::clone(&self.0),
-            news: Arc::default(),
-            listeners: Vec::new(),
+            listener: CallbackListener::new(Arc::clone(&self.0.receiver), Arc::clone(&news)),
+            news,
             counted: false,
         }))
     }
@@ -72,7 +73,7 @@ struct AccountSession {
     shared: Arc<Shared>,
     news: Arc<News>,
     /// Open until the session ends: a page may be loaded again after its code was taken.
-    listeners: Vec<CallbackListener>,
+    listener: CallbackListener,
     /// Whether the OTP of this session is on record.
     counted: bool,
 }
@@ -115,24 +116,15 @@ impl SignInSession for AccountSession {
     }
 
     async fn close(self: Box<Self>) {
-        for listener in self.listeners {
-            listener.close().await;
-        }
+        self.listener.close().await;
     }
 }
 
 impl AccountSession {
     /// Listens at the redirect URI, if that is possible.
     async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
-        if self.listeners.iter().any(|listener| listener.serves(uri)) {
-            return WayBack::Callback;
-        }
-        let (receiver, news) = (Arc::clone(&self.shared.receiver), Arc::clone(&self.news));
-        match CallbackListener::at(uri, receiver, news).await {
-            Ok(listener) => {
-                self.listeners.push(listener);
-                WayBack::Callback
-            }
+        match self.listener.listen_at(uri).await {
+            Ok(()) => WayBack::Callback,
             Err(why) => WayBack::PasteOnly { why },
         }
     }

@@ -1,8 +1,13 @@
 //! The listener at the redirect URI: which code it takes, what it refuses, and what its page says.
 
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use vega_domain::ports::SignInSession;
 use vega_domain::sign_in::{Notice, WayBack};
 
-use crate::world::{World, browse, browse_as, free_port};
+use crate::world::{World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
@@ -140,4 +145,108 @@ async fn the_port_is_free_when_the_session_is_closed() {
     }
     session.close().await;
     tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_one_sign_in_refused_is_not_told_in_the_next() {
+    let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    for state in ["S-1", "S-2"] {
+        let browser = async {
+            desk.links.recv().await.unwrap();
+            for _ in 0..(if state == "S-1" { 3 } else { 0 }) {
+                browse(format!("{uri}?code=x&state=y")).await;
+            }
+            browse(format!("{uri}?code=mk404x&state={state}")).await;
+        };
+        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", state), browser);
+        code.unwrap();
+        assert_eq!(world.told(), [Notice::ForeignRedirect], "{state}");
+    }
+    session.close().await;
+}
+
+/// `localhost` is two addresses, and a browser may take either.
+#[tokio::test]
+async fn another_uri_at_the_same_port_gets_the_address_that_it_lacks() {
+    let port = free_port().await;
+    let (mut world, mut desk) = World::new(&format!("http://127.0.0.1:{port}/cb"));
+    let mut session = world.session().await;
+    for (host, state) in [("127.0.0.1", "S-1"), ("localhost", "S-2")] {
+        let uri = format!("http://{host}:{port}/cb");
+        world.is_registered_at(&uri);
+        let browser = async {
+            let link = desk.links.recv().await.unwrap();
+            assert_eq!(link.way_back, WayBack::Callback, "{host}");
+            if host == "localhost" {
+                drop(tokio::net::TcpStream::connect(("::1", port)).await.unwrap());
+            }
+            browse(format!("{uri}?code=mk404x&state={state}")).await;
+        };
+        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", state), browser);
+        code.unwrap();
+    }
+    session.close().await;
+}
+
+/// A browser that only looks ahead must not use anything up.
+#[tokio::test]
+async fn only_a_get_brings_a_code() {
+    let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    let browser = async {
+        desk.links.recv().await.unwrap();
+        assert_eq!(look_ahead(format!("{uri}?code=ahead&state=S-1")).await, 405);
+        assert_eq!(browse(format!("{uri}?code=mk404x&state=S-1")).await.status, 200);
+    };
+    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    assert_eq!(code.unwrap(), "mk404x");
+    session.close().await;
+}
+
+/// A session that has signed in at `localhost:port`, and a client at each of its addresses that never ends its request.
+async fn with_slow_clients(port: u16) -> (Box<dyn SignInSession>, Vec<TcpStream>) {
+    let uri = format!("http://localhost:{port}/cb");
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    let browser = async {
+        desk.links.recv().await.unwrap();
+        let mut clients = Vec::new();
+        for address in ["127.0.0.1", "::1"] {
+            let mut client = TcpStream::connect((address, port)).await.unwrap();
+            client.write_all(b"GET /cb HTTP/1.1\r\nHost: loc").await.unwrap();
+            clients.push(client);
+        }
+        browse(format!("{uri}?code=mk404x&state=S-1")).await;
+        clients
+    };
+    let (code, clients) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    code.unwrap();
+    (session, clients)
+}
+
+#[tokio::test]
+async fn slow_clients_hold_the_end_up_once_and_not_each() {
+    let port = free_port().await;
+    let (session, _clients) = with_slow_clients(port).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    session.close().await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_is_dropped_listens_no_more() {
+    let port = free_port().await;
+    let (session, _clients) = with_slow_clients(port).await;
+    drop(session);
+    // What is aborted ends the next time it would run.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    tokio::net::TcpListener::bind(("::1", port)).await.unwrap();
 }

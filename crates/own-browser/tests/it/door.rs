@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use vega_domain::sign_in::Notice;
 
-use crate::world::{World, browse};
+use crate::world::{World, browse, look_ahead};
 
 /// A folder with an `xdg-open` that writes down how it was called and ends with `code`.
 fn opener(code: u8) -> tempfile::TempDir {
@@ -36,6 +36,11 @@ async fn the_browser_is_led_to_the_link_once() {
         assert!(
             address.starts_with("http://127.0.0.1:") && !address.contains("S-1"),
             "{address}"
+        );
+        assert_eq!(
+            look_ahead(address.as_str()).await,
+            405,
+            "it must not use the door up"
         );
         let page = browse(address.as_str()).await;
         assert_eq!(page.status, 303, "{page:?}");

@@ -9,5 +9,6 @@
 mod callback;
 mod door;
 mod journal;
+mod router;
 mod sign_in;
 mod world;

@@ -108,7 +108,7 @@ impl EventSink for Told {
     }
 }
 
-struct StandingClock;
+pub(crate) struct StandingClock;
 
 impl Clock for StandingClock {
     fn now(&self) -> DateTime<Utc> {
@@ -153,6 +153,11 @@ impl World {
             uri: uri.into(),
         };
         (world, Desk { links, keyboard })
+    }
+
+    /// From now on APIs have this redirect URI.
+    pub(crate) fn is_registered_at(&mut self, uri: &str) {
+        self.uri = uri.into();
     }
 
     pub(crate) fn waits_for(&mut self, limit: Duration) {
@@ -256,4 +261,18 @@ pub(crate) async fn browse_as(url: impl Into<String>, host: Option<&'static str>
         }
     };
     tokio::task::spawn_blocking(open).await.unwrap()
+}
+
+/// The status that a HEAD request for `url` gets.
+pub(crate) async fn look_ahead(url: impl Into<String>) -> u16 {
+    let url = url.into();
+    let look = move || {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build();
+        let answer = ureq::Agent::from(config).head(url).call().unwrap();
+        answer.status().as_u16()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap()
 }
