@@ -113,12 +113,14 @@ impl TokenGenerationService {
         };
 
         steps.record(StepState::SigningIn).await?;
+        let state = random_state();
         let code = tokio::select! {
             // In this order: a code that came together with the cancel is a code that is there.
             biased;
-            code = self.sign_in(&attempt, session) => code,
+            code = self.sign_in(&attempt, &state, session) => code,
             () = cancel.cancelled() => Err(Failure::new(FailureReason::Cancelled, "")),
         };
+        let code = self.or_delivered(&state, code).await;
         let code = self.or_close(&attempt, code).await?;
 
         steps.record(StepState::Exchanging).await?;
@@ -223,10 +225,10 @@ impl TokenGenerationService {
     async fn sign_in(
         &self,
         attempt: &Attempt<'_>,
+        state: &OAuthState,
         session: &mut dyn SignInSession,
     ) -> Result<AuthorizationCode, Failure> {
         let now = self.ports.clock.now();
-        let state: OAuthState = random_state();
         let opened = NewAttempt {
             id: attempt.id,
             run: attempt.run,
@@ -253,11 +255,27 @@ impl TokenGenerationService {
         let request = SignInRequest {
             account: attempt.account,
             api: attempt.api,
-            state: &state,
+            state,
             otp_permit: &permit,
             operator: &*self.ports.operator,
         };
         session.sign_in(request).await
+    }
+
+    /// A wait that ended in the very moment in which the code was delivered: the browser said so, and it is brought home.
+    async fn or_delivered(
+        &self,
+        state: &OAuthState,
+        code: Result<AuthorizationCode, Failure>,
+    ) -> Result<AuthorizationCode, Failure> {
+        let waited = |reason| matches!(reason, FailureReason::Cancelled | FailureReason::RedirectTimeout);
+        match code {
+            Err(failure) if waited(failure.reason) => {
+                let delivered = self.ports.journal.delivered_code(state).await?;
+                delivered.ok_or(failure)
+            }
+            code => code,
+        }
     }
 
     /// `[tx3]`, the POST, `[tx4]`. Returns the answer unread and when it was asked for.

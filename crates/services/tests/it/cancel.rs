@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::ExchangeError;
 
@@ -85,4 +86,57 @@ async fn a_code_that_arrives_together_with_the_cancel_is_brought_home() {
         });
         assert_eq!(made, Ok(Generation::FIRST));
     }
+}
+
+/// The page said "Signed in", and in that moment the human's time was over or the operator pressed Ctrl-C.
+#[rstest]
+#[case::cancelled(None)]
+#[case::too_late(Some(FailureReason::RedirectTimeout))]
+#[tokio::test(start_paused = true)]
+async fn a_code_that_was_delivered_before_the_end_is_brought_home(#[case] ends: Option<FailureReason>) {
+    let world = World::new();
+    let (code, waits_for) = oneshot::channel();
+    let mut human = world.human();
+    human.waits_for = Some(waits_for);
+    human.fails = ends.map(|reason| Failure::new(reason, ""));
+    let cancel = CancellationToken::new();
+    let (made, _code) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.delivers().await;
+        if ends.is_none() {
+            cancel.cancel();
+            return Some(code);
+        }
+        code.send(()).unwrap();
+        None
+    });
+    assert_eq!(made, Ok(Generation::FIRST));
+    assert_eq!(world.database.ends(), [End::Stored]);
+}
+
+/// What went wrong for another reason is not mended by a code.
+#[tokio::test(start_paused = true)]
+async fn a_code_beside_another_failure_is_not_looked_for() {
+    let world = World::new();
+    let mut human = world.human();
+    human.fails = Some(Failure::new(FailureReason::BrowserGone, ""));
+    world.database.fail_at("delivered_code");
+    assert_eq!(
+        world.generate_with(&mut human).await.unwrap_err().reason,
+        FailureReason::BrowserGone
+    );
+}
+
+/// Whether a code is there is not known, so the attempt stays for the next start.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_cannot_say_leaves_the_attempt_open() {
+    let world = World::new();
+    let mut human = world.human();
+    human.fails = Some(Failure::new(FailureReason::RedirectTimeout, ""));
+    world.database.fail_at("delivered_code");
+    assert_eq!(
+        world.generate_with(&mut human).await.unwrap_err().reason,
+        FailureReason::Storage
+    );
+    assert_eq!(world.database.ends(), [End::Open]);
 }

@@ -14,8 +14,8 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout, SignInRequest,
-    SignInSession, TokenAnswer, TokenExchange,
+    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout, SignInJournal,
+    SignInRequest, SignInSession, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -170,6 +170,16 @@ impl World {
             fails: None,
             states: Vec::new(),
         }
+    }
+
+    /// A redirect brings the code of the attempt that waits.
+    pub(crate) async fn delivers(&self) {
+        let attempt = self.database.attempts().pop().unwrap();
+        let code = AuthorizationCode::new("CANARY-code");
+        let delivered = self
+            .database
+            .deliver_code(&attempt.state, &code, self.clock.now());
+        delivered.await.unwrap();
     }
 
     pub(crate) fn is_served(&self) -> bool {
