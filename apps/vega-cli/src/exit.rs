@@ -67,7 +67,11 @@ fn of_reason(reason: FailureReason) -> Exit {
         R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified | R::ServiceHours => {
             Exit::Unreachable
         }
-        R::Storage | R::Unreadable | R::EndpointUnknown | R::BrowserUnavailable => Exit::Preflight,
+        R::Storage
+        | R::Unreadable
+        | R::EndpointUnknown
+        | R::BrowserUnavailable
+        | R::OwnBrowserUnavailable => Exit::Preflight,
         R::Cancelled => Exit::NotAllowed,
         R::ClientRejected
         | R::AppInactive

@@ -157,6 +157,10 @@ impl Operator for Terminal {
         SecondFactor::new(answer.trim())
     }
 
+    fn can_see_links(&self) -> bool {
+        self.can_show
+    }
+
     async fn show_link(&self, link: &SignInLink) {
         // It holds the attempt's state: on the operator's screen, but in no log file.
         if self.can_show {

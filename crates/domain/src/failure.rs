@@ -136,7 +136,7 @@ failure_reasons! {
         "Run `vega` again when someone is at the desk.";
     /// The redirect did not come in time.
     RedirectTimeout, "redirect_timeout", CoolDownThenAsk, "the sign-in did not finish in time",
-        "Run `vega` again and finish the sign-in in the window.";
+        "Run `vega` again and finish the sign-in, in the window or in your own browser, within the time shown.";
     /// The page refused the OTP, whoever typed it.
     OtpRefused, "otp_refused", StopAccount, "Upstox refused the OTP",
         "Check the phone and the number, then run `vega` again; Vega never types an OTP twice.";
@@ -188,6 +188,9 @@ failure_reasons! {
     /// Browser or driver do not start here.
     BrowserUnavailable, "browser_unavailable", EndRun, "the browser could not be started",
         "Check that Chromium and ChromeDriver have the same major version and that a window can open, then run `vega` again.";
+    /// The link of an own-browser sign-in reaches nobody, or its code cannot come back.
+    OwnBrowserUnavailable, "own_browser_unavailable", FailStep, "a sign-in in your own browser is not possible here",
+        "Run `vega` in a terminal, where the link is shown and the address can be pasted.";
     /// A stored value does not open.
     Unreadable, "unreadable", EndRun, "a stored token cannot be read",
         "Put the key file back that sealed it; after 03:30 IST `vega` signs in for a new token.";

@@ -149,6 +149,8 @@ pub enum Notice {
     NotTheRedirect,
     /// The link could not be opened in a browser; the human opens it.
     LinkNotOpened,
+    /// The address that leads to the link once was opened again: whoever came first has the link.
+    LinkOpenedTwice,
 }
 
 impl Notice {
@@ -160,7 +162,11 @@ impl Notice {
             Self::PageChanged => Some("finish the sign-in in the browser window"),
             Self::OtpPressedBefore | Self::DoItInTheWindow => Some("go on in the browser window"),
             Self::MobileWaits => Some("check the number and press Get OTP in the browser window"),
-            Self::OtpSlow | Self::ForeignRedirect | Self::NotTheRedirect | Self::LinkNotOpened => None,
+            Self::OtpSlow
+            | Self::ForeignRedirect
+            | Self::NotTheRedirect
+            | Self::LinkNotOpened
+            | Self::LinkOpenedTwice => None,
         }
     }
 }
@@ -194,6 +200,9 @@ impl fmt::Display for Notice {
             Self::LinkNotOpened => {
                 f.write_str("No browser could be started from here: please open the link yourself.")
             }
+            Self::LinkOpenedTwice => f.write_str(
+                "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, press Ctrl-C and run `vega` again.",
+            ),
         }
     }
 }

@@ -81,6 +81,13 @@ struct AccountSession {
 #[async_trait]
 impl SignInSession for AccountSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        let way_back = self.way_back(&request.api.redirect_uri).await;
+        if let WayBack::PasteOnly { why } = &way_back
+            && !request.operator.is_there()
+        {
+            let words = format!("{why}, and there is no terminal at which the code could be pasted");
+            return Err(Failure::new(FailureReason::OwnBrowserUnavailable, words));
+        }
         // Vega does not see the press. The first sign-in of a session most likely takes one, the others do not.
         if !self.counted {
             request.otp_permit.before_press().await?;
@@ -94,11 +101,11 @@ impl SignInSession for AccountSession {
             api: request.api.name.clone(),
             link: AuthorizeLink::new(url),
             redirect_uri: request.api.redirect_uri.clone(),
-            way_back: self.way_back(&request.api.redirect_uri).await,
+            way_back,
             deadline: self.shared.clock.now() + TimeDelta::from_std(limit).unwrap_or_default(),
         };
         request.operator.show_link(&link).await;
-        let _door = self.open(&link).await;
+        let can_see = request.operator.can_see_links();
         let wait = Wait {
             shared: &self.shared,
             news: &self.news,
@@ -108,6 +115,7 @@ impl SignInSession for AccountSession {
         };
         tokio::select! {
             code = wait.for_code() => code,
+            failure = self.open(&link, can_see) => Err(failure),
             () = sleep_until(deadline) => {
                 let words = format!("no code came back within {} s", limit.as_secs());
                 Err(Failure::new(FailureReason::RedirectTimeout, words))
@@ -129,24 +137,30 @@ impl AccountSession {
         }
     }
 
-    /// Opens the link in the system's browser, if that is wished. The door must live as long as the sign-in.
-    async fn open(&self, link: &SignInLink) -> Option<Door> {
+    /// Opens the link in the system's browser, if that is wished, and lets it in until this is dropped. Ends only when
+    /// the link has reached nobody.
+    async fn open(&self, link: &SignInLink, can_see: bool) -> Failure {
         let settings = &self.shared.settings;
         if !settings.open_links {
-            return None;
+            return std::future::pending().await;
         }
-        let door = Door::to(link.link.clone()).await;
+        let door = Door::to(link, Arc::clone(&self.shared.events)).await;
         let is_open = match &door {
             Ok(door) => door.open(&settings.environment).await,
             Err(_) => false,
         };
         if !is_open {
+            if !can_see {
+                let words =
+                    "no browser could be started from here, and there is no terminal to show the link on";
+                return Failure::new(FailureReason::OwnBrowserUnavailable, words);
+            }
             self.shared.events.emit(Event::Noticed {
                 api: link.api.clone(),
                 notice: Notice::LinkNotOpened,
             });
         }
-        door.ok()
+        std::future::pending().await
     }
 }
 

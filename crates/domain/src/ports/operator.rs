@@ -45,6 +45,11 @@ pub trait Operator: Send + Sync {
     /// asked; the caller drops the future when the window was used instead. MUST keep no copy of the answer.
     async fn ask(&self, prompt: &Prompt) -> SecondFactor;
 
+    /// Whether somebody can read a link that is shown now, also where nobody can answer.
+    fn can_see_links(&self) -> bool {
+        self.is_there()
+    }
+
     /// Shows the link that the operator opens in a browser of their own. MUST show it to the operator alone: it goes
     /// into no log and no event.
     async fn show_link(&self, link: &SignInLink);

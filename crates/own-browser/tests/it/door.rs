@@ -2,16 +2,24 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use std::time::Duration;
+
+use vega_domain::failure::FailureReason;
 use vega_domain::sign_in::Notice;
 
-use crate::world::{World, browse, look_ahead};
+use crate::world::{World, browse, free_port, look_ahead};
 
 /// A folder with an `xdg-open` that writes down how it was called and ends with `code`.
 fn opener(code: u8) -> tempfile::TempDir {
+    opener_that(&format!("exit {code}"))
+}
+
+/// The same with an end of its own.
+fn opener_that(ends: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("xdg-open");
     let script = format!(
-        "#!/bin/sh\necho \"$@\" > {0}/called.part\n/usr/bin/env > {0}/environment\n/bin/mv {0}/called.part {0}/called\nexit {code}\n",
+        "#!/bin/sh\necho \"$@\" > {0}/called.part\n/usr/bin/env > {0}/environment\n/bin/mv {0}/called.part {0}/called\n{ends}\n",
         folder.path().display()
     );
     std::fs::write(&program, script).unwrap();
@@ -47,12 +55,18 @@ async fn the_browser_is_led_to_the_link_once() {
         assert!(page.location.unwrap().contains("&state=S-1"));
         let again = browse(address.as_str()).await;
         assert_eq!((again.status, again.location), (410, None));
+        assert_eq!(
+            world.told(),
+            [Notice::LinkOpenedTwice],
+            "one of the two was a stranger"
+        );
+        assert_eq!(browse(address.as_str()).await.status, 410);
         desk.keyboard.send(PASTE.into()).unwrap();
         address
     };
     let (code, address) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     code.unwrap();
-    assert_eq!(world.told(), []);
+    assert_eq!(world.told(), [Notice::LinkOpenedTwice], "told once");
     let environment = std::fs::read_to_string(folder.path().join("environment")).unwrap();
     assert!(
         !environment.contains("CARGO"),
@@ -71,8 +85,44 @@ async fn a_browser_that_does_not_start_is_told() {
         let (mut world, desk) = World::new("https://desk.example/cb");
         world.opens_links(vec![("PATH".into(), folder.path().into())]);
         let mut session = world.session().await;
-        desk.keyboard.send(PASTE.into()).unwrap();
-        world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap();
+        let told = async {
+            while world.told().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            desk.keyboard.send(PASTE.into()).unwrap();
+        };
+        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), told);
+        code.unwrap();
         assert_eq!(world.told(), [Notice::LinkNotOpened]);
     }
+}
+
+/// A code that came back is not held up by a browser that takes its time.
+#[tokio::test]
+async fn the_code_is_waited_for_while_the_browser_starts() {
+    let folder = opener_that("exec /bin/sleep 2");
+    let (mut world, desk) = World::new("https://desk.example/cb");
+    world.opens_links(vec![("PATH".into(), folder.path().into())]);
+    let mut session = world.session().await;
+    desk.keyboard.send(PASTE.into()).unwrap();
+    let began = std::time::Instant::now();
+    world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_link_that_reaches_nobody_is_not_waited_for() {
+    let nothing = tempfile::tempdir().unwrap();
+    let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
+    let (mut world, _desk) = World::new(&uri);
+    world.opens_links(vec![("PATH".into(), nothing.path().into())]);
+    world.has_nobody();
+    let mut session = world.session().await;
+    let failure = world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::OwnBrowserUnavailable);
+    assert!(
+        failure.detail.contains("no browser could be started"),
+        "{failure}"
+    );
+    session.close().await;
 }

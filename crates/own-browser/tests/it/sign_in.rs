@@ -96,3 +96,19 @@ async fn nobody_comes_back_in_time() {
     let link = desk.links.recv().await.unwrap();
     assert_eq!(link.deadline.timestamp(), 1_790_000_300);
 }
+
+/// Nothing is spent on a sign-in that could not end well.
+#[tokio::test]
+async fn where_the_code_cannot_come_back_nothing_begins() {
+    let (mut world, mut desk) = World::new(URI);
+    world.has_nobody();
+    let mut session = world.session().await;
+    let failure = world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::OwnBrowserUnavailable);
+    assert!(
+        failure.detail.contains("https address") && failure.detail.contains("pasted"),
+        "{failure}"
+    );
+    assert_eq!(world.permit.asked.load(Ordering::Relaxed), 0);
+    assert!(desk.links.try_recv().is_err());
+}

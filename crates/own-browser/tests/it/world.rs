@@ -57,6 +57,7 @@ impl OtpPermit for Permit {
 pub(crate) struct Human {
     links: mpsc::UnboundedSender<SignInLink>,
     pastes: tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>,
+    is_there: bool,
 }
 
 #[async_trait]
@@ -66,7 +67,7 @@ impl Operator for Human {
     }
 
     fn is_there(&self) -> bool {
-        true
+        self.is_there
     }
 
     async fn confirm_again(&self, _rest: &Plan) -> Answer {
@@ -138,6 +139,7 @@ impl World {
             human: Human {
                 links: links_to,
                 pastes: tokio::sync::Mutex::new(pastes),
+                is_there: true,
             },
             permit: Permit {
                 asked: AtomicU32::new(0),
@@ -158,6 +160,11 @@ impl World {
     /// From now on APIs have this redirect URI.
     pub(crate) fn is_registered_at(&mut self, uri: &str) {
         self.uri = uri.into();
+    }
+
+    /// There is no terminal.
+    pub(crate) fn has_nobody(&mut self) {
+        self.human.is_there = false;
     }
 
     pub(crate) fn waits_for(&mut self, limit: Duration) {
