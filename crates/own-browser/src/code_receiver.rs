@@ -9,7 +9,7 @@ use vega_domain::authorize::Carried;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
 
-/// A page that reloads itself must not fill the audit trail.
+/// Who knows no `state` of ours, such as a page that reloads itself, must not fill the audit trail.
 const REFUSALS_ON_RECORD: u32 = 100;
 
 /// What became of a redirect.
@@ -66,7 +66,7 @@ impl CodeReceiver {
                 }
             }
         };
-        if received.is_refused() && self.refused.fetch_add(1, Ordering::Relaxed) < REFUSALS_ON_RECORD {
+        if received.is_refused() && self.goes_on_record(&received) {
             let why = match &received {
                 Received::TooLate(api) => format!("the sign-in for {api} had ended"),
                 Received::Incomplete => "it lacked a code or a state".into(),
@@ -76,5 +76,16 @@ impl CodeReceiver {
             self.audit.append(&entry).await?;
         }
         Ok(received)
+    }
+
+    fn goes_on_record(&self, refused: &Received) -> bool {
+        if !matches!(refused, Received::Foreign | Received::Incomplete) {
+            return true;
+        }
+        let before = self.refused.fetch_add(1, Ordering::Relaxed);
+        if before == REFUSALS_ON_RECORD {
+            tracing::warn!("redirects of strangers keep coming; no more of them go into the audit trail");
+        }
+        before < REFUSALS_ON_RECORD
     }
 }

@@ -21,6 +21,15 @@ use crate::data_source::{DataSource, failed, unreadable};
 use crate::otp_ledger;
 use crate::seal::{Place, Sealer};
 
+macro_rules! attempt_columns {
+    () => {
+        "SELECT id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
+                answer_status, answer_complete, sealed_code, sealed_answer,
+                EXISTS (SELECT 1 FROM otp_requests WHERE attempt_id = sign_in_attempts.id) AS otp_pressed
+         FROM sign_in_attempts"
+    };
+}
+
 /// `SignInJournal` over SQLite.
 #[derive(Debug, Clone)]
 pub struct SqliteSignInJournal(DataSource);
@@ -96,15 +105,18 @@ impl SignInJournal for SqliteSignInJournal {
         at: DateTime<Utc>,
     ) -> Result<Delivery, StoreError> {
         const DOING: &str = "seal a code that came back";
-        let mut tx = self.0.write().await?;
-        let Some(row) = AttemptRow::by_state(&mut tx, state).await? else {
+        // Anybody may send redirects: only one that an open sign-in waits for gets to the writer.
+        let Some(row) = self.by_state(state).await? else {
             return Ok(Delivery::Unknown);
         };
-        let api = ApiName::new(row.api.as_str()).map_err(unreadable)?;
+        if row.status != "opened" || row.sealed_code.is_some() {
+            return row.takes_no_code();
+        }
         let sealed = self
             .0
             .sealer()
             .seal(row.place("code"), code.expose().as_bytes())?;
+        let mut tx = self.0.write().await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET sealed_code = $2
              WHERE id = $1 AND status = 'opened' AND sealed_code IS NULL",
@@ -115,25 +127,18 @@ impl SignInJournal for SqliteSignInJournal {
         .await
         .map_err(failed(DOING))?;
         if changed.rows_affected() != 1 {
-            return Ok(match row.status.as_str() {
-                "closed" => Delivery::TooLate(api),
-                _ => Delivery::CameBefore(api),
-            });
+            // Somebody was quicker.
+            let row = AttemptRow::load(&mut tx, AttemptId::from_uuid(row.id)).await?;
+            return row.takes_no_code();
         }
         let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
         audit_trail::insert(&mut tx, &entry).await?;
         tx.commit().await.map_err(failed(DOING))?;
-        Ok(Delivery::Taken(api))
+        Ok(Delivery::Taken(row.api_name()?))
     }
 
     async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        let mut reader = self
-            .0
-            .reader()
-            .acquire()
-            .await
-            .map_err(failed("look for a code that came back"))?;
-        match AttemptRow::by_state(&mut reader, state).await? {
+        match self.by_state(state).await? {
             Some(row) => row.delivered(self.0.sealer()),
             None => Ok(None),
         }
@@ -185,7 +190,9 @@ impl SignInJournal for SqliteSignInJournal {
         .await
         .map_err(failed(DOING))?;
         if changed.rows_affected() != 1 {
-            return Err(StoreError::Conflict("this attempt already has its code".into()));
+            return Err(StoreError::Conflict(
+                "this attempt already intends an exchange".into(),
+            ));
         }
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
@@ -294,18 +301,20 @@ impl SignInJournal for SqliteSignInJournal {
     }
 }
 
+impl SqliteSignInJournal {
+    async fn by_state(&self, state: &OAuthState) -> Result<Option<AttemptRow>, StoreError> {
+        sqlx::query_as(concat!(attempt_columns!(), " WHERE state_hash = $1"))
+            .bind(hash_of(state))
+            .fetch_optional(self.0.reader())
+            .await
+            .map_err(failed("find the sign-in of a redirect"))
+    }
+}
+
 /// What is stored of a `state`: enough to find its attempt, not enough to forge a redirect.
 fn hash_of(state: &OAuthState) -> Vec<u8> {
     Sha256::digest(state.expose()).to_vec()
 }
-
-macro_rules! attempt_columns {
-    () => {
-        "SELECT EXISTS (SELECT 1 FROM otp_requests WHERE attempt_id = sign_in_attempts.id) AS otp_pressed, id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
-                answer_status, answer_complete, sealed_code, sealed_answer FROM sign_in_attempts"
-    };
-}
-use attempt_columns;
 
 #[derive(FromRow)]
 struct AttemptRow {
@@ -335,21 +344,22 @@ impl AttemptRow {
         row.ok_or_else(|| StoreError::Conflict(format!("sign-in attempt {attempt} does not exist")))
     }
 
-    async fn by_state(
-        connection: &mut SqliteConnection,
-        state: &OAuthState,
-    ) -> Result<Option<Self>, StoreError> {
-        sqlx::query_as(concat!(attempt_columns!(), " WHERE state_hash = $1"))
-            .bind(hash_of(state))
-            .fetch_optional(connection)
-            .await
-            .map_err(failed("find the sign-in of a redirect"))
+    fn api_name(&self) -> Result<ApiName, StoreError> {
+        ApiName::new(&*self.api).map_err(unreadable)
+    }
+
+    /// What a code meets that came too late or second.
+    fn takes_no_code(&self) -> Result<Delivery, StoreError> {
+        let api = self.api_name()?;
+        Ok(match self.status.as_str() {
+            "closed" => Delivery::TooLate(api),
+            _ => Delivery::CameBefore(api),
+        })
     }
 
     fn audit(&self, at: DateTime<Utc>, kind: AuditKind, detail: String) -> Result<AuditEntry, StoreError> {
         let account = AccountId::new(&*self.account).map_err(unreadable)?;
-        let api = ApiName::new(&*self.api).map_err(unreadable)?;
-        let entry = AuditEntry::new(at, kind, detail).about(&account, &api);
+        let entry = AuditEntry::new(at, kind, detail).about(&account, &self.api_name()?);
         Ok(entry.in_run(RunId::from_uuid(self.run_id)))
     }
 

@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use vega_domain::ports::SignInSession;
 use vega_domain::sign_in::{Notice, WayBack};
 
+use crate::warnings::Warnings;
 use crate::world::{World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
@@ -89,17 +90,28 @@ async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
 async fn a_flood_does_not_fill_the_audit_trail() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
     let (world, mut desk) = World::new(&uri);
+    world.journal.opens("S-old", "WEBSOCKET1");
+    world.journal.closes("S-old");
+    let warnings = Warnings::default();
+    let _here = tracing::subscriber::set_default(warnings.clone());
     let mut session = world.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
+        browse(format!("{uri}?code=x&state=S-old")).await;
         for _ in 0..110 {
             browse(format!("{uri}?code=x&state=y")).await;
         }
+        // Only a browser that was really sent to Upstox knows such a state.
+        browse(format!("{uri}?code=x&state=S-old")).await;
         browse(format!("{uri}?code=mk404x&state=S-1")).await;
     };
     let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.unwrap(), "mk404x");
-    assert_eq!(world.journal.audited().len(), 100);
+    let audited = world.journal.audited();
+    assert_eq!(audited.len(), 102);
+    let last = audited.last().unwrap();
+    assert!(last.contains("WEBSOCKET1 had ended"), "{last}");
+    assert_eq!(warnings.count(), 1, "the log says once that there are more");
     session.close().await;
 }
 

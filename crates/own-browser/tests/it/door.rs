@@ -105,7 +105,7 @@ async fn the_code_is_waited_for_while_the_browser_starts() {
     world.opens_links(vec![("PATH".into(), folder.path().into())]);
     let mut session = world.session().await;
     desk.keyboard.send(PASTE.into()).unwrap();
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -11,4 +11,5 @@ mod door;
 mod journal;
 mod router;
 mod sign_in;
+mod warnings;
 mod world;

@@ -1,5 +1,7 @@
 //! Codes that come back to whichever process listens: found by `state`, first writer wins, sealed at once.
 
+use std::time::Duration;
+
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
@@ -92,6 +94,33 @@ async fn a_code_for_a_sign_in_that_ended_comes_too_late() {
     let late = world.journal.deliver_code(&state, &code("mk404x"), at(2)).await;
     assert_eq!(late.unwrap(), Delivery::TooLate(primary()));
     assert_eq!(waits_for(&world.journal, &state).await, None);
+}
+
+/// Anybody may send redirects; they must not queue up for the one writer, nor wait for it.
+#[tokio::test]
+async fn a_redirect_that_brings_nothing_new_does_not_wait_for_the_writer() {
+    let world = World::new().await;
+    let NewAttempt { id, state, .. } = waiting(&world).await;
+    let foreign = OAuthState::new("somebody else's");
+    let deliver = async |state: &OAuthState| {
+        let code = code("mk404x");
+        let delivered = world.journal.deliver_code(state, &code, at(2));
+        let soon = tokio::time::timeout(Duration::from_secs(2), delivered).await;
+        soon.expect("it waits for the writer").unwrap()
+    };
+    assert_eq!(deliver(&state).await, Delivery::Taken(primary()));
+
+    let raw = world.raw().await;
+    let busy = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    assert_eq!(deliver(&foreign).await, Delivery::Unknown);
+    assert_eq!(deliver(&state).await, Delivery::CameBefore(primary()));
+    drop(busy);
+
+    let failure = Failure::new(FailureReason::RedirectTimeout, "");
+    let audit = entry(AuditKind::AttemptClosed);
+    world.journal.close(id, &failure, at(3), &audit).await.unwrap();
+    let _busy = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    assert_eq!(deliver(&state).await, Delivery::TooLate(primary()));
 }
 
 #[tokio::test]
