@@ -78,6 +78,14 @@ impl Terminal {
             .with_context(|| format!("{words:?} was never shown"))?
     }
 
+    /// Reads on until the terminal closes; returns everything that it showed.
+    pub async fn to_its_end(mut self) -> Result<String> {
+        let mut rest = Vec::new();
+        self.screen.read_to_end(&mut rest).await?;
+        self.shown.push_str(&String::from_utf8_lossy(&rest));
+        Ok(self.shown)
+    }
+
     /// Types.
     pub async fn type_keys(&mut self, keys: &str) -> Result<()> {
         self.keyboard.write_all(keys.as_bytes()).await?;

@@ -202,7 +202,7 @@ async fn without_a_terminal_the_link_is_opened_or_nothing_begins() -> Result<()>
 }
 
 /// Puts an `xdg-open` on the desk's path that writes down what it should open.
-fn opener(desk: &mut Desk) -> Result<std::path::PathBuf> {
+pub(crate) fn opener(desk: &mut Desk) -> Result<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let folder = desk.path().join("bin");
     std::fs::create_dir(&folder)?;
