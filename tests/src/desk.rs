@@ -152,12 +152,26 @@ impl Desk {
 
     /// Starts `vega` in a terminal of its own; what is written to its input is typed there.
     pub fn start_in_terminal(&self, arguments: &[&str]) -> Result<Child> {
-        let vega = [&[&*self.binaries.program("vega")?.to_string_lossy()], arguments]
-            .concat()
-            .join(" ");
+        let vega = self.command_line(arguments)?;
+        self.in_terminal(&vega)
+    }
+
+    /// The same in a terminal that says how it is set when `vega` has ended.
+    pub fn start_in_terminal_that_is_examined(&self, arguments: &[&str]) -> Result<Child> {
+        let vega = self.command_line(arguments)?;
+        // Ctrl-C is for the shell, too: it must not die of it.
+        self.in_terminal(&format!("trap : INT; {vega}; code=$?; stty -a; exit $code"))
+    }
+
+    fn command_line(&self, arguments: &[&str]) -> Result<String> {
+        let program = self.binaries.program("vega")?;
+        Ok([&[&*program.to_string_lossy()], arguments].concat().join(" "))
+    }
+
+    fn in_terminal(&self, command_line: &str) -> Result<Child> {
         let mut command = Command::new("script");
         command
-            .args(["--quiet", "--return", "--command", &vega, "/dev/null"])
+            .args(["--quiet", "--return", "--command", command_line, "/dev/null"])
             .stdin(Stdio::piped());
         self.spawn(command)
     }

@@ -45,6 +45,11 @@ async fn a_browser_on_this_machine_brings_the_codes_back() -> Result<()> {
     terminal
         .wait_for("wrong or old state arrived and was refused")
         .await?;
+    assert!(
+        !terminal.shown().contains("left:   PRIMARY:"),
+        "it stands behind the prompt: {}",
+        terminal.shown()
+    );
 
     browser.go_to(&link).await?;
     let first = browser.until_at(upstox.redirect_uri()).await?;
@@ -145,6 +150,58 @@ async fn nobody_uses_the_link() -> Result<()> {
         status.api("PRIMARY")?["last_failure"]["reason"],
         "redirect_timeout"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn ctrl_c_while_the_code_is_waited_for() -> Result<()> {
+    let upstox = operator().await?;
+    let desk = Desk::new(&upstox)?;
+    let mut vega = desk.start_in_terminal_that_is_examined(&[ROUTE, &["PRIMARY"]].concat())?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("PRIMARY: waiting for the browser").await?;
+    terminal.wait_for(" left: ").await?;
+    terminal.type_keys("\x03").await?;
+    terminal.wait_for("Stopping: the browser is closed").await?;
+    terminal.wait_for(" icanon").await?;
+    assert_eq!(vega.wait().await?.code(), Some(11), "{}", terminal.shown());
+    let shown = terminal.shown();
+    assert!(
+        !shown.contains("left: Stopping"),
+        "it stands behind the prompt: {shown}"
+    );
+    let (_, settings) = shown.split_once("Stopping").context("a stop")?;
+    let echo = settings.split_whitespace().find(|word| word.ends_with("echo"));
+    assert_eq!(echo, Some("echo"), "{shown}");
+
+    let port = upstox.redirect_uri().split([':', '/']).nth(4).context("a port")?;
+    tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    let status = desk.status().await?;
+    assert_eq!(status.api("PRIMARY")?["last_failure"]["reason"], "cancelled");
+    assert_eq!(upstox.count("dialogs_opened").await?, 0);
+    Ok(())
+}
+
+/// Nobody could paste the code, so nothing begins and nothing is spent.
+#[tokio::test]
+async fn where_nobody_can_listen_or_paste_nothing_begins() -> Result<()> {
+    let upstox = operator().await?;
+    let mut desk = Desk::new(&upstox)?;
+    let port = upstox.redirect_uri().split([':', '/']).nth(4).context("a port")?;
+    let _other_program = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    let opened = opener(&mut desk)?;
+    let refused = desk.vega(&[ROUTE, &["--open", "PRIMARY"]].concat()).await?;
+    assert_eq!(refused.code, Some(9), "{refused:?}");
+    assert!(
+        refused.stderr.contains("another program listens at port")
+            && refused
+                .stderr
+                .contains("no terminal at which the code could be pasted"),
+        "{refused:?}"
+    );
+    assert!(!opened.exists(), "no link was opened");
+    let status = desk.vega(&["status", "--json"]).await?.json()?;
+    assert_eq!(status["accounts"][0]["otp_presses_left"], 4, "{status}");
     Ok(())
 }
 

@@ -92,7 +92,7 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
     };
     let left_out = exit::of_left_out(&whole, Some(&plan));
     let mut handle = vega.orchestrator.start(plan, wanted.patience());
-    let run = finish(&mut handle).await?;
+    let run = finish(&mut handle, terminal).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;
     show(vega, wanted.json, &statuses, Some(&run)).await?;
@@ -158,11 +158,11 @@ pub(crate) fn warn_of_clock(clock: ClockCheck) {
 }
 
 /// Waits for the run. Ctrl-C or a polite kill ends it: what is stored stays, and `vega` goes on later.
-async fn finish(handle: &mut RunHandle) -> anyhow::Result<RunRecord> {
+async fn finish(handle: &mut RunHandle, terminal: &Terminal) -> anyhow::Result<RunRecord> {
     tokio::select! {
         run = handle.outcome() => return Ok(run?),
         () = asked_to_stop() => {
-            output::say("Stopping: the browser is closed, stored tokens stay. Run `vega` again to go on.");
+            terminal.say("Stopping: the browser is closed, stored tokens stay. Run `vega` again to go on.");
             handle.cancel();
         }
     }

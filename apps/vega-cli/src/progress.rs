@@ -1,5 +1,7 @@
 //! What happens, as lines for a log and as a spinner for a terminal.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use vega_domain::run::StepState;
 use vega_domain::sign_in::Screen;
 
 use crate::output;
+use crate::tty::REWRITE;
 
 /// Shows events as they come.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Progress {
     /// On the screen while something goes on; none otherwise, and never without a terminal.
     spinner: Mutex<Option<ProgressBar>>,
     message: Mutex<Message>,
+    /// A prompt of `tty` stands on the last line.
+    is_asking: AtomicBool,
 }
 
 /// What the spinner says.
@@ -41,6 +46,7 @@ impl Progress {
             is_terminal,
             spinner: Mutex::default(),
             message: Mutex::default(),
+            is_asking: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +78,13 @@ impl Progress {
         }
     }
 
+    /// Makes room for a hidden prompt, until that is dropped; then the spinner is back, also when the human did it elsewhere.
+    pub(crate) fn asking(&self) -> Asking<'_> {
+        self.pause();
+        self.is_asking.store(true, Ordering::Relaxed);
+        Asking(self)
+    }
+
     /// Says what the human has to do, until that is dropped.
     pub(crate) fn task(&self) -> Task<'_> {
         Task(self)
@@ -99,11 +112,19 @@ impl Progress {
         locked(&self.spinner).as_ref().map(ProgressBar::message)
     }
 
-    /// Writes `text` above the spinner.
+    /// Writes `text` above the spinner, or above the prompt, which comes back with its next second.
     pub(crate) fn line(&self, text: &str) {
         match &*locked(&self.spinner) {
             Some(bar) => bar.suspend(|| output::say(text)),
-            None => output::say(text),
+            None => output::say(&self.on_a_line_of_its_own(text)),
+        }
+    }
+
+    fn on_a_line_of_its_own<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.is_asking.load(Ordering::Relaxed) {
+            format!("{REWRITE}{text}").into()
+        } else {
+            text.into()
         }
     }
 
@@ -157,6 +178,17 @@ impl Progress {
     }
 }
 
+/// A hidden prompt on the last line.
+#[derive(Debug)]
+pub(crate) struct Asking<'a>(&'a Progress);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.is_asking.store(false, Ordering::Relaxed);
+        self.0.resume();
+    }
+}
+
 /// What the human has to do, in place of what goes on.
 #[derive(Debug)]
 pub(crate) struct Task<'a>(&'a Progress);
@@ -186,5 +218,20 @@ fn on_screen(screen: Screen) -> Option<&'static str> {
         Screen::Consent => Some("waiting for consent in the browser window"),
         Screen::Challenge => Some("waiting for the challenge to be solved in the browser window"),
         Screen::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_does_not_land_behind_a_prompt() {
+        let progress = Progress::new(false);
+        assert_eq!(progress.on_a_line_of_its_own("news"), "news");
+        let asking = progress.asking();
+        assert_eq!(progress.on_a_line_of_its_own("news"), "\r\u{1b}[Knews");
+        drop(asking);
+        assert_eq!(progress.on_a_line_of_its_own("news"), "news");
     }
 }

@@ -46,6 +46,11 @@ impl Terminal {
         self.can_show
     }
 
+    /// Says something while anything else may stand on the screen.
+    pub(crate) fn say(&self, words: &str) {
+        self.progress.line(words);
+    }
+
     pub(crate) fn verifying(&self) {
         self.progress.start("Asking Upstox about the stored tokens …");
     }
@@ -136,8 +141,7 @@ impl Operator for Terminal {
         if !self.can_ask {
             return pending().await;
         }
-        self.progress.pause();
-        let resume = ResumeSpinner(&self.progress);
+        let asking = self.progress.asking();
         let question = format!(
             "{} for account {} ({}), here or in the window, until {} IST",
             prompt.kind.as_str(),
@@ -153,7 +157,7 @@ impl Operator for Terminal {
                 pending().await
             }
         };
-        drop(resume);
+        drop(asking);
         SecondFactor::new(answer.trim())
     }
 
@@ -174,8 +178,7 @@ impl Operator for Terminal {
         if !self.can_ask {
             return std::future::pending().await;
         }
-        self.progress.pause();
-        let resume = ResumeSpinner(&self.progress);
+        let asking = self.progress.asking();
         let countdown = Countdown::of(time_left);
         let answer = match tty::read_hidden(&link::question(link), "address", countdown).await {
             Ok(answer) => answer,
@@ -184,7 +187,7 @@ impl Operator for Terminal {
                 std::future::pending().await
             }
         };
-        drop(resume);
+        drop(asking);
         RedirectAddress::new(answer.trim())
     }
 

@@ -17,7 +17,7 @@ use crate::countdown::Countdown;
 const LONGEST: usize = 4096;
 
 /// Back to the beginning of the line, which is then empty. A short line never wraps, so this clears all of it.
-const REWRITE: &str = "\r\x1b[K";
+pub(crate) const REWRITE: &str = "\r\x1b[K";
 
 /// Asks `question` on the terminal and reads the answer to it. Under it stands what to type and the time left, rewritten
 /// each second: nothing that is typed shows, so nothing is disturbed. Empty lines are asked again.

@@ -50,7 +50,7 @@ audit_kinds! {
     StepChanged = "step_changed",
     /// A sign-in attempt began.
     AttemptOpened = "attempt_opened",
-    /// "Get OTP" is about to be pressed.
+    /// A press of "Get OTP" was counted before it is made: by Vega, or by the human in a browser of their own.
     OtpRequested = "otp_requested",
     /// "Get OTP" was pressed in the window, and not by Vega.
     OtpRequestedInWindow = "otp_requested_in_window",

@@ -105,7 +105,8 @@ pub trait SignInJournal: Send + Sync {
     /// Records that an attempt begins.
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Decides over one "Get OTP" press and records it, in one commit. MUST grant at most one press per attempt and
+    /// Decides over one "Get OTP" press, of Vega's or, on the own-browser route, of the human's, and records it, in one
+    /// commit. MUST grant at most one press per attempt and
     /// at most `budget` per mobile number, also across restarts and whatever the account is called. A press that seems
     /// to lie in the future MUST NOT hold the budget for longer than the window from now on.
     async fn request_otp(
@@ -139,7 +140,7 @@ pub trait SignInJournal: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
-    /// already has a code: only one writer wins, and a code is sent once.
+    /// already intends an exchange: only one writer wins, and a code is sent once.
     async fn seal_code(
         &self,
         attempt: AttemptId,

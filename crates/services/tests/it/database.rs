@@ -214,7 +214,9 @@ impl SignInJournal for Database {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         if open(&mut self.tables(), attempt)?.sent_at.is_some() {
-            return Err(StoreError::Conflict("this attempt already has its code".into()));
+            return Err(StoreError::Conflict(
+                "this attempt already intends an exchange".into(),
+            ));
         }
         self.commit("seal_code", audit)?;
         open(&mut self.tables(), attempt)?.sent_at = Some(at);
