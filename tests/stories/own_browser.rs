@@ -156,7 +156,7 @@ async fn nobody_uses_the_link() -> Result<()> {
 #[tokio::test]
 async fn ctrl_c_while_the_code_is_waited_for() -> Result<()> {
     let upstox = operator().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
     let mut vega = desk.start_in_terminal_that_is_examined(&[ROUTE, &["PRIMARY"]].concat())?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("PRIMARY: waiting for the browser").await?;
@@ -178,6 +178,9 @@ async fn ctrl_c_while_the_code_is_waited_for() -> Result<()> {
     tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     let status = desk.status().await?;
     assert_eq!(status.api("PRIMARY")?["last_failure"]["reason"], "cancelled");
+    desk.set("RUST_LOG", "info");
+    let next = desk.vega(&["verify", "PRIMARY"]).await?;
+    assert!(!next.stderr.contains("left open"), "{next:?}");
     assert_eq!(upstox.count("dialogs_opened").await?, 0);
     Ok(())
 }
