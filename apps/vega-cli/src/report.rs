@@ -14,6 +14,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::moment::Moment;
+use vega_domain::outlook::Outlook;
 use vega_domain::run::RunRecord;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::ApiStatus;
@@ -262,6 +263,36 @@ pub(crate) fn with_advice(failure: &Failure) -> String {
     format!("{}. {}", words.trim_end_matches('.'), failure.reason.advice())
 }
 
+/// What a plan for so many APIs will take.
+pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
+    let (at_least, at_most) = (outlook.presses_at_least, outlook.presses_at_most);
+    let otps = match (at_least, at_most) {
+        (1, 1) => "one OTP".to_owned(),
+        (at_least, at_most) if at_least == at_most => format!("{at_least} OTPs"),
+        (at_least, at_most) => format!(
+            "{at_least} OTP{} if the session spares the others, {at_most} at most",
+            if at_least == 1 { "" } else { "s" }
+        ),
+    };
+    let clock = |at| in_ist(at).format("%H:%M").to_string();
+    let wait = outlook.waits_until.map_or(String::new(), |until| {
+        format!(
+            "Not all of it can begin now: the rest goes on by itself at {} IST. ",
+            clock(until)
+        )
+    });
+    let what = if apis == 1 {
+        "Done".to_owned()
+    } else {
+        format!("All {apis} done")
+    };
+    format!(
+        "This takes {otps}; {} may be asked for now. {wait}{what} by about {} IST.",
+        outlook.presses_left,
+        clock(outlook.finish)
+    )
+}
+
 /// Why an account is closed, and what opens it.
 pub(crate) fn closed(closed: &Cooldown, now: &Moment) -> String {
     match closed.until(now) {
@@ -338,6 +369,29 @@ mod tests {
             assert!(colourful.contains("\u{1b}[32mvalid"), "{colourful}");
             assert_eq!(console::strip_ansi_codes(&colourful), plain);
         }
+    }
+
+    #[test]
+    fn what_a_plan_takes_is_said_in_one_line() {
+        let at = |minutes| DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minutes);
+        let mut plan = Outlook {
+            presses_at_least: 1,
+            presses_at_most: 6,
+            presses_left: 4,
+            finish: at(197),
+            waits_until: None,
+        };
+        let mut said = vec![outlook(&plan, 6)];
+        plan.waits_until = Some(at(208));
+        plan.presses_left = 0;
+        said.push(outlook(&plan, 6));
+        plan = Outlook {
+            presses_at_most: 1,
+            waits_until: None,
+            ..plan
+        };
+        said.push(outlook(&plan, 1));
+        insta::assert_snapshot!(said.join("\n"));
     }
 
     #[test]

@@ -82,6 +82,9 @@ impl Operator for Terminal {
                 planned.account
             ));
         }
+        if let Some(outlook) = plan.outlook() {
+            output::say(&report::outlook(outlook, plan.apis().len()));
+        }
         for stop in plan.stopped() {
             output::say(&report::stopped(stop));
         }

@@ -12,6 +12,7 @@ pub mod expiry;
 pub mod failure;
 pub mod ids;
 pub mod moment;
+pub mod outlook;
 pub mod plan;
 pub mod ports;
 pub mod run;

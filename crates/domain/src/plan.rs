@@ -10,6 +10,7 @@ use crate::cooldown::Cooldown;
 use crate::expiry;
 use crate::failure::{Failure, FailureReason, Next};
 use crate::ids::{AccountId, ApiName, Generation, InvalidValue};
+use crate::outlook::Outlook;
 use crate::token::{ApiStatus, CheckResult, TokenStatus};
 
 /// Why an API is signed in for.
@@ -98,9 +99,32 @@ pub struct Plan {
     apis: Vec<PlannedApi>,
     stopped: Vec<Cooldown>,
     force: Option<ForceReason>,
+    outlook: Option<Outlook>,
 }
 
 impl Plan {
+    /// Of these APIs; `None` when there are none.
+    pub fn of(apis: Vec<PlannedApi>) -> Option<Self> {
+        (!apis.is_empty()).then_some(Self {
+            apis,
+            stopped: Vec::new(),
+            force: None,
+            outlook: None,
+        })
+    }
+
+    /// What it will take, if that was estimated.
+    pub fn outlook(&self) -> Option<&Outlook> {
+        self.outlook.as_ref()
+    }
+
+    /// Notes what it will take.
+    #[must_use]
+    pub fn with_outlook(mut self, outlook: Outlook) -> Self {
+        self.outlook = Some(outlook);
+        self
+    }
+
     /// In the order of signing in; at least one.
     pub fn apis(&self) -> &[PlannedApi] {
         &self.apis
@@ -256,12 +280,9 @@ pub fn decide(
             }
         }
     }
-    if !apis.is_empty() {
-        return Decision::SignIn(Plan {
-            apis,
-            stopped: Vec::new(),
-            force: force.cloned(),
-        });
+    if let Some(plan) = Plan::of(apis) {
+        let force = force.cloned();
+        return Decision::SignIn(Plan { force, ..plan });
     }
     let unknown: Vec<ApiName> = statuses
         .iter()

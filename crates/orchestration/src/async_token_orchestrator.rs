@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_check::ClockCheck;
+use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
+use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::run::RunRecord;
@@ -77,6 +79,7 @@ pub struct AsyncTokenOrchestrator {
     cooldowns: CooldownManager,
     validity: Arc<TokenValidityService>,
     verification: Arc<ProfileVerificationService>,
+    generation: Arc<TokenGenerationService>,
     runs: Arc<ResumeOrchestrator>,
 }
 
@@ -93,7 +96,7 @@ impl AsyncTokenOrchestrator {
             Arc::clone(&accounts),
             ports.clone(),
             Arc::clone(&validity),
-            generation,
+            Arc::clone(&generation),
         );
         Self {
             cooldowns: ports.cooldown_manager(&accounts),
@@ -101,6 +104,7 @@ impl AsyncTokenOrchestrator {
             ports,
             validity,
             verification,
+            generation,
             runs: Arc::new(runs),
         }
     }
@@ -150,9 +154,9 @@ impl AsyncTokenOrchestrator {
     async fn now_or_not(&self, plan: Plan, clock: ClockCheck) -> Result<Decision, StoreError> {
         let now = self.ports.clock.now();
         let Some(not_now) = plan::not_now(now, clock, plan.force()) else {
-            return Ok(Decision::SignIn(
-                plan.with_stopped(self.cooldowns.closed().await?),
-            ));
+            let closed = self.cooldowns.closed().await?;
+            let outlook = self.outlook(&plan, &closed).await?;
+            return Ok(Decision::SignIn(plan.with_stopped(closed).with_outlook(outlook)));
         };
         let why = match not_now {
             NotNow::ClockOff(_) => clock.words().unwrap_or_default(),
@@ -164,6 +168,21 @@ impl AsyncTokenOrchestrator {
         let audit = AuditEntry::new(now, AuditKind::SignInRefused, words);
         self.ports.audit.append(&audit).await?;
         Ok(Decision::NotNow(not_now))
+    }
+
+    /// What the plan will take, as far as that can be known.
+    async fn outlook(&self, plan: &Plan, closed: &[Cooldown]) -> Result<Outlook, StoreError> {
+        let now = self.ports.clock.moment();
+        let mut standings = Vec::new();
+        for account in self.accounts.iter() {
+            let closed = closed.iter().find(|closed| closed.account == account.id);
+            standings.push(Standing {
+                account: account.id.clone(),
+                allowance: self.generation.otp_allowance(account).await?,
+                cools_until: closed.and_then(|closed| closed.until(&now)),
+            });
+        }
+        Ok(Outlook::of(plan, &standings, now.at))
     }
 
     /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them

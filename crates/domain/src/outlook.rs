@@ -1,0 +1,180 @@
+//! What a plan will take: how many OTPs, whether the budget has them, and when it should be done. An estimate, and said as
+//! one: whether a later sign-in of the same session asks for an OTP is Upstox's to decide.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::ids::AccountId;
+use crate::plan::Plan;
+use crate::sign_in::OtpAllowance;
+
+/// With OTP and PIN, by a human who has the phone at hand.
+const FIRST_SIGN_IN: TimeDelta = TimeDelta::seconds(40);
+/// In a session that is signed in: the PIN at most.
+const NEXT_SIGN_IN: TimeDelta = TimeDelta::seconds(15);
+
+/// How an account stands before a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose.
+    pub account: AccountId,
+    /// Its OTP budget.
+    pub allowance: OtpAllowance,
+    /// Until when it cools down, if it does.
+    pub cools_until: Option<DateTime<Utc>>,
+}
+
+/// What a plan will take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outlook {
+    /// OTPs if each session spares them after the first.
+    pub presses_at_least: u32,
+    /// OTPs if no session spares any.
+    pub presses_at_most: u32,
+    /// OTPs that may be asked for now.
+    pub presses_left: u32,
+    /// When everything should be done, if the sessions spare OTPs.
+    pub finish: DateTime<Utc>,
+    /// When a part of it can begin at the earliest, if not all can begin now.
+    pub waits_until: Option<DateTime<Utc>>,
+}
+
+impl Outlook {
+    /// Of a plan that begins at `now`, account by account.
+    pub fn of(plan: &Plan, standings: &[Standing], now: DateTime<Utc>) -> Self {
+        let mut outlook = Self {
+            presses_at_least: 0,
+            presses_at_most: 0,
+            presses_left: 0,
+            finish: now,
+            waits_until: None,
+        };
+        let mut waiting = Vec::new();
+        for account in plan.accounts() {
+            let apis = plan.apis().iter().filter(|planned| planned.account == *account);
+            let apis = u32::try_from(apis.count()).unwrap_or(u32::MAX);
+            outlook.presses_at_least += 1;
+            outlook.presses_at_most += apis;
+            let takes =
+                FIRST_SIGN_IN + NEXT_SIGN_IN * i32::try_from(apis.saturating_sub(1)).unwrap_or(i32::MAX);
+            let standing = standings.iter().find(|standing| standing.account == *account);
+            match standing.and_then(Standing::opens_at) {
+                Some(opens) => waiting.push((opens, takes)),
+                None => outlook.finish += takes,
+            }
+            outlook.presses_left += standing.map_or(0, Standing::presses_left);
+        }
+        waiting.sort_unstable();
+        outlook.waits_until = waiting.first().map(|(opens, _)| *opens);
+        for (opens, takes) in waiting {
+            outlook.finish = outlook.finish.max(opens) + takes;
+        }
+        outlook
+    }
+}
+
+impl Standing {
+    fn presses_left(&self) -> u32 {
+        match self.allowance {
+            OtpAllowance::Left(left) => left,
+            OtpAllowance::UsedUp { .. } => 0,
+        }
+    }
+
+    /// When it can sign in, if it cannot now.
+    fn opens_at(&self) -> Option<DateTime<Utc>> {
+        let budget = match self.allowance {
+            OtpAllowance::Left(_) => None,
+            OtpAllowance::UsedUp { until } => Some(until),
+        };
+        self.cools_until.max(budget)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::ids::ApiName;
+    use crate::plan::{PlannedApi, SignInCause};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
+    }
+
+    fn plan(apis: &[(&str, &str)]) -> Plan {
+        let planned = apis.iter().map(|(account, api)| PlannedApi {
+            api: ApiName::new(*api).unwrap(),
+            account: AccountId::new(*account).unwrap(),
+            cause: SignInCause::Missing,
+            replaces: None,
+            doubt: None,
+        });
+        Plan::of(planned.collect()).unwrap()
+    }
+
+    fn standing(account: &str, allowance: OtpAllowance, cools_until: Option<i64>) -> Standing {
+        Standing {
+            account: AccountId::new(account).unwrap(),
+            allowance,
+            cools_until: cools_until.map(at),
+        }
+    }
+
+    const SIX: &[(&str, &str)] = &[
+        ("a", "A"),
+        ("a", "B"),
+        ("a", "C"),
+        ("a", "D"),
+        ("a", "E"),
+        ("a", "F"),
+    ];
+    const TWO_ACCOUNTS: &[(&str, &str)] = &[("a", "A"), ("a", "B"), ("b", "C")];
+
+    #[rstest]
+    #[case::six_at_once(SIX, &[standing("a", OtpAllowance::Left(4), None)], (1, 6, 4), 115, None)]
+    #[case::budget_used_up(
+        SIX,
+        &[standing("a", OtpAllowance::UsedUp { until: at(600) }, None)],
+        (1, 6, 0),
+        715,
+        Some(600)
+    )]
+    #[case::two_accounts(
+        TWO_ACCOUNTS,
+        &[standing("a", OtpAllowance::Left(4), None), standing("b", OtpAllowance::Left(1), None)],
+        (2, 3, 5),
+        95,
+        None
+    )]
+    #[case::one_cools_down(
+        TWO_ACCOUNTS,
+        &[standing("a", OtpAllowance::Left(3), Some(300)), standing("b", OtpAllowance::Left(4), None)],
+        (2, 3, 7),
+        355,
+        Some(300)
+    )]
+    #[case::it_is_over_before_the_others_are_through(
+        TWO_ACCOUNTS,
+        &[standing("a", OtpAllowance::Left(3), Some(10)), standing("b", OtpAllowance::Left(4), None)],
+        (2, 3, 7),
+        95,
+        Some(10)
+    )]
+    fn a_plan_takes_what_its_accounts_take(
+        #[case] apis: &[(&str, &str)],
+        #[case] standings: &[Standing],
+        #[case] (at_least, at_most, left): (u32, u32, u32),
+        #[case] finish: i64,
+        #[case] waits_until: Option<i64>,
+    ) {
+        let expected = Outlook {
+            presses_at_least: at_least,
+            presses_at_most: at_most,
+            presses_left: left,
+            finish: at(finish),
+            waits_until: waits_until.map(at),
+        };
+        assert_eq!(Outlook::of(&plan(apis), standings, at(0)), expected);
+    }
+}
