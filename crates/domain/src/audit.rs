@@ -1,8 +1,9 @@
 //! What the audit trail records. An entry is written in the same commit as the change it tells of, and holds no secret.
 
 use chrono::{DateTime, Utc};
+use thiserror::Error;
 
-use crate::ids::{AccountId, ApiName, RunId};
+use crate::ids::{AccountId, ApiName, InvalidValue, RunId};
 
 macro_rules! audit_kinds {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)*) => {
@@ -13,6 +14,9 @@ macro_rules! audit_kinds {
         }
 
         impl AuditKind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// The stable name in the database and in JSON.
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)* }
@@ -70,6 +74,17 @@ audit_kinds! {
     AttemptClosed = "attempt_closed",
 }
 
+impl AuditKind {
+    /// Reads a stored code.
+    pub fn parse(code: &str) -> Result<Self, InvalidValue> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.code() == code)
+            .ok_or_else(|| InvalidValue::new("kind of audit entry", format!("{code:?} is not known")))
+    }
+}
+
 /// One line of the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
@@ -120,5 +135,92 @@ impl AuditEntry {
     pub fn in_run(mut self, run: RunId) -> Self {
         self.run = Some(run);
         self
+    }
+}
+
+/// An entry as the trail keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedEntry {
+    /// Its number: 1, 2, 3 and so on.
+    pub id: i64,
+    /// What it tells.
+    pub entry: AuditEntry,
+}
+
+/// Which entries are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// None from before.
+    pub since: Option<DateTime<Utc>>,
+    /// About this API alone.
+    pub api: Option<ApiName>,
+}
+
+/// What a look at the whole trail found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditVerdict {
+    /// How many entries there are, or fit until the fault.
+    pub entries: u64,
+    /// How many heads of this trail were compared, or fit until the fault.
+    pub heads: u64,
+    /// How many heads belong to trails of other databases.
+    pub other_heads: u64,
+    /// The first thing that does not fit.
+    pub fault: Option<AuditFault>,
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AuditFault {
+    /// It is not what Vega wrote in this place.
+    #[error(
+        "entry {entry} is not what Vega wrote there: it, or one before it, was changed, moved or removed, \
+         or the key file is another one"
+    )]
+    Edited {
+        /// Which entry.
+        entry: i64,
+    },
+    /// Numbers are left out.
+    #[error("entry {entry} is missing")]
+    Missing {
+        /// The first that is not there.
+        entry: i64,
+    },
+    /// The last entries are gone.
+    #[error("the trail ends with entry {last}, but the last one that was written is {written}")]
+    Cut {
+        /// The last that is there.
+        last: i64,
+        /// The last that was there once.
+        written: i64,
+    },
+    /// The trail fits in itself, but is not the one that was there at the end of a run.
+    #[error("entry {entry} is not the one that ended the trail after run {run}: the trail was written anew")]
+    Rewritten {
+        /// Which entry.
+        entry: i64,
+        /// The run that recorded it.
+        run: RunId,
+    },
+}
+
+impl AuditFault {
+    /// The stable name in JSON.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Edited { .. } => "edited",
+            Self::Missing { .. } => "missing",
+            Self::Cut { .. } => "cut",
+            Self::Rewritten { .. } => "rewritten",
+        }
+    }
+
+    /// The first entry that does not fit.
+    pub fn entry(self) -> i64 {
+        match self {
+            Self::Edited { entry } | Self::Missing { entry } | Self::Rewritten { entry, .. } => entry,
+            Self::Cut { last, .. } => last.saturating_add(1),
+        }
     }
 }

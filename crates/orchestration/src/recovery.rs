@@ -66,7 +66,9 @@ impl ResumeOrchestrator {
             };
             progress.move_step(&api, state).await?;
         }
-        Ok(Some(progress.end_left_over().await?))
+        let record = progress.end_left_over().await?;
+        self.keep_head(record.id).await;
+        Ok(Some(record))
     }
 
     /// Does what a failure asks for, because its own process may not have come so far.

@@ -170,7 +170,16 @@ impl ResumeOrchestrator {
         }
         turns.give_up().await?;
         let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
-        Ok(progress.end(is_asked).await?)
+        let record = progress.end(is_asked).await?;
+        self.keep_head(record.id).await;
+        Ok(record)
+    }
+
+    /// Keeps the audit trail's end on record. The run is over and stays so, whatever becomes of that.
+    pub(crate) async fn keep_head(&self, run: RunId) {
+        if let Err(error) = self.ports.audit.keep_head(run, self.ports.clock.now()).await {
+            tracing::error!(%run, %error, "the end of the audit trail is not on record: a cut of it may go unnoticed");
+        }
     }
 
     /// Ends the run when another process asks for it, for as long as the watch lives.

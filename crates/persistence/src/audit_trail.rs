@@ -1,12 +1,16 @@
-//! The audit trail in SQLite. Other repositories write their entries through `insert`, inside their own commit.
+//! The audit trail in SQLite. Other repositories write their entries through `insert`, inside their own commit, which
+//! also makes the entry's chain value: one writer at a time, so the last entry stays the last until then.
 
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::SqliteConnection;
 use vega_domain::audit::AuditEntry;
-use vega_domain::ids::{AccountId, ApiName};
+use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{AuditTrail, StoreError};
 
-use crate::data_source::{DataSource, failed};
+use crate::audit_chain::{AuditChain, NewRow, RAW_ROWS, RawRow, Value};
+use crate::audit_heads::Head;
+use crate::data_source::{DataSource, Write, failed, unreadable};
 
 /// `AuditTrail` over SQLite.
 #[derive(Debug, Clone)]
@@ -26,21 +30,113 @@ impl AuditTrail for SqliteAuditTrail {
         insert(&mut tx, entry).await?;
         tx.commit().await.map_err(failed("append to the audit trail"))
     }
+
+    async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let last: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
+            "SELECT event.id, event.chain, audit_chain.chain_id FROM audit_events AS event, audit_chain
+             ORDER BY event.id DESC LIMIT 1",
+        )
+        .fetch_optional(self.0.reader())
+        .await
+        .map_err(failed("read the head of the audit trail"))?;
+        let Some((entry, value, chain_id)) = last else {
+            return Err(unreadable("the audit trail is empty after a run"));
+        };
+        let value = Value::try_from(value.unwrap_or_default())
+            .map_err(|_| unreadable(format!("audit entry {entry} has no chain value")))?;
+        let heads = self.0.heads().clone();
+        let head = Head {
+            at,
+            run,
+            chain_id,
+            entry,
+            value,
+        };
+        tokio::task::spawn_blocking(move || heads.append(&head))
+            .await
+            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
+    }
+}
+
+/// How times are stored. The same as sqlx writes, and said here because the chain seals the text.
+pub(crate) fn stored_time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
 /// Writes one entry inside a transaction that is already open.
-pub(crate) async fn insert(tx: &mut SqliteConnection, entry: &AuditEntry) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO audit_events (at, kind, account, api, run_id, detail) VALUES ($1, $2, $3, $4, $5, $6)",
+pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), StoreError> {
+    const DOING: &str = "write an audit entry";
+    let id: i64 = sqlx::query_scalar(
+        "SELECT 1 + max(coalesce((SELECT max(id) FROM audit_events), 0),
+             coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_events'), 0))",
     )
-    .bind(entry.at)
-    .bind(entry.kind.code())
-    .bind(entry.account.as_ref().map(AccountId::as_str))
-    .bind(entry.api.as_ref().map(ApiName::as_str))
-    .bind(entry.run.map(|run| run.as_uuid()))
-    .bind(&entry.detail)
-    .execute(tx)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(failed(DOING))?;
+    let chain = std::sync::Arc::clone(&tx.chain);
+    let before = last_value(tx, &chain).await?;
+    let at = stored_time(entry.at);
+    let run = entry.run.map(|run| run.as_uuid());
+    let row = NewRow {
+        id,
+        at: &at,
+        kind: entry.kind.code(),
+        account: entry.account.as_ref().map(AccountId::as_str),
+        api: entry.api.as_ref().map(ApiName::as_str),
+        run_id: run.as_ref().map(|run| &run.as_bytes()[..]),
+        detail: &entry.detail,
+    };
+    let value = chain.of_new(&before, &row);
+    sqlx::query(
+        "INSERT INTO audit_events (id, at, kind, account, api, run_id, detail, chain)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(row.id)
+    .bind(row.at)
+    .bind(row.kind)
+    .bind(row.account)
+    .bind(row.api)
+    .bind(row.run_id)
+    .bind(row.detail)
+    .bind(&value[..])
+    .execute(&mut **tx)
     .await
     .map(drop)
-    .map_err(failed("write an audit entry"))
+    .map_err(failed(DOING))
+}
+
+/// The value that the next entry seals. An entry that lost its value is passed over: the token work goes on, and
+/// `AuditHistory::verify` finds it.
+async fn last_value(tx: &mut SqliteConnection, chain: &AuditChain) -> Result<Vec<u8>, StoreError> {
+    const DOING: &str = "read the end of the audit trail";
+    let last: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT chain FROM audit_events WHERE chain IS NOT NULL ORDER BY id DESC LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+    if let Some(last) = last {
+        return Ok(last);
+    }
+    // The first one seals whatever an earlier Vega wrote without values.
+    let mut value = chain.beginning(&chain_id(&mut *tx).await?);
+    let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
+        .bind(i64::MIN)
+        .bind(i64::MAX)
+        .fetch_all(tx)
+        .await
+        .map_err(failed(DOING))?;
+    for row in &rows {
+        value = chain.of_stored(&value, row);
+    }
+    Ok(value.to_vec())
+}
+
+/// Which trail this is.
+pub(crate) async fn chain_id(tx: &mut SqliteConnection) -> Result<Vec<u8>, StoreError> {
+    let id: Option<Vec<u8>> = sqlx::query_scalar("SELECT chain_id FROM audit_chain")
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read which audit trail this is"))?;
+    // One that was taken away fits nothing, and `AuditHistory::verify` says so.
+    Ok(id.unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! Opens the database and nothing else: checks that it is ours, migrates it, sets every connection's pragmas, loads the
 //! root key. One connection writes (with `BEGIN IMMEDIATE`), a few read.
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 use thiserror::Error;
 use vega_domain::ports::StoreError;
 
+use crate::audit_chain::AuditChain;
+use crate::audit_heads::HeadsFile;
 use crate::files::{self, FileError, create_private_dir, open_private};
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
@@ -93,7 +96,35 @@ pub struct DataSource {
     writer: SqlitePool,
     reader: SqlitePool,
     sealer: Arc<Sealer>,
+    chain: Arc<AuditChain>,
+    heads: HeadsFile,
     path: PathBuf,
+}
+
+/// An open write. What is written in it is durable with its audit entries, or not at all.
+pub(crate) struct Write {
+    tx: Transaction<'static, Sqlite>,
+    pub(crate) chain: Arc<AuditChain>,
+}
+
+impl Write {
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.tx.commit().await
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
 }
 
 impl DataSource {
@@ -144,6 +175,8 @@ impl DataSource {
                 writer,
                 reader,
                 sealer: Arc::new(Sealer::new(&key)),
+                chain: Arc::new(AuditChain::new(&key)),
+                heads: HeadsFile::beside(key_file),
                 path,
             }),
             Err(error) => {
@@ -173,12 +206,21 @@ impl DataSource {
         &self.sealer
     }
 
+    pub(crate) fn chain(&self) -> &AuditChain {
+        &self.chain
+    }
+
+    pub(crate) fn heads(&self) -> &HeadsFile {
+        &self.heads
+    }
+
     /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change.
-    pub(crate) async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(failed("begin a write"))
+    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        Ok(Write {
+            tx: tx.map_err(failed("begin a write"))?,
+            chain: Arc::clone(&self.chain),
+        })
     }
 }
 

@@ -1,6 +1,9 @@
 //! Durable state of Vega: SQLite through sqlx, secrets sealed at rest, the kernel lock that keeps sign-ins single.
 //! `DataSource` opens and checks the database; each repository implements one port over it. No rule lives here.
 
+mod audit_chain;
+mod audit_heads;
+mod audit_history;
 mod audit_trail;
 mod cooldown_repository;
 mod data_source;
@@ -14,6 +17,7 @@ mod seal;
 mod sign_in_journal;
 mod token_repository;
 
+pub use audit_history::SqliteAuditHistory;
 pub use audit_trail::SqliteAuditTrail;
 pub use cooldown_repository::SqliteCooldownRepository;
 pub use data_source::{DataSource, OpenError};

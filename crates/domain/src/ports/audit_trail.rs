@@ -1,14 +1,40 @@
-//! Port: the audit trail, for events that change nothing else. Changes carry their entry through their own port.
+//! Ports: the audit trail. Changes carry their entry through their own port; `AuditTrail` is for what happens without a
+//! change, `AuditHistory` for whoever reads the trail or doubts it.
+
+use std::path::Path;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, AuditFilter, AuditVerdict, RecordedEntry};
+use crate::ids::RunId;
 
 /// Append-only record of what happened.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AuditTrail: Send + Sync {
-    /// Appends one entry durably. An entry MUST never be changed or removed afterwards.
+    /// Appends one entry durably. An entry MUST never be changed or removed afterwards, and a change of it, of its place
+    /// or of the entries before it MUST be found by `AuditHistory::verify`.
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Keeps the trail's last entry on record outside the database, at the end of a run. A trail that is cut before it
+    /// MUST be found by `AuditHistory::verify`.
+    async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError>;
+}
+
+/// The record, read and examined.
+#[async_trait]
+pub trait AuditHistory: Send + Sync {
+    /// The wanted entries after this one, oldest first, `limit` at most. Begin after 0.
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEntry>, StoreError>;
+
+    /// Looks whether all entries are those that were written, and whether the trail goes on from each head that was
+    /// kept: beside the key, or in a copy of that file. Trails MUST NOT be compared with heads of another database.
+    async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError>;
 }

@@ -16,7 +16,7 @@ mod sign_in_journal;
 mod token_exchange;
 mod token_repository;
 
-pub use audit_trail::AuditTrail;
+pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
 pub use clock::Clock;
 pub use cooldown_repository::CooldownRepository;

@@ -36,6 +36,7 @@ struct Tables {
     presses: Vec<Moment>,
     cancel_requested: Option<RunId>,
     audit: Vec<AuditEntry>,
+    heads: Vec<(RunId, usize)>,
 }
 
 pub(crate) struct Database {
@@ -84,6 +85,11 @@ impl Database {
 
     pub(crate) fn audit(&self) -> Vec<AuditEntry> {
         self.tables().audit.clone()
+    }
+
+    /// After which runs the trail's end was kept, and how many entries it had.
+    pub(crate) fn heads(&self) -> Vec<(RunId, usize)> {
+        self.tables().heads.clone()
     }
 
     pub(crate) fn cooldowns(&self) -> Vec<Cooldown> {
@@ -403,5 +409,17 @@ impl ExecutionStateRepository for Database {
 impl AuditTrail for Database {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         self.commit("append", entry)
+    }
+
+    async fn keep_head(&self, run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+        if self.fails_at.lock().unwrap().as_deref() == Some("keep_head") {
+            return Err(StoreError::Unreadable(
+                "the folder of the key is read-only".into(),
+            ));
+        }
+        let mut tables = self.tables();
+        let written = tables.audit.len();
+        tables.heads.push((run, written));
+        Ok(())
     }
 }

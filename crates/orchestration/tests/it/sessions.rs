@@ -241,5 +241,19 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
     );
     let ended = of_kind("run_ended");
     assert_eq!((ended.len(), ended[0].run), (1, Some(run.id)));
+    assert_eq!(
+        world.database.heads(),
+        [(run.id, audit.len())],
+        "after its last entry"
+    );
     assert!(!format!("{audit:?} {run:?} {:?}", world.events.0.lock().unwrap()).contains("CANARY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_cannot_be_kept_fails_no_run() {
+    let world = World::two_accounts();
+    world.database.fail_at("keep_head");
+    let run = world.run().await.unwrap();
+    assert_eq!(run.state, RunState::Completed);
+    assert_eq!(world.database.heads(), []);
 }

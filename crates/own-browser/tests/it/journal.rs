@@ -60,6 +60,10 @@ impl AuditTrail for Journal {
         self.audited.lock().unwrap().push(line);
         Ok(())
     }
+
+    async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+        unreachable!("runs end elsewhere")
+    }
 }
 
 #[async_trait]

@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod audit_chain;
 mod cooldown_repository;
 mod delivered_codes;
 mod execution_state;

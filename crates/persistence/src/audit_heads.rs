@@ -1,0 +1,196 @@
+//! The heads of the audit trail: after each run, which entry was its last, in a private file beside the key. A trail that
+//! is cut fits in itself; only what was kept elsewhere tells that there was more.
+
+use std::fmt::Write as _;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+use vega_domain::ids::RunId;
+use vega_domain::ports::StoreError;
+
+use crate::audit_chain::{VALUE_LEN, Value};
+use crate::files;
+
+const FILE_NAME: &str = "vega.audit-heads";
+
+/// The file. Several databases may share it, as they may share the key.
+#[derive(Debug, Clone)]
+pub(crate) struct HeadsFile(PathBuf);
+
+/// The trail's last entry at the end of a run: one line of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) run: RunId,
+    pub(crate) chain_id: Vec<u8>,
+    pub(crate) entry: i64,
+    pub(crate) value: Value,
+}
+
+impl HeadsFile {
+    pub(crate) fn beside(key_file: &Path) -> Self {
+        Self(key_file.with_file_name(FILE_NAME))
+    }
+
+    /// Adds a line, durably. What stands there stays, whoever else adds lines.
+    pub(crate) fn append(&self, head: &Head) -> Result<(), StoreError> {
+        self.write(head).map_err(|source| StoreError::Failed {
+            doing: "keep the head of the audit trail",
+            source: source.into(),
+        })
+    }
+
+    fn write(&self, head: &Head) -> Result<(), files::FileError> {
+        let path = &self.0;
+        let is_new = !path.try_exists().map_err(files::io("look for", path))?;
+        let mut options = files::private_options();
+        let mut file = options
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(files::io("open", path))?;
+        files::refuse_if_open_to_others(path, &file)?;
+        // A line that a power cut tore must not take this one with it.
+        let torn = ends_within_a_line(&mut file).map_err(files::io("read", path))?;
+        let line = format!("{}{}\n", if torn { "\n" } else { "" }, head.to_line());
+        file.write_all(line.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(files::io("write", path))?;
+        match path.parent().filter(|_| is_new) {
+            Some(folder) => std::fs::File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(files::io("sync", folder)),
+            None => Ok(()),
+        }
+    }
+
+    /// All heads of the file, or of this copy of it. No file beside the key means that no run has ended yet.
+    pub(crate) fn read(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
+        let path = copy.unwrap_or(&self.0);
+        let text = match std::fs::read(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if copy.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(StoreError::Unreadable(files::io("read", path)(error).to_string())),
+        };
+        let lines = text.lines().enumerate();
+        lines
+            .map(|(number, line)| {
+                Head::of_line(line).ok_or_else(|| {
+                    StoreError::Unreadable(format!(
+                        "line {} of {} is no head of an audit trail: a power cut tore it, or somebody changed it. \
+                         Put the file back from a backup, or remove that line",
+                        number + 1,
+                        path.display()
+                    ))
+                })
+            })
+            .collect()
+    }
+}
+
+fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+impl Head {
+    fn to_line(&self) -> String {
+        format!(
+            "{} {} {} {} {}",
+            self.at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            self.run,
+            hex(&self.chain_id),
+            self.entry,
+            hex(&self.value)
+        )
+    }
+
+    fn of_line(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let mut next = || words.next();
+        let head = Self {
+            at: DateTime::parse_from_rfc3339(next()?).ok()?.to_utc(),
+            run: RunId::from_uuid(Uuid::parse_str(next()?).ok()?),
+            chain_id: unhex(next()?)?,
+            entry: next()?.parse().ok().filter(|entry| *entry > 0)?,
+            value: <[u8; VALUE_LEN]>::try_from(unhex(next()?)?).ok()?,
+        };
+        // Another writing of the same is none of Vega's.
+        (next().is_none() && head.to_line() == line).then_some(head)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok());
+    pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(entry: i64) -> Head {
+        Head {
+            at: DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap(),
+            run: RunId::from_uuid(Uuid::from_u128(7)),
+            chain_id: vec![9; 16],
+            entry,
+            value: [0xab; VALUE_LEN],
+        }
+    }
+
+    #[test]
+    fn lines_are_read_back_and_torn_ones_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        assert_eq!(file.read(None).unwrap(), []);
+        file.append(&head(1)).unwrap();
+        file.append(&head(2)).unwrap();
+        assert_eq!(file.read(None).unwrap(), [head(1), head(2)]);
+
+        let whole = std::fs::read(&file.0).unwrap();
+        std::fs::write(&file.0, &whole[..whole.len() - 3]).unwrap();
+        file.append(&head(3)).unwrap();
+        let error = file.read(None).unwrap_err().to_string();
+        assert!(error.contains("line 2 of"), "{error}");
+        assert_eq!(std::fs::read_to_string(&file.0).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_copy_that_is_not_there_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        assert!(file.read(Some(&dir.path().join("copy"))).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_private_and_a_looser_one_takes_no_line() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        file.append(&head(1)).unwrap();
+        let mode = std::fs::metadata(&file.0).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600);
+        std::fs::set_permissions(&file.0, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(file.append(&head(2)).is_err());
+        assert_eq!(file.read(None).unwrap(), [head(1)]);
+    }
+}

@@ -1,0 +1,207 @@
+//! The audit trail read and examined. Examination walks all entries in one snapshot and compares what it computes with
+//! what is stored and with the heads that were kept; reading trusts what is stored.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use vega_domain::audit::{AuditEntry, AuditFault, AuditFilter, AuditKind, AuditVerdict, RecordedEntry};
+use vega_domain::ids::{AccountId, ApiName, InvalidValue, RunId};
+use vega_domain::ports::{AuditHistory, StoreError};
+
+use crate::audit_chain::{AuditChain, RAW_ROWS, RawRow, Value};
+use crate::audit_heads::Head;
+use crate::audit_trail::{chain_id, stored_time};
+use crate::data_source::{DataSource, failed, unreadable};
+
+/// How many entries are held in memory at once.
+const CHUNK: u32 = 500;
+
+/// `AuditHistory` over SQLite and the file of heads.
+#[derive(Debug, Clone)]
+pub struct SqliteAuditHistory(DataSource);
+
+impl SqliteAuditHistory {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+
+    async fn heads(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
+        let (file, copy) = (self.0.heads().clone(), copy.map(PathBuf::from));
+        tokio::task::spawn_blocking(move || file.read(copy.as_deref()))
+            .await
+            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
+    }
+}
+
+#[async_trait]
+impl AuditHistory for SqliteAuditHistory {
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<RecordedEntry>, StoreError> {
+        let rows: Vec<EntryRow> = sqlx::query_as(
+            "SELECT id, at, kind, account, api, run_id, detail FROM audit_events
+             WHERE id > $1 AND ($2 IS NULL OR at >= $2) AND ($3 IS NULL OR api = $3) ORDER BY id LIMIT $4",
+        )
+        .bind(after)
+        .bind(filter.since.map(stored_time))
+        .bind(filter.api.as_ref().map(ApiName::as_str))
+        .bind(limit)
+        .fetch_all(self.0.reader())
+        .await
+        .map_err(failed("read the audit trail"))?;
+        rows.into_iter().map(EntryRow::into_entry).collect()
+    }
+
+    async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
+        const DOING: &str = "examine the audit trail";
+        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
+        let heads = self.heads(heads).await?;
+        let mut tx = self.0.reader().begin().await.map_err(failed(DOING))?;
+        let chain_id = chain_id(&mut tx).await?;
+        let all = heads.len();
+        let heads: Vec<Head> = heads
+            .into_iter()
+            .filter(|head| head.chain_id == chain_id)
+            .collect();
+        let mut walk = Walk::new(self.0.chain(), &chain_id, &heads);
+        let mut next = i64::MIN;
+        loop {
+            let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
+                .bind(next)
+                .bind(CHUNK)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(failed(DOING))?;
+            let fault = rows.iter().find_map(|row| walk.step(row).err());
+            if fault.is_some() || rows.len() < CHUNK as usize {
+                let fault = fault.or(walk.end(written_up_to(&mut tx).await?).err());
+                return Ok(AuditVerdict {
+                    entries: walk.entries,
+                    heads: walk.heads,
+                    other_heads: (all - heads.len()) as u64,
+                    fault,
+                });
+            }
+            next = walk.last + 1;
+        }
+    }
+}
+
+/// The greatest id that SQLite ever gave an entry.
+async fn written_up_to(tx: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let seq: Option<i64> =
+        sqlx::query_scalar("SELECT max(seq) FROM sqlite_sequence WHERE name = 'audit_events'")
+            .fetch_one(tx)
+            .await
+            .map_err(failed("read how long the audit trail was"))?;
+    Ok(seq.unwrap_or_default())
+}
+
+/// The way along the trail, up to the last entry that fits.
+struct Walk<'a> {
+    chain: &'a AuditChain,
+    by_entry: HashMap<i64, Vec<&'a Head>>,
+    value: Value,
+    is_chained: bool,
+    last: i64,
+    entries: u64,
+    heads: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(chain: &'a AuditChain, chain_id: &[u8], heads: &'a [Head]) -> Self {
+        let mut by_entry: HashMap<i64, Vec<&Head>> = HashMap::new();
+        for head in heads {
+            by_entry.entry(head.entry).or_default().push(head);
+        }
+        Self {
+            chain,
+            by_entry,
+            value: chain.beginning(chain_id),
+            is_chained: false,
+            last: 0,
+            entries: 0,
+            heads: 0,
+        }
+    }
+
+    fn step(&mut self, row: &RawRow) -> Result<(), AuditFault> {
+        let entry = self.last + 1;
+        if row.id < entry {
+            return Err(AuditFault::Edited { entry: row.id });
+        }
+        if row.id > entry {
+            return Err(AuditFault::Missing { entry });
+        }
+        let value = self.chain.of_stored(&self.value, row);
+        self.is_chained |= row.is_chained();
+        // Only before the first value may there be entries without one: they are sealed by it.
+        if self.is_chained && !row.bears(&value) {
+            return Err(AuditFault::Edited { entry });
+        }
+        for head in self.by_entry.remove(&entry).unwrap_or_default() {
+            if head.value != value {
+                return Err(AuditFault::Rewritten { entry, run: head.run });
+            }
+            self.heads += 1;
+        }
+        (self.value, self.last) = (value, entry);
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// What is left of the heads was written once, and is not there.
+    fn end(&self, written_up_to: i64) -> Result<(), AuditFault> {
+        let last = self.last;
+        let kept = self.by_entry.keys().copied().max().unwrap_or_default();
+        let written = kept.max(written_up_to);
+        if written != last {
+            return Err(AuditFault::Cut { last, written });
+        }
+        Ok(())
+    }
+}
+
+#[derive(FromRow)]
+struct EntryRow {
+    id: i64,
+    at: DateTime<Utc>,
+    kind: String,
+    account: Option<String>,
+    api: Option<String>,
+    run_id: Option<Uuid>,
+    detail: String,
+}
+
+impl EntryRow {
+    fn into_entry(self) -> Result<RecordedEntry, StoreError> {
+        let id = self.id;
+        self.parse().map_err(|error: InvalidValue| {
+            StoreError::Unreadable(format!(
+                "audit entry {id} cannot be read: {error}. `vega audit --verify` looks whether it was changed"
+            ))
+        })
+    }
+
+    fn parse(self) -> Result<RecordedEntry, InvalidValue> {
+        Ok(RecordedEntry {
+            id: self.id,
+            entry: AuditEntry {
+                at: self.at,
+                kind: AuditKind::parse(&self.kind)?,
+                account: self.account.map(AccountId::new).transpose()?,
+                api: self.api.map(ApiName::new).transpose()?,
+                run: self.run_id.map(RunId::from_uuid),
+                detail: self.detail,
+            },
+        })
+    }
+}

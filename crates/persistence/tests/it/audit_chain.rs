@@ -1,0 +1,392 @@
+//! Whoever changes the audit trail without the key is found out, whatever they change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rstest::rstest;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use vega_domain::audit::{AuditEntry, AuditFault, AuditFilter, AuditKind, AuditVerdict};
+use vega_domain::ids::RunId;
+use vega_domain::ports::{AuditHistory, AuditTrail};
+use vega_persistence::{SqliteAuditHistory, SqliteAuditTrail};
+
+use crate::world::{World, account, api, at, open};
+
+/// Three entries: with everything, with half, with the least.
+async fn three(world: &World) -> RunId {
+    let run = RunId::at(at(0));
+    let trail = SqliteAuditTrail::new(world.data.clone());
+    let entry = |seconds, kind, detail: &str| AuditEntry::new(at(seconds), kind, detail);
+    let all = [
+        entry(0, AuditKind::StepChanged, "done")
+            .about(&account(), &api("PRIMARY"))
+            .in_run(run),
+        entry(1, AuditKind::AccountOpened, "why").about_account(&account()),
+        entry(2, AuditKind::PlanDeclined, ""),
+    ];
+    for entry in &all {
+        trail.append(entry).await.unwrap();
+    }
+    run
+}
+
+async fn keep_head(world: &World, run: RunId) {
+    let trail = SqliteAuditTrail::new(world.data.clone());
+    trail.keep_head(run, at(9)).await.unwrap();
+}
+
+async fn append(world: &World) {
+    let trail = SqliteAuditTrail::new(world.data.clone());
+    let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, "PRIMARY");
+    trail.append(&entry).await.unwrap();
+}
+
+async fn verify(world: &World) -> AuditVerdict {
+    let history = SqliteAuditHistory::new(world.data.clone());
+    history.verify(None).await.unwrap()
+}
+
+async fn fault(world: &World) -> Option<AuditFault> {
+    verify(world).await.fault
+}
+
+fn heads(world: &World) -> PathBuf {
+    world.dir.path().join("config/vega.audit-heads")
+}
+
+/// Somebody with the database file and without scruples: no trigger stops them, and they need not be durable.
+async fn attacker(world: &World) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(world.data.path())
+        .foreign_keys(false)
+        .pragma("ignore_check_constraints", "ON")
+        .synchronous(SqliteSynchronous::Off);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
+    let pool = pool.await.unwrap();
+    for trigger in ["never_changed", "never_removed", "chained"] {
+        sql(&pool, &format!("DROP TRIGGER audit_events_are_{trigger}")).await;
+    }
+    pool
+}
+
+async fn sql(pool: &SqlitePool, text: &str) {
+    let text = sqlx::AssertSqlSafe(text.to_owned());
+    sqlx::raw_sql(text).execute(pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_trail_that_nobody_touched_is_intact_also_after_a_restart() {
+    let world = World::new().await;
+    assert_eq!(verify(&world).await.entries, 0, "an empty one");
+    let run = three(&world).await;
+    keep_head(&world, run).await;
+    append(&world).await;
+    let expected = AuditVerdict {
+        entries: 4,
+        heads: 1,
+        other_heads: 0,
+        fault: None,
+    };
+    assert_eq!(verify(&world).await, expected);
+    world.data.close().await;
+    let again = World {
+        data: open(&world.dir).await,
+        ..world
+    };
+    append(&again).await;
+    keep_head(&again, run).await;
+    let expected = AuditVerdict {
+        entries: 5,
+        heads: 2,
+        ..expected
+    };
+    assert_eq!(verify(&again).await, expected);
+}
+
+#[tokio::test]
+async fn every_single_bit_edit_of_a_small_audit_table_is_found() {
+    let world = World::new().await;
+    three(&world).await;
+    let pool = attacker(&world).await;
+    let mut edits = BTreeMap::new();
+    for (column, kind) in [
+        ("at", "TEXT"),
+        ("kind", "TEXT"),
+        ("account", "TEXT"),
+        ("api", "TEXT"),
+        ("run_id", "BLOB"),
+        ("detail", "TEXT"),
+        ("chain", "BLOB"),
+    ] {
+        let get = format!("SELECT CAST({column} AS BLOB) FROM audit_events WHERE id = $1");
+        let set = format!("UPDATE audit_events SET {column} = CAST($2 AS {kind}) WHERE id = $1");
+        for id in 1..=3_i64 {
+            let value: Option<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(get.clone()))
+                .bind(id)
+                .fetch_one(&pool)
+                .await
+                .unwrap();
+            let put = async |value: Option<Vec<u8>>| {
+                let put = sqlx::query(sqlx::AssertSqlSafe(set.clone()));
+                put.bind(id).bind(value).execute(&pool).await.unwrap();
+            };
+            let bits = value.as_ref().map_or(0, |value| value.len() * 8);
+            for bit in 0..bits {
+                let mut changed = value.clone().unwrap();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                put(Some(changed)).await;
+                let found = fault(&world).await;
+                assert_eq!(
+                    found,
+                    Some(AuditFault::Edited { entry: id }),
+                    "{column} bit {bit}"
+                );
+                *edits.entry(column).or_insert(0) += 1;
+            }
+            // Nothing and an empty text differ in one bit of the row, too.
+            let other = value.as_ref().map_or(Some(Vec::new()), |_| None);
+            let may_be_null = !["at", "kind", "detail"].contains(&column);
+            if other.is_some() || may_be_null {
+                put(other).await;
+                // The first may have been written by a Vega without values, but then the second does not fit.
+                let entry = if (column, id) == ("chain", 1) { 2 } else { id };
+                let found = fault(&world).await;
+                assert_eq!(found, Some(AuditFault::Edited { entry }), "{column}");
+            }
+            put(value).await;
+        }
+    }
+    assert_eq!(fault(&world).await, None, "every edit was taken back");
+    assert_eq!(edits["chain"], 3 * 256);
+    assert_eq!(
+        (edits["run_id"], edits["account"], edits["api"]),
+        (128, 2 * 56, 56)
+    );
+}
+
+#[tokio::test]
+async fn every_single_bit_edit_of_a_number_is_found() {
+    let world = World::new().await;
+    three(&world).await;
+    let pool = attacker(&world).await;
+    for id in 1..=3_i64 {
+        for bit in 0..64 {
+            let moved = id ^ (1 << bit);
+            if (1..=3).contains(&moved) {
+                continue; // There is an entry with that number already.
+            }
+            let renumber = "UPDATE audit_events SET id = $2 WHERE id = $1";
+            let to = sqlx::query(renumber).bind(id).bind(moved);
+            to.execute(&pool).await.unwrap();
+            assert!(fault(&world).await.is_some(), "entry {id} as {moved}");
+            let back = sqlx::query(renumber).bind(moved).bind(id);
+            back.execute(&pool).await.unwrap();
+        }
+    }
+    assert_eq!(fault(&world).await, None, "every edit was taken back");
+}
+
+#[rstest]
+#[case::first("DELETE FROM audit_events WHERE id = 1", AuditFault::Missing { entry: 1 })]
+#[case::middle("DELETE FROM audit_events WHERE id = 2", AuditFault::Missing { entry: 2 })]
+#[case::middle_and_numbers_closed(
+    "DELETE FROM audit_events WHERE id = 2; UPDATE audit_events SET id = 2 WHERE id = 3;
+     UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit_events'",
+    AuditFault::Edited { entry: 2 }
+)]
+#[case::swapped(
+    "UPDATE audit_events SET id = 9 WHERE id = 1; UPDATE audit_events SET id = 1 WHERE id = 2;
+     UPDATE audit_events SET id = 2 WHERE id = 9",
+    AuditFault::Edited { entry: 1 }
+)]
+#[case::copied(
+    "INSERT INTO audit_events SELECT 4, at, kind, account, api, run_id, detail, chain FROM audit_events WHERE id = 3",
+    AuditFault::Edited { entry: 4 }
+)]
+#[case::added_without_a_value(
+    "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'plan_confirmed', '')",
+    AuditFault::Edited { entry: 4 }
+)]
+#[case::values_taken_away_from_the_last(
+    "UPDATE audit_events SET chain = NULL WHERE id > 1",
+    AuditFault::Edited { entry: 2 }
+)]
+#[case::tail("DELETE FROM audit_events WHERE id = 3", AuditFault::Cut { last: 2, written: 3 })]
+#[case::all("DELETE FROM audit_events", AuditFault::Cut { last: 0, written: 3 })]
+#[case::another_trail("UPDATE audit_chain SET chain_id = randomblob(16)", AuditFault::Edited { entry: 1 })]
+#[case::no_trail("DELETE FROM audit_chain", AuditFault::Edited { entry: 1 })]
+#[tokio::test]
+async fn what_is_done_to_the_table_is_found_without_heads(
+    #[case] attack: &str,
+    #[case] expected: AuditFault,
+) {
+    let world = World::new().await;
+    three(&world).await;
+    sql(&attacker(&world).await, attack).await;
+    assert_eq!(fault(&world).await, Some(expected));
+    // And it stays found when Vega goes on, which it must be able to.
+    append(&world).await;
+    assert!(fault(&world).await.is_some());
+}
+
+const CUT: &str = "DELETE FROM audit_events WHERE id > 1;
+                   UPDATE sqlite_sequence SET seq = 1 WHERE name = 'audit_events'";
+
+#[tokio::test]
+async fn a_tail_that_was_cut_with_its_count_is_found_by_the_head() {
+    let world = World::new().await;
+    three(&world).await;
+    sql(&attacker(&world).await, CUT).await;
+    assert_eq!(fault(&world).await, None, "nothing but a head can tell");
+
+    let world = World::new().await;
+    let run = three(&world).await;
+    keep_head(&world, run).await;
+    sql(&attacker(&world).await, CUT).await;
+    let cut = AuditFault::Cut { last: 1, written: 3 };
+    assert_eq!(fault(&world).await, Some(cut));
+    // Vega fills the gap up without knowing.
+    append(&world).await;
+    append(&world).await;
+    assert_eq!(fault(&world).await, Some(AuditFault::Rewritten { entry: 3, run }));
+}
+
+#[tokio::test]
+async fn values_that_were_all_taken_away_and_made_anew_are_found_by_the_head() {
+    let world = World::new().await;
+    let run = three(&world).await;
+    keep_head(&world, run).await;
+    let forgotten = "UPDATE audit_events SET chain = NULL; UPDATE audit_events SET detail = 'x' WHERE id = 2";
+    sql(&attacker(&world).await, forgotten).await;
+    append(&world).await;
+    assert_eq!(fault(&world).await, Some(AuditFault::Rewritten { entry: 3, run }));
+}
+
+#[tokio::test]
+async fn entries_of_an_earlier_vega_are_sealed_by_the_first_one_with_a_value() {
+    let world = World::new().await;
+    let pool = attacker(&world).await;
+    let old = "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_started', 'old');";
+    sql(&pool, &old.repeat(2)).await;
+    assert_eq!(fault(&world).await, None);
+    append(&world).await;
+    append(&world).await;
+    assert_eq!(verify(&world).await.entries, 4);
+    assert_eq!(fault(&world).await, None);
+    sql(&pool, "UPDATE audit_events SET detail = 'new' WHERE id = 1").await;
+    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 3 }));
+}
+
+#[tokio::test]
+async fn another_key_makes_another_trail() {
+    let world = World::new().await;
+    three(&world).await;
+    world.data.close().await;
+    std::fs::remove_file(world.dir.path().join("config/vega.key")).unwrap();
+    let world = World {
+        data: open(&world.dir).await,
+        ..world
+    };
+    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 1 }));
+}
+
+#[tokio::test]
+async fn heads_are_compared_with_their_own_trail_alone() {
+    let (one, other) = (World::new().await, World::new().await);
+    let run = three(&one).await;
+    keep_head(&one, run).await;
+    three(&other).await;
+    let both = SqliteAuditHistory::new(other.data.clone());
+    let verdict = both.verify(Some(&heads(&one))).await.unwrap();
+    let expected = AuditVerdict {
+        entries: 3,
+        heads: 0,
+        other_heads: 1,
+        fault: None,
+    };
+    assert_eq!(verdict, expected);
+    let missing = both.verify(Some(Path::new("/nowhere/heads"))).await;
+    assert!(missing.is_err(), "{missing:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_head_is_kept_in_a_private_file_beside_the_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new().await;
+    let run = three(&world).await;
+    keep_head(&world, run).await;
+    keep_head(&world, run).await;
+    let mode = std::fs::metadata(heads(&world)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(heads(&world)).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2);
+    let words: Vec<&str> = lines[0].split(' ').collect();
+    let (run, value) = (run.to_string(), words[4]);
+    assert_eq!((words[1], words[3], value.len()), (&*run, "3", 64), "{text}");
+}
+
+#[tokio::test]
+async fn writers_of_several_openings_make_one_trail() {
+    let world = World::new().await;
+    let mut writing = Vec::new();
+    for _ in 0..4 {
+        let trail = SqliteAuditTrail::new(open(&world.dir).await);
+        writing.push(tokio::spawn(async move {
+            for second in 0..10 {
+                let entry = AuditEntry::new(at(second), AuditKind::TokenChecked, "valid");
+                trail.append(&entry).await.unwrap();
+            }
+        }));
+    }
+    for writer in writing {
+        writer.await.unwrap();
+    }
+    let verdict = verify(&world).await;
+    assert_eq!((verdict.entries, verdict.fault), (40, None));
+}
+
+#[tokio::test]
+async fn a_long_trail_is_walked_to_its_end() {
+    let world = World::new().await;
+    let pool = attacker(&world).await;
+    let old = "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_started', 'old');";
+    sql(&pool, &format!("BEGIN; {} COMMIT", old.repeat(1_200))).await;
+    append(&world).await;
+    assert_eq!(verify(&world).await.entries, 1_201);
+    sql(&pool, "UPDATE audit_events SET detail = 'new' WHERE id = 1201").await;
+    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 1_201 }));
+}
+
+#[tokio::test]
+async fn it_is_read_by_page_oldest_first() {
+    let world = World::new().await;
+    let run = three(&world).await;
+    let history = SqliteAuditHistory::new(world.data.clone());
+    let all = AuditFilter::default();
+    let first = history.page(&all, 0, 2).await.unwrap();
+    let rest = history.page(&all, first[1].id, 2).await.unwrap();
+    let ids: Vec<i64> = first.iter().chain(&rest).map(|entry| entry.id).collect();
+    assert_eq!(ids, [1, 2, 3]);
+    let written = AuditEntry::new(at(0), AuditKind::StepChanged, "done");
+    let written = written.about(&account(), &api("PRIMARY")).in_run(run);
+    assert_eq!(first[0].entry, written);
+
+    let ids = async |filter: AuditFilter| {
+        let page = history.page(&filter, 0, 9).await.unwrap();
+        page.iter().map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    let since = Some(at(1));
+    assert_eq!(ids(AuditFilter { since, api: None }).await, [2, 3]);
+    let api = Some(api("PRIMARY"));
+    assert_eq!(
+        ids(AuditFilter {
+            since: None,
+            api: api.clone()
+        })
+        .await,
+        [1]
+    );
+    assert_eq!(ids(AuditFilter { since, api }).await, [0_i64; 0]);
+}
