@@ -1,5 +1,6 @@
 //! What can be typed after `vega`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +8,8 @@ use vega_domain::account::Route;
 use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::Patience;
+
+use crate::since::Since;
 
 /// Keeps Upstox access tokens alive.
 ///
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Cancel,
     /// Show which accounts are closed and why, or open one
     Cooldown(Cooldown),
+    /// Show what happened and who decided it, or look whether that record was changed
+    Audit(Audit),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
 }
@@ -170,6 +175,29 @@ pub(crate) enum Clear {
 
 #[derive(Debug, Clone, Args)]
 #[command(
+    after_help = "Examples:\n  vega audit --since 2h\n  vega audit --api PRIMARY --json\n  vega audit --verify\n  \
+    vega audit --verify --head /media/backup/vega.audit-heads"
+)]
+pub(crate) struct Audit {
+    /// Only what happened since: a while such as 2h, a day such as 2026-11-23 (IST), or a time in RFC 3339
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<Since>,
+    /// Only what is about this API
+    #[arg(long, value_name = "API")]
+    pub(crate) api: Option<ApiName>,
+    /// Look whether an entry was changed, moved or removed, or the end cut off; exit code 9 if so
+    #[arg(long, conflicts_with_all = ["since", "api"])]
+    pub(crate) verify: bool,
+    /// Compare with this copy of the heads that Vega keeps beside the key
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    pub(crate) head: Option<PathBuf>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
     eval \"export $(vega token PRIMARY --format env)\""
 )]
@@ -220,9 +248,14 @@ impl Arguments {
             None | Some(Command::Generate(_)) => self.generate().named(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
-            Some(Command::Status(_) | Command::Config(_) | Command::Cooldown(_) | Command::Cancel) => {
-                Vec::new()
-            }
+            // The audit trail knows of APIs that are configured no more.
+            Some(
+                Command::Status(_)
+                | Command::Config(_)
+                | Command::Cooldown(_)
+                | Command::Audit(_)
+                | Command::Cancel,
+            ) => Vec::new(),
         }
     }
 }

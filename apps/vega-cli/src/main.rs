@@ -1,6 +1,7 @@
 //! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
 
 mod arguments;
+mod audit;
 mod cancel;
 mod config;
 mod cooldown;
@@ -11,6 +12,7 @@ mod link;
 mod output;
 mod progress;
 mod report;
+mod since;
 mod status;
 mod terminal;
 mod token;
@@ -94,6 +96,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
         Command::Cancel => cancel::run(&vega).await,
         Command::Cooldown(wanted) => cooldown::run(&vega, &wanted).await,
+        Command::Audit(wanted) => audit::run(&vega, &wanted).await,
         Command::Token(wanted) => token::run(&vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     };

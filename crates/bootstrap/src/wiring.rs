@@ -6,11 +6,13 @@ use std::time::Duration;
 use thiserror::Error;
 use vega_domain::account::{Account, Route};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{
+    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository,
+};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts};
 use vega_persistence::{
-    DataSource, FileLoginLease, OpenError, SqliteAuditTrail, SqliteCooldownRepository,
+    DataSource, FileLoginLease, OpenError, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
     SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
 };
 use vega_services::{
@@ -54,6 +56,8 @@ pub struct Vega {
     pub cooldowns: CooldownManager,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
+    /// What happened.
+    pub audit: Arc<dyn AuditHistory>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     generation: Arc<TokenGenerationService>,
@@ -180,6 +184,7 @@ impl Vega {
             validity,
             cooldowns,
             registry,
+            audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,
             generation,
             data,

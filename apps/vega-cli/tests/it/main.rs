@@ -7,6 +7,7 @@
 )]
 
 mod accounts_in_toml;
+mod audit;
 mod broken_database;
 mod broken_key;
 mod missing_browser;

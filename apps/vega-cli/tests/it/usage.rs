@@ -9,6 +9,8 @@ use crate::world::{ONE_API, said};
 #[case::help_status("help_status", &["status", "--help"])]
 #[case::help_verify("help_verify", &["verify", "--help"])]
 #[case::help_config("help_config", &["config", "--help"])]
+#[case::help_audit("help_audit", &["audit", "--help"])]
+#[case::since_when("audit_since_when", &["audit", "--since", "yesterday"])]
 #[case::help_token("help_token", &["token", "--help"])]
 #[case::unknown_command("unknown_argument", &["--nonsense"])]
 #[case::bad_api_name("bad_api_name", &["token", "primary"])]

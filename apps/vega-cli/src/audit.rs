@@ -1,0 +1,223 @@
+//! `vega audit`: what happened, oldest first; and whether that record is still the one that Vega wrote.
+
+use std::path::Path;
+
+use serde::Serialize;
+use vega_bootstrap::Vega;
+use vega_domain::audit::{AuditFilter, AuditVerdict, RecordedEntry};
+use vega_domain::expiry::in_ist;
+
+use crate::arguments::Audit;
+use crate::exit::Exit;
+use crate::output;
+use crate::report::rfc3339_ist;
+
+const PAGE: u32 = 500;
+
+pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
+    if wanted.verify {
+        return verify(vega, wanted.head.as_deref(), wanted.json).await;
+    }
+    let filter = AuditFilter {
+        since: wanted.since.map(|since| since.seen_from(vega.clock.now())),
+        api: wanted.api.clone(),
+    };
+    let mut entries = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = vega.audit.page(&filter, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        if wanted.json {
+            entries.extend(page.iter().map(entry_report));
+        } else {
+            for entry in &page {
+                output::data(&line(entry));
+            }
+        }
+    }
+    if wanted.json {
+        output::data_json(&Entries { v: 1, entries })?;
+    } else if after == 0 {
+        output::say("Nothing is on record.");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
+    let verdict = vega.audit.verify(heads).await?;
+    if json {
+        output::data_json(&verdict_report(&verdict))?;
+    } else if verdict.fault.is_none() {
+        output::data(&intact(&verdict));
+    }
+    if let Some(fault) = verdict.fault {
+        output::problem(&format!(
+            "the audit trail was changed outside Vega: {fault}. What comes before fits ({}). \
+             Keep a copy of the database and of vega.audit-heads beside the key, and compare them with a backup",
+            counted(verdict.entries, "entry", "entries")
+        ));
+        return Ok(Exit::Preflight);
+    }
+    if verdict.heads == 0 {
+        output::say(
+            "No head of this trail is on record, so a cut at its end could go unnoticed. \
+             The end of each run leaves one beside the key.",
+        );
+    }
+    Ok(Exit::Ok)
+}
+
+fn intact(verdict: &AuditVerdict) -> String {
+    let others = match verdict.other_heads {
+        0 => String::new(),
+        others => format!(" ({others} of other databases left out)"),
+    };
+    format!(
+        "The audit trail is intact: {}, {} checked{others}.",
+        counted(verdict.entries, "entry", "entries"),
+        counted(verdict.heads, "head", "heads")
+    )
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// One entry on one line: what a page said may hold line breaks, and worse.
+fn line(recorded: &RecordedEntry) -> String {
+    let entry = &recorded.entry;
+    let line = format!(
+        "{} IST  {:<23}  {}  {}  {}",
+        in_ist(entry.at).format("%Y-%m-%d %H:%M:%S"),
+        entry.kind.code(),
+        entry.account.as_ref().map_or("-", |account| account.as_str()),
+        entry.api.as_ref().map_or("-", |api| api.as_str()),
+        entry.detail
+    );
+    line.trim_end().replace(char::is_control, " ")
+}
+
+/// The answer of `audit --json`.
+#[derive(Serialize)]
+struct Entries {
+    v: u8,
+    entries: Vec<EntryReport>,
+}
+
+#[derive(Serialize)]
+struct EntryReport {
+    id: i64,
+    at: String,
+    at_unix: i64,
+    kind: &'static str,
+    account: Option<String>,
+    api: Option<String>,
+    run: Option<String>,
+    detail: String,
+}
+
+/// The answer of `audit --verify --json`.
+#[derive(Serialize)]
+struct VerdictReport {
+    v: u8,
+    intact: bool,
+    entries: u64,
+    heads: u64,
+    other_heads: u64,
+    fault: Option<FaultReport>,
+}
+
+#[derive(Serialize)]
+struct FaultReport {
+    kind: &'static str,
+    entry: i64,
+    detail: String,
+}
+
+fn entry_report(recorded: &RecordedEntry) -> EntryReport {
+    let entry = &recorded.entry;
+    EntryReport {
+        id: recorded.id,
+        at: rfc3339_ist(entry.at),
+        at_unix: entry.at.timestamp(),
+        kind: entry.kind.code(),
+        account: entry.account.as_ref().map(ToString::to_string),
+        api: entry.api.as_ref().map(ToString::to_string),
+        run: entry.run.map(|run| run.to_string()),
+        detail: entry.detail.clone(),
+    }
+}
+
+fn verdict_report(verdict: &AuditVerdict) -> VerdictReport {
+    VerdictReport {
+        v: 1,
+        intact: verdict.fault.is_none(),
+        entries: verdict.entries,
+        heads: verdict.heads,
+        other_heads: verdict.other_heads,
+        fault: verdict.fault.map(|fault| FaultReport {
+            kind: fault.code(),
+            entry: fault.entry(),
+            detail: fault.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
+    use vega_domain::ids::{AccountId, ApiName};
+
+    use super::*;
+
+    fn entries() -> [RecordedEntry; 2] {
+        let at = DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
+            .unwrap()
+            .to_utc();
+        let account = AccountId::new("default").unwrap();
+        let api = ApiName::new("PRIMARY").unwrap();
+        let words = "failed: page_changed: the page's\nwords\u{1b}[31m";
+        [
+            AuditEntry::new(at, AuditKind::PlanConfirmed, "PRIMARY"),
+            AuditEntry::new(at, AuditKind::StepChanged, words).about(&account, &api),
+        ]
+        .map(|entry| RecordedEntry { id: 1, entry })
+    }
+
+    #[test]
+    fn an_entry_is_one_line_without_control_characters() {
+        insta::assert_snapshot!("audit_lines", entries().map(|entry| line(&entry)).join("\n"));
+    }
+
+    #[test]
+    fn the_json_shapes_are_fixed() {
+        insta::assert_json_snapshot!(
+            "audit_entries",
+            Entries {
+                v: 1,
+                entries: entries().iter().map(entry_report).collect(),
+            }
+        );
+        let cut = AuditVerdict {
+            entries: 2,
+            heads: 1,
+            other_heads: 0,
+            fault: Some(AuditFault::Cut { last: 2, written: 5 }),
+        };
+        insta::assert_json_snapshot!("audit_verdict", verdict_report(&cut));
+    }
+
+    #[test]
+    fn what_was_checked_is_counted() {
+        let verdict = |entries, heads, other_heads| AuditVerdict {
+            entries,
+            heads,
+            other_heads,
+            fault: None,
+        };
+        let said = [verdict(1, 1, 0), verdict(40, 2, 3)].map(|verdict| intact(&verdict));
+        insta::assert_snapshot!("audit_intact", said.join("\n"));
+    }
+}
