@@ -2,6 +2,7 @@
 
 mod all_valid;
 mod around_0330;
+mod audit;
 mod back_and_forward;
 mod blocked;
 mod cancelled;
