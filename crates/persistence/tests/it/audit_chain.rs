@@ -390,3 +390,46 @@ async fn it_is_read_by_page_oldest_first() {
     );
     assert_eq!(ids(AuditFilter { since, api }).await, [0_i64; 0]);
 }
+
+/// All that the table says, with the types of it, as SQLite itself reads it.
+async fn content(path: &Path) -> Result<Vec<String>, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
+    let pool = pool.await?;
+    let said = sqlx::query_scalar(
+        "SELECT concat_ws('|', id, quote(at), quote(kind), quote(account), quote(api), quote(run_id),
+             quote(detail), quote(chain)) FROM audit_events ORDER BY id",
+    );
+    let said = said.fetch_all(&pool).await;
+    pool.close().await;
+    said
+}
+
+/// Lengths and types of the columns stand before them in the file, out of reach of any statement.
+#[tokio::test]
+async fn a_bit_changed_in_the_file_before_a_row_is_found_or_says_nothing_new() {
+    const HEADER: usize = 11;
+    let world = World::new().await;
+    three(&world).await;
+    let path = world.data.path().to_owned();
+    world.data.close().await;
+    let whole = std::fs::read(&path).unwrap();
+    let before = content(&path).await.unwrap();
+    let row = b"account_openeddefaultwhy";
+    let row = whole.windows(row.len()).rposition(|part| part == row).unwrap();
+    let row = row - at(1).to_rfc3339().len();
+    let mut found = 0;
+    for bit in (row - HEADER) * 8..row * 8 {
+        let mut changed = whole.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, changed).unwrap();
+        let says_nothing_new = content(&path).await.is_ok_and(|now| now == before);
+        let data = open(&world.dir).await;
+        let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await;
+        data.close().await;
+        let is_intact = verdict.is_ok_and(|verdict| verdict.fault.is_none());
+        assert_eq!(is_intact, says_nothing_new, "bit {}", bit - (row - HEADER) * 8);
+        found += usize::from(!is_intact);
+    }
+    assert!(found > HEADER * 4, "{found}");
+}

@@ -68,6 +68,7 @@ async fn audit_events_can_be_added_but_never_changed_or_removed() {
     for attack in [
         "UPDATE audit_events SET detail = 'yes'",
         "DELETE FROM audit_events",
+        "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_ended', '')",
     ] {
         assert!(
             sqlx::query(attack).execute(&world.raw().await).await.is_err(),
