@@ -15,6 +15,9 @@ use crate::settings::BrowserSettings;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// ChromeDriver takes any free port of IPv4 and then wants the same of IPv6. Where that one is taken it ends, so it is
+/// started again: another port is another chance.
+const STARTS: u32 = 3;
 
 /// A running ChromeDriver. Dropping it kills its whole group.
 #[derive(Debug)]
@@ -31,6 +34,28 @@ impl Driver {
         settings: &BrowserSettings,
         scratch: &Path,
     ) -> Result<Self, Failure> {
+        for _ in 1..STARTS {
+            if let Some(driver) = Self::start_once(program, settings, scratch).await? {
+                return Ok(driver);
+            }
+            tracing::debug!("the driver ended without a port; it is started again");
+        }
+        let driver = Self::start_once(program, settings, scratch).await?;
+        driver.ok_or_else(|| {
+            let words = format!(
+                "{} did not say its port; is it a ChromeDriver?",
+                program.display()
+            );
+            Failure::new(FailureReason::BrowserUnavailable, words)
+        })
+    }
+
+    /// None when it ended without a port.
+    async fn start_once(
+        program: &Path,
+        settings: &BrowserSettings,
+        scratch: &Path,
+    ) -> Result<Option<Self>, Failure> {
         let unavailable = |what: String| {
             Failure::new(
                 FailureReason::BrowserUnavailable,
@@ -59,20 +84,20 @@ impl Driver {
             return Err(unavailable("has no output to read its port from".into()));
         };
         let mut lines = BufReader::new(stdout).lines();
-        let port = tokio::time::timeout(START_TIMEOUT, port_from(&mut lines))
-            .await
-            .ok()
-            .flatten();
+        let port = tokio::time::timeout(START_TIMEOUT, port_from(&mut lines)).await;
         let driver = Self {
             child,
-            url: local(port.unwrap_or_default()),
+            url: local(port.as_ref().ok().copied().flatten().unwrap_or_default()),
         };
-        if port.is_none() {
-            return Err(unavailable("did not say its port; is it a ChromeDriver?".into()));
+        match port {
+            Ok(Some(_)) => {
+                // Read on, or the driver stops when the pipe is full.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                Ok(Some(driver))
+            }
+            Ok(None) => Ok(None),
+            Err(_) => Err(unavailable("did not say its port; is it a ChromeDriver?".into())),
         }
-        // Read on, or the driver stops when the pipe is full.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(driver)
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -130,7 +155,45 @@ fn local(port: u16) -> Url {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+    use crate::settings::DriverSource;
+
+    /// A program that ends without a port so many times, and then says one.
+    #[cfg(unix)]
+    #[rstest]
+    #[case::at_once(0, Some(40_123))]
+    #[case::at_the_last_start(2, Some(40_123))]
+    #[case::never(3, None)]
+    #[tokio::test]
+    async fn a_driver_that_finds_its_port_taken_is_started_again(
+        #[case] failures: u32,
+        #[case] port: Option<u16>,
+    ) {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("driver");
+        let script = format!(
+            "#!/bin/sh\necho x >> {0}/starts\n[ $(wc -l < {0}/starts) -gt {failures} ] || exit 1\n\
+             echo 'ChromeDriver was started successfully on port 40123.'\nexec sleep 60\n",
+            dir.path().display()
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let settings = BrowserSettings {
+            authorize_base: local(1),
+            driver: DriverSource::Start(program.clone()),
+            binary: None,
+            headless: true,
+            profiles: dir.path().into(),
+            evidence: dir.path().into(),
+            human_timeout: Duration::from_secs(1),
+            environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        };
+        let started = Driver::start(&program, &settings, dir.path()).await;
+        assert_eq!(started.ok().and_then(|driver| driver.url().port()), port);
+    }
 
     #[test]
     fn the_port_is_read_from_the_drivers_own_line() {

@@ -31,6 +31,14 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn start() -> Result<Self> {
+        // The driver ends when its port is taken on IPv6; another start is another port.
+        match Self::start_once().await {
+            Ok(browser) => Ok(browser),
+            Err(_) => Self::start_once().await,
+        }
+    }
+
+    async fn start_once() -> Result<Self> {
         let profile = TempDir::with_prefix("vega-page-")?;
         // Killed with its test. The browser, which talks to it through a pipe, then ends by itself.
         let mut driver = Command::new("chromedriver")
