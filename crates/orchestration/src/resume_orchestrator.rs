@@ -25,7 +25,7 @@ use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
 use crate::run_progress::RunProgress;
-use crate::turns::{LOOK_EVERY, Later, Outlook, Patience, Turns};
+use crate::turns::{LOOK_EVERY, Later, Leeway, Patience, Turns};
 
 /// What runs need of the outside.
 #[derive(Clone)]
@@ -158,9 +158,9 @@ impl ResumeOrchestrator {
         let _watch = self.watch(progress.run(), cancel.clone());
         let mut turns = Turns::new(self, &progress, plan, cancel);
         while let Some(account) = turns.next().await? {
-            let outlook = turns.outlook(account, patience);
+            let leeway = turns.leeway(account, patience);
             match self
-                .take_account(&progress, plan, account, &outlook, cancel)
+                .take_account(&progress, plan, account, &leeway, cancel)
                 .await?
             {
                 GoOn::EndRun => break,
@@ -293,14 +293,14 @@ impl ResumeOrchestrator {
         progress: &RunProgress<'_>,
         plan: &Plan,
         id: &AccountId,
-        outlook: &Outlook,
+        leeway: &Leeway,
         cancel: &CancellationToken,
     ) -> Result<GoOn, StoreError> {
         let Some(account) = self.account(id) else {
             return Ok(GoOn::NextAccount);
         };
         if let Some(cooldown) = self.cooldowns.of(id).await?.filter(|closed| !closed.is_stop()) {
-            return self.not_yet(progress, plan, id, cooldown.failure, outlook).await;
+            return self.not_yet(progress, plan, id, cooldown.failure, leeway).await;
         }
         let mut session: Option<Box<dyn SignInSession>> = None;
         let mut go_on = GoOn::NextApi;
@@ -317,7 +317,7 @@ impl ResumeOrchestrator {
                     plan,
                     planned,
                     (account, api),
-                    outlook,
+                    leeway,
                     &mut session,
                     cancel,
                 )
@@ -348,7 +348,7 @@ impl ResumeOrchestrator {
         plan: &Plan,
         id: &AccountId,
         after: Failure,
-        outlook: &Outlook,
+        leeway: &Leeway,
     ) -> Result<GoOn, StoreError> {
         let ours = plan.apis().iter().filter(|planned| planned.account == *id);
         let mut pending = ours
@@ -357,7 +357,7 @@ impl ResumeOrchestrator {
         let Some(first) = pending.next() else {
             return Ok(GoOn::NextAccount);
         };
-        if let Some(later) = outlook.later(first, &after) {
+        if let Some(later) = leeway.later(first, &after) {
             return Ok(GoOn::Later(later));
         }
         for api in [first].into_iter().chain(pending) {
@@ -374,7 +374,7 @@ impl ResumeOrchestrator {
         plan: &Plan,
         planned: &PlannedApi,
         (account, api): (&Account, &Api),
-        outlook: &Outlook,
+        leeway: &Leeway,
         session: &mut Option<Box<dyn SignInSession>>,
         cancel: &CancellationToken,
     ) -> Result<GoOn, StoreError> {
@@ -395,7 +395,7 @@ impl ResumeOrchestrator {
                 tracing::info!(api = %api.name, reason = %failure.reason, detail = failure.detail, "sign-in failed");
                 // Before the step's end is saved, so that no crash leaves a refused account open.
                 self.cooldowns.after(&failure, account, run).await?;
-                if let Some(later) = outlook.later(&api.name, &failure) {
+                if let Some(later) = leeway.later(&api.name, &failure) {
                     progress.move_step(&api.name, StepState::Pending).await?;
                     return Ok(GoOn::Later(later));
                 }

@@ -48,13 +48,13 @@ impl Later {
 }
 
 /// What may become of an account whose sign-in cannot go on now.
-pub(crate) struct Outlook {
+pub(crate) struct Leeway {
     may_wait: bool,
     may_cool_down: bool,
     somebody_is_there: bool,
 }
 
-impl Outlook {
+impl Leeway {
     /// Whether the account comes again later in this run.
     pub(crate) fn later(&self, api: &ApiName, failure: &Failure) -> Option<Later> {
         let comes_again = match failure.reason.next() {
@@ -125,10 +125,10 @@ impl<'r, 'p> Turns<'r, 'p> {
     }
 
     /// What may become of `account` if it cannot go on.
-    pub(crate) fn outlook(&self, account: &AccountId, patience: Patience) -> Outlook {
+    pub(crate) fn leeway(&self, account: &AccountId, patience: Patience) -> Leeway {
         let mut turns = self.accounts.iter();
         let turn = turns.find(|turn| turn.account == account);
-        Outlook {
+        Leeway {
             may_wait: patience == Patience::Wait,
             may_cool_down: turn.is_some_and(|turn| turn.cooldowns < COOLDOWNS_PER_RUN),
             somebody_is_there: self.runs.operator().is_there(),
