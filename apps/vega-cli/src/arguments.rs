@@ -41,6 +41,8 @@ Examples:
 pub(crate) enum Command {
     /// Verify, plan, ask, sign in for the dead tokens, show the result (the default)
     Generate(Generate),
+    /// Go on with today's run that ended incomplete, the step that failed last first
+    Resume(Resume),
     /// Show what is stored about every token; asks nobody
     Status(Status),
     /// Ask Upstox about every stored token; signs in for none
@@ -58,11 +60,24 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag on the line")]
 pub(crate) struct Generate {
     /// Only these APIs
     #[arg(value_name = "API")]
     pub(crate) apis: Vec<ApiName>,
+    #[command(flatten)]
+    pub(crate) way: Way,
+    /// Replace valid tokens too, and sign in between 03:20 and 03:31 IST
+    #[arg(long, requires = "reason")]
+    force: bool,
+    /// Why, for the audit trail
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    reason: Option<ForceReason>,
+}
+
+/// How a plan is carried out.
+#[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag on the line")]
+pub(crate) struct Way {
     /// Carry the plan out without asking; what needs a yes of its own is left out
     #[arg(long)]
     pub(crate) yes: bool,
@@ -72,12 +87,6 @@ pub(crate) struct Generate {
     /// Do not wait for a cooldown or for the OTP budget: end with exit code 4 and `retry_at` in --json
     #[arg(long)]
     no_wait: bool,
-    /// Replace valid tokens too, and sign in between 03:20 and 03:31 IST
-    #[arg(long, requires = "reason")]
-    force: bool,
-    /// Why, for the audit trail
-    #[arg(long, value_name = "TEXT", requires = "force")]
-    reason: Option<ForceReason>,
     /// How to sign in: webdriver (a window that Vega opens) or own-browser (a link for any browser of yours)
     #[arg(long, value_name = "ROUTE")]
     pub(crate) route: Option<Route>,
@@ -89,10 +98,27 @@ pub(crate) struct Generate {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega resume\n  vega resume --yes --no-wait")]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    pub(crate) way: Way,
+}
+
 impl Generate {
+    /// What `resume` asks for, of a run with these APIs.
+    pub(crate) fn resuming(way: Way, apis: Vec<ApiName>) -> Self {
+        Self {
+            apis,
+            way,
+            force: false,
+            reason: None,
+        }
+    }
+
     /// Whether a run waits for accounts that cannot go on.
     pub(crate) fn patience(&self) -> Patience {
-        if self.no_wait {
+        if self.way.no_wait {
             Patience::Leave
         } else {
             Patience::Wait
@@ -104,13 +130,13 @@ impl Generate {
         Wanted {
             apis: &self.apis,
             force: self.force(),
-            again: &self.again,
+            again: &self.way.again,
         }
     }
 
     /// Every API that is named on the line.
     fn named(&self) -> Vec<ApiName> {
-        [&*self.apis, &*self.again].concat()
+        [&*self.apis, &*self.way.again].concat()
     }
 
     /// Why rules are overridden, if they are.
@@ -234,18 +260,22 @@ impl Arguments {
         self.command.unwrap_or(Command::Generate(self.generate))
     }
 
-    /// The arguments of `generate`, named or not.
-    pub(crate) fn generate(&self) -> &Generate {
+    /// How a plan is to be carried out, where the command makes one.
+    pub(crate) fn way(&self) -> Option<&Way> {
         match &self.command {
-            Some(Command::Generate(generate)) => generate,
-            _ => &self.generate,
+            None => Some(&self.generate.way),
+            Some(Command::Generate(generate)) => Some(&generate.way),
+            Some(Command::Resume(resume)) => Some(&resume.way),
+            Some(_) => None,
         }
     }
 
     /// The APIs that are named on the line.
     pub(crate) fn apis(&self) -> Vec<ApiName> {
         match &self.command {
-            None | Some(Command::Generate(_)) => self.generate().named(),
+            None => self.generate.named(),
+            Some(Command::Generate(generate)) => generate.named(),
+            Some(Command::Resume(resume)) => resume.way.again.clone(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
             // The audit trail knows of APIs that are configured no more.

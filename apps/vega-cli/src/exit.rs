@@ -4,12 +4,13 @@
 mod architecture_table;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use vega_bootstrap::BrowserProblem;
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
-use vega_domain::run::{RunRecord, StepState};
+use vega_domain::run::{RunRecord, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 use vega_orchestration::RunError;
 
@@ -86,8 +87,8 @@ fn of_reason(reason: FailureReason) -> Exit {
     }
 }
 
-/// The exit code of a run.
-fn of_run(run: &RunRecord) -> Exit {
+/// The exit code of what was asked for of a run.
+fn of_run<'s>(steps: impl Iterator<Item = &'s StepRecord>) -> Exit {
     let of_step = |state: &StepState| match state {
         StepState::Failed(failure) => Some(of_reason(failure.reason)),
         StepState::Skipped(vega_domain::run::SkipReason::Unknown) => Some(Exit::Unreachable),
@@ -101,16 +102,18 @@ fn of_run(run: &RunRecord) -> Exit {
             Some(Exit::HumanNeeded)
         }
     };
-    first(run.steps.iter().filter_map(|step| of_step(&step.state)))
+    first(steps.filter_map(|step| of_step(&step.state)))
 }
 
-/// The exit code of a run, with the chosen tokens that stay unknown beside it, and what was left out of the plan.
-pub(crate) fn of_run_among(run: &RunRecord, statuses: &[ApiStatus], left_out: Exit) -> Exit {
+/// The exit code of a plan's part of a run, with the chosen tokens that stay unknown beside it, and what was left out of
+/// the plan. A run that was taken up may have other steps, which nobody asked for now.
+pub(crate) fn of_run_among(run: &RunRecord, plan: &Plan, statuses: &[ApiStatus], left_out: Exit) -> Exit {
+    let is_planned = |step: &&StepRecord| plan.apis().iter().any(|planned| planned.api == step.api);
     let any_unknown = statuses
         .iter()
         .any(|status| status.status == TokenStatus::Unknown);
     first(
-        [of_run(run)]
+        [of_run(run.steps.iter().filter(is_planned))]
             .into_iter()
             .chain(any_unknown.then_some(Exit::Unreachable))
             .chain([left_out]),
@@ -151,7 +154,8 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     {
         return Exit::Preflight;
     }
-    match error.downcast_ref::<RunError>() {
+    let of_a_run = error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
+    match error.downcast_ref::<RunError>().or(of_a_run) {
         Some(RunError::Held(_)) => Exit::NotAllowed,
         Some(RunError::Store(_) | RunError::NotRecovered { .. }) => Exit::Preflight,
         None => Exit::Unexpected,
@@ -171,7 +175,8 @@ mod tests {
     use rstest::rstest;
     use vega_domain::failure::Failure;
     use vega_domain::ids::{AccountId, ApiName, RunId};
-    use vega_domain::run::{RunState, SkipReason, StepRecord};
+    use vega_domain::plan::SignInCause;
+    use vega_domain::run::{RunState, SkipReason};
 
     use super::*;
 
@@ -224,17 +229,38 @@ mod tests {
     #[case::throttled(&[failed(FailureReason::Throttled), StepState::Pending], Exit::CoolDown)]
     #[case::no_disk(&[failed(FailureReason::Storage), failed(FailureReason::PinRefused)], Exit::Preflight)]
     fn a_run_ends_with_its_gravest_step(#[case] states: &[StepState], #[case] exit: Exit) {
-        assert_eq!(of_run(&run_of(states)), exit);
+        assert_eq!(of_run(run_of(states).steps.iter()), exit);
     }
 
     #[test]
     fn what_the_run_left_out_counts_too() {
         let done = run_of(&[StepState::Done]);
-        assert_eq!(of_run_among(&done, &[], Exit::Ok), Exit::Ok);
+        let plan = plan_of(&["PRIMARY"]);
+        assert_eq!(of_run_among(&done, &plan, &[], Exit::Ok), Exit::Ok);
         assert_eq!(
-            of_run_among(&done, &[], Exit::AccountStopped),
+            of_run_among(&done, &plan, &[], Exit::AccountStopped),
             Exit::AccountStopped
         );
+    }
+
+    #[test]
+    fn what_nobody_asked_for_now_does_not_count() {
+        let mut run = run_of(&[failed(FailureReason::PinRefused), StepState::Done]);
+        run.steps[1].api = ApiName::new("WEBSOCKET1").unwrap();
+        let exit = |apis| of_run_among(&run, &plan_of(apis), &[], Exit::Ok);
+        assert_eq!(exit(&["WEBSOCKET1"]), Exit::Ok);
+        assert_eq!(exit(&["PRIMARY", "WEBSOCKET1"]), Exit::AccountStopped);
+    }
+
+    fn plan_of(apis: &[&str]) -> Plan {
+        let planned = apis.iter().map(|api| PlannedApi {
+            api: ApiName::new(*api).unwrap(),
+            account: AccountId::new("default").unwrap(),
+            cause: SignInCause::Missing,
+            replaces: None,
+            doubt: None,
+        });
+        Plan::of(planned.collect()).unwrap()
     }
 
     /// The table in the README, as a test.

@@ -8,11 +8,12 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, NotNow, Plan};
-use vega_domain::run::{RunRecord, StepState};
+use vega_domain::run::RunRecord;
 use vega_domain::token::ApiStatus;
 use vega_orchestration::{Confirmation, RunHandle};
 
 use crate::arguments::Generate;
+use crate::earlier_runs;
 use crate::exit::{self, Exit};
 use crate::output;
 use crate::report::{self, Report};
@@ -23,22 +24,12 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
     let verified = vega.orchestrator.verify(wanted.wanted()).await;
     terminal.verified();
     let verified = verified?;
-    if let Some(run) = &verified.left_over {
-        let done = run
-            .steps
-            .iter()
-            .filter(|step| step.state == StepState::Done)
-            .count();
-        let of = run.steps.len();
-        output::say(&format!(
-            "The run before this one was cut off after {done} of {of} tokens."
-        ));
-    }
+    earlier_runs::tell(&verified);
     warn_of_clock(verified.clock);
     match verified.decision {
         Decision::AllValid => {
             output::say("All tokens are valid; no sign-in is needed.");
-            show(vega, wanted.json, &verified.statuses, None).await?;
+            show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(Exit::Ok)
         }
         Decision::OnlyUnknown(apis) => {
@@ -47,17 +38,17 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
                 "Upstox could not be asked about {}. No sign-in was made: these tokens may well be good.",
                 names.join(", ")
             ));
-            show(vega, wanted.json, &verified.statuses, None).await?;
+            show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
         Decision::Unreachable(reason) => {
             unreachable_upstox(reason);
-            show(vega, wanted.json, &verified.statuses, None).await?;
+            show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
         Decision::NotNow(not_now) => {
             let exit = refuse(not_now);
-            show(vega, wanted.json, &verified.statuses, None).await?;
+            show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(exit)
         }
         Decision::SignIn(plan) => sign_in(vega, terminal, wanted, plan).await,
@@ -66,7 +57,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
     vega.check_browser(&plan).await?;
-    if vega.has_route(&plan, Route::OwnBrowser) && !terminal.can_show() && !wanted.open {
+    if vega.has_route(&plan, Route::OwnBrowser) && !terminal.can_show() && !wanted.way.open {
         output::problem(
             "the own-browser route shows a link, and there is no terminal to show it on. Run `vega` in a terminal, or \
              add --open to have the link opened here",
@@ -91,12 +82,13 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
         }
     };
     let left_out = exit::of_left_out(&whole, Some(&plan));
-    let mut handle = vega.orchestrator.start(plan, wanted.patience());
-    let run = finish(&mut handle, terminal).await?;
+    let handle = vega.orchestrator.start(plan.clone(), wanted.patience());
+    let run = finish(&handle, terminal).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;
-    show(vega, wanted.json, &statuses, Some(&run)).await?;
-    Ok(exit::of_run_among(&run, &statuses, left_out))
+    show(vega, wanted.way.json, &statuses, Some(&run)).await?;
+    earlier_runs::tell_rest(&run, &plan);
+    Ok(exit::of_run_among(&run, &plan, &statuses, left_out))
 }
 
 /// Why a yes that was given before does not do.
@@ -117,7 +109,7 @@ fn needs_a_yes_of_its_own(plan: &Plan) -> String {
 
 /// A program that asked for JSON gets it whatever the outcome; people have seen the plan.
 async fn nothing_done(vega: &Vega, wanted: &Generate, exit: Exit) -> anyhow::Result<Exit> {
-    if wanted.json {
+    if wanted.way.json {
         show(vega, true, &chosen_statuses(vega, wanted).await?, None).await?;
     }
     Ok(exit)
@@ -158,7 +150,7 @@ pub(crate) fn warn_of_clock(clock: ClockCheck) {
 }
 
 /// Waits for the run. Ctrl-C or a polite kill ends it: what is stored stays, and `vega` goes on later.
-async fn finish(handle: &mut RunHandle, terminal: &Terminal) -> anyhow::Result<RunRecord> {
+async fn finish(handle: &RunHandle, terminal: &Terminal) -> anyhow::Result<RunRecord> {
     tokio::select! {
         run = handle.outcome() => return Ok(run?),
         () = asked_to_stop() => {

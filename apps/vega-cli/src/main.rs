@@ -6,12 +6,14 @@ mod cancel;
 mod config;
 mod cooldown;
 mod countdown;
+mod earlier_runs;
 mod exit;
 mod generate;
 mod link;
 mod output;
 mod progress;
 mod report;
+mod resume;
 mod since;
 mod status;
 mod terminal;
@@ -82,16 +84,17 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
             return Ok(Exit::Usage);
         }
     }
-    let generate = arguments.generate();
-    if let Some(route) = generate.route {
+    let way = arguments.way();
+    if let Some(route) = way.and_then(|way| way.route) {
         settings.take_route(route);
     }
-    settings.open_links = generate.open;
-    let assume_yes = matches!(&arguments.command, None | Some(Command::Generate(_))) && generate.yes;
+    settings.open_links = way.is_some_and(|way| way.open);
+    let assume_yes = way.is_some_and(|way| way.yes);
     let terminal = Arc::new(Terminal::new(assume_yes));
     let vega = Vega::start(settings, environment, terminal.clone(), terminal.clone()).await?;
     let exit = match arguments.command() {
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
+        Command::Resume(wanted) => resume::run(&vega, &terminal, wanted).await,
         Command::Status(wanted) => status::run(&vega, wanted.json).await,
         Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
         Command::Cancel => cancel::run(&vega).await,

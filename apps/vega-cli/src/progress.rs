@@ -131,11 +131,13 @@ impl Progress {
     pub(crate) fn show(&self, event: &Event) {
         match event {
             Event::TokenChecked { api, status } => self.line(&format!("  {api:<14} {status}")),
-            Event::RunStarted { steps, .. } => {
+            // A run that only had to be called complete.
+            Event::RunStarted { open: 0, .. } => {}
+            Event::RunStarted { open, .. } => {
                 self.start("Starting …");
-                self.line(&match steps {
+                self.line(&match open {
                     1 => "Signing in for 1 API.".to_owned(),
-                    steps => format!("Signing in for {steps} APIs, one after the other."),
+                    open => format!("Signing in for {open} APIs, one after the other."),
                 });
             }
             Event::StepChanged { api, state, .. } => self.step(api, state),

@@ -116,6 +116,7 @@ struct StopReport {
 struct RunReport {
     id: String,
     state: &'static str,
+    started_at: String,
     steps: Vec<StepReport>,
 }
 
@@ -219,6 +220,7 @@ fn run_report(run: &RunRecord) -> RunReport {
     RunReport {
         id: run.id.to_string(),
         state: run.state.as_str(),
+        started_at: rfc3339_ist(run.started_at),
         steps: run
             .steps
             .iter()

@@ -10,7 +10,7 @@ use vega_domain::ports::{
     AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpAllowance;
-use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, OrchestrationPorts};
+use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_persistence::{
     DataSource, FileLoginLease, OpenError, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
     SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
@@ -101,6 +101,8 @@ impl Vega {
             Some(hooks) => (hooks.around_clock(clock), hooks.around_events(events)),
             None => (clock, events),
         };
+        let hub = Arc::new(EventHub::new(events));
+        let events: Arc<dyn EventSink> = hub.clone();
         let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
         let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SqliteTokenRepository::new(data.clone()));
         let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
@@ -166,7 +168,7 @@ impl Vega {
             broker_clock: upstox.broker_clock,
             operator,
             sign_in,
-            events,
+            events: hub,
             clock: Arc::clone(&clock),
             cooldown: settings.cooldown,
         };

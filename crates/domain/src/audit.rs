@@ -44,6 +44,8 @@ audit_kinds! {
     AccountOpened = "account_opened",
     /// A run began.
     RunStarted = "run_started",
+    /// A run that had ended incomplete goes on.
+    RunTakenUp = "run_taken_up",
     /// A run waits, or goes on after a wait.
     RunMoved = "run_moved",
     /// The operator asked, from another process, that a run ends.

@@ -15,12 +15,14 @@ pub enum Event {
         /// Its status after the check.
         status: TokenStatus,
     },
-    /// A run began.
+    /// A run began, or goes on after it had ended incomplete.
     RunStarted {
         /// The run.
         run: RunId,
-        /// How many sign-ins it has.
-        steps: usize,
+        /// How many of its steps are to be taken.
+        open: usize,
+        /// How many have their token already.
+        settled: usize,
     },
     /// A step moved.
     StepChanged {

@@ -15,6 +15,7 @@ pub mod moment;
 pub mod outlook;
 pub mod plan;
 pub mod ports;
+pub mod resume;
 pub mod run;
 pub mod secret;
 pub mod sign_in;

@@ -11,6 +11,7 @@ use crate::expiry;
 use crate::failure::{Failure, FailureReason, Next};
 use crate::ids::{AccountId, ApiName, Generation, InvalidValue};
 use crate::outlook::Outlook;
+use crate::resume::TakenUp;
 use crate::token::{ApiStatus, CheckResult, TokenStatus};
 
 /// Why an API is signed in for.
@@ -100,6 +101,7 @@ pub struct Plan {
     stopped: Vec<Cooldown>,
     force: Option<ForceReason>,
     outlook: Option<Outlook>,
+    taken_up: Option<TakenUp>,
 }
 
 impl Plan {
@@ -110,7 +112,30 @@ impl Plan {
             stopped: Vec::new(),
             force: None,
             outlook: None,
+            taken_up: None,
         })
+    }
+
+    /// The incomplete run that it goes on with, if it does.
+    pub fn taken_up(&self) -> Option<&TakenUp> {
+        self.taken_up.as_ref()
+    }
+
+    /// Goes on with this run: the step that failed last comes first, its account's other APIs after it.
+    #[must_use]
+    pub fn taking_up(mut self, run: TakenUp) -> Self {
+        let first = run.first.as_ref();
+        if let Some(first) = self
+            .apis
+            .iter()
+            .find(|planned| Some(&planned.api) == first)
+            .cloned()
+        {
+            self.apis
+                .sort_by_key(|planned| (planned.account != first.account, planned.api != first.api));
+        }
+        self.taken_up = Some(run);
+        self
     }
 
     /// What it will take, if that was estimated.

@@ -236,6 +236,22 @@ impl StepState {
         })
     }
 
+    /// Whether a step may move from this state to `next`. A dead process's step is ended by recovery, which may find its
+    /// token made; a step that has come to its end begins anew when its run is taken up again.
+    pub fn may_become(&self, next: &Self) -> bool {
+        match self {
+            Self::Pending => matches!(next, Self::SigningIn | Self::Failed(_) | Self::Skipped(_)),
+            Self::SigningIn => matches!(
+                next,
+                Self::Pending | Self::Exchanging | Self::Done | Self::Failed(_)
+            ),
+            Self::Exchanging => matches!(next, Self::Verifying | Self::Done | Self::Failed(_)),
+            Self::Verifying => matches!(next, Self::Done | Self::Failed(_)),
+            Self::Done => matches!(next, Self::Pending),
+            Self::Failed(_) | Self::Skipped(_) => matches!(next, Self::Pending | Self::Skipped(_)),
+        }
+    }
+
     /// Whether the step's API has its token: made here, or found good when its turn came.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::Done | Self::Skipped(SkipReason::AlreadyServable))
@@ -274,6 +290,11 @@ pub struct StepRecord {
 }
 
 impl RunRecord {
+    /// How many of its steps have their token.
+    pub fn settled(&self) -> usize {
+        self.steps.iter().filter(|step| step.state.is_settled()).count()
+    }
+
     /// The state in which a run with these steps ends by itself: completed only with every step done.
     pub fn end_state(steps: &[StepRecord]) -> RunState {
         if steps.iter().all(|step| step.state.is_settled()) {
@@ -324,6 +345,26 @@ mod tests {
                 RunState::ALL.into_iter().all(|next| !ended.may_become(next)),
                 "{ended:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_steps_end_is_left_only_when_its_run_is_taken_up_again() {
+        let failed = || StepState::Failed(Failure::new(FailureReason::Throttled, ""));
+        let skipped = || StepState::Skipped(SkipReason::AlreadyServable);
+        for ended in [StepState::Done, failed(), skipped()] {
+            for next in [
+                StepState::SigningIn,
+                StepState::Exchanging,
+                StepState::Verifying,
+                StepState::Done,
+            ] {
+                assert!(!ended.may_become(&next), "{ended:?} -> {next:?}");
+            }
+            assert!(ended.may_become(&StepState::Pending), "{ended:?}");
+        }
+        for under_way in [StepState::Exchanging, StepState::Verifying] {
+            assert!(!under_way.may_become(&StepState::Pending), "a code is sent once");
         }
     }
 

@@ -1,9 +1,8 @@
 //! The entry point of every program: recover, verify in parallel, decide, ask, and start a run in the background.
 //! The sequential part is `ResumeOrchestrator`'s, so that all entry points share one path.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -15,12 +14,15 @@ use vega_domain::ids::ApiName;
 use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::ports::{Answer, Operator, StoreError};
+use vega_domain::resume::TakenUp;
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
 use vega_services::{ProfileVerificationService, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
+use crate::recovery::LeftOver;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+use crate::run_handle::RunHandle;
 use crate::turns::Patience;
 
 /// What verification found.
@@ -32,8 +34,10 @@ pub struct Verification {
     pub decision: Decision,
     /// Whether this computer's clock agrees with Upstox's.
     pub clock: ClockCheck,
-    /// A run that a dead process left and that was cleared up.
-    pub left_over: Option<RunRecord>,
+    /// What earlier starts left and this one cleared up.
+    pub left_over: LeftOver,
+    /// The incomplete run of today that needs no sign-in any more and was completed.
+    pub completed: Option<RunRecord>,
 }
 
 /// What the operator's answer comes to.
@@ -49,29 +53,6 @@ pub enum Confirmation {
     NobodyToAsk,
 }
 
-/// A run in the background.
-#[derive(Debug)]
-pub struct RunHandle {
-    cancel: CancellationToken,
-    task: JoinHandle<Result<RunRecord, RunError>>,
-}
-
-impl RunHandle {
-    /// Ends the run as soon as a commit under way is finished. The run stays resumable.
-    pub fn cancel(&self) {
-        self.cancel.cancel();
-    }
-
-    /// Waits for the end.
-    pub async fn outcome(&mut self) -> Result<RunRecord, RunError> {
-        match (&mut self.task).await {
-            Ok(outcome) => outcome,
-            // The task is never aborted, so this is its panic: pass it on.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-}
-
 /// Verifies and starts runs.
 pub struct AsyncTokenOrchestrator {
     accounts: Arc<[Account]>,
@@ -81,6 +62,7 @@ pub struct AsyncTokenOrchestrator {
     verification: Arc<ProfileVerificationService>,
     generation: Arc<TokenGenerationService>,
     runs: Arc<ResumeOrchestrator>,
+    under_way: Mutex<Option<RunHandle>>,
 }
 
 impl AsyncTokenOrchestrator {
@@ -106,6 +88,7 @@ impl AsyncTokenOrchestrator {
             verification,
             generation,
             runs: Arc::new(runs),
+            under_way: Mutex::default(),
         }
     }
 
@@ -127,8 +110,13 @@ impl AsyncTokenOrchestrator {
         let clock = clock.unwrap_or(ClockCheck::NotKnown);
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
+        let mut completed = None;
         let decision = match plan::decide(&self.accounts, &statuses, asked, wanted) {
-            Decision::SignIn(plan) => self.now_or_not(plan, clock).await?,
+            Decision::SignIn(plan) => self.now_or_not(self.taking_up(plan).await?, clock).await?,
+            Decision::AllValid => {
+                completed = self.runs.complete_if_settled().await?;
+                Decision::AllValid
+            }
             other => other,
         };
         Ok(Verification {
@@ -136,6 +124,23 @@ impl AsyncTokenOrchestrator {
             decision,
             clock,
             left_over,
+            completed,
+        })
+    }
+
+    /// The incomplete run of today, which the next plan that is not forced goes on with.
+    pub async fn open_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.runs.open_run().await
+    }
+
+    async fn taking_up(&self, plan: Plan) -> Result<Plan, StoreError> {
+        if plan.force().is_some() {
+            return Ok(plan);
+        }
+        let run = self.runs.open_run().await?;
+        Ok(match run {
+            Some(run) => plan.taking_up(TakenUp::of(&run)),
+            None => plan,
         })
     }
 
@@ -205,17 +210,36 @@ impl AsyncTokenOrchestrator {
         Ok(self.runs.request_cancel().await?.is_some())
     }
 
+    /// Clears up what dead processes left; does nothing while another process signs in.
+    pub async fn clear_up(&self) -> Result<LeftOver, RunError> {
+        self.runs.recover().await
+    }
+
     /// Whether the run that was asked to end has ended. What a dead process left is cleared up on the way.
     pub async fn has_ended(&self) -> Result<bool, RunError> {
-        self.runs.recover().await?;
+        self.clear_up().await?;
         Ok(!self.runs.is_any_run_active().await?)
     }
 
-    /// Starts a confirmed plan in the background.
+    /// Starts a confirmed plan in the background. While a run is under way in this process no other one begins: the
+    /// handle that comes back is then that run's, and says so (`RunHandle::is_joined`).
     pub fn start(&self, plan: Plan, patience: Patience) -> RunHandle {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(run) = under_way.as_ref().filter(|run| !run.is_over()) {
+            return run.join();
+        }
         let cancel = CancellationToken::new();
         let (runs, stop) = (Arc::clone(&self.runs), cancel.clone());
-        let task = tokio::spawn(async move { runs.execute(&plan, patience, &stop).await });
-        RunHandle { cancel, task }
+        let run = async move { runs.execute(&plan, patience, &stop).await };
+        let handle = RunHandle::start(run, cancel, Arc::clone(&self.ports.events));
+        *under_way = Some(handle.clone());
+        handle
+    }
+
+    /// The run that is under way in this process, if one is.
+    pub fn under_way(&self) -> Option<RunHandle> {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = under_way.as_ref().filter(|run| !run.is_over());
+        run.map(RunHandle::join)
     }
 }

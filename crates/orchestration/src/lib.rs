@@ -3,12 +3,18 @@
 
 mod async_token_orchestrator;
 mod cooldown_manager;
+mod event_hub;
 mod recovery;
 mod resume_orchestrator;
+mod run_handle;
 mod run_progress;
+mod run_start;
 mod turns;
 
-pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, RunHandle, Verification};
+pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
 pub use cooldown_manager::CooldownManager;
+pub use event_hub::EventHub;
+pub use recovery::LeftOver;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+pub use run_handle::RunHandle;
 pub use turns::Patience;

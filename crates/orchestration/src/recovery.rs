@@ -5,27 +5,50 @@ use chrono::{DateTime, Utc};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{LeaseError, StoreError};
-use vega_domain::run::{RunRecord, StepRecord, StepState};
+use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
+use vega_domain::token::ApiStatus;
 
 use crate::resume_orchestrator::{ResumeOrchestrator, RunError};
 
+/// What earlier starts left and this one cleared up.
+#[derive(Debug, Default)]
+pub struct LeftOver {
+    /// A run of today whose process died; it can be taken up again.
+    pub cut_off: Option<RunRecord>,
+    /// Runs of an earlier day that were never completed.
+    pub abandoned: Vec<RunRecord>,
+}
+
 impl ResumeOrchestrator {
     /// Clears up what a dead process left: finishes sealed answers without a human, closes the other attempts, ends its
-    /// run as `incomplete`. Does nothing while another process signs in. Returns the left-over run, if there was one.
-    pub async fn recover(&self) -> Result<Option<RunRecord>, RunError> {
+    /// run as `incomplete`, and gives up incomplete runs of an earlier day. Does nothing while another process signs in.
+    pub async fn recover(&self) -> Result<LeftOver, RunError> {
         // Most starts find nothing, and must not hold the lease against somebody who signs in.
-        let any_run = self.ports.runs.active().await?.is_some();
+        let any_run = self.ports.runs.active().await?.is_some() || !self.overdue_runs().await?.is_empty();
         if !any_run && !self.generation.is_any_attempt_open().await? {
-            return Ok(None);
+            return Ok(LeftOver::default());
         }
         match self.ports.lease.acquire().await {
             Ok(_lease) => self.recover_under_lease().await,
-            Err(LeaseError::Held(_)) => Ok(None),
+            Err(LeaseError::Held(_)) => Ok(LeftOver::default()),
             Err(error) => Err(error.into()),
         }
     }
 
-    pub(crate) async fn recover_under_lease(&self) -> Result<Option<RunRecord>, RunError> {
+    pub(crate) async fn recover_under_lease(&self) -> Result<LeftOver, RunError> {
+        let cut_off = self.end_cut_off_run().await?;
+        let mut abandoned = self.abandon_overdue_runs().await?;
+        let (of_today, older): (Vec<_>, Vec<_>) = cut_off
+            .into_iter()
+            .partition(|run| run.state == RunState::Incomplete);
+        abandoned.extend(older);
+        Ok(LeftOver {
+            cut_off: of_today.into_iter().next(),
+            abandoned,
+        })
+    }
+
+    async fn end_cut_off_run(&self) -> Result<Option<RunRecord>, RunError> {
         let left_over = self.ports.runs.active().await?;
         let recovered = self.generation.recover(&self.accounts).await?;
         for attempt in &recovered {
@@ -56,7 +79,7 @@ impl ResumeOrchestrator {
                 Some(Ok(_)) => StepState::Done,
                 Some(Err(failure)) => StepState::Failed(failure.clone()),
                 // It died between storing the token and saying so.
-                None if self.stored_since(&api, started_at).await? => StepState::Done,
+                None if self.usable_since(&api, started_at).await? => StepState::Done,
                 None => {
                     let unsaved = self.generation.unsaved_failure(id, &api).await?;
                     let failure = unsaved.unwrap_or_else(|| Failure::new(FailureReason::Interrupted, ""));
@@ -79,8 +102,10 @@ impl ResumeOrchestrator {
         }
     }
 
-    async fn stored_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// Not one that was made earlier in the same run and lost since.
+    async fn usable_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
         let status = self.validity.status(api).await?;
-        Ok(status.is_some_and(|status| status.verified_at.is_some_and(|verified| verified >= since)))
+        let is_usable = |status: ApiStatus| status.servable && status.verified_at >= Some(since);
+        Ok(status.is_some_and(is_usable))
     }
 }

@@ -9,21 +9,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::event::Event;
 use vega_domain::expiry::{self, in_ist};
 use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::{
-    Answer, AuditTrail, BrokerClock, Clock, CooldownRepository, EventSink, ExecutionStateRepository,
-    LeaseError, LeaseHolder, LoginLease, Operator, SignIn, SignInSession, StoreError,
+    Answer, AuditTrail, BrokerClock, Clock, CooldownRepository, ExecutionStateRepository, LeaseError,
+    LeaseHolder, LoginLease, Operator, SignIn, SignInSession, StoreError,
 };
-use vega_domain::run::{RunRecord, RunState, SkipReason, StepRecord, StepState, Wait, WaitCause};
+use vega_domain::run::{RunRecord, SkipReason, StepState, Wait, WaitCause};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::TokenStatus;
 use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
+use crate::event_hub::EventHub;
 use crate::run_progress::RunProgress;
 use crate::turns::{LOOK_EVERY, Later, Leeway, Patience, Turns};
 
@@ -45,7 +45,7 @@ pub struct OrchestrationPorts {
     /// The way of signing in.
     pub sign_in: Arc<dyn SignIn>,
     /// Who wants to know.
-    pub events: Arc<dyn EventSink>,
+    pub events: Arc<EventHub>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How long an account cools down.
@@ -153,11 +153,12 @@ impl ResumeOrchestrator {
             let why = "the operator said yes to a plan that named the stop";
             self.cooldowns.open(stop, why).await?;
         }
-        let progress = self.begin(plan).await?;
+        let progress = self.begin_or_take_up(plan).await?;
         let cancel = &cancel.child_token();
         let _watch = self.watch(progress.run(), cancel.clone());
         let mut turns = Turns::new(self, &progress, plan, cancel);
         while let Some(account) = turns.next().await? {
+            progress.set_out().await?;
             let leeway = turns.leeway(account, patience);
             match self
                 .take_account(&progress, plan, account, &leeway, cancel)
@@ -250,37 +251,6 @@ impl ResumeOrchestrator {
             return Ok(Some(ends(WaitCause::OtpBudget, left)));
         }
         Ok(None)
-    }
-
-    async fn begin(&self, plan: &Plan) -> Result<RunProgress<'_>, StoreError> {
-        let now = self.ports.clock.now();
-        let record = RunRecord {
-            id: RunId::at(now),
-            state: RunState::Running,
-            started_at: now,
-            finished_at: None,
-            steps: plan
-                .apis()
-                .iter()
-                .map(|planned| StepRecord {
-                    api: planned.api.clone(),
-                    account: planned.account.clone(),
-                    state: StepState::Pending,
-                })
-                .collect(),
-        };
-        let planned: Vec<String> = plan
-            .apis()
-            .iter()
-            .map(|planned| format!("{} ({})", planned.api, planned.cause.as_str()))
-            .collect();
-        let audit = AuditEntry::new(now, AuditKind::RunStarted, planned.join(", ")).in_run(record.id);
-        self.ports.runs.begin(&record, &audit).await?;
-        self.ports.events.emit(Event::RunStarted {
-            run: record.id,
-            steps: record.steps.len(),
-        });
-        Ok(self.progress_of(record))
     }
 
     pub(crate) fn progress_of(&self, record: RunRecord) -> RunProgress<'_> {

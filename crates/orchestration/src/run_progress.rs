@@ -81,6 +81,15 @@ impl<'a> RunProgress<'a> {
         })
     }
 
+    /// The first account's turn has come.
+    pub(crate) async fn set_out(&self) -> Result<(), StoreError> {
+        if self.with(|record| record.state) == RunState::Planned {
+            let why = "running: the first sign-in begins".into();
+            self.change(RunState::Running, AuditKind::RunMoved, why).await?;
+        }
+        Ok(())
+    }
+
     /// No account can go on now.
     pub(crate) async fn wait(&self, wait: &Wait) -> Result<(), StoreError> {
         let until = in_ist(wait.until).format("%H:%M:%S");
@@ -111,7 +120,7 @@ impl<'a> RunProgress<'a> {
     /// Ends the run in the state that its steps call for, or as cancelled by the operator.
     pub(crate) async fn end(self, is_cancelled: bool) -> Result<RunRecord, StoreError> {
         let (state, why) = self.with(|record| {
-            let done = record.steps.iter().filter(|step| step.state.is_settled()).count();
+            let done = record.settled();
             let state = match RunRecord::end_state(&record.steps) {
                 RunState::Incomplete if is_cancelled => RunState::Cancelled,
                 state => state,
@@ -132,6 +141,13 @@ impl<'a> RunProgress<'a> {
         };
         self.move_run(state, "its process ended before the run did".into())
             .await
+    }
+
+    /// Gives an incomplete run up whose tokens died at 03:30 IST.
+    pub(crate) async fn abandon(self) -> Result<RunRecord, StoreError> {
+        let (settled, of) = self.with(|record| (record.settled(), record.steps.len()));
+        let why = format!("03:30 IST came after {settled} of {of} steps");
+        self.move_run(RunState::Abandoned, why).await
     }
 
     async fn move_run(self, state: RunState, why: String) -> Result<RunRecord, StoreError> {

@@ -35,29 +35,51 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
             .bind(run.started_at)
             .execute(&mut *tx)
             .await
-            .map_err(|error| match error.as_database_error() {
-                Some(refusal) if refusal.is_unique_violation() => {
-                    StoreError::Conflict("another run is active".into())
-                }
-                _ => failed(DOING)(error),
-            })?;
+            .map_err(one_is_active(DOING))?;
         for (position, step) in (0_i64..).zip(&run.steps) {
-            let (reason, detail) = step.state.reason();
-            sqlx::query(
-                "INSERT INTO execution_steps (run_id, api, account, position, state, reason, detail, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            )
-            .bind(run.id.as_uuid())
-            .bind(step.api.as_str())
-            .bind(step.account.as_str())
-            .bind(position)
-            .bind(step.state.as_str())
-            .bind(reason)
-            .bind(detail)
-            .bind(run.started_at)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed(DOING))?;
+            insert_step(&mut tx, run.id, position, step, run.started_at).await?;
+        }
+        audit_trail::insert(&mut tx, audit).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn take_up(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "take up a run";
+        let mut tx = self.0.write().await?;
+        let from = state_of(&mut tx, run.id).await?;
+        if from != Some(RunState::Incomplete) {
+            return Err(refused_move(run.id, from, RunState::Running));
+        }
+        // A wish to end it was about the time before.
+        sqlx::query(
+            "UPDATE execution_runs SET state = $2, resumed_at = $3, finished_at = NULL, cancel_requested_at = NULL
+             WHERE id = $1",
+        )
+        .bind(run.id.as_uuid())
+        .bind(RunState::Running.as_str())
+        .bind(audit.at)
+        .execute(&mut *tx)
+        .await
+        .map_err(one_is_active(DOING))?;
+        for (position, step) in (0_i64..).zip(&run.steps) {
+            match step_state(&mut tx, run.id, &step.api).await? {
+                None => insert_step(&mut tx, run.id, position, step, audit.at).await?,
+                Some(from) => {
+                    if from != step.state {
+                        if !from.may_become(&step.state) {
+                            return Err(refused_step(&step.api, &from, &step.state));
+                        }
+                        update_step(&mut tx, run.id, &step.api, &step.state, audit.at).await?;
+                    }
+                    sqlx::query("UPDATE execution_steps SET position = $3 WHERE run_id = $1 AND api = $2")
+                        .bind(run.id.as_uuid())
+                        .bind(step.api.as_str())
+                        .bind(position)
+                        .execute(&mut *tx)
+                        .await
+                        .map_err(failed(DOING))?;
+                }
+            }
         }
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
@@ -75,23 +97,13 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         if !state_of(&mut tx, run).await?.is_some_and(RunState::is_active) {
             return Err(StoreError::Conflict(format!("run {run} is not active")));
         }
-        let (reason, detail) = state.reason();
-        let changed = sqlx::query(
-            "UPDATE execution_steps SET state = $3, reason = $4, detail = $5, updated_at = $6
-             WHERE run_id = $1 AND api = $2",
-        )
-        .bind(run.as_uuid())
-        .bind(api.as_str())
-        .bind(state.as_str())
-        .bind(reason)
-        .bind(detail)
-        .bind(audit.at)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(DOING))?;
-        if changed.rows_affected() != 1 {
+        let Some(from) = step_state(&mut tx, run, api).await? else {
             return Err(StoreError::Conflict(format!("run {run} has no step for {api}")));
+        };
+        if from.is_final() || !from.may_become(state) {
+            return Err(refused_step(api, &from, state));
         }
+        update_step(&mut tx, run, api, state, audit.at).await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -101,11 +113,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         let mut tx = self.0.write().await?;
         let from = state_of(&mut tx, run).await?;
         if !from.is_some_and(|from| from.may_become(to)) {
-            let from = from.map_or("missing", RunState::as_str);
-            return Err(StoreError::Conflict(format!(
-                "run {run} is {from} and cannot become {}",
-                to.as_str()
-            )));
+            return Err(refused_move(run, from, to));
         }
         sqlx::query("UPDATE execution_runs SET state = $2, finished_at = $3 WHERE id = $1")
             .bind(run.as_uuid())
@@ -149,38 +157,22 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
     }
 
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
-        let row: Option<RunRow> = sqlx::query_as(
-            "SELECT id, state, started_at, finished_at FROM execution_runs
-             WHERE state IN ('planned', 'running', 'waiting')",
-        )
-        .fetch_optional(self.0.reader())
-        .await
-        .map_err(failed("look for an active run"))?;
-        let Some(row) = row else { return Ok(None) };
-        let steps: Vec<StepRow> = sqlx::query_as(
-            "SELECT api, account, state, reason, detail, updated_at FROM execution_steps
-             WHERE run_id = $1 ORDER BY position",
-        )
-        .bind(row.id)
-        .fetch_all(self.0.reader())
-        .await
-        .map_err(failed("read the steps of a run"))?;
-        Ok(Some(RunRecord {
-            id: RunId::from_uuid(row.id),
-            state: RunState::parse(&row.state).map_err(unreadable)?,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-            steps: steps
-                .into_iter()
-                .map(StepRow::into_record)
-                .collect::<Result<_, _>>()?,
-        }))
+        let active = "SELECT id, state, started_at, finished_at FROM execution_runs
+                      WHERE state IN ('planned', 'running', 'waiting')";
+        Ok(self.runs(active).await?.pop())
+    }
+
+    async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError> {
+        // A run's id sorts by its start.
+        let incomplete = "SELECT id, state, started_at, finished_at FROM execution_runs
+                          WHERE state = 'incomplete' ORDER BY id DESC";
+        self.runs(incomplete).await
     }
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // Per API the newest step that ended; a run's id sorts by its start. A token stored after it settles it.
         let rows: Vec<FailureRow> = sqlx::query_as(
-            "SELECT step.api, run.started_at, step.updated_at, step.reason, step.detail
+            "SELECT step.api, coalesce(run.resumed_at, run.started_at) AS run_began, step.updated_at, step.reason, step.detail
              FROM execution_steps AS step JOIN execution_runs AS run ON run.id = step.run_id
              WHERE step.state = 'failed'
                AND step.run_id = (SELECT max(run_id) FROM execution_steps
@@ -197,13 +189,128 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
                 let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
                 Ok(LastFailure {
                     api: ApiName::new(row.api).map_err(unreadable)?,
-                    run_began: row.started_at,
+                    run_began: row.run_began,
                     stored: row.updated_at,
                     failure: Failure::new(reason, row.detail.unwrap_or_default()),
                 })
             })
             .collect()
     }
+}
+
+impl SqliteExecutionStateRepository {
+    async fn runs(&self, query: &'static str) -> Result<Vec<RunRecord>, StoreError> {
+        let rows: Vec<RunRow> = sqlx::query_as(query)
+            .fetch_all(self.0.reader())
+            .await
+            .map_err(failed("read the runs"))?;
+        let mut runs = Vec::new();
+        for row in rows {
+            let steps: Vec<StepRow> = sqlx::query_as(
+                "SELECT api, account, state, reason, detail FROM execution_steps WHERE run_id = $1 ORDER BY position",
+            )
+            .bind(row.id)
+            .fetch_all(self.0.reader())
+            .await
+            .map_err(failed("read the steps of a run"))?;
+            runs.push(RunRecord {
+                id: RunId::from_uuid(row.id),
+                state: RunState::parse(&row.state).map_err(unreadable)?,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+                steps: steps
+                    .into_iter()
+                    .map(StepRow::into_record)
+                    .collect::<Result<_, _>>()?,
+            });
+        }
+        Ok(runs)
+    }
+}
+
+async fn insert_step(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    position: i64,
+    step: &StepRecord,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (reason, detail) = step.state.reason();
+    sqlx::query(
+        "INSERT INTO execution_steps (run_id, api, account, position, state, reason, detail, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(run.as_uuid())
+    .bind(step.api.as_str())
+    .bind(step.account.as_str())
+    .bind(position)
+    .bind(step.state.as_str())
+    .bind(reason)
+    .bind(detail)
+    .bind(at)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed("add a step"))
+}
+
+async fn update_step(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    api: &ApiName,
+    state: &StepState,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (reason, detail) = state.reason();
+    sqlx::query(
+        "UPDATE execution_steps SET state = $3, reason = $4, detail = $5, updated_at = $6
+         WHERE run_id = $1 AND api = $2",
+    )
+    .bind(run.as_uuid())
+    .bind(api.as_str())
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(detail)
+    .bind(at)
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(failed("save a step"))
+}
+
+async fn step_state(
+    tx: &mut SqliteConnection,
+    run: RunId,
+    api: &ApiName,
+) -> Result<Option<StepState>, StoreError> {
+    let row: Option<StepRow> = sqlx::query_as(
+        "SELECT api, account, state, reason, detail FROM execution_steps WHERE run_id = $1 AND api = $2",
+    )
+    .bind(run.as_uuid())
+    .bind(api.as_str())
+    .fetch_optional(tx)
+    .await
+    .map_err(failed("read a step"))?;
+    row.map(|row| Ok(row.into_record()?.state)).transpose()
+}
+
+fn one_is_active(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |error| match error.as_database_error() {
+        Some(refusal) if refusal.is_unique_violation() => {
+            StoreError::Conflict("another run is active".into())
+        }
+        _ => failed(doing)(error),
+    }
+}
+
+fn refused_move(run: RunId, from: Option<RunState>, to: RunState) -> StoreError {
+    let from = from.map_or("missing", RunState::as_str);
+    StoreError::Conflict(format!("run {run} is {from} and cannot become {}", to.as_str()))
+}
+
+fn refused_step(api: &ApiName, from: &StepState, to: &StepState) -> StoreError {
+    let (from, to) = (from.as_str(), to.as_str());
+    StoreError::Conflict(format!("the step of {api} is {from} and cannot become {to}"))
 }
 
 async fn state_of(tx: &mut SqliteConnection, run: RunId) -> Result<Option<RunState>, StoreError> {
@@ -247,7 +354,7 @@ impl StepRow {
 #[derive(FromRow)]
 struct FailureRow {
     api: String,
-    started_at: DateTime<Utc>,
+    run_began: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     reason: String,
     detail: Option<String>,

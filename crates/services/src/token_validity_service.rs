@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use vega_domain::account::{Account, Api};
-use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::expiry;
+use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{Clock, ExecutionStateRepository, LoadedToken, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{
+    Clock, ExecutionStateRepository, LastFailure, LoadedToken, StoreError, UpstoxTokenRepository,
+};
 use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
 
 /// Time-based validity of the stored tokens.
@@ -42,7 +46,8 @@ impl TokenValidityService {
             .configured()
             .map(|(account, api)| {
                 let mut status = missing(account, api);
-                let failure = failures.iter().find(|last| last.api == api.name);
+                let mut of_api = failures.iter().filter(|last| !is_overdue(last, now));
+                let failure = of_api.find(|last| last.api == api.name);
                 status.last_failure = failure.map(|last| last.failure.clone());
                 match current(&stored, account, api) {
                     None => {}
@@ -100,6 +105,12 @@ impl TokenValidityService {
     }
 }
 
+/// A doubt ends at 03:30 IST: by then the OTP is worth nothing, and the token that nobody has is dead. Every other failure
+/// is told until a sign-in ends otherwise.
+fn is_overdue(last: &LastFailure, now: DateTime<Utc>) -> bool {
+    last.failure.reason.next() == Next::AskBeforeAgain && last.stored < expiry::day_start(now)
+}
+
 /// The stored token of an API, if it was made for the app and the person that are configured now.
 fn current<'a>(stored: &'a [LoadedToken], account: &Account, api: &Api) -> Option<&'a LoadedToken> {
     stored.iter().find(|loaded| match loaded {
@@ -137,18 +148,27 @@ mod tests {
     use crate::test_world::{TestClock, account, api, at, stored};
 
     fn service(tokens: Vec<LoadedToken>, clock: Arc<TestClock>) -> TokenValidityService {
+        service_after(FailureReason::Throttled, tokens, clock)
+    }
+
+    /// WEBSOCKET2's last sign-in failed so at 08:44:55 IST.
+    fn service_after(
+        reason: FailureReason,
+        tokens: Vec<LoadedToken>,
+        clock: Arc<TestClock>,
+    ) -> TokenValidityService {
         let mut repository = MockUpstoxTokenRepository::new();
         let tokens = std::sync::Mutex::new(Some(tokens));
         repository
             .expect_load_all()
             .returning(move || Ok(tokens.lock().unwrap().take().unwrap_or_default()));
         let mut runs = MockExecutionStateRepository::new();
-        runs.expect_last_failures().returning(|| {
+        runs.expect_last_failures().returning(move || {
             Ok(vec![LastFailure {
                 api: api("WEBSOCKET2"),
                 run_began: at(-6),
                 stored: at(-5),
-                failure: Failure::new(FailureReason::Throttled, "words"),
+                failure: Failure::new(reason, "words"),
             }])
         });
         TokenValidityService::new(
@@ -217,6 +237,21 @@ mod tests {
             seen[4].last_failure.as_ref().unwrap().reason,
             FailureReason::Unreadable
         );
+    }
+
+    #[tokio::test]
+    async fn a_doubt_ends_at_0330_and_no_other_failure_does() {
+        let before = at(0) + TimeDelta::hours(18);
+        let after = at(0) + TimeDelta::hours(19);
+        for &reason in FailureReason::ALL {
+            let is_told = async |now| {
+                let service = service_after(reason, Vec::new(), TestClock::at(now));
+                service.statuses().await.unwrap()[2].last_failure.is_some()
+            };
+            assert!(is_told(before).await, "{reason}");
+            let is_doubt = reason.next() == Next::AskBeforeAgain;
+            assert_eq!(is_told(after).await, !is_doubt, "{reason}");
+        }
     }
 
     #[tokio::test]

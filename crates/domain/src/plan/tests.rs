@@ -247,3 +247,32 @@ fn when_upstox_answers_nobody_nothing_is_signed_in_for(
         None => assert!(matches!(decision, Decision::SignIn(_)), "{decision:?}"),
     }
 }
+
+#[rstest]
+#[case::the_failed_one_and_then_its_account(Some("B2"), &["B2", "B1", "B3", "A1"])]
+#[case::it_is_not_planned(Some("GONE"), &["A1", "B1", "B2", "B3"])]
+#[case::none_failed(None, &["A1", "B1", "B2", "B3"])]
+fn a_plan_that_takes_a_run_up_begins_with_what_failed_last(
+    #[case] failed: Option<&str>,
+    #[case] order: &[&str],
+) {
+    let apis = [("a", "A1"), ("b", "B1"), ("b", "B2"), ("b", "B3")];
+    let planned = apis.map(|(account, api)| PlannedApi {
+        api: ApiName::new(api).unwrap(),
+        account: AccountId::new(account).unwrap(),
+        cause: SignInCause::Missing,
+        replaces: None,
+        doubt: None,
+    });
+    let at = DateTime::UNIX_EPOCH;
+    let run = TakenUp {
+        run: crate::ids::RunId::at(at),
+        started_at: at,
+        settled: 2,
+        of: 6,
+        first: failed.map(|api| ApiName::new(api).unwrap()),
+    };
+    let plan = Plan::of(planned.to_vec()).unwrap().taking_up(run.clone());
+    assert_eq!(plan.names(), order.join(", "));
+    assert_eq!(plan.taken_up(), Some(&run));
+}

@@ -14,7 +14,7 @@ use crate::run::{RunRecord, RunState, StepState};
 pub struct LastFailure {
     /// The API.
     pub api: ApiName,
-    /// When its run began.
+    /// When its run began, or was taken up again.
     pub run_began: DateTime<Utc>,
     /// When it was stored, which is later than it was seen: the run may have waited in between.
     pub stored: DateTime<Utc>,
@@ -30,7 +30,13 @@ pub trait ExecutionStateRepository: Send + Sync {
     /// MUST refuse with `Conflict` while another run is active.
     async fn begin(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Stores where a step stands, in one commit with `audit`. MUST refuse with `Conflict` when the run is not active.
+    /// Takes an incomplete run up again with `run.steps`, in this order, in one commit with `audit`.
+    /// MUST refuse with `Conflict` a run that is not incomplete, while another run is active, and a step that
+    /// `StepState::may_become` refuses.
+    async fn take_up(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Stores where a step stands, in one commit with `audit`. MUST refuse with `Conflict` when the run is not active,
+    /// a move that `StepState::may_become` refuses, and any move of a step that has come to its end.
     async fn save_step(
         &self,
         run: RunId,
@@ -52,6 +58,9 @@ pub trait ExecutionStateRepository: Send + Sync {
 
     /// The active run, if a process left or holds one.
     async fn active(&self) -> Result<Option<RunRecord>, StoreError>;
+
+    /// The runs that ended incomplete and were neither taken up nor abandoned since, the newest first.
+    async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError>;
 
     /// Per API the failure of its newest ended step, where no token was stored after it.
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError>;

@@ -13,11 +13,11 @@ async fn a_cancel_while_the_human_signs_in_fails_the_step_and_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let mut run = world.orchestrator().start(plan, Patience::Leave);
+    let run = world.orchestrator().start(plan, Patience::Leave);
     tokio::task::yield_now().await;
     assert!(world.sign_ins.is_a_session_open());
     run.cancel();
-    let ended = end_of(&mut run).await.unwrap();
+    let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Incomplete);
     assert_eq!(
         steps(&ended),
@@ -48,10 +48,10 @@ async fn a_cancel_while_the_browser_opens_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("main", Script::Waits);
-    let mut run = world.orchestrator().start(plan, Patience::Leave);
+    let run = world.orchestrator().start(plan, Patience::Leave);
     tokio::task::yield_now().await;
     run.cancel();
-    let ended = end_of(&mut run).await.unwrap();
+    let ended = end_of(&run).await.unwrap();
     assert_eq!(
         steps(&ended)[..2],
         ["PRIMARY failed cancelled", "WEBSOCKET1 pending"]
@@ -113,11 +113,11 @@ async fn another_process_can_end_the_run() {
     );
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let mut run = world.orchestrator().start(plan, Patience::Wait);
+    let run = world.orchestrator().start(plan, Patience::Wait);
     tokio::task::yield_now().await;
     assert!(world.orchestrator().request_cancel().await.unwrap());
     assert!(!world.orchestrator().has_ended().await.unwrap());
-    let ended = end_of(&mut run).await.unwrap();
+    let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
     assert_eq!(
         steps(&ended)[..2],
@@ -132,10 +132,10 @@ async fn a_run_that_waits_can_be_ended_too() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.fails("PRIMARY", vega_domain::failure::FailureReason::Throttled);
     let plan = world.plan().await;
-    let mut run = world.orchestrator().start(plan, Patience::Wait);
+    let run = world.orchestrator().start(plan, Patience::Wait);
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
     assert!(world.orchestrator().request_cancel().await.unwrap());
-    let ended = end_of(&mut run).await.unwrap();
+    let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
     assert_eq!(steps(&ended), ["PRIMARY failed throttled"]);
 }

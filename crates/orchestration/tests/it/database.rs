@@ -365,8 +365,11 @@ impl ExecutionStateRepository for Database {
             .find(|record| record.id == run && record.state.is_active());
         let record = record.ok_or_else(|| StoreError::Conflict("the run is not active".into()))?;
         let step = record.steps.iter_mut().find(|step| step.api == *api);
-        step.ok_or_else(|| StoreError::Conflict("no such step".into()))?
-            .state = state.clone();
+        let step = step.ok_or_else(|| StoreError::Conflict("no such step".into()))?;
+        if step.state.is_final() || !step.state.may_become(state) {
+            return Err(StoreError::Conflict(format!("{step:?} is no way to {state:?}")));
+        }
+        step.state = state.clone();
         Ok(())
     }
 
@@ -379,6 +382,36 @@ impl ExecutionStateRepository for Database {
         record.state = to;
         record.finished_at = (!to.is_active()).then_some(audit.at);
         Ok(())
+    }
+
+    async fn take_up(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
+        let runs = self.runs();
+        let left = runs
+            .iter()
+            .find(|left| left.id == run.id && left.state == RunState::Incomplete);
+        let Some(left) = left.filter(|_| !runs.iter().any(|run| run.state.is_active())) else {
+            return Err(StoreError::Conflict("this run is not to be taken up".into()));
+        };
+        for step in &run.steps {
+            let from = left.steps.iter().find(|from| from.api == step.api);
+            if from.is_some_and(|from| from.state != step.state && !from.state.may_become(&step.state)) {
+                return Err(StoreError::Conflict(format!("{from:?} is no way to {step:?}")));
+            }
+        }
+        self.commit("take_up", audit)?;
+        let mut tables = self.tables();
+        tables.cancel_requested = None;
+        if let Some(left) = tables.runs.iter_mut().find(|left| left.id == run.id) {
+            *left = run.clone();
+        }
+        Ok(())
+    }
+
+    async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let mut runs = self.runs();
+        runs.retain(|run| run.state == RunState::Incomplete);
+        runs.reverse();
+        Ok(runs)
     }
 
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {

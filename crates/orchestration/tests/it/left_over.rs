@@ -80,7 +80,7 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
 ) {
     let world = World::two_accounts();
     let left = world.left(state, reached).await;
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(cleared.id, left.id);
     assert_eq!(cleared.state, RunState::Incomplete);
     assert_eq!(
@@ -105,7 +105,7 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
     assert_eq!(log.first().unwrap(), "lease taken");
     assert_eq!(log.last().unwrap(), "lease given back");
     assert!(
-        world.resume().recover().await.unwrap().is_none(),
+        world.resume().recover().await.unwrap().cut_off.is_none(),
         "it is cleared up once"
     );
 }
@@ -119,7 +119,7 @@ async fn a_refusal_that_a_dead_process_saw_stops_the_account() {
     let refused = Failure::new(FailureReason::PinRefused, "words");
     world.database.close_newest_attempt(&refused, &audit).await;
 
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed pin_refused");
     let [stop] = &*world.database.cooldowns() else {
         panic!("{:?}", world.database.cooldowns())
@@ -135,7 +135,7 @@ async fn an_answer_that_stops_the_account_does_so_at_the_next_start(#[case] fail
     let world = World::two_accounts();
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
     world.broker.reads(failure.clone());
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(
         steps(&cleared)[1],
         format!("PRIMARY failed {}", failure.reason.code())
@@ -162,7 +162,7 @@ async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
+async fn a_left_over_run_is_taken_up_only_after_it_has_ended() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
@@ -171,21 +171,23 @@ async fn a_new_run_begins_only_after_the_left_over_one_has_ended() {
         .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
-    assert_ne!(run.id, left.id);
+    assert_eq!(run.id, left.id);
+    let primary = run.steps.iter().position(|step| step.api.as_str() == "PRIMARY");
     assert_eq!(
-        steps(&run)[0],
+        steps(&run)[primary.unwrap()],
         "PRIMARY skipped already_servable",
         "the recovered token is good"
     );
     assert_eq!(
-        world.log.take()[..6],
+        world.log.take()[..7],
         [
             "lease taken",
             "store PRIMARY",
             "PRIMARY done",
             "run incomplete",
-            "begin",
-            "PRIMARY skipped already_servable"
+            "take_up",
+            "PRIMARY skipped already_servable",
+            "open main"
         ]
     );
     assert_eq!(run.state, RunState::Completed);
@@ -196,7 +198,7 @@ async fn verification_clears_up_first_and_tells_of_it() {
     let world = World::two_accounts();
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
     let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
-    assert_eq!(verification.left_over.unwrap().id, left.id);
+    assert_eq!(verification.left_over.cut_off.unwrap().id, left.id);
     assert!(verification.statuses[0].servable, "the recovered token counts");
     assert!(world.lease.is_free());
 }
@@ -211,7 +213,7 @@ async fn an_attempt_without_a_run_is_finished_too() {
         .move_run(left.id, RunState::Incomplete, &audit)
         .await
         .unwrap();
-    assert!(world.resume().recover().await.unwrap().is_none());
+    assert!(world.resume().recover().await.unwrap().cut_off.is_none());
     assert_eq!(world.database.open_attempts(), 0);
     assert!(world.database.token("PRIMARY").is_some());
 }
@@ -225,7 +227,7 @@ async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
         host: "desk-2".into(),
         since: world.clock.now(),
     }));
-    assert!(world.resume().recover().await.unwrap().is_none());
+    assert!(world.resume().recover().await.unwrap().cut_off.is_none());
     assert!(world.log.take().is_empty());
     assert_eq!(world.database.open_attempts(), 1, "it may be alive there");
     assert_eq!(world.database.runs()[0].state, RunState::Running);
@@ -257,7 +259,7 @@ async fn an_earlier_failure_of_the_left_over_run_is_kept() {
     let world = World::two_accounts();
     let failed = StepState::Failed(Failure::new(FailureReason::Throttled, "words"));
     world.left(failed, Reached::NoAttempt).await;
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed throttled");
     assert_eq!(
         world.log.take(),
@@ -293,7 +295,7 @@ async fn an_attempt_whose_token_was_overtaken_is_closed_and_asked_for_once() {
     let world = World::two_accounts();
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
     world.has("PRIMARY", Standing::Valid);
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed superseded");
     assert_eq!(world.database.open_attempts(), 0);
 }
@@ -305,7 +307,7 @@ async fn a_token_stored_just_before_the_end_counts_as_done() {
     let mut token = world.token("PRIMARY", Standing::Valid);
     token.verified_at = Some(left.started_at);
     world.database.put(token);
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY done");
 }
 
@@ -316,7 +318,7 @@ async fn a_token_of_an_earlier_run_does_not() {
     let mut token = world.token("PRIMARY", Standing::Valid);
     token.verified_at = Some(left.started_at - TimeDelta::seconds(1));
     world.database.put(token);
-    let cleared = world.resume().recover().await.unwrap().unwrap();
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
 }
 
@@ -330,6 +332,7 @@ async fn a_run_from_before_0330_is_abandoned() {
         .begin(&run, &AuditEntry::new(run.started_at, AuditKind::RunStarted, ""))
         .await
         .unwrap();
-    let cleared = world.resume().recover().await.unwrap().unwrap();
-    assert_eq!(cleared.state, RunState::Abandoned);
+    let cleared = world.resume().recover().await.unwrap();
+    assert!(cleared.cut_off.is_none(), "nobody goes on with it");
+    assert_eq!(cleared.abandoned[0].state, RunState::Abandoned);
 }

@@ -86,12 +86,20 @@ async fn a_run_is_completed_only_with_every_step_done() {
     let run = world.run().await.unwrap();
     assert_eq!(
         steps(&run),
-        ["OPTIONCHAIN2 done"],
-        "the next run takes what is still missing"
+        [
+            "PRIMARY done",
+            "WEBSOCKET1 done",
+            "WEBSOCKET2 done",
+            "OPTIONCHAIN1 done",
+            "OPTIONCHAIN2 done"
+        ],
+        "the run goes on with what is still missing"
     );
     assert_eq!(run.state, RunState::Completed);
     let states: Vec<_> = world.database.runs().iter().map(|run| run.state).collect();
-    assert_eq!(states, [RunState::Incomplete, RunState::Completed]);
+    assert_eq!(states, [RunState::Completed], "it is one run");
+    let signed_in = world.log.take_only(&["sign in"]);
+    assert_eq!(signed_in, ["sign in OPTIONCHAIN2"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ async fn a_run_is_one_strict_sequence_under_the_lease() {
         [
             "lease taken",
             "begin",
+            "run running",
             "open main",
             "PRIMARY signing_in",
             "open_attempt PRIMARY",
@@ -197,7 +198,14 @@ async fn a_token_is_served_as_soon_as_it_is_there_whatever_follows() {
         |event| matches!(event, Event::StepChanged { api, state: StepState::Done, .. } if *api == primary),
     );
     assert!(published.unwrap() < done.unwrap());
-    assert!(matches!(events.first(), Some(Event::RunStarted { steps: 2, .. })));
+    assert!(matches!(
+        events.first(),
+        Some(Event::RunStarted {
+            open: 2,
+            settled: 0,
+            ..
+        })
+    ));
     assert!(matches!(
         events.last(),
         Some(Event::RunEnded {

@@ -80,6 +80,7 @@ async fn without_a_step_left_no_session_is_opened() {
         [
             "lease taken",
             "begin",
+            "run running",
             "PRIMARY skipped already_servable",
             "run completed",
             "lease given back"

@@ -121,7 +121,10 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
         .execute(&plan, Patience::Leave, &CancellationToken::new())
         .await
         .unwrap();
-    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+    assert_eq!(
+        steps(&run),
+        ["OPTIONCHAIN1 done", "PRIMARY done", "WEBSOCKET1 done"]
+    );
     assert_eq!(world.database.cooldowns(), []);
     let audit = world.database.audit();
     assert!(audit.iter().any(|entry| entry.kind == AuditKind::AccountOpened));
@@ -201,6 +204,7 @@ async fn a_yes_opens_only_the_stop_that_it_saw() {
     assert_eq!(
         steps(&run),
         [
+            "OPTIONCHAIN1 done",
             "PRIMARY skipped account_stopped",
             "WEBSOCKET1 skipped account_stopped"
         ]

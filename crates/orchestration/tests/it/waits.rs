@@ -83,7 +83,7 @@ async fn a_throttled_account_comes_again_after_its_cooldown_and_the_others_go_on
     assert_eq!(wait.cause, WaitCause::CoolingDown(failure));
     let kinds = world.kinds();
     let moved = kinds.iter().filter(|kind| **kind == AuditKind::RunMoved).count();
-    assert_eq!(moved, 2, "to waiting and back: {kinds:?}");
+    assert_eq!(moved, 3, "to running, to waiting and back: {kinds:?}");
     let events = world.events.0.lock().unwrap();
     let waits = |event: &&Event| matches!(event, Event::RunWaits { .. } | Event::RunGoesOn { .. });
     assert_eq!(events.iter().filter(waits).count(), 2);
@@ -102,8 +102,12 @@ async fn without_patience_the_run_ends_without_the_account() {
     assert_eq!(steps(&run), expected);
 
     let again = world.run().await.unwrap();
-    let expected = ["PRIMARY skipped cooling_down", "WEBSOCKET1 skipped cooling_down"];
-    assert_eq!(steps(&again), expected, "the next run finds it cooling down");
+    let expected = [
+        "OPTIONCHAIN1 done",
+        "PRIMARY skipped cooling_down",
+        "WEBSOCKET1 skipped cooling_down",
+    ];
+    assert_eq!(steps(&again), expected, "the next start finds it cooling down");
     assert_eq!(world.log.take_only(&["sign in"]), [""; 0]);
 }
 
@@ -115,7 +119,10 @@ async fn a_later_run_waits_for_the_rest_of_the_cooldown() {
     tokio::time::sleep(Duration::from_mins(6)).await;
     let began = Instant::now();
     let run = world.run_patiently().await;
-    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+    assert_eq!(
+        steps(&run),
+        ["OPTIONCHAIN1 done", "PRIMARY done", "WEBSOCKET1 done"]
+    );
     let waited = began.elapsed();
     assert!(
         waited >= Duration::from_mins(5) && waited < Duration::from_secs(302),
@@ -200,13 +207,13 @@ async fn a_run_waits_for_the_otp_budget_and_closes_nothing() {
 async fn a_wait_ends_with_the_run_and_the_step_keeps_its_reason() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.fails("PRIMARY", FailureReason::Throttled);
-    let mut run = {
+    let run = {
         let plan = world.plan().await;
         world.orchestrator().start(plan, Patience::Wait)
     };
     tokio::time::sleep(Duration::from_mins(2)).await;
     run.cancel();
-    let run = crate::world::end_of(&mut run).await.unwrap();
+    let run = crate::world::end_of(&run).await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY failed throttled"]);
     assert_eq!(run.state, RunState::Incomplete);
     assert!(world.lease.is_free());

@@ -19,7 +19,7 @@ use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_orchestration::{
-    AsyncTokenOrchestrator, OrchestrationPorts, Patience, ResumeOrchestrator, RunError, RunHandle,
+    AsyncTokenOrchestrator, EventHub, OrchestrationPorts, Patience, ResumeOrchestrator, RunError, RunHandle,
 };
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
@@ -160,6 +160,7 @@ pub(crate) struct World {
     pub(crate) sign_ins: Arc<SignIns>,
     pub(crate) lease: Arc<TestLease>,
     pub(crate) events: Arc<Events>,
+    hub: Arc<EventHub>,
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) human: Arc<Human>,
     pub(crate) accounts: Arc<[Account]>,
@@ -169,6 +170,7 @@ impl World {
     /// On a working morning, without any token.
     pub(crate) fn of(accounts: &[(&str, &[&str])]) -> Self {
         let log = Arc::new(Log::default());
+        let events = Arc::new(Events::default());
         let clock = Arc::new(PausedClock {
             began: Instant::now(),
             at: Mutex::new(in_india("2026-11-23T08:45:00")),
@@ -182,7 +184,8 @@ impl World {
                 held: Arc::default(),
                 elsewhere: Mutex::default(),
             }),
-            events: Arc::default(),
+            hub: Arc::new(EventHub::new(events.clone())),
+            events,
             human: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
             accounts: (1..)
@@ -267,7 +270,7 @@ impl World {
             broker_clock: self.broker.clone(),
             operator: self.human.clone(),
             sign_in: self.sign_ins.clone(),
-            events: self.events.clone(),
+            events: self.hub.clone(),
             clock: self.clock.clone(),
             cooldown: COOLDOWN,
         }
@@ -284,7 +287,7 @@ impl World {
                 audit: self.database.clone(),
                 operator: Arc::new(MockOperator::new()),
                 registry: self.registry.clone(),
-                events: self.events.clone(),
+                events: self.hub.clone(),
                 clock: self.clock.clone(),
             },
             OtpBudget {
@@ -308,7 +311,7 @@ impl World {
             self.broker.clone(),
             self.database.clone(),
             self.registry.clone(),
-            self.events.clone(),
+            self.hub.clone(),
             self.clock.clone(),
             6,
         );
@@ -366,7 +369,7 @@ impl World {
 }
 
 /// The end of a run in the background. The hour is paused time, so a run that hangs fails at once.
-pub(crate) async fn end_of(run: &mut RunHandle) -> Result<RunRecord, RunError> {
+pub(crate) async fn end_of(run: &RunHandle) -> Result<RunRecord, Arc<RunError>> {
     let end = tokio::time::timeout(Duration::from_hours(1), run.outcome());
     end.await.unwrap()
 }

@@ -96,6 +96,50 @@ impl World {
         }
         bytes
     }
+
+    /// Puts all runs and steps into these states, whatever the database says to the way there.
+    pub(crate) async fn put_run_and_steps_in(&self, run: &str, step: &StepState) {
+        let raw = self.raw().await;
+        let triggers: Vec<(String, String)> = sqlx::query_as(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'execution_%'",
+        )
+        .fetch_all(&raw)
+        .await
+        .unwrap();
+        assert!(!triggers.is_empty());
+        let run_sql = |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&raw);
+        for (name, _) in &triggers {
+            run_sql(format!("DROP TRIGGER {name}")).await.unwrap();
+        }
+        let reason = step
+            .reason()
+            .0
+            .map_or("NULL".into(), |reason| format!("'{reason}'"));
+        let step = step.as_str();
+        run_sql(format!("UPDATE execution_runs SET state = '{run}'"))
+            .await
+            .unwrap();
+        run_sql(format!(
+            "UPDATE execution_steps SET state = '{step}', reason = {reason}"
+        ))
+        .await
+        .unwrap();
+        for (_, sql) in triggers {
+            run_sql(sql).await.unwrap();
+        }
+    }
+
+    /// Saves a step.
+    pub(crate) async fn save(&self, run: RunId, name: &str, state: &StepState) {
+        let audit = entry(AuditKind::StepChanged);
+        self.runs.save_step(run, &api(name), state, &audit).await.unwrap();
+    }
+
+    /// Ends a run.
+    pub(crate) async fn end(&self, run: RunId, state: RunState) {
+        let audit = entry(AuditKind::RunEnded);
+        self.runs.move_run(run, state, &audit).await.unwrap();
+    }
 }
 
 pub(crate) fn database_path(dir: &tempfile::TempDir) -> PathBuf {

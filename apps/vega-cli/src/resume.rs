@@ -1,0 +1,32 @@
+//! `vega resume`: goes on with today's incomplete run, and with nothing else.
+
+use vega_bootstrap::Vega;
+
+use crate::arguments::{Generate, Resume};
+use crate::earlier_runs;
+use crate::exit::Exit;
+use crate::generate;
+use crate::output;
+use crate::terminal::Terminal;
+
+pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: Resume) -> anyhow::Result<Exit> {
+    // One that was cut off counts as well.
+    earlier_runs::tell_abandoned(&vega.orchestrator.clear_up().await?);
+    let Some(run) = vega.orchestrator.open_run().await? else {
+        output::say(
+            "No run of today is incomplete. `vega` verifies everything and begins one where a token is dead.",
+        );
+        let statuses = vega.validity.statuses().await?;
+        if wanted.way.json {
+            generate::show(vega, true, &statuses, None).await?;
+        }
+        return Ok(Exit::Ok);
+    };
+    let configured = |api: &_| {
+        let mut apis = vega.settings.accounts.iter().flat_map(|account| &account.apis);
+        apis.any(|known| known.name == *api)
+    };
+    let apis = run.steps.iter().map(|step| step.api.clone()).filter(configured);
+    let wanted = Generate::resuming(wanted.way, apis.collect());
+    generate::run(vega, terminal, &wanted).await
+}
