@@ -99,7 +99,8 @@ impl Desk {
         Ok(std::fs::rename(next, self.hooks().join("clock_offset"))?)
     }
 
-    /// Lets programs die at this point from now on, or nowhere. Needs test hooks.
+    /// Lets programs die at this point from now on (`token_published`, or `token_published 4` for the fourth time that it
+    /// is reached), or nowhere. Needs test hooks.
     pub fn crash_at(&self, point: Option<&str>) -> Result<()> {
         Ok(std::fs::write(
             self.hooks().join("crash_at"),

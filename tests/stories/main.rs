@@ -19,6 +19,7 @@ mod other_pages;
 mod otp_limit;
 mod own_browser;
 mod reloaded_page;
+mod resumed;
 mod session_modes;
 mod terminal;
 mod two_accounts;

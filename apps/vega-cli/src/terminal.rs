@@ -110,7 +110,12 @@ impl Operator for Terminal {
         };
         // Enter alone must neither open a stop nor spend another OTP.
         let proposed = plan.stopped().is_empty() && plan.doubtful().next().is_none();
-        ask_yes(format!("Sign in for {}{opening} now?", count(plan)), proposed).await
+        let begin = if plan.taken_up().is_some() {
+            "Go on with"
+        } else {
+            "Sign in for"
+        };
+        ask_yes(format!("{begin} {}{opening} now?", count(plan)), proposed).await
     }
 
     fn is_there(&self) -> bool {

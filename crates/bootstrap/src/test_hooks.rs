@@ -12,8 +12,9 @@ mod exchange;
 mod journal;
 mod tokens;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::event::Event;
@@ -25,13 +26,15 @@ use crate::environment::Environment;
 
 /// Seconds to add to the system's time.
 const CLOCK_OFFSET: &str = "clock_offset";
-/// The point to die at.
+/// The point to die at, and at which time that it is reached: `token_published 4`; at the first without a number.
 const CRASH_AT: &str = "crash_at";
 
 /// Where the switches are.
 #[derive(Debug, Clone)]
 pub(crate) struct TestHooks {
     folder: PathBuf,
+    /// How often each point was reached.
+    reached: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 impl TestHooks {
@@ -39,7 +42,10 @@ impl TestHooks {
     pub(crate) fn wanted(environment: &Environment) -> Option<Self> {
         let folder = PathBuf::from(environment.get("VEGA_TEST_HOOKS")?);
         tracing::debug!(folder = %folder.display(), "test hooks are on");
-        Some(Self { folder })
+        Some(Self {
+            folder,
+            reached: Arc::default(),
+        })
     }
 
     /// The system's clock, moved by the file `clock_offset`.
@@ -68,7 +74,15 @@ impl TestHooks {
 
     /// Dies like under `kill -9` when the file `crash_at` names this point.
     fn reach(&self, point: &str) {
-        if self.switch(CRASH_AT).as_deref() == Some(point) {
+        let times = {
+            let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = reached.entry(point.to_owned()).or_default();
+            *times += 1;
+            *times
+        };
+        let wanted = self.switch(CRASH_AT).unwrap_or_default();
+        let (wanted, at) = wanted.split_once(' ').unwrap_or((&wanted, "1"));
+        if wanted == point && at.parse() == Ok(times) {
             // Nothing may run after it, as nothing does after a power cut.
             let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
         }

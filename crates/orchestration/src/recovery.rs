@@ -6,7 +6,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{LeaseError, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
-use vega_domain::token::ApiStatus;
+use vega_domain::token::{ApiStatus, TokenStatus};
 
 use crate::resume_orchestrator::{ResumeOrchestrator, RunError};
 
@@ -79,7 +79,7 @@ impl ResumeOrchestrator {
                 Some(Ok(_)) => StepState::Done,
                 Some(Err(failure)) => StepState::Failed(failure.clone()),
                 // It died between storing the token and saying so.
-                None if self.usable_since(&api, started_at).await? => StepState::Done,
+                None if self.made_since(&api, started_at).await? => StepState::Done,
                 None => {
                     let unsaved = self.generation.unsaved_failure(id, &api).await?;
                     let failure = unsaved.unwrap_or_else(|| Failure::new(FailureReason::Interrupted, ""));
@@ -102,10 +102,11 @@ impl ResumeOrchestrator {
         }
     }
 
-    /// Not one that was made earlier in the same run and lost since.
-    async fn usable_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// Not one that was made earlier in the same run and rejected since. It may have died by time meanwhile.
+    async fn made_since(&self, api: &ApiName, since: DateTime<Utc>) -> Result<bool, StoreError> {
         let status = self.validity.status(api).await?;
-        let is_usable = |status: ApiStatus| status.servable && status.verified_at >= Some(since);
-        Ok(status.is_some_and(is_usable))
+        let is_made =
+            |status: ApiStatus| status.status != TokenStatus::Invalid && status.verified_at >= Some(since);
+        Ok(status.is_some_and(is_made))
     }
 }

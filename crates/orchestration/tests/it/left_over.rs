@@ -322,6 +322,16 @@ async fn a_token_of_an_earlier_run_does_not() {
     assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
 }
 
+/// It was made by the same run in an earlier start, and Upstox has rejected it since.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_lost_since_does_not_either() {
+    let world = World::two_accounts();
+    world.left(StepState::SigningIn, Reached::NoAttempt).await;
+    world.has("PRIMARY", Standing::Rejected);
+    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_from_before_0330_is_abandoned() {
     let world = World::two_accounts();
