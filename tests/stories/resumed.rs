@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use serde_json::Value;
-use vega_tests::{Desk, Ran, Upstox};
+use vega_tests::{Desk, Ran, Terminal, Upstox};
 
 /// Vega dies like under `kill -9` as soon as the fourth token can be used.
 async fn killed_after_the_fourth_token(upstox: &Upstox, desk: &Desk) -> Result<()> {
@@ -139,12 +139,15 @@ async fn one_api_of_an_open_run_can_be_asked_for_alone() -> Result<()> {
     );
     assert_eq!(run_of(&ran)?.1, "incomplete");
 
-    let ran = desk.vega(&["--yes", "--json"]).await?;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.stderr.contains("5 of 6 tokens; this goes on with it"),
-        "{ran:?}"
-    );
-    assert_eq!(run_of(&ran)?.1, "completed");
+    let mut vega = desk.start_in_terminal(&[])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("5 of 6 tokens; this goes on with it").await?;
+    terminal.wait_for("Go on with 1 API now?").await?;
+    terminal.type_keys("y").await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    let ended = told(&desk, "run_ended").await?;
+    let last = ended.last().context("an end")?;
+    assert_eq!(last["detail"], "completed: 6 of 6 steps settled");
     Ok(())
 }
