@@ -112,3 +112,32 @@ async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
     );
     Ok(())
 }
+
+/// Vega dies before it could say that Upstox throttled it. The operator's word holds, and is not undone by the next start.
+#[tokio::test]
+async fn a_cooldown_that_the_operator_ends_is_not_begun_anew_by_recovery() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::with_test_hooks(&upstox)?;
+    upstox.otp_limit(0).await?;
+    desk.crash_at(Some("after_attempt_closed"))?;
+    let died = desk.vega(&["--yes", API]).await?;
+    assert_eq!(died.code, None, "{died:?}");
+    desk.crash_at(None)?;
+    upstox.otp_limit(5).await?;
+
+    let clear = [
+        "cooldown",
+        "clear",
+        "default",
+        "--reason",
+        "Upstox says it is over",
+    ];
+    let cleared = desk.vega(&clear).await?;
+    assert!(
+        cleared.stderr.contains("Account default is open again"),
+        "{cleared:?}"
+    );
+    let next = desk.vega(&["--yes", "--no-wait", API]).await?;
+    assert_eq!(next.code, Some(0), "{next:?}");
+    Ok(())
+}

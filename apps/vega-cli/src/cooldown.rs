@@ -43,6 +43,8 @@ async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> anyhow
         ));
         return Ok(Some(Exit::Usage));
     }
+    // What a dead process saw closes the account now, not after the operator has opened it.
+    vega.orchestrator.clear_up().await?;
     let why = format!("cleared by the operator: {reason}");
     match vega.cooldowns.of(account).await? {
         Some(closed) if vega.cooldowns.open(&closed, &why).await? => {
