@@ -157,6 +157,14 @@ impl Progress {
                     "  {api:<14} token stored and verified (generation {generation})"
                 ));
             }
+            Event::KeptInSpool { api, why } => self.line(&format!(
+                "  {api}: {why}. Nothing is lost: what came is sealed in the spool beside the database, programs can use \
+                 the token, and Vega stores it as soon as the database accepts it."
+            )),
+            Event::KeptInMemoryOnly { api, why } => self.line(&format!(
+                "  ALARM {api}: {why}, and the spool did not take the token either. It is lost when this program ends: \
+                 make room on the disk now."
+            )),
             Event::RunWaits { wait, .. } => self.line(&format!(
                 "Account {} is {}. The run goes on at {} IST by itself; what is stored can be used now.",
                 wait.account,

@@ -7,13 +7,14 @@ use thiserror::Error;
 use vega_domain::account::{Account, Route};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, UpstoxTokenRepository,
+    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_persistence::{
-    DataSource, FileLoginLease, OpenError, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
-    SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
+    DataSource, FileLoginLease, FileTokenSpool, OpenError, SpoolingSignInJournal, SpoolingTokenRepository,
+    SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
+    SqliteSignInJournal, SqliteTokenRepository,
 };
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
@@ -104,9 +105,21 @@ impl Vega {
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
-        let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SqliteTokenRepository::new(data.clone()));
+        let spool = FileTokenSpool::new(data.clone());
+        if let Err(error) = spool.import(clock.now()).await {
+            tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
+        }
+        let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SpoolingTokenRepository::new(
+            SqliteTokenRepository::new(data.clone()),
+            spool.clone(),
+            Arc::clone(&events),
+        ));
         let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
-        let journal: Arc<dyn SignInJournal> = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let journal: Arc<dyn SignInJournal> = Arc::new(SpoolingSignInJournal::new(
+            Arc::new(SqliteSignInJournal::new(data.clone())),
+            spool.clone(),
+            Arc::clone(&events),
+        ));
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
             Some(hooks) => hooks.around_journal(journal),
@@ -165,6 +178,7 @@ impl Vega {
             lease,
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             audit,
+            spool: Arc::new(spool),
             broker_clock: upstox.broker_clock,
             operator,
             sign_in,

@@ -61,6 +61,21 @@ pub enum Event {
         /// Which one.
         generation: Generation,
     },
+    /// The database did not take what was received for an API; it is safe outside of it, and moved when the database
+    /// accepts it.
+    KeptInSpool {
+        /// Whose answer or token.
+        api: ApiName,
+        /// What the database said.
+        why: String,
+    },
+    /// Neither the database nor the spool took a token: it is lost when this process ends.
+    KeptInMemoryOnly {
+        /// Whose token.
+        api: ApiName,
+        /// What the database said.
+        why: String,
+    },
     /// A run waits: no account can go on now.
     RunWaits {
         /// The run.

@@ -49,6 +49,8 @@ impl ResumeOrchestrator {
     }
 
     async fn end_cut_off_run(&self) -> Result<Option<RunRecord>, RunError> {
+        // What the database did not take then comes first: an answer in the spool is no answer that was lost.
+        self.ports.spool.import(self.ports.clock.now()).await?;
         let left_over = self.ports.runs.active().await?;
         let recovered = self.generation.recover(&self.accounts).await?;
         for attempt in &recovered {

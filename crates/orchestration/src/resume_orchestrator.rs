@@ -15,7 +15,7 @@ use vega_domain::ids::{AccountId, ApiName, Generation, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::{
     Answer, AuditTrail, BrokerClock, Clock, CooldownRepository, ExecutionStateRepository, LeaseError,
-    LeaseHolder, LoginLease, Operator, SignIn, SignInSession, StoreError,
+    LeaseHolder, LoginLease, Operator, SignIn, SignInSession, StoreError, TokenSpool,
 };
 use vega_domain::run::{RunRecord, SkipReason, StepState, Wait, WaitCause};
 use vega_domain::sign_in::OtpAllowance;
@@ -38,6 +38,8 @@ pub struct OrchestrationPorts {
     pub cooldowns: Arc<dyn CooldownRepository>,
     /// For what happens without a change of its own.
     pub audit: Arc<dyn AuditTrail>,
+    /// Where received tokens are while the database does not take them.
+    pub spool: Arc<dyn TokenSpool>,
     /// Upstox's time.
     pub broker_clock: Arc<dyn BrokerClock>,
     /// The human.
@@ -153,6 +155,9 @@ impl ResumeOrchestrator {
             let why = "the operator said yes to a plan that named the stop";
             self.cooldowns.open(stop, why).await?;
         }
+        // So that what is received has a place, whatever becomes of the disk.
+        let planned: Vec<ApiName> = plan.apis().iter().map(|planned| planned.api.clone()).collect();
+        self.ports.spool.prepare(&planned).await?;
         let progress = self.begin_or_take_up(plan).await?;
         let cancel = &cancel.child_token();
         let _watch = self.watch(progress.run(), cancel.clone());
@@ -254,7 +259,7 @@ impl ResumeOrchestrator {
     }
 
     pub(crate) fn progress_of(&self, record: RunRecord) -> RunProgress<'_> {
-        RunProgress::new(record, &*self.ports.runs, &*self.ports.events, &*self.ports.clock)
+        RunProgress::new(record, &self.ports)
     }
 
     /// All planned APIs of one account, through one session, which is closed on every path.

@@ -1,36 +1,41 @@
 //! Keeps a run's steps in the database and in the report, in this order, and tells who wants to know.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tokio::time::{Instant, sleep};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry::{self, in_ist};
 use vega_domain::ids::{ApiName, RunId};
-use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError};
+use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError, TokenSpool};
 use vega_domain::run::{RunRecord, RunState, StepState, Wait};
 use vega_services::StepRecorder;
+
+use crate::resume_orchestrator::OrchestrationPorts;
+
+/// How long a run waits for its database when a token is done.
+const STORAGE_PATIENCE: Duration = Duration::from_secs(10);
+const STORAGE_PAUSE: Duration = Duration::from_millis(500);
 
 /// One run under way.
 pub(crate) struct RunProgress<'a> {
     runs: &'a dyn ExecutionStateRepository,
+    spool: &'a dyn TokenSpool,
     events: &'a dyn EventSink,
     clock: &'a dyn Clock,
     record: Mutex<RunRecord>,
 }
 
 impl<'a> RunProgress<'a> {
-    pub(crate) fn new(
-        record: RunRecord,
-        runs: &'a dyn ExecutionStateRepository,
-        events: &'a dyn EventSink,
-        clock: &'a dyn Clock,
-    ) -> Self {
+    pub(crate) fn new(record: RunRecord, ports: &'a OrchestrationPorts) -> Self {
         Self {
-            runs,
-            events,
-            clock,
+            runs: &*ports.runs,
+            spool: &*ports.spool,
+            events: &*ports.events,
+            clock: &*ports.clock,
             record: Mutex::new(record),
         }
     }
@@ -59,7 +64,12 @@ impl<'a> RunProgress<'a> {
         let mut audit = AuditEntry::new(self.clock.now(), AuditKind::StepChanged, detail).in_run(run);
         audit.api = Some(api.clone());
         audit.account = account;
-        self.runs.save_step(run, api, &state, &audit).await?;
+        match self.runs.save_step(run, api, &state, &audit).await {
+            Err(StoreError::Failed { .. }) if state == StepState::Done => {
+                self.save_patiently(run, api, &state, audit).await?;
+            }
+            saved => saved?,
+        }
         self.with(|record| {
             if let Some(step) = record.steps.iter_mut().find(|step| step.api == *api) {
                 step.state = state.clone();
@@ -71,6 +81,30 @@ impl<'a> RunProgress<'a> {
             state,
         });
         Ok(())
+    }
+
+    /// The token is here, and in the spool if need be: a database that accepts changes again soon ends no run.
+    async fn save_patiently(
+        &self,
+        run: RunId,
+        api: &ApiName,
+        state: &StepState,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            sleep(STORAGE_PAUSE).await;
+            // The token first: a step is done when its token is stored.
+            let moved = self.spool.import(self.clock.now()).await;
+            let saved = match moved {
+                Ok(_) => self.runs.save_step(run, api, state, &audit).await,
+                Err(error) => Err(error),
+            };
+            match saved {
+                Err(StoreError::Failed { .. }) if began.elapsed() < STORAGE_PATIENCE => {}
+                saved => return saved,
+            }
+        }
     }
 
     /// Whether this step's turn has not come yet, or comes again.

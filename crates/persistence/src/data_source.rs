@@ -19,6 +19,7 @@ use crate::audit_heads::HeadsFile;
 use crate::files::{self, FileError, create_private_dir, open_private};
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
+use crate::spool::Spool;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -187,6 +188,14 @@ impl DataSource {
         }
     }
 
+    /// The spool of a database that may not open, if the key is there.
+    pub(crate) fn spool_of(url: &str, key_file: &Path) -> Option<Spool> {
+        let path = sqlite_path(url).ok()?;
+        let path = path.canonicalize().unwrap_or(path);
+        let key = RootKey::load_or_create(key_file, true).ok()?;
+        Some(Spool::beside(&path, Arc::new(Sealer::new(&key))))
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -204,6 +213,10 @@ impl DataSource {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+
+    pub(crate) fn shared_sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.sealer)
     }
 
     pub(crate) fn chain(&self) -> &AuditChain {

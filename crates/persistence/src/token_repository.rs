@@ -119,7 +119,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .map_err(failed(DOING))?;
         let closed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
-             WHERE id = $1 AND status = 'answered'",
+             WHERE id = $1 AND status IN ('code_sealed', 'answered')",
         )
         .bind(new.attempt.as_uuid())
         .bind(audit.at)

@@ -127,7 +127,10 @@ impl TokenGenerationService {
         let answered = self.exchange(&attempt, &code).await;
         let (answer, sent_at) = self.or_close(&attempt, answered).await?;
 
-        steps.record(StepState::Verifying).await?;
+        // From here on the token is brought home whatever becomes of the record of it.
+        if let Err(error) = steps.record(StepState::Verifying).await {
+            tracing::error!(api = %api.name, %error, "a step is not on record");
+        }
         self.finish(&attempt, &answer, sent_at).await
     }
 
@@ -364,7 +367,12 @@ impl TokenGenerationService {
             // Nobody waits for this token any more, so its attempt must not stay open.
             Err(StoreError::Conflict(words)) => Err(Failure::new(FailureReason::Superseded, words)),
             // If the database refuses, the sealed answer stays in the journal and the next start finishes it.
-            stored => stored.map_err(Failure::from),
+            stored => {
+                if let Err(error) = &stored {
+                    self.keep_in_memory(&new.token, error);
+                }
+                stored.map_err(Failure::from)
+            }
         };
         self.or_close(attempt, stored).await?;
         verdict?;
@@ -374,6 +382,15 @@ impl TokenGenerationService {
         let (api, generation) = (new.token.api.clone(), new.token.generation);
         self.ports.events.emit(Event::TokenPublished { api, generation });
         Ok(attempt.generation)
+    }
+
+    /// Neither the database nor the spool took it: as long as this process lives, its programs have it.
+    fn keep_in_memory(&self, token: &StoredToken, error: &StoreError) {
+        self.ports.registry.publish(token);
+        self.ports.events.emit(Event::KeptInMemoryOnly {
+            api: token.api.clone(),
+            why: error.to_string(),
+        });
     }
 
     /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,

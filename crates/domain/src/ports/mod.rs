@@ -15,6 +15,7 @@ mod sign_in;
 mod sign_in_journal;
 mod token_exchange;
 mod token_repository;
+mod token_spool;
 
 pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
@@ -30,6 +31,7 @@ pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_journal::{Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+pub use token_spool::TokenSpool;
 
 #[cfg(feature = "mock")]
 pub use self::{
@@ -38,7 +40,7 @@ pub use self::{
     execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
     profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
     sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,
-    token_repository::MockUpstoxTokenRepository,
+    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };
 
 use thiserror::Error;

@@ -21,6 +21,7 @@ mod resuming;
 mod sessions;
 mod settled_meanwhile;
 mod sign_ins;
+mod spool;
 mod stops;
 mod waits;
 mod world;

@@ -119,7 +119,6 @@ async fn a_session_outlives_a_failed_api_of_its_account() {
 #[case::before_the_sign_in("PRIMARY signing_in", "PRIMARY failed storage")]
 #[case::attempt("open_attempt PRIMARY", "PRIMARY failed storage")]
 #[case::before_the_post("PRIMARY exchanging", "PRIMARY failed storage")]
-#[case::before_the_profile("PRIMARY verifying", "PRIMARY failed storage")]
 #[case::token("store PRIMARY", "PRIMARY failed storage")]
 #[tokio::test(start_paused = true)]
 async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at: &str, #[case] step: &str) {

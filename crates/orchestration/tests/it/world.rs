@@ -30,6 +30,7 @@ use crate::broker::{self, Broker};
 use crate::database::Database;
 use crate::human::Human;
 use crate::sign_ins::{Script, SignIns};
+use crate::spool::TestSpool;
 
 /// Everything that happened, in order.
 #[derive(Default)]
@@ -161,6 +162,7 @@ pub(crate) struct World {
     pub(crate) lease: Arc<TestLease>,
     pub(crate) events: Arc<Events>,
     hub: Arc<EventHub>,
+    pub(crate) spool: Arc<TestSpool>,
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) human: Arc<Human>,
     pub(crate) accounts: Arc<[Account]>,
@@ -187,6 +189,7 @@ impl World {
             hub: Arc::new(EventHub::new(events.clone())),
             events,
             human: Arc::default(),
+            spool: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
             accounts: (1..)
                 .zip(accounts)
@@ -267,6 +270,7 @@ impl World {
             lease: self.lease.clone(),
             cooldowns: self.database.clone(),
             audit: self.database.clone(),
+            spool: self.spool.clone(),
             broker_clock: self.broker.clone(),
             operator: self.human.clone(),
             sign_in: self.sign_ins.clone(),

@@ -12,5 +12,6 @@ mod execution_state;
 mod login_lease;
 mod opening;
 mod sign_in_journal;
+mod spool;
 mod token_repository;
 mod world;

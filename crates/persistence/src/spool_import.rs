@@ -1,0 +1,141 @@
+//! The spool as others see it: room is made in it, things are put there, and they are moved into the database when that
+//! accepts them again. A database that does not even open still leaves its readers the tokens in the spool.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::ids::{ApiName, ClientId, Generation};
+use vega_domain::ports::{SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository};
+use vega_domain::token::StoredToken;
+
+use crate::data_source::{DataSource, unreadable};
+use crate::sign_in_journal::SqliteSignInJournal;
+use crate::spool::{Kind, Spool};
+use crate::spool_records::{KeptAnswer, KeptToken};
+use crate::token_repository::SqliteTokenRepository;
+
+/// `TokenSpool` in files beside the database.
+#[derive(Debug, Clone)]
+pub struct FileTokenSpool {
+    spool: Spool,
+    data: DataSource,
+}
+
+impl FileTokenSpool {
+    /// Of an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self {
+            spool: Spool::new(&data),
+            data,
+        }
+    }
+
+    pub(crate) async fn tokens(&self) -> Result<Vec<KeptToken>, StoreError> {
+        self.with_files(|spool| spool.load(Kind::Token)).await
+    }
+
+    pub(crate) async fn keep_token(&self, kept: KeptToken) -> Result<(), StoreError> {
+        let token = kept.token()?.token;
+        self.with_files(move |spool| {
+            let place = (&token.api, token.client_id.as_str(), token.generation.get());
+            spool.keep(Kind::Token, place, &kept)
+        })
+        .await
+    }
+
+    pub(crate) async fn keep_answer(
+        &self,
+        kept: KeptAnswer,
+        api: &ApiName,
+        client_id: &ClientId,
+        generation: Generation,
+    ) -> Result<(), StoreError> {
+        let (api, client_id) = (api.clone(), client_id.clone());
+        self.with_files(move |spool| {
+            let place = (&api, client_id.as_str(), generation.get());
+            spool.keep(Kind::Answer, place, &kept)
+        })
+        .await
+    }
+
+    async fn clear(&self, kind: Kind, api: &ApiName) -> Result<(), StoreError> {
+        let api = api.clone();
+        self.with_files(move |spool| spool.clear(kind, &api)).await
+    }
+
+    /// Files are read and written where they may block.
+    async fn with_files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Spool) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let spool = self.spool.clone();
+        tokio::task::spawn_blocking(move || work(&spool))
+            .await
+            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
+    }
+
+    /// A conflict says that the database knows better by now.
+    async fn moved(
+        &self,
+        kind: Kind,
+        api: &ApiName,
+        taken: Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        let is_moved = match taken {
+            Ok(()) => true,
+            Err(StoreError::Conflict(words)) => {
+                tracing::info!(%api, words, "the database knows more than the spool");
+                false
+            }
+            Err(error) => return Err(error),
+        };
+        self.clear(kind, api).await?;
+        Ok(is_moved)
+    }
+}
+
+#[async_trait]
+impl TokenSpool for FileTokenSpool {
+    async fn prepare(&self, apis: &[ApiName]) -> Result<(), StoreError> {
+        let apis = apis.to_vec();
+        self.with_files(move |spool| apis.iter().try_for_each(|api| spool.prepare(api)))
+            .await
+    }
+
+    async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
+        let mut moved = Vec::new();
+        let answers: Vec<KeptAnswer> = self.with_files(|spool| spool.load(Kind::Answer)).await?;
+        let journal = SqliteSignInJournal::new(self.data.clone());
+        for kept in answers {
+            let api = ApiName::new(&*kept.api).map_err(unreadable)?;
+            let audit = kept.audit.written_at(at)?;
+            let taken = journal
+                .seal_answer(kept.attempt(), &kept.answer()?, kept.received_at(), &audit)
+                .await;
+            if self.moved(Kind::Answer, &api, taken).await? {
+                moved.push(api);
+            }
+        }
+        let tokens = SqliteTokenRepository::new(self.data.clone());
+        for kept in self.tokens().await? {
+            let new = kept.token()?;
+            let audit = kept.audit.written_at(at)?;
+            let taken = tokens.store(&new, &audit).await;
+            if self.moved(Kind::Token, &new.token.api, taken).await? {
+                moved.push(new.token.api);
+            }
+        }
+        moved.dedup();
+        Ok(moved)
+    }
+}
+
+/// The tokens in the spool of a database that does not open, read with the key in `key_file`. Nothing is made, changed or
+/// asked of the database. `None` where nothing can be read.
+pub fn spooled_tokens(url: &str, key_file: &Path) -> Option<Vec<StoredToken>> {
+    let spool = DataSource::spool_of(url, key_file)?;
+    let kept: Vec<KeptToken> = spool.load(Kind::Token).ok()?;
+    let tokens = kept.iter().filter_map(|kept| Some(kept.token().ok()?.token));
+    Some(tokens.collect())
+}

@@ -1,0 +1,101 @@
+//! Tokens in the database, and in the spool while the database does not take them. Readers find the newer of both.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vega_domain::audit::AuditEntry;
+use vega_domain::event::Event;
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
+use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::token::{NewToken, StoredToken};
+
+use crate::spool_import::FileTokenSpool;
+use crate::spool_records::KeptToken;
+use crate::token_repository::SqliteTokenRepository;
+
+/// `UpstoxTokenRepository` over the database and the spool.
+pub struct SpoolingTokenRepository {
+    database: SqliteTokenRepository,
+    spool: FileTokenSpool,
+    events: Arc<dyn EventSink>,
+}
+
+impl SpoolingTokenRepository {
+    /// What goes into the spool is told to `events`.
+    pub fn new(database: SqliteTokenRepository, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
+        Self {
+            database,
+            spool,
+            events,
+        }
+    }
+
+    /// The kept tokens that the database does not know yet.
+    async fn kept(&self) -> Result<Vec<StoredToken>, StoreError> {
+        let kept = self.spool.tokens().await?;
+        kept.iter().map(|kept| Ok(kept.token()?.token)).collect()
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for SpoolingTokenRepository {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        let mut loaded = self.database.load_all().await?;
+        for kept in self.kept().await? {
+            let same = loaded.iter_mut().find(|loaded| match loaded {
+                Ok(token) => token.api == kept.api,
+                Err(unreadable) => unreadable.api == kept.api,
+            });
+            match same {
+                Some(Ok(token)) if token.generation >= kept.generation => {}
+                Some(place) => *place = Ok(kept),
+                None => loaded.push(Ok(kept)),
+            }
+        }
+        Ok(loaded)
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        let stored = self.database.newest_generation(api).await?;
+        let kept = self.kept().await?;
+        let kept = kept
+            .iter()
+            .filter(|token| token.api == *api)
+            .map(|token| token.generation);
+        Ok(stored.max(kept.max()))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        self.database.owner(account).await
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        let error = match self.database.store(new, audit).await {
+            Err(error @ StoreError::Failed { .. }) => error,
+            stored => return stored,
+        };
+        let api = new.token.api.clone();
+        if let Err(spool) = self.spool.keep_token(KeptToken::of(new, audit)).await {
+            tracing::error!(%api, %error, %spool, "neither the database nor the spool took a token");
+            return Err(error);
+        }
+        let why = error.to_string();
+        tracing::error!(%api, why, "the database did not take a token; it is in the spool");
+        self.events.emit(Event::KeptInSpool { api, why });
+        Ok(())
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        let kept = self.spool.tokens().await?;
+        let of_kept = |kept: &&KeptToken| {
+            let token = kept.token();
+            token.is_ok_and(|new| new.token.api == check.api && new.token.generation == check.generation)
+        };
+        if let Some(kept) = kept.iter().find(of_kept) {
+            // It is in no row yet: what was found goes with it.
+            self.spool.keep_token(kept.checked(check.check)?).await?;
+            return Ok(true);
+        }
+        self.database.record_check(check, audit).await
+    }
+}

@@ -1,0 +1,460 @@
+//! The spool over real files: what the database does not take is kept, found by readers, and moved when it does.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rstest::rstest;
+use vega_domain::audit::AuditKind;
+use vega_domain::event::Event;
+use vega_domain::ids::{AttemptId, Generation};
+use vega_domain::ports::{
+    EventSink, LeftAnswer, SignInJournal, StoreError, TokenCheck, TokenSpool, UpstoxTokenRepository,
+};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_persistence::{
+    FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository, SqliteSignInJournal,
+    SqliteTokenRepository, spooled_tokens,
+};
+
+use crate::world::{World, api, at, attempt, entry, key_path, token, url};
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<Event>>);
+
+impl EventSink for Heard {
+    fn emit(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+struct Desk {
+    world: World,
+    spool: FileTokenSpool,
+    tokens: SpoolingTokenRepository,
+    journal: SpoolingSignInJournal,
+    heard: Arc<Heard>,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let spool = FileTokenSpool::new(world.data.clone());
+        let heard = Arc::new(Heard::default());
+        Self {
+            tokens: SpoolingTokenRepository::new(
+                SqliteTokenRepository::new(world.data.clone()),
+                spool.clone(),
+                heard.clone(),
+            ),
+            journal: SpoolingSignInJournal::new(
+                Arc::new(SqliteSignInJournal::new(world.data.clone())),
+                spool.clone(),
+                heard.clone(),
+            ),
+            spool,
+            heard,
+            world,
+        }
+    }
+
+    /// From now on this table takes nothing, as on a full disk.
+    async fn table_fails(&self, table: &'static str) {
+        let raw = self.world.raw().await;
+        for (number, what) in ["INSERT", "UPDATE"].iter().enumerate() {
+            let sql = format!(
+                "CREATE TRIGGER full_disk_{number}_{table} BEFORE {what} ON {table}
+                 BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+            );
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&raw).await.unwrap();
+        }
+    }
+
+    async fn table_works(&self, table: &'static str) {
+        let raw = self.world.raw().await;
+        for number in 0..2 {
+            let sql = format!("DROP TRIGGER full_disk_{number}_{table}");
+            sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&raw).await.unwrap();
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.world.data.path().with_extension("spool")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder().join(format!("{name}.slot"))
+    }
+
+    async fn newest(&self, name: &str) -> Option<u32> {
+        let newest = self.tokens.newest_generation(&api(name)).await.unwrap();
+        newest.map(Generation::get)
+    }
+
+    async fn access_token(&self, name: &str) -> Option<String> {
+        let all = self.tokens.load_all().await.unwrap();
+        let mut all = all.into_iter().map(Result::unwrap);
+        let token = all.find(|token| token.api == api(name))?;
+        Some(token.access_token.expose().to_owned())
+    }
+
+    /// A code is about to be sent.
+    async fn exchanging(&self, name: &str) -> AttemptId {
+        let run = self.world.running(&[name]).await;
+        let attempt = attempt(run, name, 1);
+        self.journal
+            .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
+            .await
+            .unwrap();
+        let code = AuthorizationCode::new("CANARY-code");
+        self.journal
+            .seal_code(attempt.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+            .await
+            .unwrap();
+        attempt.id
+    }
+
+    async fn receive(&self, attempt: AttemptId) -> Result<(), StoreError> {
+        let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
+        let audit = entry(AuditKind::AnswerReceived);
+        self.journal.seal_answer(attempt, &answer, at(2), &audit).await
+    }
+
+    async fn audit(&self) -> Vec<(String, String)> {
+        sqlx::query_as("SELECT kind, detail FROM audit_events ORDER BY id")
+            .fetch_all(&self.world.raw().await)
+            .await
+            .unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    let [Event::KeptInSpool { api: whose, why }] = &desk.heard.0.lock().unwrap()[..] else {
+        panic!("nobody was told")
+    };
+    assert_eq!(
+        (whose, why.contains("the disk is full")),
+        (&api("PRIMARY"), true),
+        "{why}"
+    );
+
+    let kept = desk.access_token("PRIMARY").await;
+    assert_eq!(kept.as_deref(), Some("CANARY-token-PRIMARY-1"));
+    assert_eq!(desk.newest("PRIMARY").await, Some(1));
+    assert!(
+        desk.world.tokens.load_all().await.unwrap().is_empty(),
+        "it is in no row"
+    );
+    let refused = desk.spool.import(at(8)).await;
+    assert!(matches!(refused, Err(StoreError::Failed { .. })), "{refused:?}");
+    assert_eq!(
+        desk.access_token("PRIMARY").await,
+        kept,
+        "it is kept all the same"
+    );
+
+    desk.table_works("upstox_tokens").await;
+    assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
+    let row = desk.world.token("PRIMARY").await;
+    assert_same(&row, &token(attempt, "PRIMARY", 1).token);
+    assert_eq!(desk.access_token("PRIMARY").await, kept);
+    assert!(
+        desk.spool.import(at(9)).await.unwrap().is_empty(),
+        "it is moved once"
+    );
+    assert!(
+        desk.world.journal.unfinished().await.unwrap().is_empty(),
+        "its attempt is closed"
+    );
+    let (kind, detail) = desk.audit().await.pop().unwrap();
+    assert_eq!(kind, "token_stored");
+    assert!(detail.starts_with("kept in the spool since "), "{detail}");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_journal_does_not_take_is_no_lost_answer() {
+    let desk = Desk::new().await;
+    let attempt = desk.exchanging("PRIMARY").await;
+    desk.table_fails("sign_in_attempts").await;
+    desk.receive(attempt).await.unwrap();
+    assert_eq!(desk.heard.0.lock().unwrap().len(), 1);
+    desk.table_works("sign_in_attempts").await;
+
+    desk.spool.import(at(9)).await.unwrap();
+    let left = desk.world.journal.unfinished().await.unwrap();
+    let LeftAnswer::Sealed(answer) = &left[0].answer else {
+        panic!("{left:?}")
+    };
+    assert_eq!((answer.status, answer.complete), (200, true));
+    assert_eq!(answer.expose(), b"CANARY-answer");
+    assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
+}
+
+/// Neither the answer nor the token could be stored: one sign-in, two records.
+#[tokio::test]
+async fn a_token_whose_answer_is_in_the_spool_too_is_moved_with_it() {
+    let desk = Desk::new().await;
+    let attempt = desk.exchanging("PRIMARY").await;
+    desk.table_fails("sign_in_attempts").await;
+    desk.receive(attempt).await.unwrap();
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    desk.table_works("sign_in_attempts").await;
+    assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
+    assert_eq!(desk.world.token("PRIMARY").await.generation, Generation::FIRST);
+    assert!(desk.world.journal.unfinished().await.unwrap().is_empty());
+}
+
+/// A process died between the commit and the clearing.
+#[tokio::test]
+async fn what_the_database_knows_already_is_only_removed() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    desk.table_works("upstox_tokens").await;
+    let kept = std::fs::read(desk.file("PRIMARY")).unwrap();
+    desk.spool.import(at(9)).await.unwrap();
+    let before = desk.audit().await.len();
+    std::fs::write(desk.file("PRIMARY"), kept).unwrap();
+    assert!(desk.spool.import(at(10)).await.unwrap().is_empty());
+    assert_eq!(desk.audit().await.len(), before);
+    assert!(
+        std::fs::read(desk.file("PRIMARY"))
+            .unwrap()
+            .iter()
+            .all(|byte| *byte == 0)
+    );
+}
+
+#[tokio::test]
+async fn a_newer_token_of_the_database_wins_over_the_spool() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    desk.table_works("upstox_tokens").await;
+    for generation in 1..=2 {
+        let attempt = desk.world.answered(run, "PRIMARY", generation).await;
+        let newer = token(attempt, "PRIMARY", generation);
+        desk.world.tokens.store(&newer, &stored).await.unwrap();
+    }
+    assert_eq!(
+        desk.access_token("PRIMARY").await.as_deref(),
+        Some("CANARY-token-PRIMARY-2")
+    );
+    assert_eq!(desk.newest("PRIMARY").await, Some(2));
+    assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_check_of_a_kept_token_is_kept_with_it() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    let check = TokenCheck {
+        api: api("PRIMARY"),
+        generation: Generation::FIRST,
+        check: LastCheck {
+            at: at(7),
+            result: CheckResult::Invalid,
+        },
+    };
+    assert!(
+        desk.tokens
+            .record_check(&check, &entry(AuditKind::TokenChecked))
+            .await
+            .unwrap()
+    );
+    let all = desk.tokens.load_all().await.unwrap();
+    assert_eq!(
+        all[0].as_ref().unwrap().rejected_at,
+        Some(at(7)),
+        "a dead token is not served"
+    );
+    desk.table_works("upstox_tokens").await;
+    desk.spool.import(at(9)).await.unwrap();
+    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
+}
+
+#[tokio::test]
+async fn room_is_made_for_its_owner_alone_and_leaves_what_is_kept() {
+    let desk = Desk::new().await;
+    desk.spool
+        .prepare(&[api("PRIMARY"), api("WEBSOCKET1")])
+        .await
+        .unwrap();
+    let mode = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&desk.folder()), 0o700);
+    for name in ["PRIMARY", "WEBSOCKET1"] {
+        let file = std::fs::metadata(desk.file(name)).unwrap();
+        assert_eq!((mode(&desk.file(name)), file.len()), (0o600, 1024 * 1024));
+        use std::os::unix::fs::MetadataExt;
+        assert!(
+            file.blocks() * 512 >= 1024 * 1024,
+            "the room is real: {}",
+            file.blocks()
+        );
+    }
+    let attempt = desk.exchanging("PRIMARY").await;
+    desk.table_fails("sign_in_attempts").await;
+    desk.receive(attempt).await.unwrap();
+    desk.spool.prepare(&[api("PRIMARY")]).await.unwrap();
+    desk.table_works("sign_in_attempts").await;
+    assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
+}
+
+#[tokio::test]
+async fn where_no_room_can_be_made_nothing_begins_and_nothing_is_called_kept() {
+    let desk = Desk::new().await;
+    let attempt = desk.exchanging("PRIMARY").await;
+    std::fs::write(desk.folder(), "a file where the folder belongs").unwrap();
+    let refused = desk.spool.prepare(&[api("PRIMARY")]).await;
+    assert!(matches!(refused, Err(StoreError::Failed { .. })), "{refused:?}");
+    desk.table_fails("sign_in_attempts").await;
+    let lost = desk.receive(attempt).await.unwrap_err().to_string();
+    assert!(lost.contains("the disk is full"), "{lost}");
+    assert!(desk.heard.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_kept_can_be_read_without_the_key() {
+    let desk = Desk::new().await;
+    let attempt = desk.exchanging("PRIMARY").await;
+    desk.table_fails("sign_in_attempts").await;
+    desk.receive(attempt).await.unwrap();
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    let file = std::fs::read(desk.file("PRIMARY")).unwrap();
+    let text = String::from_utf8_lossy(&file);
+    assert!(!text.contains("CANARY"));
+    let canary = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "CANARY-answer");
+    assert!(!text.contains(&canary));
+}
+
+#[rstest]
+#[case::moved_to_another_api(|bytes: &mut Vec<u8>| replace(bytes, b"PRIMARY", b"SECONDY"))]
+#[case::another_generation(|bytes: &mut Vec<u8>| replace(bytes, b"\"generation\":1", b"\"generation\":2"))]
+#[case::cut(|bytes: &mut Vec<u8>| bytes.truncate(512 * 1024 + 100))]
+#[case::torn(|bytes: &mut Vec<u8>| bytes[512 * 1024 + 512..].fill(0))]
+#[tokio::test]
+async fn a_damaged_record_is_not_believed_and_hides_no_other(#[case] damage: fn(&mut Vec<u8>)) {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let (one, two) = (
+        desk.world.answered(run, "PRIMARY", 1).await,
+        desk.world.answered(run, "WEBSOCKET1", 1).await,
+    );
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(one, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    desk.tokens
+        .store(&token(two, "WEBSOCKET1", 1), &stored)
+        .await
+        .unwrap();
+    let mut bytes = std::fs::read(desk.file("PRIMARY")).unwrap();
+    damage(&mut bytes);
+    std::fs::write(desk.file("PRIMARY"), bytes).unwrap();
+    assert_eq!(desk.access_token("PRIMARY").await, None);
+    assert_eq!(desk.access_token("SECONDY").await, None);
+    assert!(desk.access_token("WEBSOCKET1").await.is_some());
+    desk.table_works("upstox_tokens").await;
+    assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("WEBSOCKET1")]);
+}
+
+/// `Debug` shows everything but the secret.
+fn assert_same(one: &StoredToken, other: &StoredToken) {
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    assert_eq!(one.access_token.expose(), other.access_token.expose());
+}
+
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    let places: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|place| bytes[*place..].starts_with(from))
+        .collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place..place + to.len()].copy_from_slice(to);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_open_leaves_readers_the_spool() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    desk.world.data.close().await;
+    std::fs::write(desk.world.data.path(), "no database").unwrap();
+
+    let (url, key) = (url(&desk.world.dir), key_path(&desk.world.dir));
+    let tokens = spooled_tokens(&url, &key).unwrap();
+    assert_eq!(tokens.len(), 1);
+    assert_same(&tokens[0], &token(attempt, "PRIMARY", 1).token);
+    std::fs::remove_file(&key).unwrap();
+    assert!(spooled_tokens(&url, &key).is_none());
+    assert!(!key.exists(), "no key is made");
+}
+
+/// The database is locked by another program beyond its patience.
+#[tokio::test]
+async fn a_database_that_stays_busy_is_one_that_fails() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    let raw = desk.world.raw().await;
+    let mut other = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    sqlx::query("UPDATE execution_runs SET started_at = started_at")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    assert!(desk.access_token("PRIMARY").await.is_some());
+    other.rollback().await.unwrap();
+    assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
+}
