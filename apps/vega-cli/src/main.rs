@@ -26,8 +26,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 use vega_bootstrap::{
-    Environment, Settings, SettingsError, StartError, Vega, careful_process, log_to_stderr,
+    Environment, Settings, SettingsError, StartError, SystemClock, Vega, careful_process, log_to_stderr,
+    spooled_token,
 };
+use vega_domain::ports::Clock;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Exit;
@@ -91,7 +93,10 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     settings.open_links = way.is_some_and(|way| way.open);
     let assume_yes = way.is_some_and(|way| way.yes);
     let terminal = Arc::new(Terminal::new(assume_yes));
-    let vega = Vega::start(settings, environment, terminal.clone(), terminal.clone()).await?;
+    let vega = match Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()).await {
+        Ok(vega) => vega,
+        Err(error) => return without_database(&settings, &arguments, error),
+    };
     let exit = match arguments.command() {
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
         Command::Resume(wanted) => resume::run(&vega, &terminal, wanted).await,
@@ -105,6 +110,17 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     };
     vega.close().await;
     exit
+}
+
+/// A program that wants a token is not sent away for a database that fails, as long as the spool has one.
+fn without_database(settings: &Settings, arguments: &Arguments, error: StartError) -> anyhow::Result<Exit> {
+    if let Some(Command::Token(wanted)) = &arguments.command
+        && let Some(token) = spooled_token(settings, &wanted.api)
+    {
+        output::say(&format!("warning: {error}. This token is from the spool."));
+        return Ok(token::give(&token, wanted, SystemClock::new().now()));
+    }
+    Err(error.into())
 }
 
 /// Whether an error came from the configuration, the database or the key: the operator must mend something first.

@@ -1,6 +1,6 @@
 //! `vega token API`: the token, or the way out. Never waits for a human and never asks Upstox.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use vega_bootstrap::Vega;
@@ -33,17 +33,23 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
         output::problem(&format!("{api} has no usable token: it is {word}. {way_out}"));
         return Ok(exit);
     };
-    let left = token.valid_until - vega.clock.now();
+    Ok(give(&token, wanted, vega.clock.now()))
+}
+
+/// Prints a token that programs may have, if it lives long enough.
+pub(crate) fn give(token: &StoredToken, wanted: &Token, now: DateTime<Utc>) -> Exit {
+    let left = token.valid_until - now;
     if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
         output::problem(&format!(
-            "{api} has a token, but it dies at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            "{} has a token, but it dies at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            token.api,
             in_ist(token.valid_until).format("%H:%M")
         ));
-        return Ok(Exit::HumanNeeded);
+        return Exit::HumanNeeded;
     }
     let format = if wanted.json { Format::Json } else { wanted.format };
-    output::data(&printed(&token, format));
-    Ok(Exit::Ok)
+    output::data(&printed(token, format));
+    Exit::Ok
 }
 
 fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {

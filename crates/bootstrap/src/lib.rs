@@ -15,6 +15,8 @@ mod routes;
 mod settings;
 mod settings_error;
 mod sources;
+mod spooled;
+mod stores;
 mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
@@ -29,5 +31,6 @@ pub use environment::Environment;
 pub use process::careful_process;
 pub use settings::Settings;
 pub use settings_error::SettingsError;
+pub use spooled::spooled_token;
 pub use telemetry::log_to_stderr;
 pub use wiring::{StartError, Vega};

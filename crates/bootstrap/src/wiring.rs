@@ -6,16 +6,10 @@ use std::time::Duration;
 use thiserror::Error;
 use vega_domain::account::{Account, Route};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{
-    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository,
-};
+use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{
-    DataSource, FileLoginLease, FileTokenSpool, OpenError, SpoolingSignInJournal, SpoolingTokenRepository,
-    SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
-    SqliteSignInJournal, SqliteTokenRepository,
-};
+use vega_persistence::{DataSource, OpenError, SqliteAuditHistory};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
@@ -27,6 +21,7 @@ use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::routes::Routes;
 use crate::settings::Settings;
+use crate::stores::Stores;
 
 /// The token call is made once, so it gets all the time that it may need: giving up loses the sign-in.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,28 +100,20 @@ impl Vega {
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
-        let spool = FileTokenSpool::new(data.clone());
-        if let Err(error) = spool.import(clock.now()).await {
-            tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
-        }
-        let tokens: Arc<dyn UpstoxTokenRepository> = Arc::new(SpoolingTokenRepository::new(
-            SqliteTokenRepository::new(data.clone()),
-            spool.clone(),
-            Arc::clone(&events),
-        ));
-        let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
-        let journal: Arc<dyn SignInJournal> = Arc::new(SpoolingSignInJournal::new(
-            Arc::new(SqliteSignInJournal::new(data.clone())),
-            spool.clone(),
-            Arc::clone(&events),
-        ));
+        let Stores {
+            tokens,
+            journal,
+            spool,
+            runs,
+            cooldowns,
+            audit,
+            lease,
+        } = Stores::over(&data, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
             Some(hooks) => hooks.around_journal(journal),
             None => journal,
         };
-        let audit = Arc::new(SqliteAuditTrail::new(data.clone()));
-        let lease = Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock)));
         let upstox = Clients::new(&settings)?;
         let sign_in = Arc::new(Routes::new(
             &settings,
@@ -176,9 +163,9 @@ impl Vega {
         let ports = OrchestrationPorts {
             runs,
             lease,
-            cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
+            cooldowns,
             audit,
-            spool: Arc::new(spool),
+            spool,
             broker_clock: upstox.broker_clock,
             operator,
             sign_in,

@@ -241,7 +241,10 @@ async fn an_answer_that_cannot_be_stored_waits_for_the_next_start() {
     let outcome = world.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::Storage);
     assert_eq!(world.database.ends(), [End::Open]);
-    assert!(world.is_served(), "its answer is durable, and this process has it");
+    assert!(
+        world.is_served(),
+        "its answer is durable, and this process has it"
+    );
 
     world.database.heal();
     assert_eq!(world.recover().await.remove(0).outcome, Ok(Generation::FIRST));

@@ -1,0 +1,25 @@
+//! Tokens for programs when the database does not open: those that the spool keeps.
+
+use vega_domain::ids::ApiName;
+use vega_domain::ports::Clock;
+use vega_domain::token::StoredToken;
+use vega_persistence::spooled_tokens;
+
+use crate::clock::SystemClock;
+use crate::settings::Settings;
+
+/// The token of `api` in the spool, if a program may have it now and it was made for the app and the person that are
+/// configured now.
+pub fn spooled_token(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
+    let now = SystemClock::new().now();
+    let tokens = spooled_tokens(&settings.database_url, &settings.key_file)?;
+    let mut configured = settings
+        .accounts
+        .iter()
+        .flat_map(|account| account.apis.iter().map(move |api| (account, api)));
+    let (account, app) = configured.find(|(_, app)| app.name == *api)?;
+    tokens.into_iter().find(|token| {
+        let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == token.user_id);
+        token.api == *api && token.client_id == app.client_id && is_the_persons && token.is_servable(now)
+    })
+}

@@ -1,0 +1,51 @@
+//! What is durable, wired: the repositories over one open database, with the spool behind those whose records must not be
+//! lost when it fails.
+
+use std::sync::Arc;
+
+use vega_domain::ports::{Clock, EventSink, SignInJournal, TokenSpool, UpstoxTokenRepository};
+use vega_persistence::{
+    DataSource, FileLoginLease, FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository,
+    SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal,
+    SqliteTokenRepository,
+};
+
+/// The repositories of one installation.
+pub(crate) struct Stores {
+    pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
+    pub(crate) journal: Arc<dyn SignInJournal>,
+    pub(crate) spool: Arc<FileTokenSpool>,
+    pub(crate) runs: Arc<SqliteExecutionStateRepository>,
+    pub(crate) cooldowns: Arc<SqliteCooldownRepository>,
+    pub(crate) audit: Arc<SqliteAuditTrail>,
+    pub(crate) lease: Arc<FileLoginLease>,
+}
+
+impl Stores {
+    /// Over an open database. What is left in the spool goes into it first, where it accepts that.
+    pub(crate) async fn over(data: &DataSource, clock: &Arc<dyn Clock>, events: &Arc<dyn EventSink>) -> Self {
+        let spool = FileTokenSpool::new(data.clone());
+        if let Err(error) = spool.import(clock.now()).await {
+            tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
+        }
+        let tokens = SqliteTokenRepository::new(data.clone());
+        let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        Self {
+            tokens: Arc::new(SpoolingTokenRepository::new(
+                tokens,
+                spool.clone(),
+                Arc::clone(events),
+            )),
+            journal: Arc::new(SpoolingSignInJournal::new(
+                journal,
+                spool.clone(),
+                Arc::clone(events),
+            )),
+            spool: Arc::new(spool),
+            runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
+            cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
+            audit: Arc::new(SqliteAuditTrail::new(data.clone())),
+            lease: Arc::new(FileLoginLease::new(data.clone(), Arc::clone(clock))),
+        }
+    }
+}
