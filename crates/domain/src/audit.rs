@@ -30,6 +30,10 @@ audit_kinds! {
     TokenChecked = "token_checked",
     /// A new token was stored.
     TokenStored = "token_stored",
+    /// Everything that a sign-in needs was found to work, before the operator was asked.
+    PreflightPassed = "preflight_passed",
+    /// Something that a sign-in needs does not work, and nobody was asked for anything.
+    PreflightFailed = "preflight_failed",
     /// The operator said yes to a plan, or no.
     PlanConfirmed = "plan_confirmed",
     /// The operator said no to a plan, or could not be asked.

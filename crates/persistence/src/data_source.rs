@@ -99,6 +99,7 @@ pub struct DataSource {
     chain: Arc<AuditChain>,
     heads: HeadsFile,
     path: PathBuf,
+    key_file: PathBuf,
 }
 
 /// An open write. What is written in it is durable with its audit entries, or not at all.
@@ -178,6 +179,7 @@ impl DataSource {
                 chain: Arc::new(AuditChain::new(&key)),
                 heads: HeadsFile::beside(key_file),
                 path,
+                key_file: key_file.to_owned(),
             }),
             Err(error) => {
                 // So that no `-wal` and `-shm` stay behind.
@@ -208,6 +210,10 @@ impl DataSource {
 
     pub(crate) fn chain(&self) -> &AuditChain {
         &self.chain
+    }
+
+    pub(crate) fn key_file(&self) -> &Path {
+        &self.key_file
     }
 
     pub(crate) fn heads(&self) -> &HeadsFile {

@@ -10,6 +10,7 @@ use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Generate, Key};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use vega_domain::ports::StoreError;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::files::{self, FileError};
@@ -35,6 +36,28 @@ pub enum KeyError {
          VEGA__KEY_FILE; if it is lost for good, move the database away and sign in again"
     )]
     MissingOverSealedData(PathBuf),
+    /// The file is gone since Vega read it.
+    #[error(
+        "the key file {0} is gone since Vega started: what is stored without it cannot be read later. \
+         Put it back from your backup, then run `vega` again"
+    )]
+    Gone(PathBuf),
+    /// The file holds another key than the one that Vega read.
+    #[error(
+        "the key file {0} holds another key since Vega started, and what is stored now could not be read with it. \
+         Put the former key back, or run `vega` again to see whether this one fits"
+    )]
+    Replaced(PathBuf),
+    /// What the key seals does not open.
+    #[error(
+        "what the key in {path} seals does not open: {source}. Run `vega` again, and report it if it stays so"
+    )]
+    DoesNotOpen {
+        /// Which key file.
+        path: PathBuf,
+        /// What was found.
+        source: StoreError,
+    },
 }
 
 /// The key with its public id.
@@ -79,7 +102,7 @@ impl RootKey {
         Self::create(path)
     }
 
-    fn load(path: &Path) -> Result<Self, KeyError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, KeyError> {
         let mut file = std::fs::File::open(path).map_err(files::io("open", path))?;
         files::refuse_if_open_to_others(path, &file)?;
         let mut text = Zeroizing::new(String::new());
