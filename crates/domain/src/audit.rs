@@ -104,7 +104,7 @@ pub struct AuditEntry {
     pub api: Option<ApiName>,
     /// Within which run.
     pub run: Option<RunId>,
-    /// Plain words or codes; never a secret.
+    /// Plain words or codes; never a secret. Storage adds the keyed fingerprint of the secret that it speaks of.
     pub detail: String,
 }
 

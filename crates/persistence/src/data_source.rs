@@ -17,6 +17,7 @@ use vega_domain::ports::StoreError;
 use crate::audit_chain::AuditChain;
 use crate::audit_heads::HeadsFile;
 use crate::files::{self, FileError, create_private_dir, open_private};
+use crate::fingerprint::Fingerprints;
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
 
@@ -97,6 +98,7 @@ pub struct DataSource {
     reader: SqlitePool,
     sealer: Arc<Sealer>,
     chain: Arc<AuditChain>,
+    fingerprints: Arc<Fingerprints>,
     heads: HeadsFile,
     path: PathBuf,
     key_file: PathBuf,
@@ -106,6 +108,7 @@ pub struct DataSource {
 pub(crate) struct Write {
     tx: Transaction<'static, Sqlite>,
     pub(crate) chain: Arc<AuditChain>,
+    pub(crate) fingerprints: Arc<Fingerprints>,
 }
 
 impl Write {
@@ -177,6 +180,7 @@ impl DataSource {
                 reader,
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
+                fingerprints: Arc::new(Fingerprints::new(&key)),
                 heads: HeadsFile::beside(key_file),
                 path,
                 key_file: key_file.to_owned(),
@@ -226,6 +230,7 @@ impl DataSource {
         Ok(Write {
             tx: tx.map_err(failed("begin a write"))?,
             chain: Arc::clone(&self.chain),
+            fingerprints: Arc::clone(&self.fingerprints),
         })
     }
 }

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Generate, Key};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use vega_domain::ports::StoreError;
@@ -79,6 +80,12 @@ impl RootKey {
         Self { id, bytes }
     }
 
+    /// A key of its own for one use. What is made with it tells nothing about the root key or about other uses.
+    pub(crate) fn derive(&self, context: &[u8]) -> Hmac<Sha256> {
+        let derived = keyed(self.bytes.as_slice()).chain_update(context).finalize();
+        keyed(&derived.into_bytes())
+    }
+
     /// Looks whether `load_or_create` can succeed, before anything else is made for it. Leaves nothing behind.
     pub(crate) fn check(path: &Path, may_be_made: bool) -> Result<(), KeyError> {
         // A link that leads nowhere is no place for a key either.
@@ -148,6 +155,10 @@ impl RootKey {
             .map_err(files::io("sync", folder))?;
         Ok(Self::new(bytes))
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
 /// Makes and removes a file in the folder, or in the nearest one above it that is there.

@@ -412,7 +412,10 @@ impl TokenGenerationService {
         };
         let words = format!("{stranger}; its token was {logged_out}");
         let audit = attempt.audit(self.ports.clock.now(), AuditKind::TokenLoggedOut, words);
-        self.ports.audit.append(&audit).await?;
+        self.ports
+            .audit
+            .append_about(&audit, &answer.access_token)
+            .await?;
         Err(stranger)
     }
 
