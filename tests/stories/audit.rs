@@ -64,22 +64,24 @@ async fn a_morning_is_told_in_order_and_its_trail_is_intact() -> Result<()> {
         "attempt_opened PRIMARY for generation 1",
         "otp_requested PRIMARY 2 left",
         "step_changed PRIMARY exchanging",
-        "exchange_intended PRIMARY",
-        "answer_received PRIMARY HTTP 200",
+        "exchange_intended PRIMARY code ",
+        "answer_received PRIMARY HTTP 200; answer ",
         "step_changed PRIMARY verifying",
-        "token_stored PRIMARY generation 1, verified",
+        "token_stored PRIMARY generation 1, verified; token ",
         "step_changed PRIMARY done",
     ];
     const ABOUT_ALL: &[(usize, &str)] = &[
-        (0, "plan_confirmed - PRIMARY, WEBSOCKET1, "),
-        (1, "run_started - PRIMARY (missing), "),
-        (2, "run_moved - running: "),
-        (7, "cooldown_begun - throttled: "),
-        (9, "run_ended - incomplete: 0 of 6"),
-        (10, "account_opened - cleared by the operator: nobody waits"),
-        (11, "plan_confirmed - PRIMARY"),
-        (12, "run_taken_up - 0 of 6 steps were settled; PRIMARY (missing)"),
-        (22, "run_ended - incomplete: 1 of 6"),
+        (0, "preflight_passed - PRIMARY, WEBSOCKET1, "),
+        (1, "plan_confirmed - PRIMARY, WEBSOCKET1, "),
+        (2, "run_started - PRIMARY (missing), "),
+        (3, "run_moved - running: "),
+        (8, "cooldown_begun - throttled: "),
+        (10, "run_ended - incomplete: 0 of 6"),
+        (11, "account_opened - cleared by the operator: nobody waits"),
+        (12, "preflight_passed - PRIMARY"),
+        (13, "plan_confirmed - PRIMARY"),
+        (14, "run_taken_up - 0 of 6 steps were settled; PRIMARY (missing)"),
+        (24, "run_ended - incomplete: 1 of 6"),
     ];
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
@@ -99,8 +101,18 @@ async fn a_morning_is_told_in_order_and_its_trail_is_intact() -> Result<()> {
     assert_eq!(about.len(), ABOUT_PRIMARY.len(), "{about:#?}");
 
     let ran = desk.vega(&["audit", "--verify"]).await?;
-    let intact = "The audit trail is intact: 23 entries, 2 heads checked.\n";
+    let intact = "The audit trail is intact: 25 entries, 2 heads checked.\n";
     assert_eq!((ran.code, &*ran.stdout), (Some(0), intact), "{ran:?}");
+
+    // The token that was stored is the one that is asked about now.
+    let token = |words: &str| words.rsplit_once("; token ").map(|(_, token)| token.to_owned());
+    let verified = desk.vega(&["verify", "PRIMARY"]).await?;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    let about = told(&desk, &["--api", "PRIMARY"]).await?;
+    let stored = about.iter().find(|words| words.starts_with("token_stored"));
+    let checked = about.last().filter(|words| words.starts_with("token_checked"));
+    let [stored, checked] = [stored, checked].map(|words| words.and_then(|words| token(words)));
+    assert!(stored.is_some() && stored == checked, "{about:#?}");
     Ok(())
 }
 

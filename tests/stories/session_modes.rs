@@ -65,6 +65,10 @@ async fn where_it_spares_nothing_the_budget_holds() -> Result<()> {
 
     let again = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
     assert_eq!(again.code, Some(4), "{again:?}");
+    assert!(
+        again.json()?["run"].is_null(),
+        "no browser was opened for it: {again:?}"
+    );
     assert_eq!(
         upstox.count("otp_presses").await?,
         2,

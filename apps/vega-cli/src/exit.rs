@@ -6,7 +6,7 @@ mod architecture_table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::BrowserProblem;
+use vega_bootstrap::PreflightError;
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
@@ -148,11 +148,19 @@ pub(crate) fn of_statuses(statuses: &[ApiStatus]) -> Exit {
 
 /// The exit code of an error that ended the command.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
-    if crate::is_preflight(error)
-        || error.downcast_ref::<BrowserProblem>().is_some()
-        || error.downcast_ref::<StoreError>().is_some()
-    {
+    if crate::is_preflight(error) || error.downcast_ref::<StoreError>().is_some() {
         return Exit::Preflight;
+    }
+    match error.downcast_ref::<PreflightError>() {
+        Some(PreflightError::Held(_)) => return Exit::NotAllowed,
+        Some(PreflightError::NobodyCanBegin { .. }) => return Exit::CoolDown,
+        Some(
+            PreflightError::Commit(_)
+            | PreflightError::Key(_)
+            | PreflightError::Browser(_)
+            | PreflightError::Redirect { .. },
+        ) => return Exit::Preflight,
+        None => {}
     }
     let of_a_run = error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
     match error.downcast_ref::<RunError>().or(of_a_run) {

@@ -1,6 +1,6 @@
 //! `vega generate`: verify, plan, ask, run, show.
 
-use vega_bootstrap::Vega;
+use vega_bootstrap::{PreflightError, Vega};
 use vega_domain::account::Route;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
@@ -56,13 +56,19 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
 }
 
 async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
-    vega.check_browser(&plan).await?;
     if vega.has_route(&plan, Route::OwnBrowser) && !terminal.can_show() && !wanted.way.open {
         output::problem(
             "the own-browser route shows a link, and there is no terminal to show it on. Run `vega` in a terminal, or \
              add --open to have the link opened here",
         );
         return nothing_done(vega, wanted, Exit::HumanNeeded).await;
+    }
+    match vega.preflight(&plan, wanted.patience()).await {
+        Err(later @ PreflightError::NobodyCanBegin { .. }) => {
+            output::problem(&later.to_string());
+            return nothing_done(vega, wanted, Exit::CoolDown).await;
+        }
+        checked => checked?,
     }
     let whole = plan.clone();
     let nothing_covered = plan.clone().for_a_standing_yes().is_none();

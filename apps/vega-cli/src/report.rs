@@ -382,6 +382,7 @@ mod tests {
             presses_left: 4,
             finish: at(197),
             waits_until: None,
+            closed_until: None,
         };
         let mut said = vec![outlook(&plan, 6)];
         plan.waits_until = Some(at(208));

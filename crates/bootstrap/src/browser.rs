@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use vega_persistence::{FileError, create_private_dir};
-use vega_selenium::{BrowserSettings, DriverSource};
+use vega_selenium::{BrowserSettings, DriverSource, prove_driver};
 
 use crate::environment::Environment;
 use crate::program_version::{self, Version};
@@ -17,6 +17,8 @@ const BROWSERS: &[&str] = &[
     "google-chrome-stable",
 ];
 const DRIVERS: &[&str] = &["chromedriver"];
+/// On Linux it ties the driver's life to Vega's.
+const TIES: &[&str] = &["setpriv"];
 const CORRECT: &str = "Correct it, or take it out to use what is on the path";
 
 /// Why no sign-in can be made in a browser here.
@@ -51,6 +53,14 @@ pub enum BrowserProblem {
         /// The driver and its version.
         driver: (PathBuf, String),
     },
+    /// The driver does not start, or does not answer.
+    #[error("no browser can be driven here ({words}). {fix}")]
+    Driver {
+        /// What was tried and seen.
+        words: String,
+        /// What to do about it.
+        fix: &'static str,
+    },
     /// The folder for profiles cannot be made.
     #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
     Profiles(#[from] FileError),
@@ -76,14 +86,16 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
     }
 }
 
-/// Checks that a browser can be started, and makes the folders for its profiles and for evidence.
+/// Checks that browser and driver are there and fit, that a window can open and that the driver works, and makes the folders
+/// for profiles and for evidence. The driver is started and ended for it; the browser only says its version.
 pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
     create_private_dir(&settings.browser_profiles)?;
     if let Err(error) = create_private_dir(&settings.evidence) {
         tracing::warn!("{error}. Vega signs in without keeping evidence of what fails");
     }
     if settings.browser.webdriver_url.is_some() {
-        return Ok(());
+        let fix = "Start the WebDriver that browser.webdriver_url names, or take that setting out";
+        return driver_works(settings, environment, fix).await;
     }
     let driver = chromedriver(settings, environment).ok_or_else(|| BrowserProblem::NotFound {
         what: "ChromeDriver",
@@ -117,8 +129,31 @@ pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Res
             browser: (browser, ours.to_string()),
             driver: (driver, drivers.to_string()),
         }),
-        _ => Ok(()),
+        _ => {
+            if cfg!(target_os = "linux") && environment.find_program(TIES).is_none() {
+                return Err(BrowserProblem::NotFound {
+                    what: "setpriv, which ends ChromeDriver when Vega dies,",
+                    place: place(None, ""),
+                    fix: "On Debian: apt install util-linux",
+                });
+            }
+            let fix =
+                "Start it by hand to see what it says. On Debian: apt install --reinstall chromium-driver";
+            driver_works(settings, environment, fix).await
+        }
     }
+}
+
+async fn driver_works(
+    settings: &Settings,
+    environment: &Environment,
+    fix: &'static str,
+) -> Result<(), BrowserProblem> {
+    let proven = prove_driver(&browser_settings(settings, environment)).await;
+    proven.map_err(|failure| BrowserProblem::Driver {
+        words: failure.detail,
+        fix,
+    })
 }
 
 fn known(program: &Path, version: Result<Version, String>) -> Option<Version> {

@@ -16,7 +16,6 @@ use vega_services::{
 };
 use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
 
-use crate::browser::{self, BrowserProblem};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 use crate::routes::Routes;
@@ -58,7 +57,8 @@ pub struct Vega {
     pub clock: Arc<dyn Clock>,
     generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
-    environment: Environment,
+    pub(crate) environment: Environment,
+    pub(crate) ports: OrchestrationPorts,
 }
 
 /// The calls to Upstox.
@@ -176,7 +176,7 @@ impl Vega {
         let cooldowns = ports.cooldown_manager(&settings.accounts);
         let orchestrator = AsyncTokenOrchestrator::new(
             Arc::clone(&settings.accounts),
-            ports,
+            ports.clone(),
             Arc::clone(&validity),
             verification,
             Arc::clone(&generation),
@@ -192,15 +192,8 @@ impl Vega {
             generation,
             data,
             environment,
+            ports,
         })
-    }
-
-    /// Checks, before anybody is asked for anything, that a browser can be started, if the plan needs one.
-    pub async fn check_browser(&self, plan: &Plan) -> Result<(), BrowserProblem> {
-        if !self.has_route(plan, Route::Webdriver) {
-            return Ok(());
-        }
-        browser::check(&self.settings, &self.environment).await
     }
 
     /// Whether an account of the plan signs in this way.

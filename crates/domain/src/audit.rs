@@ -30,6 +30,10 @@ audit_kinds! {
     TokenChecked = "token_checked",
     /// A new token was stored.
     TokenStored = "token_stored",
+    /// Everything that a sign-in needs was found to work, before the operator was asked.
+    PreflightPassed = "preflight_passed",
+    /// Something that a sign-in needs does not work, and nobody was asked for anything.
+    PreflightFailed = "preflight_failed",
     /// The operator said yes to a plan, or no.
     PlanConfirmed = "plan_confirmed",
     /// The operator said no to a plan, or could not be asked.
@@ -100,7 +104,7 @@ pub struct AuditEntry {
     pub api: Option<ApiName>,
     /// Within which run.
     pub run: Option<RunId>,
-    /// Plain words or codes; never a secret.
+    /// Plain words or codes; never a secret. Storage adds the keyed fingerprint of the secret that it speaks of.
     pub detail: String,
 }
 

@@ -50,7 +50,8 @@ pub enum Next {
     StopAccount,
     /// This API stays closed until its configuration or state at Upstox changes; the others go on.
     StopApi,
-    /// Upstox is out of reach: the account's other APIs would meet the same.
+    /// Upstox is out of reach. Before an OTP is asked for, the sign-in is tried again after a pause, three times in all;
+    /// after it never. Then the account's other APIs would meet the same.
     RetryBeforePress,
     /// The step fails; the others go on.
     FailStep,
@@ -73,7 +74,9 @@ impl Next {
             Self::WaitForBudget => "the account waits for its OTP budget",
             Self::StopAccount => "the account stops",
             Self::StopApi => "this API stops, the others go on",
-            Self::RetryBeforePress => "the account's part of the run ends",
+            Self::RetryBeforePress => {
+                "tried again if no OTP was asked for, then the account's part of the run ends"
+            }
             Self::FailStep => "this step fails, the others go on",
             Self::EndSession => "the account's browser session ends",
             Self::AskBeforeAgain => "this step fails, and again only after a yes",

@@ -36,6 +36,8 @@ pub struct Outlook {
     pub finish: DateTime<Utc>,
     /// When a part of it can begin at the earliest, if not all can begin now.
     pub waits_until: Option<DateTime<Utc>>,
+    /// Until when none of it can begin, if nothing can begin now.
+    pub closed_until: Option<DateTime<Utc>>,
 }
 
 impl Outlook {
@@ -47,6 +49,7 @@ impl Outlook {
             presses_left: 0,
             finish: now,
             waits_until: None,
+            closed_until: None,
         };
         let mut waiting = Vec::new();
         for account in plan.accounts() {
@@ -65,6 +68,8 @@ impl Outlook {
         }
         waiting.sort_unstable();
         outlook.waits_until = waiting.first().map(|(opens, _)| *opens);
+        let all_wait = waiting.len() == plan.accounts().len();
+        outlook.closed_until = outlook.waits_until.filter(|_| all_wait);
         for (opens, takes) in waiting {
             outlook.finish = outlook.finish.max(opens) + takes;
         }
@@ -132,41 +137,48 @@ mod tests {
     const TWO_ACCOUNTS: &[(&str, &str)] = &[("a", "A"), ("a", "B"), ("b", "C")];
 
     #[rstest]
-    #[case::six_at_once(SIX, &[standing("a", OtpAllowance::Left(4), None)], (1, 6, 4), 115, None)]
+    #[case::six_at_once(SIX, &[standing("a", OtpAllowance::Left(4), None)], (1, 6, 4), 115, (None, None))]
     #[case::budget_used_up(
         SIX,
         &[standing("a", OtpAllowance::UsedUp { until: at(600) }, None)],
         (1, 6, 0),
         715,
-        Some(600)
+        (Some(600), Some(600))
     )]
     #[case::two_accounts(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(4), None), standing("b", OtpAllowance::Left(1), None)],
         (2, 3, 5),
         95,
-        None
+        (None, None)
     )]
     #[case::one_cools_down(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(3), Some(300)), standing("b", OtpAllowance::Left(4), None)],
         (2, 3, 7),
         355,
-        Some(300)
+        (Some(300), None)
+    )]
+    #[case::both_cool_down(
+        TWO_ACCOUNTS,
+        &[standing("a", OtpAllowance::Left(3), Some(300)), standing("b", OtpAllowance::UsedUp { until: at(200) }, None)],
+        (2, 3, 3),
+        355,
+        (Some(200), Some(200))
     )]
     #[case::it_is_over_before_the_others_are_through(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(3), Some(10)), standing("b", OtpAllowance::Left(4), None)],
         (2, 3, 7),
         95,
-        Some(10)
+        (Some(10), None)
     )]
     fn a_plan_takes_what_its_accounts_take(
         #[case] apis: &[(&str, &str)],
         #[case] standings: &[Standing],
         #[case] (at_least, at_most, left): (u32, u32, u32),
         #[case] finish: i64,
-        #[case] waits_until: Option<i64>,
+        #[case] (waits_until, closed_until): (Option<i64>, Option<i64>),
     ) {
         let expected = Outlook {
             presses_at_least: at_least,
@@ -174,6 +186,7 @@ mod tests {
             presses_left: left,
             finish: at(finish),
             waits_until: waits_until.map(at),
+            closed_until: closed_until.map(at),
         };
         assert_eq!(Outlook::of(&plan(apis), standings, at(0)), expected);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::account::RedirectUri;
+use crate::failure::FailureReason;
 use crate::ids::{AccountId, ApiName};
 use crate::moment::Moment;
 use crate::secret::AuthorizeLink;
@@ -151,6 +152,13 @@ pub enum Notice {
     LinkNotOpened,
     /// The address that leads to the link once was opened again: whoever came first has the link.
     LinkOpenedTwice,
+    /// Upstox is out of reach and no OTP was asked for, so the sign-in begins anew.
+    TriesAgain {
+        /// Why.
+        because: FailureReason,
+        /// After this pause.
+        after: Duration,
+    },
 }
 
 impl Notice {
@@ -166,7 +174,8 @@ impl Notice {
             | Self::ForeignRedirect
             | Self::NotTheRedirect
             | Self::LinkNotOpened
-            | Self::LinkOpenedTwice => None,
+            | Self::LinkOpenedTwice
+            | Self::TriesAgain { .. } => None,
         }
     }
 }
@@ -202,6 +211,12 @@ impl fmt::Display for Notice {
             }
             Self::LinkOpenedTwice => f.write_str(
                 "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, press Ctrl-C and run `vega` again.",
+            ),
+            Self::TriesAgain { because, after } => write!(
+                f,
+                "{}, and no OTP was asked for: Vega tries again in {} seconds.",
+                because.summary(),
+                after.as_secs()
             ),
         }
     }

@@ -132,23 +132,7 @@ impl CallbackListener {
 
     /// Takes the addresses of `uri` that it does not have yet, or says why nobody can listen there.
     pub(crate) async fn listen_at(&mut self, uri: &RedirectUri) -> Result<(), String> {
-        let mut stands = false;
-        let mut listeners = Vec::new();
-        for address in addresses(uri)? {
-            if self.bound.contains(&address) {
-                stands = true;
-                continue;
-            }
-            match TcpListener::bind(address).await {
-                Ok(listener) => {
-                    listeners.push((address, listener));
-                    stands = true;
-                }
-                Err(error) if stands && is_missing_here(&error) => {}
-                Err(error) => return Err(why(address.port(), &error)),
-            }
-        }
-        for (address, listener) in listeners {
+        for (address, listener) in bind(uri, &self.bound).await? {
             self.bound.push(address);
             self.serve(listener);
         }
@@ -177,6 +161,32 @@ impl CallbackListener {
         // Whoever is not done by then is cut off when the set is dropped.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, all_end).await;
     }
+}
+
+/// Takes the addresses of `uri` and gives them back, or says why nobody can listen there.
+pub async fn prove_callback(uri: &RedirectUri) -> Result<(), String> {
+    bind(uri, &[]).await.map(drop)
+}
+
+/// Takes the addresses of `uri` that are not among those bound already.
+async fn bind(uri: &RedirectUri, bound: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpListener)>, String> {
+    let mut stands = false;
+    let mut listeners = Vec::new();
+    for address in addresses(uri)? {
+        if bound.contains(&address) {
+            stands = true;
+            continue;
+        }
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                listeners.push((address, listener));
+                stands = true;
+            }
+            Err(error) if stands && is_missing_here(&error) => {}
+            Err(error) => return Err(why(address.port(), &error)),
+        }
+    }
+    Ok(listeners)
 }
 
 /// Whether an address that cannot be taken does no harm beside one that was: a machine has no IPv6, or it is switched off.

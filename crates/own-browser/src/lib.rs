@@ -10,7 +10,7 @@ mod own_browser;
 mod result_page;
 mod settings;
 
-pub use callback::callback_router;
+pub use callback::{callback_router, prove_callback};
 pub use code_receiver::{CodeReceiver, Received};
 pub use own_browser::OwnBrowser;
 pub use settings::OwnBrowserSettings;

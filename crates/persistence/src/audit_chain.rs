@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use sqlx::FromRow;
 
@@ -110,8 +110,7 @@ impl NewRow<'_> {
 
 impl AuditChain {
     pub(crate) fn new(key: &RootKey) -> Self {
-        let derived = keyed(key.bytes.as_slice()).chain_update(CONTEXT).finalize();
-        Self(keyed(&derived.into_bytes()))
+        Self(key.derive(CONTEXT))
     }
 
     /// What stands before the first entry of this trail.
@@ -153,10 +152,6 @@ impl AuditChain {
         }
         mac.finalize().into_bytes().into()
     }
-}
-
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use sqlx::SqliteConnection;
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{AuditTrail, StoreError};
+use vega_domain::secret::AccessToken;
 
 use crate::audit_chain::{AuditChain, NewRow, RAW_ROWS, RawRow, Value};
 use crate::audit_heads::Head;
 use crate::data_source::{DataSource, Write, failed, unreadable};
+use crate::fingerprint::Subject;
 
 /// `AuditTrail` over SQLite.
 #[derive(Debug, Clone)]
@@ -28,6 +30,12 @@ impl AuditTrail for SqliteAuditTrail {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
         insert(&mut tx, entry).await?;
+        tx.commit().await.map_err(failed("append to the audit trail"))
+    }
+
+    async fn append_about(&self, entry: &AuditEntry, token: &AccessToken) -> Result<(), StoreError> {
+        let mut tx = self.0.write().await?;
+        insert_about(&mut tx, entry, Subject::Token(token)).await?;
         tx.commit().await.map_err(failed("append to the audit trail"))
     }
 
@@ -61,6 +69,19 @@ impl AuditTrail for SqliteAuditTrail {
 /// How times are stored. The same as sqlx writes, and said here because the chain seals the text.
 pub(crate) fn stored_time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+}
+
+/// Writes one entry that speaks of a secret, which its fingerprint tells apart from others.
+pub(crate) async fn insert_about(
+    tx: &mut Write,
+    entry: &AuditEntry,
+    subject: Subject<'_>,
+) -> Result<(), StoreError> {
+    let noted = AuditEntry {
+        detail: tx.fingerprints.note(&entry.detail, subject),
+        ..entry.clone()
+    };
+    insert(tx, &noted).await
 }
 
 /// Writes one entry inside a transaction that is already open.

@@ -17,6 +17,7 @@ use vega_domain::ports::StoreError;
 use crate::audit_chain::AuditChain;
 use crate::audit_heads::HeadsFile;
 use crate::files::{self, FileError, create_private_dir, open_private};
+use crate::fingerprint::Fingerprints;
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
 use crate::spool::Spool;
@@ -98,14 +99,17 @@ pub struct DataSource {
     reader: SqlitePool,
     sealer: Arc<Sealer>,
     chain: Arc<AuditChain>,
+    fingerprints: Arc<Fingerprints>,
     heads: HeadsFile,
     path: PathBuf,
+    key_file: PathBuf,
 }
 
 /// An open write. What is written in it is durable with its audit entries, or not at all.
 pub(crate) struct Write {
     tx: Transaction<'static, Sqlite>,
     pub(crate) chain: Arc<AuditChain>,
+    pub(crate) fingerprints: Arc<Fingerprints>,
 }
 
 impl Write {
@@ -177,8 +181,10 @@ impl DataSource {
                 reader,
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
+                fingerprints: Arc::new(Fingerprints::new(&key)),
                 heads: HeadsFile::beside(key_file),
                 path,
+                key_file: key_file.to_owned(),
             }),
             Err(error) => {
                 // So that no `-wal` and `-shm` stay behind.
@@ -223,6 +229,10 @@ impl DataSource {
         &self.chain
     }
 
+    pub(crate) fn key_file(&self) -> &Path {
+        &self.key_file
+    }
+
     pub(crate) fn heads(&self) -> &HeadsFile {
         &self.heads
     }
@@ -233,6 +243,7 @@ impl DataSource {
         Ok(Write {
             tx: tx.map_err(failed("begin a write"))?,
             chain: Arc::clone(&self.chain),
+            fingerprints: Arc::clone(&self.fingerprints),
         })
     }
 }

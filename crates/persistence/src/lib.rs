@@ -9,6 +9,8 @@ mod cooldown_repository;
 mod data_source;
 mod execution_state;
 mod files;
+mod fingerprint;
+mod key_proof;
 mod login_lease;
 mod moment_columns;
 mod otp_ledger;

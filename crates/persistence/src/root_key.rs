@@ -8,8 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Generate, Key};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use vega_domain::ports::StoreError;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::files::{self, FileError};
@@ -35,6 +37,28 @@ pub enum KeyError {
          VEGA__KEY_FILE; if it is lost for good, move the database away and sign in again"
     )]
     MissingOverSealedData(PathBuf),
+    /// The file is gone since Vega read it.
+    #[error(
+        "the key file {0} is gone since Vega started: what is stored without it cannot be read later. \
+         Put it back from your backup, then run `vega` again"
+    )]
+    Gone(PathBuf),
+    /// The file holds another key than the one that Vega read.
+    #[error(
+        "the key file {0} holds another key since Vega started, and what is stored now could not be read with it. \
+         Put the former key back, or run `vega` again to see whether this one fits"
+    )]
+    Replaced(PathBuf),
+    /// What the key seals does not open.
+    #[error(
+        "what the key in {path} seals does not open: {source}. Run `vega` again, and report it if it stays so"
+    )]
+    DoesNotOpen {
+        /// Which key file.
+        path: PathBuf,
+        /// What was found.
+        source: StoreError,
+    },
 }
 
 /// The key with its public id.
@@ -54,6 +78,12 @@ impl RootKey {
         let mut id = [0; KEY_ID_LEN];
         id.copy_from_slice(&digest[..KEY_ID_LEN]);
         Self { id, bytes }
+    }
+
+    /// A key of its own for one use. What is made with it tells nothing about the root key or about other uses.
+    pub(crate) fn derive(&self, context: &[u8]) -> Hmac<Sha256> {
+        let derived = keyed(self.bytes.as_slice()).chain_update(context).finalize();
+        keyed(&derived.into_bytes())
     }
 
     /// Looks whether `load_or_create` can succeed, before anything else is made for it. Leaves nothing behind.
@@ -79,7 +109,7 @@ impl RootKey {
         Self::create(path)
     }
 
-    fn load(path: &Path) -> Result<Self, KeyError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, KeyError> {
         let mut file = std::fs::File::open(path).map_err(files::io("open", path))?;
         files::refuse_if_open_to_others(path, &file)?;
         let mut text = Zeroizing::new(String::new());
@@ -125,6 +155,10 @@ impl RootKey {
             .map_err(files::io("sync", folder))?;
         Ok(Self::new(bytes))
     }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
 /// Makes and removes a file in the folder, or in the nearest one above it that is there.

@@ -69,6 +69,11 @@ impl Sealer {
         }
     }
 
+    /// Whether it seals with this key.
+    pub(crate) fn is_of(&self, key: &RootKey) -> bool {
+        self.key_id == key.id
+    }
+
     pub(crate) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let nonce = XNonce::generate();
         let aad = place.associated_data();

@@ -18,6 +18,7 @@ use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
+use crate::fingerprint::Subject;
 use crate::otp_ledger;
 use crate::seal::{Place, Sealer};
 
@@ -132,7 +133,7 @@ impl SignInJournal for SqliteSignInJournal {
             return row.takes_no_code();
         }
         let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
-        audit_trail::insert(&mut tx, &entry).await?;
+        audit_trail::insert_about(&mut tx, &entry, Subject::Code(code)).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(Delivery::Taken(row.api_name()?))
     }
@@ -194,7 +195,7 @@ impl SignInJournal for SqliteSignInJournal {
                 "this attempt already intends an exchange".into(),
             ));
         }
-        audit_trail::insert(&mut tx, audit).await?;
+        audit_trail::insert_about(&mut tx, audit, Subject::Code(code)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
 
@@ -225,7 +226,7 @@ impl SignInJournal for SqliteSignInJournal {
         if changed.rows_affected() != 1 {
             return Err(StoreError::Conflict("this attempt waits for no answer".into()));
         }
-        audit_trail::insert(&mut tx, audit).await?;
+        audit_trail::insert_about(&mut tx, audit, Subject::Answer(answer)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
 

@@ -12,6 +12,7 @@ use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
+use crate::fingerprint::Subject;
 use crate::seal::{Place, Sealer};
 
 /// `UpstoxTokenRepository` over SQLite.
@@ -132,7 +133,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
                 token.api
             )));
         }
-        audit_trail::insert(&mut tx, audit).await?;
+        audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
 
@@ -155,7 +156,10 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .await
         .map_err(failed(DOING))?;
         let newest = newest_generation(&mut tx, &check.api).await?;
-        audit_trail::insert(&mut tx, audit).await?;
+        match token_of(&mut tx, check, self.0.sealer()).await? {
+            Some(token) => audit_trail::insert_about(&mut tx, audit, Subject::Token(&token)).await?,
+            None => audit_trail::insert(&mut tx, audit).await?,
+        }
         tx.commit().await.map_err(failed(DOING))?;
         Ok(newest == Some(check.generation))
     }
@@ -169,6 +173,23 @@ fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
         client_id: token.client_id.as_str(),
         generation: token.generation.get(),
     }
+}
+
+/// The token that was checked. One that is not there, or does not open any more, leaves the entry without its fingerprint.
+async fn token_of(
+    tx: &mut SqliteConnection,
+    check: &TokenCheck,
+    sealer: &Sealer,
+) -> Result<Option<AccessToken>, StoreError> {
+    let row: Option<TokenRow> =
+        sqlx::query_as("SELECT * FROM upstox_tokens WHERE api = $1 AND generation = $2")
+            .bind(check.api.as_str())
+            .bind(check.generation.get())
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("read the token that was checked"))?;
+    let token = row.map(|row| row.into_token(sealer)).and_then(Result::ok);
+    Ok(token.map(|token| token.access_token))
 }
 
 async fn newest_generation(

@@ -3,6 +3,7 @@
 //! allowed, and what a code is good for, is decided above.
 
 mod driver;
+mod driver_proof;
 mod evidence;
 mod flow;
 mod login_page;
@@ -12,6 +13,7 @@ mod settings;
 mod sighting;
 mod words;
 
+pub use driver_proof::prove_driver;
 pub use evidence::{Element, PageEvidence, evidence_of};
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;

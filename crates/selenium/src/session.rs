@@ -185,7 +185,7 @@ fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
 
 /// A private folder for the sockets that the browser makes beside its profile. It lies in the system's own folder for
 /// such things, because a socket's path must be short; its name tells whose it is.
-fn scratch_folder(profiles: &Path) -> std::io::Result<TempDir> {
+pub(crate) fn scratch_folder(profiles: &Path) -> std::io::Result<TempDir> {
     let prefix = scratch_prefix(profiles);
     tempfile::Builder::new().prefix(&prefix).tempdir()
 }

@@ -13,7 +13,7 @@ use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry;
-use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
     AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileAnswer, ProfileApi,
@@ -22,14 +22,15 @@ use vega_domain::ports::{
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_domain::sign_in::{Notice, OtpAllowance, OtpBudget};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 use self::attempt::{Attempt, LedgerPermit, random_state};
 use crate::hot_token_registry::HotTokenRegistry;
 
-/// Pauses between tries of a call of which no byte left; three tries in all.
-const PAUSES_BEFORE_RESEND: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+/// Pauses between tries of what had no effect: a call of which no byte left, a sign-in that asked for no OTP. Three tries
+/// in all.
+const PAUSES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
 
 /// Upstox does not say how long a code lives; an older one is not tried.
 const CODE_IS_FRESH: TimeDelta = TimeDelta::minutes(10);
@@ -225,6 +226,7 @@ impl TokenGenerationService {
     }
 
     /// `[tx1]`, then the human in the window, with `[tx2]` before a press of "Get OTP", or after it if the human made it.
+    /// While Upstox is out of reach and no press was asked for, the same attempt is tried again.
     async fn sign_in(
         &self,
         attempt: &Attempt<'_>,
@@ -248,13 +250,7 @@ impl TokenGenerationService {
             format!("for generation {}", attempt.generation),
         );
         self.ports.journal.open_attempt(&opened, &audit).await?;
-        let permit = LedgerPermit {
-            journal: &*self.ports.journal,
-            clock: &*self.ports.clock,
-            attempt: attempt.id,
-            mobile: &attempt.account.mobile_number,
-            budget: self.otp_budget,
-        };
+        let permit = LedgerPermit::new(&self.ports, attempt, self.otp_budget);
         let request = SignInRequest {
             account: attempt.account,
             api: attempt.api,
@@ -262,7 +258,26 @@ impl TokenGenerationService {
             otp_permit: &permit,
             operator: &*self.ports.operator,
         };
-        session.sign_in(request).await
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let failure = match session.sign_in(request).await {
+                Ok(code) => return Ok(code),
+                Err(failure) => failure,
+            };
+            let is_harmless = failure.reason.next() == Next::RetryBeforePress && !permit.was_asked();
+            let Some(pause) = pauses.next().filter(|_| is_harmless) else {
+                return Err(failure);
+            };
+            tracing::info!(%failure, "the sign-in asked for no OTP; trying again");
+            self.ports.events.emit(Event::Noticed {
+                api: attempt.api.name.clone(),
+                notice: Notice::TriesAgain {
+                    because: failure.reason,
+                    after: pause,
+                },
+            });
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// A wait that ended in the very moment in which the code was delivered: the browser said so, and it is brought home.
@@ -306,7 +321,7 @@ impl TokenGenerationService {
 
     /// Sends the code once. Only a call of which no byte left is made again.
     async fn send(&self, api: &Api, code: &AuthorizationCode) -> Result<(RawAnswer, DateTime<Utc>), Failure> {
-        let mut pauses = PAUSES_BEFORE_RESEND.into_iter();
+        let mut pauses = PAUSES.into_iter();
         loop {
             let sent_at = self.ports.clock.now();
             match self.ports.exchange.exchange(api, code).await {
@@ -414,7 +429,10 @@ impl TokenGenerationService {
         };
         let words = format!("{stranger}; its token was {logged_out}");
         let audit = attempt.audit(self.ports.clock.now(), AuditKind::TokenLoggedOut, words);
-        self.ports.audit.append(&audit).await?;
+        self.ports
+            .audit
+            .append_about(&audit, &answer.access_token)
+            .await?;
         Err(stranger)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::world::{ONE_API, said, vega};
+use crate::world::{ONE_API, free_redirect_uri, said, upstox, vega};
 
 const SETTINGS: [(&str, &str); 1] = [("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9")];
 
@@ -11,10 +11,14 @@ fn audit(home: &Path, arguments: &[&str]) -> String {
     said(home, &settings, &[&["audit"], arguments].concat())
 }
 
-/// Lets an entry be written: nobody can be asked, so the plan is declined.
+/// Lets entries be written: all that is needed is there, but nobody can be asked, so the plan is declined.
 fn declined(home: &Path) {
-    let upstox = crate::world::upstox();
-    let settings = [ONE_API, &[("VEGA__UPSTOX__API_BASE_URL", &*upstox)]].concat();
+    let (upstox, redirect_uri) = (upstox(), free_redirect_uri());
+    let ours = [
+        ("VEGA__UPSTOX__API_BASE_URL", &*upstox),
+        ("UPSTOX_REDIRECT_URI", &*redirect_uri),
+    ];
+    let settings = [ONE_API, &ours].concat();
     let status = vega(home, &settings, &["--route", "own-browser", "--open"])
         .output()
         .unwrap()
@@ -35,14 +39,17 @@ fn entries_are_told_since_a_time_and_by_api() {
     let home = tempfile::tempdir().unwrap();
     declined(home.path());
     let all = audit(home.path(), &[]);
-    assert!(all.contains(" IST  plan_declined "), "{all}");
+    assert!(
+        all.contains(" IST  preflight_passed ") && all.contains(" IST  plan_declined "),
+        "{all}"
+    );
     assert_eq!(audit(home.path(), &["--since", "1h"]), all);
     let none = audit(home.path(), &["--since", "2999-01-01"]);
     assert!(none.contains("Nothing is on record."), "{none}");
     let none = audit(home.path(), &["--api", "OLD_API"]);
     assert!(none.contains("Nothing is on record."), "{none}");
     let intact = audit(home.path(), &["--verify"]);
-    assert!(intact.contains("intact: 1 entry, 0 heads checked."), "{intact}");
+    assert!(intact.contains("intact: 2 entries, 0 heads checked."), "{intact}");
 }
 
 #[test]

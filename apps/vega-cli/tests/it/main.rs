@@ -11,6 +11,7 @@ mod audit;
 mod broken_database;
 mod broken_key;
 mod missing_browser;
+mod preflight;
 mod reports;
 mod sources;
 mod terminal;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rstest::rstest;
 
-use crate::world::{ONE_API, files, program, said, upstox, write};
+use crate::world::{ONE_API, READY, driver, files, program, said, upstox, write};
 
 const CHROMIUM: &str = "Chromium 140.0.7339.16 built on Debian GNU/Linux 13 (trixie)";
 const DRIVER: &str = "ChromeDriver 140.0.7339.16 (a21ce95-refs/branch-heads/7339@{#1704})";
@@ -47,6 +47,7 @@ fn refused(home: &Path, programs: &[(&str, &str)], more: &[(&str, &str)]) -> Str
     &[("chromium", "Chromium 141.0.7390.37 snap"), ("chromedriver", DRIVER)], &[HEADLESS])]
 #[case::chrome_differs("chrome_differs",
     &[("google-chrome", "Google Chrome 139.0.7258.5 "), ("chromedriver", DRIVER)], &[HEADLESS])]
+#[case::no_setpriv("no_setpriv", &[("chromium", CHROMIUM), ("chromedriver", DRIVER)], &[HEADLESS])]
 fn it_is_said_before_anybody_is_asked(
     #[case] name: &str,
     #[case] programs: &[(&str, &str)],
@@ -72,12 +73,12 @@ fn a_file_in_the_place_of_the_profiles_is_named() {
 #[case::unreadable_driver(CHROMIUM, "hello", Some("bin/chromedriver cannot be read: it printed none"))]
 fn versions_that_match_or_cannot_be_read_stop_nobody(
     #[case] browser: &str,
-    #[case] driver: &str,
+    #[case] drivers: &str,
     #[case] warning: Option<&str>,
 ) {
     let home = tempfile::tempdir().unwrap();
     program(&home.path().join("bin/chromium"), browser);
-    program(&home.path().join("bin/chromedriver"), driver);
+    driver(home.path(), drivers, READY);
     let said = said_with_programs(home.path(), &[HEADLESS], &[]);
     assert!(
         said.starts_with("exit 3") && said.contains("there is no terminal to ask on"),

@@ -17,19 +17,39 @@ pub(crate) const ONE_API: &[(&str, &str)] = &[
 /// An Upstox that nobody can reach.
 pub(crate) const NO_UPSTOX: (&str, &str) = ("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9");
 
-/// An Upstox that answers, if only that it knows nothing. It tells no time either. Lives as long as the test's process.
+/// An Upstox that answers, if only that it knows nothing. It tells no time either.
 pub(crate) fn upstox() -> String {
+    upstox_that(|| {})
+}
+
+/// The same; it does this first, at each call.
+pub(crate) fn upstox_that(does: impl Fn() + Send + 'static) -> String {
+    server("404 Not Found", "", does)
+}
+
+/// Answers every call so, on a free port. Lives as long as the test's process.
+fn server(status: &str, body: &str, does: impl Fn() + Send + 'static) -> String {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut caller in listener.incoming().map_while(Result::ok) {
             let request = BufReader::new(&caller).lines().map_while(Result::ok);
             let _ = request.take_while(|line| !line.is_empty()).count();
-            let _ =
-                caller.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            does();
+            let _ = caller.write_all(answer.as_bytes());
         }
     });
     url
+}
+
+/// A redirect URI at a port of this machine that was free just now.
+pub(crate) fn free_redirect_uri() -> String {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    format!("http://{free}/callback")
 }
 
 /// `vega` in this home, with nothing of the environment but what is given.
@@ -104,8 +124,31 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) {
 /// Puts a program there that prints these words. A shell writes it: no other test's child can hold it open, which
 /// would keep it from being started.
 pub(crate) fn program(path: &Path, prints: &str) {
+    script(path, &format!("echo \"{prints}\""));
+}
+
+/// A ChromeDriver that says this of its version and, when it is asked whether it can open a browser, this. Returns the file
+/// that holds its process id when it was started.
+pub(crate) fn driver(home: &Path, version: &str, status: &str) -> PathBuf {
+    let url = server("200 OK", status, || {});
+    let (_, port) = url.rsplit_once(':').unwrap();
+    let id = home.join("driver-id");
+    let text = format!(
+        "if [ \"$1\" = --version ]; then echo \"{version}\"; exit; fi\necho $$ > '{}'\n\
+         echo 'ChromeDriver was started successfully on port {port}.'\nexec /bin/sleep 600",
+        id.display()
+    );
+    script(&home.join("bin/chromedriver"), &text);
+    let _ = std::os::unix::fs::symlink("/usr/bin/setpriv", home.join("bin/setpriv"));
+    id
+}
+
+/// What a ChromeDriver says that can open a browser.
+pub(crate) const READY: &str = r#"{"value":{"ready":true,"message":"ready for new sessions"}}"#;
+
+fn script(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let script = format!("#!/bin/sh\necho \"{prints}\"\n");
+    let script = format!("#!/bin/sh\n{text}\n");
     let written = Command::new("/bin/sh")
         .args(["-c", "printf '%s' \"$2\" > \"$1\" && chmod 700 \"$1\"", "sh"])
         .arg(path)

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::audit::{AuditEntry, AuditFilter, AuditVerdict, RecordedEntry};
 use crate::ids::RunId;
+use crate::secret::AccessToken;
 
 /// Append-only record of what happened.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -17,6 +18,10 @@ pub trait AuditTrail: Send + Sync {
     /// Appends one entry durably. An entry MUST never be changed or removed afterwards, and a change of it, of its place
     /// or of the entries before it MUST be found by `AuditHistory::verify`.
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Appends one entry about a token that is stored nowhere. The entry MUST tell it apart from other tokens, in the same way
+    /// as the entries about stored ones do, and MUST NOT make it readable.
+    async fn append_about(&self, entry: &AuditEntry, token: &AccessToken) -> Result<(), StoreError>;
 
     /// Keeps the trail's last entry on record outside the database, at the end of a run. A trail that is cut before it
     /// MUST be found by `AuditHistory::verify`.

@@ -57,7 +57,8 @@ pub trait SignIn: Send + Sync {
 pub trait SignInSession: Send {
     /// Drives one sign-in to an authorization code. MUST press "Get OTP" at most once and only with the permit,
     /// MUST tell the permit when the OTP was asked for without that press, MUST NOT type an OTP or PIN twice, MUST compare `state`, MUST come to an end by itself.
-    /// MUST return a failure as soon as it is certain: until then nobody has it on disk.
+    /// MUST return a failure as soon as it is certain: until then nobody has it on disk. MUST begin anew when it is called
+    /// again for the same attempt, with the same `state`: so it is while no OTP was asked for.
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure>;
 
     /// Keeps what can be known of the last sign-in if it failed, once. Called when the failure and what follows from it

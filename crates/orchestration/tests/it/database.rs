@@ -15,7 +15,7 @@ use vega_domain::ports::{
     NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
-use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{NewToken, StoredToken};
 
@@ -441,6 +441,10 @@ impl ExecutionStateRepository for Database {
 #[async_trait]
 impl AuditTrail for Database {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.commit("append", entry)
+    }
+
+    async fn append_about(&self, entry: &AuditEntry, _token: &AccessToken) -> Result<(), StoreError> {
         self.commit("append", entry)
     }
 

@@ -11,7 +11,7 @@ use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
-use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
 struct Attempt {
@@ -59,6 +59,10 @@ impl AuditTrail for Journal {
         let line = format!("{}: {}", entry.kind.code(), entry.detail);
         self.audited.lock().unwrap().push(line);
         Ok(())
+    }
+
+    async fn append_about(&self, _entry: &AuditEntry, _token: &AccessToken) -> Result<(), StoreError> {
+        unreachable!("this route sees no token")
     }
 
     async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {

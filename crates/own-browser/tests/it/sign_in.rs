@@ -97,6 +97,22 @@ async fn nobody_comes_back_in_time() {
     assert_eq!(link.deadline.timestamp(), 1_790_000_300);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_same_attempt_can_begin_anew() {
+    let (mut world, mut desk) = World::new(URI);
+    world.waits_for(Duration::from_mins(5));
+    let mut session = world.session().await;
+    world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap_err();
+    desk.keyboard
+        .send("https://desk.example/cb?code=mk404x&state=S-1".into())
+        .unwrap();
+    let code = world.sign_in(&mut session, "PRIMARY", "S-1").await;
+    assert_eq!(code.unwrap(), "mk404x");
+    let [first, second] = [desk.links.recv().await, desk.links.recv().await].map(Option::unwrap);
+    assert_eq!(first.link.expose(), second.link.expose());
+    assert_eq!(world.permit.asked.load(Ordering::Relaxed), 1);
+}
+
 /// Nothing is spent on a sign-in that could not end well.
 #[tokio::test]
 async fn where_the_code_cannot_come_back_nothing_begins() {

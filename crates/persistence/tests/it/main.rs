@@ -9,6 +9,7 @@ mod audit_chain;
 mod cooldown_repository;
 mod delivered_codes;
 mod execution_state;
+mod fingerprints;
 mod login_lease;
 mod opening;
 mod sign_in_journal;

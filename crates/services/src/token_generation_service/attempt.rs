@@ -1,6 +1,8 @@
 //! One attempt's identity, its secret `state`, and the permit that puts an OTP press on record: its own before it is
 //! made, the human's once it is seen.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::account::{Account, Api};
@@ -11,6 +13,8 @@ use vega_domain::ids::{AttemptId, Generation, MobileNumber, RunId};
 use vega_domain::ports::{Clock, OtpGrant, OtpPermit, SignInJournal};
 use vega_domain::secret::OAuthState;
 use vega_domain::sign_in::OtpBudget;
+
+use super::GenerationPorts;
 
 /// Who signs in for what.
 pub(super) struct Attempt<'a> {
@@ -40,16 +44,36 @@ pub(super) fn random_state() -> OAuthState {
 
 /// The OTP ledger as a permit.
 pub(super) struct LedgerPermit<'a> {
-    pub(super) journal: &'a dyn SignInJournal,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) attempt: AttemptId,
-    pub(super) mobile: &'a MobileNumber,
-    pub(super) budget: OtpBudget,
+    journal: &'a dyn SignInJournal,
+    clock: &'a dyn Clock,
+    attempt: AttemptId,
+    mobile: &'a MobileNumber,
+    budget: OtpBudget,
+    was_asked: AtomicBool,
+}
+
+impl<'a> LedgerPermit<'a> {
+    pub(super) fn new(ports: &'a GenerationPorts, attempt: &Attempt<'a>, budget: OtpBudget) -> Self {
+        Self {
+            journal: &*ports.journal,
+            clock: &*ports.clock,
+            attempt: attempt.id,
+            mobile: &attempt.account.mobile_number,
+            budget,
+            was_asked: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a press was asked for, or made, in this attempt: it may be on record, whatever came of it.
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked.load(Ordering::Relaxed)
+    }
 }
 
 #[async_trait]
 impl OtpPermit for LedgerPermit<'_> {
     async fn before_press(&self) -> Result<(), Failure> {
+        self.was_asked.store(true, Ordering::Relaxed);
         let granted = self
             .journal
             .request_otp(self.attempt, self.mobile, self.budget, &self.clock.moment())
@@ -71,6 +95,7 @@ impl OtpPermit for LedgerPermit<'_> {
     }
 
     async fn pressed_in_the_window(&self) -> Result<(), Failure> {
+        self.was_asked.store(true, Ordering::Relaxed);
         let now = self.clock.moment();
         Ok(self.journal.note_otp(self.attempt, self.mobile, &now).await?)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use vega_domain::audit::AuditEntry;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
@@ -14,7 +14,7 @@ use vega_domain::ports::{
     TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
-use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 use vega_domain::token::{NewToken, StoredToken};
 use vega_services::{HotTokenRegistry, StepRecorder};
@@ -352,6 +352,13 @@ impl StepRecorder for Database {
 #[async_trait]
 impl AuditTrail for Database {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let says_which = entry.kind != AuditKind::TokenLoggedOut;
+        assert!(says_which, "it does not say which token: {entry:?}");
+        self.commit(entry.kind.code(), entry)
+    }
+
+    async fn append_about(&self, entry: &AuditEntry, token: &AccessToken) -> Result<(), StoreError> {
+        assert_eq!(token.expose(), "CANARY-token");
         self.commit(entry.kind.code(), entry)
     }
 

@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod backoff;
 mod cancel;
 mod database;
 mod exchange;

@@ -168,6 +168,7 @@ impl World {
             presses_in_the_window: false,
             waits_for: None,
             fails: None,
+            fails_first: VecDeque::new(),
             states: Vec::new(),
         }
     }
@@ -198,6 +199,8 @@ pub(crate) struct Human {
     pub(crate) waits_for: Option<oneshot::Receiver<()>>,
     /// How it ends, if not with a code.
     pub(crate) fails: Option<Failure>,
+    /// How it ends before that, before anything is pressed, one after the other.
+    pub(crate) fails_first: VecDeque<Failure>,
     /// The `state` of each sign-in.
     pub(crate) states: Vec<String>,
 }
@@ -207,6 +210,9 @@ impl SignInSession for Human {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
         self.log.add("sign_in");
         self.states.push(request.state.expose().to_owned());
+        if let Some(failure) = self.fails_first.pop_front() {
+            return Err(failure);
+        }
         if self.presses_in_the_window {
             self.log.add("press in the window");
             request.otp_permit.pressed_in_the_window().await?;

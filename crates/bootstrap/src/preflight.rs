@@ -1,0 +1,138 @@
+//! Everything that a sign-in needs, looked at before the operator is asked for a yes: one line instead of one wasted OTP.
+//! In this order, up to the first that fails: the lease, a durable commit, the key, browser and driver, the redirect port,
+//! the OTP budget; what must be mended comes before what time alone mends. The clock is not looked at here: it is compared
+//! with Upstox's during verification, and no plan comes out of a wrong one (`domain::plan::not_now`).
+//!
+//! What is found holds for a moment only. Each thing is decided again where it counts: the lease by the run, the budget by
+//! the press, the port by the session.
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+use vega_domain::account::Route;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::expiry::in_ist;
+use vega_domain::ids::ApiName;
+use vega_domain::plan::Plan;
+use vega_domain::ports::{LeaseError, StoreError};
+use vega_orchestration::{Patience, RunError};
+use vega_own_browser::prove_callback;
+use vega_persistence::KeyError;
+
+use crate::browser::{self, BrowserProblem};
+use crate::wiring::Vega;
+
+/// Why no sign-in can be made now: what, why, and what to do.
+#[derive(Debug, Error)]
+pub enum PreflightError {
+    /// Another process signs in.
+    #[error(transparent)]
+    Held(RunError),
+    /// The database takes no change, so it would not take a token either.
+    #[error(transparent)]
+    Commit(#[from] StoreError),
+    /// What is sealed now could not be read later.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// No browser can be driven.
+    #[error(transparent)]
+    Browser(#[from] BrowserProblem),
+    /// A code could not come back.
+    #[error(
+        "a sign-in for {api} in your own browser is not possible here: {why}, and there is no terminal at which the code \
+         could be pasted. Run `vega` in a terminal, or free the port"
+    )]
+    Redirect {
+        /// Whose code.
+        api: ApiName,
+        /// Why nobody can listen at its redirect URI.
+        why: String,
+    },
+    /// No account of the plan can sign in now, and nobody wants to wait.
+    #[error(
+        "no sign-in can begin before {} IST: each account of this plan has used up its OTP budget or cools down. Run `vega` \
+         again then, or now without --no-wait, and it waits by itself",
+        in_ist(*.until).format("%H:%M:%S")
+    )]
+    NobodyCanBegin {
+        /// When the first can.
+        until: DateTime<Utc>,
+    },
+}
+
+impl PreflightError {
+    /// What was looked at, for the audit trail.
+    fn check(&self) -> &'static str {
+        match self {
+            Self::Held(_) => "lease",
+            Self::Commit(_) => "commit",
+            Self::Key(_) => "key",
+            Self::Browser(_) => "browser",
+            Self::Redirect { .. } => "redirect port",
+            Self::NobodyCanBegin { .. } => "OTP budget",
+        }
+    }
+}
+
+impl Vega {
+    /// Looks whether the plan can be carried out, and puts on record what was found. No window opens, nothing is asked of
+    /// the human, and nothing is pressed.
+    pub async fn preflight(&self, plan: &Plan, patience: Patience) -> Result<(), PreflightError> {
+        let checked = self.check(plan, patience).await;
+        // There is nothing to put it on record with.
+        if let Err(PreflightError::Commit(_)) = &checked {
+            return checked;
+        }
+        let (kind, words) = match &checked {
+            Ok(()) => (AuditKind::PreflightPassed, plan.names()),
+            Err(error) => (AuditKind::PreflightFailed, format!("{}: {error}", error.check())),
+        };
+        let entry = AuditEntry::new(self.clock.now(), kind, words);
+        match (self.ports.audit.append(&entry).await, checked) {
+            (appended, Ok(())) => Ok(appended?),
+            (Ok(()), failed) => failed,
+            (Err(error), failed) => {
+                tracing::warn!(%error, "that the preflight failed is not on record");
+                failed
+            }
+        }
+    }
+
+    async fn check(&self, plan: &Plan, patience: Patience) -> Result<(), PreflightError> {
+        // Given back at once: whoever says yes first, here or in another process, shall have it. Whoever takes it names
+        // itself in a row, which is the durable commit.
+        match self.ports.lease.acquire().await {
+            Ok(lease) => drop(lease),
+            Err(LeaseError::Store(error)) => return Err(error.into()),
+            Err(held @ LeaseError::Held(_)) => return Err(PreflightError::Held(held.into())),
+        }
+        self.data.prove_key()?;
+        if self.has_route(plan, Route::Webdriver) {
+            browser::check(&self.settings, &self.environment).await?;
+        }
+        self.check_way_back(plan).await?;
+        let closed_until = plan.outlook().and_then(|outlook| outlook.closed_until);
+        match closed_until.filter(|_| patience == Patience::Leave) {
+            Some(until) => Err(PreflightError::NobodyCanBegin { until }),
+            None => Ok(()),
+        }
+    }
+
+    /// The codes of the own-browser route come back to a port of this machine, or are pasted.
+    async fn check_way_back(&self, plan: &Plan) -> Result<(), PreflightError> {
+        if self.ports.operator.is_there() {
+            return Ok(());
+        }
+        let accounts = self.settings.accounts.iter();
+        for account in accounts.filter(|account| account.route == Route::OwnBrowser) {
+            let is_planned = |name: &ApiName| plan.apis().iter().any(|planned| planned.api == *name);
+            for api in account.apis.iter().filter(|api| is_planned(&api.name)) {
+                let proven = prove_callback(&api.redirect_uri).await;
+                proven.map_err(|why| PreflightError::Redirect {
+                    api: api.name.clone(),
+                    why,
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
