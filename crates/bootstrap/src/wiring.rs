@@ -83,6 +83,10 @@ impl Clients {
 
 impl Vega {
     /// Opens the database and wires everything. Stored tokens that are servable become hot without a network.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one object graph, in the order in which its parts need each other"
+    )]
     pub async fn start(
         settings: Settings,
         environment: Environment,

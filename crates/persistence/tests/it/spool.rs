@@ -1,6 +1,6 @@
 //! The spool over real files: what the database does not take is kept, found by readers, and moved when it does.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -140,7 +140,8 @@ async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later(
         .store(&token(attempt, "PRIMARY", 1), &stored)
         .await
         .unwrap();
-    let [Event::KeptInSpool { api: whose, why }] = &desk.heard.0.lock().unwrap()[..] else {
+    let heard = std::mem::take(&mut *desk.heard.0.lock().unwrap());
+    let [Event::KeptInSpool { api: whose, why }] = &heard[..] else {
         panic!("nobody was told")
     };
     assert_eq!(
@@ -319,7 +320,6 @@ async fn room_is_made_for_its_owner_alone_and_leaves_what_is_kept() {
     for name in ["PRIMARY", "WEBSOCKET1"] {
         let file = std::fs::metadata(desk.file(name)).unwrap();
         assert_eq!((mode(&desk.file(name)), file.len()), (0o600, 1024 * 1024));
-        use std::os::unix::fs::MetadataExt;
         assert!(
             file.blocks() * 512 >= 1024 * 1024,
             "the room is real: {}",
