@@ -24,6 +24,7 @@ use crate::recovery::LeftOver;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 use crate::run_handle::RunHandle;
 use crate::turns::Patience;
+use crate::upkeep::Upkeep;
 
 /// What verification found.
 #[derive(Debug)]
@@ -62,6 +63,7 @@ pub struct AsyncTokenOrchestrator {
     verification: Arc<ProfileVerificationService>,
     generation: Arc<TokenGenerationService>,
     runs: Arc<ResumeOrchestrator>,
+    upkeep: Arc<Upkeep>,
     under_way: Mutex<Option<RunHandle>>,
 }
 
@@ -80,7 +82,14 @@ impl AsyncTokenOrchestrator {
             Arc::clone(&validity),
             Arc::clone(&generation),
         );
+        let upkeep = Upkeep {
+            spool: Arc::clone(&ports.spool),
+            validity: Arc::clone(&validity),
+            verification: Arc::clone(&verification),
+            clock: Arc::clone(&ports.clock),
+        };
         Self {
+            upkeep: Arc::new(upkeep),
             cooldowns: ports.cooldown_manager(&accounts),
             accounts,
             ports,
@@ -229,11 +238,21 @@ impl AsyncTokenOrchestrator {
             return run.join();
         }
         let cancel = CancellationToken::new();
-        let (runs, stop) = (Arc::clone(&self.runs), cancel.clone());
-        let run = async move { runs.execute(&plan, patience, &stop).await };
+        let (runs, upkeep, stop) = (Arc::clone(&self.runs), self.upkeep(), cancel.clone());
+        let run = async move {
+            tokio::select! {
+                run = runs.execute(&plan, patience, &stop) => run,
+                never = upkeep.go_on() => match never {},
+            }
+        };
         let handle = RunHandle::start(run, cancel, Arc::clone(&self.ports.events));
         *under_way = Some(handle.clone());
         handle
+    }
+
+    /// What a program does beside all that for as long as it lives; while a run is under way it is done already.
+    pub fn upkeep(&self) -> Arc<Upkeep> {
+        Arc::clone(&self.upkeep)
     }
 
     /// The run that is under way in this process, if one is.

@@ -10,6 +10,7 @@ mod run_handle;
 mod run_progress;
 mod run_start;
 mod turns;
+mod upkeep;
 
 pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
 pub use cooldown_manager::CooldownManager;
@@ -18,3 +19,4 @@ pub use recovery::LeftOver;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 pub use run_handle::RunHandle;
 pub use turns::Patience;
+pub use upkeep::Upkeep;

@@ -23,5 +23,6 @@ mod settled_meanwhile;
 mod sign_ins;
 mod spool;
 mod stops;
+mod upkeep;
 mod waits;
 mod world;
