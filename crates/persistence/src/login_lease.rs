@@ -1,5 +1,6 @@
 //! One sign-in at a time: a kernel lock on a file beside the database, free the moment its process dies.
-//! The row in `login_lease` only names the holder.
+//! The row in `login_lease` only names the holder. The lock is asked for inside a write, which only one process has: who
+//! is refused finds the name of the one that holds it now, and never that of an earlier one.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
 
 use crate::data_source::{DataSource, failed};
@@ -27,8 +28,7 @@ impl FileLoginLease {
         Self { data, clock, path }
     }
 
-    async fn name_holder(&self) -> Result<(), StoreError> {
-        let mut tx = self.data.write().await?;
+    async fn name_holder(&self, tx: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO login_lease (id, pid, host, since) VALUES (1, $1, $2, $3)
              ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, host = excluded.host, since = excluded.since",
@@ -36,23 +36,23 @@ impl FileLoginLease {
         .bind(std::process::id())
         .bind(host_name())
         .bind(self.clock.now())
-        .execute(&mut *tx)
+        .execute(tx)
         .await
         .map_err(failed("name the holder of the lease"))?;
-        tx.commit().await.map_err(failed("name the holder of the lease"))
+        Ok(())
     }
+}
 
-    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
-        let row: Option<HolderRow> = sqlx::query_as("SELECT pid, host, since FROM login_lease WHERE id = 1")
-            .fetch_optional(self.data.reader())
-            .await
-            .map_err(failed("read the holder of the lease"))?;
-        Ok(row.map(|row| LeaseHolder {
-            pid: row.pid,
-            host: row.host,
-            since: row.since,
-        }))
-    }
+async fn holder(tx: &mut SqliteConnection) -> Result<Option<LeaseHolder>, StoreError> {
+    let row: Option<HolderRow> = sqlx::query_as("SELECT pid, host, since FROM login_lease WHERE id = 1")
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read the holder of the lease"))?;
+    Ok(row.map(|row| LeaseHolder {
+        pid: row.pid,
+        host: row.host,
+        since: row.since,
+    }))
 }
 
 #[async_trait]
@@ -63,12 +63,16 @@ impl LoginLease for FileLoginLease {
             source,
         };
         let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
+        let mut tx = self.data.write().await?;
         match file.try_lock() {
             Ok(()) => {
-                self.name_holder().await?;
+                self.name_holder(&mut tx).await?;
+                tx.commit()
+                    .await
+                    .map_err(failed("name the holder of the lease"))?;
                 Ok(Box::new(LockedFile(file)))
             }
-            Err(TryLockError::WouldBlock) => Err(LeaseError::Held(self.holder().await?)),
+            Err(TryLockError::WouldBlock) => Err(LeaseError::Held(holder(&mut tx).await?)),
             Err(TryLockError::Error(error)) => Err(storage(error.into()).into()),
         }
     }

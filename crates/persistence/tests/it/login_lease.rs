@@ -1,6 +1,7 @@
 //! `LoginLease` over a locked file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use vega_domain::ports::{Clock, LeaseError, LoginLease};
@@ -32,6 +33,34 @@ async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
     }
     drop(held);
     drop(elsewhere.acquire().await.unwrap());
+}
+
+/// Between the other process's lock and its name stands the name of an earlier holder, which must not be told.
+#[tokio::test]
+async fn who_is_refused_waits_for_the_name_of_the_one_that_holds_it_now() {
+    const OTHER_PROCESS: u32 = 4711;
+    let world = World::new().await;
+    let lease = FileLoginLease::new(world.data.clone(), Arc::new(Fixed));
+    drop(lease.acquire().await.unwrap());
+
+    let raw = world.raw().await;
+    let mut other = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let lock = std::fs::File::open(world.data.path().with_extension("lease.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let mut refused = tokio::spawn(async move { lease.acquire().await });
+    let too_early = tokio::time::timeout(Duration::from_millis(200), &mut refused).await;
+    assert!(too_early.is_err(), "{too_early:?}");
+    sqlx::query("UPDATE login_lease SET pid = $1")
+        .bind(OTHER_PROCESS)
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    other.commit().await.unwrap();
+
+    let Err(LeaseError::Held(Some(holder))) = refused.await.unwrap() else {
+        panic!("the lease was given twice")
+    };
+    assert_eq!(holder.pid, OTHER_PROCESS);
 }
 
 #[tokio::test]
