@@ -335,17 +335,19 @@ async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
             .max_connections(1)
             .connect_with(options)
             .await?;
-        let id: i64 = sqlx::query_scalar("PRAGMA application_id")
-            .fetch_one(&pool)
-            .await?;
-        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-            .fetch_one(&pool)
-            .await?;
+        // In one statement, and so in one moment: another process may be in its first start. It makes the list of
+        // migrations before it gives the file its id.
+        let looked: (i64, i64) = sqlx::query_as(
+            "SELECT (SELECT application_id FROM pragma_application_id),
+                    (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
+        )
+        .fetch_one(&pool)
+        .await?;
         pool.close().await;
-        Ok::<_, sqlx::Error>((id, tables))
+        Ok::<_, sqlx::Error>(looked)
     };
     match looked.await {
-        // No id yet and no tables: a first start that did not come far.
+        // No id yet and no tables: a first start that did not come far, or not yet.
         Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
         Ok(_) => Err(OpenError::NotOurs(path.to_owned())),
         Err(error) => Err(OpenError::Database {

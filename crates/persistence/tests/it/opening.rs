@@ -107,6 +107,31 @@ async fn many_may_open_at_once_at_the_very_first_start() {
     }
 }
 
+/// The list of migrations is there before the first of them has given the file its id.
+#[tokio::test]
+async fn a_first_start_that_did_not_come_far_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new().await;
+    let query = "SELECT sql FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let list: String = sqlx::query_scalar(query)
+        .fetch_one(&world.raw().await)
+        .await
+        .unwrap();
+    let path = database_path(&dir);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let begun = SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(list))
+        .execute(&begun)
+        .await
+        .unwrap();
+    begun.close().await;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    open(&dir).await;
+}
+
 #[tokio::test]
 async fn another_programs_database_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
