@@ -15,7 +15,7 @@ mod window;
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
 pub use leaks::Leaks;
-pub use own_browser::{OwnBrowser, link_in};
+pub use own_browser::{Opener, OwnBrowser, link_in};
 pub use processes::{end_at_once, end_politely, until};
 pub use report::Report;
 pub use terminal::Terminal;

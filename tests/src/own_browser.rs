@@ -1,4 +1,7 @@
-//! A browser of the operator's own: a window that `vega` knows nothing of.
+//! A browser of the operator's own: a window that `vega` knows nothing of, and the program that opens links in it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -47,6 +50,38 @@ impl OwnBrowser {
     /// Closes it, and whatever it started.
     pub async fn end(self) -> Result<()> {
         self.0.end().await
+    }
+}
+
+/// The desk's `xdg-open`, which opens nothing and writes down what it should have opened.
+pub struct Opener(PathBuf);
+
+impl Opener {
+    /// Puts it on the desk's path.
+    pub fn at(desk: &mut Desk) -> Result<Self> {
+        let folder = desk.path().join("bin");
+        std::fs::create_dir(&folder)?;
+        let (program, opened) = (folder.join("xdg-open"), folder.join("opened"));
+        let script = format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display());
+        std::fs::write(&program, script)?;
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
+        desk.set("PATH", &format!("{}:/usr/bin:/bin", folder.display()));
+        Ok(Self(opened))
+    }
+
+    /// What it was given so far, oldest first.
+    pub fn addresses(&self) -> Vec<String> {
+        let written = std::fs::read_to_string(&self.0).unwrap_or_default();
+        // The last line may still be on its way.
+        let lines = written.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines.map(|line| line.trim().to_owned()).collect()
+    }
+
+    /// Waits for the next one after so many.
+    pub async fn address_after(&self, known: usize) -> Result<String> {
+        until(async || self.addresses().len() > known).await;
+        let address = self.addresses().into_iter().nth(known);
+        address.context("nothing was opened")
     }
 }
 

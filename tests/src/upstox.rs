@@ -167,6 +167,17 @@ impl Upstox {
         blocking(move || Ok(http.get(url).call()?.body_mut().read_json()?)).await
     }
 
+    /// Counts from zero again, and takes the sign-ins that are open for abandoned: their windows are closed.
+    pub async fn count_anew(&self) -> Result<()> {
+        self.post("/_sim/counters/reset", json!({})).await
+    }
+
+    /// Opens an address as a browser with nothing in it does, and follows it; returns once a page is there.
+    pub async fn visit(&self, address: &str) -> Result<()> {
+        let (http, address) = (self.http.clone(), address.to_owned());
+        blocking(move || accepted(http.get(address).call()?)).await
+    }
+
     /// What every story about the login page promises something about.
     pub async fn counts(&self) -> Result<Counts> {
         Counts::of(&self.counters().await?)

@@ -5,9 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Desk, Leaks, OwnBrowser, Ran, Terminal, Upstox, until};
-
-use crate::own_browser::opener;
+use vega_tests::{Desk, Leaks, Opener, OwnBrowser, Ran, Terminal, Upstox};
 
 /// One sign-in through a browser of the operator's own.
 const ROUTE: &[&str] = &["--yes", "--route", "own-browser", "PRIMARY"];
@@ -84,15 +82,14 @@ async fn a_link_that_vega_opens_and_the_callback_leave_no_secret() -> Result<()>
     upstox.human_does_everything(Duration::from_millis(100)).await?;
     let mut desk = Desk::new(&upstox)?;
     loud_in_a_terminal(&upstox, &mut desk).await?;
-    let opened = opener(&mut desk)?;
+    let opener = Opener::at(&mut desk)?;
     let browser = OwnBrowser::at(&desk).await?;
 
     let signing_in = async {
         let vega = desk.start(&[ROUTE, &["--open", "--json"]].concat())?;
         let link_used = async {
-            until(async || opened.exists()).await;
-            let address = std::fs::read_to_string(&opened).context("nothing was opened")?;
-            browser.go_to(address.trim()).await?;
+            let address = opener.address_after(0).await?;
+            browser.go_to(&address).await?;
             browser.until_it_says("Vega has received").await?;
             Ok(address)
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 use tokio::process::Child;
-use vega_tests::{Desk, OwnBrowser, Terminal, Upstox, link_in};
+use vega_tests::{Desk, Opener, OwnBrowser, Terminal, Upstox, link_in};
 
 const ROUTE: &[&str] = &["--yes", "--route", "own-browser"];
 
@@ -192,7 +192,7 @@ async fn where_nobody_can_listen_or_paste_nothing_begins() -> Result<()> {
     let mut desk = Desk::new(&upstox)?;
     let port = upstox.redirect_uri().split([':', '/']).nth(4).context("a port")?;
     let _other_program = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
-    let opened = opener(&mut desk)?;
+    let opener = Opener::at(&mut desk)?;
     let refused = desk.vega(&[ROUTE, &["--open", "PRIMARY"]].concat()).await?;
     assert_eq!(refused.code, Some(9), "{refused:?}");
     assert!(
@@ -202,7 +202,7 @@ async fn where_nobody_can_listen_or_paste_nothing_begins() -> Result<()> {
                 .contains("no terminal at which the code could be pasted"),
         "{refused:?}"
     );
-    assert!(!opened.exists(), "no link was opened");
+    assert_eq!(opener.addresses(), [""; 0], "no link was opened");
     let status = desk.vega(&["status", "--json"]).await?.json()?;
     assert_eq!(status["accounts"][0]["otp_presses_left"], 4, "{status}");
     Ok(())
@@ -239,15 +239,14 @@ async fn without_a_terminal_the_link_is_opened_or_nothing_begins() -> Result<()>
     assert!(nothing.stderr.contains("add --open"), "{nothing:?}");
 
     let browser = OwnBrowser::at(&desk).await?;
-    let opened = opener(&mut desk)?;
+    let opener = Opener::at(&mut desk)?;
     let vega = desk.start(&[ROUTE, &["--open", "PRIMARY"]].concat())?;
-    vega_tests::until(async || opened.exists()).await;
-    let address = std::fs::read_to_string(&opened).context("nothing was opened")?;
+    let address = opener.address_after(0).await?;
     assert!(
         !address.contains("state"),
         "it stands on a command line: {address}"
     );
-    browser.go_to(address.trim()).await?;
+    browser.go_to(&address).await?;
     browser
         .until_it_says("Vega has received the sign-in for PRIMARY")
         .await?;
@@ -259,20 +258,4 @@ async fn without_a_terminal_the_link_is_opened_or_nothing_begins() -> Result<()>
     assert!(!ran.stderr.contains(state), "the link is for no log: {ran:?}");
     assert_eq!(upstox.counters().await?["tokens_issued"], json!(1));
     browser.end().await
-}
-
-/// Puts an `xdg-open` on the desk's path that writes down what it should open.
-pub(crate) fn opener(desk: &mut Desk) -> Result<std::path::PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = desk.path().join("bin");
-    std::fs::create_dir(&folder)?;
-    let (program, opened) = (folder.join("xdg-open"), folder.join("opened"));
-    let script = format!(
-        "#!/bin/sh\necho \"$1\" > {0}.part\n/bin/mv {0}.part {0}\n",
-        opened.display()
-    );
-    std::fs::write(&program, script)?;
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
-    desk.set("PATH", &format!("{}:/usr/bin:/bin", folder.display()));
-    Ok(opened)
 }

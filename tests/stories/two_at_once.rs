@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Upstox, end_politely, until};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use serde_json::{Value, json};
+use vega_tests::{Desk, Opener, Ran, Upstox, end_politely, until};
+
+/// The first round at a desk makes its key and its database as well; the later ones find the names of earlier holders.
+const DESKS: usize = 5;
+const ROUNDS_AT_A_DESK: usize = 10;
 
 #[tokio::test]
 async fn a_second_vega_names_the_first_and_presses_nothing() -> Result<()> {
@@ -39,5 +45,97 @@ async fn a_second_vega_names_the_first_and_presses_nothing() -> Result<()> {
         "left: {:?}",
         desk.processes()
     );
+    Ok(())
+}
+
+/// Both start in the same moment, fifty times. The winner waits for a human who never comes, so that the other meets it.
+#[tokio::test]
+async fn of_two_that_start_at_once_one_signs_in_and_the_other_names_it() -> Result<()> {
+    let upstox = Upstox::start_with_a_redirect_of_its_own().await?;
+    for _ in 0..DESKS {
+        let mut desk = Desk::new(&upstox)?;
+        // Each round counts for a press; this story is not about the budget.
+        desk.set("VEGA__SIGN_IN__OTP_BUDGET", "99");
+        let opener = Opener::at(&mut desk)?;
+        for round in 0..ROUNDS_AT_A_DESK {
+            let at = format!("round {round} at {}", desk.path().display());
+            one_round(&upstox, &desk, &opener).await.context(at)?;
+        }
+        never_two_at_once(&desk).await?;
+    }
+    Ok(())
+}
+
+async fn one_round(upstox: &Upstox, desk: &Desk, opener: &Opener) -> Result<()> {
+    const VEGA: &[&str] = &["--yes", "--route", "own-browser", "--open", "PRIMARY"];
+    upstox.count_anew().await?;
+    let opened_before = opener.addresses().len();
+    let began = Utc::now();
+    let (mut one, mut two) = (desk.start(VEGA)?, desk.start(VEGA)?);
+    let first_to_end = async {
+        tokio::select! {
+            _ = one.wait() => true,
+            _ = two.wait() => false,
+        }
+    };
+    let one_ended = tokio::time::timeout(Duration::from_mins(1), first_to_end).await;
+    let ended = Utc::now();
+    let (loser, winner) = if one_ended.context("both go on")? {
+        (one, two)
+    } else {
+        (two, one)
+    };
+
+    let loser = Ran::to_its_end(loser).await?;
+    opener.address_after(opened_before).await?;
+    for address in &opener.addresses()[opened_before..] {
+        upstox.visit(address).await?;
+    }
+    let counters = upstox.counters().await?;
+    let signing_in = ["dialogs_opened", "max_parallel_sign_ins"].map(|name| counters[name].clone());
+    assert_eq!(signing_in, [json!(1), json!(1)], "{counters}");
+    let held_by = names_of(winner.id().context("a living winner")?, (began, ended))?;
+    assert_eq!(loser.code, Some(11), "{loser:?}");
+    assert!(
+        held_by.iter().any(|name| loser.stderr.contains(name)),
+        "{held_by:?} is not in {loser:?}"
+    );
+
+    end_politely(&winner)?;
+    let winner = Ran::to_its_end(winner).await?;
+    assert_eq!(winner.code, Some(11), "{winner:?}");
+    assert!(winner.stderr.contains("Run `vega` again"), "{winner:?}");
+    Ok(())
+}
+
+/// How the holder may be named: it took the lease in one of these seconds.
+fn names_of(process: u32, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Result<Vec<String>> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let india = FixedOffset::east_opt(19_800).context("half past five")?;
+    let seconds = (to.timestamp() - from.timestamp()) + 1;
+    let name = |second| {
+        let since = (from + TimeDelta::seconds(second)).with_timezone(&india);
+        format!(
+            "another Vega signs in now: process {process} on {}, since {} IST",
+            host.trim(),
+            since.format("%H:%M:%S")
+        )
+    };
+    Ok((0..=seconds).map(name).collect())
+}
+
+/// The database is the witness: each run has ended before the next began, and each has one sign-in.
+async fn never_two_at_once(desk: &Desk) -> Result<()> {
+    let told = desk.vega(&["audit", "--json"]).await?.json()?;
+    let entries = told["entries"].as_array().context("entries")?;
+    let count = |kind: &str| entries.iter().filter(|entry| entry["kind"] == kind).count();
+    assert_eq!(count("plan_confirmed"), 2 * ROUNDS_AT_A_DESK, "{told}");
+    let of_runs = ["run_started", "attempt_opened", "attempt_closed", "run_ended"];
+    let in_order: Vec<&Value> = entries
+        .iter()
+        .map(|entry| &entry["kind"])
+        .filter(|kind| of_runs.iter().any(|of_runs| *kind == of_runs))
+        .collect();
+    assert_eq!(in_order, of_runs.repeat(ROUNDS_AT_A_DESK), "{told}");
     Ok(())
 }
