@@ -114,6 +114,8 @@ impl Window {
     pub(crate) async fn appear(&self) -> Result<()> {
         let arguments = [
             "--headless=new",
+            // Else it outlives its driver.
+            "--remote-debugging-pipe",
             "--no-sandbox",
             "--incognito",
             "--no-first-run",
