@@ -16,7 +16,7 @@ pub use counts::Counts;
 pub use desk::{Desk, Ran};
 pub use leaks::Leaks;
 pub use own_browser::{Opener, OwnBrowser, link_in};
-pub use processes::{end_at_once, end_politely, until};
+pub use processes::{Stop, end_at_once, end_politely, until};
 pub use report::Report;
 pub use terminal::Terminal;
 pub use upstox::Upstox;

@@ -1,5 +1,6 @@
 //! Which processes live, read from `/proc`: a dead one that nobody has reaped yet does not count.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,8 @@ use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Child;
+
+use crate::desk::Desk;
 
 /// Names of the living processes whose `HOME` is `home`.
 pub(crate) fn with_home(home: &Path) -> Vec<String> {
@@ -39,9 +42,49 @@ fn folders_with_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
+/// How a program is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// As by Ctrl-C.
+    Interrupt,
+    /// As a service manager does.
+    Terminate,
+    /// As by a terminal that is closed.
+    HangUp,
+}
+
+impl Stop {
+    /// Asks a program that the story started.
+    pub fn ask(self, process: &Child) -> Result<()> {
+        signal(process, self.into())
+    }
+
+    /// Asks the `vega` that runs at this desk, whoever started it.
+    pub fn ask_vega_at(self, desk: &Desk) -> Result<()> {
+        let is_vega = |folder: &PathBuf| {
+            std::fs::read_to_string(folder.join("comm")).is_ok_and(|name| name.trim() == "vega")
+        };
+        let folder = folders_with_home(desk.path())
+            .find(is_vega)
+            .context("no vega runs")?;
+        let id = folder.file_name().and_then(OsStr::to_str).context("a process")?;
+        Ok(kill(Pid::from_raw(id.parse()?), Signal::from(self))?)
+    }
+}
+
+impl From<Stop> for Signal {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Interrupt => Self::SIGINT,
+            Stop::Terminate => Self::SIGTERM,
+            Stop::HangUp => Self::SIGHUP,
+        }
+    }
+}
+
 /// Asks a process to end, as a service manager would.
 pub fn end_politely(process: &Child) -> Result<()> {
-    signal(process, Signal::SIGTERM)
+    Stop::Terminate.ask(process)
 }
 
 /// Ends a process without giving it a chance to clear up.

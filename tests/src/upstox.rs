@@ -140,6 +140,12 @@ impl Upstox {
         self.post("/_sim/scenarios", scenario).await
     }
 
+    /// Every call of this kind (`exchange`, `profile`) takes two seconds from now on, so that a story can come in between.
+    pub async fn is_slow(&self, on: &str) -> Result<()> {
+        self.scenario(json!({ "scope": "all", "on": on, "kind": "delay", "params": { "ms": 2_000 } }))
+            .await
+    }
+
     /// Ends every fault and delay.
     pub async fn no_scenarios(&self) -> Result<()> {
         let (http, url) = (self.http.clone(), self.url("/_sim/scenarios"));

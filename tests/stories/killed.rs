@@ -1,7 +1,7 @@
-//! Vega dies in the middle of a sign-in.
+//! Vega dies in the middle of a sign-in. A polite end is told in `stopped`.
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Upstox, end_at_once, end_politely, until};
+use vega_tests::{Desk, Upstox, end_at_once, until};
 
 #[tokio::test]
 async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
@@ -64,33 +64,6 @@ async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
         std::fs::read_dir(profiles)?.count(),
         0,
         "the profile of the killed run is removed too"
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_polite_kill_keeps_the_run_resumable_and_leaves_nothing_running() -> Result<()> {
-    let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
-    upstox.human_at_the_desk(false).await?;
-
-    let vega = desk.start(&["--yes"])?;
-    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
-    end_politely(&vega)?;
-    let output = vega.wait_with_output().await?;
-    let said = String::from_utf8(output.stderr)?;
-    assert_eq!(output.status.code(), Some(11), "{said}");
-    assert!(said.contains("Run `vega` again"), "{said}");
-    assert!(
-        until(async || desk.processes().is_empty()).await,
-        "left: {:?}",
-        desk.processes()
-    );
-
-    let status = desk.vega(&["status", "--json"]).await?.json()?;
-    assert_eq!(
-        status["apis"][0]["last_failure"]["reason"], "cancelled",
-        "{status}"
     );
     Ok(())
 }

@@ -21,6 +21,7 @@ mod own_browser;
 mod reloaded_page;
 mod resumed;
 mod session_modes;
+mod stopped;
 mod terminal;
 mod two_accounts;
 mod two_at_once;

@@ -70,7 +70,7 @@ async fn one_round(upstox: &Upstox, desk: &Desk, opener: &Opener) -> Result<()> 
     const VEGA: &[&str] = &["--yes", "--route", "own-browser", "--open", "PRIMARY"];
     upstox.count_anew().await?;
     let opened_before = opener.addresses().len();
-    let began = Utc::now();
+    let began = upstox.machine_time().await?;
     let (mut one, mut two) = (desk.start(VEGA)?, desk.start(VEGA)?);
     let first_to_end = async {
         tokio::select! {
@@ -79,7 +79,7 @@ async fn one_round(upstox: &Upstox, desk: &Desk, opener: &Opener) -> Result<()> 
         }
     };
     let one_ended = tokio::time::timeout(Duration::from_mins(1), first_to_end).await;
-    let ended = Utc::now();
+    let ended = upstox.machine_time().await?;
     let (loser, winner) = if one_ended.context("both go on")? {
         (one, two)
     } else {

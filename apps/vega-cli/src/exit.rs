@@ -170,6 +170,11 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     }
 }
 
+/// What counts when both occurred.
+pub(crate) fn graver(one: Exit, other: Exit) -> Exit {
+    first([one, other].into_iter())
+}
+
 fn first(occurred: impl Iterator<Item = Exit>) -> Exit {
     let occurred: Vec<Exit> = occurred.collect();
     PRECEDENCE

@@ -8,7 +8,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, NotNow, Plan};
-use vega_domain::run::RunRecord;
+use vega_domain::run::{RunRecord, RunState};
 use vega_domain::token::ApiStatus;
 use vega_orchestration::{Confirmation, RunHandle};
 
@@ -17,9 +17,15 @@ use crate::earlier_runs;
 use crate::exit::{self, Exit};
 use crate::output;
 use crate::report::{self, Report};
+use crate::stop::Stop;
 use crate::terminal::Terminal;
 
-pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    vega: &Vega,
+    terminal: &Terminal,
+    wanted: &Generate,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     terminal.verifying();
     let verified = vega.orchestrator.verify(wanted.wanted()).await;
     terminal.verified();
@@ -51,11 +57,17 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Generate) -> 
             show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(exit)
         }
-        Decision::SignIn(plan) => sign_in(vega, terminal, wanted, plan).await,
+        Decision::SignIn(plan) => sign_in(vega, terminal, wanted, plan, stop).await,
     }
 }
 
-async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan) -> anyhow::Result<Exit> {
+async fn sign_in(
+    vega: &Vega,
+    terminal: &Terminal,
+    wanted: &Generate,
+    plan: Plan,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     if vega.has_route(&plan, Route::OwnBrowser) && !terminal.can_show() && !wanted.way.open {
         output::problem(
             "the own-browser route shows a link, and there is no terminal to show it on. Run `vega` in a terminal, or \
@@ -88,13 +100,15 @@ async fn sign_in(vega: &Vega, terminal: &Terminal, wanted: &Generate, plan: Plan
         }
     };
     let left_out = exit::of_left_out(&whole, Some(&plan));
+    stop.leave_to_the_run();
     let handle = vega.orchestrator.start(plan.clone(), wanted.patience());
-    let run = finish(&handle, terminal).await?;
+    let (run, stopped) = finish(&handle, terminal, stop).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;
     show(vega, wanted.way.json, &statuses, Some(&run)).await?;
     earlier_runs::tell_rest(&run, &plan);
-    Ok(exit::of_run_among(&run, &plan, &statuses, left_out))
+    let exit = exit::of_run_among(&run, &plan, &statuses, left_out);
+    Ok(exit::graver(exit, stopped))
 }
 
 /// Why a yes that was given before does not do.
@@ -155,41 +169,27 @@ pub(crate) fn warn_of_clock(clock: ClockCheck) {
     }
 }
 
-/// Waits for the run. Ctrl-C or a polite kill ends it: what is stored stays, and `vega` goes on later.
-async fn finish(handle: &RunHandle, terminal: &Terminal) -> anyhow::Result<RunRecord> {
+/// Waits for the run, and says what it means that it was asked to stop: what is stored stays, and `vega` goes on later.
+async fn finish(handle: &RunHandle, terminal: &Terminal, stop: &Stop) -> anyhow::Result<(RunRecord, Exit)> {
     tokio::select! {
-        run = handle.outcome() => return Ok(run?),
-        () = asked_to_stop() => {
+        run = handle.outcome() => return Ok((run?, Exit::Ok)),
+        () = stop.asked(1) => {
             terminal.say("Stopping: the browser is closed, stored tokens stay. Run `vega` again to go on.");
             handle.cancel();
         }
     }
-    Ok(handle.outcome().await?)
-}
-
-#[cfg(unix)]
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
-        return std::future::pending().await;
+    let run = tokio::select! {
+        run = handle.outcome() => run?,
+        () = stop.asked(2) => {
+            terminal.say("Still stopping: a code that came back is first made into its token, so that it is not lost.");
+            handle.outcome().await?
+        }
     };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-}
-
-#[cfg(not(unix))]
-async fn asked_to_stop() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
-    }
+    let exit = match run.state {
+        RunState::Completed => Exit::Ok,
+        _ => Exit::NotAllowed,
+    };
+    Ok((run, exit))
 }
 
 /// The verdict when Upstox answers nobody.

@@ -16,13 +16,16 @@ mod report;
 mod resume;
 mod since;
 mod status;
+mod stop;
 mod terminal;
 mod token;
 mod tty;
 mod verify;
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use vega_bootstrap::{
@@ -33,7 +36,11 @@ use vega_domain::ports::Clock;
 
 use crate::arguments::{Arguments, Command};
 use crate::exit::Exit;
+use crate::stop::Stop;
 use crate::terminal::Terminal;
+
+/// How long the end of the program waits for what a stopped command left behind.
+const LEFT_BEHIND: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     careful_process();
@@ -51,7 +58,12 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(arguments, environment)));
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(arguments, environment));
+            // A command that was stopped may have left a thread that waits for another process.
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            outcome
+        });
     let exit = outcome.unwrap_or_else(|error| {
         // Every error of ours carries its causes in its own words.
         output::problem(&error.to_string());
@@ -93,20 +105,22 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     settings.open_links = way.is_some_and(|way| way.open);
     let assume_yes = way.is_some_and(|way| way.yes);
     let terminal = Arc::new(Terminal::new(assume_yes));
-    let vega = match Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()).await {
+    let stop = Stop::listen();
+    let started = tokio::select! {
+        started = Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()) => started,
+        () = stop.asked(1) => return Ok(stopped(&terminal)),
+    };
+    let vega = match started {
         Ok(vega) => vega,
         Err(error) => return without_database(&settings, &arguments, error),
     };
-    let exit = match arguments.command() {
-        Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
-        Command::Resume(wanted) => resume::run(&vega, &terminal, wanted).await,
-        Command::Status(wanted) => status::run(&vega, wanted.json).await,
-        Command::Verify(wanted) => verify::run(&vega, &terminal, &wanted).await,
-        Command::Cancel => cancel::run(&vega).await,
-        Command::Cooldown(wanted) => cooldown::run(&vega, &wanted).await,
-        Command::Audit(wanted) => audit::run(&vega, &wanted).await,
-        Command::Token(wanted) => token::run(&vega, &wanted).await,
-        Command::Config(wanted) => config::run(&vega.settings, wanted.json),
+    let exit = {
+        let mut command = pin!(command(&vega, &terminal, arguments.command(), &stop));
+        tokio::select! {
+            biased;
+            exit = &mut command => exit,
+            () = before_a_run(&stop, &vega, &terminal) => Ok(stopped(&terminal)),
+        }
     };
     vega.close().await;
     exit
@@ -121,6 +135,37 @@ fn without_database(settings: &Settings, arguments: &Arguments, error: StartErro
         return Ok(token::give(&token, wanted, SystemClock::new().now()));
     }
     Err(error.into())
+}
+
+async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop) -> anyhow::Result<Exit> {
+    match command {
+        Command::Generate(wanted) => generate::run(vega, terminal, &wanted, stop).await,
+        Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,
+        Command::Status(wanted) => status::run(vega, wanted.json).await,
+        Command::Verify(wanted) => verify::run(vega, terminal, &wanted).await,
+        Command::Cancel => cancel::run(vega).await,
+        Command::Cooldown(wanted) => cooldown::run(vega, &wanted).await,
+        Command::Audit(wanted) => audit::run(vega, &wanted).await,
+        Command::Token(wanted) => token::run(vega, &wanted).await,
+        Command::Config(wanted) => config::run(&vega.settings, wanted.json),
+    }
+}
+
+/// Until the program is asked to stop, while no run has begun: what an earlier Vega left is finished first.
+async fn before_a_run(stop: &Stop, vega: &Vega, terminal: &Terminal) {
+    stop.asked(1).await;
+    stop.unless_left_to_the_run().await;
+    if vega.orchestrator.is_recovering() {
+        terminal.say("Stopping: what an earlier Vega left is finished first.");
+        vega.orchestrator.recovered().await;
+    }
+    stop.unless_left_to_the_run().await;
+}
+
+fn stopped(terminal: &Terminal) -> Exit {
+    terminal.finished();
+    output::say("Stopped before a sign-in began. What is stored stays; run the same command again to go on.");
+    Exit::NotAllowed
 }
 
 /// Whether an error came from the configuration, the database or the key: the operator must mend something first.

@@ -7,9 +7,15 @@ use crate::earlier_runs;
 use crate::exit::Exit;
 use crate::generate;
 use crate::output;
+use crate::stop::Stop;
 use crate::terminal::Terminal;
 
-pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: Resume) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    vega: &Vega,
+    terminal: &Terminal,
+    wanted: Resume,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
     // One that was cut off counts as well.
     earlier_runs::tell_abandoned(&vega.orchestrator.clear_up().await?);
     let Some(run) = vega.orchestrator.open_run().await? else {
@@ -28,5 +34,5 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: Resume) -> any
     };
     let apis = run.steps.iter().map(|step| step.api.clone()).filter(configured);
     let wanted = Generate::resuming(wanted.way, apis.collect());
-    generate::run(vega, terminal, &wanted).await
+    generate::run(vega, terminal, &wanted, stop).await
 }

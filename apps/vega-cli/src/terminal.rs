@@ -115,7 +115,7 @@ impl Operator for Terminal {
         } else {
             "Sign in for"
         };
-        ask_yes(format!("{begin} {}{opening} now?", count(plan)), proposed).await
+        ask_yes(&format!("{begin} {}{opening} now?", count(plan)), proposed).await
     }
 
     fn is_there(&self) -> bool {
@@ -129,7 +129,7 @@ impl Operator for Terminal {
         self.progress.pause();
         let _resume = ResumeSpinner(&self.progress);
         output::say("Nobody was at the desk before, so your yes is needed once more.");
-        ask_yes(format!("Sign in for {} now?", count(rest)), true).await
+        ask_yes(&format!("Sign in for {} now?", count(rest)), true).await
     }
 
     async fn show_wait(&self, wait: &Wait) {
@@ -219,11 +219,14 @@ fn count(plan: &Plan) -> String {
     }
 }
 
-async fn ask_yes(question: String, proposed: bool) -> Answer {
-    let ask = move || cliclack::confirm(question).initial_value(proposed).interact();
-    match tokio::task::spawn_blocking(ask).await {
-        Ok(Ok(true)) => Answer::Yes,
-        _ => Answer::No,
+async fn ask_yes(question: &str, proposed: bool) -> Answer {
+    match tty::read_yes(question, proposed).await {
+        Ok(true) => Answer::Yes,
+        Ok(false) => Answer::No,
+        Err(error) => {
+            tracing::warn!(%error, "the terminal cannot be read");
+            Answer::No
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reads one secret line from the terminal without showing it, in a way that can be taken back: dropping the future
-//! restores the terminal. (Prompt libraries block a thread until the line is finished.)
+//! Reads one secret line from the terminal without showing it, or a yes or no, in a way that can be taken back: dropping
+//! the future restores the terminal. (Prompt libraries block a thread until the answer is there.)
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -36,6 +36,36 @@ pub(crate) async fn read_hidden(
     }
 }
 
+/// Asks `question` on the terminal and reads one key: y or n, or Enter for what is proposed. Other keys are no answer.
+pub(crate) async fn read_yes(question: &str, proposed: bool) -> io::Result<bool> {
+    let mut terminal = QuietTerminal::open_for_keys()?;
+    terminal.write(&format!(
+        "{question} {} ",
+        if proposed { "(Y/n)" } else { "(y/N)" }
+    ))?;
+    loop {
+        let mut keys = [0; 16];
+        let read = terminal.input.read(&mut keys).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Some(answer) = answer(keys[0], proposed) else {
+            continue;
+        };
+        terminal.write(if answer { "yes\n" } else { "no\n" })?;
+        return Ok(answer);
+    }
+}
+
+fn answer(key: u8, proposed: bool) -> Option<bool> {
+    match key {
+        b'y' | b'Y' => Some(true),
+        b'n' | b'N' => Some(false),
+        b'\r' | b'\n' => Some(proposed),
+        _ => None,
+    }
+}
+
 /// The controlling terminal with echo off. Dropping it brings echo back.
 struct QuietTerminal {
     terminal: File,
@@ -46,6 +76,15 @@ struct QuietTerminal {
 
 impl QuietTerminal {
     fn open() -> io::Result<Self> {
+        Self::open_without(LocalFlags::ECHO)
+    }
+
+    /// Each key comes at once, and not with its line.
+    fn open_for_keys() -> io::Result<Self> {
+        Self::open_without(LocalFlags::ECHO | LocalFlags::ICANON)
+    }
+
+    fn open_without(flags: LocalFlags) -> io::Result<Self> {
         let terminal = OpenOptions::new()
             .read(true)
             .write(true)
@@ -54,7 +93,7 @@ impl QuietTerminal {
         let input = pipe::Receiver::from_file_unchecked(terminal.try_clone()?)?;
         let before = tcgetattr(&terminal)?;
         let mut quiet = before.clone();
-        quiet.local_flags.remove(LocalFlags::ECHO);
+        quiet.local_flags.remove(flags);
         // What was typed before the question is no answer to it.
         tcsetattr(&terminal, SetArg::TCSAFLUSH, &quiet)?;
         Ok(Self {
@@ -98,5 +137,26 @@ impl Drop for QuietTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(&self.terminal, SetArg::TCSAFLUSH, &self.before);
         let _ = self.write(REWRITE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::yes(b"yY", Some(true), Some(true))]
+    #[case::no(b"nN", Some(false), Some(false))]
+    #[case::enter_takes_what_is_proposed(b"\r\n", Some(true), Some(false))]
+    #[case::others_are_no_answer(b" q1\x04\x1b\x7f", None, None)]
+    fn a_key_answers(
+        #[case] keys: &[u8],
+        #[case] proposed: Option<bool>,
+        #[case] not_proposed: Option<bool>,
+    ) {
+        for key in keys {
+            assert_eq!(super::answer(*key, true), proposed, "{key}");
+            assert_eq!(super::answer(*key, false), not_proposed, "{key}");
+        }
     }
 }

@@ -230,6 +230,16 @@ impl AsyncTokenOrchestrator {
         Ok(!self.runs.is_any_run_active().await?)
     }
 
+    /// Whether what a dead process left is being finished now. To drop that half-way may lose a token.
+    pub fn is_recovering(&self) -> bool {
+        self.runs.recovering.try_lock().is_err()
+    }
+
+    /// Waits until it is not.
+    pub async fn recovered(&self) {
+        drop(self.runs.recovering.lock().await);
+    }
+
     /// Starts a confirmed plan in the background. While a run is under way in this process no other one begins: the
     /// handle that comes back is then that run's, and says so (`RunHandle::is_joined`).
     pub fn start(&self, plan: Plan, patience: Patience) -> RunHandle {

@@ -36,6 +36,7 @@ impl ResumeOrchestrator {
     }
 
     pub(crate) async fn recover_under_lease(&self) -> Result<LeftOver, RunError> {
+        let _recovering = self.recovering.lock().await;
         let cut_off = self.end_cut_off_run().await?;
         let mut abandoned = self.abandon_overdue_runs().await?;
         let (of_today, older): (Vec<_>, Vec<_>) = cut_off

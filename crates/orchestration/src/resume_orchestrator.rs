@@ -114,6 +114,8 @@ pub struct ResumeOrchestrator {
     pub(crate) cooldowns: CooldownManager,
     pub(crate) validity: Arc<TokenValidityService>,
     pub(crate) generation: Arc<TokenGenerationService>,
+    /// Held while what a dead process left is finished.
+    pub(crate) recovering: tokio::sync::Mutex<()>,
 }
 
 /// Whether the next API of the account may be taken.
@@ -138,6 +140,7 @@ impl ResumeOrchestrator {
             ports,
             validity,
             generation,
+            recovering: tokio::sync::Mutex::default(),
         }
     }
 
