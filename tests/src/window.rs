@@ -154,6 +154,12 @@ impl Window {
         Ok(answer["value"].clone())
     }
 
+    /// What its page can read of who drives it.
+    pub async fn automation_marks(&self) -> Result<Value> {
+        self.answer("return { webdriver: navigator.webdriver, user_agent: navigator.userAgent }")
+            .await
+    }
+
     /// Types into the box with this id, once it is there, and presses nothing.
     pub async fn type_into(&self, id: &str, keys: &str) -> Result<()> {
         let (http, session) = (self.http.clone(), self.session().await?);

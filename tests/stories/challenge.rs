@@ -1,16 +1,18 @@
-//! The page asks for a sign of a human before it lets anybody press Get OTP. That box is the human's.
+//! The page asks for a sign of a human before it lets anybody press Get OTP. That box is the human's, and the page is told
+//! that a program drives its browser.
 
 use anyhow::Result;
 use serde_json::json;
-use vega_tests::{Counts, Desk, Terminal, Upstox};
+use vega_tests::{Counts, Desk, Terminal, Upstox, Window};
 
 /// How the terminal shows what is to be done, before the time left.
 const TASK: &str = "PRIMARY: solve the challenge in the browser window, ";
 
 #[tokio::test]
-async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
+async fn never_9_a_captcha_touched_or_the_automation_hidden() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    let window = Window::at(&mut desk).await?;
     upstox.human_at_the_desk(false).await?;
     upstox.pages("challenge", json!({})).await?;
 
@@ -19,6 +21,14 @@ async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
     terminal.wait_for("solve it in the browser window").await?;
     terminal.wait_for_falling_time(TASK).await?;
     assert_eq!(upstox.count("otp_presses").await?, 0, "nobody could press yet");
+    assert_eq!(ticks(&upstox).await?, [0, 0]);
+    let marks = window.automation_marks().await?;
+    assert_eq!(marks["webdriver"], true, "{marks}");
+    let name = marks["user_agent"].as_str().unwrap_or_default();
+    assert!(
+        name.contains("HeadlessChrome"),
+        "the name that it has by itself: {name}"
+    );
     upstox.human_at_the_desk(true).await?;
     terminal.wait_for("Get OTP pressed").await?;
     terminal.wait_for("token stored and verified").await?;
@@ -30,11 +40,18 @@ async fn a_challenge_that_the_human_solves_leads_to_a_token() -> Result<()> {
         terminal.shown()
     );
     assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
-    Ok(())
+    assert_eq!(ticks(&upstox).await?, [1, 1], "ticked once, by the human");
+    window.end().await
+}
+
+/// How often the box was ticked, and how often by the human.
+async fn ticks(upstox: &Upstox) -> Result<[u64; 2]> {
+    let by_anybody = upstox.count("challenges_ticked").await?;
+    Ok([by_anybody, upstox.count("challenges_ticked_by_human").await?])
 }
 
 #[tokio::test]
-async fn a_challenge_that_nobody_solves_is_never_touched() -> Result<()> {
+async fn seed_2_1_no_captcha_bypass() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "3s");
@@ -61,5 +78,6 @@ async fn a_challenge_that_nobody_solves_is_never_touched() -> Result<()> {
             ..Counts::default()
         }
     );
+    assert_eq!(ticks(&upstox).await?, [0, 0]);
     Ok(())
 }

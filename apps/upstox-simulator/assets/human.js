@@ -46,11 +46,19 @@
     }
   }
 
+  /** The box says who ticks it: another hand would not. */
+  function tickChallenge() {
+    const box = part("challenge-box");
+    if (!box) return;
+    box.dataset.tickedBy = "human";
+    box.click();
+  }
+
   async function act(screen, instance, human) {
     await sleep(human.delay_ms);
     if (current().instance !== instance) return;
     if (screen === "mobile") {
-      part("challenge-box")?.click();
+      tickChallenge();
       if (human.also_mobile) await type(instance, human.delay_ms);
     } else if (screen === "consent") {
       part("allow").click();

@@ -109,7 +109,7 @@ const loginPage = (() => {
       part("challenge-box")?.addEventListener("change", async (event) => {
         event.target.disabled = true;
         part("challenge-text").textContent = "Verifying...";
-        if (!(await call("challenge", ""))) return;
+        if (!(await call("challenge", event.target.dataset.tickedBy ?? ""))) return;
         await new Promise((resolve) => setTimeout(resolve, 400));
         page.challenge = false;
         solved = true;

@@ -168,6 +168,7 @@ async fn solve_challenge(
     reply(known.map(|()| {
         if let Some(login) = world.logins.get_mut(&typed.transaction) {
             login.challenge_solved = true;
+            world.counters.challenge_ticked(&typed.value);
         }
         (Next::Mobile, "Success!".to_owned())
     }))

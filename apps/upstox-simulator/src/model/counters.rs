@@ -19,6 +19,9 @@ pub(crate) struct Counters {
     /// Redirects given to a browser.
     pub(crate) logins_completed: u64,
     pub(crate) codes_issued: u64,
+    /// Boxes ticked, by whatever hand.
+    pub(crate) challenges_ticked: u64,
+    pub(crate) challenges_ticked_by_human: u64,
     /// Calls that reached the token endpoint, also those a scenario then broke.
     pub(crate) exchanges: u64,
     pub(crate) exchanges_by_code: BTreeMap<String, u64>,
@@ -40,6 +43,12 @@ impl Counters {
     pub(crate) fn otp_pressed(&mut self, mobile: &str) {
         self.otp_presses += 1;
         *self.otp_presses_by_mobile.entry(mobile.to_owned()).or_default() += 1;
+    }
+
+    /// The simulated human leaves its name; a tool or a person with a mouse does not.
+    pub(crate) fn challenge_ticked(&mut self, by: &str) {
+        self.challenges_ticked += 1;
+        self.challenges_ticked_by_human += u64::from(by == "human");
     }
 
     pub(crate) fn exchange_called(&mut self, code: Option<&str>) {

@@ -192,6 +192,9 @@ async fn a_challenge_stands_before_get_otp_and_consent_after_the_pin() {
     );
     assert_eq!(refusal(&window.press_get_otp().await), 1_017_101);
     window.send("challenge", "").await;
+    let counters = broker.counters().await;
+    let ticked = ["challenges_ticked", "challenges_ticked_by_human"].map(|name| &counters[name]);
+    assert_eq!(ticked, [1, 0], "another hand than the simulated human's");
     window.press_get_otp().await;
     window.send("otp/verify", &broker.last_otp().await).await;
     assert_eq!(window.type_pin().await["data"]["screen"], "consent");
