@@ -117,6 +117,17 @@ impl Desk {
         self.settings.push((name.into(), value.into()));
     }
 
+    /// Takes one setting out of `.env`.
+    pub fn unset(&self, name: &str) -> Result<()> {
+        let file = self.home.path().join(".env");
+        let text = std::fs::read_to_string(&file)?;
+        let (taken, kept): (Vec<&str>, Vec<&str>) = text
+            .lines()
+            .partition(|line| line.split_once('=').is_some_and(|(key, _)| key == name));
+        anyhow::ensure!(!taken.is_empty(), "{name} is not set");
+        Ok(std::fs::write(file, kept.join("\n"))?)
+    }
+
     /// Gives an account of `vega.toml` a route of its own.
     pub fn set_route(&self, account: &str, route: &str) -> Result<()> {
         let file = self.home.path().join("vega.toml");

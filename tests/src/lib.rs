@@ -2,8 +2,10 @@
 //! real browser. Nothing is shared between stories; every port is free, every folder fresh.
 
 mod binaries;
+mod clocks;
 mod counts;
 mod desk;
+mod fake_driver;
 mod leaks;
 mod own_browser;
 mod processes;
@@ -12,8 +14,10 @@ mod terminal;
 mod upstox;
 mod window;
 
+pub use clocks::it_is;
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
+pub use fake_driver::FakeDriver;
 pub use leaks::Leaks;
 pub use own_browser::{Opener, OwnBrowser, link_in};
 pub use processes::{Stop, end_at_once, end_politely, until};

@@ -53,7 +53,7 @@ async fn signed_in(upstox: &Upstox, desk: &Desk) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_morning_is_told_in_order_and_its_trail_is_intact() -> Result<()> {
+async fn seed_2_1_audit_trail_of_a_whole_morning() -> Result<()> {
     const ABOUT_PRIMARY: &[&str] = &[
         "step_changed PRIMARY signing_in",
         "attempt_opened PRIMARY for generation 1",

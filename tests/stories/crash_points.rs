@@ -56,7 +56,10 @@ const FINISHED_WITHOUT_A_HUMAN: Found = Found {
 #[case::after_token_stored("after_token_stored", FINISHED_WITHOUT_A_HUMAN)]
 #[case::token_published("token_published", FINISHED_WITHOUT_A_HUMAN)]
 #[tokio::test]
-async fn what_a_death_leaves_is_found(#[case] point: &str, #[case] found: Found) -> Result<()> {
+async fn never_7_a_received_token_lost_when_vega_dies(
+    #[case] point: &str,
+    #[case] found: Found,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::with_test_hooks(&upstox)?;
     desk.crash_at(Some(point))?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vega_tests::{Desk, Upstox, until};
 
 #[tokio::test]
-async fn six_tokens_with_one_otp_press() -> Result<()> {
+async fn seed_2_1_no_otp_abuse_six_tokens_with_one_press_in_one_browser() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
 
@@ -110,7 +110,7 @@ async fn nothing_secret_is_left_on_disk() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_terminal_and_without_a_yes_nothing_starts() -> Result<()> {
+async fn seed_2_2_no_silent_regeneration() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     let ran = desk.vega(&[]).await?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use vega_tests::{Desk, Upstox, end_at_once, until};
 
 #[tokio::test]
-async fn kill_9_leaves_no_browser_and_the_next_start_goes_on() -> Result<()> {
+async fn never_2_a_press_after_a_crash_without_the_operator() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     upstox.human_at_the_desk(false).await?;

@@ -7,7 +7,7 @@ use vega_tests::{Desk, Report, Upstox};
 const API: &str = "WEBSOCKET2";
 
 #[tokio::test]
-async fn an_answer_that_is_lost_leaves_its_api_open_until_the_next_yes() -> Result<()> {
+async fn never_3_a_code_sent_twice() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     run_with(&upstox, &desk, "reset_after", "outcome_unknown").await?;

@@ -11,7 +11,7 @@ use vega_tests::{Desk, Leaks, Opener, OwnBrowser, Ran, Terminal, Upstox};
 const ROUTE: &[&str] = &["--yes", "--route", "own-browser", "PRIMARY"];
 
 #[tokio::test]
-async fn at_the_loudest_log_level_no_secret_is_anywhere() -> Result<()> {
+async fn never_8_a_secret_anywhere_at_the_loudest_log_level() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("RUST_LOG", "trace");

@@ -37,7 +37,7 @@ async fn the_human_goes_on_by_hand() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_human_it_ends_with_one_press() -> Result<()> {
+async fn never_2_a_second_press_in_one_attempt() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     let window = Window::at(&mut desk).await?;

@@ -33,7 +33,7 @@ async fn told(desk: &Desk, kind: &str) -> Result<Vec<Value>> {
 }
 
 #[tokio::test]
-async fn killed_after_the_fourth_token_the_next_start_goes_on_with_two() -> Result<()> {
+async fn seed_2_4_state_is_persisted_for_crash_recovery() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::with_test_hooks(&upstox)?;
     killed_after_the_fourth_token(&upstox, &desk).await?;

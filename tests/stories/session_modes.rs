@@ -32,7 +32,7 @@ async fn one_press_is_enough_where_the_session_spares_the_otp(
 }
 
 #[tokio::test]
-async fn where_it_spares_nothing_the_budget_holds() -> Result<()> {
+async fn never_2_a_press_beyond_the_budget() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     upstox.session_mode("otp").await?;

@@ -56,7 +56,7 @@ async fn an_open_prompt_is_taken_back_when_the_window_is_used() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_no_starts_nothing() -> Result<()> {
+async fn seed_2_3_operator_confirmation() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     let mut vega = desk.start_in_terminal(&[])?;

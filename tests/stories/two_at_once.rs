@@ -50,7 +50,7 @@ async fn a_second_vega_names_the_first_and_presses_nothing() -> Result<()> {
 
 /// Both start in the same moment, fifty times. The winner waits for a human who never comes, so that the other meets it.
 #[tokio::test]
-async fn of_two_that_start_at_once_one_signs_in_and_the_other_names_it() -> Result<()> {
+async fn never_1_two_sign_ins_at_once() -> Result<()> {
     let upstox = Upstox::start_with_a_redirect_of_its_own().await?;
     for _ in 0..DESKS {
         let mut desk = Desk::new(&upstox)?;

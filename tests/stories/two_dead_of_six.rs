@@ -8,7 +8,7 @@ use vega_tests::{Desk, Upstox};
 const DEAD: [&str; 2] = ["WEBSOCKET1", "OPTIONCHAIN2"];
 
 #[tokio::test]
-async fn only_the_two_dead_ones_are_signed_in_for() -> Result<()> {
+async fn seed_2_5_only_invalid_or_missing_tokens_are_made() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     assert_eq!(desk.vega(&["--yes"]).await?.code, Some(0));

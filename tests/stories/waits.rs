@@ -32,7 +32,7 @@ async fn the_last_press_is_paced_by_the_budget() -> Result<()> {
 
 /// Upstox refuses the sixth press: five tokens can be used at once, and after the cooldown the sixth alone is made.
 #[tokio::test]
-async fn a_throttled_run_cools_down_and_takes_the_rest() -> Result<()> {
+async fn seed_2_2_immediate_cooldown_on_throttling() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     upstox.session_mode("otp").await?;

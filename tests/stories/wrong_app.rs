@@ -7,7 +7,7 @@ use serde_json::Value;
 use vega_tests::{Desk, Upstox};
 
 #[tokio::test]
-async fn a_wrong_client_secret_fails_its_own_api_only() -> Result<()> {
+async fn seed_2_3_clear_feedback_on_success_and_failure() -> Result<()> {
     const WRONG: &str = "wr0ngs3cr3t";
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use vega_tests::{Desk, Terminal, Upstox, until};
 
 #[tokio::test]
-async fn a_wrong_pin_closes_the_window_and_stops_the_account() -> Result<()> {
+async fn seed_2_2_never_4_a_refused_pin_is_not_retried() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     mistype(&upstox, &desk, "wrong_pin", "pin_refused", "Incorrect PIN").await?;
@@ -20,7 +20,7 @@ async fn a_wrong_pin_closes_the_window_and_stops_the_account() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_wrong_otp_closes_the_window_and_stops_the_account() -> Result<()> {
+async fn seed_2_2_never_4_a_refused_otp_is_not_retried() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     mistype(&upstox, &desk, "wrong_otp", "otp_refused", "Incorrect OTP").await?;

@@ -387,7 +387,7 @@ mod tests {
     #[case::closed_hours(&[StepState::Done, StepState::Skipped(SkipReason::ClosedHours)], RunState::Incomplete)]
     #[case::last_minute(&[StepState::Skipped(SkipReason::LastMinute)], RunState::Incomplete)]
     #[case::one_failed(&[StepState::Done, StepState::Failed(Failure { reason: FailureReason::Unverified, detail: String::new() })], RunState::Incomplete)]
-    fn a_run_is_completed_only_with_every_step_done(#[case] states: &[StepState], #[case] end: RunState) {
+    fn never_10_a_run_called_completed_with_a_step_open(#[case] states: &[StepState], #[case] end: RunState) {
         let steps: Vec<StepRecord> = states
             .iter()
             .map(|state| StepRecord {

@@ -76,7 +76,7 @@ mod tests {
     use crate::test_world::{TestClock, api, at, stored};
 
     #[test]
-    fn only_servable_tokens_are_published_and_served() {
+    fn never_6_a_token_served_that_is_not_servable() {
         let clock = TestClock::at(at(0));
         let registry = HotTokenRegistry::new(clock.clone());
         let mut unverified = stored("PRIMARY", 1);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_generation_is_never_replaced_by_an_older_one() {
+    fn never_6_a_token_served_that_is_older_than_the_newest() {
         let registry = HotTokenRegistry::new(TestClock::at(at(0)));
         assert!(registry.publish(&stored("PRIMARY", 2)));
         assert!(!registry.publish(&stored("PRIMARY", 1)));

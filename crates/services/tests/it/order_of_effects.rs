@@ -13,7 +13,7 @@ use crate::database::End;
 use crate::world::{World, ist, raw_answer, token_of};
 
 #[tokio::test(start_paused = true)]
-async fn every_intent_is_recorded_before_its_effect_and_publishing_comes_last() {
+async fn seed_2_4_memory_is_secondary_and_published_last() {
     let world = World::new();
     assert_eq!(world.generate().await, Ok(Generation::FIRST));
     assert_eq!(

@@ -46,7 +46,7 @@ enum Left {
 #[case::seal_answer("seal_answer", Left::Closed(FailureReason::OutcomeUnknown))]
 #[case::store("store", Left::Token)]
 #[tokio::test(start_paused = true)]
-async fn a_failing_database_stops_the_effects_and_keeps_what_is_sealed(
+async fn never_7_a_received_token_lost_to_a_failing_database(
     #[case] fails_at: &'static str,
     #[case] left: Left,
 ) {
