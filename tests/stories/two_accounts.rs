@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
-use vega_tests::{Desk, OwnBrowser, Terminal, Upstox, link_in};
+use vega_tests::{Desk, OwnBrowser, Ran, Terminal, Upstox, link_in, until};
 
 #[tokio::test]
 async fn two_accounts_take_turns_with_one_otp_each() -> Result<()> {
@@ -58,6 +58,44 @@ async fn a_stopped_account_does_not_hold_up_the_other_one() -> Result<()> {
     for unchanged in ["dialogs_opened", "otp_presses"] {
         assert_eq!(after[unchanged], before[unchanged], "{unchanged}: {after}");
     }
+    Ok(())
+}
+
+/// Upstox refuses the first account's third press. The second account's tokens are made while it cools down.
+#[tokio::test]
+async fn a_throttled_account_does_not_hold_up_the_other_one() -> Result<()> {
+    let upstox = Upstox::start_with_two_accounts().await?;
+    let mut desk = Desk::new(&upstox)?;
+    upstox.session_mode("otp").await?;
+    upstox.otp_limit(2).await?;
+    desk.set("VEGA__SIGN_IN__OTP_BUDGET", "9");
+    desk.set("VEGA__SIGN_IN__COOLDOWN", "25s");
+    let vega = desk.start(&["--yes", "--json"])?;
+    let apps: Vec<&str> = upstox.apps().collect();
+    let of_others = async || {
+        let status = desk.status().await;
+        status.is_ok_and(|status| {
+            let valid = status.apis_with_status("valid");
+            valid == [&apps[..2], &apps[3..]].concat()
+        })
+    };
+    assert!(until(of_others).await, "{:?}", desk.status().await);
+    let closed = desk.vega(&["cooldown", "--json"]).await?.json()?;
+    assert_eq!(
+        closed["closed"][0]["account"], "default",
+        "it still cools down: {closed}"
+    );
+    upstox.otp_limit(9).await?;
+
+    let ran = Ran::to_its_end(vega).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.report()?.steps_in_state("done"), apps, "{ran:?}");
+    let counters = upstox.counters().await?;
+    assert_eq!(
+        counters["otp_presses_by_mobile"],
+        json!({ "9000000001": 4, "9000000002": 1 }),
+        "{counters}"
+    );
     Ok(())
 }
 

@@ -278,8 +278,10 @@ pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
     };
     let clock = |at| in_ist(at).format("%H:%M").to_string();
     let wait = outlook.waits_until.map_or(String::new(), |until| {
+        let later = outlook.apis_later as usize;
         format!(
-            "Not all of it can begin now: the rest goes on by itself at {} IST. ",
+            "{} now, {later} by itself at {} IST. ",
+            apis.saturating_sub(later),
             clock(until)
         )
     });
@@ -382,10 +384,12 @@ mod tests {
             presses_left: 4,
             finish: at(197),
             waits_until: None,
+            apis_later: 0,
             closed_until: None,
         };
         let mut said = vec![outlook(&plan, 6)];
         plan.waits_until = Some(at(208));
+        plan.apis_later = 2;
         plan.presses_left = 0;
         said.push(outlook(&plan, 6));
         plan = Outlook {

@@ -36,6 +36,8 @@ pub struct Outlook {
     pub finish: DateTime<Utc>,
     /// When a part of it can begin at the earliest, if not all can begin now.
     pub waits_until: Option<DateTime<Utc>>,
+    /// How many APIs belong to accounts that cannot begin now.
+    pub apis_later: u32,
     /// Until when none of it can begin, if nothing can begin now.
     pub closed_until: Option<DateTime<Utc>>,
 }
@@ -49,6 +51,7 @@ impl Outlook {
             presses_left: 0,
             finish: now,
             waits_until: None,
+            apis_later: 0,
             closed_until: None,
         };
         let mut waiting = Vec::new();
@@ -61,7 +64,10 @@ impl Outlook {
                 FIRST_SIGN_IN + NEXT_SIGN_IN * i32::try_from(apis.saturating_sub(1)).unwrap_or(i32::MAX);
             let standing = standings.iter().find(|standing| standing.account == *account);
             match standing.and_then(Standing::opens_at) {
-                Some(opens) => waiting.push((opens, takes)),
+                Some(opens) => {
+                    waiting.push((opens, takes));
+                    outlook.apis_later += apis;
+                }
                 None => outlook.finish += takes,
             }
             outlook.presses_left += standing.map_or(0, Standing::presses_left);
@@ -137,48 +143,48 @@ mod tests {
     const TWO_ACCOUNTS: &[(&str, &str)] = &[("a", "A"), ("a", "B"), ("b", "C")];
 
     #[rstest]
-    #[case::six_at_once(SIX, &[standing("a", OtpAllowance::Left(4), None)], (1, 6, 4), 115, (None, None))]
+    #[case::six_at_once(SIX, &[standing("a", OtpAllowance::Left(4), None)], (1, 6, 4), 115, (None, 0, None))]
     #[case::budget_used_up(
         SIX,
         &[standing("a", OtpAllowance::UsedUp { until: at(600) }, None)],
         (1, 6, 0),
         715,
-        (Some(600), Some(600))
+        (Some(600), 6, Some(600))
     )]
     #[case::two_accounts(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(4), None), standing("b", OtpAllowance::Left(1), None)],
         (2, 3, 5),
         95,
-        (None, None)
+        (None, 0, None)
     )]
     #[case::one_cools_down(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(3), Some(300)), standing("b", OtpAllowance::Left(4), None)],
         (2, 3, 7),
         355,
-        (Some(300), None)
+        (Some(300), 2, None)
     )]
     #[case::both_cool_down(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(3), Some(300)), standing("b", OtpAllowance::UsedUp { until: at(200) }, None)],
         (2, 3, 3),
         355,
-        (Some(200), Some(200))
+        (Some(200), 3, Some(200))
     )]
     #[case::it_is_over_before_the_others_are_through(
         TWO_ACCOUNTS,
         &[standing("a", OtpAllowance::Left(3), Some(10)), standing("b", OtpAllowance::Left(4), None)],
         (2, 3, 7),
         95,
-        (Some(10), None)
+        (Some(10), 2, None)
     )]
     fn a_plan_takes_what_its_accounts_take(
         #[case] apis: &[(&str, &str)],
         #[case] standings: &[Standing],
         #[case] (at_least, at_most, left): (u32, u32, u32),
         #[case] finish: i64,
-        #[case] (waits_until, closed_until): (Option<i64>, Option<i64>),
+        #[case] (waits_until, apis_later, closed_until): (Option<i64>, u32, Option<i64>),
     ) {
         let expected = Outlook {
             presses_at_least: at_least,
@@ -186,6 +192,7 @@ mod tests {
             presses_left: left,
             finish: at(finish),
             waits_until: waits_until.map(at),
+            apis_later,
             closed_until: closed_until.map(at),
         };
         assert_eq!(Outlook::of(&plan(apis), standings, at(0)), expected);
