@@ -22,7 +22,7 @@ impl FakeDriver {
         let kept = Arc::clone(&asked);
         std::thread::spawn(move || {
             for caller in listener.incoming().flatten() {
-                if let Ok(Some(session)) = refuse(&caller) {
+                if let Ok(Some(session)) = answer(&caller) {
                     kept.lock().unwrap_or_else(PoisonError::into_inner).push(session);
                 }
             }
@@ -44,8 +44,8 @@ impl FakeDriver {
     }
 }
 
-/// Answers one call with a refusal; returns the session that it asked for.
-fn refuse(mut caller: &TcpStream) -> Result<Option<Value>> {
+/// Answers one call: the driver is ready, and opens no session. Returns the session that was asked for.
+fn answer(mut caller: &TcpStream) -> Result<Option<Value>> {
     let mut request = BufReader::new(caller);
     let mut length = 0;
     loop {
@@ -59,12 +59,19 @@ fn refuse(mut caller: &TcpStream) -> Result<Option<Value>> {
     }
     let mut body = vec![0; length];
     request.read_exact(&mut body)?;
-    let words = r#"{"value":{"error":"session not created","message":"a fake","stacktrace":""}}"#;
+    let session = serde_json::from_slice(&body).ok();
+    let (status, words) = match session {
+        None => ("200 OK", r#"{"value":{"ready":true,"message":"a fake"}}"#),
+        Some(_) => (
+            "500 Internal Server Error",
+            r#"{"value":{"error":"session not created","message":"a fake","stacktrace":""}}"#,
+        ),
+    };
     write!(
         caller,
-        "HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\n\
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{words}",
         words.len()
     )?;
-    Ok(serde_json::from_slice(&body).ok())
+    Ok(session)
 }

@@ -128,8 +128,6 @@ fn names_of(process: u32, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Result<
 async fn never_two_at_once(desk: &Desk) -> Result<()> {
     let told = desk.vega(&["audit", "--json"]).await?.json()?;
     let entries = told["entries"].as_array().context("entries")?;
-    let count = |kind: &str| entries.iter().filter(|entry| entry["kind"] == kind).count();
-    assert_eq!(count("plan_confirmed"), 2 * ROUNDS_AT_A_DESK, "{told}");
     let of_runs = |entry: &Value| match entry["kind"].as_str() {
         // The first round's run is taken up by the later ones.
         Some("run_started" | "run_taken_up") => Some("begun"),

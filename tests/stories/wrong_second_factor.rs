@@ -90,7 +90,7 @@ async fn mistype(upstox: &Upstox, desk: &Desk, what: &str, reason: &str, words: 
         .wait_for("Account default has been stopped since")
         .await?;
     terminal
-        .wait_for("Sign in for 1 API and open what is stopped now?")
+        .wait_for("Go on with 1 API and open what is stopped now?")
         .await?;
     terminal.type_keys("y").await?;
     terminal.wait_for("token stored and verified").await?;
