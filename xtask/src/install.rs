@@ -20,6 +20,14 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
+/// Records what a program writes, on Linux.
+pub(crate) fn strace() -> Result<()> {
+    if works("strace", "-V") {
+        return Ok(());
+    }
+    apt(&["strace"], "strace")
+}
+
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {
@@ -37,10 +45,10 @@ fn apt(packages: &[&str], what: &str) -> Result<()> {
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     if !system.lines().any(|line| line == "ID=debian") || !Path::new("/usr/bin/apt-get").exists() {
         bail!(
-            "{what} are missing: please install them, so that `chromium` and `chromedriver` are on the path"
+            "missing on this machine: {what}. Please install what is named, so that its programs are on the path"
         );
     }
-    step(&format!("{what} are missing: installing {}", packages.join(" ")));
+    step(&format!("missing: {what}. Installing {}", packages.join(" ")));
     let quiet: &[(&str, &std::ffi::OsStr)] = &[("DEBIAN_FRONTEND", "noninteractive".as_ref())];
     let install = [
         &["install", "--yes", "--quiet", "--no-install-recommends"],
@@ -55,7 +63,7 @@ fn apt(packages: &[&str], what: &str) -> Result<()> {
         run(&root(), "sudo", &[&["apt-get"], install.as_slice()].concat())
     } else {
         bail!(
-            "{what} are missing. As root run: apt-get install {}",
+            "missing: {what}. As root run: apt-get install {}",
             packages.join(" ")
         )
     }

@@ -1,6 +1,8 @@
 //! Every automation command of the project, one file each. CI runs nothing that a person cannot run with the same words.
 //! It starts programs and imports nothing of Vega's.
 
+mod bench;
+mod crash_images;
 mod demo;
 mod demo_desk;
 mod e2e;
@@ -21,6 +23,10 @@ enum Command {
     Demo(demo::Options),
     /// Everything that CI runs
     Test,
+    /// How fast the release build keeps its promises: a hot read, another process's change, a start
+    Bench,
+    /// What power cuts leave of the database: images of recorded writes, each examined
+    CrashImages(crash_images::Options),
     /// Only the whole-system stories: real binaries, real browser, simulator
     E2e,
     /// Write what is generated from the code, or prove that it is fresh
@@ -33,6 +39,8 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
+        Command::Bench => bench::run(),
+        Command::CrashImages(options) => crash_images::run(&options),
         Command::E2e => e2e::run(),
         Command::Generate(options) => generate::run(&options),
         Command::Tidy => tidy::run(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::crash_images;
 use crate::generate;
 use crate::install;
 use crate::open_hours;
@@ -22,10 +23,12 @@ pub(crate) fn run() -> Result<()> {
     dependencies()?;
     clippy(&["--workspace"])?;
     clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;
+    clippy(&["-p", "vega-persistence", "--features", "test-hooks"])?;
     generate::check()?;
     console()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
+    crash_images::run_briefly()?;
     open_hours::wait_for(STORIES);
     rust_tests(&["--workspace"])
 }

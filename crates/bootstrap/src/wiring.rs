@@ -1,18 +1,19 @@
 //! The object graph of both programs, built once. Nothing is asked of Upstox and no browser starts here.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use vega_domain::account::{Account, Route};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError};
+use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{DataSource, OpenError, SqliteAuditHistory};
+use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
-    TokenValidityService,
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
+    TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
 
@@ -55,6 +56,7 @@ pub struct Vega {
     pub audit: Arc<dyn AuditHistory>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    follower: RegistryFollower,
     generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
     pub(crate) environment: Environment,
@@ -127,17 +129,13 @@ impl Vega {
             &clock,
         ));
 
-        let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
+        let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&settings.accounts),
             Arc::clone(&tokens),
             runs.clone(),
             Arc::clone(&clock),
         ));
-        // Only what belongs to the app and person that are configured now.
-        for token in validity.living().await? {
-            registry.publish(&token);
-        }
         let verification = Arc::new(ProfileVerificationService::new(
             upstox.profiles.clone(),
             Arc::clone(&tokens),
@@ -191,6 +189,7 @@ impl Vega {
             validity,
             cooldowns,
             registry,
+            follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,
             generation,
@@ -207,6 +206,12 @@ impl Vega {
         accounts.any(|account| account.route == route && planned.contains(&&account.id))
     }
 
+    /// Keeps the tokens in memory in step with the database, whoever changes it, and with the clock. For programs that
+    /// run on; to be dropped before `close`.
+    pub async fn follow_tokens(&self) -> Infallible {
+        self.follower.follow().await
+    }
+
     /// How many "Get OTP" presses the account has left now.
     pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
         self.generation.otp_allowance(account).await
@@ -216,4 +221,23 @@ impl Vega {
     pub async fn close(self) {
         self.data.close().await;
     }
+}
+
+/// The stored tokens in memory, and who keeps them in step.
+async fn hot_tokens(
+    settings: &Settings,
+    data: &DataSource,
+    tokens: &Arc<dyn UpstoxTokenRepository>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<HotTokenRegistry>, RegistryFollower), StoreError> {
+    let registry = Arc::new(HotTokenRegistry::new(Arc::clone(clock)));
+    let follower = RegistryFollower::new(
+        Arc::clone(&registry),
+        RegistryScope::Configured(Arc::clone(&settings.accounts)),
+        Arc::clone(tokens),
+        Arc::new(SqliteTokenChanges::new(data.clone())),
+        Arc::clone(clock),
+    );
+    follower.catch_up().await?;
+    Ok((registry, follower))
 }

@@ -120,13 +120,15 @@ impl StoredToken {
     /// Whether a program may have it at `now`: verified once, not rejected, not somebody else's, more than a minute left.
     /// A later check that merely failed takes no proven token away.
     pub fn is_servable(&self, now: DateTime<Utc>) -> bool {
+        self.verified_at.is_some() && !self.is_refused() && self.valid_until - now > LAST_SECONDS
+    }
+
+    /// Whether Upstox spoke against it: called it dead, or somebody else's.
+    pub fn is_refused(&self) -> bool {
         let is_a_strangers = self
             .last_check
             .is_some_and(|check| check.result == CheckResult::Unknown(FailureReason::WrongUser));
-        self.verified_at.is_some()
-            && self.rejected_at.is_none()
-            && !is_a_strangers
-            && self.valid_until - now > LAST_SECONDS
+        self.rejected_at.is_some() || is_a_strangers
     }
 
     /// Takes a check into account, as the database does.

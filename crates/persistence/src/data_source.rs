@@ -18,6 +18,7 @@ use crate::audit_chain::AuditChain;
 use crate::audit_heads::HeadsFile;
 use crate::files::{self, FileError, create_private_dir, open_private};
 use crate::fingerprint::Fingerprints;
+use crate::first_start;
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
 use crate::spool::Spool;
@@ -97,6 +98,7 @@ pub enum OpenError {
 pub struct DataSource {
     writer: SqlitePool,
     reader: SqlitePool,
+    watcher: SqlitePool,
     sealer: Arc<Sealer>,
     chain: Arc<AuditChain>,
     fingerprints: Arc<Fingerprints>,
@@ -136,6 +138,16 @@ impl DataSource {
     /// Opens the database at `url` (`sqlite://PATH`), creating and migrating it where needed, with the root key in
     /// `key_file`, which is made at the first start.
     pub async fn open(url: &str, key_file: &Path) -> Result<Self, OpenError> {
+        Self::open_as(url, key_file, SqliteSynchronous::Full).await
+    }
+
+    /// A planted defect: what is committed is not durable yet.
+    #[cfg(feature = "test-hooks")]
+    pub async fn open_with_synchronous_normal(url: &str, key_file: &Path) -> Result<Self, OpenError> {
+        Self::open_as(url, key_file, SqliteSynchronous::Normal).await
+    }
+
+    async fn open_as(url: &str, key_file: &Path, synchronous: SqliteSynchronous) -> Result<Self, OpenError> {
         let path = sqlite_path(url)?;
         // First the key: without one there must be no database either.
         let is_there = path.metadata().is_ok_and(|there| there.len() > 0);
@@ -152,7 +164,7 @@ impl DataSource {
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             .busy_timeout(BUSY_TIMEOUT)
             .foreign_keys(true)
             .pragma("trusted_schema", "OFF")
@@ -168,17 +180,19 @@ impl DataSource {
         let opened = async {
             let key = prepare(&writer, &path, key_file).await?;
             drop(lock);
+            let options = options.read_only(true);
             let reader = SqlitePoolOptions::new()
                 .max_connections(READERS)
-                .connect_with(options.read_only(true))
+                .connect_with(options.clone())
                 .await
                 .map_err(|error| database("open")(error.into()))?;
-            Ok((key, reader))
+            Ok((key, reader, watcher(options)))
         };
         match opened.await {
-            Ok((key, reader)) => Ok(Self {
+            Ok((key, reader, watcher)) => Ok(Self {
                 writer,
                 reader,
+                watcher,
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
                 fingerprints: Arc::new(Fingerprints::new(&key)),
@@ -209,12 +223,18 @@ impl DataSource {
 
     /// Closes all connections, so that the WAL is folded into the file.
     pub async fn close(&self) {
+        self.watcher.close().await;
         self.reader.close().await;
         self.writer.close().await;
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.reader
+    }
+
+    /// Always one and the same connection, which must not write: what others do is told from its own point of view.
+    pub(crate) fn watcher(&self) -> &SqlitePool {
+        &self.watcher
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {
@@ -246,6 +266,16 @@ impl DataSource {
             fingerprints: Arc::clone(&self.fingerprints),
         })
     }
+}
+
+/// Opened when it is first used, and never replaced by another connection as long as it works.
+fn watcher(options: SqliteConnectOptions) -> SqlitePool {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
 }
 
 /// Migrates the database and fetches the key that belongs to it.
@@ -323,13 +353,14 @@ async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
     if header.is_empty() || i64::from(id) == APPLICATION_ID {
         return Ok(());
     }
-    if !header.starts_with(MAGIC) || id != 0 {
+    let is_taken_back = first_start::is_taken_back(path);
+    if !is_taken_back && (!header.starts_with(MAGIC) || id != 0) {
         return Err(OpenError::NotOurs(path.to_owned()));
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
-        .read_only(true);
+        .read_only(!is_taken_back);
     let looked = async {
         let pool = SqlitePoolOptions::new()
             .max_connections(1)

@@ -1,6 +1,11 @@
 //! Durable state of Vega: SQLite through sqlx, secrets sealed at rest, the kernel lock that keeps sign-ins single.
 //! `DataSource` opens and checks the database; each repository implements one port over it. No rule lives here.
 
+#[cfg(all(feature = "test-hooks", not(debug_assertions)))]
+compile_error!(
+    "the feature test-hooks lets a commit be called durable before it is: never build it for release"
+);
+
 mod audit_chain;
 mod audit_heads;
 mod audit_history;
@@ -10,6 +15,7 @@ mod data_source;
 mod execution_state;
 mod files;
 mod fingerprint;
+mod first_start;
 mod key_proof;
 mod login_lease;
 mod moment_columns;
@@ -22,6 +28,7 @@ mod spool_import;
 mod spool_records;
 mod spooling_journal;
 mod spooling_tokens;
+mod token_changes;
 mod token_repository;
 
 pub use audit_history::SqliteAuditHistory;
@@ -36,4 +43,5 @@ pub use sign_in_journal::SqliteSignInJournal;
 pub use spool_import::{FileTokenSpool, spooled_tokens};
 pub use spooling_journal::SpoolingSignInJournal;
 pub use spooling_tokens::SpoolingTokenRepository;
+pub use token_changes::SqliteTokenChanges;
 pub use token_repository::SqliteTokenRepository;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -187,6 +188,18 @@ impl Spool {
     pub(crate) fn clear(&self, kind: Kind, api: &ApiName) -> Result<(), StoreError> {
         let file = open_private(&self.path(api.as_str())).map_err(failed("open the spool"))?;
         overwrite(file, kind, &vec![0; AREA]).map_err(failed("clear the spool"))
+    }
+
+    /// When each file was written last: what is in the spool is the same as long as this is.
+    pub(crate) fn written(&self) -> Vec<(PathBuf, Option<SystemTime>)> {
+        let files = self.files().unwrap_or_default().into_iter();
+        let written = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
+        files
+            .map(|path| {
+                let at = written(&path);
+                (path, at)
+            })
+            .collect()
     }
 
     fn path(&self, api: &str) -> PathBuf {

@@ -40,8 +40,10 @@ impl SpoolingTokenRepository {
 #[async_trait]
 impl UpstoxTokenRepository for SpoolingTokenRepository {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        // First the spool: what moves into the database meanwhile is then found in both, and never in neither.
+        let kept = self.kept().await?;
         let mut loaded = self.database.load_all().await?;
-        for kept in self.kept().await? {
+        for kept in kept {
             let same = loaded.iter_mut().find(|loaded| match loaded {
                 Ok(token) => token.api == kept.api,
                 Err(unreadable) => unreadable.api == kept.api,
@@ -56,8 +58,8 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
-        let stored = self.database.newest_generation(api).await?;
         let kept = self.kept().await?;
+        let stored = self.database.newest_generation(api).await?;
         let kept = kept
             .iter()
             .filter(|token| token.api == *api)

@@ -3,6 +3,7 @@
 
 mod hot_token_registry;
 mod profile_verification_service;
+mod registry_follower;
 #[cfg(test)]
 mod test_world;
 mod token_generation_service;
@@ -10,5 +11,6 @@ mod token_validity_service;
 
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
+pub use registry_follower::{RegistryFollower, RegistryScope};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
 pub use token_validity_service::TokenValidityService;

@@ -390,8 +390,10 @@ impl TokenGenerationService {
             }
         };
         self.or_close(attempt, stored).await?;
+        // Also one that cannot be served: what it replaced must not be served any more either.
+        let is_hot = self.ports.registry.publish(&new.token);
         verdict?;
-        if !self.ports.registry.publish(&new.token) {
+        if !is_hot {
             return Err(Failure::new(FailureReason::ExpiredMeanwhile, ""));
         }
         let (api, generation) = (new.token.api.clone(), new.token.generation);

@@ -112,7 +112,11 @@ fn is_overdue(last: &LastFailure, now: DateTime<Utc>) -> bool {
 }
 
 /// The stored token of an API, if it was made for the app and the person that are configured now.
-fn current<'a>(stored: &'a [LoadedToken], account: &Account, api: &Api) -> Option<&'a LoadedToken> {
+pub(crate) fn current<'a>(
+    stored: &'a [LoadedToken],
+    account: &Account,
+    api: &Api,
+) -> Option<&'a LoadedToken> {
     stored.iter().find(|loaded| match loaded {
         Ok(token) => {
             let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == token.user_id);

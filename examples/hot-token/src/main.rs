@@ -1,4 +1,4 @@
-//! How another Rust service on the machine of Vega gets a token: it opens Vega's database, fills a hot registry with the
+//! How another Rust service on the machine of Vega gets a token: it opens Vega's database, has a hot registry follow the
 //! stored tokens, takes one out and asks Upstox whose it is. It never signs in; the token itself is never printed.
 
 use std::path::Path;
@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, SubsecRound, Utc};
 use url::Url;
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{Clock, ProfileAnswer, ProfileApi, UpstoxTokenRepository};
-use vega_persistence::{DataSource, SqliteTokenRepository};
-use vega_services::HotTokenRegistry;
+use vega_domain::ports::{Clock, ProfileAnswer, ProfileApi};
+use vega_persistence::{DataSource, SqliteTokenChanges, SqliteTokenRepository};
+use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
 use vega_upstox::ProfileVerifier;
 
 const USAGE: &str = "give four arguments: DATABASE_URL KEY_FILE API API_BASE_URL, such as \
@@ -38,9 +38,21 @@ async fn main() -> Result<()> {
     let base = Url::parse(base).with_context(|| format!("{base} is no URL; {USAGE}"))?;
 
     let data = open(database, Path::new(key_file)).await?;
-    let registry = HotTokenRegistry::new(Arc::new(SystemClock));
-    fill(&registry, &SqliteTokenRepository::new(data.clone())).await?;
-    let asked = ask_whose(&registry, &api, &base).await;
+    let clock = Arc::new(SystemClock);
+    let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+    let follower = RegistryFollower::new(
+        Arc::clone(&registry),
+        RegistryScope::Everything,
+        Arc::new(SqliteTokenRepository::new(data.clone())),
+        Arc::new(SqliteTokenChanges::new(data.clone())),
+        clock,
+    );
+    follower.catch_up().await?;
+    // While the service does its work, the registry follows: what Vega stores or takes back is here within 100 ms.
+    let asked = tokio::select! {
+        never = follower.follow() => match never {},
+        asked = ask_whose(&registry, &api, &base) => asked,
+    };
     data.close().await;
     say(&format!("{api} is a token of {}", asked?));
     Ok(())
@@ -53,18 +65,6 @@ async fn open(database: &str, key_file: &Path) -> Result<DataSource> {
         ensure!(file.is_file(), "{} {words}", file.display());
     }
     Ok(DataSource::open(database, key_file).await?)
-}
-
-/// Once here. A service that runs on does this every minute and after each 401: Vega may have stored a newer token, or
-/// learned that one is dead.
-async fn fill(registry: &HotTokenRegistry, tokens: &dyn UpstoxTokenRepository) -> Result<()> {
-    // A token that does not open concerns its own API only, which then has none.
-    for token in tokens.load_all().await?.into_iter().flatten() {
-        if !registry.publish(&token) {
-            registry.remove(&token.api, token.generation);
-        }
-    }
-    Ok(())
 }
 
 async fn ask_whose(registry: &HotTokenRegistry, api: &ApiName, base: &Url) -> Result<String> {

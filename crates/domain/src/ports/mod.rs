@@ -13,6 +13,7 @@ mod profile;
 mod session_logout;
 mod sign_in;
 mod sign_in_journal;
+mod token_changes;
 mod token_exchange;
 mod token_repository;
 mod token_spool;
@@ -29,6 +30,7 @@ pub use profile::{ProfileAnswer, ProfileApi};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_journal::{Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 pub use token_spool::TokenSpool;
@@ -39,8 +41,9 @@ pub use self::{
     cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
     profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
-    sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_exchange::MockTokenExchange,
-    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
+    sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_changes::MockTokenChanges,
+    token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
+    token_spool::MockTokenSpool,
 };
 
 use thiserror::Error;

@@ -146,6 +146,17 @@ async fn a_token_that_upstox_does_not_confirm_is_kept_but_published_to_nobody(
     assert!(world.events.all.lock().unwrap().is_empty());
 }
 
+/// Upstox may have ended the old one with the new one, and after a restart nobody would get it either.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_not_confirmed_takes_the_one_before_out() {
+    let world = World::new();
+    world.generate().await.unwrap();
+    assert!(world.is_served());
+    world.broker.says(outage());
+    world.generate().await.unwrap_err();
+    assert!(!world.is_served());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_stored_check_says_why_it_could_not_be_made() {
     let world = World::new();

@@ -9,11 +9,13 @@
 mod answers;
 mod backoff;
 mod cancel;
+mod concurrent_reads;
 mod database;
 mod exchange;
 mod order_of_effects;
 mod otp_permit;
 mod recovery;
+mod registry_follower;
 mod secrets;
 mod sign_in_failures;
 mod storage_failures;

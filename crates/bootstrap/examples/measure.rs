@@ -1,0 +1,109 @@
+//! What `cargo xtask bench` runs: how long a hot read takes, how long another process's change takes to be served, and
+//! the stored tokens for a start that is measured from outside. Prints figures, judges none.
+
+#[path = "../tests/it/other_vega.rs"]
+mod other_vega;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::time::{Instant, sleep};
+use vega_bootstrap::{Environment, Settings, SystemClock, Vega};
+use vega_domain::ids::Generation;
+use vega_domain::ports::{Clock, MockEventSink, MockOperator};
+use vega_domain::token::{CheckResult, LastCheck};
+
+use crate::other_vega::OtherVega;
+
+const CHANGES: u32 = 100;
+const BATCHES: usize = 200;
+const READS_A_BATCH: u32 = 20_000;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let environment = Environment::of_process();
+    let settings = Settings::load(&environment)?;
+    match std::env::args().nth(1).as_deref() {
+        Some("fill") => fill(&settings).await,
+        Some("hot-read") => hot_read(&start(settings, environment).await?),
+        Some("changes") => changes(&start(settings, environment).await?).await,
+        _ => bail!("give `fill`, `hot-read` or `changes`, and Vega's settings in the environment"),
+    }
+}
+
+async fn start(settings: Settings, environment: Environment) -> Result<Vega> {
+    let (operator, events) = (MockOperator::new(), MockEventSink::new());
+    Ok(Vega::start(settings, environment, Arc::new(operator), Arc::new(events)).await?)
+}
+
+/// Stores a token for every configured API.
+async fn fill(settings: &Settings) -> Result<()> {
+    let now = SystemClock::new().now();
+    let other = OtherVega::open(&settings.database_url, &settings.key_file, now).await?;
+    for account in settings.accounts.iter() {
+        for api in &account.apis {
+            other.store(account, api, Generation::FIRST, now).await?;
+        }
+    }
+    other.close(now).await
+}
+
+/// Nanoseconds of one read, per batch.
+fn hot_read(vega: &Vega) -> Result<()> {
+    let api = &vega.settings.accounts[0].apis[0].name;
+    vega.registry.get(api).context("no token is hot; `fill` first")?;
+    let batch = |_| {
+        let began = Instant::now();
+        for _ in 0..READS_A_BATCH {
+            black_box(vega.registry.get(black_box(api)));
+        }
+        began.elapsed().as_secs_f64() * 1e9 / f64::from(READS_A_BATCH)
+    };
+    say((0..BATCHES).map(batch));
+    Ok(())
+}
+
+/// Milliseconds from the end of another process's commit until readers get the new token, or no longer a rejected one.
+async fn changes(vega: &Vega) -> Result<()> {
+    let (account, now) = (&vega.settings.accounts[0], vega.clock.now());
+    let api = &account.apis[0];
+    let other = OtherVega::open(&vega.settings.database_url, &vega.settings.key_file, now).await?;
+    let mut changes = vega.registry.subscribe();
+    let served = || vega.registry.get(&api.name).map(|token| token.generation);
+    let before = served().map_or(0, Generation::get);
+    let measured = async {
+        let mut took = Vec::new();
+        for number in 1..=CHANGES {
+            let generation = Generation::new(before + number)?;
+            for expected in [Some(generation), None] {
+                // At every phase of whatever asks regularly.
+                sleep(Duration::from_millis(u64::from(number * 37 % 101))).await;
+                let (at, result) = (vega.clock.now(), CheckResult::Invalid);
+                match expected {
+                    Some(_) => other.store(account, api, generation, at).await?,
+                    None => other.check(api, generation, LastCheck { at, result }).await?,
+                }
+                let began = Instant::now();
+                changes.wait_for(|_| served() == expected).await?;
+                took.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        anyhow::Ok(took)
+    };
+    let took = tokio::select! {
+        never = vega.follow_tokens() => match never {},
+        took = measured => took?,
+    };
+    say(took);
+    other.close(vega.clock.now()).await
+}
+
+/// A figure a line; what they amount to is reckoned by who asked.
+#[expect(clippy::print_stdout, reason = "the figures are the output")]
+fn say(figures: impl IntoIterator<Item = f64>) {
+    for figure in figures {
+        println!("{figure:.4}");
+    }
+}

@@ -1,0 +1,136 @@
+//! A running Vega serves what another one stores, and no longer what another one learned to be dead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vega_bootstrap::{Environment, Settings, Vega};
+use vega_domain::account::{Account, Api};
+use vega_domain::ids::Generation;
+use vega_domain::ports::{MockEventSink, MockOperator};
+use vega_domain::token::{CheckResult, LastCheck};
+
+use crate::other_vega::OtherVega;
+
+/// Far longer than it takes; how long it takes is measured by `cargo xtask bench`.
+const AT_MOST: Duration = Duration::from_mins(1);
+
+struct World {
+    vega: Vega,
+    other: OtherVega,
+    _home: TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", home.path().join("data/vega_trade.db").display());
+        let key_file = home.path().join("config/vega.key");
+        let variables = [
+            ("VEGA__DATABASE__URL", url.as_str()),
+            ("VEGA__KEY_FILE", key_file.to_str().unwrap()),
+            ("UPSTOX_MOBILE_NUMBER", "9000000001"),
+            ("UPSTOX_CLIENT_ID_0", "key-0"),
+            ("UPSTOX_CLIENT_SECRET_0", "CANARY-secret-0"),
+            ("UPSTOX_CLIENT_ID_1", "key-1"),
+            ("UPSTOX_CLIENT_SECRET_1", "CANARY-secret-1"),
+        ];
+        let environment = Environment::made_of(&variables, home.path());
+        let settings = Settings::load(&environment).unwrap();
+        let operator = Arc::new(MockOperator::new());
+        let vega = Vega::start(settings, environment, operator, Arc::new(MockEventSink::new()))
+            .await
+            .unwrap();
+        let other = OtherVega::open(&url, &key_file, vega.clock.now()).await.unwrap();
+        Self {
+            vega,
+            other,
+            _home: home,
+        }
+    }
+
+    fn account(&self) -> &Account {
+        &self.vega.settings.accounts[0]
+    }
+
+    async fn store(&self, api: &Api, generation: u32) {
+        let (account, now) = (self.account(), self.vega.clock.now());
+        let generation = Generation::new(generation).unwrap();
+        self.other.store(account, api, generation, now).await.unwrap();
+    }
+
+    async fn check(&self, api: &Api, generation: u32, result: CheckResult) {
+        let at = self.vega.clock.now();
+        let generation = Generation::new(generation).unwrap();
+        self.other
+            .check(api, generation, LastCheck { at, result })
+            .await
+            .unwrap();
+    }
+
+    fn served(&self, api: &Api) -> Option<u32> {
+        let token = self.vega.registry.get(&api.name)?;
+        Some(token.generation.get())
+    }
+
+    /// Waits, without asking again and again, until readers get this generation.
+    async fn becomes(&self, api: &Api, generation: Option<u32>) {
+        let mut changes = self.vega.registry.subscribe();
+        let served = changes.wait_for(|_| self.served(api) == generation);
+        tokio::time::timeout(AT_MOST, served).await.unwrap().unwrap();
+    }
+
+    async fn followed<T>(&self, story: impl Future<Output = T>) -> T {
+        tokio::select! {
+            never = self.vega.follow_tokens() => match never {},
+            done = story => done,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_another_process_stores_and_learns_is_served_and_no_longer_served() {
+    let world = World::new().await;
+    let [primary, other] = &world.account().apis[..] else {
+        panic!("two APIs are configured")
+    };
+    world
+        .followed(async {
+            world.store(primary, 1).await;
+            world.becomes(primary, Some(1)).await;
+            world.store(other, 1).await;
+            world.becomes(other, Some(1)).await;
+            world.store(primary, 2).await;
+            world.becomes(primary, Some(2)).await;
+            world.check(primary, 2, CheckResult::Invalid).await;
+            world.becomes(primary, None).await;
+            assert_eq!(world.served(other), Some(1));
+        })
+        .await;
+    let now = world.vega.clock.now();
+    world.other.close(now).await.unwrap();
+    world.vega.close().await;
+}
+
+#[tokio::test]
+async fn while_nobody_follows_nothing_new_is_served() {
+    let world = World::new().await;
+    let primary = &world.account().apis[0];
+    world.store(primary, 1).await;
+    assert_eq!(world.served(primary), None);
+}
+
+#[tokio::test]
+async fn a_token_of_an_app_that_is_not_configured_is_not_served() {
+    let world = World::new().await;
+    let [primary, other] = &world.account().apis[..] else {
+        panic!("two APIs are configured")
+    };
+    let mut of_another_app = primary.clone();
+    of_another_app.client_id = other.client_id.clone();
+    world.store(&of_another_app, 1).await;
+    world.store(other, 1).await;
+    // The second one came later, so the first was looked at.
+    world.followed(world.becomes(other, Some(1))).await;
+    assert_eq!(world.served(primary), None);
+}

@@ -1,0 +1,9 @@
+//! Vega as its programs put it together, over a real database.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod following;
+mod other_vega;

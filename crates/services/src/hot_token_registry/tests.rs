@@ -1,0 +1,223 @@
+//! What gets in, what stays out, what readers see and what subscribers hear.
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use vega_domain::failure::FailureReason;
+use vega_domain::token::{CheckResult, LastCheck};
+
+use super::*;
+use crate::test_world::{TestClock, api, at, stored};
+
+fn registry() -> HotTokenRegistry {
+    HotTokenRegistry::new(TestClock::at(at(0)))
+}
+
+fn generation(number: u32) -> Generation {
+    Generation::new(number).unwrap()
+}
+
+fn unverified(number: u32) -> StoredToken {
+    let mut token = stored("PRIMARY", number);
+    token.verified_at = None;
+    token
+}
+
+fn checked(number: u32, result: CheckResult) -> StoredToken {
+    let mut token = stored("PRIMARY", number);
+    token.apply(LastCheck { at: at(0), result });
+    token
+}
+
+fn dead(number: u32) -> StoredToken {
+    checked(number, CheckResult::Invalid)
+}
+
+fn strangers(number: u32) -> StoredToken {
+    checked(number, CheckResult::Unknown(FailureReason::WrongUser))
+}
+
+fn dying(number: u32) -> StoredToken {
+    let mut token = stored("PRIMARY", number);
+    token.valid_until = at(60);
+    token
+}
+
+/// Which generation readers get.
+fn served(registry: &HotTokenRegistry) -> Option<u32> {
+    registry.get(&api("PRIMARY")).map(|token| token.generation.get())
+}
+
+fn catch_up(registry: &HotTokenRegistry, stored: Option<StoredToken>) -> Reconciled {
+    registry.reconcile(&registry.mark(), stored.into_iter().collect())
+}
+
+#[rstest]
+#[case::first(None, stored("PRIMARY", 1), true, Some(1))]
+#[case::newer(Some(stored("PRIMARY", 1)), stored("PRIMARY", 2), true, Some(2))]
+#[case::same(Some(stored("PRIMARY", 2)), stored("PRIMARY", 2), true, Some(2))]
+#[case::older(Some(stored("PRIMARY", 2)), stored("PRIMARY", 1), false, Some(2))]
+#[case::unverified(None, unverified(1), false, None)]
+#[case::last_minute(None, dying(1), false, None)]
+#[case::dead(None, dead(1), false, None)]
+#[case::strangers(None, strangers(1), false, None)]
+#[case::superseded_by_an_unverified_one(Some(stored("PRIMARY", 1)), unverified(2), false, None)]
+#[case::older_than_an_unverified_one(Some(unverified(2)), stored("PRIMARY", 1), false, None)]
+#[case::verified_at_last(Some(unverified(2)), stored("PRIMARY", 2), true, Some(2))]
+#[case::late_news_of_a_dead_one(Some(dead(2)), stored("PRIMARY", 2), false, None)]
+#[case::older_than_a_dead_one(Some(dead(2)), stored("PRIMARY", 1), false, None)]
+#[case::newer_than_a_dead_one(Some(dead(2)), stored("PRIMARY", 3), true, Some(3))]
+fn never_6_a_token_served_that_is_not_servable_or_older_than_the_newest(
+    #[case] before: Option<StoredToken>,
+    #[case] token: StoredToken,
+    #[case] published: bool,
+    #[case] expected: Option<u32>,
+) {
+    let registry = registry();
+    if let Some(before) = before {
+        registry.publish(&before);
+    }
+    assert_eq!(registry.publish(&token), published);
+    assert_eq!(served(&registry), expected);
+}
+
+#[rstest]
+#[case::the_one(2, Some(2), None, None)]
+#[case::a_newer_one_stays(2, Some(1), Some(2), Some(2))]
+#[case::it_does_not_come_back(2, Some(2), None, Some(2))]
+#[case::nor_an_older_one(2, Some(3), None, Some(2))]
+fn what_was_removed_stays_out(
+    #[case] held: u32,
+    #[case] removed: Option<u32>,
+    #[case] expected: Option<u32>,
+    #[case] published_late: Option<u32>,
+) {
+    let registry = registry();
+    registry.publish(&stored("PRIMARY", held));
+    if let Some(removed) = removed {
+        registry.remove(&api("PRIMARY"), generation(removed));
+    }
+    if let Some(late) = published_late {
+        registry.publish(&stored("PRIMARY", late));
+    }
+    assert_eq!(served(&registry), expected);
+}
+
+#[test]
+fn what_was_refused_before_it_came_stays_out() {
+    let registry = registry();
+    registry.remove(&api("PRIMARY"), generation(1));
+    assert!(!registry.publish(&stored("PRIMARY", 1)));
+    assert!(registry.publish(&stored("PRIMARY", 2)));
+}
+
+#[test]
+fn never_6_a_token_served_in_its_last_minute() {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let token = stored("PRIMARY", 1);
+    registry.publish(&token);
+    clock.set(token.valid_until - TimeDelta::seconds(61));
+    assert_eq!(served(&registry), Some(1));
+    clock.set(token.valid_until - TimeDelta::seconds(60));
+    assert_eq!(served(&registry), None);
+}
+
+#[rstest]
+#[case::appears(None, Some(stored("PRIMARY", 1)), Some(1))]
+#[case::replaced(Some(stored("PRIMARY", 1)), Some(stored("PRIMARY", 2)), Some(2))]
+#[case::replaced_by_an_unverified_one(Some(stored("PRIMARY", 1)), Some(unverified(2)), None)]
+#[case::rejected(Some(stored("PRIMARY", 1)), Some(dead(1)), None)]
+#[case::strangers(Some(stored("PRIMARY", 1)), Some(strangers(1)), None)]
+#[case::not_a_strangers_after_all(Some(strangers(1)), Some(stored("PRIMARY", 1)), Some(1))]
+#[case::expired(Some(stored("PRIMARY", 1)), Some(dying(1)), None)]
+#[case::removed(Some(stored("PRIMARY", 1)), None, None)]
+#[case::a_backup_has_an_older_one(Some(stored("PRIMARY", 2)), Some(stored("PRIMARY", 1)), None)]
+#[case::nothing_anywhere(None, None, None)]
+fn the_registry_becomes_what_the_database_is(
+    #[case] held: Option<StoredToken>,
+    #[case] stored: Option<StoredToken>,
+    #[case] expected: Option<u32>,
+) {
+    let registry = registry();
+    if let Some(held) = held {
+        registry.publish(&held);
+    }
+    assert_eq!(catch_up(&registry, stored), Reconciled::Wholly);
+    assert_eq!(served(&registry), expected);
+}
+
+#[rstest]
+#[case::published(|registry: &HotTokenRegistry| { registry.publish(&stored("PRIMARY", 2)); }, Some(2))]
+#[case::rejected(|registry: &HotTokenRegistry| registry.remove(&api("PRIMARY"), generation(1)), None)]
+fn what_happens_while_the_tokens_are_loaded_is_not_undone(
+    #[case] meanwhile: fn(&HotTokenRegistry),
+    #[case] expected: Option<u32>,
+) {
+    let registry = registry();
+    registry.publish(&stored("PRIMARY", 1));
+    let mark = registry.mark();
+    let loaded = vec![stored("PRIMARY", 1), stored("WEBSOCKET1", 1)];
+    meanwhile(&registry);
+    assert_eq!(registry.reconcile(&mark, loaded), Reconciled::ButForLaterChanges);
+    assert_eq!(served(&registry), expected);
+    assert!(
+        registry.get(&api("WEBSOCKET1")).is_some(),
+        "the others are brought up to date"
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back_brings_a_token_back_from_the_database() {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let token = stored("PRIMARY", 1);
+    registry.publish(&token);
+    clock.set(token.valid_until);
+    registry.expire();
+    clock.set(at(0));
+    assert_eq!(served(&registry), None, "until the database was asked");
+    catch_up(&registry, Some(token));
+    assert_eq!(served(&registry), Some(1));
+}
+
+/// Each line: what happens, and whether readers get something else since.
+#[test]
+fn subscribers_hear_of_what_readers_see_and_of_nothing_else() {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let mut heard = registry.subscribe();
+    let last = stored("PRIMARY", 3);
+    let last_minute = last.valid_until - TimeDelta::seconds(60);
+    let mut step = |what: &str, is_heard: bool, happens: &dyn Fn()| {
+        happens();
+        assert_eq!(heard.has_changed().unwrap(), is_heard, "{what}");
+        heard.mark_unchanged();
+    };
+    let put = |token: StoredToken| {
+        registry.publish(&token);
+    };
+    let mark = || registry.mark();
+    step("an unverified token", false, &|| put(unverified(1)));
+    step("its verification", true, &|| put(stored("PRIMARY", 1)));
+    step("another check of it", false, &|| put(stored("PRIMARY", 1)));
+    step("a newer one", true, &|| put(stored("PRIMARY", 2)));
+    step("an older one", false, &|| put(stored("PRIMARY", 1)));
+    step("a database that knows as much", false, &|| {
+        registry.reconcile(&mark(), vec![stored("PRIMARY", 2)]);
+    });
+    step("a rejection", true, &|| {
+        registry.remove(&api("PRIMARY"), generation(2));
+    });
+    step("the same again", false, &|| {
+        registry.remove(&api("PRIMARY"), generation(2));
+    });
+    step("a newer one in the database", true, &|| {
+        registry.reconcile(&mark(), vec![last.clone()]);
+    });
+    step("a look at the clock", false, &|| registry.expire());
+    step("its last minute", true, &|| {
+        clock.set(last_minute);
+        registry.expire();
+    });
+    step("another look at the clock", false, &|| registry.expire());
+}

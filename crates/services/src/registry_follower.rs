@@ -1,0 +1,133 @@
+//! Keeps the hot registry in step with what it cannot see: the database, whichever process changes it, and the clock,
+//! however it is set. A database that does not answer takes no proven token away; the clock always does.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use vega_domain::account::Account;
+use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
+use vega_domain::token::StoredToken;
+
+use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
+use crate::token_validity_service::current;
+
+const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
+
+/// How long a database that failed is left alone.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Which of the stored tokens are for the readers of a registry.
+#[derive(Debug, Clone)]
+pub enum RegistryScope {
+    /// Those of the apps and persons that are configured.
+    Configured(Arc<[Account]>),
+    /// All, for a program that knows no configuration.
+    Everything,
+}
+
+/// Follows the stored tokens and the clock.
+pub struct RegistryFollower {
+    registry: Arc<HotTokenRegistry>,
+    scope: RegistryScope,
+    tokens: Arc<dyn UpstoxTokenRepository>,
+    changes: Arc<dyn TokenChanges>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RegistryFollower {
+    /// `clock` is the registry's. `changes` must belong to this follower alone.
+    pub fn new(
+        registry: Arc<HotTokenRegistry>,
+        scope: RegistryScope,
+        tokens: Arc<dyn UpstoxTokenRepository>,
+        changes: Arc<dyn TokenChanges>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            registry,
+            scope,
+            tokens,
+            changes,
+            clock,
+        }
+    }
+
+    /// Makes the registry what the database is now. One token that does not open concerns its own API only, which then
+    /// has none.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        loop {
+            let mark = self.registry.mark();
+            let stored = self.scope.of(self.tokens.load_all().await?);
+            if self.registry.reconcile(&mark, stored) == Reconciled::Wholly {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Keeps the registry in step for as long as it is polled. Dropping it is safe at any time.
+    pub async fn follow(&self) -> Infallible {
+        let set_back = Notify::new();
+        // Beside each other: a database that keeps one waiting must not hold up the clock.
+        tokio::select! {
+            never = self.watch_clock(&set_back) => never,
+            never = self.watch_database(&set_back) => never,
+        }
+    }
+
+    async fn watch_clock(&self, set_back: &Notify) -> Infallible {
+        let mut look = interval(LOOK_AT_CLOCK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = self.clock.now();
+        loop {
+            look.tick().await;
+            let now = self.clock.now();
+            self.registry.expire();
+            if now < last {
+                // What seemed dead may be alive.
+                set_back.notify_one();
+            }
+            last = now;
+        }
+    }
+
+    async fn watch_database(&self, set_back: &Notify) -> Infallible {
+        let mut published = self.registry.subscribe();
+        let mut changed = self.changes.changed();
+        loop {
+            tokio::select! {
+                () = &mut changed => changed = self.changes.changed(),
+                // A commit of this process came first, but another one may have changed the same token since.
+                _ = published.changed() => {}
+                () = set_back.notified() => {}
+            }
+            let mut is_behind = false;
+            while let Err(error) = self.catch_up().await {
+                if !is_behind {
+                    tracing::warn!("the tokens in memory may be older than the stored ones: {error}");
+                }
+                is_behind = true;
+                sleep(ASK_AGAIN).await;
+            }
+            if is_behind {
+                tracing::info!("the tokens in memory are the stored ones again");
+            }
+        }
+    }
+}
+
+impl RegistryScope {
+    fn of(&self, stored: Vec<LoadedToken>) -> Vec<StoredToken> {
+        match self {
+            Self::Everything => stored.into_iter().flatten().collect(),
+            Self::Configured(accounts) => accounts
+                .iter()
+                .flat_map(|account| account.apis.iter().map(move |api| (account, api)))
+                .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
+                .cloned()
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! `RegistryFollower` on paused time: what the database and the clock do is in the registry soon, and its subscribers
+//! hear of it without any reader.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use rstest::rstest;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use vega_domain::account::{Account, Route};
+use vega_domain::expiry;
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber};
+use vega_domain::ports::{
+    Clock, LoadedToken, MockUpstoxTokenRepository, StoreError, TokenChanges, UnreadableToken,
+};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
+
+use crate::world::{api, ist, user};
+
+/// Longer than the follower may need for anything.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Follows tokio's paused time, and can be set.
+struct SetClock {
+    began: Instant,
+    at: Mutex<DateTime<Utc>>,
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.at.lock().unwrap() + TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+impl SetClock {
+    fn set_forward(&self, by: TimeDelta) {
+        *self.at.lock().unwrap() += by;
+    }
+}
+
+/// The stored tokens, or a database that does not answer.
+#[derive(Default)]
+struct Stored {
+    tokens: Mutex<Vec<StoredToken>>,
+    unreadable: Mutex<Vec<ApiName>>,
+    fails: Mutex<bool>,
+    told: Notify,
+}
+
+impl Stored {
+    /// Another process commits.
+    fn becomes(&self, tokens: impl Into<Vec<StoredToken>>) {
+        *self.tokens.lock().unwrap() = tokens.into();
+        self.told.notify_one();
+    }
+
+    fn fails(&self, fails: bool) {
+        *self.fails.lock().unwrap() = fails;
+        self.told.notify_one();
+    }
+
+    fn load(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        if *self.fails.lock().unwrap() {
+            return Err(StoreError::Unreadable("the disk is gone".into()));
+        }
+        let unreadable = self.unreadable.lock().unwrap().clone();
+        let tokens = self.tokens.lock().unwrap().clone();
+        Ok(tokens
+            .into_iter()
+            .map(|token| {
+                if unreadable.contains(&token.api) {
+                    Err(UnreadableToken {
+                        api: token.api,
+                        valid_until: token.valid_until,
+                        error: StoreError::Unreadable("damaged".into()),
+                    })
+                } else {
+                    Ok(token)
+                }
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl TokenChanges for Stored {
+    async fn changed(&self) {
+        self.told.notified().await;
+    }
+}
+
+struct World {
+    clock: Arc<SetClock>,
+    stored: Arc<Stored>,
+    registry: Arc<HotTokenRegistry>,
+    /// From the beginning, so that nothing is told to nobody.
+    changes: tokio::sync::Mutex<watch::Receiver<u64>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(SetClock {
+            began: Instant::now(),
+            at: Mutex::new(ist("2026-11-23T08:45:00")),
+        });
+        let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+        Self {
+            clock,
+            stored: Arc::default(),
+            changes: registry.subscribe().into(),
+            registry,
+        }
+    }
+
+    fn follower(&self, scope: RegistryScope) -> RegistryFollower {
+        let mut tokens = MockUpstoxTokenRepository::new();
+        let stored = Arc::clone(&self.stored);
+        tokens.expect_load_all().returning(move || stored.load());
+        RegistryFollower::new(
+            Arc::clone(&self.registry),
+            scope,
+            Arc::new(tokens),
+            self.stored.clone(),
+            self.clock.clone(),
+        )
+    }
+
+    /// Lets a follower work, and ends it when the story is over.
+    async fn followed<T>(&self, story: impl Future<Output = T>) -> T {
+        let follower = self.follower(RegistryScope::Everything);
+        tokio::select! {
+            never = follower.follow() => match never {},
+            done = story => done,
+        }
+    }
+
+    fn token(&self, name: &str, generation: u32) -> StoredToken {
+        let now = self.clock.now();
+        StoredToken {
+            api: ApiName::new(name).unwrap(),
+            account: AccountId::new("default").unwrap(),
+            client_id: ClientId::new(format!("key-{name}")).unwrap(),
+            user_id: user("AB1234"),
+            generation: Generation::new(generation).unwrap(),
+            access_token: AccessToken::new("CANARY-token"),
+            issued_at: now,
+            valid_until: expiry::valid_until(now),
+            verified_at: Some(now),
+            rejected_at: None,
+            last_check: None,
+        }
+    }
+
+    fn served(&self) -> Vec<(&'static str, u32)> {
+        ["PRIMARY", "WEBSOCKET1"]
+            .into_iter()
+            .filter_map(|name| {
+                let token = self.registry.get(&ApiName::new(name).unwrap())?;
+                Some((name, token.generation.get()))
+            })
+            .collect()
+    }
+
+    /// Waits until subscribers hear of another change, and says how long that took.
+    async fn heard(&self) -> Duration {
+        let began = Instant::now();
+        let mut changes = self.changes.lock().await;
+        tokio::time::timeout(Duration::from_hours(24), changes.changed())
+            .await
+            .unwrap()
+            .unwrap();
+        began.elapsed()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_does_is_in_the_registry_and_heard_of() {
+    let world = World::new();
+    let (first, other) = (world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1));
+    let mut dead = first.clone();
+    dead.apply(LastCheck {
+        at: world.clock.now(),
+        result: CheckResult::Invalid,
+    });
+    let after = [
+        ("a token appears", vec![first.clone()], vec![("PRIMARY", 1)]),
+        (
+            "another API's too",
+            vec![first.clone(), other.clone()],
+            vec![("PRIMARY", 1), ("WEBSOCKET1", 1)],
+        ),
+        ("one is rejected", vec![dead, other], vec![("WEBSOCKET1", 1)]),
+        (
+            "one is replaced, one removed",
+            vec![world.token("PRIMARY", 2)],
+            vec![("PRIMARY", 2)],
+        ),
+    ];
+    world
+        .followed(async {
+            for (what, stored, expected) in after {
+                world.stored.becomes(stored);
+                assert!(world.heard().await < SOON, "{what}");
+                assert_eq!(world.served(), expected, "{what}");
+            }
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_minute_is_heard_of_without_any_reader() {
+    let world = World::new();
+    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world
+        .followed(async {
+            world.heard().await;
+            let last_minute = ist("2026-11-24T03:29:00");
+            let left = (last_minute - world.clock.now()).to_std().unwrap();
+            let waited = world.heard().await;
+            assert!(waited >= left && waited < left + SOON, "{waited:?} of {left:?}");
+            assert_eq!(world.served(), []);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_is_followed_both_ways() {
+    let world = World::new();
+    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world
+        .followed(async {
+            world.heard().await;
+            for (by, expected) in [(1, vec![]), (-1, vec![("PRIMARY", 1)])] {
+                world.clock.set_forward(TimeDelta::days(by));
+                let waited = world.heard().await;
+                assert!(waited < SOON, "{by} day: {waited:?}");
+                assert_eq!(world.served(), expected, "{by} day");
+            }
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_fails_takes_nothing_away_and_is_asked_again() {
+    let world = World::new();
+    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world
+        .followed(async {
+            world.heard().await;
+            world.stored.fails(true);
+            world.stored.becomes([world.token("PRIMARY", 2)]);
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            assert_eq!(world.served(), [("PRIMARY", 1)]);
+            // Nothing tells of its recovery.
+            *world.stored.fails.lock().unwrap() = false;
+            assert!(world.heard().await < SOON);
+            assert_eq!(world.served(), [("PRIMARY", 2)]);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_database_does_not_hold_up_the_clock() {
+    let world = World::new();
+    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world
+        .followed(async {
+            world.heard().await;
+            world.stored.fails(true);
+            world.clock.set_forward(TimeDelta::days(1));
+            assert!(world.heard().await < SOON);
+        })
+        .await;
+}
+
+/// A commit of this process, then one of another, then the first one's publication: late, and of a token that is gone.
+#[tokio::test(start_paused = true)]
+async fn a_publication_that_comes_late_does_not_stay() {
+    let world = World::new();
+    world
+        .followed(async {
+            tokio::time::sleep(SOON).await;
+            assert!(world.registry.publish(&world.token("PRIMARY", 1)));
+            tokio::time::sleep(SOON).await;
+            assert_eq!(world.served(), []);
+        })
+        .await;
+}
+
+#[rstest]
+#[case::everything(RegistryScope::Everything, vec![("PRIMARY", 1), ("WEBSOCKET1", 1)])]
+#[case::of_the_configured_app(configured("key-PRIMARY", "AB1234"), vec![("PRIMARY", 1)])]
+#[case::of_another_app(configured("key-of-yesterday", "AB1234"), vec![])]
+#[case::of_another_person(configured("key-PRIMARY", "ZZ9999"), vec![])]
+#[tokio::test(start_paused = true)]
+async fn only_what_is_configured_is_served(
+    #[case] scope: RegistryScope,
+    #[case] expected: Vec<(&'static str, u32)>,
+) {
+    let world = World::new();
+    world
+        .stored
+        .becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
+    world.follower(scope).catch_up().await.unwrap();
+    assert_eq!(world.served(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_does_not_open_takes_its_own_api_out_alone() {
+    let world = World::new();
+    let follower = world.follower(RegistryScope::Everything);
+    world
+        .stored
+        .becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
+    follower.catch_up().await.unwrap();
+    world
+        .stored
+        .becomes([world.token("PRIMARY", 2), world.token("WEBSOCKET1", 1)]);
+    world.stored.unreadable.lock().unwrap().push(api("PRIMARY").name);
+    follower.catch_up().await.unwrap();
+    assert_eq!(world.served(), [("WEBSOCKET1", 1)]);
+}
+
+fn configured(client_id: &str, person: &str) -> RegistryScope {
+    let mut primary = api("PRIMARY");
+    primary.client_id = ClientId::new(client_id).unwrap();
+    RegistryScope::Configured(Arc::new([Account {
+        id: AccountId::new("default").unwrap(),
+        mobile_number: MobileNumber::new("9000000001").unwrap(),
+        user_id: Some(user(person)),
+        route: Route::Webdriver,
+        apis: vec![primary],
+    }]))
+}
