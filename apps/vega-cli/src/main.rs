@@ -27,7 +27,7 @@ use std::sync::Arc;
 use clap::Parser;
 use vega_bootstrap::{
     Environment, Settings, SettingsError, StartError, SystemClock, Vega, careful_process, log_to_stderr,
-    spooled_token,
+    token_without_opening,
 };
 use vega_domain::ports::Clock;
 
@@ -95,7 +95,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     let terminal = Arc::new(Terminal::new(assume_yes));
     let vega = match Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()).await {
         Ok(vega) => vega,
-        Err(error) => return without_database(&settings, &arguments, error),
+        Err(error) => return without_database(&settings, &arguments, error).await,
     };
     let exit = match arguments.command() {
         Command::Generate(wanted) => generate::run(&vega, &terminal, &wanted).await,
@@ -112,12 +112,16 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     exit
 }
 
-/// A program that wants a token is not sent away for a database that fails, as long as the spool has one.
-fn without_database(settings: &Settings, arguments: &Arguments, error: StartError) -> anyhow::Result<Exit> {
+/// A program that wants a token is not sent away for a database that fails, as long as it or its spool can be read.
+async fn without_database(
+    settings: &Settings,
+    arguments: &Arguments,
+    error: StartError,
+) -> anyhow::Result<Exit> {
     if let Some(Command::Token(wanted)) = &arguments.command
-        && let Some(token) = spooled_token(settings, &wanted.api)
+        && let Some(token) = token_without_opening(settings, &wanted.api).await
     {
-        output::say(&format!("warning: {error}. This token is from the spool."));
+        output::say(&format!("warning: {error}. The token can still be read."));
         return Ok(token::give(&token, wanted, SystemClock::new().now()));
     }
     Err(error.into())

@@ -15,4 +15,5 @@ mod opening;
 mod sign_in_journal;
 mod spool;
 mod token_repository;
+mod unopened;
 mod world;
