@@ -5,11 +5,15 @@ mod binaries;
 mod clocks;
 mod counts;
 mod desk;
+mod examination;
 mod fake_driver;
+mod human;
 mod leaks;
 mod own_browser;
 mod processes;
+mod promises;
 mod report;
+mod screen;
 mod terminal;
 mod upstox;
 mod window;
@@ -17,11 +21,21 @@ mod window;
 pub use clocks::it_is;
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
+pub use examination::Examination;
 pub use fake_driver::FakeDriver;
+pub use human::{Deeds, Human, Opened};
 pub use leaks::Leaks;
 pub use own_browser::{Opener, OwnBrowser, link_in};
 pub use processes::{Stop, end_at_once, end_politely, until};
+pub use promises::Promises;
 pub use report::Report;
+pub use screen::Screen;
 pub use terminal::Terminal;
 pub use upstox::Upstox;
 pub use window::Window;
+
+/// What a harness has to tell goes to its output.
+#[expect(clippy::print_stdout, reason = "the harnesses' programs tell what they find")]
+pub fn say(words: &str) {
+    println!("{words}");
+}

@@ -102,7 +102,7 @@ fn can_record() -> Result<bool> {
     if !cfg!(target_os = "linux") {
         return Ok(false);
     }
-    install::strace()?;
+    install::harness_tools()?;
     Ok(works_as("strace", &["-f", "-o", "/dev/null", "true"]))
 }
 

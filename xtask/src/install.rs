@@ -20,12 +20,12 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
-/// Records what a program writes, on Linux.
-pub(crate) fn strace() -> Result<()> {
-    if works("strace", "-V") {
+/// What the harnesses look and meddle with.
+pub(crate) fn harness_tools() -> Result<()> {
+    if works("strace", "-V") && works("sqlite3", "--version") {
         return Ok(());
     }
-    apt(&["strace"], "strace")
+    apt(&["strace", "sqlite3"], "strace and sqlite3")
 }
 
 /// Node and the console's packages, exactly as its lock file names them.

@@ -2,10 +2,12 @@
 //! It starts programs and imports nothing of Vega's.
 
 mod bench;
+mod chaos;
 mod crash_images;
 mod demo;
 mod demo_desk;
 mod e2e;
+mod faults;
 mod generate;
 mod install;
 mod open_hours;
@@ -29,6 +31,10 @@ enum Command {
     CrashImages(crash_images::Options),
     /// Only the whole-system stories: real binaries, real browser, simulator
     E2e,
+    /// Kill vega at random moments and look whether it keeps its promises; 25 times, or --kills 1000
+    Chaos(chaos::Options),
+    /// Let every write of a sign-in fail and look whether vega keeps its promises
+    Faults(faults::Options),
     /// Write what is generated from the code, or prove that it is fresh
     Generate(generate::Options),
     /// The house rules that no lint checks: imports, headers, names, length, migrations
@@ -41,6 +47,8 @@ fn main() -> anyhow::Result<()> {
         Command::Test => test::run(),
         Command::Bench => bench::run(),
         Command::CrashImages(options) => crash_images::run(&options),
+        Command::Chaos(options) => chaos::run_with(&options),
+        Command::Faults(options) => faults::run_with(&options),
         Command::E2e => e2e::run(),
         Command::Generate(options) => generate::run(&options),
         Command::Tidy => tidy::run(),

@@ -30,7 +30,7 @@ use std::time::Duration;
 use clap::Parser;
 use vega_bootstrap::{
     Environment, Settings, SettingsError, StartError, SystemClock, Vega, careful_process, log_to_stderr,
-    spooled_token,
+    token_without_opening,
 };
 use vega_domain::ports::Clock;
 
@@ -112,7 +112,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     };
     let vega = match started {
         Ok(vega) => vega,
-        Err(error) => return without_database(&settings, &arguments, error),
+        Err(error) => return without_database(&settings, &arguments, error).await,
     };
     let exit = {
         let mut command = pin!(command(&vega, &terminal, arguments.command(), &stop));
@@ -126,12 +126,16 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
     exit
 }
 
-/// A program that wants a token is not sent away for a database that fails, as long as the spool has one.
-fn without_database(settings: &Settings, arguments: &Arguments, error: StartError) -> anyhow::Result<Exit> {
+/// A program that wants a token is not sent away for a database that fails, as long as it or its spool can be read.
+async fn without_database(
+    settings: &Settings,
+    arguments: &Arguments,
+    error: StartError,
+) -> anyhow::Result<Exit> {
     if let Some(Command::Token(wanted)) = &arguments.command
-        && let Some(token) = spooled_token(settings, &wanted.api)
+        && let Some(token) = token_without_opening(settings, &wanted.api).await
     {
-        output::say(&format!("warning: {error}. This token is from the spool."));
+        output::say(&format!("warning: {error}. The token can still be read."));
         return Ok(token::give(&token, wanted, SystemClock::new().now()));
     }
     Err(error.into())

@@ -16,12 +16,12 @@ mod routes;
 mod settings;
 mod settings_error;
 mod sources;
-mod spooled;
 mod stores;
 mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod toml_file;
+mod unopened;
 mod values;
 mod wiring;
 
@@ -33,6 +33,6 @@ pub use preflight::PreflightError;
 pub use process::careful_process;
 pub use settings::Settings;
 pub use settings_error::SettingsError;
-pub use spooled::spooled_token;
 pub use telemetry::log_to_stderr;
+pub use unopened::token_without_opening;
 pub use wiring::{StartError, Vega};

@@ -1,5 +1,5 @@
-//! Switches for the whole-system stories: another time, and a death at a named point. Compiled in only with the feature
-//! `test-hooks`, never in a release build; without `VEGA_TEST_HOOKS` the program behaves like any other.
+//! Switches for the whole-system stories: another time, a death at a named point, and defects for those who prove that they
+//! find them. Compiled in only with the feature `test-hooks`, never in a release build; without `VEGA_TEST_HOOKS` the program behaves like any other.
 //! The switches are files in the folder that `VEGA_TEST_HOOKS` names, so that a story can turn them while Vega runs.
 //! Points lie around the ports, so that no other crate knows of them.
 
@@ -10,11 +10,13 @@ compile_error!(
 
 mod exchange;
 mod journal;
+mod plant;
 mod tokens;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::event::Event;
@@ -22,10 +24,15 @@ use vega_domain::moment::SinceBoot;
 use vega_domain::ports::{Clock, EventSink, SignInJournal};
 use vega_services::GenerationPorts;
 
+use self::plant::{Plant, Planted};
 use crate::environment::Environment;
 
 /// Seconds to add to the system's time.
 const CLOCK_OFFSET: &str = "clock_offset";
+/// Seconds to add to the time since boot.
+const BOOT_OFFSET: &str = "boot_offset";
+/// The defect to behave with.
+const PLANT: &str = "plant";
 /// The point to die at, and at which time that it is reached: `token_published 4`; at the first without a number.
 const CRASH_AT: &str = "crash_at";
 
@@ -48,7 +55,7 @@ impl TestHooks {
         })
     }
 
-    /// The system's clock, moved by the file `clock_offset`.
+    /// The system's clocks, moved by the files `clock_offset` and `boot_offset`.
     pub(crate) fn around_clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         Arc::new(Hooked::new(clock, self))
     }
@@ -60,16 +67,28 @@ impl TestHooks {
 
     /// The journal with a point before and after each commit.
     pub(crate) fn around_journal(&self, journal: Arc<dyn SignInJournal>) -> Arc<dyn SignInJournal> {
-        Arc::new(Hooked::new(journal, self))
+        let journal: Arc<dyn SignInJournal> = Arc::new(Hooked::new(journal, self));
+        match self.plant() {
+            Some(plant) => Arc::new(Planted::new(plant, journal)),
+            None => journal,
+        }
     }
 
     /// The other ports of token generation with a point before and after each durable change and each call that counts.
     pub(crate) fn around(&self, ports: GenerationPorts) -> GenerationPorts {
-        GenerationPorts {
+        let ports = GenerationPorts {
             tokens: Arc::new(Hooked::new(ports.tokens, self)),
             exchange: Arc::new(Hooked::new(ports.exchange, self)),
             ..ports
+        };
+        match self.plant() {
+            Some(plant) => plant.among(ports),
+            None => ports,
         }
+    }
+
+    fn plant(&self) -> Option<Plant> {
+        self.switch(PLANT).map(|name| Plant::named(&name))
     }
 
     /// Dies like under `kill -9` when the file `crash_at` names this point.
@@ -91,6 +110,11 @@ impl TestHooks {
     fn switch(&self, name: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.folder.join(name)).ok()?;
         Some(text.trim().to_owned())
+    }
+
+    fn number<N: std::str::FromStr + Default>(&self, name: &str) -> N {
+        let text = self.switch(name);
+        text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 }
 
@@ -117,13 +141,13 @@ impl<P: ?Sized> Hooked<P> {
 
 impl Clock for Hooked<dyn Clock> {
     fn now(&self) -> DateTime<Utc> {
-        let offset = self.hooks.switch(CLOCK_OFFSET);
-        let seconds = offset.and_then(|text| text.parse().ok()).unwrap_or(0);
-        self.port.now() + TimeDelta::seconds(seconds)
+        self.port.now() + TimeDelta::seconds(self.hooks.number(CLOCK_OFFSET))
     }
 
     fn since_boot(&self) -> Option<SinceBoot> {
-        self.port.since_boot()
+        let mut since_boot = self.port.since_boot()?;
+        since_boot.elapsed += Duration::from_secs(self.hooks.number(BOOT_OFFSET));
+        Some(since_boot)
     }
 }
 

@@ -21,9 +21,8 @@ use crate::fingerprint::Fingerprints;
 use crate::first_start;
 use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
 use crate::seal::Sealer;
-use crate::spool::Spool;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// `VEGA` in ASCII; written into the file's header by the first migration.
 const APPLICATION_ID: i64 = 0x5645_4741;
@@ -32,7 +31,7 @@ const APPLICATION_ID: i64 = 0x5645_4741;
 const SQLITE_WITH_WAL_FIX: (u32, u32, u32) = (3, 51, 3);
 
 const READERS: u32 = 4;
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the database was not opened. Nothing was changed unless the text says so.
 #[derive(Debug, Error)]
@@ -208,14 +207,6 @@ impl DataSource {
         }
     }
 
-    /// The spool of a database that may not open, if the key is there.
-    pub(crate) fn spool_of(url: &str, key_file: &Path) -> Option<Spool> {
-        let path = sqlite_path(url).ok()?;
-        let path = path.canonicalize().unwrap_or(path);
-        let key = RootKey::load_or_create(key_file, true).ok()?;
-        Some(Spool::beside(&path, Arc::new(Sealer::new(&key))))
-    }
-
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -325,7 +316,7 @@ pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable(format!("a stored value cannot be read: {error}"))
 }
 
-fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
+pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
     match url.strip_prefix("sqlite://") {
         Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
         _ => Err(OpenError::Url),
@@ -343,7 +334,7 @@ async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenError> {
 }
 
 /// Looks before anything is written: first at the file's header, and only where that leaves it open at its tables.
-async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
+pub(crate) async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let header = read_header(path).map_err(files::io("read", path))?;
     let id = header

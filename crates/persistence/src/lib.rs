@@ -30,6 +30,7 @@ mod spooling_journal;
 mod spooling_tokens;
 mod token_changes;
 mod token_repository;
+mod unopened;
 
 pub use audit_history::SqliteAuditHistory;
 pub use audit_trail::SqliteAuditTrail;
@@ -40,8 +41,9 @@ pub use files::{FileError, create_private_dir};
 pub use login_lease::FileLoginLease;
 pub use root_key::KeyError;
 pub use sign_in_journal::SqliteSignInJournal;
-pub use spool_import::{FileTokenSpool, spooled_tokens};
+pub use spool_import::FileTokenSpool;
 pub use spooling_journal::SpoolingSignInJournal;
 pub use spooling_tokens::SpoolingTokenRepository;
 pub use token_changes::SqliteTokenChanges;
 pub use token_repository::SqliteTokenRepository;
+pub use unopened::tokens_without_opening;

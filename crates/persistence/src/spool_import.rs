@@ -1,13 +1,10 @@
 //! The spool as others see it: room is made in it, things are put there, and they are moved into the database when that
-//! accepts them again. A database that does not even open still leaves its readers the tokens in the spool.
-
-use std::path::Path;
+//! accepts them again.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, ClientId, Generation};
 use vega_domain::ports::{SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository};
-use vega_domain::token::StoredToken;
 
 use crate::data_source::{DataSource, unreadable};
 use crate::sign_in_journal::SqliteSignInJournal;
@@ -129,13 +126,4 @@ impl TokenSpool for FileTokenSpool {
         moved.dedup();
         Ok(moved)
     }
-}
-
-/// The tokens in the spool of a database that does not open, read with the key in `key_file`. Nothing is made, changed or
-/// asked of the database. `None` where nothing can be read.
-pub fn spooled_tokens(url: &str, key_file: &Path) -> Option<Vec<StoredToken>> {
-    let spool = DataSource::spool_of(url, key_file)?;
-    let kept: Vec<KeptToken> = spool.load(Kind::Token).ok()?;
-    let tokens = kept.iter().filter_map(|kept| Some(kept.token().ok()?.token));
-    Some(tokens.collect())
 }

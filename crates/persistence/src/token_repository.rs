@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::{FromRow, SqliteConnection, SqlitePool};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
@@ -29,26 +29,7 @@ impl SqliteTokenRepository {
 #[async_trait]
 impl UpstoxTokenRepository for SqliteTokenRepository {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
-        let rows: Vec<TokenRow> = sqlx::query_as(
-            "SELECT * FROM upstox_tokens AS token WHERE generation =
-                 (SELECT max(generation) FROM upstox_tokens WHERE api = token.api)
-             ORDER BY api",
-        )
-        .fetch_all(self.0.reader())
-        .await
-        .map_err(failed("load the tokens"))?;
-        rows.into_iter()
-            .map(|row| {
-                let api = ApiName::new(row.api.clone()).map_err(unreadable)?;
-                let valid_until = row.valid_until;
-                let token = row.into_token(self.0.sealer());
-                Ok(token.map_err(|error| UnreadableToken {
-                    api,
-                    valid_until,
-                    error,
-                }))
-            })
-            .collect()
+        load_newest(self.0.reader(), self.0.sealer()).await
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
@@ -163,6 +144,33 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         tx.commit().await.map_err(failed(DOING))?;
         Ok(newest == Some(check.generation))
     }
+}
+
+/// The newest token of each API.
+pub(crate) async fn load_newest(
+    database: &SqlitePool,
+    sealer: &Sealer,
+) -> Result<Vec<LoadedToken>, StoreError> {
+    let rows: Vec<TokenRow> = sqlx::query_as(
+        "SELECT * FROM upstox_tokens AS token WHERE generation =
+             (SELECT max(generation) FROM upstox_tokens WHERE api = token.api)
+         ORDER BY api",
+    )
+    .fetch_all(database)
+    .await
+    .map_err(failed("load the tokens"))?;
+    rows.into_iter()
+        .map(|row| {
+            let api = ApiName::new(row.api.clone()).map_err(unreadable)?;
+            let valid_until = row.valid_until;
+            let token = row.into_token(sealer);
+            Ok(token.map_err(|error| UnreadableToken {
+                api,
+                valid_until,
+                error,
+            }))
+        })
+        .collect()
 }
 
 fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {

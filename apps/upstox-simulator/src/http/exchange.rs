@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::{AppState, account::customer, envelope::Answer, faults::Faults};
 use crate::{
     connection::Connection,
-    model::{access_token, scenario::Target, world::World},
+    model::{access_token, scenario::Target, secrets::Issued, world::World},
 };
 
 pub(super) async fn exchange(
@@ -75,7 +75,7 @@ fn answer(
     let spent = code.as_ref().ok().and_then(|code| world.vault.spend(code, now));
     let client_id = form.get("client_id").ok_or("UDAPI1017")?;
     let client_secret = form.get("client_secret").ok_or("UDAPI1024")?;
-    code?;
+    let code = code?;
     let redirect_uri = form.get("redirect_uri").ok_or("UDAPI1018")?;
     if form
         .get("grant_type")
@@ -99,6 +99,11 @@ fn answer(
     world.counters.token_issued(&name);
     let mut body = customer(account);
     body["access_token"] = json!(token);
+    world.secrets.issued.push(Issued {
+        app: name,
+        code,
+        access_token: token.clone(),
+    });
     world.secrets.access_tokens.push(token);
     if faults.want_extended_token() {
         let token = access_token::extended();

@@ -10,4 +10,13 @@ pub(crate) struct Secrets {
     pub(crate) codes: Vec<String>,
     pub(crate) access_tokens: Vec<String>,
     pub(crate) extended_tokens: Vec<String>,
+    pub(crate) issued: Vec<Issued>,
+}
+
+/// Which code became which token.
+#[derive(Debug, Serialize)]
+pub(crate) struct Issued {
+    pub(crate) app: String,
+    pub(crate) code: String,
+    pub(crate) access_token: String,
 }

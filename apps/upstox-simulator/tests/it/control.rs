@@ -28,6 +28,7 @@ async fn every_secret_that_arose_is_listed() {
     let window = Window::new(&broker);
     window.open(0).await;
     let code = window.log_in().await;
+    let app = broker.get("/_sim/state").await["accounts"][0]["apps"][0]["name"].clone();
     broker.once("exchange", "with_extended_token", json!({})).await;
     let answer: Value = broker.exchange(0, &code).await.json().await.unwrap();
     assert!(answer["extended_token"].is_string(), "{answer}");
@@ -39,6 +40,7 @@ async fn every_secret_that_arose_is_listed() {
             "codes": [code],
             "access_tokens": [answer["access_token"]],
             "extended_tokens": [answer["extended_token"]],
+            "issued": [{ "app": app, "code": code, "access_token": answer["access_token"] }],
         })
     );
 }

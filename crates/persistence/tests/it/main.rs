@@ -17,4 +17,5 @@ mod sign_in_journal;
 mod spool;
 mod token_changes;
 mod token_repository;
+mod unopened;
 mod world;

@@ -15,7 +15,7 @@ use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_persistence::{
     FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository, SqliteSignInJournal,
-    SqliteTokenRepository, spooled_tokens,
+    SqliteTokenRepository, tokens_without_opening,
 };
 
 use crate::world::{World, api, at, attempt, entry, key_path, token, url};
@@ -429,11 +429,11 @@ async fn a_database_that_does_not_open_leaves_readers_the_spool() {
     std::fs::write(desk.world.data.path(), "no database").unwrap();
 
     let (url, key) = (url(&desk.world.dir), key_path(&desk.world.dir));
-    let tokens = spooled_tokens(&url, &key).unwrap();
+    let tokens = tokens_without_opening(&url, &key).await.unwrap();
     assert_eq!(tokens.len(), 1);
     assert_same(&tokens[0], &token(attempt, "PRIMARY", 1).token);
     std::fs::remove_file(&key).unwrap();
-    assert!(spooled_tokens(&url, &key).is_none());
+    assert!(tokens_without_opening(&url, &key).await.is_none());
     assert!(!key.exists(), "no key is made");
 }
 

@@ -24,7 +24,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap()).await
+    }
+
+    /// With what is in this folder.
+    pub(crate) async fn over(dir: tempfile::TempDir) -> Self {
         let data = open(&dir).await;
         Self {
             tokens: SqliteTokenRepository::new(data.clone()),

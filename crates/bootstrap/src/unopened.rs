@@ -1,18 +1,17 @@
-//! Tokens for programs when the database does not open: those that the spool keeps.
+//! Tokens for programs when the database does not open: those that it or its spool still gives.
 
 use vega_domain::ids::ApiName;
 use vega_domain::ports::Clock;
 use vega_domain::token::StoredToken;
-use vega_persistence::spooled_tokens;
+use vega_persistence::tokens_without_opening;
 
 use crate::clock::SystemClock;
 use crate::settings::Settings;
 
-/// The token of `api` in the spool, if a program may have it now and it was made for the app and the person that are
-/// configured now.
-pub fn spooled_token(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
+/// The token of `api`, if a program may have it now and it was made for the app and the person that are configured now.
+pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
     let now = SystemClock::new().now();
-    let tokens = spooled_tokens(&settings.database_url, &settings.key_file)?;
+    let tokens = tokens_without_opening(&settings.database_url, &settings.key_file).await?;
     let mut configured = settings
         .accounts
         .iter()
