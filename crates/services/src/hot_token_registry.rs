@@ -16,6 +16,8 @@ use vega_domain::token::StoredToken;
 enum Slot {
     /// Readers get it as long as it lives.
     Hot(Arc<StoredToken>),
+    /// The same, though nothing durable took it: that the database lacks it takes it from nobody.
+    OnlyHere(Arc<StoredToken>),
     /// It cannot be served now: its time is over, it was never verified, or the database has none any more.
     Gone(Generation),
     /// Upstox spoke against it. Only the database brings it back.
@@ -78,15 +80,26 @@ impl HotTokenRegistry {
     /// Takes note of a token that was just stored. Returns whether readers see it now: one that is not servable only
     /// takes an older one out, and one that is older than what is known here changes nothing.
     pub fn publish(&self, token: &StoredToken) -> bool {
-        let now = self.clock.now();
+        self.put(token, Slot::of(token, self.clock.now()))
+    }
+
+    /// The same for a token that neither the database nor the spool took. It lives as long as this process.
+    pub fn publish_unstored(&self, token: &StoredToken) -> bool {
+        let slot = match Slot::of(token, self.clock.now()) {
+            Slot::Hot(token) => Slot::OnlyHere(token),
+            other => other,
+        };
+        self.put(token, slot)
+    }
+
+    fn put(&self, token: &StoredToken, slot: Slot) -> bool {
         let mut published = false;
         self.change(|slots| {
             let is_too_old = slots.get(&token.api).is_some_and(|slot| match **slot {
-                Slot::Hot(_) | Slot::Gone(_) => token.generation < slot.generation(),
+                Slot::Hot(_) | Slot::OnlyHere(_) | Slot::Gone(_) => token.generation < slot.generation(),
                 Slot::Refused(refused) => token.generation <= refused,
             });
             if !is_too_old {
-                let slot = Slot::of(token, now);
                 published = slot.token().is_some();
                 slots.insert(token.api.clone(), Arc::new(slot));
             }
@@ -141,14 +154,13 @@ impl HotTokenRegistry {
                     outcome = Reconciled::ButForLaterChanges;
                     continue;
                 }
-                let held = held.map(|slot| slot.generation());
-                let slot = match (token, held) {
-                    (Some(token), held) if held.is_none_or(|held| held <= token.generation) => {
+                let slot = match (token, held.map(Arc::as_ref)) {
+                    (Some(token), held) if held.is_none_or(|held| held.generation() <= token.generation) => {
                         Slot::of(&token, now)
                     }
+                    (_, Some(Slot::OnlyHere(_)) | None) => continue,
                     // A backup was put back, say: what it lacks is not durable, what it has is older.
-                    (_, Some(held)) => Slot::Gone(held),
-                    (_, None) => continue,
+                    (_, Some(held)) => Slot::Gone(held.generation()),
                 };
                 slots.insert(api, Arc::new(slot));
             }
@@ -191,14 +203,14 @@ impl Slot {
     /// What is older than this never gets in.
     fn generation(&self) -> Generation {
         match self {
-            Self::Hot(token) => token.generation,
+            Self::Hot(token) | Self::OnlyHere(token) => token.generation,
             Self::Gone(generation) | Self::Refused(generation) => *generation,
         }
     }
 
     fn token(&self) -> Option<&Arc<StoredToken>> {
         match self {
-            Self::Hot(token) => Some(token),
+            Self::Hot(token) | Self::OnlyHere(token) => Some(token),
             Self::Gone(_) | Self::Refused(_) => None,
         }
     }

@@ -77,10 +77,10 @@ impl ProfileVerificationService {
         };
         let newest = self.tokens.record_check(&record, &audit).await?;
         token.apply(check);
-        if !token.is_servable(check.at) {
-            self.registry.remove(&token.api, token.generation);
-        } else if newest {
+        if newest {
             self.registry.publish(&token);
+        } else if token.is_refused() {
+            self.registry.remove(&token.api, token.generation);
         }
         self.events.emit(Event::TokenChecked {
             api: token.api.clone(),

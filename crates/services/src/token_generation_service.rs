@@ -2,6 +2,7 @@
 //! publish last. Every `[tx]` below is one durable commit with its audit entry.
 
 mod attempt;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,14 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, Next};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileAnswer, ProfileApi,
-    SessionLogout, SignInJournal, SignInRequest, SignInSession, StoreError, TokenAnswer, TokenExchange,
-    UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileApi, SessionLogout,
+    SignInJournal, SignInRequest, SignInSession, StoreError, TokenExchange, UnfinishedAttempt,
+    UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{Notice, OtpAllowance, OtpBudget};
-use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+use vega_domain::token::{NewToken, StoredToken};
 
 use self::attempt::{Attempt, LedgerPermit, random_state};
 use crate::hot_token_registry::HotTokenRegistry;
@@ -403,65 +404,11 @@ impl TokenGenerationService {
 
     /// Neither the database nor the spool took it: as long as this process lives, its programs have it.
     fn keep_in_memory(&self, token: &StoredToken, error: &StoreError) {
-        self.ports.registry.publish(token);
+        self.ports.registry.publish_unstored(token);
         self.ports.events.emit(Event::KeptInMemoryOnly {
             api: token.api.clone(),
             why: error.to_string(),
         });
-    }
-
-    /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,
-    /// or learned from its first verified token.
-    async fn refuse_stranger(&self, attempt: &Attempt<'_>, answer: &TokenAnswer) -> Result<(), Failure> {
-        let (expected, how) = match &attempt.account.user_id {
-            Some(user) => (Some(user.clone()), "as configured"),
-            None => (
-                self.ports.tokens.owner(&attempt.account.id).await?,
-                "as in its earlier tokens; if the account is another person's now, set its user id",
-            ),
-        };
-        let Some(expected) = expected.filter(|user| *user != answer.user_id) else {
-            return Ok(());
-        };
-        let words = format!("expected {expected}, {how}; Upstox says {}", answer.user_id);
-        let stranger = Failure::new(FailureReason::WrongUser, words);
-        let logged_out = match self.ports.logout.log_out(&answer.access_token).await {
-            Ok(()) => "logged out".to_owned(),
-            Err(failure) => format!("could not be logged out: {failure}"),
-        };
-        let words = format!("{stranger}; its token was {logged_out}");
-        let audit = attempt.audit(self.ports.clock.now(), AuditKind::TokenLoggedOut, words);
-        self.ports
-            .audit
-            .append_about(&audit, &answer.access_token)
-            .await?;
-        Err(stranger)
-    }
-
-    /// Asks Upstox about the new token and notes the answer in it.
-    async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
-        let answer = self.ports.profiles.profile(&token.access_token).await;
-        let at = self.ports.clock.now();
-        let (result, verdict) = match answer {
-            ProfileAnswer::Valid(user) if user == token.user_id => (CheckResult::Valid, Ok(())),
-            ProfileAnswer::Valid(user) => (
-                CheckResult::Unknown(FailureReason::WrongUser),
-                Err(Failure::new(
-                    FailureReason::Unverified,
-                    format!("its profile belongs to {user}"),
-                )),
-            ),
-            ProfileAnswer::Invalid => (
-                CheckResult::Invalid,
-                Err(Failure::new(FailureReason::TokenRejected, "")),
-            ),
-            ProfileAnswer::Unknown(failure) => (
-                CheckResult::Unknown(failure.reason),
-                Err(Failure::new(FailureReason::Unverified, failure.to_string())),
-            ),
-        };
-        token.apply(LastCheck { at, result });
-        verdict
     }
 
     /// Closes the attempt when `result` is a failure that ends it. A failing database does not: what is sealed stays.

@@ -146,6 +146,39 @@ fn the_registry_becomes_what_the_database_is(
     assert_eq!(served(&registry), expected);
 }
 
+/// The last resort when database and spool both fail.
+#[rstest]
+#[case::the_database_has_none(None, Some(2))]
+#[case::the_database_has_the_one_before(Some(stored("PRIMARY", 1)), Some(2))]
+#[case::stored_at_last(Some(stored("PRIMARY", 2)), Some(2))]
+#[case::rejected(Some(dead(2)), None)]
+#[case::replaced(Some(stored("PRIMARY", 3)), Some(3))]
+fn a_token_that_nothing_durable_took_stays_as_long_as_nothing_newer_is_known(
+    #[case] stored_now: Option<StoredToken>,
+    #[case] expected: Option<u32>,
+) {
+    let registry = registry();
+    assert!(registry.publish_unstored(&stored("PRIMARY", 2)));
+    catch_up(&registry, stored_now);
+    assert_eq!(served(&registry), expected);
+}
+
+#[test]
+fn an_unstored_token_dies_and_is_rejected_like_any_other() {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let token = stored("PRIMARY", 1);
+    assert!(!registry.publish_unstored(&unverified(1)));
+    assert!(registry.publish_unstored(&token));
+    clock.set(token.valid_until - TimeDelta::seconds(60));
+    registry.expire();
+    clock.set(at(0));
+    assert_eq!(served(&registry), None);
+    assert!(registry.publish_unstored(&token));
+    registry.remove(&api("PRIMARY"), generation(1));
+    assert_eq!(served(&registry), None);
+}
+
 #[rstest]
 #[case::published(|registry: &HotTokenRegistry| { registry.publish(&stored("PRIMARY", 2)); }, Some(2))]
 #[case::rejected(|registry: &HotTokenRegistry| registry.remove(&api("PRIMARY"), generation(1)), None)]

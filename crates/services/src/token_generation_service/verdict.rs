@@ -1,0 +1,69 @@
+//! What a new token is worth: whose it is, and what Upstox says when it is asked about it.
+
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::{ProfileAnswer, TokenAnswer};
+use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+
+use super::TokenGenerationService;
+use super::attempt::Attempt;
+
+impl TokenGenerationService {
+    /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,
+    /// or learned from its first verified token.
+    pub(super) async fn refuse_stranger(
+        &self,
+        attempt: &Attempt<'_>,
+        answer: &TokenAnswer,
+    ) -> Result<(), Failure> {
+        let (expected, how) = match &attempt.account.user_id {
+            Some(user) => (Some(user.clone()), "as configured"),
+            None => (
+                self.ports.tokens.owner(&attempt.account.id).await?,
+                "as in its earlier tokens; if the account is another person's now, set its user id",
+            ),
+        };
+        let Some(expected) = expected.filter(|user| *user != answer.user_id) else {
+            return Ok(());
+        };
+        let words = format!("expected {expected}, {how}; Upstox says {}", answer.user_id);
+        let stranger = Failure::new(FailureReason::WrongUser, words);
+        let logged_out = match self.ports.logout.log_out(&answer.access_token).await {
+            Ok(()) => "logged out".to_owned(),
+            Err(failure) => format!("could not be logged out: {failure}"),
+        };
+        let words = format!("{stranger}; its token was {logged_out}");
+        let audit = attempt.audit(self.ports.clock.now(), AuditKind::TokenLoggedOut, words);
+        self.ports
+            .audit
+            .append_about(&audit, &answer.access_token)
+            .await?;
+        Err(stranger)
+    }
+
+    /// Asks Upstox about the new token and notes the answer in it.
+    pub(super) async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
+        let answer = self.ports.profiles.profile(&token.access_token).await;
+        let at = self.ports.clock.now();
+        let (result, verdict) = match answer {
+            ProfileAnswer::Valid(user) if user == token.user_id => (CheckResult::Valid, Ok(())),
+            ProfileAnswer::Valid(user) => (
+                CheckResult::Unknown(FailureReason::WrongUser),
+                Err(Failure::new(
+                    FailureReason::Unverified,
+                    format!("its profile belongs to {user}"),
+                )),
+            ),
+            ProfileAnswer::Invalid => (
+                CheckResult::Invalid,
+                Err(Failure::new(FailureReason::TokenRejected, "")),
+            ),
+            ProfileAnswer::Unknown(failure) => (
+                CheckResult::Unknown(failure.reason),
+                Err(Failure::new(FailureReason::Unverified, failure.to_string())),
+            ),
+        };
+        token.apply(LastCheck { at, result });
+        verdict
+    }
+}
