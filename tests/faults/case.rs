@@ -11,7 +11,7 @@ use crate::fault::{Fault, Reach};
 
 pub(crate) const API: &str = "PRIMARY";
 /// Nothing here takes longer, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One of the accounts that the cases are played at.
 pub(crate) struct Stand {
@@ -118,12 +118,11 @@ impl Stand {
         let spooled = went.shown.contains("sealed in the spool");
         let alarmed = went.shown.contains("ALARM");
         // As the next program finds the disk.
-        let at_once = match fault.reach {
-            Reach::Once => desk.vega(&["token", API]).await?,
-            _ => {
-                let lasting = fault.that_lasts().tracer(desk);
-                desk.vega_under(&lasting, &["token", API]).await?
-            }
+        let at_once = if fault.reach == Reach::Once {
+            desk.vega(&["token", API]).await?
+        } else {
+            let lasting = fault.that_lasts().tracer(desk);
+            desk.vega_under(&lasting, &["token", API]).await?
         };
         let is_given = at_once.code == Some(0) && at_once.stdout.trim() == token;
         let lost = fault.reach == Reach::SpoolToo && went.code == Some(9);

@@ -15,9 +15,9 @@ use crate::case::{API, Stand};
 const SIZE: &str = "size=8m,mode=700";
 
 /// A file system of its own over a folder, until it is dropped.
-struct Disk(PathBuf);
+struct Volume(PathBuf);
 
-impl Disk {
+impl Volume {
     /// Over the desk's data folder, with what is in it.
     fn under(desk: &Desk) -> Result<Self> {
         let folder = desk.database().parent().context("a data folder")?.to_owned();
@@ -41,16 +41,16 @@ impl Disk {
                 &folder.display().to_string(),
             ],
         )?;
-        let disk = Self(folder);
+        let volume = Self(folder);
         command(
             "cp",
             &[
                 "-a",
                 &format!("{}/.", before.path().display()),
-                &disk.0.display().to_string(),
+                &volume.0.display().to_string(),
             ],
         )?;
-        Ok(disk)
+        Ok(volume)
     }
 
     /// Takes all the room that is left.
@@ -73,7 +73,7 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for Volume {
     fn drop(&mut self) {
         let folder = self.0.display().to_string();
         if command("umount", &[&folder]).is_err() {
@@ -110,7 +110,7 @@ pub(crate) async fn run() -> Result<bool> {
 async fn play(full: Full) -> Result<std::result::Result<(), String>> {
     let stand = Stand::new().await?;
     let desk = stand.used.copy()?;
-    let disk = Disk::under(&desk)?;
+    let volume = Volume::under(&desk)?;
     let went = if full == Full::WhileTheAnswerComes {
         let slow = json!({ "scope": "all", "on": "exchange", "kind": "delay", "times": 1, "params": { "ms": 1500 } });
         let before = stand.upstox.count("exchanges").await?;
@@ -124,14 +124,14 @@ async fn play(full: Full) -> Result<std::result::Result<(), String>> {
                     .is_ok_and(|sent| sent > before)
             });
             ensure!(is_sent.await, "the code was never sent");
-            disk.fill()
+            volume.fill()
         };
         let (went, filled) = tokio::join!(stand.sign_in(&desk, &[]), filled);
         filled?;
         went?
     } else {
         let went = stand.sign_in(&desk, &[]).await?;
-        disk.fill()?;
+        volume.fill()?;
         went
     };
     let Some((token, _)) = &went.issued else {
@@ -150,7 +150,7 @@ async fn play(full: Full) -> Result<std::result::Result<(), String>> {
             went.shown
         )));
     }
-    disk.make_room()?;
+    volume.make_room()?;
     if let Err(words) = stand.in_good_order(&desk, &went).await? {
         return Ok(Err(words));
     }
