@@ -1,10 +1,14 @@
 //! The database fails at one effect. Nothing that depends on it happens, what was sealed stays, and a later start
 //! makes of it what can still be made.
 
+use std::sync::Arc;
+
 use rstest::rstest;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
+use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository};
+use vega_services::{RegistryFollower, RegistryScope};
 
 use crate::database::End;
 use crate::world::World;
@@ -132,4 +136,23 @@ async fn an_attempt_that_cannot_be_closed_stays_for_the_next_start() {
     let failure = world.generate_with(&mut human).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Storage);
     assert_eq!(world.database.ends(), [End::Open]);
+}
+
+/// A registry that follows the database must not take out what the database never had.
+#[tokio::test(start_paused = true)]
+async fn a_token_in_memory_alone_outlives_a_look_into_the_database() {
+    let world = World::new();
+    world.database.fail_at("store");
+    world.generate().await.unwrap_err();
+    let mut tokens = MockUpstoxTokenRepository::new();
+    tokens.expect_load_all().returning(|| Ok(Vec::new()));
+    let follower = RegistryFollower::new(
+        Arc::clone(&world.registry),
+        RegistryScope::Everything,
+        Arc::new(tokens),
+        Arc::new(MockTokenChanges::new()),
+        world.clock.clone(),
+    );
+    follower.catch_up().await.unwrap();
+    assert!(world.is_served());
 }
