@@ -11,6 +11,7 @@ mod closed_window;
 mod crash_points;
 mod evidence;
 mod first_morning;
+mod key_rotation;
 mod killed;
 mod lost_answer;
 mod must_never_happen;

@@ -55,6 +55,11 @@ pub(crate) enum Command {
     Cooldown(Cooldown),
     /// Show what happened and who decided it, or look whether that record was changed
     Audit(Audit),
+    /// Rotate the key that seals the tokens
+    #[command(subcommand)]
+    Seal(Seal),
+    /// Copy the database into a new file, and examine the copy; the key is not in it
+    Backup(Backup),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
 }
@@ -222,6 +227,30 @@ pub(crate) struct Audit {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Seal {
+    /// Make a new key, seal everything with it, and keep the old one beside it; not while a run is under way
+    #[command(after_help = "Examples:\n  vega seal rotate\n  vega seal rotate --json")]
+    Rotate {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega backup ~/vega-2026-11-23.db\n  vega backup /media/stick/vega.db --json"
+)]
+pub(crate) struct Backup {
+    /// The file to make; none is ever replaced
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
@@ -284,6 +313,8 @@ impl Arguments {
                 | Command::Config(_)
                 | Command::Cooldown(_)
                 | Command::Audit(_)
+                | Command::Seal(_)
+                | Command::Backup(_)
                 | Command::Cancel,
             ) => Vec::new(),
         }

@@ -6,7 +6,7 @@ mod architecture_table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::PreflightError;
+use vega_bootstrap::{BackupError, PreflightError, RotateKeyError};
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
@@ -160,6 +160,16 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
             | PreflightError::Browser(_)
             | PreflightError::Redirect { .. },
         ) => return Exit::Preflight,
+        None => {}
+    }
+    match error.downcast_ref() {
+        Some(BackupError::IsThere(_)) => return Exit::Usage,
+        Some(_) => return Exit::Preflight,
+        None => {}
+    }
+    match error.downcast_ref() {
+        Some(RotateKeyError::Busy(_) | RotateKeyError::RunLeft) => return Exit::NotAllowed,
+        Some(RotateKeyError::Rotation(_)) => return Exit::Preflight,
         None => {}
     }
     let of_a_run = error.downcast_ref::<Arc<RunError>>().map(|error| &**error);

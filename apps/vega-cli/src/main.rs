@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod cancel;
 mod config;
 mod cooldown;
@@ -14,6 +15,7 @@ mod output;
 mod progress;
 mod report;
 mod resume;
+mod seal;
 mod since;
 mod status;
 mod stop;
@@ -150,6 +152,8 @@ async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop
         Command::Cancel => cancel::run(vega).await,
         Command::Cooldown(wanted) => cooldown::run(vega, &wanted).await,
         Command::Audit(wanted) => audit::run(vega, &wanted).await,
+        Command::Seal(wanted) => seal::run(vega, &wanted).await,
+        Command::Backup(wanted) => backup::run(vega, &wanted).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     }

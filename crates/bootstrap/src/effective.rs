@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use vega_domain::account::{Account, Api};
+use vega_persistence::KeySource;
 
 use crate::accounts::{ApiPlaces, Configured};
 use crate::settings::Settings;
@@ -37,7 +38,7 @@ pub(crate) fn effective(
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("database.url", settings.database_url.clone()),
-        ("key_file", settings.key_file.display().to_string()),
+        ("key_file", settings.key_source.path().display().to_string()),
         ("browser.headless", settings.browser.headless.to_string()),
         ("browser.binary", path(&settings.browser.binary)),
         ("browser.chromedriver", path(&settings.browser.chromedriver)),
@@ -62,7 +63,10 @@ pub(crate) fn effective(
         .map(|(key, value)| EffectiveSetting {
             key: key.into(),
             value,
-            source: sources.origin(key),
+            source: match settings.key_source {
+                KeySource::Credential { .. } if key == "key_file" => "systemd credential".into(),
+                _ => sources.origin(key),
+            },
         })
         .collect();
     for configured in accounts {

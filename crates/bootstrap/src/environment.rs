@@ -49,11 +49,11 @@ impl Environment {
             .collect()
     }
 
-    /// What a child process may have: everything but Vega's own settings, which hold secrets.
+    /// What a child process may have: everything but Vega's own settings and credentials, which hold secrets.
     pub(crate) fn for_children(&self) -> Vec<(OsString, OsString)> {
         let is_ours = |name: &OsString| {
             let name = name.to_string_lossy();
-            name.starts_with("UPSTOX_") || name.starts_with("VEGA_")
+            name.starts_with("UPSTOX_") || name.starts_with("VEGA_") || name == "CREDENTIALS_DIRECTORY"
         };
         self.variables
             .iter()
@@ -89,6 +89,7 @@ mod tests {
             ("HOME", "/h"),
             ("UPSTOX_CLIENT_SECRET_0", "CANARY"),
             ("VEGA__KEY_FILE", "/k"),
+            ("CREDENTIALS_DIRECTORY", "/c"),
             ("PATH", "/bin"),
         ];
         let environment = Environment::made_of(&given, Path::new("/"));

@@ -4,6 +4,7 @@
 mod accounts;
 mod browser;
 mod clock;
+mod custody;
 mod effective;
 mod environment;
 mod evidence;
@@ -27,6 +28,7 @@ mod wiring;
 
 pub use browser::BrowserProblem;
 pub use clock::SystemClock;
+pub use custody::RotateKeyError;
 pub use effective::EffectiveSetting;
 pub use environment::Environment;
 pub use preflight::PreflightError;
@@ -35,4 +37,5 @@ pub use settings::Settings;
 pub use settings_error::SettingsError;
 pub use telemetry::log_to_stderr;
 pub use unopened::token_without_opening;
+pub use vega_persistence::{Backup, BackupError, Rotation, RotationError, WalState};
 pub use wiring::{StartError, Vega};

@@ -9,12 +9,13 @@ use std::time::Duration;
 use url::Url;
 use vega_domain::account::{Account, Route};
 use vega_domain::sign_in::OtpBudget;
+use vega_persistence::KeySource;
 
 use crate::accounts;
 use crate::effective::{EffectiveSetting, effective};
 use crate::environment::Environment;
 use crate::settings_error::SettingsError;
-use crate::sources::Sources;
+use crate::sources::{KEY_FILE, Sources};
 use crate::values;
 
 /// Everything that can be set.
@@ -26,8 +27,8 @@ pub struct Settings {
     pub api_base_url: Url,
     /// `sqlite://PATH`.
     pub database_url: String,
-    /// The root key.
-    pub key_file: PathBuf,
+    /// Where the root key is.
+    pub key_source: KeySource,
     /// The browser.
     pub browser: BrowserSection,
     /// How sign-ins are made for accounts that do not say so themselves.
@@ -113,9 +114,7 @@ impl Settings {
             database_url,
             browser_profiles: database.with_extension("browser-profiles"),
             evidence: database.with_extension("evidence"),
-            key_file: sources
-                .setting("key_file", values::path)?
-                .unwrap_or_else(|| sources.config_dir.join("vega.key")),
+            key_source: key_source(sources)?,
             browser: BrowserSection {
                 headless: sources
                     .setting("browser.headless", values::yes_or_no)?
@@ -154,6 +153,21 @@ impl Settings {
             effective: Vec::new(),
         })
     }
+}
+
+/// The setting, else the service manager's credential, else the file of the config directory.
+fn key_source(sources: &Sources) -> Result<KeySource, SettingsError> {
+    let folder = sources.config_dir.clone();
+    Ok(
+        match (sources.setting("key_file", values::path)?, &sources.credential) {
+            (Some(path), _) => KeySource::File(path),
+            (None, Some(key)) => KeySource::Credential {
+                key: key.clone(),
+                folder,
+            },
+            (None, None) => KeySource::File(folder.join(KEY_FILE)),
+        },
+    )
 }
 
 fn upstox() -> Url {

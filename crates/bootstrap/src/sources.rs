@@ -22,6 +22,9 @@ const PREFIXES: &[&str] = &["UPSTOX_", "VEGA__"];
 
 const SECRET: &str = "UPSTOX_CLIENT_SECRET_";
 
+/// What the root key's file is called, in the config directory and among systemd's credentials.
+pub(crate) const KEY_FILE: &str = "vega.key";
+
 /// What the files and the environment say.
 pub(crate) struct Sources {
     from_files: BTreeMap<String, Variable>,
@@ -34,6 +37,8 @@ pub(crate) struct Sources {
     pub(crate) env_files: Vec<PathBuf>,
     pub(crate) config_dir: PathBuf,
     pub(crate) data_dir: PathBuf,
+    /// The root key, where systemd handed one in.
+    pub(crate) credential: Option<PathBuf>,
 }
 
 pub(crate) struct Variable {
@@ -86,6 +91,7 @@ impl Sources {
             merged,
             env_files,
             data_dir: dirs.data_dir().to_owned(),
+            credential: credential(environment),
             config_dir,
         })
     }
@@ -259,6 +265,13 @@ fn layer_of_file(file: &TomlFile) -> Layer {
         };
         Some((*key, given))
     }))
+}
+
+/// systemd names the folder of a service's credentials. It may hold others than Vega's.
+fn credential(environment: &Environment) -> Option<PathBuf> {
+    let folder = Path::new(environment.get("CREDENTIALS_DIRECTORY")?);
+    let key = folder.join(KEY_FILE);
+    (folder.is_absolute() && key.symlink_metadata().is_ok()).then_some(key)
 }
 
 /// The secret in the file that the key `name` names.

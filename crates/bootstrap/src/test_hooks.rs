@@ -92,7 +92,7 @@ impl TestHooks {
     }
 
     /// Dies like under `kill -9` when the file `crash_at` names this point.
-    fn reach(&self, point: &str) {
+    pub(crate) fn reach(&self, point: &str) {
         let times = {
             let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
             let times = reached.entry(point.to_owned()).or_default();

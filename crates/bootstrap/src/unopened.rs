@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// The token of `api`, if a program may have it now and it was made for the app and the person that are configured now.
 pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
     let now = SystemClock::new().now();
-    let tokens = tokens_without_opening(&settings.database_url, &settings.key_file).await?;
+    let tokens = tokens_without_opening(&settings.database_url, &settings.key_source).await?;
     let mut configured = settings
         .accounts
         .iter()

@@ -18,6 +18,7 @@ use vega_services::{
 use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
 
 use crate::clock::SystemClock;
+use crate::custody;
 use crate::environment::Environment;
 use crate::routes::Routes;
 use crate::settings::Settings;
@@ -105,7 +106,7 @@ impl Vega {
         };
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
-        let data = DataSource::open(&settings.database_url, &settings.key_file).await?;
+        let data = custody::open(&settings, clock.now()).await?;
         let Stores {
             tokens,
             journal,

@@ -76,6 +76,14 @@ audit_kinds! {
     AnswerReceived = "answer_received",
     /// A token that must not be kept was logged out at Upstox, or that was tried.
     TokenLoggedOut = "token_logged_out",
+    /// The root key was replaced by a new one, and all that is sealed was sealed anew.
+    KeyRotated = "key_rotated",
+    /// A sealed value does not open: it was changed, or moved from another row.
+    SealBroken = "seal_broken",
+    /// Tokens that died long ago were erased.
+    TokensErased = "tokens_erased",
+    /// A copy of the database was made.
+    BackupMade = "backup_made",
     /// An attempt ended without a stored token.
     AttemptClosed = "attempt_closed",
 }

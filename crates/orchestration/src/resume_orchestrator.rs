@@ -180,8 +180,17 @@ impl ResumeOrchestrator {
         turns.give_up().await?;
         let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
         let record = progress.end(is_asked).await?;
+        self.erase_dead_tokens().await;
         self.keep_head(record.id).await;
         Ok(record)
+    }
+
+    /// Erases what died long ago. Only here, where the clock was compared with Upstox's: with one that runs ahead, living
+    /// tokens would be erased.
+    async fn erase_dead_tokens(&self) {
+        if let Err(error) = self.validity.erase_dead().await {
+            tracing::error!(%error, "dead tokens could not be erased; the end of the next run tries again");
+        }
     }
 
     /// Keeps the audit trail's end on record. The run is over and stays so, whatever becomes of that.

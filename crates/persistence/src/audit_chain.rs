@@ -7,8 +7,9 @@ use std::fmt;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use sqlx::FromRow;
+use zeroize::Zeroizing;
 
-use crate::root_key::RootKey;
+use crate::root_key::{RootKey, keyed};
 
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega audit chain 1";
@@ -110,7 +111,12 @@ impl NewRow<'_> {
 
 impl AuditChain {
     pub(crate) fn new(key: &RootKey) -> Self {
-        Self(key.derive(CONTEXT))
+        Self::of_chain_key(chain_key(key).as_slice())
+    }
+
+    /// With the chain key of an earlier root key.
+    pub(crate) fn of_chain_key(key: &[u8]) -> Self {
+        Self(keyed(key))
     }
 
     /// What stands before the first entry of this trail.
@@ -154,13 +160,18 @@ impl AuditChain {
     }
 }
 
+/// What a rotation keeps of a root key, so that the entries made with it can still be examined.
+pub(crate) fn chain_key(key: &RootKey) -> Zeroizing<[u8; 32]> {
+    key.derive_bytes(CONTEXT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn chain() -> AuditChain {
         let dir = tempfile::tempdir().unwrap();
-        AuditChain::new(&RootKey::load_or_create(&dir.path().join("key"), false).unwrap())
+        AuditChain::new(&RootKey::create(&dir.path().join("key")).unwrap())
     }
 
     #[test]

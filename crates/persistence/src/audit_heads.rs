@@ -12,6 +12,7 @@ use vega_domain::ports::StoreError;
 
 use crate::audit_chain::{VALUE_LEN, Value};
 use crate::files;
+use crate::key_source::KeySource;
 
 const FILE_NAME: &str = "vega.audit-heads";
 
@@ -30,8 +31,9 @@ pub(crate) struct Head {
 }
 
 impl HeadsFile {
-    pub(crate) fn beside(key_file: &Path) -> Self {
-        Self(key_file.with_file_name(FILE_NAME))
+    /// Beside the key, or where Vega keeps what belongs there.
+    pub(crate) fn at(source: &KeySource) -> Self {
+        Self(source.beside(FILE_NAME))
     }
 
     /// Adds a line, durably. What stands there stays, whoever else adds lines.
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn lines_are_read_back_and_torn_ones_are_named() {
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
         assert_eq!(file.read(None).unwrap(), []);
         file.append(&head(1)).unwrap();
         file.append(&head(2)).unwrap();
@@ -176,7 +178,7 @@ mod tests {
     #[test]
     fn a_copy_that_is_not_there_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
         assert!(file.read(Some(&dir.path().join("copy"))).is_err());
     }
 
@@ -185,7 +187,7 @@ mod tests {
     fn the_file_is_private_and_a_looser_one_takes_no_line() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::beside(&dir.path().join("vega.key"));
+        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
         file.append(&head(1)).unwrap();
         let mode = std::fs::metadata(&file.0).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);

@@ -1,7 +1,7 @@
 //! The audit trail read and examined. Examination walks all entries in one snapshot and compares what it computes with
 //! what is stored and with the heads that were kept; reading trusts what is stored.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -16,6 +16,8 @@ use crate::audit_chain::{AuditChain, RAW_ROWS, RawRow, Value};
 use crate::audit_heads::Head;
 use crate::audit_trail::{chain_id, stored_time};
 use crate::data_source::{DataSource, failed, unreadable};
+use crate::seal::Sealer;
+use crate::sealed_values;
 
 /// How many entries are held in memory at once.
 const CHUNK: u32 = 500;
@@ -71,7 +73,11 @@ impl AuditHistory for SqliteAuditHistory {
             .into_iter()
             .filter(|head| head.chain_id == chain_id)
             .collect();
-        let mut walk = Walk::new(self.0.chain(), &chain_id, &heads);
+        let chains = Chains {
+            earlier: earlier_chains(&mut tx, self.0.sealer()).await?,
+            in_force: self.0.chain(),
+        };
+        let mut walk = Walk::new(&chains, &chain_id, &heads);
         let mut next = i64::MIN;
         loop {
             let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
@@ -105,9 +111,44 @@ async fn written_up_to(tx: &mut SqliteConnection) -> Result<i64, StoreError> {
     Ok(seq.unwrap_or_default())
 }
 
+/// The chains of earlier root keys. One that does not open is left out, and its entries fit nothing.
+async fn earlier_chains(
+    tx: &mut SqliteConnection,
+    sealer: &Sealer,
+) -> Result<BTreeMap<i64, AuditChain>, StoreError> {
+    let keys = sealed_values::CHAIN_KEYS.values(tx).await?;
+    Ok(keys
+        .iter()
+        .filter_map(|key| {
+            let place = key.place(&sealed_values::CHAIN_KEYS);
+            let opened = sealer.open(place, &key.envelope).ok()?;
+            Some((key.row, AuditChain::of_chain_key(&opened)))
+        })
+        .collect())
+}
+
+/// Which chain an entry belongs to.
+struct Chains<'a> {
+    /// By the last entry that each made.
+    earlier: BTreeMap<i64, AuditChain>,
+    in_force: &'a AuditChain,
+}
+
+impl Chains<'_> {
+    fn of(&self, entry: i64) -> &AuditChain {
+        let earlier = self.earlier.range(entry..).next();
+        earlier.map_or(self.in_force, |(_, chain)| chain)
+    }
+
+    /// Each rotation is followed by the entry that tells of it.
+    fn at_least(&self) -> i64 {
+        self.earlier.keys().next_back().map_or(0, |last| last + 1)
+    }
+}
+
 /// The way along the trail, up to the last entry that fits.
 struct Walk<'a> {
-    chain: &'a AuditChain,
+    chains: &'a Chains<'a>,
     by_entry: HashMap<i64, Vec<&'a Head>>,
     value: Value,
     is_chained: bool,
@@ -117,15 +158,15 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(chain: &'a AuditChain, chain_id: &[u8], heads: &'a [Head]) -> Self {
+    fn new(chains: &'a Chains<'a>, chain_id: &[u8], heads: &'a [Head]) -> Self {
         let mut by_entry: HashMap<i64, Vec<&Head>> = HashMap::new();
         for head in heads {
             by_entry.entry(head.entry).or_default().push(head);
         }
         Self {
-            chain,
+            chains,
             by_entry,
-            value: chain.beginning(chain_id),
+            value: chains.of(1).beginning(chain_id),
             is_chained: false,
             last: 0,
             entries: 0,
@@ -141,7 +182,7 @@ impl<'a> Walk<'a> {
         if row.id > entry {
             return Err(AuditFault::Missing { entry });
         }
-        let value = self.chain.of_stored(&self.value, row);
+        let value = self.chains.of(entry).of_stored(&self.value, row);
         self.is_chained |= row.is_chained();
         // Only before the first value may there be entries without one: they are sealed by it.
         if self.is_chained && !row.bears(&value) {
@@ -162,7 +203,7 @@ impl<'a> Walk<'a> {
     fn end(&self, written_up_to: i64) -> Result<(), AuditFault> {
         let last = self.last;
         let kept = self.by_entry.keys().copied().max().unwrap_or_default();
-        let written = kept.max(written_up_to);
+        let written = kept.max(written_up_to).max(self.chains.at_least());
         if written != last {
             return Err(AuditFault::Cut { last, written });
         }

@@ -87,13 +87,7 @@ pub(crate) async fn insert_about(
 /// Writes one entry inside a transaction that is already open.
 pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), StoreError> {
     const DOING: &str = "write an audit entry";
-    let id: i64 = sqlx::query_scalar(
-        "SELECT 1 + max(coalesce((SELECT max(id) FROM audit_events), 0),
-             coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_events'), 0))",
-    )
-    .fetch_one(&mut **tx)
-    .await
-    .map_err(failed(DOING))?;
+    let id = next_id(tx).await?;
     let chain = std::sync::Arc::clone(&tx.chain);
     let before = last_value(tx, &chain).await?;
     let at = stored_time(entry.at);
@@ -124,6 +118,17 @@ pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), Sto
     .await
     .map(drop)
     .map_err(failed(DOING))
+}
+
+/// The number that the next entry gets: none is given twice, also after a cut.
+pub(crate) async fn next_id(tx: &mut SqliteConnection) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT 1 + max(coalesce((SELECT max(id) FROM audit_events), 0),
+             coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_events'), 0))",
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(failed("number an audit entry"))
 }
 
 /// The value that the next entry seals. An entry that lost its value is passed over: the token work goes on, and

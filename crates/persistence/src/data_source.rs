@@ -1,5 +1,6 @@
-//! Opens the database and nothing else: checks that it is ours, migrates it, sets every connection's pragmas, loads the
-//! root key. One connection writes (with `BEGIN IMMEDIATE`), a few read.
+//! Opens the database and nothing else: checks that it is whole, migrates it, sets every connection's pragmas, fetches the
+//! root key. One connection writes (with `BEGIN IMMEDIATE`), a few read. Nothing is written under a key that is not in
+//! force any more.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -11,86 +12,28 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Sqlite, SqliteConnection, Transaction};
-use thiserror::Error;
 use vega_domain::ports::StoreError;
 
 use crate::audit_chain::AuditChain;
 use crate::audit_heads::HeadsFile;
-use crate::files::{self, FileError, create_private_dir, open_private};
+use crate::database_file::{self, lock_for_opening};
 use crate::fingerprint::Fingerprints;
-use crate::first_start;
-use crate::root_key::{KEY_ID_LEN, KeyError, RootKey};
-use crate::seal::Sealer;
+use crate::key_files::{self, Fetched, KeyInForce};
+use crate::key_source::KeySource;
+use crate::open_error::{OpenError, broken};
+use crate::root_key::{KeyId, RootKey};
+use crate::seal::{Sealer, key_of};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// `VEGA` in ASCII; written into the file's header by the first migration.
-const APPLICATION_ID: i64 = 0x5645_4741;
+pub(crate) const APPLICATION_ID: i64 = 0x5645_4741;
 
 /// Versions before it can corrupt a WAL database with more than one connection (the WAL-reset race).
 const SQLITE_WITH_WAL_FIX: (u32, u32, u32) = (3, 51, 3);
 
 const READERS: u32 = 4;
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Why the database was not opened. Nothing was changed unless the text says so.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The URL names no database that Vega can use.
-    #[error(
-        "the database URL is no database that Vega can use. \
-         Set VEGA__DATABASE__URL to sqlite:// and a full path, such as sqlite:///home/me/vega_trade.db"
-    )]
-    Url,
-    /// A file or folder cannot be used.
-    #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
-    File(#[from] FileError),
-    /// Another program's database.
-    #[error(
-        "{0} is not a database of Vega: it holds something else, and Vega left it as it was. \
-         Set VEGA__DATABASE__URL to a path of Vega's own"
-    )]
-    NotOurs(PathBuf),
-    /// A later Vega changed it.
-    #[error(
-        "{0} was changed by a newer Vega, which this one cannot read. \
-         Use the newer one, or put back a backup that was made with this one"
-    )]
-    Newer(PathBuf),
-    /// The root key is not available.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The root key is not the one that sealed the data.
-    #[error(
-        "{key_file} is not the key that sealed the tokens in {database}, so they cannot be read. \
-         Put the right key file in its place, or name it with VEGA__KEY_FILE; \
-         if it is lost for good, move the database away and sign in again"
-    )]
-    WrongKey {
-        /// The key that was tried.
-        key_file: PathBuf,
-        /// The data it does not open.
-        database: PathBuf,
-    },
-    /// The linked SQLite is too old to trust.
-    #[error(
-        "SQLite {0} has a fault that can corrupt this database; Vega needs 3.51.3 or newer. \
-         Build Vega with the SQLite that comes with it"
-    )]
-    OldSqlite(String),
-    /// The database failed.
-    #[error(
-        "cannot {doing} the database {path}: {source}. Check the disk, or restore the file from a backup"
-    )]
-    Database {
-        /// What Vega was doing, as a verb.
-        doing: &'static str,
-        /// Which database.
-        path: PathBuf,
-        /// What the database said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
 
 /// An open database with its root key. Clones share it.
 #[derive(Debug, Clone)]
@@ -102,8 +45,8 @@ pub struct DataSource {
     chain: Arc<AuditChain>,
     fingerprints: Arc<Fingerprints>,
     heads: HeadsFile,
+    key_source: KeySource,
     path: PathBuf,
-    key_file: PathBuf,
 }
 
 /// An open write. What is written in it is durable with its audit entries, or not at all.
@@ -134,30 +77,28 @@ impl DerefMut for Write {
 }
 
 impl DataSource {
-    /// Opens the database at `url` (`sqlite://PATH`), creating and migrating it where needed, with the root key in
-    /// `key_file`, which is made at the first start.
-    pub async fn open(url: &str, key_file: &Path) -> Result<Self, OpenError> {
-        Self::open_as(url, key_file, SqliteSynchronous::Full).await
+    /// Opens the database at `url` (`sqlite://PATH`), creating and migrating it where needed, with the root key from
+    /// `key`: a path, or another source. A key file is made at the first start.
+    pub async fn open(url: &str, key: impl Into<KeySource>) -> Result<Self, OpenError> {
+        Self::open_as(url, key.into(), SqliteSynchronous::Full).await
     }
 
     /// A planted defect: what is committed is not durable yet.
     #[cfg(feature = "test-hooks")]
     pub async fn open_with_synchronous_normal(url: &str, key_file: &Path) -> Result<Self, OpenError> {
-        Self::open_as(url, key_file, SqliteSynchronous::Normal).await
+        Self::open_as(url, key_file.into(), SqliteSynchronous::Normal).await
     }
 
-    async fn open_as(url: &str, key_file: &Path, synchronous: SqliteSynchronous) -> Result<Self, OpenError> {
-        let path = sqlite_path(url)?;
+    async fn open_as(
+        url: &str,
+        key_source: KeySource,
+        synchronous: SqliteSynchronous,
+    ) -> Result<Self, OpenError> {
+        let path = database_file::path_of(url)?;
         // First the key: without one there must be no database either.
         let is_there = path.metadata().is_ok_and(|there| there.len() > 0);
-        RootKey::check(key_file, !is_there)?;
-        if let Some(folder) = path.parent() {
-            create_private_dir(folder)?;
-        }
-        drop(open_private(&path)?);
-        // Locks stand beside the file itself: two names of one database must not give two leases.
-        let path = path.canonicalize().map_err(files::io("resolve", &path))?;
-        refuse_if_not_ours(&path).await?;
+        RootKey::check(&key_source, !is_there)?;
+        let path = database_file::make_ready(&path).await?;
 
         let database = |doing| broken(doing, &path);
         let options = SqliteConnectOptions::new()
@@ -177,7 +118,7 @@ impl DataSource {
             .await
             .map_err(|error| database("open")(error.into()))?;
         let opened = async {
-            let key = prepare(&writer, &path, key_file).await?;
+            let key = prepare(&writer, &path, &key_source).await?;
             drop(lock);
             let options = options.read_only(true);
             let reader = SqlitePoolOptions::new()
@@ -195,9 +136,9 @@ impl DataSource {
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
                 fingerprints: Arc::new(Fingerprints::new(&key)),
-                heads: HeadsFile::beside(key_file),
+                heads: HeadsFile::at(&key_source),
+                key_source,
                 path,
-                key_file: key_file.to_owned(),
             }),
             Err(error) => {
                 // So that no `-wal` and `-shm` stay behind.
@@ -240,19 +181,27 @@ impl DataSource {
         &self.chain
     }
 
-    pub(crate) fn key_file(&self) -> &Path {
-        &self.key_file
-    }
-
     pub(crate) fn heads(&self) -> &HeadsFile {
         &self.heads
+    }
+
+    pub(crate) fn key_source(&self) -> &KeySource {
+        &self.key_source
+    }
+
+    /// The one connection that writes, outside any transaction.
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.writer
     }
 
     /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut tx = tx.map_err(failed("begin a write"))?;
+        // What is sealed or chained with the key of before would not fit what is there now.
+        refuse_another_key(&mut tx, &self.sealer).await?;
         Ok(Write {
-            tx: tx.map_err(failed("begin a write"))?,
+            tx,
             chain: Arc::clone(&self.chain),
             fingerprints: Arc::clone(&self.fingerprints),
         })
@@ -269,38 +218,83 @@ fn watcher(options: SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options)
 }
 
-/// Migrates the database and fetches the key that belongs to it.
-async fn prepare(writer: &SqlitePool, path: &Path, key_file: &Path) -> Result<RootKey, OpenError> {
+/// Looks whether the database is whole, migrates it and fetches the key that belongs to it.
+async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result<RootKey, OpenError> {
+    let read = |error: sqlx::Error| broken("read", path)(error.into());
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(writer)
         .await
-        .map_err(|error| broken("read", path)(error.into()))?;
+        .map_err(read)?;
     if !has_wal_fix(&version) {
         return Err(OpenError::OldSqlite(version));
+    }
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(writer)
+        .await
+        .map_err(read)?;
+    if found != "ok" {
+        let path = path.to_owned();
+        return Err(OpenError::Damaged { path, found });
     }
     MIGRATIONS.run(writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) => OpenError::Newer(path.to_owned()),
         error => broken("migrate", path)(error.into()),
     })?;
-    let sealed_with = any_sealed_value(writer)
-        .await
-        .map_err(|error| broken("read", path)(error.into()))?;
-    let key = RootKey::load_or_create(key_file, sealed_with.is_some())?;
-    if sealed_with.is_some_and(|envelope| envelope.get(1..=KEY_ID_LEN) != Some(&key.id[..])) {
-        return Err(OpenError::WrongKey {
-            key_file: key_file.to_owned(),
+    let mut connection = writer.acquire().await.map_err(read)?;
+    let named = key_in_force(&mut connection).await.map_err(read)?;
+    let in_force = match &named {
+        Some(named) => Some(named.clone()),
+        None => any_sealed_value(&mut connection).await.map_err(read)?,
+    };
+    match key_files::fetch(source, in_force.as_ref())? {
+        Fetched::Key(key) => {
+            if named.is_none() {
+                name_key(&mut connection, key.id).await.map_err(read)?;
+            }
+            Ok(key)
+        }
+        Fetched::Other(kept) => Err(OpenError::WrongKey {
+            key_file: source.path().to_owned(),
             database: path.to_owned(),
-        });
+            kept,
+        }),
     }
-    Ok(key)
 }
 
-fn broken(
-    doing: &'static str,
-    path: &Path,
-) -> impl FnOnce(Box<dyn std::error::Error + Send + Sync>) -> OpenError + use<> {
-    let path = path.to_owned();
-    move |source| OpenError::Database { doing, path, source }
+/// The key that the database names; none before it was first opened with one.
+async fn key_in_force(connection: &mut SqliteConnection) -> Result<Option<KeyInForce>, sqlx::Error> {
+    let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as("SELECT key_id, rotated_at FROM seal_key")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.and_then(|(id, since)| {
+        let id = KeyId::of(&id)?;
+        Some(KeyInForce { id, since })
+    }))
+}
+
+/// Refuses a key that is in force no more.
+pub(crate) async fn refuse_another_key(
+    connection: &mut SqliteConnection,
+    sealer: &Sealer,
+) -> Result<(), StoreError> {
+    let in_force = key_in_force(connection)
+        .await
+        .map_err(failed("look which key is in force"))?;
+    if in_force.is_some_and(|in_force| in_force.id == sealer.key_id()) {
+        return Ok(());
+    }
+    Err(StoreError::Unreadable(
+        "the key of the database was rotated while this program ran: start it again".into(),
+    ))
+}
+
+/// From now on the database belongs to this key.
+async fn name_key(connection: &mut SqliteConnection, id: KeyId) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1)")
+        .bind(&id.0[..])
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Wraps what the database said.
@@ -316,87 +310,21 @@ pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unreadable(format!("a stored value cannot be read: {error}"))
 }
 
-pub(crate) fn sqlite_path(url: &str) -> Result<PathBuf, OpenError> {
-    match url.strip_prefix("sqlite://") {
-        Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(PathBuf::from(path)),
-        _ => Err(OpenError::Url),
-    }
-}
-
-async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenError> {
-    let lock_path = path.with_extension("open.lock");
-    let file = open_private(&lock_path)?;
-    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
-    locked
-        .unwrap_or_else(|panicked| Err(std::io::Error::other(panicked)))
-        .map_err(files::io("lock", &lock_path))
-        .map_err(OpenError::from)
-}
-
-/// Looks before anything is written: first at the file's header, and only where that leaves it open at its tables.
-pub(crate) async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let header = read_header(path).map_err(files::io("read", path))?;
-    let id = header
-        .get(68..72)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map_or(0, u32::from_be_bytes);
-    if header.is_empty() || i64::from(id) == APPLICATION_ID {
-        return Ok(());
-    }
-    let is_taken_back = first_start::is_taken_back(path);
-    if !is_taken_back && (!header.starts_with(MAGIC) || id != 0) {
-        return Err(OpenError::NotOurs(path.to_owned()));
-    }
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
-        .read_only(!is_taken_back);
-    let looked = async {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options)
-            .await?;
-        // In one statement, and so in one moment: another process may be in its first start. It makes the list of
-        // migrations before it gives the file its id.
-        let looked: (i64, i64) = sqlx::query_as(
-            "SELECT (SELECT application_id FROM pragma_application_id),
-                    (SELECT count(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
-        )
-        .fetch_one(&pool)
-        .await?;
-        pool.close().await;
-        Ok::<_, sqlx::Error>(looked)
-    };
-    match looked.await {
-        // No id yet and no tables: a first start that did not come far, or not yet.
-        Ok((APPLICATION_ID, _) | (0, 0)) => Ok(()),
-        Ok(_) => Err(OpenError::NotOurs(path.to_owned())),
-        Err(error) => Err(OpenError::Database {
-            doing: "read",
-            path: path.to_owned(),
-            source: error.into(),
-        }),
-    }
-}
-
-fn read_header(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut header = Vec::new();
-    std::fs::File::open(path)?.take(100).read_to_end(&mut header)?;
-    Ok(header)
-}
-
-/// Any sealed value: its presence forbids a new key, its envelope names the right one.
-async fn any_sealed_value(pool: &SqlitePool) -> Result<Option<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar(
+/// The key of any sealed value, in a database of a Vega that did not name its key yet.
+async fn any_sealed_value(connection: &mut SqliteConnection) -> Result<Option<KeyInForce>, sqlx::Error> {
+    let envelope: Option<Vec<u8>> = sqlx::query_scalar(
         "SELECT sealed_access_token FROM upstox_tokens
          UNION ALL SELECT sealed_code FROM sign_in_attempts WHERE sealed_code IS NOT NULL
          UNION ALL SELECT sealed_answer FROM sign_in_attempts WHERE sealed_answer IS NOT NULL
          LIMIT 1",
     )
-    .fetch_optional(pool)
-    .await
+    .fetch_optional(connection)
+    .await?;
+    // What is no envelope was sealed with no key that there is.
+    Ok(envelope.map(|envelope| KeyInForce {
+        id: key_of(&envelope).unwrap_or(KeyId([0; _])),
+        since: None,
+    }))
 }
 
 fn has_wal_fix(version: &str) -> bool {
@@ -411,6 +339,65 @@ mod tests {
 
     use super::*;
 
+    /// What a connection must say of itself.
+    const PRAGMAS: [(&str, &str); 7] = [
+        ("journal_mode", "wal"),
+        ("synchronous", "2"),
+        ("foreign_keys", "1"),
+        ("secure_delete", "1"),
+        ("trusted_schema", "0"),
+        ("busy_timeout", "5000"),
+        ("application_id", "1447380801"),
+    ];
+
+    async fn ask(connection: &mut SqliteConnection, pragma: &str) -> String {
+        use sqlx::{Row, ValueRef};
+        let query = sqlx::AssertSqlSafe(format!("PRAGMA {pragma}"));
+        let row = sqlx::query(query).fetch_one(connection).await.unwrap();
+        let is_text = row.try_get_raw(0).unwrap().type_info().to_string() == "TEXT";
+        if is_text {
+            row.get(0)
+        } else {
+            row.get::<i64, _>(0).to_string()
+        }
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_set_up_to_be_trusted() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("data/vega_trade.db").display());
+        let data = DataSource::open(&url, &dir.path().join("config/vega.key"))
+            .await
+            .unwrap();
+        // Also the ones that take the places of those that were closed.
+        for _ in 0..2 {
+            let mut connections = vec![data.writer.acquire().await.unwrap()];
+            for _ in 0..READERS {
+                connections.push(data.reader.acquire().await.unwrap());
+            }
+            assert!(
+                data.reader.try_acquire().is_none() && data.writer.try_acquire().is_none(),
+                "there are no more"
+            );
+            for (number, connection) in connections.iter_mut().enumerate() {
+                for (pragma, value) in PRAGMAS {
+                    assert_eq!(
+                        ask(connection, pragma).await,
+                        value,
+                        "{pragma} of connection {number}"
+                    );
+                }
+                let wrote = sqlx::query("UPDATE audit_chain SET id = 1")
+                    .execute(&mut **connection)
+                    .await;
+                assert_eq!(wrote.is_ok(), number == 0, "only the first may write: {wrote:?}");
+            }
+            for connection in connections {
+                connection.close().await.unwrap();
+            }
+        }
+    }
+
     #[rstest]
     #[case("3.51.2", false)]
     #[case("3.51.3", true)]
@@ -420,15 +407,5 @@ mod tests {
     #[case("nonsense", false)]
     fn only_fixed_sqlite_is_trusted(#[case] version: &str, #[case] trusted: bool) {
         assert_eq!(has_wal_fix(version), trusted);
-    }
-
-    #[rstest]
-    #[case("postgres://localhost/vega")]
-    #[case("vega_trade.db")]
-    #[case("sqlite://")]
-    #[case("sqlite:///x?mode=memory")]
-    #[case("sqlite://relative.db")]
-    fn other_urls_are_refused(#[case] url: &str) {
-        assert!(matches!(sqlite_path(url), Err(OpenError::Url)));
     }
 }

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_of_this_secret_under_this_key() {
         let dir = tempfile::tempdir().unwrap();
-        let key = |name: &str| RootKey::load_or_create(&dir.path().join(name), false).unwrap();
+        let key = |name: &str| RootKey::create(&dir.path().join(name)).unwrap();
         let (one, two) = (key("one"), key("two"));
         let token = AccessToken::new("CANARY-token");
         let noted = |key: &RootKey, detail, token: &AccessToken| {
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn its_key_is_not_the_chains() {
         let dir = tempfile::tempdir().unwrap();
-        let key = RootKey::load_or_create(&dir.path().join("key"), false).unwrap();
+        let key = RootKey::create(&dir.path().join("key")).unwrap();
         // The chain's first value is over these bytes: each part after its length.
         let parts = [&9_u64.to_be_bytes()[..], b"beginning", &1_u64.to_be_bytes(), b"x"].concat();
         let chained = AuditChain::new(&key).beginning(b"x");

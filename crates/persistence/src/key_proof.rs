@@ -19,7 +19,7 @@ const VALUE: &[u8] = b"what is sealed opens again";
 impl DataSource {
     /// Seals and opens a value, and compares the key file with the key that was loaded from it.
     pub fn prove_key(&self) -> Result<(), KeyError> {
-        let path = self.key_file();
+        let path = self.key_source().path();
         let sealed = self.sealer().seal(NOWHERE, VALUE);
         let opened = sealed.and_then(|envelope| self.sealer().open(NOWHERE, &envelope));
         opened.map_err(|source| KeyError::DoesNotOpen {
@@ -29,8 +29,8 @@ impl DataSource {
         if path.symlink_metadata().is_err() {
             return Err(KeyError::Gone(path.to_owned()));
         }
-        let on_disk = RootKey::load(path)?;
-        if self.sealer().is_of(&on_disk) {
+        let on_disk = RootKey::load_from(self.key_source())?;
+        if self.sealer().key_id() == on_disk.id {
             Ok(())
         } else {
             Err(KeyError::Replaced(path.to_owned()))

@@ -1,6 +1,7 @@
-//! The root key: 32 random bytes in one 0600 file, apart from the data. It is made once, at the first start, and never
-//! over data that an earlier key sealed.
+//! The root key: 32 random bytes in one 0600 file, apart from the data. How it is read, made and written; which file is
+//! the right one is decided in `key_files`.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use vega_domain::ports::StoreError;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::files::{self, FileError};
+use crate::key_source::KeySource;
 
 /// The first word of a key file, so that another file is not taken for one.
 const HEADER: &str = "vega-key-1";
@@ -32,11 +34,17 @@ pub enum KeyError {
     NotAKey(PathBuf),
     /// There is no key, but there is data that one sealed.
     #[error(
-        "the key file {0} is missing, but the database holds tokens that were sealed with it. \
-         Vega never makes a new key over old data. Put the file back from your backup, or name it with \
-         VEGA__KEY_FILE; if it is lost for good, move the database away and sign in again"
+        "the key file {path} is missing, but the database belongs to it: what is sealed there opens with no other. \
+         Vega never makes a new key over old data. {}, or name it with \
+         VEGA__KEY_FILE; if it is lost for good, move the database away and sign in again",
+        put_back(.kept.as_deref())
     )]
-    MissingOverSealedData(PathBuf),
+    MissingOverSealedData {
+        /// Where it should be.
+        path: PathBuf,
+        /// A file beside that place which holds it.
+        kept: Option<PathBuf>,
+    },
     /// The file is gone since Vega read it.
     #[error(
         "the key file {0} is gone since Vega started: what is stored without it cannot be read later. \
@@ -61,13 +69,37 @@ pub enum KeyError {
     },
 }
 
+fn put_back(kept: Option<&Path>) -> String {
+    match kept {
+        Some(kept) => format!("{} holds it: put that in its place", kept.display()),
+        None => "Put the file back from your backup".into(),
+    }
+}
+
 /// The key with its public id.
 pub(crate) struct RootKey {
-    pub(crate) id: [u8; KEY_ID_LEN],
+    pub(crate) id: KeyId,
     pub(crate) bytes: Zeroizing<[u8; 32]>,
 }
 
+/// Tells keys apart without telling anything of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyId(pub(crate) [u8; KEY_ID_LEN]);
+
 pub(crate) const KEY_ID_LEN: usize = 8;
+
+impl KeyId {
+    /// Of these bytes, if they can be an id.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 impl RootKey {
     fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
@@ -77,41 +109,54 @@ impl RootKey {
             .finalize();
         let mut id = [0; KEY_ID_LEN];
         id.copy_from_slice(&digest[..KEY_ID_LEN]);
-        Self { id, bytes }
+        Self { id: KeyId(id), bytes }
     }
 
     /// A key of its own for one use. What is made with it tells nothing about the root key or about other uses.
     pub(crate) fn derive(&self, context: &[u8]) -> Hmac<Sha256> {
-        let derived = keyed(self.bytes.as_slice()).chain_update(context).finalize();
-        keyed(&derived.into_bytes())
+        keyed(self.derive_bytes(context).as_slice())
     }
 
-    /// Looks whether `load_or_create` can succeed, before anything else is made for it. Leaves nothing behind.
-    pub(crate) fn check(path: &Path, may_be_made: bool) -> Result<(), KeyError> {
+    /// The same, as bytes.
+    pub(crate) fn derive_bytes(&self, context: &[u8]) -> Zeroizing<[u8; 32]> {
+        let derived = keyed(self.bytes.as_slice()).chain_update(context).finalize();
+        Zeroizing::new(derived.into_bytes().into())
+    }
+
+    /// Looks whether the key can be had, before anything else is made for it. Leaves nothing behind.
+    pub(crate) fn check(source: &KeySource, may_be_made: bool) -> Result<(), KeyError> {
+        let path = source.path();
         // A link that leads nowhere is no place for a key either.
         if path.symlink_metadata().is_ok() {
-            return Self::load(path).map(drop);
+            return Self::load_from(source).map(drop);
         }
-        if may_be_made {
-            refuse_where_nothing_can_be_made(path.parent().unwrap_or(Path::new(".")))?;
+        match source {
+            KeySource::Credential { .. } => Self::load_from(source).map(drop),
+            KeySource::File(path) if may_be_made => {
+                refuse_where_nothing_can_be_made(path.parent().unwrap_or(Path::new(".")))
+                    .map_err(KeyError::from)
+            }
+            KeySource::File(_) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Reads the key, or makes it when there is none and nothing was sealed yet.
-    pub(crate) fn load_or_create(path: &Path, sealed_data_exists: bool) -> Result<Self, KeyError> {
-        if path.try_exists().map_err(files::io("look for", path))? {
-            return Self::load(path);
+    pub(crate) fn load_from(source: &KeySource) -> Result<Self, KeyError> {
+        match source {
+            KeySource::File(path) => Self::load(path),
+            // systemd gives the service access by an access control list, which shows as the group's right to read.
+            KeySource::Credential { key, .. } => Self::load_where(key, 0o040),
         }
-        if sealed_data_exists {
-            return Err(KeyError::MissingOverSealedData(path.to_owned()));
-        }
-        Self::create(path)
     }
 
+    /// Reads the key from a file for Vega alone.
     pub(crate) fn load(path: &Path) -> Result<Self, KeyError> {
+        Self::load_where(path, 0)
+    }
+
+    fn load_where(path: &Path, also_allowed: u32) -> Result<Self, KeyError> {
         let mut file = std::fs::File::open(path).map_err(files::io("open", path))?;
-        files::refuse_if_open_to_others(path, &file)?;
+        let about = file.metadata().map_err(files::io("examine", path))?;
+        files::refuse_if_open_beyond(path, &about, also_allowed)?;
         let mut text = Zeroizing::new(String::new());
         let not_a_key = || KeyError::NotAKey(path.to_owned());
         file.read_to_string(&mut text)
@@ -126,38 +171,46 @@ impl RootKey {
         Ok(Self::new(Zeroizing::new(bytes?)))
     }
 
-    /// Writes the key beside its place and moves it there, so that a crash leaves a whole key or none.
-    fn create(path: &Path) -> Result<Self, KeyError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        files::create_private_dir(folder)?;
+    pub(crate) fn generate() -> Self {
         let mut random = Key::<XChaCha20Poly1305>::generate();
         let mut bytes = Zeroizing::new([0; 32]);
         bytes.copy_from_slice(&random);
         random.as_mut_slice().zeroize();
+        Self::new(bytes)
+    }
 
-        let text = Zeroizing::new(format!("{HEADER} {}\n", STANDARD.encode(bytes.as_slice())));
+    /// Makes a key in a file that is not there yet. Where another process was quicker, its key is taken.
+    pub(crate) fn create(path: &Path) -> Result<Self, KeyError> {
+        let key = Self::generate();
+        match key.write_to(path) {
+            Ok(()) => Ok(key),
+            Err(FileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                Self::load(path)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the key beside its place and moves it there, so that a crash leaves a whole key or none. Never over a file.
+    pub(crate) fn write_to(&self, path: &Path) -> Result<(), FileError> {
+        files::create_private_dir(path.parent().unwrap_or(Path::new(".")))?;
+        let text = Zeroizing::new(format!("{HEADER} {}\n", STANDARD.encode(self.bytes.as_slice())));
         let draft = path.with_extension(format!("draft-{}", std::process::id()));
         let written = files::private_options()
             .create_new(true)
             .open(&draft)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-        // `hard_link` refuses to replace a key that another process made meanwhile; `rename` would not.
-        let placed = written.and_then(|()| std::fs::hard_link(&draft, path));
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(files::io("write", path));
+        let placed = written.and_then(|()| files::link(&draft, path));
         let removed = std::fs::remove_file(&draft);
-        match placed {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Self::load(path),
-            Err(error) => return Err(files::io("write", path)(error).into()),
-        }
+        placed?;
         removed.map_err(files::io("remove", &draft))?;
-        std::fs::File::open(folder)
-            .and_then(|dir| dir.sync_all())
-            .map_err(files::io("sync", folder))?;
-        Ok(Self::new(bytes))
+        files::sync_folder_of(path)
     }
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+/// HMAC with this key.
+pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
@@ -185,8 +238,8 @@ mod tests {
     fn a_key_is_made_once_and_read_back() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config/vega.key");
-        let made = RootKey::load_or_create(&path, false).unwrap();
-        let read = RootKey::load_or_create(&path, true).unwrap();
+        let made = RootKey::create(&path).unwrap();
+        let read = RootKey::load(&path).unwrap();
         assert_eq!((made.id, *made.bytes), (read.id, *read.bytes));
         assert_eq!(
             std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
@@ -198,8 +251,8 @@ mod tests {
     #[test]
     fn two_keys_differ() {
         let dir = tempfile::tempdir().unwrap();
-        let one = RootKey::load_or_create(&dir.path().join("one"), false).unwrap();
-        let two = RootKey::load_or_create(&dir.path().join("two"), false).unwrap();
+        let one = RootKey::create(&dir.path().join("one")).unwrap();
+        let two = RootKey::create(&dir.path().join("two")).unwrap();
         assert_ne!(one.id, two.id);
         assert_ne!(*one.bytes, *two.bytes);
     }
@@ -208,22 +261,12 @@ mod tests {
     fn looking_makes_nothing_and_finds_what_is_in_the_way() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b/vega.key");
-        RootKey::check(&path, true).unwrap();
+        let source = KeySource::File(path);
+        RootKey::check(&source, true).unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         std::fs::write(dir.path().join("a"), "a file").unwrap();
-        assert!(matches!(RootKey::check(&path, true), Err(KeyError::File(_))));
-        RootKey::check(&path, false).unwrap();
-    }
-
-    #[test]
-    fn no_key_is_made_over_sealed_data() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("vega.key");
-        assert!(matches!(
-            RootKey::load_or_create(&path, true),
-            Err(KeyError::MissingOverSealedData(_))
-        ));
-        assert!(!path.exists());
+        assert!(matches!(RootKey::check(&source, true), Err(KeyError::File(_))));
+        RootKey::check(&source, false).unwrap();
     }
 
     #[cfg(unix)]
@@ -232,12 +275,12 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config/vega.key");
-        RootKey::load_or_create(&path, false).unwrap();
+        RootKey::create(&path).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(
-            RootKey::load_or_create(&path, true),
+            RootKey::load(&path),
             Err(KeyError::File(FileError::TooOpen { mode: 0o640, .. }))
         ));
     }
@@ -254,7 +297,7 @@ mod tests {
                 .unwrap();
             file.write_all(text).unwrap();
             assert!(
-                matches!(RootKey::load_or_create(&path, true), Err(KeyError::NotAKey(_))),
+                matches!(RootKey::load(&path), Err(KeyError::NotAKey(_))),
                 "{text:?}"
             );
         }

@@ -5,10 +5,11 @@ use std::fmt;
 
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use thiserror::Error;
+use vega_domain::ports::StoreError;
 use zeroize::Zeroizing;
 
-use crate::root_key::{KEY_ID_LEN, RootKey};
-use vega_domain::ports::StoreError;
+use crate::root_key::{KEY_ID_LEN, KeyId, RootKey};
 
 /// First byte of every envelope.
 const VERSION: u8 = 1;
@@ -16,7 +17,7 @@ const NONCE_LEN: usize = 24;
 const HEADER_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
 
 /// Where a sealed value lives. Each part goes into the associated data.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) table: &'static str,
     pub(crate) column: &'static str,
@@ -49,9 +50,28 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+/// Why a value does not open. The words follow those of its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Unopened {
+    #[error("is not a sealed value of this version")]
+    NoEnvelope,
+    #[error(
+        "was sealed with another key: put the right key file in place, or start this program again if the key was \
+         rotated while it ran"
+    )]
+    OtherKey,
+    #[error("was changed or moved from another row: it does not open")]
+    Changed,
+}
+
+/// Which key sealed it.
+pub(crate) fn key_of(envelope: &[u8]) -> Option<KeyId> {
+    KeyId::of(envelope.get(1..=KEY_ID_LEN)?)
+}
+
 /// Seals and opens values with the root key.
 pub(crate) struct Sealer {
-    key_id: [u8; KEY_ID_LEN],
+    key_id: KeyId,
     cipher: XChaCha20Poly1305,
 }
 
@@ -69,9 +89,9 @@ impl Sealer {
         }
     }
 
-    /// Whether it seals with this key.
-    pub(crate) fn is_of(&self, key: &RootKey) -> bool {
-        self.key_id == key.id
+    /// Which key seals here.
+    pub(crate) fn key_id(&self) -> KeyId {
+        self.key_id
     }
 
     pub(crate) fn seal(&self, place: Place<'_>, value: &[u8]) -> Result<Vec<u8>, StoreError> {
@@ -89,24 +109,26 @@ impl Sealer {
             .map_err(|_| StoreError::Unreadable(format!("{place} could not be sealed")))?;
         let mut envelope = Vec::with_capacity(HEADER_LEN + sealed.len());
         envelope.push(VERSION);
-        envelope.extend_from_slice(&self.key_id);
+        envelope.extend_from_slice(&self.key_id.0);
         envelope.extend_from_slice(&nonce);
         envelope.extend_from_slice(&sealed);
         Ok(envelope)
     }
 
     pub(crate) fn open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let unreadable = |why: &str| StoreError::Unreadable(format!("{place} {why}"));
+        self.try_open(place, envelope)
+            .map_err(|why| StoreError::Unreadable(format!("{place} {why}")))
+    }
+
+    pub(crate) fn try_open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         if envelope.len() < HEADER_LEN || envelope[0] != VERSION {
-            return Err(unreadable("is not a sealed value of this version"));
+            return Err(Unopened::NoEnvelope);
         }
         let (header, sealed) = envelope.split_at(HEADER_LEN);
-        if header[1..=KEY_ID_LEN] != self.key_id {
-            return Err(unreadable(
-                "was sealed with another key: put the right key file in place",
-            ));
+        if key_of(header) != Some(self.key_id) {
+            return Err(Unopened::OtherKey);
         }
-        let nonce = XNonce::try_from(&header[1 + KEY_ID_LEN..]).map_err(|_| unreadable("has no nonce"))?;
+        let nonce = XNonce::try_from(&header[1 + KEY_ID_LEN..]).map_err(|_| Unopened::NoEnvelope)?;
         let aad = place.associated_data();
         self.cipher
             .decrypt(
@@ -117,7 +139,7 @@ impl Sealer {
                 },
             )
             .map(Zeroizing::new)
-            .map_err(|_| unreadable("was changed or moved from another row: it does not open"))
+            .map_err(|_| Unopened::Changed)
     }
 
     pub(crate) fn open_text(&self, place: Place<'_>, envelope: &[u8]) -> Result<String, StoreError> {
@@ -143,7 +165,7 @@ mod tests {
     };
 
     fn sealer(dir: &tempfile::TempDir, name: &str) -> Sealer {
-        Sealer::new(&RootKey::load_or_create(&dir.path().join(name), false).unwrap())
+        Sealer::new(&RootKey::create(&dir.path().join(name)).unwrap())
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
@@ -24,6 +24,11 @@ use crate::seal::{Place, Sealer};
 const AREA: usize = 512 * 1024;
 const MAGIC: &[u8; 8] = b"VEGASPL1";
 const ENDING: &str = "slot";
+
+/// The folder of the spool of this database.
+pub(crate) fn folder_of(database: &Path) -> PathBuf {
+    database.with_extension("spool")
+}
 
 /// What an area holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +80,7 @@ impl Spool {
     /// Beside a database that may not open.
     pub(crate) fn beside(database: &Path, sealer: Arc<Sealer>) -> Self {
         Self {
-            folder: database.with_extension("spool"),
+            folder: folder_of(database),
             sealer,
         }
     }
@@ -150,8 +155,18 @@ impl Spool {
         Ok(records)
     }
 
+    /// Whether anything is kept that can be read. What cannot is lost already.
+    pub(crate) fn holds_anything(&self) -> Result<bool, StoreError> {
+        for kind in [Kind::Answer, Kind::Token] {
+            if !self.load::<IgnoredAny>(kind)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn read<T: DeserializeOwned>(&self, path: &Path, kind: Kind) -> Result<Option<T>, StoreError> {
-        let mut file = File::open(path).map_err(failed("open the spool"))?;
+        let mut file = open_private(path).map_err(failed("open the spool"))?;
         let mut head = [0; 12];
         match file
             .seek(SeekFrom::Start(kind.offset()))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
@@ -99,5 +100,9 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
             return Ok(true);
         }
         self.database.record_check(check, audit).await
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.database.erase_dead(now).await
     }
 }

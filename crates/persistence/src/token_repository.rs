@@ -11,9 +11,11 @@ use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 use crate::audit_trail;
-use crate::data_source::{DataSource, failed, unreadable};
+use crate::data_source::{DataSource, failed, refuse_another_key, unreadable};
+use crate::erasure;
 use crate::fingerprint::Subject;
 use crate::seal::{Place, Sealer};
+use crate::seal_examination::unopened;
 
 /// `UpstoxTokenRepository` over SQLite.
 #[derive(Debug, Clone)]
@@ -144,6 +146,10 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         tx.commit().await.map_err(failed(DOING))?;
         Ok(newest == Some(check.generation))
     }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        erasure::erase_dead(&self.0, now).await
+    }
 }
 
 /// The newest token of each API.
@@ -159,18 +165,40 @@ pub(crate) async fn load_newest(
     .fetch_all(database)
     .await
     .map_err(failed("load the tokens"))?;
-    rows.into_iter()
-        .map(|row| {
-            let api = ApiName::new(row.api.clone()).map_err(unreadable)?;
-            let valid_until = row.valid_until;
-            let token = row.into_token(sealer);
-            Ok(token.map_err(|error| UnreadableToken {
-                api,
-                valid_until,
-                error,
-            }))
-        })
-        .collect()
+    let mut connection = database.acquire().await.map_err(failed("load the tokens"))?;
+    let mut loaded = Vec::with_capacity(rows.len());
+    for row in rows {
+        loaded.push(open_token(row, &mut connection, sealer).await?);
+    }
+    // That the key was rotated says nothing of the tokens: who has them keeps them.
+    if loaded.iter().any(Result::is_err) {
+        refuse_another_key(&mut connection, sealer).await?;
+    }
+    Ok(loaded)
+}
+
+async fn open_token(
+    row: TokenRow,
+    connection: &mut SqliteConnection,
+    sealer: &Sealer,
+) -> Result<LoadedToken, StoreError> {
+    let api = ApiName::new(&*row.api).map_err(unreadable)?;
+    let generation = Generation::new(row.generation).map_err(unreadable)?;
+    let valid_until = row.valid_until;
+    let refused = |error| UnreadableToken {
+        api,
+        generation,
+        valid_until,
+        error,
+    };
+    if row.erased_at.is_some() {
+        return Ok(Err(refused(StoreError::Erased)));
+    }
+    let why = unopened(connection, sealer, row.place(), &row.sealed_access_token).await?;
+    Ok(match why {
+        Some(why) => Err(refused(why)),
+        None => row.into_token(sealer).map_err(refused),
+    })
 }
 
 fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
@@ -241,6 +269,7 @@ struct TokenRow {
     last_check_at: Option<DateTime<Utc>>,
     last_check_result: Option<String>,
     last_check_reason: Option<String>,
+    erased_at: Option<DateTime<Utc>>,
 }
 
 impl TokenRow {
@@ -262,17 +291,18 @@ impl TokenRow {
         Ok(Some(LastCheck { at, result }))
     }
 
+    fn place(&self) -> Place<'_> {
+        Place {
+            table: "upstox_tokens",
+            column: "access_token",
+            api: &self.api,
+            client_id: &self.client_id,
+            generation: self.generation,
+        }
+    }
+
     fn into_token(self, sealer: &Sealer) -> Result<StoredToken, StoreError> {
-        let access_token = sealer.open_text(
-            Place {
-                table: "upstox_tokens",
-                column: "access_token",
-                api: &self.api,
-                client_id: &self.client_id,
-                generation: self.generation,
-            },
-            &self.sealed_access_token,
-        )?;
+        let access_token = sealer.open_text(self.place(), &self.sealed_access_token)?;
         Ok(StoredToken {
             last_check: self.last_check()?,
             api: ApiName::new(self.api).map_err(unreadable)?,

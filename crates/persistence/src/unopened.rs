@@ -7,19 +7,21 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePool, SqlitePoolOptions};
 use vega_domain::token::StoredToken;
 
-use crate::data_source::{BUSY_TIMEOUT, MIGRATIONS, refuse_if_not_ours, sqlite_path};
+use crate::data_source::{BUSY_TIMEOUT, MIGRATIONS};
+use crate::database_file::{path_of, refuse_if_not_ours};
+use crate::key_source::KeySource;
 use crate::root_key::RootKey;
 use crate::seal::Sealer;
 use crate::spool::{Kind, Spool};
 use crate::spool_records::KeptToken;
 use crate::token_repository::load_newest;
 
-/// The newest readable token of each API, from the database at `url` and its spool, opened with the key in `key_file`. `None`
+/// The newest readable token of each API, from the database at `url` and its spool, opened with this key. `None`
 /// without a key.
-pub async fn tokens_without_opening(url: &str, key_file: &Path) -> Option<Vec<StoredToken>> {
-    let path = sqlite_path(url).ok()?;
+pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Option<Vec<StoredToken>> {
+    let path = path_of(url).ok()?;
     let path = path.canonicalize().unwrap_or(path);
-    let key = RootKey::load_or_create(key_file, true).ok()?;
+    let key = RootKey::load_from(&key.into()).ok()?;
     let sealer = Arc::new(Sealer::new(&key));
     let mut tokens = in_rows(&path, &sealer).await;
     for kept in in_spool(path, sealer).await {

@@ -60,16 +60,19 @@ impl TokenValidityService {
                         status.last_check = token.last_check;
                     }
                     Some(Err(unreadable)) => {
+                        let is_erased = matches!(unreadable.error, StoreError::Erased);
                         // Before its time has come nobody can say that it is dead.
-                        let is_past = now >= unreadable.valid_until;
-                        status.status = if is_past {
+                        status.status = if is_erased || now >= unreadable.valid_until {
                             TokenStatus::Expired
                         } else {
                             TokenStatus::Unknown
                         };
+                        status.generation = Some(unreadable.generation);
                         status.valid_until = Some(unreadable.valid_until);
-                        let words = unreadable.error.to_string();
-                        status.last_failure = Some(Failure::new(FailureReason::Unreadable, words));
+                        if !is_erased {
+                            let words = unreadable.error.to_string();
+                            status.last_failure = Some(Failure::new(FailureReason::Unreadable, words));
+                        }
                     }
                 }
                 status
@@ -96,6 +99,11 @@ impl TokenValidityService {
             .filter(|token| !token.status(now).needs_sign_in())
             .cloned()
             .collect())
+    }
+
+    /// Erases what died more than a day ago. Call it where the clock was compared with Upstox's: what is erased is gone.
+    pub async fn erase_dead(&self) -> Result<u64, StoreError> {
+        self.tokens.erase_dead(self.clock.now()).await
     }
 
     fn configured(&self) -> impl Iterator<Item = (&Account, &Api)> {
@@ -143,7 +151,7 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
-    use vega_domain::ids::{ClientId, UserId};
+    use vega_domain::ids::{ClientId, Generation, UserId};
     use vega_domain::ports::{
         LastFailure, MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken,
     };
@@ -193,6 +201,7 @@ mod tests {
     fn unreadable(name: &str, valid_until: DateTime<Utc>) -> LoadedToken {
         Err(UnreadableToken {
             api: api(name),
+            generation: Generation::FIRST,
             valid_until,
             error: StoreError::Unreadable("moved".into()),
         })
@@ -269,6 +278,24 @@ mod tests {
             TokenStatus::Expired,
             "a new sign-in is the way out"
         );
+    }
+
+    /// Not even with a clock that was set back: its bytes are gone.
+    #[tokio::test]
+    async fn an_erased_token_is_expired_and_nothing_is_wrong_with_it() {
+        let erased = Err(UnreadableToken {
+            api: api("PRIMARY"),
+            generation: Generation::FIRST,
+            valid_until: at(60),
+            error: StoreError::Erased,
+        });
+        let seen = service(vec![erased], TestClock::at(at(0)))
+            .statuses()
+            .await
+            .unwrap();
+        assert_eq!(seen[0].status, TokenStatus::Expired);
+        assert_eq!(seen[0].generation, Some(Generation::FIRST));
+        assert_eq!(seen[0].last_failure, None);
     }
 
     #[tokio::test]

@@ -76,3 +76,27 @@ fn one_of_a_newer_vega_is_named() {
         "no key is made: {made:?}"
     );
 }
+
+/// One page of a database of Vega's, overwritten.
+#[test]
+fn a_damaged_one_is_named_and_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    said(home.path(), ONE_API, &["status"]);
+    let path = home.path().join(".local/share/vega/vega_trade.db");
+    let mut damaged = std::fs::read(&path).unwrap();
+    damaged[4096 * 7..4096 * 8].fill(0xaa);
+    std::fs::write(&path, &damaged).unwrap();
+    let said = refused(home.path(), ONE_API, &["status"]);
+    // The page's number follows the schema.
+    let place = said.find("damaged: ").unwrap();
+    let end = said.find(". Vega left").unwrap();
+    insta::assert_snapshot!(format!("{}[what]{}", &said[..place + 9], &said[end..]));
+    assert_eq!(std::fs::read(&path).unwrap(), damaged);
+}
+
+#[test]
+fn the_log_of_one_that_is_gone_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    write(&home.path().join("vega.db-wal"), "a log");
+    insta::assert_snapshot!(with_database(home.path(), "vega.db"));
+}

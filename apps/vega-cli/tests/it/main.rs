@@ -8,11 +8,13 @@
 
 mod accounts_in_toml;
 mod audit;
+mod backup;
 mod broken_database;
 mod broken_key;
 mod missing_browser;
 mod preflight;
 mod reports;
+mod seal;
 mod sources;
 mod terminal;
 mod unknown_settings;

@@ -1,6 +1,7 @@
 //! The stored tokens with a point around each commit.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
@@ -29,5 +30,9 @@ impl UpstoxTokenRepository for Hooked<dyn UpstoxTokenRepository> {
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
         self.around("check_recorded", self.port.record_check(check, audit))
             .await
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.around("dead_erased", self.port.erase_dead(now)).await
     }
 }

@@ -56,9 +56,13 @@ pub enum StoreError {
     /// Somebody else changed the same thing first; nothing was written.
     #[error("{0}")]
     Conflict(String),
-    /// A sealed value did not open: wrong key, damage, or a value moved from another row.
+    /// A sealed value did not open: wrong key, damage, or a value moved from another row. Or the key was rotated
+    /// meanwhile, and nothing was written.
     #[error("{0}")]
     Unreadable(String),
+    /// The token died more than a day ago, and its bytes were erased.
+    #[error("the token died long ago and was erased")]
+    Erased,
     /// The database failed. The text says what Vega was doing; the source what the database said.
     #[error("could not {doing}: {source}. Check disk space and permissions of the data directory")]
     Failed {

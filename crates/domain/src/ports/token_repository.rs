@@ -19,14 +19,17 @@ pub struct TokenCheck {
     pub check: LastCheck,
 }
 
-/// A token that is there but does not open: wrong key, damage, or a value moved from another row.
+/// A token that is on record but cannot be had: it does not open (wrong key, damage, or a value moved from another row), or
+/// it died long ago and was erased.
 #[derive(Debug)]
 pub struct UnreadableToken {
     /// Whose token.
     pub api: ApiName,
+    /// Which one.
+    pub generation: Generation,
     /// When it dies or died; this is not sealed.
     pub valid_until: DateTime<Utc>,
-    /// Why it does not open.
+    /// Why it cannot be had.
     pub error: StoreError,
 }
 
@@ -54,4 +57,9 @@ pub trait UpstoxTokenRepository: Send + Sync {
     /// Records a check in one commit with `audit`. `verified_at` and `rejected_at` keep their first value.
     /// MUST change only the given generation. Returns whether that generation is still the newest.
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError>;
+
+    /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended a day before `now` or earlier, and
+    /// of answers as old that were kept for review. MUST NOT touch a token before that, and MUST leave nothing of the bytes
+    /// in the database's files, unless another program still reads them. Returns how many values were erased.
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError>;
 }

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use vega_domain::audit::AuditEntry;
+use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
@@ -334,6 +334,16 @@ impl UpstoxTokenRepository for Database {
             token.apply(check.check);
         }
         Ok(is_newest)
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let is_dead = |token: &StoredToken| token.valid_until + TimeDelta::days(1) < now;
+        let dead = self.tables().tokens.iter().filter(|token| is_dead(token)).count();
+        if dead > 0 {
+            self.commit("erase_dead", &AuditEntry::new(now, AuditKind::TokensErased, ""))?;
+            self.tables().tokens.retain(|token| !is_dead(token));
+        }
+        Ok(dead as u64)
     }
 }
 

@@ -1,9 +1,12 @@
 //! One session per account and run: opened when the first sign-in needs it, never two at once, closed on every path.
 
+use chrono::TimeDelta;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::ApiName;
+use vega_domain::ports::Clock;
 use vega_domain::run::{RunState, StepState};
 use vega_orchestration::{Patience, RunError};
 
@@ -263,4 +266,40 @@ async fn a_head_that_cannot_be_kept_fails_no_run() {
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert_eq!(world.database.heads(), []);
+}
+
+/// A token of an API that nobody signs in for any more.
+fn long_dead(world: &World) {
+    let mut dead = world.token("PRIMARY", Standing::Expired);
+    dead.api = ApiName::new("REMOVED").unwrap();
+    dead.valid_until = world.clock.now() - TimeDelta::days(2);
+    world.database.put(dead);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
+    let world = World::two_accounts();
+    world.has("PRIMARY", Standing::Expired);
+    long_dead(&world);
+    let run = world.run().await.unwrap();
+    assert_eq!(run.state, RunState::Completed);
+    assert_eq!(
+        world.log.take_only(&["erase", "run completed"]),
+        ["run completed", "erase_dead"]
+    );
+    assert!(world.database.token("REMOVED").is_none());
+    assert!(world.database.token("PRIMARY").is_some());
+    let audit = world.database.audit();
+    assert_eq!(world.database.heads(), [(run.id, audit.len())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_erased_fails_no_run() {
+    let world = World::two_accounts();
+    long_dead(&world);
+    world.database.fail_at("erase_dead");
+    let run = world.run().await.unwrap();
+    assert_eq!(run.state, RunState::Completed);
+    assert!(world.database.token("REMOVED").is_some());
+    assert_eq!(world.database.heads().len(), 1);
 }

@@ -6,13 +6,18 @@
 )]
 
 mod audit_chain;
+mod backup;
 mod cooldown_repository;
 mod delivered_codes;
+mod erasure;
 mod execution_state;
 mod fingerprints;
 mod first_start;
+mod key_rotation;
+mod key_rotation_deaths;
 mod login_lease;
 mod opening;
+mod seal_examination;
 mod sign_in_journal;
 mod spool;
 mod token_changes;

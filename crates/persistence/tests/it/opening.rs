@@ -132,6 +132,48 @@ async fn a_first_start_that_did_not_come_far_is_begun_again() {
     open(&dir).await;
 }
 
+/// The locks that this machine's programs hold on the database and on what lies beside it, as the kernel tells them.
+#[cfg(target_os = "linux")]
+fn locks(world: &World) -> Vec<String> {
+    use std::os::unix::fs::MetadataExt;
+    let files = ["vega_trade.db", "vega_trade.db-shm"].map(|name| world.dir.path().join("data").join(name));
+    let inodes = files.map(|file| format!(":{} ", std::fs::metadata(file).unwrap().ino()));
+    let all = std::fs::read_to_string("/proc/locks").unwrap();
+    let mut ours: Vec<String> = all
+        .lines()
+        .filter(|line| inodes.iter().any(|inode| line.contains(inode)))
+        // Without the number of the line.
+        .filter_map(|line| Some(line.split_once(": ")?.1.to_owned()))
+        .collect();
+    ours.sort();
+    ours
+}
+
+/// A process that closes a file gives up all its locks on it, SQLite's too: then another program could take the log away
+/// under a connection that is open.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn another_opening_takes_no_locks_away() {
+    let world = World::new().await;
+    let before = locks(&world);
+    assert!(
+        before.len() >= 2,
+        "the kernel knows of a lock on each: {before:?}"
+    );
+    let second = open(&world.dir).await;
+    assert_eq!(locks(&world), before, "a second one in this process shares them");
+    second.close().await;
+    assert_eq!(locks(&world), before);
+    world
+        .data
+        .back_up(&world.dir.path().join("copy.db"), at(1))
+        .await
+        .unwrap();
+    assert_eq!(locks(&world), before);
+    world.data.rotate_key(at(2), |_| ()).await.unwrap();
+    assert_eq!(locks(&world), before);
+}
+
 #[tokio::test]
 async fn another_programs_database_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,6 +209,79 @@ async fn another_programs_database_is_refused_and_left_alone() {
     );
 }
 
+/// Damage that is not in the first page, where every open would stumble over it.
+#[tokio::test]
+async fn a_damaged_database_is_refused_and_left_as_it_was() {
+    let world = World::new().await;
+    world.data.close().await;
+    let path = database_path(&world.dir);
+    let whole = std::fs::read(&path).unwrap();
+    // A page's kind, how many rows are in it, the kind of the first page, and how many pages there are.
+    for place in [4096 * 7, 4096 * 7 + 4, 100, 28] {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0xff;
+        std::fs::write(&path, &damaged).unwrap();
+        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+            .await
+            .map(drop);
+        assert!(
+            matches!(refused, Err(OpenError::Damaged { .. })),
+            "{place}: {refused:?}"
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), damaged);
+    }
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let cut = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+        .await
+        .map(drop);
+    assert!(matches!(cut, Err(OpenError::Damaged { .. })), "{cut:?}");
+    std::fs::write(&path, whole).unwrap();
+    open(&world.dir).await;
+}
+
+/// SQLite would remove the log, and Vega would begin anew over what it holds.
+#[tokio::test]
+async fn no_database_is_made_over_the_log_of_one_that_is_gone() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    world.answered(run, "PRIMARY", 1).await;
+    let path = database_path(&world.dir);
+    let wal = path.with_extension("db-wal");
+    let log = std::fs::read(&wal).unwrap();
+    assert!(!log.is_empty());
+    world.data.close().await;
+    for empty in [true, false] {
+        std::fs::remove_file(&path).unwrap();
+        if empty {
+            std::fs::write(&path, "").unwrap();
+        }
+        std::fs::write(&wal, &log).unwrap();
+        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+            .await
+            .map(drop);
+        assert!(matches!(refused, Err(OpenError::WalAlone { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(&wal).unwrap(), log);
+        assert_eq!(path.exists(), empty);
+        std::fs::write(&path, "").unwrap();
+    }
+}
+
+/// All that lies beside the database holds what it holds.
+#[tokio::test]
+async fn files_beside_the_database_that_others_can_read_are_refused() {
+    for name in ["vega_trade.db-wal", "vega_trade.db-shm", "vega_trade.open.lock"] {
+        let world = World::new().await;
+        let file = world.dir.path().join("data").join(name);
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+            .await
+            .map(drop)
+            .unwrap_err();
+        let words = refused.to_string();
+        assert!(words.contains(name) && words.contains("chmod 600"), "{words}");
+    }
+}
+
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let world = World::new().await;
@@ -190,7 +305,10 @@ async fn a_missing_or_other_key_over_sealed_tokens_is_refused() {
     let other = world.dir.path().join("config/other.key");
     let missing = DataSource::open(&url(&world.dir), &other).await;
     assert!(
-        matches!(missing, Err(OpenError::Key(KeyError::MissingOverSealedData(_)))),
+        matches!(
+            missing,
+            Err(OpenError::Key(KeyError::MissingOverSealedData { .. }))
+        ),
         "{missing:?}"
     );
     assert!(!other.exists(), "no new key over old data");

@@ -14,11 +14,11 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_persistence::{
-    FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository, SqliteSignInJournal,
-    SqliteTokenRepository, tokens_without_opening,
+    DataSource, FileTokenSpool, RotationError, SpoolingSignInJournal, SpoolingTokenRepository,
+    SqliteSignInJournal, SqliteTokenRepository, tokens_without_opening,
 };
 
-use crate::world::{World, api, at, attempt, entry, key_path, token, url};
+use crate::world::{World, api, at, attempt, entry, key_path, open, token, url};
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<Event>>);
@@ -457,4 +457,38 @@ async fn a_database_that_stays_busy_is_one_that_fails() {
     assert!(desk.access_token("PRIMARY").await.is_some());
     other.rollback().await.unwrap();
     assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
+}
+
+/// What is there would stay sealed with the old key.
+#[tokio::test]
+async fn the_key_is_not_rotated_while_the_spool_holds_something() {
+    let desk = Desk::new().await;
+    desk.spool.prepare(&[api("PRIMARY")]).await.unwrap();
+    let attempt = desk.exchanging("PRIMARY").await;
+    desk.table_fails("sign_in_attempts").await;
+    desk.receive(attempt).await.unwrap();
+    let data = &desk.world.data;
+    let refused = data.rotate_key(at(3), |_| ()).await;
+    assert!(matches!(refused, Err(RotationError::Spooled)), "{refused:?}");
+    desk.table_works("sign_in_attempts").await;
+    desk.spool.import(at(4)).await.unwrap();
+    data.rotate_key(at(5), |_| ()).await.unwrap();
+    let again = open(&desk.world.dir).await;
+    let left = SqliteSignInJournal::new(again).unfinished().await.unwrap();
+    assert!(matches!(left[0].answer, LeftAnswer::Sealed(_)), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_spool_that_others_can_read_is_refused() {
+    let desk = Desk::new().await;
+    desk.spool.prepare(&[api("PRIMARY")]).await.unwrap();
+    std::fs::set_permissions(desk.folder(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let refused = DataSource::open(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    let words = refused.map(drop).unwrap_err().to_string();
+    assert!(
+        words.contains("vega_trade.spool") && words.contains("chmod 700"),
+        "{words}"
+    );
+    std::fs::set_permissions(desk.folder(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    open(&desk.world.dir).await;
 }

@@ -330,6 +330,10 @@ impl UpstoxTokenRepository for Database {
     async fn record_check(&self, _check: &TokenCheck, _audit: &AuditEntry) -> Result<bool, StoreError> {
         unreachable!("a new token is stored together with its check")
     }
+
+    async fn erase_dead(&self, _now: DateTime<Utc>) -> Result<u64, StoreError> {
+        unreachable!("tokens are erased at the end of a run")
+    }
 }
 
 fn newest<'a>(tables: &'a Tables, api: &ApiName) -> Option<&'a StoredToken> {

@@ -1,0 +1,55 @@
+//! `vega backup FILE`: a copy of the database, examined before it is called good.
+
+use serde::Serialize;
+use vega_bootstrap::{Backup, Vega};
+
+use crate::arguments;
+use crate::exit::Exit;
+use crate::output;
+
+pub(crate) async fn run(vega: &Vega, wanted: &arguments::Backup) -> anyhow::Result<Exit> {
+    let backup = vega.back_up(&wanted.file).await?;
+    if wanted.json {
+        output::data_json(&report(&backup))?;
+    } else {
+        output::data(&told(&backup));
+    }
+    Ok(Exit::Ok)
+}
+
+fn told(backup: &Backup) -> String {
+    let counted = |count: u64, one: &str, many: &str| match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {many}"),
+    };
+    format!(
+        "{} is good: {}, {}, {}.\n\
+         The key is not in it. Without {} nobody can read its tokens: keep a copy of that, in another place.",
+        backup.file.display(),
+        counted(u64::from(backup.apis), "API's tokens", "APIs' tokens"),
+        counted(backup.audit_entries, "audit entry", "audit entries"),
+        counted(backup.bytes, "byte", "bytes"),
+        backup.key_file.display()
+    )
+}
+
+#[derive(Serialize)]
+struct Report {
+    v: u8,
+    file: String,
+    bytes: u64,
+    apis: u32,
+    audit_entries: u64,
+    key_file: String,
+}
+
+fn report(backup: &Backup) -> Report {
+    Report {
+        v: 1,
+        file: backup.file.display().to_string(),
+        bytes: backup.bytes,
+        apis: backup.apis,
+        audit_entries: backup.audit_entries,
+        key_file: backup.key_file.display().to_string(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Erasing what nobody can use any more: the sealed bytes of tokens that died a day ago and of answers as old. The rows
+//! stay, for their generations count.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::SqlitePool;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::StoreError;
+
+use crate::audit_trail::{self, stored_time};
+use crate::data_source::{DataSource, failed};
+
+const DOING: &str = "erase dead tokens";
+
+/// How long after its end a token is kept.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+/// A token dies at the next 03:30 IST, so none of an answer is alive a day after it came.
+const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
+/// Upstox's word for the life of an extended token is a year.
+const EXTENDED_LIFE: TimeDelta = TimeDelta::days(366);
+
+pub(crate) async fn erase_dead(data: &DataSource, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let tokens = sqlx::query_scalar(
+        "UPDATE upstox_tokens SET sealed_access_token = x'', erased_at = $2
+         WHERE erased_at IS NULL AND valid_until < $1 RETURNING api || ' ' || generation",
+    )
+    .bind(stored_time(now - KEPT))
+    .bind(stored_time(now));
+    // One lives on after the access token that it came with, until it is as old itself or a newer one came.
+    let extended_tokens = sqlx::query_scalar(
+        "UPDATE upstox_tokens AS token SET sealed_extended_token = NULL
+         WHERE sealed_extended_token IS NOT NULL AND erased_at IS NOT NULL AND (issued_at < $1
+             OR EXISTS (SELECT 1 FROM upstox_tokens AS newer WHERE newer.api = token.api
+                 AND newer.generation > token.generation AND newer.sealed_extended_token IS NOT NULL))
+         RETURNING api || ' ' || generation",
+    )
+    .bind(stored_time(now - EXTENDED_LIFE - KEPT));
+    let answers = sqlx::query_scalar(
+        "UPDATE sign_in_attempts SET sealed_answer = NULL
+         WHERE sealed_answer IS NOT NULL AND closed_at IS NOT NULL AND answered_at < $1
+         RETURNING api || ' ' || generation",
+    )
+    .bind(stored_time(now - LONGEST_LIFE - KEPT));
+
+    let mut tx = data.write().await?;
+    let mut erased = Vec::new();
+    for (what, query) in [
+        ("token", tokens),
+        ("extended token", extended_tokens),
+        ("answer", answers),
+    ] {
+        let names: Vec<String> = query.fetch_all(&mut *tx).await.map_err(failed(DOING))?;
+        erased.extend(names.into_iter().map(|name| format!("{what} {name}")));
+    }
+    if erased.is_empty() {
+        return Ok(0);
+    }
+    let entry = AuditEntry::new(now, AuditKind::TokensErased, erased.join(", "));
+    audit_trail::insert(&mut tx, &entry).await?;
+    tx.commit().await.map_err(failed(DOING))?;
+    // The bytes are overwritten in the file, but older pages lie in the WAL still. Where another program reads them now,
+    // the last one to close the database folds them in.
+    empty_wal(data.writer()).await?;
+    Ok(erased.len() as u64)
+}
+
+/// Whether the write-ahead log holds nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalState {
+    /// It is empty.
+    Emptied,
+    /// Another program reads what is in it.
+    InUse,
+}
+
+/// Folds the write-ahead log into the database and empties it, so that no page of before is left in it.
+pub(crate) async fn empty_wal(writer: &SqlitePool) -> Result<WalState, StoreError> {
+    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(writer)
+        .await
+        .map_err(failed("empty the write-ahead log"))?;
+    Ok(if busy == 0 {
+        WalState::Emptied
+    } else {
+        WalState::InUse
+    })
+}

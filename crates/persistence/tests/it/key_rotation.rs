@@ -1,0 +1,413 @@
+//! Rotating the root key: everything opens afterwards, nothing of the old key is left, and the audit trail goes on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
+use vega_domain::ports::{
+    AuditHistory, AuditTrail, LeftAnswer, SignInJournal, StoreError, UpstoxTokenRepository,
+};
+use vega_domain::secret::AuthorizationCode;
+use vega_persistence::{
+    DataSource, KeySource, OpenError, Rotation, RotationError, SqliteAuditHistory, SqliteAuditTrail,
+    SqliteSignInJournal, SqliteTokenRepository, WalState,
+};
+
+use crate::world::{World, at, attempt, entry, key_path, open, token, url};
+
+/// A token with its extended one, an answer, and a code that is on its way: one value in every sealed column but the
+/// chain keys'.
+pub(crate) async fn sealed(world: &World) {
+    let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    let stored = world.answered(run, "PRIMARY", 1).await;
+    world
+        .tokens
+        .store(&token(stored, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    world.answered(run, "WEBSOCKET1", 1).await;
+    let waiting = attempt(run, "WEBSOCKET2", 1);
+    world
+        .journal
+        .open_attempt(&waiting, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let code = AuthorizationCode::new("CANARY-delivered");
+    world
+        .journal
+        .deliver_code(&waiting.state, &code, at(1))
+        .await
+        .unwrap();
+}
+
+/// Everything that `sealed` sealed opens, as it was.
+pub(crate) async fn assert_all_opens(data: &DataSource) {
+    let tokens = SqliteTokenRepository::new(data.clone()).load_all().await.unwrap();
+    let [Ok(stored)] = &tokens[..] else {
+        panic!("{tokens:?}")
+    };
+    assert_eq!(stored.access_token.expose(), "CANARY-token-PRIMARY-1");
+    let left = SqliteSignInJournal::new(data.clone()).unfinished().await.unwrap();
+    let mut found = (false, false);
+    for attempt in &left {
+        match &attempt.answer {
+            LeftAnswer::Sealed(answer) => found.0 = answer.expose() == b"CANARY-answer",
+            LeftAnswer::None => {
+                found.1 = attempt.delivered.as_ref().unwrap().expose() == "CANARY-delivered";
+            }
+            LeftAnswer::Unreadable(why) => panic!("{why}"),
+        }
+    }
+    assert_eq!(found, (true, true), "{left:?}");
+    assert_eq!(
+        data.examine_seals(at(0)).await.unwrap(),
+        [],
+        "the extended token, too"
+    );
+}
+
+pub(crate) async fn fault(data: &DataSource) -> Option<AuditFault> {
+    let history = SqliteAuditHistory::new(data.clone());
+    history.verify(None).await.unwrap().fault
+}
+
+async fn rotate(data: &DataSource) -> Rotation {
+    data.rotate_key(at(100), |_| ()).await.unwrap()
+}
+
+async fn append(data: &DataSource, words: &str) {
+    let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, words);
+    SqliteAuditTrail::new(data.clone()).append(&entry).await.unwrap();
+}
+
+fn key_files(world: &World) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(world.dir.path().join("config"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|file| file.to_string_lossy().contains("vega.key"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+async fn raw(path: &Path) -> SqlitePool {
+    SqlitePool::connect_with(SqliteConnectOptions::new().filename(path))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn everything_opens_with_the_new_key_and_nothing_of_the_old_one_is_left() {
+    let world = World::new().await;
+    sealed(&world).await;
+    let old_id: Vec<u8> = sqlx::query_scalar("SELECT key_id FROM seal_key")
+        .fetch_one(&world.raw().await)
+        .await
+        .unwrap();
+    assert!(
+        contains(&world.bytes_on_disk(), &old_id),
+        "the search below can find it"
+    );
+    let old_key = std::fs::read(key_path(&world.dir)).unwrap();
+
+    let rotation = rotate(&world.data).await;
+    assert_eq!((rotation.sealed, &rotation.unopened), (5, &Vec::new()));
+    assert_eq!(rotation.wal, WalState::Emptied);
+    assert!(
+        !contains(&world.bytes_on_disk(), &old_id),
+        "also before any connection is closed"
+    );
+    world.data.close().await;
+    assert!(!contains(&world.bytes_on_disk(), &old_id));
+
+    assert_eq!(
+        key_files(&world),
+        [rotation.key_file.clone(), rotation.old_key.clone()]
+    );
+    let name = rotation.old_key.file_name().unwrap().to_str().unwrap();
+    assert!(
+        name.starts_with("vega.key.2026-09-21."),
+        "the day in India: {name}"
+    );
+    assert_eq!(std::fs::read(&rotation.old_key).unwrap(), old_key);
+    assert_ne!(std::fs::read(&rotation.key_file).unwrap(), old_key);
+    for file in key_files(&world) {
+        assert_eq!(
+            std::fs::metadata(file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+
+    let again = open(&world.dir).await;
+    assert_all_opens(&again).await;
+    assert_eq!(world.audit_kinds().await.last().unwrap(), "key_rotated");
+}
+
+#[tokio::test]
+async fn the_audit_trail_is_intact_over_rotations() {
+    let world = World::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let trail = SqliteAuditTrail::new(world.data.clone());
+    trail.keep_head(run, at(9)).await.unwrap();
+    rotate(&world.data).await;
+    let data = open(&world.dir).await;
+    append(&data, "between").await;
+    rotate(&data).await;
+    let data = open(&world.dir).await;
+    append(&data, "after").await;
+    SqliteAuditTrail::new(data.clone())
+        .keep_head(run, at(9))
+        .await
+        .unwrap();
+    let verdict = SqliteAuditHistory::new(data).verify(None).await.unwrap();
+    assert_eq!((verdict.entries, verdict.heads, verdict.fault), (5, 2, None));
+}
+
+#[tokio::test]
+async fn a_trail_that_began_with_the_rotation_is_intact() {
+    let world = World::new().await;
+    rotate(&world.data).await;
+    let data = open(&world.dir).await;
+    assert_eq!(fault(&data).await, None);
+    rotate(&data).await;
+    assert_eq!(fault(&open(&world.dir).await).await, None);
+}
+
+/// Whoever stole the old key can write entries that fit in themselves, but not under what came after.
+#[tokio::test]
+async fn an_entry_that_was_forged_with_the_old_key_is_found() {
+    let world = World::new().await;
+    append(&world.data, "first").await;
+    world.data.close().await;
+    let stolen = tempfile::tempdir().unwrap();
+    for folder in ["data", "config"] {
+        std::fs::create_dir(stolen.path().join(folder)).unwrap();
+        for file in std::fs::read_dir(world.dir.path().join(folder)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), stolen.path().join(folder).join(file.file_name())).unwrap();
+        }
+    }
+    let forger = open(&stolen).await;
+    append(&forger, "forged").await;
+    forger.close().await;
+
+    let data = open(&world.dir).await;
+    append(&data, "second").await;
+    rotate(&data).await;
+    let data = open(&world.dir).await;
+    assert_eq!(fault(&data).await, None);
+    let attacker = raw(data.path()).await;
+    sqlx::raw_sql("DROP TRIGGER audit_events_are_never_changed")
+        .execute(&attacker)
+        .await
+        .unwrap();
+    let forgery = "UPDATE audit_events SET (detail, chain) = (SELECT $1, $2) WHERE id = 2";
+    let (detail, chain): (String, Vec<u8>) =
+        sqlx::query_as("SELECT detail, chain FROM audit_events WHERE id = 2")
+            .fetch_one(&raw(&stolen.path().join("data/vega_trade.db")).await)
+            .await
+            .unwrap();
+    assert_eq!(detail, "forged");
+    sqlx::query(forgery)
+        .bind(detail)
+        .bind(chain)
+        .execute(&attacker)
+        .await
+        .unwrap();
+    assert_eq!(fault(&data).await, Some(AuditFault::Edited { entry: 3 }));
+}
+
+#[tokio::test]
+async fn a_kept_chain_key_that_is_gone_moved_or_changed_is_found() {
+    for (attack, expected) in [
+        ("DELETE FROM audit_chain_keys", AuditFault::Edited { entry: 1 }),
+        (
+            "UPDATE audit_chain_keys SET last_entry = 1",
+            AuditFault::Edited { entry: 1 },
+        ),
+        (
+            "UPDATE audit_chain_keys SET sealed_key = randomblob(81)",
+            AuditFault::Edited { entry: 1 },
+        ),
+        (
+            "DROP TRIGGER audit_events_are_never_removed; DELETE FROM audit_events WHERE id = 3;
+             UPDATE sqlite_sequence SET seq = 2 WHERE name = 'audit_events'",
+            AuditFault::Cut { last: 2, written: 3 },
+        ),
+    ] {
+        let world = World::new().await;
+        append(&world.data, "one").await;
+        append(&world.data, "two").await;
+        rotate(&world.data).await;
+        let data = open(&world.dir).await;
+        assert_eq!(fault(&data).await, None);
+        sqlx::raw_sql(attack).execute(&world.raw().await).await.unwrap();
+        assert_eq!(fault(&data).await, Some(expected), "{attack}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_has_the_old_key_still_writes_nothing() {
+    let world = World::new().await;
+    sealed(&world).await;
+    let other = open(&world.dir).await;
+    rotate(&world.data).await;
+    let entries = world.audit_kinds().await.len();
+    for data in [&world.data, &other] {
+        let refused = SqliteAuditTrail::new(data.clone())
+            .append(&entry(AuditKind::PlanDeclined))
+            .await;
+        let Err(StoreError::Unreadable(words)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(words.contains("start it again"), "{words}");
+        assert!(matches!(
+            data.rotate_key(at(101), |_| ()).await,
+            Err(RotationError::Store(_))
+        ));
+        // As a whole, as when the database fails: tokens that are in memory stay there.
+        let loaded = SqliteTokenRepository::new(data.clone()).load_all().await;
+        let words = loaded.unwrap_err().to_string();
+        assert!(words.contains("rotated while this program ran"), "{words}");
+    }
+    assert_eq!(world.audit_kinds().await.len(), entries);
+    assert_eq!(key_files(&world).len(), 2);
+    assert_all_opens(&open(&world.dir).await).await;
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_open_is_named_and_not_in_the_way() {
+    let world = World::new().await;
+    sealed(&world).await;
+    sqlx::query("UPDATE upstox_tokens SET sealed_extended_token = zeroblob(60)")
+        .execute(&world.raw().await)
+        .await
+        .unwrap();
+    let rotation = rotate(&world.data).await;
+    assert_eq!(rotation.sealed, 4);
+    assert!(
+        rotation.unopened[0].contains("extended_token of PRIMARY"),
+        "{rotation:?}"
+    );
+    assert_eq!(
+        open(&world.dir).await.examine_seals(at(0)).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_credential_is_used_and_never_written() {
+    let world = World::new().await;
+    sealed(&world).await;
+    world.data.close().await;
+    let credentials = world.dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let key = credentials.join("vega.key");
+    std::fs::rename(key_path(&world.dir), &key).unwrap();
+    // As systemd does it for a service with a user of its own.
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o440)).unwrap();
+    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o500)).unwrap();
+    let source = KeySource::Credential {
+        key: key.clone(),
+        folder: world.dir.path().join("config"),
+    };
+    let data = DataSource::open(&url(&world.dir), &source).await.unwrap();
+    assert_all_opens(&data).await;
+    let run = vega_domain::ids::RunId::at(at(0));
+    SqliteAuditTrail::new(data.clone())
+        .keep_head(run, at(9))
+        .await
+        .unwrap();
+    assert!(world.dir.path().join("config/vega.audit-heads").exists());
+    let refused = data.rotate_key(at(100), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("systemd-creds"), "{refused}");
+    assert_eq!(std::fs::read_dir(&credentials).unwrap().count(), 1);
+    assert_all_opens(&data).await;
+    data.close().await;
+
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let open = DataSource::open(&url(&world.dir), &source)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(open.contains("read by other users"), "{open}");
+    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    assert!(DataSource::open(&url(&world.dir), &source).await.is_err());
+    assert!(!key.exists(), "none is made where systemd puts them");
+}
+
+/// The key may serve several databases: one that was not rotated says where its key is now.
+#[tokio::test]
+async fn another_database_with_the_old_key_is_told_where_it_is() {
+    let world = World::new().await;
+    let other_url = format!(
+        "sqlite://{}",
+        world.dir.path().join("other/vega_trade.db").display()
+    );
+    DataSource::open(&other_url, &key_path(&world.dir))
+        .await
+        .unwrap()
+        .close()
+        .await;
+    let rotation = rotate(&world.data).await;
+    let refused = DataSource::open(&other_url, &key_path(&world.dir))
+        .await
+        .unwrap_err();
+    let OpenError::WrongKey { kept, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(kept.as_ref(), Some(&rotation.old_key));
+    assert!(
+        refused
+            .to_string()
+            .contains("put it in the place of the other one"),
+        "{refused}"
+    );
+    DataSource::open(&other_url, &rotation.old_key).await.unwrap();
+    assert_eq!(
+        key_files(&world).len(),
+        2,
+        "and nothing was put in any other place"
+    );
+}
+
+/// A sealed column that the list does not know would stay with the old key.
+#[tokio::test]
+async fn every_sealed_column_of_the_schema_is_sealed_anew() {
+    let world = World::new().await;
+    sealed(&world).await;
+    append(&world.data, "so that there is a chain key").await;
+    rotate(&world.data).await;
+    let data = open(&world.dir).await;
+    rotate(&data).await;
+    let raw = world.raw().await;
+    let id: Vec<u8> = sqlx::query_scalar("SELECT key_id FROM seal_key")
+        .fetch_one(&raw)
+        .await
+        .unwrap();
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c
+         WHERE t.schema = 'main' AND c.type = 'BLOB' AND c.name LIKE 'sealed%'",
+    )
+    .fetch_all(&raw)
+    .await
+    .unwrap();
+    assert_eq!(columns.len(), 5, "{columns:?}");
+    for (table, column) in columns {
+        let query = format!("SELECT substr({column}, 2, 8) FROM {table} WHERE {column} IS NOT NULL");
+        let keys: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .fetch_all(&raw)
+            .await
+            .unwrap();
+        assert!(
+            !keys.is_empty() && keys.iter().all(|key| *key == id),
+            "{table}.{column}: {keys:?}"
+        );
+    }
+}
