@@ -60,8 +60,9 @@ impl Binaries {
     }
 }
 
-/// Cargo's target folder; this test runs from `debug/deps` in it.
+/// Cargo's target folder; a test runs from `debug/deps` in it, a program from `debug`.
 fn target_folder() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
-    Ok(this.ancestors().nth(3).context("a target folder")?.to_owned())
+    let mut folders = this.ancestors().skip_while(|folder| !folder.ends_with("debug"));
+    Ok(folders.nth(1).context("a target folder")?.to_owned())
 }

@@ -71,7 +71,7 @@ impl Desk {
     }
 
     fn with(upstox: &Upstox, binaries: Binaries) -> Result<Self> {
-        let home = tempfile::Builder::new().prefix("vega-desk-").tempdir()?;
+        let home = home()?;
         let mut env = vec![
             format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url()),
             "VEGA__BROWSER__HEADLESS=true".into(),
@@ -99,6 +99,17 @@ impl Desk {
         Ok(std::fs::rename(next, self.hooks().join("clock_offset"))?)
     }
 
+    /// Moves this desk's time since boot, which only grows: cooldowns and OTP budgets go by it. Needs test hooks.
+    pub fn move_boot_clock(&self, by: TimeDelta) -> Result<()> {
+        let offset = by.num_seconds().to_string();
+        Ok(std::fs::write(self.hooks().join("boot_offset"), offset)?)
+    }
+
+    /// Lets programs behave with this defect from now on. Needs test hooks.
+    pub fn plant(&self, defect: &str) -> Result<()> {
+        Ok(std::fs::write(self.hooks().join("plant"), defect)?)
+    }
+
     /// Lets programs die at this point from now on (`token_published`, or `token_published 4` for the fourth time that it
     /// is reached), or nowhere. Needs test hooks.
     pub fn crash_at(&self, point: Option<&str>) -> Result<()> {
@@ -117,6 +128,25 @@ impl Desk {
         self.settings.push((name.into(), value.into()));
     }
 
+    /// Lets every `vega` from now on read one certificate authority, where the system keeps them as Debian does: the
+    /// simulator speaks plain HTTP, and reading all of them is most of a short program's life.
+    pub fn trust_one(&mut self) -> Result<()> {
+        let entries = std::fs::read_dir("/etc/ssl/certs")
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut certificates = entries.map(|entry| entry.path());
+        let Some(one) = certificates.find(|path| path.extension().is_some_and(|ending| ending == "pem"))
+        else {
+            return Ok(());
+        };
+        let none = self.home.path().join("no-certificates");
+        std::fs::create_dir(&none)?;
+        self.set("SSL_CERT_DIR", &none.display().to_string());
+        self.set("SSL_CERT_FILE", &one.display().to_string());
+        Ok(())
+    }
+
     /// Gives an account of `vega.toml` a route of its own.
     pub fn set_route(&self, account: &str, route: &str) -> Result<()> {
         let file = self.home.path().join("vega.toml");
@@ -132,6 +162,28 @@ impl Desk {
     /// The folder that everything of this desk is in.
     pub fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.home.path().join("data/vega/vega_trade.db")
+    }
+
+    /// Another desk that stands where this one does: same settings, same data.
+    pub fn copy(&self) -> Result<Self> {
+        let home = home()?;
+        copy_all(self.home.path(), home.path())?;
+        let (old, new) = (
+            self.home.path().display().to_string(),
+            home.path().display().to_string(),
+        );
+        let settings = self.settings.iter();
+        let settings = settings.map(|(name, value)| (name.clone(), value.replace(&old, &new)));
+        Ok(Self {
+            settings: settings.collect(),
+            binaries: self.binaries,
+            home,
+        })
     }
 
     /// The folder of the browser's short-lived profiles.
@@ -189,18 +241,39 @@ impl Desk {
             .env("XDG_DATA_HOME", self.home.path().join("data"))
     }
 
-    fn spawn(&self, mut command: Command) -> Result<Child> {
-        self.at_home(&mut command)
+    /// The same with this desk's own settings; the program does not outlive its handle.
+    pub(crate) fn dress<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        self.at_home(command)
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
+            .kill_on_drop(true)
+    }
+
+    pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
+        self.binaries.program(name)
+    }
+
+    fn spawn(&self, mut command: Command) -> Result<Child> {
+        self.dress(&mut command)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         command.spawn().context("vega cannot be started")
     }
 
     /// Runs `vega` to its end.
     pub async fn vega(&self, arguments: &[&str]) -> Result<Ran> {
         Ran::to_its_end(self.start(arguments)?).await
+    }
+
+    /// The same, run by the program `under` with its arguments.
+    pub async fn vega_under(&self, under: &[String], arguments: &[&str]) -> Result<Ran> {
+        let (program, more) = under.split_first().context("a program")?;
+        let mut command = Command::new(program);
+        command
+            .args(more)
+            .arg(self.program("vega")?)
+            .args(arguments)
+            .stdin(Stdio::null());
+        Ran::to_its_end(self.spawn(command)?).await
     }
 
     /// Ends the cooldown of the first account, as an operator does who will not wait for it.
@@ -238,7 +311,7 @@ impl Desk {
     /// How often the database tells this of an account and API in the audit trail. Programs must not run: what they have
     /// not put into the file itself is not seen.
     pub fn audited(&self, kind: &str, account: &str, api: &str) -> Result<usize> {
-        let database = std::fs::read(self.home.path().join("data/vega/vega_trade.db"))?;
+        let database = std::fs::read(self.database())?;
         // As SQLite lays a row out: one column after the other.
         let row = [kind, account, api].concat().into_bytes();
         Ok(database.windows(row.len()).filter(|part| *part == row).count())
@@ -252,6 +325,26 @@ impl Desk {
         }
         Ok(bytes)
     }
+}
+
+fn home() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("vega-desk-").tempdir()?)
+}
+
+/// With the modes of files and folders, which Vega looks at.
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let copy = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir(&copy)?;
+            std::fs::set_permissions(&copy, entry.metadata()?.permissions())?;
+            copy_all(&entry.path(), &copy)?;
+        } else {
+            std::fs::copy(entry.path(), copy)?;
+        }
+    }
+    Ok(())
 }
 
 /// As an operator keeps secrets: Vega says so when others can read them.

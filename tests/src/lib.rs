@@ -4,20 +4,34 @@
 mod binaries;
 mod counts;
 mod desk;
+mod examination;
+mod human;
 mod leaks;
 mod own_browser;
 mod processes;
+mod promises;
 mod report;
+mod screen;
 mod terminal;
 mod upstox;
 mod window;
 
 pub use counts::Counts;
 pub use desk::{Desk, Ran};
+pub use examination::Examination;
+pub use human::{Deeds, Human, Opened};
 pub use leaks::Leaks;
 pub use own_browser::{OwnBrowser, link_in};
 pub use processes::{end_at_once, end_politely, until};
+pub use promises::Promises;
 pub use report::Report;
+pub use screen::Screen;
 pub use terminal::Terminal;
 pub use upstox::Upstox;
 pub use window::Window;
+
+/// What a harness has to tell goes to its output.
+#[expect(clippy::print_stdout, reason = "the harnesses' programs tell what they find")]
+pub fn say(words: &str) {
+    println!("{words}");
+}

@@ -42,6 +42,24 @@ impl Upstox {
         Self::start_with(seed_with_a_redirect_of_its_own().await?).await
     }
 
+    /// The same with so many apps, for runs of many minutes: nobody is given the port of their redirect meanwhile. Whoever
+    /// signs in asks for as many OTPs as it takes.
+    pub async fn start_with_apps(count: usize) -> Result<Self> {
+        let mut seed = Seed::six_apps();
+        let port = port_that_is_given_to_nobody().await?;
+        let account = seed.accounts.first_mut().context("an account")?;
+        account.apps.truncate(count);
+        send_back_to(&mut seed, port);
+        let upstox = Self::start_with(seed).await?;
+        upstox.otp_limit(u32::MAX).await?;
+        Ok(upstox)
+    }
+
+    /// Kills every token of its first account, as a change of the static IP does.
+    pub async fn revoke_tokens(&self) -> Result<()> {
+        self.post("/_sim/accounts/default/revoke_tokens", json!({})).await
+    }
+
     /// Where the first app sends browsers back to.
     pub fn redirect_uri(&self) -> &str {
         &self.seed.accounts[0].apps[0].redirect_uri
@@ -231,10 +249,25 @@ async fn seed_with_a_redirect_of_its_own() -> Result<Seed> {
     let free = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = free.local_addr()?.port();
     let mut seed = Seed::six_apps();
+    send_back_to(&mut seed, port);
+    Ok(seed)
+}
+
+fn send_back_to(seed: &mut Seed, port: u16) {
     for app in seed.accounts.iter_mut().flat_map(|account| &mut account.apps) {
         app.redirect_uri = format!("http://localhost:{port}/api/v1/auth/upstox/callback");
     }
-    Ok(seed)
+}
+
+/// Below those that systems give to connections.
+async fn port_that_is_given_to_nobody() -> Result<u16> {
+    for _ in 0..100 {
+        let port = fastrand::u16(20_000..32_000);
+        if tokio::net::TcpListener::bind(("127.0.0.1", port)).await.is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no port is free")
 }
 
 pub(crate) fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<()> {

@@ -20,6 +20,14 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
+/// What the harnesses of `tests` look and meddle with.
+pub(crate) fn harness_tools() -> Result<()> {
+    if works("strace", "--version") && works("sqlite3", "--version") {
+        return Ok(());
+    }
+    apt(&["strace", "sqlite3"], "strace and sqlite3")
+}
+
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {
@@ -36,9 +44,7 @@ fn apt(packages: &[&str], what: &str) -> Result<()> {
     // Ubuntu has them as snaps only, which cannot be driven the same way.
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     if !system.lines().any(|line| line == "ID=debian") || !Path::new("/usr/bin/apt-get").exists() {
-        bail!(
-            "{what} are missing: please install them, so that `chromium` and `chromedriver` are on the path"
-        );
+        bail!("{what} are missing: please install them, so that they are on the path");
     }
     step(&format!("{what} are missing: installing {}", packages.join(" ")));
     let quiet: &[(&str, &std::ffi::OsStr)] = &[("DEBIAN_FRONTEND", "noninteractive".as_ref())];

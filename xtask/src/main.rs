@@ -1,9 +1,11 @@
 //! Every automation command of the project, one file each. CI runs nothing that a person cannot run with the same words.
 //! It starts programs and imports nothing of Vega's.
 
+mod chaos;
 mod demo;
 mod demo_desk;
 mod e2e;
+mod faults;
 mod generate;
 mod install;
 mod open_hours;
@@ -23,6 +25,10 @@ enum Command {
     Test,
     /// Only the whole-system stories: real binaries, real browser, simulator
     E2e,
+    /// Kill vega at random moments and look whether it keeps its promises; 25 times, or --kills 1000
+    Chaos(chaos::Options),
+    /// Let every write of a sign-in fail and look whether vega keeps its promises
+    Faults(faults::Options),
     /// Write what is generated from the code, or prove that it is fresh
     Generate(generate::Options),
     /// The house rules that no lint checks: imports, headers, names, length, migrations
@@ -33,6 +39,8 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
+        Command::Chaos(options) => chaos::run_with(&options),
+        Command::Faults(options) => faults::run_with(&options),
         Command::E2e => e2e::run(),
         Command::Generate(options) => generate::run(&options),
         Command::Tidy => tidy::run(),

@@ -39,19 +39,38 @@ pub(crate) fn run_with<S: AsRef<OsStr>>(
     arguments: &[S],
     environment: &[(&str, &OsStr)],
 ) -> Result<()> {
-    let words: Vec<_> = arguments
-        .iter()
-        .map(|argument| argument.as_ref().to_string_lossy())
-        .collect();
-    step(&format!("{program} {}", words.join(" ")));
+    let words = words_of(program, arguments);
+    step(&words);
     let status = Command::new(program)
         .args(arguments)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .current_dir(folder)
         .status()
         .with_context(|| format!("{program} cannot be started"))?;
-    ensure!(status.success(), "{program} {} failed: {status}", words.join(" "));
+    ensure!(status.success(), "{words} failed: {status}");
     Ok(())
+}
+
+/// Runs a program whose exit code says something; `None` when a signal ended it.
+pub(crate) fn code_of<S: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[S]) -> Result<Option<i32>> {
+    step(&words_of(program, arguments));
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .status()
+        .with_context(|| format!("{program} cannot be started"))?;
+    Ok(status.code())
+}
+
+fn words_of<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> String {
+    let words = arguments
+        .iter()
+        .map(|argument| argument.as_ref().to_string_lossy());
+    [program.into()]
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What a program prints, its errors going where ours go.

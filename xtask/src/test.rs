@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::chaos;
+use crate::faults;
 use crate::generate;
 use crate::install;
 use crate::open_hours;
@@ -13,9 +15,13 @@ use crate::tidy;
 /// The Rust tests with the stories take less, also on a slow machine.
 pub(crate) const STORIES: Duration = Duration::from_mins(8);
 
+/// The samples of the harnesses take less, also on a slow machine.
+const HARNESSES: Duration = Duration::from_mins(6);
+
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
     install::console_packages()?;
+    install::harness_tools()?;
     let root = root();
     shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
     tidy::run()?;
@@ -26,8 +32,20 @@ pub(crate) fn run() -> Result<()> {
     console()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
-    open_hours::wait_for(STORIES);
+    build_harnesses()?;
+    open_hours::wait_for(STORIES + HARNESSES);
+    chaos::sample()?;
+    faults::sample()?;
     rust_tests(&["--workspace"])
+}
+
+/// The programs of `tests` that kill and meddle.
+pub(crate) fn build_harnesses() -> Result<()> {
+    shell::run(
+        &root(),
+        "cargo",
+        &["build", "--locked", "--bins", "-p", "vega-tests"],
+    )
 }
 
 /// `vega` with the feature `test-hooks`, in a target folder of its own, so that it never stands where a user's would.
