@@ -28,6 +28,8 @@ struct Options {
     plant: Option<String>,
 }
 
+const KILLS_OF_A_DESK: u32 = 100;
+
 /// Promises were broken; anything else that goes wrong ends with 1.
 const BROKEN: u8 = 3;
 
@@ -50,9 +52,31 @@ async fn run(options: &Options) -> Result<bool> {
             .map_or(String::new(), |plant| format!(", planted: {plant}"))
     ));
     let began = Instant::now();
-    let mut world = World::start(seed, options.plant.as_deref()).await?;
-    let mut told = 0;
-    while world.kills() < options.kills {
+    let mut left = options.kills;
+    // Each desk begins anew with a seed of its own: the audit trail is verified after every end, and takes longer each time.
+    for seed in seed.. {
+        if left == 0 {
+            break;
+        }
+        let kills = left.min(KILLS_OF_A_DESK);
+        if at_one_desk(seed, kills, options.plant.as_deref()).await? {
+            return Ok(true);
+        }
+        left -= kills;
+    }
+    let took = began.elapsed().as_secs_f64();
+    say(&format!(
+        "no promise was broken in {} kills, {took:.0} s",
+        options.kills
+    ));
+    Ok(false)
+}
+
+/// So many kills at one desk. Whether promises were broken.
+async fn at_one_desk(seed: u64, kills: u32, plant: Option<&str>) -> Result<bool> {
+    let began = Instant::now();
+    let mut world = World::start(seed, plant).await?;
+    while world.kills() < kills {
         let broken = world.round().await?;
         for words in &broken {
             say(&format!("BROKEN after kill {}: {words}", world.kills()));
@@ -64,10 +88,6 @@ async fn run(options: &Options) -> Result<bool> {
             ));
             world.tell(began.elapsed());
             return Ok(true);
-        }
-        if world.kills() / 100 > told {
-            told = world.kills() / 100;
-            world.tell(began.elapsed());
         }
     }
     world.tell(began.elapsed());
