@@ -75,6 +75,7 @@ impl Stored {
                 if unreadable.contains(&token.api) {
                     Err(UnreadableToken {
                         api: token.api,
+                        generation: token.generation,
                         valid_until: token.valid_until,
                         error: StoreError::Unreadable("damaged".into()),
                     })
