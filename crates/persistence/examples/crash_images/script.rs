@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use vega_domain::audit::AuditKind;
+use vega_domain::run::StepState;
 
 /// Enough that SQLite copies its journal into the database in the midst of each.
 pub(crate) const SESSIONS: u32 = 2;
@@ -24,9 +25,31 @@ pub(crate) enum Commit {
     CodeSealed(SignIn),
     AnswerSealed(SignIn),
     Stored(SignIn),
-    StepDone(SignIn),
+    Step(SignIn, Reached),
     Checked(SignIn),
     RunCompleted,
+}
+
+/// How far a step came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    SigningIn,
+    Exchanging,
+    Verifying,
+    Done,
+}
+
+impl Reached {
+    const ALL: [Self; 4] = [Self::SigningIn, Self::Exchanging, Self::Verifying, Self::Done];
+
+    pub(crate) fn state(self) -> StepState {
+        match self {
+            Self::SigningIn => StepState::SigningIn,
+            Self::Exchanging => StepState::Exchanging,
+            Self::Verifying => StepState::Verifying,
+            Self::Done => StepState::Done,
+        }
+    }
 }
 
 impl SignIn {
@@ -57,15 +80,18 @@ pub(crate) fn sign_ins(session: u32) -> Vec<SignIn> {
 pub(crate) fn commits(session: u32) -> Vec<Commit> {
     let mut commits = vec![Commit::RunBegun];
     for sign_in in sign_ins(session) {
+        commits.push(Commit::Step(sign_in, Reached::SigningIn));
         commits.push(Commit::Opened(sign_in));
         if sign_in.api == 0 {
             commits.push(Commit::Pressed(sign_in));
         }
         commits.extend([
+            Commit::Step(sign_in, Reached::Exchanging),
             Commit::CodeSealed(sign_in),
             Commit::AnswerSealed(sign_in),
+            Commit::Step(sign_in, Reached::Verifying),
             Commit::Stored(sign_in),
-            Commit::StepDone(sign_in),
+            Commit::Step(sign_in, Reached::Done),
         ]);
     }
     commits.extend(sign_ins(session).into_iter().map(Commit::Checked));
@@ -89,7 +115,7 @@ impl Commit {
             Self::CodeSealed(_) => AuditKind::ExchangeIntended,
             Self::AnswerSealed(_) => AuditKind::AnswerReceived,
             Self::Stored(_) => AuditKind::TokenStored,
-            Self::StepDone(_) => AuditKind::StepChanged,
+            Self::Step(..) => AuditKind::StepChanged,
             Self::Checked(_) => AuditKind::TokenChecked,
             Self::RunCompleted => AuditKind::RunEnded,
         }
@@ -110,8 +136,10 @@ pub(crate) fn rows_after(done: usize) -> BTreeSet<String> {
                 if is_over { "completed" } else { "running" }
             ));
             rows.extend(sign_ins(session).into_iter().map(|sign_in| {
-                let is_done = has(Commit::StepDone(sign_in));
-                let state = if is_done { "done" } else { "pending" };
+                let reached = Reached::ALL.into_iter().rev();
+                let mut reached = reached.filter(|reached| has(Commit::Step(sign_in, *reached)));
+                let state = reached.next().map_or(StepState::Pending, Reached::state);
+                let state = state.as_str();
                 format!("step {session} {} {state}", sign_in.name())
             }));
         }

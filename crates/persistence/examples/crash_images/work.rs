@@ -147,10 +147,10 @@ impl Worker {
                     .await?;
             }
             Commit::Stored(sign_in) => self.tokens.store(&self.token(sign_in)?, &audit).await?,
-            Commit::StepDone(sign_in) => {
+            Commit::Step(sign_in, reached) => {
                 let api = ApiName::new(sign_in.name())?;
                 self.runs
-                    .save_step(self.run, &api, &StepState::Done, &audit)
+                    .save_step(self.run, &api, &reached.state(), &audit)
                     .await?;
             }
             Commit::Checked(sign_in) => {
