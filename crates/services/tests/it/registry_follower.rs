@@ -74,7 +74,6 @@ impl Stored {
             .map(|token| {
                 if unreadable.contains(&token.api) {
                     Err(UnreadableToken {
-                        generation: token.generation,
                         api: token.api,
                         generation: token.generation,
                         valid_until: token.valid_until,
