@@ -297,10 +297,18 @@ impl TokenGenerationService {
 
         let now = self.ports.clock.now();
         let audit = attempt.audit(now, AuditKind::AnswerReceived, format!("HTTP {}", answer.status));
-        self.ports
+        let sealed = self
+            .ports
             .journal
             .seal_answer(attempt.id, &answer, now, &audit)
-            .await?;
+            .await;
+        match sealed {
+            // Neither the database nor the spool took it: it is here alone, so what it brings is brought home at once.
+            Err(error @ (StoreError::Failed { .. } | StoreError::Unreadable(_))) => {
+                tracing::error!(api = %attempt.api.name, %error, "an answer is on record nowhere");
+            }
+            sealed => sealed?,
+        }
         Ok((answer, sent_at))
     }
 
@@ -375,7 +383,11 @@ impl TokenGenerationService {
             }
         };
         self.or_close(attempt, stored).await?;
-        verdict?;
+        if let Err(failure) = verdict {
+            // The one before died at Upstox when this one was made.
+            self.ports.registry.remove(&new.token.api, attempt.generation);
+            return Err(failure);
+        }
         if !self.ports.registry.publish(&new.token) {
             return Err(Failure::new(FailureReason::ExpiredMeanwhile, ""));
         }

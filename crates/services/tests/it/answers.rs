@@ -146,6 +146,21 @@ async fn a_token_that_upstox_does_not_confirm_is_kept_but_published_to_nobody(
     assert!(world.events.all.lock().unwrap().is_empty());
 }
 
+/// The one before died at Upstox when the new one was made, whatever can be said of the new one.
+#[rstest]
+#[case::unreachable(outage())]
+#[case::dead(ProfileAnswer::Invalid)]
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_not_confirmed_takes_the_one_before_out(#[case] profile: ProfileAnswer) {
+    let world = World::new();
+    world.generate().await.unwrap();
+    assert!(world.is_served());
+    world.broker.says(profile);
+    world.generate().await.unwrap_err();
+    assert_eq!(world.database.tokens().len(), 2);
+    assert!(!world.is_served());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_stored_check_says_why_it_could_not_be_made() {
     let world = World::new();
