@@ -282,6 +282,7 @@ mod tests {
             cause: SignInCause::Missing,
             replaces: None,
             doubt: None,
+            last_failure: None,
         });
         Plan::of(planned.collect()).unwrap()
     }

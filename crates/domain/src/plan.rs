@@ -92,6 +92,15 @@ pub struct PlannedApi {
     pub replaces: Option<Generation>,
     /// Why it needs a yes of its own: its last sign-in may have spent an OTP or made a token that nobody has.
     pub doubt: Option<Failure>,
+    /// How its last sign-in had failed when this was planned.
+    pub last_failure: Option<Failure>,
+}
+
+impl PlannedApi {
+    /// Whether `last_failure` is a doubt that came after this was planned: no yes to the plan has seen it.
+    pub fn is_in_doubt_by_now(&self, last_failure: &Failure) -> bool {
+        last_failure.reason.next() == Next::AskBeforeAgain && self.last_failure.as_ref() != Some(last_failure)
+    }
 }
 
 /// The APIs of one run, in the order of signing in. Never empty.
@@ -301,6 +310,7 @@ pub fn decide(
                         .clone()
                         .filter(|failure| failure.reason.next() == Next::AskBeforeAgain)
                         .filter(|_| !again.contains(&api.name)),
+                    last_failure: status.last_failure.clone(),
                 });
             }
         }

@@ -129,6 +129,7 @@ mod tests {
             cause: SignInCause::Missing,
             replaces: None,
             doubt: None,
+            last_failure: None,
         });
         Plan::of(planned.collect()).unwrap()
     }

@@ -179,7 +179,7 @@ impl ResumeOrchestrator {
         }
         turns.give_up().await?;
         let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
-        let record = progress.end(is_asked).await?;
+        let record = progress.end(is_asked, &self.servable().await?).await?;
         self.erase_dead_tokens().await;
         self.keep_head(record.id).await;
         Ok(record)
@@ -369,8 +369,8 @@ impl ResumeOrchestrator {
             return Ok(GoOn::EndRun);
         }
         let run = progress.run();
-        if let Some(skip) = self.no_turn(plan, planned).await? {
-            progress.move_step(&api.name, StepState::Skipped(skip)).await?;
+        if let Some(end) = self.no_turn(plan, planned).await? {
+            progress.move_step(&api.name, end).await?;
             return Ok(GoOn::NextApi);
         }
         let made = self
@@ -410,6 +410,8 @@ impl ResumeOrchestrator {
         let session = match session {
             Some(session) => session,
             none => none.insert(tokio::select! {
+                // In this order: a browser that is there is closed in good order.
+                biased;
                 opened = self.ports.sign_in.open(account) => opened?,
                 () = cancel.cancelled() => return Err(Failure::new(FailureReason::Cancelled, "")),
             }),
@@ -419,8 +421,9 @@ impl ResumeOrchestrator {
             .await
     }
 
-    /// Just before its turn: another process or a verification may have settled it, or it is too near 03:30 IST.
-    async fn no_turn(&self, plan: &Plan, planned: &PlannedApi) -> Result<Option<SkipReason>, StoreError> {
+    /// Just before its turn, how its step ends without one: another process, a verification or a recovery may have settled
+    /// its token or put it in doubt, or it is too near 03:30 IST.
+    async fn no_turn(&self, plan: &Plan, planned: &PlannedApi) -> Result<Option<StepState>, StoreError> {
         let closed = expiry::closed_until(self.ports.clock.now()).filter(|_| plan.force().is_none());
         let Some(status) = self.validity.status(&planned.api).await? else {
             return Ok(None);
@@ -428,9 +431,9 @@ impl ResumeOrchestrator {
         // Another process may have stopped it after this plan was confirmed.
         let stop = self.cooldowns.of(&planned.account).await?;
         if stop.is_some_and(|stop| stop.is_stop()) {
-            return Ok(Some(SkipReason::AccountStopped));
+            return Ok(Some(StepState::Skipped(SkipReason::AccountStopped)));
         }
-        Ok(match status.status {
+        let skip = match status.status {
             // The operator wants this very token replaced, not one that came after it.
             TokenStatus::Valid
                 if planned.cause == SignInCause::Forced && status.generation == planned.replaces =>
@@ -443,7 +446,12 @@ impl ResumeOrchestrator {
             TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => {
                 closed.map(|_| SkipReason::ClosedHours)
             }
-        })
+        };
+        // The yes to the plan did not see a doubt that came after it.
+        let doubt = status
+            .last_failure
+            .filter(|last| planned.is_in_doubt_by_now(last));
+        Ok(skip.map(StepState::Skipped).or(doubt.map(StepState::Failed)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keeps a run's steps in the database and in the report, in this order, and tells who wants to know.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -151,15 +152,32 @@ impl<'a> RunProgress<'a> {
         Ok(())
     }
 
-    /// Ends the run in the state that its steps call for, or as cancelled by the operator.
-    pub(crate) async fn end(self, is_cancelled: bool) -> Result<RunRecord, StoreError> {
+    /// Ends the run in the state that its steps call for, or as cancelled by the operator. It is not completed when a token
+    /// that it had is not servable any more: somebody found it dead meanwhile, or 03:30 IST came.
+    pub(crate) async fn end(
+        self,
+        is_cancelled: bool,
+        servable: &HashSet<ApiName>,
+    ) -> Result<RunRecord, StoreError> {
         let (state, why) = self.with(|record| {
-            let done = record.settled();
+            let settled = record.steps.iter().filter(|step| step.state.is_settled());
+            let lost: Vec<&str> = settled
+                .filter(|step| !servable.contains(&step.api))
+                .map(|step| step.api.as_str())
+                .collect();
             let state = match RunRecord::end_state(&record.steps) {
+                RunState::Completed if !lost.is_empty() => RunState::Incomplete,
+                state => state,
+            };
+            let state = match state {
                 RunState::Incomplete if is_cancelled => RunState::Cancelled,
                 state => state,
             };
-            (state, format!("{done} of {} steps settled", record.steps.len()))
+            let mut why = format!("{} of {} steps settled", record.settled(), record.steps.len());
+            if !lost.is_empty() {
+                why = format!("{why}; not servable any more: {}", lost.join(", "));
+            }
+            (state, why)
         });
         self.move_run(state, why).await
     }

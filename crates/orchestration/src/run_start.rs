@@ -67,12 +67,12 @@ impl ResumeOrchestrator {
             Err(error) => return Err(error.into()),
         };
         let progress = self.take_up(run, steps, "every token was found good").await?;
-        let record = progress.end(false).await?;
+        let record = progress.end(false, &servable).await?;
         self.keep_head(record.id).await;
         Ok(Some(record))
     }
 
-    async fn servable(&self) -> Result<HashSet<ApiName>, StoreError> {
+    pub(crate) async fn servable(&self) -> Result<HashSet<ApiName>, StoreError> {
         let statuses = self.validity.statuses().await?;
         let servable = statuses.into_iter().filter(|status| status.servable);
         Ok(servable.map(|status| status.api).collect())

@@ -206,6 +206,8 @@ impl<'r, 'p> Turns<'r, 'p> {
             return false;
         };
         let answer = tokio::select! {
+            // In this order, as everywhere here: what happens does not depend on chance.
+            biased;
             answer = self.runs.operator().confirm_again(&rest) => answer,
             () = self.cancel.cancelled() => Answer::NobodyToAsk,
         };
@@ -222,8 +224,9 @@ impl<'r, 'p> Turns<'r, 'p> {
         let mut now = first.clone();
         loop {
             tokio::select! {
-                () = &mut shown => {}
+                biased;
                 () = self.cancel.cancelled() => return Ok(()),
+                () = &mut shown => {}
                 () = sleep(now.left.min(LOOK_EVERY)) => {}
             }
             for turn in &self.accounts {

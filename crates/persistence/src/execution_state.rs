@@ -170,16 +170,24 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
     }
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
-        // Per API the newest step that ended; a run's id sorts by its start. A token stored after it settles it.
+        // A step may have come to its end, or lie open again, when its attempt is closed: the later of both tells, whichever
+        // run it was in. A token stored after it settles it.
         let rows: Vec<FailureRow> = sqlx::query_as(
-            "SELECT step.api, coalesce(run.resumed_at, run.started_at) AS run_began, step.updated_at, step.reason, step.detail
-             FROM execution_steps AS step JOIN execution_runs AS run ON run.id = step.run_id
-             WHERE step.state = 'failed'
-               AND step.run_id = (SELECT max(run_id) FROM execution_steps
-                                  WHERE api = step.api AND state IN ('done', 'failed'))
+            "WITH ended AS (
+                 SELECT api, run_id, state, reason, detail, updated_at AS at FROM execution_steps
+                 WHERE state IN ('done', 'failed')
+                 UNION ALL
+                 SELECT api, run_id, 'failed', failure, failure_detail, closed_at FROM sign_in_attempts
+                 WHERE status = 'closed'),
+             newest AS (
+                 SELECT *, row_number() OVER (PARTITION BY api ORDER BY at DESC, run_id DESC) AS place FROM ended)
+             SELECT newest.api, coalesce(run.resumed_at, run.started_at) AS run_began, newest.at AS stored,
+                 newest.reason, newest.detail
+             FROM newest JOIN execution_runs AS run ON run.id = newest.run_id
+             WHERE newest.place = 1 AND newest.state = 'failed'
                AND NOT EXISTS (SELECT 1 FROM upstox_tokens AS token
-                               WHERE token.api = step.api AND token.verified_at > step.updated_at)
-             ORDER BY step.api",
+                               WHERE token.api = newest.api AND token.verified_at > newest.at)
+             ORDER BY newest.api",
         )
         .fetch_all(self.0.reader())
         .await
@@ -190,7 +198,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
                 Ok(LastFailure {
                     api: ApiName::new(row.api).map_err(unreadable)?,
                     run_began: row.run_began,
-                    stored: row.updated_at,
+                    stored: row.stored,
                     failure: Failure::new(reason, row.detail.unwrap_or_default()),
                 })
             })
@@ -355,7 +363,7 @@ impl StepRow {
 struct FailureRow {
     api: String,
     run_began: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+    stored: DateTime<Utc>,
     reason: String,
     detail: Option<String>,
 }

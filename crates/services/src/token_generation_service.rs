@@ -313,10 +313,18 @@ impl TokenGenerationService {
 
         let now = self.ports.clock.now();
         let audit = attempt.audit(now, AuditKind::AnswerReceived, format!("HTTP {}", answer.status));
-        self.ports
+        let sealed = self
+            .ports
             .journal
             .seal_answer(attempt.id, &answer, now, &audit)
-            .await?;
+            .await;
+        match sealed {
+            // Neither the database nor the spool took it: it is here alone, so what it brings is brought home at once.
+            Err(error @ (StoreError::Failed { .. } | StoreError::Unreadable(_))) => {
+                tracing::error!(api = %attempt.api.name, %error, "an answer is on record nowhere");
+            }
+            sealed => sealed?,
+        }
         Ok((answer, sent_at))
     }
 

@@ -112,6 +112,34 @@ fn what_may_have_spent_an_otp_needs_a_yes_of_its_own(
     assert_eq!(planned(&[name("A")]), "A, B", "the operator named it");
 }
 
+#[rstest]
+#[case::none_and_none(None, FailureReason::Throttled, false)]
+#[case::no_doubt_before(None, FailureReason::OutcomeUnknown, true)]
+#[case::another_failure_before(Some(FailureReason::Throttled), FailureReason::InterruptedPastPress, true)]
+#[case::another_doubt_before(Some(FailureReason::NeedsReview), FailureReason::OutcomeUnknown, true)]
+#[case::the_same_doubt(Some(FailureReason::OutcomeUnknown), FailureReason::OutcomeUnknown, false)]
+fn a_doubt_that_came_after_the_plan_is_told_from_one_that_it_knew(
+    #[case] before: Option<FailureReason>,
+    #[case] by_now: FailureReason,
+    #[case] in_doubt: bool,
+) {
+    let accounts = [account("a", &["A"])];
+    let mut given = statuses(&[("A", Missing)]);
+    given[0].last_failure = before.map(|reason| Failure::new(reason, "words"));
+    // Whoever names an API to be signed in for again knows what was, and not what comes.
+    for again in [&[][..], &[name("A")]] {
+        let wanted = Wanted {
+            again,
+            ..Wanted::default()
+        };
+        let Decision::SignIn(plan) = decide(&accounts, &given, NOBODY, wanted) else {
+            panic!("planned");
+        };
+        let by_now = Failure::new(by_now, "words");
+        assert_eq!(plan.apis()[0].is_in_doubt_by_now(&by_now), in_doubt);
+    }
+}
+
 #[test]
 fn accounts_are_named_once() {
     let accounts = [account("a", &["A", "B"]), account("b", &["C"])];
@@ -263,6 +291,7 @@ fn a_plan_that_takes_a_run_up_begins_with_what_failed_last(
         cause: SignInCause::Missing,
         replaces: None,
         doubt: None,
+        last_failure: None,
     });
     let at = DateTime::UNIX_EPOCH;
     let run = TakenUp {

@@ -62,6 +62,7 @@ pub trait ExecutionStateRepository: Send + Sync {
     /// The runs that ended incomplete and were neither taken up nor abandoned since, the newest first.
     async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError>;
 
-    /// Per API the failure of its newest ended step, where no token was stored after it.
+    /// Per API how its last sign-in failed, where no token was stored after it: by its step that ended last or, where that
+    /// is later, by its attempt that was closed last.
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError>;
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::cooldown::Cooldown;
-use vega_domain::failure::Failure;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
@@ -35,6 +35,7 @@ struct Tables {
     cooldowns: Vec<Cooldown>,
     presses: Vec<Moment>,
     cancel_requested: Option<RunId>,
+    last_failures: Vec<LastFailure>,
     audit: Vec<AuditEntry>,
     heads: Vec<(RunId, usize)>,
 }
@@ -108,6 +109,18 @@ impl Database {
         SignInJournal::close(self, newest, failure, audit.at, audit)
             .await
             .unwrap();
+    }
+
+    /// The last sign-in for this API failed like this.
+    pub(crate) fn failed(&self, api: &str, reason: FailureReason, at: DateTime<Utc>) {
+        let api = ApiName::new(api).unwrap();
+        let failure = Failure::new(reason, "words");
+        self.tables().last_failures.push(LastFailure {
+            api,
+            run_began: at,
+            stored: at,
+            failure,
+        });
     }
 
     /// "Get OTP" was pressed then.
@@ -444,7 +457,7 @@ impl ExecutionStateRepository for Database {
     }
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
-        Ok(Vec::new())
+        Ok(self.tables().last_failures.clone())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
+use vega_domain::failure::FailureReason;
+use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
 use vega_orchestration::Patience;
@@ -63,6 +65,56 @@ async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[cas
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
+}
+
+/// Another process died past its press after this plan had been shown: nobody said yes to that.
+#[tokio::test(start_paused = true)]
+async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let plan = world.plan().await;
+    world
+        .database
+        .failed("PRIMARY", FailureReason::InterruptedPastPress, world.clock.now());
+    world
+        .database
+        .failed("WEBSOCKET1", FailureReason::BrowserGone, world.clock.now());
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        steps(&run),
+        ["PRIMARY failed interrupted_past_press", "WEBSOCKET1 done"]
+    );
+    assert_eq!(world.log.take_only(&["sign in"]), ["sign in WEBSOCKET1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
+    let world = World::of(&[("main", &["PRIMARY"])]);
+    world
+        .database
+        .failed("PRIMARY", FailureReason::OutcomeUnknown, world.clock.now());
+    let run = world.run().await.unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done"]);
+}
+
+/// Another process asked Upstox, and the token of a step that is done is dead.
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_token_died_meanwhile_is_not_completed() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let (database, token) = (world.database.clone(), world.token("PRIMARY", Standing::Rejected));
+    let dies = Script::Meanwhile(Box::new(move || database.put(token)));
+    world.sign_ins.script("WEBSOCKET1", dies);
+    let run = world.run().await.unwrap();
+    assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
+    assert_eq!(run.state, RunState::Incomplete);
+    let end = world.database.audit().pop().unwrap();
+    assert_eq!(
+        end.detail,
+        "incomplete: 2 of 2 steps settled; not servable any more: PRIMARY"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,14 +146,18 @@ async fn a_token_that_upstox_does_not_confirm_is_kept_but_published_to_nobody(
     assert!(world.events.all.lock().unwrap().is_empty());
 }
 
-/// Upstox may have ended the old one with the new one, and after a restart nobody would get it either.
+/// The one before died at Upstox when the new one was made, whatever can be said of the new one.
+#[rstest]
+#[case::unreachable(outage())]
+#[case::dead(ProfileAnswer::Invalid)]
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_not_confirmed_takes_the_one_before_out() {
+async fn a_token_that_is_not_confirmed_takes_the_one_before_out(#[case] profile: ProfileAnswer) {
     let world = World::new();
     world.generate().await.unwrap();
     assert!(world.is_served());
-    world.broker.says(outage());
+    world.broker.says(profile);
     world.generate().await.unwrap_err();
+    assert_eq!(world.database.tokens().len(), 2);
     assert!(!world.is_served());
 }
 

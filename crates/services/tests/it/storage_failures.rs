@@ -47,7 +47,6 @@ enum Left {
 #[case::request_otp("request_otp", Left::Closed(FailureReason::Interrupted))]
 #[case::record_exchanging("record exchanging", Left::Closed(FailureReason::InterruptedPastPress))]
 #[case::seal_code("seal_code", Left::Closed(FailureReason::InterruptedPastPress))]
-#[case::seal_answer("seal_answer", Left::Closed(FailureReason::OutcomeUnknown))]
 #[case::store("store", Left::Token)]
 #[tokio::test(start_paused = true)]
 async fn never_7_a_received_token_lost_to_a_failing_database(
@@ -103,6 +102,28 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
             assert!(world.is_served());
         }
     }
+}
+
+/// The answer is in this process alone: what it brings is not left to its end.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
+    let world = World::new();
+    world.database.fail_at("seal_answer");
+    assert_eq!(world.generate().await, Ok(Generation::FIRST));
+    assert!(world.is_served());
+    assert_eq!(world.database.ends(), [End::Stored]);
+    let log = world.log.take();
+    assert_eq!(
+        log[log.len() - 6..],
+        [
+            "seal_answer fails",
+            "record verifying",
+            "read",
+            "profile",
+            "store",
+            "publish"
+        ]
+    );
 }
 
 /// A token that is here is brought home, whatever becomes of the record of it.
