@@ -10,7 +10,7 @@ use vega_domain::plan::Plan;
 use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
     TokenGenerationService, TokenValidityService,
@@ -107,6 +107,12 @@ impl Vega {
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = custody::open(&settings, clock.now()).await?;
+        let spool = FileTokenSpool::new(data.clone());
+        #[cfg(feature = "test-hooks")]
+        let spool = match &hooks {
+            Some(hooks) => hooks.around_import(spool),
+            None => spool,
+        };
         let Stores {
             tokens,
             journal,
@@ -115,7 +121,7 @@ impl Vega {
             cooldowns,
             audit,
             lease,
-        } = Stores::over(&data, &clock, &events).await;
+        } = Stores::over(&data, spool, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
             Some(hooks) => hooks.around_journal(journal),
