@@ -15,7 +15,9 @@ use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
     TokenGenerationService, TokenValidityService,
 };
-use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
+use vega_upstox::{
+    ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
+};
 
 use crate::clock::SystemClock;
 use crate::custody;
@@ -75,11 +77,12 @@ struct Clients {
 impl Clients {
     fn new(settings: &Settings) -> Result<Self, ClientError> {
         let (base, timeout) = (&settings.api_base_url, settings.verification_timeout);
+        let http = HttpClient::new()?;
         Ok(Self {
-            exchange: Arc::new(TokenExchangeClient::new(base, EXCHANGE_TIMEOUT)?),
-            profiles: Arc::new(ProfileVerifier::new(base, timeout)?),
-            logout: Arc::new(SessionLogoutClient::new(base, timeout)?),
-            broker_clock: Arc::new(DateHeaderClock::new(base, timeout)?),
+            exchange: Arc::new(TokenExchangeClient::new(&http, base, EXCHANGE_TIMEOUT)?),
+            profiles: Arc::new(ProfileVerifier::new(&http, base, timeout)?),
+            logout: Arc::new(SessionLogoutClient::new(&http, base, timeout)?),
+            broker_clock: Arc::new(DateHeaderClock::new(&http, base, timeout)?),
         })
     }
 }
