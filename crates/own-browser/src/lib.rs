@@ -8,6 +8,7 @@ mod code_receiver;
 mod door;
 mod own_browser;
 mod result_page;
+mod server;
 mod settings;
 
 pub use callback::{callback_router, prove_callback};
