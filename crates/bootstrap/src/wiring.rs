@@ -5,12 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::broadcast;
 use vega_domain::account::{Account, Route};
+use vega_domain::event::Event;
 use vega_domain::plan::Plan;
-use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{
+    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenChanges, UpstoxTokenRepository,
+};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_own_browser::CodeReceiver;
+use vega_persistence::{
+    DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
+};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
     TokenGenerationService, TokenValidityService,
@@ -43,6 +50,17 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
+/// Why nothing can be stored now.
+#[derive(Debug, Error)]
+pub enum StorageError {
+    /// The database takes no change.
+    #[error(transparent)]
+    Database(#[from] StoreError),
+    /// The key is not what it was when Vega started.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
 /// Vega, ready to work.
 pub struct Vega {
     /// What it runs with.
@@ -64,6 +82,7 @@ pub struct Vega {
     pub(crate) data: DataSource,
     pub(crate) environment: Environment,
     pub(crate) ports: OrchestrationPorts,
+    journal: Arc<dyn SignInJournal>,
 }
 
 /// The calls to Upstox.
@@ -206,6 +225,7 @@ impl Vega {
             data,
             environment,
             ports,
+            journal,
         })
     }
 
@@ -225,6 +245,28 @@ impl Vega {
     /// How many "Get OTP" presses the account has left now.
     pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
         self.generation.otp_allowance(account).await
+    }
+
+    /// Every event from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.ports.events.listen()
+    }
+
+    /// Tells when anything in the database may have changed, whichever process changed it.
+    pub fn changes(&self) -> impl TokenChanges + use<> {
+        SqliteTokenChanges::new(self.data.clone())
+    }
+
+    /// Takes what redirects bring, for whichever process waits for it.
+    pub fn code_receiver(&self) -> CodeReceiver {
+        let (journal, audit) = (Arc::clone(&self.journal), Arc::clone(&self.ports.audit));
+        CodeReceiver::new(journal, audit, Arc::clone(&self.clock))
+    }
+
+    /// Fails where the database takes no change, or where what is sealed now could not be read later.
+    pub async fn prove_storage(&self) -> Result<(), StorageError> {
+        self.data.prove_writable().await?;
+        Ok(self.data.prove_key()?)
     }
 
     /// Closes the database in good order.

@@ -10,7 +10,7 @@ use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{ApiName, RunId};
 use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::ports::{Answer, Operator, StoreError};
@@ -140,6 +140,26 @@ impl AsyncTokenOrchestrator {
     /// The incomplete run of today, which the next plan that is not forced goes on with.
     pub async fn open_run(&self) -> Result<Option<RunRecord>, StoreError> {
         self.runs.open_run().await
+    }
+
+    /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
+    pub async fn active_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.active().await
+    }
+
+    /// This run, if there is one.
+    pub async fn find_run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.find(run).await
+    }
+
+    /// The run that began last, if there is one.
+    pub async fn newest_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.newest().await
+    }
+
+    /// Whether a sign-in could begin here now: fails where another process signs in.
+    pub async fn prove_turn(&self) -> Result<(), RunError> {
+        Ok(self.ports.lease.acquire().await.map(drop)?)
     }
 
     async fn taking_up(&self, plan: Plan) -> Result<Plan, StoreError> {
