@@ -12,8 +12,8 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
-    TokenGenerationService, TokenValidityService,
+    AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
+    RegistryScope, TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
@@ -55,6 +55,8 @@ pub struct Vega {
     pub cooldowns: CooldownManager,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
+    /// Who may call the server, as it was stored at the start; `AccessService::follow` keeps it in step.
+    pub access: Arc<AccessService>,
     /// What happened.
     pub audit: Arc<dyn AuditHistory>,
     /// The time.
@@ -124,6 +126,7 @@ impl Vega {
             cooldowns,
             audit,
             lease,
+            access,
         } = Stores::over(&data, spool, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
@@ -139,6 +142,12 @@ impl Vega {
             &clock,
         ));
 
+        let access = AccessService::new(
+            access,
+            Arc::new(SqliteTokenChanges::new(data.clone())),
+            Arc::clone(&clock),
+        );
+        access.catch_up().await?;
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&settings.accounts),
@@ -199,6 +208,7 @@ impl Vega {
             validity,
             cooldowns,
             registry,
+            access: Arc::new(access),
             follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,

@@ -25,7 +25,8 @@ pub trait AccessRepository: Send + Sync {
     /// at the time at which this one was made.
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Every key, also revoked and expired ones, oldest first.
+    /// Every key, also revoked and expired ones, oldest first. One that cannot be read MUST NOT hide the others; it counts
+    /// no more.
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
 
     /// Makes a key worthless for good, in one commit with `audit`. Returns whether it was not so already; if it was, or

@@ -75,6 +75,18 @@ async fn keys_stay_over_a_restart_oldest_first() {
     assert_eq!(world.audit_kinds().await, ["key_added", "key_added"]);
 }
 
+#[tokio::test]
+async fn a_key_that_cannot_be_read_hides_no_other() {
+    let world = World::new().await;
+    let keys = SqliteAccessRepository::new(world.data.clone());
+    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
+    add(&keys, &trader).await.unwrap();
+    add(&keys, &watcher).await.unwrap();
+    let damage = sqlx::query("UPDATE access_keys SET scopes = 'everything' WHERE name = 'trader'");
+    damage.execute(&world.raw().await).await.unwrap();
+    assert_eq!(keys.keys().await.unwrap(), [watcher]);
+}
+
 #[rstest]
 #[case::living(None, None, false)]
 #[case::expired(Some(5), None, true)]
