@@ -19,8 +19,8 @@ use vega_persistence::{
     DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
 };
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
-    TokenGenerationService, TokenValidityService,
+    AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
+    RegistryScope, TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
@@ -73,6 +73,8 @@ pub struct Vega {
     pub cooldowns: CooldownManager,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
+    /// Who may call the server, as it was stored at the start; `AccessService::follow` keeps it in step.
+    pub access: Arc<AccessService>,
     /// What happened.
     pub audit: Arc<dyn AuditHistory>,
     /// The time.
@@ -143,6 +145,7 @@ impl Vega {
             cooldowns,
             audit,
             lease,
+            access,
         } = Stores::over(&data, spool, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
@@ -158,6 +161,12 @@ impl Vega {
             &clock,
         ));
 
+        let access = AccessService::new(
+            access,
+            Arc::new(SqliteTokenChanges::new(data.clone())),
+            Arc::clone(&clock),
+        );
+        access.catch_up().await?;
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&settings.accounts),
@@ -218,6 +227,7 @@ impl Vega {
             validity,
             cooldowns,
             registry,
+            access: Arc::new(access),
             follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,

@@ -84,6 +84,16 @@ audit_kinds! {
     TokensErased = "tokens_erased",
     /// A copy of the database was made.
     BackupMade = "backup_made",
+    /// An access key was made.
+    KeyAdded = "key_added",
+    /// An access key was made worthless.
+    KeyRevoked = "key_revoked",
+    /// A link was made that opens one console session.
+    ConsoleLinkMade = "console_link_made",
+    /// A console session was opened by its link.
+    ConsoleSessionOpened = "console_session_opened",
+    /// A console session was ended by whoever had it.
+    ConsoleSessionEnded = "console_session_ended",
     /// An attempt ended without a stored token.
     AttemptClosed = "attempt_closed",
 }

@@ -1,6 +1,8 @@
-//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers.
-//! They call ports only; which token is made when is decided in `orchestration`.
+//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers;
+//! and who may call the server. They call ports only; which token is made when is decided in `orchestration`.
 
+mod access_service;
+mod following;
 mod hot_token_registry;
 mod profile_verification_service;
 mod registry_follower;
@@ -9,6 +11,7 @@ mod test_world;
 mod token_generation_service;
 mod token_validity_service;
 
+pub use access_service::{AccessError, AccessService};
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};

@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod access_repository;
 mod audit_chain;
 mod backup;
 mod cooldown_repository;
