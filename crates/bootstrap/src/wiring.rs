@@ -14,7 +14,7 @@ use vega_domain::ports::{
 };
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_own_browser::CodeReceiver;
+use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{
     DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
 };
@@ -267,10 +267,15 @@ impl Vega {
         SqliteTokenChanges::new(self.data.clone())
     }
 
-    /// Takes what redirects bring, for whichever process waits for it.
-    pub fn code_receiver(&self) -> CodeReceiver {
+    /// Routes for the redirect URIs of all APIs: they take codes, for whichever process waits for them.
+    pub fn callbacks(&self) -> CallbackRouter {
         let (journal, audit) = (Arc::clone(&self.journal), Arc::clone(&self.ports.audit));
-        CodeReceiver::new(journal, audit, Arc::clone(&self.clock))
+        let receiver = CodeReceiver::new(journal, audit, Arc::clone(&self.clock));
+        let accounts = self.settings.accounts.iter();
+        let uris = accounts
+            .flat_map(|account| &account.apis)
+            .map(|api| api.redirect_uri.clone());
+        callback_router(Arc::new(receiver), uris.collect())
     }
 
     /// Fails where the database takes no change, or where what is sealed now could not be read later.
@@ -280,7 +285,7 @@ impl Vega {
     }
 
     /// Closes the database in good order.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.data.close().await;
     }
 }

@@ -27,10 +27,13 @@ use crate::{result_page, server};
 /// The last page gets so long to reach its browser.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Routes, to be merged into a server.
+pub type CallbackRouter = Router;
+
 /// Routes for the redirect URIs `uris`, to be merged into a server of this machine: take codes, show the page. What comes
 /// to their paths by another address, another host name included, is not found. That server MUST be `without_v07_checks`: a
 /// redirect URI may have `:` and `*` in its path, where older routers had captures.
-pub fn callback_router(receiver: Arc<CodeReceiver>, uris: Vec<RedirectUri>) -> Router {
+pub fn callback_router(receiver: Arc<CodeReceiver>, uris: Vec<RedirectUri>) -> CallbackRouter {
     let paths: BTreeSet<String> = uris.iter().map(|uri| uri.url().path().to_owned()).collect();
     let callback = Callback::new(receiver, Arc::default());
     *callback.uris() = uris;

@@ -151,6 +151,11 @@ impl AccessService {
         self.keyring.show(&hash_of(presented), self.clock.now())
     }
 
+    /// Whether this key counts now. Asking does not use it.
+    pub fn key_counts(&self, id: AccessKeyId) -> bool {
+        self.keyring.counts(id, self.clock.now())
+    }
+
     /// Reads the stored keys into memory.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         let _alone = self.changing.lock().await;
@@ -210,6 +215,17 @@ impl AccessService {
             }
         }
         Ok(Some(session))
+    }
+
+    /// Whether this session counts now. Asking does not use it. A database that does not answer takes it from nobody.
+    pub async fn session_counts(&self, secret: &SessionSecret) -> bool {
+        match self.access.session(&hash_of(secret.expose())).await {
+            Ok(found) => found.is_some_and(|session| session.is_live(self.clock.now())),
+            Err(error) => {
+                tracing::warn!(%error, "whether a console session counts could not be read");
+                true
+            }
+        }
     }
 
     /// Ends the session whose secret is presented, if there is one.

@@ -46,6 +46,13 @@ impl Keyring {
         Some(Arc::clone(&held.key))
     }
 
+    /// Whether the key of this id counts at `now`.
+    pub(super) fn counts(&self, id: AccessKeyId, now: DateTime<Utc>) -> bool {
+        let keys = self.0.load();
+        let mut keys = keys.values();
+        keys.any(|held| held.key.id == id && held.key.is_live(now))
+    }
+
     /// From now on these are all keys. What is known of their uses stays.
     pub(super) fn replace(&self, stored: Vec<StoredKey>) {
         let before = self.0.load();
