@@ -6,7 +6,7 @@ mod architecture_table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::{BackupError, PreflightError, RotateKeyError};
+use vega_bootstrap::{AccessError, BackupError, PreflightError, RotateKeyError};
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
@@ -165,6 +165,13 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     match error.downcast_ref() {
         Some(BackupError::IsThere(_)) => return Exit::Usage,
         Some(_) => return Exit::Preflight,
+        None => {}
+    }
+    match error.downcast_ref() {
+        Some(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
+            return Exit::Usage;
+        }
+        Some(AccessError::Store(_)) => return Exit::Preflight,
         None => {}
     }
     match error.downcast_ref() {

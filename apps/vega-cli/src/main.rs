@@ -5,11 +5,13 @@ mod audit;
 mod backup;
 mod cancel;
 mod config;
+mod console_link;
 mod cooldown;
 mod countdown;
 mod earlier_runs;
 mod exit;
 mod generate;
+mod key;
 mod link;
 mod output;
 mod progress;
@@ -154,6 +156,8 @@ async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop
         Command::Audit(wanted) => audit::run(vega, &wanted).await,
         Command::Seal(wanted) => seal::run(vega, &wanted).await,
         Command::Backup(wanted) => backup::run(vega, &wanted).await,
+        Command::Key(wanted) => key::run(vega, &wanted).await,
+        Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     }
