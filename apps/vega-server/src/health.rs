@@ -24,7 +24,7 @@ pub(crate) struct LiveView {
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/livez", operation_id = "isLive", tag = "health",
+#[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health",
     responses((status = 200, description = "It does", body = LiveView),
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]
@@ -48,7 +48,7 @@ pub(crate) struct ReadyView {
 }
 
 /// Whether the server can do its work.
-#[utoipa::path(get, path = "/readyz", operation_id = "isReady", tag = "health",
+#[utoipa::path(get, path = "/readyz", operation_id = "isReady", security(()), tag = "health",
     responses((status = 200, description = "It can", body = ReadyView), (status = 503, description = "It cannot", body = ReadyView),
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]

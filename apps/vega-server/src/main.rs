@@ -26,12 +26,12 @@ mod serving;
 mod session;
 mod views;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use vega_bootstrap::{Environment, Settings, StartError, Vega, careful_process, log_to_stderr};
 use vega_domain::event::Event;
@@ -47,11 +47,17 @@ const PREFLIGHT_FAILED: u8 = 9;
 /// A run that is asked to end finishes a commit in flight.
 const RUNS_END_WITHIN: Duration = Duration::from_secs(10);
 
+/// REST, server-sent events and the operator console on a loopback address.
+///
+/// It takes no arguments: settings come from `vega.toml`, `.env` and the environment, as those of `vega`.
+/// Programs read tokens with a key that `vega key add` makes; `vega console` prints a link into the console.
+#[derive(Debug, Parser)]
+#[command(name = "vega-server", version)]
+struct Arguments {}
+
 fn main() -> ExitCode {
     careful_process();
-    if std::env::args_os().any(|argument| argument == "--openapi") {
-        return print_openapi();
-    }
+    let Arguments {} = Arguments::parse();
     let environment = Environment::of_process();
     log_to_stderr(&environment, "warn,vega_server=info");
     let settings = match Settings::load(&environment) {
@@ -71,18 +77,6 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// The OpenAPI file on stdout, for those who make programs from it.
-fn print_openapi() -> ExitCode {
-    let written = routes::document()
-        .to_pretty_json()
-        .map_err(std::io::Error::other)
-        .and_then(|json| writeln!(std::io::stdout(), "{json}"));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
     }
 }
 

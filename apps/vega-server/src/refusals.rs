@@ -10,22 +10,22 @@ use crate::problem::Problem;
 pub(crate) enum Refused {
     /// The request cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] Problem),
+    BadRequest(Problem),
     /// Neither a key nor a session came along, or one that is not known.
     #[response(status = 401, content_type = "application/problem+json")]
-    NotSignedIn(#[to_schema] Problem),
+    NotSignedIn(Problem),
     /// The key or session may not do this, or another site sent it.
     #[response(status = 403, content_type = "application/problem+json")]
-    NotAllowed(#[to_schema] Problem),
+    NotAllowed(Problem),
     /// The `Host` is not one of this server.
     #[response(status = 421, content_type = "application/problem+json")]
-    WrongHost(#[to_schema] Problem),
+    WrongHost(Problem),
     /// Vega itself failed.
     #[response(status = 500, content_type = "application/problem+json")]
-    Unexpected(#[to_schema] Problem),
+    Unexpected(Problem),
     /// The database does not do what it must, or it took too long.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(#[to_schema] Problem),
+    Unavailable(Problem),
 }
 
 /// Of every route that takes a body.
@@ -34,11 +34,11 @@ pub(crate) enum Refused {
 pub(crate) enum BodyRefused {
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// The body is not JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(#[to_schema] Problem),
+    NotJson(Problem),
     /// The body does not hold what it must.
     #[response(status = 422, content_type = "application/problem+json")]
-    WrongBody(#[to_schema] Problem),
+    WrongBody(Problem),
 }

@@ -173,3 +173,24 @@ fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
     )
     .into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The console's types are made from this file.
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+    #[test]
+    fn the_openapi_file_says_what_the_code_does() {
+        let fresh = format!("{}\n", document().to_pretty_json().unwrap());
+        if std::env::var_os("VEGA_UPDATE_DOCS").is_some() {
+            std::fs::write(FILE, &fresh).unwrap();
+        }
+        let committed = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(
+            committed == fresh,
+            "run `cargo xtask generate` and read the difference"
+        );
+    }
+}

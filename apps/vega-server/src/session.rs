@@ -47,7 +47,7 @@ fn cookie(value: String) -> Cookie<'static> {
 }
 
 /// Opens the console's session with a one-time link.
-#[utoipa::path(post, path = "/api/v1/session", operation_id = "openSession", tag = "session", request_body = LinkBody,
+#[utoipa::path(post, path = "/api/v1/session", operation_id = "openSession", security(()), tag = "session", request_body = LinkBody,
     responses((status = 204, description = "It is open; its cookie is set"), Refused, BodyRefused))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
