@@ -235,3 +235,70 @@ impl Server {
         self.get(run, caller).await?.json()
     }
 }
+
+/// The stream of events as `curl -N` shows it.
+pub struct Events {
+    curl: Child,
+    shown: PathBuf,
+}
+
+impl Events {
+    /// Everything that came so far.
+    pub fn shown(&self) -> String {
+        std::fs::read_to_string(&self.shown).unwrap_or_default()
+    }
+
+    /// The data of every event of this name so far.
+    pub fn of(&self, event: &str) -> Vec<Value> {
+        let shown = self.shown();
+        let events = shown.split("\n\n").filter_map(|part| {
+            let mut lines = part.lines();
+            let is_it = lines.any(|line| line == format!("event: {event}"));
+            let data = part.lines().find_map(|line| line.strip_prefix("data: "));
+            is_it.then(|| serde_json::from_str(data?).ok()).flatten()
+        });
+        events.collect()
+    }
+
+    /// Waits until an event of this name says so.
+    pub async fn until(&self, event: &str, says: impl Fn(&Value) -> bool) -> Result<Value> {
+        let comes = until(async || self.of(event).iter().any(&says));
+        ensure!(comes.await, "{event} did not come: {}", self.shown());
+        let events = self.of(event).into_iter();
+        events.rev().find(|data| says(data)).context("it is gone")
+    }
+
+    /// Whether the stream has ended.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.curl.try_wait()?.is_some())
+    }
+}
+
+impl Server {
+    /// Listens to the stream of events.
+    pub async fn events(&self, desk: &Desk, caller: &Caller) -> Result<Events> {
+        let shown = desk.path().join(format!("events-{}", fastrand::u32(..)));
+        let who = match caller {
+            Caller::Stranger => "x-nobody: 1".to_owned(),
+            Caller::Key(key) => format!("authorization: Bearer {key}"),
+            Caller::Console(cookie) => format!("cookie: {cookie}"),
+        };
+        let curl = Command::new("curl")
+            .args([
+                "-N",
+                "-sS",
+                "-H",
+                &who,
+                &format!("{}/api/v1/events", self.address),
+            ])
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&shown)?)
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .context("curl is missing: install the package of this name")?;
+        let events = Events { curl, shown };
+        events.until("snapshot", |_| true).await?;
+        Ok(events)
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError;
 use utoipa::ToSchema;
 use vega_domain::event::Event;
 use vega_domain::ids::{ApiName, RunId};
@@ -36,6 +37,16 @@ pub(crate) struct Snapshot {
     pub(crate) prompts: Vec<PromptView>,
     /// The server's time in Unix seconds, for countdowns.
     pub(crate) now_unix: i64,
+}
+
+impl Snapshot {
+    pub(crate) fn apis(&self) -> ApisView {
+        ApisView {
+            v: 1,
+            apis: self.apis.clone(),
+            accounts: self.accounts.clone(),
+        }
+    }
 }
 
 /// One thing that is sent to every stream.
@@ -85,12 +96,7 @@ impl Board {
 
     /// What it shows of the APIs and accounts now.
     pub(crate) fn apis(&self) -> ApisView {
-        let state = self.state();
-        ApisView {
-            v: 1,
-            apis: state.snapshot.apis.clone(),
-            accounts: state.snapshot.accounts.clone(),
-        }
+        self.state().snapshot.apis()
     }
 
     /// What it shows now, and everything from then on.
@@ -236,15 +242,38 @@ pub(crate) async fn keep(server: Arc<Server>) {
                 }
             }
         }
-        if let Err(error) = refresh(&server).await {
+        if let Err(error) = refresh(&server, &mut events).await {
             tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
             tokio::time::sleep(TRY_AGAIN).await;
         }
     }
 }
 
-/// Reads how things stand, and shows it.
-pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
+/// Shows what the database says. What was told meanwhile is shown first, so that no step is left out, and then the database
+/// is asked anew, so that none goes back.
+async fn refresh(server: &Server, events: &mut broadcast::Receiver<Event>) -> Result<(), StoreError> {
+    loop {
+        let (snapshot, next) = read(server).await?;
+        let mut has_moved = false;
+        loop {
+            match events.try_recv() {
+                Ok(Event::StepChanged { run, api, state }) => {
+                    server.board.move_step(run, &api, &state);
+                    has_moved = true;
+                }
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(_) => break,
+            }
+        }
+        if !has_moved {
+            server.board.show(&snapshot, next);
+            return Ok(());
+        }
+    }
+}
+
+/// Reads how things stand, and when that changes by time alone.
+pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
     let statuses = vega.validity.statuses().await?;
     let closed = vega.cooldowns.closed().await?;
@@ -270,6 +299,12 @@ pub(crate) async fn refresh(server: &Server) -> Result<(), StoreError> {
         now_unix: 0,
     };
     ends.retain(|end| *end > moment.at);
-    server.board.show(&snapshot, ends.into_iter().min());
+    Ok((snapshot, ends.into_iter().min()))
+}
+
+/// Shows how things stand, before anybody listens.
+pub(crate) async fn fill(server: &Server) -> Result<(), StoreError> {
+    let (snapshot, next) = read(server).await?;
+    server.board.show(&snapshot, next);
     Ok(())
 }

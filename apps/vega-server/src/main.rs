@@ -106,7 +106,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let names = Names::of(address, &settings);
     let vega = Vega::start(settings, environment, desk.clone(), Arc::new(Log)).await?;
     let server = Arc::new(Server::new(vega, desk, names, metrics));
-    board::refresh(&server).await?;
+    board::fill(&server).await?;
     let link = server.vega.access.make_link().await?;
     tracing::info!("listening on http://{address}/");
     tracing::info!(

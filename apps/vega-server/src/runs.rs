@@ -265,6 +265,6 @@ pub(crate) async fn verify(
         Ok(verified) => verified?,
         Err(error) => return Err(Problem::new(Code::Unexpected, error.to_string())),
     }
-    crate::board::refresh(&server).await?;
-    Ok(Json(server.board.apis()))
+    let (now, _) = crate::board::read(&server).await?;
+    Ok(Json(now.apis()))
 }
