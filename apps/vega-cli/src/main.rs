@@ -33,8 +33,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use vega_bootstrap::{
-    Environment, Settings, SettingsError, StartError, SystemClock, Vega, careful_process, log_to_stderr,
-    token_without_opening,
+    Environment, LogFormat, Settings, SettingsError, StartError, SystemClock, Vega, careful_process,
+    log_to_stderr, token_without_opening,
 };
 use vega_domain::ports::Clock;
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    log_to_stderr(&environment, "warn");
+    log_to_stderr(&environment, "warn", LogFormat::Text);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

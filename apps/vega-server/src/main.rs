@@ -59,8 +59,13 @@ fn main() -> ExitCode {
     careful_process();
     let Arguments {} = Arguments::parse();
     let environment = Environment::of_process();
-    log_to_stderr(&environment, "warn,vega_server=info");
-    let settings = match Settings::load(&environment) {
+    let loaded = Settings::load(&environment);
+    let format = loaded
+        .as_ref()
+        .map(|settings| settings.log_format)
+        .unwrap_or_default();
+    log_to_stderr(&environment, "warn,vega_server=info", format);
+    let settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {
             tracing::error!("{error}");

@@ -35,7 +35,7 @@ pub use preflight::PreflightError;
 pub use process::careful_process;
 pub use settings::Settings;
 pub use settings_error::SettingsError;
-pub use telemetry::log_to_stderr;
+pub use telemetry::{LogFormat, log_to_stderr};
 pub use unopened::token_without_opening;
 pub use vega_persistence::{Backup, BackupError, Rotation, RotationError, WalState};
 pub use vega_services::AccessError;
