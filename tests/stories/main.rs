@@ -22,6 +22,7 @@ mod otp_limit;
 mod own_browser;
 mod reloaded_page;
 mod resumed;
+mod revoked;
 mod seed_principles;
 mod server_runs;
 mod session_modes;

@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
+    /// Take one API's token from all programs before its time, and log it out at Upstox
+    Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
     #[command(subcommand)]
     Key(Key),
@@ -277,6 +279,17 @@ pub(crate) struct Token {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega revoke PRIMARY\n  vega revoke PRIMARY --yes")]
+pub(crate) struct Revoke {
+    /// Whose token
+    #[arg(value_name = "API")]
+    pub(crate) api: ApiName,
+    /// Without asking
+    #[arg(long)]
+    yes: bool,
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Key {
     /// Make a key and print it, this once
@@ -353,6 +366,14 @@ impl Arguments {
         }
     }
 
+    /// Whether yes is said on the line.
+    pub(crate) fn says_yes(&self) -> bool {
+        match &self.command {
+            Some(Command::Revoke(revoke)) => revoke.yes,
+            _ => self.way().is_some_and(|way| way.yes),
+        }
+    }
+
     /// The APIs that are named on the line.
     pub(crate) fn apis(&self) -> Vec<ApiName> {
         match &self.command {
@@ -361,6 +382,7 @@ impl Arguments {
             Some(Command::Resume(resume)) => resume.way.again.clone(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
+            Some(Command::Revoke(revoke)) => vec![revoke.api.clone()],
             Some(Command::Key(Key::Add(add))) => add.apis(),
             // The audit trail knows of APIs that are configured no more.
             Some(

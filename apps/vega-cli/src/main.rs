@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod report;
 mod resume;
+mod revoke;
 mod seal;
 mod since;
 mod status;
@@ -107,8 +108,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         settings.take_route(route);
     }
     settings.open_links = way.is_some_and(|way| way.open);
-    let assume_yes = way.is_some_and(|way| way.yes);
-    let terminal = Arc::new(Terminal::new(assume_yes));
+    let terminal = Arc::new(Terminal::new(arguments.says_yes()));
     let stop = Stop::listen();
     let started = tokio::select! {
         started = Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()) => started,
@@ -156,6 +156,7 @@ async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop
         Command::Audit(wanted) => audit::run(vega, &wanted).await,
         Command::Seal(wanted) => seal::run(vega, &wanted).await,
         Command::Backup(wanted) => backup::run(vega, &wanted).await,
+        Command::Revoke(wanted) => revoke::run(vega, terminal, &wanted).await,
         Command::Key(wanted) => key::run(vega, &wanted).await,
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,

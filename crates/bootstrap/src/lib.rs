@@ -38,5 +38,5 @@ pub use settings_error::SettingsError;
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use unopened::token_without_opening;
 pub use vega_persistence::{Backup, BackupError, Rotation, RotationError, WalState};
-pub use vega_services::AccessError;
+pub use vega_services::{AccessError, Revocation, RevocationError};
 pub use wiring::{StartError, StorageError, Vega};

@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 use vega_domain::account::{Account, Route};
 use vega_domain::event::Event;
+use vega_domain::ids::ApiName;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
     AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenChanges, UpstoxTokenRepository,
@@ -20,7 +21,8 @@ use vega_persistence::{
 };
 use vega_services::{
     AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
-    RegistryScope, TokenGenerationService, TokenValidityService,
+    RegistryScope, Revocation, RevocationError, RevocationPorts, RevocationService, TokenGenerationService,
+    TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
@@ -80,6 +82,7 @@ pub struct Vega {
     /// The time.
     pub clock: Arc<dyn Clock>,
     follower: RegistryFollower,
+    revocation: RevocationService,
     generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
     pub(crate) environment: Environment,
@@ -187,7 +190,7 @@ impl Vega {
             journal: Arc::clone(&journal),
             exchange: upstox.exchange,
             profiles: upstox.profiles,
-            logout: upstox.logout,
+            logout: upstox.logout.clone(),
             audit: audit.clone(),
             operator: Arc::clone(&operator),
             registry: Arc::clone(&registry),
@@ -200,6 +203,14 @@ impl Vega {
             None => generation_ports,
         };
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
+        let revocation = RevocationService::new(RevocationPorts {
+            tokens,
+            logout: upstox.logout,
+            audit: audit.clone(),
+            registry: Arc::clone(&registry),
+            events,
+            clock: Arc::clone(&clock),
+        });
         let ports = OrchestrationPorts {
             runs,
             lease,
@@ -229,6 +240,7 @@ impl Vega {
             registry,
             access: Arc::new(access),
             follower,
+            revocation,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,
             generation,
@@ -250,6 +262,12 @@ impl Vega {
     /// run on; to be dropped before `close`.
     pub async fn follow_tokens(&self) -> Infallible {
         self.follower.follow().await
+    }
+
+    /// Takes an API's token from every reader, in whichever process, and logs it out at Upstox. `None`: there is none that
+    /// may live.
+    pub async fn revoke(&self, api: &ApiName) -> Result<Option<Revocation>, RevocationError> {
+        self.revocation.revoke(api).await
     }
 
     /// How many "Get OTP" presses the account has left now.

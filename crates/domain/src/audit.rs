@@ -74,8 +74,10 @@ audit_kinds! {
     ExchangeIntended = "exchange_intended",
     /// The token endpoint answered.
     AnswerReceived = "answer_received",
-    /// A token that must not be kept was logged out at Upstox, or that was tried.
+    /// A token that must not be kept, or that was revoked, was logged out at Upstox, or that was tried.
     TokenLoggedOut = "token_logged_out",
+    /// The operator made a token unusable before its time.
+    TokenRevoked = "token_revoked",
     /// The root key was replaced by a new one, and all that is sealed was sealed anew.
     KeyRotated = "key_rotated",
     /// A sealed value does not open: it was changed, or moved from another row.

@@ -6,6 +6,7 @@ mod following;
 mod hot_token_registry;
 mod profile_verification_service;
 mod registry_follower;
+mod revocation_service;
 #[cfg(test)]
 mod test_world;
 mod token_generation_service;
@@ -15,5 +16,6 @@ pub use access_service::{AccessError, AccessService};
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};
+pub use revocation_service::{Revocation, RevocationError, RevocationPorts, RevocationService};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
 pub use token_validity_service::TokenValidityService;

@@ -15,6 +15,7 @@ use crate::world::{ONE_API, said};
 #[case::help_backup("help_backup", &["backup", "--help"])]
 #[case::help_key("help_key", &["key", "--help"])]
 #[case::help_key_add("help_key_add", &["key", "add", "--help"])]
+#[case::help_revoke("help_revoke", &["revoke", "--help"])]
 #[case::help_console("help_console", &["console", "--help"])]
 #[case::key_without_scope("key_without_scope", &["key", "add", "trader"])]
 #[case::key_bad_scope("key_bad_scope", &["key", "add", "trader", "--scope", "status,everything"])]

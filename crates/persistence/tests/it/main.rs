@@ -21,6 +21,7 @@ mod opening;
 mod seal_examination;
 mod sign_in_journal;
 mod spool;
+mod spool_checks;
 mod token_changes;
 mod token_repository;
 mod unopened;

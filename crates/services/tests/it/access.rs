@@ -200,7 +200,8 @@ async fn a_database_that_does_not_answer_takes_no_key_away_and_is_asked_again() 
             });
             sleep(Duration::from_mins(10)).await;
             assert!(world.access.key(secret.expose()).is_some());
-            // Nothing tells of its recovery.
+            // Nothing tells of its recovery: that the key was used is tried to be stored before, and a minute later.
+            sleep(SOON).await;
             world.tables.look().fails = false;
             sleep(SOON).await;
             assert_eq!(world.access.key(secret.expose()), None);
