@@ -15,10 +15,14 @@ use vega_domain::ports::{MockEventSink, MockOperator};
 const AT_MOST: Duration = Duration::from_mins(1);
 
 async fn start(home: &Path) -> Vega {
+    let database = format!("sqlite://{}", home.join("vega_trade.db").display());
+    let key_file = home.join("vega.key").display().to_string();
     let variables = [
         ("UPSTOX_MOBILE_NUMBER", "9000000001"),
         ("UPSTOX_CLIENT_ID_0", "key-0"),
         ("UPSTOX_CLIENT_SECRET_0", "CANARY-secret-0"),
+        ("VEGA__DATABASE__URL", database.as_str()),
+        ("VEGA__KEY_FILE", key_file.as_str()),
     ];
     let environment = Environment::made_of(&variables, home);
     let settings = Settings::load(&environment).unwrap();
