@@ -171,6 +171,8 @@ fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use vega_bootstrap::Environment;
+
     use super::*;
 
     /// The console's types are made from this file.
@@ -187,7 +189,7 @@ mod tests {
     )]
     fn the_openapi_file_says_what_the_code_does() {
         let fresh = format!("{}\n", document().to_pretty_json().unwrap());
-        if std::env::var_os("VEGA_UPDATE_DOCS").is_some() {
+        if Environment::of_process().get("VEGA_UPDATE_DOCS").is_some() {
             std::fs::write(FILE, &fresh).unwrap();
         }
         let committed = std::fs::read_to_string(FILE).unwrap_or_default();
