@@ -181,7 +181,10 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "`cargo xtask generate` asks it to write")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`cargo xtask generate` asks it to write"
+    )]
     fn the_openapi_file_says_what_the_code_does() {
         let fresh = format!("{}\n", document().to_pretty_json().unwrap());
         if std::env::var_os("VEGA_UPDATE_DOCS").is_some() {
