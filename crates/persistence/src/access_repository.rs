@@ -1,17 +1,18 @@
-//! Access keys, console links and console sessions in SQLite. Of their secrets only hashes come here. What has died by its
-//! time is forgotten when the next of its kind comes; keys are kept.
+//! Who may call, in SQLite: access keys, console links and console sessions. Of their secrets only hashes come here. A link or
+//! session that has died by its time is forgotten when the next one comes; keys are kept.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
-use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
+use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
-use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
+use vega_domain::ids::{AccessKeyId, SessionId};
 use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
 
+use crate::access_keys;
 use crate::audit_trail;
-use crate::data_source::{DataSource, Write, failed, unreadable};
+use crate::data_source::{DataSource, Write, failed};
 
 /// `AccessRepository` over SQLite.
 #[derive(Debug, Clone)]
@@ -27,67 +28,21 @@ impl SqliteAccessRepository {
 #[async_trait]
 impl AccessRepository for SqliteAccessRepository {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
-        const DOING: &str = "store an access key";
-        let key = &new.key;
         let mut tx = self.0.write().await?;
-        let of_that_name: Vec<KeyRow> = sqlx::query_as("SELECT * FROM access_keys WHERE name = $1")
-            .bind(key.name.as_str())
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(failed(DOING))?;
-        for row in of_that_name {
-            if row.into_key()?.key.is_live(key.created_at) {
-                return Err(StoreError::Conflict(format!(
-                    "there is a living key {} already",
-                    key.name
-                )));
-            }
-        }
-        let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
-        sqlx::query(
-            "INSERT INTO access_keys (id, name, key_hash, scopes, created_at, expires_at, last_used_at, revoked_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(key.id.as_uuid())
-        .bind(key.name.as_str())
-        .bind(&new.hash.as_bytes()[..])
-        .bind(scopes.join(","))
-        .bind(key.created_at)
-        .bind(key.expires_at)
-        .bind(key.last_used_at)
-        .bind(key.revoked_at)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(DOING))?;
+        access_keys::add(&mut tx, self.0.sealer(), new).await?;
         audit_trail::insert(&mut tx, audit).await?;
-        tx.commit().await.map_err(failed(DOING))
+        tx.commit().await.map_err(failed("store an access key"))
     }
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        let rows: Vec<KeyRow> = sqlx::query_as("SELECT * FROM access_keys ORDER BY id")
-            .fetch_all(self.0.reader())
-            .await
-            .map_err(failed("read the access keys"))?;
-        let told = |row: KeyRow| {
-            let name = row.name.clone();
-            let key = row.into_key();
-            key.inspect_err(|error| tracing::error!(name, %error, "an access key counts no more"))
-                .ok()
-        };
-        Ok(rows.into_iter().filter_map(told).collect())
+        access_keys::load(self.0.reader(), self.0.sealer()).await
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {
         const DOING: &str = "revoke an access key";
         let mut tx = self.0.write().await?;
-        let revoked =
-            sqlx::query("UPDATE access_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL")
-                .bind(id.as_uuid())
-                .bind(audit.at)
-                .execute(&mut *tx)
-                .await
-                .map_err(failed(DOING))?;
-        ended(tx, revoked.rows_affected(), audit, DOING).await
+        let revoked = access_keys::revoke(&mut tx, self.0.sealer(), id, audit.at).await?;
+        ended(tx, revoked, audit, DOING).await
     }
 
     async fn record_uses(&self, uses: &[(AccessKeyId, DateTime<Utc>)]) -> Result<(), StoreError> {
@@ -208,18 +163,18 @@ impl AccessRepository for SqliteAccessRepository {
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
-        ended(tx, removed.rows_affected(), audit, DOING).await
+        ended(tx, removed.rows_affected() > 0, audit, DOING).await
     }
 }
 
 /// Commits with `audit` what ended something; where nothing was there to end, nothing is written.
 async fn ended(
     mut tx: Write,
-    rows: u64,
+    is_ended: bool,
     audit: &AuditEntry,
     doing: &'static str,
 ) -> Result<bool, StoreError> {
-    if rows == 0 {
+    if !is_ended {
         return Ok(false);
     }
     audit_trail::insert(&mut tx, audit).await?;
@@ -243,37 +198,6 @@ async fn forget_dead_sessions(tx: &mut Write, now: DateTime<Utc>) -> Result<(), 
         }
     }
     Ok(())
-}
-
-#[derive(FromRow)]
-struct KeyRow {
-    id: Uuid,
-    name: String,
-    key_hash: Vec<u8>,
-    scopes: String,
-    created_at: DateTime<Utc>,
-    expires_at: Option<DateTime<Utc>>,
-    last_used_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
-}
-
-impl KeyRow {
-    fn into_key(self) -> Result<StoredKey, StoreError> {
-        let hash = self.key_hash.try_into();
-        let scopes = self.scopes.split(',').map(Scope::parse);
-        Ok(StoredKey {
-            hash: SecretHash::from_bytes(hash.map_err(|_| unreadable("an access key's hash is too long"))?),
-            key: AccessKey {
-                id: AccessKeyId::from_uuid(self.id),
-                name: KeyName::new(self.name).map_err(unreadable)?,
-                scopes: scopes.collect::<Result<_, _>>().map_err(unreadable)?,
-                created_at: self.created_at,
-                expires_at: self.expires_at,
-                last_used_at: self.last_used_at,
-                revoked_at: self.revoked_at,
-            },
-        })
-    }
 }
 
 #[derive(FromRow)]

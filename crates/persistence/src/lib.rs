@@ -6,6 +6,7 @@ compile_error!(
     "the feature test-hooks lets a commit be called durable before it is: never build it for release"
 );
 
+mod access_keys;
 mod access_repository;
 mod audit_chain;
 mod audit_heads;

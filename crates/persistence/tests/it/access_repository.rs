@@ -13,7 +13,7 @@ fn hash(number: u8) -> SecretHash {
     SecretHash::from_bytes([number; 32])
 }
 
-fn key(name: &str, number: u8) -> StoredKey {
+pub(crate) fn key(name: &str, number: u8) -> StoredKey {
     StoredKey {
         hash: hash(number),
         key: AccessKey {
@@ -75,16 +75,71 @@ async fn keys_stay_over_a_restart_oldest_first() {
     assert_eq!(world.audit_kinds().await, ["key_added", "key_added"]);
 }
 
+/// By somebody who can write the file, and has not the root key.
+#[rstest]
+#[case::renamed("UPDATE access_keys SET name = 'boss' WHERE name = 'trader'")]
+#[case::widened("UPDATE access_keys SET scopes = 'admin' WHERE name = 'trader'")]
+#[case::prolonged("UPDATE access_keys SET expires_at = NULL WHERE name = 'trader'")]
+#[case::with_a_hash_of_their_own(
+    "UPDATE access_keys SET sealed_hash = randomblob(length(sealed_hash)) WHERE name = 'trader'"
+)]
+#[case::with_another_keys_hash(
+    "UPDATE access_keys SET sealed_hash = (SELECT sealed_hash FROM access_keys WHERE name = 'watcher')
+     WHERE name = 'trader'"
+)]
+#[case::unreadable("UPDATE access_keys SET scopes = 'everything' WHERE name = 'trader'")]
 #[tokio::test]
-async fn a_key_that_cannot_be_read_hides_no_other() {
+async fn a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other(#[case] change: &'static str) {
     let world = World::new().await;
     let keys = SqliteAccessRepository::new(world.data.clone());
-    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
+    let (mut trader, watcher) = (key("trader", 1), key("watcher", 2));
+    trader.key.expires_at = Some(at(9_000));
     add(&keys, &trader).await.unwrap();
     add(&keys, &watcher).await.unwrap();
-    let damage = sqlx::query("UPDATE access_keys SET scopes = 'everything' WHERE name = 'trader'");
-    damage.execute(&world.raw().await).await.unwrap();
+    sqlx::query(change).execute(&world.raw().await).await.unwrap();
     assert_eq!(keys.keys().await.unwrap(), [watcher]);
+    let broken = world.data.examine_seals(at(10)).await.unwrap();
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    // Its name is free again, where it still has it.
+    add(&keys, &key("trader", 3)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_is_revived_by_nobody() {
+    let world = World::new().await;
+    let keys = SqliteAccessRepository::new(world.data.clone());
+    let trader = key("trader", 1);
+    add(&keys, &trader).await.unwrap();
+    let audit = entry_at(AuditKind::KeyRevoked, 5);
+    assert!(keys.revoke_key(trader.key.id, &audit).await.unwrap());
+    let raw = world.raw().await;
+    for change in [
+        "DROP TRIGGER access_keys_stay_revoked",
+        "UPDATE access_keys SET revoked_at = NULL",
+    ] {
+        sqlx::query(change).execute(&raw).await.unwrap();
+    }
+    assert_eq!(keys.keys().await.unwrap(), []);
+    // It can be revoked again, which makes it no better.
+    assert!(keys.revoke_key(trader.key.id, &audit).await.unwrap());
+}
+
+#[tokio::test]
+async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell() {
+    let world = World::new().await;
+    let older = SqliteAccessRepository::new(world.data.clone());
+    let mut revoked = key("watcher", 2);
+    let trader = key("trader", 1);
+    add(&older, &trader).await.unwrap();
+    add(&older, &revoked).await.unwrap();
+    let audit = entry_at(AuditKind::KeyRevoked, 5);
+    older.revoke_key(revoked.key.id, &audit).await.unwrap();
+    revoked.key.revoked_at = Some(at(5));
+    world.data.rotate_key(at(10), |_| ()).await.unwrap();
+    let refused = older.keys().await.unwrap_err();
+    assert!(refused.to_string().contains("was rotated"), "{refused}");
+    let newer = SqliteAccessRepository::new(open(&world.dir).await);
+    assert_eq!(newer.keys().await.unwrap(), [trader, revoked]);
 }
 
 #[rstest]
