@@ -15,5 +15,7 @@ pub fn log_to_stderr(environment: &Environment, default: &str) {
         .with_env_filter(EnvFilter::builder().parse_lossy(chosen))
         .with_writer(std::io::stderr)
         .with_ansi(colours)
+        // Nobody reads what nobody can be told; to complain of it on stderr would be a panic.
+        .log_internal_errors(false)
         .init();
 }
