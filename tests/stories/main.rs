@@ -23,6 +23,7 @@ mod own_browser;
 mod reloaded_page;
 mod resumed;
 mod seed_principles;
+mod server_doors;
 mod server_runs;
 mod session_modes;
 mod stopped;
