@@ -32,7 +32,7 @@ pub use processes::{Stop, end_at_once, end_politely, until};
 pub use promises::Promises;
 pub use report::Report;
 pub use screen::Screen;
-pub use server::{Answer, Caller, Events, Server};
+pub use server::{Answer, Caller, CurlEvents, Server};
 pub use terminal::Terminal;
 pub use upstox::Upstox;
 pub use window::Window;

@@ -237,12 +237,12 @@ impl Server {
 }
 
 /// The stream of events as `curl -N` shows it.
-pub struct Events {
+pub struct CurlEvents {
     curl: Child,
     shown: PathBuf,
 }
 
-impl Events {
+impl CurlEvents {
     /// Everything that came so far.
     pub fn shown(&self) -> String {
         std::fs::read_to_string(&self.shown).unwrap_or_default()
@@ -276,7 +276,7 @@ impl Events {
 
 impl Server {
     /// Listens to the stream of events.
-    pub async fn events(&self, desk: &Desk, caller: &Caller) -> Result<Events> {
+    pub async fn curl_events(&self, desk: &Desk, caller: &Caller) -> Result<CurlEvents> {
         let shown = desk.path().join(format!("events-{}", fastrand::u32(..)));
         let who = match caller {
             Caller::Stranger => "x-nobody: 1".to_owned(),
@@ -297,7 +297,7 @@ impl Server {
             .kill_on_drop(true)
             .spawn()
             .context("curl is missing: install the package of this name")?;
-        let events = Events { curl, shown };
+        let events = CurlEvents { curl, shown };
         events.until("snapshot", |_| true).await?;
         Ok(events)
     }

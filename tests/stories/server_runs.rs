@@ -24,7 +24,7 @@ async fn six_tokens_from_the_console_watched_with_curl() -> Result<()> {
     let desk = Desk::new(&upstox)?;
     let server = Server::start(&desk).await?;
     let console = server.console().await?;
-    let events = server.events(&desk, &console).await?;
+    let events = server.curl_events(&desk, &console).await?;
     let before = events.of("snapshot").remove(0);
     let apis = before["apis"].as_array().context("apis")?;
     assert!(
@@ -175,7 +175,7 @@ async fn a_run_that_the_server_did_not_survive_goes_on_after_it() -> Result<()> 
         let desk = Desk::new(&upstox)?;
         let server = Server::start(&desk).await?;
         let console = server.console().await?;
-        let events = server.events(&desk, &console).await?;
+        let events = server.curl_events(&desk, &console).await?;
         server.start_run(&console, json!({})).await?;
         events.until("step", |step| step["state"] == "done").await?;
         if politely {
