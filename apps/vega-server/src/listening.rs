@@ -15,6 +15,13 @@ pub(crate) struct CannotListen {
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
+    if !address.ip().is_loopback() {
+        let source = Error::new(
+            ErrorKind::Unsupported,
+            "this address is not of this machine alone",
+        );
+        return Err(CannotListen { address, source });
+    }
     TcpListener::bind(address)
         .await
         .map_err(|source| CannotListen { address, source })
@@ -28,6 +35,10 @@ fn why(address: &SocketAddr, error: &Error) -> String {
              Stop it (on Linux `ss -ltnp 'sport = :{port}'` shows which program it is), \
              or set VEGA__SERVER__LISTEN to another address"
         ),
+        ErrorKind::Unsupported => "others could reach it there, and read keys and tokens on their way. \
+             Set VEGA__SERVER__LISTEN to a loopback address, such as 127.0.0.1:28020, and let a reverse proxy with TLS stand \
+             before it where it must be reached from elsewhere"
+            .into(),
         ErrorKind::AddrNotAvailable => "this machine has no such address. \
              Set VEGA__SERVER__LISTEN to one that it has, such as 127.0.0.1:28020"
             .into(),

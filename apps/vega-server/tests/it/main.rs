@@ -80,9 +80,11 @@ fn two_servers_do_not_share_an_address() {
 }
 
 #[test]
-fn an_address_of_another_machine_is_explained() {
-    // For documentation only (RFC 5737): no machine has it.
-    insta::assert_snapshot!(refused("192.0.2.1:28020"));
+fn an_address_that_others_reach_is_not_listened_at() {
+    insta::assert_snapshot!(refused("0.0.0.0:28020"));
+    assert!(refused("[::]:28020").starts_with("exit 9"));
+    // For documentation only (RFC 5737).
+    assert!(refused("192.0.2.1:28020").contains("others could reach it"));
 }
 
 #[test]
