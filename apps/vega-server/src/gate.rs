@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
@@ -19,7 +20,7 @@ use crate::server::Server;
 
 /// The session's cookie.
 pub(crate) const COOKIE: &str = "vega_session";
-/// Who guesses keys gets so few guesses.
+/// Who guesses keys, sessions or links gets so few guesses.
 pub(crate) const AFTER_A_BAD_KEY: Duration = Duration::from_millis(300);
 
 /// Who calls.
@@ -78,7 +79,12 @@ pub(crate) async fn only_own_site(
 /// Why this comes from another site, if it does.
 fn cross_site(server: &Server, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     let is_write = !matches!(*method, Method::GET | Method::HEAD);
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    // What is there twice is none of a browser's.
+    let text = |name| {
+        let mut values = headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok();
+        Some(value.filter(|_| values.next().is_none()).unwrap_or("?"))
+    };
     if let Some(origin) = text(header::ORIGIN)
         && !server.names.has_origin(origin)
     {
@@ -101,13 +107,16 @@ fn cross_site(server: &Server, method: &Method, headers: &HeaderMap) -> Option<&
 pub(crate) async fn only_who_may(
     State(server): State<Arc<Server>>,
     path: MatchedPath,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let Some(door) = doors::at(request.method(), path.as_str()) else {
         tracing::error!(path = path.as_str(), "a route has no door");
         return Problem::new(Code::Unexpected, "This path is shut.").into_response();
+    };
+    let Ok(params) = params else {
+        return Problem::new(Code::BadRequest, "The path is not UTF-8.").into_response();
     };
     let Who::These { keys, console } = door.who else {
         return next.run(request).await;
@@ -166,6 +175,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         if let Some(session) = access.session(cookie.value()).await? {
             return Ok(Caller::Console(session, SessionSecret::new(cookie.value())));
         }
+        tokio::time::sleep(AFTER_A_BAD_KEY).await;
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
         return Err(Problem::new(Code::NotSignedIn, words));
     }

@@ -17,6 +17,7 @@ mod names;
 mod pages;
 mod problem;
 mod prompts;
+mod redirects;
 mod refusals;
 mod routes;
 mod run_request;

@@ -9,6 +9,8 @@ use vega_bootstrap::Settings;
 #[derive(Debug)]
 pub(crate) struct Names {
     hosts: Vec<String>,
+    /// The paths of the redirect URIs that lead here.
+    redirects: Vec<String>,
 }
 
 impl Names {
@@ -20,6 +22,7 @@ impl Names {
             .map(|name| format!("{name}:{port}"))
             .collect();
         hosts.push(address.to_string());
+        let mut redirects = Vec::new();
         let accounts = settings.accounts.iter();
         for api in accounts.flat_map(|account| &account.apis) {
             let url = api.redirect_uri.url();
@@ -27,6 +30,7 @@ impl Names {
                 && let Some(host) = url.host_str()
             {
                 hosts.push(format!("{host}:{port}"));
+                redirects.push(url.path().to_owned());
             }
         }
         if port == 80 {
@@ -38,7 +42,12 @@ impl Names {
         }
         hosts.sort();
         hosts.dedup();
-        Self { hosts }
+        Self { hosts, redirects }
+    }
+
+    /// Whether Upstox sends browsers back to this path.
+    pub(crate) fn takes_redirects_at(&self, path: &str) -> bool {
+        self.redirects.iter().any(|redirect| redirect == path)
     }
 
     /// Whether `Host` is one of them.

@@ -19,8 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::{Code, Problem};
+use crate::redirects::Redirects;
 use crate::server::Server;
-use crate::{apis, audit, config, events, gate, health, keys, pages, prompts, runs, session};
+use crate::{apis, audit, config, events, gate, health, keys, pages, prompts, redirects, runs, session};
 
 /// No body here is larger.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -108,12 +109,28 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         )
         .route_layer(from_fn_with_state(Arc::clone(&server), gate::only_who_may))
         .route_layer(from_fn_with_state(Arc::clone(&server), gate::only_own_site));
-    let callbacks = server.vega.callbacks();
+    let redirects = Redirects::new(&server);
+    let all = Router::new()
+        .merge(api)
+        .merge(pages::router())
+        .with_state(Arc::clone(&server))
+        .fallback(async || Problem::new(Code::NotFound, "See /api/v1/openapi.json for what there is."))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::WrongMethod, "See /api/v1/openapi.json for what there is.")
+        })
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(redirects, redirects::come_first))
+        .layer(from_fn_with_state(server, gate::only_by_name));
+    answers_alike(all)
+}
+
+/// What every answer has, whoever gives it: a number, a place in the figures, headers that browsers obey, and words where
+/// somebody panicked or took too long.
+fn answers_alike(router: Router) -> Router {
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(from_fn(health::measured))
-        .layer(CatchPanicLayer::custom(panicked))
         .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
@@ -131,22 +148,10 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             HeaderName::from_static("permissions-policy"),
             "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
         ))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::error_handling::HandleErrorLayer::new(too_slow))
-        .timeout(TIME_LIMIT)
-        .layer(from_fn_with_state(Arc::clone(&server), gate::only_by_name))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT));
-    Router::new()
-        // A redirect URI may have `:` and `*` in its path.
-        .without_v07_checks()
-        .merge(api)
-        .merge(pages::router())
-        .with_state(server)
-        .merge(callbacks)
-        .fallback(async || Problem::new(Code::NotFound, "See /api/v1/openapi.json for what there is."))
-        .method_not_allowed_fallback(async || {
-            Problem::new(Code::WrongMethod, "See /api/v1/openapi.json for what there is.")
-        })
-        .layer(around)
+        .timeout(TIME_LIMIT);
+    router.layer(around)
 }
 
 fn header_if_missing(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -171,9 +176,15 @@ fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt;
     use vega_bootstrap::Environment;
 
     use super::*;
+    use crate::doors::DOORS;
 
     /// The console's types are made from this file.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -193,5 +204,74 @@ mod tests {
             committed == fresh,
             "run `cargo xtask generate` and read the difference"
         );
+    }
+    #[test]
+    fn every_operation_has_a_door_and_every_door_an_operation() {
+        let document = serde_json::to_value(document()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let mut operations: BTreeSet<String> = paths
+            .iter()
+            .flat_map(|(path, methods)| {
+                let methods = methods.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        // It does not describe itself.
+        operations.insert("GET /api/v1/openapi.json".into());
+        let doors: Vec<String> = DOORS
+            .iter()
+            .map(|door| format!("{} {}", door.method, door.path))
+            .collect();
+        assert_eq!(
+            doors.len(),
+            doors.iter().collect::<BTreeSet<_>>().len(),
+            "a door is there twice"
+        );
+        assert_eq!(doors.into_iter().collect::<BTreeSet<_>>(), operations);
+    }
+
+    async fn answer(handler: axum::routing::MethodRouter) -> (Response, String) {
+        let router = answers_alike(Router::new().route("/", handler));
+        let request = Request::builder().uri("/").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        (Response::from_parts(parts, Body::empty()), text)
+    }
+
+    fn has_headers(response: &Response) {
+        for name in [
+            header::CONTENT_SECURITY_POLICY,
+            header::X_CONTENT_TYPE_OPTIONS,
+            header::REFERRER_POLICY,
+            header::CACHE_CONTROL,
+        ] {
+            assert!(response.headers().contains_key(&name), "{name}: {response:?}");
+        }
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_says_nothing_of_itself_and_is_answered_like_anything_else() {
+        #[expect(clippy::panic, reason = "somebody must")]
+        async fn fail() {
+            panic!("CANARY-panic");
+        }
+        let (response, text) = answer(get(fail)).await;
+        assert_eq!(response.status(), 500);
+        assert!(!text.contains("CANARY"), "{text}");
+        has_headers(&response);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_too_long_is_given_up() {
+        let (response, text) = answer(get(std::future::pending::<()>)).await;
+        assert_eq!(response.status(), 503);
+        assert!(text.contains("timed_out"), "{text}");
+        has_headers(&response);
     }
 }
