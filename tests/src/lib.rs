@@ -18,6 +18,7 @@ mod server;
 mod terminal;
 mod upstox;
 mod window;
+mod wire;
 
 pub use clocks::it_is;
 pub use counts::Counts;
@@ -35,6 +36,7 @@ pub use server::{Answer, Caller, Events, Server};
 pub use terminal::Terminal;
 pub use upstox::Upstox;
 pub use window::Window;
+pub use wire::{Events, Request};
 
 /// What a harness has to tell goes to its output.
 #[expect(clippy::print_stdout, reason = "the harnesses' programs tell what they find")]

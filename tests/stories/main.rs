@@ -24,6 +24,7 @@ mod reloaded_page;
 mod resumed;
 mod revoked;
 mod seed_principles;
+mod server_doors;
 mod server_runs;
 mod session_modes;
 mod stopped;
