@@ -54,7 +54,7 @@ impl Binaries {
         match self {
             Self::Plain => "cargo build --bins",
             Self::WithTestHooks => {
-                "cargo build -p vega-cli --features test-hooks --target-dir target/test-hooks"
+                "cargo build -p vega-cli -p vega-server --features test-hooks --target-dir target/test-hooks"
             }
         }
     }

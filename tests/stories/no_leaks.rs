@@ -237,7 +237,7 @@ async fn watched<T>(desk: &Desk, work: impl Future<Output = Result<T>>) -> Resul
 }
 
 /// Looks into places, each with its name and with words that must be there.
-fn nothing_in(leaks: &Leaks, places: &[(&str, &[u8], &str)]) {
+pub(crate) fn nothing_in(leaks: &Leaks, places: &[(&str, &[u8], &str)]) {
     for (place, bytes, proof) in places {
         assert!(
             String::from_utf8_lossy(bytes).contains(proof),
@@ -255,7 +255,7 @@ fn authorize_link_in(shown: &str, upstox: &Upstox) -> Result<String> {
     Ok(link.context("a link")?.to_owned())
 }
 
-async fn all_secrets(upstox: &Upstox, sign_ins: usize, tokens: usize) -> Result<Leaks> {
+pub(crate) async fn all_secrets(upstox: &Upstox, sign_ins: usize, tokens: usize) -> Result<Leaks> {
     let mut leaks = Leaks::default();
     let account = &upstox.seed().accounts[0];
     leaks.look_for("the PIN", &account.pin);
@@ -289,7 +289,7 @@ fn other_than(right: &str) -> String {
 
 /// The log without the fractions of its times: their microseconds have six digits, as an OTP has. In a terminal a line
 /// need not begin with its time.
-fn without_times(log: &str) -> String {
+pub(crate) fn without_times(log: &str) -> String {
     let mut kept = String::new();
     let mut rest = log;
     while let Some(at) = rest.find('.') {

@@ -1,12 +1,13 @@
 //! `vega-server` as a user meets it when it cannot start. Nothing here leaves this machine.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test that cannot set up its world should stop there"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -90,4 +91,60 @@ fn an_address_that_others_reach_is_not_listened_at() {
 #[test]
 fn a_wrong_address_is_named_with_its_place() {
     insta::assert_snapshot!(refused("localhost:28020"));
+}
+
+/// Starts it with this redirect URI, and asks for each path.
+fn pages(port: u16, redirect_uri: &str, paths: &[&str]) -> Vec<String> {
+    let home = tempfile::tempdir().unwrap();
+    let mut server = server(home.path(), &format!("127.0.0.1:{port}"));
+    server.env("UPSTOX_REDIRECT_URI", redirect_uri);
+    let mut server = Running(server.stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(server.0.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("listening") && log.read_line(&mut said).unwrap() > 0 {}
+    assert!(said.contains("listening"), "{said}");
+    let page = |path: &&str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
+    };
+    paths.iter().map(page).collect()
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+/// Upstox's own examples have this one.
+#[test]
+fn a_redirect_uri_may_have_a_path_that_the_server_has() {
+    let port = free_port();
+    let here = format!("http://127.0.0.1:{port}/");
+    let [page, redirect] = &pages(port, &here, &["/", "/?code=CANARY-code&state=CANARY-state"])[..] else {
+        panic!("two pages")
+    };
+    assert!(page.contains("The server is up"), "{page}");
+    assert!(
+        redirect.contains("sign-in") && !redirect.contains("The server is up"),
+        "{redirect}"
+    );
+    assert!(!redirect.contains("CANARY"), "{redirect}");
+}
+
+#[test]
+fn a_redirect_uri_elsewhere_takes_no_path_from_the_server() {
+    for path in ["/", "/livez"] {
+        let elsewhere = format!("https://127.0.0.1{path}");
+        let with_code = format!("{path}?code=CANARY-code&state=CANARY-state");
+        let answers = pages(free_port(), &elsewhere, &[path, &with_code]);
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.contains("vega-server") || answer.contains("The server is up"))
+        );
+    }
 }

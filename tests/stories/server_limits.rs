@@ -1,0 +1,196 @@
+//! What would use up the server: bodies, headers, slow connections and streams end at a limit, and others go on.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use vega_tests::{Caller, Desk, Request, Server, Upstox, until};
+
+use crate::server_attacks::lacks_headers;
+use crate::server_doors::key;
+
+const LARGEST_BODY: usize = 64 * 1024;
+/// The server gives headers half a minute.
+const CUT_OFF_WITHIN: Duration = Duration::from_mins(1);
+
+#[tokio::test]
+async fn bodies_and_headers_end_at_a_limit() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let runs = key(&desk, "runs", "runs", &[]).await?;
+    let knows = until(async || {
+        let answer = server.get("/api/v1/apis", &runs).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(knows.await, "the key is not known");
+
+    let post = |path: &str, caller: &Caller| {
+        let request = Request::to(&server, "POST", path).by(caller);
+        request.with("Content-Type", "application/json")
+    };
+    for (path, caller, wrong_body) in [
+        ("/api/v1/session", &Caller::Stranger, 422),
+        ("/api/v1/runs", &runs, 422),
+        ("/api/v1/verifications", &runs, 422),
+        (
+            "/api/v1/runs/6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11/answers",
+            &runs,
+            422,
+        ),
+    ] {
+        // JSON that holds nothing of what it must.
+        let padded = |length: usize| format!("{{\"x\":0{}}}", " ".repeat(length - 7));
+        let fits = server
+            .send(&post(path, caller).body(padded(LARGEST_BODY)))
+            .await?;
+        assert_eq!(fits.status, wrong_body, "{path}: {fits:?}");
+        let too_large = server
+            .send(&post(path, caller).body(padded(LARGEST_BODY + 1)))
+            .await?;
+        assert_eq!(too_large.status, 413, "{path}: {too_large:?}");
+        assert_eq!(lacks_headers(&too_large), None);
+
+        // Without a length that could be looked at beforehand.
+        let authorization = match caller {
+            Caller::Key(key) => format!("Authorization: Bearer {key}\r\n"),
+            _ => String::new(),
+        };
+        let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+        let chunked = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\n{authorization}Content-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n{}0\r\n\r\n",
+            server.host(),
+            chunk.repeat(3)
+        );
+        let too_large = server.send_text(&chunked).await?;
+        assert_eq!(too_large.status, 413, "{path}: {too_large:?}");
+    }
+
+    let long = "x".repeat(20 * 1024);
+    let long_header = Request::to(&server, "GET", "/livez").with("X-Long", &long);
+    assert_eq!(server.send(&long_header).await?.status, 431);
+    let long_path = Request::to(&server, "GET", &format!("/{long}"));
+    assert!([414, 431].contains(&server.send(&long_path).await?.status));
+    let many = (0..200).fold(Request::to(&server, "GET", "/livez"), |request, number| {
+        request.with(&format!("X-{number}"), "x")
+    });
+    assert_eq!(server.send(&many).await?.status, 431);
+    assert_eq!(server.get("/livez", &Caller::Stranger).await?.status, 200);
+    Ok(())
+}
+
+/// Two programs that read one text differently can be played against each other, a reverse proxy and this one, say.
+#[tokio::test]
+async fn no_text_is_read_as_two_requests() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let host = server.host();
+    let hidden = "GET /livez HTTP/1.1\r\nHost: hidden\r\n\r\n";
+    for headers in [
+        format!("Content-Length: 4\r\nContent-Length: {}", hidden.len()),
+        format!("Content-Length: {}\r\nTransfer-Encoding: gzip", hidden.len()),
+        "Content-Length: +4".into(),
+        "Content-Length: 4, 5".into(),
+        "Transfer-Encoding : chunked".into(),
+        "Transfer-Encoding: chunked, identity".into(),
+        "X-Bare: a\rb".into(),
+        "X-Null: a\0b".into(),
+        " Folded: a".into(),
+    ] {
+        let text = format!("POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n\r\n{hidden}");
+        let answer = server.send_text(&text).await?;
+        let all = format!("{answer:?}");
+        assert_eq!(answer.status, 400, "{headers:?}: {all}");
+        assert!(!all.contains("HTTP/1.1 "), "a second answer: {all}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_does_not_finish_a_request_is_cut_off() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let silent = cut_off(server.connect().await?, "", "");
+    let half = cut_off(server.connect().await?, "GET /livez HTTP/1.1\r\nHost: ", "");
+    let drop_by_drop = cut_off(server.connect().await?, "GET /livez HTTP/1.1\r\nX-Slow: ", "x");
+    let answered = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let idle = cut_off(server.connect().await?, answered, "");
+    let (silent, half, drop_by_drop, idle) = tokio::join!(silent, half, drop_by_drop, idle);
+    silent.context("silent")?;
+    half.context("half a head")?;
+    drop_by_drop.context("drop by drop")?;
+    assert!(idle.context("idle after an answer")?.starts_with("HTTP/1.1 421"));
+    Ok(())
+}
+
+/// Sends this, then one drop each second, and returns what came until the server hung up.
+async fn cut_off(mut stream: TcpStream, first: &str, each_second: &str) -> Result<String> {
+    stream.write_all(first.as_bytes()).await?;
+    let (mut reads, mut writes) = stream.split();
+    let mut said = Vec::new();
+    let drops = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            // It may be gone already.
+            let _ = writes.write_all(each_second.as_bytes()).await;
+        }
+    };
+    let ended = async {
+        tokio::select! {
+            // A reset is an end, too.
+            _ = reads.read_to_end(&mut said) => {}
+            () = drops => {}
+        }
+    };
+    timeout(CUT_OFF_WITHIN, ended).await.context("it is still open")?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+#[tokio::test]
+async fn the_thirty_third_stream_waits_for_a_place() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let mut streams = Vec::new();
+    for number in 0..32 {
+        let mut stream = server.events(&console).await?;
+        stream
+            .until("event: snapshot")
+            .await
+            .with_context(|| number.to_string())?;
+        streams.push(stream);
+    }
+    let refused = server.get("/api/v1/events", &console).await?;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert_eq!(refused.json()?["code"], "too_many_streams");
+    assert_eq!(server.get("/api/v1/apis", &console).await?.status, 200);
+
+    streams.pop();
+    let has_place = until(async || {
+        let stream = server.events(&console).await;
+        stream.is_ok_and(|stream| stream.status == 200)
+    });
+    assert!(has_place.await, "the place of a stream that was closed is lost");
+
+    // Whoever only looks takes no place for longer than that.
+    for _ in 0..40 {
+        let request = Request::to(&server, "HEAD", "/api/v1/events").by(&console);
+        server.send(&request).await?;
+    }
+    let has_place = until(async || {
+        let stream = server.events(&console).await;
+        stream.is_ok_and(|stream| stream.status == 200)
+    });
+    assert!(has_place.await, "looking takes places");
+    assert_eq!(server.stop().await?, Some(0));
+    for stream in streams {
+        assert!(stream.to_its_end().await?.contains("event: snapshot"));
+    }
+    Ok(())
+}
