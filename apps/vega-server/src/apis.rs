@@ -40,6 +40,9 @@ pub(crate) async fn one(
     found.map(Json).ok_or_else(|| unknown_api(&server))
 }
 
+/// In seconds.
+const A_DAY: u32 = 86_400;
+
 /// How a token is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -68,6 +71,11 @@ pub(crate) async fn token(
     Asked(wanted): Asked<Token>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let min_valid = wanted.min_valid.unwrap_or(0);
+    if min_valid > A_DAY {
+        let words = format!("min_valid must be 0 to {A_DAY} seconds: no token lives longer than a day.");
+        return Err(Problem::new(Code::BadRequest, words));
+    }
     let hot = ApiName::new(name.as_str())
         .ok()
         .and_then(|api| server.vega.registry.get(&api));
@@ -75,7 +83,7 @@ pub(crate) async fn token(
         return Err(why_not(&server, &name));
     };
     let left = token.valid_until - server.vega.clock.now();
-    if left.num_seconds() < i64::from(wanted.min_valid.unwrap_or(0)) {
+    if left.num_seconds() < i64::from(min_valid) {
         let words = format!(
             "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign in \
              after 03:30 IST.",

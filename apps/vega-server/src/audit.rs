@@ -17,6 +17,8 @@ use crate::views::rfc3339_ist;
 
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 500;
+/// In characters.
+const LONGEST_SEARCH: usize = 200;
 /// So many entries are searched for one page at most; `next` then goes on after them.
 const SEARCHED: usize = 20_000;
 
@@ -32,6 +34,7 @@ pub(crate) struct Page {
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only those about this API.
+    #[param(pattern = "^[A-Z][A-Z0-9_]*$")]
     api: Option<String>,
     /// Only those that hold these words, in any case of letters.
     #[param(max_length = 200)]
@@ -108,7 +111,11 @@ pub(crate) async fn list(
         since: None,
         api: api.map_err(|error| bad(error.to_string()))?,
     };
-    let words = page.q.unwrap_or_default().to_lowercase();
+    let words = page.q.unwrap_or_default();
+    if words.chars().count() > LONGEST_SEARCH {
+        return Err(bad(format!("q must not be longer than {LONGEST_SEARCH} characters.")));
+    }
+    let words = words.to_lowercase();
     let mut entries = Vec::new();
     let mut searched = 0;
     loop {

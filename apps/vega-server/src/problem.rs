@@ -11,7 +11,7 @@ use vega_domain::ports::StoreError;
 use crate::views::rfc3339_ist;
 
 macro_rules! codes {
-    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $status:ident, $title:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:tt, $status:ident, $title:literal;)*) => {
         /// What went wrong. Codes are only ever added.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
         pub(crate) enum Code {

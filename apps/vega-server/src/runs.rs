@@ -41,8 +41,8 @@ pub(crate) struct RunBody {
     /// Replaces valid tokens too, and begins near 03:30 IST; it needs a reason.
     #[serde(default)]
     force: bool,
-    /// Why it is forced; goes on record.
-    #[schema(max_length = 200)]
+    /// Why it is forced, in one line; goes on record.
+    #[schema(min_length = 1, max_length = 300)]
     reason: Option<String>,
     /// Signs in for these again, whatever became of their last sign-in.
     #[serde(default)]
@@ -96,11 +96,10 @@ pub(crate) async fn start(
 
 impl RunBody {
     fn wish(self, server: &Server, by: String) -> Result<Wish, Problem> {
-        let force = match (self.force, self.reason) {
-            (true, Some(reason)) => {
-                let reason = ForceReason::new(reason);
-                Some(reason.map_err(|error| Problem::new(Code::WrongBody, error.to_string()))?)
-            }
+        let reason = self.reason.map(ForceReason::new).transpose();
+        let reason = reason.map_err(|error| Problem::new(Code::WrongBody, error.to_string()))?;
+        let force = match (self.force, reason) {
+            (true, Some(reason)) => Some(reason),
             (true, None) => {
                 let words = "To force needs a reason, which goes on record.";
                 return Err(Problem::new(Code::WrongBody, words));
