@@ -60,6 +60,17 @@ impl Binaries {
     }
 }
 
+/// Python with the packages that stories need, where `cargo xtask e2e` puts it.
+pub fn python() -> Result<PathBuf> {
+    let python = target_folder()?.join("python/bin/python");
+    ensure!(
+        python.is_file(),
+        "{} is missing. Run `cargo xtask e2e`, which makes it",
+        python.display()
+    );
+    Ok(python)
+}
+
 /// Cargo's target folder; a test runs from `debug/deps` in it, a program from `debug`.
 fn target_folder() -> Result<PathBuf> {
     let this = std::env::current_exe()?;

@@ -20,6 +20,7 @@ mod upstox;
 mod window;
 mod wire;
 
+pub use binaries::python;
 pub use clocks::it_is;
 pub use counts::Counts;
 pub use desk::{Desk, Ran};

@@ -29,6 +29,7 @@ mod server_doors;
 mod server_limits;
 mod server_no_leaks;
 mod server_odd_requests;
+mod server_programs;
 mod server_runs;
 mod server_times;
 mod session_modes;

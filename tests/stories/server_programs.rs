@@ -1,0 +1,127 @@
+//! Programs and the server: a token read over HTTP works at Upstox, through Upstox's own SDK; what `vega` changes on the
+//! command line is served at once, and what dies is served no more.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use chrono::TimeDelta;
+use serde_json::json;
+use tokio::process::Command;
+use vega_tests::{Answer, Caller, Desk, Server, Upstox, python, until};
+
+async fn key(desk: &Desk, scopes: &str) -> Result<String> {
+    let made = desk.vega(&["key", "add", "trader", "--scope", scopes]).await?;
+    anyhow::ensure!(made.code == Some(0), "{made:?}");
+    Ok(made.stdout.trim().to_owned())
+}
+
+const TOKEN: &str = "/api/v1/apis/PRIMARY/token";
+
+#[tokio::test]
+async fn upstoxs_own_python_sdk_works_with_a_token_of_the_server() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    let server = Server::start(&desk).await?;
+    let key = key(&desk, "token:PRIMARY").await?;
+    let ran = Command::new(python()?)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/stories/python_sdk.py"))
+        .args([server.address(), "PRIMARY", &upstox.base_url()])
+        .env("VEGA_KEY", key)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .context("python")?;
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(said.trim(), upstox.seed().accounts[0].user_id, "{ran:?}");
+    Ok(())
+}
+
+/// Waits until the server answers so. How long that takes is measured by `cargo xtask bench`.
+async fn until_it_answers(server: &Server, caller: &Caller, so: impl Fn(&Answer) -> bool) -> Result<()> {
+    let answers = until(async || server.get(TOKEN, caller).await.is_ok_and(|answer| so(&answer)));
+    anyhow::ensure!(answers.await, "{:?}", server.get(TOKEN, caller).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_vega_does_elsewhere_is_served_at_once() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let program = Caller::Key(key(&desk, "token:PRIMARY,status").await?);
+    let missing = server.get(TOKEN, &program).await?;
+    assert_eq!(
+        (missing.status, &missing.json()?["code"]),
+        (409, &json!("human_needed"))
+    );
+    let events = server.curl_events(&desk, &program).await?;
+
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    until_it_answers(&server, &program, |answer| answer.status == 200).await?;
+    let first = server.get(TOKEN, &program).await?;
+    assert_eq!(first.json()?["access_token"], desk.token("PRIMARY").await?);
+    assert_eq!(first.header("cache-control"), Some("no-store"));
+    let tag = first.header("etag").context("a tag")?.to_owned();
+    let known = [("if-none-match", tag.as_str())];
+    let same = server.call("GET", TOKEN, &program, &known, None).await?;
+    assert_eq!((same.status, same.text.as_str()), (304, ""));
+    let long = server.get(&format!("{TOKEN}?min_valid=86400"), &program).await?;
+    assert_eq!(long.status, 409, "no token lives so long: {long:?}");
+    events
+        .until("token", |token| {
+            token["api"] == "PRIMARY" && token["servable"] == true
+        })
+        .await?;
+    events.until("run", |run| run["elsewhere"] == true).await?;
+
+    // Another one takes its place.
+    let forced = ["--yes", "--force", "--reason", "a story", "PRIMARY"];
+    assert_eq!(desk.vega(&forced).await?.code, Some(0));
+    until_it_answers(&server, &program, |answer| answer.header("etag") != Some(&*tag)).await?;
+
+    // Upstox calls it dead.
+    upstox.revoke_tokens().await?;
+    desk.vega(&["verify"]).await?;
+    until_it_answers(&server, &program, |answer| answer.status == 409).await?;
+    events
+        .until("token", |token| {
+            token["api"] == "PRIMARY" && token["status"] == "invalid"
+        })
+        .await?;
+
+    // The operator takes one back.
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    until_it_answers(&server, &program, |answer| answer.status == 200).await?;
+    assert_eq!(desk.vega(&["revoke", "PRIMARY", "--yes"]).await?.code, Some(0));
+    until_it_answers(&server, &program, |answer| answer.status == 409).await?;
+    Ok(())
+}
+
+/// Nobody has a page open, and nobody asks.
+#[tokio::test]
+async fn at_0330_tokens_expire_by_themselves() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::with_test_hooks(&upstox)?;
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    let server = Server::start(&desk).await?;
+    let program = Caller::Key(key(&desk, "token:PRIMARY,status").await?);
+    let valid = server.get(TOKEN, &program).await?;
+    assert_eq!(valid.status, 200, "{valid:?}");
+    let left = valid.json()?["valid_until_unix"].as_i64().context("an end")?
+        - upstox.machine_time().await?.timestamp();
+    let events = server.curl_events(&desk, &program).await?;
+
+    desk.move_clock(TimeDelta::seconds(left - 30))?;
+    until_it_answers(&server, &program, |answer| answer.status == 409).await?;
+    events
+        .until("token", |token| {
+            token["servable"] == false && token["status"] == "valid"
+        })
+        .await?;
+    desk.move_clock(TimeDelta::seconds(left + 1))?;
+    events
+        .until("token", |token| token["status"] == "expired")
+        .await?;
+    Ok(())
+}
