@@ -8,6 +8,8 @@ use crate::test::{STORIES, build_programs, build_programs_with_test_hooks, rust_
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
+    install::harness_tools()?;
+    install::python()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
     open_hours::wait_for(STORIES);

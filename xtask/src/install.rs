@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::shell::{root, run, run_with, step, works};
+use crate::shell::{root, run, run_with, step, target, works};
 
 /// Chromium and ChromeDriver, for real sign-ins.
 pub(crate) fn browser() -> Result<()> {
@@ -20,12 +20,12 @@ pub(crate) fn browser() -> Result<()> {
     )
 }
 
-/// What the harnesses look and meddle with.
+/// What harnesses and stories look and meddle with.
 pub(crate) fn harness_tools() -> Result<()> {
-    if works("strace", "-V") && works("sqlite3", "--version") {
+    if works("strace", "-V") && works("sqlite3", "--version") && works("curl", "--version") {
         return Ok(());
     }
-    apt(&["strace", "sqlite3"], "strace and sqlite3")
+    apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
 /// Node and the console's packages, exactly as its lock file names them.
@@ -38,6 +38,30 @@ pub(crate) fn console_packages() -> Result<()> {
         "npm",
         &["ci", "--no-audit", "--no-fund"],
     )
+}
+
+/// Python with the packages of `tests/requirements.txt`, in an environment of its own.
+pub(crate) fn python() -> Result<()> {
+    let (wanted, folder) = (root().join("tests/requirements.txt"), target().join("python"));
+    let (wanted, made_for) = (std::fs::read_to_string(wanted)?, folder.join("made-for.txt"));
+    if std::fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
+        return Ok(());
+    }
+    // Debian's python3 comes without what an environment needs.
+    if !works("python3", "-cimport ensurepip, venv") {
+        apt(&["python3", "python3-venv"], "Python 3 with its module venv")?;
+    }
+    let path = folder.display().to_string();
+    run(&root(), "python3", &["-m", "venv", "--clear", &path])?;
+    let pip = folder.join("bin/pip").display().to_string();
+    let quiet = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ];
+    run(&root(), &pip, &[&quiet[..], &["tests/requirements.txt"]].concat())?;
+    Ok(std::fs::write(made_for, wanted)?)
 }
 
 fn apt(packages: &[&str], what: &str) -> Result<()> {

@@ -113,7 +113,9 @@ pub(crate) async fn list(
     };
     let words = page.q.unwrap_or_default();
     if words.chars().count() > LONGEST_SEARCH {
-        return Err(bad(format!("q must not be longer than {LONGEST_SEARCH} characters.")));
+        return Err(bad(format!(
+            "q must not be longer than {LONGEST_SEARCH} characters."
+        )));
     }
     let words = words.to_lowercase();
     let mut entries = Vec::new();
