@@ -308,3 +308,94 @@ async fn an_address_can_be_pasted_over_http() -> Result<()> {
     assert_eq!(ended["state"], "completed", "{ended}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_plan_that_nobody_answers_is_given_up() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "1s");
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let asked = server.post("/api/v1/runs", &console, json!({})).await?;
+    let run = asked.header("location").context("location")?.to_owned();
+    let prompt = server.prompt(&run, &console, "confirm").await?;
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["outcome"]["code"], "unanswered", "{ended}");
+    let late = json!({ "kind": "confirm", "prompt": prompt["id"], "yes": true });
+    let late = server.post(&format!("{run}/answers"), &console, late).await?;
+    assert_eq!((late.status, &late.json()?["code"]), (409, &json!("run_over")));
+    assert_eq!(upstox.count("dialogs_opened").await?, 0);
+    Ok(())
+}
+
+/// The run of a `vega` on the command line is seen here, not doubled, and can be ended from here.
+#[tokio::test]
+async fn a_run_of_another_process_is_shown_and_ended_from_here() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    upstox.human_at_the_desk(false).await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let vega = desk.start(&["--yes", "PRIMARY"])?;
+    assert!(upstox.until_otp_is_asked_for().await);
+
+    let refused = server.post("/api/v1/runs", &console, json!({})).await?;
+    assert_eq!(
+        (refused.status, &refused.json()?["code"]),
+        (409, &json!("held_elsewhere"))
+    );
+    let holder = format!("process {}", vega.id().context("an id")?);
+    assert!(refused.text.contains(&holder), "{refused:?}");
+    let shown = server.get("/api/v1/runs/current", &console).await?.json()?;
+    assert_eq!(
+        (&shown["elsewhere"], &shown["under_way"]),
+        (&json!(true), &json!(true)),
+        "{shown}"
+    );
+    let run = format!("/api/v1/runs/{}", shown["id"].as_str().context("id")?);
+    assert_eq!(server.delete(&run, &console).await?.status, 202);
+    let ended = vega_tests::Ran::to_its_end(vega).await?;
+    assert_eq!(ended.code, Some(11), "{ended:?}");
+    assert_eq!(server.ended(&run, &console).await?["state"], "cancelled");
+    Ok(())
+}
+
+/// Health and figures, as a machine that watches asks for them.
+#[tokio::test]
+async fn health_and_figures_are_told() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    let server = Server::start(&desk).await?;
+    let watcher = key(&desk, "status").await?;
+    let ready = server.get("/readyz", &Caller::Stranger).await?;
+    assert_eq!((ready.status, &ready.json()?["ready"]), (200, &json!(true)));
+    let figures = server.get("/metrics", &watcher).await?.text;
+    for line in [
+        "vega_tokens{status=\"valid\"} 1",
+        "vega_tokens{status=\"missing\"} 5",
+        "vega_otp_presses_left{account=\"default\"} 3",
+        "vega_run_under_way 0",
+    ] {
+        assert!(figures.contains(line), "{line}: {figures}");
+    }
+    let left = figures
+        .lines()
+        .find_map(|line| line.strip_prefix("vega_token_seconds_to_expiry{api=\"PRIMARY\"} "));
+    let left: f64 = left.context("seconds to expiry")?.parse()?;
+    assert!(left > 0.0 && left <= 86_400.0, "{left}");
+    assert!(
+        figures.contains("vega_request_seconds_bucket{method=\"GET\",path=\"/readyz\",status=\"200\""),
+        "{figures}"
+    );
+
+    // The key is somewhere else now: nothing could be stored and read again.
+    let key_file = desk.path().join("config/vega/vega.key");
+    std::fs::rename(&key_file, desk.path().join("elsewhere.key"))?;
+    let not_ready = server.get("/readyz", &Caller::Stranger).await?;
+    assert_eq!(
+        (not_ready.status, &not_ready.json()?["storage"]),
+        (503, &json!(false))
+    );
+    Ok(())
+}

@@ -154,6 +154,24 @@ impl Board {
         }
     }
 
+    /// Takes note of an event; whether it moved what is shown.
+    fn hear(&self, event: Event) -> bool {
+        match event {
+            Event::StepChanged { run, api, state } => {
+                self.move_step(run, &api, &state);
+                return true;
+            }
+            Event::RunEnded { state, .. } => {
+                metrics::counter!("vega_runs_ended_total", "state" => state.as_str()).increment(1);
+            }
+            Event::OtpRequested { account, .. } => {
+                metrics::counter!("vega_otp_presses_total", "account" => account.to_string()).increment(1);
+            }
+            _ => {}
+        }
+        false
+    }
+
     /// Shows a step's move at once: by the time that the database is asked, it may have moved on.
     fn move_step(&self, run: RunId, api: &ApiName, to: &StepState) {
         let mut state = self.state();
@@ -227,8 +245,8 @@ pub(crate) async fn keep(server: Arc<Server>) {
     loop {
         tokio::select! {
             event = events.recv() => {
-                if let Ok(Event::StepChanged { run, api, state }) = event {
-                    server.board.move_step(run, &api, &state);
+                if let Ok(event) = event {
+                    server.board.hear(event);
                 }
             }
             _ = hot.changed() => {}
@@ -257,11 +275,8 @@ async fn refresh(server: &Server, events: &mut broadcast::Receiver<Event>) -> Re
         let mut has_moved = false;
         loop {
             match events.try_recv() {
-                Ok(Event::StepChanged { run, api, state }) => {
-                    server.board.move_step(run, &api, &state);
-                    has_moved = true;
-                }
-                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Ok(event) => has_moved |= server.board.hear(event),
+                Err(TryRecvError::Lagged(_)) => {}
                 Err(_) => break,
             }
         }
