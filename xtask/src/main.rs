@@ -1,6 +1,7 @@
 //! Every automation command of the project, one file each. CI runs nothing that a person cannot run with the same words.
 //! It starts programs and imports nothing of Vega's.
 
+mod days;
 mod demo;
 mod demo_desk;
 mod e2e;
@@ -19,6 +20,8 @@ use clap::Parser;
 enum Command {
     /// Sign in six APIs at a simulated Upstox in a real browser
     Demo(demo::Options),
+    /// Play virtual days of the real orchestration, from a seed, and say what was broken
+    Days(days::Options),
     /// Everything that CI runs
     Test,
     /// Only the whole-system stories: real binaries, real browser, simulator
@@ -31,6 +34,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Days(options) => days::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
         Command::E2e => e2e::run(),
