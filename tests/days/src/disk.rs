@@ -1,0 +1,312 @@
+//! What is durable: tables that change in commits, and the spool beside them. A commit is made whole or not at all, and a
+//! process that dies at it has either made it or not. The contracts of the ports are kept as the SQLite adapters do.
+
+mod audit;
+mod cooldowns;
+mod journal;
+mod runs;
+mod spool;
+mod tokens;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::cooldown::Cooldown;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{ApiName, AttemptId, MobileNumber};
+use vega_domain::moment::Moment;
+use vega_domain::ports::{NewAttempt, StoreError};
+use vega_domain::run::RunRecord;
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::token::{NewToken, StoredToken};
+
+use crate::locked::locked;
+use crate::plants::Plant;
+use crate::process::Here;
+use crate::rules::Rule;
+use crate::weather::Storage;
+
+/// How far an attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stands {
+    Opened,
+    CodeSealed,
+    Answered,
+    Stored,
+    Closed,
+}
+
+/// When something was written: its place in the order of all commits, which no clock changes, and the time that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ended {
+    pub(crate) commit: usize,
+    pub(crate) at: DateTime<Utc>,
+}
+
+#[derive(Clone)]
+pub(crate) struct AttemptRow {
+    pub(crate) new: NewAttempt,
+    pub(crate) stands: Stands,
+    pub(crate) code: Option<AuthorizationCode>,
+    pub(crate) sent_at: Option<DateTime<Utc>>,
+    pub(crate) answer: Option<RawAnswer>,
+    pub(crate) ended: Option<Ended>,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl AttemptRow {
+    pub(crate) fn is_open(&self) -> bool {
+        !matches!(self.stands, Stands::Stored | Stands::Closed)
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct PressRow {
+    pub(crate) attempt: AttemptId,
+    pub(crate) mobile: MobileNumber,
+    pub(crate) at: Moment,
+}
+
+pub(crate) struct RunRow {
+    pub(crate) record: RunRecord,
+    pub(crate) updated: BTreeMap<ApiName, Ended>,
+    pub(crate) resumed_at: Option<DateTime<Utc>>,
+    pub(crate) cancel_requested: bool,
+    /// Which process moves it.
+    pub(crate) holder: u32,
+}
+
+/// What the database holds.
+#[derive(Default)]
+pub(crate) struct Tables {
+    pub(crate) tokens: Vec<StoredToken>,
+    pub(crate) attempts: Vec<AttemptRow>,
+    pub(crate) presses: Vec<PressRow>,
+    pub(crate) runs: Vec<RunRow>,
+    pub(crate) cooldowns: Vec<Cooldown>,
+    pub(crate) audit: Vec<AuditEntry>,
+    /// How many changes were made that must be in the audit trail.
+    changes: usize,
+    commits: usize,
+}
+
+impl Tables {
+    /// In the commit under way.
+    pub(crate) fn ended(&self, at: DateTime<Utc>) -> Ended {
+        Ended {
+            commit: self.commits,
+            at,
+        }
+    }
+
+    pub(crate) fn attempt(&mut self, id: AttemptId) -> Result<&mut AttemptRow, StoreError> {
+        let found = self.attempts.iter_mut().find(|row| row.new.id == id);
+        found.ok_or_else(|| StoreError::Conflict("this sign-in attempt does not exist".into()))
+    }
+
+    pub(crate) fn is_pressed(&self, id: AttemptId) -> bool {
+        self.presses.iter().any(|press| press.attempt == id)
+    }
+
+    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<&StoredToken> {
+        let of_api = self.tokens.iter().filter(|token| token.api == *api);
+        of_api.max_by_key(|token| token.generation)
+    }
+}
+
+/// A token that the database did not take, with its entry.
+pub(crate) struct KeptToken {
+    pub(crate) new: NewToken,
+    pub(crate) audit: AuditEntry,
+}
+
+/// An answer that the database did not take, with its entry.
+pub(crate) struct KeptAnswer {
+    pub(crate) attempt: AttemptId,
+    pub(crate) answer: RawAnswer,
+    pub(crate) audit: AuditEntry,
+}
+
+/// The files beside the database: one place for an answer and one for a token of each API.
+#[derive(Default)]
+pub(crate) struct SpoolFiles {
+    pub(crate) answers: BTreeMap<ApiName, KeptAnswer>,
+    pub(crate) tokens: BTreeMap<ApiName, KeptToken>,
+}
+
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) tables: Mutex<Tables>,
+    pub(crate) spool: Mutex<SpoolFiles>,
+}
+
+impl Disk {
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Tables) -> T) -> T {
+        look(&locked(&self.tables))
+    }
+
+    /// Takes out what ended before; the newest token of each API stays.
+    pub(crate) fn forget_before(&self, at: DateTime<Utc>) {
+        let mut tables = locked(&self.tables);
+        let tables = &mut *tables;
+        let newest = |tokens: &[StoredToken], token: &StoredToken| {
+            let mut of_api = tokens.iter().filter(|other| other.api == token.api);
+            of_api.all(|other| other.generation <= token.generation)
+        };
+        let tokens = std::mem::take(&mut tables.tokens);
+        let kept = tokens
+            .iter()
+            .filter(|token| token.issued_at >= at || newest(&tokens, token));
+        tables.tokens = kept.cloned().collect();
+        tables
+            .attempts
+            .retain(|row| row.is_open() || row.new.opened_at >= at);
+        tables.presses.retain(|press| press.at.at >= at);
+        tables
+            .runs
+            .retain(|row| row.record.finished_at.is_none_or(|ended| ended >= at));
+        tables.audit.clear();
+        tables.changes = 0;
+    }
+
+    /// The newest token of an API, in its row or in the spool.
+    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<StoredToken> {
+        let row = self.read(|tables| tables.newest_token(api).cloned());
+        let spool = locked(&self.spool);
+        let kept = spool.tokens.get(api).map(|kept| &kept.new.token);
+        match (row, kept) {
+            (Some(row), Some(kept)) if row.generation >= kept.generation => Some(row),
+            (_, Some(kept)) => Some(kept.clone()),
+            (row, None) => row,
+        }
+    }
+
+    /// Where a token with this text is: in its row or in the spool.
+    pub(crate) fn has_token(&self, text: &str) -> bool {
+        let is_it = |token: &StoredToken| token.access_token.expose() == text;
+        self.read(|tables| tables.tokens.iter().any(is_it))
+            || locked(&self.spool)
+                .tokens
+                .values()
+                .any(|kept| is_it(&kept.new.token))
+    }
+}
+
+/// What a commit did: the entry that tells of it, which must be of this kind; or nothing.
+pub(super) struct Done<T> {
+    pub(super) value: T,
+    pub(super) entry: Option<AuditEntry>,
+}
+
+impl<T> Done<T> {
+    pub(super) fn with(value: T, entry: &AuditEntry) -> Self {
+        Self {
+            value,
+            entry: Some(entry.clone()),
+        }
+    }
+
+    pub(super) fn nothing(value: T) -> Self {
+        Self { value, entry: None }
+    }
+}
+
+pub(crate) fn full() -> StoreError {
+    StoreError::Failed {
+        doing: "write",
+        source: "the disk is full".into(),
+    }
+}
+
+/// The disk as one process reaches it: all ports over durable state.
+#[derive(Clone)]
+pub(crate) struct Store {
+    pub(crate) here: Here,
+}
+
+impl Store {
+    pub(crate) fn new(here: Here) -> Self {
+        Self { here }
+    }
+
+    /// One commit. `kinds` are those of the entry that may come with it.
+    pub(super) async fn commit<T>(
+        &self,
+        what: &str,
+        kinds: &[AuditKind],
+        change: impl FnOnce(&mut Tables) -> Result<Done<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let here = &self.here;
+        here.point().await;
+        here.rest(Duration::from_millis(3)).await;
+        let weather = here.world.weather();
+        if weather.storage != Storage::Works || here.world.chance.permille(weather.storm / 6) {
+            here.tell(&format!("cannot commit: {what}"));
+            return Err(full());
+        }
+        let done = {
+            let mut tables = locked(&here.world.disk.tables);
+            tables.commits += 1;
+            let done = change(&mut tables);
+            if let Ok(Done {
+                entry: Some(entry), ..
+            }) = &done
+            {
+                tables.changes += 1;
+                let is_skipped = here.is_planted(Plant::SkipAudit) && entry.kind == AuditKind::AttemptClosed;
+                if !is_skipped {
+                    tables.audit.push(entry.clone());
+                }
+            }
+            done
+        };
+        match &done {
+            Ok(Done { entry: None, .. }) => {}
+            Ok(Done {
+                entry: Some(entry), ..
+            }) => {
+                here.tell(&format!("commits {what}"));
+                self.check_entry(entry, kinds);
+            }
+            Err(error) => here.tell(&format!("is refused: {what}: {error}")),
+        }
+        here.point().await;
+        done.map(|done| done.value)
+    }
+
+    fn check_entry(&self, entry: &AuditEntry, kinds: &[AuditKind]) {
+        self.here.world.check_text(&entry.detail);
+        if !kinds.contains(&entry.kind) {
+            let words = format!("{:?} was told as {:?}", kinds, entry.kind);
+            self.here.broken(Rule::Unaudited, &words);
+        }
+        let (changes, entries) = self
+            .here
+            .world
+            .disk
+            .read(|tables| (tables.changes, tables.audit.len()));
+        if changes != entries {
+            self.here.broken(
+                Rule::Unaudited,
+                &format!("{changes} changes and {entries} entries"),
+            );
+        }
+    }
+
+    /// One look at the tables.
+    pub(super) async fn look<T>(&self, look: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {
+        let here = &self.here;
+        here.stay().await;
+        here.rest(Duration::from_millis(1)).await;
+        if here.world.weather().storage == Storage::Fails {
+            return Err(StoreError::Failed {
+                doing: "read",
+                source: "the disk does not answer".into(),
+            });
+        }
+        Ok(here.world.disk.read(look))
+    }
+}

@@ -1,0 +1,46 @@
+//! `cargo xtask days`: virtual days over the real orchestration, from a seed. The program is built and run; what it plays
+//! and what must never happen is decided in `tests/days`. CI plays 200 of them, and the planted defects, as tests there.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::shell::{self, root};
+
+/// So many days are worth a build with optimisation.
+const MANY: u32 = 1000;
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// From which everything is drawn; the same seed plays the same days [default: a random one]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many days at most
+    #[arg(long, default_value_t = 200)]
+    days: u32,
+    /// Plant a defect into the adapters, which should be found; a wrong name lists them all
+    #[arg(long)]
+    plant: Option<String>,
+    /// Print what happened on the last day even if nothing was broken
+    #[arg(long)]
+    trace: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut arguments: Vec<String> = ["run", "--quiet", "--locked", "-p", "vega-days"]
+        .map(String::from)
+        .into();
+    if options.days >= MANY {
+        arguments.push("--release".into());
+    }
+    arguments.extend(["--".into(), "--days".into(), options.days.to_string()]);
+    if let Some(seed) = options.seed {
+        arguments.extend(["--seed".into(), seed.to_string()]);
+    }
+    if let Some(plant) = &options.plant {
+        arguments.extend(["--plant".into(), plant.clone()]);
+    }
+    if options.trace {
+        arguments.push("--trace".into());
+    }
+    shell::run(&root(), "cargo", &arguments)
+}
