@@ -7,8 +7,8 @@ use std::sync::Arc;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePool, SqlitePoolOptions};
 use vega_domain::token::StoredToken;
 
-use crate::data_source::{BUSY_TIMEOUT, MIGRATIONS};
-use crate::database_file::{path_of, refuse_if_not_ours};
+use crate::data_source::{APPLICATION_ID, BUSY_TIMEOUT, MIGRATIONS};
+use crate::database_file::path_of;
 use crate::key_source::KeySource;
 use crate::root_key::RootKey;
 use crate::seal::Sealer;
@@ -47,7 +47,7 @@ async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<Stor
 /// The ways of reading that need no `-shm`, the first that works: alone with the file, or, where there is no write-ahead log
 /// that could be missed, as if nobody could change it.
 async fn in_rows(path: &Path, sealer: &Sealer) -> Vec<StoredToken> {
-    if !path.exists() || refuse_if_not_ours(path).await.is_err() {
+    if !path.exists() {
         return Vec::new();
     }
     let options = SqliteConnectOptions::new()
@@ -77,8 +77,14 @@ async fn in_rows(path: &Path, sealer: &Sealer) -> Vec<StoredToken> {
     Vec::new()
 }
 
-/// What a newer Vega wrote may mean something else.
+/// Another program's database, and what a newer Vega wrote, may mean something else.
 async fn is_of_this_version(database: &SqlitePool) -> bool {
+    let id: Result<i64, _> = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(database)
+        .await;
+    if id.ok() != Some(APPLICATION_ID) {
+        return false;
+    }
     let newest: Result<i64, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(database)
         .await;

@@ -1,6 +1,7 @@
 //! The defects around the stored tokens and the token endpoint.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use vega_domain::account::Api;
 use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
@@ -38,6 +39,10 @@ impl UpstoxTokenRepository for EarlyTokens {
 
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
         self.port.record_check(check, audit).await
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.port.erase_dead(now).await
     }
 }
 
