@@ -53,6 +53,7 @@ pub(crate) struct AttemptRow {
     pub(crate) code: Option<AuthorizationCode>,
     pub(crate) sent_at: Option<DateTime<Utc>>,
     pub(crate) answer: Option<RawAnswer>,
+    pub(crate) answered_at: Option<DateTime<Utc>>,
     pub(crate) ended: Option<Ended>,
     pub(crate) failure: Option<Failure>,
 }
@@ -61,6 +62,20 @@ impl AttemptRow {
     pub(crate) fn is_open(&self) -> bool {
         !matches!(self.stands, Stands::Stored | Stands::Closed)
     }
+}
+
+/// A token in the database. The row stays when its bytes are erased, for its generation counts.
+#[derive(Clone)]
+pub(crate) struct TokenRow {
+    pub(crate) token: StoredToken,
+    pub(crate) erased: Option<Erased>,
+}
+
+/// The bytes of a token are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Erased {
+    /// What they were. Only the rules know it.
+    pub(crate) text: String,
 }
 
 #[derive(Clone)]
@@ -82,7 +97,7 @@ pub(crate) struct RunRow {
 /// What the database holds.
 #[derive(Default)]
 pub(crate) struct Tables {
-    pub(crate) tokens: Vec<StoredToken>,
+    pub(crate) tokens: Vec<TokenRow>,
     pub(crate) attempts: Vec<AttemptRow>,
     pub(crate) presses: Vec<PressRow>,
     pub(crate) runs: Vec<RunRow>,
@@ -111,9 +126,9 @@ impl Tables {
         self.presses.iter().any(|press| press.attempt == id)
     }
 
-    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<&StoredToken> {
-        let of_api = self.tokens.iter().filter(|token| token.api == *api);
-        of_api.max_by_key(|token| token.generation)
+    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {
+        let of_api = self.tokens.iter().filter(|row| row.token.api == *api);
+        of_api.max_by_key(|row| row.token.generation)
     }
 }
 
@@ -124,9 +139,11 @@ pub(crate) struct KeptToken {
 }
 
 /// An answer that the database did not take, with its entry.
+#[derive(Clone)]
 pub(crate) struct KeptAnswer {
     pub(crate) attempt: AttemptId,
     pub(crate) answer: RawAnswer,
+    pub(crate) received_at: DateTime<Utc>,
     pub(crate) audit: AuditEntry,
 }
 
@@ -152,14 +169,14 @@ impl Disk {
     pub(crate) fn forget_before(&self, at: DateTime<Utc>) {
         let mut tables = locked(&self.tables);
         let tables = &mut *tables;
-        let newest = |tokens: &[StoredToken], token: &StoredToken| {
-            let mut of_api = tokens.iter().filter(|other| other.api == token.api);
-            of_api.all(|other| other.generation <= token.generation)
+        let newest = |rows: &[TokenRow], token: &StoredToken| {
+            let mut of_api = rows.iter().filter(|other| other.token.api == token.api);
+            of_api.all(|other| other.token.generation <= token.generation)
         };
-        let tokens = std::mem::take(&mut tables.tokens);
-        let kept = tokens
+        let rows = std::mem::take(&mut tables.tokens);
+        let kept = rows
             .iter()
-            .filter(|token| token.issued_at >= at || newest(&tokens, token));
+            .filter(|row| row.token.issued_at >= at || newest(&rows, &row.token));
         tables.tokens = kept.cloned().collect();
         tables
             .attempts
@@ -173,25 +190,34 @@ impl Disk {
     }
 
     /// The newest token of an API, in its row or in the spool.
-    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<StoredToken> {
+    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<TokenRow> {
         let row = self.read(|tables| tables.newest_token(api).cloned());
         let spool = locked(&self.spool);
         let kept = spool.tokens.get(api).map(|kept| &kept.new.token);
         match (row, kept) {
-            (Some(row), Some(kept)) if row.generation >= kept.generation => Some(row),
-            (_, Some(kept)) => Some(kept.clone()),
+            (Some(row), Some(kept)) if row.token.generation >= kept.generation => Some(row),
+            (_, Some(kept)) => Some(TokenRow {
+                token: kept.clone(),
+                erased: None,
+            }),
             (row, None) => row,
         }
     }
 
-    /// Where a token with this text is: in its row or in the spool.
+    /// Whether a token with this text can be read, in its row or in the spool.
     pub(crate) fn has_token(&self, text: &str) -> bool {
         let is_it = |token: &StoredToken| token.access_token.expose() == text;
-        self.read(|tables| tables.tokens.iter().any(is_it))
+        self.read(|tables| tables.tokens.iter().any(|row| is_it(&row.token)))
             || locked(&self.spool)
                 .tokens
                 .values()
                 .any(|kept| is_it(&kept.new.token))
+    }
+
+    /// Whether a token with this text is or was there: what is erased is not lost.
+    pub(crate) fn had_token(&self, text: &str) -> bool {
+        let was_it = |row: &TokenRow| row.erased.as_ref().is_some_and(|erased| erased.text == text);
+        self.has_token(text) || self.read(|tables| tables.tokens.iter().any(was_it))
     }
 }
 

@@ -29,7 +29,8 @@ impl EventSink for Events {
                 here.tell(&format!("publishes {api} {generation}"));
             }
             Event::KeptInMemoryOnly { api, .. } => {
-                let newest = here.world.disk.newest_token(&api).map(|token| token.generation);
+                let newest = here.world.disk.newest_token(&api);
+                let newest = newest.map(|row| row.token.generation);
                 let generation = Generation::after(newest);
                 here.tell(&format!("has {api} {generation} in memory only"));
                 locked(&here.process.in_memory).insert((api, generation));

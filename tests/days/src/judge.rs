@@ -142,6 +142,24 @@ impl World {
         }
     }
 
+    /// Nothing that Upstox would still take is erased.
+    pub(crate) fn check_erased(&self) {
+        let truth = self.time.truth();
+        let erased: Vec<_> = self.disk.read(|tables| {
+            let rows = tables.tokens.iter();
+            rows.filter_map(|row| Some((row.token.api.clone(), row.erased.clone()?.text)))
+                .collect()
+        });
+        for (api, text) in erased {
+            let books = self.upstox.books();
+            let is_alive = books.token(&text).is_some_and(|issued| issued.is_alive(truth));
+            drop(books);
+            if is_alive {
+                self.broken(Rule::ErasedLiving, &format!("of {api}"));
+            }
+        }
+    }
+
     fn client_of(&self, api: &ApiName) -> Option<&str> {
         let mut apis = self.accounts.iter().flat_map(|account| &account.apis);
         apis.find(|known| known.name == *api)
@@ -179,7 +197,7 @@ impl World {
     /// When all is well again: every token that Upstox issued is somewhere, and nothing is left half done.
     pub(crate) fn check_evening(&self) {
         let issued = self.upstox.books().tokens.clone();
-        for token in issued.iter().filter(|token| !self.disk.has_token(&token.text)) {
+        for token in issued.iter().filter(|token| !self.disk.had_token(&token.text)) {
             let failure = self.disk.read(|tables| {
                 let mut attempts = tables.attempts.iter();
                 let row = attempts.find(|row| row.new.state.expose() == token.state)?;
@@ -263,9 +281,14 @@ impl Here {
         if is_closed(now) && is_closed(now - TimeDelta::seconds(30)) && !is_forced {
             self.broken(Rule::ClosedHours, &format!("for {}", api.name));
         }
-        let Some(token) = self.world.disk.newest_token(&api.name) else {
+        let Some(row) = self.world.disk.newest_token(&api.name) else {
             return;
         };
+        // It died long ago, whatever a clock that was set back says.
+        if row.erased.is_some() {
+            return;
+        }
+        let token = row.token;
         let is_of_others = token.client_id != api.client_id
             || account
                 .user_id
@@ -394,8 +417,12 @@ impl Here {
         let now = self.world.time.now();
         for step in &run.steps {
             let token = self.world.disk.newest_token(&step.api);
-            let is_there = token.is_some_and(|token| {
-                token.verified_at.is_some() && token.rejected_at.is_none() && token.valid_until > now
+            let is_there = token.is_some_and(|row| {
+                let token = row.token;
+                row.erased.is_none()
+                    && token.verified_at.is_some()
+                    && token.rejected_at.is_none()
+                    && token.valid_until > now
             });
             if !is_there || !step.state.is_settled() {
                 let words = format!("{} is {}", step.api, step.state.as_str());

@@ -57,6 +57,8 @@ plants! {
     CodeInAudit = "code-in-audit", SecretShown;
     /// Some changes are written without their audit entry.
     SkipAudit = "skip-audit", Unaudited;
+    /// Tokens are erased that did not die a day ago.
+    EraseLiving = "erase-living", ErasedLiving;
     /// A cooldown never ends.
     EndlessCooldown = "endless-cooldown", ClosedTooLong | Stuck;
 }

@@ -60,6 +60,8 @@ rules! {
     TokenLost = "a token lost silently",
     /// A token that was received and dropped by a living process.
     TokenDropped = "a received token lost while the process lives",
+    /// The bytes of a token erased that is alive.
+    ErasedLiving = "a living token erased",
     /// A run called completed with a token missing.
     CompletedWithout = "a run completed with a token missing",
     /// A change without its audit entry, or with one that tells something else.

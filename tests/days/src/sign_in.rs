@@ -70,7 +70,7 @@ impl SignIn for SignIns {
 fn is_stranger(here: &Here, account: &Account) -> bool {
     let has_owner = here.world.disk.read(|tables| {
         let mut tokens = tables.tokens.iter();
-        tokens.any(|token| token.account == account.id && token.verified_at.is_some())
+        tokens.any(|row| row.token.account == account.id && row.token.verified_at.is_some())
     });
     let may_be = account.user_id.is_some() || has_owner;
     may_be && here.world.chance.permille(here.world.weather().slips / 4)

@@ -33,11 +33,14 @@ impl Trace {
 
     /// Of everything so far, in hex.
     pub(crate) fn digest(&self) -> String {
-        let digest = locked(&self.0).all.clone().finalize();
-        digest.iter().take(8).fold(String::new(), |mut hex, byte| {
-            // Writing into a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hex(&locked(&self.0).all.clone().finalize()[..8])
     }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        // Writing into a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

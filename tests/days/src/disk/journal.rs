@@ -12,6 +12,7 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
+use super::audit::{Subject, about};
 use super::{AttemptRow, Done, KeptAnswer, PressRow, Stands, Store, Tables};
 use crate::facts::Doubt;
 use crate::locked::locked;
@@ -101,6 +102,7 @@ impl SignInJournal for Store {
                 code: None,
                 sent_at: None,
                 answer: None,
+                answered_at: None,
                 ended: None,
                 failure: None,
             });
@@ -170,7 +172,10 @@ impl SignInJournal for Store {
                 }));
             }
             tables.attempt(row.new.id)?.code = Some(code.clone());
-            let entry = Self::audit(&row, at, AuditKind::CodeReceived, "");
+            let entry = about(
+                &Self::audit(&row, at, AuditKind::CodeReceived, ""),
+                &Subject::Code(code),
+            );
             Ok(Done::with(Delivery::Taken(row.new.api), &entry))
         })
         .await
@@ -233,7 +238,7 @@ impl SignInJournal for Store {
                 let (mobile, run) = (&account.mobile_number, self.here.process.run());
                 self.here.world.facts(|facts| facts.is_in_time(mobile, run));
             }
-            Ok(Done::with((), &audit))
+            Ok(Done::with((), &about(&audit, &Subject::Code(code))))
         })
         .await
     }
@@ -242,14 +247,14 @@ impl SignInJournal for Store {
         &self,
         attempt: AttemptId,
         answer: &RawAnswer,
-        _at: DateTime<Utc>,
+        at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let api = self.api_of(attempt);
         let what = format!("answer for {api}");
         let sealed = self
             .commit(&what, &[AuditKind::AnswerReceived], |tables| {
-                tables.seal_answer(attempt, answer, audit)
+                tables.seal_answer(attempt, answer, at, audit)
             })
             .await;
         let error = match sealed {
@@ -269,6 +274,7 @@ impl SignInJournal for Store {
         let kept = KeptAnswer {
             attempt,
             answer: answer.clone(),
+            received_at: at,
             audit: audit.clone(),
         };
         locked(&self.here.world.disk.spool).answers.insert(api, kept);

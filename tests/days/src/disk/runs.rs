@@ -59,8 +59,8 @@ impl Tables {
         let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, ..)| *ended)?;
         let row = self.runs.iter().find(|row| row.record.id == run)?;
         let stored = ended.at;
-        let mut of_api = self.tokens.iter().filter(|token| token.api == *api);
-        if of_api.any(|token| token.verified_at > Some(stored)) {
+        let mut of_api = self.tokens.iter().filter(|row| row.token.api == *api);
+        if of_api.any(|row| row.token.verified_at > Some(stored)) {
             return None;
         }
         Some(LastFailure {

@@ -9,6 +9,7 @@ use vega_domain::ids::{ApiName, AttemptId};
 use vega_domain::ports::{StoreError, TokenSpool};
 use vega_domain::secret::RawAnswer;
 
+use super::audit::{Subject, about};
 use super::{Done, Stands, Store, Tables, full};
 use crate::locked::locked;
 use crate::plants::Plant;
@@ -67,15 +68,14 @@ impl TokenSpool for Store {
         let answers: Vec<_> = {
             let spool = locked(&disk.spool);
             let kept = spool.answers.iter();
-            kept.map(|(api, kept)| {
-                let audit = written_at(&kept.audit, at);
-                (api.clone(), kept.attempt, kept.answer.clone(), audit)
-            })
-            .collect()
+            kept.map(|(api, kept)| (api.clone(), kept.clone())).collect()
         };
-        for (api, attempt, answer, audit) in answers {
+        for (api, kept) in answers {
             let what = format!("the kept answer of {api}");
-            let change = |tables: &mut Tables| tables.seal_answer(attempt, &answer, &audit);
+            let audit = written_at(&kept.audit, at);
+            let change = |tables: &mut Tables| {
+                tables.seal_answer(kept.attempt, &kept.answer, kept.received_at, &audit)
+            };
             if self.is_moved(&what, AuditKind::AnswerReceived, change).await? {
                 moved.push(api.clone());
             }
@@ -109,6 +109,7 @@ impl Tables {
         &mut self,
         attempt: AttemptId,
         answer: &RawAnswer,
+        at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<Done<()>, StoreError> {
         let row = self.attempt(attempt)?;
@@ -117,7 +118,8 @@ impl Tables {
         }
         row.stands = Stands::Answered;
         row.answer = Some(answer.clone());
+        row.answered_at = Some(at);
         row.code = None;
-        Ok(Done::with((), audit))
+        Ok(Done::with((), &about(audit, &Subject::Answer(answer))))
     }
 }

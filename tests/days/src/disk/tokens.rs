@@ -1,19 +1,26 @@
 //! Tokens in their rows, and in the spool while the database does not take them.
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+use vega_domain::secret::AccessToken;
 use vega_domain::token::{NewToken, StoredToken};
 
-use super::{Done, KeptToken, Stands, Store, Tables};
+use super::audit::{Subject, about};
+use super::{AttemptRow, Done, Erased, KeptToken, Stands, Store, Tables, TokenRow};
 use crate::locked::locked;
 use crate::plants::Plant;
+
+/// How long a token is kept after its end, and an answer after the end of what it may have brought.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
 
 impl Tables {
     /// Stores a token if it is the next one of its API and its attempt waits for it.
     pub(super) fn store(&mut self, new: &NewToken, audit: &AuditEntry) -> Result<Done<()>, StoreError> {
-        let before = self.newest_token(&new.token.api).map(|token| token.generation);
+        let before = self.newest_token(&new.token.api).map(|row| row.token.generation);
         if new.token.generation != Generation::after(before) {
             return Err(StoreError::Conflict("a newer token was stored first".into()));
         }
@@ -28,8 +35,48 @@ impl Tables {
         attempt.ended = Some(ended);
         attempt.code = None;
         attempt.answer = None;
-        self.tokens.push(new.token.clone());
-        Ok(Done::with((), audit))
+        self.tokens.push(TokenRow {
+            token: new.token.clone(),
+            erased: None,
+        });
+        Ok(Done::with(
+            (),
+            &about(audit, &Subject::Token(&new.token.access_token)),
+        ))
+    }
+
+    /// Erases what died a day before `now`, and names it.
+    fn erase_dead(&mut self, now: DateTime<Utc>) -> Vec<String> {
+        let mut names = Vec::new();
+        let is_dead = |row: &&mut TokenRow| row.erased.is_none() && row.token.valid_until < now - KEPT;
+        for row in self.tokens.iter_mut().filter(is_dead) {
+            let gone = std::mem::replace(&mut row.token.access_token, AccessToken::new(""));
+            row.erased = Some(Erased {
+                text: gone.expose().to_owned(),
+            });
+            names.push(format!("token {} {}", row.token.api, row.token.generation));
+        }
+        let is_old = |row: &&mut AttemptRow| {
+            let came = row.answered_at.is_some_and(|at| at < now - LONGEST_LIFE - KEPT);
+            !row.is_open() && row.answer.is_some() && came
+        };
+        for row in self.attempts.iter_mut().filter(is_old) {
+            row.answer = None;
+            names.push(format!("answer {} {}", row.new.api, row.new.generation));
+        }
+        names
+    }
+}
+
+fn loaded(row: TokenRow) -> LoadedToken {
+    match row.erased {
+        None => Ok(row.token),
+        Some(_) => Err(UnreadableToken {
+            api: row.token.api,
+            generation: row.token.generation,
+            valid_until: row.token.valid_until,
+            error: StoreError::Erased,
+        }),
     }
 }
 
@@ -40,21 +87,19 @@ impl UpstoxTokenRepository for Store {
         self.look(|_| ()).await?;
         let apis = world.accounts.iter().flat_map(|account| &account.apis);
         let newest = apis.filter_map(|api| world.disk.newest_token(&api.name));
-        Ok(newest.map(Ok).collect())
+        Ok(newest.map(loaded).collect())
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         self.look(|_| ()).await?;
         let newest = self.here.world.disk.newest_token(api);
-        Ok(newest.map(|token| token.generation))
+        Ok(newest.map(|row| row.token.generation))
     }
 
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
         self.look(|tables| {
-            let verified = tables
-                .tokens
-                .iter()
-                .filter(|token| token.account == *account && token.verified_at.is_some());
+            let stored = tables.tokens.iter().map(|row| &row.token);
+            let verified = stored.filter(|token| token.account == *account && token.verified_at.is_some());
             verified
                 .max_by_key(|token| token.verified_at)
                 .map(|token| token.user_id.clone())
@@ -118,16 +163,44 @@ impl UpstoxTokenRepository for Store {
             return Ok(true);
         }
         self.commit(&what, &[AuditKind::TokenChecked], |tables| {
-            let newest = tables.newest_token(&check.api).map(|token| token.generation);
-            let mut tokens = tables.tokens.iter_mut();
-            if let Some(token) =
-                tokens.find(|token| token.api == check.api && token.generation == check.generation)
-            {
-                token.apply(check.check);
+            let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
+            let is_newest = newest == Some(check.generation);
+            let mut rows = tables.tokens.iter_mut();
+            let checked =
+                rows.find(|row| row.token.api == check.api && row.token.generation == check.generation);
+            let Some(row) = checked else {
+                return Ok(Done::with(is_newest, audit));
+            };
+            row.token.apply(check.check);
+            if row.erased.is_some() {
+                return Ok(Done::with(is_newest, audit));
             }
-            Ok(Done::with(newest == Some(check.generation), audit))
+            let entry = about(audit, &Subject::Token(&row.token.access_token));
+            Ok(Done::with(is_newest, &entry))
         })
         .await
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let is_early = self.here.is_planted(Plant::EraseLiving);
+        let dead_by = if is_early { now + KEPT * 2 } else { now };
+        let world = &self.here.world;
+        let erased = self
+            .commit(
+                "what died long ago is erased",
+                &[AuditKind::TokensErased],
+                |tables| {
+                    let names = tables.erase_dead(dead_by);
+                    if names.is_empty() {
+                        return Ok(Done::nothing(0));
+                    }
+                    let entry = AuditEntry::new(now, AuditKind::TokensErased, names.join(", "));
+                    Ok(Done::with(names.len() as u64, &entry))
+                },
+            )
+            .await?;
+        world.check_erased();
+        Ok(erased)
     }
 }
 

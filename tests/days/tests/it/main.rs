@@ -63,6 +63,7 @@ fn one_seed_plays_the_same_days_again() {
 #[case(Plant::SpoolForgets)]
 #[case(Plant::CodeInAudit)]
 #[case(Plant::SkipAudit)]
+#[case(Plant::EraseLiving)]
 #[case(Plant::EndlessCooldown)]
 fn a_planted_defect_is_found(#[case] plant: Plant) {
     let outcome = play(DAYS, Some(plant));
