@@ -251,6 +251,8 @@ impl AsyncTokenOrchestrator {
         let (runs, upkeep, stop) = (Arc::clone(&self.runs), self.upkeep(), cancel.clone());
         let run = async move {
             tokio::select! {
+                // In this order: what happens does not depend on chance.
+                biased;
                 run = runs.execute(&plan, patience, &stop) => run,
                 never = upkeep.go_on() => match never {},
             }

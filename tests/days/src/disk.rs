@@ -2,6 +2,7 @@
 //! process that dies at it has either made it or not. The contracts of the ports are kept as the SQLite adapters do.
 
 mod audit;
+mod changes;
 mod cooldowns;
 mod journal;
 mod runs;
@@ -13,6 +14,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::Failure;
@@ -23,6 +25,7 @@ use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::{NewToken, StoredToken};
 
+pub(crate) use self::changes::DiskChanges;
 use crate::locked::locked;
 use crate::plants::Plant;
 use crate::process::Here;
@@ -158,11 +161,22 @@ pub(crate) struct SpoolFiles {
 pub(crate) struct Disk {
     pub(crate) tables: Mutex<Tables>,
     pub(crate) spool: Mutex<SpoolFiles>,
+    changed: watch::Sender<u64>,
 }
 
 impl Disk {
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Tables) -> T) -> T {
         look(&locked(&self.tables))
+    }
+
+    /// Counts what is changed from now on.
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Something durable is another than before.
+    fn is_changed(&self) {
+        self.changed.send_modify(|count| *count += 1);
     }
 
     /// Takes out what ended before; the newest token of each API stays.
@@ -294,6 +308,7 @@ impl Store {
             Ok(Done {
                 entry: Some(entry), ..
             }) => {
+                here.world.disk.is_changed();
                 here.tell(&format!("commits {what}"));
                 self.check_entry(entry, kinds);
             }

@@ -56,6 +56,8 @@ pub(crate) struct Facts {
     pub(crate) doubts: BTreeMap<ApiName, Doubt>,
     /// APIs whose process died past the press, by the computer's clock.
     pub(crate) crashed: BTreeMap<ApiName, DateTime<Utc>>,
+    /// When the newest token of an API was stored or checked last.
+    pub(crate) token_changed: BTreeMap<ApiName, DateTime<Utc>>,
     /// When the cooldown of a number was written.
     pub(crate) cooling: BTreeMap<String, DateTime<Utc>>,
     /// The sign-ins whose answer or token was taken by the database or the spool, by their `state`.

@@ -1,5 +1,7 @@
 //! Looks whether what must never happen has happened, by the truth of the disk, of Upstox and of the facts.
 
+use std::sync::atomic::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::account::{Account, Api};
 use vega_domain::cooldown::Cooldown;
@@ -21,6 +23,8 @@ use crate::world::World;
 
 /// Between what Vega writes down and what is done about it there are calls that take their time.
 const LEEWAY: TimeDelta = TimeDelta::seconds(3);
+/// A process that follows the disk has what is there at the latest after so long.
+const FOLLOWS_WITHIN: TimeDelta = TimeDelta::seconds(2);
 
 fn cooldown() -> TimeDelta {
     TimeDelta::from_std(COOLDOWN).unwrap_or_default()
@@ -79,12 +83,36 @@ impl World {
         if newest.is_some_and(|newest| newest > generation) {
             broken(Rule::ServedOld, "a newer one was made");
         }
+        self.check_follows(process, token);
         let is_announced = locked(&process.in_memory).contains(&(api.clone(), generation));
         if !is_announced && !self.disk.has_token(text) {
             broken(
                 Rule::ServedEarly,
                 "it is neither in the database nor in the spool",
             );
+        }
+    }
+
+    /// Another process may have made a newer one, or found this one dead.
+    fn check_follows(&self, process: &Process, served: &StoredToken) {
+        if !process.follows.load(Ordering::Relaxed) {
+            return;
+        }
+        let changed = self.facts(|facts| facts.token_changed.get(&served.api).copied());
+        let known = changed.zip(self.readable_since());
+        let is_known =
+            known.is_some_and(|(changed, since)| self.time.truth() - changed.max(since) > FOLLOWS_WITHIN);
+        let Some(row) = self.disk.newest_token(&served.api).filter(|_| is_known) else {
+            return;
+        };
+        let words = format!(
+            "P{} serves {} {}: ",
+            process.number, served.api, served.generation
+        );
+        if row.token.generation > served.generation {
+            self.broken(Rule::ServedOld, &format!("{words}a newer one is stored"));
+        } else if row.token.generation == served.generation && row.token.rejected_at.is_some() {
+            self.broken(Rule::ServedDead, &format!("{words}it was found dead"));
         }
     }
 

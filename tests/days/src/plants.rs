@@ -47,12 +47,14 @@ plants! {
     OutageIsDeath = "outage-is-death", SignInForLiving;
     /// A profile call that could not be made counts as a profile.
     OutageIsLife = "outage-is-life", ServedUnverified;
+    /// Nobody is told what another process stored.
+    MissChanges = "miss-changes", ServedOld | ServedDead;
     /// Recovery does not learn that "Get OTP" was pressed.
     ForgetPress = "forget-press", PressAfterCrash;
     /// Runs end as completed whatever became of their steps.
     CompleteAll = "complete-all", CompletedWithout;
     /// What leaves the spool does not arrive in the database.
-    SpoolForgets = "spool-forgets", TokenLost | TokenDropped;
+    SpoolForgets = "spool-forgets", TokenLost | TokenDropped | ServedEarly;
     /// The audit entry of a code has the code in it.
     CodeInAudit = "code-in-audit", SecretShown;
     /// Some changes are written without their audit entry.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) struct Process {
     pub(crate) number: u32,
     pub(crate) manner: Manner,
     pub(crate) registry: OnceLock<Arc<HotTokenRegistry>>,
+    /// Whether it hears of what other processes store.
+    pub(crate) follows: AtomicBool,
     /// How many runs it was asked for.
     pub(crate) starts: AtomicU32,
     /// What its operator said yes to last.
@@ -57,6 +59,7 @@ impl Process {
             number,
             manner,
             registry: OnceLock::new(),
+            follows: AtomicBool::new(false),
             starts: AtomicU32::new(0),
             confirmed: Mutex::default(),
             knows: Mutex::default(),

@@ -2,17 +2,18 @@
 //! `vega-bootstrap` does it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use tokio_util::task::AbortOnDropHandle;
 use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, TokenSpool};
-use vega_domain::token::ApiStatus;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
-    TokenValidityService,
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
+    TokenGenerationService, TokenValidityService,
 };
 
 use crate::desk::{BUDGET, COOLDOWN};
-use crate::disk::Store;
+use crate::disk::{DiskChanges, Store};
 use crate::events::Events;
 use crate::human::Human;
 use crate::lease::DeskLease;
@@ -29,6 +30,7 @@ pub(crate) struct Program {
     pub(crate) operator: Arc<dyn Operator>,
     pub(crate) validity: Arc<TokenValidityService>,
     pub(crate) cooldowns: CooldownManager,
+    follower: Arc<RegistryFollower>,
 }
 
 impl Program {
@@ -42,15 +44,20 @@ impl Program {
             here.tell(&format!("leaves the spool as it is: {error}"));
         }
         let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
+        let follower = Arc::new(RegistryFollower::new(
+            Arc::clone(&registry),
+            RegistryScope::Configured(Arc::clone(&accounts)),
+            store.clone(),
+            Arc::new(DiskChanges::new(here.clone())),
+            Arc::clone(&clock),
+        ));
+        follower.catch_up().await?;
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&accounts),
             store.clone(),
             store.clone(),
             Arc::clone(&clock),
         ));
-        for token in validity.living().await? {
-            registry.publish(&token);
-        }
         // From here on programs get tokens from this process.
         let _ = here.process.registry.set(Arc::clone(&registry));
         let endpoints = Arc::new(Endpoints::new(here.clone()));
@@ -99,15 +106,18 @@ impl Program {
             operator,
             validity,
             cooldowns,
+            follower,
         })
     }
 
-    /// These were verified: their newest generations must be known here.
-    pub(crate) fn has_verified(&self, statuses: &[ApiStatus]) {
-        for status in statuses {
-            if let Some(newest) = status.generation {
-                self.here.process.knows(&status.api, newest);
-            }
-        }
+    /// What a program that runs on does beside its work, until that is dropped: it hands out what is stored, whichever
+    /// process stores it, and does what is left to do.
+    pub(crate) fn runs_on(&self) -> [AbortOnDropHandle<()>; 2] {
+        self.here.process.follows.store(true, Ordering::Relaxed);
+        let (follower, upkeep) = (Arc::clone(&self.follower), self.orchestrator.upkeep());
+        [
+            AbortOnDropHandle::new(tokio::spawn(async move { match follower.follow().await {} })),
+            AbortOnDropHandle::new(tokio::spawn(async move { match upkeep.go_on().await {} })),
+        ]
     }
 }

@@ -181,10 +181,16 @@ impl Draw<'_> {
         }
         if self.chance.permille(300) {
             let wishes = (0..self.chance.between(2..=6))
-                .map(|_| (self.at(30, 5400), self.generate()))
+                .map(|_| (self.at(30, 1800), self.generate()))
                 .collect();
             let at = self.at(4 * HOUR, 8 * HOUR);
             self.start(at, Wish::Serve(wishes));
+            // Somebody else makes tokens beside the server, which must hear of them.
+            if self.chance.permille(600) {
+                let wish = Wish::Generate(self.generate());
+                let at = at + self.at(30, 2400);
+                self.start(at, wish);
+            }
         }
     }
 
@@ -202,10 +208,10 @@ impl Draw<'_> {
             self.start(at, wish);
         }
         if self.chance.permille(150) {
-            let wishes = (0..self.chance.between(1..=8))
-                .map(|_| (self.at(10, 3600), self.generate()))
+            let wishes = (0..self.chance.between(1..=6))
+                .map(|_| (self.at(10, 1800), self.generate()))
                 .collect();
-            let at = self.at(from, to - 3600);
+            let at = self.at(to - 5400, to - 600);
             self.start(at, Wish::Serve(wishes));
         }
     }

@@ -67,25 +67,7 @@ pub(crate) async fn visit(here: Here, wish: Wish) {
 async fn live(here: &Here, wish: Wish) -> Result<(), Arc<RunError>> {
     let program = Program::start(here.clone()).await.map_err(store)?;
     here.world.look();
-    match wish {
-        Wish::Generate(wanted) => {
-            program.generate(&wanted).await?;
-        }
-        Wish::Serve(wishes) => {
-            for (after, wanted) in wishes {
-                sleep(after).await;
-                here.stay().await;
-                if let Err(error) = program.generate(&wanted).await {
-                    here.tell(&format!("goes on after: {error}"));
-                }
-            }
-        }
-        Wish::Cancel => program.cancel().await?,
-        Wish::Read => {
-            program.validity.statuses().await.map_err(store)?;
-        }
-    }
-    Ok(())
+    program.fulfil(wish).await
 }
 
 fn store(error: vega_domain::ports::StoreError) -> Arc<RunError> {
@@ -93,6 +75,33 @@ fn store(error: vega_domain::ports::StoreError) -> Arc<RunError> {
 }
 
 impl Program {
+    async fn fulfil(&self, wish: Wish) -> Result<(), Arc<RunError>> {
+        match wish {
+            Wish::Generate(wanted) => {
+                self.generate(&wanted).await?;
+            }
+            Wish::Serve(wishes) => {
+                let _beside = self.runs_on();
+                self.serve(wishes).await;
+            }
+            Wish::Cancel => self.cancel().await?,
+            Wish::Read => {
+                self.validity.statuses().await.map_err(store)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn serve(&self, wishes: Vec<(Duration, Generate)>) {
+        for (after, wanted) in wishes {
+            sleep(after).await;
+            self.here.stay().await;
+            if let Err(error) = self.generate(&wanted).await {
+                self.here.tell(&format!("goes on after: {error}"));
+            }
+        }
+    }
+
     /// As `vega generate` does it.
     pub(crate) async fn generate(&self, wanted: &Generate) -> Result<Came, Arc<RunError>> {
         let here = &self.here;
@@ -105,7 +114,6 @@ impl Program {
             again: &wanted.again,
         };
         let verified = self.orchestrator.verify(asked).await.map_err(Arc::new)?;
-        self.has_verified(&verified.statuses);
         here.world.look();
         // `--again` is a word about what was before.
         here.world

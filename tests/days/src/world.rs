@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::account::Account;
 use vega_domain::expiry::in_ist;
-use vega_domain::ids::AccountId;
+use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::ports::Clock;
 
 use crate::chance::Chance;
@@ -18,7 +18,7 @@ use crate::process::{Here, Manner, Process};
 use crate::rules::{Rule, Violation, Violations};
 use crate::trace::Trace;
 use crate::upstox::Upstox;
-use crate::weather::Weather;
+use crate::weather::{Storage, Weather};
 
 /// What outlives a desk.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct World {
     trace: Arc<Trace>,
     violations: Arc<Violations>,
     weather: Mutex<Weather>,
+    /// Since when the database answers again.
+    readable_since: Mutex<DateTime<Utc>>,
     processes: Mutex<Vec<Arc<Process>>>,
     started: Mutex<u32>,
 }
@@ -61,6 +63,7 @@ impl World {
             trace: Arc::clone(&records.trace),
             violations: Arc::clone(&records.violations),
             weather: Mutex::new(Weather::CALM),
+            readable_since: Mutex::new(start),
             processes: Mutex::default(),
             started: Mutex::default(),
         })
@@ -71,7 +74,23 @@ impl World {
     }
 
     pub(crate) fn change_weather(&self, change: impl FnOnce(&mut Weather)) {
-        change(&mut locked(&self.weather));
+        let mut weather = locked(&self.weather);
+        let before = weather.storage;
+        change(&mut weather);
+        if before == Storage::Fails && weather.storage != Storage::Fails {
+            *locked(&self.readable_since) = self.time.truth();
+        }
+    }
+
+    /// Since when the database has answered, if it does.
+    pub(crate) fn readable_since(&self) -> Option<DateTime<Utc>> {
+        (self.weather().storage != Storage::Fails).then(|| *locked(&self.readable_since))
+    }
+
+    /// The newest token of this API is another one, or there is news of it.
+    pub(crate) fn token_changed(&self, api: &ApiName) {
+        let now = self.time.truth();
+        self.facts(|facts| facts.token_changed.insert(api.clone(), now));
     }
 
     pub(crate) fn facts<T>(&self, look: impl FnOnce(&mut Facts) -> T) -> T {

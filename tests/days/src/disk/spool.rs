@@ -94,6 +94,7 @@ impl TokenSpool for Store {
             let change = |tables: &mut Tables| tables.store(&new, &audit);
             if self.is_moved(&what, AuditKind::TokenStored, change).await? {
                 self.here.world.facts(|facts| facts.settled(&api));
+                self.here.world.token_changed(&api);
                 moved.push(api.clone());
             }
             locked(&disk.spool).tokens.remove(&api);

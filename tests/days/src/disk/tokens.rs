@@ -119,6 +119,7 @@ impl UpstoxTokenRepository for Store {
             .commit(&what, &[AuditKind::TokenStored], |tables| {
                 let done = tables.store(new, audit)?;
                 self.here.world.facts(|facts| facts.settled(api));
+                self.here.world.token_changed(api);
                 Ok(done)
             })
             .await;
@@ -139,6 +140,8 @@ impl UpstoxTokenRepository for Store {
         }
         let world = &self.here.world;
         locked(&world.disk.spool).tokens.insert(api.clone(), kept);
+        world.token_changed(api);
+        world.disk.is_changed();
         self.is_safe(new.attempt);
         world.facts(|facts| facts.settled(api));
         self.here.point().await;
@@ -158,6 +161,8 @@ impl UpstoxTokenRepository for Store {
             kept.map(|kept| kept.new.token.apply(check.check)).is_some()
         };
         if is_kept {
+            self.here.world.token_changed(&check.api);
+            self.here.world.disk.is_changed();
             self.here.tell(&format!("notes in the spool: {what}"));
             self.here.point().await;
             return Ok(true);
@@ -172,6 +177,7 @@ impl UpstoxTokenRepository for Store {
                 return Ok(Done::with(is_newest, audit));
             };
             row.token.apply(check.check);
+            self.here.world.token_changed(&check.api);
             if row.erased.is_some() {
                 return Ok(Done::with(is_newest, audit));
             }

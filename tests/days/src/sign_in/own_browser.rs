@@ -89,6 +89,8 @@ impl OwnBrowserSession {
 #[async_trait]
 impl SignInSession for OwnBrowserSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        // The program may have slept, and died.
+        self.session.here.stay().await;
         self.session.here.check_sign_in(request.account, request.api);
         let ended = self.link(&request).await;
         self.is_signed_in |= ended.is_ok();

@@ -163,6 +163,8 @@ impl WindowSession {
 #[async_trait]
 impl SignInSession for WindowSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
+        // The program may have slept, and died.
+        self.session.here.stay().await;
         self.session.here.check_sign_in(request.account, request.api);
         let ended = self.pages(&request).await;
         self.failed = ended.is_err();
