@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -326,6 +326,17 @@ impl Desk {
         // As SQLite lays a row out: one column after the other.
         let row = [kind, account, api].concat().into_bytes();
         Ok(database.windows(row.len()).filter(|part| *part == row).count())
+    }
+
+    /// Changes the database with another program, `sqlite3`.
+    pub fn sql(&self, statement: &str) -> Result<()> {
+        let ran = std::process::Command::new("sqlite3")
+            .arg(self.database())
+            .arg(statement)
+            .output()
+            .context("sqlite3 is missing: install the package of this name")?;
+        ensure!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        Ok(())
     }
 
     /// Every byte that Vega keeps on disk at this desk.

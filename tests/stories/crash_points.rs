@@ -93,6 +93,60 @@ async fn never_7_a_received_token_lost_when_vega_dies(
     Ok(())
 }
 
+/// The database takes no token, or no answer, so it goes into the spool. Vega dies there, or on the way home.
+#[rstest]
+#[case::token_kept("upstox_tokens", &["kept_in_spool"])]
+#[case::token_on_the_way("upstox_tokens", &["", "before_token_stored"])]
+#[case::token_at_home("upstox_tokens", &["", "after_token_stored"])]
+#[case::token_all_the_way("upstox_tokens", &["kept_in_spool", "before_token_stored", "after_token_stored"])]
+#[case::answer_kept("sign_in_attempts", &["kept_in_spool"])]
+#[case::answer_on_the_way("sign_in_attempts", &["kept_in_spool", "before_answer_sealed"])]
+#[case::answer_at_home("sign_in_attempts", &["kept_in_spool", "after_answer_sealed"])]
+#[tokio::test]
+async fn never_7_a_received_token_lost_on_its_way_through_the_spool(
+    #[case] full: &str,
+    #[case] points: &[&str],
+) -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::with_test_hooks(&upstox)?;
+    desk.vega(&["verify"]).await?;
+    let change = match full {
+        "sign_in_attempts" => "UPDATE OF sealed_answer",
+        _ => "INSERT",
+    };
+    desk.sql(&format!(
+        "CREATE TRIGGER full_disk BEFORE {change} ON {full} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+    ))?;
+
+    let (first, later) = points.split_first().context("a point")?;
+    desk.crash_at(Some(first))?;
+    let went = desk.vega(&["--yes", API]).await?;
+    desk.crash_at(None)?;
+    assert_eq!(went.code.is_none(), !first.is_empty(), "{first}: {went:?}");
+    if full == "upstox_tokens" {
+        let token = desk.token(API).await?;
+        assert_eq!(upstox.profile_status(&token).await?, 200, "it works at once");
+    }
+
+    desk.sql("DROP TRIGGER full_disk")?;
+    for point in later {
+        desk.crash_at(Some(point))?;
+        let died = desk.vega(&["verify"]).await?;
+        assert_eq!(died.code, None, "{point} was never reached: {died:?}");
+    }
+    desk.crash_at(None)?;
+    let next = desk.vega(&["verify", "--json"]).await?;
+    assert_eq!(next.report()?.api(API)?["status"], "valid", "{next:?}");
+    let token = desk.token(API).await?;
+    assert_eq!(upstox.profile_status(&token).await?, 200);
+    for once in ["dialogs_opened", "otp_presses", "exchanges"] {
+        assert_eq!(upstox.count(once).await?, 1, "{once}: nothing is done again");
+    }
+    let again = desk.vega(&["verify", "--json"]).await?;
+    assert_eq!(again.report()?.api(API)?["generation"], 1, "{again:?}");
+    Ok(())
+}
+
 /// The page refuses the PIN and Vega dies before it could stop the account: the next start stops it.
 #[tokio::test]
 async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {

@@ -23,8 +23,12 @@ pub(crate) struct Stores {
 
 impl Stores {
     /// Over an open database. What is left in the spool goes into it first, where it accepts that.
-    pub(crate) async fn over(data: &DataSource, clock: &Arc<dyn Clock>, events: &Arc<dyn EventSink>) -> Self {
-        let spool = FileTokenSpool::new(data.clone());
+    pub(crate) async fn over(
+        data: &DataSource,
+        spool: FileTokenSpool,
+        clock: &Arc<dyn Clock>,
+        events: &Arc<dyn EventSink>,
+    ) -> Self {
         if let Err(error) = spool.import(clock.now()).await {
             tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
         }

@@ -22,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::event::Event;
 use vega_domain::moment::SinceBoot;
 use vega_domain::ports::{Clock, EventSink, SignInJournal};
+use vega_persistence::FileTokenSpool;
 use vega_services::GenerationPorts;
 
 use self::plant::{Plant, Planted};
@@ -72,6 +73,14 @@ impl TestHooks {
             Some(plant) => Arc::new(Planted::new(plant, journal)),
             None => journal,
         }
+    }
+
+    /// The spool with a point before and after each commit of what it moves into the database.
+    pub(crate) fn around_import(&self, spool: FileTokenSpool) -> FileTokenSpool {
+        spool.moving_through(
+            |journal| Arc::new(Hooked::new(journal, self)),
+            |tokens| Arc::new(Hooked::new(tokens, self)),
+        )
     }
 
     /// The other ports of token generation with a point before and after each durable change and each call that counts.
@@ -156,6 +165,7 @@ impl EventSink for Hooked<dyn EventSink> {
         match &event {
             Event::OtpRequested { .. } => self.hooks.reach("otp_requested"),
             Event::TokenPublished { .. } => self.hooks.reach("token_published"),
+            Event::KeptInSpool { .. } => self.hooks.reach("kept_in_spool"),
             _ => {}
         }
         self.port.emit(event);

@@ -10,12 +10,14 @@ use vega_domain::plan::Plan;
 use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError, UpstoxTokenRepository};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
     TokenGenerationService, TokenValidityService,
 };
-use vega_upstox::{ClientError, DateHeaderClock, ProfileVerifier, SessionLogoutClient, TokenExchangeClient};
+use vega_upstox::{
+    ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
+};
 
 use crate::clock::SystemClock;
 use crate::custody;
@@ -75,11 +77,12 @@ struct Clients {
 impl Clients {
     fn new(settings: &Settings) -> Result<Self, ClientError> {
         let (base, timeout) = (&settings.api_base_url, settings.verification_timeout);
+        let http = HttpClient::new()?;
         Ok(Self {
-            exchange: Arc::new(TokenExchangeClient::new(base, EXCHANGE_TIMEOUT)?),
-            profiles: Arc::new(ProfileVerifier::new(base, timeout)?),
-            logout: Arc::new(SessionLogoutClient::new(base, timeout)?),
-            broker_clock: Arc::new(DateHeaderClock::new(base, timeout)?),
+            exchange: Arc::new(TokenExchangeClient::new(&http, base, EXCHANGE_TIMEOUT)?),
+            profiles: Arc::new(ProfileVerifier::new(&http, base, timeout)?),
+            logout: Arc::new(SessionLogoutClient::new(&http, base, timeout)?),
+            broker_clock: Arc::new(DateHeaderClock::new(&http, base, timeout)?),
         })
     }
 }
@@ -107,6 +110,12 @@ impl Vega {
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = custody::open(&settings, clock.now()).await?;
+        let spool = FileTokenSpool::new(data.clone());
+        #[cfg(feature = "test-hooks")]
+        let spool = match &hooks {
+            Some(hooks) => hooks.around_import(spool),
+            None => spool,
+        };
         let Stores {
             tokens,
             journal,
@@ -115,7 +124,7 @@ impl Vega {
             cooldowns,
             audit,
             lease,
-        } = Stores::over(&data, &clock, &events).await;
+        } = Stores::over(&data, spool, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
             Some(hooks) => hooks.around_journal(journal),

@@ -11,7 +11,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use vega_domain::ports::StoreError;
 
 use crate::audit_chain::AuditChain;
@@ -114,6 +114,12 @@ impl DataSource {
         let lock = lock_for_opening(&path).await?;
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // SQLite ends a transaction by itself when the disk fails under it. sqlx then still counts it as open, and
+            // would begin no other one on this connection, ever.
+            .before_acquire(|connection, _| {
+                let is_stuck = connection.is_in_transaction();
+                Box::pin(async move { Ok(!is_stuck) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(|error| database("open")(error.into()))?;
@@ -395,6 +401,31 @@ mod tests {
             for connection in connections {
                 connection.close().await.unwrap();
             }
+        }
+    }
+
+    /// What SQLite does when a write or a commit fails on a full disk.
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_does_not_bar_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("data/vega_trade.db").display());
+        let data = DataSource::open(&url, &dir.path().join("config/vega.key"))
+            .await
+            .unwrap();
+        for ends_with_commit in [true, false] {
+            let mut write = data.write().await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut *write).await.unwrap();
+            if ends_with_commit {
+                write.commit().await.unwrap_err();
+            } else {
+                drop(write);
+            }
+            let mut write = data.write().await.unwrap();
+            sqlx::query("UPDATE seal_key SET rotated_at = NULL")
+                .execute(&mut *write)
+                .await
+                .unwrap();
+            write.commit().await.unwrap();
         }
     }
 

@@ -1,6 +1,8 @@
 //! The spool as others see it: room is made in it, things are put there, and they are moved into the database when that
 //! accepts them again.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, ClientId, Generation};
@@ -13,10 +15,11 @@ use crate::spool_records::{KeptAnswer, KeptToken};
 use crate::token_repository::SqliteTokenRepository;
 
 /// `TokenSpool` in files beside the database.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FileTokenSpool {
     spool: Spool,
-    data: DataSource,
+    journal: Arc<dyn SignInJournal>,
+    tokens: Arc<dyn UpstoxTokenRepository>,
 }
 
 impl FileTokenSpool {
@@ -24,7 +27,23 @@ impl FileTokenSpool {
     pub fn new(data: DataSource) -> Self {
         Self {
             spool: Spool::new(&data),
-            data,
+            journal: Arc::new(SqliteSignInJournal::new(data.clone())),
+            tokens: Arc::new(SqliteTokenRepository::new(data)),
+        }
+    }
+
+    /// What is kept is moved through others' hands into the same database.
+    #[cfg(feature = "test-hooks")]
+    #[must_use]
+    pub fn moving_through(
+        self,
+        journal: impl FnOnce(Arc<dyn SignInJournal>) -> Arc<dyn SignInJournal>,
+        tokens: impl FnOnce(Arc<dyn UpstoxTokenRepository>) -> Arc<dyn UpstoxTokenRepository>,
+    ) -> Self {
+        Self {
+            spool: self.spool,
+            journal: journal(self.journal),
+            tokens: tokens(self.tokens),
         }
     }
 
@@ -103,22 +122,21 @@ impl TokenSpool for FileTokenSpool {
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
         let mut moved = Vec::new();
         let answers: Vec<KeptAnswer> = self.with_files(|spool| spool.load(Kind::Answer)).await?;
-        let journal = SqliteSignInJournal::new(self.data.clone());
         for kept in answers {
             let api = ApiName::new(&*kept.api).map_err(unreadable)?;
             let audit = kept.audit.written_at(at)?;
-            let taken = journal
+            let taken = self
+                .journal
                 .seal_answer(kept.attempt(), &kept.answer()?, kept.received_at(), &audit)
                 .await;
             if self.moved(Kind::Answer, &api, taken).await? {
                 moved.push(api);
             }
         }
-        let tokens = SqliteTokenRepository::new(self.data.clone());
         for kept in self.tokens().await? {
             let new = kept.token()?;
             let audit = kept.audit.written_at(at)?;
-            let taken = tokens.store(&new, &audit).await;
+            let taken = self.tokens.store(&new, &audit).await;
             if self.moved(Kind::Token, &new.token.api, taken).await? {
                 moved.push(new.token.api);
             }

@@ -5,27 +5,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::Client;
-use reqwest::header::{ACCEPT, AGE, DATE, HeaderMap, HeaderValue};
+use reqwest::Method;
+use reqwest::header::{AGE, DATE, HeaderMap};
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::BrokerClock;
 
-use crate::http::{self, ClientError};
+use crate::http::{self, ClientError, Endpoint, HttpClient};
 
 /// `BrokerClock` over HTTP.
 #[derive(Debug, Clone)]
 pub struct DateHeaderClock {
-    client: Client,
-    url: Url,
+    endpoint: Endpoint,
 }
 
 impl DateHeaderClock {
     /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
-    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(http: &HttpClient, base: &Url, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: http::client(timeout)?,
-            url: http::endpoint(base, "v2/market/holidays")?,
+            endpoint: http.endpoint(base, "v2/market/holidays", timeout)?,
         })
     }
 }
@@ -33,13 +31,7 @@ impl DateHeaderClock {
 #[async_trait]
 impl BrokerClock for DateHeaderClock {
     async fn time(&self) -> Result<Option<DateTime<Utc>>, Failure> {
-        let json = HeaderValue::from_static("application/json");
-        let sent = self
-            .client
-            .get(self.url.clone())
-            .header(ACCEPT, json)
-            .send()
-            .await;
+        let sent = self.endpoint.request(Method::GET).send().await;
         match sent {
             Ok(response) => Ok(date(response.headers())),
             Err(error) => Err(Failure::new(FailureReason::Network, http::words(error))),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect, retry};
 use secrecy::zeroize::Zeroizing;
 use thiserror::Error;
 use url::Url;
@@ -28,21 +28,57 @@ pub enum ClientError {
     Base(Url),
 }
 
-/// A client that never repeats a request by itself: a pooled connection that died meanwhile would be such a repeat.
-pub(crate) fn client(timeout: Duration) -> Result<Client, ClientError> {
-    Ok(Client::builder()
-        .user_agent(USER_AGENT)
-        .http1_only()
-        .pool_max_idle_per_host(0)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(timeout)
-        .build()?)
+/// What makes the requests. It never repeats one by itself: a pooled connection that died meanwhile would be such a repeat.
+/// Clones share it; making one reads all certificates that this machine trusts.
+#[derive(Debug, Clone)]
+pub struct HttpClient(Client);
+
+impl HttpClient {
+    /// Fails where no certificate is trusted.
+    pub fn new() -> Result<Self, ClientError> {
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build()?;
+        Ok(Self(client))
+    }
+
+    /// For one of Upstox's endpoints under `base`; one call takes `timeout` at most.
+    pub(crate) fn endpoint(
+        &self,
+        base: &Url,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<Endpoint, ClientError> {
+        let client = self.0.clone();
+        let url = url_of(base, path)?;
+        Ok(Endpoint { client, url, timeout })
+    }
 }
 
-/// One of Upstox's endpoints under the given base.
-pub(crate) fn endpoint(base: &Url, path: &str) -> Result<Url, ClientError> {
+/// One of Upstox's endpoints.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    client: Client,
+    url: Url,
+    timeout: Duration,
+}
+
+impl Endpoint {
+    /// A request for JSON.
+    pub(crate) fn request(&self, method: Method) -> RequestBuilder {
+        self.client
+            .request(method, self.url.clone())
+            .timeout(self.timeout)
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+    }
+}
+
+fn url_of(base: &Url, path: &str) -> Result<Url, ClientError> {
     let mut url = base.clone();
     url.path_segments_mut()
         .map_err(|()| ClientError::Base(base.clone()))?

@@ -9,7 +9,7 @@ mod session_logout_client;
 mod token_exchange_client;
 
 pub use date_header_clock::DateHeaderClock;
-pub use http::ClientError;
+pub use http::{ClientError, HttpClient};
 pub use profile_verifier::ProfileVerifier;
 pub use session_logout_client::SessionLogoutClient;
 pub use token_exchange_client::TokenExchangeClient;

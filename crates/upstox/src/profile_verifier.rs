@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Client;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
@@ -13,21 +13,19 @@ use vega_domain::ports::{ProfileAnswer, ProfileApi};
 use vega_domain::secret::AccessToken;
 
 use crate::answers::{self, ProfileBody};
-use crate::http::{self, Body, ClientError};
+use crate::http::{self, Body, ClientError, Endpoint, HttpClient};
 
 /// The profile endpoint over HTTP.
 #[derive(Debug, Clone)]
 pub struct ProfileVerifier {
-    client: Client,
-    url: Url,
+    endpoint: Endpoint,
 }
 
 impl ProfileVerifier {
     /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
-    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(http: &HttpClient, base: &Url, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: http::client(timeout)?,
-            url: http::endpoint(base, "v2/user/profile")?,
+            endpoint: http.endpoint(base, "v2/user/profile", timeout)?,
         })
     }
 }
@@ -40,9 +38,8 @@ impl ProfileApi for ProfileVerifier {
             return ProfileAnswer::Unknown(Failure::new(FailureReason::NeedsReview, words));
         };
         let sent = self
-            .client
-            .get(self.url.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .endpoint
+            .request(Method::GET)
             .header(AUTHORIZATION, bearer)
             .send()
             .await;

@@ -4,29 +4,27 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Client;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::SessionLogout;
 use vega_domain::secret::AccessToken;
 
 use crate::answers;
-use crate::http::{self, ClientError};
+use crate::http::{self, ClientError, Endpoint, HttpClient};
 
 /// The logout endpoint over HTTP.
 #[derive(Debug, Clone)]
 pub struct SessionLogoutClient {
-    client: Client,
-    url: Url,
+    endpoint: Endpoint,
 }
 
 impl SessionLogoutClient {
     /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
-    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(http: &HttpClient, base: &Url, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: http::client(timeout)?,
-            url: http::endpoint(base, "v2/logout")?,
+            endpoint: http.endpoint(base, "v2/logout", timeout)?,
         })
     }
 }
@@ -38,9 +36,8 @@ impl SessionLogout for SessionLogoutClient {
             Failure::new(FailureReason::NeedsReview, "the token cannot be sent as a header")
         })?;
         let sent = self
-            .client
-            .delete(self.url.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .endpoint
+            .request(Method::DELETE)
             .header(AUTHORIZATION, bearer)
             .send()
             .await;

@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Client;
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::Method;
 use url::Url;
 use vega_domain::account::Api;
 use vega_domain::failure::{Failure, FailureReason};
@@ -14,21 +13,19 @@ use vega_domain::ports::{ExchangeError, TokenAnswer, TokenExchange};
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 
 use crate::answers::{self, TokenBody};
-use crate::http::{self, ClientError};
+use crate::http::{self, ClientError, Endpoint, HttpClient};
 
 /// The token endpoint over HTTP.
 #[derive(Debug, Clone)]
 pub struct TokenExchangeClient {
-    client: Client,
-    url: Url,
+    endpoint: Endpoint,
 }
 
 impl TokenExchangeClient {
     /// For the API at `base` (`https://api.upstox.com`); one call takes `timeout` at most.
-    pub fn new(base: &Url, timeout: Duration) -> Result<Self, ClientError> {
+    pub fn new(http: &HttpClient, base: &Url, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self {
-            client: http::client(timeout)?,
-            url: http::endpoint(base, "v2/login/authorization/token")?,
+            endpoint: http.endpoint(base, "v2/login/authorization/token", timeout)?,
         })
     }
 }
@@ -43,13 +40,7 @@ impl TokenExchange for TokenExchangeClient {
             ("redirect_uri", api.redirect_uri.as_str()),
             ("grant_type", "authorization_code"),
         ];
-        let sent = self
-            .client
-            .post(self.url.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .form(&form)
-            .send()
-            .await;
+        let sent = self.endpoint.request(Method::POST).form(&form).send().await;
         match sent {
             Ok(response) => {
                 let status = response.status().as_u16();

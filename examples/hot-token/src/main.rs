@@ -12,7 +12,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::{Clock, ProfileAnswer, ProfileApi};
 use vega_persistence::{DataSource, SqliteTokenChanges, SqliteTokenRepository};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
-use vega_upstox::ProfileVerifier;
+use vega_upstox::{HttpClient, ProfileVerifier};
 
 const USAGE: &str = "give four arguments: DATABASE_URL KEY_FILE API API_BASE_URL, such as \
                      sqlite:///home/me/.local/share/vega/vega_trade.db /home/me/.config/vega/vega.key PRIMARY \
@@ -71,7 +71,7 @@ async fn ask_whose(registry: &HotTokenRegistry, api: &ApiName, base: &Url) -> Re
     let token = registry.get(api).with_context(|| {
         format!("{api} has no token to use now. See `vega status`, and run `vega {api}` to sign in for it")
     })?;
-    let upstox = ProfileVerifier::new(base, TIMEOUT)?;
+    let upstox = ProfileVerifier::new(&HttpClient::new()?, base, TIMEOUT)?;
     match upstox.profile(&token.access_token).await {
         ProfileAnswer::Valid(user) => Ok(user.to_string()),
         ProfileAnswer::Invalid => bail!("Upstox calls the token of {api} dead. Run `vega {api}` for another"),

@@ -7,7 +7,7 @@ use rstest::rstest;
 use url::Url;
 use vega_domain::failure::FailureReason;
 use vega_domain::ports::BrokerClock;
-use vega_upstox::DateHeaderClock;
+use vega_upstox::{DateHeaderClock, HttpClient};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -47,12 +47,22 @@ async fn any_answer_tells_the_time(
         .expect(1)
         .mount(&server)
         .await;
-    let clock = DateHeaderClock::new(&Url::parse(&server.uri()).unwrap(), TIMEOUT).unwrap();
+    let clock = DateHeaderClock::new(
+        &HttpClient::new().unwrap(),
+        &Url::parse(&server.uri()).unwrap(),
+        TIMEOUT,
+    )
+    .unwrap();
     assert_eq!(clock.time().await.unwrap(), expected.map(at));
 }
 
 #[tokio::test]
 async fn without_an_answer_nobody_knows() {
-    let clock = DateHeaderClock::new(&broken_server::nobody().await, TIMEOUT).unwrap();
+    let clock = DateHeaderClock::new(
+        &HttpClient::new().unwrap(),
+        &broken_server::nobody().await,
+        TIMEOUT,
+    )
+    .unwrap();
     assert_eq!(clock.time().await.unwrap_err().reason, FailureReason::Network);
 }

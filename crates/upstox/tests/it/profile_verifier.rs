@@ -9,7 +9,7 @@ use vega_domain::failure::FailureReason;
 use vega_domain::ids::UserId;
 use vega_domain::ports::{ProfileAnswer, ProfileApi};
 use vega_domain::secret::AccessToken;
-use vega_upstox::ProfileVerifier;
+use vega_upstox::{HttpClient, ProfileVerifier};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -26,7 +26,12 @@ async fn ask(template: ResponseTemplate) -> ProfileAnswer {
         .expect(1)
         .mount(&server)
         .await;
-    let verifier = ProfileVerifier::new(&Url::parse(&server.uri()).unwrap(), TIMEOUT).unwrap();
+    let verifier = ProfileVerifier::new(
+        &HttpClient::new().unwrap(),
+        &Url::parse(&server.uri()).unwrap(),
+        TIMEOUT,
+    )
+    .unwrap();
     verifier.profile(&AccessToken::new("CANARY")).await
 }
 
@@ -117,7 +122,7 @@ async fn a_huge_profile_is_not_read_to_its_end() {
 async fn an_unreachable_upstox_is_unknown_and_the_token_stays_out_of_the_words() {
     let (hanging_up, _) = broken_server::hanging_up("").await;
     for base in [broken_server::nobody().await, hanging_up] {
-        let verifier = ProfileVerifier::new(&base, TIMEOUT).unwrap();
+        let verifier = ProfileVerifier::new(&HttpClient::new().unwrap(), &base, TIMEOUT).unwrap();
         let answer = verifier.profile(&AccessToken::new("CANARY")).await;
         assert!(
             matches!(&answer, ProfileAnswer::Unknown(failure) if failure.reason == FailureReason::Network),

@@ -7,7 +7,7 @@ use url::Url;
 use vega_domain::failure::FailureReason;
 use vega_domain::ports::SessionLogout;
 use vega_domain::secret::AccessToken;
-use vega_upstox::SessionLogoutClient;
+use vega_upstox::{HttpClient, SessionLogoutClient};
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -24,7 +24,12 @@ async fn log_out(template: ResponseTemplate) -> Result<(), FailureReason> {
         .expect(1)
         .mount(&server)
         .await;
-    let client = SessionLogoutClient::new(&Url::parse(&server.uri()).unwrap(), TIMEOUT).unwrap();
+    let client = SessionLogoutClient::new(
+        &HttpClient::new().unwrap(),
+        &Url::parse(&server.uri()).unwrap(),
+        TIMEOUT,
+    )
+    .unwrap();
     client
         .log_out(&AccessToken::new("CANARY"))
         .await
@@ -51,7 +56,12 @@ async fn a_session_that_is_over_is_over(
 
 #[tokio::test]
 async fn an_unreachable_upstox_is_said() {
-    let client = SessionLogoutClient::new(&broken_server::nobody().await, TIMEOUT).unwrap();
+    let client = SessionLogoutClient::new(
+        &HttpClient::new().unwrap(),
+        &broken_server::nobody().await,
+        TIMEOUT,
+    )
+    .unwrap();
     let failure = client.log_out(&AccessToken::new("CANARY")).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Network);
     assert!(!format!("{failure:?}").contains("CANARY"));

@@ -11,7 +11,7 @@ use vega_domain::failure::FailureReason;
 use vega_domain::ids::{ApiName, ClientId};
 use vega_domain::ports::{ExchangeError, TokenExchange};
 use vega_domain::secret::{AuthorizationCode, ClientSecret};
-use vega_upstox::TokenExchangeClient;
+use vega_upstox::{HttpClient, TokenExchangeClient};
 use wiremock::matchers::{body_string, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -29,7 +29,7 @@ fn api() -> Api {
 }
 
 fn client(base: &str) -> TokenExchangeClient {
-    TokenExchangeClient::new(&Url::parse(base).unwrap(), TIMEOUT).unwrap()
+    TokenExchangeClient::new(&HttpClient::new().unwrap(), &Url::parse(base).unwrap(), TIMEOUT).unwrap()
 }
 
 async fn answering(template: ResponseTemplate) -> MockServer {
@@ -216,7 +216,7 @@ async fn a_huge_answer_is_cut_and_kept_for_review() {
 #[tokio::test]
 async fn a_call_whose_answer_is_lost_is_never_repeated() {
     let (url, requests) = broken_server::hanging_up("").await;
-    let client = TokenExchangeClient::new(&url, TIMEOUT).unwrap();
+    let client = TokenExchangeClient::new(&HttpClient::new().unwrap(), &url, TIMEOUT).unwrap();
     let lost = client
         .exchange(&api(), &AuthorizationCode::new("CANARY"))
         .await
@@ -231,7 +231,7 @@ async fn a_cut_off_answer_is_kept_as_far_as_it_came() {
     let (url, requests) =
         broken_server::hanging_up("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\":\"t")
             .await;
-    let client = TokenExchangeClient::new(&url, TIMEOUT).unwrap();
+    let client = TokenExchangeClient::new(&HttpClient::new().unwrap(), &url, TIMEOUT).unwrap();
     let answer = client
         .exchange(&api(), &AuthorizationCode::new("abc123"))
         .await
@@ -249,7 +249,12 @@ async fn a_cut_off_answer_is_kept_as_far_as_it_came() {
 
 #[tokio::test]
 async fn a_call_that_never_left_may_be_made_again() {
-    let client = TokenExchangeClient::new(&broken_server::nobody().await, TIMEOUT).unwrap();
+    let client = TokenExchangeClient::new(
+        &HttpClient::new().unwrap(),
+        &broken_server::nobody().await,
+        TIMEOUT,
+    )
+    .unwrap();
     let refused = client
         .exchange(&api(), &AuthorizationCode::new("abc123"))
         .await
@@ -260,8 +265,12 @@ async fn a_call_that_never_left_may_be_made_again() {
 #[tokio::test]
 async fn a_silent_broker_is_given_up_on() {
     let server = answering(ResponseTemplate::new(200).set_delay(Duration::from_mins(10))).await;
-    let client =
-        TokenExchangeClient::new(&Url::parse(&server.uri()).unwrap(), Duration::from_millis(300)).unwrap();
+    let client = TokenExchangeClient::new(
+        &HttpClient::new().unwrap(),
+        &Url::parse(&server.uri()).unwrap(),
+        Duration::from_millis(300),
+    )
+    .unwrap();
     let lost = client
         .exchange(&api(), &AuthorizationCode::new("abc123"))
         .await
