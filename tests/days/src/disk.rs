@@ -129,6 +129,13 @@ impl Tables {
         self.presses.iter().any(|press| press.attempt == id)
     }
 
+    /// The sign-in for this API that ended last.
+    pub(crate) fn last_ended(&self, api: &ApiName) -> Option<AttemptId> {
+        let mut ended = self.attempts.iter().rev();
+        let ended = ended.find(|row| row.new.api == *api && !row.is_open())?;
+        Some(ended.new.id)
+    }
+
     pub(crate) fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {
         let of_api = self.tokens.iter().filter(|row| row.token.api == *api);
         of_api.max_by_key(|row| row.token.generation)

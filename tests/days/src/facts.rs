@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::failure::{Failure, FailureReason, Next};
-use vega_domain::ids::{AccountId, ApiName, MobileNumber};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, MobileNumber};
 
 /// One press of "Get OTP" that Vega made or put on record.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub(crate) struct Doubt {
     /// By the computer's clock, for it decides which day that was.
     pub(crate) stored: DateTime<Utc>,
     pub(crate) reason: FailureReason,
+    /// Which sign-in left it: two in the same words are two.
+    pub(crate) attempt: Option<AttemptId>,
 }
 
 #[derive(Default)]
@@ -54,8 +56,8 @@ pub(crate) struct Facts {
     pub(crate) presses: Vec<Press>,
     pub(crate) closed: BTreeMap<String, Closed>,
     pub(crate) doubts: BTreeMap<ApiName, Doubt>,
-    /// APIs whose process died past the press, by the computer's clock.
-    pub(crate) crashed: BTreeMap<ApiName, DateTime<Utc>>,
+    /// APIs whose process died past the press, with that doubt.
+    pub(crate) crashed: BTreeMap<ApiName, Doubt>,
     /// When the newest token of an API was stored or checked last.
     pub(crate) token_changed: BTreeMap<ApiName, DateTime<Utc>>,
     /// When the cooldown of a number was written.

@@ -16,6 +16,7 @@ use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::desk::{BUDGET, COOLDOWN};
 use crate::disk::Stands;
+use crate::facts::Doubt;
 use crate::locked::locked;
 use crate::process::{Here, Process};
 use crate::rules::Rule;
@@ -131,24 +132,34 @@ impl World {
     /// A process dies: who signed in past the press is not signed in for again without a yes.
     pub(crate) fn crash_is_noted(&self, process: &Process) {
         let now = self.time.now();
-        let crashed: Vec<ApiName> = self.disk.read(|tables| {
+        let crashed: Vec<(ApiName, Doubt)> = self.disk.read(|tables| {
             let held = |run| {
                 let mut runs = tables.runs.iter();
                 runs.any(|row| row.record.id == run && row.holder == process.number)
             };
             let open = tables.attempts.iter().filter(|row| row.is_open());
             open.filter(|row| held(row.new.run) && tables.is_pressed(row.new.id))
-                .map(|row| row.new.api.clone())
+                .map(|row| {
+                    let doubt = Doubt {
+                        stored: now,
+                        reason: FailureReason::InterruptedPastPress,
+                        attempt: Some(row.new.id),
+                    };
+                    (row.new.api.clone(), doubt)
+                })
                 .collect()
         });
-        self.facts(|facts| facts.crashed.extend(crashed.into_iter().map(|api| (api, now))));
+        self.facts(|facts| facts.crashed.extend(crashed));
     }
 
     /// Nothing that a living process received is gone.
     pub(crate) fn check_received(&self, process: &Process) {
         for (text, _) in locked(&process.received).drain(..) {
             let issued = self.upstox.books().token(&text).cloned();
-            let Some(issued) = issued else { continue };
+            // One that Vega logged out is not to be kept.
+            let Some(issued) = issued.filter(|issued| !issued.is_logged_out) else {
+                continue;
+            };
             let is_in_memory = locked(&process.in_memory)
                 .iter()
                 .any(|(api, _)| self.client_of(api).is_some_and(|client| client == issued.client));
@@ -282,19 +293,38 @@ impl Here {
         let now = world.time.now();
         let doubt = world.facts(|facts| facts.doubts.get(&api.name).cloned());
         let doubt = doubt.filter(|doubt| doubt.stored >= expiry::day_start(now));
-        if let Some(doubt) = doubt.filter(|doubt| !self.has_a_yes_for(&api.name, doubt.reason)) {
+        if let Some(doubt) = doubt.filter(|doubt| !self.has_a_yes_for(&api.name, doubt)) {
             self.broken(Rule::Doubtful, &format!("{} after {}", api.name, doubt.reason));
         }
     }
 
-    /// Whether this operator's yes was to a plan that told of such a doubt. A standing yes covers no plan that does.
-    fn has_a_yes_for(&self, api: &ApiName, doubt: FailureReason) -> bool {
+    /// A plan was made. `--again` is a word about the doubts that it knows.
+    pub(crate) fn planned(&self, again: &[ApiName]) {
+        let told = locked(&self.process.told).clone();
+        let sees = |doubt: &Doubt, api: &ApiName| doubt.attempt.as_ref() == told.get(api);
+        self.world.facts(|facts| {
+            let is_left = |api: &ApiName, doubt: &mut Doubt| !(again.contains(api) && sees(doubt, api));
+            facts.doubts.retain(is_left);
+            facts.crashed.retain(is_left);
+        });
+        *locked(&self.process.told_in_plan) = told;
+    }
+
+    /// Whether this operator's yes was to a plan that told of this very doubt. A standing yes covers no plan that does,
+    /// unless the API was named to be signed in for again.
+    fn has_a_yes_for(&self, api: &ApiName, doubt: &Doubt) -> bool {
         let plan = locked(&self.process.confirmed);
-        let mut planned = plan.iter().flat_map(Plan::apis);
-        planned.any(|planned| {
+        plan.as_ref().is_some_and(|plan| self.tells_of(plan, api, doubt))
+    }
+
+    /// Whether a plan of this process, its last one, tells of this doubt and of no other one in the same words.
+    fn tells_of(&self, plan: &Plan, api: &ApiName, doubt: &Doubt) -> bool {
+        let mut planned = plan.apis().iter();
+        let is_told = planned.any(|planned| {
             let known = planned.last_failure.as_ref();
-            planned.api == *api && known.is_some_and(|known| known.reason == doubt)
-        })
+            planned.api == *api && known.is_some_and(|known| known.reason == doubt.reason)
+        });
+        is_told && locked(&self.process.told_in_plan).get(api) == doubt.attempt.as_ref()
     }
 
     fn check_token(&self, account: &Account, api: &Api) {
@@ -376,9 +406,9 @@ impl Here {
             let words = format!("press {} for account {}", before.len() + 1, account.id);
             self.broken(Rule::BeyondBudget, &words);
         }
-        let crashed = world.facts(|facts| facts.crashed.get(&api.name).copied());
-        let is_known = self.has_a_yes_for(&api.name, FailureReason::InterruptedPastPress);
-        if crashed.is_some_and(|at| at >= expiry::day_start(now)) && !is_known {
+        let crashed = world.facts(|facts| facts.crashed.get(&api.name).cloned());
+        let crashed = crashed.filter(|doubt| doubt.stored >= expiry::day_start(now));
+        if crashed.is_some_and(|doubt| !self.has_a_yes_for(&api.name, &doubt)) {
             self.broken(Rule::PressAfterCrash, &format!("for {}", api.name));
         }
         let is_second = world.facts(|facts| {
@@ -406,14 +436,13 @@ impl Here {
         }
     }
 
-    /// The operator answers a plan that was shown at `shown`.
-    pub(crate) fn answered(&self, plan: &Plan, answer: Answer, shown: DateTime<Utc>) {
+    /// The operator answers a plan that was shown at `shown`. Returns what of it the answer covers.
+    pub(crate) fn answered(&self, plan: &Plan, answer: Answer, shown: DateTime<Utc>) -> Option<Plan> {
         let covered = match answer {
             Answer::Yes => Some(plan.clone()),
             Answer::StandingYes => plan.clone().for_a_standing_yes(),
             Answer::No | Answer::NobodyToAsk => None,
-        };
-        let Some(covered) = covered else { return };
+        }?;
         let world = &self.world;
         world.facts(|facts| {
             for account in covered.accounts().into_iter().filter_map(|id| world.account(id)) {
@@ -429,15 +458,13 @@ impl Here {
                 }
             }
             if answer == Answer::Yes {
-                for planned in covered.apis() {
-                    facts.crashed.remove(&planned.api);
-                    if planned.doubt.is_some() {
-                        facts.doubts.remove(&planned.api);
-                    }
-                }
+                // A yes answers the doubts that its plan told of, also when its process dies before it uses it.
+                let is_left = |api: &ApiName, doubt: &mut Doubt| !self.tells_of(&covered, api, doubt);
+                facts.doubts.retain(is_left);
+                facts.crashed.retain(is_left);
             }
         });
-        *locked(&self.process.confirmed) = Some(covered);
+        Some(covered)
     }
 
     /// A run is called completed.

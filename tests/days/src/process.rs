@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ids::{ApiName, AttemptId, Generation};
 use vega_domain::plan::Plan;
 use vega_services::HotTokenRegistry;
 
@@ -41,6 +41,10 @@ pub(crate) struct Process {
     pub(crate) follows: AtomicBool,
     /// How many runs it was asked for.
     pub(crate) starts: AtomicU32,
+    /// Per API the sign-in that had ended last when it asked how sign-ins ended.
+    pub(crate) told: Mutex<BTreeMap<ApiName, AttemptId>>,
+    /// The same when its last plan was made.
+    pub(crate) told_in_plan: Mutex<BTreeMap<ApiName, AttemptId>>,
     /// What its operator said yes to last.
     pub(crate) confirmed: Mutex<Option<Plan>>,
     /// Per API the newest generation that it must know of.
@@ -61,6 +65,8 @@ impl Process {
             registry: OnceLock::new(),
             follows: AtomicBool::new(false),
             starts: AtomicU32::new(0),
+            told: Mutex::default(),
+            told_in_plan: Mutex::default(),
             confirmed: Mutex::default(),
             knows: Mutex::default(),
             in_memory: Mutex::default(),

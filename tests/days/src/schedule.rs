@@ -187,7 +187,10 @@ impl Draw<'_> {
             self.start(at, Wish::Serve(wishes));
             // Somebody else makes tokens beside the server, which must hear of them.
             if self.chance.permille(600) {
-                let wish = Wish::Generate(self.generate());
+                let wish = Wish::Generate(Generate {
+                    force: self.chance.permille(400),
+                    ..self.generate()
+                });
                 let at = at + self.at(30, 2400);
                 self.start(at, wish);
             }

@@ -79,6 +79,8 @@ pub(crate) struct Issued {
     pub(crate) made_at: DateTime<Utc>,
     pub(crate) dies_at: DateTime<Utc>,
     is_killed: bool,
+    /// Whether Vega ended it itself.
+    pub(crate) is_logged_out: bool,
     /// Whether a profile call was answered with its owner.
     pub(crate) is_confirmed: bool,
 }
@@ -151,6 +153,7 @@ impl Books {
             made_at: now,
             dies_at: expiry::valid_until(now),
             is_killed: false,
+            is_logged_out: false,
             is_confirmed: false,
         };
         self.tokens.push(issued.clone());

@@ -115,9 +115,7 @@ impl Program {
         };
         let verified = self.orchestrator.verify(asked).await.map_err(Arc::new)?;
         here.world.look();
-        // `--again` is a word about what was before.
-        here.world
-            .facts(|facts| wanted.again.iter().for_each(|api| facts.settled(api)));
+        here.planned(&wanted.again);
         here.tell(&format!("decides: {}", words(&verified.decision)));
         let Decision::SignIn(plan) = verified.decision else {
             let is_all = verified.decision == Decision::AllValid;

@@ -322,6 +322,7 @@ impl SignInJournal for Store {
                     let doubt = Doubt {
                         stored: now,
                         reason: failure.reason,
+                        attempt: Some(attempt),
                     };
                     facts.doubts.insert(api, doubt);
                 }

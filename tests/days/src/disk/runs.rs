@@ -1,15 +1,18 @@
 //! Runs and their steps.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::Next;
-use vega_domain::ids::{ApiName, RunId};
+use vega_domain::ids::{ApiName, AttemptId, RunId};
 use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
 
 use super::{Done, RunRow, Store, Tables};
 use crate::facts::Doubt;
+use crate::locked::locked;
 use crate::plants::Plant;
 
 fn conflict<T>(words: &str) -> Result<T, StoreError> {
@@ -32,6 +35,12 @@ impl Tables {
         // As the database does: a run's id sorts by its start.
         records.sort_by_key(|record| std::cmp::Reverse(record.id));
         records
+    }
+
+    /// Per API the sign-in that ended last.
+    fn all_last_ended(&self) -> BTreeMap<ApiName, AttemptId> {
+        let ended = self.attempts.iter().filter(|row| !row.is_open());
+        ended.map(|row| (row.new.api.clone(), row.new.id)).collect()
     }
 
     /// Per API how its last sign-in failed, if no token came after it.
@@ -162,6 +171,7 @@ impl ExecutionStateRepository for Store {
                 let doubt = Doubt {
                     stored: audit.at,
                     reason: failure.reason,
+                    attempt: tables.last_ended(api),
                 };
                 world.facts(|facts| facts.doubts.insert(api.clone(), doubt));
             }
@@ -230,7 +240,11 @@ impl ExecutionStateRepository for Store {
     }
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
-        self.look(Tables::last_failures).await
+        let (failures, told) = self
+            .look(|tables| (tables.last_failures(), tables.all_last_ended()))
+            .await?;
+        *locked(&self.here.process.told) = told;
+        Ok(failures)
     }
 }
 

@@ -13,7 +13,7 @@ use vega_domain::ports::{
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 
-use super::Issued;
+use super::{Issued, STRANGER};
 use crate::locked::locked;
 use crate::plants::Plant;
 use crate::process::Here;
@@ -241,9 +241,19 @@ impl SessionLogout for Endpoints {
         }
         self.here.tell("logs a token out");
         let mut books = self.here.world.upstox.books();
-        let client = books.token(token.expose()).map(|token| token.client.clone());
-        if let Some(client) = client {
-            books.kill(&client);
+        let Some(issued) = books.token_mut(token.expose()) else {
+            return Ok(());
+        };
+        issued.is_logged_out = true;
+        let issued = issued.clone();
+        books.kill(&issued.client);
+        let is_a_strangers = issued.user == STRANGER;
+        drop(books);
+        if !is_a_strangers {
+            self.here.broken(
+                Rule::TokenDropped,
+                &format!("one of {} was logged out", issued.client),
+            );
         }
         Ok(())
     }
