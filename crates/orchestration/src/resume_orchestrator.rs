@@ -448,9 +448,7 @@ impl ResumeOrchestrator {
             }
         };
         // The yes to the plan did not see a doubt that came after it.
-        let doubt = status
-            .last_failure
-            .filter(|last| planned.is_in_doubt_by_now(last));
+        let doubt = planned.doubt_since(&status);
         Ok(skip.map(StepState::Skipped).or(doubt.map(StepState::Failed)))
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, RunId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
@@ -182,7 +182,10 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
              newest AS (
                  SELECT *, row_number() OVER (PARTITION BY api ORDER BY at DESC, run_id DESC) AS place FROM ended)
              SELECT newest.api, coalesce(run.resumed_at, run.started_at) AS run_began, newest.at AS stored,
-                 newest.reason, newest.detail
+                 newest.reason, newest.detail,
+                 (SELECT id FROM sign_in_attempts AS attempt
+                  WHERE attempt.api = newest.api AND attempt.closed_at IS NOT NULL
+                  ORDER BY attempt.rowid DESC LIMIT 1) AS attempt
              FROM newest JOIN execution_runs AS run ON run.id = newest.run_id
              WHERE newest.place = 1 AND newest.state = 'failed'
                AND NOT EXISTS (SELECT 1 FROM upstox_tokens AS token
@@ -200,6 +203,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
                     run_began: row.run_began,
                     stored: row.stored,
                     failure: Failure::new(reason, row.detail.unwrap_or_default()),
+                    attempt: row.attempt.map(AttemptId::from_uuid),
                 })
             })
             .collect()
@@ -366,4 +370,5 @@ struct FailureRow {
     stored: DateTime<Utc>,
     reason: String,
     detail: Option<String>,
+    attempt: Option<Uuid>,
 }

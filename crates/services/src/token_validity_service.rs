@@ -49,6 +49,7 @@ impl TokenValidityService {
                 let mut of_api = failures.iter().filter(|last| !is_overdue(last, now));
                 let failure = of_api.find(|last| last.api == api.name);
                 status.last_failure = failure.map(|last| last.failure.clone());
+                status.last_attempt = failure.and_then(|last| last.attempt);
                 match current(&stored, account, api) {
                     None => {}
                     Some(Ok(token)) => {
@@ -145,6 +146,7 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
         verified_at: None,
         last_check: None,
         last_failure: None,
+        last_attempt: None,
     }
 }
 
@@ -181,6 +183,7 @@ mod tests {
                 run_began: at(-6),
                 stored: at(-5),
                 failure: Failure::new(reason, "words"),
+                attempt: None,
             }])
         });
         TokenValidityService::new(

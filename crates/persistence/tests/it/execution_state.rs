@@ -378,6 +378,28 @@ async fn an_attempt_that_is_closed_after_its_step_tells_how_the_sign_in_failed()
     assert_eq!(told.failure.reason, FailureReason::OutcomeUnknown);
 }
 
+/// Two doubts may be in the same words, and the clock may be set back between them.
+#[tokio::test]
+async fn a_failure_is_told_with_the_attempt_that_ended_last() {
+    let world = World::new().await;
+    let id = world.running(&["PRIMARY"]).await;
+    let lost = Failure::new(FailureReason::OutcomeUnknown, "words");
+    let close = async |attempt, seconds| {
+        let audit = entry(AuditKind::AttemptClosed);
+        let closed = world.journal.close(attempt, &lost, at(seconds), &audit);
+        closed.await.unwrap();
+    };
+    let told = async || world.runs.last_failures().await.unwrap().remove(0);
+    let first = world.answered(id, "PRIMARY", 1).await;
+    close(first, 9).await;
+    assert_eq!(told().await.attempt, Some(first));
+    let second = world.answered(id, "PRIMARY", 1).await;
+    assert_eq!(told().await.attempt, Some(first), "the other one goes on");
+    close(second, 8).await;
+    let told = told().await;
+    assert_eq!((told.failure, told.attempt), (lost.clone(), Some(second)));
+}
+
 /// A forced run is another one, and the open run is taken up after it.
 #[tokio::test]
 async fn the_step_that_ended_last_tells_and_not_the_run_that_began_last() {

@@ -77,6 +77,7 @@ impl Tables {
             run_began: row.resumed_at.unwrap_or(row.record.started_at),
             stored,
             failure: failure?.clone(),
+            attempt: self.last_ended(api),
         })
     }
 }
