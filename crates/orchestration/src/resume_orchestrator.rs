@@ -180,15 +180,21 @@ impl ResumeOrchestrator {
         turns.give_up().await?;
         let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
         let record = progress.end(is_asked, &self.servable().await?).await?;
-        self.erase_dead_tokens().await;
+        if !cancel.is_cancelled() {
+            self.erase_dead_tokens().await;
+        }
         self.keep_head(record.id).await;
         Ok(record)
     }
 
-    /// Erases what died long ago. Only here, where the clock was compared with Upstox's: with one that runs ahead, living
-    /// tokens would be erased.
+    /// Erases what died long ago, by Upstox's time: this computer's clock may have been set ahead since the run began, and
+    /// living tokens would be erased. While Upstox does not tell its time, the end of the next run tries again.
     async fn erase_dead_tokens(&self) {
-        if let Err(error) = self.validity.erase_dead().await {
+        let Ok(Some(upstox)) = self.ports.broker_clock.time().await else {
+            tracing::info!("Upstox did not tell its time, so dead tokens stay for now");
+            return;
+        };
+        if let Err(error) = self.validity.erase_dead(upstox).await {
             tracing::error!(%error, "dead tokens could not be erased; the end of the next run tries again");
         }
     }

@@ -102,9 +102,10 @@ impl TokenValidityService {
             .collect())
     }
 
-    /// Erases what died more than a day ago. Call it where the clock was compared with Upstox's: what is erased is gone.
-    pub async fn erase_dead(&self) -> Result<u64, StoreError> {
-        self.tokens.erase_dead(self.clock.now()).await
+    /// Erases what died more than a day ago by `upstox`, Upstox's time: what is erased is gone, and this computer's clock
+    /// may be set ahead at any moment.
+    pub async fn erase_dead(&self, upstox: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.tokens.erase_dead(upstox).await
     }
 
     fn configured(&self) -> impl Iterator<Item = (&Account, &Api)> {

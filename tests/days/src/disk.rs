@@ -32,6 +32,9 @@ use crate::process::Here;
 use crate::rules::Rule;
 use crate::weather::Storage;
 
+/// For so many days rows are of interest.
+const DAYS_KEPT: usize = 3;
+
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stands {
@@ -51,6 +54,8 @@ pub(crate) struct Ended {
 
 #[derive(Clone)]
 pub(crate) struct AttemptRow {
+    /// In which commit it was opened.
+    pub(crate) commit: usize,
     pub(crate) new: NewAttempt,
     pub(crate) stands: Stands,
     pub(crate) code: Option<AuthorizationCode>,
@@ -70,6 +75,8 @@ impl AttemptRow {
 /// A token in the database. The row stays when its bytes are erased, for its generation counts.
 #[derive(Clone)]
 pub(crate) struct TokenRow {
+    /// In which commit it was stored.
+    pub(crate) commit: usize,
     pub(crate) token: StoredToken,
     pub(crate) erased: Option<Erased>,
 }
@@ -83,12 +90,15 @@ pub(crate) struct Erased {
 
 #[derive(Clone)]
 pub(crate) struct PressRow {
+    pub(crate) commit: usize,
     pub(crate) attempt: AttemptId,
     pub(crate) mobile: MobileNumber,
     pub(crate) at: Moment,
 }
 
 pub(crate) struct RunRow {
+    /// In which commit it was moved last.
+    pub(crate) commit: usize,
     pub(crate) record: RunRecord,
     pub(crate) updated: BTreeMap<ApiName, Ended>,
     pub(crate) resumed_at: Option<DateTime<Utc>>,
@@ -108,7 +118,9 @@ pub(crate) struct Tables {
     pub(crate) audit: Vec<AuditEntry>,
     /// How many changes were made that must be in the audit trail.
     changes: usize,
-    commits: usize,
+    pub(crate) commits: usize,
+    /// How many commits had been made at the end of each day.
+    days: Vec<usize>,
 }
 
 impl Tables {
@@ -186,10 +198,13 @@ impl Disk {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    /// Takes out what ended before; the newest token of each API stays.
-    pub(crate) fn forget_before(&self, at: DateTime<Utc>) {
+    /// A day is over: takes out what was over before the last days; the newest token of each API stays. What rows say of
+    /// their time does not count, for the clock may have been anywhere.
+    pub(crate) fn forget_old(&self) {
         let mut tables = locked(&self.tables);
         let tables = &mut *tables;
+        tables.days.push(tables.commits);
+        let first = tables.days.iter().rev().nth(DAYS_KEPT).copied().unwrap_or(0);
         let newest = |rows: &[TokenRow], token: &StoredToken| {
             let mut of_api = rows.iter().filter(|other| other.token.api == token.api);
             of_api.all(|other| other.token.generation <= token.generation)
@@ -197,15 +212,13 @@ impl Disk {
         let rows = std::mem::take(&mut tables.tokens);
         let kept = rows
             .iter()
-            .filter(|row| row.token.issued_at >= at || newest(&rows, &row.token));
+            .filter(|row| row.commit > first || newest(&rows, &row.token));
         tables.tokens = kept.cloned().collect();
-        tables
-            .attempts
-            .retain(|row| row.is_open() || row.new.opened_at >= at);
-        tables.presses.retain(|press| press.at.at >= at);
+        tables.attempts.retain(|row| row.is_open() || row.commit > first);
+        tables.presses.retain(|press| press.commit > first);
         tables
             .runs
-            .retain(|row| row.record.finished_at.is_none_or(|ended| ended >= at));
+            .retain(|row| row.record.finished_at.is_none() || row.commit > first);
         tables.audit.clear();
         tables.changes = 0;
     }
@@ -218,6 +231,7 @@ impl Disk {
         match (row, kept) {
             (Some(row), Some(kept)) if row.token.generation >= kept.generation => Some(row),
             (_, Some(kept)) => Some(TokenRow {
+                commit: usize::MAX,
                 token: kept.clone(),
                 erased: None,
             }),

@@ -181,15 +181,16 @@ impl World {
         }
     }
 
-    /// Nothing that Upstox would still take is erased.
+    /// Nothing is erased that Upstox would still take, and that is not dead for long by what is on record of it.
     pub(crate) fn check_erased(&self) {
         let truth = self.time.truth();
-        let erased: Vec<_> = self.disk.read(|tables| {
+        let early: Vec<_> = self.disk.read(|tables| {
             let rows = tables.tokens.iter();
-            rows.filter_map(|row| Some((row.token.api.clone(), row.erased.clone()?.text)))
+            rows.filter(|row| row.token.valid_until > truth - TimeDelta::days(1))
+                .filter_map(|row| Some((row.token.api.clone(), row.erased.clone()?.text)))
                 .collect()
         });
-        for (api, text) in erased {
+        for (api, text) in early {
             let books = self.upstox.books();
             let is_alive = books.token(&text).is_some_and(|issued| issued.is_alive(truth));
             drop(books);

@@ -16,9 +16,12 @@ struct Options {
     /// How many days at most
     #[arg(long, default_value_t = 200)]
     days: u32,
-    /// Plant a defect into the adapters; it should be found
+    /// Plant a defect into the adapters; it should be found. `--list-plants` names them
     #[arg(long)]
     plant: Option<Plant>,
+    /// Name the defects that can be planted, with what each breaks, and play nothing
+    #[arg(long)]
+    list_plants: bool,
     /// Print what happened on the last day even if nothing was broken
     #[arg(long)]
     trace: bool,
@@ -36,6 +39,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> anyhow::Result<bool> {
+    if options.list_plants {
+        for plant in Plant::ALL {
+            let rules: Vec<String> = plant.breaks().iter().map(ToString::to_string).collect();
+            say(&format!("{:<22} {}", plant.name(), rules.join(", or ")));
+        }
+        return Ok(true);
+    }
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(0..1_000_000_000));
     let planted = options
         .plant

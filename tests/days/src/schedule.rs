@@ -258,19 +258,43 @@ impl Draw<'_> {
             let begins = Happening::Human { there: false };
             self.for_a_while(morning, 3600, begins, Happening::Human { there: true });
         }
+        if chance.permille(80) {
+            self.doubts(morning);
+        }
         self.clocks(morning);
         self.elsewhere(morning);
     }
 
+    /// One dies past the press, perhaps, and two operators are asked about that at the same time, of whom one dies, too.
+    fn doubts(&mut self, morning: u32) {
+        let mut at = self.at(morning, morning + 3600);
+        let mut starts = |at, dies_after| {
+            let start = Happening::Start {
+                manner: Manner::Terminal,
+                dies_after,
+                wish: Wish::Generate(Generate::default()),
+            };
+            self.all.push((at, start));
+        };
+        let chance = self.chance;
+        starts(at, Some(chance.between(15..=60)));
+        at += chance.seconds(120..=900);
+        starts(at, Some(chance.between(15..=60)));
+        starts(at + chance.seconds(0..=40), None);
+    }
+
     fn clocks(&mut self, morning: u32) {
         if self.chance.permille(250) {
-            let off = self.at(15, 3 * HOUR);
-            let near = if self.chance.permille(500) {
-                280
-            } else {
-                off.as_secs()
-            };
-            let off = TimeDelta::seconds(i64::try_from(near).unwrap_or_default());
+            let near = self.at(15, 3 * HOUR);
+            let off = *self.chance.pick(&[
+                Duration::from_secs(280),
+                Duration::from_secs(280),
+                near,
+                near,
+                near,
+                self.at(24 * HOUR, 960 * HOUR),
+            ]);
+            let off = TimeDelta::from_std(off).unwrap_or_default();
             let off = if self.chance.permille(500) { off } else { -off };
             let right = Happening::SetClock(TimeDelta::zero());
             self.for_a_while(morning, 3000, Happening::SetClock(off), right);

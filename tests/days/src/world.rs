@@ -175,7 +175,7 @@ impl World {
     /// What is older than two days is of no interest any more, and would only be looked through.
     pub(crate) fn forget_old(&self) {
         let now = self.time.truth();
-        self.disk.forget_before(now - TimeDelta::hours(60));
+        self.disk.forget_old();
         self.upstox.books().forget_before(now - TimeDelta::hours(36));
         self.facts(|facts| {
             facts.presses.retain(|press| now - press.at < TimeDelta::hours(1));

@@ -54,6 +54,7 @@ impl Store {
 impl Tables {
     fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &Moment) {
         self.presses.push(PressRow {
+            commit: self.commits,
             attempt,
             mobile: mobile.clone(),
             at: at.clone(),
@@ -97,6 +98,7 @@ impl SignInJournal for Store {
         let what = format!("attempt for {}", new.api);
         self.commit(&what, &[AuditKind::AttemptOpened], |tables| {
             tables.attempts.push(AttemptRow {
+                commit: tables.commits,
                 new: new.clone(),
                 stands: Stands::Opened,
                 code: None,

@@ -93,6 +93,7 @@ impl ExecutionStateRepository for Store {
             }
             let (steps, ended) = (run.steps.iter(), tables.ended(run.started_at));
             tables.runs.push(RunRow {
+                commit: tables.commits,
                 record: run.clone(),
                 updated: steps.map(|step| (step.api.clone(), ended)).collect(),
                 resumed_at: None,
@@ -129,6 +130,7 @@ impl ExecutionStateRepository for Store {
                 }
             }
             row.record = run.clone();
+            row.commit = ended.commit;
             row.record.state = RunState::Running;
             row.record.finished_at = None;
             row.resumed_at = Some(audit.at);
@@ -190,10 +192,12 @@ impl ExecutionStateRepository for Store {
         let what = format!("run {}", audit.detail);
         let moved = self
             .commit(&what, &kinds, |tables| {
+                let commit = tables.commits;
                 let row = tables.run(run)?;
                 if !row.record.state.may_become(to) {
                     return conflict("the run cannot become that");
                 }
+                row.commit = commit;
                 row.record.state = to;
                 row.record.finished_at = (!to.is_active()).then_some(audit.at);
                 Ok(Done::with(row.record.clone(), audit))

@@ -36,6 +36,7 @@ impl Tables {
         attempt.code = None;
         attempt.answer = None;
         self.tokens.push(TokenRow {
+            commit: self.commits,
             token: new.token.clone(),
             erased: None,
         });
