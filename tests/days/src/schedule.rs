@@ -285,15 +285,11 @@ impl Draw<'_> {
 
     fn clocks(&mut self, morning: u32) {
         if self.chance.permille(250) {
-            let near = self.at(15, 3 * HOUR);
-            let off = *self.chance.pick(&[
-                Duration::from_secs(280),
-                Duration::from_secs(280),
-                near,
-                near,
-                near,
-                self.at(24 * HOUR, 960 * HOUR),
-            ]);
+            let off = if self.chance.permille(500) {
+                Duration::from_secs(280)
+            } else {
+                self.at(15, 3 * HOUR)
+            };
             let off = TimeDelta::from_std(off).unwrap_or_default();
             let off = if self.chance.permille(500) { off } else { -off };
             let right = Happening::SetClock(TimeDelta::zero());
