@@ -10,7 +10,7 @@ use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{ApiName, RunId};
 use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::ports::{Answer, Operator, StoreError};
@@ -214,9 +214,9 @@ impl AsyncTokenOrchestrator {
         })
     }
 
-    /// Asks the process that holds the active run, be it another one, to end it. Returns whether there is one.
-    pub async fn request_cancel(&self) -> Result<bool, StoreError> {
-        Ok(self.runs.request_cancel().await?.is_some())
+    /// Asks the process that holds the active run, be it another one, to end it. Returns the run, if there is one.
+    pub async fn request_cancel(&self) -> Result<Option<RunId>, StoreError> {
+        self.runs.request_cancel().await
     }
 
     /// Clears up what dead processes left; does nothing while another process signs in.
@@ -224,10 +224,11 @@ impl AsyncTokenOrchestrator {
         self.runs.recover().await
     }
 
-    /// Whether the run that was asked to end has ended. What a dead process left is cleared up on the way.
-    pub async fn has_ended(&self) -> Result<bool, RunError> {
+    /// Whether the run that was asked to end has ended; somebody may have begun another one since. What a dead process left
+    /// is cleared up on the way.
+    pub async fn has_ended(&self, run: RunId) -> Result<bool, RunError> {
         self.clear_up().await?;
-        Ok(!self.runs.is_any_run_active().await?)
+        Ok(self.runs.active_run().await? != Some(run))
     }
 
     /// Whether what a dead process left is being finished now. To drop that half-way may lose a token.

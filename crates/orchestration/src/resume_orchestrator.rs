@@ -223,9 +223,9 @@ impl ResumeOrchestrator {
         self.ports.runs.request_cancel(self.ports.clock.now()).await
     }
 
-    /// Whether a process holds a run, or left one.
-    pub async fn is_any_run_active(&self) -> Result<bool, StoreError> {
-        Ok(self.ports.runs.active().await?.is_some())
+    /// The run that a process holds, or left.
+    pub async fn active_run(&self) -> Result<Option<RunId>, StoreError> {
+        Ok(self.ports.runs.active().await?.map(|run| run.id))
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {

@@ -171,7 +171,8 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // A step may have come to its end, or lie open again, when its attempt is closed: the later of both tells, whichever
-        // run it was in. A token stored after it settles it.
+        // run it was in. A token stored after it settles it: none of a sign-in before the last one, whatever the clock
+        // said when it was verified.
         let rows: Vec<FailureRow> = sqlx::query_as(
             "WITH ended AS (
                  SELECT api, run_id, state, reason, detail, updated_at AS at FROM execution_steps
@@ -182,14 +183,14 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
              newest AS (
                  SELECT *, row_number() OVER (PARTITION BY api ORDER BY at DESC, run_id DESC) AS place FROM ended)
              SELECT newest.api, coalesce(run.resumed_at, run.started_at) AS run_began, newest.at AS stored,
-                 newest.reason, newest.detail,
-                 (SELECT id FROM sign_in_attempts AS attempt
-                  WHERE attempt.api = newest.api AND attempt.closed_at IS NOT NULL
-                  ORDER BY attempt.rowid DESC LIMIT 1) AS attempt
+                 newest.reason, newest.detail, attempt.id AS attempt
              FROM newest JOIN execution_runs AS run ON run.id = newest.run_id
+             LEFT JOIN sign_in_attempts AS attempt ON attempt.rowid =
+                 (SELECT max(rowid) FROM sign_in_attempts WHERE api = newest.api AND closed_at IS NOT NULL)
              WHERE newest.place = 1 AND newest.state = 'failed'
                AND NOT EXISTS (SELECT 1 FROM upstox_tokens AS token
-                               WHERE token.api = newest.api AND token.verified_at > newest.at)
+                               WHERE token.api = newest.api AND token.verified_at > newest.at
+                                 AND token.generation >= coalesce(attempt.generation, 1))
              ORDER BY newest.api",
         )
         .fetch_all(self.0.reader())

@@ -176,12 +176,12 @@ impl Program {
 
     async fn cancel(&self) -> Result<(), Arc<RunError>> {
         let here = &self.here;
-        if !self.orchestrator.request_cancel().await.map_err(store)? {
+        let Some(run) = self.orchestrator.request_cancel().await.map_err(store)? else {
             here.tell("finds no run to end");
             return Ok(());
-        }
+        };
         let ended = timeout(CANCELLED_WITHIN, async {
-            while !self.orchestrator.has_ended().await? {
+            while !self.orchestrator.has_ended(run).await? {
                 sleep(Duration::from_millis(500)).await;
             }
             Ok::<_, RunError>(())

@@ -400,6 +400,32 @@ async fn a_failure_is_told_with_the_attempt_that_ended_last() {
     assert_eq!((told.failure, told.attempt), (lost.clone(), Some(second)));
 }
 
+/// The clock ran ahead when the older token was verified.
+#[tokio::test]
+async fn a_token_of_an_earlier_sign_in_settles_no_failure() {
+    let world = World::new().await;
+    let id = world.running(&["PRIMARY"]).await;
+    let stored = world.answered(id, "PRIMARY", 1).await;
+    let mut older = token(stored, "PRIMARY", 1);
+    older.token.verified_at = Some(at(7200));
+    let audit = entry(AuditKind::TokenStored);
+    world.tokens.store(&older, &audit).await.unwrap();
+    let attempt = world.answered(id, "PRIMARY", 2).await;
+    let lost = Failure::new(FailureReason::OutcomeUnknown, "words");
+    world
+        .journal
+        .close(attempt, &lost, at(9), &entry(AuditKind::AttemptClosed))
+        .await
+        .unwrap();
+    assert_eq!(world.runs.last_failures().await.unwrap().remove(0).failure, lost);
+    // One that came after it does.
+    let stored = world.answered(id, "PRIMARY", 2).await;
+    let mut newer = token(stored, "PRIMARY", 2);
+    newer.token.verified_at = Some(at(10));
+    world.tokens.store(&newer, &audit).await.unwrap();
+    assert_eq!(world.runs.last_failures().await.unwrap(), []);
+}
+
 /// A forced run is another one, and the open run is taken up after it.
 #[tokio::test]
 async fn the_step_that_ended_last_tells_and_not_the_run_that_began_last() {

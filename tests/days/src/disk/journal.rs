@@ -350,9 +350,9 @@ impl SignInJournal for Store {
                 .attempts
                 .iter()
                 .filter(|row| row.new.run == run && row.new.api == *api && row.stands == Stands::Closed)
-                .filter(|row| row.ended.is_some_and(|ended| ended.commit >= updated.commit));
+                .filter(|row| row.ended.is_some_and(|ended| ended.at >= updated.at));
             closed
-                .max_by_key(|row| row.ended)
+                .max_by_key(|row| row.new.id)
                 .and_then(|row| row.failure.clone())
         })
         .await

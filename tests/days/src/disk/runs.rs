@@ -9,6 +9,7 @@ use vega_domain::failure::Next;
 use vega_domain::ids::{ApiName, AttemptId, RunId};
 use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::token::StoredToken;
 
 use super::{Done, RunRow, Store, Tables};
 use crate::facts::Doubt;
@@ -65,11 +66,19 @@ impl Tables {
         });
         let closed = self.attempts.iter().filter(|row| row.new.api == *api);
         let closed = closed.filter_map(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
-        let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, ..)| *ended)?;
+        let (ended, run, failure) = steps
+            .chain(closed)
+            .max_by_key(|(ended, run, _)| (ended.at, *run))?;
         let row = self.runs.iter().find(|row| row.record.id == run)?;
         let stored = ended.at;
+        let last = self.last_ended(api);
+        let attempt = self.attempts.iter().find(|row| Some(row.new.id) == last);
+        let generation = attempt.map(|row| row.new.generation);
         let mut of_api = self.tokens.iter().filter(|row| row.token.api == *api);
-        if of_api.any(|row| row.token.verified_at > Some(stored)) {
+        let settles = |token: &StoredToken| {
+            token.verified_at > Some(stored) && generation.is_none_or(|least| token.generation >= least)
+        };
+        if of_api.any(|row| settles(&row.token)) {
             return None;
         }
         Some(LastFailure {
@@ -77,7 +86,7 @@ impl Tables {
             run_began: row.resumed_at.unwrap_or(row.record.started_at),
             stored,
             failure: failure?.clone(),
-            attempt: self.last_ended(api),
+            attempt: last,
         })
     }
 }
