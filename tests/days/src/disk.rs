@@ -45,7 +45,8 @@ pub(crate) enum Stands {
     Closed,
 }
 
-/// When something was written: its place in the order of all commits, which no clock changes, and the time that was told.
+/// When something was written: the time that was told, and its place in the order of all commits, which no clock changes
+/// and no program sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ended {
     pub(crate) commit: usize,
@@ -142,10 +143,9 @@ impl Tables {
     }
 
     /// The sign-in for this API that ended last.
-    pub(crate) fn last_ended(&self, api: &ApiName) -> Option<AttemptId> {
+    pub(crate) fn last_ended(&self, api: &ApiName) -> Option<&AttemptRow> {
         let mut ended = self.attempts.iter().rev();
-        let ended = ended.find(|row| row.new.api == *api && !row.is_open())?;
-        Some(ended.new.id)
+        ended.find(|row| row.new.api == *api && !row.is_open())
     }
 
     pub(crate) fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {

@@ -400,6 +400,46 @@ async fn a_failure_is_told_with_the_attempt_that_ended_last() {
     assert_eq!((told.failure, told.attempt), (lost.clone(), Some(second)));
 }
 
+/// The clock was set back between a failure in another run and the attempt that left a doubt.
+#[tokio::test]
+async fn a_doubt_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later() {
+    let world = World::new().await;
+    let first = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let throttled = StepState::Failed(Failure::new(FailureReason::Throttled, "words"));
+    let later = AuditEntry::new(at(7200), AuditKind::StepChanged, "");
+    for state in [&StepState::SigningIn, &throttled] {
+        world
+            .runs
+            .save_step(first, &api("PRIMARY"), state, &later)
+            .await
+            .unwrap();
+    }
+    world.end(first, RunState::Incomplete).await;
+    let mut second = run(&["PRIMARY"]);
+    second.id = RunId::at(at(1));
+    let audit = entry(AuditKind::RunStarted);
+    world.runs.begin(&second, &audit).await.unwrap();
+    let attempt = world.answered(second.id, "PRIMARY", 1).await;
+    let doubt = Failure::new(FailureReason::InterruptedPastPress, "");
+    world
+        .journal
+        .close(attempt, &doubt, at(9), &entry(AuditKind::AttemptClosed))
+        .await
+        .unwrap();
+    let told = world.runs.last_failures().await.unwrap().remove(0);
+    assert_eq!((told.failure, told.stored), (doubt, at(9)));
+    // A later failure that is none goes by the clock again.
+    let attempt = world.answered(second.id, "PRIMARY", 1).await;
+    let gone = Failure::new(FailureReason::BrowserGone, "");
+    world
+        .journal
+        .close(attempt, &gone, at(10), &entry(AuditKind::AttemptClosed))
+        .await
+        .unwrap();
+    let told = world.runs.last_failures().await.unwrap().remove(0);
+    assert_eq!(told.failure.reason, FailureReason::Throttled);
+}
+
 /// The clock ran ahead when the older token was verified.
 #[tokio::test]
 async fn a_token_of_an_earlier_sign_in_settles_no_failure() {

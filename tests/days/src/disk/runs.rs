@@ -11,7 +11,7 @@ use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, StoreErro
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::token::StoredToken;
 
-use super::{Done, RunRow, Store, Tables};
+use super::{Done, RunRow, Stands, Store, Tables};
 use crate::facts::Doubt;
 use crate::locked::locked;
 use crate::plants::Plant;
@@ -64,16 +64,18 @@ impl Tables {
                 _ => None,
             }
         });
-        let closed = self.attempts.iter().filter(|row| row.new.api == *api);
-        let closed = closed.filter_map(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
-        let (ended, run, failure) = steps
-            .chain(closed)
-            .max_by_key(|(ended, run, _)| (ended.at, *run))?;
+        let last = self.last_ended(api);
+        let closed = last.filter(|row| row.stands == Stands::Closed);
+        let closed = closed.and_then(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
+        // As the database does: a doubt of the last sign-in comes first, and then the clock's word counts.
+        let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {
+            let is_doubt = failure.is_some_and(|failure| failure.reason.next() == Next::AskBeforeAgain);
+            let is_of_last = last.is_some_and(|last| last.new.run == *run);
+            (is_doubt && is_of_last, ended.at, *run)
+        })?;
         let row = self.runs.iter().find(|row| row.record.id == run)?;
         let stored = ended.at;
-        let last = self.last_ended(api);
-        let attempt = self.attempts.iter().find(|row| Some(row.new.id) == last);
-        let generation = attempt.map(|row| row.new.generation);
+        let generation = last.map(|row| row.new.generation);
         let mut of_api = self.tokens.iter().filter(|row| row.token.api == *api);
         let settles = |token: &StoredToken| {
             token.verified_at > Some(stored) && generation.is_none_or(|least| token.generation >= least)
@@ -86,7 +88,7 @@ impl Tables {
             run_began: row.resumed_at.unwrap_or(row.record.started_at),
             stored,
             failure: failure?.clone(),
-            attempt: last,
+            attempt: last.map(|row| row.new.id),
         })
     }
 }
@@ -183,7 +185,7 @@ impl ExecutionStateRepository for Store {
                 let doubt = Doubt {
                     stored: audit.at,
                     reason: failure.reason,
-                    attempt: tables.last_ended(api),
+                    attempt: tables.last_ended(api).map(|row| row.new.id),
                 };
                 world.facts(|facts| facts.doubts.insert(api.clone(), doubt));
             }
