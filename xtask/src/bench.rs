@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: how fast the release build is where Vega promises something: a hot read, another process's change
-//! until it is served, and a start until the first token is handed out, with 50 APIs and no network. Fails when a promise
+//! until it is served, a start until the first token is handed out with 50 APIs and no network, and token reads over HTTP. Fails when a promise
 //! is not kept on this machine. No test asserts such figures.
 
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bench_http;
 use crate::shell::{self, root, say, step, target};
 
 const APIS: usize = 50;
@@ -36,13 +37,21 @@ const START: Promise = Promise {
     at_most: 2_000.0,
 };
 
+const HTTP_READ: Promise = Promise {
+    what: "a token read over HTTP at 200 per second",
+    unit: "µs",
+    at_most: 1_000.0,
+};
+
 pub(crate) fn run() -> Result<()> {
     let release = ["build", "--locked", "--release"];
     shell::run(
         &root(),
         "cargo",
-        &[&release[..], &["-p", "vega-cli", "--bin", "vega"]].concat(),
+        &[&release[..], &["-p", "vega-cli", "-p", "vega-server", "--bins"]].concat(),
     )?;
+    let load = ["-p", "vega-server", "--example", "load"];
+    shell::run(&root(), "cargo", &[&release[..], &load].concat())?;
     let example = ["-p", "vega-bootstrap", "--example", "measure"];
     shell::run(&root(), "cargo", &[&release[..], &example].concat())?;
 
@@ -50,7 +59,8 @@ pub(crate) fn run() -> Result<()> {
     home.figures("fill")?;
     HOT_READ.judge(home.figures("hot-read")?)?;
     CHANGE.judge(home.figures("changes")?)?;
-    START.judge(home.starts()?)
+    START.judge(home.starts()?)?;
+    HTTP_READ.judge(bench_http::token_reads(&home)?)
 }
 
 impl Promise {
@@ -75,7 +85,7 @@ impl Promise {
 }
 
 /// A fresh home with the settings of fifty APIs, and an Upstox that nobody can reach.
-struct Home(PathBuf);
+pub(crate) struct Home(PathBuf);
 
 impl Home {
     fn new() -> Result<Self> {
@@ -87,7 +97,15 @@ impl Home {
         Ok(Self(home))
     }
 
-    fn program(&self, path: &Path) -> Command {
+    /// What a program of the release says.
+    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        output(
+            self.program(&target().join("release").join(program))
+                .args(arguments),
+        )
+    }
+
+    pub(crate) fn program(&self, path: &Path) -> Command {
         let mut command = Command::new(path);
         command
             .env_clear()

@@ -16,12 +16,20 @@ struct Generated {
     test: &'static str,
 }
 
-const ALL: &[Generated] = &[Generated {
-    what: "the tables of failures in ARCHITECTURE.md",
-    package: "vega-cli",
-    binary: "vega",
-    test: "exit::architecture_table::architecture_tables_say_what_the_code_does",
-}];
+const ALL: &[Generated] = &[
+    Generated {
+        what: "the tables of failures in ARCHITECTURE.md",
+        package: "vega-cli",
+        binary: "vega",
+        test: "exit::architecture_table::architecture_tables_say_what_the_code_does",
+    },
+    Generated {
+        what: "the OpenAPI file",
+        package: "vega-server",
+        binary: "vega-server",
+        test: "routes::tests::the_openapi_file_says_what_the_code_does",
+    },
+];
 
 /// The variable that makes such a test write.
 const UPDATE: &str = "VEGA_UPDATE_DOCS";

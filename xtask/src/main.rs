@@ -2,6 +2,7 @@
 //! It starts programs and imports nothing of Vega's.
 
 mod bench;
+mod bench_http;
 mod chaos;
 mod crash_images;
 mod days;

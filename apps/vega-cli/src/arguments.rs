@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vega_domain::access::Scope;
 use vega_domain::account::Route;
-use vega_domain::ids::{AccountId, ApiName};
+use vega_domain::ids::{AccountId, ApiName, KeyName};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::Patience;
 
@@ -62,6 +63,13 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
+    /// Take one API's token from all programs before its time, and log it out at Upstox
+    Revoke(Revoke),
+    /// Make, list and revoke the keys with which programs call the server
+    #[command(subcommand)]
+    Key(Key),
+    /// Print a link that opens the console, once, within a minute
+    Console,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -271,6 +279,65 @@ pub(crate) struct Token {
     pub(crate) json: bool,
 }
 
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega revoke PRIMARY\n  vega revoke PRIMARY --yes")]
+pub(crate) struct Revoke {
+    /// Whose token
+    #[arg(value_name = "API")]
+    pub(crate) api: ApiName,
+    /// Without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Key {
+    /// Make a key and print it, this once
+    #[command(
+        after_help = "Examples:\n  vega key add trader --scope token:PRIMARY,status\n  \
+        vega key add nightly --scope status --expires 90d > ~/nightly.key"
+    )]
+    Add(KeyAdd),
+    /// Show every key, what it may do and when it was used last; never the key itself
+    #[command(after_help = "Examples:\n  vega key list\n  vega key list --json")]
+    List {
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key worthless, for good
+    #[command(after_help = "Example:\n  vega key revoke trader")]
+    Revoke {
+        /// Its name or its id
+        #[arg(value_name = "ID|NAME")]
+        key: String,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct KeyAdd {
+    /// Whose key it is: 1 to 40 letters, digits, dots, - and _
+    #[arg(value_name = "NAME")]
+    pub(crate) name: KeyName,
+    /// What it may do, and nothing else: status, token:API, runs, admin
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
+    pub(crate) scope: Vec<Scope>,
+    /// When it ends, such as 90d from now; without it, never
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) expires: Option<Duration>,
+}
+
+impl KeyAdd {
+    /// The APIs whose tokens it may get.
+    fn apis(&self) -> Vec<ApiName> {
+        let api = |scope: &Scope| match scope {
+            Scope::Token(api) => Some(api.clone()),
+            Scope::Status | Scope::Runs | Scope::Admin => None,
+        };
+        self.scope.iter().filter_map(api).collect()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// The token alone
@@ -299,6 +366,14 @@ impl Arguments {
         }
     }
 
+    /// Whether yes is said on the line.
+    pub(crate) fn says_yes(&self) -> bool {
+        match &self.command {
+            Some(Command::Revoke(revoke)) => revoke.yes,
+            _ => self.way().is_some_and(|way| way.yes),
+        }
+    }
+
     /// The APIs that are named on the line.
     pub(crate) fn apis(&self) -> Vec<ApiName> {
         match &self.command {
@@ -307,6 +382,8 @@ impl Arguments {
             Some(Command::Resume(resume)) => resume.way.again.clone(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
+            Some(Command::Revoke(revoke)) => vec![revoke.api.clone()],
+            Some(Command::Key(Key::Add(add))) => add.apis(),
             // The audit trail knows of APIs that are configured no more.
             Some(
                 Command::Status(_)
@@ -315,6 +392,8 @@ impl Arguments {
                 | Command::Audit(_)
                 | Command::Seal(_)
                 | Command::Backup(_)
+                | Command::Key(Key::List { .. } | Key::Revoke { .. })
+                | Command::Console
                 | Command::Cancel,
             ) => Vec::new(),
         }

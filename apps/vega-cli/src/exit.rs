@@ -6,7 +6,7 @@ mod architecture_table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::{BackupError, PreflightError, RotateKeyError};
+use vega_bootstrap::{AccessError, BackupError, PreflightError, RevocationError, RotateKeyError};
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::ports::StoreError;
@@ -166,6 +166,16 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
         Some(BackupError::IsThere(_)) => return Exit::Usage,
         Some(_) => return Exit::Preflight,
         None => {}
+    }
+    match error.downcast_ref() {
+        Some(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
+            return Exit::Usage;
+        }
+        Some(AccessError::Store(_)) => return Exit::Preflight,
+        None => {}
+    }
+    if let Some(RevocationError::Unknown(_) | RevocationError::NotOnRecord { .. }) = error.downcast_ref() {
+        return Exit::Preflight;
     }
     match error.downcast_ref() {
         Some(RotateKeyError::Busy(_) | RotateKeyError::RunLeft) => return Exit::NotAllowed,

@@ -5,16 +5,19 @@ mod audit;
 mod backup;
 mod cancel;
 mod config;
+mod console_link;
 mod cooldown;
 mod countdown;
 mod earlier_runs;
 mod exit;
 mod generate;
+mod key;
 mod link;
 mod output;
 mod progress;
 mod report;
 mod resume;
+mod revoke;
 mod seal;
 mod since;
 mod status;
@@ -31,8 +34,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use vega_bootstrap::{
-    Environment, Settings, SettingsError, StartError, SystemClock, Vega, careful_process, log_to_stderr,
-    token_without_opening,
+    Environment, LogFormat, Settings, SettingsError, StartError, SystemClock, Vega, careful_process,
+    log_to_stderr, token_without_opening,
 };
 use vega_domain::ports::Clock;
 
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
-    log_to_stderr(&environment, "warn");
+    log_to_stderr(&environment, "warn", LogFormat::Text);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -105,8 +108,7 @@ async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<E
         settings.take_route(route);
     }
     settings.open_links = way.is_some_and(|way| way.open);
-    let assume_yes = way.is_some_and(|way| way.yes);
-    let terminal = Arc::new(Terminal::new(assume_yes));
+    let terminal = Arc::new(Terminal::new(arguments.says_yes()));
     let stop = Stop::listen();
     let started = tokio::select! {
         started = Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone()) => started,
@@ -154,6 +156,9 @@ async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop
         Command::Audit(wanted) => audit::run(vega, &wanted).await,
         Command::Seal(wanted) => seal::run(vega, &wanted).await,
         Command::Backup(wanted) => backup::run(vega, &wanted).await,
+        Command::Revoke(wanted) => revoke::run(vega, terminal, &wanted).await,
+        Command::Key(wanted) => key::run(vega, &wanted).await,
+        Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
     }

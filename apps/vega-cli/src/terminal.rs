@@ -46,6 +46,15 @@ impl Terminal {
         self.can_show
     }
 
+    /// Asks for a yes to what Enter alone must not begin. `--yes` is one.
+    pub(crate) async fn is_meant(&self, question: &str) -> Answer {
+        match (self.assume_yes, self.can_ask) {
+            (true, _) => Answer::Yes,
+            (false, false) => Answer::NobodyToAsk,
+            (false, true) => ask_yes(question, false).await,
+        }
+    }
+
     /// Says something while anything else may stand on the screen.
     pub(crate) fn say(&self, words: &str) {
         self.progress.line(words);

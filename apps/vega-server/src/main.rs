@@ -1,41 +1,80 @@
-//! `vega-server`: for now a door sign. It listens where the settings say, answers `/livez`, and says on one page what it
-//! is. REST, SSE and the console come here.
+//! `vega-server`: REST, server-sent events and the console's pages on a loopback address. What it does is decided in the
+//! crates below; here is who may call, and how it looks.
 
+mod apis;
+mod audit;
+mod board;
+mod config;
+mod desk;
+mod doors;
+mod events;
+mod extract;
+mod gate;
+mod health;
+mod keys;
 mod listening;
+mod names;
+mod pages;
+mod problem;
+mod prompts;
+mod refusals;
+mod routes;
+mod run_request;
+mod runs;
+mod server;
+mod serving;
+mod session;
+mod views;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::http::header;
-use axum::response::{Html, IntoResponse};
-use axum::routing::get;
-use vega_bootstrap::{Environment, Settings, careful_process, log_to_stderr};
+use clap::Parser;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use vega_bootstrap::{Environment, Settings, StartError, Vega, careful_process, log_to_stderr};
+use vega_domain::event::Event;
+use vega_domain::ports::EventSink;
 
+use crate::desk::Desk;
 use crate::listening::CannotListen;
+use crate::names::Names;
+use crate::server::Server;
 
-const DOOR_SIGN: &str = include_str!("door_sign.html");
-
-/// The browser of a sign-in ends here; Vega reads the code from its address, this page only keeps it company.
-const SIGNED_IN: &str = include_str!("signed_in.html");
-
-/// Wrong settings and an address that cannot be had end with 9, as they do on the command line.
+/// Wrong settings, an address that cannot be had and a database that does not open end with 9, as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
+/// A run that is asked to end finishes a commit in flight.
+const RUNS_END_WITHIN: Duration = Duration::from_secs(10);
+
+/// REST, server-sent events and the operator console on a loopback address.
+///
+/// It takes no arguments: settings come from `vega.toml`, `.env` and the environment, as those of `vega`.
+/// Programs read tokens with a key that `vega key add` makes; `vega console` prints a link into the console.
+#[derive(Debug, Parser)]
+#[command(name = "vega-server", version)]
+struct Arguments {}
 
 fn main() -> ExitCode {
     careful_process();
+    let Arguments {} = Arguments::parse();
     let environment = Environment::of_process();
-    log_to_stderr(&environment, "warn,vega_server=info");
-    let settings = match Settings::load(&environment) {
+    let loaded = Settings::load(&environment);
+    let format = loaded
+        .as_ref()
+        .map(|settings| settings.log_format)
+        .unwrap_or_default();
+    log_to_stderr(&environment, "warn,vega_server=info", format);
+    let settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {
             tracing::error!("{error}");
             return ExitCode::from(PREFLIGHT_FAILED);
         }
     };
-    match serve(&settings) {
+    match run(settings, environment) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<CannotListen>() => {
+        Err(error) if error.is::<CannotListen>() || error.is::<StartError>() => {
             tracing::error!("{error}");
             ExitCode::from(PREFLIGHT_FAILED)
         }
@@ -46,35 +85,82 @@ fn main() -> ExitCode {
     }
 }
 
+/// Streams and metrics listen to the hub; the log says nothing of their own.
+struct Log;
+
+impl EventSink for Log {
+    fn emit(&self, event: Event) {
+        tracing::debug!(?event, "event");
+    }
+}
+
 #[tokio::main]
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    // First the address: a second server must not even open the database.
     let listener = listening::bind(settings.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
+        .context("buckets")?
+        .install_recorder()
+        .context("the metrics could not be set up")?;
+    let desk = Arc::new(Desk::new(settings.human_timeout));
+    let names = Names::of(address, &settings);
+    let vega = Vega::start(settings, environment, desk.clone(), Arc::new(Log)).await?;
+    let server = Arc::new(Server::new(vega, desk, names, metrics));
+    board::fill(&server).await?;
+    let link = server.vega.access.make_link().await?;
     tracing::info!("listening on http://{address}/");
-    axum::serve(listener, router())
-        .with_graceful_shutdown(asked_to_stop())
+    tracing::info!(
+        "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
+        link.expose()
+    );
+    let serving = serving::serve(listener, routes::router(Arc::clone(&server)), server.stop.clone());
+    tokio::select! {
+        () = serving => {}
+        () = beside(&server) => {}
+        () = stop_when_asked(&server) => unreachable!("it goes on until the server has ended"),
+    }
+    end(&server).await;
+    Ok(())
+}
+
+/// What goes on beside the requests.
+async fn beside(server: &Arc<Server>) {
+    let upkeep = server.vega.orchestrator.upkeep();
+    tokio::select! {
+        never = server.vega.follow_tokens() => match never {},
+        never = server.vega.access.follow() => match never {},
+        never = upkeep.go_on() => match never {},
+        () = board::keep(Arc::clone(server)) => {}
+    }
+}
+
+/// Ends what is open when the program is asked to stop: the run first, so that its end is still served.
+async fn stop_when_asked(server: &Server) {
+    asked_to_stop().await;
+    tracing::info!("stopping");
+    if let Some(request) = server.requests.under_way() {
+        request.cancel.cancel();
+    }
+    server.tasks.close();
+    if tokio::time::timeout(RUNS_END_WITHIN, server.tasks.wait())
         .await
-        .context("the server stopped")
+        .is_err()
+    {
+        tracing::warn!("a run did not end in time; the next start clears up after it");
+    }
+    server.stop.cancel();
+    std::future::pending::<()>().await;
 }
 
-/// No request is logged: a redirect may arrive here with a code in its query.
-fn router() -> Router {
-    Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/", get(async || page(DOOR_SIGN)))
-        .route("/api/v1/auth/upstox/callback", get(async || page(SIGNED_IN)))
-}
-
-fn page(html: &'static str) -> impl IntoResponse {
-    let headers = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-        ),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
-    (headers, Html(html))
+async fn end(server: &Server) {
+    server.tasks.close();
+    let _ = tokio::time::timeout(RUNS_END_WITHIN, server.tasks.wait()).await;
+    server.vega.close().await;
 }
 
 #[cfg(unix)]

@@ -57,6 +57,7 @@ pub(crate) fn effective(
         ),
         ("verification.timeout", time(settings.verification_timeout)),
         ("server.listen", settings.listen.to_string()),
+        ("server.log_format", settings.log_format.to_string()),
     ];
     let mut all: Vec<EffectiveSetting> = sections
         .into_iter()

@@ -21,6 +21,7 @@ pub(crate) const KEYS: &[&str] = &[
     "verification.parallel",
     "verification.timeout",
     "server.listen",
+    "server.log_format",
 ];
 
 /// The lists of accounts; `accounts` reads and checks them.

@@ -16,6 +16,7 @@ use crate::effective::{EffectiveSetting, effective};
 use crate::environment::Environment;
 use crate::settings_error::SettingsError;
 use crate::sources::{KEY_FILE, Sources};
+use crate::telemetry::LogFormat;
 use crate::values;
 
 /// Everything that can be set.
@@ -47,6 +48,8 @@ pub struct Settings {
     pub verification_timeout: Duration,
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// How the server's log looks.
+    pub log_format: LogFormat,
     /// The folder of the browser's short-lived profiles.
     pub browser_profiles: PathBuf,
     /// The folder of what is kept about failed sign-ins.
@@ -148,6 +151,9 @@ impl Settings {
             listen: sources
                 .setting("server.listen", values::listen_address)?
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 28020))),
+            log_format: sources
+                .setting("server.log_format", values::log_format)?
+                .unwrap_or_default(),
             accounts: Arc::new([]),
             warnings: Vec::new(),
             effective: Vec::new(),

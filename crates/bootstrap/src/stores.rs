@@ -6,8 +6,8 @@ use std::sync::Arc;
 use vega_domain::ports::{Clock, EventSink, SignInJournal, TokenSpool, UpstoxTokenRepository};
 use vega_persistence::{
     DataSource, FileLoginLease, FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository,
-    SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal,
-    SqliteTokenRepository,
+    SqliteAccessRepository, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
+    SqliteSignInJournal, SqliteTokenRepository,
 };
 
 /// The repositories of one installation.
@@ -19,6 +19,7 @@ pub(crate) struct Stores {
     pub(crate) cooldowns: Arc<SqliteCooldownRepository>,
     pub(crate) audit: Arc<SqliteAuditTrail>,
     pub(crate) lease: Arc<FileLoginLease>,
+    pub(crate) access: Arc<SqliteAccessRepository>,
 }
 
 impl Stores {
@@ -50,6 +51,7 @@ impl Stores {
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             audit: Arc::new(SqliteAuditTrail::new(data.clone())),
             lease: Arc::new(FileLoginLease::new(data.clone(), Arc::clone(clock))),
+            access: Arc::new(SqliteAccessRepository::new(data.clone())),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::telemetry::LogFormat;
 use url::Url;
 use vega_domain::account::Route;
 
@@ -70,6 +71,15 @@ pub(crate) fn route(text: &str) -> Read<Route> {
 pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
     text.parse()
         .map_err(|_| "is no address to listen on. Write an IP address and a port, such as 127.0.0.1:28020")
+}
+
+/// How a log looks.
+pub(crate) fn log_format(text: &str) -> Read<LogFormat> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("is no format of a log. Write text or json"),
+    }
 }
 
 /// `sqlite://` and a full path.

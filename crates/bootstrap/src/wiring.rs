@@ -5,15 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::broadcast;
 use vega_domain::account::{Account, Route};
+use vega_domain::event::Event;
+use vega_domain::ids::ApiName;
 use vega_domain::plan::Plan;
-use vega_domain::ports::{AuditHistory, Clock, EventSink, Operator, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{
+    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenChanges, UpstoxTokenRepository,
+};
 use vega_domain::sign_in::OtpAllowance;
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
-use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
+use vega_persistence::{
+    DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
+};
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
-    TokenGenerationService, TokenValidityService,
+    AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
+    RegistryScope, Revocation, RevocationError, RevocationPorts, RevocationService, TokenGenerationService,
+    TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
@@ -43,6 +52,17 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
+/// Why nothing can be stored now.
+#[derive(Debug, Error)]
+pub enum StorageError {
+    /// The database takes no change.
+    #[error(transparent)]
+    Database(#[from] StoreError),
+    /// The key is not what it was when Vega started.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
 /// Vega, ready to work.
 pub struct Vega {
     /// What it runs with.
@@ -55,15 +75,19 @@ pub struct Vega {
     pub cooldowns: CooldownManager,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
+    /// Who may call the server, as it was stored at the start; `AccessService::follow` keeps it in step.
+    pub access: Arc<AccessService>,
     /// What happened.
     pub audit: Arc<dyn AuditHistory>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     follower: RegistryFollower,
+    revocation: RevocationService,
     generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
     pub(crate) environment: Environment,
     pub(crate) ports: OrchestrationPorts,
+    journal: Arc<dyn SignInJournal>,
 }
 
 /// The calls to Upstox.
@@ -124,6 +148,7 @@ impl Vega {
             cooldowns,
             audit,
             lease,
+            access,
         } = Stores::over(&data, spool, &clock, &events).await;
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
@@ -139,6 +164,12 @@ impl Vega {
             &clock,
         ));
 
+        let access = AccessService::new(
+            access,
+            Arc::new(SqliteTokenChanges::new(data.clone())),
+            Arc::clone(&clock),
+        );
+        access.catch_up().await?;
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let validity = Arc::new(TokenValidityService::new(
             Arc::clone(&settings.accounts),
@@ -159,7 +190,7 @@ impl Vega {
             journal: Arc::clone(&journal),
             exchange: upstox.exchange,
             profiles: upstox.profiles,
-            logout: upstox.logout,
+            logout: upstox.logout.clone(),
             audit: audit.clone(),
             operator: Arc::clone(&operator),
             registry: Arc::clone(&registry),
@@ -172,6 +203,14 @@ impl Vega {
             None => generation_ports,
         };
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
+        let revocation = RevocationService::new(RevocationPorts {
+            tokens,
+            logout: upstox.logout,
+            audit: audit.clone(),
+            registry: Arc::clone(&registry),
+            events,
+            clock: Arc::clone(&clock),
+        });
         let ports = OrchestrationPorts {
             runs,
             lease,
@@ -199,13 +238,16 @@ impl Vega {
             validity,
             cooldowns,
             registry,
+            access: Arc::new(access),
             follower,
+            revocation,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             clock,
             generation,
             data,
             environment,
             ports,
+            journal,
         })
     }
 
@@ -222,13 +264,46 @@ impl Vega {
         self.follower.follow().await
     }
 
+    /// Takes an API's token from every reader, in whichever process, and logs it out at Upstox. `None`: there is none that
+    /// may live.
+    pub async fn revoke(&self, api: &ApiName) -> Result<Option<Revocation>, RevocationError> {
+        self.revocation.revoke(api).await
+    }
+
     /// How many "Get OTP" presses the account has left now.
     pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
         self.generation.otp_allowance(account).await
     }
 
+    /// Every event from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.ports.events.listen()
+    }
+
+    /// Tells when anything in the database may have changed, whichever process changed it.
+    pub fn changes(&self) -> impl TokenChanges + use<> {
+        SqliteTokenChanges::new(self.data.clone())
+    }
+
+    /// Routes for the redirect URIs of all APIs: they take codes, for whichever process waits for them.
+    pub fn callbacks(&self) -> CallbackRouter {
+        let (journal, audit) = (Arc::clone(&self.journal), Arc::clone(&self.ports.audit));
+        let receiver = CodeReceiver::new(journal, audit, Arc::clone(&self.clock));
+        let accounts = self.settings.accounts.iter();
+        let uris = accounts
+            .flat_map(|account| &account.apis)
+            .map(|api| api.redirect_uri.clone());
+        callback_router(Arc::new(receiver), uris.collect())
+    }
+
+    /// Fails where the database takes no change, or where what is sealed now could not be read later.
+    pub async fn prove_storage(&self) -> Result<(), StorageError> {
+        self.data.prove_writable().await?;
+        Ok(self.data.prove_key()?)
+    }
+
     /// Closes the database in good order.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.data.close().await;
     }
 }

@@ -74,8 +74,10 @@ audit_kinds! {
     ExchangeIntended = "exchange_intended",
     /// The token endpoint answered.
     AnswerReceived = "answer_received",
-    /// A token that must not be kept was logged out at Upstox, or that was tried.
+    /// A token that must not be kept, or that was revoked, was logged out at Upstox, or that was tried.
     TokenLoggedOut = "token_logged_out",
+    /// The operator made a token unusable before its time.
+    TokenRevoked = "token_revoked",
     /// The root key was replaced by a new one, and all that is sealed was sealed anew.
     KeyRotated = "key_rotated",
     /// A sealed value does not open: it was changed, or moved from another row.
@@ -84,6 +86,16 @@ audit_kinds! {
     TokensErased = "tokens_erased",
     /// A copy of the database was made.
     BackupMade = "backup_made",
+    /// An access key was made.
+    KeyAdded = "key_added",
+    /// An access key was made worthless.
+    KeyRevoked = "key_revoked",
+    /// A link was made that opens one console session.
+    ConsoleLinkMade = "console_link_made",
+    /// A console session was opened by its link.
+    ConsoleSessionOpened = "console_session_opened",
+    /// A console session was ended by whoever had it.
+    ConsoleSessionEnded = "console_session_ended",
     /// An attempt ended without a stored token.
     AttemptClosed = "attempt_closed",
 }

@@ -107,6 +107,20 @@ text_id!(
 );
 
 text_id!(
+    /// The operator's name for one access key: what shows who calls the server.
+    KeyName,
+    "key name",
+    |value| {
+        let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if (1..=40).contains(&value.len()) && value.chars().all(is_good) {
+            Ok(())
+        } else {
+            Err("must be 1 to 40 letters, digits, -, _ and .")
+        }
+    }
+);
+
+text_id!(
     /// Upstox's own name for a person (UCC), as `user_id` in its answers.
     UserId,
     "user id",
@@ -192,7 +206,7 @@ impl fmt::Display for Generation {
 }
 
 macro_rules! time_ordered_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Uuid);
@@ -220,16 +234,36 @@ macro_rules! time_ordered_id {
                 self.0.fmt(f)
             }
         }
+
+        impl std::str::FromStr for $name {
+            type Err = InvalidValue;
+            fn from_str(value: &str) -> Result<Self, InvalidValue> {
+                let id = value.parse().map(Self);
+                id.map_err(|_| InvalidValue::new($what, format!("{value:?} must be a UUID")))
+            }
+        }
     };
 }
 
 time_ordered_id!(
     /// One run.
-    RunId
+    RunId,
+    "run id"
 );
 time_ordered_id!(
     /// One attempt to sign in for one API.
-    AttemptId
+    AttemptId,
+    "attempt id"
+);
+time_ordered_id!(
+    /// One access key.
+    AccessKeyId,
+    "key id"
+);
+time_ordered_id!(
+    /// One session of the console.
+    SessionId,
+    "session id"
 );
 
 #[cfg(test)]
@@ -262,6 +296,19 @@ mod tests {
         assert_eq!(MobileNumber::new(number).is_ok(), good);
     }
 
+    #[rstest]
+    #[case("trader-1", true)]
+    #[case("NIFTY_bot.v2", true)]
+    #[case(&"k".repeat(40), true)]
+    #[case(&"k".repeat(41), false)]
+    #[case("", false)]
+    #[case("two words", false)]
+    #[case("a/b", false)]
+    #[case("Käse", false)]
+    fn key_names_are_checked(#[case] name: &str, #[case] good: bool) {
+        assert_eq!(KeyName::new(name).is_ok(), good);
+    }
+
     #[test]
     fn a_mobile_number_is_masked_when_shown() {
         let number = MobileNumber::new("9876543210").unwrap();
@@ -285,5 +332,13 @@ mod tests {
         let earlier = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let later = DateTime::from_timestamp(1_790_000_001, 0).unwrap();
         assert!(RunId::at(earlier) < RunId::at(later));
+    }
+
+    #[test]
+    fn an_id_reads_back_from_its_text() {
+        let id = AccessKeyId::at(DateTime::from_timestamp(1_790_000_000, 0).unwrap());
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let refused = "trader-1".parse::<AccessKeyId>().unwrap_err();
+        assert_eq!(refused.to_string(), "key id \"trader-1\" must be a UUID");
     }
 }

@@ -1,6 +1,7 @@
 //! Vega's vocabulary, rules and ports. Pure: no I/O, no clock, no environment; `now` is an argument of every rule.
 //! Adapters (`upstox`, `selenium`, `persistence`) implement the ports, `services` and `orchestration` call them.
 
+pub mod access;
 pub mod account;
 pub mod audit;
 pub mod authorize;
@@ -21,6 +22,7 @@ pub mod secret;
 pub mod sign_in;
 pub mod token;
 
+pub use access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 pub use account::{Account, Api, RedirectUri};
 pub use audit::{AuditEntry, AuditKind};
 pub use authorize::Redirect;
@@ -29,13 +31,15 @@ pub use cooldown::Cooldown;
 pub use event::Event;
 pub use failure::{Failure, FailureReason, Next};
 pub use ids::{
-    AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, MobileNumber, RunId, UserId,
+    AccessKeyId, AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, KeyName, MobileNumber,
+    RunId, SessionId, UserId,
 };
 pub use moment::{Moment, SinceBoot};
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{
-    AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, OAuthState, RawAnswer, SecondFactor,
+    AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, KeySecret, LinkCode, OAuthState, RawAnswer,
+    SecondFactor, SessionSecret,
 };
 pub use sign_in::{Notice, OtpBudget, Prompt, PromptKind, Screen};
 pub use token::{ApiStatus, CheckResult, LastCheck, StoredToken, TokenStatus};

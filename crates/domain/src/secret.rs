@@ -75,6 +75,19 @@ secret_text!(
     RedirectAddress
 );
 
+secret_text!(
+    /// A program's bearer key for the server: `vega_` and 256 random bits. Shown once, never stored.
+    KeySecret
+);
+secret_text!(
+    /// What opens one console session, once: 256 random bits. Never stored.
+    LinkCode
+);
+secret_text!(
+    /// What the browser of one console session shows with each call: 256 random bits. Never stored.
+    SessionSecret
+);
+
 /// What the token endpoint answered, unread: it is sealed before anybody looks into it.
 #[derive(Clone)]
 pub struct RawAnswer {
@@ -127,6 +140,9 @@ mod tests {
             format!("{:?}", ClientSecret::new(canary)),
             format!("{:?}", OAuthState::new(canary)),
             format!("{:#?}", SecondFactor::new(canary)),
+            format!("{:?}", KeySecret::new(canary)),
+            format!("{:?}", LinkCode::new(canary)),
+            format!("{:?}", SessionSecret::new(canary)),
             format!("{:?}", RawAnswer::new(200, canary.as_bytes().to_vec(), true)),
         ];
         for text in shown {

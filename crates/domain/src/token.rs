@@ -16,7 +16,7 @@ pub enum TokenStatus {
     Valid,
     /// Dead by time.
     Expired,
-    /// Upstox said 401.
+    /// Upstox said 401, or the operator revoked it.
     Invalid,
     /// There is none.
     Missing,
@@ -57,7 +57,7 @@ impl fmt::Display for TokenStatus {
 pub enum CheckResult {
     /// Upstox answered with the profile of the token's owner.
     Valid,
-    /// Upstox said that the token is dead.
+    /// Upstox said that the token is dead, or the operator that it is to be.
     Invalid,
     /// The check could not be made; the reason says why.
     Unknown(FailureReason),
@@ -93,7 +93,7 @@ pub struct StoredToken {
     pub valid_until: DateTime<Utc>,
     /// When Upstox first confirmed it.
     pub verified_at: Option<DateTime<Utc>>,
-    /// When Upstox called it dead.
+    /// When Upstox called it dead, or the operator revoked it. No later answer takes that back.
     pub rejected_at: Option<DateTime<Utc>>,
     /// The newest check, whatever it said.
     pub last_check: Option<LastCheck>,

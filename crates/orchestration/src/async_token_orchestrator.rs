@@ -142,6 +142,26 @@ impl AsyncTokenOrchestrator {
         self.runs.open_run().await
     }
 
+    /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
+    pub async fn active_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.active().await
+    }
+
+    /// This run, if there is one.
+    pub async fn find_run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.find(run).await
+    }
+
+    /// The run that began last, if there is one.
+    pub async fn newest_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.ports.runs.newest().await
+    }
+
+    /// Whether a sign-in could begin here now: fails where another process signs in.
+    pub async fn prove_turn(&self) -> Result<(), RunError> {
+        Ok(self.ports.lease.acquire().await.map(drop)?)
+    }
+
     async fn taking_up(&self, plan: Plan) -> Result<Plan, StoreError> {
         if plan.force().is_some() {
             return Ok(plan);

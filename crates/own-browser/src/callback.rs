@@ -14,22 +14,26 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::{Host, Url};
 use vega_domain::account::RedirectUri;
+use vega_domain::failure::Failure;
 
 use crate::code_receiver::CodeReceiver;
-use crate::result_page;
+use crate::{result_page, server};
 
 /// The last page gets so long to reach its browser.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Routes, to be merged into a server.
+pub type CallbackRouter = Router;
+
 /// Routes for the redirect URIs `uris`, to be merged into a server of this machine: take codes, show the page. What comes
 /// to their paths by another address, another host name included, is not found. That server MUST be `without_v07_checks`: a
 /// redirect URI may have `:` and `*` in its path, where older routers had captures.
-pub fn callback_router(receiver: Arc<CodeReceiver>, uris: Vec<RedirectUri>) -> Router {
+pub fn callback_router(receiver: Arc<CodeReceiver>, uris: Vec<RedirectUri>) -> CallbackRouter {
     let paths: BTreeSet<String> = uris.iter().map(|uri| uri.url().path().to_owned()).collect();
     let callback = Callback::new(receiver, Arc::default());
     *callback.uris() = uris;
@@ -58,6 +62,8 @@ pub(crate) struct News {
     pub(crate) taken: Notify,
     /// A redirect was refused.
     pub(crate) refused: Notify,
+    /// What a redirect brought could not be stored.
+    pub(crate) lost: watch::Sender<Option<Failure>>,
 }
 
 struct Callback {
@@ -104,8 +110,9 @@ async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri:
         }
         Err(error) => {
             tracing::error!(%error, "a code came back and could not be stored");
-            let words = "Vega could not store what this page brought; its terminal says why. Reload this page to try \
-                         again.";
+            callback.news.lost.send_replace(Some(error.into()));
+            let words = "Vega could not store what this page brought; the program that waits for it says why. \
+                         Nothing was exchanged; sign in again when the database takes changes.";
             result_page::page(StatusCode::SERVICE_UNAVAILABLE, "Not stored", words)
         }
     }
@@ -163,9 +170,13 @@ impl CallbackListener {
     }
 }
 
-/// Takes the addresses of `uri` and gives them back, or says why nobody can listen there.
+/// Takes the addresses of `uri` and gives them back, or finds a `vega-server` there, which takes codes for whoever waits;
+/// or says why the code cannot come back by itself.
 pub async fn prove_callback(uri: &RedirectUri) -> Result<(), String> {
-    bind(uri, &[]).await.map(drop)
+    match bind(uri, &[]).await {
+        Err(_) if server::listens_at(uri).await => Ok(()),
+        bound => bound.map(drop),
+    }
 }
 
 /// Takes the addresses of `uri` that are not among those bound already.

@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use url::Url;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::authorize::Carried;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
+use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 /// Who knows no `state` of ours, such as a page that reloads itself, must not fill the audit trail.
 const REFUSALS_ON_RECORD: u32 = 100;
+
+/// How long a code waits for the database.
+const DATABASE_MAY_TAKE: Duration = Duration::from_secs(10);
+const TRY_EVERY: Duration = Duration::from_millis(500);
 
 /// What became of a redirect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,14 +64,12 @@ impl CodeReceiver {
     pub async fn receive(&self, url: &Url) -> Result<Received, StoreError> {
         let received = match Carried::by(url) {
             None => Received::Incomplete,
-            Some(Carried { state, code }) => {
-                match self.journal.deliver_code(&state, &code, self.clock.now()).await? {
-                    Delivery::Taken(api) => Received::Taken(api),
-                    Delivery::CameBefore(api) => Received::CameBefore(api),
-                    Delivery::TooLate(api) => Received::TooLate(api),
-                    Delivery::Unknown => Received::Foreign,
-                }
-            }
+            Some(Carried { state, code }) => match self.deliver(&state, &code).await? {
+                Delivery::Taken(api) => Received::Taken(api),
+                Delivery::CameBefore(api) => Received::CameBefore(api),
+                Delivery::TooLate(api) => Received::TooLate(api),
+                Delivery::Unknown => Received::Foreign,
+            },
         };
         if received.is_refused() && self.goes_on_record(&received) {
             let why = match &received {
@@ -76,6 +81,20 @@ impl CodeReceiver {
             self.audit.append(&entry).await?;
         }
         Ok(received)
+    }
+
+    /// An OTP was spent on this code, and no other comes: a database that is busy or full may take it a moment later.
+    async fn deliver(&self, state: &OAuthState, code: &AuthorizationCode) -> Result<Delivery, StoreError> {
+        let give_up = Instant::now() + DATABASE_MAY_TAKE;
+        loop {
+            match self.journal.deliver_code(state, code, self.clock.now()).await {
+                Err(error @ StoreError::Failed { .. }) if Instant::now() < give_up => {
+                    tracing::warn!(%error, "a code came back and is not stored yet; Vega tries on");
+                    sleep(TRY_EVERY).await;
+                }
+                delivered => return delivered,
+            }
+        }
     }
 
     fn goes_on_record(&self, refused: &Received) -> bool {

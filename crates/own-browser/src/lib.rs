@@ -8,9 +8,10 @@ mod code_receiver;
 mod door;
 mod own_browser;
 mod result_page;
+mod server;
 mod settings;
 
-pub use callback::{callback_router, prove_callback};
+pub use callback::{CallbackRouter, callback_router, prove_callback};
 pub use code_receiver::{CodeReceiver, Received};
 pub use own_browser::OwnBrowser;
 pub use settings::OwnBrowserSettings;

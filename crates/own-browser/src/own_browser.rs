@@ -19,6 +19,7 @@ use vega_domain::sign_in::{Notice, SignInLink, WayBack};
 use crate::callback::{CallbackListener, News};
 use crate::code_receiver::{CodeReceiver, Received};
 use crate::door::Door;
+use crate::server;
 use crate::settings::OwnBrowserSettings;
 
 /// How often the journal is asked for a code that another process received.
@@ -133,6 +134,7 @@ impl AccountSession {
     async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
         match self.listener.listen_at(uri).await {
             Ok(()) => WayBack::Callback,
+            Err(_) if server::listens_at(uri).await => WayBack::Callback,
             Err(why) => WayBack::PasteOnly { why },
         }
     }
@@ -178,6 +180,7 @@ impl Wait<'_, '_> {
         tokio::select! {
             code = self.in_the_journal(self.request.state) => code,
             failure = self.pasted_addresses() => Err(failure),
+            failure = self.for_lost_codes() => Err(failure),
             () = self.for_refusals() => unreachable!("refusals have no end"),
         }
     }
@@ -241,6 +244,20 @@ impl Wait<'_, '_> {
             .into_iter()
             .filter_map(|text| Url::parse(text).ok())
             .find(|url| uri.is_reached_by(url))
+    }
+
+    /// Another code does not come, so there is nothing to wait for.
+    async fn for_lost_codes(&self) -> Failure {
+        let mut lost = self.news.lost.subscribe();
+        loop {
+            let failure = lost.borrow_and_update().clone();
+            if let Some(failure) = failure {
+                return failure;
+            }
+            if lost.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
     }
 
     async fn for_refusals(&self) {

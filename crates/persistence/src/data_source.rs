@@ -200,6 +200,16 @@ impl DataSource {
         &self.writer
     }
 
+    /// Fails where the database takes no change. Nothing is written to the disk, so a full one is not noticed.
+    pub async fn prove_writable(&self) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query("UPDATE seal_key SET key_id = key_id")
+            .execute(&mut *write)
+            .await
+            .map_err(failed("try a write"))?;
+        write.tx.rollback().await.map_err(failed("take a write back"))
+    }
+
     /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::query::QueryAs;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{FromRow, Sqlite, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason, Next};
@@ -157,15 +159,30 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
     }
 
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
-        let active = "SELECT id, state, started_at, finished_at FROM execution_runs
-                      WHERE state IN ('planned', 'running', 'waiting')";
+        let active = sqlx::query_as(
+            "SELECT id, state, started_at, finished_at FROM execution_runs
+             WHERE state IN ('planned', 'running', 'waiting')",
+        );
         Ok(self.runs(active).await?.pop())
+    }
+
+    async fn find(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        let this = "SELECT id, state, started_at, finished_at FROM execution_runs WHERE id = $1";
+        Ok(self.runs(sqlx::query_as(this).bind(run.as_uuid())).await?.pop())
+    }
+
+    async fn newest(&self) -> Result<Option<RunRecord>, StoreError> {
+        // A run's id sorts by its start.
+        let newest = "SELECT id, state, started_at, finished_at FROM execution_runs ORDER BY id DESC LIMIT 1";
+        Ok(self.runs(sqlx::query_as(newest)).await?.pop())
     }
 
     async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError> {
         // A run's id sorts by its start.
-        let incomplete = "SELECT id, state, started_at, finished_at FROM execution_runs
-                          WHERE state = 'incomplete' ORDER BY id DESC";
+        let incomplete = sqlx::query_as(
+            "SELECT id, state, started_at, finished_at FROM execution_runs
+             WHERE state = 'incomplete' ORDER BY id DESC",
+        );
         self.runs(incomplete).await
     }
 
@@ -223,8 +240,11 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
 }
 
 impl SqliteExecutionStateRepository {
-    async fn runs(&self, query: &'static str) -> Result<Vec<RunRecord>, StoreError> {
-        let rows: Vec<RunRow> = sqlx::query_as(query)
+    async fn runs(
+        &self,
+        query: QueryAs<'_, Sqlite, RunRow, SqliteArguments>,
+    ) -> Result<Vec<RunRecord>, StoreError> {
+        let rows: Vec<RunRow> = query
             .fetch_all(self.0.reader())
             .await
             .map_err(failed("read the runs"))?;

@@ -6,6 +6,8 @@ compile_error!(
     "the feature test-hooks lets a commit be called durable before it is: never build it for release"
 );
 
+mod access_keys;
+mod access_repository;
 mod audit_chain;
 mod audit_heads;
 mod audit_history;
@@ -42,6 +44,7 @@ mod token_changes;
 mod token_repository;
 mod unopened;
 
+pub use access_repository::SqliteAccessRepository;
 pub use audit_history::SqliteAuditHistory;
 pub use audit_trail::SqliteAuditTrail;
 pub use backup::{Backup, BackupError};

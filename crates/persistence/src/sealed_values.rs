@@ -27,8 +27,18 @@ pub(crate) const CHAIN_KEYS: SealedColumn = SealedColumn {
     identity: "'up to entry ' || last_entry AS api, '' AS client_id, 0 AS generation",
 };
 
+/// The hashes of access keys, each with all that its key is worth.
+pub(crate) const KEY_HASHES: SealedColumn = SealedColumn {
+    table: "access_keys",
+    sql: "sealed_hash",
+    name: "key_hash",
+    identity: "name || ' ' || scopes || ' ' || hex(id) AS api,
+               created_at || ' ' || coalesce(expires_at, 'never') || ' ' || coalesce(revoked_at, 'never') AS client_id,
+               0 AS generation",
+};
+
 /// All of them.
-pub(crate) const ALL: [SealedColumn; 5] = [
+pub(crate) const ALL: [SealedColumn; 6] = [
     SealedColumn {
         table: "upstox_tokens",
         sql: "sealed_access_token",
@@ -54,6 +64,7 @@ pub(crate) const ALL: [SealedColumn; 5] = [
         identity: OF_A_SIGN_IN,
     },
     CHAIN_KEYS,
+    KEY_HASHES,
 ];
 
 /// One value with the place that it was sealed for.
@@ -96,17 +107,19 @@ impl SealedColumn {
         self.select(connection, "").await
     }
 
+    /// What a `SealedValue` is read from.
+    pub(crate) fn columns(&self) -> String {
+        let Self { sql, identity, .. } = self;
+        format!("rowid AS row, {identity}, coalesce({sql}, x'') AS envelope")
+    }
+
     async fn select(
         &self,
         connection: &mut SqliteConnection,
         which: &str,
     ) -> Result<Vec<SealedValue>, StoreError> {
-        let Self {
-            table, sql, identity, ..
-        } = self;
-        let query = format!(
-            "SELECT rowid AS row, {identity}, coalesce({sql}, x'') AS envelope FROM {table} {which} ORDER BY rowid"
-        );
+        let (columns, table) = (self.columns(), self.table);
+        let query = format!("SELECT {columns} FROM {table} {which} ORDER BY rowid");
         sqlx::query_as(AssertSqlSafe(query))
             .fetch_all(connection)
             .await

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, ClientId, Generation};
 use vega_domain::ports::{SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository};
+use vega_domain::token::StoredToken;
 
 use crate::data_source::{DataSource, unreadable};
 use crate::sign_in_journal::SqliteSignInJournal;
@@ -91,6 +92,17 @@ impl FileTokenSpool {
             .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }
 
+    /// Moves what rejected a kept token, also while it was being moved, or after: the database must not know it as good.
+    async fn move_rejection(&self, token: &StoredToken, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let kept = self.tokens().await?;
+        let kept = kept.iter().find(|kept| kept.is(&token.api, token.generation));
+        if let Some(rejection) = kept.map(KeptToken::rejection).transpose()?.flatten() {
+            let audit = rejection.audit.written_at(at)?;
+            self.tokens.record_check(&rejection.check, &audit).await?;
+        }
+        Ok(())
+    }
+
     /// A conflict says that the database knows better by now.
     async fn moved(
         &self,
@@ -137,6 +149,9 @@ impl TokenSpool for FileTokenSpool {
             let new = kept.token()?;
             let audit = kept.audit.written_at(at)?;
             let taken = self.tokens.store(&new, &audit).await;
+            if matches!(taken, Ok(()) | Err(StoreError::Conflict(_))) {
+                self.move_rejection(&new.token, at).await?;
+            }
             if self.moved(Kind::Token, &new.token.api, taken).await? {
                 moved.push(new.token.api);
             }

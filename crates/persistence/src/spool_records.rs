@@ -10,7 +10,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, RunId, UserId};
-use vega_domain::ports::StoreError;
+use vega_domain::ports::{StoreError, TokenCheck};
 use vega_domain::secret::{AccessToken, ExtendedToken, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 use zeroize::ZeroizeOnDrop;
@@ -141,6 +141,16 @@ pub(crate) struct KeptToken {
     last_check: Option<KeptCheck>,
     #[zeroize(skip)]
     pub(crate) audit: KeptEntry,
+    /// Of the check that took it from its readers while it was here.
+    #[zeroize(skip)]
+    #[serde(default)]
+    rejection: Option<KeptEntry>,
+}
+
+/// A rejection that waits for its commit.
+pub(crate) struct KeptRejection {
+    pub(crate) check: TokenCheck,
+    pub(crate) audit: KeptEntry,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -168,6 +178,7 @@ impl KeptToken {
             rejected_at: token.rejected_at,
             last_check: token.last_check.map(KeptCheck::of),
             audit: KeptEntry::of(audit),
+            rejection: None,
         }
     }
 
@@ -192,15 +203,51 @@ impl KeptToken {
         })
     }
 
-    /// The same after a check.
-    pub(crate) fn checked(&self, check: LastCheck) -> Result<Self, StoreError> {
+    /// The same after a check. The entry of the one that rejects it waits here for its commit; that others were made, shows
+    /// in the token.
+    pub(crate) fn checked(&self, check: LastCheck, audit: &AuditEntry) -> Result<Self, StoreError> {
         let mut new = self.token()?;
         new.token.apply(check);
         let mut kept = self.clone();
+        if check.result == CheckResult::Invalid && self.rejected_at.is_none() {
+            kept.rejection = Some(KeptEntry::of(audit));
+        }
         kept.verified_at = new.token.verified_at;
         kept.rejected_at = new.token.rejected_at;
         kept.last_check = new.token.last_check.map(KeptCheck::of);
         Ok(kept)
+    }
+
+    /// What rejected it while it was here.
+    pub(crate) fn rejection(&self) -> Result<Option<KeptRejection>, StoreError> {
+        let (Some(at), Some(audit)) = (self.rejected_at, self.rejection.clone()) else {
+            return Ok(None);
+        };
+        let check = TokenCheck {
+            api: ApiName::new(&*self.api).map_err(unreadable)?,
+            generation: Generation::new(self.generation).map_err(unreadable)?,
+            check: LastCheck {
+                at,
+                result: CheckResult::Invalid,
+            },
+        };
+        Ok(Some(KeptRejection { check, audit }))
+    }
+
+    /// Whether it is this token of this API.
+    pub(crate) fn is(&self, api: &ApiName, generation: Generation) -> bool {
+        self.api == api.as_str() && self.generation == generation.get()
+    }
+}
+
+/// What readers find of one API that has a token in a row and one that is kept: the newer one. Of one that is in both places
+/// for a moment, the one that was rejected in either.
+pub(crate) fn merge(row: &mut StoredToken, kept: StoredToken) {
+    if kept.generation > row.generation {
+        *row = kept;
+    } else if kept.generation == row.generation && kept.rejected_at.is_some() && row.rejected_at.is_none() {
+        row.rejected_at = kept.rejected_at;
+        row.last_check = kept.last_check;
     }
 }
 

@@ -11,7 +11,7 @@ use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxT
 use vega_domain::token::{NewToken, StoredToken};
 
 use crate::spool_import::FileTokenSpool;
-use crate::spool_records::KeptToken;
+use crate::spool_records::{KeptToken, merge};
 use crate::token_repository::SqliteTokenRepository;
 
 /// `UpstoxTokenRepository` over the database and the spool.
@@ -50,7 +50,7 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
                 Err(unreadable) => unreadable.api == kept.api,
             });
             match same {
-                Some(Ok(token)) if token.generation >= kept.generation => {}
+                Some(Ok(token)) => merge(token, kept),
                 Some(place) => *place = Ok(kept),
                 None => loaded.push(Ok(kept)),
             }
@@ -90,13 +90,9 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
 
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
         let kept = self.spool.tokens().await?;
-        let of_kept = |kept: &&KeptToken| {
-            let token = kept.token();
-            token.is_ok_and(|new| new.token.api == check.api && new.token.generation == check.generation)
-        };
-        if let Some(kept) = kept.iter().find(of_kept) {
+        if let Some(kept) = kept.iter().find(|kept| kept.is(&check.api, check.generation)) {
             // It is in no row yet: what was found goes with it.
-            self.spool.keep_token(kept.checked(check.check)?).await?;
+            self.spool.keep_token(kept.checked(check.check, audit)?).await?;
             return Ok(true);
         }
         self.database.record_check(check, audit).await

@@ -24,7 +24,7 @@ pub struct SqliteTokenChanges {
     seen: Mutex<Option<State>>,
 }
 
-/// As long as it is the same, no token has changed.
+/// As long as it is the same, no token and no access key has changed.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     version: i64,

@@ -13,7 +13,7 @@ use crate::key_source::KeySource;
 use crate::root_key::RootKey;
 use crate::seal::Sealer;
 use crate::spool::{Kind, Spool};
-use crate::spool_records::KeptToken;
+use crate::spool_records::{KeptToken, merge};
 use crate::token_repository::load_newest;
 
 /// The newest readable token of each API, from the database at `url` and its spool, opened with this key. `None`
@@ -26,8 +26,7 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     let mut tokens = in_rows(&path, &sealer).await;
     for kept in in_spool(path, sealer).await {
         match tokens.iter_mut().find(|token| token.api == kept.api) {
-            Some(token) if token.generation >= kept.generation => {}
-            Some(token) => *token = kept,
+            Some(token) => merge(token, kept),
             None => tokens.push(kept),
         }
     }

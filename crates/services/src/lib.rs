@@ -1,16 +1,21 @@
-//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers.
-//! They call ports only; which token is made when is decided in `orchestration`.
+//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers;
+//! and who may call the server. They call ports only; which token is made when is decided in `orchestration`.
 
+mod access_service;
+mod following;
 mod hot_token_registry;
 mod profile_verification_service;
 mod registry_follower;
+mod revocation_service;
 #[cfg(test)]
 mod test_world;
 mod token_generation_service;
 mod token_validity_service;
 
+pub use access_service::{AccessError, AccessService};
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};
+pub use revocation_service::{Revocation, RevocationError, RevocationPorts, RevocationService};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
 pub use token_validity_service::TokenValidityService;

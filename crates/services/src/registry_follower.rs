@@ -6,18 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 use vega_domain::account::Account;
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
+use crate::following::until_caught_up;
 use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
 use crate::token_validity_service::current;
 
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
-
-/// How long a database that failed is left alone.
-const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Which of the stored tokens are for the readers of a registry.
 #[derive(Debug, Clone)]
@@ -106,17 +104,7 @@ impl RegistryFollower {
                 _ = published.changed() => {}
                 () = set_back.notified() => {}
             }
-            let mut is_behind = false;
-            while let Err(error) = self.catch_up().await {
-                if !is_behind {
-                    tracing::warn!("the tokens in memory may be older than the stored ones: {error}");
-                }
-                is_behind = true;
-                sleep(ASK_AGAIN).await;
-            }
-            if is_behind {
-                tracing::info!("the tokens in memory are the stored ones again");
-            }
+            until_caught_up("the tokens", || self.catch_up()).await;
         }
     }
 }

@@ -85,6 +85,11 @@ fn reason_of_status(status: u16) -> Option<FailureReason> {
     }
 }
 
+/// Whether a body is a JSON object, as every answer of Upstox's API is.
+pub(crate) fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
+}
+
 /// Whether a body is a web page: Cloudflare or a proxy speaks, not Upstox's API.
 fn is_html(body: &[u8]) -> bool {
     let start: Vec<u8> = body

@@ -43,13 +43,16 @@ impl SessionLogout for SessionLogoutClient {
             .await;
         let response = sent.map_err(|error| Failure::new(FailureReason::Network, http::words(error)))?;
         let status = response.status().as_u16();
+        let body = http::read_body(response).await.bytes;
         match status {
             // A dead token answers 401, in a shape of its own: the session is over either way.
-            200 | 401 => Ok(()),
-            _ => Err(answers::failure_of(
-                status,
-                &http::read_body(response).await.bytes,
+            200 | 401 if answers::is_object(&body) => Ok(()),
+            // Something in between, such as a captive portal, says nothing of the token.
+            200 | 401 => Err(Failure::new(
+                FailureReason::BrokerDown,
+                format!("HTTP {status} without an answer of Upstox's"),
             )),
+            _ => Err(answers::failure_of(status, &body)),
         }
     }
 }

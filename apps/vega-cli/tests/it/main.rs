@@ -6,6 +6,7 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod access;
 mod accounts_in_toml;
 mod audit;
 mod backup;

@@ -20,6 +20,16 @@ fn a_fresh_installation(#[case] name: &str, #[case] arguments: &[&str]) {
 }
 
 #[test]
+fn what_is_not_there_is_not_revoked_and_nothing_without_a_yes() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = [ONE_API, &[NO_UPSTOX]].concat();
+    let revoke = |arguments: &[&str]| said(home.path(), &settings, &[&["revoke"], arguments].concat());
+    insta::assert_snapshot!("revoke_without_a_yes", revoke(&["PRIMARY"]));
+    insta::assert_snapshot!("revoke_nothing", revoke(&["PRIMARY", "--yes"]));
+    insta::assert_snapshot!("revoke_unknown", revoke(&["WEBSOCKET1", "--yes"]));
+}
+
+#[test]
 fn an_upstox_that_cannot_be_reached_changes_no_verdict() {
     let home = tempfile::tempdir().unwrap();
     let settings = [ONE_API, &[NO_UPSTOX]].concat();

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vega_bootstrap::{Environment, Settings, Vega};
 use vega_domain::account::{Account, Api};
+use vega_domain::failure::FailureReason;
 use vega_domain::ids::Generation;
 use vega_domain::ports::{MockEventSink, MockOperator};
-use vega_domain::token::{CheckResult, LastCheck};
+use vega_domain::token::{CheckResult, LastCheck, TokenStatus};
 
 use crate::other_vega::OtherVega;
 
@@ -17,6 +18,8 @@ const AT_MOST: Duration = Duration::from_mins(1);
 
 struct World {
     vega: Vega,
+    /// A second one, over the same database.
+    cli: Vega,
     other: OtherVega,
     _home: TempDir,
 }
@@ -29,21 +32,28 @@ impl World {
         let variables = [
             ("VEGA__DATABASE__URL", url.as_str()),
             ("VEGA__KEY_FILE", key_file.to_str().unwrap()),
+            ("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9"),
             ("UPSTOX_MOBILE_NUMBER", "9000000001"),
             ("UPSTOX_CLIENT_ID_0", "key-0"),
             ("UPSTOX_CLIENT_SECRET_0", "CANARY-secret-0"),
             ("UPSTOX_CLIENT_ID_1", "key-1"),
             ("UPSTOX_CLIENT_SECRET_1", "CANARY-secret-1"),
         ];
-        let environment = Environment::made_of(&variables, home.path());
-        let settings = Settings::load(&environment).unwrap();
-        let operator = Arc::new(MockOperator::new());
-        let vega = Vega::start(settings, environment, operator, Arc::new(MockEventSink::new()))
-            .await
-            .unwrap();
+        let start = async || {
+            let environment = Environment::made_of(&variables, home.path());
+            let settings = Settings::load(&environment).unwrap();
+            let mut events = MockEventSink::new();
+            events.expect_emit().return_const(());
+            let operator = Arc::new(MockOperator::new());
+            Vega::start(settings, environment, operator, Arc::new(events))
+                .await
+                .unwrap()
+        };
+        let (vega, cli) = (start().await, start().await);
         let other = OtherVega::open(&url, &key_file, vega.clock.now()).await.unwrap();
         Self {
             vega,
+            cli,
             other,
             _home: home,
         }
@@ -110,6 +120,30 @@ async fn what_another_process_stores_and_learns_is_served_and_no_longer_served()
     let now = world.vega.clock.now();
     world.other.close(now).await.unwrap();
     world.vega.close().await;
+}
+
+#[tokio::test]
+async fn what_another_process_revokes_is_served_no_longer_though_upstox_is_out_of_reach() {
+    let world = World::new().await;
+    let [primary, other] = &world.account().apis[..] else {
+        panic!("two APIs are configured")
+    };
+    world
+        .followed(async {
+            for api in [primary, other] {
+                world.store(api, 1).await;
+                world.becomes(api, Some(1)).await;
+            }
+            let revoked = world.cli.revoke(&primary.name).await.unwrap().unwrap();
+            assert_eq!(revoked.logout.unwrap_err().reason, FailureReason::Network);
+            world.becomes(primary, None).await;
+            assert_eq!(world.served(other), Some(1));
+            let status = world.vega.validity.status(&primary.name).await.unwrap().unwrap();
+            assert_eq!(status.status, TokenStatus::Invalid);
+            world.store(primary, 2).await;
+            world.becomes(primary, Some(2)).await;
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -5,5 +5,6 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod access;
 mod following;
 mod other_vega;

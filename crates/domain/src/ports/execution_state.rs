@@ -61,6 +61,12 @@ pub trait ExecutionStateRepository: Send + Sync {
     /// The active run, if a process left or holds one.
     async fn active(&self) -> Result<Option<RunRecord>, StoreError>;
 
+    /// This run, if there is one.
+    async fn find(&self, run: RunId) -> Result<Option<RunRecord>, StoreError>;
+
+    /// The run that began last, if there is one.
+    async fn newest(&self) -> Result<Option<RunRecord>, StoreError>;
+
     /// The runs that ended incomplete and were neither taken up nor abandoned since, the newest first.
     async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError>;
 

@@ -1,6 +1,7 @@
 //! The traits at Vega's crate seams, one per file. They stand on the caller's side: `services` and `orchestration` call
 //! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; tests check each.
 
+mod access_repository;
 mod audit_trail;
 mod broker_clock;
 mod clock;
@@ -18,6 +19,7 @@ mod token_exchange;
 mod token_repository;
 mod token_spool;
 
+pub use access_repository::{AccessRepository, StoredKey};
 pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
 pub use clock::Clock;
@@ -37,8 +39,8 @@ pub use token_spool::TokenSpool;
 
 #[cfg(feature = "mock")]
 pub use self::{
-    audit_trail::MockAuditTrail, broker_clock::MockBrokerClock, clock::MockClock,
-    cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
+    access_repository::MockAccessRepository, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
+    clock::MockClock, cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     execution_state::MockExecutionStateRepository, login_lease::MockLoginLease, operator::MockOperator,
     profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
     sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_changes::MockTokenChanges,

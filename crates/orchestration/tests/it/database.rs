@@ -440,6 +440,14 @@ impl ExecutionStateRepository for Database {
         Ok(runs)
     }
 
+    async fn find(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        Ok(self.runs().into_iter().find(|record| record.id == run))
+    }
+
+    async fn newest(&self) -> Result<Option<RunRecord>, StoreError> {
+        Ok(self.runs().into_iter().max_by_key(|record| record.id))
+    }
+
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
         Ok(self.runs().into_iter().find(|run| run.state.is_active()))
     }

@@ -1,14 +1,18 @@
 //! The listener at the redirect URI: which code it takes, what it refuses, and what its page says.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rstest::rstest;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use vega_domain::ports::SignInSession;
+use tokio::net::{TcpListener, TcpStream};
+use vega_domain::failure::FailureReason;
+use vega_domain::ports::{Clock, SignInJournal, SignInSession};
+use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
 
 use crate::warnings::Warnings;
-use crate::world::{World, browse, browse_as, free_port, look_ahead};
+use crate::world::{StandingClock, World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
@@ -127,10 +131,7 @@ async fn another_process_may_bring_the_code() {
         let why = format!("another program listens at port {port}");
         assert_eq!(link.way_back, WayBack::PasteOnly { why });
         let (state, code) = ("S-1".to_owned(), "mk404x".to_owned());
-        let (state, code) = (
-            vega_domain::secret::OAuthState::new(state),
-            vega_domain::secret::AuthorizationCode::new(code),
-        );
+        let (state, code) = (OAuthState::new(state), AuthorizationCode::new(code));
         let now = chrono::DateTime::UNIX_EPOCH;
         world.journal.deliver_code(&state, &code, now).await.unwrap();
     };
@@ -261,4 +262,58 @@ async fn a_session_that_is_dropped_listens_no_more() {
     }
     tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     tokio::net::TcpListener::bind(("::1", port)).await.unwrap();
+}
+
+/// An OTP was spent on it, and no other code comes.
+#[rstest]
+#[case::for_a_moment(3, Ok("mk404x"), 200)]
+#[case::for_good(u32::MAX, Err(FailureReason::Storage), 503)]
+#[tokio::test]
+async fn a_code_waits_for_a_database_that_takes_nothing(
+    #[case] full_for: u32,
+    #[case] ends: Result<&str, FailureReason>,
+    #[case] status: u16,
+) {
+    let uri = format!("http://localhost:{}/cb", free_port().await);
+    let (world, mut desk) = World::new(&uri);
+    world.journal.full_for.store(full_for, Ordering::Relaxed);
+    let mut session = world.session().await;
+    let browser = async {
+        desk.links.recv().await.unwrap();
+        let page = browse(format!("{uri}?code=mk404x&state=S-1")).await;
+        assert_eq!(page.status, status, "{page:?}");
+    };
+    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    assert_eq!(code.as_deref().map_err(|failure| failure.reason), ends);
+    session.close().await;
+}
+
+/// It takes the code for whoever waits.
+#[tokio::test]
+async fn where_a_vega_server_listens_nobody_else_must() {
+    let port = free_port().await;
+    let uri = format!("http://127.0.0.1:{port}/cb");
+    let named = axum::Router::new().route(
+        "/livez",
+        axum::routing::get(async || r#"{"v":1,"program":"vega-server","version":"0.1.0"}"#),
+    );
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let serving = tokio::spawn(async { axum::serve(listener, named).await });
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    let brings = async {
+        let link = desk.links.recv().await.unwrap();
+        assert_eq!(link.way_back, WayBack::Callback);
+        let state = OAuthState::new("S-1");
+        let code = AuthorizationCode::new("mk404x");
+        world
+            .journal
+            .deliver_code(&state, &code, StandingClock.now())
+            .await
+            .unwrap();
+    };
+    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), brings);
+    assert_eq!(code.unwrap(), "mk404x");
+    session.close().await;
+    serving.abort();
 }

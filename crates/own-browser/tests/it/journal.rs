@@ -1,6 +1,7 @@
 //! A journal in memory that knows about codes, as far as this route asks it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -26,6 +27,8 @@ struct Attempt {
 pub(crate) struct Journal {
     attempts: Mutex<Vec<Attempt>>,
     audited: Mutex<Vec<String>>,
+    /// So many codes are not taken before one is.
+    pub(crate) full_for: AtomicU32,
 }
 
 impl Journal {
@@ -78,6 +81,13 @@ impl SignInJournal for Journal {
         code: &AuthorizationCode,
         _at: DateTime<Utc>,
     ) -> Result<Delivery, StoreError> {
+        if self.full_for.load(Ordering::Relaxed) > 0 {
+            self.full_for.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::Failed {
+                doing: "seal a code that came back",
+                source: "the disk is full".into(),
+            });
+        }
         let mut attempts = self.attempts.lock().unwrap();
         let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.state == *state) else {
             return Ok(Delivery::Unknown);

@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
 use vega_domain::ports::{
-    AuditHistory, AuditTrail, LeftAnswer, SignInJournal, StoreError, UpstoxTokenRepository,
+    AccessRepository, AuditHistory, AuditTrail, LeftAnswer, SignInJournal, StoreError, UpstoxTokenRepository,
 };
 use vega_domain::secret::AuthorizationCode;
 use vega_persistence::{
-    DataSource, KeySource, OpenError, Rotation, RotationError, SqliteAuditHistory, SqliteAuditTrail,
-    SqliteSignInJournal, SqliteTokenRepository, WalState,
+    DataSource, KeySource, OpenError, Rotation, RotationError, SqliteAccessRepository, SqliteAuditHistory,
+    SqliteAuditTrail, SqliteSignInJournal, SqliteTokenRepository, WalState,
 };
 
+use crate::access_repository::key;
 use crate::world::{World, at, attempt, entry, key_path, open, token, url};
 
 /// A token with its extended one, an answer, and a code that is on its way: one value in every sealed column but the
-/// chain keys'.
+/// chain keys' and the access keys'.
 pub(crate) async fn sealed(world: &World) {
     let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
     let stored = world.answered(run, "PRIMARY", 1).await;
@@ -383,6 +384,9 @@ async fn every_sealed_column_of_the_schema_is_sealed_anew() {
     let world = World::new().await;
     sealed(&world).await;
     append(&world.data, "so that there is a chain key").await;
+    let access = SqliteAccessRepository::new(world.data.clone());
+    let audit = entry(AuditKind::KeyAdded);
+    access.add_key(&key("trader", 1), &audit).await.unwrap();
     rotate(&world.data).await;
     let data = open(&world.dir).await;
     rotate(&data).await;
@@ -398,7 +402,7 @@ async fn every_sealed_column_of_the_schema_is_sealed_anew() {
     .fetch_all(&raw)
     .await
     .unwrap();
-    assert_eq!(columns.len(), 5, "{columns:?}");
+    assert_eq!(columns.len(), 6, "{columns:?}");
     for (table, column) in columns {
         let query = format!("SELECT substr({column}, 2, 8) FROM {table} WHERE {column} IS NOT NULL");
         let keys: Vec<Vec<u8>> = sqlx::query_scalar(sqlx::AssertSqlSafe(query))

@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod access_repository;
 mod audit_chain;
 mod backup;
 mod cooldown_repository;
@@ -20,6 +21,7 @@ mod opening;
 mod seal_examination;
 mod sign_in_journal;
 mod spool;
+mod spool_checks;
 mod token_changes;
 mod token_repository;
 mod unopened;

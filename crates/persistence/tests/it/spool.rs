@@ -9,10 +9,10 @@ use vega_domain::audit::AuditKind;
 use vega_domain::event::Event;
 use vega_domain::ids::{AttemptId, Generation};
 use vega_domain::ports::{
-    EventSink, LeftAnswer, SignInJournal, StoreError, TokenCheck, TokenSpool, UpstoxTokenRepository,
+    EventSink, LeftAnswer, SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository,
 };
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
-use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_domain::token::StoredToken;
 use vega_persistence::{
     DataSource, FileTokenSpool, RotationError, SpoolingSignInJournal, SpoolingTokenRepository,
     SqliteSignInJournal, SqliteTokenRepository, tokens_without_opening,
@@ -29,16 +29,16 @@ impl EventSink for Heard {
     }
 }
 
-struct Desk {
-    world: World,
-    spool: FileTokenSpool,
-    tokens: SpoolingTokenRepository,
+pub(crate) struct Desk {
+    pub(crate) world: World,
+    pub(crate) spool: FileTokenSpool,
+    pub(crate) tokens: SpoolingTokenRepository,
     journal: SpoolingSignInJournal,
     heard: Arc<Heard>,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let spool = FileTokenSpool::new(world.data.clone());
         let heard = Arc::new(Heard::default());
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     /// From now on this table takes nothing, as on a full disk.
-    async fn table_fails(&self, table: &'static str) {
+    pub(crate) async fn table_fails(&self, table: &'static str) {
         let raw = self.world.raw().await;
         for (number, what) in ["INSERT", "UPDATE"].iter().enumerate() {
             let sql = format!(
@@ -71,7 +71,7 @@ impl Desk {
         }
     }
 
-    async fn table_works(&self, table: &'static str) {
+    pub(crate) async fn table_works(&self, table: &'static str) {
         let raw = self.world.raw().await;
         for number in 0..2 {
             let sql = format!("DROP TRIGGER full_disk_{number}_{table}");
@@ -121,7 +121,7 @@ impl Desk {
         self.journal.seal_answer(attempt, &answer, at(2), &audit).await
     }
 
-    async fn audit(&self) -> Vec<(String, String)> {
+    pub(crate) async fn audit(&self) -> Vec<(String, String)> {
         sqlx::query_as("SELECT kind, detail FROM audit_events ORDER BY id")
             .fetch_all(&self.world.raw().await)
             .await
@@ -270,42 +270,6 @@ async fn a_newer_token_of_the_database_wins_over_the_spool() {
     );
     assert_eq!(desk.newest("PRIMARY").await, Some(2));
     assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_check_of_a_kept_token_is_kept_with_it() {
-    let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
-    let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
-    let check = TokenCheck {
-        api: api("PRIMARY"),
-        generation: Generation::FIRST,
-        check: LastCheck {
-            at: at(7),
-            result: CheckResult::Invalid,
-        },
-    };
-    assert!(
-        desk.tokens
-            .record_check(&check, &entry(AuditKind::TokenChecked))
-            .await
-            .unwrap()
-    );
-    let all = desk.tokens.load_all().await.unwrap();
-    assert_eq!(
-        all[0].as_ref().unwrap().rejected_at,
-        Some(at(7)),
-        "a dead token is not served"
-    );
-    desk.table_works("upstox_tokens").await;
-    desk.spool.import(at(9)).await.unwrap();
-    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
-//! `TokenGenerationService` against in-memory fakes of every port. All fakes write into one log, so that a test can
-//! compare the whole order of effects as one list.
+//! The services against in-memory fakes of every port. Those of `TokenGenerationService` write into one log, so that a test
+//! can compare the whole order of effects as one list.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot set up its world should stop there"
 )]
 
+mod access;
+mod access_tables;
 mod answers;
 mod backoff;
 mod cancel;

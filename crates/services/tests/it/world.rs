@@ -49,6 +49,15 @@ pub(crate) struct PausedClock {
     at: DateTime<Utc>,
 }
 
+impl PausedClock {
+    pub(crate) fn at(now: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            at: now,
+        })
+    }
+}
+
 impl Clock for PausedClock {
     fn now(&self) -> DateTime<Utc> {
         self.at + TimeDelta::from_std(self.began.elapsed()).unwrap()
@@ -95,10 +104,7 @@ impl World {
 
     pub(crate) fn at(now: DateTime<Utc>) -> Self {
         let log = Arc::new(Log::default());
-        let clock = Arc::new(PausedClock {
-            began: Instant::now(),
-            at: now,
-        });
+        let clock = PausedClock::at(now);
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         Self {
             database: Arc::new(Database::new(Arc::clone(&log), Arc::clone(&registry))),

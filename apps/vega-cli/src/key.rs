@@ -1,0 +1,261 @@
+//! `vega key`: the keys with which programs call the server. A key is printed when it is made, and never again.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use comfy_table::{ContentArrangement, Table, presets};
+use console::{Term, measure_text_width};
+use serde::Serialize;
+use vega_bootstrap::Vega;
+use vega_domain::access::{AccessKey, Scope};
+use vega_domain::expiry::in_ist;
+
+use crate::arguments::{Key, KeyAdd};
+use crate::exit::Exit;
+use crate::output;
+use crate::report::rfc3339_ist;
+
+pub(crate) async fn run(vega: &Vega, wanted: &Key) -> anyhow::Result<Exit> {
+    match wanted {
+        Key::Add(wanted) => add(vega, wanted).await,
+        Key::List { json } => list(vega, *json).await,
+        Key::Revoke { key } => revoke(vega, key).await,
+    }
+}
+
+async fn add(vega: &Vega, wanted: &KeyAdd) -> anyhow::Result<Exit> {
+    let expires_at = match wanted.expires {
+        None => None,
+        Some(length) => {
+            let length = TimeDelta::from_std(length).ok();
+            let end = length.and_then(|length| vega.clock.now().checked_add_signed(length));
+            let Some(end) = end else {
+                output::problem(
+                    "--expires lies further away than a calendar reaches. Leave it out for a key without an end",
+                );
+                return Ok(Exit::Usage);
+            };
+            Some(end)
+        }
+    };
+    let name = wanted.name.clone();
+    let added = vega.access.add_key(name, wanted.scope.clone(), expires_at);
+    let (key, secret) = added.await?;
+    output::data(secret.expose());
+    let end = match key.expires_at {
+        Some(end) => format!("until {} IST", in_ist(end).format("%d %b %Y %H:%M")),
+        None => "without an end".into(),
+    };
+    output::say(&format!(
+        "Key {} may do this: {}; {end}.\n\
+         It is shown this once, and Vega keeps only its hash: put it where the program reads it, for its owner alone. \
+         The program sends it as `Authorization: Bearer KEY`. `vega key revoke {}` makes it worthless.",
+        key.name,
+        scopes(&key),
+        key.name
+    ));
+    Ok(Exit::Ok)
+}
+
+async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
+    let (keys, now) = (vega.access.keys().await?, vega.clock.now());
+    if as_json {
+        output::data_json(&Report {
+            v: 1,
+            keys: keys.iter().map(|key| key_report(key, now)).collect(),
+        })?;
+    } else if keys.is_empty() {
+        output::say("There are no keys. `vega key add NAME --scope status` makes one.");
+    } else {
+        let out = Term::stdout();
+        let wide = as_table(&keys, now);
+        let fits = |line: &str| measure_text_width(line) <= usize::from(out.size().1);
+        // An id that is broken over lines cannot be copied; a pipe has no width.
+        if !out.is_term() || wide.lines().all(fits) {
+            output::data(&wide);
+        } else {
+            output::data(&as_lines(&keys, now));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn revoke(vega: &Vega, wanted: &str) -> anyhow::Result<Exit> {
+    let (keys, now) = (vega.access.keys().await?, vega.clock.now());
+    let is_meant = |key: &&AccessKey| key.name.as_str() == wanted || key.id.to_string() == wanted;
+    // Of one name, the living one; it is the last that was made.
+    let Some(key) = keys.iter().rfind(is_meant) else {
+        let living = keys.iter().filter(|key| key.is_live(now));
+        let known: Vec<&str> = living.map(|key| key.name.as_str()).collect();
+        let known = if known.is_empty() {
+            "There are no living keys".to_owned()
+        } else {
+            format!("Living keys are: {}", known.join(", "))
+        };
+        output::problem(&format!("there is no key {wanted}. {known}"));
+        return Ok(Exit::Usage);
+    };
+    let words = if vega.access.revoke_key(key.id).await? {
+        format!("Key {} is worthless now, and stays so.", key.name)
+    } else {
+        format!("Key {} was revoked already.", key.name)
+    };
+    output::say(&words);
+    Ok(Exit::Ok)
+}
+
+fn scopes(key: &AccessKey) -> String {
+    let scopes: Vec<String> = key.scopes.iter().map(Scope::to_string).collect();
+    scopes.join(", ")
+}
+
+fn state(key: &AccessKey, now: DateTime<Utc>) -> &'static str {
+    match (key.revoked_at, key.is_live(now)) {
+        (Some(_), _) => "revoked",
+        (None, true) => "live",
+        (None, false) => "expired",
+    }
+}
+
+/// The columns of a key, with their headings.
+fn columns(key: &AccessKey, now: DateTime<Utc>) -> [(&'static str, String); 6] {
+    let time = |at: Option<DateTime<Utc>>, without: &str| {
+        at.map_or(without.to_owned(), |at| {
+            in_ist(at).format("%d %b %Y %H:%M").to_string()
+        })
+    };
+    [
+        ("NAME", key.name.to_string()),
+        ("STATE", state(key, now).into()),
+        ("MAY DO", scopes(key)),
+        ("EXPIRES (IST)", time(key.expires_at, "never")),
+        ("LAST USED (IST)", time(key.last_used_at, "never")),
+        ("ID", key.id.to_string()),
+    ]
+}
+
+fn as_table(keys: &[AccessKey], now: DateTime<Utc>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_BORDERS_ONLY)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    for key in keys {
+        let columns = columns(key, now);
+        table.set_header(columns.each_ref().map(|(heading, _)| *heading));
+        table.add_row(columns.map(|(_, value)| value));
+    }
+    table.to_string()
+}
+
+fn as_lines(keys: &[AccessKey], now: DateTime<Utc>) -> String {
+    let lines = |key: &AccessKey| {
+        let [(_, name), (_, state), rest @ ..] = columns(key, now);
+        let rest: String = rest
+            .map(|(heading, value)| {
+                format!(
+                    "\n  {}: {value}",
+                    heading.to_lowercase().replace("(ist)", "(IST)")
+                )
+            })
+            .concat();
+        format!("{name}: {state}{rest}")
+    };
+    let lines: Vec<String> = keys.iter().map(lines).collect();
+    lines.join("\n")
+}
+
+/// The answer of `key list --json`.
+#[derive(Serialize)]
+struct Report {
+    v: u8,
+    keys: Vec<KeyReport>,
+}
+
+#[derive(Serialize)]
+struct KeyReport {
+    id: String,
+    name: String,
+    state: &'static str,
+    scopes: Vec<String>,
+    created_at: String,
+    created_at_unix: i64,
+    expires_at: Option<String>,
+    expires_at_unix: Option<i64>,
+    last_used_at: Option<String>,
+    last_used_at_unix: Option<i64>,
+    revoked_at: Option<String>,
+    revoked_at_unix: Option<i64>,
+}
+
+fn key_report(key: &AccessKey, now: DateTime<Utc>) -> KeyReport {
+    let unix = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp());
+    KeyReport {
+        id: key.id.to_string(),
+        name: key.name.to_string(),
+        state: state(key, now),
+        scopes: key.scopes.iter().map(Scope::to_string).collect(),
+        created_at: rfc3339_ist(key.created_at),
+        created_at_unix: key.created_at.timestamp(),
+        expires_at: key.expires_at.map(rfc3339_ist),
+        expires_at_unix: unix(key.expires_at),
+        last_used_at: key.last_used_at.map(rfc3339_ist),
+        last_used_at_unix: unix(key.last_used_at),
+        revoked_at: key.revoked_at.map(rfc3339_ist),
+        revoked_at_unix: unix(key.revoked_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vega_domain::ids::{AccessKeyId, ApiName, KeyName};
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
+            .unwrap()
+            .to_utc()
+            + TimeDelta::seconds(seconds)
+    }
+
+    fn key(name: &str, scopes: Vec<Scope>, id: u128) -> AccessKey {
+        AccessKey {
+            id: format!("01935f7a-0000-7000-8000-{id:012x}")
+                .parse::<AccessKeyId>()
+                .unwrap(),
+            name: KeyName::new(name).unwrap(),
+            scopes,
+            created_at: at(-86_400),
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        }
+    }
+
+    fn keys() -> Vec<AccessKey> {
+        let primary = Scope::Token(ApiName::new("PRIMARY").unwrap());
+        let living = AccessKey {
+            last_used_at: Some(at(-60)),
+            ..key("trader", vec![Scope::Status, primary], 1)
+        };
+        let expired = AccessKey {
+            expires_at: Some(at(0)),
+            ..key("nightly", vec![Scope::Runs], 2)
+        };
+        let revoked = AccessKey {
+            revoked_at: Some(at(-5)),
+            expires_at: Some(at(86_400)),
+            ..key("old", vec![Scope::Admin], 3)
+        };
+        vec![living, expired, revoked]
+    }
+
+    #[test]
+    fn keys_are_listed_wide_narrow_and_for_programs() {
+        insta::assert_snapshot!("keys_wide", as_table(&keys(), at(0)));
+        insta::assert_snapshot!("keys_narrow", as_lines(&keys(), at(0)));
+        let report = Report {
+            v: 1,
+            keys: keys().iter().map(|key| key_report(key, at(0))).collect(),
+        };
+        insta::assert_json_snapshot!("keys_json", report);
+    }
+}

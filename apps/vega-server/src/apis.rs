@@ -1,0 +1,147 @@
+//! APIs and their tokens. A token comes straight out of the hot registry: no database and no lock is on its way.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use vega_domain::ids::ApiName;
+use vega_domain::token::StoredToken;
+
+use crate::extract::Asked;
+use crate::problem::{Code, Problem};
+use crate::refusals::Refused;
+use crate::server::Server;
+use crate::views::{ApiView, ApisView, TokenView};
+
+/// Every API and account: how its token stands, never the token.
+#[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",
+    responses((status = 200, description = "How they stand", body = ApisView), Refused))]
+pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ApisView> {
+    Json(server.board.apis())
+}
+
+/// One API: how its token stands, never the token.
+#[utoipa::path(get, path = "/api/v1/apis/{api}", operation_id = "getApi", tag = "apis",
+    params(("api" = String, Path, description = "The API's name, such as PRIMARY")),
+    responses((status = 200, description = "How it stands", body = ApiView),
+        (status = 404, description = "No such API is configured", body = Problem,
+            content_type = "application/problem+json"), Refused))]
+pub(crate) async fn one(
+    State(server): State<Arc<Server>>,
+    Path(api): Path<String>,
+) -> Result<Json<ApiView>, Problem> {
+    let apis = server.board.apis().apis;
+    let found = apis.into_iter().find(|view| view.api == api);
+    found.map(Json).ok_or_else(|| unknown_api(&server))
+}
+
+/// How a token is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Token {
+    /// So many seconds it must still live.
+    #[param(minimum = 0, maximum = 86400)]
+    min_valid: Option<u32>,
+}
+
+/// The token of one API. Its `ETag` is its generation: send it back as `If-None-Match`, and 304 says that it is still that
+/// one and still alive.
+#[utoipa::path(get, path = "/api/v1/apis/{api}/token", operation_id = "getToken", tag = "apis",
+    params(("api" = String, Path, description = "The API's name, such as PRIMARY"), Token),
+    responses(
+        (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation"))),
+        (status = 304, description = "Still the one that you have"),
+        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A human must sign in", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "The account cools down", body = Problem, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds"))),
+        Refused))]
+pub(crate) async fn token(
+    State(server): State<Arc<Server>>,
+    Path(name): Path<String>,
+    Asked(wanted): Asked<Token>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let hot = ApiName::new(name.as_str())
+        .ok()
+        .and_then(|api| server.vega.registry.get(&api));
+    let Some(token) = hot else {
+        return Err(why_not(&server, &name));
+    };
+    let left = token.valid_until - server.vega.clock.now();
+    if left.num_seconds() < i64::from(wanted.min_valid.unwrap_or(0)) {
+        let words = format!(
+            "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign in \
+             after 03:30 IST.",
+            left.num_seconds()
+        );
+        return Err(Problem::new(Code::HumanNeeded, words));
+    }
+    Ok(answer(&token, &headers))
+}
+
+fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", token.generation.get());
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    ([(header::ETAG, tag)], Json(TokenView::of(token))).into_response()
+}
+
+/// Why there is no token to give, by what the board shows.
+fn why_not(server: &Server, name: &str) -> Problem {
+    let apis = server.board.apis();
+    let Some(api) = apis.apis.iter().find(|view| view.api == name) else {
+        return unknown_api(server);
+    };
+    let now = server.vega.clock.now();
+    if api.status == "unknown" {
+        let words = format!(
+            "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
+             POST /api/v1/verifications."
+        );
+        return Problem::new(Code::TokenUnknown, words).until(now + chrono::TimeDelta::seconds(5), now);
+    }
+    let account = apis
+        .accounts
+        .iter()
+        .find(|account| account.account == api.account);
+    let cools_until = account
+        .filter(|account| account.cooldown.is_some())
+        .and_then(|account| account.retry_at_unix)
+        .and_then(|at| DateTime::from_timestamp(at, 0));
+    let state = match api.status {
+        "valid" => "in its last minute",
+        status => status,
+    };
+    if let Some(until) = cools_until {
+        let words = format!(
+            "The token of {name} is {state}, and account {} cools down.",
+            api.account
+        );
+        return Problem::new(Code::CoolingDown, words).until(until, now);
+    }
+    let words = format!(
+        "The token of {name} is {state}. Run `vega {name}`, or start a run in the console, and sign in."
+    );
+    Problem::new(Code::HumanNeeded, words)
+}
+
+pub(crate) fn unknown_api(server: &Server) -> Problem {
+    let accounts = server.vega.settings.accounts.iter();
+    let names: Vec<&str> = accounts
+        .flat_map(|account| &account.apis)
+        .map(|api| api.name.as_str())
+        .collect();
+    Problem::new(Code::UnknownApi, format!("There are {}.", names.join(", ")))
+}

@@ -1,0 +1,310 @@
+//! What everybody may see, as it is now, and who is told when it changes: APIs, accounts, the run, open questions. It is made
+//! anew whenever the database, the hot tokens, the desk or the time say so, and what differs is sent. No secret gets here.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::TryRecvError;
+use utoipa::ToSchema;
+use vega_domain::event::Event;
+use vega_domain::ids::{ApiName, RunId};
+use vega_domain::ports::{StoreError, TokenChanges};
+use vega_domain::run::StepState;
+
+use crate::prompts::PromptView;
+use crate::run_request::RunView;
+use crate::server::Server;
+use crate::views::{AccountView, ApiView, ApisView};
+
+/// A client that is so many changes behind is disconnected, and starts anew with a snapshot.
+const KEPT_FOR_STREAMS: usize = 256;
+/// How often the clock is looked at: a status and a cooldown end by time alone.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// After a database that did not answer.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// All of it, at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Snapshot {
+    v: u8,
+    pub(crate) apis: Vec<ApiView>,
+    pub(crate) accounts: Vec<AccountView>,
+    /// The run that is under way, or the last one.
+    pub(crate) run: Option<RunView>,
+    pub(crate) prompts: Vec<PromptView>,
+    /// The server's time in Unix seconds, for countdowns.
+    pub(crate) now_unix: i64,
+}
+
+impl Snapshot {
+    pub(crate) fn apis(&self) -> ApisView {
+        ApisView {
+            v: 1,
+            apis: self.apis.clone(),
+            accounts: self.accounts.clone(),
+        }
+    }
+}
+
+/// One thing that is sent to every stream.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) number: u64,
+    pub(crate) event: &'static str,
+    pub(crate) data: String,
+}
+
+struct State {
+    number: u64,
+    snapshot: Snapshot,
+    /// When something on it ends by time alone.
+    next: Option<DateTime<Utc>>,
+}
+
+/// The board.
+pub(crate) struct Board {
+    state: Mutex<State>,
+    frames: broadcast::Sender<Arc<Frame>>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                number: 0,
+                snapshot: Snapshot {
+                    v: 1,
+                    apis: Vec::new(),
+                    accounts: Vec::new(),
+                    run: None,
+                    prompts: Vec::new(),
+                    now_unix: 0,
+                },
+                next: None,
+            }),
+            frames: broadcast::Sender::new(KEPT_FOR_STREAMS),
+        }
+    }
+
+    /// What it shows now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.state().snapshot.clone()
+    }
+
+    /// What it shows of the APIs and accounts now.
+    pub(crate) fn apis(&self) -> ApisView {
+        self.state().snapshot.apis()
+    }
+
+    /// What it shows now, and everything from then on.
+    pub(crate) fn subscribe(&self, now: DateTime<Utc>) -> (Frame, broadcast::Receiver<Arc<Frame>>) {
+        let state = self.state();
+        let mut snapshot = state.snapshot.clone();
+        snapshot.now_unix = now.timestamp();
+        let first = Frame {
+            number: state.number,
+            event: "snapshot",
+            data: json(&snapshot),
+        };
+        // Under the same lock, so that nothing falls between the two.
+        (first, self.frames.subscribe())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows what is so now, and sends what differs.
+    fn show(&self, new: &Snapshot, next: Option<DateTime<Utc>>) {
+        let mut state = self.state();
+        let old = std::mem::replace(&mut state.snapshot, new.clone());
+        state.next = next;
+        for account in new.accounts.iter().filter(|new| !old.accounts.contains(new)) {
+            self.send(&mut state, "cooldown", account);
+        }
+        if new.run != old.run
+            && let Some(run) = &new.run
+        {
+            let before = old.run.filter(|old| old.id == run.id);
+            for step in &run.steps {
+                let known = before.as_ref().is_some_and(|before| before.steps.contains(step));
+                if !known && before.is_some() {
+                    self.send(&mut state, "step", &StepChange::of(run, step));
+                }
+            }
+            if before.is_none_or(|before| before.without_steps() != run.without_steps()) {
+                self.send(&mut state, "run", run);
+            }
+        }
+        for api in new.apis.iter().filter(|new| !old.apis.contains(new)) {
+            self.send(&mut state, "token", api);
+        }
+        if new.prompts != old.prompts {
+            self.send(
+                &mut state,
+                "prompt",
+                &Prompts {
+                    v: 1,
+                    prompts: &new.prompts,
+                },
+            );
+        }
+    }
+
+    /// Shows a step's move at once: by the time that the database is asked, it may have moved on.
+    fn move_step(&self, run: RunId, api: &ApiName, to: &StepState) {
+        let mut state = self.state();
+        let Some(shown) = state.snapshot.run.as_mut() else {
+            return;
+        };
+        if shown.run.as_deref() != Some(&run.to_string()) {
+            return;
+        }
+        let Some(place) = shown.steps.iter().position(|step| step.api == api.as_str()) else {
+            return;
+        };
+        let before = shown.steps[place].clone();
+        shown.steps[place].move_to(to);
+        let (run, step) = (shown.clone(), shown.steps[place].clone());
+        if step == before {
+            return;
+        }
+        self.send(&mut state, "step", &StepChange::of(&run, &step));
+    }
+
+    fn send(&self, state: &mut State, event: &'static str, data: &impl Serialize) {
+        state.number += 1;
+        // Fails when nobody listens.
+        let _ = self.frames.send(Arc::new(Frame {
+            number: state.number,
+            event,
+            data: json(data),
+        }));
+    }
+}
+
+#[derive(Serialize)]
+struct Prompts<'p> {
+    v: u8,
+    prompts: &'p [PromptView],
+}
+
+/// One step of a run has moved.
+#[derive(Serialize)]
+struct StepChange<'s> {
+    v: u8,
+    run: &'s str,
+    #[serde(flatten)]
+    step: &'s crate::views::StepView,
+}
+
+impl<'s> StepChange<'s> {
+    fn of(run: &'s RunView, step: &'s crate::views::StepView) -> Self {
+        Self {
+            v: 1,
+            run: &run.id,
+            step,
+        }
+    }
+}
+
+fn json(data: &impl Serialize) -> String {
+    serde_json::to_string(data).unwrap_or_default()
+}
+
+/// Keeps the board true, as long as the server lives.
+pub(crate) async fn keep(server: Arc<Server>) {
+    let mut events = server.vega.listen();
+    let mut hot = server.vega.registry.subscribe();
+    let mut desk = server.desk.changes();
+    let mut requests = server.requests.changes();
+    let changes = server.vega.changes();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            event = events.recv() => {
+                if let Ok(Event::StepChanged { run, api, state }) = event {
+                    server.board.move_step(run, &api, &state);
+                }
+            }
+            _ = hot.changed() => {}
+            _ = desk.changed() => {}
+            _ = requests.changed() => {}
+            () = changes.changed() => {}
+            _ = look.tick() => {
+                let next = server.board.state().next;
+                if next.is_none_or(|next| next > server.vega.clock.now()) {
+                    continue;
+                }
+            }
+        }
+        if let Err(error) = refresh(&server, &mut events).await {
+            tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
+            tokio::time::sleep(TRY_AGAIN).await;
+        }
+    }
+}
+
+/// Shows what the database says. What was told meanwhile is shown first, so that no step is left out, and then the database
+/// is asked anew, so that none goes back.
+async fn refresh(server: &Server, events: &mut broadcast::Receiver<Event>) -> Result<(), StoreError> {
+    loop {
+        let (snapshot, next) = read(server).await?;
+        let mut has_moved = false;
+        loop {
+            match events.try_recv() {
+                Ok(Event::StepChanged { run, api, state }) => {
+                    server.board.move_step(run, &api, &state);
+                    has_moved = true;
+                }
+                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+                Err(_) => break,
+            }
+        }
+        if !has_moved {
+            server.board.show(&snapshot, next);
+            return Ok(());
+        }
+    }
+}
+
+/// Reads how things stand, and when that changes by time alone.
+pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
+    let vega = &server.vega;
+    let statuses = vega.validity.statuses().await?;
+    let closed = vega.cooldowns.closed().await?;
+    let moment = vega.clock.moment();
+    let mut ends: Vec<DateTime<Utc>> = statuses.iter().filter_map(|status| status.valid_until).collect();
+    ends.extend(closed.iter().filter_map(|closed| closed.until(&moment)));
+    let mut accounts = Vec::new();
+    for account in vega.settings.accounts.iter() {
+        let closed = closed.iter().find(|closed| closed.account == account.id);
+        let allowance = vega.otp_allowance(account).await?;
+        if let vega_domain::sign_in::OtpAllowance::UsedUp { until } = allowance {
+            ends.push(until);
+        }
+        let budget = vega.settings.otp_budget.presses;
+        accounts.push(AccountView::of(account, closed, &allowance, budget, &moment));
+    }
+    let snapshot = Snapshot {
+        v: 1,
+        apis: statuses.iter().map(ApiView::of).collect(),
+        accounts,
+        run: crate::runs::current(server).await?,
+        prompts: crate::prompts::open(server),
+        now_unix: 0,
+    };
+    ends.retain(|end| *end > moment.at);
+    Ok((snapshot, ends.into_iter().min()))
+}
+
+/// Shows how things stand, before anybody listens.
+pub(crate) async fn fill(server: &Server) -> Result<(), StoreError> {
+    let (snapshot, next) = read(server).await?;
+    server.board.show(&snapshot, next);
+    Ok(())
+}

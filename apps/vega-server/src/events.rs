@@ -1,0 +1,79 @@
+//! The stream of server-sent events: a snapshot first, then what changes. A client that falls behind is disconnected and
+//! starts anew; a session or key that ends, ends its streams.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{self, Stream, StreamExt};
+use tokio_stream::wrappers::BroadcastStream;
+
+use crate::board::{Frame, Snapshot};
+use crate::gate::Caller;
+use crate::problem::{Code, Problem};
+use crate::refusals::Refused;
+use crate::server::{STREAMS, Server};
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How often a stream looks whether its caller may still listen.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that changes, as server-sent events: `snapshot` first, then `token`, `run`, `step`, `prompt` and `cooldown`.
+/// Each holds the whole new state of its thing; none holds a secret.
+#[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "events",
+    responses((status = 200, description = "The stream; its first event is `snapshot`", body = Snapshot,
+        content_type = "text/event-stream"), Refused))]
+pub(crate) async fn events(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let Ok(place) = Arc::clone(&server.streams).try_acquire_owned() else {
+        let words = format!("{STREAMS} streams are open already. Close one, or use one for several readers.");
+        return Err(Problem::new(Code::TooManyStreams, words));
+    };
+    let (first, rest) = server.board.subscribe(server.vega.clock.now());
+    // An error is a client that fell behind: its stream ends there.
+    let rest = BroadcastStream::new(rest)
+        .take_while(|frame| std::future::ready(frame.is_ok()))
+        .filter_map(|frame| std::future::ready(frame.ok().map(|frame| event(&frame))));
+    let over = {
+        let server = Arc::clone(&server);
+        async move {
+            tokio::select! {
+                () = server.stop.cancelled() => {}
+                () = ends(&server, caller) => {}
+            }
+        }
+    };
+    let stream = stream::once(std::future::ready(event(&first)))
+        .chain(rest)
+        .take_until(over)
+        .map(move |event| {
+            let _place = &place;
+            Ok(event)
+        });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+}
+
+fn event(frame: &Frame) -> Event {
+    Event::default()
+        .id(frame.number.to_string())
+        .event(frame.event)
+        .data(&frame.data)
+}
+
+/// Returns when the caller may not listen any more.
+async fn ends(server: &Server, caller: Caller) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let goes_on = match &caller {
+            Caller::Key(key) => server.vega.access.key_counts(key.id),
+            Caller::Console(_, secret) => server.vega.access.session_counts(secret).await,
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}

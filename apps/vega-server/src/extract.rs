@@ -1,0 +1,58 @@
+//! Reads bodies, queries and paths, and says in Vega's words what is wrong with them.
+
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::problem::{Code, Problem};
+
+/// A JSON body. What it held is never repeated: it may be an answer to a prompt.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match Json::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
+                Code::NotJson,
+                "Send the body with Content-Type: application/json.",
+            )),
+            Err(JsonRejection::JsonSyntaxError(_)) => Err(Problem::new(
+                Code::BadRequest,
+                "The body is not well-formed JSON.",
+            )),
+            Err(JsonRejection::JsonDataError(_)) => Err(Problem::new(
+                Code::WrongBody,
+                "The body does not hold what /api/v1/openapi.json says.",
+            )),
+            Err(rejection) if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => Err(
+                Problem::new(Code::TooLarge, "No body here is larger than 64 KiB."),
+            ),
+            Err(_) => Err(Problem::new(Code::BadRequest, "The body could not be read.")),
+        }
+    }
+}
+
+/// The query.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
+        match query {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::new(Code::BadRequest, rejection.body_text())),
+        }
+    }
+}
+
+/// An id in a path; what is none names nothing.
+pub(crate) fn id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::new(Code::NoRun, "No run has this id."))
+}

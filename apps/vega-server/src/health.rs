@@ -1,0 +1,131 @@
+//! Whether the server lives, whether it can do its work, and figures of both in Prometheus' text.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use crate::refusals::Refused;
+use crate::server::Server;
+
+/// The program that answers; `vega` looks for it where a redirect URI's port is taken.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LiveView {
+    v: u8,
+    /// Always `vega-server`.
+    program: &'static str,
+    version: &'static str,
+}
+
+/// Whether the process answers.
+#[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health",
+    responses((status = 200, description = "It does", body = LiveView),
+        (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
+            content_type = "application/problem+json")))]
+pub(crate) async fn live() -> Json<LiveView> {
+    Json(LiveView {
+        v: 1,
+        program: "vega-server",
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// What the server needs to do its work. No names and no figures: anybody may ask.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadyView {
+    v: u8,
+    ready: bool,
+    /// The hot tokens are loaded.
+    registry: bool,
+    /// The database takes changes, and the key is the one that it belongs to.
+    storage: bool,
+}
+
+/// Whether the server can do its work.
+#[utoipa::path(get, path = "/readyz", operation_id = "isReady", security(()), tag = "health",
+    responses((status = 200, description = "It can", body = ReadyView), (status = 503, description = "It cannot", body = ReadyView),
+        (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
+            content_type = "application/problem+json")))]
+pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
+    let storage = server.vega.prove_storage().await;
+    if let Err(error) = &storage {
+        tracing::warn!(%error, "not ready");
+    }
+    let view = ReadyView {
+        v: 1,
+        ready: storage.is_ok(),
+        // Loaded before the server listens.
+        registry: true,
+        storage: storage.is_ok(),
+    };
+    let status = if view.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(view)).into_response()
+}
+
+/// Figures in Prometheus' text.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"), Refused))]
+pub(crate) async fn metrics(State(server): State<Arc<Server>>) -> Response {
+    show(&server);
+    server.metrics.run_upkeep();
+    let text = server.metrics.render();
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}
+
+/// Sets the figures that are so now.
+fn show(server: &Server) {
+    let snapshot = server.board.snapshot();
+    let now = server.vega.clock.now().timestamp();
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a day, and counts")]
+    let figure = |number: i64| number as f64;
+    for status in ["valid", "expired", "invalid", "missing", "unknown"] {
+        let count = snapshot.apis.iter().filter(|api| api.status == status).count();
+        metrics::gauge!("vega_tokens", "status" => status).set(figure(i64::try_from(count).unwrap_or(0)));
+    }
+    for api in &snapshot.apis {
+        let left = api
+            .valid_until_unix
+            .filter(|_| api.servable)
+            .map_or(0, |until| until - now);
+        metrics::gauge!("vega_token_seconds_to_expiry", "api" => api.api.clone()).set(figure(left.max(0)));
+    }
+    for account in &snapshot.accounts {
+        let name = || account.account.clone();
+        let left = account.otp_presses_left;
+        metrics::gauge!("vega_otp_presses_left", "account" => name()).set(f64::from(left));
+        let cools = u8::from(account.cooldown.is_some());
+        metrics::gauge!("vega_account_cooling_down", "account" => name()).set(f64::from(cools));
+        let stopped = u8::from(account.stop.is_some());
+        metrics::gauge!("vega_account_stopped", "account" => name()).set(f64::from(stopped));
+    }
+    let under_way = snapshot.run.is_some_and(|run| run.under_way);
+    metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
+    let open = crate::server::STREAMS - server.streams.available_permits();
+    metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
+}
+
+/// Counts requests and how long they take, by route; never by address, which may hold a code.
+pub(crate) async fn measured(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().as_str().to_owned();
+    let response = next.run(request).await;
+    let path = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let status = response.status().as_str().to_owned();
+    let labels = [("method", method), ("path", path), ("status", status)];
+    metrics::histogram!("vega_request_seconds", &labels).record(began.elapsed());
+    response
+}

@@ -1,0 +1,91 @@
+//! Access keys, listed and revoked. Nobody makes one here: that takes the command line.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vega_domain::access::AccessKey;
+use vega_domain::ids::AccessKeyId;
+
+use crate::problem::{Code, Problem};
+use crate::refusals::Refused;
+use crate::server::Server;
+use crate::views::rfc3339_ist;
+
+/// Every access key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeysView {
+    v: u8,
+    keys: Vec<KeyView>,
+}
+
+/// One access key; never the key itself.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeyView {
+    id: String,
+    name: String,
+    /// `status`, `token:API`, `runs`, `admin`.
+    scopes: Vec<String>,
+    /// Whether it counts now.
+    live: bool,
+    created_at: String,
+    expires_at: Option<String>,
+    last_used_at: Option<String>,
+    revoked_at: Option<String>,
+}
+
+impl KeyView {
+    fn of(key: &AccessKey, live: bool) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name.to_string(),
+            scopes: key.scopes.iter().map(ToString::to_string).collect(),
+            live,
+            created_at: rfc3339_ist(key.created_at),
+            expires_at: key.expires_at.map(rfc3339_ist),
+            last_used_at: key.last_used_at.map(rfc3339_ist),
+            revoked_at: key.revoked_at.map(rfc3339_ist),
+        }
+    }
+}
+
+/// Every access key, also revoked and expired ones.
+#[utoipa::path(get, path = "/api/v1/keys", operation_id = "listKeys", tag = "keys",
+    responses((status = 200, description = "The keys", body = KeysView), Refused))]
+pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysView>, Problem> {
+    let now = server.vega.clock.now();
+    let keys = server.vega.access.keys().await?;
+    let keys = keys
+        .iter()
+        .map(|key| KeyView::of(key, key.is_live(now)))
+        .collect();
+    Ok(Json(KeysView { v: 1, keys }))
+}
+
+/// Revokes a key, for good and at once.
+#[utoipa::path(delete, path = "/api/v1/keys/{id}", operation_id = "revokeKey", tag = "keys",
+    params(("id" = String, Path, description = "The key's id")),
+    responses((status = 204, description = "It counts no more"),
+        (status = 404, description = "There is no such key, or it counted no more", body = Problem,
+            content_type = "application/problem+json"), Refused))]
+pub(crate) async fn revoke(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let none = || {
+        Problem::new(
+            Code::NotFound,
+            "No living key has this id. GET /api/v1/keys lists them.",
+        )
+    };
+    let id = Uuid::try_parse(&id).map_err(|_| none())?;
+    if server.vega.access.revoke_key(AccessKeyId::from_uuid(id)).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(none())
+    }
+}

@@ -1,0 +1,44 @@
+//! The answers that every route behind the gate may give, for the OpenAPI file.
+
+use utoipa::IntoResponses;
+
+use crate::problem::Problem;
+
+/// Of every route.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "described, never built")]
+pub(crate) enum Refused {
+    /// The request cannot be read.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Problem),
+    /// Neither a key nor a session came along, or one that is not known.
+    #[response(status = 401, content_type = "application/problem+json")]
+    NotSignedIn(Problem),
+    /// The key or session may not do this, or another site sent it.
+    #[response(status = 403, content_type = "application/problem+json")]
+    NotAllowed(Problem),
+    /// The `Host` is not one of this server.
+    #[response(status = 421, content_type = "application/problem+json")]
+    WrongHost(Problem),
+    /// Vega itself failed.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Unexpected(Problem),
+    /// The database does not do what it must, or it took too long.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// Of every route that takes a body.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "described, never built")]
+pub(crate) enum BodyRefused {
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is not JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(Problem),
+    /// The body does not hold what it must.
+    #[response(status = 422, content_type = "application/problem+json")]
+    WrongBody(Problem),
+}

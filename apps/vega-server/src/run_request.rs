@@ -1,0 +1,403 @@
+//! A wish for new tokens, from the call that makes it to its end: verify, plan, preflight, ask the human, run. One at a time;
+//! who comes second joins. What a run is and may do is decided in `orchestration`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vega_bootstrap::{PreflightError, Vega};
+use vega_domain::event::Event;
+use vega_domain::expiry::in_ist;
+use vega_domain::ids::{ApiName, RunId};
+use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
+use vega_domain::run::{RunRecord, RunState};
+use vega_orchestration::{Confirmation, Patience, RunError, RunHandle};
+
+use crate::desk::Desk;
+use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
+
+/// So many ended requests can still be looked up.
+const REMEMBERED: usize = 32;
+
+/// What is wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    pub(crate) apis: Vec<ApiName>,
+    pub(crate) force: Option<ForceReason>,
+    pub(crate) again: Vec<ApiName>,
+    pub(crate) patience: Patience,
+    /// Who asks, for people who look at it.
+    pub(crate) by: String,
+}
+
+/// Where a request stands.
+#[derive(Debug, Clone)]
+enum Stage {
+    Verifying,
+    Confirming(PlanView),
+    Running(PlanView, Option<RunId>),
+    Ended(Ending, Option<PlanView>),
+}
+
+/// How a request ended.
+#[derive(Debug, Clone)]
+enum Ending {
+    Ran(RunId, RunState),
+    /// Nothing was begun.
+    NotBegun(&'static str, Outcome),
+}
+
+/// Why nothing was begun.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Outcome {
+    /// `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
+    /// `held_elsewhere`, `preflight_failed`, `nobody_can_begin` or `storage`.
+    code: &'static str,
+    /// What happened, why, and what to do next.
+    detail: String,
+}
+
+/// One request.
+pub(crate) struct RunRequest {
+    pub(crate) id: Uuid,
+    pub(crate) cancel: CancellationToken,
+    asked_at: DateTime<Utc>,
+    wish: Wish,
+    stage: Mutex<Stage>,
+}
+
+/// The requests of this process.
+pub(crate) struct RunRequests {
+    known: Mutex<VecDeque<Arc<RunRequest>>>,
+    changes: watch::Sender<u64>,
+}
+
+/// A run as it is shown: one that was asked for here, or one of another process.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct RunView {
+    pub(crate) v: u8,
+    /// What to ask for it by.
+    pub(crate) id: String,
+    /// `verifying`, `confirming`, then the states of a run: `planned`, `running`, `waiting`, `completed`, `incomplete`,
+    /// `cancelled`, `abandoned`; or `not_needed`, `not_begun`.
+    pub(crate) state: &'static str,
+    /// Whether it can still be cancelled.
+    pub(crate) under_way: bool,
+    /// Whether another process carries it out.
+    elsewhere: bool,
+    asked_at: Option<String>,
+    asked_by: Option<String>,
+    plan: Option<PlanView>,
+    /// The run in the database and the audit trail.
+    pub(crate) run: Option<String>,
+    started_at: Option<String>,
+    started_at_unix: Option<i64>,
+    finished_at: Option<String>,
+    pub(crate) steps: Vec<StepView>,
+    wait: Option<WaitView>,
+    /// Why nothing was begun.
+    outcome: Option<Outcome>,
+}
+
+impl RunRequests {
+    pub(crate) fn new() -> Self {
+        Self {
+            known: Mutex::default(),
+            changes: watch::Sender::new(0),
+        }
+    }
+
+    /// Counts the changes of requests.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// The newest one, over or not.
+    pub(crate) fn newest(&self) -> Option<Arc<RunRequest>> {
+        self.known().back().cloned()
+    }
+
+    /// The one that is under way.
+    pub(crate) fn under_way(&self) -> Option<Arc<RunRequest>> {
+        self.newest().filter(|request| !request.is_over())
+    }
+
+    pub(crate) fn find(&self, id: Uuid) -> Option<Arc<RunRequest>> {
+        self.known().iter().find(|request| request.id == id).cloned()
+    }
+
+    /// Makes one, or joins the one that is under way; whether it was joined.
+    pub(crate) fn make_or_join(&self, wish: Wish, asked_at: DateTime<Utc>) -> (Arc<RunRequest>, bool) {
+        let mut known = self.known();
+        if let Some(request) = known.back().filter(|request| !request.is_over()) {
+            return (Arc::clone(request), true);
+        }
+        let request = Arc::new(RunRequest {
+            id: Uuid::new_v4(),
+            cancel: CancellationToken::new(),
+            asked_at,
+            wish,
+            stage: Mutex::new(Stage::Verifying),
+        });
+        known.push_back(Arc::clone(&request));
+        if known.len() > REMEMBERED {
+            known.pop_front();
+        }
+        drop(known);
+        self.tell();
+        (request, false)
+    }
+
+    /// Carries a request out.
+    pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, desk: &Desk) {
+        let (ending, plan) = self.through(request, vega, desk).await;
+        self.enter(request, Stage::Ended(ending, plan));
+    }
+
+    async fn through(&self, request: &RunRequest, vega: &Vega, desk: &Desk) -> (Ending, Option<PlanView>) {
+        let not_begun = |code, detail: String| Ending::NotBegun("not_begun", Outcome { code, detail });
+        let wish = &request.wish;
+        let wanted = Wanted {
+            apis: &wish.apis,
+            force: wish.force.as_ref(),
+            again: &wish.again,
+        };
+        // Never dropped half-way: it may be finishing what a dead process left.
+        let verified = match vega.orchestrator.verify(wanted).await {
+            Ok(verified) => verified,
+            Err(error) => return (not_begun(code_of(&error), error.to_string()), None),
+        };
+        if request.cancel.is_cancelled() {
+            return (
+                not_begun("cancelled", "It was cancelled before anything began.".into()),
+                None,
+            );
+        }
+        let plan = match verified.decision {
+            Decision::SignIn(plan) => plan,
+            other => return (nothing_to_begin(other), None),
+        };
+        let view = PlanView::of(&plan);
+        match vega.preflight(&plan, wish.patience).await {
+            Ok(()) => {}
+            Err(error) => {
+                let code = match &error {
+                    PreflightError::Held(_) => "held_elsewhere",
+                    PreflightError::NobodyCanBegin { .. } => "nobody_can_begin",
+                    PreflightError::Commit(_) => "storage",
+                    _ => "preflight_failed",
+                };
+                return (not_begun(code, error.to_string()), Some(view));
+            }
+        }
+        self.enter(request, Stage::Confirming(view.clone()));
+        let confirmed = tokio::select! {
+            confirmed = vega.orchestrator.confirm(plan, desk) => confirmed,
+            () = request.cancel.cancelled() => {
+                return (not_begun("cancelled", "It was cancelled before anything began.".into()), Some(view));
+            }
+        };
+        let plan = match confirmed {
+            Ok(Confirmation::Start(plan)) => plan,
+            Ok(Confirmation::Declined) => {
+                return (
+                    not_begun("declined", "The plan was declined; nothing was done.".into()),
+                    Some(view),
+                );
+            }
+            Ok(Confirmation::NobodyToAsk | Confirmation::NothingCovered) => {
+                let words =
+                    "Nobody said yes to the plan in time, so nothing was done. Ask again when you are there.";
+                return (not_begun("unanswered", words.into()), Some(view));
+            }
+            Err(error) => return (not_begun("storage", error.to_string()), Some(view)),
+        };
+        (self.run(request, vega, plan, &view).await, Some(view))
+    }
+
+    async fn run(&self, request: &RunRequest, vega: &Vega, plan: Plan, view: &PlanView) -> Ending {
+        self.enter(request, Stage::Running(view.clone(), None));
+        let mut events = vega.listen();
+        let handle = vega.orchestrator.start(plan, request.wish.patience);
+        let outcome = handle.outcome();
+        tokio::pin!(outcome);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut outcome => break ended,
+                event = events.recv() => {
+                    if let Ok(Event::RunStarted { run, .. }) = event {
+                        self.enter(request, Stage::Running(view.clone(), Some(run)));
+                    }
+                }
+                () = cancelled(&request.cancel, &handle) => {}
+            }
+        };
+        match ended {
+            Ok(record) => Ending::Ran(record.id, record.state),
+            Err(error) => Ending::NotBegun(
+                "not_begun",
+                Outcome {
+                    code: code_of(&error),
+                    detail: error.to_string(),
+                },
+            ),
+        }
+    }
+
+    fn enter(&self, request: &RunRequest, stage: Stage) {
+        *request.stage() = stage;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn known(&self) -> MutexGuard<'_, VecDeque<Arc<RunRequest>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Passes the wish to end on to the run, once; never returns.
+async fn cancelled(cancel: &CancellationToken, handle: &RunHandle) {
+    cancel.cancelled().await;
+    handle.cancel();
+    std::future::pending::<()>().await;
+}
+
+fn code_of(error: &RunError) -> &'static str {
+    match error {
+        RunError::Held(_) => "held_elsewhere",
+        RunError::NotRecovered { .. } | RunError::Store(_) => "storage",
+    }
+}
+
+fn nothing_to_begin(decision: Decision) -> Ending {
+    let (state, code, detail) = match decision {
+        Decision::AllValid => (
+            "not_needed",
+            "all_valid",
+            "All tokens are valid; no sign-in is needed.".to_owned(),
+        ),
+        Decision::OnlyUnknown(apis) => {
+            let names: Vec<&str> = apis.iter().map(ApiName::as_str).collect();
+            let words = "No sign-in was made: these tokens may well be good.";
+            let detail = format!("Upstox could not be asked about {}. {words}", names.join(", "));
+            ("not_begun", "only_unknown", detail)
+        }
+        Decision::Unreachable(reason) => (
+            "not_begun",
+            "unreachable",
+            format!(
+                "Upstox is unreachable: {}. This says nothing about the tokens, so no sign-in was made. {}",
+                reason.summary(),
+                reason.advice()
+            ),
+        ),
+        Decision::NotNow(NotNow::ClockOff(difference)) => (
+            "not_begun",
+            "clock_off",
+            format!(
+                "This computer's clock differs from Upstox's by {} s. Set it right, then ask again.",
+                difference.num_seconds().abs()
+            ),
+        ),
+        Decision::NotNow(NotNow::ClosedHours { until }) => (
+            "not_begun",
+            "closed_hours",
+            format!(
+                "A token made now would die at 03:30 IST, so sign-ins are closed until {} IST. Ask again then, or force it \
+                 with a reason.",
+                in_ist(until).format("%H:%M")
+            ),
+        ),
+        Decision::SignIn(_) => ("not_begun", "unexpected", String::new()),
+    };
+    Ending::NotBegun(state, Outcome { code, detail })
+}
+
+impl RunRequest {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.stage(), Stage::Ended(..))
+    }
+
+    /// The run in the database, as soon as there is one.
+    pub(crate) fn run(&self) -> Option<RunId> {
+        match *self.stage() {
+            Stage::Running(_, run) => run,
+            Stage::Ended(Ending::Ran(run, _), _) => Some(run),
+            _ => None,
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How it looks now, with what the database has of its run.
+    pub(crate) fn view(&self, record: Option<&RunRecord>, desk: &Desk) -> RunView {
+        let stored = record.map(|record| record.state.as_str());
+        let (state, plan, outcome) = match self.stage().clone() {
+            Stage::Verifying => ("verifying", None, None),
+            Stage::Confirming(plan) => ("confirming", Some(plan), None),
+            Stage::Running(plan, _) => (stored.unwrap_or("planned"), Some(plan), None),
+            Stage::Ended(Ending::Ran(_, ended), plan) => (stored.unwrap_or(ended.as_str()), plan, None),
+            Stage::Ended(Ending::NotBegun(word, outcome), plan) => (word, plan, Some(outcome)),
+        };
+        let wait = (!self.is_over()).then(|| desk.wait()).flatten();
+        RunView {
+            id: self.id.to_string(),
+            state,
+            under_way: !self.is_over(),
+            asked_at: Some(rfc3339_ist(self.asked_at)),
+            asked_by: Some(self.wish.by.clone()),
+            plan,
+            wait: wait.as_ref().map(WaitView::of),
+            outcome,
+            ..RunView::stored_or_none(record)
+        }
+    }
+}
+
+impl RunView {
+    /// A run that nobody asked this process for.
+    pub(crate) fn stored(record: &RunRecord) -> Self {
+        Self {
+            elsewhere: record.state.is_active(),
+            ..Self::stored_or_none(Some(record))
+        }
+    }
+
+    /// The same but for its steps, which are told of one by one.
+    pub(crate) fn without_steps(&self) -> Self {
+        Self {
+            steps: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    fn stored_or_none(record: Option<&RunRecord>) -> Self {
+        Self {
+            v: 1,
+            id: record.map(|record| record.id.to_string()).unwrap_or_default(),
+            state: record.map_or("planned", |record| record.state.as_str()),
+            under_way: record.is_some_and(|record| record.state.is_active()),
+            elsewhere: false,
+            asked_at: None,
+            asked_by: None,
+            plan: None,
+            run: record.map(|record| record.id.to_string()),
+            started_at: record.map(|record| rfc3339_ist(record.started_at)),
+            started_at_unix: record.map(|record| record.started_at.timestamp()),
+            finished_at: record.and_then(|record| record.finished_at).map(rfc3339_ist),
+            steps: record.map(StepView::all_of).unwrap_or_default(),
+            wait: None,
+            outcome: None,
+        }
+    }
+}

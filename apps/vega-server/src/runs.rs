@@ -1,0 +1,270 @@
+//! Runs over HTTP: ask for one or join it, look at it, end it; and asking Upstox about the tokens now.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderName, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use vega_domain::ids::{ApiName, RunId};
+use vega_domain::plan::{ForceReason, Wanted};
+use vega_domain::ports::StoreError;
+use vega_orchestration::{Patience, RunError};
+
+use crate::apis::unknown_api;
+use crate::extract::{self, Body};
+use crate::gate::Caller;
+use crate::problem::{Code, Problem};
+use crate::refusals::{BodyRefused, Refused};
+use crate::run_request::{RunView, Wish};
+use crate::server::Server;
+use crate::views::ApisView;
+
+impl From<RunError> for Problem {
+    fn from(error: RunError) -> Self {
+        let code = match error {
+            RunError::Held(_) => Code::HeldElsewhere,
+            RunError::NotRecovered { .. } | RunError::Store(_) => Code::Storage,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// What to sign in for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunBody {
+    /// Only these APIs; all that are dead if left out or empty.
+    #[serde(default)]
+    apis: Vec<String>,
+    /// Replaces valid tokens too, and begins near 03:30 IST; it needs a reason.
+    #[serde(default)]
+    force: bool,
+    /// Why it is forced; goes on record.
+    #[schema(max_length = 200)]
+    reason: Option<String>,
+    /// Signs in for these again, whatever became of their last sign-in.
+    #[serde(default)]
+    again: Vec<String>,
+    /// Whether to wait for cooldowns and the OTP budget; true if left out.
+    wait: Option<bool>,
+}
+
+/// A run that was asked for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AcceptedView {
+    /// Whether one was under way and this call joined it: what it asked for was not started.
+    joined: bool,
+    #[serde(flatten)]
+    run: RunView,
+}
+
+type Accepted = (StatusCode, [(HeaderName, String); 1], Json<AcceptedView>);
+
+/// Asks for new tokens. Nothing is signed in for before a human has said yes to the plan (see the run's prompt). A second
+/// call joins the run that is under way.
+#[utoipa::path(post, path = "/api/v1/runs", operation_id = "startRun", tag = "runs", request_body = RunBody,
+    responses((status = 202, description = "Asked for, or joined", body = AcceptedView,
+            headers(("Location" = String, description = "The run"))),
+        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
+        Refused, BodyRefused))]
+pub(crate) async fn start(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<RunBody>,
+) -> Result<Accepted, Problem> {
+    let wish = body.wish(&server, caller.words())?;
+    if server.requests.under_way().is_none() {
+        server.vega.orchestrator.prove_turn().await?;
+    }
+    let (request, joined) = server.requests.make_or_join(wish, server.vega.clock.now());
+    if !joined {
+        let (server, request) = (Arc::clone(&server), Arc::clone(&request));
+        server.tasks.clone().spawn(async move {
+            server
+                .requests
+                .carry_out(&request, &server.vega, &server.desk)
+                .await;
+        });
+    }
+    let run = request.view(None, &server.desk);
+    let location = [(header::LOCATION, format!("/api/v1/runs/{}", request.id))];
+    Ok((StatusCode::ACCEPTED, location, Json(AcceptedView { joined, run })))
+}
+
+impl RunBody {
+    fn wish(self, server: &Server, by: String) -> Result<Wish, Problem> {
+        let force = match (self.force, self.reason) {
+            (true, Some(reason)) => {
+                let reason = ForceReason::new(reason);
+                Some(reason.map_err(|error| Problem::new(Code::WrongBody, error.to_string()))?)
+            }
+            (true, None) => {
+                let words = "To force needs a reason, which goes on record.";
+                return Err(Problem::new(Code::WrongBody, words));
+            }
+            (false, _) => None,
+        };
+        Ok(Wish {
+            apis: configured(server, self.apis)?,
+            force,
+            again: configured(server, self.again)?,
+            patience: if self.wait.unwrap_or(true) {
+                Patience::Wait
+            } else {
+                Patience::Leave
+            },
+            by,
+        })
+    }
+}
+
+fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Problem> {
+    let names = names.into_iter().map(|name| {
+        let known = server
+            .vega
+            .settings
+            .accounts
+            .iter()
+            .flat_map(|account| &account.apis);
+        let mut known = known.map(|api| &api.name);
+        known
+            .find(|known| known.as_str() == name)
+            .cloned()
+            .ok_or_else(|| unknown_api(server))
+    });
+    names.collect()
+}
+
+/// The run to show now: the one that is under way here or elsewhere, else the one that was asked for last, else the last one
+/// on record.
+pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreError> {
+    let orchestrator = &server.vega.orchestrator;
+    let request = server.requests.newest();
+    let active = orchestrator.active_run().await?;
+    if let Some(request) = request.filter(|request| !request.is_over() || active.is_none()) {
+        let record = match request.run() {
+            Some(run) => orchestrator.find_run(run).await?,
+            None => None,
+        };
+        return Ok(Some(request.view(record.as_ref(), &server.desk)));
+    }
+    let record = match active {
+        Some(active) => Some(active),
+        None => orchestrator.newest_run().await?,
+    };
+    Ok(record.as_ref().map(RunView::stored))
+}
+
+fn no_run() -> Problem {
+    Problem::new(
+        Code::NoRun,
+        "There is no such run. POST /api/v1/runs asks for one.",
+    )
+}
+
+/// The run that is under way, or the last one.
+#[utoipa::path(get, path = "/api/v1/runs/current", operation_id = "getCurrentRun", tag = "runs",
+    responses((status = 200, description = "The run", body = RunView),
+        (status = 404, description = "There was none yet", body = Problem, content_type = "application/problem+json"),
+        Refused))]
+pub(crate) async fn get_current(State(server): State<Arc<Server>>) -> Result<Json<RunView>, Problem> {
+    current(&server).await?.map(Json).ok_or_else(no_run)
+}
+
+/// One run, by the id that asking for it gave, or by its id in the audit trail.
+#[utoipa::path(get, path = "/api/v1/runs/{id}", operation_id = "getRun", tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    responses((status = 200, description = "The run", body = RunView),
+        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+        Refused))]
+pub(crate) async fn get(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+) -> Result<Json<RunView>, Problem> {
+    let id = extract::id(&id)?;
+    let orchestrator = &server.vega.orchestrator;
+    if let Some(request) = server.requests.find(id) {
+        let record = match request.run() {
+            Some(run) => orchestrator.find_run(run).await?,
+            None => None,
+        };
+        return Ok(Json(request.view(record.as_ref(), &server.desk)));
+    }
+    let record = orchestrator.find_run(RunId::from_uuid(id)).await?;
+    record.as_ref().map(RunView::stored).map(Json).ok_or_else(no_run)
+}
+
+/// Ends a run, here or in another process. What is stored stays; the run can be taken up again today.
+#[utoipa::path(delete, path = "/api/v1/runs/{id}", operation_id = "cancelRun", tag = "runs",
+    params(("id" = String, Path, description = "The run")),
+    responses((status = 202, description = "It ends as soon as a commit under way is finished"),
+        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is over", body = Problem, content_type = "application/problem+json"), Refused))]
+pub(crate) async fn cancel(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = extract::id(&id)?;
+    let over = || Problem::new(Code::RunOver, "The run is over: there is nothing to cancel.");
+    let orchestrator = &server.vega.orchestrator;
+    let here = server.requests.under_way();
+    let is_here = |request: &crate::run_request::RunRequest| {
+        request.id == id || request.run() == Some(RunId::from_uuid(id))
+    };
+    if let Some(request) = here.filter(|request| is_here(request)) {
+        request.cancel.cancel();
+        return Ok(StatusCode::ACCEPTED);
+    }
+    if server.requests.find(id).is_some() {
+        return Err(over());
+    }
+    match orchestrator.find_run(RunId::from_uuid(id)).await? {
+        None => Err(no_run()),
+        Some(record) if record.state.is_active() => {
+            orchestrator.request_cancel().await?;
+            Ok(StatusCode::ACCEPTED)
+        }
+        Some(_) => Err(over()),
+    }
+}
+
+/// What to ask Upstox about.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerificationBody {
+    /// Only these APIs; all if left out or empty.
+    #[serde(default)]
+    apis: Vec<String>,
+}
+
+/// Asks Upstox about the stored tokens now, all at once. Nothing is signed in for.
+#[utoipa::path(post, path = "/api/v1/verifications", operation_id = "verify", tag = "runs",
+    request_body = VerificationBody,
+    responses((status = 200, description = "How they stand now", body = ApisView),
+        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
+        Refused, BodyRefused))]
+pub(crate) async fn verify(
+    State(server): State<Arc<Server>>,
+    Body(body): Body<VerificationBody>,
+) -> Result<Json<ApisView>, Problem> {
+    let apis = configured(&server, body.apis)?;
+    // Not dropped with the request: it may be finishing what a dead process left.
+    let asked = Arc::clone(&server);
+    let task = server.tasks.spawn(async move {
+        let wanted = Wanted {
+            apis: &apis,
+            ..Wanted::default()
+        };
+        asked.vega.orchestrator.verify(wanted).await.map(drop)
+    });
+    match task.await {
+        Ok(verified) => verified?,
+        Err(error) => return Err(Problem::new(Code::Unexpected, error.to_string())),
+    }
+    let (now, _) = crate::board::read(&server).await?;
+    Ok(Json(now.apis()))
+}

@@ -1,0 +1,48 @@
+//! What every request can reach, put together once.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vega_bootstrap::Vega;
+
+use crate::board::Board;
+use crate::desk::Desk;
+use crate::names::Names;
+use crate::run_request::RunRequests;
+
+/// Streams at once.
+pub(crate) const STREAMS: usize = 32;
+
+/// The server's parts.
+pub(crate) struct Server {
+    pub(crate) vega: Vega,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) requests: RunRequests,
+    pub(crate) board: Board,
+    pub(crate) names: Names,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) metrics: PrometheusHandle,
+    /// Cancelled when the server shall end.
+    pub(crate) stop: CancellationToken,
+    /// Requests for runs that are being carried out.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Server {
+    pub(crate) fn new(vega: Vega, desk: Arc<Desk>, names: Names, metrics: PrometheusHandle) -> Self {
+        Self {
+            vega,
+            desk,
+            requests: RunRequests::new(),
+            board: Board::new(),
+            names,
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            metrics,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }
+    }
+}

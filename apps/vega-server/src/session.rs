@@ -1,0 +1,95 @@
+//! The console's session: opened by a link that works once, kept in a cookie that no script can read.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
+
+use crate::extract::Body;
+use crate::gate::{AFTER_A_BAD_KEY, COOKIE, Caller};
+use crate::problem::{Code, Problem};
+use crate::refusals::{BodyRefused, Refused};
+use crate::server::Server;
+use crate::views::rfc3339_ist;
+
+/// What the link of `vega console` carries after its `#`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkBody {
+    #[schema(max_length = 200)]
+    code: String,
+}
+
+/// The console's session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SessionView {
+    v: u8,
+    opened_at: String,
+    /// It ends then, or earlier when nobody calls.
+    ends_at: String,
+    ends_at_unix: i64,
+    /// So many seconds without a call end it.
+    idle_seconds: i64,
+}
+
+fn cookie(value: String) -> Cookie<'static> {
+    Cookie::build((COOKIE, value))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .build()
+}
+
+/// Opens the console's session with a one-time link.
+#[utoipa::path(post, path = "/api/v1/session", operation_id = "openSession", security(()), tag = "session", request_body = LinkBody,
+    responses((status = 204, description = "It is open; its cookie is set"), Refused, BodyRefused))]
+pub(crate) async fn open(
+    State(server): State<Arc<Server>>,
+    jar: CookieJar,
+    Body(body): Body<LinkBody>,
+) -> Result<(StatusCode, CookieJar), Problem> {
+    if let Some(secret) = server.vega.access.open_session(&body.code).await? {
+        let jar = jar.add(cookie(secret.expose().to_owned()));
+        return Ok((StatusCode::NO_CONTENT, jar));
+    }
+    tokio::time::sleep(AFTER_A_BAD_KEY).await;
+    let words = "A link works once, and for 60 seconds. Run `vega console` and open the one that it prints.";
+    Err(Problem::new(Code::LinkUsed, words))
+}
+
+/// The session that this browser has.
+#[utoipa::path(get, path = "/api/v1/session", operation_id = "getSession", tag = "session",
+    responses((status = 200, description = "It is open", body = SessionView), Refused))]
+pub(crate) async fn get(Extension(caller): Extension<Caller>) -> Result<Json<SessionView>, Problem> {
+    let Caller::Console(session, _) = caller else {
+        return Err(Problem::new(Code::NotAllowed, "A key has no session."));
+    };
+    let ends_at = session.opened_at + SESSION_LIFE;
+    Ok(Json(SessionView {
+        v: 1,
+        opened_at: rfc3339_ist(session.opened_at),
+        ends_at: rfc3339_ist(ends_at),
+        ends_at_unix: ends_at.timestamp(),
+        idle_seconds: SESSION_IDLE.num_seconds(),
+    }))
+}
+
+/// Ends the session.
+#[utoipa::path(delete, path = "/api/v1/session", operation_id = "endSession", tag = "session",
+    responses((status = 204, description = "It has ended"), Refused))]
+pub(crate) async fn end(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    jar: CookieJar,
+) -> Result<(StatusCode, CookieJar), Problem> {
+    if let Caller::Console(_, secret) = &caller {
+        server.vega.access.end_session(secret.expose()).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(String::new()))))
+}

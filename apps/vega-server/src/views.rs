@@ -1,0 +1,348 @@
+//! How things look in JSON: objects with `"v": 1` whose fields are only ever added. Times are RFC 3339 on India's clock, with
+//! Unix seconds beside those that programs compare. Nothing here holds a secret but `TokenView`.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use vega_domain::account::Account;
+use vega_domain::cooldown::Cooldown;
+use vega_domain::expiry::in_ist;
+use vega_domain::failure::Failure;
+use vega_domain::ids::Generation;
+use vega_domain::moment::Moment;
+use vega_domain::plan::{Plan, PlannedApi};
+use vega_domain::run::{RunRecord, StepState, Wait};
+use vega_domain::sign_in::OtpAllowance;
+use vega_domain::token::{ApiStatus, StoredToken};
+
+/// RFC 3339 on India's clock, to the second.
+pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
+    in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
+}
+
+/// Every API and account.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ApisView {
+    pub(crate) v: u8,
+    pub(crate) apis: Vec<ApiView>,
+    pub(crate) accounts: Vec<AccountView>,
+}
+
+/// One API; never its token.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ApiView {
+    pub(crate) v: u8,
+    /// Its name.
+    pub(crate) api: String,
+    pub(crate) account: String,
+    /// `valid`, `expired`, `invalid`, `missing` or `unknown`.
+    pub(crate) status: &'static str,
+    /// Whether programs get its token now.
+    pub(crate) servable: bool,
+    pub(crate) valid_until: Option<String>,
+    pub(crate) valid_until_unix: Option<i64>,
+    /// Counts the tokens of this API.
+    pub(crate) generation: Option<u32>,
+    /// When Upstox first confirmed the token.
+    pub(crate) verified_at: Option<String>,
+    /// When Upstox was last asked about it.
+    pub(crate) checked_at: Option<String>,
+    /// Why the last sign-in failed, if no token came since.
+    pub(crate) last_failure: Option<FailureView>,
+}
+
+impl ApiView {
+    pub(crate) fn of(status: &ApiStatus) -> Self {
+        Self {
+            v: 1,
+            api: status.api.to_string(),
+            account: status.account.to_string(),
+            status: status.status.as_str(),
+            servable: status.servable,
+            valid_until: status.valid_until.map(rfc3339_ist),
+            valid_until_unix: status.valid_until.map(|at| at.timestamp()),
+            generation: status.generation.map(Generation::get),
+            verified_at: status.verified_at.map(rfc3339_ist),
+            checked_at: status.last_check.map(|check| rfc3339_ist(check.at)),
+            last_failure: status.last_failure.as_ref().map(FailureView::of),
+        }
+    }
+}
+
+/// Something that failed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct FailureView {
+    /// The stable name of the cause.
+    pub(crate) reason: &'static str,
+    /// The cause in words.
+    pub(crate) summary: &'static str,
+    /// What was said, by Upstox, say.
+    pub(crate) detail: String,
+    /// What to do next.
+    pub(crate) next: &'static str,
+}
+
+impl FailureView {
+    pub(crate) fn of(failure: &Failure) -> Self {
+        Self {
+            reason: failure.reason.code(),
+            summary: failure.reason.summary(),
+            detail: failure.detail.clone(),
+            next: failure.reason.advice(),
+        }
+    }
+}
+
+/// One account.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct AccountView {
+    pub(crate) account: String,
+    /// OTPs that may be asked for now.
+    pub(crate) otp_presses_left: u32,
+    /// OTPs that may be asked for within the window.
+    pub(crate) otp_budget: u32,
+    /// When a sign-in is possible again, where time alone makes it so.
+    pub(crate) retry_at: Option<String>,
+    pub(crate) retry_at_unix: Option<i64>,
+    /// Why it cools down, if it does.
+    pub(crate) cooldown: Option<ClosedView>,
+    /// Why it is stopped, if it is; a yes to a plan opens it.
+    pub(crate) stop: Option<ClosedView>,
+}
+
+/// Why an account is closed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ClosedView {
+    pub(crate) since: String,
+    /// Null for a stop.
+    pub(crate) until: Option<String>,
+    pub(crate) until_unix: Option<i64>,
+    pub(crate) failure: FailureView,
+}
+
+impl ClosedView {
+    fn of(closed: &Cooldown, now: &Moment) -> Self {
+        let until = closed.until(now);
+        Self {
+            since: rfc3339_ist(closed.since.at),
+            until: until.map(rfc3339_ist),
+            until_unix: until.map(|at| at.timestamp()),
+            failure: FailureView::of(&closed.failure),
+        }
+    }
+}
+
+impl AccountView {
+    pub(crate) fn of(
+        account: &Account,
+        closed: Option<&Cooldown>,
+        allowance: &OtpAllowance,
+        otp_budget: u32,
+        now: &Moment,
+    ) -> Self {
+        let (otp_presses_left, budget_until) = match allowance {
+            OtpAllowance::Left(left) => (*left, None),
+            OtpAllowance::UsedUp { until } => (0, Some(*until)),
+        };
+        let stop = closed.filter(|closed| closed.is_stop());
+        let cooldown = closed.filter(|closed| !closed.is_stop());
+        let cooldown_until = cooldown.and_then(|closed| closed.until(now));
+        let retry_at = cooldown_until.max(budget_until).filter(|_| stop.is_none());
+        Self {
+            account: account.id.to_string(),
+            otp_presses_left,
+            otp_budget,
+            retry_at: retry_at.map(rfc3339_ist),
+            retry_at_unix: retry_at.map(|at| at.timestamp()),
+            cooldown: cooldown.map(|closed| ClosedView::of(closed, now)),
+            stop: stop.map(|closed| ClosedView::of(closed, now)),
+        }
+    }
+}
+
+/// A token for a program.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenView<'t> {
+    v: u8,
+    api: &'t str,
+    /// The bearer token for Upstox.
+    access_token: &'t str,
+    generation: u32,
+    valid_until: String,
+    valid_until_unix: i64,
+}
+
+impl<'t> TokenView<'t> {
+    pub(crate) fn of(token: &'t StoredToken) -> Self {
+        Self {
+            v: 1,
+            api: token.api.as_str(),
+            access_token: token.access_token.expose(),
+            generation: token.generation.get(),
+            valid_until: rfc3339_ist(token.valid_until),
+            valid_until_unix: token.valid_until.timestamp(),
+        }
+    }
+}
+
+/// What is to be signed in for.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct PlanView {
+    apis: Vec<PlannedView>,
+    /// Accounts that the yes opens again.
+    stopped: Vec<StoppedView>,
+    /// Why rules are overridden, if they are.
+    force_reason: Option<String>,
+    /// The incomplete run that it goes on with, if it does.
+    goes_on_with: Option<TakenUpView>,
+    /// OTPs if each session spares them after its first.
+    otp_presses_at_least: Option<u32>,
+    /// OTPs if no session spares any.
+    otp_presses_at_most: Option<u32>,
+    /// OTPs that may be asked for now.
+    otp_presses_left: Option<u32>,
+    /// When everything should be done; an estimate.
+    finish: Option<String>,
+    finish_unix: Option<i64>,
+    /// When a part of it can begin at the earliest, if not all can begin now.
+    waits_until: Option<String>,
+    waits_until_unix: Option<i64>,
+    /// How many APIs belong to accounts that cannot begin now.
+    apis_later: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+struct PlannedView {
+    api: String,
+    account: String,
+    /// `missing`, `expired`, `invalid` or `forced`.
+    cause: &'static str,
+    /// Why it needs a yes of its own: its last sign-in may have spent an OTP or made a token that nobody has.
+    doubt: Option<FailureView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+struct StoppedView {
+    account: String,
+    since: String,
+    failure: FailureView,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+struct TakenUpView {
+    run: String,
+    started_at: String,
+    /// How many of its steps have their token.
+    settled: usize,
+    of: usize,
+}
+
+impl PlanView {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let outlook = plan.outlook();
+        Self {
+            apis: plan.apis().iter().map(PlannedView::of).collect(),
+            stopped: plan
+                .stopped()
+                .iter()
+                .map(|stop| StoppedView {
+                    account: stop.account.to_string(),
+                    since: rfc3339_ist(stop.since.at),
+                    failure: FailureView::of(&stop.failure),
+                })
+                .collect(),
+            force_reason: plan.force().map(ToString::to_string),
+            goes_on_with: plan.taken_up().map(|run| TakenUpView {
+                run: run.run.to_string(),
+                started_at: rfc3339_ist(run.started_at),
+                settled: run.settled,
+                of: run.of,
+            }),
+            otp_presses_at_least: outlook.map(|outlook| outlook.presses_at_least),
+            otp_presses_at_most: outlook.map(|outlook| outlook.presses_at_most),
+            otp_presses_left: outlook.map(|outlook| outlook.presses_left),
+            finish: outlook.map(|outlook| rfc3339_ist(outlook.finish)),
+            finish_unix: outlook.map(|outlook| outlook.finish.timestamp()),
+            waits_until: outlook.and_then(|outlook| outlook.waits_until).map(rfc3339_ist),
+            waits_until_unix: outlook
+                .and_then(|outlook| outlook.waits_until)
+                .map(|at| at.timestamp()),
+            apis_later: outlook.map(|outlook| outlook.apis_later),
+        }
+    }
+}
+
+impl PlannedView {
+    fn of(planned: &PlannedApi) -> Self {
+        Self {
+            api: planned.api.to_string(),
+            account: planned.account.to_string(),
+            cause: planned.cause.as_str(),
+            doubt: planned.doubt.as_ref().map(FailureView::of),
+        }
+    }
+}
+
+/// One step of a run: one API.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct StepView {
+    pub(crate) api: String,
+    account: String,
+    /// `pending`, `signing_in`, `exchanging`, `verifying`, `done`, `failed` or `skipped`.
+    pub(crate) state: &'static str,
+    /// Why it failed or was skipped.
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) detail: Option<String>,
+    /// What to do next, where it failed.
+    pub(crate) next: Option<&'static str>,
+}
+
+impl StepView {
+    pub(crate) fn all_of(run: &RunRecord) -> Vec<Self> {
+        let steps = run.steps.iter().map(|step| {
+            let mut view = Self {
+                api: step.api.to_string(),
+                account: step.account.to_string(),
+                state: "",
+                reason: None,
+                detail: None,
+                next: None,
+            };
+            view.move_to(&step.state);
+            view
+        });
+        steps.collect()
+    }
+
+    pub(crate) fn move_to(&mut self, state: &StepState) {
+        let (reason, detail) = state.reason();
+        self.state = state.as_str();
+        self.reason = reason;
+        self.detail = detail.map(str::to_owned);
+        self.next = match state {
+            StepState::Failed(failure) => Some(failure.reason.advice()),
+            _ => None,
+        };
+    }
+}
+
+/// What a run waits for.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct WaitView {
+    account: String,
+    /// Why, in words.
+    why: String,
+    until: String,
+    until_unix: i64,
+}
+
+impl WaitView {
+    pub(crate) fn of(wait: &Wait) -> Self {
+        Self {
+            account: wait.account.to_string(),
+            why: wait.cause.to_string(),
+            until: rfc3339_ist(wait.until),
+            until_unix: wait.until.timestamp(),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Port: access keys, console links and console sessions.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::StoreError;
+use crate::access::{AccessKey, ConsoleLink, ConsoleSession, SecretHash};
+use crate::audit::AuditEntry;
+use crate::ids::{AccessKeyId, SessionId};
+
+/// An access key with what tells who shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// The key as the operator sees it.
+    pub key: AccessKey,
+    /// Of its secret.
+    pub hash: SecretHash,
+}
+
+/// Who may call. No secret comes this way, only hashes.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait AccessRepository: Send + Sync {
+    /// Stores a new key, in one commit with `audit`. MUST refuse with `Conflict` while another key of that name is live
+    /// at the time at which this one was made.
+    async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Every key, also revoked and expired ones, oldest first. One that cannot be read MUST NOT hide the others; it counts
+    /// no more.
+    async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
+
+    /// Makes a key worthless for good, in one commit with `audit`. Returns whether it was not so already; if it was, or
+    /// is not there, nothing is written.
+    async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError>;
+
+    /// Notes when keys were used last. MUST NOT replace a later time.
+    async fn record_uses(&self, uses: &[(AccessKeyId, DateTime<Utc>)]) -> Result<(), StoreError>;
+
+    /// Stores a link, in one commit with `audit`. Forgets those that opened nothing in their time.
+    async fn put_link(
+        &self,
+        link: &ConsoleLink,
+        hash: &SecretHash,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError>;
+
+    /// Opens `session` by the link of this hash, in one commit with `audit`. One link MUST open one session at most,
+    /// whoever asks at once, and MUST open none when it is dead at the time at which the session is opened. Forgets
+    /// sessions that are dead by then. Returns whether the session is open; if not, there is no entry.
+    async fn redeem_link(
+        &self,
+        link: &SecretHash,
+        session: &ConsoleSession,
+        secret: &SecretHash,
+        audit: &AuditEntry,
+    ) -> Result<bool, StoreError>;
+
+    /// The session of this hash, also one that is dead.
+    async fn session(&self, secret: &SecretHash) -> Result<Option<ConsoleSession>, StoreError>;
+
+    /// Notes when a session called last. MUST NOT bring one back that has ended.
+    async fn touch_session(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Ends a session, in one commit with `audit`. Returns whether it was still there; if not, nothing is written.
+    async fn end_session(&self, id: SessionId, audit: &AuditEntry) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,93 @@
+//! Checks of tokens that are in the spool: what rejects one there takes it from every reader, and goes on record when the
+//! token moves into the database.
+
+use vega_domain::audit::AuditKind;
+use vega_domain::ids::Generation;
+use vega_domain::ports::{TokenCheck, TokenSpool, UpstoxTokenRepository};
+use vega_domain::token::{CheckResult, LastCheck};
+use vega_persistence::tokens_without_opening;
+
+use crate::spool::Desk;
+use crate::world::{api, at, entry, key_path, token, url};
+
+#[tokio::test]
+async fn a_check_of_a_kept_token_is_kept_with_it() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    desk.tokens
+        .store(&token(attempt, "PRIMARY", 1), &stored)
+        .await
+        .unwrap();
+    let check = TokenCheck {
+        api: api("PRIMARY"),
+        generation: Generation::FIRST,
+        check: LastCheck {
+            at: at(7),
+            result: CheckResult::Invalid,
+        },
+    };
+    assert!(
+        desk.tokens
+            .record_check(&check, &entry(AuditKind::TokenChecked))
+            .await
+            .unwrap()
+    );
+    let all = desk.tokens.load_all().await.unwrap();
+    assert_eq!(
+        all[0].as_ref().unwrap().rejected_at,
+        Some(at(7)),
+        "a dead token is not served"
+    );
+    desk.table_works("upstox_tokens").await;
+    desk.spool.import(at(9)).await.unwrap();
+    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
+    let audit = desk.audit().await;
+    let [.., stored, rejected] = &audit[..] else {
+        panic!("{audit:?}")
+    };
+    assert_eq!((&*stored.0, &*rejected.0), ("token_stored", "token_checked"));
+    assert!(
+        rejected.1.starts_with("kept in the spool since "),
+        "{}",
+        rejected.1
+    );
+}
+
+/// A process died after it had moved a token and before it cleared the spool, or moves it just now; then the operator
+/// revokes it.
+#[tokio::test]
+async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
+    let desk = Desk::new().await;
+    let run = desk.world.running(&["PRIMARY"]).await;
+    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    desk.table_fails("upstox_tokens").await;
+    let stored = entry(AuditKind::TokenStored);
+    let new = token(attempt, "PRIMARY", 1);
+    desk.tokens.store(&new, &stored).await.unwrap();
+    desk.table_works("upstox_tokens").await;
+    desk.world.tokens.store(&new, &stored).await.unwrap();
+    let check = TokenCheck {
+        api: api("PRIMARY"),
+        generation: Generation::FIRST,
+        check: LastCheck {
+            at: at(7),
+            result: CheckResult::Invalid,
+        },
+    };
+    let revoked = entry(AuditKind::TokenRevoked);
+    assert!(desk.tokens.record_check(&check, &revoked).await.unwrap());
+    let all = desk.tokens.load_all().await.unwrap();
+    assert!(all[0].as_ref().unwrap().is_refused());
+    let unopened = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    assert!(unopened.unwrap()[0].is_refused());
+
+    assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
+    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
+    assert_eq!(desk.audit().await.pop().unwrap().0, "token_revoked");
+    let before = desk.audit().await.len();
+    desk.spool.import(at(10)).await.unwrap();
+    assert_eq!(desk.audit().await.len(), before, "it is told once");
+}

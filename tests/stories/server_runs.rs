@@ -1,0 +1,310 @@
+//! Runs over HTTP: a human at the console, or with curl, says yes, types OTP and PIN, pastes an address, and watches.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use vega_tests::{Caller, Desk, OwnBrowser, Server, Upstox, until};
+
+async fn key(desk: &Desk, scopes: &str) -> Result<Caller> {
+    let made = desk.vega(&["key", "add", "story", "--scope", scopes]).await?;
+    anyhow::ensure!(made.code == Some(0), "{made:?}");
+    Ok(Caller::Key(made.stdout.trim().to_owned()))
+}
+
+fn port_of(address: &str) -> Result<u16> {
+    let (_, rest) = address.split_once("localhost:").context("a port")?;
+    let port = rest.split('/').next().context("a path")?;
+    Ok(port.parse()?)
+}
+
+#[tokio::test]
+async fn six_tokens_from_the_console_watched_with_curl() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let events = server.events(&desk, &console).await?;
+    let before = events.of("snapshot").remove(0);
+    let apis = before["apis"].as_array().context("apis")?;
+    assert!(
+        apis.len() == 6 && apis.iter().all(|api| api["status"] == "missing"),
+        "{before}"
+    );
+
+    let run = server.start_run(&console, json!({})).await?;
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["state"], "completed", "{ended}");
+    let steps = ended["steps"].as_array().context("steps")?;
+    assert!(
+        steps.len() == 6 && steps.iter().all(|step| step["state"] == "done"),
+        "{ended}"
+    );
+
+    events.until("run", |run| run["state"] == "completed").await?;
+    for api in upstox.apps() {
+        events
+            .until("token", |token| {
+                token["api"] == api && token["status"] == "valid" && token["servable"] == true
+            })
+            .await?;
+        let steps = events.of("step");
+        let states = steps.iter().filter(|step| step["api"] == api);
+        let states: Vec<&str> = states.filter_map(|step| step["state"].as_str()).collect();
+        assert_eq!(
+            states,
+            ["pending", "signing_in", "exchanging", "verifying", "done"],
+            "{api}"
+        );
+    }
+    let shown = events.shown();
+    for api in upstox.apps() {
+        assert!(
+            !shown.contains(&desk.token(api).await?),
+            "{api}'s token is in the stream"
+        );
+    }
+    // A console reads no tokens.
+    let refused = server.get("/api/v1/apis/PRIMARY/token", &console).await?;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert_eq!(upstox.count("otp_presses").await?, 1);
+
+    let mut events = events;
+    assert_eq!(server.stop().await?, Some(0));
+    assert!(
+        until(async || true).await && events.has_ended()?,
+        "an open stream does not hold the end up"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn otp_and_pin_can_be_typed_over_http_and_never_show() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+    let pin = upstox.seed().accounts[0].pin.clone();
+    let server = Server::start(&desk).await?;
+    let curl = key(&desk, "runs").await?;
+    let run = server.start_run(&curl, json!({ "apis": ["PRIMARY"] })).await?;
+    let answers = format!("{run}/answers");
+
+    let asked = server.prompt(&run, &curl, "otp").await?;
+    let wrong = json!({ "kind": "pin", "prompt": asked["id"], "pin": "1234" });
+    let refused = server.post(&answers, &curl, wrong).await?;
+    assert_eq!(
+        (refused.status, &refused.json()?["code"]),
+        (409, &json!("answer_does_not_fit"))
+    );
+    let otp = upstox.phone().await?.context("an OTP on the phone")?;
+    let typed = json!({ "kind": "otp", "prompt": asked["id"], "otp": otp });
+    assert_eq!(server.post(&answers, &curl, typed.clone()).await?.status, 204);
+    let twice = server.post(&answers, &curl, typed).await?;
+    assert_eq!(
+        (twice.status, &twice.json()?["code"]),
+        (409, &json!("prompt_gone"))
+    );
+
+    let asked = server.prompt(&run, &curl, "pin").await?;
+    let typed = json!({ "kind": "pin", "prompt": asked["id"], "pin": pin });
+    assert_eq!(server.post(&answers, &curl, typed).await?.status, 204);
+    let ended = server.ended(&run, &curl).await?;
+    assert_eq!(ended["state"], "completed", "{ended}");
+    assert_eq!(
+        (
+            upstox.count("otp_presses").await?,
+            upstox.count("tokens_issued").await?
+        ),
+        (1, 1)
+    );
+    let prompts = server.get(&format!("{run}/prompt"), &curl).await?.json()?;
+    assert_eq!(prompts["prompts"], json!([]));
+    let everything = format!("{ended}{}", server.log());
+    assert!(!everything.contains(&otp) && !everything.contains(&pin));
+    Ok(())
+}
+
+/// Nothing starts without a yes, and a yes comes from a human.
+#[tokio::test]
+async fn a_plan_is_declined_cancelled_or_joined() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+
+    let asked = server.post("/api/v1/runs", &console, json!({})).await?.json()?;
+    assert_eq!(asked["joined"], false);
+    let run = format!("/api/v1/runs/{}", asked["id"].as_str().context("id")?);
+    let second = server
+        .post("/api/v1/runs", &console, json!({ "apis": ["PRIMARY"] }))
+        .await?
+        .json()?;
+    assert_eq!((&second["joined"], &second["id"]), (&json!(true), &asked["id"]));
+    let prompt = server.prompt(&run, &console, "confirm").await?;
+    assert_eq!(
+        prompt["plan"]["apis"].as_array().map(Vec::len),
+        Some(6),
+        "{prompt}"
+    );
+    let no = json!({ "kind": "confirm", "prompt": prompt["id"], "yes": false });
+    assert_eq!(
+        server.post(&format!("{run}/answers"), &console, no).await?.status,
+        204
+    );
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(
+        (&ended["state"], &ended["outcome"]["code"]),
+        (&json!("not_begun"), &json!("declined"))
+    );
+
+    let asked = server.post("/api/v1/runs", &console, json!({})).await?;
+    let run = asked.header("location").context("location")?.to_owned();
+    server.prompt(&run, &console, "confirm").await?;
+    assert_eq!(server.delete(&run, &console).await?.status, 202);
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["outcome"]["code"], "cancelled", "{ended}");
+    assert_eq!(server.delete(&run, &console).await?.status, 409, "it is over");
+    assert_eq!(upstox.count("dialogs_opened").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_that_the_server_did_not_survive_goes_on_after_it() -> Result<()> {
+    for politely in [true, false] {
+        let upstox = Upstox::start().await?;
+        let desk = Desk::new(&upstox)?;
+        let server = Server::start(&desk).await?;
+        let console = server.console().await?;
+        let events = server.events(&desk, &console).await?;
+        server.start_run(&console, json!({})).await?;
+        events.until("step", |step| step["state"] == "done").await?;
+        if politely {
+            assert_eq!(server.stop().await?, Some(0));
+        } else {
+            server.kill().await?;
+        }
+        assert!(
+            until(async || desk.processes().is_empty()).await,
+            "left: {:?}",
+            desk.processes()
+        );
+
+        let server = Server::start(&desk).await?;
+        let console = server.console().await?;
+        let left = server.get("/api/v1/runs/current", &console).await?.json()?;
+        let states = ["incomplete", "running"];
+        assert!(
+            states.iter().any(|state| left["state"] == *state),
+            "politely {politely}: {left}"
+        );
+        let run = server.post("/api/v1/runs", &console, json!({})).await?;
+        let run = run.header("location").context("location")?.to_owned();
+        let prompt = server.prompt(&run, &console, "confirm").await?;
+        assert_eq!(prompt["plan"]["goes_on_with"]["run"], left["run"], "{prompt}");
+        let yes = json!({ "kind": "confirm", "prompt": prompt["id"], "yes": true });
+        assert_eq!(
+            server
+                .post(&format!("{run}/answers"), &console, yes)
+                .await?
+                .status,
+            204
+        );
+        let ended = server.ended(&run, &console).await?;
+        assert_eq!(
+            (&ended["state"], &ended["run"]),
+            (&json!("completed"), &left["run"]),
+            "{ended}"
+        );
+        let made = upstox.counters().await?;
+        assert!(
+            made["tokens_by_app"]
+                .as_object()
+                .context("tokens")?
+                .values()
+                .all(|made| *made == 1),
+            "{made}"
+        );
+    }
+    Ok(())
+}
+
+/// The link goes to the console alone; the browser comes back to the server itself.
+#[tokio::test]
+async fn a_browser_of_ones_own_comes_back_to_the_server() -> Result<()> {
+    let upstox = Upstox::start_with_a_redirect_of_its_own().await?;
+    upstox.human_does_everything(Duration::from_millis(100)).await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__ROUTE", "own-browser");
+    let server = Server::start_at(&desk, port_of(upstox.redirect_uri())?).await?;
+    let console = server.console().await?;
+    let curl = key(&desk, "runs").await?;
+    let browser = OwnBrowser::at(&desk).await?;
+    let run = server
+        .start_run(&console, json!({ "apis": ["PRIMARY", "WEBSOCKET1"] }))
+        .await?;
+    for api in ["PRIMARY", "WEBSOCKET1"] {
+        let is_its_turn = async || {
+            let prompt = server.prompt(&run, &console, "link").await;
+            prompt.is_ok_and(|prompt| prompt["api"] == api)
+        };
+        assert!(until(is_its_turn).await);
+        let prompt = server.prompt(&run, &console, "link").await?;
+        assert_eq!(prompt["paste_only"], Value::Null, "the server takes it: {prompt}");
+        let of_program = server.prompt(&run, &curl, "link").await?;
+        assert!(of_program.get("link").is_none(), "{of_program}");
+        browser.go_to(prompt["link"].as_str().context("a link")?).await?;
+        browser
+            .until_it_says(&format!("Vega has received the sign-in for {api}"))
+            .await?;
+    }
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["state"], "completed", "{ended}");
+    assert!(!server.log().contains("code="), "{}", server.log());
+
+    // A `vega` on the command line waits for what comes to the server.
+    let mut vega = desk.start_in_terminal(&["--yes", "--route", "own-browser", "WEBSOCKET2"])?;
+    let mut terminal = vega_tests::Terminal::of(&mut vega)?;
+    terminal.wait_for("brings the code back by itself").await?;
+    browser.go_to(&vega_tests::link_in(terminal.shown())?).await?;
+    browser
+        .until_it_says("Vega has received the sign-in for WEBSOCKET2")
+        .await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_can_be_pasted_over_http() -> Result<()> {
+    let upstox = Upstox::start_with_a_redirect_of_its_own().await?;
+    upstox.human_does_everything(Duration::from_millis(100)).await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__ROUTE", "own-browser");
+    // Somebody else has the redirect's port.
+    let taken = tokio::net::TcpListener::bind(("127.0.0.1", port_of(upstox.redirect_uri())?)).await?;
+    // It hangs up on everybody.
+    tokio::spawn(async move { while taken.accept().await.is_ok() {} });
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let browser = OwnBrowser::at(&desk).await?;
+    let run = server.start_run(&console, json!({ "apis": ["PRIMARY"] })).await?;
+    let prompt = server.prompt(&run, &console, "link").await?;
+    assert!(
+        prompt["paste_only"]
+            .as_str()
+            .is_some_and(|why| why.contains("another program")),
+        "{prompt}"
+    );
+    browser.go_to(prompt["link"].as_str().context("a link")?).await?;
+    let address = browser.until_at(upstox.redirect_uri()).await?;
+    let pasted = json!({ "kind": "address", "prompt": prompt["id"], "address": address });
+    assert_eq!(
+        server
+            .post(&format!("{run}/answers"), &console, pasted)
+            .await?
+            .status,
+        204
+    );
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["state"], "completed", "{ended}");
+    Ok(())
+}
