@@ -250,6 +250,19 @@ impl ExecutionStateRepository for Store {
             .await
     }
 
+    async fn find(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        self.look(|tables| {
+            let mut rows = tables.runs.iter().map(|row| &row.record);
+            rows.find(|record| record.id == run).cloned()
+        })
+        .await
+    }
+
+    async fn newest(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.look(|tables| tables.records(|_| true).into_iter().next())
+            .await
+    }
+
     async fn incomplete(&self) -> Result<Vec<RunRecord>, StoreError> {
         self.look(|tables| tables.records(|state| state == RunState::Incomplete))
             .await
