@@ -5,6 +5,7 @@ mod bench;
 mod bench_http;
 mod chaos;
 mod crash_images;
+mod days;
 mod demo;
 mod demo_desk;
 mod e2e;
@@ -24,6 +25,8 @@ use clap::Parser;
 enum Command {
     /// Sign in six APIs at a simulated Upstox in a real browser
     Demo(demo::Options),
+    /// Play virtual days of the real orchestration, from a seed, and say what was broken
+    Days(days::Options),
     /// Everything that CI runs
     Test,
     /// How fast the release build keeps its promises: a hot read, another process's change, a start
@@ -44,6 +47,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
+        Command::Days(options) => days::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
         Command::Bench => bench::run(),

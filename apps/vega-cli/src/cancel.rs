@@ -13,12 +13,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(vega: &Vega) -> anyhow::Result<Exit> {
-    if !vega.orchestrator.request_cancel().await? {
+    let Some(run) = vega.orchestrator.request_cancel().await? else {
         output::say("No run is under way.");
         return Ok(Exit::Ok);
-    }
+    };
     let asked = Instant::now();
-    while !vega.orchestrator.has_ended().await? {
+    while !vega.orchestrator.has_ended(run).await? {
         if asked.elapsed() > ENDS_WITHIN {
             output::problem(
                 "the run was asked to end a minute ago and goes on. Look at the terminal that it runs in; Ctrl-C there \

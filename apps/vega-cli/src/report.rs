@@ -343,6 +343,7 @@ mod tests {
             last_check: None,
             last_failure: (status == TokenStatus::Missing)
                 .then(|| Failure::new(FailureReason::Throttled, "the page's words")),
+            last_attempt: None,
         }
     }
 

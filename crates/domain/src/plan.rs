@@ -9,7 +9,7 @@ use crate::clock_check::ClockCheck;
 use crate::cooldown::Cooldown;
 use crate::expiry;
 use crate::failure::{Failure, FailureReason, Next};
-use crate::ids::{AccountId, ApiName, Generation, InvalidValue};
+use crate::ids::{AccountId, ApiName, AttemptId, Generation, InvalidValue};
 use crate::outlook::Outlook;
 use crate::resume::TakenUp;
 use crate::token::{ApiStatus, CheckResult, TokenStatus};
@@ -94,12 +94,17 @@ pub struct PlannedApi {
     pub doubt: Option<Failure>,
     /// How its last sign-in had failed when this was planned.
     pub last_failure: Option<Failure>,
+    /// Which sign-in attempt had ended last then.
+    pub last_attempt: Option<AttemptId>,
 }
 
 impl PlannedApi {
-    /// Whether `last_failure` is a doubt that came after this was planned: no yes to the plan has seen it.
-    pub fn is_in_doubt_by_now(&self, last_failure: &Failure) -> bool {
-        last_failure.reason.next() == Next::AskBeforeAgain && self.last_failure.as_ref() != Some(last_failure)
+    /// The doubt that came after this was planned, if one did: no yes to the plan has seen it. It may be in the very words
+    /// of an earlier one.
+    pub fn doubt_since(&self, by_now: &ApiStatus) -> Option<Failure> {
+        let doubt = by_now.last_failure.as_ref()?;
+        let is_seen = self.last_failure.as_ref() == Some(doubt) && self.last_attempt == by_now.last_attempt;
+        (doubt.reason.next() == Next::AskBeforeAgain && !is_seen).then(|| doubt.clone())
     }
 }
 
@@ -311,6 +316,7 @@ pub fn decide(
                         .filter(|failure| failure.reason.next() == Next::AskBeforeAgain)
                         .filter(|_| !again.contains(&api.name)),
                     last_failure: status.last_failure.clone(),
+                    last_attempt: status.last_attempt,
                 });
             }
         }

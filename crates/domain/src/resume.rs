@@ -130,6 +130,7 @@ mod tests {
             replaces: None,
             doubt: None,
             last_failure: None,
+            last_attempt: None,
         });
         Plan::of(planned.collect()).unwrap()
     }

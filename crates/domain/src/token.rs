@@ -174,6 +174,8 @@ pub struct ApiStatus {
     pub last_check: Option<LastCheck>,
     /// Why the last sign-in for it failed, if no token was stored since.
     pub last_failure: Option<Failure>,
+    /// The sign-in attempt that ended last when it had failed so.
+    pub last_attempt: Option<AttemptId>,
 }
 
 #[cfg(test)]

@@ -234,9 +234,9 @@ impl AsyncTokenOrchestrator {
         })
     }
 
-    /// Asks the process that holds the active run, be it another one, to end it. Returns whether there is one.
-    pub async fn request_cancel(&self) -> Result<bool, StoreError> {
-        Ok(self.runs.request_cancel().await?.is_some())
+    /// Asks the process that holds the active run, be it another one, to end it. Returns the run, if there is one.
+    pub async fn request_cancel(&self) -> Result<Option<RunId>, StoreError> {
+        self.runs.request_cancel().await
     }
 
     /// Clears up what dead processes left; does nothing while another process signs in.
@@ -244,10 +244,11 @@ impl AsyncTokenOrchestrator {
         self.runs.recover().await
     }
 
-    /// Whether the run that was asked to end has ended. What a dead process left is cleared up on the way.
-    pub async fn has_ended(&self) -> Result<bool, RunError> {
+    /// Whether the run that was asked to end has ended; somebody may have begun another one since. What a dead process left
+    /// is cleared up on the way.
+    pub async fn has_ended(&self, run: RunId) -> Result<bool, RunError> {
         self.clear_up().await?;
-        Ok(!self.runs.is_any_run_active().await?)
+        Ok(self.runs.active_run().await? != Some(run))
     }
 
     /// Whether what a dead process left is being finished now. To drop that half-way may lose a token.
@@ -271,6 +272,8 @@ impl AsyncTokenOrchestrator {
         let (runs, upkeep, stop) = (Arc::clone(&self.runs), self.upkeep(), cancel.clone());
         let run = async move {
             tokio::select! {
+                // In this order: what happens does not depend on chance.
+                biased;
                 run = runs.execute(&plan, patience, &stop) => run,
                 never = upkeep.go_on() => match never {},
             }

@@ -180,15 +180,21 @@ impl ResumeOrchestrator {
         turns.give_up().await?;
         let is_asked = self.ports.runs.is_cancel_requested(progress.run()).await?;
         let record = progress.end(is_asked, &self.servable().await?).await?;
-        self.erase_dead_tokens().await;
+        if !cancel.is_cancelled() {
+            self.erase_dead_tokens().await;
+        }
         self.keep_head(record.id).await;
         Ok(record)
     }
 
-    /// Erases what died long ago. Only here, where the clock was compared with Upstox's: with one that runs ahead, living
-    /// tokens would be erased.
+    /// Erases what died long ago, by Upstox's time: this computer's clock may have been set ahead since the run began, and
+    /// living tokens would be erased. While Upstox does not tell its time, the end of the next run tries again.
     async fn erase_dead_tokens(&self) {
-        if let Err(error) = self.validity.erase_dead().await {
+        let Ok(Some(upstox)) = self.ports.broker_clock.time().await else {
+            tracing::info!("Upstox did not tell its time, so dead tokens stay for now");
+            return;
+        };
+        if let Err(error) = self.validity.erase_dead(upstox).await {
             tracing::error!(%error, "dead tokens could not be erased; the end of the next run tries again");
         }
     }
@@ -217,9 +223,9 @@ impl ResumeOrchestrator {
         self.ports.runs.request_cancel(self.ports.clock.now()).await
     }
 
-    /// Whether a process holds a run, or left one.
-    pub async fn is_any_run_active(&self) -> Result<bool, StoreError> {
-        Ok(self.ports.runs.active().await?.is_some())
+    /// The run that a process holds, or left.
+    pub async fn active_run(&self) -> Result<Option<RunId>, StoreError> {
+        Ok(self.ports.runs.active().await?.map(|run| run.id))
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
@@ -448,9 +454,7 @@ impl ResumeOrchestrator {
             }
         };
         // The yes to the plan did not see a doubt that came after it.
-        let doubt = status
-            .last_failure
-            .filter(|last| planned.is_in_doubt_by_now(last));
+        let doubt = planned.doubt_since(&status);
         Ok(skip.map(StepState::Skipped).or(doubt.map(StepState::Failed)))
     }
 }

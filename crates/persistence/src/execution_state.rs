@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, Sqlite, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, RunId};
+use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
@@ -188,24 +188,39 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // A step may have come to its end, or lie open again, when its attempt is closed: the later of both tells, whichever
-        // run it was in. A token stored after it settles it.
+        // run it was in. The clock may have been set in between, so a doubt that the last attempt left comes before whatever
+        // seems to be later, and a token of an attempt before that one settles nothing.
+        let doubts = FailureReason::ALL
+            .iter()
+            .filter(|reason| reason.next() == Next::AskBeforeAgain);
+        let doubts: Vec<String> = doubts.map(|reason| format!("\"{}\"", reason.code())).collect();
         let rows: Vec<FailureRow> = sqlx::query_as(
-            "WITH ended AS (
+            "WITH last AS (
+                 SELECT * FROM sign_in_attempts WHERE rowid IN
+                     (SELECT max(rowid) FROM sign_in_attempts WHERE closed_at IS NOT NULL GROUP BY api)),
+             ended AS (
                  SELECT api, run_id, state, reason, detail, updated_at AS at FROM execution_steps
                  WHERE state IN ('done', 'failed')
                  UNION ALL
-                 SELECT api, run_id, 'failed', failure, failure_detail, closed_at FROM sign_in_attempts
+                 SELECT api, run_id, 'failed', failure, failure_detail, closed_at FROM last
                  WHERE status = 'closed'),
              newest AS (
-                 SELECT *, row_number() OVER (PARTITION BY api ORDER BY at DESC, run_id DESC) AS place FROM ended)
+                 SELECT ended.*, last.id AS attempt, last.generation, row_number() OVER (
+                     PARTITION BY ended.api
+                     ORDER BY coalesce(ended.run_id = last.run_id
+                             AND ended.reason IN (SELECT value FROM json_each($1)), FALSE) DESC,
+                         ended.at DESC, ended.run_id DESC) AS place
+                 FROM ended LEFT JOIN last ON last.api = ended.api)
              SELECT newest.api, coalesce(run.resumed_at, run.started_at) AS run_began, newest.at AS stored,
-                 newest.reason, newest.detail
+                 newest.reason, newest.detail, newest.attempt
              FROM newest JOIN execution_runs AS run ON run.id = newest.run_id
              WHERE newest.place = 1 AND newest.state = 'failed'
                AND NOT EXISTS (SELECT 1 FROM upstox_tokens AS token
-                               WHERE token.api = newest.api AND token.verified_at > newest.at)
+                               WHERE token.api = newest.api AND token.verified_at > newest.at
+                                 AND token.generation >= coalesce(newest.generation, 1))
              ORDER BY newest.api",
         )
+        .bind(format!("[{}]", doubts.join(",")))
         .fetch_all(self.0.reader())
         .await
         .map_err(failed("read the last failures"))?;
@@ -217,6 +232,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
                     run_began: row.run_began,
                     stored: row.stored,
                     failure: Failure::new(reason, row.detail.unwrap_or_default()),
+                    attempt: row.attempt.map(AttemptId::from_uuid),
                 })
             })
             .collect()
@@ -386,4 +402,5 @@ struct FailureRow {
     stored: DateTime<Utc>,
     reason: String,
     detail: Option<String>,
+    attempt: Option<Uuid>,
 }

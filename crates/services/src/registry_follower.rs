@@ -70,6 +70,8 @@ impl RegistryFollower {
         let set_back = Notify::new();
         // Beside each other: a database that keeps one waiting must not hold up the clock.
         tokio::select! {
+            // In this order: what happens does not depend on chance.
+            biased;
             never = self.watch_clock(&set_back) => never,
             never = self.watch_database(&set_back) => never,
         }
@@ -96,6 +98,7 @@ impl RegistryFollower {
         let mut changed = self.changes.changed();
         loop {
             tokio::select! {
+                biased;
                 () = &mut changed => changed = self.changes.changed(),
                 // A commit of this process came first, but another one may have changed the same token since.
                 _ = published.changed() => {}

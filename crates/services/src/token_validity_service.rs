@@ -49,6 +49,7 @@ impl TokenValidityService {
                 let mut of_api = failures.iter().filter(|last| !is_overdue(last, now));
                 let failure = of_api.find(|last| last.api == api.name);
                 status.last_failure = failure.map(|last| last.failure.clone());
+                status.last_attempt = failure.and_then(|last| last.attempt);
                 match current(&stored, account, api) {
                     None => {}
                     Some(Ok(token)) => {
@@ -101,9 +102,10 @@ impl TokenValidityService {
             .collect())
     }
 
-    /// Erases what died more than a day ago. Call it where the clock was compared with Upstox's: what is erased is gone.
-    pub async fn erase_dead(&self) -> Result<u64, StoreError> {
-        self.tokens.erase_dead(self.clock.now()).await
+    /// Erases what died more than a day ago by `upstox`, Upstox's time: what is erased is gone, and this computer's clock
+    /// may be set ahead at any moment.
+    pub async fn erase_dead(&self, upstox: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.tokens.erase_dead(upstox).await
     }
 
     fn configured(&self) -> impl Iterator<Item = (&Account, &Api)> {
@@ -145,6 +147,7 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
         verified_at: None,
         last_check: None,
         last_failure: None,
+        last_attempt: None,
     }
 }
 
@@ -181,6 +184,7 @@ mod tests {
                 run_began: at(-6),
                 stored: at(-5),
                 failure: Failure::new(reason, "words"),
+                attempt: None,
             }])
         });
         TokenValidityService::new(

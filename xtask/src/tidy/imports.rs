@@ -44,6 +44,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("vega-cli", APP),
     ("vega-server", APP),
     ("upstox-simulator", &[]),
+    // It brings adapters of its own.
+    ("vega-days", &[DOMAIN, SERVICES, ORCHESTRATION]),
     ("xtask", &[]),
 ];
 

@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::account::{Api, RedirectUri};
-use crate::ids::{ClientId, MobileNumber};
+use crate::ids::{AttemptId, ClientId, MobileNumber};
 use crate::secret::ClientSecret;
 
 fn name(text: &str) -> ApiName {
@@ -41,6 +41,7 @@ fn statuses(of: &[(&str, TokenStatus)]) -> Vec<ApiStatus> {
             verified_at: None,
             last_check: None,
             last_failure: None,
+            last_attempt: None,
         })
         .collect()
 }
@@ -135,9 +136,26 @@ fn a_doubt_that_came_after_the_plan_is_told_from_one_that_it_knew(
         let Decision::SignIn(plan) = decide(&accounts, &given, NOBODY, wanted) else {
             panic!("planned");
         };
-        let by_now = Failure::new(by_now, "words");
-        assert_eq!(plan.apis()[0].is_in_doubt_by_now(&by_now), in_doubt);
+        let mut later = given[0].clone();
+        later.last_failure = Some(Failure::new(by_now, "words"));
+        let doubt = plan.apis()[0].doubt_since(&later);
+        assert_eq!(doubt, later.last_failure.filter(|_| in_doubt));
     }
+}
+
+#[test]
+fn two_doubts_in_the_same_words_are_two() {
+    let accounts = [account("a", &["A"])];
+    let mut given = statuses(&[("A", Missing)]);
+    let doubt = Failure::new(FailureReason::InterruptedPastPress, "");
+    given[0].last_failure = Some(doubt.clone());
+    given[0].last_attempt = Some(AttemptId::at(DateTime::UNIX_EPOCH));
+    let Decision::SignIn(plan) = decide(&accounts, &given, NOBODY, Wanted::default()) else {
+        panic!("planned");
+    };
+    assert_eq!(plan.apis()[0].doubt_since(&given[0]), None);
+    given[0].last_attempt = Some(AttemptId::at(DateTime::UNIX_EPOCH));
+    assert_eq!(plan.apis()[0].doubt_since(&given[0]), Some(doubt));
 }
 
 #[test]
@@ -292,6 +310,7 @@ fn a_plan_that_takes_a_run_up_begins_with_what_failed_last(
         replaces: None,
         doubt: None,
         last_failure: None,
+        last_attempt: None,
     });
     let at = DateTime::UNIX_EPOCH;
     let run = TakenUp {

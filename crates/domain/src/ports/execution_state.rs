@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::audit::AuditEntry;
 use crate::failure::Failure;
-use crate::ids::{ApiName, RunId};
+use crate::ids::{ApiName, AttemptId, RunId};
 use crate::run::{RunRecord, RunState, StepState};
 
 /// How the last sign-in of an API failed.
@@ -20,6 +20,8 @@ pub struct LastFailure {
     pub stored: DateTime<Utc>,
     /// The failure.
     pub failure: Failure,
+    /// The API's sign-in attempt that ended last, if one did. Two failures in the same words are two if it is another one.
+    pub attempt: Option<AttemptId>,
 }
 
 /// Durable state of runs.

@@ -107,24 +107,28 @@ async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_ot
 #[tokio::test(start_paused = true)]
 async fn another_process_can_end_the_run() {
     let world = World::two_accounts();
-    assert!(
-        !world.orchestrator().request_cancel().await.unwrap(),
-        "there is none"
-    );
+    let asked = world.orchestrator().request_cancel().await.unwrap();
+    assert_eq!(asked, None, "there is none");
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
     let run = world.orchestrator().start(plan, Patience::Wait);
     tokio::task::yield_now().await;
-    assert!(world.orchestrator().request_cancel().await.unwrap());
-    assert!(!world.orchestrator().has_ended().await.unwrap());
+    let asked = world.orchestrator().request_cancel().await.unwrap().unwrap();
+    assert!(!world.orchestrator().has_ended(asked).await.unwrap());
     let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
     assert_eq!(
         steps(&ended)[..2],
         ["PRIMARY done", "WEBSOCKET1 failed cancelled"]
     );
-    assert!(world.orchestrator().has_ended().await.unwrap());
+    assert_eq!(ended.id, asked);
     assert!(world.lease.is_free() && !world.sign_ins.is_a_session_open());
+    // Somebody who waits for that end does not wait for what is begun next.
+    world.sign_ins.script("WEBSOCKET1", Script::Waits);
+    let next = world.orchestrator().start(world.plan().await, Patience::Wait);
+    tokio::task::yield_now().await;
+    assert!(world.orchestrator().has_ended(asked).await.unwrap());
+    assert!(!next.is_over());
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +138,7 @@ async fn a_run_that_waits_can_be_ended_too() {
     let plan = world.plan().await;
     let run = world.orchestrator().start(plan, Patience::Wait);
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
-    assert!(world.orchestrator().request_cancel().await.unwrap());
+    assert!(world.orchestrator().request_cancel().await.unwrap().is_some());
     let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
     assert_eq!(steps(&ended), ["PRIMARY failed throttled"]);

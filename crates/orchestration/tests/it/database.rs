@@ -115,11 +115,14 @@ impl Database {
     pub(crate) fn failed(&self, api: &str, reason: FailureReason, at: DateTime<Utc>) {
         let api = ApiName::new(api).unwrap();
         let failure = Failure::new(reason, "words");
-        self.tables().last_failures.push(LastFailure {
+        let mut tables = self.tables();
+        tables.last_failures.retain(|last| last.api != api);
+        tables.last_failures.push(LastFailure {
             api,
             run_began: at,
             stored: at,
             failure,
+            attempt: Some(AttemptId::at(at)),
         });
     }
 

@@ -281,6 +281,7 @@ async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
     let world = World::two_accounts();
     world.has("PRIMARY", Standing::Expired);
     long_dead(&world);
+    world.broker.dates(Some(world.clock.now()));
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert_eq!(
@@ -293,10 +294,32 @@ async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
     assert_eq!(world.database.heads(), [(run.id, audit.len())]);
 }
 
+/// This computer's clock was set ahead while the run went on: by it the token is long dead, by Upstox's it lives.
+#[rstest]
+#[case::upstox_is_behind(Some(TimeDelta::days(3)))]
+#[case::upstox_does_not_tell(None)]
+#[tokio::test(start_paused = true)]
+async fn nothing_is_erased_by_this_computers_clock(#[case] behind: Option<TimeDelta>) {
+    let world = World::two_accounts();
+    long_dead(&world);
+    let plan = world.plan().await;
+    world
+        .broker
+        .dates(behind.map(|behind| world.clock.now() - behind));
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(run.state, RunState::Completed);
+    assert!(world.database.token("REMOVED").is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_erased_fails_no_run() {
     let world = World::two_accounts();
     long_dead(&world);
+    world.broker.dates(Some(world.clock.now()));
     world.database.fail_at("erase_dead");
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);

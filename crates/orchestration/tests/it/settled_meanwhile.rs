@@ -100,6 +100,30 @@ async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
     assert_eq!(steps(&run), ["PRIMARY done"]);
 }
 
+/// The yes was to what an earlier process had left. Another one died since, past a press of its own, and in the same words.
+#[tokio::test(start_paused = true)]
+async fn a_second_doubt_in_the_same_words_was_not_said_yes_to() {
+    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let fails = |api| {
+        let reason = FailureReason::InterruptedPastPress;
+        world.database.failed(api, reason, world.clock.now());
+    };
+    fails("PRIMARY");
+    fails("WEBSOCKET1");
+    let plan = world.plan().await;
+    fails("PRIMARY");
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        steps(&run),
+        ["PRIMARY failed interrupted_past_press", "WEBSOCKET1 done"]
+    );
+    assert_eq!(world.log.take_only(&["sign in"]), ["sign in WEBSOCKET1"]);
+}
+
 /// Another process asked Upstox, and the token of a step that is done is dead.
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_token_died_meanwhile_is_not_completed() {

@@ -3,10 +3,10 @@
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::RunId;
-use vega_domain::ports::{ExecutionStateRepository, SignInJournal, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{ExecutionStateRepository, StoreError};
 use vega_domain::run::{RunState, SkipReason, StepState};
 
-use crate::world::{World, api, at, entry, run, token};
+use crate::world::{World, api, at, entry, run};
 
 #[tokio::test]
 async fn a_run_and_its_steps_read_back_in_order() {
@@ -280,135 +280,6 @@ async fn steps_of_an_ended_or_unknown_run_do_not_change() {
         .unwrap();
     assert!(matches!(save(id, "PRIMARY").await, Err(StoreError::Conflict(_))));
     assert!(world.runs.active().await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn the_last_failure_is_the_newest_ends_and_a_later_token_settles_it() {
-    let world = World::new().await;
-    let fail = async |run, name: &str, reason, seconds| {
-        let state = StepState::Failed(Failure::new(reason, "words"));
-        let audit = AuditEntry::new(at(seconds), AuditKind::StepChanged, "");
-        world
-            .runs
-            .save_step(run, &api(name), &state, &audit)
-            .await
-            .unwrap();
-    };
-    let end = async |run| {
-        world
-            .runs
-            .move_run(run, RunState::Incomplete, &entry(AuditKind::RunEnded))
-            .await
-            .unwrap();
-    };
-    let first = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
-    fail(first, "PRIMARY", FailureReason::Network, -100).await;
-    fail(first, "WEBSOCKET1", FailureReason::Network, -100).await;
-    fail(first, "WEBSOCKET2", FailureReason::BrowserGone, -100).await;
-    end(first).await;
-    // Run ids of one instant are told apart by chance alone, so the second run begins a second later.
-    let mut second = run(&["PRIMARY", "WEBSOCKET1"]);
-    second.id = RunId::at(at(1));
-    world
-        .runs
-        .begin(&second, &entry(AuditKind::RunStarted))
-        .await
-        .unwrap();
-    fail(second.id, "PRIMARY", FailureReason::Throttled, -50).await;
-    let attempt = world.answered(second.id, "WEBSOCKET1", 1).await;
-    world
-        .tokens
-        .store(&token(attempt, "WEBSOCKET1", 1), &entry(AuditKind::TokenStored))
-        .await
-        .unwrap();
-
-    let failures: Vec<_> = world
-        .runs
-        .last_failures()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|last| {
-            (
-                last.api.to_string(),
-                last.run_began,
-                last.stored,
-                last.failure.reason,
-            )
-        })
-        .collect();
-    assert_eq!(
-        failures,
-        [
-            (
-                "PRIMARY".into(),
-                second.started_at,
-                at(-50),
-                FailureReason::Throttled
-            ),
-            ("WEBSOCKET2".into(), at(0), at(-100), FailureReason::BrowserGone)
-        ]
-    );
-}
-
-/// Its run is over, and the start that clears up closes what was left of the sign-in.
-#[tokio::test]
-async fn an_attempt_that_is_closed_after_its_step_tells_how_the_sign_in_failed() {
-    let world = World::new().await;
-    let id = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(id, "PRIMARY", 1).await;
-    let storage = StepState::Failed(Failure::new(FailureReason::Storage, "the disk is full"));
-    world.save(id, "PRIMARY", &storage).await;
-    world.end(id, RunState::Incomplete).await;
-    let lost = Failure::new(FailureReason::OutcomeUnknown, "words");
-    world
-        .journal
-        .close(attempt, &lost, at(9), &entry(AuditKind::AttemptClosed))
-        .await
-        .unwrap();
-    let told = world.runs.last_failures().await.unwrap().remove(0);
-    assert_eq!((told.stored, told.failure), (at(9), lost));
-
-    // And so it does while the step lies open again.
-    let mut taken_up = run(&["PRIMARY"]);
-    taken_up.id = id;
-    let audit = AuditEntry::new(at(10), AuditKind::RunTakenUp, "");
-    world.runs.take_up(&taken_up, &audit).await.unwrap();
-    let told = world.runs.last_failures().await.unwrap().remove(0);
-    assert_eq!(told.failure.reason, FailureReason::OutcomeUnknown);
-}
-
-/// A forced run is another one, and the open run is taken up after it.
-#[tokio::test]
-async fn the_step_that_ended_last_tells_and_not_the_run_that_began_last() {
-    let world = World::new().await;
-    let first = world.running(&["PRIMARY"]).await;
-    world.end(first, RunState::Incomplete).await;
-    let mut second = run(&["PRIMARY"]);
-    second.id = RunId::at(at(1));
-    world
-        .runs
-        .begin(&second, &entry(AuditKind::RunStarted))
-        .await
-        .unwrap();
-    let save = async |run, state: StepState, seconds| {
-        let audit = AuditEntry::new(at(seconds), AuditKind::StepChanged, "");
-        world
-            .runs
-            .save_step(run, &api("PRIMARY"), &state, &audit)
-            .await
-            .unwrap();
-    };
-    save(second.id, StepState::SigningIn, 2).await;
-    save(second.id, StepState::Done, 3).await;
-    world.end(second.id, RunState::Completed).await;
-    let mut taken_up = run(&["PRIMARY"]);
-    taken_up.id = first;
-    let audit = AuditEntry::new(at(4), AuditKind::RunTakenUp, "");
-    world.runs.take_up(&taken_up, &audit).await.unwrap();
-    let lost = Failure::new(FailureReason::OutcomeUnknown, "words");
-    save(first, StepState::Failed(lost.clone()), 5).await;
-    assert_eq!(world.runs.last_failures().await.unwrap().remove(0).failure, lost);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod fingerprints;
 mod first_start;
 mod key_rotation;
 mod key_rotation_deaths;
+mod last_failures;
 mod login_lease;
 mod opening;
 mod seal_examination;

@@ -317,6 +317,7 @@ mod tests {
                 run_began: at(began),
                 stored: at(stored),
                 failure: Failure::new(reason, "words"),
+                attempt: None,
             })
         };
         assert_eq!(of("PRIMARY", REASON, -10, 1), None, "an empty folder");
@@ -344,6 +345,7 @@ mod tests {
                 run_began: at(-10),
                 stored: at(1),
                 failure: Failure::new(REASON, ""),
+                attempt: None,
             }),
             None
         );

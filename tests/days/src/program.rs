@@ -1,0 +1,123 @@
+//! One program of Vega's in one process: the real services and orchestrators over this world's adapters, put together as
+//! `vega-bootstrap` does it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio_util::task::AbortOnDropHandle;
+use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, TokenSpool};
+use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
+use vega_services::{
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
+    TokenGenerationService, TokenValidityService,
+};
+
+use crate::desk::{BUDGET, COOLDOWN};
+use crate::disk::{DiskChanges, Store};
+use crate::events::Events;
+use crate::human::Human;
+use crate::lease::DeskLease;
+use crate::process::Here;
+use crate::sign_in::SignIns;
+use crate::upstox::Endpoints;
+
+/// As many profile calls at once.
+const PARALLEL: usize = 6;
+
+pub(crate) struct Program {
+    pub(crate) here: Here,
+    pub(crate) orchestrator: AsyncTokenOrchestrator,
+    pub(crate) operator: Arc<dyn Operator>,
+    pub(crate) validity: Arc<TokenValidityService>,
+    pub(crate) cooldowns: CooldownManager,
+    follower: Arc<RegistryFollower>,
+}
+
+impl Program {
+    pub(crate) async fn start(here: Here) -> Result<Self, StoreError> {
+        let accounts = Arc::clone(&here.world.accounts);
+        let clock: Arc<dyn Clock> = here.world.time.clone();
+        let hub = Arc::new(EventHub::new(Arc::new(Events::new(here.clone()))));
+        let events: Arc<dyn EventSink> = hub.clone();
+        let store = Arc::new(Store::new(here.clone()));
+        if let Err(error) = store.import(clock.now()).await {
+            here.tell(&format!("leaves the spool as it is: {error}"));
+        }
+        let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
+        let follower = Arc::new(RegistryFollower::new(
+            Arc::clone(&registry),
+            RegistryScope::Configured(Arc::clone(&accounts)),
+            store.clone(),
+            Arc::new(DiskChanges::new(here.clone())),
+            Arc::clone(&clock),
+        ));
+        follower.catch_up().await?;
+        let validity = Arc::new(TokenValidityService::new(
+            Arc::clone(&accounts),
+            store.clone(),
+            store.clone(),
+            Arc::clone(&clock),
+        ));
+        // From here on programs get tokens from this process.
+        let _ = here.process.registry.set(Arc::clone(&registry));
+        let endpoints = Arc::new(Endpoints::new(here.clone()));
+        let verification = Arc::new(ProfileVerificationService::new(
+            endpoints.clone(),
+            store.clone(),
+            Arc::clone(&registry),
+            Arc::clone(&events),
+            Arc::clone(&clock),
+            PARALLEL,
+        ));
+        let operator: Arc<dyn Operator> = Arc::new(Human::new(here.clone()));
+        let generation_ports = GenerationPorts {
+            tokens: store.clone(),
+            journal: store.clone(),
+            exchange: endpoints.clone(),
+            profiles: endpoints.clone(),
+            logout: endpoints.clone(),
+            audit: store.clone(),
+            operator: Arc::clone(&operator),
+            registry,
+            events,
+            clock: Arc::clone(&clock),
+        };
+        let generation = Arc::new(TokenGenerationService::new(generation_ports, BUDGET));
+        let journal: Arc<dyn SignInJournal> = store.clone();
+        let ports = OrchestrationPorts {
+            runs: store.clone(),
+            lease: Arc::new(DeskLease::new(here.clone())),
+            cooldowns: store.clone(),
+            audit: store.clone(),
+            spool: store,
+            broker_clock: endpoints,
+            operator: Arc::clone(&operator),
+            sign_in: Arc::new(SignIns::new(here.clone(), journal)),
+            events: hub,
+            clock,
+            cooldown: COOLDOWN,
+        };
+        let cooldowns = ports.cooldown_manager(&accounts);
+        let orchestrator =
+            AsyncTokenOrchestrator::new(accounts, ports, Arc::clone(&validity), verification, generation);
+        Ok(Self {
+            here,
+            orchestrator,
+            operator,
+            validity,
+            cooldowns,
+            follower,
+        })
+    }
+
+    /// What a program that runs on does beside its work, until that is dropped: it hands out what is stored, whichever
+    /// process stores it, and does what is left to do.
+    pub(crate) fn runs_on(&self) -> [AbortOnDropHandle<()>; 2] {
+        self.here.process.follows.store(true, Ordering::Relaxed);
+        let (follower, upkeep) = (Arc::clone(&self.follower), self.orchestrator.upkeep());
+        [
+            AbortOnDropHandle::new(tokio::spawn(async move { match follower.follow().await {} })),
+            AbortOnDropHandle::new(tokio::spawn(async move { match upkeep.go_on().await {} })),
+        ]
+    }
+}
