@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     open_hours::wait_for(LENGTH);
 
     let upstox = Upstox::start(!options.headed)?;
-    let desk = Desk::new(&upstox, options.headed)?;
+    let desk = Desk::new("demo", &upstox, options.headed)?;
     let server = desk.start_server()?;
     if options.headed {
         let state = upstox.sim("state")?;

@@ -1,4 +1,4 @@
-//! The demo's desk: a folder of its own with a `.env` for the simulated Upstox, and the programs that run beside it.
+//! The desk of the demo and of whoever needs one like it: a folder of its own with a `.env` for the simulated Upstox, and the programs that run beside it.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -66,7 +66,7 @@ impl Upstox {
     }
 }
 
-/// The folder in which the demo's `vega` runs.
+/// The folder in which `vega` runs.
 pub(crate) struct Desk {
     pub(crate) folder: PathBuf,
     pub(crate) database: PathBuf,
@@ -74,9 +74,9 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A fresh one, configured for the simulated Upstox.
-    pub(crate) fn new(upstox: &Upstox, headed: bool) -> Result<Self> {
-        let folder = root().join("target/demo");
+    /// A fresh one in the folder `target/NAME`, configured for the simulated Upstox.
+    pub(crate) fn new(name: &str, upstox: &Upstox, headed: bool) -> Result<Self> {
+        let folder = root().join("target").join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", folder.display()))?;
         }

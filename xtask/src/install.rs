@@ -28,6 +28,18 @@ pub(crate) fn harness_tools() -> Result<()> {
     apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
+/// Python with what it makes folders of packages with.
+pub(crate) fn python() -> Result<()> {
+    let has_venv = std::process::Command::new("python3")
+        .args(["-c", "import ensurepip, sys; assert sys.version_info >= (3, 10)"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if has_venv {
+        return Ok(());
+    }
+    apt(&["python3", "python3-venv"], "Python 3.10 or newer with venv")
+}
+
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {

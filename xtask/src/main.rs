@@ -4,6 +4,7 @@
 mod bench;
 mod bench_http;
 mod chaos;
+mod contract;
 mod crash_images;
 mod days;
 mod demo;
@@ -37,6 +38,8 @@ enum Command {
     E2e,
     /// Kill vega at random moments and look whether it keeps its promises; 25 times, or --kills 1000
     Chaos(chaos::Options),
+    /// Call the server as its OpenAPI document allows, and as it does not
+    Contract,
     /// Let every write of a sign-in fail and look whether vega keeps its promises
     Faults(faults::Options),
     /// Write what is generated from the code, or prove that it is fresh
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench => bench::run(),
         Command::CrashImages(options) => crash_images::run(&options),
         Command::Chaos(options) => chaos::run_with(&options),
+        Command::Contract => contract::run_alone(),
         Command::Faults(options) => faults::run_with(&options),
         Command::E2e => e2e::run(),
         Command::Generate(options) => generate::run(&options),

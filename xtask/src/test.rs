@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::chaos;
+use crate::contract;
 use crate::crash_images;
 use crate::faults;
 use crate::generate;
@@ -37,7 +38,8 @@ pub(crate) fn run() -> Result<()> {
     build_programs_with_test_hooks()?;
     build_harnesses()?;
     crash_images::run_briefly()?;
-    open_hours::wait_for(STORIES + HARNESSES);
+    open_hours::wait_for(contract::LENGTH + STORIES + HARNESSES);
+    contract::contract()?;
     chaos::sample()?;
     faults::sample()?;
     rust_tests(&["--workspace"])
