@@ -9,7 +9,7 @@ use crate::test::{STORIES, build_programs, build_programs_with_test_hooks, rust_
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
     install::harness_tools()?;
-    install::python()?;
+    install::story_packages()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
     open_hours::wait_for(STORIES);

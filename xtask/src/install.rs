@@ -1,6 +1,6 @@
 //! Installs what is missing: on Debian and Ubuntu through apt, elsewhere it says exactly what to install.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -29,7 +29,7 @@ pub(crate) fn harness_tools() -> Result<()> {
 }
 
 /// Python with what it makes folders of packages with.
-pub(crate) fn python() -> Result<()> {
+fn python() -> Result<()> {
     let has_venv = std::process::Command::new("python3")
         .args(["-c", "import ensurepip, sys; assert sys.version_info >= (3, 10)"])
         .output()
@@ -52,17 +52,18 @@ pub(crate) fn console_packages() -> Result<()> {
     )
 }
 
-/// Python with the packages of `tests/requirements.txt`, in an environment of its own.
-pub(crate) fn python() -> Result<()> {
-    let (wanted, folder) = (root().join("tests/requirements.txt"), target().join("python"));
-    let (wanted, made_for) = (std::fs::read_to_string(wanted)?, folder.join("made-for.txt"));
+/// Python with the packages that `list` names, each with its version, in a folder of its own under `target`; the folder's
+/// programs.
+pub(crate) fn python_packages(list: &str, folder: &str) -> Result<PathBuf> {
+    let folder = target().join(folder);
+    let (wanted, made_for) = (
+        std::fs::read_to_string(root().join(list))?,
+        folder.join("made-for.txt"),
+    );
     if std::fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
-        return Ok(());
+        return Ok(folder.join("bin"));
     }
-    // Debian's python3 comes without what an environment needs.
-    if !works("python3", "-cimport ensurepip, venv") {
-        apt(&["python3", "python3-venv"], "Python 3 with its module venv")?;
-    }
+    python()?;
     let path = folder.display().to_string();
     run(&root(), "python3", &["-m", "venv", "--clear", &path])?;
     let pip = folder.join("bin/pip").display().to_string();
@@ -71,9 +72,16 @@ pub(crate) fn python() -> Result<()> {
         "--quiet",
         "--disable-pip-version-check",
         "--requirement",
+        list,
     ];
-    run(&root(), &pip, &[&quiet[..], &["tests/requirements.txt"]].concat())?;
-    Ok(std::fs::write(made_for, wanted)?)
+    run(&root(), &pip, &quiet)?;
+    std::fs::write(made_for, wanted)?;
+    Ok(folder.join("bin"))
+}
+
+/// Upstox's own SDK, for a story.
+pub(crate) fn story_packages() -> Result<()> {
+    python_packages("tests/requirements.txt", "python").map(drop)
 }
 
 fn apt(packages: &[&str], what: &str) -> Result<()> {

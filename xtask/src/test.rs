@@ -24,7 +24,7 @@ pub(crate) fn run() -> Result<()> {
     install::browser()?;
     install::console_packages()?;
     install::harness_tools()?;
-    install::python()?;
+    install::story_packages()?;
     let root = root();
     shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
     tidy::run()?;
