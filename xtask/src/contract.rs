@@ -1,7 +1,6 @@
 //! `cargo xtask contract`: calls the server as its OpenAPI document allows, and as it does not, and looks whether every
 //! answer is one that the document names. The calls are schemathesis's; the seed is the same each time.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +9,7 @@ use serde_json::Value;
 use crate::demo_desk::{Desk, Upstox};
 use crate::install;
 use crate::open_hours;
-use crate::shell::{root, run, run_with, step, target, works};
+use crate::shell::{run_with, step, target};
 use crate::test::build_programs;
 
 /// It takes less, also on a slow machine.
@@ -35,7 +34,9 @@ pub(crate) fn run_alone() -> Result<()> {
 
 /// Needs the programs, and a browser for one sign-in.
 pub(crate) fn contract() -> Result<()> {
-    let schemathesis = schemathesis()?;
+    let python = target().join("schemathesis");
+    install::python_with(PACKAGES, &python)?;
+    let schemathesis = python.join("bin/schemathesis").display().to_string();
     let upstox = Upstox::start(true)?;
     let desk = Desk::new("contract", &upstox, false)?;
     // So that there is a token to serve.
@@ -90,31 +91,6 @@ include-operation-id = "revokeKey"
 parameters = {{ "path.id" = "{victim}" }}
 "#
     )
-}
-
-/// The program, in a folder of its own under `target`.
-fn schemathesis() -> Result<String> {
-    let packages = std::fs::read_to_string(root().join(PACKAGES)).context(PACKAGES)?;
-    let version = packages
-        .lines()
-        .find_map(|line| line.strip_prefix("schemathesis=="))
-        .context("no version of schemathesis")?;
-    let folder: PathBuf = target().join(format!("schemathesis-{version}"));
-    let program = folder.join("bin/schemathesis").display().to_string();
-    if works(&program, "--version") {
-        return Ok(program);
-    }
-    install::python()?;
-    let venv = folder.display().to_string();
-    run(&root(), "python3", &["-m", "venv", "--clear", &venv])?;
-    let pip = folder.join("bin/pip").display().to_string();
-    let quiet = ["--quiet", "--disable-pip-version-check"];
-    run(
-        &root(),
-        &pip,
-        &[&["install"], &quiet[..], &["--requirement", PACKAGES]].concat(),
-    )?;
-    Ok(program)
 }
 
 fn add_key(desk: &Desk, name: &str, scopes: &str) -> Result<String> {

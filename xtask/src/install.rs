@@ -28,18 +28,6 @@ pub(crate) fn harness_tools() -> Result<()> {
     apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
-/// Python with what it makes folders of packages with.
-pub(crate) fn python() -> Result<()> {
-    let has_venv = std::process::Command::new("python3")
-        .args(["-c", "import ensurepip, sys; assert sys.version_info >= (3, 10)"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if has_venv {
-        return Ok(());
-    }
-    apt(&["python3", "python3-venv"], "Python 3.10 or newer with venv")
-}
-
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {
@@ -52,11 +40,18 @@ pub(crate) fn console_packages() -> Result<()> {
     )
 }
 
-/// Python with the packages of `tests/requirements.txt`, in an environment of its own.
+/// Python with the packages of `tests/requirements.txt`.
 pub(crate) fn python() -> Result<()> {
-    let (wanted, folder) = (root().join("tests/requirements.txt"), target().join("python"));
-    let (wanted, made_for) = (std::fs::read_to_string(wanted)?, folder.join("made-for.txt"));
-    if std::fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == wanted) {
+    python_with("tests/requirements.txt", &target().join("python"))
+}
+
+/// Python with the packages that the file `wanted` names, in an environment of its own.
+pub(crate) fn python_with(wanted: &str, folder: &Path) -> Result<()> {
+    let (text, made_for) = (
+        std::fs::read_to_string(root().join(wanted))?,
+        folder.join("made-for.txt"),
+    );
+    if std::fs::read_to_string(&made_for).is_ok_and(|made_for| made_for == text) {
         return Ok(());
     }
     // Debian's python3 comes without what an environment needs.
@@ -72,8 +67,8 @@ pub(crate) fn python() -> Result<()> {
         "--disable-pip-version-check",
         "--requirement",
     ];
-    run(&root(), &pip, &[&quiet[..], &["tests/requirements.txt"]].concat())?;
-    Ok(std::fs::write(made_for, wanted)?)
+    run(&root(), &pip, &[&quiet[..], &[wanted]].concat())?;
+    Ok(std::fs::write(made_for, text)?)
 }
 
 fn apt(packages: &[&str], what: &str) -> Result<()> {
