@@ -54,7 +54,8 @@ pub(crate) fn build_harnesses() -> Result<()> {
     )
 }
 
-/// `vega` and the server with the feature `test-hooks`, in a target folder of its own, so that they never stand where a user's would.
+/// `vega` and the server with the feature `test-hooks`, in a target folder of their own, so that they never stand where a
+/// user's would.
 pub(crate) fn build_programs_with_test_hooks() -> Result<()> {
     let folder = target().join("test-hooks").display().to_string();
     let features = ["-p", "vega-cli", "-p", "vega-server", "--features", "test-hooks"];

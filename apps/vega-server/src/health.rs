@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tokio::time::Instant;
+use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
 
 use crate::refusals::Refused;
@@ -122,9 +123,16 @@ fn show(server: &Server) {
 pub(crate) async fn measured(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = named(request.method()).to_owned();
+    let id = request.extensions().get::<RequestId>().cloned();
     let response = next.run(request).await;
     let path = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let status = response.status().as_str().to_owned();
+    let id = id.as_ref().and_then(|id| id.header_value().to_str().ok());
+    if response.status().is_server_error() {
+        tracing::warn!(id, method, path, status, "a request failed");
+    } else {
+        tracing::debug!(id, method, path, status, "a request");
+    }
     let labels = [("method", method), ("path", path), ("status", status)];
     metrics::histogram!("vega_request_seconds", &labels).record(began.elapsed());
     response
