@@ -70,7 +70,8 @@ impl Tables {
     }
 
     fn by_state(&self, state: &OAuthState) -> Option<&AttemptRow> {
-        self.attempts.iter().find(|row| row.new.state == *state)
+        // The newest first: it is nearly always the one, and each comparison takes its time.
+        self.attempts.iter().rev().find(|row| row.new.state == *state)
     }
 
     fn unfinished(&self, knows_presses: bool) -> Vec<UnfinishedAttempt> {
