@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -268,9 +269,11 @@ impl CurlEvents {
         events.rev().find(|data| says(data)).context("it is gone")
     }
 
-    /// Whether the stream has ended.
-    pub fn has_ended(&mut self) -> Result<bool> {
-        Ok(self.curl.try_wait()?.is_some())
+    /// Waits until the server has ended the stream.
+    pub async fn end(mut self) -> Result<()> {
+        let ended = tokio::time::timeout(Duration::from_mins(1), self.curl.wait()).await;
+        ended.context("the stream goes on")??;
+        Ok(())
     }
 }
 

@@ -242,6 +242,7 @@ pub(crate) async fn keep(server: Arc<Server>) {
     let changes = server.vega.changes();
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_stale = false;
     loop {
         tokio::select! {
             event = events.recv() => {
@@ -255,12 +256,14 @@ pub(crate) async fn keep(server: Arc<Server>) {
             () = changes.changed() => {}
             _ = look.tick() => {
                 let next = server.board.state().next;
-                if next.is_none_or(|next| next > server.vega.clock.now()) {
+                if !is_stale && next.is_none_or(|next| next > server.vega.clock.now()) {
                     continue;
                 }
             }
         }
-        if let Err(error) = refresh(&server, &mut events).await {
+        let refreshed = refresh(&server, &mut events).await;
+        is_stale = refreshed.is_err();
+        if let Err(error) = refreshed {
             tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
             tokio::time::sleep(TRY_AGAIN).await;
         }

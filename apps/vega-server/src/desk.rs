@@ -2,10 +2,11 @@
 //! with its time, or when the sign-in went on without it. What is answered is passed on and kept nowhere.
 
 use std::future::pending;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
@@ -37,6 +38,8 @@ pub(crate) struct Open {
     pub(crate) question: Question,
     /// When it is over.
     pub(crate) until: Instant,
+    /// The same by the wall clock, as it was when it was first looked at.
+    pub(crate) deadline: Arc<OnceLock<DateTime<Utc>>>,
 }
 
 /// What the human said.
@@ -133,7 +136,13 @@ impl Desk {
     /// Puts a question on the desk, until the guard is dropped.
     fn put(&self, question: Question, until: Instant, answer: Option<oneshot::Sender<Said>>) -> OnDesk<'_> {
         let id = Uuid::new_v4();
-        let open = Open { id, question, until };
+        let deadline = Arc::default();
+        let open = Open {
+            id,
+            question,
+            until,
+            deadline,
+        };
         self.things().questions.push(Asked { open, answer });
         self.tell();
         OnDesk { desk: self, id }

@@ -1,6 +1,7 @@
 //! Whether the server lives, whether it can do its work, and figures of both in Prometheus' text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
@@ -14,6 +15,9 @@ use utoipa::ToSchema;
 
 use crate::refusals::Refused;
 use crate::server::Server;
+
+/// How long a proof counts.
+const PROVEN_FOR: Duration = Duration::from_secs(5);
 
 /// The program that answers; `vega` looks for it where a redirect URI's port is taken.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,16 +58,13 @@ pub(crate) struct ReadyView {
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let storage = server.vega.prove_storage().await;
-    if let Err(error) = &storage {
-        tracing::warn!(%error, "not ready");
-    }
+    let storage = can_store(&server).await;
     let view = ReadyView {
         v: 1,
-        ready: storage.is_ok(),
+        ready: storage,
         // Loaded before the server listens.
         registry: true,
-        storage: storage.is_ok(),
+        storage,
     };
     let status = if view.ready {
         StatusCode::OK
@@ -71,6 +72,22 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(view)).into_response()
+}
+
+/// Whether something can be stored, as it was found within `PROVEN_FOR`. Anybody may ask, and each proof is a commit.
+async fn can_store(server: &Server) -> bool {
+    let mut proven = server.storage.lock().await;
+    if let Some((at, can)) = *proven
+        && at.elapsed() < PROVEN_FOR
+    {
+        return can;
+    }
+    let storage = server.vega.prove_storage().await;
+    if let Err(error) = &storage {
+        tracing::warn!(%error, "not ready");
+    }
+    *proven = Some((Instant::now(), storage.is_ok()));
+    storage.is_ok()
 }
 
 /// Figures in Prometheus' text.

@@ -1,10 +1,11 @@
 //! Takes the address that the server listens on, or says who has it and what to do.
 
 use std::io::{Error, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use thiserror::Error;
 use tokio::net::TcpListener;
+use vega_bootstrap::Settings;
 
 /// Why the server has no address.
 #[derive(Debug, Error)]
@@ -27,6 +28,35 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListe
         .map_err(|source| CannotListen { address, source })
 }
 
+/// The same port on IPv6, if redirect URIs lead to `localhost` at it: browsers go to `::1` first, and a code must not meet
+/// another program there. `None` where this machine has no such address.
+pub(crate) async fn bind_twin(
+    address: SocketAddr,
+    settings: &Settings,
+) -> Result<Option<TcpListener>, CannotListen> {
+    let accounts = settings.accounts.iter();
+    let mut uris = accounts
+        .flat_map(|account| &account.apis)
+        .map(|api| api.redirect_uri.url());
+    let leads_here = |url: &url::Url| {
+        url.host_str() == Some("localhost") && url.port_or_known_default() == Some(address.port())
+    };
+    if address.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) || !uris.any(leads_here) {
+        return Ok(None);
+    }
+    let twin = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+    match TcpListener::bind(twin).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(source) if matches!(source.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
+            Err(CannotListen {
+                address: twin,
+                source,
+            })
+        }
+        Err(_) => Ok(None),
+    }
+}
+
 fn why(address: &SocketAddr, error: &Error) -> String {
     let port = address.port();
     match error.kind() {
@@ -36,8 +66,8 @@ fn why(address: &SocketAddr, error: &Error) -> String {
              or set VEGA__SERVER__LISTEN to another address"
         ),
         ErrorKind::Unsupported => "others could reach it there, and read keys and tokens on their way. \
-             Set VEGA__SERVER__LISTEN to a loopback address, such as 127.0.0.1:28020, and let a reverse proxy with TLS stand \
-             before it where it must be reached from elsewhere"
+             Set VEGA__SERVER__LISTEN to a loopback address, such as 127.0.0.1:28020; from elsewhere it can be reached through \
+             ssh (`ssh -L 28020:127.0.0.1:28020 HOST`)"
             .into(),
         ErrorKind::AddrNotAvailable => "this machine has no such address. \
              Set VEGA__SERVER__LISTEN to one that it has, such as 127.0.0.1:28020"

@@ -27,6 +27,7 @@ mod serving;
 mod session;
 mod views;
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use vega_bootstrap::{Environment, Settings, StartError, Vega, careful_process, log_to_stderr};
+use vega_bootstrap::{Environment, LogFormat, Settings, StartError, Vega, careful_process, log_to_stderr};
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
 
@@ -45,6 +46,9 @@ use crate::server::Server;
 
 /// Wrong settings, an address that cannot be had and a database that does not open end with 9, as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
+/// How often it is looked for runs whose process died.
+const LOOK_FOR_THE_DEAD: Duration = Duration::from_secs(10);
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// A run that is asked to end finishes a commit in flight.
 const RUNS_END_WITHIN: Duration = Duration::from_secs(10);
 
@@ -103,6 +107,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     // First the address: a second server must not even open the database.
     let listener = listening::bind(settings.listen).await?;
     let address = listener.local_addr().context("the listener has no address")?;
+    let twin = listening::bind_twin(address, &settings).await?;
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
         .context("buckets")?
@@ -113,13 +118,27 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let vega = Vega::start(settings, environment, desk.clone(), Arc::new(Log)).await?;
     let server = Arc::new(Server::new(vega, desk, names, metrics));
     board::fill(&server).await?;
-    let link = server.vega.access.make_link().await?;
     tracing::info!("listening on http://{address}/");
-    tracing::info!(
-        "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
-        link.expose()
-    );
-    let serving = serving::serve(listener, routes::router(Arc::clone(&server)), server.stop.clone());
+    if server.vega.settings.log_format == LogFormat::Text {
+        let link = server.vega.access.make_link().await?;
+        tracing::info!(
+            "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
+            link.expose()
+        );
+    } else {
+        // Others may read where this log is kept.
+        tracing::info!("`vega console` prints a link into the console");
+    }
+    let router = routes::router(Arc::clone(&server));
+    let serving = async {
+        let first = serving::serve(listener, router.clone(), server.stop.clone());
+        match twin {
+            Some(twin) => {
+                tokio::join!(first, serving::serve(twin, router.clone(), server.stop.clone()));
+            }
+            None => first.await,
+        }
+    };
     tokio::select! {
         () = serving => {}
         () = beside(&server) => {}
@@ -137,6 +156,33 @@ async fn beside(server: &Arc<Server>) {
         never = server.vega.access.follow() => match never {},
         never = upkeep.go_on() => match never {},
         () = board::keep(Arc::clone(server)) => {}
+        never = clear_up(server) => match never {},
+        never = tidy_figures(server) => match never {},
+    }
+}
+
+/// Finishes what dead processes left, without a human: at the start, and whenever one dies while the server lives.
+async fn clear_up(server: &Arc<Server>) -> Infallible {
+    loop {
+        if server.requests.under_way().is_none() {
+            let server = Arc::clone(server);
+            // Never dropped half-way: a token may be on its way.
+            let task = server.tasks.clone().spawn(async move {
+                if let Err(error) = server.vega.orchestrator.clear_up().await {
+                    tracing::warn!(%error, "what an earlier process left is not cleared up yet");
+                }
+            });
+            let _ = task.await;
+        }
+        tokio::time::sleep(LOOK_FOR_THE_DEAD).await;
+    }
+}
+
+/// Else figures that nobody fetches pile up.
+async fn tidy_figures(server: &Server) -> Infallible {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        server.metrics.run_upkeep();
     }
 }
 
@@ -144,6 +190,7 @@ async fn beside(server: &Arc<Server>) {
 async fn stop_when_asked(server: &Server) {
     asked_to_stop().await;
     tracing::info!("stopping");
+    server.requests.take_no_more();
     if let Some(request) = server.requests.under_way() {
         request.cancel.cancel();
     }

@@ -71,6 +71,8 @@ codes! {
     RunOver = "run_over", CONFLICT, "The run is over";
     /// The link was used, is too old, or never was.
     LinkUsed = "link_used", UNAUTHORIZED, "The link does not open anything";
+    /// The server is being stopped.
+    Stopping = "stopping", SERVICE_UNAVAILABLE, "The server is being stopped";
     /// Too many streams are open.
     TooManyStreams = "too_many_streams", SERVICE_UNAVAILABLE, "Too many streams are open";
     /// It took too long.

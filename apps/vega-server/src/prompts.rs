@@ -67,11 +67,10 @@ pub(crate) fn open(server: &Server) -> Vec<PromptView> {
 }
 
 fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
-    let left = open.until.saturating_duration_since(Instant::now());
-    let deadline = now + TimeDelta::from_std(left).unwrap_or_default();
-    // To the second, so that looking again shows the same.
-    let deadline =
-        DateTime::from_timestamp((deadline.timestamp_millis() + 500) / 1000, 0).unwrap_or(deadline);
+    let deadline = *open.deadline.get_or_init(|| {
+        let left = open.until.saturating_duration_since(Instant::now());
+        now + TimeDelta::from_std(left).unwrap_or_default()
+    });
     let mut view = PromptView {
         id: open.id,
         kind: "confirm",

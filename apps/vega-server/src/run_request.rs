@@ -2,9 +2,12 @@
 //! who comes second joins. What a run is and may do is decided in `orchestration`.
 
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +59,7 @@ enum Ending {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Outcome {
     /// `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
-    /// `held_elsewhere`, `preflight_failed`, `nobody_can_begin` or `storage`.
+    /// `held_elsewhere`, `preflight_failed`, `nobody_can_begin`, `storage` or `unexpected`.
     code: &'static str,
     /// What happened, why, and what to do next.
     detail: String,
@@ -74,6 +77,8 @@ pub(crate) struct RunRequest {
 /// The requests of this process.
 pub(crate) struct RunRequests {
     known: Mutex<VecDeque<Arc<RunRequest>>>,
+    /// The server ends: what began now would be cut off.
+    is_closed: AtomicBool,
     changes: watch::Sender<u64>,
 }
 
@@ -108,6 +113,7 @@ impl RunRequests {
     pub(crate) fn new() -> Self {
         Self {
             known: Mutex::default(),
+            is_closed: AtomicBool::new(false),
             changes: watch::Sender::new(0),
         }
     }
@@ -127,15 +133,39 @@ impl RunRequests {
         self.newest().filter(|request| !request.is_over())
     }
 
+    /// By its own id or, while it is under way, by that of its run.
     pub(crate) fn find(&self, id: Uuid) -> Option<Arc<RunRequest>> {
-        self.known().iter().find(|request| request.id == id).cloned()
+        let runs_it =
+            |request: &RunRequest| !request.is_over() && request.run() == Some(RunId::from_uuid(id));
+        let known = self.known();
+        known
+            .iter()
+            .find(|request| request.id == id || runs_it(request))
+            .cloned()
     }
 
-    /// Makes one, or joins the one that is under way; whether it was joined.
-    pub(crate) fn make_or_join(&self, wish: Wish, asked_at: DateTime<Utc>) -> (Arc<RunRequest>, bool) {
+    /// From now on no request is taken.
+    pub(crate) fn take_no_more(&self) {
+        let _one_after_the_other = self.known();
+        self.is_closed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// Makes one, or joins the one that is under way; whether it was joined. `None` when the server ends.
+    pub(crate) fn make_or_join(
+        &self,
+        wish: Wish,
+        asked_at: DateTime<Utc>,
+    ) -> Option<(Arc<RunRequest>, bool)> {
         let mut known = self.known();
+        if self.is_closed() {
+            return None;
+        }
         if let Some(request) = known.back().filter(|request| !request.is_over()) {
-            return (Arc::clone(request), true);
+            return Some((Arc::clone(request), true));
         }
         let request = Arc::new(RunRequest {
             id: Uuid::new_v4(),
@@ -150,12 +180,18 @@ impl RunRequests {
         }
         drop(known);
         self.tell();
-        (request, false)
+        Some((request, false))
     }
 
     /// Carries a request out.
     pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, desk: &Desk) {
-        let (ending, plan) = self.through(request, vega, desk).await;
+        let through = AssertUnwindSafe(self.through(request, vega, desk));
+        // One that panicked must not be joined for ever.
+        let (ending, plan) = through.catch_unwind().await.unwrap_or_else(|_| {
+            let detail = "Vega failed here; its log says where. What was stored stays: ask again.".into();
+            let code = "unexpected";
+            (Ending::NotBegun("not_begun", Outcome { code, detail }), None)
+        });
         self.enter(request, Stage::Ended(ending, plan));
     }
 
@@ -333,6 +369,11 @@ impl RunRequest {
             Stage::Ended(Ending::Ran(run, _), _) => Some(run),
             _ => None,
         }
+    }
+
+    /// When it was asked for.
+    pub(crate) fn asked_at(&self) -> DateTime<Utc> {
+        self.asked_at
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {

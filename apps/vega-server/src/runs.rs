@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_domain::ports::StoreError;
+use vega_domain::run::RunRecord;
 use vega_orchestration::{Patience, RunError};
 
 use crate::apis::unknown_api;
@@ -77,9 +78,14 @@ pub(crate) async fn start(
 ) -> Result<Accepted, Problem> {
     let wish = body.wish(&server, caller.words())?;
     if server.requests.under_way().is_none() {
-        server.vega.orchestrator.prove_turn().await?;
+        match server.vega.orchestrator.prove_turn().await {
+            // This server itself, which clears up or has just ended a run: the request waits for that.
+            Err(RunError::Held(Some(holder))) if holder.pid == std::process::id() => {}
+            proven => proven?,
+        }
     }
-    let (request, joined) = server.requests.make_or_join(wish, server.vega.clock.now());
+    let made = server.requests.make_or_join(wish, server.vega.clock.now());
+    let (request, joined) = made.ok_or_else(stopping)?;
     if !joined {
         let (server, request) = (Arc::clone(&server), Arc::clone(&request));
         server.tasks.clone().spawn(async move {
@@ -143,18 +149,33 @@ pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreErr
     let orchestrator = &server.vega.orchestrator;
     let request = server.requests.newest();
     let active = orchestrator.active_run().await?;
-    if let Some(request) = request.filter(|request| !request.is_over() || active.is_none()) {
-        let record = match request.run() {
-            Some(run) => orchestrator.find_run(run).await?,
-            None => None,
-        };
-        return Ok(Some(request.view(record.as_ref(), &server.desk)));
-    }
-    let record = match active {
+    let stored = match active {
         Some(active) => Some(active),
         None => orchestrator.newest_run().await?,
     };
-    Ok(record.as_ref().map(RunView::stored))
+    let Some(request) = request else {
+        return Ok(stored.as_ref().map(RunView::stored));
+    };
+    // Another process may have done more since.
+    let is_later = |run: &RunRecord| {
+        let moved = run.finished_at.unwrap_or(run.started_at);
+        run.state.is_active() || (request.run() != Some(run.id) && moved > request.asked_at())
+    };
+    if let Some(later) = stored.filter(|stored| request.is_over() && is_later(stored)) {
+        return Ok(Some(RunView::stored(&later)));
+    }
+    let record = match request.run() {
+        Some(run) => orchestrator.find_run(run).await?,
+        None => None,
+    };
+    Ok(Some(request.view(record.as_ref(), &server.desk)))
+}
+
+fn stopping() -> Problem {
+    Problem::new(
+        Code::Stopping,
+        "The server is being stopped. Ask again when it runs.",
+    )
 }
 
 fn no_run() -> Problem {
@@ -251,6 +272,9 @@ pub(crate) async fn verify(
     Body(body): Body<VerificationBody>,
 ) -> Result<Json<ApisView>, Problem> {
     let apis = configured(&server, body.apis)?;
+    if server.requests.is_closed() {
+        return Err(stopping());
+    }
     // Not dropped with the request: it may be finishing what a dead process left.
     let asked = Arc::clone(&server);
     let task = server.tasks.spawn(async move {

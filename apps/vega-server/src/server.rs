@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vega_bootstrap::Vega;
@@ -25,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) names: Names,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
+    /// When it was last tried whether something can be stored, and whether it could.
+    pub(crate) storage: Mutex<Option<(Instant, bool)>>,
     /// Cancelled when the server shall end.
     pub(crate) stop: CancellationToken,
     /// Requests for runs that are being carried out.
@@ -41,6 +44,7 @@ impl Server {
             names,
             streams: Arc::new(Semaphore::new(STREAMS)),
             metrics,
+            storage: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }

@@ -111,8 +111,8 @@ async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri:
         Err(error) => {
             tracing::error!(%error, "a code came back and could not be stored");
             callback.news.lost.send_replace(Some(error.into()));
-            let words = "Vega could not store what this page brought; the program that waits for it says why. \
-                         Nothing was exchanged; sign in again when the database takes changes.";
+            let words = "Vega could not store what this page brought, and its log says why. Nothing was exchanged; sign in \
+                         again when the database takes changes.";
             result_page::page(StatusCode::SERVICE_UNAVAILABLE, "Not stored", words)
         }
     }

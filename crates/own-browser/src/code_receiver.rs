@@ -1,9 +1,9 @@
 //! Hands what a redirect carries to the journal, and puts on record what is refused. It neither waits nor exchanges.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use url::Url;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -12,7 +12,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-/// Who knows no `state` of ours, such as a page that reloads itself, must not fill the audit trail.
+/// In one hour. Who knows no `state` of ours, such as a page that reloads itself, must not fill the audit trail.
 const REFUSALS_ON_RECORD: u32 = 100;
 
 /// How long a code waits for the database.
@@ -46,7 +46,8 @@ pub struct CodeReceiver {
     journal: Arc<dyn SignInJournal>,
     audit: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
-    refused: AtomicU32,
+    /// Since when it is counted, and how many were refused since.
+    refused: Mutex<(DateTime<Utc>, u32)>,
 }
 
 impl CodeReceiver {
@@ -56,7 +57,7 @@ impl CodeReceiver {
             journal,
             audit,
             clock,
-            refused: AtomicU32::new(0),
+            refused: Mutex::new((DateTime::UNIX_EPOCH, 0)),
         }
     }
 
@@ -101,9 +102,18 @@ impl CodeReceiver {
         if !matches!(refused, Received::Foreign | Received::Incomplete) {
             return true;
         }
-        let before = self.refused.fetch_add(1, Ordering::Relaxed);
+        let now = self.clock.now();
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back begins a new hour, too.
+        if (now - refused.0).abs() >= TimeDelta::hours(1) {
+            *refused = (now, 0);
+        }
+        let before = refused.1;
+        refused.1 = before.saturating_add(1);
         if before == REFUSALS_ON_RECORD {
-            tracing::warn!("redirects of strangers keep coming; no more of them go into the audit trail");
+            tracing::warn!(
+                "redirects of strangers keep coming; no more of them go into the audit trail in this hour"
+            );
         }
         before < REFUSALS_ON_RECORD
     }
