@@ -40,6 +40,11 @@ function refusalOf(board: Snapshot, connection: Connection): string | null {
   return null;
 }
 
+function actionOf(dead: number): string {
+  if (dead === 0) return "Generate tokens";
+  return dead === 1 ? "Generate 1 token" : `Generate ${dead} tokens`;
+}
+
 function Board({ board, connection }: { board: Snapshot; connection: Connection }) {
   const [forced, setForced] = useState<string | null>(null);
   const start = useStartRun();
@@ -62,7 +67,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
           aria-describedby="why-not"
           onClick={() => begin({})}
         >
-          {dead.length === 1 ? "Generate 1 token" : `Generate ${dead.length} tokens`}
+          {actionOf(dead.length)}
         </Button>
         <Button
           size="md"

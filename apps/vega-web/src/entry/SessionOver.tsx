@@ -7,7 +7,7 @@ export function SessionOver() {
     <section className="stack" role="alert">
       <h2>You are signed out</h2>
       <p>
-        A session ends after 15 minutes without a call, after 12 hours, and with the server's key.
+        A session ends after 15 minutes in which nobody touches the page, and after 12 hours.
       </p>
       <p>
         Run <Code>vega console</Code> on the machine where Vega runs, and open the link that it

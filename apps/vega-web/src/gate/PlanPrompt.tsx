@@ -22,7 +22,7 @@ export function PlanPrompt({ prompt, run, isLive }: Props) {
   return (
     <div className="stack">
       {plan && <PlanFacts plan={plan} />}
-      <div className="row">
+      <div className="answers">
         <Button disabled={isShut} onClick={() => say(true)}>
           Yes, sign in for {count === 1 ? "1 API" : `${count} APIs`}
         </Button>

@@ -42,9 +42,9 @@ const SKIPPED: Record<string, string> = {
 };
 
 const CAUSES: Record<string, string> = {
-  missing: "there is none",
-  expired: "it expired",
-  invalid: "Upstox refuses it",
+  missing: "it has no token yet",
+  expired: "its token expired",
+  invalid: "Upstox refuses its token",
   forced: "you force it",
 };
 
