@@ -4,8 +4,8 @@
 import "@testing-library/jest-dom/vitest";
 import { cleanup } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
-import { network } from "./testing/network";
 import { MadeUpEventSource } from "./testing/eventSource";
+import { network } from "./testing/network";
 
 beforeAll(() => network.listen({ onUnhandledRequest: "error" }));
 afterAll(() => network.close());

@@ -1,4 +1,5 @@
-// Why an account is closed, until when or what lifts it, and what can be used meanwhile.
+// Why an account is closed, until when or what lifts it, and what can be used meanwhile. No alert: a screen reader would read
+// the countdown every second; the answer at the top says what changed.
 
 import { Alert } from "@mantine/core";
 import type { Account, Api } from "../api/types";
@@ -13,7 +14,13 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
   if (account.stop) {
     const { failure } = account.stop;
     return (
-      <Alert color="red" variant="outline" icon="■" title={`Account ${account.account} is stopped`}>
+      <Alert
+        role="group"
+        color="red"
+        variant="outline"
+        icon="■"
+        title={`Account ${account.account} is stopped`}
+      >
         <p>
           {failure.summary}. {failure.detail} {failure.next}
         </p>
@@ -29,6 +36,7 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
     const { failure, until_unix } = account.cooldown;
     return (
       <Alert
+        role="group"
         color="orange"
         variant="outline"
         icon="◷"
@@ -49,6 +57,7 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
   if (account.retry_at_unix) {
     return (
       <Alert
+        role="group"
         color="orange"
         variant="outline"
         icon="◷"

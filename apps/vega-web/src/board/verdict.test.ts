@@ -3,10 +3,25 @@
 import { expect, test } from "vitest";
 import type { Snapshot } from "../api/types";
 import type { Connection } from "../live/stream";
-import { account, api, board, failure, MORNING, missing, NIGHT, prompt, run } from "../testing/board";
+import {
+  account,
+  api,
+  board,
+  failure,
+  MORNING,
+  missing,
+  NIGHT,
+  prompt,
+  run,
+} from "../testing/board";
 import { verdictOf } from "./verdict";
 
-const closed = { since: "2026-11-25T07:00:00+05:30", until: null, until_unix: null, failure: failure() };
+const closed = {
+  since: "2026-11-25T07:00:00+05:30",
+  until: null,
+  until_unix: null,
+  failure: failure(),
+};
 const dead = [missing("PRIMARY"), api("CHAIN")];
 
 interface Case {
@@ -35,7 +50,11 @@ const CASES: Record<string, Case> = {
     kind: "later",
     says: /not at 09:15 IST tomorrow.*until 03:30 IST tomorrow. Sign in after that/,
   },
-  "one is missing": { board: board({ apis: dead }), kind: "no", says: /No: 1 of 2 tokens is dead.*Generate/ },
+  "one is missing": {
+    board: board({ apis: dead }),
+    kind: "no",
+    says: /No: 1 of 2 tokens is dead.*Generate/,
+  },
   "a dead one counts more than an unknown one": {
     board: board({ apis: [...dead, api("X", { status: "unknown" })] }),
     kind: "no",
@@ -56,21 +75,31 @@ const CASES: Record<string, Case> = {
     kind: "no",
     says: /You are asked below/,
   },
-  "a run is under way": { board: board({ apis: dead, run: run() }), kind: "no", says: /A run is under way/ },
+  "a run is under way": {
+    board: board({ apis: dead, run: run() }),
+    kind: "no",
+    says: /A run is under way/,
+  },
   "the account is stopped": {
     board: board({ apis: dead, accounts: [account({ stop: closed })] }),
     kind: "no",
     says: /stopped.*your yes to the plan opens it/,
   },
   "the account cools down": {
-    board: board({ apis: dead, accounts: [account({ cooldown: closed, retry_at: "x", retry_at_unix: MORNING + 60 })] }),
+    board: board({
+      apis: dead,
+      accounts: [account({ cooldown: closed, retry_at: "x", retry_at_unix: MORNING + 60 })],
+    }),
     kind: "no",
     says: /waits/,
   },
   "another account cools down": {
     board: board({
       apis: dead,
-      accounts: [account(), account({ account: "other", retry_at: "x", retry_at_unix: MORNING + 60 })],
+      accounts: [
+        account(),
+        account({ account: "other", retry_at: "x", retry_at_unix: MORNING + 60 }),
+      ],
     }),
     kind: "no",
     says: /Generate the tokens/,
@@ -82,7 +111,12 @@ const CASES: Record<string, Case> = {
     kind: "not_known",
     says: /Not known: the server does not answer/,
   },
-  "before the first answer": { board: null, connection: "connecting", kind: "not_known", says: /Asking the server/ },
+  "before the first answer": {
+    board: null,
+    connection: "connecting",
+    kind: "not_known",
+    says: /Asking the server/,
+  },
   "signed out, whatever was last seen": {
     board: board(),
     connection: "signed_out",
@@ -91,8 +125,11 @@ const CASES: Record<string, Case> = {
   },
 };
 
-test.each(Object.entries(CASES))("%s", (_, { board, connection = "live", now = MORNING, kind, says }) => {
-  const verdict = verdictOf(board, connection, now);
-  expect(verdict.kind).toBe(kind);
-  expect(`${verdict.title} ${verdict.next}`).toMatch(says);
-});
+test.each(Object.entries(CASES))(
+  "%s",
+  (_, { board, connection = "live", now = MORNING, kind, says }) => {
+    const verdict = verdictOf(board, connection, now);
+    expect(verdict.kind).toBe(kind);
+    expect(`${verdict.title} ${verdict.next}`).toMatch(says);
+  },
+);

@@ -73,6 +73,7 @@ function PlanFacts({ plan }: { plan: Plan }) {
       {plan.force_reason && <p>Forced, because: {plan.force_reason}</p>}
       {plan.stopped.map((stop) => (
         <Alert
+          role="group"
           key={stop.account}
           color="red"
           variant="outline"

@@ -5,7 +5,10 @@ import { account, api, board, missing, prompt, RUN, run, step } from "../testing
 import { apply } from "./frames";
 
 test("a token replaces its API, in its place", () => {
-  const after = apply(board({ apis: [missing("A"), missing("B")] }), { event: "token", data: api("A") });
+  const after = apply(board({ apis: [missing("A"), missing("B")] }), {
+    event: "token",
+    data: api("A"),
+  });
   expect(after.apis).toEqual([api("A"), missing("B")]);
 });
 
@@ -17,7 +20,10 @@ test("an API that was not known is added", () => {
 test("a cooldown replaces its account alone", () => {
   const other = account({ account: "other" });
   const changed = account({ otp_presses_left: 0 });
-  const after = apply(board({ accounts: [account(), other] }), { event: "cooldown", data: changed });
+  const after = apply(board({ accounts: [account(), other] }), {
+    event: "cooldown",
+    data: changed,
+  });
   expect(after.accounts).toEqual([changed, other]);
 });
 
@@ -29,7 +35,9 @@ test("a step moves in the run that is shown", () => {
 
 test("a step of another run changes nothing", () => {
   const before = board({ run: run({ steps: [step("A", "pending")] }) });
-  expect(apply(before, { event: "step", data: { ...step("A", "done"), run: "another" } })).toBe(before);
+  expect(apply(before, { event: "step", data: { ...step("A", "done"), run: "another" } })).toBe(
+    before,
+  );
 });
 
 test("a run and the questions are replaced whole", () => {

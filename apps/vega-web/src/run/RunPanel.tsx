@@ -24,12 +24,18 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
       </p>
       <RunTimes run={run} />
       {run.outcome && (
-        <Alert color={run.state === "not_needed" ? "blue" : "orange"} variant="outline" icon="i">
+        <Alert
+          role="status"
+          color={run.state === "not_needed" ? "blue" : "orange"}
+          variant="outline"
+          icon="i"
+        >
           {run.outcome.detail}
         </Alert>
       )}
       {run.wait && (
         <Alert
+          role="group"
           color="orange"
           variant="outline"
           icon="◷"

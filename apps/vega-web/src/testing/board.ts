@@ -76,7 +76,15 @@ export function board(changes: Partial<Snapshot> = {}): Snapshot {
 }
 
 export function step(name: string, state: string, changes: Partial<Step> = {}): Step {
-  return { api: name, account: "default", state, reason: null, detail: null, next: null, ...changes };
+  return {
+    api: name,
+    account: "default",
+    state,
+    reason: null,
+    detail: null,
+    next: null,
+    ...changes,
+  };
 }
 
 export function run(changes: Partial<Run> = {}): Run {

@@ -20,7 +20,8 @@ export class MadeUpEventSource extends EventTarget {
   /** The one that is open now. */
   static get open(): MadeUpEventSource {
     const open = MadeUpEventSource.all.filter((one) => !one.isClosed);
-    if (open.length !== 1 || open[0] === undefined) throw new Error(`${open.length} streams are open`);
+    if (open.length !== 1 || open[0] === undefined)
+      throw new Error(`${open.length} streams are open`);
     return open[0];
   }
 

@@ -33,7 +33,11 @@ test.each([
   ["as it opens", "2026-11-25T09:15:00+05:30", "2026-11-25T09:15:00+05:30"],
   ["while it is open", "2026-11-25T15:29:59+05:30", "2026-11-25T15:29:59+05:30"],
   ["after it closed", "2026-11-25T15:30:00+05:30", "2026-11-26T09:15:00+05:30"],
-  ["past midnight in India, the day before in UTC", "2026-11-26T00:30:00+05:30", "2026-11-26T09:15:00+05:30"],
+  [
+    "past midnight in India, the day before in UTC",
+    "2026-11-26T00:30:00+05:30",
+    "2026-11-26T09:15:00+05:30",
+  ],
   ["on Friday evening", "2026-11-27T18:00:00+05:30", "2026-11-30T09:15:00+05:30"],
   ["on Sunday", "2026-11-29T12:00:00+05:30", "2026-11-30T09:15:00+05:30"],
 ])("%s tokens are needed at the market's next time", (_, now, needed) => {
