@@ -1,4 +1,5 @@
-// Opens the whole console, as a browser would at an address, with a stream that a test drives.
+// Opens the whole console, as a browser would at an address, with a stream that a test drives. React mounts all of it twice,
+// as in main.tsx.
 
 import { createMemoryHistory } from "@tanstack/react-router";
 import { render, screen } from "@testing-library/react";
@@ -17,7 +18,7 @@ interface Options {
 export function openConsole({ address = "/", code = null }: Options = {}) {
   const router = makeRouter(code, createMemoryHistory({ initialEntries: [address] }));
   const queries = makeQueries();
-  const view = render(<App router={router} queries={queries} />);
+  const view = render(<App router={router} queries={queries} />, { reactStrictMode: true });
   return { ...view, router, queries, user: userEvent.setup() };
 }
 
