@@ -33,7 +33,13 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
       </div>
       <dl className="facts">
         <dt>Valid until</dt>
-        <dd>{api.valid_until_unix ? <Until unix={api.valid_until_unix} /> : "–"}</dd>
+        <dd>
+          {api.valid_until_unix && !isDead(api.status) ? (
+            <Until unix={api.valid_until_unix} />
+          ) : (
+            "–"
+          )}
+        </dd>
         <dt>Last checked</dt>
         <dd>{api.checked_at ? <Ago unix={unixOf(api.checked_at)} /> : "never"}</dd>
         <dt>Generation</dt>

@@ -56,6 +56,11 @@ test("each status is a word beside its sign", async () => {
   }
 });
 
+test("a dead token is valid until no time, whatever it once was", async () => {
+  await openBoard(board({ apis: [api("PRIMARY", { status: "invalid" })] }));
+  expect(card("PRIMARY").queryByText(/03:30 IST/)).not.toBeInTheDocument();
+});
+
 test("the one action names its effect and asks for all that are dead", async () => {
   const wishes = takesRuns();
   const { user } = await openBoard(DEAD);

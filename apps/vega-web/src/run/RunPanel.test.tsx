@@ -48,10 +48,23 @@ test("an estimate that did not hold is said", async () => {
 test("a wait says why and until when", async () => {
   await shown({
     state: "waiting",
+    plan: plan(),
     wait: { account: "default", why: "cooling down", until: "x", until_unix: MORNING + 600 },
   });
   const notice = screen.getByRole("group", { name: "Account default waits" });
-  expect(notice).toHaveTextContent("It is cooling down and goes on at 08:10 IST");
+  expect(notice).toHaveTextContent("It is cooling down");
+  expect(notice).toHaveTextContent("goes on by itself at 08:10 IST");
+  expect(screen.queryByText(/Should be done at/)).not.toBeInTheDocument();
+});
+
+test("what was left when a run ended waits for nothing", async () => {
+  await shown({
+    state: "incomplete",
+    under_way: false,
+    steps: [step("A", "failed"), step("B", "pending")],
+  });
+  expect(screen.getByText(/Not begun/)).toBeVisible();
+  expect(screen.queryByText(/Waits its turn/)).not.toBeInTheDocument();
 });
 
 test("one of another process says that it is asked there", async () => {

@@ -41,11 +41,14 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
           icon="◷"
           title={`Account ${run.wait.account} waits`}
         >
-          It is {run.wait.why} and goes on at <Until unix={run.wait.until_unix} />. You need not
-          stay until then.
+          <p>It is {run.wait.why}</p>
+          <p>
+            The run goes on by itself at <Until unix={run.wait.until_unix} />. You need not stay
+            until then.
+          </p>
         </Alert>
       )}
-      <StepList steps={run.steps} />
+      <StepList steps={run.steps} isUnderWay={run.under_way} />
     </Paper>
   );
 }
@@ -58,7 +61,9 @@ function progress(run: Run): string {
 
 function RunTimes({ run }: { run: Run }) {
   const now = useNow();
-  const finish = run.plan?.finish_unix;
+  const planned = run.plan?.finish_unix;
+  // The plan did not know of a wait that came later: no estimate is better than one that cannot hold.
+  const finish = planned && planned > (run.wait?.until_unix ?? 0) ? planned : null;
   return (
     <p>
       {run.asked_by && `Asked for by ${run.asked_by}. `}

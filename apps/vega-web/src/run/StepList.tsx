@@ -3,12 +3,12 @@
 import type { Step } from "../api/types";
 import { skippedWords, stepLook } from "./words";
 
-export function StepList({ steps }: { steps: Step[] }) {
+export function StepList({ steps, isUnderWay }: { steps: Step[]; isUnderWay: boolean }) {
   if (steps.length === 0) return null;
   return (
     <ol className="steps" aria-label="Steps">
       {steps.map((step) => {
-        const look = stepLook(step.state);
+        const look = stepLook(step.state, isUnderWay);
         return (
           <li key={step.api} data-kind={look.kind}>
             <span className="step-sign" aria-hidden="true">

@@ -48,7 +48,9 @@ const CAUSES: Record<string, string> = {
   forced: "you force it",
 };
 
-export function stepLook(state: string): StepLook {
+/** `isUnderWay`: whether the run is; what waits in one that has ended waits for nothing. */
+export function stepLook(state: string, isUnderWay: boolean): StepLook {
+  if (state === "pending" && !isUnderWay) return { word: "Not begun", sign: "○", kind: "left" };
   return STEPS[state] ?? { word: state, sign: "?", kind: "waiting" };
 }
 
