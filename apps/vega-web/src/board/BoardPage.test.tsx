@@ -99,7 +99,7 @@ test.each([
 test("what the server refuses is said in its words", async () => {
   network.use(
     http.post("/api/v1/runs", ({ response }) =>
-      response.untyped(refused(409, "HeldElsewhere", "Process 42 signs in.")),
+      response.untyped(refused(409, "held_elsewhere", "Process 42 signs in.")),
     ),
   );
   const { user } = await openBoard(DEAD);

@@ -1,6 +1,6 @@
 // Asks why a token that is not dead should be replaced: the reason goes on record.
 
-import { Button, Modal, Textarea } from "@mantine/core";
+import { Button, Modal, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 interface Props {
@@ -42,7 +42,7 @@ function Reason({ onForce, onClose }: Omit<Props, "api">) {
       <p>
         Its token may still be good. Programs that hold it lose it when Upstox makes another one.
       </p>
-      <Textarea
+      <TextInput
         data-autofocus
         required
         maxLength={200}

@@ -37,7 +37,7 @@ test("a link that counts opens the board, and is used once", async () => {
 test("a link that does not count says how to get another", async () => {
   network.use(
     http.post("/api/v1/session", ({ response }) =>
-      response.untyped(refused(401, "LinkUsed", "Run `vega console`.")),
+      response.untyped(refused(401, "link_used", "Run `vega console`.")),
     ),
   );
   openConsole({ address: "/enter", code: "CANARY-old" });

@@ -104,7 +104,7 @@ test.each([
 test("an answer that came too late is said in the server's words, and the field is empty", async () => {
   network.use(
     http.post("/api/v1/runs/{id}/answers", ({ response }) =>
-      response.untyped(refused(409, "PromptGone", "This question was answered.")),
+      response.untyped(refused(409, "prompt_gone", "This question was answered.")),
     ),
   );
   const { user } = await asked(prompt("otp"));

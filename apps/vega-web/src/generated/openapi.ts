@@ -463,7 +463,7 @@ export interface components {
          * @description What went wrong. Codes are only ever added.
          * @enum {string}
          */
-        Code: "BadRequest" | "NotSignedIn" | "NotAllowed" | "CrossSite" | "WrongHost" | "NotFound" | "UnknownApi" | "NoRun" | "WrongMethod" | "NotJson" | "WrongBody" | "TooLarge" | "HumanNeeded" | "CoolingDown" | "TokenUnknown" | "HeldElsewhere" | "PromptGone" | "AnswerDoesNotFit" | "RunOver" | "LinkUsed" | "TooManyStreams" | "TimedOut" | "Storage" | "Unexpected";
+        Code: "bad_request" | "not_signed_in" | "not_allowed" | "cross_site" | "wrong_host" | "not_found" | "unknown_api" | "no_run" | "wrong_method" | "not_json" | "wrong_body" | "too_large" | "human_needed" | "cooling_down" | "token_unknown" | "held_elsewhere" | "prompt_gone" | "answer_does_not_fit" | "run_over" | "link_used" | "too_many_streams" | "timed_out" | "storage" | "unexpected";
         /** @description What the server runs with. */
         ConfigView: {
             /** @description The database file. */
@@ -664,7 +664,7 @@ export interface components {
             apis?: string[];
             /** @description Replaces valid tokens too, and begins near 03:30 IST; it needs a reason. */
             force?: boolean;
-            /** @description Why it is forced; goes on record. */
+            /** @description Why it is forced, in one line; goes on record. */
             reason?: string | null;
             /** @description Whether to wait for cooldowns and the OTP budget; true if left out. */
             wait?: boolean | null;

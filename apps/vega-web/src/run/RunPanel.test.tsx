@@ -103,7 +103,7 @@ test("is cancelled after a second question alone", async () => {
 test("one that is over already says so", async () => {
   network.use(
     http.delete("/api/v1/runs/{id}", ({ response }) =>
-      response.untyped(refused(409, "RunOver", "The run is over.")),
+      response.untyped(refused(409, "run_over", "The run is over.")),
     ),
   );
   const { user } = await shown({});

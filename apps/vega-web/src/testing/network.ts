@@ -24,5 +24,5 @@ export function refused(status: number, code: Problem["code"], detail: string) {
 }
 
 export function signedOut() {
-  return refused(401, "NotSignedIn", "The console's session is over.");
+  return refused(401, "not_signed_in", "The console's session is over.");
 }
