@@ -118,7 +118,7 @@ fn dependencies() -> Result<()> {
 
 fn console() -> Result<()> {
     let console = root().join("apps/vega-web");
-    for script in ["typecheck", "lint", "test", "build"] {
+    for script in ["check:generated", "typecheck", "lint", "test", "build"] {
         shell::run(&console, "npm", &["run", "--silent", script])?;
     }
     Ok(())

@@ -1,9 +1,12 @@
-// Starts the console: puts the page into the element `index.html` keeps for it.
+// Starts the console: takes the one-time link's code out of the address, then shows the page.
 
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./App";
-import "./style.css";
+import { App, makeQueries } from "./App";
+import { takeCode } from "./entry/EnterPage";
+import { makeRouter } from "./page/router";
+import "./theme/mantine.css";
+import "./theme/style.css";
 
 const root = document.getElementById("root");
 if (root === null) {
@@ -12,6 +15,6 @@ if (root === null) {
 
 createRoot(root).render(
   <StrictMode>
-    <App />
+    <App router={makeRouter(takeCode())} queries={makeQueries()} />
   </StrictMode>,
 );

@@ -1,12 +1,46 @@
-// Runs before every test file: adds the DOM matchers, and leaves no page, clock or
-// stub behind for the next test.
+// Runs before every test file: adds the DOM matchers and what jsdom lacks, stands a made-up server in for the network, and
+// leaves no page, clock, stub or stream behind for the next test.
 
 import "@testing-library/jest-dom/vitest";
 import { cleanup } from "@testing-library/react";
-import { afterEach, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
+import { MadeUpEventSource } from "./testing/eventSource";
+import { network } from "./testing/network";
+
+beforeAll(() => network.listen({ onUnhandledRequest: "error" }));
+afterAll(() => network.close());
+
+beforeEach(() => {
+  vi.stubGlobal("EventSource", MadeUpEventSource);
+  vi.stubGlobal("ResizeObserver", SizeObserver);
+  vi.stubGlobal("matchMedia", noMedia);
+});
 
 afterEach(() => {
   cleanup();
+  network.resetHandlers();
+  MadeUpEventSource.all.length = 0;
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  history.replaceState(null, "", "/");
 });
+
+class SizeObserver {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+}
+
+function noMedia(media: string) {
+  const nothing = () => {};
+  return {
+    media,
+    matches: false,
+    onchange: null,
+    addEventListener: nothing,
+    removeEventListener: nothing,
+    addListener: nothing,
+    removeListener: nothing,
+    dispatchEvent: () => false,
+  };
+}

@@ -1,0 +1,64 @@
+// One API: how its token stands, until when, and what became of the last sign-in.
+
+import { Badge, Button, Paper } from "@mantine/core";
+import type { Api } from "../api/types";
+import { unixOf } from "../time/ist";
+import { Ago, Until } from "../time/When";
+import { isDead, lookOf } from "./status";
+
+interface Props {
+  api: Api;
+  isLive: boolean;
+  /** Why nothing can be started now, or null. */
+  refusal: string | null;
+  onGenerate: () => void;
+  onForce: () => void;
+}
+
+export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
+  const look = lookOf(api.status, isLive);
+  const failure = api.last_failure;
+  return (
+    <Paper component="li" withBorder p="md" className="card">
+      <div className="row">
+        <h3>{api.api}</h3>
+        <Badge
+          color={look.color}
+          variant="filled"
+          leftSection={<span aria-hidden="true">{look.sign}</span>}
+          tt="none"
+        >
+          {look.word}
+        </Badge>
+      </div>
+      <dl className="facts">
+        <dt>Valid until</dt>
+        <dd>
+          {api.valid_until_unix && !isDead(api.status) ? (
+            <Until unix={api.valid_until_unix} />
+          ) : (
+            "–"
+          )}
+        </dd>
+        <dt>Last checked</dt>
+        <dd>{api.checked_at ? <Ago unix={unixOf(api.checked_at)} /> : "never"}</dd>
+        <dt>Generation</dt>
+        <dd>{api.generation ?? "–"}</dd>
+      </dl>
+      {failure && (
+        <p className="failure">
+          <strong>Last sign-in failed: {failure.summary}.</strong> {failure.detail} {failure.next}
+        </p>
+      )}
+      {isDead(api.status) ? (
+        <Button size="xs" variant="default" disabled={refusal !== null} onClick={onGenerate}>
+          Generate {api.api}
+        </Button>
+      ) : (
+        <Button size="xs" variant="default" disabled={refusal !== null} onClick={onForce}>
+          Replace {api.api} …
+        </Button>
+      )}
+    </Paper>
+  );
+}

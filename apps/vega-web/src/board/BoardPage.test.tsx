@@ -1,0 +1,227 @@
+// What the operator sees and can do on the board.
+
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import type { RunWish } from "../api/types";
+import { account, api, board, failure, MORNING, missing, NIGHT, run } from "../testing/board";
+import { openBoard, openConsole } from "../testing/console";
+import { MadeUpEventSource } from "../testing/eventSource";
+import { http, network, refused, signedOut } from "../testing/network";
+
+const DEAD = board({
+  apis: [missing("PRIMARY"), api("CHAIN", { status: "expired" }), api("LEGS")],
+});
+
+function takesRuns() {
+  const wishes: RunWish[] = [];
+  network.use(
+    http.post("/api/v1/runs", async ({ request, response }) => {
+      wishes.push(await request.json());
+      return response(202).json({ ...run(), joined: false });
+    }),
+  );
+  return wishes;
+}
+
+function card(name: string) {
+  const heading = screen.getByRole("heading", { name, level: 3 });
+  return within(heading.closest("li") as HTMLElement);
+}
+
+test("asks first, and shows no status before the server said one", async () => {
+  openConsole();
+  expect(await screen.findByText("Asking the server …")).toBeVisible();
+  expect(screen.queryByText("Valid")).not.toBeInTheDocument();
+});
+
+test("each status is a word beside its sign", async () => {
+  await openBoard(
+    board({
+      apis: [
+        api("A"),
+        missing("B"),
+        ...["expired", "invalid", "unknown", "revoked"].map((s) => api(s, { status: s })),
+      ],
+    }),
+  );
+  for (const [name, word] of [
+    ["A", "Valid"],
+    ["B", "Missing"],
+    ["expired", "Expired"],
+    ["invalid", "Invalid"],
+    ["unknown", "Unknown"],
+    ["revoked", "Unknown"],
+  ] as const) {
+    expect(card(name).getByText(word)).toBeVisible();
+  }
+});
+
+test("a dead token is valid until no time, whatever it once was", async () => {
+  await openBoard(board({ apis: [api("PRIMARY", { status: "invalid" })] }));
+  expect(card("PRIMARY").queryByText(/03:30 IST/)).not.toBeInTheDocument();
+});
+
+test("the one action names its effect and asks for all that are dead", async () => {
+  const wishes = takesRuns();
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
+  await waitFor(() => expect(wishes).toEqual([{}]));
+});
+
+test("one API alone can be generated", async () => {
+  const wishes = takesRuns();
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: "Generate CHAIN" }));
+  await waitFor(() => expect(wishes).toEqual([{ apis: ["CHAIN"] }]));
+});
+
+test("a token that is not dead is replaced with a reason alone", async () => {
+  const wishes = takesRuns();
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: /^Replace LEGS/ }));
+  const dialog = within(await screen.findByRole("dialog", { name: "Replace the token of LEGS?" }));
+  expect(dialog.getByRole("button", { name: "Show the plan" })).toBeDisabled();
+  await user.type(dialog.getByRole("textbox", { name: /Why/ }), "  leaked ");
+  await user.click(dialog.getByRole("button", { name: "Show the plan" }));
+  await waitFor(() => expect(wishes).toEqual([{ apis: ["LEGS"], force: true, reason: "leaked" }]));
+});
+
+test.each([
+  ["nothing is dead", board(), "No token is dead."],
+  ["a run is under way", { ...DEAD, run: run() }, "A run is under way."],
+])("the action says why it cannot run: %s", async (_, shown, why) => {
+  await openBoard(shown);
+  const button = screen.getByRole("button", { name: /^Generate (2 )?tokens$/ });
+  expect(button).toBeDisabled();
+  expect(button).toHaveAccessibleDescription(why);
+});
+
+test("what the server refuses is said in its words", async () => {
+  network.use(
+    http.post("/api/v1/runs", ({ response }) =>
+      response.untyped(refused(409, "held_elsewhere", "Process 42 signs in.")),
+    ),
+  );
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
+  expect(await screen.findByText("Process 42 signs in.")).toBeVisible();
+});
+
+test("verifies all tokens", async () => {
+  const asked = vi.fn();
+  network.use(
+    http.post("/api/v1/verifications", async ({ request, response }) => {
+      asked(await request.json());
+      return response(200).json({ v: 1, apis: [], accounts: [] });
+    }),
+  );
+  const { user } = await openBoard(board());
+  await user.click(screen.getByRole("button", { name: "Verify now" }));
+  await waitFor(() => expect(asked).toHaveBeenCalledExactlyOnceWith({}));
+});
+
+test("follows what changes", async () => {
+  const { stream } = await openBoard(DEAD);
+  stream().change({ event: "token", data: api("PRIMARY") });
+  expect(await card("PRIMARY").findByText("Valid")).toBeVisible();
+  expect(screen.getByRole("button", { name: "Generate 1 token" })).toBeEnabled();
+});
+
+test("without the server nothing stays green, and nothing can be started", async () => {
+  network.use(http.get("/api/v1/session", () => Response.error()));
+  const { stream } = await openBoard(board({ apis: [api("A"), missing("B")] }));
+  stream().fail();
+  const banner = await screen.findByRole("alert");
+  expect(banner).toHaveTextContent("The server does not answer");
+  expect(screen.queryByText("Valid")).not.toBeInTheDocument();
+  expect(card("A").getByText("Valid when last seen")).toBeVisible();
+  expect(screen.getByText(/^Not known: the server does not answer/)).toBeVisible();
+  for (const button of screen.getAllByRole("button", { name: /Generate|Verify|Replace/ })) {
+    expect(button).toBeDisabled();
+  }
+  await waitFor(() => MadeUpEventSource.open, { timeout: 3_000 });
+  MadeUpEventSource.open.snapshot(board({ apis: [api("A")] }));
+  expect(await card("A").findByText("Valid")).toBeVisible();
+  expect(screen.queryByRole("alert")).not.toBeInTheDocument();
+});
+
+test("a session that is over shows the way back instead of the board", async () => {
+  network.use(http.get("/api/v1/session", ({ response }) => response.untyped(signedOut())));
+  const { stream } = await openBoard(board());
+  stream().fail();
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+  expect(screen.getByText("vega console")).toBeVisible();
+  expect(screen.queryByText("PRIMARY")).not.toBeInTheDocument();
+});
+
+test("a call that finds the session over shows the same", async () => {
+  network.use(http.post("/api/v1/runs", ({ response }) => response.untyped(signedOut())));
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+});
+
+test("a cooldown says why, until when, and what is usable meanwhile", async () => {
+  const cooldown = {
+    since: "2026-11-25T07:55:00+05:30",
+    until: "2026-11-25T08:10:00+05:30",
+    until_unix: MORNING + 600,
+    failure: failure(),
+  };
+  await openBoard(
+    board({
+      apis: [missing("PRIMARY"), api("CHAIN")],
+      accounts: [
+        account({ cooldown, retry_at: "2026-11-25T08:10:00+05:30", retry_at_unix: MORNING + 600 }),
+      ],
+    }),
+  );
+  const notice = screen.getByRole("group", { name: "Account default cools down" });
+  expect(notice).toHaveTextContent(
+    "Upstox throttles OTPs. Try after 10 minutes. Wait until the countdown ends.",
+  );
+  expect(notice).toHaveTextContent(/possible again at 08:10 IST \(in (10 min 00 s|9 min 59 s)\)/);
+  expect(notice).toHaveTextContent("Usable meanwhile: CHAIN.");
+});
+
+test("a stop says what lifts it", async () => {
+  const stop = {
+    since: "2026-11-25T07:55:00+05:30",
+    until: null,
+    until_unix: null,
+    failure: failure(),
+  };
+  await openBoard(board({ apis: [missing("PRIMARY")], accounts: [account({ stop })] }));
+  const notice = screen.getByRole("group", { name: "Account default is stopped" });
+  expect(notice).toHaveTextContent("your yes to the plan opens it again");
+  expect(notice).toHaveTextContent("No token of this account is usable meanwhile.");
+  expect(screen.getByRole("button", { name: "Generate 1 token" })).toBeEnabled();
+});
+
+test("a used-up OTP budget is a countdown of its own", async () => {
+  const used = account({ otp_presses_left: 0, retry_at: "x", retry_at_unix: NIGHT });
+  await openBoard(board({ apis: [missing("PRIMARY")], accounts: [used] }));
+  expect(screen.getByText("Account default waits for its OTP budget")).toBeVisible();
+  expect(screen.getByText("0 of 4 OTPs left")).toBeVisible();
+});
+
+test("what failed last is said with its next step", async () => {
+  await openBoard(
+    board({
+      apis: [
+        missing("PRIMARY", { last_failure: failure({ detail: "<img src=x onerror=boom()>" }) }),
+      ],
+    }),
+  );
+  expect(
+    card("PRIMARY").getByText(/Last sign-in failed: Upstox throttles OTPs/).parentElement,
+  ).toHaveTextContent("<img src=x onerror=boom()> Wait until the countdown ends.");
+  expect(document.querySelector("img")).toBeNull();
+});
+
+test("the page adds no style sheet of its own: the content security policy lets none in", async () => {
+  const { user } = await openBoard(DEAD);
+  await user.click(screen.getByRole("button", { name: /^Replace LEGS/ }));
+  await screen.findByRole("dialog");
+  expect([...document.querySelectorAll("style")].map((style) => style.textContent)).toEqual([]);
+});

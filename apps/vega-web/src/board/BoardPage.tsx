@@ -1,0 +1,131 @@
+// The board: the answer, the one action, what the human is asked, the run, and every API by its account.
+
+import { Button, Loader } from "@mantine/core";
+import { useState } from "react";
+import type { RunWish, Snapshot } from "../api/types";
+import { PromptList } from "../gate/PromptList";
+import type { Connection } from "../live/stream";
+import { useBoard, useConnection } from "../live/useBoard";
+import { Failed } from "../page/Failed";
+import { RunPanel } from "../run/RunPanel";
+import { useNow } from "../time/clock";
+import { AccountNotice } from "./AccountNotice";
+import { ApiCard } from "./ApiCard";
+import { ForceDialog } from "./ForceDialog";
+import { isDead } from "./status";
+import { useStartRun, useVerify } from "./useCalls";
+import { VerdictBanner } from "./VerdictBanner";
+import { verdictOf } from "./verdict";
+
+export function BoardPage() {
+  const board = useBoard();
+  const connection = useConnection();
+  const now = useNow();
+  return (
+    <>
+      <VerdictBanner verdict={verdictOf(board, connection, now)} />
+      {board === null ? (
+        connection === "connecting" && <Loader aria-label="Asking the server" />
+      ) : (
+        <Board board={board} connection={connection} />
+      )}
+    </>
+  );
+}
+
+/** Why nothing can be started now, or null. */
+function refusalOf(board: Snapshot, connection: Connection): string | null {
+  if (connection !== "live") return "The server does not answer.";
+  if (board.run?.under_way) return "A run is under way.";
+  return null;
+}
+
+function actionOf(dead: number): string {
+  if (dead === 0) return "Generate tokens";
+  return dead === 1 ? "Generate 1 token" : `Generate ${dead} tokens`;
+}
+
+function Board({ board, connection }: { board: Snapshot; connection: Connection }) {
+  const [forced, setForced] = useState<string | null>(null);
+  const start = useStartRun();
+  const verify = useVerify();
+  const isLive = connection === "live";
+  const refusal = refusalOf(board, connection);
+  const dead = board.apis.filter((api) => isDead(api.status));
+  const begin = (wish: RunWish) => {
+    verify.reset();
+    start.mutate(wish);
+  };
+  const why = refusal ?? (dead.length === 0 ? "No token is dead." : null);
+  return (
+    <>
+      <div className="actions">
+        <Button
+          size="md"
+          disabled={why !== null}
+          loading={start.isPending}
+          aria-describedby="why-not"
+          onClick={() => begin({})}
+        >
+          {actionOf(dead.length)}
+        </Button>
+        <Button
+          size="md"
+          variant="default"
+          disabled={refusal !== null}
+          loading={verify.isPending}
+          aria-describedby="why-not"
+          onClick={() => {
+            start.reset();
+            verify.mutate(undefined);
+          }}
+        >
+          Verify now
+        </Button>
+        <span id="why-not">{why}</span>
+      </div>
+      <Failed error={start.error} title="No run was started" />
+      <Failed error={verify.error} title="The tokens were not verified" />
+      <PromptList board={board} isLive={isLive} />
+      {board.run && <RunPanel run={board.run} isLive={isLive} />}
+      {board.accounts.map((account) => {
+        const apis = board.apis.filter((api) => api.account === account.account);
+        return (
+          <section
+            key={account.account}
+            aria-label={`Account ${account.account}`}
+            className="account"
+          >
+            <div className="row">
+              <h2>Account {account.account}</h2>
+              <span>
+                {account.otp_presses_left} of {account.otp_budget} OTPs left
+              </span>
+            </div>
+            <AccountNotice account={account} apis={apis} />
+            <ul className="cards">
+              {apis.map((api) => (
+                <ApiCard
+                  key={api.api}
+                  api={api}
+                  isLive={isLive}
+                  refusal={refusal}
+                  onGenerate={() => begin({ apis: [api.api] })}
+                  onForce={() => setForced(api.api)}
+                />
+              ))}
+            </ul>
+          </section>
+        );
+      })}
+      <ForceDialog
+        api={forced}
+        onClose={() => setForced(null)}
+        onForce={(reason) => {
+          if (forced !== null) begin({ apis: [forced], force: true, reason });
+          setForced(null);
+        }}
+      />
+    </>
+  );
+}

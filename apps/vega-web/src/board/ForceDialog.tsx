@@ -1,0 +1,64 @@
+// Asks why a token that is not dead should be replaced: the reason goes on record.
+
+import { Button, Modal, TextInput } from "@mantine/core";
+import { useState } from "react";
+
+interface Props {
+  /** The API, or null when the dialog is shut. */
+  api: string | null;
+  onClose: () => void;
+  onForce: (reason: string) => void;
+}
+
+export function ForceDialog({ api, onClose, onForce }: Props) {
+  return (
+    <Modal.Root opened={api !== null} onClose={onClose} lockScroll={false} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        {/* Mantine's own would be a second banner landmark. */}
+        <Modal.Header renderRoot={(props) => <div {...props} />}>
+          <Modal.Title>Replace the token of {api}?</Modal.Title>
+          <Modal.CloseButton aria-label="Close" />
+        </Modal.Header>
+        <Modal.Body>
+          <Reason onForce={onForce} onClose={onClose} />
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
+  );
+}
+
+function Reason({ onForce, onClose }: Omit<Props, "api">) {
+  const [reason, setReason] = useState("");
+  const text = reason.trim();
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text !== "") onForce(text);
+      }}
+    >
+      <p>
+        Its token may still be good. Programs that hold it lose it when Upstox makes another one.
+      </p>
+      <TextInput
+        data-autofocus
+        required
+        maxLength={200}
+        label="Why"
+        description="Goes into the audit trail."
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+      <div className="row">
+        <Button variant="default" onClick={onClose}>
+          Keep the token
+        </Button>
+        <Button type="submit" color="red" disabled={text === ""}>
+          Show the plan
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,31 @@
+// What the operator can make the server do. Each call says in words what went wrong; what it changes comes by the stream.
+
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { CallFailed, said, server } from "../api/client";
+import type { RunWish } from "../api/types";
+import { signedOut } from "../live/useBoard";
+
+function useCall<Input, Output>(call: (input: Input) => Promise<Output>) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: call,
+    // A run that is asked for twice is worse than an error.
+    retry: false,
+    networkMode: "always",
+    onError: (error) => {
+      if (error instanceof CallFailed && error.status === 401) signedOut(queries);
+    },
+  });
+}
+
+export function useVerify() {
+  return useCall(() => said(server.POST("/api/v1/verifications", { body: {} })));
+}
+
+export function useStartRun() {
+  return useCall((body: RunWish) => said(server.POST("/api/v1/runs", { body })));
+}
+
+export function useCancelRun(id: string) {
+  return useCall(() => said(server.DELETE("/api/v1/runs/{id}", { params: { path: { id } } })));
+}

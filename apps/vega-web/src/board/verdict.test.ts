@@ -1,0 +1,135 @@
+// The answer to the one question, for each state of the board.
+
+import { expect, test } from "vitest";
+import type { Snapshot } from "../api/types";
+import type { Connection } from "../live/stream";
+import {
+  account,
+  api,
+  board,
+  failure,
+  MORNING,
+  missing,
+  NIGHT,
+  prompt,
+  run,
+} from "../testing/board";
+import { verdictOf } from "./verdict";
+
+const closed = {
+  since: "2026-11-25T07:00:00+05:30",
+  until: null,
+  until_unix: null,
+  failure: failure(),
+};
+const dead = [missing("PRIMARY"), api("CHAIN")];
+
+interface Case {
+  board: Snapshot | null;
+  connection?: Connection;
+  now?: number;
+  kind: string;
+  says: RegExp;
+}
+
+const CASES: Record<string, Case> = {
+  "all valid before the opening": {
+    board: board(),
+    kind: "yes",
+    says: /Yes: you can trade at 09:15 IST.*All 2 tokens are valid until 03:30 IST tomorrow/,
+  },
+  "all valid while the market is open": {
+    board: board(),
+    now: MORNING + 4 * 3600,
+    kind: "yes",
+    says: /Yes: you can trade now/,
+  },
+  "valid in the evening, but not at the next opening": {
+    board: board(),
+    now: NIGHT - 4 * 3600,
+    kind: "later",
+    says: /not at 09:15 IST tomorrow.*until 03:30 IST tomorrow. Sign in after that/,
+  },
+  "one is missing": {
+    board: board({ apis: dead }),
+    kind: "no",
+    says: /No: 1 of 2 tokens is dead.*Generate/,
+  },
+  "a dead one counts more than an unknown one": {
+    board: board({ apis: [...dead, api("X", { status: "unknown" })] }),
+    kind: "no",
+    says: /1 of 3 tokens is dead/,
+  },
+  "one is unknown": {
+    board: board({ apis: [api("PRIMARY", { status: "unknown" })] }),
+    kind: "not_known",
+    says: /1 of 1 token could not be checked.*Verify now/,
+  },
+  "a status that this console has not heard of is not good": {
+    board: board({ apis: [api("PRIMARY", { status: "revoked" })] }),
+    kind: "not_known",
+    says: /could not be checked/,
+  },
+  "a question is open": {
+    board: board({ apis: dead, run: run(), prompts: [prompt("otp")] }),
+    kind: "no",
+    says: /You are asked below/,
+  },
+  "a run is under way": {
+    board: board({ apis: dead, run: run() }),
+    kind: "no",
+    says: /A run is under way/,
+  },
+  "the account is stopped": {
+    board: board({ apis: dead, accounts: [account({ stop: closed })] }),
+    kind: "no",
+    says: /stopped.*your yes to the plan opens it/,
+  },
+  "the account cools down": {
+    board: board({
+      apis: dead,
+      accounts: [account({ cooldown: closed, retry_at: "x", retry_at_unix: MORNING + 60 })],
+    }),
+    kind: "no",
+    says: /waits/,
+  },
+  "another account cools down": {
+    board: board({
+      apis: dead,
+      accounts: [
+        account(),
+        account({ account: "other", retry_at: "x", retry_at_unix: MORNING + 60 }),
+      ],
+    }),
+    kind: "no",
+    says: /Generate the tokens/,
+  },
+  "nothing is configured": { board: board({ apis: [] }), kind: "no", says: /no API is configured/ },
+  "the server is gone, whatever was last seen": {
+    board: board(),
+    connection: "gone",
+    kind: "not_known",
+    says: /Not known: the server does not answer/,
+  },
+  "before the first answer": {
+    board: null,
+    connection: "connecting",
+    kind: "not_known",
+    says: /Asking the server/,
+  },
+  "signed out, whatever was last seen": {
+    board: board(),
+    connection: "signed_out",
+    kind: "not_known",
+    says: /Asking/,
+  },
+};
+
+test.each(Object.entries(CASES))(
+  "%s",
+  (_, { board, connection = "live", now = MORNING, kind, says }) => {
+    const verdict = verdictOf(board, connection, now);
+    expect(verdict.kind).toBe(kind);
+    expect(`${verdict.title} ${verdict.next}`).toMatch(says);
+  },
+);

@@ -1,0 +1,88 @@
+// The one question: can I trade at 09:15, and if not, what do I do now? Decided here, from the board and the time alone.
+
+import type { Snapshot } from "../api/types";
+import type { Connection } from "../live/stream";
+import { istTime, neededAt } from "../time/ist";
+import { isDead } from "./status";
+
+export interface Verdict {
+  /** `later`: nothing is wrong, but today's tokens end before the next opening. */
+  kind: "yes" | "no" | "later" | "not_known";
+  title: string;
+  next: string;
+}
+
+export function verdictOf(board: Snapshot | null, connection: Connection, now: number): Verdict {
+  if (connection === "gone") {
+    return {
+      kind: "not_known",
+      title: "Not known: the server does not answer",
+      next: "Start vega-server. What stands below is what was last seen; this page goes on by itself.",
+    };
+  }
+  if (board === null || connection !== "live") {
+    return { kind: "not_known", title: "Asking the server …", next: "This takes a moment." };
+  }
+  if (board.apis.length === 0) {
+    return {
+      kind: "no",
+      title: "No: no API is configured",
+      next: "Name your APIs in the settings, then start the server again.",
+    };
+  }
+  const needed = neededAt(now);
+  const when = needed === now ? "now" : `at ${istTime(needed, now)}`;
+  const dead = board.apis.filter((api) => isDead(api.status));
+  if (dead.length > 0) {
+    return {
+      kind: "no",
+      title: `No: ${dead.length} of ${tokens(board.apis.length)} ${dead.length === 1 ? "is" : "are"} dead`,
+      next: nextStep(
+        board,
+        dead.map((api) => api.account),
+      ),
+    };
+  }
+  const unknown = board.apis.filter((api) => api.status !== "valid");
+  if (unknown.length > 0) {
+    return {
+      kind: "not_known",
+      title: `Not known: ${unknown.length} of ${tokens(board.apis.length)} could not be checked`,
+      next: "Press Verify now. A token that is not known may well be good: nothing is signed in for.",
+    };
+  }
+  const ends = Math.min(...board.apis.map((api) => api.valid_until_unix ?? 0));
+  if (ends <= needed) {
+    return {
+      kind: "later",
+      title: `Valid now, but not ${when}`,
+      next: `${allValid(board.apis.length)} until ${istTime(ends, now)}. Sign in after that.`,
+    };
+  }
+  return {
+    kind: "yes",
+    title: `Yes: you can trade ${when}`,
+    next: `${allValid(board.apis.length)} until ${istTime(ends, now)}.`,
+  };
+}
+
+function nextStep(board: Snapshot, accounts: string[]): string {
+  if (board.prompts.length > 0) return "You are asked below.";
+  if (board.run?.under_way) return "A run is under way: see below.";
+  const closed = board.accounts.filter((account) => accounts.includes(account.account));
+  if (closed.length > 0 && closed.every((account) => account.stop)) {
+    return "The account is stopped: read why below, then generate; your yes to the plan opens it again.";
+  }
+  if (closed.length > 0 && closed.every((account) => account.retry_at)) {
+    return "The account waits: see below. A run that you start now waits with it and goes on by itself.";
+  }
+  return "Generate the tokens: Vega shows a plan first and begins after your yes.";
+}
+
+function tokens(count: number): string {
+  return count === 1 ? "1 token" : `${count} tokens`;
+}
+
+function allValid(count: number): string {
+  return count === 1 ? "The token is valid" : `All ${count} tokens are valid`;
+}

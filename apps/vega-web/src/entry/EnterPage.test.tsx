@@ -1,0 +1,62 @@
+// How a one-time link opens the console, and what is said when it does not.
+
+import { screen, waitFor } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import { openConsole } from "../testing/console";
+import { http, network, refused } from "../testing/network";
+import { takeCode } from "./EnterPage";
+
+test("the code leaves the address bar before anything is shown", () => {
+  history.replaceState(null, "", "/enter#CANARY-code");
+  expect(takeCode()).toBe("CANARY-code");
+  expect(location.href).not.toContain("CANARY");
+  expect(takeCode()).toBeNull();
+});
+
+test("other pages keep what stands after their #", () => {
+  history.replaceState(null, "", "/#part");
+  expect(takeCode()).toBeNull();
+  expect(location.hash).toBe("#part");
+});
+
+test("a link that counts opens the board, and is used once", async () => {
+  const used = vi.fn();
+  network.use(
+    http.post("/api/v1/session", async ({ request, response }) => {
+      used(await request.json());
+      return response(204).empty();
+    }),
+  );
+  const { router } = openConsole({ address: "/enter", code: "CANARY-good" });
+  await waitFor(() => expect(router.state.location.pathname).toBe("/"));
+  expect(await screen.findByText("Asking the server …")).toBeVisible();
+  expect(used).toHaveBeenCalledExactlyOnceWith({ code: "CANARY-good" });
+  expect(document.body.innerHTML).not.toContain("CANARY");
+});
+
+test("a link that does not count says how to get another", async () => {
+  network.use(
+    http.post("/api/v1/session", ({ response }) =>
+      response.untyped(refused(401, "link_used", "Run `vega console`.")),
+    ),
+  );
+  openConsole({ address: "/enter", code: "CANARY-old" });
+  expect(await screen.findByRole("heading", { name: "The console did not open" })).toBeVisible();
+  expect(screen.getByText("Run `vega console`.")).toBeVisible();
+});
+
+test("a server that is gone is said", async () => {
+  network.use(http.post("/api/v1/session", () => Response.error()));
+  openConsole({ address: "/enter", code: "CANARY-nobody" });
+  expect(await screen.findByText(/The server does not answer/)).toBeVisible();
+});
+
+test("an address without a code says what it needs", async () => {
+  openConsole({ address: "/enter" });
+  expect(await screen.findByRole("alert")).toHaveTextContent("vega console");
+});
+
+test("an address that is no page says so", async () => {
+  openConsole({ address: "/nowhere" });
+  expect(await screen.findByText(/no such page/)).toBeVisible();
+});

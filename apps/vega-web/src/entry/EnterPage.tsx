@@ -1,0 +1,61 @@
+// Opens a session with the code after the `#`, which no server and no log has seen so far; it leaves the address bar and the
+// history at once.
+
+import { Code, Loader } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { said, server } from "../api/client";
+
+type Entry = { at: "opening" } | { at: "no_code" } | { at: "refused"; why: string };
+
+/** `code` is taken before the first page is shown, `null` where there was none. */
+export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () => void }) {
+  const [entry, setEntry] = useState<Entry>(code === null ? { at: "no_code" } : { at: "opening" });
+  useEffect(() => {
+    if (code === null) return;
+    open(code).then(onOpen, (error: Error) => setEntry({ at: "refused", why: error.message }));
+  }, [code, onOpen]);
+
+  switch (entry.at) {
+    case "opening":
+      return (
+        <p role="status">
+          <Loader size="xs" aria-hidden="true" /> Opening the console …
+        </p>
+      );
+    case "no_code":
+      return (
+        <section role="alert">
+          <h2>This address needs the code of a one-time link</h2>
+          <p>
+            Run <Code>vega console</Code> and open the link that it prints.
+          </p>
+        </section>
+      );
+    case "refused":
+      return (
+        <section role="alert">
+          <h2>The console did not open</h2>
+          <p>{entry.why}</p>
+        </section>
+      );
+  }
+}
+
+const opened = new Map<string, Promise<unknown>>();
+
+/** Once per code, also where React mounts the page twice: a link works once. */
+function open(code: string): Promise<unknown> {
+  const known = opened.get(code);
+  if (known) return known;
+  const call = said(server.POST("/api/v1/session", { body: { code } }));
+  opened.set(code, call);
+  return call;
+}
+
+/** Takes the code out of the address. */
+export function takeCode(): string | null {
+  if (location.pathname !== "/enter") return null;
+  const code = location.hash.slice(1);
+  history.replaceState(null, "", "/enter");
+  return code === "" ? null : code;
+}

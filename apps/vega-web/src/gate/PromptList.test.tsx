@@ -1,0 +1,245 @@
+// What the human is asked, what their answers send, and that no secret stays on the page.
+
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import type { Answer, Prompt } from "../api/types";
+import { board, failure, MORNING, missing, PROMPT, plan, prompt, RUN, run } from "../testing/board";
+import { openBoard } from "../testing/console";
+import { http, network, refused } from "../testing/network";
+
+function takesAnswers() {
+  const answers: Answer[] = [];
+  network.use(
+    http.post("/api/v1/runs/{id}/answers", async ({ request, params, response }) => {
+      expect(params.id).toBe(RUN);
+      answers.push(await request.json());
+      return response(204).empty();
+    }),
+  );
+  return answers;
+}
+
+function asked(...prompts: Prompt[]) {
+  return openBoard(board({ apis: [missing("PRIMARY"), missing("CHAIN")], run: run(), prompts }));
+}
+
+test("a plan shows what a yes starts", async () => {
+  await asked(
+    prompt("confirm", {
+      api: null,
+      account: null,
+      plan: plan({
+        waits_until: "x",
+        waits_until_unix: MORNING + 60,
+        apis_later: 1,
+        force_reason: "leaked",
+        goes_on_with: { run: "r", started_at: "x", settled: 1, of: 3 },
+        stopped: [{ account: "default", since: "x", failure: failure({ summary: "Wrong PIN" }) }],
+      }),
+    }),
+  );
+  const section = within(screen.getByRole("region", { name: "Confirm the plan" }));
+  const apis = section.getByRole("list", { name: "APIs of the plan" });
+  expect(apis).toHaveTextContent("PRIMARY (default): it has no token yet");
+  expect(apis).toHaveTextContent("CHAIN (default): its token expired");
+  expect(section.getByText("Asks for 1 to 2 OTPs; 4 may be asked for now.")).toBeVisible();
+  expect(section.getByText(/Should be done at/)).toHaveTextContent("08:02 IST");
+  expect(section.getByText(/Not everything can begin at once/)).toHaveTextContent("08:01 IST");
+  expect(section.getByText(/1 of 3 were done/)).toBeVisible();
+  expect(section.getByText("Forced, because: leaked")).toBeVisible();
+  expect(
+    section.getByRole("group", { name: /Your yes opens the stopped account default/ }),
+  ).toHaveTextContent("Wrong PIN");
+});
+
+test.each([
+  ["Yes, sign in for 2 APIs", true],
+  ["No, do nothing", false],
+])("%s", async (name, yes) => {
+  const answers = takesAnswers();
+  const { user } = await asked(prompt("confirm", { plan: plan() }));
+  await user.click(screen.getByRole("button", { name }));
+  await waitFor(() => expect(answers).toEqual([{ kind: "confirm", prompt: PROMPT, yes }]));
+  for (const button of screen.getAllByRole("button", { name: /^(Yes|No),/ }))
+    expect(button).toBeDisabled();
+});
+
+test.each([
+  ["otp", "OTP"],
+  ["pin", "PIN"],
+] as const)("the %s is masked, sent once, and stays nowhere", async (kind, word) => {
+  const canary = "13572468";
+  const answers = takesAnswers();
+  const { user, queries } = await asked(prompt(kind));
+  const field = screen.getByLabelText(new RegExp(`^${word} of account default`));
+  expect(field).toHaveAttribute("type", "password");
+  await user.type(field, canary);
+  expect(document.body.innerHTML).not.toContain(canary);
+  await user.keyboard("{Enter}");
+  expect(await screen.findByText(`The ${word} was passed on.`)).toBeVisible();
+  expect(answers).toEqual([{ kind, prompt: PROMPT, [kind]: canary }]);
+  expect(field).toHaveValue("");
+  expect(field).toBeDisabled();
+  const kept = [
+    JSON.stringify(localStorage),
+    JSON.stringify(sessionStorage),
+    JSON.stringify(
+      queries
+        .getQueryCache()
+        .getAll()
+        .map((query) => query.state),
+    ),
+    JSON.stringify(
+      queries
+        .getMutationCache()
+        .getAll()
+        .map((mutation) => mutation.state),
+    ),
+    location.href,
+    document.body.innerHTML,
+  ];
+  expect(kept.join()).not.toContain(canary);
+});
+
+test("an answer that came too late is said in the server's words, and the field is empty", async () => {
+  network.use(
+    http.post("/api/v1/runs/{id}/answers", ({ response }) =>
+      response.untyped(refused(409, "prompt_gone", "This question was answered.")),
+    ),
+  );
+  const { user } = await asked(prompt("otp"));
+  await user.type(screen.getByLabelText(/^OTP of/), "123456");
+  await user.click(screen.getByRole("button", { name: "Send the OTP" }));
+  expect(await screen.findByText("This question was answered.")).toBeVisible();
+  expect(screen.getByLabelText(/^OTP of/)).toHaveValue("");
+});
+
+test("the next question has a field of its own", async () => {
+  takesAnswers();
+  const { user, stream } = await asked(prompt("otp"));
+  await user.type(screen.getByLabelText(/^OTP of/), "123456{Enter}");
+  await screen.findByText("The OTP was passed on.");
+  stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp", { id: RUN })] } });
+  await waitFor(() => expect(screen.getByLabelText(/^OTP of/)).toBeEnabled());
+});
+
+test("half-typed digits survive what else changes", async () => {
+  const { user, stream } = await asked(prompt("otp"));
+  await user.type(screen.getByLabelText(/^OTP of/), "123");
+  stream().change({
+    event: "prompt",
+    data: {
+      v: 1,
+      prompts: [prompt("window"), prompt("otp")].map((p, i) => ({
+        ...p,
+        id: i === 0 ? RUN : PROMPT,
+      })),
+    },
+  });
+  await screen.findByRole("heading", { name: /needed at the browser window/ });
+  expect(screen.getByLabelText(/^OTP of/)).toHaveValue("123");
+});
+
+test("a link is fetched, shown with its QR code, and forgotten with its question", async () => {
+  const link = "https://login.example/CANARY-link";
+  offersLink(link);
+  const answers = takesAnswers();
+  const { user, stream, queries } = await asked(
+    prompt("link", { redirect_uri: "http://localhost/cb", paste_only: "Nobody listens there." }),
+  );
+  const anchor = await screen.findByRole("link", { name: "Open the sign-in at Upstox" });
+  expect(anchor).toHaveAttribute("href", link);
+  expect(anchor).toHaveAttribute("rel", expect.stringContaining("noopener"));
+  expect(screen.getByTitle("QR code of the link")).toBeInTheDocument();
+  expect(screen.getByText(/Nobody listens there/)).toBeVisible();
+  const address = "http://localhost/cb?code=CANARY-code&state=s";
+  await user.type(screen.getByLabelText(/address at which the sign-in ended/), address);
+  await user.click(screen.getByRole("button", { name: "Send the address" }));
+  await waitFor(() => expect(answers).toEqual([{ kind: "address", prompt: PROMPT, address }]));
+  stream().change({ event: "prompt", data: { v: 1, prompts: [] } });
+  await waitFor(() =>
+    expect(screen.queryByRole("link", { name: /Open the sign-in/ })).not.toBeInTheDocument(),
+  );
+  await waitFor(() =>
+    expect(
+      JSON.stringify(
+        queries
+          .getQueryCache()
+          .getAll()
+          .map((query) => query.state),
+      ),
+    ).not.toContain("CANARY"),
+  );
+  expect(document.body.innerHTML).not.toContain("CANARY");
+});
+
+test("what is no web address is made no link", async () => {
+  offersLink("javascript:boom()");
+  await asked(prompt("link"));
+  expect(await screen.findByText(/no web address/)).toBeVisible();
+  expect(document.querySelector("a[href^=javascript]")).toBeNull();
+});
+
+function offersLink(link: string) {
+  network.use(
+    http.get("/api/v1/runs/{id}/prompt", ({ response }) =>
+      response(200).json({ v: 1, prompts: [prompt("link", { link })] }),
+    ),
+  );
+}
+
+test("a challenge in the window is told, with nothing to answer", async () => {
+  await asked(
+    prompt("window", { words: "Upstox shows a challenge: solve it in the browser window." }),
+  );
+  const section = within(
+    screen.getByRole("region", { name: "You are needed at the browser window for PRIMARY" }),
+  );
+  expect(section.getByRole("alert")).toHaveTextContent("Upstox shows a challenge");
+  expect(section.queryByRole("textbox")).not.toBeInTheDocument();
+  expect(section.queryByRole("button")).not.toBeInTheDocument();
+});
+
+test("says until when it is open, outside of what is read aloud", async () => {
+  await asked(prompt("otp"));
+  const section = within(screen.getByRole("region", { name: "OTP needed for PRIMARY" }));
+  expect(section.getByText(/Open until/)).toHaveTextContent(
+    /08:05 IST \(in (5 min 00 s|4 min 59 s)\)/,
+  );
+  expect(section.getByRole("alert")).not.toHaveTextContent("08:05");
+});
+
+test("the tab's title says that somebody is needed, and only as long as it is so", async () => {
+  const { stream } = await asked(prompt("otp"));
+  await waitFor(() => expect(document.title).toBe("(1) OTP needed for PRIMARY – Vega"));
+  stream().change({ event: "prompt", data: { v: 1, prompts: [] } });
+  await waitFor(() => expect(document.title).toBe("Vega"));
+});
+
+test("notifies once for each question, where it may and nobody looks", async () => {
+  const notified = vi.fn();
+  vi.stubGlobal(
+    "Notification",
+    class {
+      static permission = "granted";
+      constructor(title: string, options: NotificationOptions) {
+        notified(title, options.body);
+      }
+    },
+  );
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  const { stream } = await asked(prompt("otp"));
+  stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+  await waitFor(() =>
+    expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
+  );
+  vi.restoreAllMocks();
+});
+
+test("nothing can be answered while the server is gone", async () => {
+  network.use(http.get("/api/v1/session", () => Response.error()));
+  const { stream } = await asked(prompt("otp"));
+  stream().fail();
+  await waitFor(() => expect(screen.getByLabelText(/^OTP of/)).toBeDisabled());
+});

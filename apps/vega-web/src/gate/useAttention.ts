@@ -1,0 +1,30 @@
+// Calls the human while something waits for them: the tab's title, and a notification where they allowed it.
+
+import { useEffect, useRef } from "react";
+import type { Prompt } from "../api/types";
+import { permission } from "./permission";
+import { titleOf } from "./words";
+
+const QUIET_TITLE = "Vega";
+
+export function useAttention(prompts: Prompt[]) {
+  const first = prompts[0];
+  const title = first ? `(${prompts.length}) ${titleOf(first)} – Vega` : QUIET_TITLE;
+  useEffect(() => {
+    document.title = title;
+    return () => {
+      document.title = QUIET_TITLE;
+    };
+  }, [title]);
+
+  const told = useRef(new Set<string>());
+  useEffect(() => {
+    for (const prompt of prompts) {
+      if (told.current.has(prompt.id)) continue;
+      told.current.add(prompt.id);
+      if (permission() === "granted" && document.hidden) {
+        new Notification(titleOf(prompt), { body: prompt.words, tag: prompt.id });
+      }
+    }
+  }, [prompts]);
+}

@@ -1,0 +1,48 @@
+// How each event changes what is shown.
+
+import { expect, test } from "vitest";
+import { account, api, board, missing, prompt, RUN, run, step } from "../testing/board";
+import { apply } from "./frames";
+
+test("a token replaces its API, in its place", () => {
+  const after = apply(board({ apis: [missing("A"), missing("B")] }), {
+    event: "token",
+    data: api("A"),
+  });
+  expect(after.apis).toEqual([api("A"), missing("B")]);
+});
+
+test("an API that was not known is added", () => {
+  const after = apply(board({ apis: [api("A")] }), { event: "token", data: api("B") });
+  expect(after.apis).toEqual([api("A"), api("B")]);
+});
+
+test("a cooldown replaces its account alone", () => {
+  const other = account({ account: "other" });
+  const changed = account({ otp_presses_left: 0 });
+  const after = apply(board({ accounts: [account(), other] }), {
+    event: "cooldown",
+    data: changed,
+  });
+  expect(after.accounts).toEqual([changed, other]);
+});
+
+test("a step moves in the run that is shown", () => {
+  const before = board({ run: run({ steps: [step("A", "pending"), step("B", "pending")] }) });
+  const after = apply(before, { event: "step", data: { ...step("A", "signing_in"), run: RUN } });
+  expect(after.run?.steps).toEqual([step("A", "signing_in"), step("B", "pending")]);
+});
+
+test("a step of another run changes nothing", () => {
+  const before = board({ run: run({ steps: [step("A", "pending")] }) });
+  expect(apply(before, { event: "step", data: { ...step("A", "done"), run: "another" } })).toBe(
+    before,
+  );
+});
+
+test("a run and the questions are replaced whole", () => {
+  const asked = apply(board(), { event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+  expect(asked.prompts).toEqual([prompt("otp")]);
+  const ended = run({ under_way: false, state: "completed" });
+  expect(apply(asked, { event: "run", data: ended }).run).toEqual(ended);
+});

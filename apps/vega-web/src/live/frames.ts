@@ -1,0 +1,51 @@
+// What the stream sends, and how each event changes what is shown. Each event holds the whole new state of its thing.
+
+import type { Account, Api, Prompts, Run, Snapshot, Step } from "../api/types";
+
+/** The events after `snapshot`; only that one stands in the OpenAPI file. */
+export type Change =
+  | { event: "token"; data: Api }
+  | { event: "run"; data: Run }
+  | { event: "step"; data: Step & { run: string } }
+  | { event: "prompt"; data: Prompts }
+  | { event: "cooldown"; data: Account };
+
+export const CHANGES = [
+  "token",
+  "run",
+  "step",
+  "prompt",
+  "cooldown",
+] as const satisfies Change["event"][];
+
+export function apply(board: Snapshot, change: Change): Snapshot {
+  switch (change.event) {
+    case "token":
+      return { ...board, apis: replaced(board.apis, change.data, (api) => api.api) };
+    case "cooldown":
+      return {
+        ...board,
+        accounts: replaced(board.accounts, change.data, (account) => account.account),
+      };
+    case "prompt":
+      return { ...board, prompts: change.data.prompts };
+    case "run":
+      return { ...board, run: change.data };
+    case "step": {
+      const { run, ...step } = change.data;
+      if (!board.run || board.run.id !== run) return board;
+      return {
+        ...board,
+        run: { ...board.run, steps: replaced(board.run.steps, step, (one) => one.api) },
+      };
+    }
+  }
+}
+
+/** In its place; at the end where it is not known yet. */
+function replaced<Thing>(things: Thing[], thing: Thing, name: (thing: Thing) => string): Thing[] {
+  const known = things.some((one) => name(one) === name(thing));
+  return known
+    ? things.map((one) => (name(one) === name(thing) ? thing : one))
+    : [...things, thing];
+}

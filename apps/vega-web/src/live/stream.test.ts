@@ -1,0 +1,111 @@
+// The one stream of a tab: when it breaks, when the server hangs, when the session is over.
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { api, board, missing } from "../testing/board";
+import { MadeUpEventSource } from "../testing/eventSource";
+import { http, network, signedOut } from "../testing/network";
+import { type Connection, listen } from "./stream";
+
+const said: Connection[] = [];
+const snapshots = vi.fn();
+const changes = vi.fn();
+let stop: () => void;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  said.length = 0;
+  snapshots.mockReset();
+  changes.mockReset();
+  stop = listen({
+    onConnection: (connection) => said.push(connection),
+    onSnapshot: snapshots,
+    onChange: changes,
+  });
+});
+
+afterEach(() => stop());
+
+function hasSession() {
+  network.use(
+    http.get("/api/v1/session", ({ response }) =>
+      response(200).json({ v: 1, opened_at: "", ends_at: "", ends_at_unix: 0, idle_seconds: 900 }),
+    ),
+  );
+}
+
+async function pass(milliseconds: number) {
+  await vi.advanceTimersByTimeAsync(milliseconds);
+  // The made-up network takes its own time.
+  await vi.waitFor(() => {});
+}
+
+test("is live with its snapshot, not before, and passes on what changes", () => {
+  expect(said).toEqual([]);
+  MadeUpEventSource.open.snapshot(board());
+  expect(said).toEqual(["live"]);
+  expect(snapshots).toHaveBeenCalledExactlyOnceWith(board());
+  MadeUpEventSource.open.change({ event: "token", data: missing("A") });
+  expect(changes).toHaveBeenCalledExactlyOnceWith({ event: "token", data: missing("A") });
+});
+
+test("says at once that it broke, opens another, and is live with that one's snapshot", async () => {
+  hasSession();
+  MadeUpEventSource.open.snapshot(board());
+  MadeUpEventSource.open.fail();
+  expect(said).toEqual(["live", "gone"]);
+  await vi.waitFor(async () => {
+    await pass(500);
+    expect(MadeUpEventSource.all).toHaveLength(2);
+  });
+  expect(said).toEqual(["live", "gone"]);
+  MadeUpEventSource.open.snapshot(board({ apis: [api("A")] }));
+  expect(said).toEqual(["live", "gone", "live"]);
+});
+
+test("waits longer each time, at most five seconds", async () => {
+  network.use(http.get("/api/v1/session", () => Response.error()));
+  const pauses: number[] = [];
+  for (let attempt = 1; attempt <= 6; attempt += 1) {
+    MadeUpEventSource.open.fail();
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThanOrEqual(2));
+    let waited = 0;
+    while (MadeUpEventSource.all.length === attempt) {
+      await vi.advanceTimersByTimeAsync(100);
+      waited += 100;
+    }
+    pauses.push(waited);
+  }
+  expect(pauses).toEqual([500, 1000, 2000, 4000, 5000, 5000]);
+});
+
+test("ends for good where the session is over", async () => {
+  network.use(http.get("/api/v1/session", ({ response }) => response.untyped(signedOut())));
+  MadeUpEventSource.open.fail();
+  await vi.waitFor(() => expect(said).toEqual(["gone", "signed_out"]));
+  await pass(60_000);
+  expect(MadeUpEventSource.all).toHaveLength(1);
+  expect(said).toEqual(["gone", "signed_out"]);
+});
+
+test("a server that does not answer beside an open stream is gone", async () => {
+  hasSession();
+  MadeUpEventSource.open.snapshot(board());
+  network.use(http.get("/livez", () => Response.error()));
+  await pass(5_000);
+  await vi.waitFor(() => expect(said).toEqual(["live", "gone"]));
+});
+
+test("a server that answers is left alone", async () => {
+  MadeUpEventSource.open.snapshot(board());
+  await pass(60_000);
+  expect(said).toEqual(["live"]);
+  expect(MadeUpEventSource.all).toHaveLength(1);
+});
+
+test("opens nothing after it was stopped", async () => {
+  hasSession();
+  MadeUpEventSource.open.fail();
+  stop();
+  await pass(60_000);
+  expect(MadeUpEventSource.all).toHaveLength(1);
+});

@@ -1,0 +1,96 @@
+// The one stream of a tab: keeps it open, starts it anew when it breaks, and says how it stands. What is shown without it is
+// old, so whoever listens is told at once. A server that hangs is found by asking it beside the stream.
+
+import { CallFailed, said, server } from "../api/client";
+import type { Snapshot } from "../api/types";
+import { CHANGES, type Change } from "./frames";
+
+/** `signed_out`: the server answers, and this browser has no session. */
+export type Connection = "connecting" | "live" | "gone" | "signed_out";
+
+export interface Listener {
+  onConnection(connection: Connection): void;
+  onSnapshot(snapshot: Snapshot): void;
+  onChange(change: Change): void;
+}
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 5_000;
+const ASK_EVERY_MS = 5_000;
+const GIVE_UP_AFTER_MS = 4_000;
+
+/** Listens until the returned function is called. */
+export function listen(listener: Listener): () => void {
+  let source: EventSource | undefined;
+  let pause = FIRST_PAUSE_MS;
+  let next: ReturnType<typeof setTimeout> | undefined;
+  let over = false;
+
+  function open() {
+    const stream = new EventSource("/api/v1/events");
+    source = stream;
+    stream.addEventListener("snapshot", (event: MessageEvent<string>) => {
+      pause = FIRST_PAUSE_MS;
+      listener.onSnapshot(JSON.parse(event.data) as Snapshot);
+      listener.onConnection("live");
+    });
+    for (const name of CHANGES) {
+      stream.addEventListener(name, (event: MessageEvent<string>) => {
+        const data: unknown = JSON.parse(event.data);
+        listener.onChange({ event: name, data } as Change);
+      });
+    }
+    // Ours to open again: the browser's own attempts do not say why they fail.
+    stream.onerror = () => void broken(stream);
+  }
+
+  async function broken(stream: EventSource) {
+    stream.close();
+    if (over || source !== stream) return;
+    source = undefined;
+    listener.onConnection("gone");
+    const why = await hasSession();
+    if (over || source !== undefined) return;
+    if (why === "signed_out") {
+      listener.onConnection("signed_out");
+      clearInterval(watch);
+      return;
+    }
+    next = setTimeout(open, pause);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+
+  const watch = setInterval(() => {
+    const stream = source;
+    if (stream === undefined) return;
+    void lives().then((does) => {
+      if (!does) void broken(stream);
+    });
+  }, ASK_EVERY_MS);
+
+  open();
+  return () => {
+    over = true;
+    source?.close();
+    clearTimeout(next);
+    clearInterval(watch);
+  };
+}
+
+async function hasSession(): Promise<"signed_out" | "unknown"> {
+  try {
+    await said(server.GET("/api/v1/session", { signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
+  } catch (error) {
+    if (error instanceof CallFailed && error.status === 401) return "signed_out";
+  }
+  return "unknown";
+}
+
+async function lives(): Promise<boolean> {
+  try {
+    await said(server.GET("/livez", { signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
+    return true;
+  } catch {
+    return false;
+  }
+}

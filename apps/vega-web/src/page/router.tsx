@@ -1,0 +1,43 @@
+// Which address shows which page.
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  type RouterHistory,
+} from "@tanstack/react-router";
+import { BoardPage } from "../board/BoardPage";
+import { EnterPage } from "../entry/EnterPage";
+import { Frame, SignedIn } from "./Frame";
+
+/** `code` is that of the one-time link by which the console was opened, if it was. */
+export function makeRouter(code: string | null, history?: RouterHistory) {
+  const root = createRootRoute({
+    component: Frame,
+    notFoundComponent: () => <p>There is no such page. The board is at /.</p>,
+  });
+  const signedIn = createRoute({
+    getParentRoute: () => root,
+    id: "signed-in",
+    component: SignedIn,
+  });
+  const board = createRoute({ getParentRoute: () => signedIn, path: "/", component: BoardPage });
+  const enter = createRoute({
+    getParentRoute: () => root,
+    path: "/enter",
+    component: function Enter() {
+      const navigate = enter.useNavigate();
+      return <EnterPage code={code} onOpen={() => void navigate({ to: "/", replace: true })} />;
+    },
+  });
+  return createRouter({
+    routeTree: root.addChildren([signedIn.addChildren([board]), enter]),
+    ...(history && { history }),
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

@@ -1,0 +1,113 @@
+// How a run looks from its wish to its end.
+
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test, vi } from "vitest";
+import { board, MORNING, missing, plan, RUN, run, step } from "../testing/board";
+import { openBoard } from "../testing/console";
+import { http, network, refused } from "../testing/network";
+
+function shown(changes: Parameters<typeof run>[0]) {
+  return openBoard(board({ apis: [missing("PRIMARY")], run: run(changes) }));
+}
+
+test("each step says where it stands, and moves", async () => {
+  const { stream } = await shown({
+    started_at_unix: MORNING - 65,
+    plan: plan(),
+    steps: [
+      step("A", "done"),
+      step("B", "signing_in"),
+      step("C", "pending"),
+      step("D", "failed", {
+        reason: "wrong_pin",
+        detail: "Upstox refused the PIN.",
+        next: "Check it.",
+      }),
+      step("E", "skipped", { reason: "cooling_down" }),
+    ],
+  });
+  const steps = within(screen.getByRole("list", { name: "Steps" })).getAllByRole("listitem");
+  expect(steps.map((one) => one.textContent)).toEqual([
+    "✓A Done",
+    "▶B Signing in",
+    "○C Waits its turn",
+    "✕D Failed (wrong_pin): Upstox refused the PIN. Check it.",
+    "–E Left out: its account cools down",
+  ]);
+  expect(screen.getByText(/1 of 5 tokens made/)).toBeVisible();
+  expect(screen.getByText(/Runs for 1 min 0[56] s/)).toBeVisible();
+  stream().change({ event: "step", data: { ...step("B", "exchanging"), run: RUN } });
+  await waitFor(() => expect(steps[1]).toHaveTextContent("B Exchanging the code"));
+});
+
+test("an estimate that did not hold is said", async () => {
+  await shown({ plan: plan({ finish_unix: MORNING - 1 }) });
+  expect(screen.getByText(/Takes longer than estimated/)).toBeVisible();
+});
+
+test("a wait says why and until when", async () => {
+  await shown({
+    state: "waiting",
+    plan: plan(),
+    wait: { account: "default", why: "cooling down", until: "x", until_unix: MORNING + 600 },
+  });
+  const notice = screen.getByRole("group", { name: "Account default waits" });
+  expect(notice).toHaveTextContent("It is cooling down");
+  expect(notice).toHaveTextContent("goes on by itself at 08:10 IST");
+  expect(screen.queryByText(/Should be done at/)).not.toBeInTheDocument();
+});
+
+test("what was left when a run ended waits for nothing", async () => {
+  await shown({
+    state: "incomplete",
+    under_way: false,
+    steps: [step("A", "failed"), step("B", "pending")],
+  });
+  expect(screen.getByText(/Not begun/)).toBeVisible();
+  expect(screen.queryByText(/Waits its turn/)).not.toBeInTheDocument();
+});
+
+test("one of another process says that it is asked there", async () => {
+  await shown({ elsewhere: true });
+  expect(screen.getByText(/Another process carries it out/)).toBeVisible();
+});
+
+test("why nothing was begun is said", async () => {
+  await shown({
+    state: "not_begun",
+    under_way: false,
+    outcome: { code: "closed_hours", detail: "Sign-ins are closed until 03:30 IST." },
+  });
+  expect(screen.getByRole("heading", { name: "Last run" })).toBeVisible();
+  expect(screen.getByText("Sign-ins are closed until 03:30 IST.")).toBeVisible();
+  expect(screen.queryByRole("button", { name: /Cancel/ })).not.toBeInTheDocument();
+});
+
+test("is cancelled after a second question alone", async () => {
+  const cancelled = vi.fn();
+  network.use(
+    http.delete("/api/v1/runs/{id}", ({ params, response }) => {
+      cancelled(params.id);
+      return response(202).empty();
+    }),
+  );
+  const { user } = await shown({});
+  await user.click(screen.getByRole("button", { name: /^Cancel the run …/ }));
+  expect(screen.getByRole("button", { name: "Let it run" })).toHaveFocus();
+  expect(cancelled).not.toHaveBeenCalled();
+  await user.click(screen.getByRole("button", { name: "Cancel the run" }));
+  expect(await screen.findByRole("button", { name: "It is ending …" })).toBeDisabled();
+  expect(cancelled).toHaveBeenCalledExactlyOnceWith(RUN);
+});
+
+test("one that is over already says so", async () => {
+  network.use(
+    http.delete("/api/v1/runs/{id}", ({ response }) =>
+      response.untyped(refused(409, "run_over", "The run is over.")),
+    ),
+  );
+  const { user } = await shown({});
+  await user.click(screen.getByRole("button", { name: /^Cancel the run …/ }));
+  await user.click(screen.getByRole("button", { name: "Cancel the run" }));
+  expect(await screen.findByText("The run is over.")).toBeVisible();
+});

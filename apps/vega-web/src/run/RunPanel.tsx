@@ -1,0 +1,119 @@
+// The run that is under way, or the last one: where each step stands, how long it takes, and how it is ended. It is shown
+// from the board alone, so a reload or a second device shows the same.
+
+import { Alert, Button, Paper } from "@mantine/core";
+import { useState } from "react";
+import type { Run } from "../api/types";
+import { useCancelRun } from "../board/useCalls";
+import { Failed } from "../page/Failed";
+import { useNow } from "../time/clock";
+import { lengthInWords, unixOf } from "../time/ist";
+import { Ago, Until } from "../time/When";
+import { StepList } from "./StepList";
+import { runWords } from "./words";
+
+export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
+  return (
+    <Paper component="section" withBorder p="md" aria-labelledby="run" className="stack">
+      <div className="row">
+        <h2 id="run">{run.under_way ? "Run under way" : "Last run"}</h2>
+        {run.under_way && <CancelRun key={run.id} run={run} isLive={isLive} />}
+      </div>
+      <p role="status">
+        <strong>{runWords(run.state)}.</strong> {progress(run)}
+      </p>
+      <RunTimes run={run} />
+      {run.outcome && (
+        <Alert
+          role="status"
+          color={run.state === "not_needed" ? "blue" : "orange"}
+          variant="outline"
+          icon="i"
+        >
+          {run.outcome.detail}
+        </Alert>
+      )}
+      {run.wait && (
+        <Alert
+          role="group"
+          color="orange"
+          variant="outline"
+          icon="◷"
+          title={`Account ${run.wait.account} waits`}
+        >
+          <p>It is {run.wait.why}</p>
+          <p>
+            The run goes on by itself at <Until unix={run.wait.until_unix} />. You need not stay
+            until then.
+          </p>
+        </Alert>
+      )}
+      <StepList steps={run.steps} isUnderWay={run.under_way} />
+    </Paper>
+  );
+}
+
+function progress(run: Run): string {
+  if (run.steps.length === 0) return "";
+  const done = run.steps.filter((step) => step.state === "done").length;
+  return `${done} of ${run.steps.length} tokens made.`;
+}
+
+function RunTimes({ run }: { run: Run }) {
+  const now = useNow();
+  const planned = run.plan?.finish_unix;
+  // The plan did not know of a wait that came later: no estimate is better than one that cannot hold.
+  const finish = planned && planned > (run.wait?.until_unix ?? 0) ? planned : null;
+  return (
+    <p>
+      {run.asked_by && `Asked for by ${run.asked_by}. `}
+      {run.elsewhere && "Another process carries it out: answer its questions there. "}
+      {run.under_way &&
+        run.started_at_unix &&
+        `Runs for ${lengthInWords(now - run.started_at_unix)}. `}
+      {run.under_way && finish && finish > now && (
+        <>
+          Should be done at <Until unix={finish} />.
+        </>
+      )}
+      {run.under_way && finish && finish <= now && "Takes longer than estimated."}
+      {run.finished_at && (
+        <>
+          Ended <Ago unix={unixOf(run.finished_at)} />.
+        </>
+      )}
+    </p>
+  );
+}
+
+function CancelRun({ run, isLive }: { run: Run; isLive: boolean }) {
+  const [isAsking, setAsking] = useState(false);
+  const cancel = useCancelRun(run.id);
+  if (!isAsking) {
+    return (
+      <Button size="xs" variant="default" disabled={!isLive} onClick={() => setAsking(true)}>
+        Cancel the run …
+      </Button>
+    );
+  }
+  return (
+    <div className="stack">
+      <p>Tokens that are made stay. The rest can be taken up again today.</p>
+      <div className="row">
+        <Button size="xs" variant="default" autoFocus onClick={() => setAsking(false)}>
+          Let it run
+        </Button>
+        <Button
+          size="xs"
+          color="red"
+          disabled={!isLive || cancel.isSuccess}
+          loading={cancel.isPending}
+          onClick={() => cancel.mutate(undefined)}
+        >
+          {cancel.isSuccess ? "It is ending …" : "Cancel the run"}
+        </Button>
+      </div>
+      <Failed error={cancel.error} title="The run was not cancelled" />
+    </div>
+  );
+}

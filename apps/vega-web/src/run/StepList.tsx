@@ -1,0 +1,32 @@
+// The steps of a run, one per API, in the order in which they are carried out.
+
+import type { Step } from "../api/types";
+import { skippedWords, stepLook } from "./words";
+
+export function StepList({ steps, isUnderWay }: { steps: Step[]; isUnderWay: boolean }) {
+  if (steps.length === 0) return null;
+  return (
+    <ol className="steps" aria-label="Steps">
+      {steps.map((step) => {
+        const look = stepLook(step.state, isUnderWay);
+        return (
+          <li key={step.api} data-kind={look.kind}>
+            <span className="step-sign" aria-hidden="true">
+              {look.sign}
+            </span>
+            <span>
+              <strong>{step.api}</strong> {look.word}
+              {step.state === "skipped" && step.reason && `: ${skippedWords(step.reason)}`}
+              {step.state === "failed" && (
+                <span className="failure">
+                  {" "}
+                  ({step.reason}): {step.detail} {step.next}
+                </span>
+              )}
+            </span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

@@ -1,0 +1,146 @@
+// Made-up boards: one account with its APIs, as the server would show them.
+
+import type { Account, Api, Failure, Plan, Prompt, Run, Snapshot, Step } from "../api/types";
+
+/** Wednesday 2026-11-25, 08:00 IST. */
+export const MORNING = Date.parse("2026-11-25T08:00:00+05:30") / 1000;
+/** The 03:30 IST after it. */
+export const NIGHT = Date.parse("2026-11-26T03:30:00+05:30") / 1000;
+
+export const RUN = "0197a000-0000-7000-8000-000000000001";
+export const PROMPT = "0197a000-0000-7000-8000-00000000000a";
+
+export function api(name: string, changes: Partial<Api> = {}): Api {
+  return {
+    v: 1,
+    api: name,
+    account: "default",
+    status: "valid",
+    servable: true,
+    valid_until: "2026-11-26T03:30:00+05:30",
+    valid_until_unix: NIGHT,
+    generation: 3,
+    verified_at: "2026-11-25T07:58:00+05:30",
+    checked_at: "2026-11-25T07:59:00+05:30",
+    last_failure: null,
+    ...changes,
+  };
+}
+
+export function missing(name: string, changes: Partial<Api> = {}): Api {
+  return api(name, {
+    status: "missing",
+    servable: false,
+    valid_until: null,
+    valid_until_unix: null,
+    generation: null,
+    verified_at: null,
+    checked_at: null,
+    ...changes,
+  });
+}
+
+export function account(changes: Partial<Account> = {}): Account {
+  return {
+    account: "default",
+    otp_presses_left: 4,
+    otp_budget: 4,
+    retry_at: null,
+    retry_at_unix: null,
+    cooldown: null,
+    stop: null,
+    ...changes,
+  };
+}
+
+export function failure(changes: Partial<Failure> = {}): Failure {
+  return {
+    reason: "otp_throttled",
+    summary: "Upstox throttles OTPs",
+    detail: "Try after 10 minutes.",
+    next: "Wait until the countdown ends.",
+    ...changes,
+  };
+}
+
+export function board(changes: Partial<Snapshot> = {}): Snapshot {
+  return {
+    v: 1,
+    apis: [api("PRIMARY"), api("CHAIN")],
+    accounts: [account()],
+    run: null,
+    prompts: [],
+    now_unix: MORNING,
+    ...changes,
+  };
+}
+
+export function step(name: string, state: string, changes: Partial<Step> = {}): Step {
+  return {
+    api: name,
+    account: "default",
+    state,
+    reason: null,
+    detail: null,
+    next: null,
+    ...changes,
+  };
+}
+
+export function run(changes: Partial<Run> = {}): Run {
+  return {
+    v: 1,
+    id: RUN,
+    state: "running",
+    under_way: true,
+    elsewhere: false,
+    asked_at: "2026-11-25T08:00:00+05:30",
+    asked_by: "the console",
+    plan: null,
+    run: null,
+    started_at: null,
+    started_at_unix: null,
+    finished_at: null,
+    steps: [],
+    wait: null,
+    outcome: null,
+    ...changes,
+  };
+}
+
+export function plan(changes: Partial<Plan> = {}): Plan {
+  return {
+    apis: [
+      { api: "PRIMARY", account: "default", cause: "missing", doubt: null },
+      { api: "CHAIN", account: "default", cause: "expired", doubt: null },
+    ],
+    stopped: [],
+    force_reason: null,
+    goes_on_with: null,
+    otp_presses_at_least: 1,
+    otp_presses_at_most: 2,
+    otp_presses_left: 4,
+    finish: "2026-11-25T08:02:00+05:30",
+    finish_unix: MORNING + 120,
+    waits_until: null,
+    waits_until_unix: null,
+    apis_later: 0,
+    ...changes,
+  };
+}
+
+export function prompt(kind: string, changes: Partial<Prompt> = {}): Prompt {
+  return {
+    id: PROMPT,
+    kind,
+    account: "default",
+    api: "PRIMARY",
+    words: "What to do.",
+    deadline: "2026-11-25T08:05:00+05:30",
+    deadline_unix: MORNING + 300,
+    plan: null,
+    redirect_uri: null,
+    paste_only: null,
+    ...changes,
+  };
+}
