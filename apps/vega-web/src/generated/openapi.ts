@@ -463,7 +463,7 @@ export interface components {
          * @description What went wrong. Codes are only ever added.
          * @enum {string}
          */
-        Code: "bad_request" | "not_signed_in" | "not_allowed" | "cross_site" | "wrong_host" | "not_found" | "unknown_api" | "no_run" | "wrong_method" | "not_json" | "wrong_body" | "too_large" | "human_needed" | "cooling_down" | "token_unknown" | "held_elsewhere" | "prompt_gone" | "answer_does_not_fit" | "run_over" | "link_used" | "too_many_streams" | "timed_out" | "storage" | "unexpected";
+        Code: "bad_request" | "not_signed_in" | "not_allowed" | "cross_site" | "wrong_host" | "not_found" | "unknown_api" | "no_run" | "wrong_method" | "not_json" | "wrong_body" | "too_large" | "human_needed" | "cooling_down" | "token_unknown" | "held_elsewhere" | "prompt_gone" | "answer_does_not_fit" | "run_over" | "link_used" | "stopping" | "too_many_streams" | "timed_out" | "storage" | "unexpected";
         /** @description What the server runs with. */
         ConfigView: {
             /** @description The database file. */
@@ -535,7 +535,7 @@ export interface components {
         Outcome: {
             /**
              * @description `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
-             *     `held_elsewhere`, `preflight_failed`, `nobody_can_begin` or `storage`.
+             *     `held_elsewhere`, `preflight_failed`, `nobody_can_begin`, `storage` or `unexpected`.
              */
             code: string;
             /** @description What happened, why, and what to do next. */
