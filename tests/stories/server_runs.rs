@@ -401,3 +401,42 @@ async fn health_and_figures_are_told() -> Result<()> {
     assert!(is_told.await);
     Ok(())
 }
+
+/// What was asked for here before does not hide it.
+#[tokio::test]
+async fn a_run_of_another_process_is_shown_after_its_end() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    let events = server.curl_events(&desk, &console).await?;
+    let asked = server.post("/api/v1/runs", &console, json!({})).await?;
+    let asked = asked.header("location").context("location")?.to_owned();
+    server.delete(&asked, &console).await?;
+    assert_eq!(server.ended(&asked, &console).await?["state"], "not_begun");
+
+    assert_eq!(desk.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    let ended = events.until("run", |run| run["state"] == "completed").await?;
+    let current = server.get("/api/v1/runs/current", &console).await?.json()?;
+    assert_eq!(
+        (&current["id"], &current["state"]),
+        (&ended["id"], &json!("completed"))
+    );
+    Ok(())
+}
+
+/// Others may read where such a log is kept.
+#[tokio::test]
+async fn a_log_in_json_holds_no_link_into_the_console() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SERVER__LOG_FORMAT", "json");
+    let server = Server::start(&desk).await?;
+    let log = server.log();
+    assert!(log.contains("listening on") && !log.contains("/enter#"), "{log}");
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        assert!(line["fields"]["message"].is_string(), "{line}");
+    }
+    Ok(())
+}

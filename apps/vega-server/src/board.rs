@@ -1,6 +1,7 @@
 //! What everybody may see, as it is now, and who is told when it changes: APIs, accounts, the run, open questions. It is made
 //! anew whenever the database, the hot tokens, the desk or the time say so, and what differs is sent. No secret gets here.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use vega_domain::event::Event;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{StoreError, TokenChanges};
 use vega_domain::run::StepState;
+use vega_domain::sign_in::OtpAllowance;
 
 use crate::prompts::PromptView;
 use crate::run_request::RunView;
 use crate::server::Server;
-use crate::views::{AccountView, ApiView, ApisView};
+use crate::views::{AccountView, ApiView, ApisView, StepView};
 
 /// A client that is so many changes behind is disconnected, and starts anew with a snapshot.
 const KEPT_FOR_STREAMS: usize = 256;
@@ -216,11 +218,11 @@ struct StepChange<'s> {
     v: u8,
     run: &'s str,
     #[serde(flatten)]
-    step: &'s crate::views::StepView,
+    step: &'s StepView,
 }
 
 impl<'s> StepChange<'s> {
-    fn of(run: &'s RunView, step: &'s crate::views::StepView) -> Self {
+    fn of(run: &'s RunView, step: &'s StepView) -> Self {
         Self {
             v: 1,
             run: &run.id,
@@ -234,7 +236,7 @@ fn json(data: &impl Serialize) -> String {
 }
 
 /// Keeps the board true, as long as the server lives.
-pub(crate) async fn keep(server: Arc<Server>) {
+pub(crate) async fn keep(server: &Server) -> Infallible {
     let mut events = server.vega.listen();
     let mut hot = server.vega.registry.subscribe();
     let mut desk = server.desk.changes();
@@ -261,7 +263,7 @@ pub(crate) async fn keep(server: Arc<Server>) {
                 }
             }
         }
-        let refreshed = refresh(&server, &mut events).await;
+        let refreshed = refresh(server, &mut events).await;
         is_stale = refreshed.is_err();
         if let Err(error) = refreshed {
             tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
@@ -302,7 +304,7 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
     for account in vega.settings.accounts.iter() {
         let closed = closed.iter().find(|closed| closed.account == account.id);
         let allowance = vega.otp_allowance(account).await?;
-        if let vega_domain::sign_in::OtpAllowance::UsedUp { until } = allowance {
+        if let OtpAllowance::UsedUp { until } = allowance {
             ends.push(until);
         }
         let budget = vega.settings.otp_budget.presses;

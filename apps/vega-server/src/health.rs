@@ -41,13 +41,12 @@ pub(crate) async fn live() -> Json<LiveView> {
     })
 }
 
-/// What the server needs to do its work. No names and no figures: anybody may ask.
+/// What the server needs to do its work; its hot tokens it has before it answers at all. No names and no figures: anybody may
+/// ask.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReadyView {
     v: u8,
     ready: bool,
-    /// The hot tokens are loaded.
-    registry: bool,
     /// The database takes changes, and the key is the one that it belongs to.
     storage: bool,
 }
@@ -62,8 +61,6 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let view = ReadyView {
         v: 1,
         ready: storage,
-        // Loaded before the server listens.
-        registry: true,
         storage,
     };
     let status = if view.ready {

@@ -141,21 +141,21 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     };
     tokio::select! {
         () = serving => {}
-        () = beside(&server) => {}
-        () = stop_when_asked(&server) => unreachable!("it goes on until the server has ended"),
+        never = beside(&server) => match never {},
+        never = stop_when_asked(&server) => match never {},
     }
     end(&server).await;
     Ok(())
 }
 
 /// What goes on beside the requests.
-async fn beside(server: &Arc<Server>) {
+async fn beside(server: &Arc<Server>) -> Infallible {
     let upkeep = server.vega.orchestrator.upkeep();
     tokio::select! {
         never = server.vega.follow_tokens() => match never {},
         never = server.vega.access.follow() => match never {},
         never = upkeep.go_on() => match never {},
-        () = board::keep(Arc::clone(server)) => {}
+        never = board::keep(server) => match never {},
         never = clear_up(server) => match never {},
         never = tidy_figures(server) => match never {},
     }
@@ -187,7 +187,8 @@ async fn tidy_figures(server: &Server) -> Infallible {
 }
 
 /// Ends what is open when the program is asked to stop: the run first, so that its end is still served.
-async fn stop_when_asked(server: &Server) {
+/// Then it is the server's turn to end.
+async fn stop_when_asked(server: &Server) -> Infallible {
     asked_to_stop().await;
     tracing::info!("stopping");
     server.requests.take_no_more();
@@ -202,7 +203,7 @@ async fn stop_when_asked(server: &Server) {
         tracing::warn!("a run did not end in time; the next start clears up after it");
     }
     server.stop.cancel();
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 async fn end(server: &Server) {

@@ -51,11 +51,13 @@ enum Stage {
 #[derive(Debug, Clone)]
 enum Ending {
     Ran(RunId, RunState),
+    /// It began, and Vega could not carry it to its end; the next one takes it up.
+    BrokeOff(RunId, Outcome),
     /// Nothing was begun.
     NotBegun(&'static str, Outcome),
 }
 
-/// Why nothing was begun.
+/// Why nothing was begun, or why a run broke off.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Outcome {
     /// `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
@@ -105,7 +107,7 @@ pub(crate) struct RunView {
     finished_at: Option<String>,
     pub(crate) steps: Vec<StepView>,
     wait: Option<WaitView>,
-    /// Why nothing was begun.
+    /// Why nothing was begun, or why it broke off.
     outcome: Option<Outcome>,
 }
 
@@ -188,9 +190,8 @@ impl RunRequests {
         let through = AssertUnwindSafe(self.through(request, vega, desk));
         // One that panicked must not be joined for ever.
         let (ending, plan) = through.catch_unwind().await.unwrap_or_else(|_| {
-            let detail = "Vega failed here; its log says where. What was stored stays: ask again.".into();
-            let code = "unexpected";
-            (Ending::NotBegun("not_begun", Outcome { code, detail }), None)
+            let words = "Vega failed here; its log says where. What was stored stays: ask again.";
+            (request.failed("unexpected", words.into()), None)
         });
         self.enter(request, Stage::Ended(ending, plan));
     }
@@ -214,9 +215,9 @@ impl RunRequests {
                 None,
             );
         }
-        let plan = match verified.decision {
-            Decision::SignIn(plan) => plan,
-            other => return (nothing_to_begin(other), None),
+        let plan = match to_begin(verified.decision) {
+            Ok(plan) => plan,
+            Err(nothing) => return (nothing, None),
         };
         let view = PlanView::of(&plan);
         match vega.preflight(&plan, wish.patience).await {
@@ -275,13 +276,7 @@ impl RunRequests {
         };
         match ended {
             Ok(record) => Ending::Ran(record.id, record.state),
-            Err(error) => Ending::NotBegun(
-                "not_begun",
-                Outcome {
-                    code: code_of(&error),
-                    detail: error.to_string(),
-                },
-            ),
+            Err(error) => request.failed(code_of(&error), error.to_string()),
         }
     }
 
@@ -313,8 +308,10 @@ fn code_of(error: &RunError) -> &'static str {
     }
 }
 
-fn nothing_to_begin(decision: Decision) -> Ending {
+/// What is to be begun, or why nothing is.
+fn to_begin(decision: Decision) -> Result<Plan, Ending> {
     let (state, code, detail) = match decision {
+        Decision::SignIn(plan) => return Ok(plan),
         Decision::AllValid => (
             "not_needed",
             "all_valid",
@@ -352,9 +349,8 @@ fn nothing_to_begin(decision: Decision) -> Ending {
                 in_ist(until).format("%H:%M")
             ),
         ),
-        Decision::SignIn(_) => ("not_begun", "unexpected", String::new()),
     };
-    Ending::NotBegun(state, Outcome { code, detail })
+    Err(Ending::NotBegun(state, Outcome { code, detail }))
 }
 
 impl RunRequest {
@@ -366,8 +362,17 @@ impl RunRequest {
     pub(crate) fn run(&self) -> Option<RunId> {
         match *self.stage() {
             Stage::Running(_, run) => run,
-            Stage::Ended(Ending::Ran(run, _), _) => Some(run),
+            Stage::Ended(Ending::Ran(run, _) | Ending::BrokeOff(run, _), _) => Some(run),
             _ => None,
+        }
+    }
+
+    /// The end of one that failed where it stands now.
+    fn failed(&self, code: &'static str, detail: String) -> Ending {
+        let outcome = Outcome { code, detail };
+        match self.run() {
+            Some(run) => Ending::BrokeOff(run, outcome),
+            None => Ending::NotBegun("not_begun", outcome),
         }
     }
 
@@ -388,6 +393,11 @@ impl RunRequest {
             Stage::Confirming(plan) => ("confirming", Some(plan), None),
             Stage::Running(plan, _) => (stored.unwrap_or("planned"), Some(plan), None),
             Stage::Ended(Ending::Ran(_, ended), plan) => (stored.unwrap_or(ended.as_str()), plan, None),
+            Stage::Ended(Ending::BrokeOff(_, outcome), plan) => (
+                stored.unwrap_or(RunState::Incomplete.as_str()),
+                plan,
+                Some(outcome),
+            ),
             Stage::Ended(Ending::NotBegun(word, outcome), plan) => (word, plan, Some(outcome)),
         };
         let wait = (!self.is_over()).then(|| desk.wait()).flatten();
@@ -440,5 +450,76 @@ impl RunView {
             wait: None,
             outcome: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vega_domain::ids::AccountId;
+    use vega_domain::plan::{PlannedApi, SignInCause};
+
+    use super::*;
+
+    fn wish() -> Wish {
+        Wish {
+            apis: Vec::new(),
+            force: None,
+            again: Vec::new(),
+            patience: Patience::Wait,
+            by: "a test".into(),
+        }
+    }
+
+    fn plan() -> PlanView {
+        let planned = PlannedApi {
+            api: ApiName::new("PRIMARY").unwrap(),
+            account: AccountId::new("default").unwrap(),
+            cause: SignInCause::Missing,
+            replaces: None,
+            doubt: None,
+            last_failure: None,
+            last_attempt: None,
+        };
+        PlanView::of(&Plan::of(vec![planned]).unwrap())
+    }
+
+    fn ended(ending: Ending) -> Stage {
+        Stage::Ended(ending, None)
+    }
+
+    #[test]
+    fn who_comes_second_joins_and_after_the_end_nobody_does() {
+        let requests = RunRequests::new();
+        let made = |requests: &RunRequests| requests.make_or_join(wish(), DateTime::UNIX_EPOCH);
+        let (first, joined) = made(&requests).unwrap();
+        assert!(!joined);
+        let (second, joined) = made(&requests).unwrap();
+        assert!(joined && second.id == first.id);
+        requests.enter(&first, ended(first.failed("storage", String::new())));
+        let (third, joined) = made(&requests).unwrap();
+        assert!(!joined && third.id != first.id);
+        requests.take_no_more();
+        assert!(made(&requests).is_none(), "not even to join: the server ends");
+    }
+
+    #[test]
+    fn a_run_that_began_and_failed_is_no_run_that_was_not_begun() {
+        let requests = RunRequests::new();
+        let (request, _) = requests.make_or_join(wish(), DateTime::UNIX_EPOCH).unwrap();
+        let desk = Desk::new(std::time::Duration::ZERO);
+        let view = || request.view(None, &desk);
+        requests.enter(&request, ended(request.failed("storage", "words".into())));
+        assert_eq!((view().state, request.run()), ("not_begun", None));
+
+        let run = RunId::at(DateTime::UNIX_EPOCH);
+        requests.enter(&request, Stage::Running(plan(), Some(run)));
+        assert!(requests.find(run.as_uuid()).is_some(), "by its run, too");
+        requests.enter(&request, ended(request.failed("storage", "words".into())));
+        assert_eq!((view().state, request.run()), ("incomplete", Some(run)));
+        assert_eq!(view().outcome.unwrap().code, "storage");
+        assert!(
+            requests.find(run.as_uuid()).is_none(),
+            "others may have taken the run up since"
+        );
     }
 }

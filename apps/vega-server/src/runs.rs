@@ -18,7 +18,7 @@ use crate::extract::{self, Body};
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::refusals::{BodyRefused, Refused};
-use crate::run_request::{RunView, Wish};
+use crate::run_request::{RunRequest, RunView, Wish};
 use crate::server::Server;
 use crate::views::ApisView;
 
@@ -164,11 +164,16 @@ pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreErr
     if let Some(later) = stored.filter(|stored| request.is_over() && is_later(stored)) {
         return Ok(Some(RunView::stored(&later)));
     }
+    Ok(Some(shown(server, &request).await?))
+}
+
+/// A request with what the database has of its run.
+async fn shown(server: &Server, request: &RunRequest) -> Result<RunView, StoreError> {
     let record = match request.run() {
-        Some(run) => orchestrator.find_run(run).await?,
+        Some(run) => server.vega.orchestrator.find_run(run).await?,
         None => None,
     };
-    Ok(Some(request.view(record.as_ref(), &server.desk)))
+    Ok(request.view(record.as_ref(), &server.desk))
 }
 
 fn stopping() -> Problem {
@@ -205,15 +210,10 @@ pub(crate) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<RunView>, Problem> {
     let id = extract::id(&id)?;
-    let orchestrator = &server.vega.orchestrator;
     if let Some(request) = server.requests.find(id) {
-        let record = match request.run() {
-            Some(run) => orchestrator.find_run(run).await?,
-            None => None,
-        };
-        return Ok(Json(request.view(record.as_ref(), &server.desk)));
+        return Ok(Json(shown(&server, &request).await?));
     }
-    let record = orchestrator.find_run(RunId::from_uuid(id)).await?;
+    let record = server.vega.orchestrator.find_run(RunId::from_uuid(id)).await?;
     record.as_ref().map(RunView::stored).map(Json).ok_or_else(no_run)
 }
 
@@ -230,16 +230,12 @@ pub(crate) async fn cancel(
     let id = extract::id(&id)?;
     let over = || Problem::new(Code::RunOver, "The run is over: there is nothing to cancel.");
     let orchestrator = &server.vega.orchestrator;
-    let here = server.requests.under_way();
-    let is_here = |request: &crate::run_request::RunRequest| {
-        request.id == id || request.run() == Some(RunId::from_uuid(id))
-    };
-    if let Some(request) = here.filter(|request| is_here(request)) {
+    if let Some(request) = server.requests.find(id) {
+        if request.is_over() {
+            return Err(over());
+        }
         request.cancel.cancel();
         return Ok(StatusCode::ACCEPTED);
-    }
-    if server.requests.find(id).is_some() {
-        return Err(over());
     }
     match orchestrator.find_run(RunId::from_uuid(id)).await? {
         None => Err(no_run()),

@@ -30,7 +30,7 @@ pub(crate) struct Server {
     pub(crate) storage: Mutex<Option<(Instant, bool)>>,
     /// Cancelled when the server shall end.
     pub(crate) stop: CancellationToken,
-    /// Requests for runs that are being carried out.
+    /// What must not be dropped half-way: runs, verifications, and clearing up after the dead.
     pub(crate) tasks: TaskTracker,
 }
 

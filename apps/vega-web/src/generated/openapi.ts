@@ -531,7 +531,7 @@ export interface components {
             v: number;
             version: string;
         };
-        /** @description Why nothing was begun. */
+        /** @description Why nothing was begun, or why a run broke off. */
         Outcome: {
             /**
              * @description `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
@@ -646,11 +646,12 @@ export interface components {
             /** @description What to do, in words. */
             words: string;
         };
-        /** @description What the server needs to do its work. No names and no figures: anybody may ask. */
+        /**
+         * @description What the server needs to do its work; its hot tokens it has before it answers at all. No names and no figures: anybody may
+         *     ask.
+         */
         ReadyView: {
             ready: boolean;
-            /** @description The hot tokens are loaded. */
-            registry: boolean;
             /** @description The database takes changes, and the key is the one that it belongs to. */
             storage: boolean;
             /** Format: int32 */

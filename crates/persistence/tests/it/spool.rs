@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::event::Event;
-use vega_domain::ids::{AttemptId, Generation};
+use vega_domain::ids::{AttemptId, Generation, RunId};
 use vega_domain::ports::{
     EventSink, LeftAnswer, SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository,
 };
@@ -99,6 +99,16 @@ impl Desk {
         Some(token.access_token.expose().to_owned())
     }
 
+    /// A token of `PRIMARY` that the database did not take: it is in the spool, and the table still takes none.
+    pub(crate) async fn kept_token(&self) -> (RunId, AttemptId) {
+        let run = self.world.running(&["PRIMARY"]).await;
+        let attempt = self.world.answered(run, "PRIMARY", 1).await;
+        self.table_fails("upstox_tokens").await;
+        let (new, stored) = (token(attempt, "PRIMARY", 1), entry(AuditKind::TokenStored));
+        self.tokens.store(&new, &stored).await.unwrap();
+        (run, attempt)
+    }
+
     /// A code is about to be sent.
     async fn exchanging(&self, name: &str) -> AttemptId {
         let run = self.world.running(&[name]).await;
@@ -132,14 +142,7 @@ impl Desk {
 #[tokio::test]
 async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
-    let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
+    let (_, attempt) = desk.kept_token().await;
     let heard = std::mem::take(&mut *desk.heard.0.lock().unwrap());
     let [Event::KeptInSpool { api: whose, why }] = &heard[..] else {
         panic!("nobody was told")
@@ -224,14 +227,7 @@ async fn a_token_whose_answer_is_in_the_spool_too_is_moved_with_it() {
 #[tokio::test]
 async fn what_the_database_knows_already_is_only_removed() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
-    let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
+    desk.kept_token().await;
     desk.table_works("upstox_tokens").await;
     let kept = std::fs::read(desk.file("PRIMARY")).unwrap();
     desk.spool.import(at(9)).await.unwrap();
@@ -250,14 +246,8 @@ async fn what_the_database_knows_already_is_only_removed() {
 #[tokio::test]
 async fn a_newer_token_of_the_database_wins_over_the_spool() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
+    let (run, _) = desk.kept_token().await;
     let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
     desk.table_works("upstox_tokens").await;
     for generation in 1..=2 {
         let attempt = desk.world.answered(run, "PRIMARY", generation).await;
@@ -381,14 +371,7 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 #[tokio::test]
 async fn a_database_that_does_not_open_leaves_readers_the_spool() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
-    let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
+    let (_, attempt) = desk.kept_token().await;
     desk.world.data.close().await;
     std::fs::write(desk.world.data.path(), "no database").unwrap();
 

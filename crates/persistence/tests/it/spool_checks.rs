@@ -13,14 +13,7 @@ use crate::world::{api, at, entry, key_path, token, url};
 #[tokio::test]
 async fn a_check_of_a_kept_token_is_kept_with_it() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    desk.table_fails("upstox_tokens").await;
-    let stored = entry(AuditKind::TokenStored);
-    desk.tokens
-        .store(&token(attempt, "PRIMARY", 1), &stored)
-        .await
-        .unwrap();
+    desk.kept_token().await;
     let check = TokenCheck {
         api: api("PRIMARY"),
         generation: Generation::FIRST,

@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 use vega_domain::access::SecretHash;
 use vega_domain::secret::{KeySecret, LinkCode, SessionSecret};
 
@@ -30,14 +29,8 @@ pub(super) fn hash_of(secret: &str) -> SecretHash {
 /// 256 random bits in 43 characters.
 fn random_text() -> String {
     let mut bits = [0; 32];
-    for part in bits.chunks_mut(14) {
-        // Two of a random UUID's bytes say what kind it is; these are the others.
-        let bytes = Uuid::new_v4().into_bytes();
-        let random = bytes[..6].iter().chain(&bytes[7..8]).chain(&bytes[9..]);
-        part.iter_mut()
-            .zip(random)
-            .for_each(|(bit, random)| *bit = *random);
-    }
+    // Without random bits nothing is safe, so nothing goes on.
+    getrandom::fill(&mut bits).expect("the system gives random bits");
     URL_SAFE_NO_PAD.encode(bits)
 }
 
