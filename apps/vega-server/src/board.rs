@@ -263,7 +263,7 @@ pub(crate) async fn keep(server: &Server) -> Infallible {
                 }
             }
         }
-        let refreshed = refresh(server, &mut events).await;
+        let refreshed = refresh(&server.board, &mut events, async || read(server).await).await;
         is_stale = refreshed.is_err();
         if let Err(error) = refreshed {
             tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
@@ -274,19 +274,23 @@ pub(crate) async fn keep(server: &Server) -> Infallible {
 
 /// Shows what the database says. What was told meanwhile is shown first, so that no step is left out, and then the database
 /// is asked anew, so that none goes back.
-async fn refresh(server: &Server, events: &mut broadcast::Receiver<Event>) -> Result<(), StoreError> {
+async fn refresh(
+    board: &Board,
+    events: &mut broadcast::Receiver<Event>,
+    read: impl AsyncFn() -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError>,
+) -> Result<(), StoreError> {
     loop {
-        let (snapshot, next) = read(server).await?;
+        let (snapshot, next) = read().await?;
         let mut has_moved = false;
         loop {
             match events.try_recv() {
-                Ok(event) => has_moved |= server.board.hear(event),
+                Ok(event) => has_moved |= board.hear(event),
                 Err(TryRecvError::Lagged(_)) => {}
                 Err(_) => break,
             }
         }
         if !has_moved {
-            server.board.show(&snapshot, next);
+            board.show(&snapshot, next);
             return Ok(());
         }
     }
@@ -327,4 +331,71 @@ pub(crate) async fn fill(server: &Server) -> Result<(), StoreError> {
     let (snapshot, next) = read(server).await?;
     server.board.show(&snapshot, next);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use vega_domain::ids::AccountId;
+    use vega_domain::run::{RunRecord, RunState, StepRecord};
+
+    use super::*;
+
+    fn api() -> ApiName {
+        ApiName::new("PRIMARY").unwrap()
+    }
+
+    /// What the database says while the one step of its run is in this state.
+    fn with_step_in(run: RunId, state: StepState) -> Snapshot {
+        let record = RunRecord {
+            id: run,
+            state: RunState::Running,
+            started_at: DateTime::UNIX_EPOCH,
+            finished_at: None,
+            steps: vec![StepRecord {
+                api: api(),
+                account: AccountId::new("default").unwrap(),
+                state,
+            }],
+        };
+        Snapshot {
+            v: 1,
+            apis: Vec::new(),
+            accounts: Vec::new(),
+            run: Some(RunView::stored(&record)),
+            prompts: Vec::new(),
+            now_unix: 0,
+        }
+    }
+
+    /// The database is read, then the step moves on twice, and only then its answer is shown.
+    #[tokio::test]
+    async fn every_step_is_told_and_none_goes_back() {
+        let (board, run) = (Board::new(), RunId::at(DateTime::UNIX_EPOCH));
+        board.show(&with_step_in(run, StepState::Exchanging), None);
+        let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH);
+        let (tell, mut told) = broadcast::channel(8);
+        let reads = AtomicUsize::new(0);
+        let read = async || {
+            if reads.fetch_add(1, Ordering::Relaxed) > 0 {
+                return Ok((with_step_in(run, StepState::Done), None));
+            }
+            for state in [StepState::Verifying, StepState::Done] {
+                let api = api();
+                tell.send(Event::StepChanged { run, api, state }).unwrap();
+            }
+            Ok((with_step_in(run, StepState::Exchanging), None))
+        };
+        refresh(&board, &mut told, read).await.unwrap();
+        let mut states = Vec::new();
+        while let Ok(frame) = frames.try_recv() {
+            let data: serde_json::Value = serde_json::from_str(&frame.data).unwrap();
+            states.push((frame.event, data["state"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(
+            states,
+            [("step", "verifying".to_owned()), ("step", "done".to_owned())]
+        );
+    }
 }
