@@ -30,7 +30,8 @@ enum Command {
     Days(days::Options),
     /// Everything that CI runs
     Test,
-    /// How fast the release build keeps its promises: a hot read, another process's change, a start
+    /// How fast the release build keeps its promises: a hot read, another process's change, a start, token reads over
+    /// HTTP
     Bench,
     /// What power cuts leave of the database: images of recorded writes, each examined
     CrashImages(crash_images::Options),
