@@ -17,7 +17,7 @@ use vega_domain::run::StepState;
 use vega_domain::sign_in::OtpAllowance;
 
 use crate::prompts::PromptView;
-use crate::run_request::RunView;
+use crate::run_view::RunView;
 use crate::server::Server;
 use crate::views::{AccountView, ApiView, ApisView, StepView};
 

@@ -21,6 +21,7 @@ mod redirects;
 mod refusals;
 mod routes;
 mod run_request;
+mod run_view;
 mod runs;
 mod server;
 mod serving;

@@ -22,7 +22,8 @@ use vega_domain::run::{RunRecord, RunState};
 use vega_orchestration::{Confirmation, Patience, RunError, RunHandle};
 
 use crate::desk::Desk;
-use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
+use crate::run_view::RunView;
+use crate::views::{PlanView, WaitView, rfc3339_ist};
 
 /// So many ended requests can still be looked up.
 const REMEMBERED: usize = 32;
@@ -82,33 +83,6 @@ pub(crate) struct RunRequests {
     /// The server ends: what began now would be cut off.
     is_closed: AtomicBool,
     changes: watch::Sender<u64>,
-}
-
-/// A run as it is shown: one that was asked for here, or one of another process.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct RunView {
-    pub(crate) v: u8,
-    /// What to ask for it by.
-    pub(crate) id: String,
-    /// `verifying`, `confirming`, then the states of a run: `planned`, `running`, `waiting`, `completed`, `incomplete`,
-    /// `cancelled`, `abandoned`; or `not_needed`, `not_begun`.
-    pub(crate) state: &'static str,
-    /// Whether it can still be cancelled.
-    pub(crate) under_way: bool,
-    /// Whether another process carries it out.
-    elsewhere: bool,
-    asked_at: Option<String>,
-    asked_by: Option<String>,
-    plan: Option<PlanView>,
-    /// The run in the database and the audit trail.
-    pub(crate) run: Option<String>,
-    started_at: Option<String>,
-    started_at_unix: Option<i64>,
-    finished_at: Option<String>,
-    pub(crate) steps: Vec<StepView>,
-    wait: Option<WaitView>,
-    /// Why nothing was begun, or why it broke off.
-    outcome: Option<Outcome>,
 }
 
 impl RunRequests {
@@ -411,44 +385,6 @@ impl RunRequest {
             wait: wait.as_ref().map(WaitView::of),
             outcome,
             ..RunView::stored_or_none(record)
-        }
-    }
-}
-
-impl RunView {
-    /// A run that nobody asked this process for.
-    pub(crate) fn stored(record: &RunRecord) -> Self {
-        Self {
-            elsewhere: record.state.is_active(),
-            ..Self::stored_or_none(Some(record))
-        }
-    }
-
-    /// The same but for its steps, which are told of one by one.
-    pub(crate) fn without_steps(&self) -> Self {
-        Self {
-            steps: Vec::new(),
-            ..self.clone()
-        }
-    }
-
-    fn stored_or_none(record: Option<&RunRecord>) -> Self {
-        Self {
-            v: 1,
-            id: record.map(|record| record.id.to_string()).unwrap_or_default(),
-            state: record.map_or("planned", |record| record.state.as_str()),
-            under_way: record.is_some_and(|record| record.state.is_active()),
-            elsewhere: false,
-            asked_at: None,
-            asked_by: None,
-            plan: None,
-            run: record.map(|record| record.id.to_string()),
-            started_at: record.map(|record| rfc3339_ist(record.started_at)),
-            started_at_unix: record.map(|record| record.started_at.timestamp()),
-            finished_at: record.and_then(|record| record.finished_at).map(rfc3339_ist),
-            steps: record.map(StepView::all_of).unwrap_or_default(),
-            wait: None,
-            outcome: None,
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::extract::{self, Body};
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::refusals::{BodyRefused, Refused};
-use crate::run_request::{RunRequest, RunView, Wish};
+use crate::run_request::{RunRequest, Wish};
+use crate::run_view::RunView;
 use crate::server::Server;
 use crate::views::ApisView;
 
