@@ -1,9 +1,10 @@
-// Calls of the server, typed by its OpenAPI file. A call that is refused or not answered throws a `CallFailed`, whose words
-// say what happened and what to do next.
+// Calls of the server, as its OpenAPI file describes them. A call that is refused or not answered throws a `CallFailed`, whose
+// words say what happened and what to do next.
 
-import createClient from "openapi-fetch";
-import type { paths } from "../generated/openapi";
+import { client } from "../generated/client/client.gen";
 import type { Problem } from "./types";
+
+export * from "../generated/client/sdk.gen";
 
 const GONE =
   "The server does not answer. Start vega-server; this page goes on by itself when it is back.";
@@ -19,24 +20,26 @@ export class CallFailed extends Error {
   }
 }
 
-export const server = createClient<paths>({
+client.setConfig({
   baseUrl: globalThis.location.origin,
   cache: "no-store",
   // Looked up at each call, so that tests can stand in for the network.
   fetch: (request) => globalThis.fetch(request),
 });
 
-type Reply<Data> = { data?: Data; error?: unknown; response: Response };
+/** `response` is missing where none came, though the generated types do not say so. */
+type Reply<Data> = { data?: Data; error?: unknown; response: Response | undefined };
 
 /** What the server said, or a `CallFailed`. */
-export async function said<Data>(call: Promise<Reply<Data>>): Promise<Data> {
-  const reply = await call.catch(() => {
+export async function said<Data>(call: Promise<Reply<Data>>): Promise<NonNullable<Data>> {
+  const reply = await call.catch(() => null);
+  if (!reply?.response) {
     throw new CallFailed(GONE, null);
-  });
+  }
   if (!reply.response.ok) {
     throw new CallFailed(words(reply.error), reply.response.status);
   }
-  return reply.data as Data;
+  return reply.data as NonNullable<Data>;
 }
 
 function words(error: unknown): string {

@@ -1,19 +1,17 @@
 // The server's words under short names. All of them are made from its OpenAPI file.
 
-import type { components } from "../generated/openapi";
-
-type Schemas = components["schemas"];
-
-export type Account = Schemas["AccountView"];
-export type Answer = Schemas["AnswerBody"];
-export type Api = Schemas["ApiView"];
-export type Closed = Schemas["ClosedView"];
-export type Failure = Schemas["FailureView"];
-export type Plan = Schemas["PlanView"];
-export type Problem = Schemas["Problem"];
-export type Prompt = Schemas["PromptView"];
-export type Prompts = Schemas["PromptsView"];
-export type Run = Schemas["RunView"];
-export type RunWish = Schemas["RunBody"];
-export type Snapshot = Schemas["Snapshot"];
-export type Step = Schemas["StepView"];
+export type {
+  AccountView as Account,
+  AnswerBody as Answer,
+  ApiView as Api,
+  ClosedView as Closed,
+  FailureView as Failure,
+  PlanView as Plan,
+  Problem,
+  PromptsView as Prompts,
+  PromptView as Prompt,
+  RunBody as RunWish,
+  RunView as Run,
+  Snapshot,
+  StepView as Step,
+} from "../generated/client/types.gen";

@@ -3,10 +3,18 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { RunWish } from "../api/types";
+import type {
+  GetSessionData,
+  GetSessionResponses,
+  StartRunData,
+  StartRunResponses,
+  VerifyData,
+  VerifyResponses,
+} from "../generated/client/types.gen";
 import { account, api, board, failure, MORNING, missing, NIGHT, run } from "../testing/board";
 import { openBoard, openConsole } from "../testing/console";
 import { MadeUpEventSource } from "../testing/eventSource";
-import { http, network, refused, signedOut } from "../testing/network";
+import { network, refused, signedOut, when } from "../testing/network";
 
 const DEAD = board({
   apis: [missing("PRIMARY"), api("CHAIN", { status: "expired" }), api("LEGS")],
@@ -15,9 +23,9 @@ const DEAD = board({
 function takesRuns() {
   const wishes: RunWish[] = [];
   network.use(
-    http.post("/api/v1/runs", async ({ request, response }) => {
-      wishes.push(await request.json());
-      return response(202).json({ ...run(), joined: false });
+    when<StartRunData, StartRunResponses>("post", "/api/v1/runs", async ({ body }) => {
+      wishes.push(await body());
+      return [202, { ...run(), joined: false }];
     }),
   );
   return wishes;
@@ -98,8 +106,8 @@ test.each([
 
 test("what the server refuses is said in its words", async () => {
   network.use(
-    http.post("/api/v1/runs", ({ response }) =>
-      response.untyped(refused(409, "held_elsewhere", "Process 42 signs in.")),
+    when<StartRunData, StartRunResponses>("post", "/api/v1/runs", () =>
+      refused(409, "held_elsewhere", "Process 42 signs in."),
     ),
   );
   const { user } = await openBoard(DEAD);
@@ -110,9 +118,9 @@ test("what the server refuses is said in its words", async () => {
 test("verifies all tokens", async () => {
   const asked = vi.fn();
   network.use(
-    http.post("/api/v1/verifications", async ({ request, response }) => {
-      asked(await request.json());
-      return response(200).json({ v: 1, apis: [], accounts: [] });
+    when<VerifyData, VerifyResponses>("post", "/api/v1/verifications", async ({ body }) => {
+      asked(await body());
+      return [200, { v: 1, apis: [], accounts: [] }];
     }),
   );
   const { user } = await openBoard(board());
@@ -128,7 +136,9 @@ test("follows what changes", async () => {
 });
 
 test("without the server nothing stays green, and nothing can be started", async () => {
-  network.use(http.get("/api/v1/session", () => Response.error()));
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => Response.error()),
+  );
   const { stream } = await openBoard(board({ apis: [api("A"), missing("B")] }));
   stream().fail();
   const banner = await screen.findByRole("alert");
@@ -146,7 +156,9 @@ test("without the server nothing stays green, and nothing can be started", async
 });
 
 test("a session that is over shows the way back instead of the board", async () => {
-  network.use(http.get("/api/v1/session", ({ response }) => response.untyped(signedOut())));
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => signedOut()),
+  );
   const { stream } = await openBoard(board());
   stream().fail();
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
@@ -155,7 +167,7 @@ test("a session that is over shows the way back instead of the board", async () 
 });
 
 test("a call that finds the session over shows the same", async () => {
-  network.use(http.post("/api/v1/runs", ({ response }) => response.untyped(signedOut())));
+  network.use(when<StartRunData, StartRunResponses>("post", "/api/v1/runs", () => signedOut()));
   const { user } = await openBoard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();

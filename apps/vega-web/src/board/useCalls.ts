@@ -1,7 +1,7 @@
 // What the operator can make the server do. Each call says in words what went wrong; what it changes comes by the stream.
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { CallFailed, said, server } from "../api/client";
+import { CallFailed, cancelRun, said, startRun, verify } from "../api/client";
 import type { RunWish } from "../api/types";
 import { signedOut } from "../live/useBoard";
 
@@ -19,13 +19,13 @@ function useCall<Input, Output>(call: (input: Input) => Promise<Output>) {
 }
 
 export function useVerify() {
-  return useCall(() => said(server.POST("/api/v1/verifications", { body: {} })));
+  return useCall(() => said(verify({ body: {} })));
 }
 
 export function useStartRun() {
-  return useCall((body: RunWish) => said(server.POST("/api/v1/runs", { body })));
+  return useCall((body: RunWish) => said(startRun({ body })));
 }
 
 export function useCancelRun(id: string) {
-  return useCall(() => said(server.DELETE("/api/v1/runs/{id}", { params: { path: { id } } })));
+  return useCall(() => said(cancelRun({ path: { id } })));
 }

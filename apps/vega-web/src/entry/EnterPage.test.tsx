@@ -2,8 +2,9 @@
 
 import { screen, waitFor } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
+import type { OpenSessionData, OpenSessionResponses } from "../generated/client/types.gen";
 import { openConsole } from "../testing/console";
-import { http, network, refused } from "../testing/network";
+import { network, refused, when } from "../testing/network";
 import { takeCode } from "./EnterPage";
 
 test("the code leaves the address bar before anything is shown", () => {
@@ -22,9 +23,9 @@ test("other pages keep what stands after their #", () => {
 test("a link that counts opens the board, and is used once", async () => {
   const used = vi.fn();
   network.use(
-    http.post("/api/v1/session", async ({ request, response }) => {
-      used(await request.json());
-      return response(204).empty();
+    when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", async ({ body }) => {
+      used(await body());
+      return [204, undefined];
     }),
   );
   const { router } = openConsole({ address: "/enter", code: "CANARY-good" });
@@ -36,8 +37,8 @@ test("a link that counts opens the board, and is used once", async () => {
 
 test("a link that does not count says how to get another", async () => {
   network.use(
-    http.post("/api/v1/session", ({ response }) =>
-      response.untyped(refused(401, "link_used", "Run `vega console`.")),
+    when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", () =>
+      refused(401, "link_used", "Run `vega console`."),
     ),
   );
   openConsole({ address: "/enter", code: "CANARY-old" });
@@ -46,7 +47,9 @@ test("a link that does not count says how to get another", async () => {
 });
 
 test("a server that is gone is said", async () => {
-  network.use(http.post("/api/v1/session", () => Response.error()));
+  network.use(
+    when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", () => Response.error()),
+  );
   openConsole({ address: "/enter", code: "CANARY-nobody" });
   expect(await screen.findByText(/The server does not answer/)).toBeVisible();
 });

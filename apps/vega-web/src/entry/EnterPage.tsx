@@ -3,7 +3,7 @@
 
 import { Code, Loader } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { said, server } from "../api/client";
+import { openSession, said } from "../api/client";
 
 type Entry = { at: "opening" } | { at: "no_code" } | { at: "refused"; why: string };
 
@@ -46,8 +46,8 @@ const opened = new Map<string, Promise<unknown>>();
 /** Once per code, also where React mounts the page twice: a link works once. */
 function open(code: string): Promise<unknown> {
   const known = opened.get(code);
-  if (known) return known;
-  const call = said(server.POST("/api/v1/session", { body: { code } }));
+  if (known !== undefined) return known;
+  const call = said(openSession({ body: { code } }));
   opened.set(code, call);
   return call;
 }

@@ -4,7 +4,7 @@
 import { Anchor, Button, Loader, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { QRCodeSVG } from "qrcode.react";
-import { said, server } from "../api/client";
+import { getPrompt, said } from "../api/client";
 import type { Prompt } from "../api/types";
 import { Failed } from "../page/Failed";
 import { useAnswer } from "./useAnswer";
@@ -19,8 +19,7 @@ export function LinkPrompt({ prompt, run, isLive }: Props) {
   const link = useQuery({
     queryKey: ["link", run, prompt.id],
     queryFn: async () => {
-      const path = { params: { path: { id: run } } };
-      const { prompts } = await said(server.GET("/api/v1/runs/{id}/prompt", path));
+      const { prompts } = await said(getPrompt({ path: { id: run } }));
       return prompts.find((open) => open.id === prompt.id)?.link ?? null;
     },
     gcTime: 0,

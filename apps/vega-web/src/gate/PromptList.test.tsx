@@ -3,18 +3,30 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { Answer, Prompt } from "../api/types";
+import type {
+  AnswerData,
+  AnswerResponses,
+  GetPromptData,
+  GetPromptResponses,
+  GetSessionData,
+  GetSessionResponses,
+} from "../generated/client/types.gen";
 import { board, failure, MORNING, missing, PROMPT, plan, prompt, RUN, run } from "../testing/board";
 import { openBoard } from "../testing/console";
-import { http, network, refused } from "../testing/network";
+import { network, refused, when } from "../testing/network";
 
 function takesAnswers() {
   const answers: Answer[] = [];
   network.use(
-    http.post("/api/v1/runs/{id}/answers", async ({ request, params, response }) => {
-      expect(params.id).toBe(RUN);
-      answers.push(await request.json());
-      return response(204).empty();
-    }),
+    when<AnswerData, AnswerResponses>(
+      "post",
+      "/api/v1/runs/{id}/answers",
+      async ({ body, params }) => {
+        expect(params.id).toBe(RUN);
+        answers.push(await body());
+        return [204, undefined];
+      },
+    ),
   );
   return answers;
 }
@@ -103,8 +115,8 @@ test.each([
 
 test("an answer that came too late is said in the server's words, and the field is empty", async () => {
   network.use(
-    http.post("/api/v1/runs/{id}/answers", ({ response }) =>
-      response.untyped(refused(409, "prompt_gone", "This question was answered.")),
+    when<AnswerData, AnswerResponses>("post", "/api/v1/runs/{id}/answers", () =>
+      refused(409, "prompt_gone", "This question was answered."),
     ),
   );
   const { user } = await asked(prompt("otp"));
@@ -182,9 +194,10 @@ test("what is no web address is made no link", async () => {
 
 function offersLink(link: string) {
   network.use(
-    http.get("/api/v1/runs/{id}/prompt", ({ response }) =>
-      response(200).json({ v: 1, prompts: [prompt("link", { link })] }),
-    ),
+    when<GetPromptData, GetPromptResponses>("get", "/api/v1/runs/{id}/prompt", () => [
+      200,
+      { v: 1, prompts: [prompt("link", { link })] },
+    ]),
   );
 }
 
@@ -238,7 +251,9 @@ test("notifies once for each question, where it may and nobody looks", async () 
 });
 
 test("nothing can be answered while the server is gone", async () => {
-  network.use(http.get("/api/v1/session", () => Response.error()));
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => Response.error()),
+  );
   const { stream } = await asked(prompt("otp"));
   stream().fail();
   await waitFor(() => expect(screen.getByLabelText(/^OTP of/)).toBeDisabled());

@@ -3,7 +3,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { CallFailed, said, server } from "../api/client";
+import { answer, CallFailed, said } from "../api/client";
 import type { Answer } from "../api/types";
 import { signedOut } from "../live/useBoard";
 
@@ -20,7 +20,7 @@ export function useAnswer(run: string) {
   async function send(body: Answer) {
     setSending({ at: "sending" });
     try {
-      await said(server.POST("/api/v1/runs/{id}/answers", { params: { path: { id: run } }, body }));
+      await said(answer({ path: { id: run }, body }));
       setSending({ at: "sent" });
     } catch (error) {
       if (error instanceof CallFailed && error.status === 401) signedOut(queries);

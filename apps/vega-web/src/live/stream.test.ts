@@ -1,9 +1,15 @@
 // The one stream of a tab: when it breaks, when the server hangs, when the session is over.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type {
+  GetSessionData,
+  GetSessionResponses,
+  IsLiveData,
+  IsLiveResponses,
+} from "../generated/client/types.gen";
 import { api, board, missing } from "../testing/board";
 import { MadeUpEventSource } from "../testing/eventSource";
-import { http, network, signedOut } from "../testing/network";
+import { network, signedOut, when } from "../testing/network";
 import { type Connection, listen } from "./stream";
 
 const said: Connection[] = [];
@@ -27,9 +33,10 @@ afterEach(() => stop());
 
 function hasSession() {
   network.use(
-    http.get("/api/v1/session", ({ response }) =>
-      response(200).json({ v: 1, opened_at: "", ends_at: "", ends_at_unix: 0, idle_seconds: 900 }),
-    ),
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => [
+      200,
+      { v: 1, opened_at: "", ends_at: "", ends_at_unix: 0, idle_seconds: 900 },
+    ]),
   );
 }
 
@@ -63,7 +70,9 @@ test("says at once that it broke, opens another, and is live with that one's sna
 });
 
 test("waits longer each time, at most five seconds", async () => {
-  network.use(http.get("/api/v1/session", () => Response.error()));
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => Response.error()),
+  );
   const pauses: number[] = [];
   for (let attempt = 1; attempt <= 6; attempt += 1) {
     MadeUpEventSource.open.fail();
@@ -79,7 +88,9 @@ test("waits longer each time, at most five seconds", async () => {
 });
 
 test("ends for good where the session is over", async () => {
-  network.use(http.get("/api/v1/session", ({ response }) => response.untyped(signedOut())));
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => signedOut()),
+  );
   MadeUpEventSource.open.fail();
   await vi.waitFor(() => expect(said).toEqual(["gone", "signed_out"]));
   await pass(60_000);
@@ -90,7 +101,7 @@ test("ends for good where the session is over", async () => {
 test("a server that does not answer beside an open stream is gone", async () => {
   hasSession();
   MadeUpEventSource.open.snapshot(board());
-  network.use(http.get("/livez", () => Response.error()));
+  network.use(when<IsLiveData, IsLiveResponses>("get", "/livez", () => Response.error()));
   await pass(5_000);
   await vi.waitFor(() => expect(said).toEqual(["live", "gone"]));
 });

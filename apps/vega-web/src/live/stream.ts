@@ -1,7 +1,7 @@
 // The one stream of a tab: keeps it open, starts it anew when it breaks, and says how it stands. What is shown without it is
 // old, so whoever listens is told at once. A server that hangs is found by asking it beside the stream.
 
-import { CallFailed, said, server } from "../api/client";
+import { CallFailed, getSession, isLive, said } from "../api/client";
 import type { Snapshot } from "../api/types";
 import { CHANGES, type Change } from "./frames";
 
@@ -79,7 +79,7 @@ export function listen(listener: Listener): () => void {
 
 async function hasSession(): Promise<"signed_out" | "unknown"> {
   try {
-    await said(server.GET("/api/v1/session", { signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
+    await said(getSession({ signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
   } catch (error) {
     if (error instanceof CallFailed && error.status === 401) return "signed_out";
   }
@@ -88,7 +88,7 @@ async function hasSession(): Promise<"signed_out" | "unknown"> {
 
 async function lives(): Promise<boolean> {
   try {
-    await said(server.GET("/livez", { signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
+    await said(isLive({ signal: AbortSignal.timeout(GIVE_UP_AFTER_MS) }));
     return true;
   } catch {
     return false;

@@ -2,7 +2,7 @@
 // lets it end.
 
 import { useEffect } from "react";
-import { said, server } from "../api/client";
+import { getSession, said } from "../api/client";
 
 const AT_MOST_EVERY_MS = 60_000;
 
@@ -13,7 +13,7 @@ export function useActivity() {
       if (Date.now() - last < AT_MOST_EVERY_MS) return;
       last = Date.now();
       // What it says is found out by the stream as well.
-      said(server.GET("/api/v1/session")).catch(() => {});
+      said(getSession()).catch(() => {});
     };
     for (const event of ["pointerdown", "keydown"]) addEventListener(event, touched);
     return () => {

@@ -2,9 +2,10 @@
 
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
+import type { CancelRunData, CancelRunResponses } from "../generated/client/types.gen";
 import { board, MORNING, missing, plan, RUN, run, step } from "../testing/board";
 import { openBoard } from "../testing/console";
-import { http, network, refused } from "../testing/network";
+import { network, refused, when } from "../testing/network";
 
 function shown(changes: Parameters<typeof run>[0]) {
   return openBoard(board({ apis: [missing("PRIMARY")], run: run(changes) }));
@@ -86,9 +87,9 @@ test("why nothing was begun is said", async () => {
 test("is cancelled after a second question alone", async () => {
   const cancelled = vi.fn();
   network.use(
-    http.delete("/api/v1/runs/{id}", ({ params, response }) => {
+    when<CancelRunData, CancelRunResponses>("delete", "/api/v1/runs/{id}", ({ params }) => {
       cancelled(params.id);
-      return response(202).empty();
+      return [202, undefined];
     }),
   );
   const { user } = await shown({});
@@ -102,8 +103,8 @@ test("is cancelled after a second question alone", async () => {
 
 test("one that is over already says so", async () => {
   network.use(
-    http.delete("/api/v1/runs/{id}", ({ response }) =>
-      response.untyped(refused(409, "run_over", "The run is over.")),
+    when<CancelRunData, CancelRunResponses>("delete", "/api/v1/runs/{id}", () =>
+      refused(409, "run_over", "The run is over."),
     ),
   );
   const { user } = await shown({});
