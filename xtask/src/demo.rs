@@ -1,16 +1,17 @@
 //! `cargo xtask demo`: the main job before your eyes, on a fresh machine. A simulated Upstox, a real browser, six
-//! tokens. It fails when anything is not as it should be, so CI can run it too.
+//! tokens; then the next morning, on which you are the human at the console. It fails when anything is not as it should be,
+//! so CI can run it too.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::demo_desk::{Desk, Upstox, shown};
 use crate::install;
 use crate::open_hours;
-use crate::shell::{say, step};
+use crate::shell::{say, step, works};
 use crate::test::build_programs;
 
 /// Six sign-ins take seconds, by hand a few minutes.
@@ -28,6 +29,7 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     install::browser()?;
+    build_console()?;
     build_programs()?;
     open_hours::wait_for(LENGTH);
 
@@ -35,12 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let desk = Desk::new("demo", &upstox, options.headed)?;
     let server = desk.start_server()?;
     if options.headed {
-        let state = upstox.sim("state")?;
-        say(&format!(
-            "You are the human. Your phone: {}/_sim/phone — your PIN: {}",
-            upstox.base_url,
-            state["accounts"][0]["pin"].as_str().unwrap_or("?")
-        ));
+        say("You are the human, in the browser window.");
+        tell_secrets(&upstox)?;
     }
 
     step("vega --yes");
@@ -53,14 +51,72 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let counters = upstox.sim("counters")?;
     check(&desk, &counters)?;
     tell(&desk, &upstox.base_url, &counters);
-    if !options.once {
-        say("From another terminal, as a Rust service of your own would read a token:");
-        say(&format!("  {}", reader(&desk, &upstox.base_url)));
-        say("The simulator and the server run on. Press Enter to end them.");
-        std::io::stdin().read_line(&mut String::new())?;
+    if options.once {
+        let folder = shown(&desk.folder);
+        say("Look around:");
+        say(&format!("  (cd {folder} && cargo run -qp vega-cli -- status)"));
+        say(&format!(
+            "  (cd {folder} && cargo run -qp vega-cli -- token PRIMARY)"
+        ));
+    } else {
+        next_morning(&desk, &upstox)?;
     }
     drop(server);
     Ok(())
+}
+
+/// The console that the server shows, where Node is there to build it.
+fn build_console() -> Result<()> {
+    if works("node", "--version") && works("npm", "--version") {
+        return install::console();
+    }
+    say("Node.js is missing, so the server shows a plain page in place of the console.");
+    say("To see the console, install Node 20.19 or newer with npm 11 or newer.");
+    Ok(())
+}
+
+/// What only the human has: the phone and the PIN.
+fn tell_secrets(upstox: &Upstox) -> Result<()> {
+    let state = upstox.sim("state")?;
+    let pin = state["accounts"][0]["pin"].as_str().context("a PIN")?;
+    say(&format!(
+        "  Your phone, for the OTP:  {}/_sim/phone",
+        upstox.base_url
+    ));
+    say(&format!("  Your PIN:                 {pin}"));
+    Ok(())
+}
+
+/// All tokens have died, as at 03:30 IST, and nobody is signed in at Upstox any more: what follows is the human's.
+fn next_morning(desk: &Desk, upstox: &Upstox) -> Result<()> {
+    let away = json!({ "enabled": false, "delay_ms": 0, "also_mobile": false, "wrong_otp": false, "wrong_pin": false });
+    upstox.put("accounts/default/human", &away)?;
+    upstox.post("accounts/default/log_out_sessions")?;
+    upstox.post("accounts/default/revoke_tokens")?;
+    let verified = desk.program("vega").args(["verify", "--json"]).output()?;
+    ensure!(
+        verified.status.code() == Some(3),
+        "vega verify should find six dead tokens: {}",
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    say("");
+    say("That was one morning. The night has passed, all six tokens are dead, and now you are the human:");
+    tell_secrets(upstox)?;
+    say("");
+    say("While this runs, from another terminal, as a Rust service of your own would read a token:");
+    say(&format!("  {}", reader(desk, &upstox.base_url)));
+    loop {
+        say("");
+        say(
+            "Open the console. This link works once, within 60 seconds; Enter gives another one, q and Enter ends all:",
+        );
+        say(&format!("  {}", desk.console_link()?));
+        let mut line = String::new();
+        let is_over = std::io::stdin().read_line(&mut line)? == 0;
+        if is_over || line.trim() == "q" {
+            return Ok(());
+        }
+    }
 }
 
 /// What the demo promises.
@@ -73,6 +129,11 @@ fn check(desk: &Desk, counters: &Value) -> Result<()> {
     ensure!(
         valid == 6 && apis.len() == 6,
         "six valid tokens were promised: {status}"
+    );
+    let opened = ureq::get(&desk.console).call()?.body_mut().read_to_string()?;
+    ensure!(
+        opened.contains("<title>Vega"),
+        "the console is not shown: {opened}"
     );
     for (counter, promised) in [
         ("otp_presses", 1),
@@ -110,14 +171,8 @@ fn tell(desk: &Desk, upstox: &str, counters: &Value) {
     ] {
         say(&format!("  {:<32} {}", words, count(name)));
     }
-    let folder = shown(&desk.folder);
     say("");
     say(&format!("Database:  {}", desk.database.display()));
     say(&format!("Console:   {}", desk.console));
     say(&format!("Upstox:    {upstox} (simulated)"));
-    say("Look around:");
-    say(&format!("  (cd {folder} && cargo run -qp vega-cli -- status)"));
-    say(&format!(
-        "  (cd {folder} && cargo run -qp vega-cli -- token PRIMARY)"
-    ));
 }

@@ -64,6 +64,18 @@ impl Upstox {
             .body_mut()
             .read_json()?)
     }
+
+    /// Sets something there.
+    pub(crate) fn put(&self, page: &str, value: &Value) -> Result<()> {
+        ureq::put(format!("{}/_sim/{page}", self.base_url)).send_json(value)?;
+        Ok(())
+    }
+
+    /// Lets something happen there.
+    pub(crate) fn post(&self, page: &str) -> Result<()> {
+        ureq::post(format!("{}/_sim/{page}", self.base_url)).send_empty()?;
+        Ok(())
+    }
 }
 
 /// The folder in which `vega` runs.
@@ -134,6 +146,18 @@ impl Desk {
         });
         ensure!(up, "vega-server does not answer at {}", self.console);
         Ok(server)
+    }
+
+    /// A link that opens the console once.
+    pub(crate) fn console_link(&self) -> Result<String> {
+        let output = self.program("vega").arg("console").output()?;
+        let link = String::from_utf8(output.stdout)?.trim().to_owned();
+        ensure!(
+            output.status.success() && link.contains("/enter#"),
+            "vega console failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(link)
     }
 
     /// One of our programs, run at this desk.

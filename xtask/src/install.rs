@@ -52,6 +52,18 @@ pub(crate) fn console_packages() -> Result<()> {
     )
 }
 
+/// The console, built. Its packages are left as they are where they are those of the lock file.
+pub(crate) fn console() -> Result<()> {
+    let folder = root().join("apps/vega-web");
+    let written = |file: &str| folder.join(file).metadata().and_then(|file| file.modified());
+    let is_there = written("node_modules/.package-lock.json")
+        .is_ok_and(|there| written("package-lock.json").is_ok_and(|wanted| there >= wanted));
+    if !is_there {
+        console_packages()?;
+    }
+    run(&folder, "npm", &["run", "--silent", "build"])
+}
+
 /// Python with the packages that `list` names, each with its version, in a folder of its own under `target`; the folder's
 /// programs.
 pub(crate) fn python_packages(list: &str, folder: &str) -> Result<PathBuf> {
