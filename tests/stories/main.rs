@@ -25,6 +25,7 @@ mod resumed;
 mod revoked;
 mod seed_principles;
 mod server_attacks;
+mod server_audit;
 mod server_doors;
 mod server_limits;
 mod server_no_leaks;

@@ -91,6 +91,11 @@ const DOORS: &[(&str, &str, &str)] = &[
     ),
     (
         "GET",
+        "/api/v1/audit/export",
+        "        401 401 403 403 +   403 403 401 401 +   401",
+    ),
+    (
+        "GET",
         "/api/v1/audit/verdict",
         "       401 401 403 403 +   403 403 401 401 +   401",
     ),

@@ -92,6 +92,8 @@ impl Loud {
             run,
             &prompt,
             "/api/v1/audit?limit=500",
+            "/api/v1/audit/export",
+            "/api/v1/audit/export?format=csv",
             "/api/v1/audit/verdict",
             "/api/v1/config",
             "/api/v1/keys",

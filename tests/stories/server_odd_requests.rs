@@ -232,6 +232,7 @@ async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
             run,
             "/api/v1/events",
             "/api/v1/audit",
+            "/api/v1/audit/export",
             "/api/v1/session",
             "/api/v1/config",
             "/api/v1/keys",

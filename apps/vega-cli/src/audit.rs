@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use vega_bootstrap::Vega;
-use vega_domain::audit::{AuditFilter, AuditVerdict, RecordedEntry};
+use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 
 use crate::arguments::Audit;
@@ -21,13 +21,17 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
     let filter = AuditFilter {
         since: wanted.since.map(|since| since.seen_from(vega.clock.now())),
         api: wanted.api.clone(),
+        ..AuditFilter::default()
     };
     let mut entries = Vec::new();
-    let mut after = 0;
+    let mut after = None;
     loop {
-        let page = vega.audit.page(&filter, after, PAGE).await?;
+        let page = vega
+            .audit
+            .page(&filter, AuditOrder::OldestFirst, after, PAGE)
+            .await?;
         let Some(last) = page.last() else { break };
-        after = last.id;
+        after = Some(last.id);
         if wanted.json {
             entries.extend(page.iter().map(entry_report));
         } else {
@@ -38,7 +42,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
     }
     if wanted.json {
         output::data_json(&Entries { v: 1, entries })?;
-    } else if after == 0 {
+    } else if after.is_none() {
         output::say("Nothing is on record.");
     }
     Ok(Exit::Ok)

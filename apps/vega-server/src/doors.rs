@@ -78,6 +78,7 @@ pub(crate) const DOORS: &[Door] = &[
     door("POST", "/api/v1/runs/{id}/answers", RUNNERS),
     door("GET", "/api/v1/events", READERS),
     door("GET", "/api/v1/audit", ADMINS),
+    door("GET", "/api/v1/audit/export", ADMINS),
     door("GET", "/api/v1/audit/verdict", ADMINS),
     door("POST", "/api/v1/session", Who::Anyone),
     door("GET", "/api/v1/session", these(&[], true)),

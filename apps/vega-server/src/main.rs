@@ -3,6 +3,8 @@
 
 mod apis;
 mod audit;
+mod audit_export;
+mod audit_search;
 mod board;
 mod config;
 mod desk;
@@ -27,6 +29,7 @@ mod server;
 mod serving;
 mod session;
 mod views;
+mod words;
 
 use std::convert::Infallible;
 use std::process::ExitCode;

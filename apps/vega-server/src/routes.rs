@@ -21,7 +21,9 @@ use utoipa_axum::routes;
 use crate::problem::{Code, Problem};
 use crate::redirects::Redirects;
 use crate::server::Server;
-use crate::{apis, audit, config, events, gate, health, keys, pages, prompts, redirects, runs, session};
+use crate::{
+    apis, audit, audit_export, config, events, gate, health, keys, pages, prompts, redirects, runs, session,
+};
 
 /// No body here is larger.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -91,6 +93,7 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(prompts::answer))
         .routes(routes!(events::events))
         .routes(routes!(audit::list))
+        .routes(routes!(audit_export::export))
         .routes(routes!(audit::verdict))
         .routes(routes!(session::open, session::get, session::end))
         .routes(routes!(config::get))

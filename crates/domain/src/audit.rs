@@ -173,13 +173,30 @@ pub struct RecordedEntry {
     pub entry: AuditEntry,
 }
 
-/// Which entries are wanted.
+/// Which entries are wanted: those that fit all of these.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// None from before.
     pub since: Option<DateTime<Utc>>,
+    /// None from then on.
+    pub until: Option<DateTime<Utc>>,
+    /// Of this kind alone.
+    pub kind: Option<AuditKind>,
+    /// About this account alone.
+    pub account: Option<AccountId>,
     /// About this API alone.
     pub api: Option<ApiName>,
+    /// In this run alone.
+    pub run: Option<RunId>,
+}
+
+/// In which order entries are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditOrder {
+    /// As they were written.
+    OldestFirst,
+    /// The last one first.
+    NewestFirst,
 }
 
 /// What a look at the whole trail found.

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
-use vega_domain::audit::{AuditEntry, AuditFault, AuditFilter, AuditKind, AuditVerdict, RecordedEntry};
+use vega_domain::audit::{
+    AuditEntry, AuditFault, AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry,
+};
 use vega_domain::ids::{AccountId, ApiName, InvalidValue, RunId};
 use vega_domain::ports::{AuditHistory, StoreError};
 
@@ -40,21 +42,40 @@ impl SqliteAuditHistory {
     }
 }
 
+/// Reads the wanted entries that lie beyond the bound one, in an order.
+macro_rules! wanted {
+    ($beyond:literal, $order:literal) => {
+        concat!(
+            "SELECT id, at, kind, account, api, run_id, detail FROM audit_events WHERE ($1 IS NULL OR ",
+            $beyond,
+            ") AND ($2 IS NULL OR at >= $2) AND ($3 IS NULL OR at < $3) AND ($4 IS NULL OR kind = $4)
+             AND ($5 IS NULL OR account = $5) AND ($6 IS NULL OR api = $6) AND ($7 IS NULL OR run_id = $7) ORDER BY ",
+            $order,
+            " LIMIT $8"
+        )
+    };
+}
+
 #[async_trait]
 impl AuditHistory for SqliteAuditHistory {
     async fn page(
         &self,
         filter: &AuditFilter,
-        after: i64,
+        order: AuditOrder,
+        after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<RecordedEntry>, StoreError> {
-        let rows: Vec<EntryRow> = sqlx::query_as(
-            "SELECT id, at, kind, account, api, run_id, detail FROM audit_events
-             WHERE id > $1 AND ($2 IS NULL OR at >= $2) AND ($3 IS NULL OR api = $3) ORDER BY id LIMIT $4",
-        )
+        let rows: Vec<EntryRow> = sqlx::query_as(match order {
+            AuditOrder::OldestFirst => wanted!("id > $1", "id"),
+            AuditOrder::NewestFirst => wanted!("id < $1", "id DESC"),
+        })
         .bind(after)
         .bind(filter.since.map(stored_time))
+        .bind(filter.until.map(stored_time))
+        .bind(filter.kind.map(AuditKind::code))
+        .bind(filter.account.as_ref().map(AccountId::as_str))
         .bind(filter.api.as_ref().map(ApiName::as_str))
+        .bind(filter.run.as_ref().map(RunId::as_uuid))
         .bind(limit)
         .fetch_all(self.0.reader())
         .await

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::audit::{AuditEntry, AuditFilter, AuditVerdict, RecordedEntry};
+use crate::audit::{AuditEntry, AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use crate::ids::RunId;
 use crate::secret::AccessToken;
 
@@ -31,11 +31,13 @@ pub trait AuditTrail: Send + Sync {
 /// The record, read and examined.
 #[async_trait]
 pub trait AuditHistory: Send + Sync {
-    /// The wanted entries after this one, oldest first, `limit` at most. Begin after 0.
+    /// The wanted entries that come after the entry `after` in this order, `limit` at most. Without `after` it begins with
+    /// the first one of the order.
     async fn page(
         &self,
         filter: &AuditFilter,
-        after: i64,
+        order: AuditOrder,
+        after: Option<i64>,
         limit: u32,
     ) -> Result<Vec<RecordedEntry>, StoreError>;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use vega_domain::audit::{AuditEntry, AuditFault, AuditFilter, AuditKind, AuditVerdict};
+use vega_domain::audit::{AuditEntry, AuditFault, AuditKind, AuditVerdict};
 use vega_domain::ids::RunId;
 use vega_domain::ports::{AuditHistory, AuditTrail};
 use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteAuditTrail};
@@ -13,7 +13,7 @@ use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteAuditTra
 use crate::world::{World, account, api, at, key_path, open, url};
 
 /// Three entries: with everything, with half, with the least.
-async fn three(world: &World) -> RunId {
+pub(crate) async fn three(world: &World) -> RunId {
     let run = RunId::at(at(0));
     let trail = SqliteAuditTrail::new(world.data.clone());
     let entry = |seconds, kind, detail: &str| AuditEntry::new(at(seconds), kind, detail);
@@ -361,38 +361,6 @@ async fn a_long_trail_is_walked_to_its_end() {
     assert_eq!(verify(&world).await.entries, 1_201);
     sql(&pool, "UPDATE audit_events SET detail = 'new' WHERE id = 1201").await;
     assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 1_201 }));
-}
-
-#[tokio::test]
-async fn it_is_read_by_page_oldest_first() {
-    let world = World::new().await;
-    let run = three(&world).await;
-    let history = SqliteAuditHistory::new(world.data.clone());
-    let all = AuditFilter::default();
-    let first = history.page(&all, 0, 2).await.unwrap();
-    let rest = history.page(&all, first[1].id, 2).await.unwrap();
-    let ids: Vec<i64> = first.iter().chain(&rest).map(|entry| entry.id).collect();
-    assert_eq!(ids, [1, 2, 3]);
-    let written = AuditEntry::new(at(0), AuditKind::StepChanged, "done");
-    let written = written.about(&account(), &api("PRIMARY")).in_run(run);
-    assert_eq!(first[0].entry, written);
-
-    let ids = async |filter: AuditFilter| {
-        let page = history.page(&filter, 0, 9).await.unwrap();
-        page.iter().map(|entry| entry.id).collect::<Vec<_>>()
-    };
-    let since = Some(at(1));
-    assert_eq!(ids(AuditFilter { since, api: None }).await, [2, 3]);
-    let api = Some(api("PRIMARY"));
-    assert_eq!(
-        ids(AuditFilter {
-            since: None,
-            api: api.clone()
-        })
-        .await,
-        [1]
-    );
-    assert_eq!(ids(AuditFilter { since, api }).await, [0_i64; 0]);
 }
 
 /// All that the table says, with the types of it, as SQLite itself reads it.

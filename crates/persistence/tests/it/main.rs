@@ -7,6 +7,7 @@
 
 mod access_repository;
 mod audit_chain;
+mod audit_history;
 mod backup;
 mod cooldown_repository;
 mod delivered_codes;

@@ -1,6 +1,6 @@
 //! Values that do not open: each cause has its own words, and each finding its entry in the audit trail, once.
 
-use vega_domain::audit::{AuditFilter, AuditKind};
+use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ports::{AuditHistory, UpstoxTokenRepository};
 use vega_persistence::SqliteAuditHistory;
 
@@ -20,7 +20,10 @@ async fn sql(world: &World, text: &'static str) {
 /// What is on record of broken seals.
 async fn on_record(world: &World) -> Vec<String> {
     let history = SqliteAuditHistory::new(world.data.clone());
-    let all = history.page(&AuditFilter::default(), 0, 1000).await.unwrap();
+    let all = history
+        .page(&AuditFilter::default(), AuditOrder::OldestFirst, None, 1000)
+        .await
+        .unwrap();
     all.into_iter()
         .filter(|recorded| recorded.entry.kind == AuditKind::SealBroken)
         .map(|recorded| {

@@ -1,0 +1,173 @@
+//! Which entries of the audit trail somebody wants, as they say it in a query, and how an entry looks. What the database
+//! can decide goes to it; the words of `q` are looked for here.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use vega_domain::audit::{AuditFilter, RecordedEntry};
+use vega_domain::ids::{AccountId, ApiName, RunId};
+
+use crate::problem::{Code, Problem};
+use crate::views::rfc3339_ist;
+use crate::words::AuditKind;
+
+/// In characters.
+const LONGEST_SEARCH: usize = 200;
+
+/// A query about the trail: the fields that all of them share, after its own.
+macro_rules! audit_query {
+    ($(#[$doc:meta])* $name:ident { $($(#[$of_field:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+        #[into_params(parameter_in = Query)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            $($(#[$of_field])* $field: $type,)*
+            /// Only those about this account.
+            #[param(pattern = "^[a-z0-9][a-z0-9_-]*$")]
+            account: Option<String>,
+            /// Only those about this API.
+            #[param(pattern = "^[A-Z][A-Z0-9_]*$")]
+            api: Option<String>,
+            /// Only those of this kind.
+            kind: Option<$crate::words::AuditKind>,
+            /// Only those in this run, by its id in the audit trail.
+            #[param(format = Uuid)]
+            run: Option<String>,
+            /// None from before. RFC 3339; the `+` of an offset is written `%2B` in an address.
+            #[param(format = DateTime)]
+            since: Option<String>,
+            /// None from then on. RFC 3339 too.
+            #[param(format = DateTime)]
+            until: Option<String>,
+            /// Only those that hold these words, in any case of letters.
+            #[param(max_length = 200)]
+            q: Option<String>,
+        }
+
+        impl $name {
+            fn search(&mut self) -> Result<$crate::audit_search::Search, $crate::problem::Problem> {
+                $crate::audit_search::Asked {
+                    account: self.account.take(),
+                    api: self.api.take(),
+                    kind: self.kind,
+                    run: self.run.take(),
+                    since: self.since.take(),
+                    until: self.until.take(),
+                    q: self.q.take(),
+                }
+                .search()
+            }
+        }
+    };
+}
+
+pub(crate) use audit_query;
+
+/// What a query says, before it is looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) account: Option<String>,
+    pub(crate) api: Option<String>,
+    pub(crate) kind: Option<AuditKind>,
+    pub(crate) run: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: Option<String>,
+    pub(crate) q: Option<String>,
+}
+
+impl Asked {
+    pub(crate) fn search(self) -> Result<Search, Problem> {
+        let words = self.q.unwrap_or_default();
+        if words.chars().count() > LONGEST_SEARCH {
+            return Err(bad(format!(
+                "q must not be longer than {LONGEST_SEARCH} characters."
+            )));
+        }
+        let run = self.run.map(|run| Uuid::try_parse(&run)).transpose();
+        let run = run.map_err(|_| bad("run must be the id of a run, a UUID."))?;
+        let account = self.account.map(AccountId::new).transpose();
+        let api = self.api.map(ApiName::new).transpose();
+        let filter = AuditFilter {
+            since: time("since", self.since)?,
+            until: time("until", self.until)?,
+            kind: self.kind.map(|kind| kind.0),
+            account: account.map_err(|error| bad(error.to_string()))?,
+            api: api.map_err(|error| bad(error.to_string()))?,
+            run: run.map(RunId::from_uuid),
+        };
+        let words = words.to_lowercase();
+        Ok(Search { filter, words })
+    }
+}
+
+pub(crate) fn bad(words: impl Into<String>) -> Problem {
+    Problem::new(Code::BadRequest, words)
+}
+
+fn time(name: &str, text: Option<String>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    match DateTime::parse_from_rfc3339(&text) {
+        Ok(at) => Ok(Some(at.to_utc())),
+        Err(error) => Err(bad(format!(
+            "{name} must be a time like 2026-11-24T09:15:00%2B05:30 (RFC 3339; a bare + means a space in an address): {error}."
+        ))),
+    }
+}
+
+/// Which entries are wanted.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) filter: AuditFilter,
+    /// In lower case.
+    words: String,
+}
+
+impl Search {
+    /// How the entry looks, if it is wanted; the filter was applied before.
+    pub(crate) fn find(&self, recorded: &RecordedEntry) -> Option<EntryView> {
+        let view = EntryView::of(recorded);
+        view.holds(&self.words).then_some(view)
+    }
+}
+
+/// One entry.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EntryView {
+    pub(crate) id: i64,
+    pub(crate) at: String,
+    pub(crate) at_unix: i64,
+    pub(crate) kind: AuditKind,
+    pub(crate) account: Option<String>,
+    pub(crate) api: Option<String>,
+    pub(crate) run: Option<String>,
+    pub(crate) detail: String,
+}
+
+impl EntryView {
+    fn of(recorded: &RecordedEntry) -> Self {
+        let entry = &recorded.entry;
+        Self {
+            id: recorded.id,
+            at: rfc3339_ist(entry.at),
+            at_unix: entry.at.timestamp(),
+            kind: AuditKind(entry.kind),
+            account: entry.account.as_ref().map(ToString::to_string),
+            api: entry.api.as_ref().map(ToString::to_string),
+            run: entry.run.map(|run| run.to_string()),
+            detail: entry.detail.clone(),
+        }
+    }
+
+    fn holds(&self, words: &str) -> bool {
+        let fields = [
+            Some(&self.detail),
+            self.account.as_ref(),
+            self.api.as_ref(),
+            self.run.as_ref(),
+        ];
+        let mut fields = fields.into_iter().flatten();
+        self.kind.0.code().contains(words) || fields.any(|field| field.to_lowercase().contains(words))
+    }
+}
