@@ -52,6 +52,8 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 fn routes<S: Clone + Send + Sync + 'static>(files: Files) -> Router<S> {
     Router::new()
         .route("/", get(async move || shell(files, DOOR_SIGN)))
+        .route("/audit", get(async move || shell(files, DOOR_SIGN)))
+        .route("/system", get(async move || shell(files, DOOR_SIGN)))
         .route("/enter", get(async move || shell(files, ENTER)))
         .route(
             "/assets/{*path}",
@@ -131,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_consoles_addresses_have_its_shell_which_is_not_kept() {
-        for path in ["/", "/enter"] {
+        for path in ["/", "/audit", "/system", "/enter"] {
             let (response, text) = ask(made_up, path).await;
             assert_eq!(text, "the shell", "{path}");
             assert_eq!(

@@ -15,7 +15,12 @@ async function client(folder) {
   await createClient({
     input: join(root, "../vega-server/openapi.json"),
     output: { path: folder, clean: true },
-    plugins: ["@hey-api/typescript", "@hey-api/sdk", "@hey-api/client-fetch"],
+    plugins: [
+      // Lists to choose from need the names of an enum as values.
+      { name: "@hey-api/typescript", enums: "javascript" },
+      "@hey-api/sdk",
+      "@hey-api/client-fetch",
+    ],
     logs: { level: "silent" },
   });
 }

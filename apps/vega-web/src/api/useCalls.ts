@@ -1,17 +1,19 @@
-// What the operator can make the server do. Each call says in words what went wrong; what it changes comes by the stream.
+// What the operator can make the server do. Each call says in words what went wrong; what it changes comes by the stream, or
+// is asked for anew.
 
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { CallFailed, cancelRun, said, startRun, verify } from "../api/client";
-import type { RunWish } from "../api/types";
+import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
 import { signedOut } from "../live/useBoard";
+import { CallFailed, cancelRun, endSession, revokeKey, said, startRun, verify } from "./client";
+import type { RunWish } from "./types";
 
-function useCall<Input, Output>(call: (input: Input) => Promise<Output>) {
+function useCall<Input, Output>(call: (input: Input) => Promise<Output>, changes?: QueryKey) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: call,
     // A run that is asked for twice is worse than an error.
     retry: false,
     networkMode: "always",
+    onSuccess: () => changes && queries.invalidateQueries({ queryKey: changes }),
     onError: (error) => {
       if (error instanceof CallFailed && error.status === 401) signedOut(queries);
     },
@@ -28,4 +30,13 @@ export function useStartRun() {
 
 export function useCancelRun(id: string) {
   return useCall(() => said(cancelRun({ path: { id } })));
+}
+
+export function useRevokeKey() {
+  return useCall((id: string) => said(revokeKey({ path: { id } })), ["keys"]);
+}
+
+export function useEndSession() {
+  const queries = useQueryClient();
+  return useCall(() => said(endSession()).then(() => signedOut(queries)));
 }

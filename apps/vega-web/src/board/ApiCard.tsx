@@ -2,8 +2,9 @@
 
 import { Badge, Button, Paper } from "@mantine/core";
 import type { Api } from "../api/types";
-import { unixOf } from "../time/ist";
-import { Ago, Until } from "../time/When";
+import { useNow } from "../time/clock";
+import { istTime, unixOf } from "../time/ist";
+import { Ago, Countdown } from "../time/When";
 import { isDead, lookOf } from "./status";
 
 interface Props {
@@ -31,15 +32,8 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
           {look.word}
         </Badge>
       </div>
+      <Life api={api} />
       <dl className="facts">
-        <dt>Valid until</dt>
-        <dd>
-          {api.valid_until_unix && !isDead(api.status) ? (
-            <Until unix={api.valid_until_unix} />
-          ) : (
-            "–"
-          )}
-        </dd>
         <dt>Last checked</dt>
         <dd>{api.checked_at ? <Ago unix={unixOf(api.checked_at)} /> : "never"}</dd>
         <dt>Generation</dt>
@@ -60,5 +54,18 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
         </Button>
       )}
     </Paper>
+  );
+}
+
+/** How long the token lives, or since when there is none; always of one height. */
+function Life({ api }: { api: Api }) {
+  const now = useNow();
+  const end = api.valid_until_unix;
+  if (end && !isDead(api.status)) return <Countdown unix={end} />;
+  return (
+    <p className="countdown">
+      <span className="countdown-digits">No token</span>{" "}
+      {end && api.status === "expired" ? `since ${istTime(end, now)}` : "to use"}
+    </p>
   );
 }

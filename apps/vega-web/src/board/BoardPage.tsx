@@ -3,6 +3,7 @@
 import { Button, Loader } from "@mantine/core";
 import { useState } from "react";
 import type { RunWish, Snapshot } from "../api/types";
+import { useStartRun, useVerify } from "../api/useCalls";
 import { PromptList } from "../gate/PromptList";
 import type { Connection } from "../live/stream";
 import { useBoard, useConnection } from "../live/useBoard";
@@ -13,7 +14,6 @@ import { AccountNotice } from "./AccountNotice";
 import { ApiCard } from "./ApiCard";
 import { ForceDialog } from "./ForceDialog";
 import { isDead } from "./status";
-import { useStartRun, useVerify } from "./useCalls";
 import { VerdictBanner } from "./VerdictBanner";
 import { verdictOf } from "./verdict";
 

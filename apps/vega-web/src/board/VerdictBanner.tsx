@@ -11,7 +11,7 @@ export function VerdictBanner({ verdict }: { verdict: Verdict }) {
         {SIGNS[verdict.kind]}
       </span>
       <div>
-        <p className="verdict-question">Can I trade at 09:15 IST?</p>
+        <h1 className="verdict-question">Can I trade at 09:15 IST?</h1>
         <p className="verdict-title">{verdict.title}</p>
         <p className="verdict-next">{verdict.next}</p>
       </div>

@@ -25,7 +25,7 @@ export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () =>
     case "no_code":
       return (
         <section role="alert">
-          <h2>This address needs the code of a one-time link</h2>
+          <h1>This address needs the code of a one-time link</h1>
           <p>
             Run <Code>vega console</Code> and open the link that it prints.
           </p>
@@ -34,7 +34,7 @@ export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () =>
     case "refused":
       return (
         <section role="alert">
-          <h2>The console did not open</h2>
+          <h1>The console did not open</h1>
           <p>{entry.why}</p>
         </section>
       );

@@ -5,7 +5,7 @@ import { Code } from "@mantine/core";
 export function SessionOver() {
   return (
     <section className="stack" role="alert">
-      <h2>You are signed out</h2>
+      <h1>You are signed out</h1>
       <p>A session ends after 15 minutes in which nobody touches the page, and after 12 hours.</p>
       <p>
         Run <Code>vega console</Code> on the machine where Vega runs, and open the link that it

@@ -1,29 +1,29 @@
 // What the human is asked or told now, in the order in which it was asked. Each question is a form of its own.
 
 import type { Prompt, Run, Snapshot } from "../api/types";
-import { Until } from "../time/When";
+import { Countdown } from "../time/When";
 import { LinkPrompt } from "./LinkPrompt";
 import { NotifyButton } from "./NotifyButton";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
-import { useAttention } from "./useAttention";
 import { titleOf } from "./words";
 
 export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean }) {
   const { run, prompts } = board;
-  useAttention(isLive ? prompts : []);
   if (!run || prompts.length === 0) return null;
   return (
     <div className="stack">
       {prompts.map((prompt) => (
         <section key={prompt.id} className="prompt" aria-labelledby={`prompt-${prompt.id}`}>
-          <div role="alert">
-            <h2 id={`prompt-${prompt.id}`}>{titleOf(prompt)}</h2>
-            <p>{prompt.words}</p>
+          <div className="row top">
+            <div role="alert" className="grow">
+              <h2 id={`prompt-${prompt.id}`}>
+                <span aria-hidden="true">☞</span> {titleOf(prompt)}
+              </h2>
+              <p>{prompt.words}</p>
+            </div>
+            <Countdown unix={prompt.deadline_unix} />
           </div>
-          <p>
-            Open until <Until unix={prompt.deadline_unix} />.
-          </p>
           <Question prompt={prompt} run={run} isLive={isLive} />
         </section>
       ))}

@@ -5,16 +5,12 @@ import type { Prompt } from "../api/types";
 import { permission } from "./permission";
 import { titleOf } from "./words";
 
-const QUIET_TITLE = "Vega";
-
-export function useAttention(prompts: Prompt[]) {
+/** `page` is what the tab is called while nobody is needed. */
+export function useAttention(prompts: Prompt[], page: string) {
   const first = prompts[0];
-  const title = first ? `(${prompts.length}) ${titleOf(first)} – Vega` : QUIET_TITLE;
+  const title = first ? `(${prompts.length}) ${titleOf(first)} – Vega` : `${page} – Vega`;
   useEffect(() => {
     document.title = title;
-    return () => {
-      document.title = QUIET_TITLE;
-    };
   }, [title]);
 
   const told = useRef(new Set<string>());

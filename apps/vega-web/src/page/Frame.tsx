@@ -1,17 +1,35 @@
-// What stands around every page: the name, the choice of colours, and the banner that says when the server is gone.
+// What stands around every page: the name, the way to the other pages, the choice of colours, and the banners that every page
+// needs: the server is gone, or a human is.
 
 import { Alert, Button, useMantineColorScheme } from "@mantine/core";
-import { Outlet } from "@tanstack/react-router";
+import { Link, Outlet, useLocation } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import { useEndSession } from "../api/useCalls";
 import { SessionOver } from "../entry/SessionOver";
+import { useAttention } from "../gate/useAttention";
+import { titleOf } from "../gate/words";
 import { useActivity } from "../live/useActivity";
-import { useConnection, useStream } from "../live/useBoard";
+import { useBoard, useConnection, useStream } from "../live/useBoard";
+import { Failed } from "./Failed";
+import icon from "./icon.svg";
+
+const PAGES = [
+  { to: "/", name: "Board" },
+  { to: "/audit", name: "Audit" },
+  { to: "/system", name: "System" },
+] as const;
 
 /** Pages that need a session. */
 export function SignedIn() {
   useStream();
   useActivity();
   const connection = useConnection();
+  const prompts = useBoard()?.prompts ?? [];
+  const path = useLocation({ select: (location) => location.pathname });
+  const isLive = connection === "live";
+  useAttention(isLive ? prompts : [], PAGES.find((page) => page.to === path)?.name ?? "Vega");
   if (connection === "signed_out") return <SessionOver />;
+  const first = prompts[0];
   return (
     <>
       {connection === "gone" && (
@@ -25,19 +43,53 @@ export function SignedIn() {
           Nothing below is current. Start vega-server; this page connects again by itself.
         </Alert>
       )}
+      {isLive && first && path !== "/" && (
+        <Alert role="alert" color="indigo" variant="filled" icon="!" title={titleOf(first)}>
+          <Link to="/">Answer it on the board</Link>
+        </Alert>
+      )}
       <Outlet />
     </>
   );
 }
 
 export function Frame() {
+  const path = useLocation({ select: (location) => location.pathname });
+  const connection = useConnection();
+  const content = useRef<HTMLElement>(null);
+  const shown = useRef(path);
+  useEffect(() => {
+    // A screen reader goes on where the new page begins, as after loading one.
+    if (shown.current !== path) content.current?.focus();
+    shown.current = path;
+  }, [path]);
+  const hasSession = path !== "/enter" && connection !== "signed_out";
   return (
     <>
-      <header className="frame">
-        <h1>Vega</h1>
-        <SchemeButton />
+      <a className="skip" href="#content">
+        Skip to the content
+      </a>
+      <header className="bar">
+        <div className="frame row">
+          <p className="name">
+            <img src={icon} alt="" width="24" height="24" /> Vega
+          </p>
+          {hasSession && (
+            <nav aria-label="Pages">
+              {PAGES.map((page) => (
+                <Link key={page.to} to={page.to} activeOptions={{ exact: true }}>
+                  {page.name}
+                </Link>
+              ))}
+            </nav>
+          )}
+          <div className="answers">
+            <SchemeButton />
+            {hasSession && <SignOutButton />}
+          </div>
+        </div>
       </header>
-      <main className="frame stack">
+      <main id="content" ref={content} tabIndex={-1} className="frame stack">
         <Outlet />
       </main>
     </>
@@ -53,5 +105,22 @@ function SchemeButton() {
     <Button size="xs" variant="default" onClick={() => setColorScheme(NEXT[colorScheme])}>
       Colours: {WORDS[colorScheme]}
     </Button>
+  );
+}
+
+function SignOutButton() {
+  const end = useEndSession();
+  return (
+    <>
+      <Button
+        size="xs"
+        variant="default"
+        loading={end.isPending}
+        onClick={() => end.mutate(undefined)}
+      >
+        Sign out
+      </Button>
+      <Failed error={end.error} title="You are still signed in" />
+    </>
   );
 }

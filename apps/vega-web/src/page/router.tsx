@@ -6,8 +6,11 @@ import {
   createRouter,
   type RouterHistory,
 } from "@tanstack/react-router";
+import { AuditPage } from "../audit/AuditPage";
+import { searchOf } from "../audit/search";
 import { BoardPage } from "../board/BoardPage";
 import { EnterPage } from "../entry/EnterPage";
+import { SystemPage } from "../system/SystemPage";
 import { Frame, SignedIn } from "./Frame";
 
 /** `code` is that of the one-time link by which the console was opened, if it was. */
@@ -22,6 +25,26 @@ export function makeRouter(code: string | null, history?: RouterHistory) {
     component: SignedIn,
   });
   const board = createRoute({ getParentRoute: () => signedIn, path: "/", component: BoardPage });
+  const audit = createRoute({
+    getParentRoute: () => signedIn,
+    path: "/audit",
+    validateSearch: searchOf,
+    component: function Audit() {
+      const navigate = audit.useNavigate();
+      return (
+        <AuditPage
+          // The router passes on what it was not told of: once more, only what fits.
+          search={searchOf({ ...audit.useSearch() })}
+          onSearch={(search) => void navigate({ search, replace: true })}
+        />
+      );
+    },
+  });
+  const system = createRoute({
+    getParentRoute: () => signedIn,
+    path: "/system",
+    component: SystemPage,
+  });
   const enter = createRoute({
     getParentRoute: () => root,
     path: "/enter",
@@ -31,7 +54,7 @@ export function makeRouter(code: string | null, history?: RouterHistory) {
     },
   });
   return createRouter({
-    routeTree: root.addChildren([signedIn.addChildren([board]), enter]),
+    routeTree: root.addChildren([signedIn.addChildren([board, audit, system]), enter]),
     ...(history && { history }),
   });
 }

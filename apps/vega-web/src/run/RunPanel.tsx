@@ -1,10 +1,10 @@
 // The run that is under way, or the last one: where each step stands, how long it takes, and how it is ended. It is shown
 // from the board alone, so a reload or a second device shows the same.
 
-import { Alert, Button, Paper } from "@mantine/core";
+import { Alert, Button, Progress } from "@mantine/core";
 import { useState } from "react";
 import type { Run } from "../api/types";
-import { useCancelRun } from "../board/useCalls";
+import { useCancelRun } from "../api/useCalls";
 import { Failed } from "../page/Failed";
 import { useNow } from "../time/clock";
 import { lengthInWords, unixOf } from "../time/ist";
@@ -14,7 +14,7 @@ import { runWords } from "./words";
 
 export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
   return (
-    <Paper component="section" withBorder p="md" aria-labelledby="run" className="stack">
+    <section aria-labelledby="run" className="stack panel">
       <div className="row">
         <h2 id="run">{run.under_way ? "Run under way" : "Last run"}</h2>
         {run.under_way && <CancelRun key={run.id} run={run} isLive={isLive} />}
@@ -22,6 +22,7 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
       <p role="status">
         <strong>{runWords(run.state)}.</strong> {progress(run)}
       </p>
+      {run.steps.length > 0 && <RunProgress run={run} />}
       <RunTimes run={run} />
       {run.outcome && (
         <Alert
@@ -49,14 +50,26 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
         </Alert>
       )}
       <StepList steps={run.steps} isUnderWay={run.under_way} />
-    </Paper>
+    </section>
   );
 }
 
+function made(run: Run): number {
+  return run.steps.filter((step) => step.state === "done").length;
+}
+
 function progress(run: Run): string {
-  if (run.steps.length === 0) return "";
-  const done = run.steps.filter((step) => step.state === "done").length;
-  return `${done} of ${run.steps.length} tokens made.`;
+  return run.steps.length === 0 ? "" : `${made(run)} of ${run.steps.length} tokens made.`;
+}
+
+function RunProgress({ run }: { run: Run }) {
+  return (
+    <Progress
+      value={(100 * made(run)) / run.steps.length}
+      color={run.under_way ? "indigo" : "gray"}
+      aria-label="Tokens made"
+    />
+  );
 }
 
 function RunTimes({ run }: { run: Run }) {

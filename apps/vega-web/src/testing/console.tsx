@@ -24,9 +24,15 @@ export function openConsole({ address = "/", code = null }: Options = {}) {
 
 /** Opens it at the board that the stream shows. */
 export async function openBoard(board: Snapshot) {
-  const opened = openConsole();
+  const opened = await openAt("/", board);
+  await screen.findByText(/\d of \d OTPs left/);
+  return opened;
+}
+
+/** Opens it at a page, with this board behind it. */
+export async function openAt(address: string, board: Snapshot) {
+  const opened = openConsole({ address });
   await vi.waitFor(() => MadeUpEventSource.open);
   MadeUpEventSource.open.snapshot(board);
-  await screen.findByText(/\d of \d OTPs left/);
   return { ...opened, stream: () => MadeUpEventSource.open };
 }

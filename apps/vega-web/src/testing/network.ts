@@ -23,7 +23,10 @@ type Answer<Responses> =
   | Response;
 
 /** `when<RevokeKeyData, RevokeKeyResponses>("delete", "/api/v1/keys/{id}", …)`: how the server answers this call. */
-export function when<Data extends Described, Responses extends object>(
+export function when<
+  Data extends Described = Described,
+  Responses extends object = Record<never, never>,
+>(
   method: "get" | "post" | "delete",
   path: Data["url"],
   answer: (call: Call<Data>) => Answer<Responses> | Promise<Answer<Responses>>,

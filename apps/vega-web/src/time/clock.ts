@@ -1,4 +1,4 @@
-// The server's time, which every countdown is measured by: this device's clock may be wrong.
+// The server's time, which every countdown is measured by: this device's clock may be wrong. One timer ticks for the page.
 
 import { useSyncExternalStore } from "react";
 
@@ -16,10 +16,26 @@ export function nowUnix(): number {
 
 /** The same, kept current each second. */
 export function useNow(): number {
-  return useSyncExternalStore(everySecond, nowUnix);
+  return useSyncExternalStore(onTick, nowUnix);
 }
 
-function everySecond(tell: () => void): () => void {
-  const timer = setInterval(tell, 250);
-  return () => clearInterval(timer);
+/** The same to the minute: for lists in which a second more or less says nothing. */
+export function useNowToTheMinute(): number {
+  return useSyncExternalStore(onTick, () => nowUnix() - (nowUnix() % 60));
+}
+
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+function onTick(tell: () => void): () => void {
+  listeners.add(tell);
+  timer ??= setInterval(() => {
+    for (const listener of listeners) listener();
+  }, 250);
+  return () => {
+    listeners.delete(tell);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
 }

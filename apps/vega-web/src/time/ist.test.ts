@@ -1,7 +1,17 @@
 // Times on India's clock, and when tokens are needed.
 
 import { expect, test } from "vitest";
-import { istTime, lengthInWords, neededAt, unixOf } from "./ist";
+import {
+  clockOf,
+  dayAfter,
+  istMidnight,
+  istStamp,
+  istTime,
+  lengthInWords,
+  neededAt,
+  roughlyAgo,
+  unixOf,
+} from "./ist";
 
 const WEDNESDAY = unixOf("2026-11-25T08:00:00+05:30");
 
@@ -42,4 +52,38 @@ test.each([
   ["on Sunday", "2026-11-29T12:00:00+05:30", "2026-11-30T09:15:00+05:30"],
 ])("%s tokens are needed at the market's next time", (_, now, needed) => {
   expect(neededAt(unixOf(now))).toBe(unixOf(needed));
+});
+
+test("a record says its day and second in India", () => {
+  expect(istStamp(unixOf("2026-11-25T20:00:01Z"))).toBe("26 Nov 2026, 01:30:01 IST");
+});
+
+test.each([
+  [-90_000, "in 1 d"],
+  [-60, "in 1 min"],
+  [0, "just now"],
+  [59, "just now"],
+  [3599, "59 min ago"],
+  [86_399, "23 h ago"],
+  [86_400, "1 d ago"],
+])("%i seconds ago are roughly %s", (seconds, words) => {
+  expect(roughlyAgo(seconds)).toBe(words);
+});
+
+test.each([
+  [-1, "0:00"],
+  [61, "1:01"],
+  [3600, "1:00:00"],
+  [86_399, "23:59:59"],
+])("a clock with %i seconds left shows %s", (seconds, words) => {
+  expect(clockOf(seconds)).toBe(words);
+});
+
+test.each([
+  ["2026-11-30", "2026-12-01"],
+  ["2026-12-31", "2027-01-01"],
+  ["2028-02-28", "2028-02-29"],
+])("after %s comes %s, which begins in India", (day, next) => {
+  expect(dayAfter(day)).toBe(next);
+  expect(unixOf(istMidnight(next)) - unixOf(istMidnight(day))).toBe(86_400);
 });

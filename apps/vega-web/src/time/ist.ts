@@ -9,6 +9,14 @@ const format = (options: Intl.DateTimeFormatOptions) =>
   new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Kolkata", hourCycle: "h23", ...options });
 
 const TIME = format({ hour: "2-digit", minute: "2-digit" });
+const STAMP = format({
+  day: "2-digit",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const DAY_NAME = format({ weekday: "short", day: "numeric", month: "short" });
 
 function dayOf(unix: number): number {
@@ -39,6 +47,15 @@ export function lengthInWords(seconds: number): string {
   return `${whole} s`;
 }
 
+/** "19:31:02", "4:05"; never below nothing. */
+export function clockOf(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const two = (count: number) => count.toString().padStart(2, "0");
+  const minutes = Math.floor((whole % 3600) / 60);
+  if (whole < 3600) return `${minutes}:${two(whole % 60)}`;
+  return `${Math.floor(whole / 3600)}:${two(minutes)}:${two(whole % 60)}`;
+}
+
 /** When tokens are needed: now while the market is open, else at its next 09:15 IST. Weekends are left out, holidays not. */
 export function neededAt(now: number): number {
   const second = now + OFFSET - dayOf(now) * DAY;
@@ -53,4 +70,32 @@ export function neededAt(now: number): number {
 function isTradingDay(day: number): boolean {
   const weekday = (day + 4) % 7;
   return weekday !== 0 && weekday !== 6;
+}
+
+/** "25 Nov 2026, 08:01:12 IST": for records, where the day is always of interest. */
+export function istStamp(unix: number): string {
+  return `${STAMP.format(unix * 1000)} IST`;
+}
+
+/** "just now", "3 min ago", "2 h ago", "5 d ago"; "in 5 d" for what is to come (`seconds` below nothing). */
+export function roughlyAgo(seconds: number): string {
+  const length = Math.abs(seconds);
+  if (length < 60) return "just now";
+  const words =
+    length < 3600
+      ? `${Math.floor(length / 60)} min`
+      : length < DAY
+        ? `${Math.floor(length / 3600)} h`
+        : `${Math.floor(length / DAY)} d`;
+  return seconds < 0 ? `in ${words}` : `${words} ago`;
+}
+
+/** RFC 3339 of the midnight with which a day begins in India; `day` is "2026-11-25". */
+export function istMidnight(day: string): string {
+  return `${day}T00:00:00+05:30`;
+}
+
+/** The day after: "2026-11-30" gives "2026-12-01". */
+export function dayAfter(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + DAY * 1000).toISOString().slice(0, 10);
 }

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
+import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -59,7 +59,7 @@ export const getToken = <ThrowOnError extends boolean = false>(options: Options<
 });
 
 /**
- * The audit trail, oldest first.
+ * The audit trail, oldest first or newest first.
  */
 export const listAudit = <ThrowOnError extends boolean = false>(options?: Options<ListAuditData, ThrowOnError>) => (options?.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({
     security: [{ scheme: 'bearer', type: 'http' }, {
@@ -68,6 +68,19 @@ export const listAudit = <ThrowOnError extends boolean = false>(options?: Option
             type: 'apiKey'
         }],
     url: '/api/v1/audit',
+    ...options
+});
+
+/**
+ * The audit trail as a file: everything that is wanted, oldest first. An answer that breaks off before its end is not whole.
+ */
+export const exportAudit = <ThrowOnError extends boolean = false>(options?: Options<ExportAuditData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditResponses, ExportAuditErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/audit/export',
     ...options
 });
 

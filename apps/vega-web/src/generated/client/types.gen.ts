@@ -126,9 +126,70 @@ export type ApisView = {
 };
 
 /**
- * Some of the trail, oldest first.
+ * The file as JSON.
+ */
+export type AuditFile = {
+    /**
+     * All that are wanted, oldest first.
+     */
+    entries: Array<EntryView>;
+    v: number;
+};
+
+/**
+ * What happened.
+ */
+export const AuditKind = {
+    TOKEN_CHECKED: 'token_checked',
+    TOKEN_STORED: 'token_stored',
+    PREFLIGHT_PASSED: 'preflight_passed',
+    PREFLIGHT_FAILED: 'preflight_failed',
+    PLAN_CONFIRMED: 'plan_confirmed',
+    PLAN_DECLINED: 'plan_declined',
+    SIGN_IN_REFUSED: 'sign_in_refused',
+    ACCOUNT_STOPPED: 'account_stopped',
+    COOLDOWN_BEGUN: 'cooldown_begun',
+    ACCOUNT_OPENED: 'account_opened',
+    RUN_STARTED: 'run_started',
+    RUN_TAKEN_UP: 'run_taken_up',
+    RUN_MOVED: 'run_moved',
+    CANCEL_REQUESTED: 'cancel_requested',
+    RUN_ENDED: 'run_ended',
+    STEP_CHANGED: 'step_changed',
+    ATTEMPT_OPENED: 'attempt_opened',
+    OTP_REQUESTED: 'otp_requested',
+    OTP_REQUESTED_IN_WINDOW: 'otp_requested_in_window',
+    OTP_WITHHELD: 'otp_withheld',
+    CODE_RECEIVED: 'code_received',
+    REDIRECT_REFUSED: 'redirect_refused',
+    EXCHANGE_INTENDED: 'exchange_intended',
+    ANSWER_RECEIVED: 'answer_received',
+    TOKEN_LOGGED_OUT: 'token_logged_out',
+    TOKEN_REVOKED: 'token_revoked',
+    KEY_ROTATED: 'key_rotated',
+    SEAL_BROKEN: 'seal_broken',
+    TOKENS_ERASED: 'tokens_erased',
+    BACKUP_MADE: 'backup_made',
+    KEY_ADDED: 'key_added',
+    KEY_REVOKED: 'key_revoked',
+    CONSOLE_LINK_MADE: 'console_link_made',
+    CONSOLE_SESSION_OPENED: 'console_session_opened',
+    CONSOLE_SESSION_ENDED: 'console_session_ended',
+    ATTEMPT_CLOSED: 'attempt_closed'
+} as const;
+
+/**
+ * What happened.
+ */
+export type AuditKind = typeof AuditKind[keyof typeof AuditKind];
+
+/**
+ * Some of the trail.
  */
 export type AuditView = {
+    /**
+     * In the order that was asked for.
+     */
     entries: Array<EntryView>;
     /**
      * Ask with `after` set to this for what follows; null at the end.
@@ -153,7 +214,38 @@ export type ClosedView = {
 /**
  * What went wrong. Codes are only ever added.
  */
-export type Code = 'bad_request' | 'not_signed_in' | 'not_allowed' | 'cross_site' | 'wrong_host' | 'not_found' | 'unknown_api' | 'no_run' | 'wrong_method' | 'not_json' | 'wrong_body' | 'too_large' | 'human_needed' | 'cooling_down' | 'token_unknown' | 'held_elsewhere' | 'prompt_gone' | 'answer_does_not_fit' | 'run_over' | 'link_used' | 'stopping' | 'too_many_streams' | 'timed_out' | 'storage' | 'unexpected';
+export const Code = {
+    BAD_REQUEST: 'bad_request',
+    NOT_SIGNED_IN: 'not_signed_in',
+    NOT_ALLOWED: 'not_allowed',
+    CROSS_SITE: 'cross_site',
+    WRONG_HOST: 'wrong_host',
+    NOT_FOUND: 'not_found',
+    UNKNOWN_API: 'unknown_api',
+    NO_RUN: 'no_run',
+    WRONG_METHOD: 'wrong_method',
+    NOT_JSON: 'not_json',
+    WRONG_BODY: 'wrong_body',
+    TOO_LARGE: 'too_large',
+    HUMAN_NEEDED: 'human_needed',
+    COOLING_DOWN: 'cooling_down',
+    TOKEN_UNKNOWN: 'token_unknown',
+    HELD_ELSEWHERE: 'held_elsewhere',
+    PROMPT_GONE: 'prompt_gone',
+    ANSWER_DOES_NOT_FIT: 'answer_does_not_fit',
+    RUN_OVER: 'run_over',
+    LINK_USED: 'link_used',
+    STOPPING: 'stopping',
+    TOO_MANY_STREAMS: 'too_many_streams',
+    TIMED_OUT: 'timed_out',
+    STORAGE: 'storage',
+    UNEXPECTED: 'unexpected'
+} as const;
+
+/**
+ * What went wrong. Codes are only ever added.
+ */
+export type Code = typeof Code[keyof typeof Code];
 
 /**
  * What the server runs with.
@@ -185,7 +277,7 @@ export type EntryView = {
     at_unix: number;
     detail: string;
     id: number;
-    kind: string;
+    kind: AuditKind;
     run?: string | null;
 };
 
@@ -801,7 +893,11 @@ export type ListAuditData = {
     path?: never;
     query?: {
         /**
-         * Entries after this one; from the first if left out.
+         * In which order.
+         */
+        order?: 'oldest' | 'newest';
+        /**
+         * Entries that come after this one in the order; from its first if left out.
          */
         after?: number;
         /**
@@ -809,9 +905,29 @@ export type ListAuditData = {
          */
         limit?: number;
         /**
+         * Only those about this account.
+         */
+        account?: string;
+        /**
          * Only those about this API.
          */
         api?: string;
+        /**
+         * Only those of this kind.
+         */
+        kind?: AuditKind;
+        /**
+         * Only those in this run, by its id in the audit trail.
+         */
+        run?: string;
+        /**
+         * None from before. RFC 3339; the `+` of an offset is written `%2B` in an address.
+         */
+        since?: string;
+        /**
+         * None from then on. RFC 3339 too.
+         */
+        until?: string;
         /**
          * Only those that hold these words, in any case of letters.
          */
@@ -857,6 +973,84 @@ export type ListAuditResponses = {
 };
 
 export type ListAuditResponse = ListAuditResponses[keyof ListAuditResponses];
+
+export type ExportAuditData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * As what.
+         */
+        format?: 'json' | 'csv';
+        /**
+         * Only those about this account.
+         */
+        account?: string;
+        /**
+         * Only those about this API.
+         */
+        api?: string;
+        /**
+         * Only those of this kind.
+         */
+        kind?: AuditKind;
+        /**
+         * Only those in this run, by its id in the audit trail.
+         */
+        run?: string;
+        /**
+         * None from before. RFC 3339; the `+` of an offset is written `%2B` in an address.
+         */
+        since?: string;
+        /**
+         * None from then on. RFC 3339 too.
+         */
+        until?: string;
+        /**
+         * Only those that hold these words, in any case of letters.
+         */
+        q?: string;
+    };
+    url: '/api/v1/audit/export';
+};
+
+export type ExportAuditErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: Problem;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: Problem;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: Problem;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: Problem;
+    /**
+     * Vega itself failed.
+     */
+    500: Problem;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: Problem;
+};
+
+export type ExportAuditError = ExportAuditErrors[keyof ExportAuditErrors];
+
+export type ExportAuditResponses = {
+    /**
+     * The file
+     */
+    200: AuditFile;
+};
+
+export type ExportAuditResponse = ExportAuditResponses[keyof ExportAuditResponses];
 
 export type GetAuditVerdictData = {
     body?: never;

@@ -1,0 +1,163 @@
+// The audit page as an operator uses it: reads, filters, goes on, checks the chain, follows what happens.
+
+import { screen, waitFor, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { Entry } from "../api/types";
+import type {
+  GetAuditVerdictData,
+  GetAuditVerdictResponses,
+  ListAuditData,
+  ListAuditResponses,
+} from "../generated/client/types.gen";
+import { api, board, MORNING, RUN } from "../testing/board";
+import { openAt } from "../testing/console";
+import { network, refused, signedOut, when } from "../testing/network";
+
+function entry(id: number, changes: Partial<Entry> = {}): Entry {
+  return {
+    id,
+    at: "2026-11-25T07:59:00+05:30",
+    at_unix: MORNING - 60,
+    kind: "token_stored",
+    account: "default",
+    api: "PRIMARY",
+    run: RUN,
+    detail: `entry ${id}`,
+    ...changes,
+  };
+}
+
+/** Answers with these entries, two at a time, and says with which queries it was asked. */
+function trail(entries: Entry[]) {
+  const queries: Record<string, string>[] = [];
+  network.use(
+    when<ListAuditData, ListAuditResponses>("get", "/api/v1/audit", ({ query }) => {
+      queries.push(Object.fromEntries(query));
+      const after = Number(query.get("after") ?? Infinity);
+      const rest = entries.filter((one) => one.id < after);
+      const page = rest.slice(0, 2);
+      return [200, { v: 1, entries: page, next: rest.length > 2 ? (page[1]?.id ?? null) : null }];
+    }),
+  );
+  return queries;
+}
+
+function chain(changes: Partial<GetAuditVerdictResponses[200]> = {}) {
+  network.use(
+    when<GetAuditVerdictData, GetAuditVerdictResponses>("get", "/api/v1/audit/verdict", () => [
+      200,
+      { v: 1, whole: true, entries: 1234, fault: null, detail: null, ...changes },
+    ]),
+  );
+}
+
+async function rows() {
+  const table = within(await screen.findByRole("table", { name: "Entries, newest first" }));
+  return table.getAllByRole("row").slice(1);
+}
+
+test("shows what happened, newest first, and goes on to older entries", async () => {
+  chain();
+  const queries = trail([entry(9), entry(7, { api: null, run: null, account: null }), entry(5)]);
+  const { user } = await openAt("/audit", board());
+  expect((await rows()).map((row) => row.textContent)).toEqual([
+    expect.stringMatching(
+      /25 Nov 2026, 07:59:00 IST 1 min agoToken storedPRIMARY default .*entry 9/,
+    ),
+    expect.stringMatching(/Token stored–entry 7/),
+  ]);
+  await user.click(screen.getByRole("button", { name: "Show older entries" }));
+  await waitFor(async () => expect(await rows()).toHaveLength(3));
+  expect(screen.getByText("That is all.")).toBeVisible();
+  expect(queries.at(0)).toEqual({ order: "newest" });
+  expect(queries.at(-1)).toEqual({ order: "newest", after: "7" });
+});
+
+test("searches and filters; the search stands in the address", async () => {
+  chain();
+  const queries = trail([entry(9)]);
+  const { user, router } = await openAt("/audit", board());
+  await rows();
+  await user.type(screen.getByLabelText("Words"), "throttled");
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", q: "throttled" }));
+  await user.selectOptions(screen.getByLabelText("API"), "CHAIN");
+  await user.selectOptions(screen.getByLabelText("What happened"), "OTP requested in window");
+  const search = { q: "throttled", api: "CHAIN", kind: "otp_requested_in_window" };
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", ...search }));
+  expect(router.state.location.search).toEqual(search);
+  const csv = screen.getByRole("link", { name: "Export CSV" });
+  expect(csv).toHaveAttribute("download");
+  expect(csv.getAttribute("href")).toBe(
+    "/api/v1/audit/export?format=csv&q=throttled&api=CHAIN&kind=otp_requested_in_window",
+  );
+  await user.click(screen.getByRole("button", { name: "Clear" }));
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest" }));
+  expect(screen.getByLabelText("Words")).toHaveValue("");
+});
+
+test("an address with a search opens with it", async () => {
+  chain();
+  const queries = trail([]);
+  await openAt("/audit?q=9876&api=CHAIN&kind=nonsense", board());
+  expect(await screen.findByText(/No entry fits/)).toBeVisible();
+  expect(queries[0]).toEqual({ order: "newest", q: "9876", api: "CHAIN" });
+  expect(screen.getByLabelText("Words")).toHaveValue("9876");
+});
+
+test("one run's entries are a press away", async () => {
+  chain();
+  const queries = trail([entry(9)]);
+  const { user } = await openAt("/audit", board());
+  await user.click(await screen.findByRole("button", { name: `run ${RUN.slice(0, 8)}` }));
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", run: RUN }));
+});
+
+test("says that the chain is whole, or where it is broken", async () => {
+  chain();
+  trail([]);
+  const { user } = await openAt("/audit", board());
+  expect(await screen.findByText(/The chain is whole: 1,234 entries/)).toBeVisible();
+  expect(screen.getByText("Nothing is on record yet.")).toBeVisible();
+  chain({ whole: false, entries: 41, fault: "edited", detail: "Entry 42 was edited." });
+  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
+  const broken = await screen.findByRole("alert");
+  expect(broken).toHaveTextContent("The chain is broken");
+  expect(broken).toHaveTextContent("Entry 42 was edited.The first 41 entries fit.");
+  expect(screen.queryByText(/The chain is whole/)).not.toBeInTheDocument();
+});
+
+test("follows what happens", async () => {
+  chain();
+  trail([entry(7)]);
+  const { stream } = await openAt("/audit", board());
+  expect(await rows()).toHaveLength(1);
+  trail([entry(9), entry(7)]);
+  stream().change({ event: "token", data: api("PRIMARY") });
+  await waitFor(async () => expect(await rows()).toHaveLength(2), { timeout: 5_000 });
+});
+
+test("nothing that a broker said is run", async () => {
+  chain();
+  trail([entry(9, { detail: "<img src=x onerror=boom()>" })]);
+  await openAt("/audit", board());
+  expect(await screen.findByText("<img src=x onerror=boom()>")).toBeVisible();
+  expect(document.querySelector("main img")).toBeNull();
+});
+
+test("a trail that cannot be read is said", async () => {
+  const fails = () => refused(503, "storage", "The database does not answer.");
+  network.use(when("get", "/api/v1/audit", fails), when("get", "/api/v1/audit/verdict", fails));
+  await openAt("/audit", board());
+  expect(await screen.findByText("The trail could not be read")).toBeVisible();
+  expect(await screen.findByText("The trail could not be checked")).toBeVisible();
+  expect(screen.getAllByText("The database does not answer.")).toHaveLength(2);
+});
+
+test("a session that is over leads to the way back", async () => {
+  network.use(
+    when("get", "/api/v1/audit", signedOut),
+    when("get", "/api/v1/audit/verdict", signedOut),
+  );
+  await openAt("/audit", board());
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+});

@@ -1,0 +1,94 @@
+// The audit trail, newest first: what is looked for, the entries, and whether the trail is whole. It follows what happens
+// while it is open.
+
+import { Alert, Button, Loader } from "@mantine/core";
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { listAudit, said } from "../api/client";
+import { useSessionOf } from "../api/useAnswered";
+import { useBoard } from "../live/useBoard";
+import { Failed } from "../page/Failed";
+import { ChainState } from "./ChainState";
+import { EntryTable } from "./EntryTable";
+import { FilterForm } from "./FilterForm";
+import { type AuditSearch, queryOf } from "./search";
+
+interface Props {
+  search: AuditSearch;
+  onSearch: (search: AuditSearch) => void;
+}
+
+export function AuditPage({ search, onSearch }: Props) {
+  const board = useBoard();
+  return (
+    <>
+      <h1>Audit trail</h1>
+      <ChainState />
+      <FilterForm
+        search={search}
+        onSearch={onSearch}
+        apis={board?.apis ?? []}
+        accounts={board?.accounts ?? []}
+      />
+      <Entries search={search} onSearch={onSearch} />
+    </>
+  );
+}
+
+function Entries({ search, onSearch }: Props) {
+  const pages = useInfiniteQuery({
+    queryKey: ["audit", "entries", search],
+    queryFn: ({ pageParam, signal }) =>
+      said(listAudit({ query: { ...queryOf(search), order: "newest", ...pageParam }, signal })),
+    initialPageParam: {} as { after?: number },
+    getNextPageParam: (page) => (page.next == null ? undefined : { after: page.next }),
+    placeholderData: keepPreviousData,
+  });
+  useSessionOf(pages.error);
+  useFollow();
+  if (pages.isPending) return <Loader aria-label="Reading the trail" />;
+  const entries = (pages.data?.pages ?? []).flatMap((page) => page.entries);
+  const isFiltered = Object.keys(search).length > 0;
+  return (
+    <>
+      <Failed error={pages.error} title="The trail could not be read" />
+      {pages.data && entries.length === 0 && !pages.hasNextPage && (
+        <Alert role="status" color="blue" variant="outline" icon="i">
+          {isFiltered
+            ? "No entry fits. Clear the filters to see all."
+            : "Nothing is on record yet."}
+        </Alert>
+      )}
+      {entries.length > 0 && (
+        <EntryTable entries={entries} onRun={(run) => onSearch({ ...search, run })} />
+      )}
+      {pages.hasNextPage ? (
+        <Button
+          variant="default"
+          loading={pages.isFetchingNextPage}
+          onClick={() => void pages.fetchNextPage()}
+        >
+          {entries.length === 0 ? "Nothing fits so far: search on" : "Show older entries"}
+        </Button>
+      ) : (
+        entries.length > 0 && <p className="dimmed">That is all.</p>
+      )}
+    </>
+  );
+}
+
+const SETTLES_AFTER_MS = 500;
+
+/** Whatever changes on the board is on record too: reads the trail again a moment later. */
+function useFollow() {
+  const queries = useQueryClient();
+  const board = useBoard();
+  useEffect(() => {
+    if (board === null) return;
+    const timer = setTimeout(
+      () => void queries.invalidateQueries({ queryKey: ["audit", "entries"] }),
+      SETTLES_AFTER_MS,
+    );
+    return () => clearTimeout(timer);
+  }, [board, queries]);
+}

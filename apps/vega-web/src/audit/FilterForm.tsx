@@ -1,0 +1,102 @@
+// What is looked for in the audit trail, and the files that hold all of it.
+
+import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { useState } from "react";
+import type { Account, Api } from "../api/types";
+
+import { AuditKind } from "../generated/client/types.gen";
+import type { AuditSearch } from "./search";
+import { exportAddress } from "./search";
+import { kindWords } from "./words";
+
+interface Props {
+  search: AuditSearch;
+  onSearch: (search: AuditSearch) => void;
+  apis: Api[];
+  accounts: Account[];
+}
+
+const KINDS = Object.values(AuditKind).map((kind) => ({ value: kind, label: kindWords(kind) }));
+
+export function FilterForm({ search, onSearch, apis, accounts }: Props) {
+  const change = (field: keyof AuditSearch, value: string) => {
+    const { [field]: _, ...rest } = search;
+    onSearch(value === "" ? rest : { ...rest, [field]: value });
+  };
+  const [words, setWords] = useState(search.q ?? "");
+  const look = useDebouncedCallback((typed: string) => change("q", typed.trim()), 300);
+  const isFiltered = Object.keys(search).length > 0;
+  return (
+    <search aria-label="Audit trail">
+      <form className="filters" onSubmit={(event) => event.preventDefault()}>
+        <TextInput
+          className="wide"
+          type="search"
+          label="Words"
+          maxLength={200}
+          value={words}
+          onChange={(event) => {
+            setWords(event.currentTarget.value);
+            look(event.currentTarget.value);
+          }}
+        />
+        <NativeSelect
+          label="API"
+          value={search.api ?? ""}
+          onChange={(event) => change("api", event.currentTarget.value)}
+          data={[{ value: "", label: "All" }, ...apis.map((api) => api.api)]}
+        />
+        {accounts.length > 1 && (
+          <NativeSelect
+            label="Account"
+            value={search.account ?? ""}
+            onChange={(event) => change("account", event.currentTarget.value)}
+            data={[{ value: "", label: "All" }, ...accounts.map((account) => account.account)]}
+          />
+        )}
+        <NativeSelect
+          label="What happened"
+          value={search.kind ?? ""}
+          onChange={(event) => change("kind", event.currentTarget.value)}
+          data={[{ value: "", label: "Everything" }, ...KINDS]}
+        />
+        <TextInput
+          type="date"
+          label="From day (IST)"
+          value={search.from ?? ""}
+          onChange={(event) => change("from", event.currentTarget.value)}
+        />
+        <TextInput
+          type="date"
+          label="To day (IST)"
+          value={search.to ?? ""}
+          onChange={(event) => change("to", event.currentTarget.value)}
+        />
+        <div className="answers wide">
+          <Button
+            variant="default"
+            disabled={!isFiltered}
+            onClick={() => {
+              setWords("");
+              onSearch({});
+            }}
+          >
+            Clear
+          </Button>
+          <Button variant="default" component="a" href={exportAddress(search, "csv")} download>
+            Export CSV
+          </Button>
+          <Button variant="default" component="a" href={exportAddress(search, "json")} download>
+            Export JSON
+          </Button>
+          {search.run && (
+            <span className="run-filter">
+              Only run <code>{search.run.slice(0, 8)}</code>
+            </span>
+          )}
+        </div>
+      </form>
+    </search>
+  );
+}

@@ -1,0 +1,55 @@
+// What an address says about the search, and how the server is asked for it.
+
+import { expect, test } from "vitest";
+import { exportAddress, queryOf, searchOf } from "./search";
+
+const RUN = "0197a000-0000-7000-8000-000000000001";
+
+test("takes what fits from an address", () => {
+  const address = {
+    q: "throttled",
+    account: "default",
+    api: "PRIMARY",
+    kind: "token_stored",
+    run: RUN,
+    from: "2026-11-24",
+    to: "2026-11-25",
+  };
+  expect(searchOf(address)).toEqual(address);
+});
+
+test.each([
+  ["an empty field", { q: "" }],
+  ["a field that there is not", { x: "1" }],
+  ["words that are too long", { q: "x".repeat(201) }],
+  ["no name of an API", { api: "a b" }],
+  ["a kind that there is not", { kind: "nonsense" }],
+  ["a property of every object", { kind: "constructor" }],
+  ["no run", { run: "42" }],
+  ["no day", { from: "yesterday", to: "2026-13-45" }],
+  ["lists and objects", { q: ["a"], api: { b: 1 } }],
+])("leaves out %s", (_, address) => {
+  expect(searchOf(address)).toEqual({});
+});
+
+test("reads a number as words", () => {
+  expect(searchOf({ q: 42 })).toEqual({ q: "42" });
+});
+
+test("days begin and end in India", () => {
+  expect(queryOf({ from: "2026-11-24", to: "2026-11-25", q: "x" })).toEqual({
+    q: "x",
+    since: "2026-11-24T00:00:00+05:30",
+    until: "2026-11-26T00:00:00+05:30",
+  });
+});
+
+test("a file is asked for with the same search", () => {
+  const address = new URL(exportAddress({ q: "a&b", from: "2026-11-24" }, "csv"), "http://x");
+  expect(address.pathname).toBe("/api/v1/audit/export");
+  expect(Object.fromEntries(address.searchParams)).toEqual({
+    format: "csv",
+    q: "a&b",
+    since: "2026-11-24T00:00:00+05:30",
+  });
+});

@@ -1,0 +1,59 @@
+// Which entries of the audit trail are looked for. It stands in the page's address, so that it survives a reload and can be
+// passed on; days are India's.
+
+import { AuditKind } from "../generated/client/types.gen";
+import { dayAfter, istMidnight } from "../time/ist";
+
+export interface AuditSearch {
+  /** Words that an entry holds. */
+  q?: string;
+  account?: string;
+  api?: string;
+  kind?: AuditKind;
+  run?: string;
+  /** The first day, as "2026-11-25". */
+  from?: string;
+  /** The last day. */
+  to?: string;
+}
+
+/** What each field may be; of a select, whatever stands in its list. */
+const FITS: Record<keyof AuditSearch, (text: string) => boolean> = {
+  q: (text) => text.length <= 200,
+  account: (text) => /^[a-z0-9][a-z0-9_-]*$/.test(text),
+  api: (text) => /^[A-Z][A-Z0-9_]*$/.test(text),
+  kind: (text) => Object.values<string>(AuditKind).includes(text),
+  run: (text) => /^[0-9a-f-]{36}$/.test(text),
+  from: isDay,
+  to: isDay,
+};
+
+/** From an address, in which anything may stand: what is no search is left out. */
+export function searchOf(address: Record<string, unknown>): AuditSearch {
+  const fields = Object.entries(FITS).flatMap(([field, fits]) => {
+    const value = address[field];
+    // A router reads `?q=123` as a number.
+    const text = typeof value === "number" ? String(value) : value;
+    return typeof text === "string" && text !== "" && fits(text) ? [[field, text]] : [];
+  });
+  return Object.fromEntries(fields) as AuditSearch;
+}
+
+function isDay(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+}
+
+/** As the server is asked. */
+export function queryOf({ from, to, ...rest }: AuditSearch) {
+  return {
+    ...rest,
+    ...(from && { since: istMidnight(from) }),
+    ...(to && { until: istMidnight(dayAfter(to)) }),
+  };
+}
+
+/** The address at which the server hands out all of it. */
+export function exportAddress(search: AuditSearch, format: "json" | "csv"): string {
+  const query = new URLSearchParams({ format, ...queryOf(search) });
+  return `/api/v1/audit/export?${query}`;
+}

@@ -1,0 +1,140 @@
+// The system page as an operator uses it: how the server is, what it runs with, who else may call it.
+
+import { screen, waitFor, within } from "@testing-library/react";
+import { beforeEach, expect, test, vi } from "vitest";
+import type { Key } from "../api/types";
+import type {
+  GetConfigData,
+  GetConfigResponses,
+  GetSessionData,
+  GetSessionResponses,
+  ListKeysData,
+  ListKeysResponses,
+  RevokeKeyData,
+  RevokeKeyResponses,
+} from "../generated/client/types.gen";
+import { board, MORNING } from "../testing/board";
+import { openAt } from "../testing/console";
+import { network, refused, when } from "../testing/network";
+
+const KEY = "0197a000-0000-7000-8000-0000000000aa";
+
+function key(changes: Partial<Key> = {}): Key {
+  return {
+    id: KEY,
+    name: "grafana",
+    scopes: ["status", "token:PRIMARY"],
+    live: true,
+    created_at: "2026-11-20T08:00:00+05:30",
+    expires_at: null,
+    last_used_at: null,
+    revoked_at: null,
+    ...changes,
+  };
+}
+
+function keys(...keys: Key[]) {
+  network.use(
+    when<ListKeysData, ListKeysResponses>("get", "/api/v1/keys", () => [200, { v: 1, keys }]),
+  );
+}
+
+beforeEach(() => {
+  keys();
+  network.use(
+    when<GetConfigData, GetConfigResponses>("get", "/api/v1/config", () => [
+      200,
+      {
+        v: 1,
+        version: "0.1.0",
+        database: "/data/vega_trade.db",
+        settings: [
+          { key: "sign_in.otp_budget", value: "4", source: "default" },
+          { key: "account.default.mobile_number", value: "98••••••10", source: ".env" },
+        ],
+        warnings: ["UPSTOX_PIN is not read."],
+      },
+    ]),
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => [
+      200,
+      {
+        v: 1,
+        opened_at: "2026-11-25T07:00:00+05:30",
+        ends_at: "2026-11-25T19:00:00+05:30",
+        ends_at_unix: MORNING + 11 * 3600,
+        idle_seconds: 900,
+      },
+    ]),
+  );
+});
+
+test("the settings in force can be looked through", async () => {
+  const { user } = await openAt("/system", board());
+  const table = await screen.findByRole("table", { name: "Settings" });
+  expect(table).toHaveTextContent("sign_in.otp_budget4default");
+  expect(table).toHaveTextContent("98••••••10");
+  expect(screen.getByText("UPSTOX_PIN is not read.")).toBeVisible();
+  await user.type(screen.getByLabelText("Only those that hold"), "BUDGET");
+  expect(table).not.toHaveTextContent("mobile");
+  await user.type(screen.getByLabelText("Only those that hold"), "nothing");
+  expect(screen.getByText("No setting holds these words.")).toBeVisible();
+});
+
+test("an access key is revoked after a second press, and the list says so", async () => {
+  keys(key());
+  const revoked = vi.fn();
+  network.use(
+    when<RevokeKeyData, RevokeKeyResponses>("delete", "/api/v1/keys/{id}", ({ params }) => {
+      revoked(params.id);
+      keys(key({ live: false, revoked_at: "2026-11-25T08:00:00+05:30" }));
+      return [204, undefined];
+    }),
+  );
+  const { user } = await openAt("/system", board());
+  const table = within(await screen.findByRole("table", { name: "Access keys" }));
+  expect(table.getByRole("row", { name: /grafana/ })).toHaveTextContent("status, token:PRIMARY");
+  await user.click(table.getByRole("button", { name: "Revoke grafana …" }));
+  expect(table.getByRole("button", { name: "Keep it" })).toHaveFocus();
+  expect(revoked).not.toHaveBeenCalled();
+  await user.click(table.getByRole("button", { name: "Revoke grafana" }));
+  expect(await table.findByText("Revoked")).toBeVisible();
+  expect(revoked).toHaveBeenCalledExactlyOnceWith(KEY);
+  expect(table.queryByRole("button")).not.toBeInTheDocument();
+});
+
+test("a key that is kept stays", async () => {
+  keys(key());
+  const { user } = await openAt("/system", board());
+  await user.click(await screen.findByRole("button", { name: "Revoke grafana …" }));
+  await user.click(screen.getByRole("button", { name: "Keep it" }));
+  expect(screen.getByRole("button", { name: "Revoke grafana …" })).toBeVisible();
+});
+
+test("what cannot be revoked is said", async () => {
+  keys(key());
+  network.use(
+    when("delete", "/api/v1/keys/{id}", () => refused(503, "storage", "The disk is full.")),
+  );
+  const { user } = await openAt("/system", board());
+  await user.click(await screen.findByRole("button", { name: "Revoke grafana …" }));
+  await user.click(screen.getByRole("button", { name: "Revoke grafana" }));
+  expect(await screen.findByText("The disk is full.")).toBeVisible();
+});
+
+test("an expired key says so, and none is told apart from none yet", async () => {
+  const { unmount } = await openAt("/system", board());
+  expect(await screen.findByText("There is no access key yet.")).toBeVisible();
+  unmount();
+  keys(key({ live: false, expires_at: "2026-11-24T08:00:00+05:30" }));
+  await openAt("/system", board());
+  expect(await screen.findByText("Expired")).toBeVisible();
+});
+
+test("says how long this session lasts", async () => {
+  await openAt("/system", board());
+  await waitFor(() =>
+    expect(screen.getByRole("region", { name: "This console's session" })).toHaveTextContent(
+      /Ends19:00 IST \(in 1[01] h \d\d min\), or after 15 min 00 s/,
+    ),
+  );
+});
