@@ -96,6 +96,7 @@ impl Loud {
             "/api/v1/audit/export?format=csv",
             "/api/v1/audit/verdict",
             "/api/v1/config",
+            "/api/v1/system",
             "/api/v1/keys",
             "/api/v1/openapi.json",
         ] {

@@ -84,6 +84,7 @@ pub(crate) const DOORS: &[Door] = &[
     door("GET", "/api/v1/session", these(&[], true)),
     door("DELETE", "/api/v1/session", these(&[], true)),
     door("GET", "/api/v1/config", ADMINS),
+    door("GET", "/api/v1/system", ADMINS),
     door("GET", "/api/v1/keys", ADMINS),
     door("DELETE", "/api/v1/keys/{id}", ADMINS),
     door("GET", "/api/v1/openapi.json", READERS),

@@ -57,7 +57,7 @@ pub(crate) struct ReadyView {
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let storage = can_store(&server).await;
+    let storage = storage(&server).await.is_ok();
     let view = ReadyView {
         v: 1,
         ready: storage,
@@ -71,20 +71,22 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     (status, Json(view)).into_response()
 }
 
-/// Whether something can be stored, as it was found within `PROVEN_FOR`. Anybody may ask, and each proof is a commit.
-async fn can_store(server: &Server) -> bool {
+/// Whether something can be stored, as it was found within `PROVEN_FOR`; the error is in words. Anybody may ask, and each
+/// proof is a commit.
+pub(crate) async fn storage(server: &Server) -> Result<(), String> {
     let mut proven = server.storage.lock().await;
-    if let Some((at, can)) = *proven
+    if let Some((at, storage)) = &*proven
         && at.elapsed() < PROVEN_FOR
     {
-        return can;
+        return storage.clone();
     }
     let storage = server.vega.prove_storage().await;
-    if let Err(error) = &storage {
+    let storage = storage.map_err(|error| {
         tracing::warn!(%error, "not ready");
-    }
-    *proven = Some((Instant::now(), storage.is_ok()));
-    storage.is_ok()
+        error.to_string()
+    });
+    *proven = Some((Instant::now(), storage.clone()));
+    storage
 }
 
 /// Figures in Prometheus' text.

@@ -28,6 +28,7 @@ mod runs;
 mod server;
 mod serving;
 mod session;
+mod system;
 mod views;
 mod words;
 

@@ -23,6 +23,7 @@ use crate::redirects::Redirects;
 use crate::server::Server;
 use crate::{
     apis, audit, audit_export, config, events, gate, health, keys, pages, prompts, redirects, runs, session,
+    system,
 };
 
 /// No body here is larger.
@@ -49,7 +50,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
         (name = "audit", description = "What happened"),
         (name = "session", description = "The console's session"),
         (name = "keys", description = "Access keys"),
-        (name = "system", description = "Settings"),
+        (name = "system", description = "Settings, and what the server works with"),
         (name = "health", description = "Health and figures")
     ),
     modifiers(&Security)
@@ -97,6 +98,7 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(audit::verdict))
         .routes(routes!(session::open, session::get, session::end))
         .routes(routes!(config::get))
+        .routes(routes!(system::get))
         .routes(routes!(keys::list))
         .routes(routes!(keys::revoke))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -26,8 +27,9 @@ pub(crate) struct Server {
     pub(crate) names: Names,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
-    /// When it was last tried whether something can be stored, and whether it could.
-    pub(crate) storage: Mutex<Option<(Instant, bool)>>,
+    /// When it was last tried whether something can be stored, and why it could not.
+    pub(crate) storage: Mutex<Option<(Instant, Result<(), String>)>>,
+    pub(crate) started_at: DateTime<Utc>,
     /// Cancelled when the server shall end.
     pub(crate) stop: CancellationToken,
     /// What must not be dropped half-way: runs, verifications, and clearing up after the dead.
@@ -37,6 +39,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn new(vega: Vega, desk: Arc<Desk>, names: Names, metrics: PrometheusHandle) -> Self {
         Self {
+            started_at: vega.clock.now(),
             vega,
             desk,
             requests: RunRequests::new(),

@@ -18,6 +18,7 @@ mod settings;
 mod settings_error;
 mod sources;
 mod stores;
+mod system;
 mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
@@ -37,6 +38,8 @@ pub use settings::Settings;
 pub use settings_error::SettingsError;
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use unopened::token_without_opening;
-pub use vega_persistence::{Backup, BackupError, Rotation, RotationError, WalState};
+pub use vega_persistence::{
+    Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, WalState,
+};
 pub use vega_services::{AccessError, Revocation, RevocationError};
 pub use wiring::{StartError, StorageError, Vega};

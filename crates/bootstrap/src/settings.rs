@@ -90,6 +90,14 @@ impl Settings {
         })
     }
 
+    /// What is shown of a setting in force, by its key.
+    pub fn shown(&self, key: &str) -> Option<&str> {
+        let mut effective = self.effective.iter();
+        effective
+            .find(|setting| setting.key == key)
+            .map(|setting| setting.value.as_str())
+    }
+
     /// Takes `route` for every account, whatever files and environment say.
     pub fn take_route(&mut self, route: Route) {
         self.accounts = self

@@ -10,6 +10,7 @@ mod audit_chain;
 mod audit_history;
 mod backup;
 mod cooldown_repository;
+mod database_facts;
 mod delivered_codes;
 mod erasure;
 mod execution_state;

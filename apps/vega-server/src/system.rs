@@ -1,0 +1,135 @@
+//! What the server works with and whether it can: versions, database, key, browser, health. Nothing here is a secret; the
+//! settings themselves are `config`'s to show.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use vega_bootstrap::KeySource;
+
+use crate::health;
+use crate::refusals::Refused;
+use crate::server::Server;
+use crate::views::rfc3339_ist;
+
+/// What the server works with, and whether it can.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SystemView {
+    v: u8,
+    /// Of Vega.
+    version: &'static str,
+    /// Since when this server runs.
+    started_at: String,
+    started_at_unix: i64,
+    database: DatabaseView,
+    key: KeySourceView,
+    sign_in: SignInView,
+    health: HealthView,
+}
+
+/// The database.
+#[derive(Debug, Serialize, ToSchema)]
+struct DatabaseView {
+    /// As in the settings; masked where it is secret.
+    url: String,
+    /// Such as `SQLite`; null while the database does not answer.
+    engine: Option<&'static str>,
+    engine_version: Option<String>,
+    /// The number of the newest migration.
+    schema_version: Option<i64>,
+}
+
+/// Where the key that seals tokens comes from; never the key.
+#[derive(Debug, Serialize, ToSchema)]
+struct KeySourceView {
+    source: KeySourceKind,
+    /// The file that holds it.
+    path: String,
+    /// Tells keys apart without telling anything of them.
+    id: String,
+}
+
+/// From where.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum KeySourceKind {
+    /// A file of Vega's own.
+    File,
+    /// A credential that the service manager hands in.
+    Credential,
+}
+
+/// How sign-ins are made, as configured; accounts may say otherwise, see the settings.
+#[derive(Debug, Serialize, ToSchema)]
+struct SignInView {
+    /// `webdriver` or `own-browser`.
+    route: String,
+    /// Whether the browser has no window.
+    headless: bool,
+    /// The browser; null where it is found on the path.
+    browser: Option<String>,
+    /// The driver; null where it is found on the path.
+    chromedriver: Option<String>,
+    /// A WebDriver that runs already, if one is used.
+    webdriver_url: Option<String>,
+}
+
+/// What `/readyz` looks at.
+#[derive(Debug, Serialize, ToSchema)]
+struct HealthView {
+    /// Whether the server can do its work.
+    ready: bool,
+    /// Whether the database takes changes and the key is the one that it belongs to.
+    storage: bool,
+    /// Why not, and what to do.
+    storage_problem: Option<String>,
+}
+
+/// What the server works with, and whether it can do its work.
+#[utoipa::path(get, path = "/api/v1/system", operation_id = "getSystem", tag = "system",
+    responses((status = 200, description = "How it is", body = SystemView), Refused))]
+pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
+    let (vega, settings) = (&server.vega, &server.vega.settings);
+    let storage = health::storage(&server).await;
+    // The page is most needed when the database does not answer.
+    let facts = vega.database_facts().await.ok();
+    let path = |path: &Path| path.display().to_string();
+    let browser = &settings.browser;
+    // As the settings show it: without its password.
+    let webdriver_url = settings.shown("browser.webdriver_url").map(str::to_owned);
+    Json(SystemView {
+        v: 1,
+        version: env!("CARGO_PKG_VERSION"),
+        started_at: rfc3339_ist(server.started_at),
+        started_at_unix: server.started_at.timestamp(),
+        database: DatabaseView {
+            url: settings.database_url.clone(),
+            engine: facts.as_ref().map(|facts| facts.engine),
+            schema_version: facts.as_ref().map(|facts| facts.schema_version),
+            engine_version: facts.map(|facts| facts.engine_version),
+        },
+        key: KeySourceView {
+            source: match settings.key_source {
+                KeySource::File(_) => KeySourceKind::File,
+                KeySource::Credential { .. } => KeySourceKind::Credential,
+            },
+            path: path(settings.key_source.path()),
+            id: vega.key_id(),
+        },
+        sign_in: SignInView {
+            route: settings.route.to_string(),
+            headless: browser.headless,
+            browser: browser.binary.as_deref().map(path),
+            chromedriver: browser.chromedriver.as_deref().map(path),
+            webdriver_url: webdriver_url.filter(|_| browser.webdriver_url.is_some()),
+        },
+        health: HealthView {
+            ready: storage.is_ok(),
+            storage: storage.is_ok(),
+            storage_problem: storage.err(),
+        },
+    })
+}
