@@ -17,4 +17,5 @@ export type {
   SettingView as Setting,
   Snapshot,
   StepView as Step,
+  SystemView as System,
 } from "../generated/client/types.gen";

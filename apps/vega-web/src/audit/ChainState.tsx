@@ -4,6 +4,8 @@ import { Alert, Button } from "@mantine/core";
 import { getAuditVerdict, said } from "../api/client";
 import { useAnswered } from "../api/useAnswered";
 import { Failed } from "../page/Failed";
+import { serverTimeOf } from "../time/clock";
+import { Stamp } from "../time/When";
 
 export function ChainState() {
   const verdict = useAnswered(["audit", "verdict"], () => said(getAuditVerdict()));
@@ -11,6 +13,11 @@ export function ChainState() {
     <div className="row">
       <div className="grow">
         {verdict.data && <Verdict {...verdict.data} />}
+        {verdict.data && (
+          <p className="dimmed">
+            Checked <Stamp unix={serverTimeOf(verdict.dataUpdatedAt)} />
+          </p>
+        )}
         {verdict.isPending && <p role="status">Checking every entry …</p>}
         <Failed error={verdict.error} title="The trail could not be checked" />
       </div>

@@ -8,12 +8,14 @@ import type {
   GetConfigResponses,
   GetSessionData,
   GetSessionResponses,
+  GetSystemData,
+  GetSystemResponses,
   ListKeysData,
   ListKeysResponses,
   RevokeKeyData,
   RevokeKeyResponses,
 } from "../generated/client/types.gen";
-import { board, MORNING } from "../testing/board";
+import { account, board, MORNING } from "../testing/board";
 import { openAt } from "../testing/console";
 import { network, refused, when } from "../testing/network";
 
@@ -39,8 +41,41 @@ function keys(...keys: Key[]) {
   );
 }
 
+type System = GetSystemResponses[200];
+
+function system(changes: Partial<System> = {}) {
+  network.use(
+    when<GetSystemData, GetSystemResponses>("get", "/api/v1/system", () => [
+      200,
+      {
+        v: 1,
+        version: "0.1.0",
+        started_at: "2026-11-25T07:00:00+05:30",
+        started_at_unix: MORNING - 3600,
+        database: {
+          url: "sqlite:///data/vega_trade.db",
+          engine: "SQLite",
+          engine_version: "3.50.2",
+          schema_version: 12,
+        },
+        key: { source: "file", path: "/config/vega.key", id: "k-4711" },
+        sign_in: {
+          route: "webdriver",
+          headless: false,
+          browser: null,
+          chromedriver: null,
+          webdriver_url: null,
+        },
+        health: { ready: true, storage: true, storage_problem: null },
+        ...changes,
+      },
+    ]),
+  );
+}
+
 beforeEach(() => {
   keys();
+  system();
   network.use(
     when<GetConfigData, GetConfigResponses>("get", "/api/v1/config", () => [
       200,
@@ -137,4 +172,23 @@ test("says how long this session lasts", async () => {
       /Ends19:00 IST \(in 1[01] h \d\d min\), or after 15 min 00 s/,
     ),
   );
+});
+
+test("says what the server works with, and how many OTPs are left", async () => {
+  await openAt("/system", board({ accounts: [account({ otp_presses_left: 3 })] }));
+  const health = await screen.findByRole("region", { name: "Health" });
+  await waitFor(() => expect(health).toHaveTextContent("Ready"));
+  expect(health).toHaveTextContent("0.1.0, runs since 25 Nov 2026, 07:00:00 IST");
+  expect(health).toHaveTextContent("sqlite:///data/vega_trade.db – SQLite 3.50.2, schema 12");
+  expect(health).toHaveTextContent("from the file /config/vega.key, id k-4711");
+  expect(health).toHaveTextContent("Chromium, as found on the path, in a window on the desk");
+  expect(health).toHaveTextContent("OTPs of default3 of 4 left");
+});
+
+test("says why the server is not ready", async () => {
+  const problem = "The disk is full. Free some space.";
+  system({ health: { ready: false, storage: false, storage_problem: problem } });
+  await openAt("/system", board());
+  expect(await screen.findByText("Not ready")).toBeVisible();
+  expect(screen.getByText(problem)).toBeVisible();
 });

@@ -1,13 +1,17 @@
 // How the server itself stands: its health, what it runs with, what the last failures left behind, who else may call it.
 
+import { useBoard } from "../live/useBoard";
+import { HealthPanel } from "./HealthPanel";
 import { KeyTable } from "./KeyTable";
 import { SessionPanel } from "./SessionPanel";
 import { SettingTable } from "./SettingTable";
 
 export function SystemPage() {
+  const board = useBoard();
   return (
     <>
       <h1>System</h1>
+      <HealthPanel accounts={board?.accounts ?? []} />
       <KeyTable />
       <SettingTable />
       <SessionPanel />

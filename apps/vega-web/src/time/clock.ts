@@ -11,7 +11,12 @@ export function setServerTime(nowUnix: number) {
 
 /** The server's time in whole Unix seconds. */
 export function nowUnix(): number {
-  return Math.floor(Date.now() / 1000) + offsetSeconds;
+  return serverTimeOf(Date.now());
+}
+
+/** The server's time at a moment of this device's clock, in its milliseconds. */
+export function serverTimeOf(deviceMs: number): number {
+  return Math.floor(deviceMs / 1000) + offsetSeconds;
 }
 
 /** The same, kept current each second. */

@@ -268,6 +268,25 @@ export type ConfigView = {
 };
 
 /**
+ * The database.
+ */
+export type DatabaseView = {
+    /**
+     * Such as `SQLite`; null while the database does not answer.
+     */
+    engine?: string | null;
+    engine_version?: string | null;
+    /**
+     * The number of the newest migration.
+     */
+    schema_version?: number | null;
+    /**
+     * As in the settings; masked where it is secret.
+     */
+    url: string;
+};
+
+/**
  * One entry.
  */
 export type EntryView = {
@@ -301,6 +320,49 @@ export type FailureView = {
      * The cause in words.
      */
     summary: string;
+};
+
+/**
+ * What `/readyz` looks at.
+ */
+export type HealthView = {
+    /**
+     * Whether the server can do its work.
+     */
+    ready: boolean;
+    /**
+     * Whether the database takes changes and the key is the one that it belongs to.
+     */
+    storage: boolean;
+    /**
+     * Why not, and what to do.
+     */
+    storage_problem?: string | null;
+};
+
+/**
+ * From where.
+ */
+export const KeySourceKind = { FILE: 'file', CREDENTIAL: 'credential' } as const;
+
+/**
+ * From where.
+ */
+export type KeySourceKind = typeof KeySourceKind[keyof typeof KeySourceKind];
+
+/**
+ * Where the key that seals tokens comes from; never the key.
+ */
+export type KeySourceView = {
+    /**
+     * Tells keys apart without telling anything of them.
+     */
+    id: string;
+    /**
+     * The file that holds it.
+     */
+    path: string;
+    source: KeySourceKind;
 };
 
 /**
@@ -613,6 +675,32 @@ export type SettingView = {
 };
 
 /**
+ * How sign-ins are made, as configured; accounts may say otherwise, see the settings.
+ */
+export type SignInView = {
+    /**
+     * The browser; null where it is found on the path.
+     */
+    browser?: string | null;
+    /**
+     * The driver; null where it is found on the path.
+     */
+    chromedriver?: string | null;
+    /**
+     * Whether the browser has no window.
+     */
+    headless: boolean;
+    /**
+     * `webdriver` or `own-browser`.
+     */
+    route: string;
+    /**
+     * A WebDriver that runs already, if one is used.
+     */
+    webdriver_url?: string | null;
+};
+
+/**
  * All of it, at one moment.
  */
 export type Snapshot = {
@@ -652,6 +740,26 @@ export type StoppedView = {
     account: string;
     failure: FailureView;
     since: string;
+};
+
+/**
+ * What the server works with, and whether it can.
+ */
+export type SystemView = {
+    database: DatabaseView;
+    health: HealthView;
+    key: KeySourceView;
+    sign_in: SignInView;
+    /**
+     * Since when this server runs.
+     */
+    started_at: string;
+    started_at_unix: number;
+    v: number;
+    /**
+     * Of Vega.
+     */
+    version: string;
 };
 
 export type TakenUpView = {
@@ -1780,6 +1888,51 @@ export type OpenSessionResponses = {
 };
 
 export type OpenSessionResponse = OpenSessionResponses[keyof OpenSessionResponses];
+
+export type GetSystemData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/system';
+};
+
+export type GetSystemErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: Problem;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: Problem;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: Problem;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: Problem;
+    /**
+     * Vega itself failed.
+     */
+    500: Problem;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: Problem;
+};
+
+export type GetSystemError = GetSystemErrors[keyof GetSystemErrors];
+
+export type GetSystemResponses = {
+    /**
+     * How it is
+     */
+    200: SystemView;
+};
+
+export type GetSystemResponse = GetSystemResponses[keyof GetSystemResponses];
 
 export type VerifyData = {
     body: VerificationBody;
