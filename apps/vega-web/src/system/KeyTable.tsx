@@ -47,11 +47,11 @@ function Keys({ keys }: { keys: Key[] }) {
         {keys.map((key) => (
           <Table.Tr key={key.id}>
             <Table.Th scope="row">{key.name}</Table.Th>
-            <Table.Td>{key.scopes.join(", ")}</Table.Td>
-            <Table.Td>
+            <Table.Td data-label="May">{key.scopes.join(", ")}</Table.Td>
+            <Table.Td data-label="Last used">
               {key.last_used_at ? <Stamp unix={unixOf(key.last_used_at)} /> : "never"}
             </Table.Td>
-            <Table.Td>
+            <Table.Td data-label="Ends">
               {key.expires_at ? <Stamp unix={unixOf(key.expires_at)} /> : "never"}
             </Table.Td>
             <Table.Td>

@@ -63,7 +63,7 @@ function Settings({ settings }: { settings: Setting[] }) {
               {setting.key}
             </Table.Th>
             <Table.Td className="code">{setting.value}</Table.Td>
-            <Table.Td>{setting.source}</Table.Td>
+            <Table.Td data-label="From">{setting.source}</Table.Td>
           </Table.Tr>
         ))}
       </Table.Tbody>
