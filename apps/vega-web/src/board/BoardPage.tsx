@@ -4,6 +4,7 @@ import { Button, Loader } from "@mantine/core";
 import { useState } from "react";
 import type { RunWish, Snapshot } from "../api/types";
 import { useStartRun, useVerify } from "../api/useCalls";
+import { NotifyButton } from "../gate/NotifyButton";
 import { PromptList } from "../gate/PromptList";
 import type { Connection } from "../live/stream";
 import { useBoard, useConnection } from "../live/useBoard";
@@ -82,6 +83,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
         >
           Verify now
         </Button>
+        <NotifyButton />
         <span id="why-not">{why}</span>
       </div>
       <Failed error={start.error} title="No run was started" />

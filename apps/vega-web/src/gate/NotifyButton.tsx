@@ -8,14 +8,12 @@ export function NotifyButton() {
   const [decided, setDecided] = useState(permission);
   if (decided !== "default") return null;
   return (
-    <p>
-      <Button
-        size="xs"
-        variant="default"
-        onClick={() => void Notification.requestPermission().then(setDecided)}
-      >
-        Notify me when I am needed
-      </Button>
-    </p>
+    <Button
+      size="md"
+      variant="default"
+      onClick={() => void Notification.requestPermission().then(setDecided)}
+    >
+      Notify me when I am needed
+    </Button>
   );
 }

@@ -256,3 +256,28 @@ test("nothing can be answered while the server is gone", async () => {
   stream().fail();
   await waitFor(() => expect(screen.getByLabelText(/^OTP of/)).toBeDisabled());
 });
+
+test("whoever has nothing in hand goes on at the field, from question to question", async () => {
+  takesAnswers();
+  const { user, stream } = await asked(prompt("otp"));
+  expect(screen.getByLabelText(/^OTP of/)).toHaveFocus();
+  await user.keyboard("123456{Enter}");
+  await screen.findByText("The OTP was passed on.");
+  const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
+  expect(await screen.findByLabelText(/^PIN of/)).toHaveFocus();
+});
+
+test("nobody's typing is broken into", async () => {
+  const { stream } = await openBoard(board({ run: run() }));
+  const button = screen.getByRole("button", { name: /^Colours/ });
+  button.focus();
+  stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+  expect(await screen.findByLabelText(/^OTP of/)).toBeVisible();
+  expect(button).toHaveFocus();
+});
+
+test("a plan takes the focus, but not to its yes", async () => {
+  await asked(prompt("confirm", { api: null, plan: plan() }));
+  expect(screen.getByRole("region", { name: "Confirm the plan" })).toHaveFocus();
+});

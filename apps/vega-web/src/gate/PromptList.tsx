@@ -1,9 +1,9 @@
 // What the human is asked or told now, in the order in which it was asked. Each question is a form of its own.
 
+import { useEffect, useRef } from "react";
 import type { Prompt, Run, Snapshot } from "../api/types";
 import { Countdown } from "../time/When";
 import { LinkPrompt } from "./LinkPrompt";
-import { NotifyButton } from "./NotifyButton";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
 import { titleOf } from "./words";
@@ -14,25 +14,48 @@ export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean
   return (
     <div className="stack">
       {prompts.map((prompt) => (
-        <section key={prompt.id} className="prompt" aria-labelledby={`prompt-${prompt.id}`}>
-          <div className="row top">
-            <div role="alert" className="grow">
-              <h2 id={`prompt-${prompt.id}`}>
-                <span aria-hidden="true">☞</span> {titleOf(prompt)}
-              </h2>
-              <p>{prompt.words}</p>
-            </div>
-            <Countdown unix={prompt.deadline_unix} />
-          </div>
-          <Question prompt={prompt} run={run} isLive={isLive} />
-        </section>
+        <PromptSection key={prompt.id} prompt={prompt} run={run} isLive={isLive} />
       ))}
-      <NotifyButton />
     </div>
   );
 }
 
-function Question({ prompt, run, isLive }: { prompt: Prompt; run: Run; isLive: boolean }) {
+interface Props {
+  prompt: Prompt;
+  run: Run;
+  isLive: boolean;
+}
+
+function PromptSection(props: Props) {
+  const { prompt } = props;
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => takeFreeFocus(section.current), []);
+  return (
+    <section ref={section} tabIndex={-1} className="prompt" aria-labelledby={`prompt-${prompt.id}`}>
+      <div className="row top">
+        <div role="alert" className="grow">
+          <h2 id={`prompt-${prompt.id}`}>
+            <span aria-hidden="true">☞</span> {titleOf(prompt)}
+          </h2>
+          <p>{prompt.words}</p>
+        </div>
+        <Countdown unix={prompt.deadline_unix} />
+      </div>
+      <Question {...props} />
+    </section>
+  );
+}
+
+/** Nobody's typing is broken into; but whoever answered the last question can go on with the keyboard alone. */
+function takeFreeFocus(section: HTMLElement | null) {
+  const { activeElement } = document;
+  const isFree = activeElement === null || activeElement === document.body;
+  if (!isFree && !activeElement.matches(":disabled")) return;
+  const field = section?.querySelector<HTMLElement>("input");
+  (field ?? section)?.focus();
+}
+
+function Question({ prompt, run, isLive }: Props) {
   switch (prompt.kind) {
     case "confirm":
     case "confirm_again":
