@@ -22,6 +22,8 @@ export default defineConfig({
   build: { assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   test: {
     environment: "jsdom",
+    // Only what hangs runs into it, also on a machine that is busy.
+    testTimeout: 60_000,
     include: ["src/**/*.test.{ts,tsx}"],
     setupFiles: ["src/test-setup.ts"],
   },

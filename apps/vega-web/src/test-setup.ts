@@ -2,10 +2,13 @@
 // leaves no page, clock, stub or stream behind for the next test.
 
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 import { MadeUpEventSource } from "./testing/eventSource";
 import { network } from "./testing/network";
+
+// Only what never comes runs into it, also on a machine that is busy.
+configure({ asyncUtilTimeout: 15_000 });
 
 beforeAll(() => network.listen({ onUnhandledRequest: "error" }));
 afterAll(() => network.close());

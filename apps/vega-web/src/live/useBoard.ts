@@ -10,10 +10,12 @@ import { type Connection, listen } from "./stream";
 const BOARD = ["board"];
 const CONNECTION = ["connection"];
 
-/** Keeps the stream open while it is mounted: once per tab. */
+/** Keeps the stream open while it is mounted and there is a session: once per tab. */
 export function useStream() {
   const queries = useQueryClient();
+  const isOver = useConnection() === "signed_out";
   useEffect(() => {
+    if (isOver) return;
     queries.setQueryData(CONNECTION, "connecting" satisfies Connection);
     return listen({
       onConnection: (connection) => queries.setQueryData(CONNECTION, connection),
@@ -25,7 +27,7 @@ export function useStream() {
         queries.setQueryData<Snapshot>(BOARD, (board) => board && apply(board, change));
       },
     });
-  }, [queries]);
+  }, [queries, isOver]);
 }
 
 export function useConnection(): Connection {
@@ -52,4 +54,9 @@ export function useBoard(): Snapshot | null {
 /** Says that the session is over, where a call found it out before the stream did. */
 export function signedOut(queries: QueryClient) {
   queries.setQueryData(CONNECTION, "signed_out" satisfies Connection);
+}
+
+/** Says that there is a session again: the stream begins anew. */
+export function signedIn(queries: QueryClient) {
+  queries.setQueryData(CONNECTION, "connecting" satisfies Connection);
 }

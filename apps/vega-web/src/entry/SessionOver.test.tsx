@@ -1,0 +1,47 @@
+// The way back in after a session has ended.
+
+import { screen } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { GetSessionData, GetSessionResponses } from "../generated/client/types.gen";
+import { board, MORNING } from "../testing/board";
+import { openBoard } from "../testing/console";
+import { network, signedOut, when } from "../testing/network";
+
+async function ended() {
+  network.use(when("get", "/api/v1/session", signedOut));
+  const opened = await openBoard(board());
+  opened.stream().fail();
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+  return opened;
+}
+
+function hasSession() {
+  network.use(
+    when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => [
+      200,
+      { v: 1, opened_at: "", ends_at: "", ends_at_unix: MORNING, idle_seconds: 900 },
+    ]),
+  );
+}
+
+test("goes on when a link was opened in another tab", async () => {
+  const { user, stream } = await ended();
+  hasSession();
+  await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
+  expect(await screen.findByText("Asking the server …")).toBeVisible();
+  stream().snapshot(board());
+  expect(await screen.findByText(/^Yes: you can trade/)).toBeVisible();
+});
+
+test("looks by itself when the tab is looked at", async () => {
+  await ended();
+  hasSession();
+  dispatchEvent(new Event("focus"));
+  expect(await screen.findByText("Asking the server …")).toBeVisible();
+});
+
+test("says when there is still none", async () => {
+  const { user } = await ended();
+  await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
+  expect(await screen.findByText("There is still no session in this browser")).toBeVisible();
+});
