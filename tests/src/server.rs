@@ -37,7 +37,7 @@ pub struct Answer {
     pub status: u16,
     /// Headers by lower-case names, as `name: value`.
     pub headers: Vec<String>,
-    /// The body.
+    /// The body; of a picture only its beginning is to be recognised.
     pub text: String,
 }
 
@@ -192,7 +192,7 @@ impl Server {
             Ok(Answer {
                 status: response.status().as_u16(),
                 headers: headers.collect(),
-                text: response.body_mut().read_to_string()?,
+                text: String::from_utf8_lossy(&response.body_mut().read_to_vec()?).into_owned(),
             })
         })
         .await?

@@ -27,6 +27,7 @@ mod seed_principles;
 mod server_attacks;
 mod server_audit;
 mod server_doors;
+mod server_evidence;
 mod server_limits;
 mod server_no_leaks;
 mod server_odd_requests;

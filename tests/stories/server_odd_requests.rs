@@ -236,6 +236,8 @@ async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
             "/api/v1/session",
             "/api/v1/config",
             "/api/v1/system",
+            "/api/v1/evidence",
+            "/api/v1/evidence/20261124T084501.123-PRIMARY-blocked/picture",
             "/api/v1/keys",
             "/api/v1/openapi.json",
             "/api/v1/auth/upstox/callback/x",

@@ -300,6 +300,7 @@ async fn refresh(
 pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
     let statuses = vega.validity.statuses().await?;
+    let evidence = vega.evidence(&statuses).await?;
     let closed = vega.cooldowns.closed().await?;
     let moment = vega.clock.moment();
     let mut ends: Vec<DateTime<Utc>> = statuses.iter().filter_map(|status| status.valid_until).collect();
@@ -316,7 +317,10 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
     }
     let snapshot = Snapshot {
         v: 1,
-        apis: statuses.iter().map(ApiView::of).collect(),
+        apis: statuses
+            .iter()
+            .map(|status| ApiView::of(status, evidence.get(&status.api)))
+            .collect(),
         accounts,
         run: crate::runs::current(server).await?,
         prompts: crate::prompts::open(server),

@@ -55,6 +55,7 @@ const fn these(keys: &'static [Need], console: bool) -> Who {
 const READERS: Who = these(&[Need::Status, Need::Runs, Need::Admin], true);
 const RUNNERS: Who = these(&[Need::Runs], true);
 const ADMINS: Who = these(&[Need::Admin], true);
+const CONSOLE: Who = these(&[], true);
 
 /// Every route that is not the console's pages or a redirect URI; those are open.
 pub(crate) const DOORS: &[Door] = &[
@@ -81,10 +82,13 @@ pub(crate) const DOORS: &[Door] = &[
     door("GET", "/api/v1/audit/export", ADMINS),
     door("GET", "/api/v1/audit/verdict", ADMINS),
     door("POST", "/api/v1/session", Who::Anyone),
-    door("GET", "/api/v1/session", these(&[], true)),
-    door("DELETE", "/api/v1/session", these(&[], true)),
+    door("GET", "/api/v1/session", CONSOLE),
+    door("DELETE", "/api/v1/session", CONSOLE),
     door("GET", "/api/v1/config", ADMINS),
     door("GET", "/api/v1/system", ADMINS),
+    // Pages of the broker, for the human who was to sign in there.
+    door("GET", "/api/v1/evidence", CONSOLE),
+    door("GET", "/api/v1/evidence/{id}/picture", CONSOLE),
     door("GET", "/api/v1/keys", ADMINS),
     door("DELETE", "/api/v1/keys/{id}", ADMINS),
     door("GET", "/api/v1/openapi.json", READERS),

@@ -10,6 +10,7 @@ mod config;
 mod desk;
 mod doors;
 mod events;
+mod evidence;
 mod extract;
 mod gate;
 mod health;

@@ -22,8 +22,8 @@ use crate::problem::{Code, Problem};
 use crate::redirects::Redirects;
 use crate::server::Server;
 use crate::{
-    apis, audit, audit_export, config, events, gate, health, keys, pages, prompts, redirects, runs, session,
-    system,
+    apis, audit, audit_export, config, events, evidence, gate, health, keys, pages, prompts, redirects, runs,
+    session, system,
 };
 
 /// No body here is larger.
@@ -99,6 +99,8 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(session::open, session::get, session::end))
         .routes(routes!(config::get))
         .routes(routes!(system::get))
+        .routes(routes!(evidence::list))
+        .routes(routes!(evidence::picture))
         .routes(routes!(keys::list))
         .routes(routes!(keys::revoke))
 }

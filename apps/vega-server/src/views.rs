@@ -1,6 +1,8 @@
 //! How things look in JSON: objects with `"v": 1` whose fields are only ever added. Times are RFC 3339 on India's clock, with
 //! Unix seconds beside those that programs compare. Nothing here holds a secret but `TokenView`.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,11 +50,12 @@ pub(crate) struct ApiView {
     /// When Upstox was last asked about it.
     pub(crate) checked_at: Option<String>,
     /// Why the last sign-in failed, if no token came since.
-    pub(crate) last_failure: Option<FailureView>,
+    pub(crate) last_failure: Option<LastFailureView>,
 }
 
 impl ApiView {
-    pub(crate) fn of(status: &ApiStatus) -> Self {
+    /// With the file of the evidence of its last failure, if some was kept.
+    pub(crate) fn of(status: &ApiStatus, evidence: Option<&PathBuf>) -> Self {
         Self {
             v: 1,
             api: status.api.to_string(),
@@ -64,7 +67,10 @@ impl ApiView {
             generation: status.generation.map(Generation::get),
             verified_at: status.verified_at.map(rfc3339_ist),
             checked_at: status.last_check.map(|check| rfc3339_ist(check.at)),
-            last_failure: status.last_failure.as_ref().map(FailureView::of),
+            last_failure: status.last_failure.as_ref().map(|failure| LastFailureView {
+                failure: FailureView::of(failure),
+                evidence: evidence.map(|record| record.display().to_string()),
+            }),
         }
     }
 }
@@ -91,6 +97,15 @@ impl FailureView {
             next: failure.reason.advice(),
         }
     }
+}
+
+/// How the last sign-in of an API failed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct LastFailureView {
+    #[serde(flatten)]
+    pub(crate) failure: FailureView,
+    /// The file on the server's machine with what was kept of it, if something was.
+    pub(crate) evidence: Option<String>,
 }
 
 /// One account.

@@ -1,19 +1,24 @@
-//! Which evidence of a failed sign-in the operator is pointed to: that of each API's last failure, where some was kept.
+//! Which evidence of a failed sign-in the operator is pointed to: that of each API's last failure, where some was kept; and
+//! everything that is kept.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::PathBuf;
 
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{ExecutionStateRepository, StoreError};
 use vega_domain::token::ApiStatus;
 use vega_persistence::SqliteExecutionStateRepository;
-use vega_selenium::evidence_of;
+use vega_selenium::{KeptEvidence, evidence_of};
 
 use crate::wiring::Vega;
 
 impl Vega {
     /// The records of the last failures that `statuses` tell of.
     pub async fn evidence(&self, statuses: &[ApiStatus]) -> Result<HashMap<ApiName, PathBuf>, StoreError> {
+        if statuses.iter().all(|status| status.last_failure.is_none()) {
+            return Ok(HashMap::new());
+        }
         let runs = SqliteExecutionStateRepository::new(self.data.clone());
         let failures = runs.last_failures().await?;
         let found = failures.into_iter().filter_map(|last| {
@@ -28,4 +33,22 @@ impl Vega {
         });
         Ok(found.collect())
     }
+
+    /// All evidence of failed sign-ins that is kept, the newest first.
+    pub async fn kept_evidence(&self) -> io::Result<Vec<KeptEvidence>> {
+        let folder = self.settings.evidence.clone();
+        from_disk(move || vega_selenium::kept(&folder)).await
+    }
+
+    /// The picture of this evidence, as PNG; `None` where there is none, or no evidence has this id.
+    pub async fn picture(&self, evidence: &str) -> io::Result<Option<Vec<u8>>> {
+        let (folder, id) = (self.settings.evidence.clone(), evidence.to_owned());
+        from_disk(move || vega_selenium::picture_of(&folder, &id)).await
+    }
+}
+
+async fn from_disk<T: Send + 'static>(
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(read).await?
 }

@@ -41,5 +41,6 @@ pub use unopened::token_without_opening;
 pub use vega_persistence::{
     Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, WalState,
 };
+pub use vega_selenium::KeptEvidence;
 pub use vega_services::{AccessError, Revocation, RevocationError};
 pub use wiring::{StartError, StorageError, Vega};

@@ -2,7 +2,7 @@
 //! Source: Upstox developer documentation, "Get token" (tokens are valid until 3:30 AM the following day).
 //! India has no daylight saving time, so 03:30 IST is 22:00:00 UTC on every day of the year.
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Asia::Kolkata;
 use chrono_tz::Tz;
 
@@ -49,6 +49,12 @@ pub fn closed_until(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 /// The same instant on India's clock, for showing.
 pub fn in_ist(at: DateTime<Utc>) -> DateTime<Tz> {
     at.with_timezone(&Kolkata)
+}
+
+/// The instant at which India's clock shows this.
+pub fn from_ist(shown: NaiveDateTime) -> Option<DateTime<Utc>> {
+    let at = shown.and_local_timezone(Kolkata).single()?;
+    Some(at.to_utc())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! cannot be kept is a warning. When an attempt has failed is decided elsewhere.
 
 mod folder;
+mod kept;
 
 use std::future::Future;
 use std::io;
@@ -22,6 +23,7 @@ use vega_domain::ports::LastFailure;
 use vega_domain::sign_in::Screen;
 
 use self::folder::EvidenceFolder;
+pub use self::kept::{Fact, KeptEvidence, kept, picture_of};
 use crate::login_page::LoginPage;
 use crate::session::{Trouble, command};
 use crate::words::without_numbers;

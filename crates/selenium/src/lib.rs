@@ -14,7 +14,7 @@ mod sighting;
 mod words;
 
 pub use driver_proof::prove_driver;
-pub use evidence::{Element, PageEvidence, evidence_of};
+pub use evidence::{Element, Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;
 pub use settings::{BrowserSettings, DriverSource};

@@ -6,8 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use vega_domain::expiry::in_ist;
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use vega_domain::expiry::{from_ist, in_ist};
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::LastFailure;
@@ -85,6 +85,32 @@ impl EvidenceFolder<'_> {
         found.max().map(|file| self.0.join(file))
     }
 
+    /// The names of all records, without ending, the newest first, and whether a picture stands beside each.
+    pub(super) fn stems(self) -> io::Result<Vec<(String, bool)>> {
+        let files: BTreeSet<String> = self.files()?.into_iter().collect();
+        let named = files.iter().rev().filter_map(|file| Name::of(file));
+        let records = named.filter(|name| name.kind == RECORD);
+        Ok(records
+            .map(|name| {
+                let picture = format!("{}.{PICTURE}", name.stem);
+                (name.stem.to_owned(), files.contains(&picture))
+            })
+            .collect())
+    }
+
+    /// The file of the record with this name.
+    pub(super) fn record_at(self, stem: &str) -> PathBuf {
+        self.0.join(format!("{stem}.{RECORD}"))
+    }
+
+    /// The picture of this name, if there is one. What is no name of evidence leads to no file.
+    pub(super) fn picture_of(self, stem: &str) -> Option<PathBuf> {
+        let file = format!("{stem}.{PICTURE}");
+        let is_there =
+            Name::of(&file).is_some_and(|name| name.stem == stem) && self.files().ok()?.contains(&file);
+        is_there.then(|| self.0.join(file))
+    }
+
     fn files(self) -> io::Result<Vec<String>> {
         let entries = std::fs::read_dir(self.0)?.flatten();
         Ok(entries
@@ -140,6 +166,18 @@ impl<'a> Name<'a> {
             kind,
         })
     }
+}
+
+/// When, for which API and for which reason the failure of this name was.
+pub(super) fn told_by(stem: &str) -> Option<(DateTime<Utc>, ApiName, String)> {
+    let file = format!("{stem}.{RECORD}");
+    let name = Name::of(&file)?;
+    let at = NaiveDateTime::parse_from_str(name.stamp, STAMP).ok()?;
+    Some((
+        from_ist(at)?,
+        ApiName::new(name.api).ok()?,
+        name.reason.to_owned(),
+    ))
 }
 
 /// India's clock, which is never set back, to the millisecond.
