@@ -60,8 +60,13 @@ impl Scene {
         };
         if !self.signed_in.is_empty() {
             let names = self.signed_in.iter().map(String::as_str);
-            let ran = desk.vega(&["--yes"].into_iter().chain(names).collect::<Vec<_>>()).await?;
-            ensure!(ran.code == Some(0), "the tokens to begin with were not made: {ran:?}");
+            let ran = desk
+                .vega(&["--yes"].into_iter().chain(names).collect::<Vec<_>>())
+                .await?;
+            ensure!(
+                ran.code == Some(0),
+                "the tokens to begin with were not made: {ran:?}"
+            );
             upstox.count_anew().await?;
         }
         for (name, value) in &self.settings {
