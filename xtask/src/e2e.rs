@@ -1,17 +1,22 @@
-//! `cargo xtask e2e`: only the whole-system stories.
+//! `cargo xtask e2e`: only the whole-system stories, those of the console first.
 
 use anyhow::Result;
 
+use crate::console;
 use crate::install;
 use crate::open_hours;
-use crate::test::{STORIES, build_programs, build_programs_with_test_hooks, rust_tests};
+use crate::test::{STORIES, build_harnesses, build_programs, build_programs_with_test_hooks, rust_tests};
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
+    install::console_packages()?;
     install::harness_tools()?;
     install::story_packages()?;
+    console::build()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
-    open_hours::wait_for(STORIES);
+    build_harnesses()?;
+    open_hours::wait_for(console::STORIES + STORIES);
+    console::stories()?;
     rust_tests(&["-p", "vega-tests"])
 }

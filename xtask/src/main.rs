@@ -4,6 +4,7 @@
 mod bench;
 mod bench_http;
 mod chaos;
+mod console;
 mod contract;
 mod crash_images;
 mod days;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::chaos;
+use crate::console;
 use crate::contract;
 use crate::crash_images;
 use crate::faults;
@@ -33,15 +34,16 @@ pub(crate) fn run() -> Result<()> {
     clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;
     clippy(&["-p", "vega-persistence", "--features", "test-hooks"])?;
     generate::check()?;
-    console()?;
+    console::check()?;
     build_programs()?;
     build_programs_with_test_hooks()?;
     build_harnesses()?;
     crash_images::run_briefly()?;
-    open_hours::wait_for(contract::LENGTH + STORIES + HARNESSES);
+    open_hours::wait_for(contract::LENGTH + console::STORIES + STORIES + HARNESSES);
     contract::contract()?;
     chaos::sample()?;
     faults::sample()?;
+    console::stories()?;
     rust_tests(&["--workspace"])
 }
 
@@ -114,12 +116,4 @@ fn dependencies() -> Result<()> {
         "cargo",
         &["deny", "--offline", "check", "bans", "licenses", "sources"],
     )
-}
-
-fn console() -> Result<()> {
-    let console = root().join("apps/vega-web");
-    for script in ["check:generated", "typecheck", "lint", "test", "build"] {
-        shell::run(&console, "npm", &["run", "--silent", script])?;
-    }
-    Ok(())
 }

@@ -61,15 +61,23 @@ pub(super) fn reply(outcome: Result<(Next, String), Refusal>) -> Json<Value> {
     })
 }
 
-/// The refusal of what was typed; in a login that is told to, the words repeat it.
+/// The refusal of what was typed; in a login that is told to, the words repeat it or are followed by others.
 fn refused(refusal: Refusal, world: &World, typed: &Typed) -> Json<Value> {
     let Json(mut body) = reply(Err(refusal));
-    let login = world.logins.get(&typed.transaction);
-    if login.is_some_and(|login| login.behaviour.repeats_entry)
-        && let Some(message) = body["error"]["message"].as_str()
-    {
-        body["error"]["message"] = json!(format!("{message} You entered {}.", typed.value));
+    let (Some(login), Some(message)) = (
+        world.logins.get(&typed.transaction),
+        body["error"]["message"].as_str(),
+    ) else {
+        return Json(body);
+    };
+    let mut message = message.to_owned();
+    if login.behaviour.repeats_entry {
+        message = format!("{message} You entered {}.", typed.value);
     }
+    if let Some(words) = &login.behaviour.added_words {
+        message = format!("{message} {words}");
+    }
+    body["error"]["message"] = json!(message);
     Json(body)
 }
 

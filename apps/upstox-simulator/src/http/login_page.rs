@@ -103,7 +103,7 @@ async fn page(State(shared): AppState, Query(query): Query<HashMap<String, Strin
             let login = world.logins.get(transaction)?;
             Some((
                 next,
-                login.behaviour,
+                login.behaviour.clone(),
                 login.challenge_solved,
                 world.app(login.app).name.clone(),
             ))

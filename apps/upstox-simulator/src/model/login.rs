@@ -91,8 +91,8 @@ impl World {
             redirect_uri: self.app(request.app).redirect_uri.clone(),
             state: request.state,
             browser: request.browser.to_owned(),
-            behaviour,
             challenge_solved: !behaviour.challenge,
+            behaviour,
             first,
             stage: first,
         };

@@ -41,7 +41,7 @@ pub(crate) enum Redirect {
 }
 
 /// All of it for one login.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PageBehaviour {
     pub(crate) layout: Layout,
     pub(crate) challenge: bool,
@@ -50,6 +50,7 @@ pub(crate) struct PageBehaviour {
     pub(crate) redirect: Redirect,
     pub(crate) block: Option<BlockAt>,
     pub(crate) repeats_entry: bool,
+    pub(crate) added_words: Option<String>,
 }
 
 impl PageBehaviour {
@@ -66,6 +67,7 @@ impl PageBehaviour {
                 Kind::RedirectWithoutState {} => behaviour.redirect = Redirect::WithoutState,
                 Kind::RedirectWrongState {} => behaviour.redirect = Redirect::WrongState,
                 Kind::RepeatEntry {} => behaviour.repeats_entry = true,
+                Kind::AddWords { words } => behaviour.added_words = Some(words.clone()),
                 Kind::CloudflareHtml { at } => behaviour.block = Some(*at),
                 _ => {}
             }

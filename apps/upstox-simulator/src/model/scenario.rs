@@ -90,6 +90,10 @@ pub(crate) enum Kind {
     RedirectWrongState {},
     /// What the page refuses, it also repeats.
     RepeatEntry {},
+    /// What the page refuses, it refuses with these words more.
+    AddWords {
+        words: String,
+    },
 }
 
 fn internal() -> String {
@@ -133,7 +137,8 @@ impl Kind {
             | Kind::NeverRedirect {}
             | Kind::RedirectWithoutState {}
             | Kind::RedirectWrongState {}
-            | Kind::RepeatEntry {} => &[Page],
+            | Kind::RepeatEntry {}
+            | Kind::AddWords { .. } => &[Page],
         };
         places.contains(&on)
     }

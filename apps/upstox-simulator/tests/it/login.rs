@@ -160,6 +160,20 @@ async fn a_page_can_be_told_to_repeat_what_it_refuses() {
 }
 
 #[tokio::test]
+async fn a_page_can_be_told_to_add_words_to_what_it_refuses() {
+    let broker = Broker::start().await;
+    broker
+        .once("page", "add_words", json!({ "words": "<b>bold</b>" }))
+        .await;
+    let window = Window::new(&broker);
+    window.open(0).await;
+    window.press_get_otp().await;
+    let refused = window.send("otp/verify", "wrong!").await;
+    let words = "Incorrect OTP or TOTP. You have 4 attempts left. <b>bold</b>";
+    assert_eq!(refused["error"]["message"], words);
+}
+
+#[tokio::test]
 async fn screens_cannot_be_skipped_and_a_transaction_belongs_to_its_browser() {
     let broker = Broker::start().await;
     let window = Window::new(&broker);

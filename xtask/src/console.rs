@@ -1,0 +1,37 @@
+//! The console's own checks, and its stories in a real browser: what npm knows of them is in `apps/vega-web`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::shell::{self, root};
+
+/// The stories take less, also on a slow machine.
+pub(crate) const STORIES: Duration = Duration::from_mins(8);
+
+/// Everything but the stories, and the built console at the end.
+pub(crate) fn check() -> Result<()> {
+    for script in ["check:generated", "typecheck", "lint", "test"] {
+        npm(script)?;
+    }
+    build()
+}
+
+/// Builds the console where the server looks for it.
+pub(crate) fn build() -> Result<()> {
+    npm("build")
+}
+
+/// The stories in the system's browser. They need the built console, the programs, also with test hooks, and the harnesses.
+pub(crate) fn stories() -> Result<()> {
+    npm("stories")
+}
+
+fn npm(script: &str) -> Result<()> {
+    shell::run(&folder(), "npm", &["run", "--silent", script])
+}
+
+fn folder() -> PathBuf {
+    root().join("apps/vega-web")
+}
