@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::console;
 use crate::demo_desk::{Desk, Upstox, shown};
 use crate::install;
 use crate::open_hours;
@@ -68,7 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// The console that the server shows, where Node is there to build it.
 fn build_console() -> Result<()> {
     if works("node", "--version") && works("npm", "--version") {
-        return install::console();
+        install::console_packages_if_stale()?;
+        return console::build();
     }
     say("Node.js is missing, so the server shows a plain page in place of the console.");
     say("To see the console, install Node 20.19 or newer with npm 11 or newer.");

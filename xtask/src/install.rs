@@ -52,16 +52,13 @@ pub(crate) fn console_packages() -> Result<()> {
     )
 }
 
-/// The console, built. Its packages are left as they are where they are those of the lock file.
-pub(crate) fn console() -> Result<()> {
+/// The same, but left alone where they are no older than the lock file.
+pub(crate) fn console_packages_if_stale() -> Result<()> {
     let folder = root().join("apps/vega-web");
     let written = |file: &str| folder.join(file).metadata().and_then(|file| file.modified());
     let is_there = written("node_modules/.package-lock.json")
         .is_ok_and(|there| written("package-lock.json").is_ok_and(|wanted| there >= wanted));
-    if !is_there {
-        console_packages()?;
-    }
-    run(&folder, "npm", &["run", "--silent", "build"])
+    if is_there { Ok(()) } else { console_packages() }
 }
 
 /// Python with the packages that `list` names, each with its version, in a folder of its own under `target`; the folder's

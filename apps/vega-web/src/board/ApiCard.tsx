@@ -1,6 +1,7 @@
 // One API: how its token stands, until when, and what became of the last sign-in.
 
 import { Badge, Button, Paper } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import type { Api } from "../api/types";
 import { useNow } from "../time/clock";
 import { istTime, unixOf } from "../time/ist";
@@ -42,6 +43,14 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
       {failure && (
         <p className="failure">
           <strong>Last sign-in failed: {failure.summary}.</strong> {failure.detail} {failure.next}
+          {failure.evidence && (
+            <>
+              {" "}
+              <Link to="/system" hash="evidence">
+                Look at what was kept
+              </Link>
+            </>
+          )}
         </p>
       )}
       {isDead(api.status) ? (

@@ -2,7 +2,7 @@
 
 import { screen, waitFor, within } from "@testing-library/react";
 import { beforeEach, expect, test, vi } from "vitest";
-import type { Key } from "../api/types";
+import type { Evidence, Key } from "../api/types";
 import type {
   GetConfigData,
   GetConfigResponses,
@@ -10,6 +10,8 @@ import type {
   GetSessionResponses,
   GetSystemData,
   GetSystemResponses,
+  ListEvidenceData,
+  ListEvidenceResponses,
   ListKeysData,
   ListKeysResponses,
   RevokeKeyData,
@@ -73,7 +75,17 @@ function system(changes: Partial<System> = {}) {
   );
 }
 
+function evidence(...evidence: Evidence[]) {
+  network.use(
+    when<ListEvidenceData, ListEvidenceResponses>("get", "/api/v1/evidence", () => [
+      200,
+      { v: 1, evidence },
+    ]),
+  );
+}
+
 beforeEach(() => {
+  evidence();
   keys();
   system();
   network.use(
@@ -191,4 +203,32 @@ test("says why the server is not ready", async () => {
   await openAt("/system", board());
   expect(await screen.findByText("Not ready")).toBeVisible();
   expect(screen.getByText(problem)).toBeVisible();
+});
+
+test("shows what failed sign-ins left behind, the newest open", async () => {
+  const kept = {
+    id: "20261125T075900-CHAIN",
+    at: "2026-11-25T07:59:00+05:30",
+    at_unix: MORNING - 60,
+    api: "CHAIN",
+    reason: "page_changed",
+    path: "/data/evidence/20261125T075900-CHAIN.json",
+    has_picture: true,
+    facts: [{ about: "Page", says: "<img src=x onerror=boom()>" }],
+  };
+  evidence(kept, { ...kept, id: "older", api: "PRIMARY", has_picture: false });
+  await openAt("/system", board());
+  const [newest, older] = await screen.findAllByRole("group");
+  expect(newest).toHaveAttribute("open");
+  expect(newest).toHaveTextContent("CHAIN page changed, 25 Nov 2026, 07:59:00 IST");
+  expect(newest).toHaveTextContent("Page<img src=x onerror=boom()>");
+  const picture = screen.getByRole("img", { name: /sign-in for CHAIN failed/ });
+  expect(picture).toHaveAttribute("src", "/api/v1/evidence/20261125T075900-CHAIN/picture");
+  expect(older).not.toHaveAttribute("open");
+  expect(screen.getAllByRole("img")).toHaveLength(1);
+});
+
+test("says that there is no evidence", async () => {
+  await openAt("/system", board());
+  expect(await screen.findByText(/No sign-in has failed so far/)).toBeVisible();
 });

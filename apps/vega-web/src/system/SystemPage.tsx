@@ -1,6 +1,7 @@
 // How the server itself stands: its health, what it runs with, what the last failures left behind, who else may call it.
 
 import { useBoard } from "../live/useBoard";
+import { EvidenceList } from "./EvidenceList";
 import { HealthPanel } from "./HealthPanel";
 import { KeyTable } from "./KeyTable";
 import { SessionPanel } from "./SessionPanel";
@@ -12,6 +13,7 @@ export function SystemPage() {
     <>
       <h1>System</h1>
       <HealthPanel accounts={board?.accounts ?? []} />
+      <EvidenceList />
       <KeyTable />
       <SettingTable />
       <SessionPanel />

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
+import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -121,6 +121,32 @@ export const events = <ThrowOnError extends boolean = false>(options?: Options<E
             type: 'apiKey'
         }],
     url: '/api/v1/events',
+    ...options
+});
+
+/**
+ * What was kept of sign-ins that failed, the newest first.
+ */
+export const listEvidence = <ThrowOnError extends boolean = false>(options?: Options<ListEvidenceData, ThrowOnError>) => (options?.client ?? client).get<ListEvidenceResponses, ListEvidenceErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/evidence',
+    ...options
+});
+
+/**
+ * The picture of a page at which a sign-in failed. There is one only where nothing typed can be on it.
+ */
+export const getEvidencePicture = <ThrowOnError extends boolean = false>(options: Options<GetEvidencePictureData, ThrowOnError>) => (options.client ?? client).get<GetEvidencePictureResponses, GetEvidencePictureErrors, ThrowOnError>({
+    security: [{ scheme: 'bearer', type: 'http' }, {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        }],
+    url: '/api/v1/evidence/{id}/picture',
     ...options
 });
 

@@ -98,7 +98,7 @@ export type ApiView = {
      * Counts the tokens of this API.
      */
     generation?: number | null;
-    last_failure?: FailureView | null;
+    last_failure?: LastFailureView | null;
     /**
      * Whether programs get its token now.
      */
@@ -301,6 +301,57 @@ export type EntryView = {
 };
 
 /**
+ * What was kept of one failed sign-in.
+ */
+export type EvidenceView = {
+    api: string;
+    /**
+     * When the sign-in failed.
+     */
+    at: string;
+    at_unix: number;
+    /**
+     * What it tells.
+     */
+    facts: Array<FactView>;
+    has_picture: boolean;
+    id: string;
+    /**
+     * The file on the server's machine; an API's last failure points to it.
+     */
+    path: string;
+    /**
+     * The stable name of the cause; it may be one of another version of Vega.
+     */
+    reason: string;
+};
+
+/**
+ * Everything that is kept.
+ */
+export type EvidencesView = {
+    /**
+     * The newest first, twenty at most.
+     */
+    evidence: Array<EvidenceView>;
+    v: number;
+};
+
+/**
+ * Something that evidence tells.
+ */
+export type FactView = {
+    /**
+     * What it is about, in words.
+     */
+    about: string;
+    /**
+     * What it says; it may come from a page of Upstox's, or of somebody else's.
+     */
+    says: string;
+};
+
+/**
  * Something that failed.
  */
 export type FailureView = {
@@ -391,6 +442,16 @@ export type KeyView = {
 export type KeysView = {
     keys: Array<KeyView>;
     v: number;
+};
+
+/**
+ * How the last sign-in of an API failed.
+ */
+export type LastFailureView = FailureView & {
+    /**
+     * The file on the server's machine with what was kept of it, if something was.
+     */
+    evidence?: string | null;
 };
 
 /**
@@ -1294,6 +1355,105 @@ export type EventsResponses = {
 };
 
 export type EventsResponse = EventsResponses[keyof EventsResponses];
+
+export type ListEvidenceData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/evidence';
+};
+
+export type ListEvidenceErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: Problem;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: Problem;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: Problem;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: Problem;
+    /**
+     * Vega itself failed.
+     */
+    500: Problem;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: Problem;
+};
+
+export type ListEvidenceError = ListEvidenceErrors[keyof ListEvidenceErrors];
+
+export type ListEvidenceResponses = {
+    /**
+     * What is kept
+     */
+    200: EvidencesView;
+};
+
+export type ListEvidenceResponse = ListEvidenceResponses[keyof ListEvidenceResponses];
+
+export type GetEvidencePictureData = {
+    body?: never;
+    path: {
+        /**
+         * The evidence
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/evidence/{id}/picture';
+};
+
+export type GetEvidencePictureErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: Problem;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: Problem;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: Problem;
+    /**
+     * There is no such picture
+     */
+    404: Problem;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: Problem;
+    /**
+     * Vega itself failed.
+     */
+    500: Problem;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: Problem;
+};
+
+export type GetEvidencePictureError = GetEvidencePictureErrors[keyof GetEvidencePictureErrors];
+
+export type GetEvidencePictureResponses = {
+    /**
+     * The picture
+     */
+    200: Array<number>;
+};
+
+export type GetEvidencePictureResponse = GetEvidencePictureResponses[keyof GetEvidencePictureResponses];
 
 export type ListKeysData = {
     body?: never;
