@@ -88,38 +88,44 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
       </div>
       <Failed error={start.error} title="No run was started" />
       <Failed error={verify.error} title="The tokens were not verified" />
-      <PromptList board={board} isLive={isLive} />
-      {board.run && <RunPanel run={board.run} isLive={isLive} />}
-      {board.accounts.map((account) => {
-        const apis = board.apis.filter((api) => api.account === account.account);
-        return (
-          <section
-            key={account.account}
-            aria-label={`Account ${account.account}`}
-            className="account"
-          >
-            <div className="row">
-              <h2>Account {account.account}</h2>
-              <span>
-                {account.otp_presses_left} of {account.otp_budget} OTPs left
-              </span>
-            </div>
-            <AccountNotice account={account} apis={apis} />
-            <ul className="cards">
-              {apis.map((api) => (
-                <ApiCard
-                  key={api.api}
-                  api={api}
-                  isLive={isLive}
-                  refusal={refusal}
-                  onGenerate={() => begin({ apis: [api.api] })}
-                  onForce={() => setForced(api.api)}
-                />
-              ))}
-            </ul>
-          </section>
-        );
-      })}
+      <div className="board">
+        <div className="stack side">
+          <PromptList board={board} isLive={isLive} />
+          {board.run && <RunPanel run={board.run} isLive={isLive} />}
+        </div>
+        <div className="stack">
+          {board.accounts.map((account) => {
+            const apis = board.apis.filter((api) => api.account === account.account);
+            return (
+              <section
+                key={account.account}
+                aria-label={`Account ${account.account}`}
+                className="account"
+              >
+                <div className="row">
+                  <h2>Account {account.account}</h2>
+                  <span>
+                    {account.otp_presses_left} of {account.otp_budget} OTPs left
+                  </span>
+                </div>
+                <AccountNotice account={account} apis={apis} />
+                <ul className="cards">
+                  {apis.map((api) => (
+                    <ApiCard
+                      key={api.api}
+                      api={api}
+                      isLive={isLive}
+                      refusal={refusal}
+                      onGenerate={() => begin({ apis: [api.api] })}
+                      onForce={() => setForced(api.api)}
+                    />
+                  ))}
+                </ul>
+              </section>
+            );
+          })}
+        </div>
+      </div>
       <ForceDialog
         api={forced}
         onClose={() => setForced(null)}

@@ -12,7 +12,13 @@ interface Props {
 
 export function ForceDialog({ api, onClose, onForce }: Props) {
   return (
-    <Modal.Root opened={api !== null} onClose={onClose} lockScroll={false} centered>
+    <Modal.Root
+      opened={api !== null}
+      onClose={onClose}
+      lockScroll={false}
+      centered
+      transitionProps={{ duration: 0 }}
+    >
       <Modal.Overlay />
       <Modal.Content>
         {/* Mantine's own would be a second banner landmark. */}

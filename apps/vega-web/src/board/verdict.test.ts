@@ -73,7 +73,7 @@ const CASES: Record<string, Case> = {
   "a question is open": {
     board: board({ apis: dead, run: run(), prompts: [prompt("otp")] }),
     kind: "no",
-    says: /You are asked below/,
+    says: /You are needed: answer the question,
   },
   "a run is under way": {
     board: board({ apis: dead, run: run() }),

@@ -17,7 +17,7 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
     return {
       kind: "not_known",
       title: "Not known: the server does not answer",
-      next: "Start vega-server. What stands below is what was last seen; this page goes on by itself.",
+      next: "Start vega-server. What this page shows is what was last seen; this page goes on by itself.",
     };
   }
   if (board === null || connection !== "live") {
@@ -67,14 +67,14 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
 }
 
 function nextStep(board: Snapshot, accounts: string[]): string {
-  if (board.prompts.length > 0) return "You are asked below.";
-  if (board.run?.under_way) return "A run is under way: see below.";
+  if (board.prompts.length > 0) return "You are needed: answer the question that is open.";
+  if (board.run?.under_way) return "A run is under way.";
   const closed = board.accounts.filter((account) => accounts.includes(account.account));
   if (closed.length > 0 && closed.every((account) => account.stop)) {
-    return "The account is stopped: read why below, then generate; your yes to the plan opens it again.";
+    return "The account is stopped: read why, then generate; your yes to the plan opens it again.";
   }
   if (closed.length > 0 && closed.every((account) => account.retry_at)) {
-    return "The account waits: see below. A run that you start now waits with it and goes on by itself.";
+    return "The account waits. A run that you start now waits with it and goes on by itself.";
   }
   return "Generate the tokens: Vega shows a plan first and begins after your yes.";
 }

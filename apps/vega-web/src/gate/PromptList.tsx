@@ -10,7 +10,18 @@ import { titleOf } from "./words";
 
 export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean }) {
   const { run, prompts } = board;
-  if (!run || prompts.length === 0) return null;
+  if (!run?.under_way) return null;
+  if (prompts.length === 0) {
+    return (
+      <section className="panel no-prompt" aria-label="Nothing is asked">
+        <p>
+          {run.elsewhere
+            ? "Another process carries out this run: it asks its questions there."
+            : "Nothing is asked of you now. What you are needed for stands here."}
+        </p>
+      </section>
+    );
+  }
   return (
     <div className="stack">
       {prompts.map((prompt) => (

@@ -18,7 +18,7 @@ export function Ago({ unix }: { unix: number }) {
   const now = useNow();
   return (
     <time dateTime={new Date(unix * 1000).toISOString()}>
-      {istTime(unix, now)} ({lengthInWords(now - unix)} ago)
+      {istTime(unix, now)} ({roughlyAgo(now - unix)})
     </time>
   );
 }
