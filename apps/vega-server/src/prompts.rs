@@ -13,7 +13,7 @@ use uuid::Uuid;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{PromptKind as SecondFactorKind, WayBack};
 
-use crate::desk::{NotTaken, Open, Question, Said};
+use crate::desk::{Desk, NotTaken, Open, Question, Said};
 use crate::extract::{self, Body};
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
@@ -28,6 +28,12 @@ pub(crate) struct PromptsView {
     v: u8,
     /// The oldest first; more than one where a challenge waits in the window beside a prompt, say.
     prompts: Vec<PromptView>,
+}
+
+impl PromptsView {
+    pub(crate) fn of(prompts: Vec<PromptView>) -> Self {
+        Self { v: 1, prompts }
+    }
 }
 
 /// One thing that the human is asked or told.
@@ -56,14 +62,8 @@ pub(crate) struct PromptView {
 }
 
 /// Everything that is asked now, without links.
-pub(crate) fn open(server: &Server) -> Vec<PromptView> {
-    let now = server.vega.clock.now();
-    server
-        .desk
-        .open()
-        .iter()
-        .map(|open| view(open, now, false))
-        .collect()
+pub(crate) fn open(desk: &Desk, now: DateTime<Utc>) -> Vec<PromptView> {
+    desk.open().iter().map(|open| view(open, now, false)).collect()
 }
 
 fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
@@ -161,10 +161,8 @@ pub(crate) async fn prompt(
     } else {
         server.desk.open()
     };
-    Ok(Json(PromptsView {
-        v: 1,
-        prompts: open.iter().map(|open| view(open, now, with_link)).collect(),
-    }))
+    let prompts = open.iter().map(|open| view(open, now, with_link));
+    Ok(Json(PromptsView::of(prompts.collect())))
 }
 
 /// The human's answer.
