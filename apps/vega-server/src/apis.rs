@@ -17,6 +17,7 @@ use crate::problem::{Code, Problem};
 use crate::refusals::Refused;
 use crate::server::Server;
 use crate::views::{ApiView, ApisView, TokenView};
+use crate::words::TokenStatus;
 
 /// Every API and account: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",
@@ -113,7 +114,7 @@ fn why_not(server: &Server, name: &str) -> Problem {
         return unknown_api(server);
     };
     let now = server.vega.clock.now();
-    if api.status == "unknown" {
+    if api.status == TokenStatus::Unknown {
         let words = format!(
             "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
              POST /api/v1/verifications."
@@ -129,8 +130,8 @@ fn why_not(server: &Server, name: &str) -> Problem {
         .and_then(|account| account.retry_at_unix)
         .and_then(|at| DateTime::from_timestamp(at, 0));
     let state = match api.status {
-        "valid" => "in its last minute",
-        status => status,
+        TokenStatus::Valid => "in its last minute",
+        status => status.as_str(),
     };
     if let Some(until) = cools_until {
         let words = format!(

@@ -13,6 +13,7 @@ use crate::extract::Asked;
 use crate::problem::Problem;
 use crate::refusals::Refused;
 use crate::server::Server;
+use crate::words::AuditFault;
 
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 500;
@@ -107,8 +108,8 @@ pub(crate) struct VerdictView {
     whole: bool,
     /// How many entries there are, or fit until the fault.
     entries: u64,
-    /// The stable name of the fault, if there is one.
-    fault: Option<&'static str>,
+    /// The fault, if there is one.
+    fault: Option<AuditFault>,
     /// The fault in words.
     detail: Option<String>,
 }
@@ -122,7 +123,7 @@ pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<Ve
         v: 1,
         whole: verdict.fault.is_none(),
         entries: verdict.entries,
-        fault: verdict.fault.map(vega_domain::audit::AuditFault::code),
+        fault: verdict.fault.map(AuditFault::from),
         detail: verdict.fault.map(|fault| fault.to_string()),
     }))
 }

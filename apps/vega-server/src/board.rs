@@ -16,10 +16,11 @@ use vega_domain::ports::{StoreError, TokenChanges};
 use vega_domain::run::StepState;
 use vega_domain::sign_in::OtpAllowance;
 
-use crate::prompts::PromptView;
+use crate::prompts::{PromptView, PromptsView};
 use crate::run_view::RunView;
 use crate::server::Server;
-use crate::views::{AccountView, ApiView, ApisView, StepView};
+use crate::stream_event::{Frame, StepChange, StreamEvent};
+use crate::views::{AccountView, ApiView, ApisView};
 
 /// A client that is so many changes behind is disconnected, and starts anew with a snapshot.
 const KEPT_FOR_STREAMS: usize = 256;
@@ -49,14 +50,6 @@ impl Snapshot {
             accounts: self.accounts.clone(),
         }
     }
-}
-
-/// One thing that is sent to every stream.
-#[derive(Debug)]
-pub(crate) struct Frame {
-    pub(crate) number: u64,
-    pub(crate) event: &'static str,
-    pub(crate) data: String,
 }
 
 struct State {
@@ -106,11 +99,7 @@ impl Board {
         let state = self.state();
         let mut snapshot = state.snapshot.clone();
         snapshot.now_unix = now.timestamp();
-        let first = Frame {
-            number: state.number,
-            event: "snapshot",
-            data: json(&snapshot),
-        };
+        let first = Frame::of(state.number, &StreamEvent::Snapshot(snapshot));
         // Under the same lock, so that nothing falls between the two.
         (first, self.frames.subscribe())
     }
@@ -120,12 +109,12 @@ impl Board {
     }
 
     /// Shows what is so now, and sends what differs.
-    fn show(&self, new: &Snapshot, next: Option<DateTime<Utc>>) {
+    pub(crate) fn show(&self, new: &Snapshot, next: Option<DateTime<Utc>>) {
         let mut state = self.state();
         let old = std::mem::replace(&mut state.snapshot, new.clone());
         state.next = next;
         for account in new.accounts.iter().filter(|new| !old.accounts.contains(new)) {
-            self.send(&mut state, "cooldown", account);
+            self.send(&mut state, StreamEvent::Cooldown(account.clone()));
         }
         if new.run != old.run
             && let Some(run) = &new.run
@@ -134,24 +123,20 @@ impl Board {
             for step in &run.steps {
                 let known = before.as_ref().is_some_and(|before| before.steps.contains(step));
                 if !known && before.is_some() {
-                    self.send(&mut state, "step", &StepChange::of(run, step));
+                    self.send(&mut state, StreamEvent::Step(StepChange::of(run, step)));
                 }
             }
             if before.is_none_or(|before| before.without_steps() != run.without_steps()) {
-                self.send(&mut state, "run", run);
+                self.send(&mut state, StreamEvent::Run(run.clone()));
             }
         }
         for api in new.apis.iter().filter(|new| !old.apis.contains(new)) {
-            self.send(&mut state, "token", api);
+            self.send(&mut state, StreamEvent::Token(api.clone()));
         }
         if new.prompts != old.prompts {
             self.send(
                 &mut state,
-                "prompt",
-                &Prompts {
-                    v: 1,
-                    prompts: &new.prompts,
-                },
+                StreamEvent::Prompt(PromptsView::of(new.prompts.clone())),
             );
         }
     }
@@ -192,47 +177,15 @@ impl Board {
         if step == before {
             return;
         }
-        self.send(&mut state, "step", &StepChange::of(&run, &step));
+        self.send(&mut state, StreamEvent::Step(StepChange::of(&run, &step)));
     }
 
-    fn send(&self, state: &mut State, event: &'static str, data: &impl Serialize) {
+    #[expect(clippy::needless_pass_by_value, reason = "an event is sent once")]
+    fn send(&self, state: &mut State, event: StreamEvent) {
         state.number += 1;
         // Fails when nobody listens.
-        let _ = self.frames.send(Arc::new(Frame {
-            number: state.number,
-            event,
-            data: json(data),
-        }));
+        let _ = self.frames.send(Arc::new(Frame::of(state.number, &event)));
     }
-}
-
-#[derive(Serialize)]
-struct Prompts<'p> {
-    v: u8,
-    prompts: &'p [PromptView],
-}
-
-/// One step of a run has moved.
-#[derive(Serialize)]
-struct StepChange<'s> {
-    v: u8,
-    run: &'s str,
-    #[serde(flatten)]
-    step: &'s StepView,
-}
-
-impl<'s> StepChange<'s> {
-    fn of(run: &'s RunView, step: &'s StepView) -> Self {
-        Self {
-            v: 1,
-            run: &run.id,
-            step,
-        }
-    }
-}
-
-fn json(data: &impl Serialize) -> String {
-    serde_json::to_string(data).unwrap_or_default()
 }
 
 /// Keeps the board true, as long as the server lives.
@@ -323,7 +276,7 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
             .collect(),
         accounts,
         run: crate::runs::current(server).await?,
-        prompts: crate::prompts::open(server),
+        prompts: crate::prompts::open(&server.desk, vega.clock.now()),
         now_unix: 0,
     };
     ends.retain(|end| *end > moment.at);
@@ -338,7 +291,7 @@ pub(crate) async fn fill(server: &Server) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use vega_domain::ids::AccountId;
@@ -351,7 +304,7 @@ mod tests {
     }
 
     /// What the database says while the one step of its run is in this state.
-    fn with_step_in(run: RunId, state: StepState) -> Snapshot {
+    pub(crate) fn with_step_in(run: RunId, state: StepState) -> Snapshot {
         let record = RunRecord {
             id: run,
             state: RunState::Running,

@@ -10,11 +10,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::board::{Frame, Snapshot};
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::refusals::Refused;
 use crate::server::{STREAMS, Server};
+use crate::stream_event::{Frame, StreamEvent};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a stream looks whether its caller may still listen.
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Everything that changes, as server-sent events: `snapshot` first, then `token`, `run`, `step`, `prompt` and `cooldown`.
 /// Each holds the whole new state of its thing; none holds a secret.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "events",
-    responses((status = 200, description = "The stream; its first event is `snapshot`", body = Snapshot,
+    responses((status = 200, description = "The stream: an event after the other, the first one a `snapshot`", body = StreamEvent,
         content_type = "text/event-stream"), Refused))]
 pub(crate) async fn events(
     State(server): State<Arc<Server>>,

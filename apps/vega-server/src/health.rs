@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::refusals::Refused;
 use crate::server::Server;
+use crate::words::TokenStatus;
 
 /// How long a proof counts.
 const PROVEN_FOR: Duration = Duration::from_secs(5);
@@ -109,9 +110,10 @@ fn show(server: &Server) {
     let now = server.vega.clock.now().timestamp();
     #[expect(clippy::cast_precision_loss, reason = "seconds of a day, and counts")]
     let figure = |number: i64| number as f64;
-    for status in ["valid", "expired", "invalid", "missing", "unknown"] {
+    for &status in TokenStatus::ALL {
         let count = snapshot.apis.iter().filter(|api| api.status == status).count();
-        metrics::gauge!("vega_tokens", "status" => status).set(figure(i64::try_from(count).unwrap_or(0)));
+        metrics::gauge!("vega_tokens", "status" => status.as_str())
+            .set(figure(i64::try_from(count).unwrap_or(0)));
     }
     for api in &snapshot.apis {
         let left = api

@@ -29,6 +29,7 @@ mod runs;
 mod server;
 mod serving;
 mod session;
+mod stream_event;
 mod system;
 mod views;
 mod words;

@@ -11,15 +11,16 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
-use vega_domain::sign_in::{PromptKind, WayBack};
+use vega_domain::sign_in::{PromptKind as SecondFactorKind, WayBack};
 
-use crate::desk::{NotTaken, Open, Question, Said};
+use crate::desk::{Desk, NotTaken, Open, Question, Said};
 use crate::extract::{self, Body};
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::refusals::{BodyRefused, Refused};
 use crate::server::Server;
 use crate::views::{PlanView, rfc3339_ist};
+use crate::words::PromptKind;
 
 /// What the human is asked or told now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -29,13 +30,18 @@ pub(crate) struct PromptsView {
     prompts: Vec<PromptView>,
 }
 
+impl PromptsView {
+    pub(crate) fn of(prompts: Vec<PromptView>) -> Self {
+        Self { v: 1, prompts }
+    }
+}
+
 /// One thing that the human is asked or told.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct PromptView {
     /// What an answer names it by.
     id: Uuid,
-    /// `confirm`, `confirm_again`, `otp`, `pin`, `link`; or `window`, which is done in the browser window and not answered.
-    kind: &'static str,
+    kind: PromptKind,
     account: Option<String>,
     api: Option<String>,
     /// What to do, in words.
@@ -56,14 +62,8 @@ pub(crate) struct PromptView {
 }
 
 /// Everything that is asked now, without links.
-pub(crate) fn open(server: &Server) -> Vec<PromptView> {
-    let now = server.vega.clock.now();
-    server
-        .desk
-        .open()
-        .iter()
-        .map(|open| view(open, now, false))
-        .collect()
+pub(crate) fn open(desk: &Desk, now: DateTime<Utc>) -> Vec<PromptView> {
+    desk.open().iter().map(|open| view(open, now, false)).collect()
 }
 
 fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
@@ -73,7 +73,7 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
     });
     let mut view = PromptView {
         id: open.id,
-        kind: "confirm",
+        kind: PromptKind::Confirm,
         account: None,
         api: None,
         words: String::new(),
@@ -90,7 +90,7 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
             view.plan = Some(PlanView::of(plan));
         }
         Question::ConfirmAgain(plan) => {
-            view.kind = "confirm_again";
+            view.kind = PromptKind::ConfirmAgain;
             view.words = format!(
                 "Nobody was at the desk before, so your yes is needed once more. Sign in for {} now?",
                 plan.names()
@@ -99,8 +99,8 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
         }
         Question::SecondFactor(prompt) => {
             view.kind = match prompt.kind {
-                PromptKind::Otp => "otp",
-                PromptKind::Pin => "pin",
+                SecondFactorKind::Otp => PromptKind::Otp,
+                SecondFactorKind::Pin => PromptKind::Pin,
             };
             view.account = Some(prompt.account.to_string());
             view.api = Some(prompt.api.to_string());
@@ -110,7 +110,7 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
             );
         }
         Question::Link(link) => {
-            view.kind = "link";
+            view.kind = PromptKind::Link;
             view.account = Some(link.account.to_string());
             view.api = Some(link.api.to_string());
             view.words = match &link.way_back {
@@ -131,7 +131,7 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
             };
         }
         Question::Task(task) => {
-            view.kind = "window";
+            view.kind = PromptKind::Window;
             view.account = Some(task.account.to_string());
             view.api = Some(task.api.to_string());
             view.words = task.notice.to_string();
@@ -161,10 +161,8 @@ pub(crate) async fn prompt(
     } else {
         server.desk.open()
     };
-    Ok(Json(PromptsView {
-        v: 1,
-        prompts: open.iter().map(|open| view(open, now, with_link)).collect(),
-    }))
+    let prompts = open.iter().map(|open| view(open, now, with_link));
+    Ok(Json(PromptsView::of(prompts.collect())))
 }
 
 /// The human's answer.
@@ -221,8 +219,14 @@ impl AnswerBody {
         Ok(match self {
             Self::Confirm { prompt, yes: true } => (prompt, Said::Yes),
             Self::Confirm { prompt, yes: false } => (prompt, Said::No),
-            Self::Otp { prompt, otp } => (prompt, Said::SecondFactor(PromptKind::Otp, digits("OTP", otp)?)),
-            Self::Pin { prompt, pin } => (prompt, Said::SecondFactor(PromptKind::Pin, digits("PIN", pin)?)),
+            Self::Otp { prompt, otp } => (
+                prompt,
+                Said::SecondFactor(SecondFactorKind::Otp, digits("OTP", otp)?),
+            ),
+            Self::Pin { prompt, pin } => (
+                prompt,
+                Said::SecondFactor(SecondFactorKind::Pin, digits("PIN", pin)?),
+            ),
             Self::Address { prompt, address } => (prompt, Said::Address(RedirectAddress::new(address))),
         })
     }

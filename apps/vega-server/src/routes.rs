@@ -105,6 +105,12 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(keys::revoke))
 }
 
+/// What the OpenAPI file holds.
+#[cfg(test)]
+pub(crate) fn document() -> Document {
+    described().split_for_parts().1
+}
+
 /// The whole server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let (routes, document) = described().split_for_parts();
@@ -195,10 +201,6 @@ mod tests {
 
     /// The console's types are made from this file.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-
-    fn document() -> Document {
-        described().split_for_parts().1
-    }
 
     #[test]
     fn the_openapi_file_says_what_the_code_does() {

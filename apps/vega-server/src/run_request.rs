@@ -18,12 +18,13 @@ use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
-use vega_domain::run::{RunRecord, RunState};
+use vega_domain::run::{self, RunRecord};
 use vega_orchestration::{Confirmation, Patience, RunError, RunHandle};
 
 use crate::desk::Desk;
 use crate::run_view::RunView;
 use crate::views::{PlanView, WaitView, rfc3339_ist};
+use crate::words::{OutcomeCode, RunState};
 
 /// So many ended requests can still be looked up.
 const REMEMBERED: usize = 32;
@@ -51,19 +52,17 @@ enum Stage {
 /// How a request ended.
 #[derive(Debug, Clone)]
 enum Ending {
-    Ran(RunId, RunState),
+    Ran(RunId, run::RunState),
     /// It began, and Vega could not carry it to its end; the next one takes it up.
     BrokeOff(RunId, Outcome),
     /// Nothing was begun.
-    NotBegun(&'static str, Outcome),
+    NotBegun(RunState, Outcome),
 }
 
 /// Why nothing was begun, or why a run broke off.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Outcome {
-    /// `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
-    /// `held_elsewhere`, `preflight_failed`, `nobody_can_begin`, `storage` or `unexpected`.
-    code: &'static str,
+    code: OutcomeCode,
     /// What happened, why, and what to do next.
     detail: String,
 }
@@ -165,13 +164,13 @@ impl RunRequests {
         // One that panicked must not be joined for ever.
         let (ending, plan) = through.catch_unwind().await.unwrap_or_else(|_| {
             let words = "Vega failed here; its log says where. What was stored stays: ask again.";
-            (request.failed("unexpected", words.into()), None)
+            (request.failed(OutcomeCode::Unexpected, words.into()), None)
         });
         self.enter(request, Stage::Ended(ending, plan));
     }
 
     async fn through(&self, request: &RunRequest, vega: &Vega, desk: &Desk) -> (Ending, Option<PlanView>) {
-        let not_begun = |code, detail: String| Ending::NotBegun("not_begun", Outcome { code, detail });
+        let not_begun = |code, detail: String| Ending::NotBegun(RunState::NotBegun, Outcome { code, detail });
         let wish = &request.wish;
         let wanted = Wanted {
             apis: &wish.apis,
@@ -185,7 +184,10 @@ impl RunRequests {
         };
         if request.cancel.is_cancelled() {
             return (
-                not_begun("cancelled", "It was cancelled before anything began.".into()),
+                not_begun(
+                    OutcomeCode::Cancelled,
+                    "It was cancelled before anything began.".into(),
+                ),
                 None,
             );
         }
@@ -198,10 +200,10 @@ impl RunRequests {
             Ok(()) => {}
             Err(error) => {
                 let code = match &error {
-                    PreflightError::Held(_) => "held_elsewhere",
-                    PreflightError::NobodyCanBegin { .. } => "nobody_can_begin",
-                    PreflightError::Commit(_) => "storage",
-                    _ => "preflight_failed",
+                    PreflightError::Held(_) => OutcomeCode::HeldElsewhere,
+                    PreflightError::NobodyCanBegin { .. } => OutcomeCode::NobodyCanBegin,
+                    PreflightError::Commit(_) => OutcomeCode::Storage,
+                    _ => OutcomeCode::PreflightFailed,
                 };
                 return (not_begun(code, error.to_string()), Some(view));
             }
@@ -210,23 +212,26 @@ impl RunRequests {
         let confirmed = tokio::select! {
             confirmed = vega.orchestrator.confirm(plan, desk) => confirmed,
             () = request.cancel.cancelled() => {
-                return (not_begun("cancelled", "It was cancelled before anything began.".into()), Some(view));
+                return (not_begun(OutcomeCode::Cancelled, "It was cancelled before anything began.".into()), Some(view));
             }
         };
         let plan = match confirmed {
             Ok(Confirmation::Start(plan)) => plan,
             Ok(Confirmation::Declined) => {
                 return (
-                    not_begun("declined", "The plan was declined; nothing was done.".into()),
+                    not_begun(
+                        OutcomeCode::Declined,
+                        "The plan was declined; nothing was done.".into(),
+                    ),
                     Some(view),
                 );
             }
             Ok(Confirmation::NobodyToAsk | Confirmation::NothingCovered) => {
                 let words =
                     "Nobody said yes to the plan in time, so nothing was done. Ask again when you are there.";
-                return (not_begun("unanswered", words.into()), Some(view));
+                return (not_begun(OutcomeCode::Unanswered, words.into()), Some(view));
             }
-            Err(error) => return (not_begun("storage", error.to_string()), Some(view)),
+            Err(error) => return (not_begun(OutcomeCode::Storage, error.to_string()), Some(view)),
         };
         (self.run(request, vega, plan, &view).await, Some(view))
     }
@@ -275,10 +280,10 @@ async fn cancelled(cancel: &CancellationToken, handle: &RunHandle) {
     std::future::pending::<()>().await;
 }
 
-fn code_of(error: &RunError) -> &'static str {
+fn code_of(error: &RunError) -> OutcomeCode {
     match error {
-        RunError::Held(_) => "held_elsewhere",
-        RunError::NotRecovered { .. } | RunError::Store(_) => "storage",
+        RunError::Held(_) => OutcomeCode::HeldElsewhere,
+        RunError::NotRecovered { .. } | RunError::Store(_) => OutcomeCode::Storage,
     }
 }
 
@@ -287,19 +292,19 @@ fn to_begin(decision: Decision) -> Result<Plan, Ending> {
     let (state, code, detail) = match decision {
         Decision::SignIn(plan) => return Ok(plan),
         Decision::AllValid => (
-            "not_needed",
-            "all_valid",
+            RunState::NotNeeded,
+            OutcomeCode::AllValid,
             "All tokens are valid; no sign-in is needed.".to_owned(),
         ),
         Decision::OnlyUnknown(apis) => {
             let names: Vec<&str> = apis.iter().map(ApiName::as_str).collect();
             let words = "No sign-in was made: these tokens may well be good.";
             let detail = format!("Upstox could not be asked about {}. {words}", names.join(", "));
-            ("not_begun", "only_unknown", detail)
+            (RunState::NotBegun, OutcomeCode::OnlyUnknown, detail)
         }
         Decision::Unreachable(reason) => (
-            "not_begun",
-            "unreachable",
+            RunState::NotBegun,
+            OutcomeCode::Unreachable,
             format!(
                 "Upstox is unreachable: {}. This says nothing about the tokens, so no sign-in was made. {}",
                 reason.summary(),
@@ -307,16 +312,16 @@ fn to_begin(decision: Decision) -> Result<Plan, Ending> {
             ),
         ),
         Decision::NotNow(NotNow::ClockOff(difference)) => (
-            "not_begun",
-            "clock_off",
+            RunState::NotBegun,
+            OutcomeCode::ClockOff,
             format!(
                 "This computer's clock differs from Upstox's by {} s. Set it right, then ask again.",
                 difference.num_seconds().abs()
             ),
         ),
         Decision::NotNow(NotNow::ClosedHours { until }) => (
-            "not_begun",
-            "closed_hours",
+            RunState::NotBegun,
+            OutcomeCode::ClosedHours,
             format!(
                 "A token made now would die at 03:30 IST, so sign-ins are closed until {} IST. Ask again then, or force it \
                  with a reason.",
@@ -342,11 +347,11 @@ impl RunRequest {
     }
 
     /// The end of one that failed where it stands now.
-    fn failed(&self, code: &'static str, detail: String) -> Ending {
+    fn failed(&self, code: OutcomeCode, detail: String) -> Ending {
         let outcome = Outcome { code, detail };
         match self.run() {
             Some(run) => Ending::BrokeOff(run, outcome),
-            None => Ending::NotBegun("not_begun", outcome),
+            None => Ending::NotBegun(RunState::NotBegun, outcome),
         }
     }
 
@@ -361,17 +366,15 @@ impl RunRequest {
 
     /// How it looks now, with what the database has of its run.
     pub(crate) fn view(&self, record: Option<&RunRecord>, desk: &Desk) -> RunView {
-        let stored = record.map(|record| record.state.as_str());
+        let stored = record.map(|record| RunState::from(record.state));
         let (state, plan, outcome) = match self.stage().clone() {
-            Stage::Verifying => ("verifying", None, None),
-            Stage::Confirming(plan) => ("confirming", Some(plan), None),
-            Stage::Running(plan, _) => (stored.unwrap_or("planned"), Some(plan), None),
-            Stage::Ended(Ending::Ran(_, ended), plan) => (stored.unwrap_or(ended.as_str()), plan, None),
-            Stage::Ended(Ending::BrokeOff(_, outcome), plan) => (
-                stored.unwrap_or(RunState::Incomplete.as_str()),
-                plan,
-                Some(outcome),
-            ),
+            Stage::Verifying => (RunState::Verifying, None, None),
+            Stage::Confirming(plan) => (RunState::Confirming, Some(plan), None),
+            Stage::Running(plan, _) => (stored.unwrap_or(RunState::Planned), Some(plan), None),
+            Stage::Ended(Ending::Ran(_, ended), plan) => (stored.unwrap_or(ended.into()), plan, None),
+            Stage::Ended(Ending::BrokeOff(_, outcome), plan) => {
+                (stored.unwrap_or(RunState::Incomplete), plan, Some(outcome))
+            }
             Stage::Ended(Ending::NotBegun(word, outcome), plan) => (word, plan, Some(outcome)),
         };
         let wait = (!self.is_over()).then(|| desk.wait()).flatten();
@@ -431,7 +434,7 @@ mod tests {
         assert!(!joined);
         let (second, joined) = made(&requests).unwrap();
         assert!(joined && second.id == first.id);
-        requests.enter(&first, ended(first.failed("storage", String::new())));
+        requests.enter(&first, ended(first.failed(OutcomeCode::Storage, String::new())));
         let (third, joined) = made(&requests).unwrap();
         assert!(!joined && third.id != first.id);
         requests.take_no_more();
@@ -444,15 +447,21 @@ mod tests {
         let (request, _) = requests.make_or_join(wish(), DateTime::UNIX_EPOCH).unwrap();
         let desk = Desk::new(std::time::Duration::ZERO);
         let view = || request.view(None, &desk);
-        requests.enter(&request, ended(request.failed("storage", "words".into())));
-        assert_eq!((view().state, request.run()), ("not_begun", None));
+        requests.enter(
+            &request,
+            ended(request.failed(OutcomeCode::Storage, "words".into())),
+        );
+        assert_eq!((view().state, request.run()), (RunState::NotBegun, None));
 
         let run = RunId::at(DateTime::UNIX_EPOCH);
         requests.enter(&request, Stage::Running(plan(), Some(run)));
         assert!(requests.find(run.as_uuid()).is_some(), "by its run, too");
-        requests.enter(&request, ended(request.failed("storage", "words".into())));
-        assert_eq!((view().state, request.run()), ("incomplete", Some(run)));
-        assert_eq!(view().outcome.unwrap().code, "storage");
+        requests.enter(
+            &request,
+            ended(request.failed(OutcomeCode::Storage, "words".into())),
+        );
+        assert_eq!((view().state, request.run()), (RunState::Incomplete, Some(run)));
+        assert_eq!(view().outcome.unwrap().code, OutcomeCode::Storage);
         assert!(
             requests.find(run.as_uuid()).is_none(),
             "others may have taken the run up since"

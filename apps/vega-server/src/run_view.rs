@@ -6,6 +6,7 @@ use vega_domain::run::RunRecord;
 
 use crate::run_request::Outcome;
 use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
+use crate::words::RunState;
 
 /// A run as it is shown: one that was asked for here, or one of another process.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -13,9 +14,7 @@ pub(crate) struct RunView {
     pub(crate) v: u8,
     /// What to ask for it by.
     pub(crate) id: String,
-    /// `verifying`, `confirming`, then the states of a run: `planned`, `running`, `waiting`, `completed`, `incomplete`,
-    /// `cancelled`, `abandoned`; or `not_needed`, `not_begun`.
-    pub(crate) state: &'static str,
+    pub(crate) state: RunState,
     /// Whether it can still be cancelled.
     pub(crate) under_way: bool,
     /// Whether another process carries it out.
@@ -55,7 +54,7 @@ impl RunView {
         Self {
             v: 1,
             id: record.map(|record| record.id.to_string()).unwrap_or_default(),
-            state: record.map_or("planned", |record| record.state.as_str()),
+            state: record.map_or(RunState::Planned, |record| record.state.into()),
             under_way: record.is_some_and(|record| record.state.is_active()),
             elsewhere: false,
             asked_at: None,

@@ -14,6 +14,7 @@ use crate::health;
 use crate::refusals::Refused;
 use crate::server::Server;
 use crate::views::rfc3339_ist;
+use crate::words::Route;
 
 /// What the server works with, and whether it can.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,8 +66,7 @@ enum KeySourceKind {
 /// How sign-ins are made, as configured; accounts may say otherwise, see the settings.
 #[derive(Debug, Serialize, ToSchema)]
 struct SignInView {
-    /// `webdriver` or `own-browser`.
-    route: String,
+    route: Route,
     /// Whether the browser has no window.
     headless: bool,
     /// The browser; null where it is found on the path.
@@ -120,7 +120,7 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
             id: vega.key_id(),
         },
         sign_in: SignInView {
-            route: settings.route.to_string(),
+            route: settings.route.into(),
             headless: browser.headless,
             browser: browser.binary.as_deref().map(path),
             chromedriver: browser.chromedriver.as_deref().map(path),

@@ -13,9 +13,11 @@ use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
 use vega_domain::moment::Moment;
 use vega_domain::plan::{Plan, PlannedApi};
-use vega_domain::run::{RunRecord, StepState, Wait};
+use vega_domain::run::{self, RunRecord, Wait};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
+
+use crate::words::{FailureReason, SignInCause, StepReason, StepState, TokenStatus};
 
 /// RFC 3339 on India's clock, to the second.
 pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
@@ -37,8 +39,7 @@ pub(crate) struct ApiView {
     /// Its name.
     pub(crate) api: String,
     pub(crate) account: String,
-    /// `valid`, `expired`, `invalid`, `missing` or `unknown`.
-    pub(crate) status: &'static str,
+    pub(crate) status: TokenStatus,
     /// Whether programs get its token now.
     pub(crate) servable: bool,
     pub(crate) valid_until: Option<String>,
@@ -60,7 +61,7 @@ impl ApiView {
             v: 1,
             api: status.api.to_string(),
             account: status.account.to_string(),
-            status: status.status.as_str(),
+            status: status.status.into(),
             servable: status.servable,
             valid_until: status.valid_until.map(rfc3339_ist),
             valid_until_unix: status.valid_until.map(|at| at.timestamp()),
@@ -79,7 +80,7 @@ impl ApiView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct FailureView {
     /// The stable name of the cause.
-    pub(crate) reason: &'static str,
+    pub(crate) reason: FailureReason,
     /// The cause in words.
     pub(crate) summary: &'static str,
     /// What was said, by Upstox, say.
@@ -91,7 +92,7 @@ pub(crate) struct FailureView {
 impl FailureView {
     pub(crate) fn of(failure: &Failure) -> Self {
         Self {
-            reason: failure.reason.code(),
+            reason: FailureReason(failure.reason),
             summary: failure.reason.summary(),
             detail: failure.detail.clone(),
             next: failure.reason.advice(),
@@ -230,8 +231,7 @@ pub(crate) struct PlanView {
 struct PlannedView {
     api: String,
     account: String,
-    /// `missing`, `expired`, `invalid` or `forced`.
-    cause: &'static str,
+    cause: SignInCause,
     /// Why it needs a yes of its own: its last sign-in may have spent an OTP or made a token that nobody has.
     doubt: Option<FailureView>,
 }
@@ -292,7 +292,7 @@ impl PlannedView {
         Self {
             api: planned.api.to_string(),
             account: planned.account.to_string(),
-            cause: planned.cause.as_str(),
+            cause: planned.cause.into(),
             doubt: planned.doubt.as_ref().map(FailureView::of),
         }
     }
@@ -303,10 +303,9 @@ impl PlannedView {
 pub(crate) struct StepView {
     pub(crate) api: String,
     account: String,
-    /// `pending`, `signing_in`, `exchanging`, `verifying`, `done`, `failed` or `skipped`.
-    pub(crate) state: &'static str,
+    pub(crate) state: StepState,
     /// Why it failed or was skipped.
-    pub(crate) reason: Option<&'static str>,
+    pub(crate) reason: Option<StepReason>,
     pub(crate) detail: Option<String>,
     /// What to do next, where it failed.
     pub(crate) next: Option<&'static str>,
@@ -318,7 +317,7 @@ impl StepView {
             let mut view = Self {
                 api: step.api.to_string(),
                 account: step.account.to_string(),
-                state: "",
+                state: StepState::Pending,
                 reason: None,
                 detail: None,
                 next: None,
@@ -329,13 +328,13 @@ impl StepView {
         steps.collect()
     }
 
-    pub(crate) fn move_to(&mut self, state: &StepState) {
-        let (reason, detail) = state.reason();
-        self.state = state.as_str();
-        self.reason = reason;
+    pub(crate) fn move_to(&mut self, state: &run::StepState) {
+        let (_, detail) = state.reason();
+        self.state = state.into();
+        self.reason = StepReason::of(state);
         self.detail = detail.map(str::to_owned);
         self.next = match state {
-            StepState::Failed(failure) => Some(failure.reason.advice()),
+            run::StepState::Failed(failure) => Some(failure.reason.advice()),
             _ => None,
         };
     }

@@ -8,25 +8,91 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::audit;
+use vega_domain::{account, audit, failure, plan, run, token};
 
 /// The schema of a string that is one of these words.
 fn one_of(words: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
     let schema = ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
         .enum_values(Some(words))
-        .description(Some(description));
+        .description(Some(description.trim()));
     RefOr::T(Schema::Object(schema.build()))
 }
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AuditKind(pub(crate) audit::AuditKind);
+/// Words of which the domain keeps the list.
+macro_rules! listed {
+    (#[doc = $doc:literal] $module:ident::$name:ident) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct $name(pub(crate) $module::$name);
 
-impl Serialize for AuditKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.code())
-    }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.0.code())
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                one_of($module::$name::ALL.iter().map(|word| word.code()), $doc)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    };
+}
+
+/// Words that are listed here. One that the domain gains does not compile before it is listed, too.
+macro_rules! named {
+    (#[doc = $doc:literal] $module:ident::$name:ident { $($variant:ident,)* }) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            /// Every word.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $module::$name::$variant.as_str(),)* }
+            }
+        }
+
+        impl From<$module::$name> for $name {
+            fn from(word: $module::$name) -> Self {
+                match word { $($module::$name::$variant => Self::$variant,)* }
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                one_of(Self::ALL.iter().map(|word| word.as_str()), $doc)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    };
+}
+
+listed! {
+    /// What happened.
+    audit::AuditKind
 }
 
 impl<'de> Deserialize<'de> for AuditKind {
@@ -36,17 +102,264 @@ impl<'de> Deserialize<'de> for AuditKind {
     }
 }
 
-impl PartialSchema for AuditKind {
-    fn schema() -> RefOr<Schema> {
-        one_of(
-            audit::AuditKind::ALL.iter().map(|kind| kind.code()),
-            "What happened.",
-        )
+listed! {
+    /// The cause of a failure.
+    failure::FailureReason
+}
+
+named! {
+    /// What a token is worth now.
+    token::TokenStatus { Valid, Expired, Invalid, Missing, Unknown, }
+}
+
+named! {
+    /// Why an API is signed in for.
+    plan::SignInCause { Missing, Expired, Invalid, Forced, }
+}
+
+named! {
+    /// Why a step was not taken.
+    run::SkipReason { AlreadyServable, LastMinute, Unknown, ClosedHours, AccountStopped, CoolingDown, }
+}
+
+named! {
+    /// How sign-ins are made.
+    account::Route { Webdriver, OwnBrowser, }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RunState {
+    /// Upstox is asked about the tokens; nothing is on record yet.
+    Verifying,
+    /// The plan waits for its yes.
+    Confirming,
+    /// Confirmed, nothing done yet.
+    Planned,
+    /// Working through its steps.
+    Running,
+    /// No account can go on now.
+    Waiting,
+    /// Every step is done.
+    Completed,
+    /// Ended with open or failed steps; it can be taken up again until the next 03:30 IST.
+    Incomplete,
+    /// Ended by the operator.
+    Cancelled,
+    /// Left over from before the last 03:30 IST.
+    Abandoned,
+    /// All tokens are valid; nothing was begun.
+    NotNeeded,
+    /// Nothing was begun; the outcome says why.
+    NotBegun,
+}
+
+impl From<run::RunState> for RunState {
+    fn from(state: run::RunState) -> Self {
+        match state {
+            run::RunState::Planned => Self::Planned,
+            run::RunState::Running => Self::Running,
+            run::RunState::Waiting => Self::Waiting,
+            run::RunState::Completed => Self::Completed,
+            run::RunState::Incomplete => Self::Incomplete,
+            run::RunState::Cancelled => Self::Cancelled,
+            run::RunState::Abandoned => Self::Abandoned,
+        }
     }
 }
 
-impl ToSchema for AuditKind {
-    fn name() -> Cow<'static, str> {
-        "AuditKind".into()
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepState {
+    /// Its turn has not come.
+    Pending,
+    /// The human is signing in.
+    SigningIn,
+    /// The code is on its way to the token endpoint.
+    Exchanging,
+    /// The new token is being checked.
+    Verifying,
+    /// Stored, verified, published.
+    Done,
+    /// Ended without a servable token.
+    Failed,
+    /// Not taken.
+    Skipped,
+}
+
+impl From<&run::StepState> for StepState {
+    fn from(state: &run::StepState) -> Self {
+        match state {
+            run::StepState::Pending => Self::Pending,
+            run::StepState::SigningIn => Self::SigningIn,
+            run::StepState::Exchanging => Self::Exchanging,
+            run::StepState::Verifying => Self::Verifying,
+            run::StepState::Done => Self::Done,
+            run::StepState::Failed(_) => Self::Failed,
+            run::StepState::Skipped(_) => Self::Skipped,
+        }
+    }
+}
+
+/// Why a step failed or was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum StepReason {
+    /// It failed.
+    Failed(FailureReason),
+    /// It was skipped.
+    Skipped(SkipReason),
+}
+
+impl StepReason {
+    pub(crate) fn of(state: &run::StepState) -> Option<Self> {
+        match state {
+            run::StepState::Failed(failure) => Some(Self::Failed(FailureReason(failure.reason))),
+            run::StepState::Skipped(reason) => Some(Self::Skipped((*reason).into())),
+            run::StepState::Pending
+            | run::StepState::SigningIn
+            | run::StepState::Exchanging
+            | run::StepState::Verifying
+            | run::StepState::Done => None,
+        }
+    }
+}
+
+/// What the human is asked or told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PromptKind {
+    /// Whether a plan is to be carried out.
+    Confirm,
+    /// The same once more, because nobody was at the desk before.
+    ConfirmAgain,
+    /// The OTP.
+    Otp,
+    /// The PIN.
+    Pin,
+    /// A link to sign in at, and the address at which that ended.
+    Link,
+    /// Something that is done in the browser window, and not answered.
+    Window,
+}
+
+/// Why nothing was begun, or why a run broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OutcomeCode {
+    AllValid,
+    OnlyUnknown,
+    Declined,
+    Unanswered,
+    Cancelled,
+    Unreachable,
+    ClockOff,
+    ClosedHours,
+    HeldElsewhere,
+    PreflightFailed,
+    NobodyCanBegin,
+    Storage,
+    Unexpected,
+}
+
+/// What does not fit in the audit trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuditFault {
+    /// An entry is not what Vega wrote in its place.
+    Edited,
+    /// Numbers are left out.
+    Missing,
+    /// The last entries are gone.
+    Cut,
+    /// The trail was written anew.
+    Rewritten,
+}
+
+impl From<audit::AuditFault> for AuditFault {
+    fn from(fault: audit::AuditFault) -> Self {
+        match fault {
+            audit::AuditFault::Edited { .. } => Self::Edited,
+            audit::AuditFault::Missing { .. } => Self::Missing,
+            audit::AuditFault::Cut { .. } => Self::Cut,
+            audit::AuditFault::Rewritten { .. } => Self::Rewritten,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use chrono::DateTime;
+    use serde_json::{Value, json};
+    use vega_domain::failure::Failure;
+    use vega_domain::ids::RunId;
+
+    use super::*;
+
+    fn word(of: impl Serialize) -> Value {
+        serde_json::to_value(of).unwrap()
+    }
+
+    /// Every word of the schema.
+    fn listed(schema: impl Serialize) -> Vec<Value> {
+        word(schema)["enum"].as_array().unwrap().clone()
+    }
+
+    /// JSON, the database and the command line have one word for each thing.
+    #[test]
+    fn the_words_are_the_domains() {
+        for state in run::RunState::ALL {
+            assert_eq!(word(RunState::from(state)), state.as_str());
+        }
+        let failed = Failure::new(failure::FailureReason::Throttled, "words");
+        for state in [
+            run::StepState::Pending,
+            run::StepState::SigningIn,
+            run::StepState::Exchanging,
+            run::StepState::Verifying,
+            run::StepState::Done,
+            run::StepState::Failed(failed),
+            run::StepState::Skipped(run::SkipReason::LastMinute),
+        ] {
+            assert_eq!(word(StepState::from(&state)), state.as_str());
+            assert_eq!(word(StepReason::of(&state)), json!(state.reason().0));
+        }
+        let run = RunId::at(DateTime::UNIX_EPOCH);
+        for fault in [
+            audit::AuditFault::Edited { entry: 1 },
+            audit::AuditFault::Missing { entry: 1 },
+            audit::AuditFault::Cut { last: 1, written: 2 },
+            audit::AuditFault::Rewritten { entry: 1, run },
+        ] {
+            assert_eq!(word(AuditFault::from(fault)), fault.code());
+        }
+    }
+
+    /// A console tells by the word alone which of the two it is.
+    #[test]
+    fn no_reason_to_fail_is_a_reason_to_skip() {
+        let (failed, skipped) = (listed(FailureReason::schema()), listed(SkipReason::schema()));
+        assert_eq!(
+            (failed.len(), skipped.len()),
+            (failure::FailureReason::ALL.len(), 6)
+        );
+        let all: HashSet<_> = failed.iter().chain(&skipped).collect();
+        assert_eq!(all.len(), failed.len() + skipped.len());
+    }
+
+    #[test]
+    fn the_schema_lists_what_is_sent() {
+        for status in TokenStatus::ALL {
+            assert!(listed(TokenStatus::schema()).contains(&word(status)));
+        }
+        assert_eq!(listed(Route::schema()), ["webdriver", "own-browser"]);
+        for state in run::RunState::ALL {
+            assert!(listed(RunState::schema()).contains(&json!(state.as_str())));
+        }
+        assert!(listed(AuditKind::schema()).contains(&json!("key_rotated")));
     }
 }

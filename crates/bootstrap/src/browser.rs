@@ -37,7 +37,7 @@ pub enum BrowserProblem {
     /// No window can open.
     #[error(
         "there is no display for the browser window (DISPLAY and WAYLAND_DISPLAY are not set). \
-         Run vega in a desktop session, or set VEGA__BROWSER__HEADLESS=true where nobody has to type in the window"
+         Run Vega in a desktop session, or set VEGA__BROWSER__HEADLESS=true where nobody has to type in the window"
     )]
     NoDisplay,
     /// The driver would not drive this browser.

@@ -39,7 +39,7 @@ pub enum PreflightError {
     /// A code could not come back.
     #[error(
         "a sign-in for {api} in your own browser is not possible here: {why}, and there is no terminal at which the code \
-         could be pasted. Run `vega` in a terminal, or free the port"
+         could be pasted. Generate in the console or with `vega` in a terminal, or free the port"
     )]
     Redirect {
         /// Whose code.
@@ -49,8 +49,8 @@ pub enum PreflightError {
     },
     /// No account of the plan can sign in now, and nobody wants to wait.
     #[error(
-        "no sign-in can begin before {} IST: each account of this plan has used up its OTP budget or cools down. Run `vega` \
-         again then, or now without --no-wait, and it waits by itself",
+        "no sign-in can begin before {} IST: each account of this plan has used up its OTP budget or cools down. \
+         Generate again then; or now and let Vega wait (without --no-wait)",
         in_ist(*.until).format("%H:%M:%S")
     )]
     NobodyCanBegin {

@@ -127,34 +127,34 @@ failure_reasons! {
         "Correct the account's mobile number in the configuration.";
     /// Upstox refused another OTP for this mobile number.
     Throttled, "throttled", CoolDown, "Upstox throttled the sign-in",
-        "Wait 11 minutes, then run `vega` again; other accounts can go on meanwhile.";
+        "Wait 11 minutes, then generate again; other accounts can go on meanwhile.";
     /// Vega's own ledger has no press left in this window.
     OtpBudget, "otp_budget", WaitForBudget, "the OTP budget is used up",
-        "Wait until the time shown, then run `vega` again; Upstox would refuse another OTP now.";
+        "Wait until the time shown, then generate again; Upstox would refuse another OTP now.";
     /// Nobody typed the OTP in time.
     OtpTimeout, "otp_timeout", CoolDownThenAsk, "nobody entered the OTP in time",
-        "Run `vega` again when someone is at the desk.";
+        "Generate again when someone is at the desk.";
     /// Nobody typed the PIN in time.
     PinTimeout, "pin_timeout", CoolDownThenAsk, "nobody entered the PIN in time",
-        "Run `vega` again when someone is at the desk.";
+        "Generate again when someone is at the desk.";
     /// The redirect did not come in time.
     RedirectTimeout, "redirect_timeout", CoolDownThenAsk, "the sign-in did not finish in time",
-        "Run `vega` again and finish the sign-in, in the window or in your own browser, within the time shown.";
+        "Generate again and finish the sign-in, in the window or in your own browser, within the time shown.";
     /// The page refused the OTP, whoever typed it.
     OtpRefused, "otp_refused", StopAccount, "Upstox refused the OTP",
-        "Check the phone and the number, then run `vega` again; Vega never types an OTP twice.";
+        "Check the phone and the number, then generate again; Vega never types an OTP twice.";
     /// The page refused the PIN, whoever typed it.
     PinRefused, "pin_refused", StopAccount, "Upstox refused the PIN",
-        "Make sure of the PIN before you run `vega` again: five wrong entries lock the account.";
+        "Make sure of the PIN before you generate again: five wrong entries lock the account.";
     /// The account is locked at Upstox.
     AccountLocked, "account_locked", StopAccount, "Upstox has locked the account",
-        "Unlock it with Forgot PIN in the Upstox app, then run `vega` again.";
+        "Unlock it with Forgot PIN in the Upstox app, then generate again.";
     /// The account has no active segment at Upstox.
     AccountDormant, "account_dormant", StopAccount, "Upstox says the account is dormant",
-        "Reactivate the account in the Upstox app, then run `vega` again.";
+        "Reactivate the account in the Upstox app, then generate again.";
     /// A challenge was not solved in time. Only a human may solve it.
     Challenge, "challenge", CoolDownThenAsk, "nobody solved the challenge on the page in time",
-        "Run `vega` again and tick the box in the browser window yourself.";
+        "Generate again and tick the box in the browser window yourself.";
     /// Upstox does not accept client id, secret or redirect URI.
     ClientRejected, "client_rejected", StopApi, "Upstox rejected the app's key, secret or redirect URI",
         "Compare client id, client secret and redirect URI with the Upstox developer console, byte by byte.";
@@ -163,7 +163,7 @@ failure_reasons! {
         "Look at the app in the Upstox developer console.";
     /// Upstox takes such calls only at other hours; the token is fine.
     ServiceHours, "service_hours", VerifyLater, "Upstox takes this call only during its service hours",
-        "Run `vega` again during Upstox's service hours; no sign-in is needed for it.";
+        "Verify again during Upstox's service hours (`vega verify`, or the button in the console); no sign-in is needed for it.";
     /// An extended token stands where an access token belongs.
     WrongTokenKind, "wrong_token_kind", FailStep, "Upstox says that an extended token was used",
         "Report this: Vega sends access tokens only.";
@@ -172,34 +172,34 @@ failure_reasons! {
         "Check upstox.api_base_url in the settings; it should be https://api.upstox.com.";
     /// Upstox answered with a fault of its own.
     BrokerDown, "broker_down", RetryBeforePress, "Upstox does not work at the moment",
-        "Look at Upstox's status page and run `vega` again later.";
+        "Look at Upstox's status page and generate again later.";
     /// Upstox could not be reached.
     Network, "network", RetryBeforePress, "Upstox could not be reached",
-        "Check the network connection, then run `vega` again.";
+        "Check the network connection, then generate again.";
     /// Upstox did not accept the code: wrong, used or too old. It is spent either way.
     CodeRejected, "code_rejected", FailStep, "Upstox did not accept the authorization code",
-        "Run `vega` again: it signs in afresh and gets a new code.";
+        "Generate again: Vega signs in afresh and gets a new code.";
     /// The code was sent and no clear answer came back; it is never sent again.
     OutcomeUnknown, "outcome_unknown", AskBeforeAgain, "Upstox may have made a token, but its answer was lost",
-        "Run `vega` again for this API; the lost token, if any, dies with the new one.";
+        "Generate again for this API; the lost token, if any, dies with the new one.";
     /// An answer came that Vega could not read; it is kept sealed.
     NeedsReview, "needs_review", AskBeforeAgain, "Upstox's answer could not be understood and is kept sealed",
-        "Run `vega` again for this API; report it if it happens again.";
+        "Generate again for this API; report it if it happens again.";
     /// The token belongs to another person than the account.
     WrongUser, "wrong_user", StopAccount, "the token belongs to another Upstox user",
         "Sign in with the account's own mobile number and PIN.";
     /// Browser or driver do not start here.
     BrowserUnavailable, "browser_unavailable", EndRun, "the browser could not be started",
-        "Check that Chromium and ChromeDriver have the same major version and that a window can open, then run `vega` again.";
+        "Check that Chromium and ChromeDriver have the same major version and that a window can open, then generate again.";
     /// The link of an own-browser sign-in reaches nobody, or its code cannot come back.
     OwnBrowserUnavailable, "own_browser_unavailable", FailStep, "a sign-in in your own browser is not possible here",
-        "Run `vega` in a terminal, where the link is shown and the address can be pasted.";
+        "Generate again in the console, or with `vega` in a terminal: there the link is shown and the address can be pasted.";
     /// A stored value does not open.
     Unreadable, "unreadable", EndRun, "a stored token cannot be read",
-        "Put the key file back that sealed it; after 03:30 IST `vega` signs in for a new token.";
+        "Put the key file back that sealed it; after 03:30 IST a new token can be generated.";
     /// The browser window was closed or crashed.
     BrowserGone, "browser_gone", EndSession, "the browser was closed or ended",
-        "Run `vega` again and leave the window open until it closes by itself.";
+        "Generate again and leave the window open until it closes by itself.";
     /// The page stayed unrecognised until the deadline.
     PageChanged, "page_changed", EndSession, "the page was not recognised",
         "Finish the sign-in by hand in the window next time; report that Upstox changed its page.";
@@ -208,28 +208,28 @@ failure_reasons! {
         "Wait, then try from a normal browser whether Upstox lets you in.";
     /// Upstox called the new token dead as soon as it was asked.
     TokenRejected, "token_rejected", AskBeforeAgain, "Upstox called the new token dead at once",
-        "Make sure that nobody else signs in with this app, then run `vega` again.";
+        "Make sure that nobody else signs in with this app, then generate again.";
     /// 03:30 IST passed between the exchange and the token's arrival.
     ExpiredMeanwhile, "expired_meanwhile", FailStep, "the token died at 03:30 IST before it could be used",
-        "Run `vega` again: it signs in for the new day.";
+        "Generate again: Vega signs in for the new day.";
     /// Another process stored a newer token of this API first.
     Superseded, "superseded", FailStep, "a newer token of this API was stored meanwhile",
-        "Nothing is to be done; run `vega status` to see the newer token.";
+        "Nothing is to be done: the newer token is the one that counts.";
     /// The token is stored, but Upstox could not be asked about it.
     Unverified, "unverified", VerifyLater, "the token is stored but Upstox could not confirm it yet",
-        "Run `vega` again: it verifies the stored token first and signs in only if Upstox calls it dead.";
+        "Generate again: Vega verifies the stored token first and signs in only if Upstox calls it dead.";
     /// The database did not take a change.
     Storage, "storage", EndRun, "the database did not accept a change",
-        "Check disk space and permissions of the data directory, then run `vega` again.";
+        "Check disk space and permissions of the data directory, then generate again.";
     /// Vega's process ended in the middle of the sign-in.
     Interrupted, "interrupted", FailStep, "Vega was ended in the middle of the sign-in",
-        "Run `vega` again to go on.";
+        "Generate again to go on.";
     /// Vega's process ended after "Get OTP" was on record: the OTP may be spent.
     InterruptedPastPress, "interrupted_past_press", AskBeforeAgain, "Vega was ended after it had asked for an OTP",
-        "Run `vega` in a terminal and say yes, or add --again and its name: it takes another OTP.";
+        "Generate again for this API and say yes to its plan (in the console, with `vega` in a terminal, or with --again and its name): it takes another OTP.";
     /// The operator ended the run.
     Cancelled, "cancelled", EndRun, "the run was cancelled",
-        "Run `vega` again to go on.";
+        "Generate again to go on.";
 }
 
 impl FailureReason {
@@ -289,6 +289,21 @@ mod tests {
             assert!(
                 reason.advice().ends_with('.'),
                 "{reason}: an advice is a sentence"
+            );
+        }
+    }
+
+    /// Both read it: who sits at a terminal, and who sits at a console.
+    #[test]
+    fn no_advice_is_for_the_terminal_alone() {
+        for &reason in FailureReason::ALL {
+            let advice = reason.advice();
+            let is_for_the_terminal = ["vega`", "`vega", "--", "Ctrl-C", "terminal"]
+                .iter()
+                .any(|word| advice.contains(word));
+            assert!(
+                !is_for_the_terminal || advice.contains("console"),
+                "{reason}: {advice}"
             );
         }
     }

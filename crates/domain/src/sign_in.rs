@@ -210,7 +210,7 @@ impl fmt::Display for Notice {
                 f.write_str("No browser could be started from here: please open the link yourself.")
             }
             Self::LinkOpenedTwice => f.write_str(
-                "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, press Ctrl-C and run `vega` again.",
+                "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, cancel the run (Ctrl-C, or the button in the console) and generate again.",
             ),
             Self::TriesAgain { because, after } => write!(
                 f,

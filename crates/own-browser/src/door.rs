@@ -99,8 +99,8 @@ async fn lead_on(State(way): State<Arc<Way>>) -> Response {
             let (api, notice) = (way.api.clone(), Notice::LinkOpenedTwice);
             way.events.emit(Event::Noticed { api, notice });
         }
-        let words = "This address was opened before. If that was not you, press Ctrl-C in Vega's terminal and run vega \
-                     again. If it was, use the link that Vega shows there.";
+        let words = "This address was opened before. If that was not you, cancel the run (Ctrl-C in Vega's terminal, or \
+                     the button in the console) and generate again. If it was, use the link that Vega shows there.";
         return page(StatusCode::GONE, "Opened before", words);
     };
     let to = [(header::LOCATION, link.expose())];

@@ -54,7 +54,7 @@ pub(crate) fn of(received: &Received) -> Response {
             "Too late",
             format!(
                 "The sign-in for {api} that this page belongs to has ended, so nothing was done. \
-                 Run vega again and use the link that it shows then."
+                 Generate again and use the link that Vega shows then."
             ),
         ),
         Received::Foreign => (

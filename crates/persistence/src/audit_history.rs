@@ -248,7 +248,8 @@ impl EntryRow {
         let id = self.id;
         self.parse().map_err(|error: InvalidValue| {
             StoreError::Unreadable(format!(
-                "audit entry {id} cannot be read: {error}. `vega audit --verify` looks whether it was changed"
+                "audit entry {id} cannot be read: {error}. Verify the trail, with `vega audit --verify` or in the console, to see \
+                 whether it was changed"
             ))
         })
     }

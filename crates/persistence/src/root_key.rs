@@ -48,18 +48,18 @@ pub enum KeyError {
     /// The file is gone since Vega read it.
     #[error(
         "the key file {0} is gone since Vega started: what is stored without it cannot be read later. \
-         Put it back from your backup, then run `vega` again"
+         Put it back from your backup, then try again"
     )]
     Gone(PathBuf),
     /// The file holds another key than the one that Vega read.
     #[error(
         "the key file {0} holds another key since Vega started, and what is stored now could not be read with it. \
-         Put the former key back, or run `vega` again to see whether this one fits"
+         Put the former key back, or start Vega again to see whether this one fits"
     )]
     Replaced(PathBuf),
     /// What the key seals does not open.
     #[error(
-        "what the key in {path} seals does not open: {source}. Run `vega` again, and report it if it stays so"
+        "what the key in {path} seals does not open: {source}. Start Vega again, and report it if it stays so"
     )]
     DoesNotOpen {
         /// Which key file.

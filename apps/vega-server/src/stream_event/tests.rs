@@ -1,0 +1,214 @@
+//! What the board really sends, held against what the OpenAPI file says.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::DateTime;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use vega_domain::account::{Account, Route};
+use vega_domain::cooldown::Cooldown;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
+use vega_domain::moment::Moment;
+use vega_domain::plan::{Plan, PlannedApi, SignInCause};
+use vega_domain::ports::Operator;
+use vega_domain::run::StepState;
+use vega_domain::sign_in::OtpAllowance;
+use vega_domain::token::{ApiStatus, TokenStatus};
+
+use super::*;
+use crate::board::Board;
+use crate::board::tests::with_step_in;
+use crate::desk::Desk;
+use crate::prompts;
+
+fn failure() -> Failure {
+    Failure::new(FailureReason::Throttled, "words")
+}
+
+fn account() -> AccountView {
+    let id = AccountId::new("default").unwrap();
+    let account = Account {
+        id: id.clone(),
+        mobile_number: MobileNumber::new("9000000001").unwrap(),
+        user_id: None,
+        route: Route::Webdriver,
+        apis: Vec::new(),
+    };
+    let now = Moment::by_wall_clock(DateTime::UNIX_EPOCH);
+    let closed = Cooldown {
+        account: id,
+        since: now.clone(),
+        mobile_number: account.mobile_number.clone(),
+        length: Some(Duration::from_mins(11)),
+        failure: failure(),
+    };
+    AccountView::of(&account, Some(&closed), &OtpAllowance::Left(3), 4, &now)
+}
+
+fn api() -> ApiView {
+    let status = ApiStatus {
+        api: ApiName::new("PRIMARY").unwrap(),
+        account: AccountId::new("default").unwrap(),
+        status: TokenStatus::Missing,
+        servable: false,
+        valid_until: None,
+        generation: None,
+        verified_at: None,
+        last_check: None,
+        last_failure: Some(failure()),
+        last_attempt: None,
+    };
+    ApiView::of(&status, Some(&"/data/vega_trade.evidence/x.json".into()))
+}
+
+fn plan() -> Plan {
+    let planned = PlannedApi {
+        api: ApiName::new("PRIMARY").unwrap(),
+        account: AccountId::new("default").unwrap(),
+        cause: SignInCause::Missing,
+        replaces: None,
+        doubt: Some(failure()),
+        last_failure: None,
+        last_attempt: None,
+    };
+    Plan::of(vec![planned]).unwrap()
+}
+
+/// Everything that a board sends while things change.
+fn sent() -> Vec<std::sync::Arc<Frame>> {
+    let (board, run) = (Board::new(), RunId::at(DateTime::UNIX_EPOCH));
+    let (desk, plan) = (Desk::new(Duration::from_mins(5)), plan());
+    let asked = desk.confirm(&plan);
+    tokio::pin!(asked);
+    assert!(asked.as_mut().now_or_never().is_none(), "it waits for a yes");
+    let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH);
+    let mut shown = with_step_in(run, StepState::SigningIn);
+    shown.apis.push(api());
+    shown.accounts.push(account());
+    shown.prompts = prompts::open(&desk, DateTime::UNIX_EPOCH);
+    board.show(&shown, None);
+    let moved = with_step_in(run, StepState::Failed(failure()));
+    shown.run = moved.run;
+    board.show(&shown, None);
+    let (first, _) = board.subscribe(DateTime::UNIX_EPOCH);
+    let mut sent = vec![first.into()];
+    while let Ok(frame) = frames.try_recv() {
+        sent.push(frame);
+    }
+    sent
+}
+
+/// Where the value is not as the schema says, if anywhere. It knows as much of schemas as these need.
+fn misfit(document: &Value, schema: &Value, value: &Value, place: &str) -> Option<String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let pointer = name.strip_prefix('#').unwrap();
+        return misfit(document, document.pointer(pointer).unwrap(), value, place);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let mut misfits = choices
+            .iter()
+            .map(|choice| misfit(document, choice, value, place));
+        let fitting = misfits.by_ref().filter(Option::is_none).count();
+        return (fitting != 1).then(|| format!("{place}: {fitting} choices fit {value}"));
+    }
+    if schema["type"] == "null" {
+        return (!value.is_null()).then(|| format!("{place} is not null"));
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        return (!words.contains(value)).then(|| format!("{place}: {value} is no word of {words:?}"));
+    }
+    if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
+        let mut misfits = values.iter().map(|value| misfit(document, items, value, place));
+        return misfits.find_map(|misfit| misfit);
+    }
+    let (properties, required) = fields(document, schema);
+    let Some(object) = value.as_object().filter(|_| !properties.is_empty()) else {
+        let kinds = format!("{}", schema["type"]);
+        let is_right = match value {
+            Value::Null => kinds.contains("null"),
+            Value::Bool(_) => kinds.contains("boolean"),
+            Value::Number(_) => kinds.contains("integer"),
+            Value::String(_) => kinds.contains("string"),
+            Value::Array(_) | Value::Object(_) => false,
+        };
+        return (!is_right).then(|| format!("{place}: {value} is no {kinds}"));
+    };
+    if let Some(missing) = required.iter().find(|name| !object.contains_key(**name)) {
+        return Some(format!("{place} lacks {missing}"));
+    }
+    object.iter().find_map(|(name, value)| {
+        let place = format!("{place}.{name}");
+        match properties.iter().find(|(known, _)| *known == name) {
+            Some((_, schema)) => misfit(document, schema, value, &place),
+            None => Some(format!("{place} is not described")),
+        }
+    })
+}
+
+/// The fields of an object, with those of the schemas that it is put together from, and which of them must be there.
+fn fields<'d>(document: &'d Value, schema: &'d Value) -> (Vec<(&'d String, &'d Value)>, Vec<&'d str>) {
+    if let Some(name) = schema["$ref"].as_str() {
+        return fields(
+            document,
+            document.pointer(name.strip_prefix('#').unwrap()).unwrap(),
+        );
+    }
+    let own = schema["properties"].as_object().into_iter().flatten();
+    let required = schema["required"].as_array().into_iter().flatten();
+    let (mut all, mut must): (Vec<_>, Vec<_>) = (own.collect(), required.filter_map(Value::as_str).collect());
+    for part in schema["allOf"].as_array().into_iter().flatten() {
+        let (fields, required) = fields(document, part);
+        all.extend(fields);
+        must.extend(required);
+    }
+    (all, must)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_is_sent_as_it_is_described() {
+    let document = serde_json::to_value(crate::routes::document()).unwrap();
+    let body = &document["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+        ["schema"];
+    let described = document
+        .pointer(body["$ref"].as_str().unwrap().strip_prefix('#').unwrap())
+        .unwrap();
+    let choices = described["oneOf"].as_array().unwrap().iter();
+    let known: BTreeSet<&str> = choices
+        .filter_map(|choice| choice["properties"]["event"]["enum"][0].as_str())
+        .collect();
+
+    let sent = sent();
+    let names: BTreeSet<&str> = sent.iter().map(|frame| frame.event).collect();
+    assert_eq!(names, known);
+    for frame in &sent {
+        let data: Value = serde_json::from_str(&frame.data).unwrap();
+        let whole = json!({ "event": frame.event, "data": data });
+        assert_eq!(misfit(&document, body, &whole, frame.event), None, "{whole}");
+        // As the name says, and as no other event.
+        for other in known.iter().filter(|known| **known != frame.event) {
+            let other = json!({ "event": other, "data": data });
+            assert_ne!(misfit(&document, body, &other, frame.event), None, "{other}");
+        }
+    }
+}
+
+/// Name and data are written apart, and the description is of both together.
+#[test]
+fn an_event_is_written_as_its_type_says() {
+    let run = with_step_in(RunId::at(DateTime::UNIX_EPOCH), StepState::Done);
+    let of_run = run.run.clone().unwrap();
+    for event in [
+        StreamEvent::Step(StepChange::of(&of_run, &of_run.steps[0])),
+        StreamEvent::Snapshot(run),
+        StreamEvent::Run(of_run),
+        StreamEvent::Token(api()),
+        StreamEvent::Prompt(PromptsView::of(Vec::new())),
+        StreamEvent::Cooldown(account()),
+    ] {
+        let frame = Frame::of(1, &event);
+        let data: Value = serde_json::from_str(&frame.data).unwrap();
+        assert_eq!(json!({ "event": frame.event, "data": data }), json!(event));
+    }
+}
