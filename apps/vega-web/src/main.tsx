@@ -3,7 +3,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App, makeQueries } from "./App";
-import { takeCode } from "./entry/EnterPage";
+import { beginAnewWithEachLink, takeCode } from "./entry/EnterPage";
 import { makeRouter } from "./page/router";
 import "./theme/mantine.css";
 import "./theme/style.css";
@@ -13,6 +13,7 @@ if (root === null) {
   throw new Error("index.html has no element with the id root");
 }
 
+beginAnewWithEachLink();
 createRoot(root).render(
   <StrictMode>
     <App router={makeRouter(takeCode())} queries={makeQueries()} />

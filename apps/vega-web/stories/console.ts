@@ -15,6 +15,13 @@ export class Console {
     await expect(this.verdict).toBeVisible();
   }
 
+  /** Goes to another of its pages. */
+  async open(name: string) {
+    await this.page.getByRole("navigation").getByRole("link", { name }).click();
+    await expect(this.page.getByRole("heading", { level: 1, name })).toBeVisible();
+    await expect(this.page.getByLabel(/^(Asking|Reading)/)).toHaveCount(0);
+  }
+
   /** The answer at the top. */
   get verdict(): Locator {
     return this.page.getByRole("status").filter({ hasText: "Can I trade at 09:15 IST?" });

@@ -37,7 +37,9 @@ test("without a session, and with a link that was used, nothing is shown", async
   await expect(console.verdict).toBeVisible();
   expect(page.url(), "the code is not kept").toBe(`${stage.opening.address}/`);
   await page.context().clearCookies();
-  await page.goto("about:blank");
   await page.goto(link);
   await expect(page.getByRole("heading", { name: "The console did not open" })).toBeVisible();
+  // In the same tab only what follows the # is another.
+  await page.goto(await stage.link());
+  await expect(console.verdict).toBeVisible();
 });

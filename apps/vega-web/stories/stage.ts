@@ -99,9 +99,14 @@ export class Stage {
 
   secrets = () => this.simulator<Secrets>("GET", "secrets");
 
-  /** Lets something happen; `kind` and `params` are told in the simulator's README. */
-  async happens(on: string, kind: string, params: Json = {}, times: number | null = null) {
-    await this.simulator("POST", "scenarios", { scope: "all", on, kind, params, times });
+  /** Lets something happen to everybody, or to this scope; `kind` and `params` are told in the simulator's README. */
+  async happens(on: string, kind: string, params: Json = {}, scope: unknown = "all") {
+    await this.simulator("POST", "scenarios", { scope, on, kind, params });
+  }
+
+  /** The same, once. */
+  async happensOnce(on: string, kind: string, params: Json) {
+    await this.simulator("POST", "scenarios", { scope: "all", on, kind, params, times: 1 });
   }
 
   noMoreScenarios = () => this.simulator("DELETE", "scenarios");

@@ -5,7 +5,7 @@ import { expect, test } from "./story";
 
 test.use({
   scene: {
-    settings: { VEGA__SIGN_IN__COOLDOWN: "15s" },
+    settings: { VEGA__SIGN_IN__COOLDOWN: "8s" },
     signed_in: ["PRIMARY"],
     human_at_the_desk: true,
   },

@@ -7,7 +7,7 @@ import { expect, test } from "./story";
 
 /** An exchange takes long enough to be looked at. */
 async function isSlow(stage: Stage) {
-  await stage.happens("exchange", "delay", { ms: 12_000 }, 1);
+  await stage.happensOnce("exchange", "delay", { ms: 12_000 });
 }
 
 async function beginWithPrimary(console: Console) {
@@ -56,6 +56,28 @@ test.describe("with tokens already", () => {
     await stage.stop();
     await expect(console.cards("Valid when last seen")).toHaveCount(3);
     await lookAt(console.page, "server-gone");
+  });
+});
+
+test.describe("with keys and a failure", () => {
+  test.use({ scene: { signed_in: ["PRIMARY"], human_at_the_desk: true } });
+
+  test("the audit trail and the system", async ({ console, stage }) => {
+    const { page } = console;
+    await stage.vega("key add reader --scope status");
+    await stage.happensOnce("exchange", "status", { status: 400, code: "UDAPI100057" });
+    await stage.vega("--yes WEBSOCKET1");
+    await console.enter();
+    await lookAt(page, "board-failure");
+    await console.open("Audit");
+    await expect(page.getByText("The chain is whole")).toBeVisible();
+    await lookAt(page, "audit");
+    await page.getByLabel("Words").fill("nothing says so");
+    await expect(page.getByText("No entry fits")).toBeVisible();
+    await lookAt(page, "audit-empty");
+    await console.open("System");
+    await console.button("Revoke reader …").click();
+    await lookAt(page, "system");
   });
 });
 
@@ -121,7 +143,6 @@ test("no session, and links that do not open", async ({ console, stage, watch })
   await page.goto(`${stage.opening.address}/enter`);
   await expect(page.getByRole("heading", { name: /needs the code/ })).toBeVisible();
   await lookAt(page, "enter");
-  await page.goto("about:blank");
   await page.goto(`${stage.opening.address}/enter#CANARY-no-such-code`);
   await expect(page.getByRole("heading", { name: "The console did not open" })).toBeVisible();
   await lookAt(page, "enter-refused");

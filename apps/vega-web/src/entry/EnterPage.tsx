@@ -52,6 +52,13 @@ function open(code: string): Promise<unknown> {
   return call;
 }
 
+/** Another link in the same tab changes only what follows the `#`, and loads nothing: the page begins anew with it. */
+export function beginAnewWithEachLink() {
+  addEventListener("hashchange", () => {
+    if (location.pathname === "/enter" && location.hash !== "") location.reload();
+  });
+}
+
 /** Takes the code out of the address. */
 export function takeCode(): string | null {
   if (location.pathname !== "/enter") return null;
