@@ -19,5 +19,6 @@ export type {
   SettingView as Setting,
   Snapshot,
   StepView as Step,
+  StreamEvent,
   SystemView as System,
 } from "../generated/client/types.gen";

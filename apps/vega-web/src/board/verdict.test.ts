@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Snapshot } from "../api/types";
+import type { TokenStatus } from "../generated/client/types.gen";
 import type { Connection } from "../live/stream";
 import {
   account,
@@ -66,14 +67,14 @@ const CASES: Record<string, Case> = {
     says: /1 of 1 token could not be checked.*Verify now/,
   },
   "a status that this console has not heard of is not good": {
-    board: board({ apis: [api("PRIMARY", { status: "revoked" })] }),
+    board: board({ apis: [api("PRIMARY", { status: "revoked" as TokenStatus })] }),
     kind: "not_known",
     says: /could not be checked/,
   },
   "a question is open": {
     board: board({ apis: dead, run: run(), prompts: [prompt("otp")] }),
     kind: "no",
-    says: /You are needed: answer the question,
+    says: /You are needed: answer the question/,
   },
   "a run is under way": {
     board: board({ apis: dead, run: run() }),

@@ -76,7 +76,7 @@ function Question({ prompt, run, isLive }: Props) {
       return <SecondFactorPrompt prompt={prompt} kind={prompt.kind} run={run.id} isLive={isLive} />;
     case "link":
       return <LinkPrompt prompt={prompt} run={run.id} isLive={isLive} />;
-    default:
+    case "window":
       // Done in the browser window: there is nothing to answer here.
       return null;
   }

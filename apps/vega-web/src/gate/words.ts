@@ -16,6 +16,7 @@ export function titleOf(prompt: Prompt): string {
     case "link":
       return `Sign in in your own browser${api}`;
     default:
+      // In the window, or of a newer server: the words say what to do.
       return `You are needed at the browser window${api}`;
   }
 }

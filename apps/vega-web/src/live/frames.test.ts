@@ -29,15 +29,18 @@ test("a cooldown replaces its account alone", () => {
 
 test("a step moves in the run that is shown", () => {
   const before = board({ run: run({ steps: [step("A", "pending"), step("B", "pending")] }) });
-  const after = apply(before, { event: "step", data: { ...step("A", "signing_in"), run: RUN } });
+  const after = apply(before, {
+    event: "step",
+    data: { v: 1, ...step("A", "signing_in"), run: RUN },
+  });
   expect(after.run?.steps).toEqual([step("A", "signing_in"), step("B", "pending")]);
 });
 
 test("a step of another run changes nothing", () => {
   const before = board({ run: run({ steps: [step("A", "pending")] }) });
-  expect(apply(before, { event: "step", data: { ...step("A", "done"), run: "another" } })).toBe(
-    before,
-  );
+  expect(
+    apply(before, { event: "step", data: { v: 1, ...step("A", "done"), run: "another" } }),
+  ).toBe(before);
 });
 
 test("a run and the questions are replaced whole", () => {

@@ -1,22 +1,20 @@
 // What the stream sends, and how each event changes what is shown. Each event holds the whole new state of its thing.
 
-import type { Account, Api, Prompts, Run, Snapshot, Step } from "../api/types";
+import type { Snapshot, StreamEvent } from "../api/types";
 
-/** The events after `snapshot`; only that one stands in the OpenAPI file. */
-export type Change =
-  | { event: "token"; data: Api }
-  | { event: "run"; data: Run }
-  | { event: "step"; data: Step & { run: string } }
-  | { event: "prompt"; data: Prompts }
-  | { event: "cooldown"; data: Account };
+/** What comes after the snapshot. */
+export type Change = Exclude<StreamEvent, { event: "snapshot" }>;
 
-export const CHANGES = [
-  "token",
-  "run",
-  "step",
-  "prompt",
-  "cooldown",
-] as const satisfies Change["event"][];
+/** Each of them, which the compiler checks. */
+const NAMES: Record<Change["event"], true> = {
+  token: true,
+  run: true,
+  step: true,
+  prompt: true,
+  cooldown: true,
+};
+
+export const CHANGES = Object.keys(NAMES) as Change["event"][];
 
 export function apply(board: Snapshot, change: Change): Snapshot {
   switch (change.event) {
@@ -32,7 +30,7 @@ export function apply(board: Snapshot, change: Change): Snapshot {
     case "run":
       return { ...board, run: change.data };
     case "step": {
-      const { run, ...step } = change.data;
+      const { run, v: _, ...step } = change.data;
       if (!board.run || board.run.id !== run) return board;
       return {
         ...board,

@@ -20,7 +20,7 @@ test("each step says where it stands, and moves", async () => {
       step("B", "signing_in"),
       step("C", "pending"),
       step("D", "failed", {
-        reason: "wrong_pin",
+        reason: "pin_refused",
         detail: "Upstox refused the PIN.",
         next: "Check it.",
       }),
@@ -32,12 +32,12 @@ test("each step says where it stands, and moves", async () => {
     "✓A Done",
     "▶B Signing in",
     "○C Waits its turn",
-    "✕D Failed (wrong_pin): Upstox refused the PIN. Check it.",
+    "✕D Failed (pin_refused): Upstox refused the PIN. Check it.",
     "–E Left out: its account cools down",
   ]);
   expect(screen.getByText(/1 of 5 tokens made/)).toBeVisible();
   expect(screen.getByText(/Runs for 1 min 0[56] s/)).toBeVisible();
-  stream().change({ event: "step", data: { ...step("B", "exchanging"), run: RUN } });
+  stream().change({ event: "step", data: { v: 1, ...step("B", "exchanging"), run: RUN } });
   await waitFor(() => expect(steps[1]).toHaveTextContent("B Exchanging the code"));
 });
 

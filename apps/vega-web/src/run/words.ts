@@ -1,5 +1,13 @@
 // The states of runs and steps in words, with the sign that stands beside each. What this console has not heard of is shown
-// as the server names it.
+// as the server names it: after an upgrade, an old page may meet a new server.
+
+import type {
+  RunState,
+  SignInCause,
+  SkipReason,
+  StepReason,
+  StepState,
+} from "../generated/client/types.gen";
 
 export interface StepLook {
   word: string;
@@ -8,7 +16,7 @@ export interface StepLook {
   kind: "waiting" | "moving" | "good" | "bad" | "left";
 }
 
-const STEPS: Record<string, StepLook> = {
+const STEPS: Record<StepState, StepLook> = {
   pending: { word: "Waits its turn", sign: "○", kind: "waiting" },
   signing_in: { word: "Signing in", sign: "▶", kind: "moving" },
   exchanging: { word: "Exchanging the code", sign: "▶", kind: "moving" },
@@ -18,7 +26,7 @@ const STEPS: Record<string, StepLook> = {
   skipped: { word: "Left out", sign: "–", kind: "left" },
 };
 
-const RUNS: Record<string, string> = {
+const RUNS: Record<RunState, string> = {
   verifying: "Asking Upstox about the tokens first",
   confirming: "Waits for your yes to the plan",
   planned: "About to begin",
@@ -32,7 +40,7 @@ const RUNS: Record<string, string> = {
   not_begun: "Not begun",
 };
 
-const SKIPPED: Record<string, string> = {
+const SKIPPED: Record<SkipReason, string> = {
   already_servable: "its token is good",
   last_minute: "its token is in its last minute",
   unknown: "Upstox could not be asked about it",
@@ -41,7 +49,7 @@ const SKIPPED: Record<string, string> = {
   cooling_down: "its account cools down",
 };
 
-const CAUSES: Record<string, string> = {
+const CAUSES: Record<SignInCause, string> = {
   missing: "it has no token yet",
   expired: "its token expired",
   invalid: "Upstox refuses its token",
@@ -49,19 +57,20 @@ const CAUSES: Record<string, string> = {
 };
 
 /** `isUnderWay`: whether the run is; what waits in one that has ended waits for nothing. */
-export function stepLook(state: string, isUnderWay: boolean): StepLook {
+export function stepLook(state: StepState, isUnderWay: boolean): StepLook {
   if (state === "pending" && !isUnderWay) return { word: "Not begun", sign: "○", kind: "left" };
   return STEPS[state] ?? { word: state, sign: "?", kind: "waiting" };
 }
 
-export function runWords(state: string): string {
+export function runWords(state: RunState): string {
   return RUNS[state] ?? state;
 }
 
-export function skippedWords(reason: string): string {
-  return SKIPPED[reason] ?? reason;
+export function skippedWords(reason: StepReason): string {
+  const words: Partial<Record<StepReason, string>> = SKIPPED;
+  return words[reason] ?? reason;
 }
 
-export function causeWords(cause: string): string {
+export function causeWords(cause: SignInCause): string {
   return CAUSES[cause] ?? cause;
 }

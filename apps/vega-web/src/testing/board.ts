@@ -55,7 +55,7 @@ export function account(changes: Partial<Account> = {}): Account {
 
 export function failure(changes: Partial<Failure> = {}): Failure {
   return {
-    reason: "otp_throttled",
+    reason: "throttled",
     summary: "Upstox throttles OTPs",
     detail: "Try after 10 minutes.",
     next: "Wait until the countdown ends.",
@@ -75,7 +75,7 @@ export function board(changes: Partial<Snapshot> = {}): Snapshot {
   };
 }
 
-export function step(name: string, state: string, changes: Partial<Step> = {}): Step {
+export function step(name: string, state: Step["state"], changes: Partial<Step> = {}): Step {
   return {
     api: name,
     account: "default",
@@ -129,7 +129,7 @@ export function plan(changes: Partial<Plan> = {}): Plan {
   };
 }
 
-export function prompt(kind: string, changes: Partial<Prompt> = {}): Prompt {
+export function prompt(kind: Prompt["kind"], changes: Partial<Prompt> = {}): Prompt {
   return {
     id: PROMPT,
     kind,

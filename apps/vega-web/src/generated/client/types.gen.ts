@@ -103,10 +103,7 @@ export type ApiView = {
      * Whether programs get its token now.
      */
     servable: boolean;
-    /**
-     * `valid`, `expired`, `invalid`, `missing` or `unknown`.
-     */
-    status: string;
+    status: TokenStatus;
     v: number;
     valid_until?: string | null;
     valid_until_unix?: number | null;
@@ -124,6 +121,21 @@ export type ApisView = {
     apis: Array<ApiView>;
     v: number;
 };
+
+/**
+ * What does not fit in the audit trail.
+ */
+export const AuditFault = {
+    EDITED: 'edited',
+    MISSING: 'missing',
+    CUT: 'cut',
+    REWRITTEN: 'rewritten'
+} as const;
+
+/**
+ * What does not fit in the audit trail.
+ */
+export type AuditFault = typeof AuditFault[keyof typeof AuditFault];
 
 /**
  * The file as JSON.
@@ -352,6 +364,53 @@ export type FactView = {
 };
 
 /**
+ * The cause of a failure.
+ */
+export const FailureReason = {
+    MOBILE_REJECTED: 'mobile_rejected',
+    THROTTLED: 'throttled',
+    OTP_BUDGET: 'otp_budget',
+    OTP_TIMEOUT: 'otp_timeout',
+    PIN_TIMEOUT: 'pin_timeout',
+    REDIRECT_TIMEOUT: 'redirect_timeout',
+    OTP_REFUSED: 'otp_refused',
+    PIN_REFUSED: 'pin_refused',
+    ACCOUNT_LOCKED: 'account_locked',
+    ACCOUNT_DORMANT: 'account_dormant',
+    CHALLENGE: 'challenge',
+    CLIENT_REJECTED: 'client_rejected',
+    APP_INACTIVE: 'app_inactive',
+    SERVICE_HOURS: 'service_hours',
+    WRONG_TOKEN_KIND: 'wrong_token_kind',
+    ENDPOINT_UNKNOWN: 'endpoint_unknown',
+    BROKER_DOWN: 'broker_down',
+    NETWORK: 'network',
+    CODE_REJECTED: 'code_rejected',
+    OUTCOME_UNKNOWN: 'outcome_unknown',
+    NEEDS_REVIEW: 'needs_review',
+    WRONG_USER: 'wrong_user',
+    BROWSER_UNAVAILABLE: 'browser_unavailable',
+    OWN_BROWSER_UNAVAILABLE: 'own_browser_unavailable',
+    UNREADABLE: 'unreadable',
+    BROWSER_GONE: 'browser_gone',
+    PAGE_CHANGED: 'page_changed',
+    BLOCKED: 'blocked',
+    TOKEN_REJECTED: 'token_rejected',
+    EXPIRED_MEANWHILE: 'expired_meanwhile',
+    SUPERSEDED: 'superseded',
+    UNVERIFIED: 'unverified',
+    STORAGE: 'storage',
+    INTERRUPTED: 'interrupted',
+    INTERRUPTED_PAST_PRESS: 'interrupted_past_press',
+    CANCELLED: 'cancelled'
+} as const;
+
+/**
+ * The cause of a failure.
+ */
+export type FailureReason = typeof FailureReason[keyof typeof FailureReason];
+
+/**
  * Something that failed.
  */
 export type FailureView = {
@@ -366,7 +425,7 @@ export type FailureView = {
     /**
      * The stable name of the cause.
      */
-    reason: string;
+    reason: FailureReason;
     /**
      * The cause in words.
      */
@@ -477,16 +536,36 @@ export type LiveView = {
  * Why nothing was begun, or why a run broke off.
  */
 export type Outcome = {
-    /**
-     * `all_valid`, `only_unknown`, `declined`, `unanswered`, `cancelled`, `unreachable`, `clock_off`, `closed_hours`,
-     * `held_elsewhere`, `preflight_failed`, `nobody_can_begin`, `storage` or `unexpected`.
-     */
-    code: string;
+    code: OutcomeCode;
     /**
      * What happened, why, and what to do next.
      */
     detail: string;
 };
+
+/**
+ * Why nothing was begun, or why a run broke off.
+ */
+export const OutcomeCode = {
+    ALL_VALID: 'all_valid',
+    ONLY_UNKNOWN: 'only_unknown',
+    DECLINED: 'declined',
+    UNANSWERED: 'unanswered',
+    CANCELLED: 'cancelled',
+    UNREACHABLE: 'unreachable',
+    CLOCK_OFF: 'clock_off',
+    CLOSED_HOURS: 'closed_hours',
+    HELD_ELSEWHERE: 'held_elsewhere',
+    PREFLIGHT_FAILED: 'preflight_failed',
+    NOBODY_CAN_BEGIN: 'nobody_can_begin',
+    STORAGE: 'storage',
+    UNEXPECTED: 'unexpected'
+} as const;
+
+/**
+ * Why nothing was begun, or why a run broke off.
+ */
+export type OutcomeCode = typeof OutcomeCode[keyof typeof OutcomeCode];
 
 /**
  * What is to be signed in for.
@@ -533,10 +612,7 @@ export type PlanView = {
 export type PlannedView = {
     account: string;
     api: string;
-    /**
-     * `missing`, `expired`, `invalid` or `forced`.
-     */
-    cause: string;
+    cause: SignInCause;
     doubt?: FailureView | null;
 };
 
@@ -575,6 +651,23 @@ export type Problem = {
 };
 
 /**
+ * What the human is asked or told.
+ */
+export const PromptKind = {
+    CONFIRM: 'confirm',
+    CONFIRM_AGAIN: 'confirm_again',
+    OTP: 'otp',
+    PIN: 'pin',
+    LINK: 'link',
+    WINDOW: 'window'
+} as const;
+
+/**
+ * What the human is asked or told.
+ */
+export type PromptKind = typeof PromptKind[keyof typeof PromptKind];
+
+/**
  * One thing that the human is asked or told.
  */
 export type PromptView = {
@@ -589,10 +682,7 @@ export type PromptView = {
      * What an answer names it by.
      */
     id: string;
-    /**
-     * `confirm`, `confirm_again`, `otp`, `pin`, `link`; or `window`, which is done in the browser window and not answered.
-     */
-    kind: string;
+    kind: PromptKind;
     /**
      * Where to sign in, in a browser of the human's own. It is a secret: only the console's session gets it, and only where
      * it asks for the prompts.
@@ -638,6 +728,16 @@ export type ReadyView = {
 };
 
 /**
+ * How sign-ins are made.
+ */
+export const Route = { WEBDRIVER: 'webdriver', OWN_BROWSER: 'own-browser' } as const;
+
+/**
+ * How sign-ins are made.
+ */
+export type Route = typeof Route[keyof typeof Route];
+
+/**
  * What to sign in for.
  */
 export type RunBody = {
@@ -664,6 +764,28 @@ export type RunBody = {
 };
 
 /**
+ * Where a run stands.
+ */
+export const RunState = {
+    VERIFYING: 'verifying',
+    CONFIRMING: 'confirming',
+    PLANNED: 'planned',
+    RUNNING: 'running',
+    WAITING: 'waiting',
+    COMPLETED: 'completed',
+    INCOMPLETE: 'incomplete',
+    CANCELLED: 'cancelled',
+    ABANDONED: 'abandoned',
+    NOT_NEEDED: 'not_needed',
+    NOT_BEGUN: 'not_begun'
+} as const;
+
+/**
+ * Where a run stands.
+ */
+export type RunState = typeof RunState[keyof typeof RunState];
+
+/**
  * A run as it is shown: one that was asked for here, or one of another process.
  */
 export type RunView = {
@@ -686,11 +808,7 @@ export type RunView = {
     run?: string | null;
     started_at?: string | null;
     started_at_unix?: number | null;
-    /**
-     * `verifying`, `confirming`, then the states of a run: `planned`, `running`, `waiting`, `completed`, `incomplete`,
-     * `cancelled`, `abandoned`; or `not_needed`, `not_begun`.
-     */
-    state: string;
+    state: RunState;
     steps: Array<StepView>;
     /**
      * Whether it can still be cancelled.
@@ -736,6 +854,21 @@ export type SettingView = {
 };
 
 /**
+ * Why an API is signed in for.
+ */
+export const SignInCause = {
+    MISSING: 'missing',
+    EXPIRED: 'expired',
+    INVALID: 'invalid',
+    FORCED: 'forced'
+} as const;
+
+/**
+ * Why an API is signed in for.
+ */
+export type SignInCause = typeof SignInCause[keyof typeof SignInCause];
+
+/**
  * How sign-ins are made, as configured; accounts may say otherwise, see the settings.
  */
 export type SignInView = {
@@ -751,15 +884,29 @@ export type SignInView = {
      * Whether the browser has no window.
      */
     headless: boolean;
-    /**
-     * `webdriver` or `own-browser`.
-     */
-    route: string;
+    route: Route;
     /**
      * A WebDriver that runs already, if one is used.
      */
     webdriver_url?: string | null;
 };
+
+/**
+ * Why a step was not taken.
+ */
+export const SkipReason = {
+    ALREADY_SERVABLE: 'already_servable',
+    LAST_MINUTE: 'last_minute',
+    UNKNOWN: 'unknown',
+    CLOSED_HOURS: 'closed_hours',
+    ACCOUNT_STOPPED: 'account_stopped',
+    COOLING_DOWN: 'cooling_down'
+} as const;
+
+/**
+ * Why a step was not taken.
+ */
+export type SkipReason = typeof SkipReason[keyof typeof SkipReason];
 
 /**
  * All of it, at one moment.
@@ -777,6 +924,40 @@ export type Snapshot = {
 };
 
 /**
+ * One step of a run has moved.
+ */
+export type StepChange = StepView & {
+    /**
+     * The id of the run, as in its `run` event.
+     */
+    run: string;
+    v: number;
+};
+
+/**
+ * Why a step failed or was skipped.
+ */
+export type StepReason = FailureReason | SkipReason;
+
+/**
+ * Where a step stands.
+ */
+export const StepState = {
+    PENDING: 'pending',
+    SIGNING_IN: 'signing_in',
+    EXCHANGING: 'exchanging',
+    VERIFYING: 'verifying',
+    DONE: 'done',
+    FAILED: 'failed',
+    SKIPPED: 'skipped'
+} as const;
+
+/**
+ * Where a step stands.
+ */
+export type StepState = typeof StepState[keyof typeof StepState];
+
+/**
  * One step of a run: one API.
  */
 export type StepView = {
@@ -787,20 +968,56 @@ export type StepView = {
      * What to do next, where it failed.
      */
     next?: string | null;
-    /**
-     * Why it failed or was skipped.
-     */
-    reason?: string | null;
-    /**
-     * `pending`, `signing_in`, `exchanging`, `verifying`, `done`, `failed` or `skipped`.
-     */
-    state: string;
+    reason?: StepReason | null;
+    state: StepState;
 };
 
 export type StoppedView = {
     account: string;
     failure: FailureView;
     since: string;
+};
+
+/**
+ * One server-sent event. `event` is its name; `data` is what its `data:` line holds, as JSON. Each holds the whole new state
+ * of its thing.
+ */
+export type StreamEvent = {
+    /**
+     * Everything, at one moment; the first event of every stream.
+     */
+    data: Snapshot;
+    event: 'snapshot';
+} | {
+    /**
+     * How an API's token stands.
+     */
+    data: ApiView;
+    event: 'token';
+} | {
+    /**
+     * A run.
+     */
+    data: RunView;
+    event: 'run';
+} | {
+    /**
+     * One step of a run that was sent before.
+     */
+    data: StepChange;
+    event: 'step';
+} | {
+    /**
+     * All that is asked now.
+     */
+    data: PromptsView;
+    event: 'prompt';
+} | {
+    /**
+     * An account: its OTP budget, cooldown and stop.
+     */
+    data: AccountView;
+    event: 'cooldown';
 };
 
 /**
@@ -834,6 +1051,22 @@ export type TakenUpView = {
 };
 
 /**
+ * What a token is worth now.
+ */
+export const TokenStatus = {
+    VALID: 'valid',
+    EXPIRED: 'expired',
+    INVALID: 'invalid',
+    MISSING: 'missing',
+    UNKNOWN: 'unknown'
+} as const;
+
+/**
+ * What a token is worth now.
+ */
+export type TokenStatus = typeof TokenStatus[keyof typeof TokenStatus];
+
+/**
  * A token for a program.
  */
 export type TokenView = {
@@ -860,10 +1093,7 @@ export type VerdictView = {
      * How many entries there are, or fit until the fault.
      */
     entries: number;
-    /**
-     * The stable name of the fault, if there is one.
-     */
-    fault?: string | null;
+    fault?: AuditFault | null;
     v: number;
     whole: boolean;
 };
@@ -1349,9 +1579,9 @@ export type EventsError = EventsErrors[keyof EventsErrors];
 
 export type EventsResponses = {
     /**
-     * The stream; its first event is `snapshot`
+     * The stream: an event after the other, the first one a `snapshot`
      */
-    200: Snapshot;
+    200: StreamEvent;
 };
 
 export type EventsResponse = EventsResponses[keyof EventsResponses];
