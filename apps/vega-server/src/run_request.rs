@@ -378,6 +378,9 @@ impl RunRequest {
             Stage::Ended(Ending::NotBegun(word, outcome), plan) => (word, plan, Some(outcome)),
         };
         let wait = (!self.is_over()).then(|| desk.wait()).flatten();
+        let steps = record.map(|record| record.steps.as_slice()).unwrap_or_default();
+        let left = steps.iter().filter(|step| !step.state.is_final()).count();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
         RunView {
             id: self.id.to_string(),
             state,
@@ -385,7 +388,7 @@ impl RunRequest {
             asked_at: Some(rfc3339_ist(self.asked_at)),
             asked_by: Some(self.wish.by.clone()),
             plan,
-            wait: wait.as_ref().map(WaitView::of),
+            wait: wait.as_ref().map(|wait| WaitView::of(wait, left)),
             outcome,
             ..RunView::stored_or_none(record)
         }

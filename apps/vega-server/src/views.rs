@@ -12,6 +12,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
 use vega_domain::moment::Moment;
+use vega_domain::outlook::length_of;
 use vega_domain::plan::{Plan, PlannedApi};
 use vega_domain::run::{self, RunRecord, Wait};
 use vega_domain::sign_in::OtpAllowance;
@@ -306,6 +307,8 @@ pub(crate) struct StepView {
     pub(crate) state: StepState,
     /// Why it failed or was skipped.
     pub(crate) reason: Option<StepReason>,
+    /// The cause in words, where it failed.
+    pub(crate) summary: Option<&'static str>,
     pub(crate) detail: Option<String>,
     /// What to do next, where it failed.
     pub(crate) next: Option<&'static str>,
@@ -319,6 +322,7 @@ impl StepView {
                 account: step.account.to_string(),
                 state: StepState::Pending,
                 reason: None,
+                summary: None,
                 detail: None,
                 next: None,
             };
@@ -333,9 +337,11 @@ impl StepView {
         self.state = state.into();
         self.reason = StepReason::of(state);
         self.detail = detail.map(str::to_owned);
-        self.next = match state {
-            run::StepState::Failed(failure) => Some(failure.reason.advice()),
-            _ => None,
+        (self.summary, self.next) = match state {
+            run::StepState::Failed(failure) => {
+                (Some(failure.reason.summary()), Some(failure.reason.advice()))
+            }
+            _ => (None, None),
         };
     }
 }
@@ -348,15 +354,70 @@ pub(crate) struct WaitView {
     why: String,
     until: String,
     until_unix: i64,
+    /// When everything should be done; an estimate.
+    finish: String,
+    finish_unix: i64,
 }
 
 impl WaitView {
-    pub(crate) fn of(wait: &Wait) -> Self {
+    /// `left`: how many APIs of the run were not signed in for yet.
+    pub(crate) fn of(wait: &Wait, left: u32) -> Self {
+        let finish = wait.until + length_of(left);
         Self {
+            finish: rfc3339_ist(finish),
+            finish_unix: finish.timestamp(),
             account: wait.account.to_string(),
             why: wait.cause.to_string(),
             until: rfc3339_ist(wait.until),
             until_unix: wait.until.timestamp(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+    use vega_domain::failure::{Failure, FailureReason};
+    use vega_domain::ids::AccountId;
+    use vega_domain::run::WaitCause;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_says_when_the_rest_should_be_done() {
+        let until = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
+        let wait = Wait {
+            account: AccountId::new("default").unwrap(),
+            cause: WaitCause::CoolingDown(Failure::new(FailureReason::Throttled, "Try later.")),
+            until,
+            left: Duration::from_mins(11),
+        };
+        let view = WaitView::of(&wait, 2);
+        assert_eq!(view.until_unix, 1_790_000_000);
+        assert_eq!(view.finish_unix, 1_790_000_055);
+        assert_eq!(view.finish, rfc3339_ist(until + TimeDelta::seconds(55)));
+    }
+
+    #[test]
+    fn a_failed_step_says_why_in_words_and_one_that_goes_on_forgets_it() {
+        let mut step = StepView {
+            api: "PRIMARY".into(),
+            account: "default".into(),
+            state: StepState::Pending,
+            reason: None,
+            summary: None,
+            detail: None,
+            next: None,
+        };
+        step.move_to(&run::StepState::Failed(Failure::new(
+            FailureReason::PinRefused,
+            "No.",
+        )));
+        assert_eq!(step.summary, Some(FailureReason::PinRefused.summary()));
+        assert_eq!(step.next, Some(FailureReason::PinRefused.advice()));
+        step.move_to(&run::StepState::Pending);
+        assert_eq!((step.summary, step.next), (None, None));
     }
 }

@@ -12,6 +12,14 @@ const FIRST_SIGN_IN: TimeDelta = TimeDelta::seconds(40);
 /// In a session that is signed in: the PIN at most.
 const NEXT_SIGN_IN: TimeDelta = TimeDelta::seconds(15);
 
+/// How long the sign-ins for so many APIs of one account take, one after the other; an estimate.
+pub fn length_of(apis: u32) -> TimeDelta {
+    match apis.checked_sub(1) {
+        None => TimeDelta::zero(),
+        Some(more) => FIRST_SIGN_IN + NEXT_SIGN_IN * i32::try_from(more).unwrap_or(i32::MAX),
+    }
+}
+
 /// How an account stands before a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -60,8 +68,7 @@ impl Outlook {
             let apis = u32::try_from(apis.count()).unwrap_or(u32::MAX);
             outlook.presses_at_least += 1;
             outlook.presses_at_most += apis;
-            let takes =
-                FIRST_SIGN_IN + NEXT_SIGN_IN * i32::try_from(apis.saturating_sub(1)).unwrap_or(i32::MAX);
+            let takes = length_of(apis);
             let standing = standings.iter().find(|standing| standing.account == *account);
             match standing.and_then(Standing::opens_at) {
                 Some(opens) => {
@@ -198,5 +205,13 @@ mod tests {
             closed_until: closed_until.map(at),
         };
         assert_eq!(Outlook::of(&plan(apis), standings, at(0)), expected);
+    }
+
+    #[rstest]
+    #[case(0, 0)]
+    #[case(1, 40)]
+    #[case(6, 115)]
+    fn the_first_sign_in_takes_the_otp(#[case] apis: u32, #[case] seconds: i64) {
+        assert_eq!(length_of(apis), TimeDelta::seconds(seconds));
     }
 }

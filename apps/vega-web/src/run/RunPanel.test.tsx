@@ -21,6 +21,7 @@ test("each step says where it stands, and moves", async () => {
       step("C", "pending"),
       step("D", "failed", {
         reason: "pin_refused",
+        summary: "Upstox refuses the PIN",
         detail: "Upstox refused the PIN.",
         next: "Check it.",
       }),
@@ -32,7 +33,7 @@ test("each step says where it stands, and moves", async () => {
     "✓A Done",
     "▶B Signing in",
     "○C Waits its turn",
-    "✕D Failed (pin_refused): Upstox refused the PIN. Check it.",
+    "✕D Failed: Upstox refuses the PIN. Upstox refused the PIN. Check it.",
     "–E Left out: its account cools down",
   ]);
   expect(screen.getByText(/1 of 5 tokens made/)).toBeVisible();
@@ -50,11 +51,20 @@ test("a wait says why and until when", async () => {
   await shown({
     state: "waiting",
     plan: plan(),
-    wait: { account: "default", why: "cooling down", until: "x", until_unix: MORNING + 600 },
+    wait: {
+      account: "default",
+      why: "cooling down",
+      until: "x",
+      until_unix: MORNING + 600,
+      finish: "x",
+      finish_unix: MORNING + 720,
+    },
   });
   const notice = screen.getByRole("group", { name: "Account default waits" });
   expect(notice).toHaveTextContent("It is cooling down");
-  expect(notice).toHaveTextContent("goes on by itself at 08:10 IST");
+  expect(notice).toHaveTextContent(
+    /goes on by itself at 08:10 IST .*, and should be done at 08:12 IST/,
+  );
   expect(screen.queryByText(/Should be done at/)).not.toBeInTheDocument();
 });
 

@@ -44,8 +44,8 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
         >
           <p>It is {run.wait.why}</p>
           <p>
-            The run goes on by itself at <Until unix={run.wait.until_unix} />. You need not stay
-            until then.
+            The run goes on by itself at <Until unix={run.wait.until_unix} />, and should be done at{" "}
+            <Until unix={run.wait.finish_unix} />. You need not stay until it goes on.
           </p>
         </Alert>
       )}

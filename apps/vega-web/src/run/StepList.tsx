@@ -19,8 +19,7 @@ export function StepList({ steps, isUnderWay }: { steps: Step[]; isUnderWay: boo
               {step.state === "skipped" && step.reason && `: ${skippedWords(step.reason)}`}
               {step.state === "failed" && (
                 <span className="failure">
-                  {" "}
-                  ({step.reason}): {step.detail} {step.next}
+                  : {step.summary}. {step.detail} {step.next}
                 </span>
               )}
             </span>

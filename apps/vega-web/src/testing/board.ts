@@ -81,6 +81,7 @@ export function step(name: string, state: Step["state"], changes: Partial<Step> 
     account: "default",
     state,
     reason: null,
+    summary: null,
     detail: null,
     next: null,
     ...changes,

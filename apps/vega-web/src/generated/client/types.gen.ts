@@ -970,6 +970,10 @@ export type StepView = {
     next?: string | null;
     reason?: StepReason | null;
     state: StepState;
+    /**
+     * The cause in words, where it failed.
+     */
+    summary?: string | null;
 };
 
 export type StoppedView = {
@@ -1113,6 +1117,11 @@ export type VerificationBody = {
  */
 export type WaitView = {
     account: string;
+    /**
+     * When everything should be done; an estimate.
+     */
+    finish: string;
+    finish_unix: number;
     until: string;
     until_unix: number;
     /**
