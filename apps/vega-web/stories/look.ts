@@ -39,7 +39,17 @@ function sticksOut(page: Page): Promise<number> {
   });
 }
 
-export async function picture(page: Page, name: string, fullPage = true) {
+/** A picture of all that can be scrolled to; an open dialog covers only what is in sight. */
+async function picture(page: Page, name: string) {
+  await shoot(page, name, !(await page.getByRole("dialog").isVisible()));
+}
+
+/** A picture of what is in sight. */
+export function glance(page: Page, name: string) {
+  return shoot(page, name, false);
+}
+
+async function shoot(page: Page, name: string, fullPage: boolean) {
   await page.evaluate(() => document.fonts.ready);
   const path = resolve(PICTURES, `${name}.png`);
   await page.screenshot({ path, fullPage, animations: "disabled", caret: "hide" });

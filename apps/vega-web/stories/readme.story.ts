@@ -1,6 +1,6 @@
 // The picture of the README: six green in time for the opening.
 
-import { picture } from "./look";
+import { glance } from "./look";
 import { expect, test } from "./story";
 
 test.use({ scene: { test_hooks: true, human_at_the_desk: true } });
@@ -11,7 +11,7 @@ test("six green before the opening", async ({ console, stage }) => {
   await console.beginWithSix();
   await console.seesAllValid();
   await expect(console.verdict).toContainText("Yes: you can trade at 09:15 IST");
-  await picture(console.page, "readme", false);
+  await glance(console.page, "readme");
 });
 
 /** Until the clock in India says so next; it is five and a half hours ahead of UTC. */

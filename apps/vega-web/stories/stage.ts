@@ -70,7 +70,7 @@ export class Stage {
   async clear(): Promise<void> {
     const ended = new Promise<number | null>((done) => this.program.once("exit", done));
     this.program.stdin?.end();
-    const code = await ended;
+    const code = this.program.exitCode ?? (await ended);
     if (code !== 0) throw new Error(`the stage ended with ${code}`);
   }
 
