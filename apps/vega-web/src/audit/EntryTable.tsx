@@ -54,7 +54,7 @@ function About({ entry, onRun }: { entry: Entry; onRun: (run: string) => void })
           </Button>
         </>
       )}
-      {!api && !account && !run && "–"}
+      {!api && !account && !run && <span className="none">–</span>}
     </>
   );
 }

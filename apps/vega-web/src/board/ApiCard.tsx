@@ -21,8 +21,8 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
   const look = lookOf(api.status, isLive);
   const failure = api.last_failure;
   return (
-    <Paper component="li" withBorder p="md" className="card">
-      <div className="row">
+    <Paper component="li" withBorder p="sm" className="card">
+      <div className="row card-head">
         <h3>{api.api}</h3>
         <Badge
           color={look.color}
@@ -35,7 +35,7 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
       </div>
       <Life api={api} />
       <dl className="facts">
-        <dt>Last checked</dt>
+        <dt>Checked</dt>
         <dd>{api.checked_at ? <Ago unix={unixOf(api.checked_at)} /> : "never"}</dd>
         <dt>Generation</dt>
         <dd>{api.generation ?? "–"}</dd>

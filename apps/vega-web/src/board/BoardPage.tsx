@@ -9,7 +9,7 @@ import { PromptList } from "../gate/PromptList";
 import type { Connection } from "../live/stream";
 import { useBoard, useConnection } from "../live/useBoard";
 import { Failed } from "../page/Failed";
-import { RunPanel } from "../run/RunPanel";
+import { NoRun, RunPanel } from "../run/RunPanel";
 import { useNow } from "../time/clock";
 import { AccountNotice } from "./AccountNotice";
 import { ApiCard } from "./ApiCard";
@@ -91,7 +91,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
       <div className="board">
         <div className="stack side">
           <PromptList board={board} isLive={isLive} />
-          {board.run && <RunPanel run={board.run} isLive={isLive} />}
+          {board.run ? <RunPanel run={board.run} isLive={isLive} /> : <NoRun />}
         </div>
         <div className="stack">
           {board.accounts.map((account) => {

@@ -24,7 +24,7 @@ export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () =>
       );
     case "no_code":
       return (
-        <section role="alert">
+        <section className="stack panel" role="alert">
           <h1>This address needs the code of a one-time link</h1>
           <p>
             Run <Code>vega console</Code> and open the link that it prints.
@@ -33,7 +33,7 @@ export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () =>
       );
     case "refused":
       return (
-        <section role="alert">
+        <section className="stack panel" role="alert">
           <h1>The console did not open</h1>
           <p>{entry.why}</p>
         </section>

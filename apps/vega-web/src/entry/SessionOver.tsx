@@ -26,7 +26,7 @@ export function SessionOver() {
   }, [look]);
   return (
     <>
-      <section className="stack" role="alert">
+      <section className="stack panel" role="alert">
         <h1>You are signed out</h1>
         <p>A session ends after 15 minutes in which nobody touches the page, and after 12 hours.</p>
         <p>

@@ -54,6 +54,16 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
   );
 }
 
+/** In its place as long as there is none. */
+export function NoRun() {
+  return (
+    <section aria-labelledby="run" className="stack panel">
+      <h2 id="run">No run yet</h2>
+      <p>Here you follow Vega signing in, API by API, and answer what only you can answer.</p>
+    </section>
+  );
+}
+
 function made(run: Run): number {
   return run.steps.filter((step) => step.state === "done").length;
 }
@@ -66,7 +76,7 @@ function RunProgress({ run }: { run: Run }) {
   return (
     <Progress
       value={(100 * made(run)) / run.steps.length}
-      color={run.under_way ? "indigo" : "gray"}
+      color={run.under_way ? "indigo" : run.state === "completed" ? "teal.9" : "gray"}
       aria-label="Tokens made"
     />
   );
