@@ -13,7 +13,7 @@
 
 use super::finding::Finding;
 use super::rust_source::{RustSource, Token};
-use super::tree::extension;
+use super::tree::is_generated;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -30,9 +30,9 @@ pub(crate) fn check(paths: &[&str], sources: &[RustSource]) -> Vec<Finding> {
     findings
 }
 
-/// Judges the file's name and those of its folders. A snapshot is named after its test.
+/// Judges the file's name and those of its folders, unless a program gave them: a snapshot is named after its test.
 fn in_path(path: &str) -> Vec<Finding> {
-    if extension(path) == "snap" {
+    if is_generated(path) {
         return Vec::new();
     }
     let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);

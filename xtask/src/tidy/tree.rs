@@ -22,9 +22,7 @@ impl File {
 
     /// Written by a program, so that rules for authors do not hold.
     pub(crate) fn is_generated(&self) -> bool {
-        self.path.ends_with(".gen.ts")
-            || self.extension() == "snap"
-            || self.path.split('/').any(|folder| folder == "generated")
+        is_generated(&self.path)
     }
 
     #[cfg(test)]
@@ -34,6 +32,13 @@ impl File {
             text: text.to_owned(),
         }
     }
+}
+
+/// Whether a program writes what lies at this path.
+pub(crate) fn is_generated(path: &str) -> bool {
+    path.ends_with(".gen.ts")
+        || extension(path) == "snap"
+        || path.split('/').any(|folder| folder == "generated")
 }
 
 pub(crate) fn extension(path: &str) -> &str {
