@@ -1,4 +1,4 @@
-// How the console's stories run: the system's own browser against the real server, one story at a time. Their human
+// How the console's stories run: the system's own browser against the real server, two at a time. Their human
 // sits in New York, so that a time of day shown in the browser's zone instead of India's is seen.
 
 import { accessSync, constants } from "node:fs";
@@ -35,7 +35,8 @@ export default defineConfig({
   outputDir: "../../target/console/failures",
   reporter: [["list"]],
   forbidOnly: !!process.env.CI,
-  workers: 1,
+  fullyParallel: true,
+  workers: 2,
   retries: 0,
   timeout: 150_000,
   expect: { timeout: 30_000 },
