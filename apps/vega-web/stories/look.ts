@@ -44,9 +44,10 @@ async function picture(page: Page, name: string) {
   await shoot(page, name, !(await page.getByRole("dialog").isVisible()));
 }
 
-/** A picture of what is in sight. */
-export function glance(page: Page, name: string) {
-  return shoot(page, name, false);
+/** A picture of what one sees first. */
+export async function glance(page: Page, name: string) {
+  await page.evaluate(() => scrollTo(0, 0));
+  await shoot(page, name, false);
 }
 
 async function shoot(page: Page, name: string, fullPage: boolean) {

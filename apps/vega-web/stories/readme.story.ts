@@ -1,16 +1,25 @@
-// The picture of the README: six green in time for the opening.
+// The picture of the README: a morning half way, with the next question open.
 
+import { readPhone } from "./console";
 import { glance } from "./look";
 import { expect, test } from "./story";
 
-test.use({ scene: { test_hooks: true, human_at_the_desk: true } });
+test.use({ scene: { test_hooks: true } });
 
-test("six green before the opening", async ({ console, stage }) => {
+test("half way before the opening", async ({ console, stage, phone }) => {
   await stage.later(secondsUntil(8, 40));
   await console.enter();
   await console.beginWithSix();
-  await console.seesAllValid();
-  await expect(console.verdict).toContainText("Yes: you can trade at 09:15 IST");
+  await expect(console.otpField).toBeVisible();
+  await console.typeOtp(await readPhone(phone));
+  const [first, second, third] = stage.opening.apis;
+  for (const api of [first, second]) {
+    await expect(console.prompt(`PIN needed for ${api}`)).toBeVisible();
+    await console.typePin();
+  }
+  await expect(console.prompt(`PIN needed for ${third}`)).toBeVisible();
+  await expect(console.cards("Valid")).toHaveCount(2);
+  await expect(console.verdict).toContainText("No: 4 of 6 tokens are dead");
   await glance(console.page, "readme");
 });
 
