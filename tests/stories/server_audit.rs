@@ -18,6 +18,9 @@ fn ids(entries: &[Value]) -> Vec<i64> {
     entries.iter().filter_map(|entry| entry["id"].as_i64()).collect()
 }
 
+/// Whether an entry is among the wanted.
+type Fits<'e> = &'e dyn Fn(&Value) -> bool;
+
 #[tokio::test]
 async fn the_trail_is_shown_newest_first_and_only_what_is_wanted() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -49,7 +52,7 @@ async fn the_trail_is_shown_newest_first_and_only_what_is_wanted() -> Result<()>
     let middle = &all[all.len() / 2];
     let at = middle["at"].as_str().context("a time")?;
     let escaped = at.replace('+', "%2B");
-    let wishes: [(String, &dyn Fn(&Value) -> bool); 7] = [
+    let wishes: [(String, Fits); 7] = [
         ("kind=attempt_opened".into(), &|entry| {
             entry["kind"] == "attempt_opened"
         }),
