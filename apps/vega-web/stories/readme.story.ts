@@ -20,6 +20,7 @@ test("half way before the opening", async ({ console, stage, phone }) => {
   await expect(console.prompt(`PIN needed for ${third}`)).toBeVisible();
   await expect(console.cards("Valid")).toHaveCount(2);
   await expect(console.verdict).toContainText("No: 4 of 6 tokens are dead");
+  await console.page.evaluate(() => scrollTo(0, 0));
   await glance(console.page, "readme");
 });
 
