@@ -33,6 +33,7 @@ mod server_no_leaks;
 mod server_odd_requests;
 mod server_programs;
 mod server_runs;
+mod server_stale;
 mod server_system;
 mod server_times;
 mod session_modes;

@@ -100,6 +100,21 @@ async fn a_session_ends_when_nobody_calls_and_after_half_a_day() -> Result<()> {
         "only its time had passed"
     );
 
+    let watched = new_console(&desk, &server).await?;
+    let unattended = async || {
+        let mark = [("x-vega-unattended", "1")];
+        let answer = server.call("GET", "/api/v1/system", &watched, &mark, None).await;
+        answer.map(|answer| answer.status)
+    };
+    clock.go_on(TimeDelta::minutes(14))?;
+    assert_eq!(unattended().await?, 200);
+    clock.go_on(TimeDelta::minutes(2))?;
+    assert_eq!(
+        unattended().await?,
+        401,
+        "a page that nobody touches keeps nothing open"
+    );
+
     let busy = new_console(&desk, &server).await?;
     for _ in 0..71 {
         clock.go_on(TimeDelta::minutes(10))?;

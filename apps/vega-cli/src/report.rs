@@ -384,6 +384,7 @@ mod tests {
             presses_at_most: 6,
             presses_left: 4,
             finish: at(197),
+            takes: chrono::TimeDelta::minutes(197),
             waits_until: None,
             apis_later: 0,
             closed_until: None,

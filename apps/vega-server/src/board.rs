@@ -11,6 +11,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 use utoipa::ToSchema;
 use vega_domain::event::Event;
+use vega_domain::expiry::closed_hours;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{StoreError, TokenChanges};
 use vega_domain::run::StepState;
@@ -38,6 +39,9 @@ pub(crate) struct Snapshot {
     /// The run that is under way, or the last one.
     pub(crate) run: Option<RunView>,
     pub(crate) prompts: Vec<PromptView>,
+    /// When sign-ins are closed, now or next, in Unix seconds; every day at the same times. A force with its reason overrides it.
+    pub(crate) closed_from_unix: i64,
+    pub(crate) closed_until_unix: i64,
     /// The server's time in Unix seconds, for countdowns.
     pub(crate) now_unix: i64,
 }
@@ -54,6 +58,8 @@ impl Snapshot {
 
 struct State {
     number: u64,
+    /// The database did not say how things stand, twice in a row: what is shown may not be so any more.
+    is_stale: bool,
     snapshot: Snapshot,
     /// When something on it ends by time alone.
     next: Option<DateTime<Utc>>,
@@ -62,7 +68,7 @@ struct State {
 /// The board.
 pub(crate) struct Board {
     state: Mutex<State>,
-    frames: broadcast::Sender<Arc<Frame>>,
+    frames: Mutex<broadcast::Sender<Arc<Frame>>>,
 }
 
 impl Board {
@@ -70,17 +76,20 @@ impl Board {
         Self {
             state: Mutex::new(State {
                 number: 0,
+                is_stale: false,
                 snapshot: Snapshot {
                     v: 1,
                     apis: Vec::new(),
                     accounts: Vec::new(),
                     run: None,
                     prompts: Vec::new(),
+                    closed_from_unix: 0,
+                    closed_until_unix: 0,
                     now_unix: 0,
                 },
                 next: None,
             }),
-            frames: broadcast::Sender::new(KEPT_FOR_STREAMS),
+            frames: Mutex::new(broadcast::Sender::new(KEPT_FOR_STREAMS)),
         }
     }
 
@@ -94,14 +103,27 @@ impl Board {
         self.state().snapshot.apis()
     }
 
-    /// What it shows now, and everything from then on.
-    pub(crate) fn subscribe(&self, now: DateTime<Utc>) -> (Frame, broadcast::Receiver<Arc<Frame>>) {
+    /// What it shows now, and everything from then on; `None` while it is not known to be so.
+    pub(crate) fn subscribe(&self, now: DateTime<Utc>) -> Option<(Frame, broadcast::Receiver<Arc<Frame>>)> {
         let state = self.state();
+        if state.is_stale {
+            return None;
+        }
         let mut snapshot = state.snapshot.clone();
         snapshot.now_unix = now.timestamp();
         let first = Frame::of(state.number, &StreamEvent::Snapshot(snapshot));
         // Under the same lock, so that nothing falls between the two.
-        (first, self.frames.subscribe())
+        Some((first, self.frames().subscribe()))
+    }
+
+    /// Ends every stream and begins none, until the database says again how things stand: nobody is to take old for true.
+    fn go_stale(&self) {
+        self.state().is_stale = true;
+        *self.frames() = broadcast::Sender::new(KEPT_FOR_STREAMS);
+    }
+
+    fn frames(&self) -> MutexGuard<'_, broadcast::Sender<Arc<Frame>>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,6 +135,7 @@ impl Board {
         let mut state = self.state();
         let old = std::mem::replace(&mut state.snapshot, new.clone());
         state.next = next;
+        state.is_stale = false;
         for account in new.accounts.iter().filter(|new| !old.accounts.contains(new)) {
             self.send(&mut state, StreamEvent::Cooldown(account.clone()));
         }
@@ -184,7 +207,7 @@ impl Board {
     fn send(&self, state: &mut State, event: StreamEvent) {
         state.number += 1;
         // Fails when nobody listens.
-        let _ = self.frames.send(Arc::new(Frame::of(state.number, &event)));
+        let _ = self.frames().send(Arc::new(Frame::of(state.number, &event)));
     }
 }
 
@@ -217,10 +240,16 @@ pub(crate) async fn keep(server: &Server) -> Infallible {
             }
         }
         let refreshed = refresh(&server.board, &mut events, async || read(server).await).await;
-        is_stale = refreshed.is_err();
         if let Err(error) = refreshed {
             tracing::error!(%error, "the database does not say how things stand; hot tokens are served on");
+            // Once may be a moment; then it is so.
+            if is_stale {
+                server.board.go_stale();
+            }
+            is_stale = true;
             tokio::time::sleep(TRY_AGAIN).await;
+        } else {
+            is_stale = false;
         }
     }
 }
@@ -268,6 +297,7 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
         let budget = vega.settings.otp_budget.presses;
         accounts.push(AccountView::of(account, closed, &allowance, budget, &moment));
     }
+    let closed = closed_hours(moment.at);
     let snapshot = Snapshot {
         v: 1,
         apis: statuses
@@ -276,7 +306,9 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
             .collect(),
         accounts,
         run: crate::runs::current(server).await?,
-        prompts: crate::prompts::open(&server.desk, vega.clock.now()),
+        prompts: crate::prompts::open(&server.desk, moment.at, crate::prompts::has_window(server)),
+        closed_from_unix: closed.start.timestamp(),
+        closed_until_unix: closed.end.timestamp(),
         now_unix: 0,
     };
     ends.retain(|end| *end > moment.at);
@@ -322,6 +354,8 @@ pub(crate) mod tests {
             accounts: Vec::new(),
             run: Some(RunView::stored(&record)),
             prompts: Vec::new(),
+            closed_from_unix: 0,
+            closed_until_unix: 0,
             now_unix: 0,
         }
     }
@@ -331,7 +365,7 @@ pub(crate) mod tests {
     async fn every_step_is_told_and_none_goes_back() {
         let (board, run) = (Board::new(), RunId::at(DateTime::UNIX_EPOCH));
         board.show(&with_step_in(run, StepState::Exchanging), None);
-        let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH);
+        let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH).unwrap();
         let (tell, mut told) = broadcast::channel(8);
         let reads = AtomicUsize::new(0);
         let read = async || {

@@ -33,7 +33,10 @@ pub(crate) async fn events(
         let words = format!("{STREAMS} streams are open already. Close one, or use one for several readers.");
         return Err(Problem::new(Code::TooManyStreams, words));
     };
-    let (first, rest) = server.board.subscribe(server.vega.clock.now());
+    let Some((first, rest)) = server.board.subscribe(server.vega.clock.now()) else {
+        let words = "The database does not say how things stand. Tokens are served on; see the server's log.";
+        return Err(Problem::new(Code::Storage, words));
+    };
     // An error is a client that fell behind: its stream ends there.
     let rest = BroadcastStream::new(rest)
         .take_while(|frame| std::future::ready(frame.is_ok()))

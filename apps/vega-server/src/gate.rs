@@ -147,6 +147,9 @@ pub(crate) async fn only_who_may(
     next.run(request).await
 }
 
+/// The console's mark on a call that no human made: it does not keep the session open.
+const UNATTENDED: header::HeaderName = header::HeaderName::from_static("x-vega-unattended");
+
 /// Who sends these headers.
 async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem> {
     let access = &server.vega.access;
@@ -172,7 +175,12 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         return Err(Problem::new(Code::NotSignedIn, words));
     }
     if let Some(cookie) = CookieJar::from_headers(headers).get(COOKIE) {
-        if let Some(session) = access.session(cookie.value()).await? {
+        let session = if headers.contains_key(&UNATTENDED) {
+            access.unused_session(cookie.value()).await?
+        } else {
+            access.session(cookie.value()).await?
+        };
+        if let Some(session) = session {
             return Ok(Caller::Console(session, SessionSecret::new(cookie.value())));
         }
         tokio::time::sleep(AFTER_A_BAD_KEY).await;

@@ -17,6 +17,7 @@ mod health;
 mod keys;
 mod listening;
 mod names;
+mod notices;
 mod pages;
 mod problem;
 mod prompts;

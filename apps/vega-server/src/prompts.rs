@@ -62,11 +62,14 @@ pub(crate) struct PromptView {
 }
 
 /// Everything that is asked now, without links.
-pub(crate) fn open(desk: &Desk, now: DateTime<Utc>) -> Vec<PromptView> {
-    desk.open().iter().map(|open| view(open, now, false)).collect()
+pub(crate) fn open(desk: &Desk, now: DateTime<Utc>, has_window: bool) -> Vec<PromptView> {
+    let open = desk.open();
+    open.iter()
+        .map(|open| view(open, now, has_window, false))
+        .collect()
 }
 
-fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
+fn view(open: &Open, now: DateTime<Utc>, has_window: bool, with_link: bool) -> PromptView {
     let deadline = *open.deadline.get_or_init(|| {
         let left = open.until.saturating_duration_since(Instant::now());
         now + TimeDelta::from_std(left).unwrap_or_default()
@@ -104,10 +107,12 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
             };
             view.account = Some(prompt.account.to_string());
             view.api = Some(prompt.api.to_string());
-            view.words = format!(
-                "Type the {} in the browser window on the desk, or here.",
-                prompt.kind.as_str()
-            );
+            let kind = prompt.kind.as_str();
+            view.words = if has_window {
+                format!("Type the {kind} in the browser window on the desk, or here.")
+            } else {
+                format!("Type the {kind} here: Vega's browser shows no window.")
+            };
         }
         Question::Link(link) => {
             view.kind = PromptKind::Link;
@@ -135,9 +140,21 @@ fn view(open: &Open, now: DateTime<Utc>, with_link: bool) -> PromptView {
             view.account = Some(task.account.to_string());
             view.api = Some(task.api.to_string());
             view.words = task.notice.to_string();
+            if !has_window {
+                view.words.push_str(
+                    " But Vega's browser shows no window (`browser.headless`), so nobody can. Cancel the run, set it to \
+                     false, start the server again and generate.",
+                );
+            }
         }
     }
     view
+}
+
+/// Whether the human can see the browser that signs in. One that runs elsewhere is taken to be seen.
+pub(crate) fn has_window(server: &Server) -> bool {
+    let browser = &server.vega.settings.browser;
+    browser.webdriver_url.is_some() || !browser.headless
 }
 
 /// What the human is asked now, and until when.
@@ -154,14 +171,14 @@ pub(crate) async fn prompt(
     let request = server.requests.find(extract::id(&id)?);
     let request =
         request.ok_or_else(|| Problem::new(Code::NoRun, "No run that was asked for here has this id."))?;
-    let now = server.vega.clock.now();
+    let (now, has_window) = (server.vega.clock.now(), has_window(&server));
     let with_link = matches!(caller, Caller::Console(..));
     let open = if request.is_over() {
         Vec::new()
     } else {
         server.desk.open()
     };
-    let prompts = open.iter().map(|open| view(open, now, with_link));
+    let prompts = open.iter().map(|open| view(open, now, has_window, with_link));
     Ok(Json(PromptsView::of(prompts.collect())))
 }
 

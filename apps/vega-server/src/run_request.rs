@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -22,6 +22,7 @@ use vega_domain::run::{self, RunRecord};
 use vega_orchestration::{Confirmation, Patience, RunError, RunHandle};
 
 use crate::desk::Desk;
+use crate::notices::Notices;
 use crate::run_view::RunView;
 use crate::views::{PlanView, WaitView, rfc3339_ist};
 use crate::words::{OutcomeCode, RunState};
@@ -74,6 +75,7 @@ pub(crate) struct RunRequest {
     asked_at: DateTime<Utc>,
     wish: Wish,
     stage: Mutex<Stage>,
+    notices: Notices,
 }
 
 /// The requests of this process.
@@ -148,6 +150,7 @@ impl RunRequests {
             asked_at,
             wish,
             stage: Mutex::new(Stage::Verifying),
+            notices: Notices::default(),
         });
         known.push_back(Arc::clone(&request));
         if known.len() > REMEMBERED {
@@ -245,11 +248,16 @@ impl RunRequests {
         let ended = loop {
             tokio::select! {
                 ended = &mut outcome => break ended,
-                event = events.recv() => {
-                    if let Ok(Event::RunStarted { run, .. }) = event {
+                event = events.recv() => match event {
+                    Ok(Event::RunStarted { run, .. }) => {
                         self.enter(request, Stage::Running(view.clone(), Some(run)));
                     }
-                }
+                    Ok(Event::Noticed { api, notice }) => {
+                        request.notices.note(&api, notice, vega.clock.now());
+                        self.tell();
+                    }
+                    _ => {}
+                },
                 () = cancelled(&request.cancel, &handle) => {}
             }
         };
@@ -381,12 +389,18 @@ impl RunRequest {
         let steps = record.map(|record| record.steps.as_slice()).unwrap_or_default();
         let left = steps.iter().filter(|step| !step.state.is_final()).count();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
+        let takes = plan.as_ref().and_then(|plan| plan.takes_seconds);
+        let finish = takes.zip(record.filter(|_| !self.is_over()));
+        let finish = finish.map(|(takes, record)| record.started_at + TimeDelta::seconds(takes));
         RunView {
             id: self.id.to_string(),
             state,
             under_way: !self.is_over(),
             asked_at: Some(rfc3339_ist(self.asked_at)),
             asked_by: Some(self.wish.by.clone()),
+            finish: finish.map(rfc3339_ist),
+            finish_unix: finish.map(|at| at.timestamp()),
+            notices: self.notices.shown(),
             plan,
             wait: wait.as_ref().map(|wait| WaitView::of(wait, left)),
             outcome,

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::run::RunRecord;
 
+use crate::notices::NoticeView;
 use crate::run_request::Outcome;
 use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
 use crate::words::RunState;
@@ -27,8 +28,13 @@ pub(crate) struct RunView {
     pub(crate) started_at: Option<String>,
     pub(crate) started_at_unix: Option<i64>,
     pub(crate) finished_at: Option<String>,
+    /// When everything should be done; an estimate, from what the plan takes and when it began.
+    pub(crate) finish: Option<String>,
+    pub(crate) finish_unix: Option<i64>,
     pub(crate) steps: Vec<StepView>,
     pub(crate) wait: Option<WaitView>,
+    /// What the human should know of it, the newest last; the last few.
+    pub(crate) notices: Vec<NoticeView>,
     /// Why nothing was begun, or why it broke off.
     pub(crate) outcome: Option<Outcome>,
 }
@@ -63,6 +69,9 @@ impl RunView {
             run: record.map(|record| record.id.to_string()),
             started_at: record.map(|record| rfc3339_ist(record.started_at)),
             started_at_unix: record.map(|record| record.started_at.timestamp()),
+            finish: None,
+            finish_unix: None,
+            notices: Vec::new(),
             finished_at: record.and_then(|record| record.finished_at).map(rfc3339_ist),
             steps: record.map(StepView::all_of).unwrap_or_default(),
             wait: None,

@@ -218,9 +218,11 @@ pub(crate) struct PlanView {
     otp_presses_at_most: Option<u32>,
     /// OTPs that may be asked for now.
     otp_presses_left: Option<u32>,
-    /// When everything should be done; an estimate.
+    /// When everything should be done if it begins as soon as it was planned; an estimate.
     finish: Option<String>,
     finish_unix: Option<i64>,
+    /// How many seconds that is from its begin.
+    pub(crate) takes_seconds: Option<i64>,
     /// When a part of it can begin at the earliest, if not all can begin now.
     waits_until: Option<String>,
     waits_until_unix: Option<i64>,
@@ -279,6 +281,7 @@ impl PlanView {
             otp_presses_left: outlook.map(|outlook| outlook.presses_left),
             finish: outlook.map(|outlook| rfc3339_ist(outlook.finish)),
             finish_unix: outlook.map(|outlook| outlook.finish.timestamp()),
+            takes_seconds: outlook.map(|outlook| outlook.takes.num_seconds()),
             waits_until: outlook.and_then(|outlook| outlook.waits_until).map(rfc3339_ist),
             waits_until_unix: outlook
                 .and_then(|outlook| outlook.waits_until)

@@ -2,6 +2,8 @@
 //! Source: Upstox developer documentation, "Get token" (tokens are valid until 3:30 AM the following day).
 //! India has no daylight saving time, so 03:30 IST is 22:00:00 UTC on every day of the year.
 
+use std::ops::Range;
+
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Asia::Kolkata;
 use chrono_tz::Tz;
@@ -33,17 +35,24 @@ pub fn day_start(now: DateTime<Utc>) -> DateTime<Utc> {
     valid_until(now) - TimeDelta::days(1)
 }
 
-/// While sign-ins are closed, when they open again: from 03:20 to 03:31 IST a new token would die before anybody used
+/// From when until when sign-ins are closed, now or next: from 03:20 to 03:31 IST a new token would die before anybody used
 /// it, or its day would depend on a second. The operator may force one.
-pub fn closed_until(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn closed_hours(now: DateTime<Utc>) -> Range<DateTime<Utc>> {
     const BEFORE: TimeDelta = TimeDelta::minutes(10);
     const AFTER: TimeDelta = TimeDelta::minutes(1);
     let begun = day_start(now);
-    if now < begun + AFTER {
-        return Some(begun + AFTER);
-    }
-    let next = valid_until(now);
-    (now >= next - BEFORE).then_some(next + AFTER)
+    let end = if now < begun + AFTER {
+        begun
+    } else {
+        valid_until(now)
+    };
+    end - BEFORE..end + AFTER
+}
+
+/// While sign-ins are closed, when they open again.
+pub fn closed_until(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let closed = closed_hours(now);
+    closed.contains(&now).then_some(closed.end)
 }
 
 /// The same instant on India's clock, for showing.

@@ -40,8 +40,10 @@ pub struct Outlook {
     pub presses_at_most: u32,
     /// OTPs that may be asked for now.
     pub presses_left: u32,
-    /// When everything should be done, if the sessions spare OTPs.
+    /// When everything should be done, if the sessions spare OTPs and it begins now.
     pub finish: DateTime<Utc>,
+    /// How long that is from its begin.
+    pub takes: TimeDelta,
     /// When a part of it can begin at the earliest, if not all can begin now.
     pub waits_until: Option<DateTime<Utc>>,
     /// How many APIs belong to accounts that cannot begin now.
@@ -58,6 +60,7 @@ impl Outlook {
             presses_at_most: 0,
             presses_left: 0,
             finish: now,
+            takes: TimeDelta::zero(),
             waits_until: None,
             apis_later: 0,
             closed_until: None,
@@ -86,6 +89,7 @@ impl Outlook {
         for (opens, takes) in waiting {
             outlook.finish = outlook.finish.max(opens) + takes;
         }
+        outlook.takes = outlook.finish - now;
         outlook
     }
 }
@@ -200,6 +204,7 @@ mod tests {
             presses_at_most: at_most,
             presses_left: left,
             finish: at(finish),
+            takes: TimeDelta::seconds(finish),
             waits_until: waits_until.map(at),
             apis_later,
             closed_until: closed_until.map(at),

@@ -200,13 +200,18 @@ impl AccessService {
         Ok(is_open.then_some(secret))
     }
 
+    /// The session whose secret is presented, if it counts now. That alone is no use of it: a page that nobody touches asks too.
+    pub async fn unused_session(&self, presented: &str) -> Result<Option<ConsoleSession>, StoreError> {
+        let found = self.access.session(&hash_of(presented)).await?;
+        Ok(found.filter(|session| session.is_live(self.clock.now())))
+    }
+
     /// The session whose secret is presented, if it counts now. It then counts as used.
     pub async fn session(&self, presented: &str) -> Result<Option<ConsoleSession>, StoreError> {
-        let found = self.access.session(&hash_of(presented)).await?;
-        let now = self.clock.now();
-        let Some(mut session) = found.filter(|session| session.is_live(now)) else {
+        let Some(mut session) = self.unused_session(presented).await? else {
             return Ok(None);
         };
+        let now = self.clock.now();
         if (now - session.last_seen_at).abs() >= SEEN_WITHIN {
             match self.access.touch_session(session.id, now).await {
                 Ok(()) => session.last_seen_at = now,

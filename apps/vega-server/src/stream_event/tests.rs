@@ -83,16 +83,16 @@ fn sent() -> Vec<std::sync::Arc<Frame>> {
     let asked = desk.confirm(&plan);
     tokio::pin!(asked);
     assert!(asked.as_mut().now_or_never().is_none(), "it waits for a yes");
-    let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH);
+    let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH).unwrap();
     let mut shown = with_step_in(run, StepState::SigningIn);
     shown.apis.push(api());
     shown.accounts.push(account());
-    shown.prompts = prompts::open(&desk, DateTime::UNIX_EPOCH);
+    shown.prompts = prompts::open(&desk, DateTime::UNIX_EPOCH, true);
     board.show(&shown, None);
     let moved = with_step_in(run, StepState::Failed(failure()));
     shown.run = moved.run;
     board.show(&shown, None);
-    let (first, _) = board.subscribe(DateTime::UNIX_EPOCH);
+    let (first, _) = board.subscribe(DateTime::UNIX_EPOCH).unwrap();
     let mut sent = vec![first.into()];
     while let Ok(frame) = frames.try_recv() {
         sent.push(frame);

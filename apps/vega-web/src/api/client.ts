@@ -23,6 +23,8 @@ export class CallFailed extends Error {
 client.setConfig({
   baseUrl: globalThis.location.origin,
   cache: "no-store",
+  // No call keeps the session open but the one of `useActivity`: pages ask by themselves too.
+  headers: { "x-vega-unattended": "1" },
   // Looked up at each call, so that tests can stand in for the network.
   fetch: (request) => globalThis.fetch(request),
 });

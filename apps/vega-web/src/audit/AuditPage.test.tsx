@@ -10,7 +10,7 @@ import type {
   ListAuditResponses,
 } from "../generated/client/types.gen";
 import { api, board, MORNING, RUN } from "../testing/board";
-import { openAt } from "../testing/console";
+import { openAt, openConsole } from "../testing/console";
 import { network, refused, signedOut, when } from "../testing/network";
 
 function entry(id: number, changes: Partial<Entry> = {}): Entry {
@@ -108,7 +108,7 @@ test("one run's entries are a press away", async () => {
   chain();
   const queries = trail([entry(9)]);
   const { user } = await openAt("/audit", board());
-  await user.click(await screen.findByRole("button", { name: `run ${RUN.slice(0, 8)}` }));
+  await user.click(await screen.findByRole("button", { name: `run …${RUN.slice(-6)}` }));
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", run: RUN }));
 });
 
@@ -158,6 +158,6 @@ test("a session that is over leads to the way back", async () => {
     when("get", "/api/v1/audit", signedOut),
     when("get", "/api/v1/audit/verdict", signedOut),
   );
-  await openAt("/audit", board());
+  openConsole({ address: "/audit" });
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });

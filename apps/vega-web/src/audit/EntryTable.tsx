@@ -50,7 +50,7 @@ function About({ entry, onRun }: { entry: Entry; onRun: (run: string) => void })
         <>
           {" "}
           <Button size="compact-xs" variant="default" onClick={() => onRun(run)}>
-            run {run.slice(0, 8)}
+            run …{run.slice(-6)}
           </Button>
         </>
       )}

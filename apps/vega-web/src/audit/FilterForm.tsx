@@ -92,7 +92,7 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
           </Button>
           {search.run && (
             <span className="run-filter">
-              Only run <code>{search.run.slice(0, 8)}</code>
+              Only run <code>…{search.run.slice(-6)}</code>
             </span>
           )}
         </div>

@@ -244,3 +244,20 @@ test("the page adds no style sheet of its own: the content security policy lets 
   await screen.findByRole("dialog");
   expect([...document.querySelectorAll("style")].map((style) => style.textContent)).toEqual([]);
 });
+
+test.each([
+  ["before", MORNING + 60, MORNING + 720, false],
+  ["in", MORNING - 60, MORNING + 600, true],
+  ["in, as on a day before", MORNING - 60 - 2 * 86_400, MORNING + 600 - 2 * 86_400, true],
+  ["after", MORNING - 720, MORNING - 60, false],
+])("%s the closed hours around 03:30 IST", async (_, from, until, isClosed) => {
+  await openBoard(
+    board({ apis: [api("A"), missing("B")], closed_from_unix: from, closed_until_unix: until }),
+  );
+  const words = screen.queryByText(/closed around 03:30 IST.* They open at 08:10 IST/);
+  expect(words !== null).toBe(isClosed);
+  for (const name of ["Generate 1 token", "Generate B"]) {
+    expect((screen.getByRole("button", { name }) as HTMLButtonElement).disabled).toBe(isClosed);
+  }
+  expect(screen.getByRole("button", { name: "Replace A …" })).toBeEnabled();
+});

@@ -11,6 +11,7 @@ import { useBoard, useConnection } from "../live/useBoard";
 import { Failed } from "../page/Failed";
 import { NoRun, RunPanel } from "../run/RunPanel";
 import { useNow } from "../time/clock";
+import { istTime } from "../time/ist";
 import { AccountNotice } from "./AccountNotice";
 import { ApiCard } from "./ApiCard";
 import { ForceDialog } from "./ForceDialog";
@@ -36,9 +37,21 @@ export function BoardPage() {
 
 /** Why nothing can be started now, or null. */
 function refusalOf(board: Snapshot, connection: Connection): string | null {
+  if (connection === "connecting") return "Asking the server …";
   if (connection !== "live") return "The server does not answer.";
   if (board.run?.under_way) return "A run is under way.";
   return null;
+}
+
+const DAY = 86_400;
+
+/** Why nobody can be signed in for without a force, or null: around 03:30 IST, at the same times each day. */
+function closedOf(board: Snapshot, now: number): string | null {
+  const since = (((now - board.closed_from_unix) % DAY) + DAY) % DAY;
+  const length = board.closed_until_unix - board.closed_from_unix;
+  if (since >= length) return null;
+  const opens = istTime(now - since + length, now);
+  return `Sign-ins are closed around 03:30 IST, when a new token would die at once. They open at ${opens}.`;
 }
 
 function actionOf(dead: number): string {
@@ -57,7 +70,9 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
     verify.reset();
     start.mutate(wish);
   };
-  const why = refusal ?? (dead.length === 0 ? "No token is dead." : null);
+  const now = useNow();
+  const closed = refusal ?? closedOf(board, now);
+  const why = closed ?? (dead.length === 0 ? "No token is dead." : null);
   return (
     <>
       <div className="actions">
@@ -115,7 +130,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
                       key={api.api}
                       api={api}
                       isLive={isLive}
-                      refusal={refusal}
+                      refusal={isDead(api.status) ? closed : refusal}
                       onGenerate={() => begin({ apis: [api.api] })}
                       onForce={() => setForced(api.api)}
                     />

@@ -4,6 +4,8 @@ import { Alert, Button } from "@mantine/core";
 import type { Plan, Prompt } from "../api/types";
 import { Failed } from "../page/Failed";
 import { causeWords } from "../run/words";
+import { useNow } from "../time/clock";
+import { istTime, lengthInWords } from "../time/ist";
 import { Until } from "../time/When";
 import { useAnswer } from "./useAnswer";
 
@@ -53,11 +55,7 @@ function PlanFacts({ plan }: { plan: Plan }) {
         ))}
       </ul>
       <p>{presses(plan)}</p>
-      {plan.finish_unix && (
-        <p>
-          Should be done at <Until unix={plan.finish_unix} />.
-        </p>
-      )}
+      <Finish plan={plan} />
       {plan.waits_until_unix && (
         <p>
           {plan.apis_later === plan.apis.length ? "Nothing" : "Not everything"} can begin at once:
@@ -84,6 +82,25 @@ function PlanFacts({ plan }: { plan: Plan }) {
         </Alert>
       ))}
     </>
+  );
+}
+
+/** A plan that begins with the yes is done the later the longer one waits with it. */
+function Finish({ plan }: { plan: Plan }) {
+  const now = useNow();
+  const { finish_unix: finish, takes_seconds: takes, waits_until_unix: waits } = plan;
+  if (finish == null || takes == null) return null;
+  if (waits != null) {
+    return (
+      <p>
+        Should be done at <Until unix={finish} />.
+      </p>
+    );
+  }
+  return (
+    <p>
+      Should be done at {istTime(now + takes, now)}, {lengthInWords(takes)} after your yes.
+    </p>
   );
 }
 

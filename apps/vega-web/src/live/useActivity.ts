@@ -13,7 +13,7 @@ export function useActivity() {
       if (Date.now() - last < AT_MOST_EVERY_MS) return;
       last = Date.now();
       // What it says is found out by the stream as well.
-      said(getSession()).catch(() => {});
+      said(getSession({ headers: { "x-vega-unattended": null } })).catch(() => {});
     };
     for (const event of ["pointerdown", "keydown"]) addEventListener(event, touched);
     return () => {

@@ -42,11 +42,6 @@ test("each step says where it stands, and moves", async () => {
   await waitFor(() => expect(steps[1]).toHaveTextContent("B Exchanging the code"));
 });
 
-test("an estimate that did not hold is said", async () => {
-  await shown({ plan: plan({ finish_unix: MORNING - 1 }) });
-  expect(screen.getByText(/Takes longer than estimated/)).toBeVisible();
-});
-
 test("a wait says why and until when", async () => {
   await shown({
     state: "waiting",
@@ -121,4 +116,26 @@ test("one that is over already says so", async () => {
   await user.click(screen.getByRole("button", { name: /^Cancel the run …/ }));
   await user.click(screen.getByRole("button", { name: "Cancel the run" }));
   expect(await screen.findByText("The run is over.")).toBeVisible();
+});
+
+test("the estimate is the server's, and one that has passed says so", async () => {
+  await shown({ started_at_unix: MORNING - 5, finish_unix: MORNING + 120 });
+  expect(screen.getByText(/Should be done at/)).toHaveTextContent("08:02 IST");
+  await shown({ started_at_unix: MORNING - 200, finish_unix: MORNING - 10 });
+  expect(screen.getByText(/Takes longer than estimated/)).toBeVisible();
+});
+
+test("what the human should know is said, the newest first", async () => {
+  const notice = (at_unix: number, words: string) => ({ api: "PRIMARY", at: "x", at_unix, words });
+  await shown({
+    notices: [
+      notice(MORNING - 90, "Upstox is slow."),
+      notice(MORNING - 10, "What was pasted is not the address."),
+    ],
+  });
+  const list = within(screen.getByRole("list", { name: "Notices" }));
+  expect(list.getAllByRole("listitem").map((item) => item.textContent)).toEqual([
+    "PRIMARY, 07:59 IST (just now): What was pasted is not the address.",
+    "PRIMARY, 07:58 IST (1 min ago): Upstox is slow.",
+  ]);
 });

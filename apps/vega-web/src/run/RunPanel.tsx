@@ -49,6 +49,7 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
           </p>
         </Alert>
       )}
+      <NoticeList notices={run.notices} />
       <StepList steps={run.steps} isUnderWay={run.under_way} />
     </section>
   );
@@ -82,11 +83,24 @@ function RunProgress({ run }: { run: Run }) {
   );
 }
 
+/** What the human should know, though nothing is asked. The newest is read aloud. */
+function NoticeList({ notices }: { notices: Run["notices"] }) {
+  if (notices.length === 0) return null;
+  return (
+    <ul className="notices" aria-label="Notices" aria-live="polite">
+      {notices.toReversed().map((notice) => (
+        <li key={`${notice.at_unix} ${notice.words}`}>
+          <strong>{notice.api}</strong>, <Ago unix={notice.at_unix} />: {notice.words}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function RunTimes({ run }: { run: Run }) {
   const now = useNow();
-  const planned = run.plan?.finish_unix;
-  // The plan did not know of a wait that came later: no estimate is better than one that cannot hold.
-  const finish = planned && planned > (run.wait?.until_unix ?? 0) ? planned : null;
+  // The plan did not know of a wait that came later; what waits has an estimate of its own.
+  const finish = run.wait ? null : run.finish_unix;
   return (
     <p>
       {run.asked_by && `Asked for by ${run.asked_by}. `}

@@ -533,6 +533,19 @@ export type LiveView = {
 };
 
 /**
+ * One of them.
+ */
+export type NoticeView = {
+    api: string;
+    at: string;
+    at_unix: number;
+    /**
+     * What it is, and what to do.
+     */
+    words: string;
+};
+
+/**
  * Why nothing was begun, or why a run broke off.
  */
 export type Outcome = {
@@ -577,7 +590,7 @@ export type PlanView = {
      */
     apis_later?: number | null;
     /**
-     * When everything should be done; an estimate.
+     * When everything should be done if it begins as soon as it was planned; an estimate.
      */
     finish?: string | null;
     finish_unix?: number | null;
@@ -602,6 +615,10 @@ export type PlanView = {
      * Accounts that the yes opens again.
      */
     stopped: Array<StoppedView>;
+    /**
+     * How many seconds that is from its begin.
+     */
+    takes_seconds?: number | null;
     /**
      * When a part of it can begin at the earliest, if not all can begin now.
      */
@@ -795,11 +812,20 @@ export type RunView = {
      * Whether another process carries it out.
      */
     elsewhere: boolean;
+    /**
+     * When everything should be done; an estimate, from what the plan takes and when it began.
+     */
+    finish?: string | null;
+    finish_unix?: number | null;
     finished_at?: string | null;
     /**
      * What to ask for it by.
      */
     id: string;
+    /**
+     * What the human should know of it, the newest last; the last few.
+     */
+    notices: Array<NoticeView>;
     outcome?: Outcome | null;
     plan?: PlanView | null;
     /**
@@ -914,6 +940,11 @@ export type SkipReason = typeof SkipReason[keyof typeof SkipReason];
 export type Snapshot = {
     accounts: Array<AccountView>;
     apis: Array<ApiView>;
+    /**
+     * When sign-ins are closed, now or next, in Unix seconds; every day at the same times. A force with its reason overrides it.
+     */
+    closed_from_unix: number;
+    closed_until_unix: number;
     /**
      * The server's time in Unix seconds, for countdowns.
      */
