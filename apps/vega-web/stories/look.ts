@@ -19,6 +19,7 @@ export async function lookAt(page: Page, view: string) {
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(PHONE);
   expect(await sticksOut(page), `${view} is wider than a phone`).toBe(0);
+  expect(await complaints(page), `${view}, on a phone`).toEqual([]);
   await picture(page, `${view}-phone`);
   await page.setViewportSize(DESK);
 }

@@ -56,6 +56,10 @@ test.describe("where another program has it", () => {
     await expect(prompt).toContainText("another program");
     const field = prompt.getByLabel(/address at which the sign-in ended/);
     await expect(field).toHaveAttribute("type", "password");
+    await field.fill("https://example.com/?code=1");
+    await console.button("Send the address").click();
+    const notices = console.page.getByRole("list", { name: "Notices" });
+    await expect(notices, "why it is asked for again").toContainText(/PRIMARY.*not the address/);
     await field.fill(address);
     await console.button("Send the address").click();
     await console.seesAllValid(1);

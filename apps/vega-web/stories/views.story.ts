@@ -67,8 +67,17 @@ test.describe("with keys and a failure", () => {
     await stage.vega("key add reader --scope status");
     await stage.happensOnce("exchange", "status", { status: 400, code: "UDAPI100057" });
     await stage.vega("--yes WEBSOCKET1");
+    await stage.happensOnce("page", "cloudflare_html", { at: "after_pin" });
+    await stage.vega("--yes WEBSOCKET2");
     await console.enter();
     await lookAt(page, "board-failure");
+    await console.card("WEBSOCKET2").getByRole("link", { name: "Look at what was kept" }).click();
+    const picture = page.getByRole("img", { name: /sign-in for WEBSOCKET2 failed/ });
+    await expect(picture).toBeVisible();
+    await expect(picture).toHaveJSProperty("complete", true);
+    expect(await picture.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(
+      0,
+    );
     await console.open("Audit");
     await expect(page.getByText("The chain is whole")).toBeVisible();
     await lookAt(page, "audit");
