@@ -268,6 +268,30 @@ test("whoever has nothing in hand goes on at the field, from question to questio
   expect(await screen.findByLabelText(/^PIN of/)).toHaveFocus();
 });
 
+test("digits that were meant for a question answered elsewhere are sent as nothing", async () => {
+  const answers = takesAnswers();
+  const { user, stream } = await asked(prompt("otp"));
+  await user.keyboard("12");
+  const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
+  const pin = await screen.findByLabelText(/^PIN of/);
+  await user.keyboard("3456{Enter}");
+  expect(pin).toHaveValue("");
+  expect(pin).toBeEnabled();
+  expect(answers).toEqual([]);
+});
+
+test("a question answered elsewhere hands on to the next when nobody types", async () => {
+  const { user, stream } = await asked(prompt("otp"));
+  await user.keyboard("12");
+  const typed = performance.now();
+  const clock = vi.spyOn(performance, "now").mockReturnValue(typed + 3_500);
+  const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
+  expect(await screen.findByLabelText(/^PIN of/)).toHaveFocus();
+  clock.mockRestore();
+});
+
 test("nobody's typing is broken into", async () => {
   const { stream } = await openBoard(board({ run: run() }));
   const button = screen.getByRole("button", { name: /^Colours/ });
