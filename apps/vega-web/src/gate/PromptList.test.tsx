@@ -227,25 +227,81 @@ test("the tab's title says that somebody is needed, and only as long as it is so
   await waitFor(() => expect(document.title).toBe("Board – Vega"));
 });
 
-test("notifies once for each question, where it may and nobody looks", async () => {
+/** A browser that notifies, with what it was told. */
+function notifies(permission: NotificationPermission = "granted") {
   const notified = vi.fn();
   vi.stubGlobal(
     "Notification",
     class {
-      static permission = "granted";
-      constructor(title: string, options: NotificationOptions) {
-        notified(title, options.body);
+      static permission = permission;
+      constructor(title: string, options?: NotificationOptions) {
+        notified(title, options?.body);
       }
     },
   );
-  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
-  const { stream } = await asked(prompt("otp"));
-  stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
-  stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
-  await waitFor(() =>
-    expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
-  );
+  return notified;
+}
+
+test.each([
+  ["the tab is hidden", true, true],
+  ["the window lies behind another", false, false],
+])(
+  "notifies once for each question, where it may and nobody looks: %s",
+  async (_, hidden, focus) => {
+    const notified = notifies();
+    vi.spyOn(document, "hidden", "get").mockReturnValue(hidden);
+    vi.spyOn(document, "hasFocus").mockReturnValue(focus);
+    const { stream } = await asked(prompt("otp"));
+    stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
+    stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+    await waitFor(() =>
+      expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
+    );
+    vi.restoreAllMocks();
+  },
+);
+
+test("does not notify whoever looks", async () => {
+  const notified = notifies();
+  vi.spyOn(document, "hidden", "get").mockReturnValue(false);
+  vi.spyOn(document, "hasFocus").mockReturnValue(true);
+  await asked(prompt("otp"));
+  await waitFor(() => expect(document.title).toMatch(/OTP needed/));
+  expect(notified).not.toHaveBeenCalled();
   vi.restoreAllMocks();
+});
+
+/** As Chrome on Android. */
+function letsNoPageNotify(permission: NotificationPermission) {
+  vi.stubGlobal(
+    "Notification",
+    class {
+      static permission = permission;
+      constructor() {
+        throw new TypeError("Illegal constructor");
+      }
+    },
+  );
+}
+
+test("a browser that lets no page notify breaks nothing", async () => {
+  letsNoPageNotify("granted");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  await asked(prompt("otp"));
+  await waitFor(() => expect(document.title).toMatch(/OTP needed/));
+  expect(screen.getByLabelText(/^OTP of/)).toBeEnabled();
+  vi.restoreAllMocks();
+});
+
+test("to notify is offered only where it works", async () => {
+  const name = "Notify me when I am needed";
+  notifies("default");
+  const { unmount } = await openBoard(board());
+  expect(screen.getByRole("button", { name })).toBeVisible();
+  unmount();
+  letsNoPageNotify("default");
+  await openBoard(board());
+  expect(screen.queryByRole("button", { name })).not.toBeInTheDocument();
 });
 
 test("nothing can be answered while the server is gone", async () => {

@@ -1,7 +1,7 @@
 // What stands around every page: the way to the others, the banners, and the way out.
 
 import { screen, waitFor } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { EndSessionData, EndSessionResponses } from "../generated/client/types.gen";
 import { board, prompt, run } from "../testing/board";
 import { openAt, openBoard } from "../testing/console";
@@ -74,4 +74,15 @@ test("the colours change from button to button", async () => {
   expect(root).toHaveAttribute("data-mantine-color-scheme", "dark");
   await user.click(screen.getByRole("button", { name: "Colours: dark" }));
   expect(screen.getByRole("button", { name: "Colours: as the system" })).toBeVisible();
+});
+
+test("a page that breaks says so, and leaves the way to the others", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  await openAt("/", { ...board(), accounts: null as never });
+  expect(await screen.findByRole("heading", { name: "This page broke" })).toBeVisible();
+  expect(screen.getByText(/tokens stay, and a run that is under way is carried out/)).toBeVisible();
+  expect(screen.getByRole("button", { name: "Load the page again" })).toBeVisible();
+  expect(screen.getByRole("navigation")).toBeVisible();
+  vi.restoreAllMocks();
 });
