@@ -4,7 +4,7 @@ import { screen, waitFor } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { EndSessionData, EndSessionResponses } from "../generated/client/types.gen";
 import { board, prompt, run } from "../testing/board";
-import { openAt, openBoard } from "../testing/console";
+import { openAt, openBoard, openConsole } from "../testing/console";
 import { network, refused, when } from "../testing/network";
 
 /** The pages ask for more than these tests are about. */
@@ -47,6 +47,13 @@ test("whoever is needed is called from every page", async () => {
   expect(screen.queryByRole("link", { name: "Answer it on the board" })).not.toBeInTheDocument();
 });
 
+test("the content is a press away, and the address stays as it is", async () => {
+  const { user } = openConsole({ address: "/enter" });
+  await user.click(await screen.findByRole("button", { name: "Skip to the content" }));
+  expect(screen.getByRole("main")).toHaveFocus();
+  expect(location.hash).toBe("");
+});
+
 test("signs out", async () => {
   network.use(
     when<EndSessionData, EndSessionResponses>("delete", "/api/v1/session", () => [204, undefined]),
@@ -54,6 +61,7 @@ test("signs out", async () => {
   const { user } = await openBoard(board());
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+  await waitFor(() => expect(document.title).toBe("Signed out – Vega"));
   expect(screen.queryByRole("navigation")).not.toBeInTheDocument();
 });
 
