@@ -127,7 +127,7 @@ failure_reasons! {
         "Correct the account's mobile number in the configuration.";
     /// Upstox refused another OTP for this mobile number.
     Throttled, "throttled", CoolDown, "Upstox throttled the sign-in",
-        "Wait 11 minutes, then generate again; other accounts can go on meanwhile.";
+        "Wait until the cooldown is over, then generate again; other accounts can go on meanwhile.";
     /// Vega's own ledger has no press left in this window.
     OtpBudget, "otp_budget", WaitForBudget, "the OTP budget is used up",
         "Wait until the time shown, then generate again; Upstox would refuse another OTP now.";

@@ -158,6 +158,7 @@ test("a session that is over leads to the way back", async () => {
     when("get", "/api/v1/audit", signedOut),
     when("get", "/api/v1/audit/verdict", signedOut),
   );
+  // No stream is waited for: the refusal may be there before it is.
   openConsole({ address: "/audit" });
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });

@@ -3,10 +3,13 @@
 
 import { Alert } from "@mantine/core";
 import type { Account, Api } from "../api/types";
+import { useNow } from "../time/clock";
 import { Until } from "../time/When";
+import { isDead } from "./status";
 
 export function AccountNotice({ account, apis }: { account: Account; apis: Api[] }) {
-  const usable = apis.filter((api) => api.servable).map((api) => api.api);
+  const now = useNow();
+  const usable = apis.filter((api) => api.servable && !isDead(api, now)).map((api) => api.api);
   const meanwhile =
     usable.length > 0
       ? `Usable meanwhile: ${usable.join(", ")}.`

@@ -6,7 +6,7 @@ import type { Api } from "../api/types";
 import { useNow } from "../time/clock";
 import { istTime, unixOf } from "../time/ist";
 import { Ago, Countdown } from "../time/When";
-import { isDead, lookOf } from "./status";
+import { isDead, lookOf, statusAt } from "./status";
 
 interface Props {
   api: Api;
@@ -18,7 +18,8 @@ interface Props {
 }
 
 export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
-  const look = lookOf(api.status, isLive);
+  const now = useNow();
+  const look = lookOf(api, isLive, now);
   const failure = api.last_failure;
   return (
     <Paper component="li" withBorder p="sm" className="card">
@@ -53,7 +54,7 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
           )}
         </p>
       )}
-      {isDead(api.status) ? (
+      {isDead(api, now) ? (
         <Button size="xs" variant="default" disabled={refusal !== null} onClick={onGenerate}>
           Generate {api.api}
         </Button>
@@ -70,11 +71,11 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
 function Life({ api }: { api: Api }) {
   const now = useNow();
   const end = api.valid_until_unix;
-  if (end && !isDead(api.status)) return <Countdown unix={end} />;
+  if (end && !isDead(api, now)) return <Countdown unix={end} />;
   return (
     <p className="countdown">
       <span className="countdown-digits">No token</span>{" "}
-      {end && api.status === "expired" ? `since ${istTime(end, now)}` : "to use"}
+      {end && statusAt(api, now) === "expired" ? `since ${istTime(end, now)}` : "to use"}
     </p>
   );
 }

@@ -76,6 +76,17 @@ test("a dead token is valid until no time, whatever it once was", async () => {
   expect(card("PRIMARY").queryByText(/03:30 IST/)).not.toBeInTheDocument();
 });
 
+test("a token that has ended by the server's clock is not shown as valid", async () => {
+  const ended = api("PRIMARY", { valid_until_unix: MORNING - 60 });
+  const cooling = account({ retry_at: "x", retry_at_unix: MORNING + 600 });
+  await openBoard(board({ apis: [ended, api("CHAIN")], accounts: [cooling] }));
+  expect(card("PRIMARY").getByText("Expired")).toBeVisible();
+  expect(card("PRIMARY").queryByText("Valid")).not.toBeInTheDocument();
+  expect(card("PRIMARY").getByText("since 07:59 IST", { exact: false })).toBeVisible();
+  expect(screen.getByRole("button", { name: "Generate 1 token" })).toBeEnabled();
+  expect(screen.getByText("Usable meanwhile: CHAIN.")).toBeVisible();
+});
+
 test("the one action names its effect and asks for all that are dead", async () => {
   const wishes = takesRuns();
   const { user } = await openBoard(DEAD);

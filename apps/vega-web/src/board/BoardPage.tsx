@@ -65,7 +65,8 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
   const verify = useVerify();
   const isLive = connection === "live";
   const refusal = refusalOf(board, connection);
-  const dead = board.apis.filter((api) => isDead(api.status));
+  const now = useNow();
+  const dead = board.apis.filter((api) => isDead(api, now));
   const begin = (wish: RunWish) => {
     verify.reset();
     start.mutate(wish);

@@ -1,6 +1,7 @@
-// How each status looks: a word, a colour and a sign. Whatever is not known, also a status that this console has not heard
+// How each token stands and looks: a word, a colour and a sign. Whatever is not known, also a status that this console has not heard
 // of, looks like `unknown`; only `valid`, seen live, is green.
 
+import type { Api } from "../api/types";
 import type { TokenStatus } from "../generated/client/types.gen";
 
 export interface Look {
@@ -18,14 +19,21 @@ const LOOKS: Record<TokenStatus, Look> = {
   missing: { word: "Missing", color: "red.9", sign: "✕" },
   unknown: UNKNOWN,
 };
+const DEAD: TokenStatus[] = ["expired", "invalid", "missing"];
+
+/** At this time: what has ended is expired, though the server has not said so yet. */
+export function statusAt(api: Api, now: number): TokenStatus {
+  const hasEnded = api.valid_until_unix != null && api.valid_until_unix <= now;
+  return hasEnded && !DEAD.includes(api.status) ? "expired" : api.status;
+}
 
 /** `isLive`: whether the server is there; without it the last word is not to be trusted. */
-export function lookOf(status: TokenStatus, isLive: boolean): Look {
-  const look = LOOKS[status] ?? UNKNOWN;
+export function lookOf(api: Api, isLive: boolean, now: number): Look {
+  const look = LOOKS[statusAt(api, now)] ?? UNKNOWN;
   return isLive ? look : { word: `${look.word} when last seen`, color: "gray.8", sign: "…" };
 }
 
 /** Whether a human must sign in for it. */
-export function isDead(status: TokenStatus): boolean {
-  return status === "expired" || status === "invalid" || status === "missing";
+export function isDead(api: Api, now: number): boolean {
+  return DEAD.includes(statusAt(api, now));
 }

@@ -56,6 +56,16 @@ const CASES: Record<string, Case> = {
     kind: "no",
     says: /No: 1 of 2 tokens is dead.*Generate/,
   },
+  "one has ended, though the server has not said so yet": {
+    board: board({ apis: [api("PRIMARY", { valid_until_unix: MORNING }), api("CHAIN")] }),
+    kind: "no",
+    says: /No: 1 of 2 tokens is dead/,
+  },
+  "one that could not be checked has ended": {
+    board: board({ apis: [api("PRIMARY", { status: "unknown", valid_until_unix: MORNING - 1 })] }),
+    kind: "no",
+    says: /No: 1 of 1 token is dead/,
+  },
   "a dead one counts more than an unknown one": {
     board: board({ apis: [...dead, api("X", { status: "unknown" })] }),
     kind: "no",

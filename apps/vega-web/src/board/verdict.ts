@@ -32,7 +32,7 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
   }
   const needed = neededAt(now);
   const when = needed === now ? "now" : `at ${istTime(needed, now)}`;
-  const dead = board.apis.filter((api) => isDead(api.status));
+  const dead = board.apis.filter((api) => isDead(api, now));
   if (dead.length > 0) {
     return {
       kind: "no",

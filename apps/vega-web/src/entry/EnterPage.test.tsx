@@ -51,7 +51,10 @@ test("a server that is gone is said", async () => {
     when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", () => Response.error()),
   );
   openConsole({ address: "/enter", code: "CANARY-nobody" });
-  expect(await screen.findByText(/The server does not answer/)).toBeVisible();
+  expect(await screen.findByText(/The server does not answer/)).toHaveTextContent(
+    /open the link again.*vega console makes another/,
+  );
+  expect(screen.queryByText(/goes on by itself/)).not.toBeInTheDocument();
 });
 
 test("an address without a code says what it needs", async () => {

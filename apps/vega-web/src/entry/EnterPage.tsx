@@ -3,16 +3,22 @@
 
 import { Code, Loader } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { openSession, said } from "../api/client";
+import { CallFailed, openSession, said } from "../api/client";
 
-type Entry = { at: "opening" } | { at: "no_code" } | { at: "refused"; why: string };
+type Entry =
+  | { at: "opening" }
+  | { at: "no_code" }
+  | { at: "refused"; why: string }
+  | { at: "gone" };
 
 /** `code` is taken before the first page is shown, `null` where there was none. */
 export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () => void }) {
   const [entry, setEntry] = useState<Entry>(code === null ? { at: "no_code" } : { at: "opening" });
   useEffect(() => {
     if (code === null) return;
-    open(code).then(onOpen, (error: Error) => setEntry({ at: "refused", why: error.message }));
+    open(code).then(onOpen, (error: Error) =>
+      setEntry(isGone(error) ? { at: "gone" } : { at: "refused", why: error.message }),
+    );
   }, [code, onOpen]);
 
   switch (entry.at) {
@@ -38,7 +44,21 @@ export function EnterPage({ code, onOpen }: { code: string | null; onOpen: () =>
           <p>{entry.why}</p>
         </section>
       );
+    case "gone":
+      return (
+        <section className="stack panel" role="alert">
+          <h1>The console did not open</h1>
+          <p>
+            The server does not answer. Start vega-server and open the link again; where it is older
+            than 60 seconds by then, <Code>vega console</Code> makes another.
+          </p>
+        </section>
+      );
   }
+}
+
+function isGone(error: Error): boolean {
+  return error instanceof CallFailed && error.status === null;
 }
 
 const opened = new Map<string, Promise<unknown>>();

@@ -4,8 +4,8 @@ import { screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { GetSessionData, GetSessionResponses } from "../generated/client/types.gen";
 import { board, MORNING } from "../testing/board";
-import { openBoard } from "../testing/console";
-import { network, signedOut, when } from "../testing/network";
+import { openBoard, openConsole } from "../testing/console";
+import { network, refused, signedOut, when } from "../testing/network";
 
 async function ended() {
   network.use(when("get", "/api/v1/session", signedOut));
@@ -44,4 +44,32 @@ test("says when there is still none", async () => {
   const { user } = await ended();
   await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
   expect(await screen.findByText("There is still no session in this browser")).toBeVisible();
+});
+
+test("nothing of the session is kept after its end", async () => {
+  const { queries } = await ended();
+  expect(queries.getQueryData(["connection"])).toBe("signed_out");
+  const kept = queries.getQueryCache().getAll();
+  expect(JSON.stringify(kept.map((query) => query.state))).not.toContain("PRIMARY");
+  expect(queries.getMutationCache().getAll()).toEqual([]);
+});
+
+function verdict(answer: () => Response) {
+  network.use(when("get", "/api/v1/audit/verdict", answer));
+}
+
+test("a refusal of the old session does not end the next one", async () => {
+  const whole = () => Response.json({ v: 1, whole: true, entries: 1, fault: null, detail: null });
+  network.use(when("get", "/api/v1/audit", () => refused(503, "storage", "Not here.")));
+  verdict(whole);
+  const { user } = openConsole({ address: "/audit" });
+  await screen.findByText(/The chain is whole/);
+  verdict(signedOut);
+  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+  hasSession();
+  verdict(whole);
+  await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
+  expect(await screen.findByText(/The chain is whole/)).toBeVisible();
+  expect(screen.queryByRole("heading", { name: "You are signed out" })).not.toBeInTheDocument();
 });

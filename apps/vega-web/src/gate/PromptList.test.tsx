@@ -227,25 +227,81 @@ test("the tab's title says that somebody is needed, and only as long as it is so
   await waitFor(() => expect(document.title).toBe("Board – Vega"));
 });
 
-test("notifies once for each question, where it may and nobody looks", async () => {
+/** A browser that notifies, with what it was told. */
+function notifies(permission: NotificationPermission = "granted") {
   const notified = vi.fn();
   vi.stubGlobal(
     "Notification",
     class {
-      static permission = "granted";
-      constructor(title: string, options: NotificationOptions) {
-        notified(title, options.body);
+      static permission = permission;
+      constructor(title: string, options?: NotificationOptions) {
+        notified(title, options?.body);
       }
     },
   );
-  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
-  const { stream } = await asked(prompt("otp"));
-  stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
-  stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
-  await waitFor(() =>
-    expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
-  );
+  return notified;
+}
+
+test.each([
+  ["the tab is hidden", true, true],
+  ["the window lies behind another", false, false],
+])(
+  "notifies once for each question, where it may and nobody looks: %s",
+  async (_, hidden, focus) => {
+    const notified = notifies();
+    vi.spyOn(document, "hidden", "get").mockReturnValue(hidden);
+    vi.spyOn(document, "hasFocus").mockReturnValue(focus);
+    const { stream } = await asked(prompt("otp"));
+    stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
+    stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+    await waitFor(() =>
+      expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
+    );
+    vi.restoreAllMocks();
+  },
+);
+
+test("does not notify whoever looks", async () => {
+  const notified = notifies();
+  vi.spyOn(document, "hidden", "get").mockReturnValue(false);
+  vi.spyOn(document, "hasFocus").mockReturnValue(true);
+  await asked(prompt("otp"));
+  await waitFor(() => expect(document.title).toMatch(/OTP needed/));
+  expect(notified).not.toHaveBeenCalled();
   vi.restoreAllMocks();
+});
+
+/** As Chrome on Android. */
+function letsNoPageNotify(permission: NotificationPermission) {
+  vi.stubGlobal(
+    "Notification",
+    class {
+      static permission = permission;
+      constructor() {
+        throw new TypeError("Illegal constructor");
+      }
+    },
+  );
+}
+
+test("a browser that lets no page notify breaks nothing", async () => {
+  letsNoPageNotify("granted");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  await asked(prompt("otp"));
+  await waitFor(() => expect(document.title).toMatch(/OTP needed/));
+  expect(screen.getByLabelText(/^OTP of/)).toBeEnabled();
+  vi.restoreAllMocks();
+});
+
+test("to notify is offered only where it works", async () => {
+  const name = "Notify me when I am needed";
+  notifies("default");
+  const { unmount } = await openBoard(board());
+  expect(screen.getByRole("button", { name })).toBeVisible();
+  unmount();
+  letsNoPageNotify("default");
+  await openBoard(board());
+  expect(screen.queryByRole("button", { name })).not.toBeInTheDocument();
 });
 
 test("nothing can be answered while the server is gone", async () => {
@@ -266,6 +322,30 @@ test("whoever has nothing in hand goes on at the field, from question to questio
   const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
   stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
   expect(await screen.findByLabelText(/^PIN of/)).toHaveFocus();
+});
+
+test("digits that were meant for a question answered elsewhere are sent as nothing", async () => {
+  const answers = takesAnswers();
+  const { user, stream } = await asked(prompt("otp"));
+  await user.keyboard("12");
+  const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
+  const pin = await screen.findByLabelText(/^PIN of/);
+  await user.keyboard("3456{Enter}");
+  expect(pin).toHaveValue("");
+  expect(pin).toBeEnabled();
+  expect(answers).toEqual([]);
+});
+
+test("a question answered elsewhere hands on to the next when nobody types", async () => {
+  const { user, stream } = await asked(prompt("otp"));
+  await user.keyboard("12");
+  const typed = performance.now();
+  const clock = vi.spyOn(performance, "now").mockReturnValue(typed + 3_500);
+  const next = prompt("pin", { id: "0197a000-0000-7000-8000-00000000000b" });
+  stream().change({ event: "prompt", data: { v: 1, prompts: [next] } });
+  expect(await screen.findByLabelText(/^PIN of/)).toHaveFocus();
+  clock.mockRestore();
 });
 
 test("nobody's typing is broken into", async () => {

@@ -3,12 +3,14 @@
 import { useEffect, useRef } from "react";
 import type { Prompt, Run, Snapshot } from "../api/types";
 import { Countdown } from "../time/When";
+import { isTyping, useKeyboardWatch } from "./keyboard";
 import { LinkPrompt } from "./LinkPrompt";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
 import { titleOf } from "./words";
 
 export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean }) {
+  useKeyboardWatch();
   const { run, prompts } = board;
   if (!run?.under_way) return null;
   if (prompts.length === 0) {
@@ -57,8 +59,12 @@ function PromptSection(props: Props) {
   );
 }
 
-/** Nobody's typing is broken into; but whoever answered the last question can go on with the keyboard alone. */
+/**
+ * Nobody's typing is broken into, also where their field went away because the question was answered elsewhere: the rest of
+ * an OTP is no PIN. But whoever answered the last question here can go on with the keyboard alone.
+ */
 function takeFreeFocus(section: HTMLElement | null) {
+  if (isTyping()) return;
   const { activeElement } = document;
   const isFree = activeElement === null || activeElement === document.body;
   if (!isFree && !activeElement.matches(":disabled")) return;

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { answer, CallFailed, said } from "../api/client";
 import type { Answer } from "../api/types";
 import { signedOut } from "../live/useBoard";
+import { atRest } from "./keyboard";
 
 type Sending =
   | { at: "open" }
@@ -18,6 +19,7 @@ export function useAnswer(run: string) {
   const [sending, setSending] = useState<Sending>({ at: "open" });
 
   async function send(body: Answer) {
+    atRest();
     setSending({ at: "sending" });
     try {
       await said(answer({ path: { id: run }, body }));

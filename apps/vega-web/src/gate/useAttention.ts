@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "react";
 import type { Prompt } from "../api/types";
-import { permission } from "./permission";
+import { notify } from "./permission";
 import { titleOf } from "./words";
 
 /** `page` is what the tab is called while nobody is needed. */
@@ -18,8 +18,8 @@ export function useAttention(prompts: Prompt[], page: string) {
     for (const prompt of prompts) {
       if (told.current.has(prompt.id)) continue;
       told.current.add(prompt.id);
-      if (permission() === "granted" && document.hidden) {
-        new Notification(titleOf(prompt), { body: prompt.words, tag: prompt.id });
+      if (document.hidden || !document.hasFocus()) {
+        notify(titleOf(prompt), { body: prompt.words, tag: prompt.id });
       }
     }
   }, [prompts]);

@@ -9,6 +9,7 @@ import { type Connection, listen } from "./stream";
 
 const BOARD = ["board"];
 const CONNECTION = ["connection"];
+const STREAMED: unknown[] = [...BOARD, ...CONNECTION];
 
 /** Keeps the stream open while it is mounted and there is a session: once per tab. */
 export function useStream() {
@@ -17,8 +18,14 @@ export function useStream() {
   useEffect(() => {
     if (isOver) return;
     queries.setQueryData(CONNECTION, "connecting" satisfies Connection);
+    let wasGone = false;
     return listen({
-      onConnection: (connection) => queries.setQueryData(CONNECTION, connection),
+      onConnection: (connection) => {
+        if (connection === "signed_out") return signedOut(queries);
+        queries.setQueryData(CONNECTION, connection);
+        if (connection === "live" && wasGone) void askAgain(queries);
+        wasGone = connection === "gone";
+      },
       onSnapshot: (snapshot) => {
         setServerTime(snapshot.now_unix);
         queries.setQueryData(BOARD, snapshot);
@@ -51,8 +58,17 @@ export function useBoard(): Snapshot | null {
   return data ?? null;
 }
 
-/** Says that the session is over, where a call found it out before the stream did. */
+/** Asks for all that the stream does not tell: the server that came back may be another. */
+function askAgain(queries: QueryClient) {
+  return queries.invalidateQueries({
+    predicate: ({ queryKey }) => !STREAMED.includes(queryKey[0]),
+  });
+}
+
+/** Says that the session is over, and forgets what was learned in it. */
 export function signedOut(queries: QueryClient) {
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== CONNECTION[0] });
+  queries.getMutationCache().clear();
   queries.setQueryData(CONNECTION, "signed_out" satisfies Connection);
 }
 

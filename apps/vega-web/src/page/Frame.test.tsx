@@ -1,10 +1,10 @@
 // What stands around every page: the way to the others, the banners, and the way out.
 
 import { screen, waitFor } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { EndSessionData, EndSessionResponses } from "../generated/client/types.gen";
 import { board, prompt, run } from "../testing/board";
-import { openAt, openBoard } from "../testing/console";
+import { openAt, openBoard, openConsole } from "../testing/console";
 import { network, refused, when } from "../testing/network";
 
 /** The pages ask for more than these tests are about. */
@@ -47,6 +47,13 @@ test("whoever is needed is called from every page", async () => {
   expect(screen.queryByRole("link", { name: "Answer it on the board" })).not.toBeInTheDocument();
 });
 
+test("the content is a press away, and the address stays as it is", async () => {
+  const { user } = openConsole({ address: "/enter" });
+  await user.click(await screen.findByRole("button", { name: "Skip to the content" }));
+  expect(screen.getByRole("main")).toHaveFocus();
+  expect(location.hash).toBe("");
+});
+
 test("signs out", async () => {
   network.use(
     when<EndSessionData, EndSessionResponses>("delete", "/api/v1/session", () => [204, undefined]),
@@ -54,6 +61,7 @@ test("signs out", async () => {
   const { user } = await openBoard(board());
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
+  await waitFor(() => expect(document.title).toBe("Signed out – Vega"));
   expect(screen.queryByRole("navigation")).not.toBeInTheDocument();
 });
 
@@ -74,4 +82,15 @@ test("the colours change from button to button", async () => {
   expect(root).toHaveAttribute("data-mantine-color-scheme", "dark");
   await user.click(screen.getByRole("button", { name: "Colours: dark" }));
   expect(screen.getByRole("button", { name: "Colours: as the system" })).toBeVisible();
+});
+
+test("a page that breaks says so, and leaves the way to the others", async () => {
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+  await openAt("/", { ...board(), accounts: null as never });
+  expect(await screen.findByRole("heading", { name: "This page broke" })).toBeVisible();
+  expect(screen.getByText(/tokens stay, and a run that is under way is carried out/)).toBeVisible();
+  expect(screen.getByRole("button", { name: "Load the page again" })).toBeVisible();
+  expect(screen.getByRole("navigation")).toBeVisible();
+  vi.restoreAllMocks();
 });

@@ -27,8 +27,10 @@ export function SignedIn() {
   const prompts = useBoard()?.prompts ?? [];
   const path = useLocation({ select: (location) => location.pathname });
   const isLive = connection === "live";
-  useAttention(isLive ? prompts : [], PAGES.find((page) => page.to === path)?.name ?? "Vega");
-  if (connection === "signed_out") return <SessionOver />;
+  const isOver = connection === "signed_out";
+  const page = PAGES.find((page) => page.to === path)?.name ?? "Vega";
+  useAttention(isLive ? prompts : [], isOver ? "Signed out" : page);
+  if (isOver) return <SessionOver />;
   const first = prompts[0];
   return (
     <>
@@ -66,9 +68,10 @@ export function Frame() {
   const hasSession = path !== "/enter" && connection !== "signed_out";
   return (
     <>
-      <a className="skip" href="#content">
+      {/* No link: what stands after the # of /enter is a code. */}
+      <button type="button" className="skip" onClick={() => content.current?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header className="bar">
         <div className="frame row">
           <p className="name">

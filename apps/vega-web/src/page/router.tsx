@@ -11,6 +11,7 @@ import { searchOf } from "../audit/search";
 import { BoardPage } from "../board/BoardPage";
 import { EnterPage } from "../entry/EnterPage";
 import { SystemPage } from "../system/SystemPage";
+import { Broken } from "./Broken";
 import { Frame, SignedIn } from "./Frame";
 
 /** `code` is that of the one-time link by which the console was opened, if it was. */
@@ -55,6 +56,7 @@ export function makeRouter(code: string | null, history?: RouterHistory) {
   });
   return createRouter({
     routeTree: root.addChildren([signedIn.addChildren([board, audit, system]), enter]),
+    defaultErrorComponent: Broken,
     ...(history && { history }),
   });
 }

@@ -86,11 +86,16 @@ function KeyState({ value }: { value: Key }) {
 }
 
 function RevokeButton({ id, name }: { id: string; name: string }) {
-  const [isAsking, setAsking] = useState(false);
+  const [question, setQuestion] = useState<"not_asked" | "asked" | "kept">("not_asked");
   const revoke = useRevokeKey();
-  if (!isAsking) {
+  if (question !== "asked") {
     return (
-      <Button size="compact-sm" variant="default" onClick={() => setAsking(true)}>
+      <Button
+        size="compact-sm"
+        variant="default"
+        autoFocus={question === "kept"}
+        onClick={() => setQuestion("asked")}
+      >
         Revoke {name} …
       </Button>
     );
@@ -99,7 +104,7 @@ function RevokeButton({ id, name }: { id: string; name: string }) {
     <div className="stack">
       <p>Programs that use it are refused at once. It does not come back.</p>
       <div className="answers">
-        <Button size="compact-sm" variant="default" autoFocus onClick={() => setAsking(false)}>
+        <Button size="compact-sm" variant="default" autoFocus onClick={() => setQuestion("kept")}>
           Keep it
         </Button>
         <Button

@@ -154,7 +154,7 @@ test("a key that is kept stays", async () => {
   const { user } = await openAt("/system", board());
   await user.click(await screen.findByRole("button", { name: "Revoke grafana …" }));
   await user.click(screen.getByRole("button", { name: "Keep it" }));
-  expect(screen.getByRole("button", { name: "Revoke grafana …" })).toBeVisible();
+  expect(screen.getByRole("button", { name: "Revoke grafana …" })).toHaveFocus();
 });
 
 test("what cannot be revoked is said", async () => {
@@ -231,4 +231,15 @@ test("shows what failed sign-ins left behind, the newest open", async () => {
 test("says that there is no evidence", async () => {
   await openAt("/system", board());
   expect(await screen.findByText(/No sign-in has failed so far/)).toBeVisible();
+});
+
+test("asks for everything again when the server is back", async () => {
+  keys(key());
+  const { stream } = await openAt("/system", board());
+  await screen.findByRole("row", { name: /grafana/ });
+  stream().fail();
+  keys(key({ name: "prometheus" }));
+  await vi.waitFor(() => stream(), { timeout: 3_000 });
+  stream().snapshot(board());
+  expect(await screen.findByRole("row", { name: /prometheus/ })).toBeVisible();
 });
