@@ -71,7 +71,6 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
     verify.reset();
     start.mutate(wish);
   };
-  const now = useNow();
   const closed = refusal ?? closedOf(board, now);
   const why = closed ?? (dead.length === 0 ? "No token is dead." : null);
   return (
@@ -131,7 +130,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
                       key={api.api}
                       api={api}
                       isLive={isLive}
-                      refusal={isDead(api.status) ? closed : refusal}
+                      refusal={isDead(api, now) ? closed : refusal}
                       onGenerate={() => begin({ apis: [api.api] })}
                       onForce={() => setForced(api.api)}
                     />

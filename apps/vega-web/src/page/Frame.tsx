@@ -42,7 +42,8 @@ export function SignedIn() {
           icon="!"
           title="The server does not answer"
         >
-          Nothing below is current. Start vega-server; this page connects again by itself.
+          Nothing below is current. Start vega-server; if it runs, its log says what its database
+          lacks. This page connects again by itself.
         </Alert>
       )}
       {isLive && first && path !== "/" && (
