@@ -85,7 +85,7 @@ async fn sign_in(
     let whole = plan.clone();
     let nothing_covered = plan.clone().for_a_standing_yes().is_none();
     let plan = match vega.orchestrator.confirm(plan, terminal).await? {
-        Confirmation::Start(plan) => plan,
+        Confirmation::Start(plan) => *plan,
         Confirmation::NobodyToAsk if !nothing_covered => {
             output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
             return nothing_done(vega, wanted, Exit::HumanNeeded).await;

@@ -219,7 +219,7 @@ impl RunRequests {
             }
         };
         let plan = match confirmed {
-            Ok(Confirmation::Start(plan)) => plan,
+            Ok(Confirmation::Start(plan)) => *plan,
             Ok(Confirmation::Declined) => {
                 return (
                     not_begun(

@@ -45,7 +45,7 @@ pub struct Verification {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Confirmation {
     /// Start this; it may be less than what was planned.
-    Start(Plan),
+    Start(Box<Plan>),
     /// Everything planned needs a yes of its own, and this one was given before.
     NothingCovered,
     /// The operator said no.
@@ -225,10 +225,12 @@ impl AsyncTokenOrchestrator {
         let answer = operator.confirm(&plan).await;
         self.runs.note_answer(&plan, answer).await?;
         Ok(match answer {
-            Answer::Yes => Confirmation::Start(plan),
+            Answer::Yes => Confirmation::Start(Box::new(plan)),
             Answer::StandingYes => plan
                 .for_a_standing_yes()
-                .map_or(Confirmation::NothingCovered, Confirmation::Start),
+                .map_or(Confirmation::NothingCovered, |plan| {
+                    Confirmation::Start(Box::new(plan))
+                }),
             Answer::No => Confirmation::Declined,
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         })

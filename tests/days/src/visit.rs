@@ -123,7 +123,7 @@ impl Program {
         };
         let confirmed = self.orchestrator.confirm(plan, &*self.operator).await;
         match confirmed.map_err(store)? {
-            Confirmation::Start(plan) => self.run(plan, wanted).await.map(|_| Came::Otherwise),
+            Confirmation::Start(plan) => self.run(*plan, wanted).await.map(|_| Came::Otherwise),
             other => {
                 here.tell(&format!("starts nothing: {other:?}"));
                 Ok(Came::Otherwise)

@@ -49,7 +49,7 @@ async fn every_answer_is_written_to_the_audit_trail(
             .await
             .unwrap(),
         match answer {
-            Answer::Yes | Answer::StandingYes => Confirmation::Start(plan),
+            Answer::Yes | Answer::StandingYes => Confirmation::Start(Box::new(plan)),
             Answer::No => Confirmation::Declined,
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         }
