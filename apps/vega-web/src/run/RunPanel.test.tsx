@@ -122,3 +122,15 @@ test("one that is over already says so", async () => {
   await user.click(screen.getByRole("button", { name: "Cancel the run" }));
   expect(await screen.findByText("The run is over.")).toBeVisible();
 });
+
+test("without the server no step stays green", async () => {
+  network.use(when("get", "/api/v1/session", () => Response.error()));
+  const { stream } = await shown({ steps: [step("A", "done"), step("B", "signing_in")] });
+  const kinds = () =>
+    screen.getAllByRole("listitem").flatMap((one) => one.getAttribute("data-kind") ?? []);
+  expect(kinds()).toEqual(["good", "moving"]);
+  stream().fail();
+  expect(await screen.findByText(/As last seen, at/)).toHaveTextContent("08:00 IST");
+  expect(kinds()).toEqual(["last_seen", "last_seen"]);
+  expect(screen.getByText("Done", { exact: false, selector: "span" })).toBeVisible();
+});
