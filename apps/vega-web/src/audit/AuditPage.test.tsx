@@ -126,13 +126,63 @@ test("says that the chain is whole, or where it is broken", async () => {
   expect(screen.queryByText(/The chain is whole/)).not.toBeInTheDocument();
 });
 
+test("a chain that could not be checked again is not shown as whole", async () => {
+  chain();
+  trail([]);
+  const { user } = await openAt("/audit", board());
+  expect(await screen.findByText(/The chain is whole/)).toHaveClass("whole");
+  network.use(when("get", "/api/v1/audit/verdict", () => refused(503, "storage", "Not now.")));
+  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
+  const last = await screen.findByText(/was whole when last checked: 1,234 entries/);
+  expect(last).not.toHaveClass("whole");
+  expect(screen.getByText(/^Checked/)).toHaveTextContent("08:00:");
+  expect(screen.queryByText(/The chain is whole/)).not.toBeInTheDocument();
+});
+
+test("without the server the chain is not shown as whole", async () => {
+  chain();
+  trail([]);
+  network.use(when("get", "/api/v1/session", () => Response.error()));
+  const { stream } = await openAt("/audit", board());
+  await screen.findByText(/The chain is whole/);
+  stream().fail();
+  expect(await screen.findByText(/was whole when last checked/)).toHaveClass("dimmed");
+});
+
+test("is read once when it opens", async () => {
+  chain();
+  const queries = trail([entry(9)]);
+  await openAt("/audit", board());
+  await rows();
+  await new Promise((resolve) => setTimeout(resolve, 800));
+  expect(queries).toHaveLength(1);
+});
+
+test("what is new does not read all again that was gone through", async () => {
+  chain();
+  trail([entry(9), entry(7), entry(5)]);
+  const { user, stream } = await openAt("/audit", board());
+  await user.click(await screen.findByRole("button", { name: "Show older entries" }));
+  await waitFor(async () => expect(await rows()).toHaveLength(3));
+  const queries = trail([entry(11), entry(9), entry(7), entry(5)]);
+  stream().change({ event: "token", data: api("PRIMARY", { generation: 4 }) });
+  const show = await screen.findByRole("button", { name: "Show what is new" });
+  expect(queries).toEqual([]);
+  expect(await rows()).toHaveLength(3);
+  await user.click(show);
+  expect(await screen.findByText("entry 11")).toBeVisible();
+  expect(queries).toEqual([{ order: "newest" }]);
+  expect(await rows()).toHaveLength(2);
+  expect(screen.queryByRole("button", { name: "Show what is new" })).not.toBeInTheDocument();
+});
+
 test("follows what happens", async () => {
   chain();
   trail([entry(7)]);
   const { stream } = await openAt("/audit", board());
   expect(await rows()).toHaveLength(1);
   trail([entry(9), entry(7)]);
-  stream().change({ event: "token", data: api("PRIMARY") });
+  stream().change({ event: "token", data: api("PRIMARY", { generation: 4 }) });
   await waitFor(async () => expect(await rows()).toHaveLength(2), { timeout: 5_000 });
 });
 

@@ -2,8 +2,13 @@
 // while it is open.
 
 import { Alert, Button, Loader } from "@mantine/core";
-import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import {
+  type InfiniteData,
+  keepPreviousData,
+  useInfiniteQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { listAudit, said } from "../api/client";
 import { useSessionOf } from "../api/useAnswered";
 import { useBoard } from "../live/useBoard";
@@ -36,8 +41,11 @@ export function AuditPage({ search, onSearch }: Props) {
 }
 
 function Entries({ search, onSearch }: Props) {
+  const queries = useQueryClient();
+  const queryKey = ["audit", "entries", search];
+  const [newsOf, setNewsOf] = useState<string | null>(null);
   const pages = useInfiniteQuery({
-    queryKey: ["audit", "entries", search],
+    queryKey,
     queryFn: ({ pageParam, signal }) =>
       said(listAudit({ query: { ...queryOf(search), order: "newest", ...pageParam }, signal })),
     initialPageParam: {} as { after?: number },
@@ -45,7 +53,15 @@ function Entries({ search, onSearch }: Props) {
     placeholderData: keepPreviousData,
   });
   useSessionOf(pages.error);
-  useFollow();
+  const isLong = (pages.data?.pages.length ?? 0) > 1;
+  const name = JSON.stringify(search);
+  const readAgain = () => {
+    setNewsOf(null);
+    queries.setQueryData<InfiniteData<unknown>>(queryKey, (all) => all && firstOf(all));
+    void queries.invalidateQueries({ queryKey });
+  };
+  // Whoever went on to older entries reads there: the list stays as it is, and not all of it is asked for again.
+  useFollow(() => (isLong ? setNewsOf(name) : readAgain()));
   if (pages.isPending) return <Loader aria-label="Reading the trail" />;
   const entries = (pages.data?.pages ?? []).flatMap((page) => page.entries);
   const isFiltered = Object.keys(search).length > 0;
@@ -58,6 +74,11 @@ function Entries({ search, onSearch }: Props) {
             ? "No entry fits. Clear the filters to see all."
             : "Nothing is on record yet."}
         </Alert>
+      )}
+      {isLong && newsOf === name && (
+        <Button variant="default" onClick={readAgain}>
+          Show what is new
+        </Button>
       )}
       {entries.length > 0 && (
         <EntryTable entries={entries} onRun={(run) => onSearch({ ...search, run })} />
@@ -79,16 +100,21 @@ function Entries({ search, onSearch }: Props) {
 
 const SETTLES_AFTER_MS = 500;
 
-/** Whatever changes on the board is on record too: reads the trail again a moment later. */
-function useFollow() {
-  const queries = useQueryClient();
+/** Whatever changes on the board is on record too, a moment later. */
+function useFollow(onNews: () => void) {
   const board = useBoard();
+  const seen = useRef(board);
+  const tell = useEffectEvent(onNews);
   useEffect(() => {
-    if (board === null) return;
-    const timer = setTimeout(
-      () => void queries.invalidateQueries({ queryKey: ["audit", "entries"] }),
-      SETTLES_AFTER_MS,
-    );
+    // What was there first is in what the page has asked for already.
+    const isFirst = seen.current === null || seen.current === board;
+    seen.current = board;
+    if (isFirst) return;
+    const timer = setTimeout(() => tell(), SETTLES_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [board, queries]);
+  }, [board]);
+}
+
+function firstOf(all: InfiniteData<unknown>): InfiniteData<unknown> {
+  return { pages: all.pages.slice(0, 1), pageParams: all.pageParams.slice(0, 1) };
 }

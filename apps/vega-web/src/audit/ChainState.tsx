@@ -3,16 +3,18 @@
 import { Alert, Button } from "@mantine/core";
 import { getAuditVerdict, said } from "../api/client";
 import { useAnswered } from "../api/useAnswered";
+import { useConnection } from "../live/useBoard";
 import { Failed } from "../page/Failed";
 import { serverTimeOf } from "../time/clock";
 import { Stamp } from "../time/When";
 
 export function ChainState() {
   const verdict = useAnswered(["audit", "verdict"], () => said(getAuditVerdict()));
+  const isCurrent = useConnection() === "live" && !verdict.isError;
   return (
     <div className="row">
       <div className="grow">
-        {verdict.data && <Verdict {...verdict.data} />}
+        {verdict.data && <Verdict {...verdict.data} isCurrent={isCurrent} />}
         {verdict.data && (
           <p className="dimmed">
             Checked <Stamp unix={serverTimeOf(verdict.dataUpdatedAt)} />
@@ -37,9 +39,19 @@ interface VerdictProps {
   whole: boolean;
   entries: number;
   detail?: string | null;
+  /** Whether it is the last word, and could be had again. */
+  isCurrent: boolean;
 }
 
-function Verdict({ whole, entries, detail }: VerdictProps) {
+function Verdict({ whole, entries, detail, isCurrent }: VerdictProps) {
+  if (whole && !isCurrent) {
+    return (
+      <p role="status" className="dimmed">
+        The chain was whole when last checked: {entries.toLocaleString("en-IN")}{" "}
+        {entries === 1 ? "entry was" : "entries were"} what was written.
+      </p>
+    );
+  }
   if (whole) {
     return (
       <p role="status" className="whole">

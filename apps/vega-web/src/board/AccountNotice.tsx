@@ -5,10 +5,12 @@ import { Alert } from "@mantine/core";
 import type { Account, Api } from "../api/types";
 import { useNow } from "../time/clock";
 import { Until } from "../time/When";
+import { useClosure } from "./closure";
 import { isDead } from "./status";
 
 export function AccountNotice({ account, apis }: { account: Account; apis: Api[] }) {
   const now = useNow();
+  const { isWaitedFor } = useClosure(account.account);
   const usable = apis.filter((api) => api.servable && !isDead(api, now)).map((api) => api.api);
   const meanwhile =
     usable.length > 0
@@ -46,7 +48,8 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
         title={`Account ${account.account} cools down`}
       >
         <p>
-          {failure.summary}. {failure.detail} {failure.next}
+          {failure.summary}. {failure.detail}{" "}
+          {isWaitedFor ? "The run waits for it and goes on by itself." : failure.next}
         </p>
         {until_unix && (
           <p>

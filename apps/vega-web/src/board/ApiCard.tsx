@@ -6,6 +6,7 @@ import type { Api } from "../api/types";
 import { useNow } from "../time/clock";
 import { istTime, unixOf } from "../time/ist";
 import { Ago, Countdown } from "../time/When";
+import { isSame, useClosure } from "./closure";
 import { isDead, lookOf, statusAt } from "./status";
 
 interface Props {
@@ -21,6 +22,8 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
   const now = useNow();
   const look = lookOf(api, isLive, now);
   const failure = api.last_failure;
+  const { closedBy, isWaitedFor } = useClosure(api.account);
+  const isToldAbove = isSame(failure, closedBy);
   return (
     <Paper component="li" withBorder p="sm" className="card">
       <div className="row card-head">
@@ -43,7 +46,8 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
       </dl>
       {failure && (
         <p className="failure">
-          <strong>Last sign-in failed: {failure.summary}.</strong> {failure.detail} {failure.next}
+          <strong>Last sign-in failed: {failure.summary}.</strong>
+          {isToldAbove ? "" : ` ${failure.detail}${isWaitedFor ? "" : ` ${failure.next}`}`}
           {failure.evidence && (
             <>
               {" "}
@@ -55,11 +59,23 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
         </p>
       )}
       {isDead(api, now) ? (
-        <Button size="xs" variant="default" disabled={refusal !== null} onClick={onGenerate}>
+        <Button
+          size="xs"
+          variant="default"
+          disabled={refusal !== null}
+          aria-describedby={refusal === null ? undefined : "why-not"}
+          onClick={onGenerate}
+        >
           Generate {api.api}
         </Button>
       ) : (
-        <Button size="xs" variant="default" disabled={refusal !== null} onClick={onForce}>
+        <Button
+          size="xs"
+          variant="default"
+          disabled={refusal !== null}
+          aria-describedby={refusal === null ? undefined : "why-not"}
+          onClick={onForce}
+        >
           Replace {api.api} …
         </Button>
       )}

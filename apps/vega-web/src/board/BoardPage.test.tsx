@@ -122,6 +122,17 @@ test.each([
   expect(button).toHaveAccessibleDescription(why);
 });
 
+test("each card's button says why it cannot be pressed", async () => {
+  const { stream } = await openBoard(DEAD);
+  const buttons = () =>
+    screen.getAllByRole("button", { name: /^(Generate (PRIMARY|CHAIN)|Replace)/ });
+  for (const button of buttons()) expect(button).not.toHaveAccessibleDescription();
+  stream().change({ event: "run", data: run() });
+  await waitFor(() => expect(buttons()[0]).toBeDisabled());
+  expect(buttons()).toHaveLength(3);
+  for (const button of buttons()) expect(button).toHaveAccessibleDescription("A run is under way.");
+});
+
 test("what the server refuses is said in its words", async () => {
   network.use(
     when<StartRunData, StartRunResponses>("post", "/api/v1/runs", () =>
@@ -212,6 +223,61 @@ test("a cooldown says why, until when, and what is usable meanwhile", async () =
   );
   expect(notice).toHaveTextContent(/possible again at 08:10 IST \(in (10 min 00 s|9 min 59 s)\)/);
   expect(notice).toHaveTextContent("Usable meanwhile: CHAIN.");
+});
+
+const COOLING = account({
+  cooldown: {
+    since: "2026-11-25T07:55:00+05:30",
+    until: "2026-11-25T08:10:00+05:30",
+    until_unix: MORNING + 600,
+    failure: failure(),
+  },
+  retry_at: "2026-11-25T08:10:00+05:30",
+  retry_at_unix: MORNING + 600,
+});
+
+test("what an account's notice tells, its cards do not tell once more", async () => {
+  const other = failure({ summary: "Upstox does not answer", detail: "Timed out." });
+  await openBoard(
+    board({
+      apis: [
+        missing("PRIMARY", { last_failure: failure() }),
+        missing("CHAIN", { last_failure: other }),
+      ],
+      accounts: [COOLING],
+    }),
+  );
+  const text = (name: string) =>
+    screen.getByRole("heading", { name, level: 3 }).closest("li")?.textContent;
+  expect(text("PRIMARY")).toContain("Last sign-in failed: Upstox throttles OTPs.");
+  expect(text("PRIMARY")).not.toContain("Try after 10 minutes.");
+  expect(text("CHAIN")).toContain("Timed out. Wait until the countdown ends.");
+});
+
+test("while a run waits for an account, nobody is told to begin another", async () => {
+  const next = "Wait, then generate again.";
+  const other = failure({ summary: "Upstox does not answer", detail: "Timed out.", next });
+  const cooldown = COOLING.cooldown && { ...COOLING.cooldown, failure: failure({ next }) };
+  const wait = {
+    account: "default",
+    why: "cooling down",
+    until: "x",
+    until_unix: MORNING + 600,
+    finish: "x",
+    finish_unix: MORNING + 720,
+  };
+  await openBoard(
+    board({
+      apis: [missing("PRIMARY", { last_failure: other })],
+      accounts: [{ ...COOLING, cooldown }],
+      run: run({ state: "waiting", wait }),
+    }),
+  );
+  expect(screen.getByRole("group", { name: "Account default cools down" })).toHaveTextContent(
+    "Try after 10 minutes. The run waits for it and goes on by itself.",
+  );
+  expect(card("PRIMARY").getByText(/Timed out/)).toBeVisible();
+  expect(document.body).not.toHaveTextContent("generate again");
 });
 
 test("a stop says what lifts it", async () => {

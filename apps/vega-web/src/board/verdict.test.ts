@@ -84,7 +84,7 @@ const CASES: Record<string, Case> = {
   "a question is open": {
     board: board({ apis: dead, run: run(), prompts: [prompt("otp")] }),
     kind: "no",
-    says: /You are needed: answer the question/,
+    says: /You are needed: see what is asked/,
   },
   "a run is under way": {
     board: board({ apis: dead, run: run() }),

@@ -67,7 +67,7 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
 }
 
 function nextStep(board: Snapshot, accounts: string[]): string {
-  if (board.prompts.length > 0) return "You are needed: answer the question that is open.";
+  if (board.prompts.length > 0) return "You are needed: see what is asked.";
   if (board.run?.under_way) return "A run is under way.";
   const closed = board.accounts.filter((account) => accounts.includes(account.account));
   if (closed.length > 0 && closed.every((account) => account.stop)) {

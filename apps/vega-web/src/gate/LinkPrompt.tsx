@@ -6,6 +6,7 @@ import { useQuery } from "@tanstack/react-query";
 import { QRCodeSVG } from "qrcode.react";
 import { getPrompt, said } from "../api/client";
 import type { Prompt } from "../api/types";
+import { useSessionOf } from "../api/useAnswered";
 import { Failed } from "../page/Failed";
 import { useAnswer } from "./useAnswer";
 
@@ -25,10 +26,23 @@ export function LinkPrompt({ prompt, run, isLive }: Props) {
     gcTime: 0,
     staleTime: Infinity,
   });
+  useSessionOf(link.error);
+  const isWithout = link.data === null && !link.isFetching;
   return (
     <div className="stack">
       {link.isPending && <Loader aria-label="Fetching the link" />}
       <Failed error={link.error} title="The link could not be fetched" />
+      {isWithout && <p role="status">The server has no link for this question any more.</p>}
+      {(link.isError || isWithout) && (
+        <Button
+          variant="default"
+          disabled={!isLive}
+          loading={link.isFetching}
+          onClick={() => void link.refetch()}
+        >
+          Fetch the link again
+        </Button>
+      )}
       {link.data && <SignInLink address={link.data} />}
       {prompt.paste_only && <p>It does not come back by itself: {prompt.paste_only}</p>}
       <Address prompt={prompt} run={run} isLive={isLive} />

@@ -1,6 +1,7 @@
 // The plan and the yes to it: which APIs and why, how many OTPs against the budget, when it is done, what the yes opens.
 
 import { Alert, Button } from "@mantine/core";
+import { useState } from "react";
 import type { Plan, Prompt } from "../api/types";
 import { Failed } from "../page/Failed";
 import { causeWords } from "../run/words";
@@ -20,7 +21,11 @@ export function PlanPrompt({ prompt, run, isLive }: Props) {
   const plan = prompt.plan;
   const count = plan?.apis.length ?? 0;
   const isShut = !isLive || answer.isPending || answer.isSent;
-  const say = (yes: boolean) => answer.send({ kind: "confirm", prompt: prompt.id, yes });
+  const [said, setSaid] = useState("");
+  const say = (yes: boolean) => {
+    setSaid(yes ? "yes" : "no");
+    answer.send({ kind: "confirm", prompt: prompt.id, yes });
+  };
   return (
     <div className="stack">
       {plan && <PlanFacts plan={plan} />}
@@ -32,6 +37,7 @@ export function PlanPrompt({ prompt, run, isLive }: Props) {
           No, do nothing
         </Button>
       </div>
+      {answer.isSent && <p role="status">Your {said} was passed on.</p>}
       <Failed error={answer.error} title="Your answer was not taken" />
     </div>
   );

@@ -12,8 +12,9 @@ import type {
   GetSessionResponses,
 } from "../generated/client/types.gen";
 import { board, failure, MORNING, missing, PROMPT, plan, prompt, RUN, run } from "../testing/board";
-import { openBoard } from "../testing/console";
-import { network, refused, when } from "../testing/network";
+import { openBoard, openConsole } from "../testing/console";
+import { MadeUpEventSource } from "../testing/eventSource";
+import { network, refused, signedOut, when } from "../testing/network";
 
 function takesAnswers() {
   const answers: Answer[] = [];
@@ -72,6 +73,8 @@ test.each([
   const { user } = await asked(prompt("confirm", { plan: plan() }));
   await user.click(screen.getByRole("button", { name }));
   await waitFor(() => expect(answers).toEqual([{ kind: "confirm", prompt: PROMPT, yes }]));
+  const passedOn = `Your ${yes ? "yes" : "no"} was passed on.`;
+  expect(await screen.findByText(passedOn)).toHaveAttribute("role", "status");
   for (const button of screen.getAllByRole("button", { name: /^(Yes|No),/ }))
     expect(button).toBeDisabled();
 });
@@ -190,6 +193,42 @@ test("what is no web address is made no link", async () => {
   await asked(prompt("link"));
   expect(await screen.findByText(/no web address/)).toBeVisible();
   expect(document.querySelector("a[href^=javascript]")).toBeNull();
+});
+
+test("a link that could not be fetched is fetched again when asked", async () => {
+  network.use(
+    when<GetPromptData, GetPromptResponses>("get", "/api/v1/runs/{id}/prompt", () =>
+      refused(503, "storage", "Not now."),
+    ),
+  );
+  const { user } = await asked(prompt("link"));
+  expect(await screen.findByText("Not now.")).toBeVisible();
+  offersLink("https://login.example/");
+  await user.click(screen.getByRole("button", { name: "Fetch the link again" }));
+  expect(await screen.findByRole("link", { name: /Open the sign-in/ })).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Fetch the link again" })).not.toBeInTheDocument();
+});
+
+test("a question that has no link any more says so", async () => {
+  network.use(
+    when<GetPromptData, GetPromptResponses>("get", "/api/v1/runs/{id}/prompt", () => [
+      200,
+      { v: 1, prompts: [] },
+    ]),
+  );
+  await asked(prompt("link"));
+  expect(await screen.findByText(/has no link for this question any more/)).toBeVisible();
+  expect(screen.getByRole("button", { name: "Fetch the link again" })).toBeEnabled();
+});
+
+test("a session that is over while the link is fetched leads to the way back", async () => {
+  network.use(
+    when<GetPromptData, GetPromptResponses>("get", "/api/v1/runs/{id}/prompt", signedOut),
+  );
+  openConsole();
+  await vi.waitFor(() => MadeUpEventSource.open);
+  MadeUpEventSource.open.snapshot(board({ run: run(), prompts: [prompt("link")] }));
+  expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });
 
 function offersLink(link: string) {

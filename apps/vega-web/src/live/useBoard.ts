@@ -3,7 +3,7 @@
 import { type QueryClient, skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import type { Snapshot } from "../api/types";
-import { setServerTime } from "../time/clock";
+import { serverTimeOf, setServerTime } from "../time/clock";
 import { apply } from "./frames";
 import { type Connection, listen } from "./stream";
 
@@ -49,13 +49,21 @@ export function useConnection(): Connection {
 
 /** Null until the first snapshot. It is old when the connection is not `live`. */
 export function useBoard(): Snapshot | null {
-  const { data } = useQuery<Snapshot>({
+  return useBoardQuery().data ?? null;
+}
+
+/** When the board was last heard of, in Unix seconds of the server's clock. */
+export function useBoardTime(): number {
+  return serverTimeOf(useBoardQuery().dataUpdatedAt);
+}
+
+function useBoardQuery() {
+  return useQuery<Snapshot>({
     queryKey: BOARD,
     queryFn: skipToken,
     staleTime: Infinity,
     gcTime: Infinity,
   });
-  return data ?? null;
 }
 
 /** Asks for all that the stream does not tell: the server that came back may be another. */

@@ -139,3 +139,15 @@ test("what the human should know is said, the newest first", async () => {
     "PRIMARY, 07:58 IST (1 min ago): Upstox is slow.",
   ]);
 });
+
+test("without the server no step stays green", async () => {
+  network.use(when("get", "/api/v1/session", () => Response.error()));
+  const { stream } = await shown({ steps: [step("A", "done"), step("B", "signing_in")] });
+  const kinds = () =>
+    screen.getAllByRole("listitem").flatMap((one) => one.getAttribute("data-kind") ?? []);
+  expect(kinds()).toEqual(["good", "moving"]);
+  stream().fail();
+  expect(await screen.findByText(/As last seen, at/)).toHaveTextContent("08:00 IST");
+  expect(kinds()).toEqual(["last_seen", "last_seen"]);
+  expect(screen.getByText("Done", { exact: false, selector: "span" })).toBeVisible();
+});

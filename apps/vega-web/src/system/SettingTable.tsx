@@ -17,7 +17,14 @@ export function SettingTable() {
       {config.isPending && <Loader aria-label="Asking for the settings" />}
       <Failed error={config.error} title="The settings could not be read" />
       {config.data?.warnings.map((warning) => (
-        <Alert key={warning} role="group" color="orange" variant="outline" icon="!" title="Odd">
+        <Alert
+          key={warning}
+          role="group"
+          color="orange"
+          variant="outline"
+          icon="!"
+          title="Check this setting"
+        >
           {warning}
         </Alert>
       ))}

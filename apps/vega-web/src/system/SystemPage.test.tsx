@@ -120,7 +120,9 @@ test("the settings in force can be looked through", async () => {
   const table = await screen.findByRole("table", { name: "Settings" });
   expect(table).toHaveTextContent("sign_in.otp_budget4default");
   expect(table).toHaveTextContent("98••••••10");
-  expect(screen.getByText("UPSTOX_PIN is not read.")).toBeVisible();
+  expect(screen.getByRole("group", { name: "Check this setting" })).toHaveTextContent(
+    "UPSTOX_PIN is not read.",
+  );
   await user.type(screen.getByLabelText("Only those that hold"), "BUDGET");
   expect(table).not.toHaveTextContent("mobile");
   await user.type(screen.getByLabelText("Only those that hold"), "nothing");
