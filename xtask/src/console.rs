@@ -10,12 +10,13 @@ use crate::shell::{self, root};
 /// The stories take less, also on a slow machine.
 pub(crate) const STORIES: Duration = Duration::from_mins(8);
 
-/// Everything but the stories, and the built console at the end.
+/// Everything but the stories, and at the end the built console with its weight.
 pub(crate) fn check() -> Result<()> {
     for script in ["check:generated", "typecheck", "lint", "test"] {
         npm(script)?;
     }
-    build()
+    build()?;
+    npm("check:size")
 }
 
 /// Builds the console where the server looks for it.

@@ -3,6 +3,7 @@
 import { Badge, Button, Paper } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import type { Api } from "../api/types";
+import { idOf, placeOf } from "../system/evidence";
 import { useNow } from "../time/clock";
 import { istTime, unixOf } from "../time/ist";
 import { Ago, Countdown } from "../time/When";
@@ -51,7 +52,7 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
           {failure.evidence && (
             <>
               {" "}
-              <Link to="/system" hash="evidence">
+              <Link to="/system" hash={placeOf(idOf(failure.evidence))}>
                 Look at what was kept
               </Link>
             </>

@@ -58,14 +58,15 @@ export function SignedIn() {
 
 export function Frame() {
   const path = useLocation({ select: (location) => location.pathname });
+  const hash = useLocation({ select: (location) => location.hash });
   const connection = useConnection();
   const content = useRef<HTMLElement>(null);
   const shown = useRef(path);
   useEffect(() => {
-    // A screen reader goes on where the new page begins, as after loading one.
-    if (shown.current !== path) content.current?.focus();
+    // A screen reader goes on where the new page begins, as after loading one; a place on it takes the focus itself.
+    if (shown.current !== path && hash === "") content.current?.focus();
     shown.current = path;
-  }, [path]);
+  }, [path, hash]);
   const hasSession = path !== "/enter" && connection !== "signed_out";
   return (
     <>

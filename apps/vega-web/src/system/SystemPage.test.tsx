@@ -17,7 +17,7 @@ import type {
   RevokeKeyData,
   RevokeKeyResponses,
 } from "../generated/client/types.gen";
-import { account, board, MORNING } from "../testing/board";
+import { account, board, failure, MORNING, missing } from "../testing/board";
 import { openAt } from "../testing/console";
 import { network, refused, when } from "../testing/network";
 
@@ -207,18 +207,19 @@ test("says why the server is not ready", async () => {
   expect(screen.getByText(problem)).toBeVisible();
 });
 
+const KEPT = {
+  id: "20261125T075900-CHAIN",
+  at: "2026-11-25T07:59:00+05:30",
+  at_unix: MORNING - 60,
+  api: "CHAIN",
+  reason: "page_changed",
+  path: "/data/evidence/20261125T075900-CHAIN.json",
+  has_picture: true,
+  facts: [{ about: "Page", says: "<img src=x onerror=boom()>" }],
+};
+
 test("shows what failed sign-ins left behind, the newest open", async () => {
-  const kept = {
-    id: "20261125T075900-CHAIN",
-    at: "2026-11-25T07:59:00+05:30",
-    at_unix: MORNING - 60,
-    api: "CHAIN",
-    reason: "page_changed",
-    path: "/data/evidence/20261125T075900-CHAIN.json",
-    has_picture: true,
-    facts: [{ about: "Page", says: "<img src=x onerror=boom()>" }],
-  };
-  evidence(kept, { ...kept, id: "older", api: "PRIMARY", has_picture: false });
+  evidence(KEPT, { ...KEPT, id: "older", api: "PRIMARY", has_picture: false });
   await openAt("/system", board());
   const [newest, older] = await screen.findAllByRole("group");
   expect(newest).toHaveAttribute("open");
@@ -244,4 +245,38 @@ test("asks for everything again when the server is back", async () => {
   await vi.waitFor(() => stream(), { timeout: 3_000 });
   stream().snapshot(board());
   expect(await screen.findByRole("row", { name: /prometheus/ })).toBeVisible();
+});
+
+test.each([
+  ["for the first time", "/"],
+  ["once more", "/system"],
+])("the evidence of one failure is a press away from its card: %s", async (_, first) => {
+  const scrolled = vi.fn();
+  Element.prototype.scrollIntoView = function () {
+    scrolled(this.id);
+  };
+  const older = { ...KEPT, id: "20261124T075900-PRIMARY", api: "PRIMARY" };
+  evidence(KEPT, older);
+  const last_failure = failure({ evidence: `/data/evidence/${older.id}.json` });
+  const { user } = await openAt(first, board({ apis: [missing("PRIMARY", { last_failure })] }));
+  // Where it was looked at before, it is there at once.
+  if (first !== "/") await screen.findByText("PRIMARY", { selector: "summary strong" });
+  await user.click(screen.getByRole("link", { name: "Board" }));
+  const look = await screen.findByRole("link", { name: "Look at what was kept" });
+  const onMain = vi.fn();
+  screen.getByRole("main").addEventListener("focus", onMain);
+  await user.click(look);
+  const summary = (await screen.findByText("PRIMARY", { selector: "summary strong" }))
+    .parentElement;
+  expect(summary).toHaveFocus();
+  expect(onMain).not.toHaveBeenCalled();
+  expect(summary?.parentElement).toHaveAttribute("open");
+  expect(scrolled).toHaveBeenCalledWith(`evidence-${older.id}`);
+});
+
+test("evidence that is kept no longer says so", async () => {
+  evidence(KEPT);
+  await openAt("/system#evidence-older", board());
+  expect(await screen.findByText(/is gone: the newest twenty are kept/)).toBeVisible();
+  expect(screen.getByRole("heading", { name: "Evidence of failed sign-ins" })).toHaveFocus();
 });

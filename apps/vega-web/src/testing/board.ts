@@ -1,6 +1,6 @@
 // Made-up boards: one account with its APIs, as the server would show them.
 
-import type { Account, Api, Failure, Plan, Prompt, Run, Snapshot, Step } from "../api/types";
+import type { Account, Api, LastFailure, Plan, Prompt, Run, Snapshot, Step } from "../api/types";
 
 /** Wednesday 2026-11-25, 08:00 IST. */
 export const MORNING = Date.parse("2026-11-25T08:00:00+05:30") / 1000;
@@ -53,7 +53,7 @@ export function account(changes: Partial<Account> = {}): Account {
   };
 }
 
-export function failure(changes: Partial<Failure> = {}): Failure {
+export function failure(changes: Partial<LastFailure> = {}): LastFailure {
   return {
     reason: "throttled",
     summary: "Upstox throttles OTPs",
