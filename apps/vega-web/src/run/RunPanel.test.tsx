@@ -151,3 +151,10 @@ test("without the server no step stays green", async () => {
   expect(kinds()).toEqual(["last_seen", "last_seen"]);
   expect(screen.getByText("Done", { exact: false, selector: "span" })).toBeVisible();
 });
+
+test("a run that is let run leaves the keyboard where it was", async () => {
+  const { user } = await shown({});
+  await user.click(screen.getByRole("button", { name: /^Cancel the run …/ }));
+  await user.click(screen.getByRole("button", { name: "Let it run" }));
+  expect(screen.getByRole("button", { name: /^Cancel the run …/ })).toHaveFocus();
+});

@@ -22,7 +22,7 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
       <p role="status">
         <strong>{runWords(run.state)}.</strong> {progress(run)}
       </p>
-      {run.steps.length > 0 && <RunProgress run={run} />}
+      {run.steps.length > 0 && <RunProgress run={run} isLive={isLive} />}
       <RunTimes run={run} />
       {run.outcome && (
         <Alert
@@ -73,11 +73,13 @@ function progress(run: Run): string {
   return run.steps.length === 0 ? "" : `${made(run)} of ${run.steps.length} tokens made.`;
 }
 
-function RunProgress({ run }: { run: Run }) {
+function RunProgress({ run, isLive }: { run: Run; isLive: boolean }) {
   return (
     <Progress
       value={(100 * made(run)) / run.steps.length}
-      color={run.under_way ? "indigo" : run.state === "completed" ? "teal.9" : "gray"}
+      color={
+        isLive ? (run.under_way ? "indigo" : run.state === "completed" ? "teal.9" : "gray") : "gray"
+      }
       aria-label="Tokens made"
     />
   );
@@ -124,11 +126,17 @@ function RunTimes({ run }: { run: Run }) {
 }
 
 function CancelRun({ run, isLive }: { run: Run; isLive: boolean }) {
-  const [isAsking, setAsking] = useState(false);
+  const [question, setQuestion] = useState<"none" | "asked" | "let_run">("none");
   const cancel = useCancelRun(run.id);
-  if (!isAsking) {
+  if (question !== "asked") {
     return (
-      <Button size="xs" variant="default" disabled={!isLive} onClick={() => setAsking(true)}>
+      <Button
+        size="xs"
+        variant="default"
+        autoFocus={question === "let_run"}
+        disabled={!isLive}
+        onClick={() => setQuestion("asked")}
+      >
         Cancel the run …
       </Button>
     );
@@ -137,7 +145,7 @@ function CancelRun({ run, isLive }: { run: Run; isLive: boolean }) {
     <div className="stack">
       <p>Tokens that are made stay. The rest can be taken up again today.</p>
       <div className="row">
-        <Button size="xs" variant="default" autoFocus onClick={() => setAsking(false)}>
+        <Button size="xs" variant="default" autoFocus onClick={() => setQuestion("let_run")}>
           Let it run
         </Button>
         <Button
