@@ -77,12 +77,15 @@ function RunProgress({ run, isLive }: { run: Run; isLive: boolean }) {
   return (
     <Progress
       value={(100 * made(run)) / run.steps.length}
-      color={
-        isLive ? (run.under_way ? "indigo" : run.state === "completed" ? "teal.9" : "gray") : "gray"
-      }
+      color={isLive ? colorOf(run) : "gray"}
       aria-label="Tokens made"
     />
   );
+}
+
+function colorOf(run: Run): string {
+  if (run.under_way) return "indigo";
+  return run.state === "completed" ? "teal.9" : "gray";
 }
 
 /** What the human should know, though nothing is asked. The newest is read aloud. */
