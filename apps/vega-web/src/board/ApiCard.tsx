@@ -15,11 +15,13 @@ interface Props {
   isLive: boolean;
   /** Why nothing can be started now, or null. */
   refusal: string | null;
+  /** Whether only a force can begin a sign-in now. */
+  isClosed: boolean;
   onGenerate: () => void;
   onForce: () => void;
 }
 
-export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
+export function ApiCard({ api, isLive, refusal, isClosed, onGenerate, onForce }: Props) {
   const now = useNow();
   const look = lookOf(api, isLive, now);
   const failure = api.last_failure;
@@ -59,29 +61,23 @@ export function ApiCard({ api, isLive, refusal, onGenerate, onForce }: Props) {
           )}
         </p>
       )}
-      {isDead(api, now) ? (
-        <Button
-          size="xs"
-          variant="default"
-          disabled={refusal !== null}
-          aria-describedby={refusal === null ? undefined : "why-not"}
-          onClick={onGenerate}
-        >
-          Generate {api.api}
-        </Button>
-      ) : (
-        <Button
-          size="xs"
-          variant="default"
-          disabled={refusal !== null}
-          aria-describedby={refusal === null ? undefined : "why-not"}
-          onClick={onForce}
-        >
-          Replace {api.api} …
-        </Button>
-      )}
+      <Button
+        size="xs"
+        variant="default"
+        disabled={refusal !== null}
+        aria-describedby={refusal === null && !isClosed ? undefined : "why-not"}
+        onClick={isDead(api, now) && !isClosed ? onGenerate : onForce}
+      >
+        {actionOf(api.api, isDead(api, now), isClosed)}
+      </Button>
     </Paper>
   );
+}
+
+/** Three dots where the reason is asked for first. */
+function actionOf(name: string, isDead: boolean, isClosed: boolean): string {
+  if (!isDead) return `Replace ${name} …`;
+  return isClosed ? `Force ${name} …` : `Generate ${name}`;
 }
 
 /** How long the token lives, or since when there is none; always of one height. */

@@ -333,8 +333,22 @@ test.each([
   );
   const words = screen.queryByText(/closed around 03:30 IST.* They open at 08:10 IST/);
   expect(words !== null).toBe(isClosed);
-  for (const name of ["Generate 1 token", "Generate B"]) {
-    expect((screen.getByRole("button", { name }) as HTMLButtonElement).disabled).toBe(isClosed);
-  }
+  const all = screen.getByRole("button", { name: "Generate 1 token" });
+  expect((all as HTMLButtonElement).disabled).toBe(isClosed);
+  const one = isClosed ? "Force B …" : "Generate B";
+  expect(screen.getByRole("button", { name: one })).toBeEnabled();
   expect(screen.getByRole("button", { name: "Replace A …" })).toBeEnabled();
+});
+
+test("in the closed hours a dead token is made by force, with its reason", async () => {
+  const wishes = takesRuns();
+  const closed = { closed_from_unix: MORNING - 60, closed_until_unix: MORNING + 600 };
+  const { user } = await openBoard(board({ apis: [missing("B")], ...closed }));
+  await user.click(screen.getByRole("button", { name: "Force B …" }));
+  const dialog = within(await screen.findByRole("dialog", { name: "Make a token for B now?" }));
+  await user.type(dialog.getByLabelText(/^Why/), "an early order");
+  await user.click(dialog.getByRole("button", { name: "Show the plan" }));
+  await waitFor(() =>
+    expect(wishes).toEqual([{ apis: ["B"], force: true, reason: "an early order" }]),
+  );
 });

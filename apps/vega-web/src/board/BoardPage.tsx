@@ -71,8 +71,8 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
     verify.reset();
     start.mutate(wish);
   };
-  const closed = refusal ?? closedOf(board, now);
-  const why = closed ?? (dead.length === 0 ? "No token is dead." : null);
+  const closed = closedOf(board, now);
+  const why = refusal ?? closed ?? (dead.length === 0 ? "No token is dead." : null);
   return (
     <>
       <div className="actions">
@@ -130,7 +130,8 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
                       key={api.api}
                       api={api}
                       isLive={isLive}
-                      refusal={isDead(api, now) ? closed : refusal}
+                      refusal={refusal}
+                      isClosed={closed !== null}
                       onGenerate={() => begin({ apis: [api.api] })}
                       onForce={() => setForced(api.api)}
                     />
@@ -143,6 +144,7 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
       </div>
       <ForceDialog
         api={forced}
+        isDead={dead.some((api) => api.api === forced)}
         onClose={() => setForced(null)}
         onForce={(reason) => {
           if (forced !== null) begin({ apis: [forced], force: true, reason });

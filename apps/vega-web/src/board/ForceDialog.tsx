@@ -6,11 +6,12 @@ import { useState } from "react";
 interface Props {
   /** The API, or null when the dialog is shut. */
   api: string | null;
+  isDead: boolean;
   onClose: () => void;
   onForce: (reason: string) => void;
 }
 
-export function ForceDialog({ api, onClose, onForce }: Props) {
+export function ForceDialog({ api, isDead, onClose, onForce }: Props) {
   return (
     <Modal.Root
       opened={api !== null}
@@ -23,18 +24,20 @@ export function ForceDialog({ api, onClose, onForce }: Props) {
       <Modal.Content>
         {/* Mantine's own would be a second banner landmark. */}
         <Modal.Header renderRoot={(props) => <div {...props} />}>
-          <Modal.Title>Replace the token of {api}?</Modal.Title>
+          <Modal.Title>
+            {isDead ? `Make a token for ${api} now?` : `Replace the token of ${api}?`}
+          </Modal.Title>
           <Modal.CloseButton aria-label="Close" />
         </Modal.Header>
         <Modal.Body>
-          <Reason onForce={onForce} onClose={onClose} />
+          <Reason isDead={isDead} onForce={onForce} onClose={onClose} />
         </Modal.Body>
       </Modal.Content>
     </Modal.Root>
   );
 }
 
-function Reason({ onForce, onClose }: Omit<Props, "api">) {
+function Reason({ isDead, onForce, onClose }: Omit<Props, "api">) {
   const [reason, setReason] = useState("");
   const text = reason.trim();
   return (
@@ -46,7 +49,9 @@ function Reason({ onForce, onClose }: Omit<Props, "api">) {
       }}
     >
       <p>
-        Its token may still be good. Programs that hold it lose it when Upstox makes another one.
+        {isDead
+          ? "Made before 03:30 IST, it dies then, and another OTP is needed after that."
+          : "Its token may still be good. Programs that hold it lose it when Upstox makes another one."}
       </p>
       <TextInput
         data-autofocus
@@ -59,7 +64,7 @@ function Reason({ onForce, onClose }: Omit<Props, "api">) {
       />
       <div className="row">
         <Button variant="default" onClick={onClose}>
-          Keep the token
+          {isDead ? "Make none" : "Keep the token"}
         </Button>
         <Button type="submit" color="red" disabled={text === ""}>
           Show the plan

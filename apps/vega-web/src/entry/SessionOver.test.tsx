@@ -1,7 +1,7 @@
 // The way back in after a session has ended.
 
 import { screen } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { GetSessionData, GetSessionResponses } from "../generated/client/types.gen";
 import { board, MORNING } from "../testing/board";
 import { openBoard, openConsole } from "../testing/console";
@@ -72,4 +72,20 @@ test("a refusal of the old session does not end the next one", async () => {
   await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
   expect(await screen.findByText(/The chain (is|was) whole/)).toBeVisible();
   expect(screen.queryByRole("heading", { name: "You are signed out" })).not.toBeInTheDocument();
+});
+
+test("whoever does not look is told that nobody is called any more", async () => {
+  const made: string[] = [];
+  vi.stubGlobal(
+    "Notification",
+    class {
+      static permission = "granted";
+      constructor(title: string) {
+        made.push(title);
+      }
+    },
+  );
+  await ended();
+  // React mounts twice here; the tag makes one of them.
+  expect(new Set(made)).toEqual(new Set(["Signed out of Vega"]));
 });

@@ -5,6 +5,7 @@ import { Button, Code } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { getSession, said } from "../api/client";
+import { notify } from "../gate/permission";
 import { signedIn } from "../live/useBoard";
 import { Failed } from "../page/Failed";
 
@@ -24,6 +25,11 @@ export function SessionOver() {
     addEventListener("focus", lookQuietly);
     return () => removeEventListener("focus", lookQuietly);
   }, [look]);
+  useEffect(() => {
+    if (!document.hidden && document.hasFocus()) return;
+    const body = "Nobody is called from here any more. `vega console` prints a new link.";
+    notify("Signed out of Vega", { body, tag: "signed-out" });
+  }, []);
   return (
     <>
       <section className="stack panel" role="alert">
