@@ -60,15 +60,25 @@ struct State {
     number: u64,
     /// The database did not say how things stand, twice in a row: what is shown may not be so any more.
     is_stale: bool,
+    /// Dropping it ends every stream.
+    frames: broadcast::Sender<Arc<Frame>>,
     snapshot: Snapshot,
     /// When something on it ends by time alone.
     next: Option<DateTime<Utc>>,
 }
 
+impl State {
+    #[expect(clippy::needless_pass_by_value, reason = "an event is sent once")]
+    fn send(&mut self, event: StreamEvent) {
+        self.number += 1;
+        // Fails when nobody listens.
+        let _ = self.frames.send(Arc::new(Frame::of(self.number, &event)));
+    }
+}
+
 /// The board.
 pub(crate) struct Board {
     state: Mutex<State>,
-    frames: Mutex<broadcast::Sender<Arc<Frame>>>,
 }
 
 impl Board {
@@ -77,6 +87,7 @@ impl Board {
             state: Mutex::new(State {
                 number: 0,
                 is_stale: false,
+                frames: broadcast::Sender::new(KEPT_FOR_STREAMS),
                 snapshot: Snapshot {
                     v: 1,
                     apis: Vec::new(),
@@ -89,7 +100,6 @@ impl Board {
                 },
                 next: None,
             }),
-            frames: Mutex::new(broadcast::Sender::new(KEPT_FOR_STREAMS)),
         }
     }
 
@@ -113,17 +123,14 @@ impl Board {
         snapshot.now_unix = now.timestamp();
         let first = Frame::of(state.number, &StreamEvent::Snapshot(snapshot));
         // Under the same lock, so that nothing falls between the two.
-        Some((first, self.frames().subscribe()))
+        Some((first, state.frames.subscribe()))
     }
 
     /// Ends every stream and begins none, until the database says again how things stand: nobody is to take old for true.
     fn go_stale(&self) {
-        self.state().is_stale = true;
-        *self.frames() = broadcast::Sender::new(KEPT_FOR_STREAMS);
-    }
-
-    fn frames(&self) -> MutexGuard<'_, broadcast::Sender<Arc<Frame>>> {
-        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state();
+        state.is_stale = true;
+        state.frames = broadcast::Sender::new(KEPT_FOR_STREAMS);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,7 +144,7 @@ impl Board {
         state.next = next;
         state.is_stale = false;
         for account in new.accounts.iter().filter(|new| !old.accounts.contains(new)) {
-            self.send(&mut state, StreamEvent::Cooldown(account.clone()));
+            state.send(StreamEvent::Cooldown(account.clone()));
         }
         if new.run != old.run
             && let Some(run) = &new.run
@@ -146,21 +153,18 @@ impl Board {
             for step in &run.steps {
                 let known = before.as_ref().is_some_and(|before| before.steps.contains(step));
                 if !known && before.is_some() {
-                    self.send(&mut state, StreamEvent::Step(StepChange::of(run, step)));
+                    state.send(StreamEvent::Step(StepChange::of(run, step)));
                 }
             }
             if before.is_none_or(|before| before.without_steps() != run.without_steps()) {
-                self.send(&mut state, StreamEvent::Run(run.clone()));
+                state.send(StreamEvent::Run(run.clone()));
             }
         }
         for api in new.apis.iter().filter(|new| !old.apis.contains(new)) {
-            self.send(&mut state, StreamEvent::Token(api.clone()));
+            state.send(StreamEvent::Token(api.clone()));
         }
         if new.prompts != old.prompts {
-            self.send(
-                &mut state,
-                StreamEvent::Prompt(PromptsView::of(new.prompts.clone())),
-            );
+            state.send(StreamEvent::Prompt(PromptsView::of(new.prompts.clone())));
         }
     }
 
@@ -200,14 +204,7 @@ impl Board {
         if step == before {
             return;
         }
-        self.send(&mut state, StreamEvent::Step(StepChange::of(&run, &step)));
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "an event is sent once")]
-    fn send(&self, state: &mut State, event: StreamEvent) {
-        state.number += 1;
-        // Fails when nobody listens.
-        let _ = self.frames().send(Arc::new(Frame::of(state.number, &event)));
+        state.send(StreamEvent::Step(StepChange::of(&run, &step)));
     }
 }
 

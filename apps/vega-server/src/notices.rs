@@ -1,4 +1,4 @@
-//! What the human should know while a run goes on, though nothing is asked: the last few notices, with their times.
+//! What the human should know while a run goes on, though nothing is asked: the last few notices, each once, with its time.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,12 +30,15 @@ pub(crate) struct Notices(Mutex<VecDeque<NoticeView>>);
 
 impl Notices {
     pub(crate) fn note(&self, api: &ApiName, notice: Notice, at: DateTime<Utc>) {
+        let (api, words) = (api.to_string(), notice.to_string());
         let mut notices = self.notices();
+        // Said again, it counts from now.
+        notices.retain(|known| (&known.api, &known.words) != (&api, &words));
         notices.push_back(NoticeView {
-            api: api.to_string(),
+            api,
             at: rfc3339_ist(at),
             at_unix: at.timestamp(),
-            words: notice.to_string(),
+            words,
         });
         if notices.len() > SHOWN {
             notices.pop_front();
@@ -56,13 +59,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_few_are_shown_the_newest_last() {
-        let (notices, api) = (Notices::default(), ApiName::new("PRIMARY").unwrap());
-        for second in 0..7 {
+    fn the_last_few_are_shown_the_newest_last_each_once() {
+        let notices = Notices::default();
+        let note = |api: &str, second| {
             let at = DateTime::from_timestamp(second, 0).unwrap();
-            notices.note(&api, Notice::OtpSlow, at);
+            notices.note(&ApiName::new(api).unwrap(), Notice::OtpSlow, at);
+        };
+        for (api, second) in ["A", "B", "C", "D", "E", "F", "G"].into_iter().zip(0..) {
+            note(api, second);
         }
-        let times: Vec<i64> = notices.shown().iter().map(|notice| notice.at_unix).collect();
-        assert_eq!(times, [2, 3, 4, 5, 6]);
+        note("D", 9);
+        let shown = notices.shown();
+        let shown: Vec<_> = shown
+            .iter()
+            .map(|notice| (&*notice.api, notice.at_unix))
+            .collect();
+        assert_eq!(shown, [("C", 2), ("E", 4), ("F", 5), ("G", 6), ("D", 9)]);
     }
 }

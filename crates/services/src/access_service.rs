@@ -224,8 +224,8 @@ impl AccessService {
 
     /// Whether this session counts now. Asking does not use it. A database that does not answer takes it from nobody.
     pub async fn session_counts(&self, secret: &SessionSecret) -> bool {
-        match self.access.session(&hash_of(secret.expose())).await {
-            Ok(found) => found.is_some_and(|session| session.is_live(self.clock.now())),
+        match self.unused_session(secret.expose()).await {
+            Ok(found) => found.is_some(),
             Err(error) => {
                 tracing::warn!(%error, "whether a console session counts could not be read");
                 true

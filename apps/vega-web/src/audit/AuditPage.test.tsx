@@ -95,6 +95,18 @@ test("searches and filters; the search stands in the address", async () => {
   expect(screen.getByLabelText("Words")).toHaveValue("");
 });
 
+test("what was cleared while it was typed is not looked for", async () => {
+  chain();
+  const queries = trail([entry(9)]);
+  const { user, router } = await openAt("/audit?api=CHAIN", board());
+  await rows();
+  await user.type(screen.getByLabelText("Words"), "x");
+  await user.click(screen.getByRole("button", { name: "Clear" }));
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest" }));
+  await new Promise((done) => setTimeout(done, 600));
+  expect(router.state.location.search).toEqual({});
+});
+
 test("an address with a search opens with it", async () => {
   chain();
   const queries = trail([]);

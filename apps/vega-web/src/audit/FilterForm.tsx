@@ -4,7 +4,6 @@ import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useState } from "react";
 import type { Account, Api } from "../api/types";
-
 import { AuditKind } from "../generated/client/types.gen";
 import type { AuditSearch } from "./search";
 import { exportAddress } from "./search";
@@ -78,6 +77,7 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
             variant="default"
             disabled={!isFiltered}
             onClick={() => {
+              look.cancel();
               setWords("");
               onSearch({});
             }}

@@ -94,7 +94,7 @@ export function Frame() {
           </div>
         </div>
       </header>
-      <main id="content" ref={content} tabIndex={-1} className="frame stack">
+      <main ref={content} tabIndex={-1} className="frame stack">
         <Outlet />
       </main>
     </>

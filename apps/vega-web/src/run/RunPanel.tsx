@@ -50,7 +50,7 @@ export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
         </Alert>
       )}
       <NoticeList notices={run.notices} />
-      <StepList steps={run.steps} isUnderWay={run.under_way} />
+      <StepList steps={run.steps} isUnderWay={run.under_way} isLive={isLive} />
     </section>
   );
 }
@@ -88,13 +88,13 @@ function colorOf(run: Run): string {
   return run.state === "completed" ? "teal.9" : "gray";
 }
 
-/** What the human should know, though nothing is asked. The newest is read aloud. */
+/** What the human should know, though nothing is asked. What is new is read aloud, and not how its time goes by. */
 function NoticeList({ notices }: { notices: Run["notices"] }) {
   if (notices.length === 0) return null;
   return (
-    <ul className="notices" aria-label="Notices" aria-live="polite">
+    <ul className="notices" aria-label="Notices" aria-live="polite" aria-relevant="additions">
       {notices.toReversed().map((notice) => (
-        <li key={`${notice.at_unix} ${notice.words}`}>
+        <li key={`${notice.at_unix} ${notice.api} ${notice.words}`}>
           <strong>{notice.api}</strong>, <Ago unix={notice.at_unix} />: {notice.words}
         </li>
       ))}

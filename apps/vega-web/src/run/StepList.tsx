@@ -1,12 +1,17 @@
 // The steps of a run, one per API, in the order in which they are carried out.
 
 import type { Step } from "../api/types";
-import { useBoardTime, useConnection } from "../live/useBoard";
+import { useBoardTime } from "../live/useBoard";
 import { Ago } from "../time/When";
 import { skippedWords, stepLook } from "./words";
 
-export function StepList({ steps, isUnderWay }: { steps: Step[]; isUnderWay: boolean }) {
-  const isLive = useConnection() === "live";
+interface Props {
+  steps: Step[];
+  isUnderWay: boolean;
+  isLive: boolean;
+}
+
+export function StepList({ steps, isUnderWay, isLive }: Props) {
   if (steps.length === 0) return null;
   return (
     <>

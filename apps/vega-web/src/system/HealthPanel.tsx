@@ -8,6 +8,8 @@ import { useConnection } from "../live/useBoard";
 import { Failed } from "../page/Failed";
 import { Stamp, Until } from "../time/When";
 
+const ASK_AGAIN_MS = 10_000;
+
 export function HealthPanel({ accounts }: { accounts: Account[] }) {
   const system = useAnswered(["system"], () => said(getSystem()), ASK_AGAIN_MS);
   const isLive = useConnection() === "live" && !system.isError;
@@ -28,8 +30,6 @@ export function HealthPanel({ accounts }: { accounts: Account[] }) {
     </section>
   );
 }
-
-const ASK_AGAIN_MS = 10_000;
 
 /** `health`: whether it is ready, or null where the last word is old. */
 function HealthBadge({ health }: { health: boolean | null }) {
