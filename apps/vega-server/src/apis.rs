@@ -28,7 +28,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ApisView> {
 
 /// One API: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis/{api}", operation_id = "getApi", tag = "apis",
-    params(("api" = String, Path, description = "The API's name, such as PRIMARY")),
+    params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters")),
     responses((status = 200, description = "How it stands", body = ApiView),
         (status = 404, description = "No such API is configured", body = Problem,
             content_type = "application/problem+json"), Refused))]
@@ -37,7 +37,9 @@ pub(crate) async fn one(
     Path(api): Path<String>,
 ) -> Result<Json<ApiView>, Problem> {
     let apis = server.board.apis().apis;
-    let found = apis.into_iter().find(|view| view.api == api);
+    let found = ApiName::new(api)
+        .ok()
+        .and_then(|api| apis.into_iter().find(|view| view.api == api.as_str()));
     found.map(Json).ok_or_else(|| unknown_api(&server))
 }
 
@@ -57,7 +59,7 @@ pub(crate) struct Token {
 /// The token of one API. Its `ETag` is its generation: send it back as `If-None-Match`, and 304 says that it is still that
 /// one and still alive.
 #[utoipa::path(get, path = "/api/v1/apis/{api}/token", operation_id = "getToken", tag = "apis",
-    params(("api" = String, Path, description = "The API's name, such as PRIMARY"), Token),
+    params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters"), Token),
     responses(
         (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation"))),
         (status = 304, description = "Still the one that you have"),
@@ -77,10 +79,10 @@ pub(crate) async fn token(
         let words = format!("min_valid must be 0 to {A_DAY} seconds: no token lives longer than a day.");
         return Err(Problem::new(Code::BadRequest, words));
     }
-    let hot = ApiName::new(name.as_str())
-        .ok()
-        .and_then(|api| server.vega.registry.get(&api));
-    let Some(token) = hot else {
+    let Ok(name) = ApiName::new(name) else {
+        return Err(unknown_api(&server));
+    };
+    let Some(token) = server.vega.registry.get(&name) else {
         return Err(why_not(&server, &name));
     };
     let left = token.valid_until - server.vega.clock.now();
@@ -108,9 +110,9 @@ fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
 }
 
 /// Why there is no token to give, by what the board shows.
-fn why_not(server: &Server, name: &str) -> Problem {
+fn why_not(server: &Server, name: &ApiName) -> Problem {
     let apis = server.board.apis();
-    let Some(api) = apis.apis.iter().find(|view| view.api == name) else {
+    let Some(api) = apis.apis.iter().find(|view| view.api == name.as_str()) else {
         return unknown_api(server);
     };
     let now = server.vega.clock.now();

@@ -27,8 +27,8 @@ macro_rules! audit_query {
             /// Only those about this account.
             #[param(pattern = "^[a-z0-9][a-z0-9_-]*$")]
             account: Option<String>,
-            /// Only those about this API.
-            #[param(pattern = "^[A-Z][A-Z0-9_]*$")]
+            /// Only those about this API, its name in any case of letters.
+            #[param(pattern = "^[A-Za-z][A-Za-z0-9_]*$")]
             api: Option<String>,
             /// Only those of this kind.
             kind: Option<$crate::words::AuditKind>,

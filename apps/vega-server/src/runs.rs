@@ -136,9 +136,9 @@ fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Probl
             .iter()
             .flat_map(|account| &account.apis);
         let mut known = known.map(|api| &api.name);
-        known
-            .find(|known| known.as_str() == name)
-            .cloned()
+        ApiName::new(name)
+            .ok()
+            .filter(|name| known.any(|known| known == name))
             .ok_or_else(|| unknown_api(server))
     });
     names.collect()

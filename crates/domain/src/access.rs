@@ -184,17 +184,23 @@ mod tests {
         assert_eq!(scope.to_string(), text);
     }
 
+    #[test]
+    fn an_api_in_a_scope_may_be_in_any_case() {
+        assert_eq!(Scope::parse("token:primary").unwrap(), token("PRIMARY"));
+        assert_eq!(token("primary").to_string(), "token:PRIMARY");
+    }
+
     #[rstest]
     #[case("", "scope \"\" must be status, token:API, runs or admin")]
     #[case("Status", "scope \"Status\" must be status, token:API, runs or admin")]
     #[case("token", "scope \"token\" must be status, token:API, runs or admin")]
     #[case(
         "token:*",
-        "API name \"*\" must start with a capital letter and hold only A-Z, 0-9 and _"
+        "API name \"*\" must start with a letter and hold only A-Z, 0-9 and _"
     )]
     #[case(
         "token:",
-        "API name \"\" must start with a capital letter and hold only A-Z, 0-9 and _"
+        "API name \"\" must start with a letter and hold only A-Z, 0-9 and _"
     )]
     fn what_is_no_scope_is_refused(#[case] text: &str, #[case] words: &str) {
         assert_eq!(Scope::parse(text).unwrap_err().to_string(), words);

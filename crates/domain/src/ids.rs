@@ -12,7 +12,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub struct InvalidValue {
     /// What the value was meant to be, for example `API name`.
     pub what: &'static str,
-    /// What is wrong, written to follow `what`, for example `"primary" must start with a capital letter`.
+    /// What is wrong, written to follow `what`, for example `"1A" must start with a letter`.
     pub problem: String,
 }
 
@@ -27,6 +27,9 @@ impl InvalidValue {
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+        text_id!($(#[$doc])* $name, $what, std::convert::identity, $check);
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $spelled:expr, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -37,7 +40,7 @@ macro_rules! text_id {
                 let value = value.into();
                 let check: fn(&str) -> Result<(), &'static str> = $check;
                 match check(&value) {
-                    Ok(()) => Ok(Self(value)),
+                    Ok(()) => Ok(Self($spelled(value))),
                     Err(rule) => Err(InvalidValue::new($what, format!("{value:?} {rule}"))),
                 }
             }
@@ -70,16 +73,18 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// The name of one API, unique in the installation: `[A-Z][A-Z0-9_]*`.
+    /// The name of one API, unique in the installation: `[A-Z][A-Z0-9_]*`. Whoever writes `primary` means PRIMARY, wherever
+    /// a name is read.
     ApiName,
     "API name",
+    |value: String| value.to_ascii_uppercase(),
     |value| {
         let mut chars = value.chars();
-        let starts = chars.next().is_some_and(|c| c.is_ascii_uppercase());
-        if starts && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
+        let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
+        if starts && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
             Ok(())
         } else {
-            Err("must start with a capital letter and hold only A-Z, 0-9 and _")
+            Err("must start with a letter and hold only A-Z, 0-9 and _")
         }
     }
 );
@@ -277,14 +282,32 @@ mod tests {
     #[case("OPTIONCHAIN2", true)]
     #[case("A_1", true)]
     #[case("", false)]
-    #[case("primary", false)]
+    #[case("primary", true)]
     #[case("1A", false)]
     #[case("_A", false)]
     #[case("A-B", false)]
     #[case("A B", false)]
     #[case("Ä", false)]
+    #[case::dotless_i("PR\u{131}MARY", false)]
+    #[case::long_s("WEB\u{17f}OCKET1", false)]
+    #[case::full_width("\u{ff30}RIMARY", false)]
     fn api_names_are_checked(#[case] name: &str, #[case] good: bool) {
         assert_eq!(ApiName::new(name).is_ok(), good);
+    }
+
+    #[rstest]
+    #[case("primary")]
+    #[case("Primary")]
+    #[case("pRIMARY")]
+    fn an_api_name_is_the_same_in_any_case(#[case] name: &str) {
+        let primary = ApiName::new("PRIMARY").unwrap();
+        assert_eq!(ApiName::new(name), Ok(primary.clone()));
+        assert_eq!(name.parse(), Ok(primary.clone()));
+        assert_eq!(
+            ApiName::new(name).unwrap().as_str(),
+            "PRIMARY",
+            "one spelling is stored"
+        );
     }
 
     #[rstest]

@@ -21,7 +21,7 @@ export interface AuditSearch {
 const FITS: Record<keyof AuditSearch, (text: string) => boolean> = {
   q: (text) => text.length <= 200,
   account: (text) => /^[a-z0-9][a-z0-9_-]*$/.test(text),
-  api: (text) => /^[A-Z][A-Z0-9_]*$/.test(text),
+  api: (text) => /^[a-z][a-z0-9_]*$/i.test(text),
   kind: (text) => Object.values<string>(AuditKind).includes(text),
   run: (text) => /^[0-9a-f-]{36}$/.test(text),
   from: isDay,
@@ -34,7 +34,11 @@ export function searchOf(address: Record<string, unknown>): AuditSearch {
     const value = address[field];
     // A router reads `?q=123` as a number.
     const text = typeof value === "number" ? String(value) : value;
-    return typeof text === "string" && text !== "" && fits(text) ? [[field, text]] : [];
+    if (typeof text !== "string" || text === "" || !fits(text)) {
+      return [];
+    }
+    // As it stands in the list of APIs.
+    return [[field, field === "api" ? text.toUpperCase() : text]];
   });
   return Object.fromEntries(fields) as AuditSearch;
 }

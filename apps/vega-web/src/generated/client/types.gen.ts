@@ -1210,7 +1210,7 @@ export type GetApiData = {
     body?: never;
     path: {
         /**
-         * The API's name, such as PRIMARY
+         * The API's name, such as PRIMARY, in any case of letters
          */
         api: string;
     };
@@ -1264,7 +1264,7 @@ export type GetTokenData = {
     body?: never;
     path: {
         /**
-         * The API's name, such as PRIMARY
+         * The API's name, such as PRIMARY, in any case of letters
          */
         api: string;
     };
@@ -1348,7 +1348,7 @@ export type ListAuditData = {
          */
         account?: string;
         /**
-         * Only those about this API.
+         * Only those about this API, its name in any case of letters.
          */
         api?: string;
         /**
@@ -1426,7 +1426,7 @@ export type ExportAuditData = {
          */
         account?: string;
         /**
-         * Only those about this API.
+         * Only those about this API, its name in any case of letters.
          */
         api?: string;
         /**
