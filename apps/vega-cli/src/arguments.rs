@@ -262,7 +262,7 @@ pub(crate) struct Backup {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
-    eval \"export $(vega token PRIMARY --format env)\""
+    eval \"$(vega token PRIMARY --format env)\""
 )]
 pub(crate) struct Token {
     /// Whose token
@@ -344,7 +344,7 @@ pub(crate) enum Format {
     Raw,
     /// An object with generation and expiry
     Json,
-    /// `UPSTOX_ACCESS_TOKEN=…`, for eval or an env file
+    /// `export UPSTOX_ACCESS_TOKEN=…`, for eval in a shell; without a token, what unsets it and fails
     Env,
     /// `Authorization: Bearer …`, for curl
     Header,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use vega_bootstrap::Vega;
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
+use vega_domain::visible::on_one_line;
 
 use crate::arguments::Audit;
 use crate::exit::Exit;
@@ -99,7 +100,7 @@ fn line(recorded: &RecordedEntry) -> String {
         entry.api.as_ref().map_or("-", |api| api.as_str()),
         entry.detail
     );
-    line.trim_end().replace(char::is_control, " ")
+    on_one_line(line.trim_end()).into_owned()
 }
 
 /// The answer of `audit --json`.

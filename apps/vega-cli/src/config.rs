@@ -4,6 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, measure_text_width};
 use serde_json::json;
 use vega_bootstrap::{EffectiveSetting, Settings};
+use vega_domain::visible::on_one_line;
 
 use crate::exit::Exit;
 use crate::output;
@@ -37,7 +38,7 @@ fn as_table(settings: &[EffectiveSetting]) -> String {
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(["SETTING", "VALUE", "SOURCE"]);
     for setting in settings {
-        table.add_row([&setting.key, &setting.value, &setting.source]);
+        table.add_row([&*setting.key, &setting.value, &setting.source].map(on_one_line));
     }
     table.to_string()
 }
@@ -45,7 +46,10 @@ fn as_table(settings: &[EffectiveSetting]) -> String {
 fn as_lines(settings: &[EffectiveSetting]) -> String {
     let lines: Vec<String> = settings
         .iter()
-        .map(|setting| format!("{}\n  {}\n  from: {}", setting.key, setting.value, setting.source))
+        .map(|setting| {
+            let [key, value, source] = [&*setting.key, &setting.value, &setting.source].map(on_one_line);
+            format!("{key}\n  {value}\n  from: {source}")
+        })
         .collect();
     lines.join("\n")
 }

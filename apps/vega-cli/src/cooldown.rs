@@ -8,6 +8,7 @@ use crate::arguments::{Clear, Cooldown};
 use crate::exit::Exit;
 use crate::output;
 use crate::report::{self, ClosedAccounts};
+use crate::suggestion::{alike, did_you_mean, some_of};
 
 pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> anyhow::Result<Exit> {
     if let Some(Clear::Clear { account, reason }) = &wanted.clear
@@ -37,9 +38,12 @@ async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> anyhow
             .iter()
             .map(|known| known.id.as_str())
             .collect();
-        let known = known.join(", ");
+        let meant = alike(account.as_str(), known.iter().copied());
+        let meant: Vec<String> = meant.into_iter().map(str::to_owned).collect();
         output::problem(&format!(
-            "account {account} is not configured. Known are: {known}"
+            "account {account} is not configured. {}Known are: {}",
+            did_you_mean(&meant),
+            some_of(&known)
         ));
         return Ok(Some(Exit::Usage));
     }

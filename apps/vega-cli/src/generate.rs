@@ -205,7 +205,7 @@ pub(crate) fn unreachable_upstox(reason: FailureReason) {
     ));
 }
 
-/// The statuses as a table with what to do next, or as JSON.
+/// The verdict and the statuses as a table with what to do next, or as JSON.
 pub(crate) async fn show(
     vega: &Vega,
     json: bool,
@@ -215,15 +215,18 @@ pub(crate) async fn show(
     if json {
         return output::data_json(&Report::new(vega, statuses, run).await?);
     }
+    let closed = vega.cooldowns.closed().await?;
+    let colours = console::colors_enabled();
+    let verdict = report::verdict(vega, statuses, &closed);
     let out = console::Term::stdout();
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
-    output::data(&report::table(statuses, width, console::colors_enabled()));
+    output::data_in_colour(&verdict.headline(width, colours));
+    output::data_in_colour(&report::table(statuses, width, colours));
     let evidence = vega.evidence(statuses).await?;
     for line in report::advice(statuses, &evidence) {
         output::say(&line);
     }
-    let closed = vega.cooldowns.closed().await?;
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
     for closed in closed.iter().filter(is_shown) {
         output::say(&report::closed(closed, &vega.clock.moment()));

@@ -12,6 +12,7 @@ use crate::arguments::{Key, KeyAdd};
 use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
+use crate::suggestion::{alike, did_you_mean, some_of};
 
 pub(crate) async fn run(vega: &Vega, wanted: &Key) -> anyhow::Result<Exit> {
     match wanted {
@@ -39,7 +40,14 @@ async fn add(vega: &Vega, wanted: &KeyAdd) -> anyhow::Result<Exit> {
     let name = wanted.name.clone();
     let added = vega.access.add_key(name, wanted.scope.clone(), expires_at);
     let (key, secret) = added.await?;
-    output::data(secret.expose());
+    output::secret(secret.expose());
+    if !output::is_delivered() {
+        output::problem(&format!(
+            "nobody got the key {0}, and it is not shown again. `vega key revoke {0}` makes it worthless; then add it anew",
+            key.name
+        ));
+        return Ok(Exit::Ok);
+    }
     let end = match key.expires_at {
         Some(end) => format!("until {} IST", in_ist(end).format("%d %b %Y %H:%M")),
         None => "without an end".into(),
@@ -85,12 +93,17 @@ async fn revoke(vega: &Vega, wanted: &str) -> anyhow::Result<Exit> {
     let Some(key) = keys.iter().rfind(is_meant) else {
         let living = keys.iter().filter(|key| key.is_live(now));
         let known: Vec<&str> = living.map(|key| key.name.as_str()).collect();
+        let meant = alike(wanted, known.iter().copied());
+        let meant: Vec<String> = meant.into_iter().map(str::to_owned).collect();
         let known = if known.is_empty() {
             "There are no living keys".to_owned()
         } else {
-            format!("Living keys are: {}", known.join(", "))
+            format!("Living keys are: {}", some_of(&known))
         };
-        output::problem(&format!("there is no key {wanted}. {known}"));
+        output::problem(&format!(
+            "there is no key {wanted}. {}{known}",
+            did_you_mean(&meant)
+        ));
         return Ok(Exit::Usage);
     };
     let words = if vega.access.revoke_key(key.id).await? {

@@ -22,9 +22,11 @@ mod seal;
 mod since;
 mod status;
 mod stop;
+mod suggestion;
 mod terminal;
 mod token;
 mod tty;
+mod usage;
 mod verify;
 
 use std::pin::pin;
@@ -43,6 +45,7 @@ use crate::arguments::{Arguments, Command};
 use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::terminal::Terminal;
+use crate::usage::CommandLine;
 
 /// How long the end of the program waits for what a stopped command left behind.
 const LEFT_BEHIND: Duration = Duration::from_millis(500);
@@ -50,58 +53,51 @@ const LEFT_BEHIND: Duration = Duration::from_millis(500);
 fn main() -> ExitCode {
     careful_process();
     let environment = Environment::of_process();
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-            return exit.into();
-        }
+    let line = CommandLine::of_process();
+    let exit = match Arguments::try_parse() {
+        Ok(arguments) => carried_out(arguments, environment, &line),
+        Err(error) => usage::answer(&error, &line),
     };
+    if exit != Exit::Ok && line.is_evaluated_by_a_shell() && !output::has_data() {
+        output::data(token::NO_TOKEN_FOR_A_SHELL);
+    }
+    output::checked(exit).into()
+}
+
+fn carried_out(arguments: Arguments, environment: Environment, line: &CommandLine) -> Exit {
     log_to_stderr(&environment, "warn", LogFormat::Text);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let outcome = runtime.block_on(run(arguments, environment));
+            let outcome = runtime.block_on(run(arguments, environment, line));
             // A command that was stopped may have left a thread that waits for another process.
             runtime.shutdown_timeout(LEFT_BEHIND);
             outcome
         });
-    let exit = outcome.unwrap_or_else(|error| {
+    outcome.unwrap_or_else(|error| {
         // Every error of ours carries its causes in its own words.
         output::problem(&error.to_string());
         exit::of_error(&error)
-    });
-    exit.into()
+    })
 }
 
-async fn run(arguments: Arguments, environment: Environment) -> anyhow::Result<Exit> {
-    let mut settings = Settings::load(&environment)?;
+async fn run(arguments: Arguments, environment: Environment, line: &CommandLine) -> anyhow::Result<Exit> {
+    let mut settings = match Settings::load(&environment) {
+        Ok(settings) => settings,
+        // A word that only looks like a command would be judged by settings that it has nothing to do with.
+        Err(_) if usage::tell_mistyped_command(&arguments, line) => return Ok(Exit::Usage),
+        Err(error) => return Err(error.into()),
+    };
     for warning in &settings.warnings {
         output::say(&format!("warning: {warning}"));
     }
     if let Some(Command::Config(wanted)) = &arguments.command {
         return config::run(&settings, wanted.json);
     }
-    let chosen = arguments.apis();
-    for api in &chosen {
-        let names = || {
-            settings
-                .accounts
-                .iter()
-                .flat_map(|account| &account.apis)
-                .map(|api| &api.name)
-        };
-        if !names().any(|name| name == api) {
-            let known: Vec<&str> = names().map(vega_domain::ApiName::as_str).collect();
-            output::problem(&format!(
-                "{api} is not configured. Known are: {}",
-                known.join(", ")
-            ));
-            return Ok(Exit::Usage);
-        }
+    if usage::tell_unknown_api(&arguments, line, &settings) {
+        return Ok(Exit::Usage);
     }
     let way = arguments.way();
     if let Some(route) = way.and_then(|way| way.route) {

@@ -1,6 +1,5 @@
 //! What happens, as lines for a log and as a spinner for a terminal.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,9 +10,9 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::run::StepState;
 use vega_domain::sign_in::Screen;
+use vega_domain::visible::on_one_line;
 
 use crate::output;
-use crate::tty::REWRITE;
 
 /// Shows events as they come.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ struct Message {
 
 impl Message {
     fn words(&self) -> String {
-        self.task.as_ref().unwrap_or(&self.doing).clone()
+        on_one_line(self.task.as_ref().unwrap_or(&self.doing)).into_owned()
     }
 }
 
@@ -116,16 +115,13 @@ impl Progress {
     pub(crate) fn line(&self, text: &str) {
         match &*locked(&self.spinner) {
             Some(bar) => bar.suspend(|| output::say(text)),
-            None => output::say(&self.on_a_line_of_its_own(text)),
+            None if self.is_behind_a_prompt() => output::say_instead(text),
+            None => output::say(text),
         }
     }
 
-    fn on_a_line_of_its_own<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.is_asking.load(Ordering::Relaxed) {
-            format!("{REWRITE}{text}").into()
-        } else {
-            text.into()
-        }
+    fn is_behind_a_prompt(&self) -> bool {
+        self.is_asking.load(Ordering::Relaxed)
     }
 
     pub(crate) fn show(&self, event: &Event) {
@@ -238,10 +234,20 @@ mod tests {
     #[test]
     fn what_is_told_does_not_land_behind_a_prompt() {
         let progress = Progress::new(false);
-        assert_eq!(progress.on_a_line_of_its_own("news"), "news");
+        assert!(!progress.is_behind_a_prompt());
         let asking = progress.asking();
-        assert_eq!(progress.on_a_line_of_its_own("news"), "\r\u{1b}[Knews");
+        assert!(progress.is_behind_a_prompt());
         drop(asking);
-        assert_eq!(progress.on_a_line_of_its_own("news"), "news");
+        assert!(!progress.is_behind_a_prompt());
+    }
+
+    /// A spinner is one line.
+    #[test]
+    fn what_goes_on_is_one_line_that_steers_no_terminal() {
+        let message = Message {
+            doing: "PRIMARY: \u{1b}[2J\nwords".into(),
+            task: None,
+        };
+        assert_eq!(message.words(), "PRIMARY: \\u{1b}[2J\\nwords");
     }
 }

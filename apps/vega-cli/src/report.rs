@@ -1,6 +1,7 @@
 //! How statuses and runs look: text for people, an object with `"v": 1` for programs. Fields are only ever added.
 
 mod status_table;
+mod verdict;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,11 +21,13 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::ApiStatus;
 
 pub(crate) use self::status_table::table;
+use self::verdict::{Verdict, VerdictReport};
 
 /// The answer of `status --json`; `generate --json` adds the run.
 #[derive(Serialize)]
 pub(crate) struct Report {
     v: u8,
+    verdict: VerdictReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunReport>,
     apis: Vec<ApiReport>,
@@ -149,6 +152,7 @@ impl Report {
         }
         Ok(Self {
             v: 1,
+            verdict: verdict(vega, statuses, &closed).report(),
             run: run.map(run_report),
             apis: statuses
                 .iter()
@@ -157,6 +161,13 @@ impl Report {
             accounts,
         })
     }
+}
+
+/// Over what is shown now.
+pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) -> Verdict {
+    let accounts = vega.settings.accounts.iter();
+    let configured = accounts.map(|account| account.apis.len()).sum();
+    Verdict::of(statuses, configured, closed, &vega.clock.moment())
 }
 
 fn account_report(
@@ -435,6 +446,7 @@ mod tests {
     fn the_json_shape_is_fixed() {
         let report = |evidence: &HashMap<ApiName, PathBuf>| Report {
             v: 1,
+            verdict: Verdict::of(&three(), 3, &[stop()], &stop().since).report(),
             run: None,
             apis: three()
                 .iter()

@@ -127,6 +127,17 @@ impl Operator for Terminal {
         ask_yes(&format!("{begin} {}{opening} now?", count(plan)), proposed).await
     }
 
+    fn who(&self) -> String {
+        let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+        let user = user.ok().flatten().map_or("a user".into(), |user| user.name);
+        let how = if self.assume_yes {
+            "with --yes"
+        } else {
+            "at a terminal"
+        };
+        format!("{user}, {how}")
+    }
+
     fn is_there(&self) -> bool {
         self.can_ask
     }

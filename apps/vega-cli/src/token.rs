@@ -12,6 +12,9 @@ use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
 
+/// What a shell evaluates where there is no token: a variable of yesterday must not pass for one, and `set -e` must notice.
+pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
+
 pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
     let api = &wanted.api;
     let Some(token) = vega.registry.get(api) else {
@@ -48,7 +51,7 @@ pub(crate) fn give(token: &StoredToken, wanted: &Token, now: DateTime<Utc>) -> E
         return Exit::HumanNeeded;
     }
     let format = if wanted.json { Format::Json } else { wanted.format };
-    output::data(&printed(token, format));
+    output::secret(&printed(token, format));
     Exit::Ok
 }
 
@@ -56,7 +59,7 @@ fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {
     let secret = token.access_token.expose();
     Zeroizing::new(match format {
         Format::Raw => secret.to_owned(),
-        Format::Env => format!("UPSTOX_ACCESS_TOKEN={secret}"),
+        Format::Env => format!("export UPSTOX_ACCESS_TOKEN={}", *quoted(secret)),
         Format::Header => format!("Authorization: Bearer {secret}"),
         Format::Json => json!({
             "v": 1,
@@ -68,4 +71,32 @@ fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {
         })
         .to_string(),
     })
+}
+
+/// As one word of a shell, whatever Upstox may put into a token.
+fn quoted(secret: &str) -> Zeroizing<String> {
+    let needs_no_quotes = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    Zeroizing::new(if !secret.is_empty() && secret.chars().all(needs_no_quotes) {
+        secret.to_owned()
+    } else {
+        format!("'{}'", secret.replace('\'', "'\\''"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_upstox_makes_them("eyJ0.eyJz_1-x.c2ln", "eyJ0.eyJz_1-x.c2ln")]
+    #[case::nothing("", "''")]
+    #[case::two_words("a b", "'a b'")]
+    #[case::a_command("a;b$(c)`d`", "'a;b$(c)`d`'")]
+    #[case::a_quote("a'b", "'a'\\''b'")]
+    #[case::a_line("a\nb", "'a\nb'")]
+    fn a_token_is_one_word_of_a_shell(#[case] secret: &str, #[case] word: &str) {
+        assert_eq!(*quoted(secret), word);
+    }
 }

@@ -10,14 +10,13 @@ use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use vega_domain::visible::visible;
 
 use crate::countdown::Countdown;
+use crate::output::REWRITE;
 
 /// Longer than any OTP, PIN or redirect address; a line longer than this is no answer.
 const LONGEST: usize = 4096;
-
-/// Back to the beginning of the line, which is then empty. A short line never wraps, so this clears all of it.
-pub(crate) const REWRITE: &str = "\r\x1b[K";
 
 /// Asks `question` on the terminal and reads the answer to it. Under it stands what to type and the time left, rewritten
 /// each second: nothing that is typed shows, so nothing is disturbed. Empty lines are asked again.
@@ -27,7 +26,7 @@ pub(crate) async fn read_hidden(
     countdown: Countdown,
 ) -> io::Result<Zeroizing<String>> {
     let mut terminal = QuietTerminal::open()?;
-    terminal.write(&format!("{question}\n"))?;
+    terminal.write(&format!("{}\n", visible(question)))?;
     loop {
         let line = terminal.line(what, &countdown).await?;
         if !line.trim().is_empty() {
@@ -40,7 +39,8 @@ pub(crate) async fn read_hidden(
 pub(crate) async fn read_yes(question: &str, proposed: bool) -> io::Result<bool> {
     let mut terminal = QuietTerminal::open_for_keys()?;
     terminal.write(&format!(
-        "{question} {} ",
+        "{} {} ",
+        visible(question),
         if proposed { "(Y/n)" } else { "(y/N)" }
     ))?;
     loop {

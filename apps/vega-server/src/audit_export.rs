@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use vega_domain::audit::AuditOrder;
 use vega_domain::expiry::in_ist;
 use vega_domain::ports::{AuditHistory, StoreError};
+use vega_domain::visible::{json_for_terminals, visible};
 
 use crate::audit_search::{EntryView, Search, audit_query};
 use crate::extract::Asked;
@@ -32,7 +33,8 @@ enum Format {
     /// An object with all entries, as the pages have them.
     #[default]
     Json,
-    /// RFC 4180 with a header line. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+    /// RFC 4180 with a header line. A cell that a spreadsheet would take for a formula begins with an apostrophe; characters
+    /// that would steer a terminal stand there as their number, such as `\\u{1b}`.
     Csv,
 }
 
@@ -187,7 +189,8 @@ impl Parts {
 }
 
 fn json(entry: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(entry).unwrap_or_default()
+    let json = serde_json::to_string(entry).unwrap_or_default();
+    json_for_terminals(&json).into_owned().into_bytes()
 }
 
 /// The cells of an entry under `COLUMNS`.
@@ -205,14 +208,16 @@ fn cells(entry: &EntryView) -> [String; 8] {
     ]
 }
 
-/// The text, with an apostrophe before it where a spreadsheet would take it for a formula. What Upstox's pages said stands
-/// in the trail as it came.
+/// The text as it harms neither a terminal nor a spreadsheet: with an apostrophe before it where that would take it for a
+/// formula, also behind blanks. What Upstox's pages said stands in the trail as it came.
 fn harmless(text: &str) -> String {
     const BEGINS_A_FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-    if text.starts_with(BEGINS_A_FORMULA) {
-        format!("'{text}")
+    let lines: Vec<_> = text.split("\r\n").map(visible).collect();
+    let shown = lines.join("\r\n");
+    if text.starts_with(BEGINS_A_FORMULA) || text.trim_start().starts_with(BEGINS_A_FORMULA) {
+        format!("'{shown}")
     } else {
-        text.to_owned()
+        shown
     }
 }
 

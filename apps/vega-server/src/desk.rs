@@ -70,6 +70,8 @@ struct Things {
     /// In the order in which they were asked.
     questions: Vec<Asked>,
     wait: Option<Wait>,
+    /// Who said the last yes.
+    decided_by: Option<String>,
 }
 
 /// The operator's desk.
@@ -105,8 +107,8 @@ impl Desk {
         self.things().wait.clone()
     }
 
-    /// Passes the first fitting answer on.
-    pub(crate) fn answer(&self, id: Uuid, said: Said) -> Result<(), NotTaken> {
+    /// Passes the first fitting answer on; `by` is who gives it, in words.
+    pub(crate) fn answer(&self, id: Uuid, said: Said, by: String) -> Result<(), NotTaken> {
         let mut things = self.things();
         let mut questions = things.questions.iter();
         let place = questions
@@ -117,6 +119,9 @@ impl Desk {
             return Err(NotTaken::DoesNotFit);
         }
         let sender = things.questions.remove(place).answer;
+        if matches!(said, Said::Yes) {
+            things.decided_by = Some(by);
+        }
         drop(things);
         self.tell();
         match sender.map(|sender| sender.send(said)) {
@@ -206,6 +211,11 @@ impl Drop for Waiting<'_> {
 impl Operator for Desk {
     async fn confirm(&self, plan: &Plan) -> Answer {
         self.yes_or_no(Question::Confirm(Box::new(plan.clone()))).await
+    }
+
+    fn who(&self) -> String {
+        let decided_by = self.things().decided_by.clone();
+        decided_by.unwrap_or_else(|| "the operator".into())
     }
 
     /// Somebody may come to the console at any time; a question that nobody answers ends with its time.

@@ -32,6 +32,7 @@ mod serving;
 mod session;
 mod stream_event;
 mod system;
+mod usage;
 mod views;
 mod words;
 
@@ -70,14 +71,17 @@ struct Arguments {}
 
 fn main() -> ExitCode {
     careful_process();
-    let Arguments {} = Arguments::parse();
+    let Arguments {} = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::answer(&error),
+    };
     let environment = Environment::of_process();
     let loaded = Settings::load(&environment);
     let format = loaded
         .as_ref()
         .map(|settings| settings.log_format)
         .unwrap_or_default();
-    log_to_stderr(&environment, "warn,vega_server=info", format);
+    log_to_stderr(&environment, "warn,vega_server=info,vega_bootstrap=info", format);
     let settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {
@@ -98,13 +102,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Streams and metrics listen to the hub; the log says nothing of their own.
-struct Log;
+/// Streams and metrics listen to the hub, and the log stands before it.
+struct NobodyElse;
 
-impl EventSink for Log {
-    fn emit(&self, event: Event) {
-        tracing::debug!(?event, "event");
-    }
+impl EventSink for NobodyElse {
+    fn emit(&self, _event: Event) {}
 }
 
 #[tokio::main]
@@ -123,7 +125,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         .context("the metrics could not be set up")?;
     let desk = Arc::new(Desk::new(settings.human_timeout));
     let names = Names::of(address, &settings);
-    let vega = Vega::start(settings, environment, desk.clone(), Arc::new(Log)).await?;
+    let vega = Vega::start(settings, environment, desk.clone(), Arc::new(NobodyElse)).await?;
     let server = Arc::new(Server::new(vega, desk, names, metrics));
     board::fill(&server).await?;
     tracing::info!("listening on http://{address}/");

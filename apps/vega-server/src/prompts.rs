@@ -259,6 +259,7 @@ impl AnswerBody {
         Refused, BodyRefused))]
 pub(crate) async fn answer(
     State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Body(body): Body<AnswerBody>,
 ) -> Result<StatusCode, Problem> {
@@ -272,7 +273,7 @@ pub(crate) async fn answer(
             "The run is over: nothing is asked any more.",
         ));
     }
-    match server.desk.answer(prompt, said) {
+    match server.desk.answer(prompt, said, caller.words()) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(NotTaken::Gone) => Err(Problem::new(
             Code::PromptGone,

@@ -2,11 +2,13 @@
 //! the object graph, built once. The only crate that asks the system for time and environment.
 
 mod accounts;
+mod answer;
 mod browser;
 mod clock;
 mod custody;
 mod effective;
 mod environment;
+mod event_log;
 mod evidence;
 mod known_keys;
 mod layers;
@@ -27,6 +29,7 @@ mod unopened;
 mod values;
 mod wiring;
 
+pub use answer::Answer;
 pub use browser::BrowserProblem;
 pub use clock::SystemClock;
 pub use custody::RotateKeyError;

@@ -1,9 +1,17 @@
-//! Logs: to stderr, so that stdout stays data. `RUST_LOG` chooses what is shown.
+//! Logs: to stderr, so that stdout stays data, with India's time. `RUST_LOG` chooses what is shown. What came from outside
+//! steers no terminal and makes no line of its own.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use vega_domain::expiry::in_ist;
+use vega_domain::ports::Clock;
+use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
 
+use crate::clock::SystemClock;
 use crate::environment::Environment;
 
 /// How a log looks.
@@ -30,16 +38,139 @@ pub fn log_to_stderr(environment: &Environment, default: &str, format: LogFormat
     let chosen = environment
         .get("RUST_LOG")
         .map_or_else(|| default.into(), |value| value.to_string_lossy());
-    let colours =
-        environment.get("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let colours = format == LogFormat::Text
+        && environment.get("NO_COLOR").is_none()
+        && io::IsTerminal::is_terminal(&io::stderr());
+    let look = match (format, colours) {
+        (LogFormat::Json, _) => Look::Json,
+        (LogFormat::Text, false) => Look::Plain,
+        (LogFormat::Text, true) => Look::Colours,
+    };
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse_lossy(chosen))
-        .with_writer(std::io::stderr)
+        .with_timer(IndiasTime(SystemClock::new()))
+        .with_writer(move || Line(look))
         .with_ansi(colours)
         // Nobody reads what nobody can be told; to complain of it on stderr would be a panic.
         .log_internal_errors(false);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
+    }
+}
+
+/// To a thousandth of a second, with the offset.
+#[derive(Debug)]
+struct IndiasTime(SystemClock);
+
+impl FormatTime for IndiasTime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        let now = in_ist(self.0.now());
+        write!(writer, "{}", now.format("%Y-%m-%dT%H:%M:%S%.3f%:z"))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    Plain,
+    Colours,
+    Json,
+}
+
+impl Look {
+    /// One entry as it is shown. The first of its lines begins with its time; the others are set in, so that words from
+    /// outside cannot pass for an entry.
+    fn of(self, entry: &str) -> String {
+        let entry = entry.trim_end_matches('\n');
+        let shown = match self {
+            Self::Plain => visible(entry).into_owned(),
+            Self::Colours => visible_with_colours(entry),
+            Self::Json => json_for_terminals(entry).into_owned(),
+        };
+        format!("{}\n", shown.replace('\n', "\n    "))
+    }
+}
+
+/// One entry on its way to stderr; the subscriber writes each in one piece.
+#[derive(Debug)]
+struct Line(Look);
+
+impl Write for Line {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let shown = self.0.of(&String::from_utf8_lossy(entry));
+        io::stderr().lock().write_all(shown.as_bytes())?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use rstest::rstest;
+
+    use super::*;
+
+    const WORDS: &str =
+        "one\r\n2026-11-23T08:45:00.000+05:30 ERROR forged\u{1b}[2J\u{9b}31m\u{202e}gnp\u{200b}";
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<String>>, Option<Look>);
+
+    impl Write for Kept {
+        fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+            let shown = self
+                .1
+                .unwrap_or(Look::Plain)
+                .of(std::str::from_utf8(entry).unwrap());
+            self.0.lock().unwrap().push_str(&shown);
+            Ok(entry.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(look: Look) -> String {
+        let kept = Kept(Arc::default(), Some(look));
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt()
+            .with_timer(IndiasTime(SystemClock::new()))
+            .with_ansi(matches!(look, Look::Colours))
+            .with_writer(move || writer.clone());
+        let say = || {
+            tracing::info!("{WORDS}");
+            tracing::info!(words = %WORDS, debug = ?WORDS, text = WORDS, "told");
+        };
+        match look {
+            Look::Json => tracing::subscriber::with_default(log.json().finish(), say),
+            _ => tracing::subscriber::with_default(log.finish(), say),
+        }
+        let logged = kept.0.lock().unwrap();
+        logged.clone()
+    }
+
+    #[rstest]
+    #[case::plain(Look::Plain)]
+    #[case::in_colours(Look::Colours)]
+    #[case::json(Look::Json)]
+    fn words_from_outside_steer_no_terminal_and_forge_no_entry(#[case] look: Look) {
+        let logged = logged(look);
+        let left = logged.replace("\u{1b}[0m", "");
+        for steers in ['\r', '\u{9b}', '\u{202e}', '\u{200b}'] {
+            assert!(!left.contains(steers), "{steers:?} in {logged:?}");
+        }
+        assert!(
+            !left.contains("\u{1b}[2J") && !left.contains("\u{1b}[31m"),
+            "{logged:?}"
+        );
+        let entries = logged.lines().filter(|line| !line.starts_with("    "));
+        assert_eq!(entries.count(), 2, "{logged:?}");
+        assert!(logged.contains("+05:30"), "{logged:?}");
     }
 }

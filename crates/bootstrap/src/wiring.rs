@@ -31,6 +31,7 @@ use vega_upstox::{
 use crate::clock::SystemClock;
 use crate::custody;
 use crate::environment::Environment;
+use crate::event_log::EventLog;
 use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::stores::Stores;
@@ -131,6 +132,7 @@ impl Vega {
             Some(hooks) => (hooks.around_clock(clock), hooks.around_events(events)),
             None => (clock, events),
         };
+        let events = Arc::new(EventLog::new(Arc::clone(&operator), events));
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = custody::open(&settings, clock.now()).await?;

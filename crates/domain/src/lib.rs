@@ -21,6 +21,7 @@ pub mod run;
 pub mod secret;
 pub mod sign_in;
 pub mod token;
+pub mod visible;
 
 pub use access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 pub use account::{Account, Api, RedirectUri};

@@ -42,8 +42,10 @@ fn row(status: &ApiStatus, several_accounts: bool) -> Row {
         account: several_accounts.then(|| status.account.to_string()),
         status: status.status,
         generation: status.generation.map(|generation| generation.to_string()),
+        // A dead token has no end that matters.
         valid_until: status
             .valid_until
+            .filter(|_| !status.status.needs_sign_in())
             .map(|at| in_ist(at).format("%d %b %H:%M").to_string()),
         last_failure: status
             .last_failure

@@ -108,6 +108,9 @@ async fn the_csv_file_has_a_header_quotes_and_no_formula() {
         "\nx",
         "＝1",
         "a=b",
+        "  =1",
+        "\u{a0}+1",
+        "red\u{1b}[31m \u{9b}2J \u{202e}gnp\u{200b}",
         "",
     ];
     insta::assert_snapshot!(
@@ -127,6 +130,22 @@ async fn the_csv_file_reads_back() {
     assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
     let read: Vec<_> = reader.records().map(|line| line.unwrap()[7].to_owned()).collect();
     assert_eq!(read, ["a\r\nb,\"c\"", "'=cmd|' /C calc'!A0"]);
+}
+
+/// What `cat` of either file shows steers no terminal, and the JSON file still says what the page said.
+#[tokio::test]
+async fn a_file_steers_no_terminal() {
+    let words = "red\u{1b}[31m \u{9b}2J \u{202e}gnp\u{200b}\u{7f}\u{2028}";
+    for format in [Format::Csv, Format::Json] {
+        let (file, _) = file(trail(&[words]), format, "").await;
+        let steers =
+            |c: char| (c.is_control() && !matches!(c, '\n' | '\r')) || matches!(c, '\u{200b}'..='\u{202e}');
+        assert!(!file.contains(steers), "{file:?}");
+        if format == Format::Json {
+            let json: serde_json::Value = serde_json::from_str(&file).unwrap();
+            assert_eq!(json["entries"][0]["detail"], words);
+        }
+    }
 }
 
 #[tokio::test]

@@ -148,3 +148,65 @@ fn a_redirect_uri_elsewhere_takes_no_path_from_the_server() {
         );
     }
 }
+
+fn full() -> Stdio {
+    std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
+        .into()
+}
+
+#[test]
+fn help_that_does_not_arrive_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    for argument in ["--help", "--version"] {
+        let lost = server(home.path(), "127.0.0.1:0")
+            .arg(argument)
+            .stdout(full())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(lost.stderr).unwrap();
+        assert_eq!(lost.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("could not be written to stdout: No space left"),
+            "{said}"
+        );
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let unread = server(home.path(), "127.0.0.1:0")
+            .arg(argument)
+            .stdout(writer)
+            .status()
+            .unwrap();
+        assert_eq!(unread.code(), Some(0));
+    }
+}
+
+/// It may be started without a terminal, by something that closed everything, and its log may find no room.
+#[test]
+fn it_serves_although_nothing_of_what_it_says_arrives() {
+    let home = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let (reader, nobody_reads) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut quiet = server(home.path(), &format!("127.0.0.1:{port}"));
+    quiet.env("RUST_LOG", "trace").stdout(nobody_reads).stderr(full());
+    let mut running = Running(quiet.spawn().unwrap());
+    let lives = || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        let request = format!("GET /livez HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    };
+    for _ in 0..600 {
+        if lives().is_some() {
+            assert!(running.0.try_wait().unwrap().is_none());
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("it does not serve: {:?}", running.0.try_wait());
+}

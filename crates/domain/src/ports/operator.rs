@@ -30,6 +30,11 @@ pub trait Operator: Send + Sync {
     /// `Yes` by itself.
     async fn confirm(&self, plan: &Plan) -> Answer;
 
+    /// Who says yes here, in a few words for the log.
+    fn who(&self) -> String {
+        "the operator".into()
+    }
+
     /// Whether somebody could be asked now.
     fn is_there(&self) -> bool;
 

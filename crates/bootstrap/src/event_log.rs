@@ -1,0 +1,58 @@
+//! What a morning leaves in the log at level INFO, in both programs: who began which run, when Get OTP was pressed, what
+//! was stored, what a run waits for and how it ended. Made from the events alone, in front of the program's own sink.
+
+use std::sync::Arc;
+
+use vega_domain::event::Event;
+use vega_domain::expiry::in_ist;
+use vega_domain::ports::{EventSink, Operator};
+use vega_domain::run::StepState;
+
+/// Logs each event and hands it on.
+pub(crate) struct EventLog {
+    operator: Arc<dyn Operator>,
+    next: Arc<dyn EventSink>,
+}
+
+impl EventLog {
+    /// In front of `next`; a run is begun by a yes of `operator`'s.
+    pub(crate) fn new(operator: Arc<dyn Operator>, next: Arc<dyn EventSink>) -> Self {
+        Self { operator, next }
+    }
+}
+
+impl EventSink for EventLog {
+    fn emit(&self, event: Event) {
+        match &event {
+            Event::TokenChecked { api, status } => tracing::info!(%api, %status, "token checked"),
+            Event::RunStarted { run, open, settled } => {
+                tracing::info!(%run, by = %self.operator.who(), open, settled, "run begun");
+            }
+            Event::StepChanged { run, api, state } => match state {
+                StepState::SigningIn => tracing::info!(%run, %api, "signing in"),
+                StepState::Failed(failure) => {
+                    let (reason, detail) = (failure.reason.code(), &*failure.detail);
+                    tracing::info!(%run, %api, reason, detail, "sign-in failed");
+                }
+                StepState::Skipped(reason) => tracing::info!(%run, %api, reason = reason.as_str(), "skipped"),
+                StepState::Pending | StepState::Exchanging | StepState::Verifying | StepState::Done => {
+                    tracing::debug!(%run, %api, state = state.as_str(), "step");
+                }
+            },
+            Event::ScreenSeen { api, screen } => tracing::debug!(%api, ?screen, "screen"),
+            Event::OtpRequested { account, api } => tracing::info!(%account, %api, "Get OTP pressed"),
+            Event::Noticed { api, notice } => tracing::info!(%api, "{notice}"),
+            Event::TokenPublished { api, generation } => tracing::info!(%api, %generation, "token stored"),
+            // Storage has said so, as an error.
+            Event::KeptInSpool { api, why } => tracing::debug!(%api, why, "kept in the spool"),
+            Event::KeptInMemoryOnly { api, why } => tracing::debug!(%api, why, "kept in memory only"),
+            Event::RunWaits { run, wait } => {
+                let until = in_ist(wait.until).format("%H:%M:%S IST");
+                tracing::info!(%run, account = %wait.account, cause = %wait.cause, %until, "run waits");
+            }
+            Event::RunGoesOn { run } => tracing::info!(%run, "run goes on"),
+            Event::RunEnded { run, state } => tracing::info!(%run, state = state.as_str(), "run ended"),
+        }
+        self.next.emit(event);
+    }
+}
