@@ -1,6 +1,7 @@
 //! The run waits for an account that cannot go on, and then goes on by itself.
 
 use anyhow::Result;
+use serde_json::json;
 use vega_tests::{Counts, Desk, Ran, Terminal, Upstox, until};
 
 /// A session that spares no OTP: the sixth press has to wait until the first one has left the window.
@@ -77,6 +78,51 @@ async fn seed_2_2_immediate_cooldown_on_throttling() -> Result<()> {
         [7, 1, 6],
         "{counters}"
     );
+    Ok(())
+}
+
+/// Upstox throttles the token call itself: the code is spent and not sent again, the account cools down, and then its
+/// sign-in is made anew.
+#[tokio::test]
+async fn a_throttled_token_call_cools_the_account_down_and_sends_no_code_again() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__COOLDOWN", "3s");
+    let throttled =
+        json!({ "scope": { "app": "WEBSOCKET2" }, "on": "exchange", "kind": "rate_limited", "times": 1 });
+    upstox.scenario(throttled.clone()).await?;
+    let ran = desk.vega(&["--yes", "--json"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let report = ran.report()?;
+    assert_eq!(report.apis_with_status("valid").len(), 6, "{report:?}");
+    assert_eq!(ran.json()?["run"]["state"], "completed");
+    let counters = upstox.counters().await?;
+    assert_eq!(
+        [&counters["tokens_issued"], &counters["max_exchanges_of_one_code"]],
+        [6, 1],
+        "{counters}"
+    );
+
+    // Nobody waits: the rest is left for the next run, which needs no clearing up.
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.scenario(throttled).await?;
+    let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    let report = ran.report()?;
+    assert_eq!(report.reason("WEBSOCKET2")?, "throttled", "{report:?}");
+    assert_eq!(ran.json()?["run"]["state"], "incomplete", "{ran:?}");
+    let cleared = [
+        "cooldown",
+        "clear",
+        "default",
+        "--reason",
+        "a test of the token call",
+    ];
+    assert_eq!(desk.vega(&cleared).await?.code, Some(0));
+    let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(upstox.count("max_exchanges_of_one_code").await?, 1);
     Ok(())
 }
 

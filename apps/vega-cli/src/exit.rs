@@ -265,6 +265,22 @@ mod tests {
         assert_eq!(of_run(run_of(states).steps.iter()), exit);
     }
 
+    /// A failure is never success, and never an error that nobody can name.
+    #[test]
+    fn every_failure_ends_with_a_code_of_its_own() {
+        for &reason in FailureReason::ALL {
+            let alone = of_run(run_of(&[failed(reason)]).steps.iter());
+            assert!(
+                !matches!(alone, Exit::Ok | Exit::Unexpected),
+                "{reason}: {alone:?}"
+            );
+            for rest in [StepState::Done, StepState::Pending] {
+                let among = of_run(run_of(&[StepState::Done, failed(reason), rest]).steps.iter());
+                assert_eq!(among, alone, "{reason}: what it left open is no other matter");
+            }
+        }
+    }
+
     #[test]
     fn what_the_run_left_out_counts_too() {
         let done = run_of(&[StepState::Done]);

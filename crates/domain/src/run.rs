@@ -237,7 +237,8 @@ impl StepState {
     }
 
     /// Whether a step may move from this state to `next`. A dead process's step is ended by recovery, which may find its
-    /// token made; a step that has come to its end begins anew when its run is taken up again.
+    /// token made; a step that has come to its end begins anew when its run is taken up again. Wherever a step is, Upstox
+    /// may throttle it, and its turn comes again with another sign-in: that a code is sent once is its attempt's to keep.
     pub fn may_become(&self, next: &Self) -> bool {
         match self {
             Self::Pending => matches!(next, Self::SigningIn | Self::Failed(_) | Self::Skipped(_)),
@@ -245,8 +246,11 @@ impl StepState {
                 next,
                 Self::Pending | Self::Exchanging | Self::Done | Self::Failed(_)
             ),
-            Self::Exchanging => matches!(next, Self::Verifying | Self::Done | Self::Failed(_)),
-            Self::Verifying => matches!(next, Self::Done | Self::Failed(_)),
+            Self::Exchanging => matches!(
+                next,
+                Self::Pending | Self::Verifying | Self::Done | Self::Failed(_)
+            ),
+            Self::Verifying => matches!(next, Self::Pending | Self::Done | Self::Failed(_)),
             Self::Done => matches!(next, Self::Pending),
             Self::Failed(_) | Self::Skipped(_) => matches!(next, Self::Pending | Self::Skipped(_)),
         }
@@ -363,8 +367,11 @@ mod tests {
             }
             assert!(ended.may_become(&StepState::Pending), "{ended:?}");
         }
-        for under_way in [StepState::Exchanging, StepState::Verifying] {
-            assert!(!under_way.may_become(&StepState::Pending), "a code is sent once");
+        for under_way in [StepState::SigningIn, StepState::Exchanging, StepState::Verifying] {
+            assert!(
+                under_way.may_become(&StepState::Pending),
+                "wherever Upstox throttles it, its turn comes again"
+            );
         }
     }
 

@@ -90,7 +90,8 @@ impl ResumeOrchestrator {
                     StepState::Failed(failure)
                 }
             };
-            progress.move_step(&api, state).await?;
+            // Nobody waits for it: what fails now is done by whoever clears up next.
+            progress.move_step_at_once(&api, state).await?;
         }
         let record = progress.end_left_over().await?;
         self.keep_head(record.id).await;

@@ -162,6 +162,24 @@ impl ResumeOrchestrator {
         let planned: Vec<ApiName> = plan.apis().iter().map(|planned| planned.api.clone()).collect();
         self.ports.spool.prepare(&planned).await?;
         let progress = self.begin_or_take_up(plan).await?;
+        let run = progress.run();
+        match self.carry_out(progress, plan, patience, cancel).await {
+            Ok(record) => Ok(record),
+            Err(error) => {
+                self.break_off(run, &error).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// A run that is on record as begun, to its end.
+    async fn carry_out(
+        &self,
+        progress: RunProgress<'_>,
+        plan: &Plan,
+        patience: Patience,
+        cancel: &CancellationToken,
+    ) -> Result<RunRecord, StoreError> {
         let cancel = &cancel.child_token();
         let _watch = self.watch(progress.run(), cancel.clone());
         let mut turns = Turns::new(self, &progress, plan, cancel);
@@ -185,6 +203,15 @@ impl ResumeOrchestrator {
         }
         self.keep_head(record.id).await;
         Ok(record)
+    }
+
+    /// A run that cannot go on is not left as one that does: it ends as that of a dead process would. Under the same lease,
+    /// so that nobody comes in between. A database that still fails leaves that to whoever clears up next.
+    async fn break_off(&self, run: RunId, error: &StoreError) {
+        tracing::error!(%run, %error, "a run could not be carried to its end");
+        if let Err(error) = self.recover_under_lease().await {
+            tracing::error!(%run, %error, "and its end is not on record yet");
+        }
     }
 
     /// Erases what died long ago, by Upstox's time: this computer's clock may have been set ahead since the run began, and
@@ -389,7 +416,10 @@ impl ResumeOrchestrator {
                 // Before the step's end is saved, so that no crash leaves a refused account open.
                 self.cooldowns.after(&failure, account, run).await?;
                 if let Some(later) = leeway.later(&api.name, &failure) {
-                    progress.move_step(&api.name, StepState::Pending).await?;
+                    // Where no session opened, it never was anything else.
+                    if !progress.is_pending(&api.name) {
+                        progress.move_step(&api.name, StepState::Pending).await?;
+                    }
                     return Ok(GoOn::Later(later));
                 }
                 let go_on = match failure.reason {

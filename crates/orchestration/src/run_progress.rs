@@ -50,8 +50,18 @@ impl<'a> RunProgress<'a> {
         Step { progress: self, api }
     }
 
-    /// Moves a step: first on disk, then in the report.
+    /// Moves a step: first on disk, then in the report. Where its token is done, it waits for the database.
     pub(crate) async fn move_step(&self, api: &ApiName, state: StepState) -> Result<(), StoreError> {
+        match self.move_step_at_once(api, state.clone()).await {
+            Err(StoreError::Failed { .. }) if state == StepState::Done => {
+                self.move_step_patiently(api, state).await
+            }
+            moved => moved,
+        }
+    }
+
+    /// The same without waiting for a database that fails.
+    pub(crate) async fn move_step_at_once(&self, api: &ApiName, state: StepState) -> Result<(), StoreError> {
         let (run, account) = self.with(|record| {
             let step = record.steps.iter().find(|step| step.api == *api);
             (record.id, step.map(|step| step.account.clone()))
@@ -65,12 +75,7 @@ impl<'a> RunProgress<'a> {
         let mut audit = AuditEntry::new(self.clock.now(), AuditKind::StepChanged, detail).in_run(run);
         audit.api = Some(api.clone());
         audit.account = account;
-        match self.runs.save_step(run, api, &state, &audit).await {
-            Err(StoreError::Failed { .. }) if state == StepState::Done => {
-                self.save_patiently(run, api, &state, audit).await?;
-            }
-            saved => saved?,
-        }
+        self.runs.save_step(run, api, &state, &audit).await?;
         self.with(|record| {
             if let Some(step) = record.steps.iter_mut().find(|step| step.api == *api) {
                 step.state = state.clone();
@@ -85,25 +90,18 @@ impl<'a> RunProgress<'a> {
     }
 
     /// The token is here, and in the spool if need be: a database that accepts changes again soon ends no run.
-    async fn save_patiently(
-        &self,
-        run: RunId,
-        api: &ApiName,
-        state: &StepState,
-        audit: AuditEntry,
-    ) -> Result<(), StoreError> {
+    async fn move_step_patiently(&self, api: &ApiName, state: StepState) -> Result<(), StoreError> {
         let began = Instant::now();
         loop {
             sleep(STORAGE_PAUSE).await;
             // The token first: a step is done when its token is stored.
-            let moved = self.spool.import(self.clock.now()).await;
-            let saved = match moved {
-                Ok(_) => self.runs.save_step(run, api, state, &audit).await,
+            let moved = match self.spool.import(self.clock.now()).await {
+                Ok(_) => self.move_step_at_once(api, state.clone()).await,
                 Err(error) => Err(error),
             };
-            match saved {
+            match moved {
                 Err(StoreError::Failed { .. }) if began.elapsed() < STORAGE_PATIENCE => {}
-                saved => return saved,
+                moved => return moved,
             }
         }
     }

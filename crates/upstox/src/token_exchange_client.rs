@@ -60,10 +60,15 @@ impl TokenExchange for TokenExchangeClient {
             return read_success(answer);
         }
         let mut failure = answers::failure_of(answer.status, answer.expose());
-        if failure.reason == FailureReason::BrokerDown {
+        failure.reason = match failure.reason {
             // The call arrived and broke somewhere inside: a token may have been made.
-            failure.reason = FailureReason::OutcomeUnknown;
-        }
+            FailureReason::BrokerDown => FailureReason::OutcomeUnknown,
+            // What other calls say of a token; here there is none, so it is the code that they refuse.
+            FailureReason::ServiceHours | FailureReason::TokenRejected | FailureReason::WrongTokenKind => {
+                FailureReason::CodeRejected
+            }
+            reason => reason,
+        };
         Err(failure)
     }
 }

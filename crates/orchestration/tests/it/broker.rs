@@ -1,6 +1,6 @@
 //! Upstox as programs see it: every code becomes a token of its API, every token has a profile unless scripted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,6 +20,21 @@ pub(crate) struct Broker {
     profiles: Mutex<HashMap<String, ProfileAnswer>>,
     time: Mutex<Result<Option<DateTime<Utc>>, Failure>>,
     refuses: Mutex<Option<Failure>>,
+    /// How the next answers to codes of one API read, or that none comes.
+    exchanges: Mutex<HashMap<String, VecDeque<Exchanged>>>,
+    /// Codes that arrived here.
+    arrived: Mutex<HashSet<String>>,
+}
+
+/// How one token call goes.
+#[derive(Clone)]
+pub(crate) enum Exchanged {
+    /// It does not leave the machine.
+    NotSent,
+    /// It leaves, and no answer comes.
+    Lost,
+    /// Its answer reads like this.
+    Refused(Failure),
 }
 
 impl Broker {
@@ -29,6 +44,8 @@ impl Broker {
             profiles: Mutex::default(),
             time: Mutex::new(Ok(None)),
             refuses: Mutex::default(),
+            exchanges: Mutex::default(),
+            arrived: Mutex::default(),
         }
     }
 
@@ -40,6 +57,18 @@ impl Broker {
     /// How its answers to a code read.
     pub(crate) fn reads(&self, failure: Failure) {
         *self.refuses.lock().unwrap() = Some(failure);
+    }
+
+    /// The next token call for this API goes like this.
+    pub(crate) fn exchanges(&self, api: &str, so: Exchanged) {
+        let mut scripted = self.exchanges.lock().unwrap();
+        scripted.entry(api.to_owned()).or_default().push_back(so);
+    }
+
+    /// From now on it answers everybody well.
+    pub(crate) fn is_well(&self) {
+        self.exchanges.lock().unwrap().clear();
+        self.profiles.lock().unwrap().clear();
     }
 
     /// What its answers are dated, if they are.
@@ -71,9 +100,25 @@ pub(crate) fn answer(api: &str) -> RawAnswer {
 #[async_trait]
 impl TokenExchange for Broker {
     async fn exchange(&self, api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError> {
-        assert_eq!(code.expose(), format!("CANARY-code-{}", api.name));
+        let own = format!("CANARY-code-{}-", api.name);
+        assert!(code.expose().starts_with(&own), "a code of another app");
         self.log.add(format!("POST {}", api.name));
-        Ok(answer(api.name.as_str()))
+        let name = api.name.as_str();
+        let mut scripted = self.exchanges.lock().unwrap();
+        let exchanged = scripted.get_mut(name).and_then(VecDeque::pop_front);
+        if matches!(exchanged, Some(Exchanged::NotSent)) {
+            return Err(ExchangeError::NotSent("connection refused".into()));
+        }
+        let is_new = self.arrived.lock().unwrap().insert(code.expose().to_owned());
+        assert!(is_new, "a code is sent once");
+        match exchanged {
+            Some(Exchanged::Lost) => Err(ExchangeError::OutcomeUnknown("timed out".into())),
+            Some(Exchanged::Refused(failure)) => {
+                let words = format!("{}\n{}", failure.reason, failure.detail);
+                Ok(RawAnswer::new(400, words.into_bytes(), true))
+            }
+            _ => Ok(answer(name)),
+        }
     }
 
     fn read(&self, answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
@@ -81,6 +126,9 @@ impl TokenExchange for Broker {
             return Err(failure);
         }
         let api = std::str::from_utf8(answer.expose()).unwrap();
+        if let Some((reason, detail)) = api.split_once('\n').filter(|_| answer.status != 200) {
+            return Err(Failure::new(FailureReason::parse(reason).unwrap(), detail));
+        }
         Ok(TokenAnswer {
             access_token: AccessToken::new(token(api)),
             extended_token: None,

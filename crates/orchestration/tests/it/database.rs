@@ -1,6 +1,8 @@
 //! An in-memory database for tokens, sign-in journal, runs and audit trail. It keeps the ports' contracts and can be
 //! told to fail at one named effect.
 
+mod cooldowns;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -11,8 +13,8 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
-    AuditTrail, CooldownRepository, Delivery, ExecutionStateRepository, LastFailure, LeftAnswer, LoadedToken,
-    NewAttempt, OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Delivery, ExecutionStateRepository, LastFailure, LeftAnswer, LoadedToken, NewAttempt,
+    OtpGrant, SignInJournal, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
@@ -43,6 +45,7 @@ struct Tables {
 pub(crate) struct Database {
     log: Arc<Log>,
     fails_at: Mutex<Option<String>>,
+    fails_once_at: Mutex<Option<String>>,
     tables: Mutex<Tables>,
 }
 
@@ -51,6 +54,7 @@ impl Database {
         Self {
             log,
             fails_at: Mutex::default(),
+            fails_once_at: Mutex::default(),
             tables: Mutex::default(),
         }
     }
@@ -60,8 +64,14 @@ impl Database {
         *self.fails_at.lock().unwrap() = Some(effect.to_owned());
     }
 
+    /// The next time, the named effect fails and changes nothing.
+    pub(crate) fn fail_once_at(&self, effect: &str) {
+        *self.fails_once_at.lock().unwrap() = Some(effect.to_owned());
+    }
+
     pub(crate) fn heal(&self) {
         *self.fails_at.lock().unwrap() = None;
+        *self.fails_once_at.lock().unwrap() = None;
     }
 
     /// Replaces the newest token of an API without asking, as another process would.
@@ -126,6 +136,11 @@ impl Database {
         });
     }
 
+    /// Nobody is closed any more.
+    pub(crate) fn opens_all(&self) {
+        self.tables().cooldowns.clear();
+    }
+
     /// "Get OTP" was pressed then.
     pub(crate) fn pressed(&self, at: Moment) {
         self.tables().presses.push(at);
@@ -136,7 +151,14 @@ impl Database {
     }
 
     fn commit(&self, effect: &str, audit: &AuditEntry) -> Result<(), StoreError> {
-        if self.fails_at.lock().unwrap().as_deref() == Some(effect) {
+        let for_good = self.fails_at.lock().unwrap().as_deref() == Some(effect);
+        let once = self
+            .fails_once_at
+            .lock()
+            .unwrap()
+            .take_if(|at| at == effect)
+            .is_some();
+        if for_good || once {
             self.log.add(format!("{effect} fails"));
             return Err(StoreError::Failed {
                 doing: "write",
@@ -153,43 +175,6 @@ fn open(tables: &mut Tables, id: AttemptId) -> Result<&mut Row, StoreError> {
     let mut rows = tables.attempts.iter_mut();
     rows.find(|row| row.attempt.id == id && row.is_open)
         .ok_or_else(|| StoreError::Conflict("the attempt is not open".into()))
-}
-
-#[async_trait]
-impl CooldownRepository for Database {
-    async fn load_all(&self) -> Result<Vec<Cooldown>, StoreError> {
-        Ok(self.cooldowns())
-    }
-
-    async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError> {
-        self.commit(&format!("close account {}", cooldown.account), audit)?;
-        let mut tables = self.tables();
-        tables
-            .cooldowns
-            .retain(|old| old.mobile_number != cooldown.mobile_number);
-        tables.cooldowns.push(cooldown.clone());
-        Ok(())
-    }
-
-    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError> {
-        let mut tables = self.tables();
-        let mut all = tables.cooldowns.iter_mut();
-        if let Some(old) = all.find(|old| *old == cooldown) {
-            old.since = since.clone();
-        }
-        Ok(())
-    }
-
-    async fn open(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<bool, StoreError> {
-        let is_it =
-            |old: &Cooldown| (&old.mobile_number, &old.since) == (&cooldown.mobile_number, &cooldown.since);
-        if !self.cooldowns().iter().any(is_it) {
-            return Ok(false);
-        }
-        self.commit(&format!("open account {}", cooldown.account), audit)?;
-        self.tables().cooldowns.retain(|old| !is_it(old));
-        Ok(true)
-    }
 }
 
 #[async_trait]

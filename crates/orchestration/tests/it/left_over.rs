@@ -27,6 +27,21 @@ enum Reached {
 }
 
 impl World {
+    /// The attempt for PRIMARY that a process made in this run.
+    pub(crate) fn first_attempt(&self, run: &RunRecord) -> NewAttempt {
+        let api = &self.accounts[0].apis[0];
+        NewAttempt {
+            id: AttemptId::at(run.started_at),
+            run: run.id,
+            account: self.accounts[0].id.clone(),
+            api: api.name.clone(),
+            client_id: api.client_id.clone(),
+            generation: Generation::FIRST,
+            state: OAuthState::new("CANARY-state"),
+            opened_at: run.started_at,
+        }
+    }
+
     /// Leaves a run whose second step was under way.
     async fn left(&self, state: StepState, reached: Reached) -> RunRecord {
         let run = self.left_run(&[
@@ -37,23 +52,13 @@ impl World {
         let now = run.started_at;
         let audit = AuditEntry::new(now, AuditKind::RunStarted, "");
         self.database.begin(&run, &audit).await.unwrap();
-        let id = AttemptId::at(now);
-        let api = &self.accounts[0].apis[0];
-        let attempt = NewAttempt {
-            id,
-            run: run.id,
-            account: self.accounts[0].id.clone(),
-            api: api.name.clone(),
-            client_id: api.client_id.clone(),
-            generation: Generation::FIRST,
-            state: OAuthState::new("CANARY-state"),
-            opened_at: now,
-        };
+        let attempt = self.first_attempt(&run);
+        let id = attempt.id;
         if reached >= Reached::Opened {
             self.database.open_attempt(&attempt, &audit).await.unwrap();
         }
         if reached >= Reached::CodeSealed {
-            let code = AuthorizationCode::new("CANARY-code-PRIMARY");
+            let code = AuthorizationCode::new("CANARY-code-PRIMARY-0");
             self.database.seal_code(id, &code, now, &audit).await.unwrap();
         }
         if reached >= Reached::AnswerSealed {

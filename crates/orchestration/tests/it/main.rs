@@ -10,6 +10,7 @@ mod broker;
 mod cancel;
 mod database;
 mod deciding;
+mod every_failure;
 mod human;
 mod joining;
 mod lease;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use vega_domain::account::Account;
 use vega_domain::failure::Failure;
 use vega_domain::ids::AccountId;
-use vega_domain::ports::{SignIn, SignInRequest, SignInSession};
+use vega_domain::ports::{OtpPermit, SignIn, SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
 
 use crate::world::Log;
@@ -16,6 +16,8 @@ use crate::world::Log;
 pub(crate) enum Script {
     /// It ends like this.
     Fails(Failure),
+    /// It ends like this after "Get OTP" was pressed.
+    FailsPastPress(Failure),
     /// Something else happens while the human signs in.
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// The human never finishes.
@@ -29,6 +31,8 @@ struct Shared {
     scripts: HashMap<String, VecDeque<Script>>,
     open: Option<AccountId>,
     evidence_hangs: bool,
+    /// So many codes came back.
+    codes: u32,
 }
 
 /// The way of signing in. Without a script everybody signs in at once.
@@ -56,6 +60,11 @@ impl SignIns {
             .push_back(script);
     }
 
+    /// From now on everybody signs in at once.
+    pub(crate) fn forget_scripts(&self) {
+        self.shared.lock().unwrap().scripts.clear();
+    }
+
     /// No evidence is ever ready: a process that dies meanwhile.
     pub(crate) fn evidence_hangs(&self) {
         self.shared.lock().unwrap().evidence_hangs = true;
@@ -66,7 +75,7 @@ impl SignIns {
     }
 }
 
-async fn play(shared: &Mutex<Shared>, whom: &str) -> Result<(), Failure> {
+async fn play(shared: &Mutex<Shared>, whom: &str, permit: Option<&dyn OtpPermit>) -> Result<(), Failure> {
     let script = {
         let mut shared = shared.lock().unwrap();
         shared.scripts.get_mut(whom).and_then(VecDeque::pop_front)
@@ -74,6 +83,12 @@ async fn play(shared: &Mutex<Shared>, whom: &str) -> Result<(), Failure> {
     match script {
         None => Ok(()),
         Some(Script::Fails(failure)) => Err(failure),
+        Some(Script::FailsPastPress(failure)) => {
+            if let Some(permit) = permit {
+                permit.before_press().await?;
+            }
+            Err(failure)
+        }
         Some(Script::Meanwhile(happens)) => {
             happens();
             Ok(())
@@ -86,7 +101,7 @@ async fn play(shared: &Mutex<Shared>, whom: &str) -> Result<(), Failure> {
 impl SignIn for SignIns {
     async fn open(&self, account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
         self.log.add(format!("open {}", account.id));
-        play(&self.shared, account.id.as_str()).await?;
+        play(&self.shared, account.id.as_str(), None).await?;
         let before = self.shared.lock().unwrap().open.replace(account.id.clone());
         assert_eq!(before, None, "another session is open");
         Ok(Box::new(Session {
@@ -116,10 +131,15 @@ impl SignInSession for Session {
         let api = &request.api.name;
         self.log.add(format!("sign in {api}"));
         self.failed = false;
-        let played = play(&self.shared, api.as_str()).await;
+        let played = play(&self.shared, api.as_str(), Some(request.otp_permit)).await;
         self.failed = played.is_err();
         played?;
-        Ok(AuthorizationCode::new(format!("CANARY-code-{api}")))
+        let mut shared = self.shared.lock().unwrap();
+        shared.codes += 1;
+        Ok(AuthorizationCode::new(format!(
+            "CANARY-code-{api}-{}",
+            shared.codes
+        )))
     }
 
     async fn keep_evidence(&mut self) {

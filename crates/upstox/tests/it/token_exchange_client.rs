@@ -104,6 +104,10 @@ async fn every_known_code_means_the_same_under_every_status() {
             let expected = match known.reason {
                 // The call arrived and broke inside: a token may have been made.
                 FailureReason::BrokerDown => FailureReason::OutcomeUnknown,
+                // There is no token yet of which this could be said.
+                FailureReason::ServiceHours
+                | FailureReason::TokenRejected
+                | FailureReason::WrongTokenKind => FailureReason::CodeRejected,
                 reason => reason,
             };
             assert_eq!(failure.reason, expected, "{} under {status}", known.code);
@@ -130,7 +134,7 @@ async fn both_spellings_are_read(#[case] body: &str) {
 #[rstest]
 #[case(400, FailureReason::NeedsReview)]
 #[case(401, FailureReason::NeedsReview)]
-#[case(423, FailureReason::ServiceHours)]
+#[case(423, FailureReason::CodeRejected)]
 #[case(429, FailureReason::Throttled)]
 #[case(500, FailureReason::OutcomeUnknown)]
 #[case(503, FailureReason::OutcomeUnknown)]
