@@ -12,8 +12,9 @@ use crate::server_attacks::lacks_headers;
 use crate::server_doors::key;
 
 const LARGEST_BODY: usize = 64 * 1024;
-/// The server gives headers half a minute.
-const CUT_OFF_WITHIN: Duration = Duration::from_mins(1);
+/// The server gives the first head two seconds, and a further one more than a minute.
+const FIRST_HEAD_CUT_OFF_WITHIN: Duration = Duration::from_secs(10);
+const CUT_OFF_WITHIN: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn bodies_and_headers_end_at_a_limit() -> Result<()> {
@@ -115,21 +116,29 @@ async fn whoever_does_not_finish_a_request_is_cut_off() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     let server = Server::start(&desk).await?;
-    let silent = cut_off(server.connect().await?, "", "");
-    let half = cut_off(server.connect().await?, "GET /livez HTTP/1.1\r\nHost: ", "");
-    let drop_by_drop = cut_off(server.connect().await?, "GET /livez HTTP/1.1\r\nX-Slow: ", "x");
+    let soon = FIRST_HEAD_CUT_OFF_WITHIN;
+    let silent = cut_off(server.connect().await?, "", "", soon);
+    let half = cut_off(server.connect().await?, "GET /livez HTTP/1.1\r\nHost: ", "", soon);
+    let slow = "GET /livez HTTP/1.1\r\nX-Slow: ";
+    let drop_by_drop = cut_off(server.connect().await?, slow, "x", soon);
+    let host = server.host();
+    let no_body = format!(
+        "POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    );
+    let no_body = cut_off(server.connect().await?, &no_body, "", Duration::from_secs(15));
     let answered = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-    let idle = cut_off(server.connect().await?, answered, "");
-    let (silent, half, drop_by_drop, idle) = tokio::join!(silent, half, drop_by_drop, idle);
+    let idle = cut_off(server.connect().await?, answered, "", CUT_OFF_WITHIN);
+    let (silent, half, drop_by_drop, no_body, idle) = tokio::join!(silent, half, drop_by_drop, no_body, idle);
     silent.context("silent")?;
     half.context("half a head")?;
     drop_by_drop.context("drop by drop")?;
+    assert!(no_body.context("without its body")?.starts_with("HTTP/1.1 408"));
     assert!(idle.context("idle after an answer")?.starts_with("HTTP/1.1 421"));
     Ok(())
 }
 
 /// Sends this, then one drop each second, and returns what came until the server hung up.
-async fn cut_off(mut stream: TcpStream, first: &str, each_second: &str) -> Result<String> {
+async fn cut_off(mut stream: TcpStream, first: &str, each_second: &str, within: Duration) -> Result<String> {
     stream.write_all(first.as_bytes()).await?;
     let (mut reads, mut writes) = stream.split();
     let mut said = Vec::new();
@@ -147,8 +156,69 @@ async fn cut_off(mut stream: TcpStream, first: &str, each_second: &str) -> Resul
             () = drops => {}
         }
     };
-    timeout(CUT_OFF_WITHIN, ended).await.context("it is still open")?;
+    timeout(within, ended).await.context("it is still open")?;
     Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+/// What a program waits for its token twice, at most, however many are silent.
+const TOKENS_WITHIN: Duration = Duration::from_millis(500);
+
+#[tokio::test]
+async fn programs_get_their_tokens_while_hundreds_are_silent() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let ran = desk.vega(&["--yes", "PRIMARY"]).await?;
+    anyhow::ensure!(ran.code == Some(0), "{ran:?}");
+    let reader = key(&desk, "reader", "token:PRIMARY", &[]).await?;
+    let server = Server::start(&desk).await?;
+    let knows = until(async || {
+        let answer = server.get("/api/v1/apis/PRIMARY/token", &reader).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(knows.await, "the key is not known");
+    let console = server.console().await?;
+    let mut stream = server.events(&console).await?;
+    stream.until("event: snapshot").await?;
+
+    let host = server.host().to_owned();
+    let starts = [
+        String::new(),
+        "GET /livez HTTP/1.1\r\nX-Slow: ".to_owned(),
+        format!("GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+        format!(
+            "POST /api/v1/session HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        ),
+    ];
+    for crowd in [300, 1_200] {
+        let mut silent = Vec::new();
+        for number in 0..crowd {
+            let mut one = server.connect().await?;
+            // It may have been sent off again already.
+            let _ = one.write_all(starts[number % starts.len()].as_bytes()).await;
+            silent.push(one);
+        }
+        for _ in 0..20 {
+            let path = "/api/v1/apis/PRIMARY/token";
+            // By a connection of its own, and by one that stays.
+            let began = tokio::time::Instant::now();
+            let alone = server
+                .send(&Request::to(&server, "GET", path).by(&reader))
+                .await?;
+            let kept = server.get(path, &reader).await?;
+            let took = began.elapsed();
+            assert_eq!(
+                (alone.status, kept.status),
+                (200, 200),
+                "{crowd}: {alone:?} {kept:?}"
+            );
+            assert!(took < TOKENS_WITHIN, "{crowd} silent: {took:?}");
+        }
+        drop(silent);
+    }
+    // The stream was there before them, and is still.
+    assert_eq!(server.stop().await?, Some(0));
+    assert!(stream.to_its_end().await?.contains("event: snapshot"));
+    Ok(())
 }
 
 #[tokio::test]

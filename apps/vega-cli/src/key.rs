@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, measure_text_width};
 use serde::Serialize;
-use vega_bootstrap::Vega;
+use vega_bootstrap::{Listener, Vega};
 use vega_domain::access::{AccessKey, Scope};
 use vega_domain::expiry::in_ist;
 
@@ -60,7 +60,27 @@ async fn add(vega: &Vega, wanted: &KeyAdd) -> anyhow::Result<Exit> {
         scopes(&key),
         key.name
     ));
+    say_where(vega).await;
     Ok(Exit::Ok)
+}
+
+/// Where the key is to be shown, and whether it can be shown there now: whoever listens would have it.
+async fn say_where(vega: &Vega) {
+    let address = vega.settings.listen;
+    let listener = vega.who_listens(address).await;
+    output::say(&match listener {
+        Listener::Ours => format!("Programs call http://{address}/, where {listener} listens."),
+        Listener::Nobody => {
+            format!(
+                "Programs call http://{address}/, where `vega-server` listens when it runs; it does not now."
+            )
+        }
+        Listener::Unproven | Listener::Another => format!(
+            "warning: {listener} listens at http://{address}/. Show it no key: whoever has one can use it. Find out which \
+             program it is (on Linux `ss -ltnp 'sport = :{port}'`), end it and start `vega-server`",
+            port = address.port()
+        ),
+    });
 }
 
 async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {

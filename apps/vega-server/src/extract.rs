@@ -1,12 +1,18 @@
 //! Reads bodies, queries and paths, and says in Vega's words what is wrong with them.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Json, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::problem::{Code, Problem};
+
+/// So soon a body must be there: programs send it at once.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
 
 /// A JSON body. What it held is never repeated: it may be an answer to a prompt.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -15,7 +21,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::from_request(request, state).await {
+        let Ok(read) = timeout(BODY_WITHIN, Json::from_request(request, state)).await else {
+            let words = "The body did not come in time. Send it at once, and whole.";
+            return Err(Problem::new(Code::BodyTooSlow, words));
+        };
+        match read {
             Ok(Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
                 Code::NotJson,

@@ -13,6 +13,7 @@ use axum_extra::extract::CookieJar;
 use vega_domain::access::{AccessKey, ConsoleSession};
 use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
+use vega_listening::Visitor;
 
 use crate::doors::{self, Who};
 use crate::problem::{Code, Problem};
@@ -125,6 +126,9 @@ pub(crate) async fn only_who_may(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
+    if let Some(visitor) = request.extensions().get::<Visitor>() {
+        visitor.is_known_now();
+    }
     let may = match &caller {
         Caller::Key(key) => {
             let api = params.iter().find(|(name, _)| *name == "api");

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tower_http::request_id::RequestId;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use vega_listening::{CHALLENGE, CalledAt};
 
+use crate::extract::Asked;
+use crate::problem::{Code, Problem};
 use crate::refusals::Refused;
 use crate::server::Server;
 use crate::words::TokenStatus;
@@ -27,19 +30,54 @@ pub(crate) struct LiveView {
     /// Always `vega-server`.
     program: &'static str,
     version: &'static str,
+    /// What only a holder of the installation's key can say to the challenge, for the address that was called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proof: Option<String>,
+}
+
+/// What whoever asks wants to know besides.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Live {
+    /// Random text, to which the answer holds a proof: 16 to 64 letters, digits, `-` and `_`.
+    #[param(min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    challenge: Option<String>,
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health",
+#[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health", params(Live),
     responses((status = 200, description = "It does", body = LiveView),
+        (status = 400, description = "The challenge is none", body = crate::problem::Problem,
+            content_type = "application/problem+json"),
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]
-pub(crate) async fn live() -> Json<LiveView> {
-    Json(LiveView {
+pub(crate) async fn live(
+    State(server): State<Arc<Server>>,
+    called: Option<Extension<CalledAt>>,
+    Asked(wanted): Asked<Live>,
+) -> Result<Json<LiveView>, Problem> {
+    let proof = match (wanted.challenge, called) {
+        (Some(challenge), _) if !is_challenge(&challenge) => {
+            let words = "A challenge has 16 to 64 letters, digits, `-` and `_`.";
+            return Err(Problem::new(Code::BadRequest, words));
+        }
+        // For the address of this very connection: passed on by another program, it is worth nothing.
+        (Some(challenge), Some(Extension(CalledAt(address)))) => {
+            Some(server.vega.prove_listener(&challenge, address))
+        }
+        _ => None,
+    };
+    Ok(Json(LiveView {
         v: 1,
         program: "vega-server",
         version: env!("CARGO_PKG_VERSION"),
-    })
+        proof,
+    }))
+}
+
+fn is_challenge(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    CHALLENGE.contains(&text.len()) && text.chars().all(is_plain)
 }
 
 /// What the server needs to do its work; its hot tokens it has before it answers at all. No names and no figures: anybody may

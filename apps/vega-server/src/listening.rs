@@ -1,18 +1,29 @@
-//! Takes the address that the server listens on, or says who has it and what to do.
+//! Takes the address that the server listens on; waits a while where another program has it, and says which one and what to
+//! do.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use std::time::Duration;
+
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use vega_bootstrap::Settings;
+use vega_listening::{Holder, holder_of};
+
+/// So long a taken port is waited for: whoever has it may be about to end, as a server before an update.
+const WAITS: Duration = Duration::from_mins(1);
+const TRY_EVERY: Duration = Duration::from_millis(500);
 
 /// Why the server has no address.
 #[derive(Debug, Error)]
-#[error("cannot listen on {address}: {}", why(.address, .source))]
+#[error("cannot listen on {address}: {}", why(.address, .source, .holder))]
 pub(crate) struct CannotListen {
     address: SocketAddr,
     source: Error,
+    /// Where it is taken.
+    holder: Holder,
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
@@ -21,11 +32,43 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListe
             ErrorKind::Unsupported,
             "this address is not of this machine alone",
         );
-        return Err(CannotListen { address, source });
+        return Err(refused(address, source));
     }
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| CannotListen { address, source })
+    take(address).await
+}
+
+fn refused(address: SocketAddr, source: Error) -> CannotListen {
+    let holder = match source.kind() {
+        ErrorKind::AddrInUse => holder_of(address),
+        _ => Holder::Unknown,
+    };
+    CannotListen {
+        address,
+        source,
+        holder,
+    }
+}
+
+/// Dropping it gives up at once.
+async fn take(address: SocketAddr) -> Result<TcpListener, CannotListen> {
+    let give_up = Instant::now() + WAITS;
+    let mut is_told = false;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(source) if source.kind() == ErrorKind::AddrInUse && Instant::now() < give_up => {
+                if !is_told {
+                    let holder = holder_of(address);
+                    tracing::warn!(
+                        "{holder} has {address}. Vega waits up to {} s for it to end",
+                        WAITS.as_secs()
+                    );
+                    is_told = true;
+                }
+            }
+            taken => return taken.map_err(|source| refused(address, source)),
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
 }
 
 /// The same port on IPv6, if redirect URIs lead to `localhost` at it: browsers go to `::1` first, and a code must not meet
@@ -45,25 +88,26 @@ pub(crate) async fn bind_twin(
         return Ok(None);
     }
     let twin = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
-    match TcpListener::bind(twin).await {
+    match take(twin).await {
         Ok(listener) => Ok(Some(listener)),
-        Err(source) if matches!(source.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
-            Err(CannotListen {
-                address: twin,
-                source,
-            })
-        }
-        Err(_) => Ok(None),
+        Err(error) => match error.source.kind() {
+            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(None),
+        },
     }
 }
 
-fn why(address: &SocketAddr, error: &Error) -> String {
+fn why(address: &SocketAddr, error: &Error, holder: &Holder) -> String {
     let port = address.port();
     match error.kind() {
         ErrorKind::AddrInUse => format!(
-            "another program has this address, perhaps a vega-server that runs already. \
+            "{holder} has this address{perhaps}, and did not give it up within a minute. \
              Stop it (on Linux `ss -ltnp 'sport = :{port}'` shows which program it is), \
-             or set VEGA__SERVER__LISTEN to another address"
+             or set VEGA__SERVER__LISTEN to another address",
+            perhaps = match holder {
+                Holder::Process { .. } => "",
+                Holder::OfUser { .. } | Holder::Unknown => " (perhaps a vega-server that runs already)",
+            }
         ),
         ErrorKind::Unsupported => "others could reach it there, and read keys and tokens on their way. \
              Set VEGA__SERVER__LISTEN to a loopback address, such as 127.0.0.1:28020; from elsewhere it can be reached through \
@@ -77,5 +121,43 @@ fn why(address: &SocketAddr, error: &Error) -> String {
              such as 127.0.0.1:28020"
         ),
         _ => format!("{error}. Check the network, or set VEGA__SERVER__LISTEN to another address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_stays_taken_is_given_up_after_a_minute_and_whoever_has_it_is_named() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let began = Instant::now();
+        let refused = bind(address).await.unwrap_err();
+        assert!(
+            (WAITS..WAITS * 2).contains(&began.elapsed()),
+            "{:?}",
+            began.elapsed()
+        );
+        let words = refused.to_string();
+        let who = if cfg!(target_os = "linux") {
+            format!("(process {}) has this address", std::process::id())
+        } else {
+            "another program has this address".into()
+        };
+        assert!(words.contains(&who), "{words}");
+        assert!(words.contains("VEGA__SERVER__LISTEN"), "{words}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_is_given_up_meanwhile_is_taken() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let ends = async {
+            tokio::time::sleep(WAITS / 2).await;
+            drop(taken);
+        };
+        let (bound, ()) = tokio::join!(bind(address), ends);
+        assert_eq!(bound.unwrap().local_addr().unwrap(), address);
     }
 }

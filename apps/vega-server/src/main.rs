@@ -28,7 +28,6 @@ mod run_request;
 mod run_view;
 mod runs;
 mod server;
-mod serving;
 mod session;
 mod stream_event;
 mod system;
@@ -37,6 +36,7 @@ mod views;
 mod words;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use vega_bootstrap::{Environment, LogFormat, Settings, StartError, Vega, careful_process, log_to_stderr};
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
+use vega_listening::{Places, serve};
 
 use crate::desk::Desk;
 use crate::listening::CannotListen;
@@ -114,10 +115,18 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    let mut asked_to_stop = pin!(asked_to_stop());
     // First the address: a second server must not even open the database.
-    let listener = listening::bind(settings.listen).await?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    let twin = listening::bind_twin(address, &settings).await?;
+    let listening = async {
+        let listener = listening::bind(settings.listen).await?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let twin = listening::bind_twin(address, &settings).await?;
+        anyhow::Ok((listener, address, twin))
+    };
+    let (listener, address, twin) = tokio::select! {
+        bound = listening => bound?,
+        () = &mut asked_to_stop => return Ok(()),
+    };
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
         .context("buckets")?
@@ -140,11 +149,13 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         tracing::info!("`vega console` prints a link into the console");
     }
     let router = routes::router(Arc::clone(&server));
+    let places = Places::default();
     let serving = async {
-        let first = serving::serve(listener, router.clone(), server.stop.clone());
+        let at = |listener| serve(listener, router.clone(), places.clone(), server.stop.clone());
+        let first = at(listener);
         match twin {
             Some(twin) => {
-                tokio::join!(first, serving::serve(twin, router.clone(), server.stop.clone()));
+                tokio::join!(first, at(twin));
             }
             None => first.await,
         }
@@ -152,7 +163,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     tokio::select! {
         () = serving => {}
         never = beside(&server) => match never {},
-        never = stop_when_asked(&server) => match never {},
+        never = stop_when_asked(&server, asked_to_stop) => match never {},
     }
     end(&server).await;
     Ok(())
@@ -198,8 +209,8 @@ async fn tidy_figures(server: &Server) -> Infallible {
 
 /// Ends what is open when the program is asked to stop: the run first, so that its end is still served.
 /// Then it is the server's turn to end.
-async fn stop_when_asked(server: &Server) -> Infallible {
-    asked_to_stop().await;
+async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()>) -> Infallible {
+    asked_to_stop.await;
     tracing::info!("stopping");
     server.requests.take_no_more();
     if let Some(request) = server.requests.under_way() {

@@ -55,6 +55,8 @@ codes! {
     WrongBody = "wrong_body", UNPROCESSABLE_ENTITY, "The body does not hold what it must";
     /// The body is too large.
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is too large";
+    /// The body did not come in time.
+    BodyTooSlow = "body_too_slow", REQUEST_TIMEOUT, "The body did not come in time";
     /// No usable token: a human must sign in.
     HumanNeeded = "human_needed", CONFLICT, "A human must sign in";
     /// Sign-ins of the account are closed for a while.

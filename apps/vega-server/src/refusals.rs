@@ -32,6 +32,9 @@ pub(crate) enum Refused {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "described, never built")]
 pub(crate) enum BodyRefused {
+    /// The body did not come in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),

@@ -10,6 +10,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
+use vega_listening::Visitor;
 
 use crate::extract::Body;
 use crate::gate::{AFTER_A_BAD_KEY, COOKIE, Caller};
@@ -51,10 +52,14 @@ fn cookie(value: String) -> Cookie<'static> {
     responses((status = 204, description = "It is open; its cookie is set"), Refused, BodyRefused))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
+    visitor: Option<Extension<Visitor>>,
     jar: CookieJar,
     Body(body): Body<LinkBody>,
 ) -> Result<(StatusCode, CookieJar), Problem> {
     if let Some(secret) = server.vega.access.open_session(&body.code).await? {
+        if let Some(Extension(visitor)) = visitor {
+            visitor.is_known_now();
+        }
         let jar = jar.add(cookie(secret.expose().to_owned()));
         return Ok((StatusCode::NO_CONTENT, jar));
     }

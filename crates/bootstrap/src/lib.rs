@@ -41,6 +41,7 @@ pub use settings::Settings;
 pub use settings_error::SettingsError;
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use unopened::token_without_opening;
+pub use vega_listening::Listener;
 pub use vega_persistence::{
     Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, WalState,
 };

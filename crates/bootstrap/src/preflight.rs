@@ -126,7 +126,8 @@ impl Vega {
         for account in accounts.filter(|account| account.route == Route::OwnBrowser) {
             let is_planned = |name: &ApiName| plan.apis().iter().any(|planned| planned.api == *name);
             for api in account.apis.iter().filter(|api| is_planned(&api.name)) {
-                let proven = prove_callback(&api.redirect_uri).await;
+                let proof = self.data.listener_proof();
+                let proven = prove_callback(&api.redirect_uri, proof.as_ref()).await;
                 proven.map_err(|why| PreflightError::Redirect {
                     api: api.name.clone(),
                     why,

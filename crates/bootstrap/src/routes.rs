@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vega_domain::account::{Account, Route};
 use vega_domain::failure::Failure;
-use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInJournal, SignInSession};
+use vega_domain::ports::{AuditTrail, Clock, EventSink, ListenerProof, SignIn, SignInJournal, SignInSession};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
 use vega_selenium::OAuthLoginAutomation;
 
@@ -25,6 +25,7 @@ impl Routes {
         settings: &Settings,
         environment: &Environment,
         (journal, audit): (&Arc<dyn SignInJournal>, Arc<dyn AuditTrail>),
+        proof: Arc<dyn ListenerProof>,
         events: &Arc<dyn EventSink>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
@@ -45,6 +46,7 @@ impl Routes {
                 own_browser,
                 Arc::clone(journal),
                 audit,
+                proof,
                 Arc::clone(events),
                 Arc::clone(clock),
             ),

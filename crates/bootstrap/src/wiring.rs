@@ -1,6 +1,7 @@
 //! The object graph of both programs, built once. Nothing is asked of Upstox and no browser starts here.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use vega_domain::event::Event;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    AuditHistory, Clock, EventSink, Operator, SignInJournal, StoreError, TokenChanges, UpstoxTokenRepository,
+    AuditHistory, Clock, EventSink, ListenerProof, Operator, SignInJournal, StoreError, TokenChanges,
+    UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpAllowance;
+use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{
@@ -162,6 +165,7 @@ impl Vega {
             &settings,
             &environment,
             (&journal, audit.clone()),
+            data.listener_proof(),
             &events,
             &clock,
         ));
@@ -296,6 +300,16 @@ impl Vega {
             .flat_map(|account| &account.apis)
             .map(|api| api.redirect_uri.clone());
         callback_router(Arc::new(receiver), uris.collect())
+    }
+
+    /// Who listens at an address of this machine: the `vega-server` of this installation, somebody else, or nobody.
+    pub async fn who_listens(&self, address: SocketAddr) -> Listener {
+        who_listens(address, self.data.listener_proof().as_ref()).await
+    }
+
+    /// What proves that this program holds the installation's key, to whoever called it at `address` and asks.
+    pub fn prove_listener(&self, challenge: &str, address: SocketAddr) -> String {
+        self.data.listener_proof().answer(challenge, address)
     }
 
     /// Fails where the database takes no change, or where what is sealed now could not be read later.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
@@ -19,9 +19,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use url::{Host, Url};
 use vega_domain::account::RedirectUri;
-use vega_domain::failure::Failure;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::{ListenerProof, StoreError};
+use vega_listening::{Places, Visitor, serve};
 
-use crate::code_receiver::CodeReceiver;
+use crate::code_receiver::{CodeReceiver, Received};
 use crate::{result_page, server};
 
 /// The last page gets so long to reach its browser.
@@ -88,9 +90,30 @@ impl Callback {
     fn expects(&self, url: &Url) -> bool {
         self.uris().iter().any(|uri| uri.is_reached_by(url))
     }
+
+    /// Takes what `url` brings, and tells of it.
+    async fn receive(&self, url: &Url) -> Result<Received, StoreError> {
+        let received = self.receiver.receive(url).await;
+        match &received {
+            // Told to the sign-in that waits now, and kept for none after it.
+            Ok(received) if received.is_refused() => self.news.refused.notify_waiters(),
+            Ok(_) => self.news.taken.notify_one(),
+            Err(error) => {
+                tracing::error!(%error, "a code came back and could not be stored");
+                let failure = Failure::new(FailureReason::Storage, error.to_string());
+                self.news.lost.send_replace(Some(failure));
+            }
+        }
+        received
+    }
 }
 
-async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri: Uri) -> Response {
+async fn arrived(
+    State(callback): State<Arc<Callback>>,
+    visitor: Option<Extension<Visitor>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
     // By its full address, host included: a page elsewhere that resolves here by name is not meant.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let url = host.and_then(|host| Url::parse(&format!("http://{host}{uri}")).ok());
@@ -98,24 +121,19 @@ async fn arrived(State(callback): State<Arc<Callback>>, headers: HeaderMap, uri:
         let words = "Vega waits for a sign-in to end here, at another address than this one.";
         return result_page::page(StatusCode::NOT_FOUND, "Not found", words);
     };
-    match callback.receiver.receive(&url).await {
-        Ok(received) => {
-            if received.is_refused() {
-                // Told to the sign-in that waits now, and kept for none after it.
-                callback.news.refused.notify_waiters();
-            } else {
-                callback.news.taken.notify_one();
-            }
-            result_page::of(&received)
-        }
-        Err(error) => {
-            tracing::error!(%error, "a code came back and could not be stored");
-            callback.news.lost.send_replace(Some(error.into()));
-            let words = "Vega could not store what this page brought, and its log says why. Nothing was exchanged; sign in \
-                         again when the database takes changes.";
-            result_page::page(StatusCode::SERVICE_UNAVAILABLE, "Not stored", words)
-        }
+    // A browser that hangs up meanwhile must not take the code along: an OTP was spent on it.
+    let received = tokio::spawn(async move { callback.receive(&url).await }).await;
+    let Ok(Ok(received)) = received else {
+        let words = "Vega could not store what this page brought, and its log says why. Nothing was exchanged; sign in \
+                     again when the database takes changes.";
+        return result_page::page(StatusCode::SERVICE_UNAVAILABLE, "Not stored", words);
+    };
+    if !received.is_refused()
+        && let Some(Extension(visitor)) = visitor
+    {
+        visitor.is_known_now();
     }
+    result_page::of(&received)
 }
 
 /// Listens at the redirect URIs of one session, until it is closed or dropped.
@@ -123,6 +141,8 @@ pub(crate) struct CallbackListener {
     callback: Arc<Callback>,
     bound: Vec<SocketAddr>,
     serving: JoinSet<()>,
+    /// However many redirect URIs there are.
+    places: Places,
     stop: DropGuard,
 }
 
@@ -133,6 +153,7 @@ impl CallbackListener {
             callback: Arc::new(Callback::new(receiver, news)),
             bound: Vec::new(),
             serving: JoinSet::new(),
+            places: Places::default(),
             stop: CancellationToken::new().drop_guard(),
         }
     }
@@ -152,13 +173,9 @@ impl CallbackListener {
 
     fn serve(&mut self, listener: TcpListener) {
         let router = Router::new().fallback(only_get(arrived));
-        let serve = axum::serve(listener, router.with_state(Arc::clone(&self.callback)));
-        let serve = serve.with_graceful_shutdown(self.stop.token().clone().cancelled_owned());
-        self.serving.spawn(async move {
-            if let Err(error) = serve.await {
-                tracing::warn!(%error, "the listener at the redirect URI ended");
-            }
-        });
+        let router = router.with_state(Arc::clone(&self.callback));
+        let (places, stop) = (self.places.clone(), self.stop.token().clone());
+        self.serving.spawn(serve(listener, router, places, stop));
     }
 
     /// Ends it, after the pages under way were delivered.
@@ -170,12 +187,12 @@ impl CallbackListener {
     }
 }
 
-/// Takes the addresses of `uri` and gives them back, or finds a `vega-server` there, which takes codes for whoever waits;
-/// or says why the code cannot come back by itself.
-pub async fn prove_callback(uri: &RedirectUri) -> Result<(), String> {
+/// Takes the addresses of `uri` and gives them back, or finds this installation's `vega-server` there, which takes codes for
+/// whoever waits; or says why the code cannot come back by itself.
+pub async fn prove_callback(uri: &RedirectUri, proof: &dyn ListenerProof) -> Result<(), String> {
     match bind(uri, &[]).await {
-        Err(_) if server::listens_at(uri).await => Ok(()),
-        bound => bound.map(drop),
+        Err(taken) => server::takes_codes_at(uri, proof, taken).await,
+        Ok(_) => Ok(()),
     }
 }
 
@@ -207,7 +224,7 @@ fn is_missing_here(error: &std::io::Error) -> bool {
 }
 
 /// Where to listen for `uri`, or why that is not possible.
-fn addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
+pub(crate) fn addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
     let url = uri.url();
     if url.scheme() != "http" {
         return Err("the redirect URI is an https address, and Vega has no certificate for it".into());

@@ -12,7 +12,9 @@ use vega_domain::account::{Account, RedirectUri};
 use vega_domain::authorize::{Redirect, authorize_url};
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInJournal, SignInRequest, SignInSession};
+use vega_domain::ports::{
+    AuditTrail, Clock, EventSink, ListenerProof, SignIn, SignInJournal, SignInRequest, SignInSession,
+};
 use vega_domain::secret::{AuthorizationCode, AuthorizeLink, OAuthState, RedirectAddress};
 use vega_domain::sign_in::{Notice, SignInLink, WayBack};
 
@@ -30,6 +32,7 @@ struct Shared {
     settings: OwnBrowserSettings,
     journal: Arc<dyn SignInJournal>,
     receiver: Arc<CodeReceiver>,
+    proof: Arc<dyn ListenerProof>,
     events: Arc<dyn EventSink>,
     clock: Arc<dyn Clock>,
 }
@@ -38,11 +41,13 @@ struct Shared {
 pub struct OwnBrowser(Arc<Shared>);
 
 impl OwnBrowser {
-    /// With these settings; codes are looked for in `journal`, refused redirects go into `audit`.
+    /// With these settings; codes are looked for in `journal`, refused redirects go into `audit`. By `proof` a `vega-server`
+    /// that takes codes is known for ours.
     pub fn new(
         settings: OwnBrowserSettings,
         journal: Arc<dyn SignInJournal>,
         audit: Arc<dyn AuditTrail>,
+        proof: Arc<dyn ListenerProof>,
         events: Arc<dyn EventSink>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -51,6 +56,7 @@ impl OwnBrowser {
             settings,
             journal,
             receiver: Arc::new(receiver),
+            proof,
             events,
             clock,
         }))
@@ -132,9 +138,12 @@ impl SignInSession for AccountSession {
 impl AccountSession {
     /// Listens at the redirect URI, if that is possible.
     async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
-        match self.listener.listen_at(uri).await {
+        let listens = match self.listener.listen_at(uri).await {
+            Err(taken) => server::takes_codes_at(uri, self.shared.proof.as_ref(), taken).await,
+            Ok(()) => Ok(()),
+        };
+        match listens {
             Ok(()) => WayBack::Callback,
-            Err(_) if server::listens_at(uri).await => WayBack::Callback,
             Err(why) => WayBack::PasteOnly { why },
         }
     }

@@ -20,6 +20,7 @@ use crate::database_file::{self, lock_for_opening};
 use crate::fingerprint::Fingerprints;
 use crate::key_files::{self, Fetched, KeyInForce};
 use crate::key_source::KeySource;
+use crate::listener_proof::KeyedListenerProof;
 use crate::open_error::{OpenError, broken};
 use crate::root_key::{KeyId, RootKey};
 use crate::seal::{Sealer, key_of};
@@ -44,6 +45,7 @@ pub struct DataSource {
     sealer: Arc<Sealer>,
     chain: Arc<AuditChain>,
     fingerprints: Arc<Fingerprints>,
+    listener_proof: Arc<KeyedListenerProof>,
     heads: HeadsFile,
     key_source: KeySource,
     path: PathBuf,
@@ -142,6 +144,7 @@ impl DataSource {
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
                 fingerprints: Arc::new(Fingerprints::new(&key)),
+                listener_proof: Arc::new(KeyedListenerProof::new(&key)),
                 heads: HeadsFile::at(&key_source),
                 key_source,
                 path,
@@ -164,6 +167,11 @@ impl DataSource {
         self.watcher.close().await;
         self.reader.close().await;
         self.writer.close().await;
+    }
+
+    /// How whoever holds this database's key proves where it listens.
+    pub fn listener_proof(&self) -> Arc<KeyedListenerProof> {
+        Arc::clone(&self.listener_proof)
     }
 
     pub(crate) fn reader(&self) -> &SqlitePool {

@@ -9,6 +9,7 @@ use super::workspace::{Kind, Package};
 const DOMAIN: &str = "vega-domain";
 const UPSTOX: &str = "vega-upstox";
 const SELENIUM: &str = "vega-selenium";
+const LISTENING: &str = "vega-listening";
 const OWN_BROWSER: &str = "vega-own-browser";
 const PERSISTENCE: &str = "vega-persistence";
 const SERVICES: &str = "vega-services";
@@ -17,6 +18,8 @@ const BOOTSTRAP: &str = "vega-bootstrap";
 
 /// The programs reach adapters through bootstrap only.
 const APP: &[&str] = &[DOMAIN, SERVICES, ORCHESTRATION, BOOTSTRAP];
+/// What listens is the program's own.
+const SERVER: &[&str] = &[DOMAIN, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
 
 /// A program of somebody else's: no browser, no wiring.
 const EXAMPLE: &[&str] = &[DOMAIN, UPSTOX, PERSISTENCE, SERVICES, ORCHESTRATION];
@@ -25,7 +28,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (DOMAIN, &[]),
     (UPSTOX, &[DOMAIN]),
     (SELENIUM, &[DOMAIN]),
-    (OWN_BROWSER, &[DOMAIN]),
+    (LISTENING, &[DOMAIN]),
+    (OWN_BROWSER, &[DOMAIN, LISTENING]),
     (PERSISTENCE, &[DOMAIN]),
     (SERVICES, &[DOMAIN]),
     (ORCHESTRATION, &[DOMAIN, SERVICES]),
@@ -35,6 +39,7 @@ const TABLE: &[(&str, &[&str])] = &[
             DOMAIN,
             UPSTOX,
             SELENIUM,
+            LISTENING,
             OWN_BROWSER,
             PERSISTENCE,
             SERVICES,
@@ -42,7 +47,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("vega-cli", APP),
-    ("vega-server", APP),
+    ("vega-server", SERVER),
     ("upstox-simulator", &[]),
     // It brings adapters of its own.
     ("vega-days", &[DOMAIN, SERVICES, ORCHESTRATION]),
@@ -147,6 +152,7 @@ mod tests {
     #[case::bootstrap("vega-bootstrap", "vega-cli", Kind::Normal)]
     #[case::an_adapter_past_bootstrap("vega-cli", "vega-persistence", Kind::Normal)]
     #[case::the_server("vega-server", "vega-selenium", Kind::Normal)]
+    #[case::the_other_program("vega-cli", "vega-listening", Kind::Normal)]
     #[case::the_simulator("upstox-simulator", "vega-domain", Kind::Normal)]
     #[case::automation("xtask", "vega-domain", Kind::Dev)]
     fn a_forbidden_import_is_found(#[case] package: &str, #[case] import: &str, #[case] kind: Kind) {

@@ -54,12 +54,55 @@ fn refused(listen: &str) -> String {
     format!("exit {}\n{}", output.status.code().unwrap(), said.trim())
 }
 
+/// What it says, up to and with the line that has these words.
+fn until(log: &mut impl BufRead, words: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(words) {
+        assert!(log.read_line(&mut said).unwrap() > 0, "it ended: {said}");
+    }
+    said
+}
+
 #[test]
-fn a_taken_port_is_explained() {
+fn a_taken_port_is_waited_for_and_whoever_has_it_is_named() {
+    let home = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    let said = refused(&address.to_string());
-    insta::assert_snapshot!(said.replace(&address.port().to_string(), "[port]"));
+    let address = taken.local_addr().unwrap().to_string();
+    let mut waits = server(home.path(), &address);
+    let mut waits = Running(waits.stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(waits.0.stderr.take().unwrap());
+    let said = until(&mut log, "Vega waits");
+    if cfg!(target_os = "linux") {
+        assert!(
+            said.contains(&format!("(process {}) has {address}", std::process::id())),
+            "{said}"
+        );
+    }
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "nothing is begun before it has its address"
+    );
+    drop(taken);
+    until(&mut log, &format!("listening on http://{address}/"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_waits_for_its_port_ends_when_it_is_asked_to() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut waits = server(home.path(), &taken.local_addr().unwrap().to_string());
+    let mut waits = Running(waits.stderr(Stdio::piped()).spawn().unwrap());
+    until(&mut BufReader::new(waits.0.stderr.take().unwrap()), "Vega waits");
+    let began = tokio::time::Instant::now();
+    let asked = Command::new("kill")
+        .arg(waits.0.id().to_string())
+        .status()
+        .unwrap();
+    assert!(asked.success());
+    assert_eq!(waits.0.wait().unwrap().code(), Some(0));
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
 }
 
 #[test]
@@ -67,16 +110,15 @@ fn two_servers_do_not_share_an_address() {
     let home = tempfile::tempdir().unwrap();
     let mut first = server(home.path(), "127.0.0.1:0");
     let mut first = Running(first.stderr(Stdio::piped()).spawn().unwrap());
-    let mut line = String::new();
-    BufReader::new(first.0.stderr.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let (_, address) = line.trim().rsplit_once("http://").unwrap();
-    let said = refused(address.trim_end_matches('/'));
-    assert!(
-        said.starts_with("exit 9") && said.contains("a vega-server that runs already"),
-        "{said}"
+    let line = until(
+        &mut BufReader::new(first.0.stderr.take().unwrap()),
+        "listening on",
     );
+    let (_, address) = line.trim().rsplit_once("http://").unwrap();
+    let mut second = server(home.path(), address.trim_end_matches('/'));
+    let mut second = Running(second.stderr(Stdio::piped()).spawn().unwrap());
+    let said = until(&mut BufReader::new(second.0.stderr.take().unwrap()), "Vega waits");
+    assert!(said.contains("has 127.0.0.1:"), "{said}");
     assert!(first.0.try_wait().unwrap().is_none(), "the first one goes on");
 }
 

@@ -1,18 +1,21 @@
 //! The listener at the redirect URI: which code it takes, what it refuses, and what its page says.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::extract::Query;
 use rstest::rstest;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use vega_domain::failure::FailureReason;
-use vega_domain::ports::{Clock, SignInJournal, SignInSession};
+use vega_domain::ports::{Clock, ListenerProof, SignInJournal, SignInSession};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
 
 use crate::warnings::Warnings;
-use crate::world::{StandingClock, World, browse, browse_as, free_port, look_ahead};
+use crate::world::{Proof, StandingClock, World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
@@ -288,17 +291,27 @@ async fn a_code_waits_for_a_database_that_takes_nothing(
     session.close().await;
 }
 
+/// Whoever listens at `port` and answers `/livez` so.
+async fn listens_there(
+    port: u16,
+    says: impl Fn(&str) -> String + Clone + Send + Sync + 'static,
+) -> JoinHandle<()> {
+    let live = async move |Query(asked): Query<BTreeMap<String, String>>| says(&asked["challenge"]);
+    let named = axum::Router::new().route("/livez", axum::routing::get(live));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    tokio::spawn(async { axum::serve(listener, named).await.unwrap() })
+}
+
 /// It takes the code for whoever waits.
 #[tokio::test]
-async fn where_a_vega_server_listens_nobody_else_must() {
+async fn where_our_vega_server_listens_nobody_else_must() {
     let port = free_port().await;
     let uri = format!("http://127.0.0.1:{port}/cb");
-    let named = axum::Router::new().route(
-        "/livez",
-        axum::routing::get(async || r#"{"v":1,"program":"vega-server","version":"0.1.0"}"#),
-    );
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let serving = tokio::spawn(async { axum::serve(listener, named).await });
+    let serving = listens_there(port, move |challenge| {
+        let proof = Proof.answer(challenge, ([127, 0, 0, 1], port).into());
+        format!(r#"{{"v":1,"program":"vega-server","version":"0.1.0","proof":"{proof}"}}"#)
+    });
+    let serving = serving.await;
     let (world, mut desk) = World::new(&uri);
     let mut session = world.session().await;
     let brings = async {
@@ -316,4 +329,91 @@ async fn where_a_vega_server_listens_nobody_else_must() {
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
     serving.abort();
+}
+
+/// A code that came back would be its own.
+#[rstest]
+#[case::only_says_so(
+    r#"{"v":1,"program":"vega-server","version":"0.1.0"}"#,
+    "calls itself vega-server"
+)]
+#[case::has_another_key(
+    r#"{"v":1,"program":"vega-server","version":"0.1.0","proof":"00"}"#,
+    "calls itself vega-server"
+)]
+#[case::is_something_else("a page", "another program")]
+#[tokio::test]
+async fn a_program_that_cannot_prove_itself_is_named_and_not_waited_for(
+    #[case] says: &'static str,
+    #[case] words: &str,
+) {
+    let port = free_port().await;
+    let uri = format!("http://127.0.0.1:{port}/cb");
+    let serving = listens_there(port, |_| says.to_owned()).await;
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    let pastes = async {
+        let link = desk.links.recv().await.unwrap();
+        let WayBack::PasteOnly { why } = &link.way_back else {
+            panic!("it is believed: {link:?}");
+        };
+        assert!(why.contains(words) && why.contains(&port.to_string()), "{why}");
+        desk.keyboard
+            .send(format!("{uri}?code=mk404x&state=S-1"))
+            .unwrap();
+    };
+    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), pastes);
+    assert_eq!(code.unwrap(), "mk404x");
+    session.close().await;
+    serving.abort();
+}
+
+#[tokio::test]
+async fn the_code_comes_back_while_hundreds_are_silent() {
+    let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
+    let (world, mut desk) = World::new(&uri);
+    let mut session = world.session().await;
+    let host = uri
+        .trim_start_matches("http://")
+        .trim_end_matches("/cb")
+        .to_owned();
+    let browser = async {
+        desk.links.recv().await.unwrap();
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            silent.push(TcpStream::connect(&host).await.unwrap());
+        }
+        let began = tokio::time::Instant::now();
+        let page = browse(format!("{uri}?code=mk404x&state=S-1")).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        silent
+    };
+    let (code, silent) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    assert_eq!(code.unwrap(), "mk404x");
+    session.close().await;
+    drop(silent);
+}
+
+/// Its database takes nothing yet, and the browser does not wait for that.
+#[tokio::test]
+async fn a_browser_that_hangs_up_leaves_its_code_behind() {
+    let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
+    let (world, mut desk) = World::new(&uri);
+    world.journal.full_for.store(3, Ordering::Relaxed);
+    let mut session = world.session().await;
+    let host = uri
+        .trim_start_matches("http://")
+        .trim_end_matches("/cb")
+        .to_owned();
+    let browser = async {
+        desk.links.recv().await.unwrap();
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        let request = format!("GET /cb?code=mk404x&state=S-1 HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    };
+    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    assert_eq!(code.unwrap(), "mk404x");
+    session.close().await;
 }

@@ -1,6 +1,7 @@
 //! One session of the route: journal, permit, a human who is shown links and pastes addresses, and what was told.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    Answer, Clock, EventSink, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
+    Answer, Clock, EventSink, ListenerProof, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
@@ -109,6 +110,19 @@ impl EventSink for Told {
     }
 }
 
+/// What a `vega-server` of this installation would say.
+pub(crate) struct Proof;
+
+impl ListenerProof for Proof {
+    fn answer(&self, challenge: &str, address: SocketAddr) -> String {
+        format!("{challenge} at {address}")
+    }
+
+    fn is_right(&self, challenge: &str, address: SocketAddr, answer: &str) -> bool {
+        self.answer(challenge, address) == answer
+    }
+}
+
 pub(crate) struct StandingClock;
 
 impl Clock for StandingClock {
@@ -185,6 +199,7 @@ impl World {
             self.settings.clone(),
             self.journal.clone(),
             self.journal.clone(),
+            Arc::new(Proof),
             self.told.clone(),
             Arc::new(StandingClock),
         );

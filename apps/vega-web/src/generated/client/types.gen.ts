@@ -239,6 +239,7 @@ export const Code = {
     NOT_JSON: 'not_json',
     WRONG_BODY: 'wrong_body',
     TOO_LARGE: 'too_large',
+    BODY_TOO_SLOW: 'body_too_slow',
     HUMAN_NEEDED: 'human_needed',
     COOLING_DOWN: 'cooling_down',
     TOKEN_UNKNOWN: 'token_unknown',
@@ -528,6 +529,10 @@ export type LiveView = {
      * Always `vega-server`.
      */
     program: string;
+    /**
+     * What only a holder of the installation's key can say to the challenge, for the address that was called.
+     */
+    proof?: string | null;
     v: number;
     version: string;
 };
@@ -1849,6 +1854,10 @@ export type StartRunErrors = {
      */
     404: Problem;
     /**
+     * The body did not come in time.
+     */
+    408: Problem;
+    /**
      * Another process signs in
      */
     409: Problem;
@@ -2078,6 +2087,10 @@ export type AnswerErrors = {
      */
     404: Problem;
     /**
+     * The body did not come in time.
+     */
+    408: Problem;
+    /**
      * The question is not open, or another one
      */
     409: Problem;
@@ -2283,6 +2296,10 @@ export type OpenSessionErrors = {
      */
     403: Problem;
     /**
+     * The body did not come in time.
+     */
+    408: Problem;
+    /**
      * The body is too large.
      */
     413: Problem;
@@ -2389,6 +2406,10 @@ export type VerifyErrors = {
      */
     404: Problem;
     /**
+     * The body did not come in time.
+     */
+    408: Problem;
+    /**
      * Another process signs in
      */
     409: Problem;
@@ -2432,11 +2453,20 @@ export type VerifyResponse = VerifyResponses[keyof VerifyResponses];
 export type IsLiveData = {
     body?: never;
     path?: never;
-    query?: never;
+    query?: {
+        /**
+         * Random text, to which the answer holds a proof: 16 to 64 letters, digits, `-` and `_`.
+         */
+        challenge?: string;
+    };
     url: '/livez';
 };
 
 export type IsLiveErrors = {
+    /**
+     * The challenge is none
+     */
+    400: Problem;
     /**
      * The `Host` is not one of this server
      */

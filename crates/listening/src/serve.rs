@@ -1,0 +1,178 @@
+//! Accepts connections within their limits: the first request's head must come soon, who does not read its answer is cut off,
+//! and the end waits for nobody for long.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+#[cfg(target_os = "linux")]
+use nix::sys::socket::sockopt::TcpUserTimeout;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::{Service, service_fn};
+
+use crate::places::{Asking, Place, Places};
+
+/// So soon the first request's head must be there, drop by drop or at once.
+const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(2);
+/// How long a connection that was used may wait for its next request, head included.
+const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(75);
+/// A request line and its headers, in bytes.
+const HEADERS: usize = 16 * 1024;
+/// How long what was sent may stay with a client that does not read it.
+#[cfg(target_os = "linux")]
+const READ_WITHIN: Duration = Duration::from_secs(20);
+/// Whoever is not done by then is cut off.
+const END_WITHIN: Duration = Duration::from_secs(5);
+/// When no connection could be accepted, because there are no file descriptors left, say.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+
+/// The address that a request's connection was made to. Every request has it among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct CalledAt(pub SocketAddr);
+
+/// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
+pub async fn serve(listener: TcpListener, router: Router, places: Places, stop: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(NEXT_HEAD_WITHIN)
+        .max_buf_size(HEADERS);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = Connection {
+                    stream,
+                    place: places.take(),
+                    router: router.clone(),
+                };
+                connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no connection can be accepted");
+                places.spare_one();
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(END_WITHIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("connections were still open and are cut off");
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    place: Place,
+    router: Router,
+}
+
+impl Connection {
+    async fn serve(self, builder: Builder<TokioExecutor>, graceful: Watcher) {
+        let Self {
+            stream,
+            place,
+            router,
+        } = self;
+        // Small events must not wait for an acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+        cut_off_who_does_not_read(&stream);
+        // Who is gone already is called nowhere.
+        let Ok(called_at) = stream.local_addr() else {
+            return;
+        };
+        let visitor = place.visitor().clone();
+        let service = service_fn(move |mut request: Request<_>| {
+            let asking = visitor.asks();
+            request.extensions_mut().insert(CalledAt(called_at));
+            request.extensions_mut().insert(visitor.clone());
+            let answer = router.clone().call(request);
+            async move {
+                let answer: Response<Body> = answer.await?;
+                Ok::<_, Infallible>(answer.map(|body| Answering {
+                    body,
+                    _asking: asking,
+                }))
+            }
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = pin!(graceful.watch(connection.into_owned()));
+        tokio::select! {
+            // Whoever hangs up or sends nonsense is no news.
+            _ = connection => {}
+            () = place.has_to_go() => {}
+            () = says_nothing(&place) => {}
+        }
+    }
+}
+
+/// Returns when the first head is late, and never once it has come.
+async fn says_nothing(place: &Place) {
+    tokio::time::sleep(FIRST_HEAD_WITHIN).await;
+    if place.has_asked() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A client that takes nothing holds its connection, and a stream's place, for so long.
+#[cfg(target_os = "linux")]
+fn cut_off_who_does_not_read(stream: &TcpStream) {
+    let milliseconds = u32::try_from(READ_WITHIN.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = nix::sys::socket::setsockopt(stream, TcpUserTimeout, &milliseconds) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT");
+    }
+}
+
+/// Elsewhere it holds them until the system gives up.
+#[cfg(not(target_os = "linux"))]
+fn cut_off_who_does_not_read(_stream: &TcpStream) {}
+
+/// An answer's body: its request is under way until it has been sent.
+struct Answering {
+    body: Body,
+    _asking: Asking,
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,9 @@
+//! Real connections against the limits.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+mod serving;
+mod who;
