@@ -130,7 +130,7 @@ impl Window {
     }
 
     /// The words on its page.
-    pub(crate) async fn text(&self) -> Result<String> {
+    pub async fn text(&self) -> Result<String> {
         let words = self.answer("return document.body ? document.body.innerText : ''");
         Ok(words.await?.as_str().unwrap_or_default().to_owned())
     }

@@ -152,6 +152,11 @@ pub enum Notice {
     LinkNotOpened,
     /// The address that leads to the link once was opened again: whoever came first has the link.
     LinkOpenedTwice,
+    /// The page refused what was submitted. Vega submits nothing more; the human may correct it in the window.
+    Refused {
+        /// What was refused, or Upstox's own trouble with it.
+        because: FailureReason,
+    },
     /// Upstox is out of reach and no OTP was asked for, so the sign-in begins anew.
     TriesAgain {
         /// Why.
@@ -168,7 +173,9 @@ impl Notice {
             Self::Challenge => Some("solve the challenge in the browser window"),
             Self::Consent => Some("confirm the consent in the browser window"),
             Self::PageChanged => Some("finish the sign-in in the browser window"),
-            Self::OtpPressedBefore | Self::DoItInTheWindow => Some("go on in the browser window"),
+            Self::OtpPressedBefore | Self::DoItInTheWindow | Self::Refused { .. } => {
+                Some("go on in the browser window")
+            }
             Self::MobileWaits => Some("check the number and press Get OTP in the browser window"),
             Self::OtpSlow
             | Self::ForeignRedirect
@@ -211,6 +218,14 @@ impl fmt::Display for Notice {
             }
             Self::LinkOpenedTwice => f.write_str(
                 "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, cancel the run (Ctrl-C, or the button in the console) and generate again.",
+            ),
+            Self::Refused { because: FailureReason::BrokerDown } => f.write_str(
+                "Upstox reports trouble of its own. Vega submits nothing more in this sign-in: you can try again in the browser window.",
+            ),
+            Self::Refused { because } => write!(
+                f,
+                "{}. Vega submits nothing more in this sign-in: if you are sure, correct it in the browser window; else close the window. Five wrong entries lock the account.",
+                because.summary()
             ),
             Self::TriesAgain { because, after } => write!(
                 f,

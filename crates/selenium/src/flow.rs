@@ -9,7 +9,10 @@ use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
+use crate::dialog_answer::Home;
 use crate::sighting::{Alert, Button, Form, Sighting};
+use crate::submission::Submission;
+use crate::verdict::refusal;
 use crate::words::without_numbers;
 
 /// "Get OTP" was pressed and nothing happened for so long: the human is told.
@@ -61,10 +64,21 @@ enum Press {
     TheHumans,
 }
 
+/// What an attempt goes by.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    /// Longest wait for the human at one screen.
+    pub(crate) human_timeout: Duration,
+    /// There is a window in which a human may correct what was refused.
+    pub(crate) window: bool,
+    /// Where Upstox's pages are.
+    pub(crate) home: Home,
+}
+
 /// The memory of one attempt.
 #[derive(Debug)]
 pub(crate) struct Flow {
-    human_timeout: Duration,
+    rules: Rules,
     started: Instant,
     screen: Screen,
     screen_since: Instant,
@@ -79,12 +93,23 @@ pub(crate) struct Flow {
     told: HashSet<Notice>,
     /// What this screen wants of the human, in the window.
     task: Option<Notice>,
+    /// A screen of Upstox's was seen: whatever comes later is no answer of the dialog any more.
+    arrived: bool,
+    /// Since when this document stands.
+    document: (String, Instant),
+    submission: Submission,
+    /// Alerts of a look that decided nothing.
+    unheard: Vec<Alert>,
+    /// What the page refused and the human may still correct in the window.
+    refused: Option<(Failure, Screen)>,
+    /// Why Vega types and presses nothing more in this attempt.
+    hands_off: Option<FailureReason>,
 }
 
 impl Flow {
-    pub(crate) fn new(human_timeout: Duration, now: Instant) -> Self {
+    pub(crate) fn new(rules: Rules, now: Instant) -> Self {
         Self {
-            human_timeout,
+            rules,
             started: now,
             screen: Screen::Unknown,
             screen_since: now,
@@ -97,6 +122,12 @@ impl Flow {
             submit_since: None,
             told: HashSet::new(),
             task: None,
+            arrived: false,
+            document: (String::new(), now),
+            submission: Submission::default(),
+            unheard: Vec::new(),
+            refused: None,
+            hands_off: None,
         }
     }
 
@@ -107,8 +138,8 @@ impl Flow {
 
     /// How long the human still has: at this screen, and in this attempt as a whole.
     pub(crate) fn time_left(&self, now: Instant) -> Duration {
-        let at_screen = self.human_timeout.saturating_sub(now - self.screen_since);
-        let in_attempt = (self.human_timeout * SCREENS_PER_ATTEMPT).saturating_sub(now - self.started);
+        let at_screen = self.rules.human_timeout.saturating_sub(now - self.screen_since);
+        let in_attempt = (self.rules.human_timeout * SCREENS_PER_ATTEMPT).saturating_sub(now - self.started);
         at_screen.min(in_attempt)
     }
 
@@ -121,6 +152,34 @@ impl Flow {
     pub(crate) fn otp_pressed(&mut self, now: Instant) {
         self.press = Press::Made(now);
         self.task = None;
+        self.submission.made();
+    }
+
+    /// Remembers that Vega submitted a second factor.
+    pub(crate) fn second_factor_submitted(&mut self) {
+        self.submission.made();
+    }
+
+    /// Where Upstox's pages are.
+    pub(crate) fn home(&self) -> &Home {
+        &self.rules.home
+    }
+
+    /// Whether Vega types and presses nothing more in this attempt.
+    pub(crate) fn hands_off(&self) -> bool {
+        self.hands_off.is_some()
+    }
+
+    /// What a failure of the attempt is, where the page refused something before: that counts, however it then ended.
+    pub(crate) fn gravest(&mut self, failure: Failure) -> Failure {
+        let only_the_end = matches!(
+            failure.reason,
+            FailureReason::BrowserGone | FailureReason::Network | FailureReason::RedirectTimeout
+        );
+        match self.refused.take() {
+            Some((refused, _)) if only_the_end => refused,
+            _ => failure,
+        }
     }
 
     /// The press is on record, but the click did not work: the human presses.
@@ -150,6 +209,7 @@ impl Flow {
     /// A redirect that belongs to somebody else arrived. Told once, then waited for ours until the deadline.
     pub(crate) fn foreign_redirect(&mut self, now: Instant) -> Move {
         self.see(Screen::Unknown, now);
+        self.submission.forget();
         if self.time_left(now).is_zero() {
             return Move::Fail(Failure::new(
                 FailureReason::RedirectTimeout,
@@ -159,20 +219,34 @@ impl Flow {
         self.tell_once(Notice::ForeignRedirect)
     }
 
-    /// What the page refuses in a look that decides nothing else.
-    pub(crate) fn refusal(&self, seen: &Sighting) -> Option<Failure> {
-        page_says(seen, self.screen, seen.screen())
+    /// Keeps the alerts of a look that decides nothing else, for they are told once. Says whether they refuse anything.
+    pub(crate) fn heard(&mut self, seen: &Sighting) -> bool {
+        self.unheard.extend(seen.alerts.iter().cloned());
+        alerts_say(&seen.alerts, self.screen, seen.screen()).is_some()
     }
 
     /// What to do about a sighting.
     pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
         let (before, screen) = (self.screen, seen.screen());
         self.see(screen, now);
-        if let Some(failure) = page_says(seen, before, screen).or_else(|| self.network_gone(seen, now)) {
+        self.arrived |= screen != Screen::Unknown;
+        if self.document.0 != seen.document {
+            self.document = (seen.document.clone(), now);
+        }
+        let alerts: Vec<_> = self
+            .unheard
+            .drain(..)
+            .chain(seen.alerts.iter().cloned())
+            .collect();
+        let judged = self.submission.judge(seen, now);
+        if let Some(failure) = page_says(seen, screen).or_else(|| self.no_page(seen, now)) {
             return Move::Fail(failure);
         }
+        if let Some(failure) = alerts_say(&alerts, before, screen).or(judged) {
+            return self.refuse(failure, before, screen, now);
+        }
         if self.time_left(now).is_zero() {
-            return Move::Fail(self.timeout(screen));
+            return Move::Fail(self.timeout(seen, screen));
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
@@ -191,6 +265,9 @@ impl Flow {
     }
 
     fn see(&mut self, screen: Screen, now: Instant) {
+        // The page let the human past what it had refused.
+        self.refused
+            .take_if(|(_, refused)| place(screen) > place(*refused));
         if screen != self.screen {
             self.screen = screen;
             self.screen_since = now;
@@ -200,7 +277,12 @@ impl Flow {
         }
     }
 
-    fn network_gone(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+    /// No page of Upstox's is there: at once while the dialog has led to none, and later once the network stays away.
+    fn no_page(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+        let stands = now - self.document.1;
+        if !self.arrived {
+            return self.rules.home.no_login_page(seen, stands);
+        }
         if !seen.unreachable {
             self.network_gone_since = None;
             return None;
@@ -210,12 +292,44 @@ impl Flow {
         (now - since >= NETWORK_GONE).then(|| Failure::new(FailureReason::Network, words))
     }
 
+    /// The page refused what was submitted. Vega submits nothing more; a human may still correct it in the window.
+    fn refuse(&mut self, failure: Failure, before: Screen, screen: Screen, now: Instant) -> Move {
+        let may_be_corrected = matches!(
+            failure.reason,
+            FailureReason::OtpRefused
+                | FailureReason::PinRefused
+                | FailureReason::MobileRejected
+                | FailureReason::BrokerDown
+        );
+        if !self.rules.window || !may_be_corrected || self.time_left(now).is_zero() {
+            return Move::Fail(failure);
+        }
+        let because = failure.reason;
+        let refused_on = if place(before) > place(screen) {
+            before
+        } else {
+            screen
+        };
+        self.refused = Some((failure, refused_on));
+        self.hands_off = Some(because);
+        self.to_submit = None;
+        self.submission.answered();
+        self.tell_once(Notice::Refused { because })
+    }
+
     fn on_mobile(&mut self, seen: &Sighting, now: Instant) -> Move {
+        if let Some(because) = self.hands_off {
+            return self.tell_once(Notice::Refused { because });
+        }
         match self.press {
             Press::Made(pressed) if pressed >= self.screen_since => {
                 let waited = now - pressed;
                 if waited >= OTP_SILENT_LIMIT {
-                    let words = "the page stayed on the mobile number after Get OTP, without a word";
+                    let stayed = "the page stayed on the mobile number after Get OTP";
+                    let words = match &*self.submission.words() {
+                        "" => format!("{stayed}, without a word"),
+                        said => format!("{stayed}: {said}"),
+                    };
                     return Move::Fail(Failure::new(FailureReason::Throttled, words));
                 }
                 return if waited >= OTP_SLOW {
@@ -248,6 +362,9 @@ impl Flow {
     }
 
     fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>, now: Instant) -> Move {
+        if let Some(because) = self.hands_off {
+            return self.tell_once(Notice::Refused { because });
+        }
         if self.to_submit == Some(kind) {
             let since = *self.submit_since.get_or_insert(now);
             let Some(button) = button.filter(|button| button.enabled) else {
@@ -280,7 +397,11 @@ impl Flow {
         }
     }
 
-    fn timeout(&self, screen: Screen) -> Failure {
+    fn timeout(&mut self, seen: &Sighting, screen: Screen) -> Failure {
+        let refused = self.refused.take().map(|(failure, _)| failure);
+        if let Some(failure) = refused.or_else(|| self.submission.stays_unanswered(seen)) {
+            return failure;
+        }
         let reason = match screen {
             Screen::Otp => FailureReason::OtpTimeout,
             Screen::Pin => FailureReason::PinTimeout,
@@ -290,13 +411,13 @@ impl Flow {
         };
         Failure::new(
             reason,
-            format!("screen {screen}, limit {} s", self.human_timeout.as_secs()),
+            format!("screen {screen}, limit {} s", self.rules.human_timeout.as_secs()),
         )
     }
 }
 
-/// A refusal in the page's own words without what they may repeat of the typing, whoever typed. `before` is the screen of the last sighting.
-fn page_says(seen: &Sighting, before: Screen, screen: Screen) -> Option<Failure> {
+/// What stands in place of a page that could be gone on with, in its own words without what they may repeat of the typing.
+fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
         // A code that is new is most likely about what the dialog was given: the app.
         let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
@@ -308,13 +429,13 @@ fn page_says(seen: &Sighting, before: Screen, screen: Screen) -> Option<Failure>
     if let Some(words) = &seen.locked {
         return Some(Failure::new(FailureReason::AccountLocked, without_numbers(words)));
     }
-    if seen.blocked && screen == Screen::Unknown {
-        return Some(Failure::new(
-            FailureReason::Blocked,
-            "the page is Cloudflare's, not Upstox's",
-        ));
-    }
-    seen.alerts.iter().find_map(|alert| {
+    (seen.blocked && screen == Screen::Unknown)
+        .then(|| Failure::new(FailureReason::Blocked, "the page is Cloudflare's, not Upstox's"))
+}
+
+/// A refusal in an alert, whoever typed. `before` is the screen of the last sighting.
+fn alerts_say(alerts: &[Alert], before: Screen, screen: Screen) -> Option<Failure> {
+    alerts.iter().find_map(|alert| {
         let reason = refusal(&alert.words, answered(alert, before, screen)?)?;
         Some(Failure::new(reason, without_numbers(&alert.words)))
     })
@@ -340,31 +461,6 @@ fn place(screen: Screen) -> u8 {
         Screen::Otp => 2,
         Screen::Pin => 3,
         Screen::Consent => 4,
-    }
-}
-
-fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
-    let lower = words.to_lowercase();
-    let says = |needles: &[&str]| needles.iter().any(|needle| lower.contains(needle));
-    let wrong = says(&["invalid", "incorrect", "wrong", "does not match"]);
-    let refused = wrong || says(&["attempt", "expired"]);
-    let second_factor = matches!(screen, Screen::Otp | Screen::Pin);
-    let locked = says(&["locked", "blocked"]);
-    if locked && lower.contains("account") {
-        // Before the others: it may go on with "after too many wrong attempts".
-        Some(FailureReason::AccountLocked)
-    } else if says(&["exceeded the maximum", "too many"]) && !(wrong && second_factor) {
-        Some(FailureReason::Throttled)
-    } else if locked {
-        Some(FailureReason::AccountLocked)
-    } else if screen == Screen::Mobile && says(&["mobile number"]) && refused {
-        Some(FailureReason::MobileRejected)
-    } else if screen == Screen::Otp && refused {
-        Some(FailureReason::OtpRefused)
-    } else if screen == Screen::Pin && refused && (lower.contains("pin") || !lower.contains("otp")) {
-        Some(FailureReason::PinRefused)
-    } else {
-        None
     }
 }
 

@@ -2,15 +2,20 @@
 //! the screen. It types the mobile number and presses "Get OTP"; everything else is the human's. Whether a press is
 //! allowed, and what a code is good for, is decided above.
 
+mod dialog_answer;
 mod driver;
 mod driver_proof;
 mod evidence;
 mod flow;
 mod login_page;
 mod oauth_login_automation;
+mod redirect_kept;
 mod session;
 mod settings;
 mod sighting;
+mod submission;
+mod tabs;
+mod verdict;
 mod words;
 
 pub use driver_proof::prove_driver;

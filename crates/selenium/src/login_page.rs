@@ -1,6 +1,7 @@
 //! The page object: where each element is, how to look at the page, how to act on it. All selectors live here.
 //! Source: ids seen in public scripts from 2023 to 2026; Upstox does not promise them, hence the fallbacks.
 
+use fantoccini::elements::{Element, ElementRef};
 use fantoccini::{Client, Locator, error::CmdError};
 use serde_json::json;
 use vega_domain::ids::MobileNumber;
@@ -9,8 +10,15 @@ use vega_domain::secret::SecondFactor;
 use crate::evidence::Examination;
 use crate::sighting::Sighting;
 
-const LOOK: &str = include_str!("look.js");
+const LOOK: &str = concat!(
+    include_str!("page/find.js"),
+    include_str!("page/listen.js"),
+    include_str!("page/look.js")
+);
+const FIND: &str = include_str!("page/element.js");
 const EXAMINE: &str = include_str!("evidence.js");
+/// WebDriver's name for the id of an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 const MOBILE: &[&str] = &[
     "#mobileNum",
@@ -46,7 +54,7 @@ const CHALLENGE: &[&str] = &[
 const ALERT: &[&str] = &["[role=alert]", ".toast"];
 
 /// Upstox's login page in a browser.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct LoginPage<'a> {
     browser: &'a Client,
 }
@@ -84,24 +92,28 @@ impl<'a> LoginPage<'a> {
 
     /// Types the mobile number into an empty box.
     pub async fn fill_mobile(&self, selector: &str, mobile: &MobileNumber) -> Result<(), CmdError> {
-        self.browser
-            .find(Locator::Css(selector))
-            .await?
-            .send_keys(mobile.digits())
-            .await
+        self.find(selector).await?.send_keys(mobile.digits()).await
     }
 
     /// Types a second factor, which the operator gave for this one screen.
     pub async fn fill_second_factor(&self, selector: &str, given: &SecondFactor) -> Result<(), CmdError> {
-        self.browser
-            .find(Locator::Css(selector))
-            .await?
-            .send_keys(given.expose())
-            .await
+        self.find(selector).await?.send_keys(given.expose()).await
     }
 
     /// Presses a button.
     pub async fn press(&self, selector: &str) -> Result<(), CmdError> {
-        self.browser.find(Locator::Css(selector)).await?.click().await
+        self.find(selector).await?.click().await
+    }
+
+    /// The first that is shown, in the document or in an open shadow tree; without one, whatever the driver finds.
+    async fn find(&self, selector: &str) -> Result<Element, CmdError> {
+        let found = self.browser.execute(FIND, vec![json!(selector)]).await?;
+        match found.get(ELEMENT).and_then(serde_json::Value::as_str) {
+            Some(id) => Ok(Element::from_element_id(
+                self.browser.clone(),
+                ElementRef::from(id.to_owned()),
+            )),
+            None => self.browser.find(Locator::Css(selector)).await,
+        }
     }
 }

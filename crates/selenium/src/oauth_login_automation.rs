@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use fantoccini::error::CmdError;
 use tokio::time::{Instant, sleep};
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -19,12 +20,15 @@ use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInRequest, Si
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
+use crate::dialog_answer::Home;
 use crate::evidence::{self, FailedSignIn, Timeline};
-use crate::flow::{Flow, Move};
+use crate::flow::{Flow, Move, Rules};
 use crate::login_page::LoginPage;
-use crate::session::{BrowserSession, Trouble, command};
+use crate::redirect_kept::as_registered;
+use crate::session::{BrowserSession, Trouble};
 use crate::settings::BrowserSettings;
 use crate::sighting::Sighting;
+use crate::tabs::{Tab, Tabs};
 
 /// How often the page is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
@@ -61,7 +65,7 @@ impl SignIn for OAuthLoginAutomation {
     async fn open(&self, account: &Account) -> Result<Box<dyn SignInSession>, Failure> {
         tracing::debug!(account = %account.id, "opening a browser session");
         Ok(Box::new(AccountSession {
-            browser: BrowserSession::open(&self.settings).await?,
+            browser: BrowserSession::open(&self.settings, account).await?,
             settings: Arc::clone(&self.settings),
             audit: Arc::clone(&self.audit),
             events: Arc::clone(&self.events),
@@ -122,8 +126,14 @@ impl AccountSession {
     ) -> Result<AuthorizationCode, Failure> {
         let url = authorize_url(&self.settings.authorize_base, request.api, request.state);
         self.browser.go_to(&url).await?;
+        let rules = Rules {
+            human_timeout: self.settings.human_timeout,
+            window: !self.settings.headless,
+            home: Home::of(&self.settings.authorize_base),
+        };
         let mut attempt = Attempt {
-            flow: Flow::new(self.settings.human_timeout, Instant::now()),
+            flow: Flow::new(rules, Instant::now()),
+            tabs: Tabs::default(),
             page: LoginPage::new(self.browser.client()),
             session: self,
             request,
@@ -134,7 +144,9 @@ impl AccountSession {
             timeline,
         };
         loop {
-            if let Some(code) = attempt.look_and_act().await? {
+            let looked = attempt.look_and_act().await;
+            if let Some(code) = looked.map_err(|failure| attempt.flow.gravest(failure))? {
+                self.browser.show_done(&request.api.name).await;
                 return Ok(code);
             }
         }
@@ -155,6 +167,7 @@ struct ShownTask<'a> {
 
 struct Attempt<'s, 'a> {
     flow: Flow,
+    tabs: Tabs,
     page: LoginPage<'s>,
     session: &'s AccountSession,
     request: SignInRequest<'a>,
@@ -170,29 +183,34 @@ impl Attempt<'_, '_> {
     /// One turn: where are we, what is to be done, and then wait for the page or for an answer of the operator.
     async fn look_and_act(&mut self) -> Result<Option<AuthorizationCode>, Failure> {
         let before = self.flow.screen();
-        let next = match self.address().await? {
-            Some(Redirect::Code(code)) => return Ok(Some(code)),
-            Some(Redirect::Foreign) => {
-                self.note_refusal().await?;
-                self.flow.foreign_redirect(Instant::now())
-            }
-            Some(Redirect::NotYet) | None => match self.look().await? {
+        let tabs = self.tabs.open(self.session.browser.client()).await;
+        let tabs = self.or_blind(tabs)?.unwrap_or_default();
+        let redirects: Vec<_> = tabs.iter().map(|tab| self.redirect_in(tab)).collect();
+        if let Some(code) = redirects.iter().find_map(Redirect::code) {
+            return Ok(Some(code.clone()));
+        }
+        let next = if redirects.iter().any(|one| matches!(one, Redirect::Foreign)) && tabs.len() == 1 {
+            self.note_refusal().await?;
+            self.flow.foreign_redirect(Instant::now())
+        } else {
+            match self.look(&tabs).await? {
                 Some(seen) => self.flow.next(&seen, Instant::now()),
                 None => Move::Wait,
-            },
+            }
         };
         self.screen_changed(before, self.flow.screen());
+        if self.flow.hands_off() {
+            self.prompt = None;
+        }
         self.carry_out(next).await?;
         self.show_task();
         self.wait().await?;
         Ok(None)
     }
 
-    async fn address(&mut self) -> Result<Option<Redirect>, Failure> {
-        let url = command(self.session.browser.client().current_url()).await;
-        Ok(self
-            .or_blind(url)?
-            .map(|url| Redirect::read(&url, self.request.api, self.request.state)))
+    fn redirect_in(&self, tab: &Tab) -> Redirect {
+        let (api, state) = (self.request.api, self.request.state);
+        Redirect::read(&as_registered(tab.address.clone(), &api.redirect_uri), api, state)
     }
 
     /// Puts on record that a redirect was refused, once: it stands in the window until the human goes on.
@@ -206,8 +224,12 @@ impl Attempt<'_, '_> {
         Ok(())
     }
 
-    async fn look(&mut self) -> Result<Option<Sighting>, Failure> {
-        let seen = command(self.page.look(&self.request.account.mobile_number)).await;
+    async fn look(&mut self, tabs: &[Tab]) -> Result<Option<Sighting>, Failure> {
+        if tabs.is_empty() {
+            return Ok(None);
+        }
+        let (browser, mobile) = (self.session.browser.client(), &self.request.account.mobile_number);
+        let seen = self.tabs.look(browser, tabs, mobile, self.flow.home()).await;
         let seen = self.or_blind(seen)?;
         // Only a look ends the blindness: an address that still reads says nothing of the page.
         if seen.is_some() {
@@ -232,6 +254,11 @@ impl Attempt<'_, '_> {
         }
     }
 
+    /// Types or presses where the form stands.
+    async fn act(&mut self, action: impl Future<Output = Result<(), CmdError>>) -> Result<(), Trouble> {
+        self.tabs.act(self.session.browser.client(), action).await
+    }
+
     fn screen_changed(&mut self, before: Screen, now: Screen) {
         if before != now {
             self.prompt = None;
@@ -248,15 +275,16 @@ impl Attempt<'_, '_> {
         match next {
             Move::Wait => Ok(()),
             Move::FillMobile { selector } => {
-                let mobile = &self.request.account.mobile_number;
-                let filled = command(self.page.fill_mobile(&selector, mobile)).await;
+                let (page, mobile) = (self.page, &self.request.account.mobile_number);
+                let filled = self.act(page.fill_mobile(&selector, mobile)).await;
                 self.or_blind(filled).map(drop)
             }
             Move::PressGetOtp { selector } => {
                 self.request.otp_permit.before_press().await?;
                 // The press is on record. Whatever the click says, it is never made again.
                 self.flow.otp_pressed(Instant::now());
-                let pressed = command(self.page.press(&selector)).await;
+                let page = self.page;
+                let pressed = self.act(page.press(&selector)).await;
                 if self.or_blind(pressed)?.is_none() {
                     let instead = self.flow.otp_click_failed();
                     self.tell(&instead);
@@ -272,10 +300,12 @@ impl Attempt<'_, '_> {
                 Ok(())
             }
             Move::Submit { selector } => {
-                let pressed = command(self.page.press(&selector)).await;
+                let page = self.page;
+                let pressed = self.act(page.press(&selector)).await;
                 let instead = if self.or_blind(pressed)?.is_none() {
                     self.flow.could_not_act()
                 } else {
+                    self.flow.second_factor_submitted();
                     Move::Wait
                 };
                 self.tell(&instead);
@@ -373,13 +403,14 @@ impl Attempt<'_, '_> {
     /// Types an answer, if its screen still asks for it and the human has not begun to type in the window.
     async fn fill(&mut self, kind: PromptKind, given: &SecondFactor) -> Result<(), Failure> {
         self.flow.prompt_closed();
+        let tabs = self.tabs.open(self.session.browser.client()).await;
+        let tabs = self.or_blind(tabs)?.unwrap_or_default();
         // The page is changing: whatever it asks for next is offered anew.
-        let Some(seen) = self.look().await? else {
+        let Some(seen) = self.look(&tabs).await? else {
             return Ok(());
         };
-        // An alert is told once: what this look heard, the next one will not.
-        if let Some(refused) = self.flow.refusal(&seen) {
-            return Err(refused);
+        if self.flow.heard(&seen) || seen.screen() != self.flow.screen() {
+            return Ok(());
         }
         let field = match kind {
             PromptKind::Otp => seen.otp,
@@ -390,7 +421,8 @@ impl Attempt<'_, '_> {
         };
         // Remembered first: whatever the typing says, it is never done again.
         self.flow.second_factor_typed(kind);
-        let typed = command(self.page.fill_second_factor(&field.selector, given)).await;
+        let page = self.page;
+        let typed = self.act(page.fill_second_factor(&field.selector, given)).await;
         if self.or_blind(typed)?.is_none() {
             let instead = self.flow.could_not_act();
             self.tell(&instead);

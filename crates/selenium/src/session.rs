@@ -11,10 +11,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
 use url::Url;
+use vega_domain::account::Account;
 use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::ApiName;
 
 use crate::driver::Driver;
+use crate::redirect_kept;
 use crate::settings::{BrowserSettings, DriverSource};
+use crate::tabs::Tabs;
 
 /// No single WebDriver command takes this long; after it the session is taken for lost.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,8 +34,9 @@ pub(crate) struct BrowserSession {
 }
 
 impl BrowserSession {
-    /// Starts driver and browser. The caller holds the sign-in lease, so profiles found here are left-overs.
-    pub(crate) async fn open(settings: &BrowserSettings) -> Result<Self, Failure> {
+    /// Starts driver and browser for an account's sign-ins. The caller holds the sign-in lease, so profiles found here are
+    /// left-overs.
+    pub(crate) async fn open(settings: &BrowserSettings, account: &Account) -> Result<Self, Failure> {
         let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
         remove_leftovers(&settings.profiles);
         let profile = tempfile::Builder::new()
@@ -48,14 +53,20 @@ impl BrowserSession {
         })?;
         let (driver, url) = match &settings.driver {
             DriverSource::Start(program) => {
-                let driver = Driver::start(program, settings, scratch.path()).await?;
+                let environment =
+                    redirect_kept::past_proxies(&settings.environment, account, &settings.authorize_base);
+                let settings = BrowserSettings {
+                    environment,
+                    ..settings.clone()
+                };
+                let driver = Driver::start(program, &settings, scratch.path()).await?;
                 let url = driver.url().clone();
                 (Some(driver), url)
             }
             DriverSource::Running(url) => (None, url.clone()),
         };
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities(settings, profile.path()));
+        builder.capabilities(capabilities(settings, profile.path(), account));
         let connected = tokio::time::timeout(COMMAND_TIMEOUT, builder.connect(url.as_str())).await;
         match connected {
             Ok(Ok(client)) => Ok(Self {
@@ -75,12 +86,23 @@ impl BrowserSession {
 
     /// Leaves whatever is shown and opens `url`. The pages load by themselves; nothing waits for them.
     pub(crate) async fn go_to(&self, url: &Url) -> Result<(), Failure> {
+        Tabs::only_one(&self.client).await?;
         // An address left from the sign-in before must not be taken for this one's redirect.
         command(self.client.goto("about:blank")).await?;
         match command(self.client.goto(url.as_str())).await {
             // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
             Ok(()) | Err(Trouble::Passing(_)) => Ok(()),
             Err(gone @ Trouble::Gone(_)) => Err(gone.into()),
+        }
+    }
+
+    /// Tells the human that the sign-in for `api` is done: else the browser's error page stood there, with the code in its
+    /// address. Whether that works changes nothing.
+    pub(crate) async fn show_done(&self, api: &ApiName) {
+        let page = redirect_kept::done_page(api.as_str());
+        let shown = tokio::time::timeout(CLOSE_TIMEOUT, command(self.client.goto(&page))).await;
+        if !matches!(shown, Ok(Ok(()))) {
+            tracing::debug!("the window does not say that the sign-in is done");
         }
     }
 
@@ -148,7 +170,7 @@ fn kind(error: &CmdError) -> String {
     }
 }
 
-fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
+fn capabilities(settings: &BrowserSettings, profile: &Path, account: &Account) -> Capabilities {
     let mut args = vec![
         "--incognito".to_owned(),
         format!("--user-data-dir={}", profile.display()),
@@ -163,6 +185,7 @@ fn capabilities(settings: &BrowserSettings, profile: &Path) -> Capabilities {
         "--disable-dev-shm-usage".into(),
         "--window-size=1280,900".into(),
     ];
+    args.extend(redirect_kept::argument(account, &settings.authorize_base));
     if settings.headless {
         args.push("--headless=new".into());
     }

@@ -36,6 +36,59 @@ pub struct Sighting {
     pub blocked: bool,
     /// The browser's own error page.
     pub unreachable: bool,
+    /// Which document this is: a reload is another one.
+    pub document: String,
+    /// The browser came here by a link, a form or a redirect, and not by a reload or by going back.
+    pub arrived_by_itself: bool,
+    /// What became of what was typed into the form that stands here, or stood here last.
+    pub entry: Option<Entry>,
+    /// Somebody types again into the form that the page gave back since the last look.
+    pub retyped: Option<Form>,
+    /// The page works on something.
+    pub busy: bool,
+    /// What the page says, line by line, without its buttons.
+    pub lines: Vec<String>,
+    /// The frames that may hold a form, by their number.
+    pub frames: Vec<u16>,
+    /// What the server answered.
+    pub answer: Answer,
+    /// The page is not at Upstox: nothing on it is touched. Decided by `home`, not by the page.
+    #[serde(skip)]
+    pub foreign: bool,
+}
+
+/// What is known of an answer whatever it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Answer {
+    /// With its port; empty where there is none.
+    pub host: String,
+    /// Of its address.
+    pub path: String,
+    /// HTTP's; 0 where the browser does not tell it.
+    pub status: u16,
+    /// `text/html`.
+    pub kind: String,
+    /// Of the page.
+    pub title: String,
+    /// The first 300 characters of its text.
+    pub text: String,
+    /// All of it was loaded.
+    pub complete: bool,
+    /// Nothing is on it, and nothing would put something there.
+    pub bare: bool,
+}
+
+/// What became of an entry in one document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Entry {
+    /// Of which form.
+    pub form: Form,
+    /// It was complete.
+    pub full: bool,
+    /// It was submitted, by whomever.
+    pub sent: bool,
+    /// The page gave the form back: it emptied it, or marked it as wrong.
+    pub back: bool,
 }
 
 /// The box for the mobile number.
@@ -109,9 +162,26 @@ impl Form {
 }
 
 impl Sighting {
+    /// The form of this screen, and whether nothing is typed into it.
+    pub(crate) fn form(&self) -> Option<(Form, bool)> {
+        let empty = |field: &Option<Field>| field.as_ref().is_none_or(|field| field.empty);
+        match self.screen() {
+            Screen::Mobile => {
+                let empty = self.mobile.as_ref().is_none_or(|field| field.empty);
+                Some((Form::Mobile, empty))
+            }
+            Screen::Otp => Some((Form::Otp, empty(&self.otp))),
+            Screen::Pin => Some((Form::Pin, empty(&self.pin))),
+            Screen::Challenge | Screen::Consent | Screen::Unknown => None,
+        }
+    }
+
     /// Which screen this is. A challenge counts only while it keeps the mobile screen closed or stands alone:
     /// a solved box stays on the page.
     pub fn screen(&self) -> Screen {
+        if self.foreign {
+            return Screen::Unknown;
+        }
         let mobile_is_open = self.get_otp.as_ref().is_some_and(|button| button.enabled);
         if self.pin.is_some() {
             Screen::Pin

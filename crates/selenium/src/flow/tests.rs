@@ -5,10 +5,38 @@ use rstest::rstest;
 use super::*;
 use crate::sighting::{Field, MobileField, PageError};
 
+mod dialog;
+mod refusals;
 mod tasks;
 mod words;
 
 const HUMAN: Duration = Duration::from_mins(5);
+
+fn rules() -> Rules {
+    Rules {
+        human_timeout: HUMAN,
+        window: false,
+        home: Home::of(&url::Url::parse("https://api.upstox.com").unwrap()),
+    }
+}
+
+/// A page of Upstox's with nothing on it that Vega knows.
+fn unfamiliar() -> Sighting {
+    let answer = crate::sighting::Answer {
+        host: "login.upstox.com".into(),
+        path: "/".into(),
+        status: 200,
+        kind: "text/html".into(),
+        title: "Welcome".into(),
+        text: "Welcome back".into(),
+        complete: true,
+        bare: false,
+    };
+    Sighting {
+        answer,
+        ..Sighting::default()
+    }
+}
 
 fn button(enabled: bool) -> Button {
     Button {
@@ -75,7 +103,7 @@ impl Script {
     fn new() -> Self {
         let start = Instant::now();
         Self {
-            flow: Flow::new(HUMAN, start),
+            flow: Flow::new(rules(), start),
             start,
         }
     }
@@ -215,7 +243,7 @@ fn a_slow_page_that_moves_on_is_no_throttling() {
 #[case::challenge(Sighting { challenge: true, ..Sighting::default() }, FailureReason::Challenge)]
 #[case::challenge_before_otp(Sighting { challenge: true, ..mobile(false, false) }, FailureReason::Challenge)]
 #[case::consent(Sighting { consent: true, ..Sighting::default() }, FailureReason::RedirectTimeout)]
-#[case::unknown(Sighting::default(), FailureReason::PageChanged)]
+#[case::unknown(unfamiliar(), FailureReason::PageChanged)]
 fn nobody_at_the_desk_ends_at_the_human_timeout(#[case] sighting: Sighting, #[case] expected: FailureReason) {
     let mut script = Script::new();
     assert_eq!(reason(&script.at(1, &sighting)), None);
@@ -244,7 +272,7 @@ fn a_solved_challenge_is_not_taken_for_an_open_one() {
 
 #[test]
 fn a_foreign_redirect_is_told_once_and_waited_out() {
-    let mut flow = Flow::new(HUMAN, Instant::now());
+    let mut flow = Flow::new(rules(), Instant::now());
     let now = Instant::now();
     assert_eq!(flow.foreign_redirect(now), Move::Tell(Notice::ForeignRedirect));
     assert_eq!(flow.foreign_redirect(now), Move::Wait);
@@ -344,6 +372,7 @@ fn the_browsers_own_error_page_means_no_network_once_it_stays() {
         ..Sighting::default()
     };
     let mut script = Script::new();
+    script.at(0, &mobile(true, false));
     assert_eq!(script.at(0, &gone), Move::Wait);
     script.at(1, &Sighting::default());
     assert_eq!(script.at(2, &gone), Move::Wait, "it was between two pages");

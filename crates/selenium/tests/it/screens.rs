@@ -320,7 +320,9 @@ async fn pages_that_are_not_upstoxs_are_told_apart() -> Result<()> {
         (Screen::Unknown, "unreachable")
     );
     browser.go_to("about:blank").await?;
-    assert_eq!(browser.look().await?, Sighting::default());
+    let blank = browser.look().await?;
+    assert_eq!((summary(&blank).as_str(), blank.lines.len()), ("", 0));
+    assert!(blank.answer.host.is_empty(), "{blank:?}");
     browser.close().await
 }
 

@@ -1,0 +1,174 @@
+//! Tells what the dialog answered where that is no login page: JSON, the page of a proxy or a network's login, an error
+//! page of the browser, nothing at all. It is told at once, and nothing is pressed. An unfamiliar page of Upstox's own that
+//! came as a page should is not judged here: it is the human's. Also decides which hosts are Upstox's.
+
+use std::time::Duration;
+
+use url::Url;
+use vega_domain::failure::{Failure, FailureReason};
+
+use crate::sighting::{Answer, Sighting};
+use crate::words::without_numbers;
+
+/// A page may still be put together by its scripts.
+const SETTLES: Duration = Duration::from_secs(1);
+/// A page at the dialog's own address should have led on.
+const LEADS_ON: Duration = Duration::from_secs(5);
+/// Nothing came for so long.
+const SILENCE: Duration = Duration::from_secs(45);
+/// Of a page's words so many characters are told.
+const TOLD: usize = 120;
+
+/// Where Upstox's pages are: at the dialog's host, and below the domain that it belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    host: String,
+    domain: Option<String>,
+    dialog: String,
+}
+
+impl Home {
+    /// Of the dialog at this address.
+    pub(crate) fn of(base: &Url) -> Self {
+        let host = base.host_str().unwrap_or_default().to_owned();
+        let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
+        // `api.upstox.com` belongs to `upstox.com`; an address in numbers belongs to nothing.
+        let domain = base.domain().and_then(|domain| {
+            let (last, before) = (domain.rfind('.')?, &domain[..domain.rfind('.')?]);
+            let start = before.rfind('.').map_or(0, |at| at + 1);
+            (start < last).then(|| domain[start..].to_owned())
+        });
+        Self {
+            host: format!("{host}{port}"),
+            domain,
+            dialog: "/v2/login/authorization/dialog".to_owned(),
+        }
+    }
+
+    /// Whether a page at `host` may be Upstox's. What has no host was made by the browser or by the page around it.
+    pub(crate) fn has(&self, host: &str) -> bool {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let below = |domain: &String| name == domain || name.ends_with(&format!(".{domain}"));
+        host.is_empty() || host == self.host || self.domain.as_ref().is_some_and(below)
+    }
+
+    /// What the dialog answered instead of a login page; it stands for so long, and no page of Upstox's was seen before.
+    pub(crate) fn no_login_page(&self, seen: &Sighting, stands: Duration) -> Option<Failure> {
+        let answer = &seen.answer;
+        if seen.unreachable {
+            return (stands >= SETTLES).then(|| browsers_own(answer));
+        }
+        if answer.host.is_empty() {
+            let words = format!("the dialog did not answer within {} s", SILENCE.as_secs());
+            return (stands >= SILENCE).then(|| Failure::new(FailureReason::Network, words));
+        }
+        let is_page = matches!(&*answer.kind, "" | "text/html" | "application/xhtml+xml");
+        // Cloudflare's page that looks at the browser comes with an error's status, and goes on by itself or asks the human.
+        let looks_at_the_browser = answer.title.starts_with("Just a moment");
+        if !answer.complete || looks_at_the_browser || (is_page && stands < SETTLES) {
+            return None;
+        }
+        let (reason, what) = if seen.foreign {
+            let host = &answer.host;
+            let what = format!(
+                "the dialog led to {host}, which is not Upstox's: a network's login, a proxy or a filter"
+            );
+            (FailureReason::Network, what)
+        } else if answer.kind.contains("json") || answer.text.trim_start().starts_with('{') {
+            (
+                of_json(answer.status),
+                "the dialog answered with JSON and no page".to_owned(),
+            )
+        } else if answer.status >= 400 {
+            (
+                of_status(answer.status),
+                "the dialog answered with an error and no login page".to_owned(),
+            )
+        } else if !is_page {
+            let what = format!("the dialog answered with {} and no page", answer.kind);
+            (FailureReason::BrokerDown, what)
+        } else if answer.bare {
+            (
+                FailureReason::BrokerDown,
+                "the dialog answered with an empty page".to_owned(),
+            )
+        } else if answer.path == self.dialog && stands >= LEADS_ON {
+            let what = "the dialog shows a page of its own and does not lead to the login page".to_owned();
+            (FailureReason::BrokerDown, what)
+        } else {
+            return None;
+        };
+        Some(Failure::new(reason, with_words(&what, answer)))
+    }
+}
+
+fn with_words(what: &str, answer: &Answer) -> String {
+    let status = match answer.status {
+        0 => String::new(),
+        status => format!(" (HTTP {status})"),
+    };
+    let text: String = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = [answer.title.trim(), &text]
+        .into_iter()
+        .filter(|words| !words.is_empty());
+    let words: String = words.collect::<Vec<_>>().join(": ").chars().take(TOLD).collect();
+    if words.is_empty() {
+        format!("{what}{status}")
+    } else {
+        format!("{what}{status}: \"{}\"", without_numbers(&words))
+    }
+}
+
+fn of_json(status: u16) -> FailureReason {
+    match status {
+        429 => FailureReason::Throttled,
+        400..=499 => FailureReason::ClientRejected,
+        _ => FailureReason::BrokerDown,
+    }
+}
+
+fn of_status(status: u16) -> FailureReason {
+    match status {
+        401 | 407 | 511 => FailureReason::Network,
+        403 | 451 => FailureReason::Blocked,
+        404 | 410 => FailureReason::EndpointUnknown,
+        429 => FailureReason::Throttled,
+        _ => FailureReason::BrokerDown,
+    }
+}
+
+/// The browser's own error page: its code, and what that means in plain words.
+fn browsers_own(answer: &Answer) -> Failure {
+    let is_of_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let code = answer.text.find("ERR_").map(|at| {
+        let rest = &answer.text[at..];
+        &rest[..rest.find(|c| !is_of_code(c)).unwrap_or(rest.len())]
+    });
+    let Some(code) = code else {
+        let words = "the browser shows its own error page instead of Upstox's";
+        return Failure::new(FailureReason::Network, words);
+    };
+    let meaning = match code {
+        "ERR_NAME_NOT_RESOLVED" | "ERR_NAME_RESOLUTION_FAILED" => "its name was not found (DNS)",
+        "ERR_INTERNET_DISCONNECTED" | "ERR_ADDRESS_UNREACHABLE" | "ERR_NETWORK_CHANGED" => {
+            "there is no network that leads there"
+        }
+        "ERR_CONNECTION_REFUSED" => "nothing listens there, or a firewall refuses",
+        "ERR_CERT_AUTHORITY_INVALID" => {
+            "its certificate is from an authority that this browser does not know"
+        }
+        "ERR_CERT_DATE_INVALID" => "its certificate has expired, or this computer's clock is wrong",
+        "ERR_CERT_COMMON_NAME_INVALID" => "its certificate is for another name",
+        code if code.starts_with("ERR_CERT") => "its certificate was refused",
+        code if code.starts_with("ERR_SSL") => "what answered speaks no proper TLS",
+        code if code.starts_with("ERR_PROXY") || code.starts_with("ERR_TUNNEL") => {
+            "the proxy of this browser does not let it through (https_proxy, or the desktop's settings)"
+        }
+        code if code.starts_with("ERR_BLOCKED_BY") => "a policy or a filter of this browser blocks it",
+        "ERR_EMPTY_RESPONSE" => "it answered with nothing",
+        code if code.contains("TIMED_OUT") => "it did not answer in time",
+        _ => "no page came",
+    };
+    let words = format!("the browser could not open Upstox's dialog: {meaning} ({code})");
+    Failure::new(FailureReason::Network, words)
+}

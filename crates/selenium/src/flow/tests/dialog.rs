@@ -1,0 +1,174 @@
+//! What the dialog answers where that is no login page.
+
+use rstest::rstest;
+
+use super::*;
+use crate::sighting::Answer;
+
+fn answered(status: u16, kind: &str, text: &str) -> Sighting {
+    let page = unfamiliar();
+    let answer = Answer {
+        status,
+        kind: kind.into(),
+        title: String::new(),
+        text: text.into(),
+        ..page.answer
+    };
+    Sighting { answer, ..page }
+}
+
+fn page_at(host: &str) -> Sighting {
+    let page = unfamiliar();
+    Sighting {
+        foreign: !rules().home.has(host),
+        answer: Answer {
+            host: host.into(),
+            ..page.answer
+        },
+        ..page
+    }
+}
+
+fn browsers_own(text: &str) -> Sighting {
+    Sighting {
+        unreachable: true,
+        ..answered(0, "text/html", text)
+    }
+}
+
+#[rstest]
+#[case::json(
+    answered(200, "application/json", "{\"status\":\"error\"}"),
+    FailureReason::BrokerDown,
+    "JSON"
+)]
+#[case::json_in_plain_text(
+    answered(403, "text/plain", "{\"message\":\"Forbidden\"}"),
+    FailureReason::ClientRejected,
+    "(HTTP 403)"
+)]
+#[case::a_proxy(
+    answered(403, "text/html", "Access to this site is filtered"),
+    FailureReason::Blocked,
+    "Access to this site is filtered"
+)]
+#[case::a_proxy_that_wants_a_name(answered(407, "text/html", "Log in"), FailureReason::Network, "407")]
+#[case::too_many(answered(429, "text/html", "Slow down"), FailureReason::Throttled, "429")]
+#[case::down(
+    answered(502, "text/html", "Bad gateway"),
+    FailureReason::BrokerDown,
+    "Bad gateway"
+)]
+#[case::not_there(
+    answered(404, "text/html", "Not found"),
+    FailureReason::EndpointUnknown,
+    "404"
+)]
+#[case::a_file(
+    answered(200, "application/pdf", ""),
+    FailureReason::BrokerDown,
+    "application/pdf"
+)]
+#[case::empty(Sighting { answer: Answer { bare: true, ..answered(200, "text/html", "").answer }, ..answered(200, "text/html", "") }, FailureReason::BrokerDown, "empty page")]
+#[case::elsewhere(
+    page_at("portal.hotel.example"),
+    FailureReason::Network,
+    "portal.hotel.example"
+)]
+#[case::elsewhere_with_a_phone_form(
+    Sighting { mobile: mobile(true, true).mobile, get_otp: Some(button(true)), ..page_at("wifi.example") },
+    FailureReason::Network,
+    "wifi.example"
+)]
+#[case::no_name(
+    browsers_own("This site can't be reached ERR_NAME_NOT_RESOLVED"),
+    FailureReason::Network,
+    "DNS"
+)]
+#[case::no_trust(
+    browsers_own("Your connection is not private NET::ERR_CERT_AUTHORITY_INVALID"),
+    FailureReason::Network,
+    "authority"
+)]
+#[case::no_proxy(
+    browsers_own("No internet ERR_PROXY_CONNECTION_FAILED"),
+    FailureReason::Network,
+    "proxy"
+)]
+#[case::no_idea(
+    browsers_own("ERR_HTTP2_PROTOCOL_ERROR"),
+    FailureReason::Network,
+    "ERR_HTTP2_PROTOCOL_ERROR"
+)]
+fn is_told_at_once_and_nothing_is_pressed(
+    #[case] seen: Sighting,
+    #[case] expected: FailureReason,
+    #[case] words: &str,
+) {
+    let mut script = Script::new();
+    for second in 0..=1 {
+        match script.at(second, &seen) {
+            Move::Wait => {}
+            Move::Fail(failure) => {
+                assert_eq!(failure.reason, expected, "{failure:?}");
+                assert!(failure.detail.contains(words), "{failure:?}");
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("waited for");
+}
+
+#[rstest]
+#[case::unfamiliar(unfamiliar())]
+#[case::on_another_of_its_hosts(page_at("id.upstox.com"))]
+#[case::still_loading(Sighting { answer: Answer { complete: false, status: 503, ..unfamiliar().answer }, ..unfamiliar() })]
+#[case::looking_at_the_browser(Sighting { answer: Answer { title: "Just a moment...".into(), status: 403, ..unfamiliar().answer }, ..unfamiliar() })]
+#[case::not_there_yet(Sighting::default())]
+fn what_may_become_a_login_page_is_waited_for(#[case] seen: Sighting) {
+    let mut script = Script::new();
+    for second in 0..20 {
+        assert_eq!(script.at(second, &seen), Move::Wait);
+    }
+}
+
+#[test]
+fn silence_is_told_after_a_while() {
+    let mut script = Script::new();
+    script.at(0, &Sighting::default());
+    script.at(30, &Sighting::default());
+    let end = script.at(45, &Sighting::default());
+    assert_eq!(reason(&end), Some(FailureReason::Network));
+}
+
+/// What comes later is no answer of the dialog: the human may look at something else meanwhile.
+#[test]
+fn a_page_elsewhere_is_left_to_the_human_once_upstox_was_there() {
+    let mut script = Script::new();
+    script.at(0, &pin());
+    for second in 1..19 {
+        assert_eq!(script.at(second, &page_at("help.example")), Move::Wait);
+    }
+}
+
+#[rstest]
+#[case("api.upstox.com", true)]
+#[case("login.upstox.com", true)]
+#[case("upstox.com", true)]
+#[case("upstox.com.evil.example", false)]
+#[case("notupstox.com", false)]
+#[case("", true)]
+fn upstoxs_hosts_are_those_of_its_domain(#[case] host: &str, #[case] expected: bool) {
+    assert_eq!(rules().home.has(host), expected);
+}
+
+#[rstest]
+#[case("http://127.0.0.1:4000", "127.0.0.1:4000", true)]
+#[case("http://127.0.0.1:4000", "127.0.0.1:4001", false)]
+#[case("http://localhost:4000", "localhost:4000", true)]
+#[case("http://localhost:4000", "other.localhost:4000", false)]
+fn an_address_in_numbers_is_alone(#[case] base: &str, #[case] host: &str, #[case] expected: bool) {
+    let home = Home::of(&url::Url::parse(base).unwrap());
+    assert_eq!(home.has(host), expected);
+}

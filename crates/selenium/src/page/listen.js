@@ -1,0 +1,198 @@
+// Listens between two looks. Each document gets one ear. It keeps the words of every alert with the form it came on, for
+// an alert may be gone before the next look; and it keeps whether what was typed was submitted, by whomever, and whether
+// the page then gave the same form back: emptied by the page itself, or marked as wrong. It changes nothing and keeps
+// nothing that was typed.
+const ear = (document.vegaEar ??= listen());
+function listen() {
+  const heard = {
+    id: `${performance.timeOrigin}-${Math.random()}`,
+    form: null,
+    news: [],
+    standing: new Map(),
+    entry: null,
+    retyped: null,
+  };
+  const watched = new WeakSet();
+  const fadingIn = (element) =>
+    element.getAnimations().some(
+      (animation) =>
+        animation.playState === "running" &&
+        animation.effect?.getKeyframes().some((frame) => Number(frame.opacity) > 0),
+    );
+  const listenToAlerts = () => {
+    const alerts = new Set(
+      treesNow().flatMap((tree) => [...tree.querySelectorAll(selectors.alert.join(","))]),
+    );
+    for (const element of heard.standing.keys()) {
+      if (!alerts.has(element)) heard.standing.delete(element);
+    }
+    for (const element of alerts) {
+      const there = laidOut(element) && (!transparent(element) || fadingIn(element));
+      const words = there ? element.innerText.trim().slice(0, 200) : "";
+      if (words === "") {
+        heard.standing.delete(element);
+      } else if (heard.standing.get(element)?.words !== words) {
+        heard.form = formNow() ?? heard.form;
+        const alert = { words, form: heard.form };
+        heard.standing.set(element, alert);
+        // Nobody may look for a while; the first words are those that count.
+        if (heard.news.length < 50) heard.news.push(alert);
+      }
+    }
+  };
+
+  const begin = (form) => ({ form, full: false, fullAt: 0, marked: false, sent: false, back: false, calm: new WeakSet() });
+  const markFull = (entry) => {
+    if (!entry.full) entry.fullAt = performance.now();
+    entry.full = true;
+  };
+  const typeAgain = (entry) => {
+    if (entry.back) heard.retyped = entry.form;
+    heard.entry = begin(entry.form);
+  };
+  heard.follow = () => {
+    const form = formNow();
+    if (!form) return;
+    if (form !== heard.entry?.form) heard.entry = begin(form);
+    const [entry, boxes] = [heard.entry, boxesOf(form)];
+    if (entry.emptied && holdsSomething(boxes)) {
+      typeAgain(entry);
+      return heard.follow();
+    }
+    if (isFull(form, boxes)) markFull(entry);
+    if (!entry.sent) entry.marked = boxes.some(isMarked);
+    else if (entry.full) {
+      entry.emptied = !holdsSomething(boxes);
+      entry.back = entry.emptied || (!entry.marked && boxes.some(isMarked));
+    }
+  };
+  const submit = () => {
+    heard.follow();
+    if (heard.entry?.full) heard.entry.sent = true;
+  };
+  const doSomethingElse = () => {
+    if (heard.entry && !heard.entry.sent) heard.entry.full = false;
+  };
+  const press = (button) => {
+    const { entry } = heard;
+    const words = wordsOn(button);
+    const box = entry && find(entry.form)?.element;
+    const continues =
+      !/resend|again|back|forgot|change|edit|cancel|show|hide/i.test(words) &&
+      (button === find(BUTTONS[entry?.form ?? "pin"])?.element ||
+        (button.type === "submit" && button.form && button.form === box?.form) ||
+        /^(continue|submit|verify|next|proceed|confirm|log ?in|sign ?in|enter|done|ok)\b/i.test(words));
+    if (continues) submit();
+    else doSomethingElse();
+  };
+  const acts = {
+    // Before the page's own listeners, which may submit and empty the box at once.
+    input: (event) => {
+      heard.follow();
+      const { entry } = heard;
+      const boxes = entry ? boxesOf(entry.form) : [];
+      if (!boxes.includes(event.composedPath()[0])) return;
+      if (isFull(entry.form, boxes)) markFull(entry);
+      else if (event.isTrusted) typeAgain(entry);
+    },
+    click: (event) => {
+      const button = event
+        .composedPath()
+        .find((node) => node.matches?.("button, a, [role=button], input[type=submit], input[type=button]"));
+      if (button) press(button);
+    },
+    keydown: (event) => {
+      const { entry } = heard;
+      if (event.key === "Enter" && entry && boxesOf(entry.form).includes(event.composedPath()[0])) submit();
+    },
+    submit: (event) => {
+      if (event.submitter) press(event.submitter);
+      else submit();
+    },
+  };
+  heard.listen = () => {
+    for (const tree of treesNow()) {
+      if (watched.has(tree)) continue;
+      watched.add(tree);
+      for (const [kind, note] of Object.entries(acts)) {
+        // Those of a shadow tree come by the document too, but for "submit".
+        if (tree === document || kind === "submit") tree.addEventListener(kind, note, true);
+      }
+      observer.observe(tree, {
+        subtree: true,
+        childList: true,
+        characterData: true,
+        attributes: true,
+        attributeFilter: ["class", "style", "hidden", "role", "aria-invalid"],
+      });
+    }
+    listenToAlerts();
+    heard.follow();
+  };
+  const observer = new MutationObserver(heard.listen);
+  // A page may submit by itself what is complete: then it calls its server at once.
+  new PerformanceObserver((list) => {
+    const { entry } = heard;
+    const soon = (call) => call.startTime >= entry.fullAt && call.startTime <= entry.fullAt + 1000;
+    const calls = list.getEntries().filter((call) => /^(fetch|xmlhttprequest)$/.test(call.initiatorType));
+    if (entry?.full && calls.some(soon)) entry.sent = true;
+  }).observe({ type: "resource" });
+  return heard;
+}
+
+// What came since the last look and what stands now, each once.
+const alertsSinceTheLastLook = () => {
+  ear.listen();
+  ear.form = formNow() ?? ear.form;
+  const standing = [...ear.standing].filter(([element]) => shown(element)).map(([, alert]) => alert);
+  const alerts = [...ear.news.splice(0), ...standing];
+  return [...new Map(alerts.map((alert) => [`${alert.form} ${alert.words}`, alert])).values()];
+};
+
+// Signs that the page works on something, without those that were there before anything was submitted.
+const busyNow = () => {
+  const { entry } = ear;
+  if (!entry) return false;
+  const signs = all(
+    "[aria-busy=true], [role=progressbar], progress, [class*=spinner i], [class*=loader i], [class*=loading i]",
+  );
+  const turning = treesNow()
+    .flatMap((tree) => tree.getAnimations())
+    .filter((one) => one.playState === "running" && one.effect?.getTiming().iterations === Infinity)
+    .map((one) => one.effect.target)
+    .filter((element) => element && shown(element));
+  const asleep = boxesOf(entry.form).filter((box) => box.disabled || box.readOnly);
+  const elements = [...signs, ...turning, ...asleep];
+  if (!entry.full) elements.forEach((element) => entry.calm.add(element));
+  return elements.some((element) => !entry.calm.has(element));
+};
+const entryNow = () =>
+  ear.entry && { form: ear.entry.form, full: ear.entry.full, sent: ear.entry.sent, back: ear.entry.back };
+const retypedSinceTheLastLook = () => {
+  const form = ear.retyped;
+  ear.retyped = null;
+  return form;
+};
+
+// What the page says: its visible lines without those on buttons and links, and what its boxes say of themselves.
+const linesNow = () => {
+  const bodies = treesNow().flatMap((tree) => (tree.body ? [tree.body] : [...tree.children]));
+  const lines = bodies.flatMap((body) => (body.innerText ?? "").split("\n"));
+  const boxes = ear.entry ? boxesOf(ear.entry.form) : [];
+  for (const box of boxes) {
+    const told = ["aria-describedby", "aria-errormessage"]
+      .flatMap((name) => (box.getAttribute(name) ?? "").split(/\s+/))
+      .map((id) => id && box.getRootNode().getElementById?.(id)?.textContent);
+    lines.push(box.placeholder, box.title, box.validity?.customError ? box.validationMessage : "", ...told);
+  }
+  const unseen = new Set(
+    treesNow()
+      .flatMap((tree) => [...tree.querySelectorAll("*")])
+      .filter((element) => element.childElementCount === 0 && element.textContent.trim() !== "")
+      .filter((element) => !element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }))
+      .map((element) => element.textContent.trim()),
+  );
+  const pressed = new Set(all("button, a, option, [role=button]").flatMap((one) => wordsOn(one).split("\n")));
+  const plain = lines.map((line) => (line ?? "").trim().slice(0, 200));
+  return [...new Set(plain)].filter((line) => line !== "" && !pressed.has(line) && !unseen.has(line)).slice(0, 100);
+};

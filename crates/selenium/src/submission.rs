@@ -1,0 +1,228 @@
+//! Sees that the page refuses what was submitted, whatever its words look like and whoever submitted it. Two signs are
+//! enough: the page gives the same form back (emptied, or marked as wrong, in the same document or in a new one), or lines
+//! that were not there before the submit say so. A page that still works on it is waited for. Pure, as the flow is.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::sign_in::Screen;
+
+use crate::sighting::{Form, Sighting};
+use crate::verdict;
+use crate::words::without_numbers;
+
+/// A form that came back stands so long, before it is taken for the answer.
+const SETTLES: Duration = Duration::from_millis(1500);
+/// Of the page's new words so many characters are told.
+const TOLD: usize = 250;
+
+/// How far an entry has come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing is typed.
+    #[default]
+    Empty,
+    /// The box held something when it was last seen in this document.
+    Typed,
+    /// Submitted.
+    Sent,
+    /// Submitted, and the form stands in a new document.
+    CameAnew,
+    /// It was refused, and nothing was typed since.
+    Answered,
+}
+
+impl Stage {
+    fn of(empty: bool) -> Self {
+        if empty { Self::Empty } else { Self::Typed }
+    }
+
+    fn is_sent(self) -> bool {
+        matches!(self, Self::Sent | Self::CameAnew)
+    }
+}
+
+/// The form that stands or stood last, and what is known of its entry.
+#[derive(Debug, Default)]
+pub(crate) struct Submission {
+    form: Option<Form>,
+    document: String,
+    stage: Stage,
+    /// What the page said before.
+    before: HashSet<String>,
+    /// What it said since, in the order in which it came.
+    news: Vec<String>,
+    since: Option<Instant>,
+}
+
+impl Submission {
+    /// Vega, or the human by a press that Vega knows of, submitted the form that stands.
+    pub(crate) fn made(&mut self) {
+        self.stage = Stage::Sent;
+    }
+
+    /// The refusal was told. It stays on the page until somebody types again.
+    pub(crate) fn answered(&mut self) {
+        self.stage = Stage::Answered;
+    }
+
+    /// The redirect came: what was submitted was right.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What the page said since the submit, for a failure that has no words of its own.
+    pub(crate) fn words(&self) -> String {
+        let words = without_numbers(&self.news.join(" "));
+        words.chars().take(TOLD).collect()
+    }
+
+    /// Something was submitted and the page answered with words that Vega does not understand, or with the empty form.
+    pub(crate) fn stays_unanswered(&self, seen: &Sighting) -> Option<Failure> {
+        let (form, _) = seen.form()?;
+        let given_back =
+            self.stage == Stage::CameAnew || seen.entry.is_some_and(|entry| entry.form == form && entry.back);
+        let is_refused =
+            self.stage.is_sent() && self.form == Some(form) && (given_back || !self.news.is_empty());
+        is_refused.then(|| self.failure(verdict::of_form(form.screen())))
+    }
+
+    /// What a look says of it.
+    pub(crate) fn judge(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+        if seen.screen() == Screen::Consent {
+            self.forget();
+            return None;
+        }
+        let Some((form, empty)) = seen.form() else {
+            return self.judge_without_form(seen, now);
+        };
+        if self.form != Some(form) {
+            self.begin(form, empty, seen);
+            return None;
+        }
+        if self.stage == Stage::Answered {
+            let is_new = self.document != seen.document || seen.retyped == Some(form) || !empty;
+            if is_new && !seen.entry.is_some_and(|entry| entry.back) {
+                self.begin(form, empty, seen);
+            }
+            return None;
+        }
+        if self.document != seen.document {
+            self.move_on(form, seen);
+        }
+        let came_anew = self.stage == Stage::CameAnew;
+        let retyped = seen.retyped == Some(form) || (came_anew && !empty && form != Form::Mobile);
+        let entry = seen.entry.filter(|entry| entry.form == form);
+        let was_sent = self.stage.is_sent();
+        if !was_sent && !retyped && !entry.is_some_and(|entry| entry.sent) {
+            self.before = normalised(&seen.lines).collect();
+            self.stage = Stage::of(empty);
+            return None;
+        }
+        if !was_sent {
+            self.stage = Stage::Sent;
+        }
+        self.hear(seen);
+        if form == Form::Otp && verdict::says_that_an_otp_was_sent(&self.news) && self.said(form).is_none() {
+            self.begin(form, empty, seen);
+            return None;
+        }
+        let is_edited = was_sent && !came_anew && !empty && entry.is_some_and(|entry| !entry.sent);
+        let is_back = retyped || came_anew || entry.is_some_and(|entry| entry.back);
+        let said = self.said(form);
+        if !is_back && said.is_none() {
+            self.since = None;
+            if is_edited && form != Form::Mobile {
+                self.begin(form, empty, seen);
+            }
+            return None;
+        }
+        let settled = self.has_settled(seen, now);
+        // Whoever types again has seen the answer.
+        let answered = retyped || is_edited || settled;
+        answered.then(|| self.failure(said.unwrap_or_else(|| verdict::of_form(form.screen()))))
+    }
+
+    /// After a submit the page may refuse without a form.
+    fn judge_without_form(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+        let form = self.form.filter(|_| {
+            self.stage.is_sent() || (self.stage == Stage::Typed && self.document != seen.document)
+        })?;
+        self.hear(seen);
+        let said = self.said(form)?;
+        self.has_settled(seen, now).then(|| self.failure(said))
+    }
+
+    fn begin(&mut self, form: Form, empty: bool, seen: &Sighting) {
+        *self = Self {
+            form: Some(form),
+            document: seen.document.clone(),
+            stage: Stage::of(empty),
+            before: normalised(&seen.lines).collect(),
+            ..Self::default()
+        };
+    }
+
+    /// The same form in another document: the answer, unless somebody reloaded it or went back to it.
+    fn move_on(&mut self, form: Form, seen: &Sighting) {
+        // The mobile number is typed by Vega, and a page may begin anew before anybody pressed.
+        let submitted = self.stage.is_sent() || (self.stage == Stage::Typed && form != Form::Mobile);
+        self.document.clone_from(&seen.document);
+        if submitted && seen.arrived_by_itself {
+            self.stage = Stage::CameAnew;
+        } else if !seen.arrived_by_itself {
+            let empty = seen.form().is_none_or(|(_, empty)| empty);
+            self.begin(form, empty, seen);
+        }
+        self.since = None;
+    }
+
+    fn hear(&mut self, seen: &Sighting) {
+        for line in &seen.lines {
+            let is_new = !self.before.contains(&normal(line)) && !self.news.contains(line);
+            if is_new && self.news.len() < 30 {
+                self.news.push(line.clone());
+            }
+        }
+    }
+
+    fn said(&self, form: Form) -> Option<FailureReason> {
+        verdict::of_lines(&self.news, form.screen())
+    }
+
+    fn has_settled(&mut self, seen: &Sighting, now: Instant) -> bool {
+        if seen.busy || verdict::says_that_it_works(&seen.lines) && verdict::says_that_it_works(&self.news) {
+            self.since = None;
+            return false;
+        }
+        now - *self.since.get_or_insert(now) >= SETTLES
+    }
+
+    fn failure(&self, reason: FailureReason) -> Failure {
+        let words = self.words();
+        if words.is_empty() {
+            Failure::new(reason, "the page asks for it again, without a word")
+        } else {
+            Failure::new(reason, words)
+        }
+    }
+}
+
+/// A countdown changes its numbers and says the same.
+fn normal(line: &str) -> String {
+    let mut normal = String::with_capacity(line.len());
+    for c in line.chars() {
+        if !c.is_ascii_digit() {
+            normal.push(c);
+        } else if !normal.ends_with('#') {
+            normal.push('#');
+        }
+    }
+    normal
+}
+
+fn normalised(lines: &[String]) -> impl Iterator<Item = String> {
+    lines.iter().map(|line| normal(line))
+}

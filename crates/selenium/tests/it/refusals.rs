@@ -1,0 +1,290 @@
+//! The page refuses, in a real browser: whatever its words are, wherever its form is, whoever submitted it. The pages here
+//! keep nothing but the form; each says by itself what it does with a wrong PIN.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use vega_domain::failure::FailureReason;
+use vega_domain::sign_in::{Notice, PromptKind};
+
+use crate::broker::{Broker, Page, Request};
+use crate::sign_in::{STATE, SignInDesk};
+
+const FORM: &str = "<form method=post action=/pin><input type=password id=pinCode name=p maxlength=6>
+    <button id=pinContinueBtn>Continue</button></form>";
+
+/// As people have reported it: new after the submit, the form empty, and a paragraph that is no alert.
+const IN_PLAIN_WORDS: &str = r#"<!doctype html><title>Enter 6-digit PIN</title>
+<p class="error-message">Incorrect PIN. 4 attempts left.</p>
+<form method="post" action="/pin"><input type="password" id="pinCode" name="p" maxlength="6"><button id="pinContinueBtn">Continue</button></form>"#;
+
+/// A page that asks for the PIN and does this with a submitted one; `box` is its input and `say` puts words on the page.
+fn by_script(act: &str) -> String {
+    format!(
+        "<!doctype html><title>PIN</title><h1>Enter 6-digit PIN</h1>{FORM}<p id=words></p><script>
+           const box = document.getElementById('pinCode');
+           const say = (words) => (document.getElementById('words').textContent = words);
+           const later = (act, time = 100) => setTimeout(act, time);
+           document.querySelector('form').addEventListener('submit', (event) => {{ event.preventDefault(); {act} }});
+         </script>"
+    )
+}
+
+/// How a page refuses the PIN: its first document, and what comes after the submit where that is a document.
+fn refusing() -> Vec<(&'static str, String, Option<String>)> {
+    let anew = |words: &str| Some(format!("<!doctype html><title>PIN</title>{words}{FORM}"));
+    let first = format!("<!doctype html><title>PIN</title>{FORM}");
+    vec![
+        ("a new document in plain words", first.clone(), Some(IN_PLAIN_WORDS.into())),
+        ("a new document in other words", first.clone(), anew("<span>आपका पिन गलत है</span>")),
+        ("a new document without a word", first, anew("")),
+        ("emptied, with words", by_script("later(() => { box.value = ''; say('Incorrect PIN') })"), None),
+        ("emptied, without a word", by_script("later(() => { box.value = '' })"), None),
+        (
+            "made anew, without a word",
+            by_script("later(() => { box.outerHTML = box.outerHTML })"),
+            None,
+        ),
+        ("kept, in plain words", by_script("later(() => say('The PIN is wrong'))"), None),
+        ("kept and marked", by_script("later(() => box.setAttribute('aria-invalid', 'true'))"), None),
+        (
+            "kept, with the browser's own bubble",
+            by_script("later(() => { box.setCustomValidity('No'); box.reportValidity(); })"),
+            None,
+        ),
+        (
+            "emptied, with words in the box",
+            by_script("later(() => { box.value = ''; box.placeholder = 'Wrong PIN, once more' })"),
+            None,
+        ),
+        (
+            "after a spinner",
+            by_script(
+                "const turn = document.createElement('div'); turn.className = 'spinner'; turn.textContent = '...';
+                 document.body.append(turn); box.value = ''; later(() => { turn.remove(); say('Nope') }, 3000)",
+            ),
+            None,
+        ),
+    ]
+}
+
+/// Three seconds, and what a busy machine takes besides.
+const NOTICED: Duration = Duration::from_secs(7);
+
+async fn broker_with(first: String, after: Option<String>) -> Result<Broker> {
+    Broker::start(move |request| match &*request.line {
+        line if line.starts_with("POST") => Page::html(after.clone().unwrap_or_default()),
+        line if line.starts_with("GET /favicon") => Page::with(404, "text/plain", ""),
+        line if line.starts_with("GET /login") => Page::html(first.clone()),
+        _ => Page::to("/login"),
+    })
+    .await
+}
+
+fn posts(broker: &Broker) -> usize {
+    let asked = broker.asked();
+    asked
+        .iter()
+        .filter(|request| request.line.starts_with("POST"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_refused_pin_is_noticed_whatever_the_page_makes_of_it() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, first, after) in refusing() {
+        let is_document = after.is_some();
+        let broker = broker_with(first, after).await?;
+        let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+        let outcome = desk.sign_in().await?;
+        let took = desk.seen.since_the_answer();
+        let refused = outcome
+            .as_ref()
+            .is_err_and(|failure| failure.reason == FailureReason::PinRefused);
+        let once = *desk.seen.asked.lock().unwrap() == [PromptKind::Pin]
+            && posts(&broker) == usize::from(is_document);
+        if !refused || !once || took > NOTICED {
+            wrong.push(format!(
+                "{name}: {outcome:?} after {took:?}, {} posts",
+                posts(&broker)
+            ));
+        }
+    }
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// What looks like it and is none: after it the redirect comes.
+fn accepting() -> Vec<(&'static str, String)> {
+    let go = format!("location.href = 'http://localhost:28020/cb?code=mk404x&state={STATE}'");
+    vec![
+        (
+            "emptied while it works on it",
+            by_script(&format!(
+                "const turn = document.createElement('div'); turn.className = 'loader'; turn.textContent = '...';
+                 document.body.append(turn); box.value = ''; later(() => {{ {go} }}, 4000)"
+            )),
+        ),
+        (
+            "asleep while it works on it",
+            by_script(&format!("box.value = ''; box.disabled = true; later(() => {{ {go} }}, 4000)")),
+        ),
+        (
+            "says that it works on it",
+            by_script(&format!("box.value = ''; say('Verifying, please wait'); later(() => {{ {go} }}, 4000)")),
+        ),
+        ("slow, the box as it was", by_script(&format!("later(() => {{ {go} }}, 4000)"))),
+        (
+            "six boxes",
+            format!(
+                "<!doctype html><title>PIN</title><form>{}<button id=pinContinueBtn type=submit>Continue</button></form><script>
+                   const boxes = [...document.querySelectorAll('input')];
+                   boxes.forEach((box, at) => box.addEventListener('input', () => boxes[at + 1]?.focus()));
+                   document.querySelector('form').addEventListener('submit', (event) => {{
+                     event.preventDefault(); if (boxes.every((box) => box.value)) setTimeout(() => {{ {go} }}, 3000);
+                   }});
+                 </script>",
+                "<input type=password maxlength=1>".repeat(6)
+            ),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_page_that_is_slow_is_waited_for() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, first) in accepting() {
+        let broker = broker_with(first, None).await?;
+        let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+        let outcome = desk.sign_in().await?;
+        if outcome.as_deref() != Ok("mk404x") {
+            wrong.push(format!("{name}: {outcome:?}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// Around the form of `first`: what the login page is in.
+async fn wrapped(wrapper: &'static str, inner: String, after: Option<String>) -> Result<Broker> {
+    Broker::start(move |request: &Request| match &*request.line {
+        line if line.starts_with("POST") => Page::html(after.clone().unwrap_or_default()),
+        line if line.starts_with("GET /inner") => Page::html(inner.clone()),
+        line if line.starts_with("GET /login") => Page::html(wrapper),
+        _ => Page::to("/login"),
+    })
+    .await
+}
+
+const IFRAME: &str = "<!doctype html><title>Sign in</title><iframe src=/inner width=600 height=400></iframe>";
+/// Another site, as a frame of a login service may be: only the driver can look into it.
+const IFRAME_OF_ANOTHER_ORIGIN: &str = "<!doctype html><title>Sign in</title>
+    <iframe src=/inner sandbox='allow-forms allow-scripts' width=600 height=400></iframe>";
+const NEW_TAB: &str = "<!doctype html><title>Sign in</title><p>The sign-in goes on in a new tab.</p>
+    <script>window.open('/inner')</script>";
+
+#[tokio::test]
+async fn forms_in_frames_and_in_new_tabs_are_seen_and_typed_into() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, wrapper) in [
+        ("iframe", IFRAME),
+        ("sandbox", IFRAME_OF_ANOTHER_ORIGIN),
+        ("tab", NEW_TAB),
+    ] {
+        for after in [Some(IN_PLAIN_WORDS.to_owned()), None] {
+            let inner = match &after {
+                Some(_) => format!("<!doctype html><title>PIN</title>{FORM}"),
+                None => by_script("later(() => { box.value = '' })"),
+            };
+            let broker = wrapped(wrapper, inner, after).await?;
+            let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+            let outcome = desk.sign_in().await?;
+            let refused = outcome
+                .as_ref()
+                .is_err_and(|failure| failure.reason == FailureReason::PinRefused);
+            if !refused || desk.seen.since_the_answer() > NOTICED {
+                wrong.push(format!("{name}: {outcome:?}"));
+            }
+        }
+    }
+    // Where all goes well, the redirect is found in the tab that it came in.
+    let go = format!("location.href = 'http://localhost:28020/cb?code=mk404x&state={STATE}'");
+    let broker = wrapped(NEW_TAB, by_script(&format!("later(() => {{ {go} }})")), None).await?;
+    let outcome = SignInDesk::new(&broker, "http://localhost:28020/cb")?
+        .sign_in()
+        .await?;
+    if outcome.as_deref() != Ok("mk404x") {
+        wrong.push(format!("redirect in a tab: {outcome:?}"));
+    }
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_in_a_shadow_tree_is_seen_and_typed_into() -> Result<()> {
+    let page = "<!doctype html><title>PIN</title><login-form></login-form><script>
+        const root = document.querySelector('login-form').attachShadow({ mode: 'open' });
+        root.innerHTML = `<form><input type=password id=pinCode maxlength=6><button id=pinContinueBtn>Continue</button></form><p></p>`;
+        root.querySelector('form').addEventListener('submit', (event) => {
+          event.preventDefault();
+          setTimeout(() => { root.querySelector('input').value = ''; root.querySelector('p').textContent = 'Falsche PIN' }, 100);
+        });
+      </script>";
+    let broker = broker_with(page.into(), None).await?;
+    let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+    let outcome = desk.sign_in().await?;
+    let failure = outcome.err();
+    ensure!(
+        failure.as_ref().is_some_and(
+            |failure| failure.reason == FailureReason::PinRefused && failure.detail == "Falsche PIN"
+        ),
+        "{failure:?}"
+    );
+    Ok(())
+}
+
+/// The human corrects the PIN in the window: the page lets them in, and Vega typed once.
+#[tokio::test]
+async fn in_a_window_a_corrected_pin_still_completes_the_sign_in() -> Result<()> {
+    let go = format!("location.href = 'http://localhost:28020/cb?code=mk404x&state={STATE}'");
+    let page = by_script(&format!(
+        "later(() => {{ box.value = ''; say('Incorrect PIN'); later(() => {{ {go} }}, 6000) }})"
+    ));
+    let broker = broker_with(page, None).await?;
+    let mut desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+    desk.window = true;
+    let outcome = desk.sign_in().await?;
+    ensure!(outcome.as_deref() == Ok("mk404x"), "{outcome:?}");
+    let because = FailureReason::PinRefused;
+    ensure!(
+        desk.seen
+            .notices
+            .lock()
+            .unwrap()
+            .contains(&Notice::Refused { because }),
+        "{:?}",
+        desk.seen
+    );
+    ensure!(
+        *desk.seen.asked.lock().unwrap() == [PromptKind::Pin],
+        "{:?}",
+        desk.seen
+    );
+
+    // Nobody corrects it: refused at the deadline, not "nobody entered it".
+    let broker = broker_with(
+        by_script("later(() => { box.value = ''; say('Incorrect PIN') })"),
+        None,
+    )
+    .await?;
+    let mut desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+    (desk.window, desk.human_timeout) = (true, Duration::from_secs(8));
+    let outcome = desk.sign_in().await?;
+    ensure!(
+        outcome
+            .as_ref()
+            .is_err_and(|failure| failure.reason == because && failure.detail == "Incorrect PIN"),
+        "{outcome:?}"
+    );
+    Ok(())
+}
