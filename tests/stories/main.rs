@@ -20,6 +20,7 @@ mod nobody_there;
 mod other_pages;
 mod otp_limit;
 mod own_browser;
+mod plain_refusals;
 mod redirect_port;
 mod reloaded_page;
 mod resumed;

@@ -4,12 +4,22 @@
 
 const loginPage = (() => {
   const page = JSON.parse(document.getElementById("page-data").textContent);
-  const stage = document.getElementById("stage");
+  const stage = stageOf(document.getElementById("stage"));
   const LOCKED = 1017104;
   const DENIED = 1017105;
   let screen = null;
   let instance = 0;
   let countdown = null;
+
+  /** Screens may stand in a shadow tree, which has styles of its own. */
+  function stageOf(host) {
+    if (!page.shadow) return host;
+    const tree = host.attachShadow({ mode: "open" });
+    const [style, inner] = [document.createElement("link"), document.createElement("div")];
+    Object.assign(style, { rel: "stylesheet", href: "/login/assets/login.css" });
+    tree.append(style, inner);
+    return inner;
+  }
 
   const part = (name) => stage.querySelector(`[data-part="${name}"]`);
   const digits = (text, length) => text.replace(/\D/g, "").slice(0, length);
@@ -38,21 +48,46 @@ const loginPage = (() => {
       return null;
     }
     if (answer.success) return answer.data;
-    if (answer.error.message) toast(answer.error.message);
+    refuse(answer.error.message);
     if (answer.error.code === LOCKED) mount({ screen: "locked" });
     if (answer.error.code === DENIED) mount({ screen: "denied" });
     return null;
   }
 
+  /** Says no, in the way that this login has. The form is emptied by whoever sent it, or comes anew. */
+  function refuse(message) {
+    if (page.refusal === "toast") {
+      if (message) toast(message);
+    } else if (page.refusal === "words") {
+      say(message);
+    } else if (page.refusal.endsWith("document")) {
+      location.assign(addressOf(screen, page.refusal === "document" ? message : ""));
+    }
+  }
+
+  /** A plain paragraph above the form; no role says what it is. */
+  function say(message) {
+    const words = stage.querySelector(".error-message") ?? document.createElement("p");
+    words.className = "error-message";
+    words.textContent = message;
+    (stage.querySelector("form") ?? stage.firstElementChild).before(words);
+  }
+
+  function addressOf(name, said = "") {
+    const query = new URLSearchParams({ txn: page.transaction });
+    if (page.inner) query.set("inner", "");
+    if (said) query.set("said", said);
+    return `${name === "mobile" ? "/login" : `/login/${name}`}?${query}`;
+  }
+
   function show(next) {
     if (next.screen === "redirect") {
       // Without a location the page waits for ever.
-      if (next.location) setTimeout(() => { location.href = next.location; }, 300);
+      if (next.location) setTimeout(() => { window.top.location.href = next.location; }, 300);
     } else if (next.screen === "blocked") {
       location.href = "/login/blocked";
     } else if (page.multiPage) {
-      const path = next.screen === "mobile" ? "/login" : `/login/${next.screen}`;
-      location.assign(`${path}?txn=${page.transaction}`);
+      location.assign(addressOf(next.screen));
     } else if (page.slowMs > 0) {
       setTimeout(() => mount(next), page.slowMs);
     } else {
@@ -201,6 +236,8 @@ const loginPage = (() => {
   }
 
   mount(page.first);
+  const said = new URLSearchParams(location.search).get("said");
+  if (said) say(said);
 
   return {
     transaction: page.transaction,

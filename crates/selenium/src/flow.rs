@@ -219,6 +219,12 @@ impl Flow {
         self.tell_once(Notice::ForeignRedirect)
     }
 
+    /// The page spoke in a dialog of the browser: an alert as any other.
+    pub(crate) fn said(&mut self, words: &str) {
+        let words = words.to_owned();
+        self.unheard.push(Alert { words, form: None });
+    }
+
     /// Keeps the alerts of a look that decides nothing else, for they are told once. Says whether they refuse anything.
     pub(crate) fn heard(&mut self, seen: &Sighting) -> bool {
         self.unheard.extend(seen.alerts.iter().cloned());

@@ -243,7 +243,10 @@ impl Attempt<'_, '_> {
         match looked {
             Ok(value) => Ok(Some(value)),
             Err(trouble @ Trouble::Gone(_)) => Err(trouble.into()),
-            Err(trouble @ Trouble::Passing(_)) => {
+            Err(trouble @ (Trouble::Passing(_) | Trouble::Said(_))) => {
+                if let Trouble::Said(words) = &trouble {
+                    self.flow.said(words);
+                }
                 let since = *self.blind_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= BLIND_LIMIT {
                     Err(trouble.into())

@@ -91,7 +91,7 @@ impl BrowserSession {
         command(self.client.goto("about:blank")).await?;
         match command(self.client.goto(url.as_str())).await {
             // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
-            Ok(()) | Err(Trouble::Passing(_)) => Ok(()),
+            Ok(()) | Err(Trouble::Passing(_) | Trouble::Said(_)) => Ok(()),
             Err(gone @ Trouble::Gone(_)) => Err(gone.into()),
         }
     }
@@ -125,6 +125,8 @@ impl BrowserSession {
 pub(crate) enum Trouble {
     /// The page was changing under it; the next look tells.
     Passing(String),
+    /// The page spoke in a dialog of the browser, which the driver has closed: these were its words.
+    Said(String),
     /// Window, browser or driver are gone.
     Gone(String),
 }
@@ -132,6 +134,10 @@ pub(crate) enum Trouble {
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::Said(_) => Self::new(
+                FailureReason::BrowserGone,
+                "a dialog of the page came again and again",
+            ),
             Trouble::Passing(words) | Trouble::Gone(words) => Self::new(FailureReason::BrowserGone, words),
         }
     }
@@ -142,9 +148,25 @@ pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>
     match tokio::time::timeout(COMMAND_TIMEOUT, future).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) if is_the_end(&error) => Err(Trouble::Gone(kind(&error))),
-        Ok(Err(error)) => Err(Trouble::Passing(kind(&error))),
+        Ok(Err(error)) => Err(said(&error).map_or_else(|| Trouble::Passing(kind(&error)), Trouble::Said)),
         Err(_) => Err(Trouble::Gone("the browser does not answer".into())),
     }
+}
+
+/// `unexpected alert open: {Alert text : Incorrect PIN}`
+fn said(error: &CmdError) -> Option<String> {
+    let CmdError::Standard(error) = error else {
+        return None;
+    };
+    if error.error() != "unexpected alert open" {
+        return None;
+    }
+    let words = error
+        .message
+        .split_once("{Alert text :")
+        .map_or("", |(_, words)| words);
+    let words = words.rsplit_once('}').map_or(words, |(words, _)| words);
+    Some(words.trim().chars().take(200).collect())
 }
 
 fn is_the_end(error: &CmdError) -> bool {

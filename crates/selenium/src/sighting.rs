@@ -40,6 +40,8 @@ pub struct Sighting {
     pub document: String,
     /// The browser came here by a link, a form or a redirect, and not by a reload or by going back.
     pub arrived_by_itself: bool,
+    /// The document before this one submitted this form.
+    pub came_after: Option<Form>,
     /// What became of what was typed into the form that stands here, or stood here last.
     pub entry: Option<Entry>,
     /// Somebody types again into the form that the page gave back since the last look.

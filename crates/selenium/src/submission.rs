@@ -168,7 +168,9 @@ impl Submission {
     /// The same form in another document: the answer, unless somebody reloaded it or went back to it.
     fn move_on(&mut self, form: Form, seen: &Sighting) {
         // The mobile number is typed by Vega, and a page may begin anew before anybody pressed.
-        let submitted = self.stage.is_sent() || (self.stage == Stage::Typed && form != Form::Mobile);
+        let submitted = self.stage.is_sent()
+            || seen.came_after == Some(form)
+            || (self.stage == Stage::Typed && form != Form::Mobile);
         self.document.clone_from(&seen.document);
         if submitted && seen.arrived_by_itself {
             self.stage = Stage::CameAnew;

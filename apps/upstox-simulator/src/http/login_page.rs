@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{AppState, Shared, faults::cloudflare_page};
 use crate::model::{
     login::Next,
-    page::{BlockAt, Layout},
+    page::{BlockAt, Container, Layout},
 };
 
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -95,6 +95,23 @@ struct LoginTemplate<'a> {
     data: &'a str,
 }
 
+/// The page around the login page, or the one that opens it. A transaction is letters and digits.
+fn around(container: Container, transaction: &str) -> Option<String> {
+    let inner = format!("/login?inner&txn={transaction}");
+    let body = match container {
+        Container::Window | Container::Shadow => return None,
+        Container::Frame => {
+            format!("<iframe src='{inner}' title='Login' width='900' height='640'></iframe>")
+        }
+        Container::Tab => {
+            format!("<p>The login goes on in a new tab.</p><script>window.open('{inner}')</script>")
+        }
+    };
+    Some(format!(
+        "<!doctype html><title>Login | Upstox simulator</title><h1>Welcome</h1>{body}"
+    ))
+}
+
 async fn page(State(shared): AppState, Query(query): Query<HashMap<String, String>>) -> Response {
     let transaction = query.get("txn").map_or("", String::as_str);
     let loaded = {
@@ -116,9 +133,16 @@ async fn page(State(shared): AppState, Query(query): Query<HashMap<String, Strin
     if behaviour.block == Some(BlockAt::Page) {
         return cloudflare_page();
     }
+    let inner = query.contains_key("inner");
+    if !inner && let Some(around) = around(behaviour.container, transaction) {
+        return ([(header::CACHE_CONTROL, "no-store")], Html(around)).into_response();
+    }
     let data = json!({
         "transaction": transaction,
         "multiPage": behaviour.layout == Layout::MultiPage,
+        "inner": inner,
+        "shadow": behaviour.container == Container::Shadow,
+        "refusal": behaviour.refusal,
         "challenge": !challenge_solved,
         "slowMs": behaviour.slow_ms,
         "first": next,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     accounts::{AppRef, SessionMode},
-    page::{BlockAt, Layout, PageBehaviour, Redirect},
+    page::{BlockAt, PageBehaviour, Redirect},
     scenario::Target,
     world::World,
 };
@@ -150,7 +150,7 @@ impl World {
     /// What the page of a login shows when it is loaded; a reload of the single page starts over.
     pub(crate) fn load_page(&mut self, transaction: &str) -> Option<Next> {
         let login = self.logins.get_mut(transaction)?;
-        if login.behaviour.layout != Layout::MultiPage && login.stage != Stage::Done {
+        if !login.behaviour.has_a_document_per_screen() && login.stage != Stage::Done {
             login.stage = login.first;
         }
         Some(match login.stage {

@@ -19,6 +19,38 @@ pub(crate) enum Layout {
     Unfamiliar,
 }
 
+/// How the page says that it refuses what was typed. Whatever it says, the form is empty again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RefusalStyle {
+    /// In a toast that is an alert.
+    #[default]
+    Toast,
+    /// In a plain paragraph above the form.
+    Words,
+    /// Not at all.
+    Silence,
+    /// In a new document, in a plain paragraph above the form.
+    Document,
+    /// In a new document, and without a word.
+    SilentDocument,
+}
+
+/// What the login page is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Container {
+    /// The window itself.
+    #[default]
+    Window,
+    /// A frame of a page around it.
+    Frame,
+    /// A tab that a first page opens.
+    Tab,
+    /// An open shadow tree.
+    Shadow,
+}
+
 /// Where the 1010 block page stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +76,8 @@ pub(crate) enum Redirect {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PageBehaviour {
     pub(crate) layout: Layout,
+    pub(crate) refusal: RefusalStyle,
+    pub(crate) container: Container,
     pub(crate) challenge: bool,
     pub(crate) consent: bool,
     pub(crate) slow_ms: u64,
@@ -54,12 +88,23 @@ pub(crate) struct PageBehaviour {
 }
 
 impl PageBehaviour {
+    /// Whether a document that is loaded goes on where the login stands.
+    pub(crate) fn has_a_document_per_screen(&self) -> bool {
+        let refuses_anew = matches!(
+            self.refusal,
+            RefusalStyle::Document | RefusalStyle::SilentDocument
+        );
+        self.layout == Layout::MultiPage || refuses_anew
+    }
+
     /// Reads the page scenarios taken for this login.
     pub(crate) fn of(kinds: &[Kind]) -> PageBehaviour {
         let mut behaviour = PageBehaviour::default();
         for kind in kinds {
             match kind {
                 Kind::Layout { layout } => behaviour.layout = *layout,
+                Kind::RefusalStyle { style } => behaviour.refusal = *style,
+                Kind::Container { container } => behaviour.container = *container,
                 Kind::Challenge {} => behaviour.challenge = true,
                 Kind::Consent {} => behaviour.consent = true,
                 Kind::SlowPage { ms } => behaviour.slow_ms += ms,

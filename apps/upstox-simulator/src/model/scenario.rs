@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::page::{BlockAt, Layout};
+use super::page::{BlockAt, Container, Layout, RefusalStyle};
 
 /// The part of the broker a scenario is put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,12 @@ pub(crate) enum Kind {
     Layout {
         layout: Layout,
     },
+    RefusalStyle {
+        style: RefusalStyle,
+    },
+    Container {
+        container: Container,
+    },
     SlowPage {
         ms: u64,
     },
@@ -133,6 +139,8 @@ impl Kind {
             Kind::Challenge {}
             | Kind::Consent {}
             | Kind::Layout { .. }
+            | Kind::RefusalStyle { .. }
+            | Kind::Container { .. }
             | Kind::SlowPage { .. }
             | Kind::NeverRedirect {}
             | Kind::RedirectWithoutState {}

@@ -1,7 +1,24 @@
 // Listens between two looks. Each document gets one ear. It keeps the words of every alert with the form it came on, for
 // an alert may be gone before the next look; and it keeps whether what was typed was submitted, by whomever, and whether
-// the page then gave the same form back: emptied by the page itself, or marked as wrong. It changes nothing and keeps
-// nothing that was typed.
+// the page then gave the same form back: emptied by the page itself, or marked as wrong. It keeps nothing that was typed,
+// and changes nothing but this: which form was submitted is left for the next document, in the tab's session storage.
+const NOTE = "vega-submitted";
+const noteFor = (form) => {
+  // A frame without an origin has no storage.
+  try {
+    if (form) sessionStorage.setItem(NOTE, form);
+    else sessionStorage.removeItem(NOTE);
+  } catch {}
+};
+const noteFromBefore = () => {
+  try {
+    return Object.keys(LENGTHS).find((form) => form === sessionStorage.getItem(NOTE)) ?? null;
+  } catch {
+    return null;
+  } finally {
+    noteFor(null);
+  }
+};
 const ear = (document.vegaEar ??= listen());
 function listen() {
   const heard = {
@@ -11,6 +28,7 @@ function listen() {
     standing: new Map(),
     entry: null,
     retyped: null,
+    cameAfter: noteFromBefore(),
   };
   const watched = new WeakSet();
   const fadingIn = (element) =>
@@ -41,7 +59,20 @@ function listen() {
     }
   };
 
-  const begin = (form) => ({ form, full: false, fullAt: 0, marked: false, sent: false, back: false, calm: new WeakSet() });
+  const begin = (form) => ({
+    form,
+    full: false,
+    fullAt: 0,
+    otherAt: -Infinity,
+    marked: false,
+    sent: false,
+    back: false,
+    calm: new WeakSet(),
+  });
+  const markSent = (entry) => {
+    entry.sent = true;
+    noteFor(entry.form);
+  };
   const markFull = (entry) => {
     if (!entry.full) entry.fullAt = performance.now();
     entry.full = true;
@@ -53,7 +84,10 @@ function listen() {
   heard.follow = () => {
     const form = formNow();
     if (!form) return;
-    if (form !== heard.entry?.form) heard.entry = begin(form);
+    if (form !== heard.entry?.form) {
+      heard.entry = begin(form);
+      noteFor(null);
+    }
     const [entry, boxes] = [heard.entry, boxesOf(form)];
     if (entry.emptied && holdsSomething(boxes)) {
       typeAgain(entry);
@@ -68,10 +102,12 @@ function listen() {
   };
   const submit = () => {
     heard.follow();
-    if (heard.entry?.full) heard.entry.sent = true;
+    if (heard.entry?.full) markSent(heard.entry);
   };
   const doSomethingElse = () => {
-    if (heard.entry && !heard.entry.sent) heard.entry.full = false;
+    if (!heard.entry || heard.entry.sent) return;
+    heard.entry.full = false;
+    heard.entry.otherAt = performance.now();
   };
   const press = (button) => {
     const { entry } = heard;
@@ -130,12 +166,17 @@ function listen() {
     heard.follow();
   };
   const observer = new MutationObserver(heard.listen);
-  // A page may submit by itself what is complete: then it calls its server at once.
+  // A page may submit by itself what is complete, and leave: no event tells of that.
+  window.addEventListener("pagehide", () => {
+    const { entry } = heard;
+    if (entry?.full && performance.now() - entry.otherAt > 1000) markSent(entry);
+  });
+  // Or it stays, and calls its server at once.
   new PerformanceObserver((list) => {
     const { entry } = heard;
     const soon = (call) => call.startTime >= entry.fullAt && call.startTime <= entry.fullAt + 1000;
     const calls = list.getEntries().filter((call) => /^(fetch|xmlhttprequest)$/.test(call.initiatorType));
-    if (entry?.full && calls.some(soon)) entry.sent = true;
+    if (entry?.full && calls.some(soon)) markSent(entry);
   }).observe({ type: "resource" });
   return heard;
 }

@@ -47,6 +47,7 @@ return {
       .find((words) => verdict.test(words)) ?? null,
   document: ear.id,
   arrived_by_itself: way?.type === "navigate",
+  came_after: ear.cameAfter,
   entry: entryNow(),
   retyped: retypedSinceTheLastLook(),
   busy: document.readyState === "loading" || busyNow(),

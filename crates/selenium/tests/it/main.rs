@@ -3,6 +3,7 @@
 mod alerts;
 mod broker;
 mod browser;
+mod dialog_answers;
 mod documents;
 mod evidence;
 mod redirects;

@@ -58,6 +58,11 @@ fn refusing() -> Vec<(&'static str, String, Option<String>)> {
             None,
         ),
         (
+            "in a dialog, the box as it was",
+            by_script("later(() => { alert('Incorrect PIN'); })"),
+            None,
+        ),
+        (
             "after a spinner",
             by_script(
                 "const turn = document.createElement('div'); turn.className = 'spinner'; turn.textContent = '...';

@@ -115,6 +115,26 @@ fn whoever_types_again_has_seen_the_refusal() {
     assert_eq!(reason(&script.at(1, &again)), Some(FailureReason::PinRefused));
 }
 
+/// It was pasted and submitted between two looks.
+#[rstest]
+#[case::by_itself(true, Some(FailureReason::PinRefused))]
+#[case::reloaded(false, None)]
+fn a_submit_that_no_look_saw_is_noted_by_the_page_before(
+    #[case] arrived_by_itself: bool,
+    #[case] expected: Option<FailureReason>,
+) {
+    let mut script = Script::new();
+    script.pressed(0);
+    script.at(0, &form(Form::Pin, "A", &[HELP], false));
+    let after = Sighting {
+        came_after: Some(Form::Pin),
+        arrived_by_itself,
+        ..form(Form::Pin, "B", &[HELP, "Nope"], false)
+    };
+    script.at(1, &after);
+    assert_eq!(reason(&script.at(3, &after)), expected);
+}
+
 #[rstest]
 #[case::refused(&["Enter a registered number"], FailureReason::MobileRejected)]
 #[case::in_silence(&[], FailureReason::MobileRejected)]
