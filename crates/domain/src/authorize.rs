@@ -43,14 +43,6 @@ impl Redirect {
             _ => Self::Foreign,
         }
     }
-
-    /// The code, if it is this attempt's.
-    pub fn code(&self) -> Option<&AuthorizationCode> {
-        match self {
-            Self::Code(code) => Some(code),
-            Self::NotYet | Self::Foreign => None,
-        }
-    }
 }
 
 /// What a redirect carries, whosever it is.

@@ -185,15 +185,23 @@ impl Attempt<'_, '_> {
         let before = self.flow.screen();
         let tabs = self.tabs.open(self.session.browser.client()).await;
         let tabs = self.or_blind(tabs)?.unwrap_or_default();
-        let redirects: Vec<_> = tabs.iter().map(|tab| self.redirect_in(tab)).collect();
-        if let Some(code) = redirects.iter().find_map(Redirect::code) {
-            return Ok(Some(code.clone()));
+        for tab in &tabs {
+            if let Redirect::Code(code) = self.redirect_in(tab) {
+                // There the window then says that the sign-in is done. The code counts whether it can or not.
+                let _ = self.tabs.stay_at(self.session.browser.client(), tab).await;
+                return Ok(Some(code));
+            }
         }
-        let next = if redirects.iter().any(|one| matches!(one, Redirect::Foreign)) && tabs.len() == 1 {
+        let is_foreign = |tab: &&Tab| matches!(self.redirect_in(tab), Redirect::Foreign);
+        let (foreign, others): (Vec<_>, Vec<_>) = tabs.iter().partition(is_foreign);
+        let others: Vec<_> = others.into_iter().cloned().collect();
+        if !foreign.is_empty() {
             self.note_refusal().await?;
+        }
+        let next = if !foreign.is_empty() && others.is_empty() {
             self.flow.foreign_redirect(Instant::now())
         } else {
-            match self.look(&tabs).await? {
+            match self.look(&others).await? {
                 Some(seen) => self.flow.next(&seen, Instant::now()),
                 None => Move::Wait,
             }

@@ -25,11 +25,13 @@ pub(crate) struct Tabs {
     /// In the order in which they opened.
     known: Vec<WindowHandle>,
     current: Option<WindowHandle>,
+    /// The tab in which the sign-in stands.
+    stands: Option<WindowHandle>,
     frame: Vec<u16>,
 }
 
 /// What one tab shows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tab {
     pub(crate) address: Url,
     window: WindowHandle,
@@ -64,7 +66,13 @@ impl Tabs {
         Ok(tabs)
     }
 
-    /// Looks at these tabs, and stays where the sign-in goes on.
+    /// Stays at this tab.
+    pub(crate) async fn stay_at(&mut self, browser: &Client, tab: &Tab) -> Result<(), Trouble> {
+        self.go_to(browser, &tab.window).await
+    }
+
+    /// Looks at these tabs, and stays where the sign-in goes on. Where no tab has a screen that Vega knows, that is where it
+    /// stood: a tab that a human opens beside it may show anything.
     pub(crate) async fn look(
         &mut self,
         browser: &Client,
@@ -72,20 +80,21 @@ impl Tabs {
         mobile: &MobileNumber,
         home: &Home,
     ) -> Result<Sighting, Trouble> {
-        let before = tabs
-            .iter()
-            .find(|tab| tab.address.scheme() != "data")
-            .or(tabs.first());
-        let before = before.map(|tab| tab.window.clone());
+        let is_open = |window: &WindowHandle| tabs.iter().any(|tab| tab.window == *window);
+        if !self.stands.as_ref().is_some_and(is_open) {
+            // The oldest: it was there before any other.
+            self.stands = tabs.last().map(|tab| tab.window.clone());
+        }
         let mut instead = None;
         for tab in tabs {
             self.go_to(browser, &tab.window).await?;
             let (seen, frame) = look_into(browser, mobile, home).await?;
             if tabs.len() == 1 || seen.screen() != Screen::Unknown {
                 self.frame = frame;
+                self.stands = Some(tab.window.clone());
                 return Ok(seen);
             }
-            if instead.is_none() || Some(&tab.window) == before.as_ref() {
+            if Some(&tab.window) == self.stands.as_ref() {
                 instead = Some((tab.window.clone(), seen));
             }
         }

@@ -155,7 +155,7 @@ impl<'a> Name<'a> {
         // A reason may be one of another version of Vega.
         let is_ours = [RECORD, PICTURE].contains(&kind)
             && is_stamp(stamp)
-            && ApiName::new(api).is_ok()
+            && ApiName::new(api).is_ok_and(|name| name.as_str() == api)
             && !reason.is_empty()
             && reason.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         is_ours.then_some(Self {

@@ -212,6 +212,18 @@ async fn forms_in_frames_and_in_new_tabs_are_seen_and_typed_into() -> Result<()>
             }
         }
     }
+    // A tab of the human's beside the page is no answer of the dialog.
+    let beside = format!("{FORM}<script>window.open('http://localhost:1/help')</script>");
+    let broker = broker_with(format!("<!doctype html>{beside}"), Some(IN_PLAIN_WORDS.into())).await?;
+    let outcome = SignInDesk::new(&broker, "http://localhost:28020/cb")?
+        .sign_in()
+        .await?;
+    if !outcome
+        .as_ref()
+        .is_err_and(|failure| failure.reason == FailureReason::PinRefused)
+    {
+        wrong.push(format!("a tab beside: {outcome:?}"));
+    }
     // Where all goes well, the redirect is found in the tab that it came in.
     let go = format!("location.href = 'http://localhost:28020/cb?code=mk404x&state={STATE}'");
     let broker = wrapped(NEW_TAB, by_script(&format!("later(() => {{ {go} }})")), None).await?;
