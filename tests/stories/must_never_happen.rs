@@ -8,10 +8,12 @@
 //! | 2 a press after a crash without the operator | `killed::never_2_a_press_after_a_crash_without_the_operator` |
 //! | 3 a code POSTed twice | `lost_answer::never_3_a_code_sent_twice` |
 //! | 4 a retried OTP or PIN | `wrong_second_factor::seed_2_2_never_4_a_refused_otp_is_not_retried`, `…_a_refused_pin_is_not_retried` |
+//! | 4 a refusal that is not seen, whatever it looks like | `plain_refusals::never_4_a_refusal_stops_the_account_whatever_it_looks_like`, and vega-selenium `refusals` for the pages |
 //! | 5 a sign-in for a token that is valid or unknown | `never_5_a_sign_in_for_a_token_that_is_valid_or_unknown` |
 //! | 6 a token served that is expired, unverified, of another user or not the newest | `never_6_a_token_served_that_is_expired_unverified_of_another_user_or_not_the_newest`, and vega-services `hot_token_registry::never_6_…` for readers in one process |
 //! | 7 a received token lost | `crash_points::never_7_a_received_token_lost_when_vega_dies`, vega-services `storage_failures::never_7_a_received_token_lost_to_a_failing_database`, and `stopped` for a polite end |
 //! | 8 a secret in a log, error, argv, file or picture | `no_leaks::never_8_a_secret_anywhere_at_the_loudest_log_level` and its neighbours |
+//! | 8 a code or state for whoever listens at the redirect URI | `redirect_port::never_8_another_program_at_the_redirect_port_gets_nothing`, and vega-selenium `redirects` for every kind of address |
 //! | 9 a CAPTCHA touched, the automation hidden | `challenge::never_9_a_captcha_touched_or_the_automation_hidden` |
 //! | 10 a run called completed with a token missing | `never_10_a_run_called_completed_with_a_token_missing`, and vega-domain `run::never_10_a_run_called_completed_with_a_step_open` |
 

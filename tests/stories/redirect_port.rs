@@ -54,7 +54,7 @@ async fn another_program_at(upstox: &Upstox, answer: &str) -> Result<Asked> {
 #[case::says_nothing("")]
 #[case::trades_the_code_in("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK")]
 #[tokio::test]
-async fn another_program_at_the_redirect_port_gets_nothing(#[case] answer: &str) -> Result<()> {
+async fn never_8_another_program_at_the_redirect_port_gets_nothing(#[case] answer: &str) -> Result<()> {
     let upstox = Upstox::start_with_a_redirect_of_its_own().await?;
     let desk = Desk::new(&upstox)?;
     let asked = another_program_at(&upstox, answer).await?;

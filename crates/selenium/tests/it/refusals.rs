@@ -250,6 +250,11 @@ async fn a_form_in_a_shadow_tree_is_seen_and_typed_into() -> Result<()> {
     let broker = broker_with(page.into(), None).await?;
     let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
     let outcome = desk.sign_in().await?;
+    ensure!(
+        desk.seen.since_the_answer() < NOTICED,
+        "after {:?}",
+        desk.seen.since_the_answer()
+    );
     let failure = outcome.err();
     ensure!(
         failure.as_ref().is_some_and(
