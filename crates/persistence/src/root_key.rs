@@ -2,7 +2,7 @@
 //! the right one is decided in `key_files`.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -17,9 +17,15 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::files::{self, FileError};
 use crate::key_source::KeySource;
+use crate::text_file::{self, NoText, Opened};
 
 /// The first word of a key file, so that another file is not taken for one.
 const HEADER: &str = "vega-key-1";
+
+const KEY_LEN: usize = 32;
+
+/// A key file has some 60 bytes.
+const LONGEST: usize = 4096;
 
 /// Why the root key is not available.
 #[derive(Debug, Error)]
@@ -27,11 +33,24 @@ pub enum KeyError {
     /// The file cannot be used.
     #[error("{}{}", .0, .0.or_elsewhere("VEGA__KEY_FILE"))]
     File(#[from] FileError),
+    /// The file gives no text.
+    #[error("the key file {path} {problem}. Another place is named by VEGA__KEY_FILE")]
+    NoText {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: NoText,
+    },
     /// The file holds something else.
     #[error(
-        "{0} is not a Vega key file: it holds something else. Put the right file there, or name it with VEGA__KEY_FILE"
+        "{path} is not a Vega key file: {problem}. Put the right file there, or name it with VEGA__KEY_FILE"
     )]
-    NotAKey(PathBuf),
+    NotAKey {
+        /// Which one.
+        path: PathBuf,
+        /// What is in it, without its words.
+        problem: NotAKey,
+    },
     /// There is no key, but there is data that one sealed.
     #[error(
         "the key file {path} is missing, but the database belongs to it: what is sealed there opens with no other. \
@@ -67,6 +86,26 @@ pub enum KeyError {
         /// What was found.
         source: StoreError,
     },
+}
+
+/// What a file holds that is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotAKey {
+    /// Nothing.
+    #[error("it is empty")]
+    Empty,
+    /// Text of another kind.
+    #[error("it does not begin with {HEADER}")]
+    OtherText,
+    /// More than the one line.
+    #[error("it goes on after the key, in line {0}")]
+    GoesOn(usize),
+    /// Signs that no key is written in.
+    #[error("what follows {HEADER} is no Base64, so it was changed")]
+    NotBase64,
+    /// A key that was cut off, or that something was added to.
+    #[error("its key has {0} bytes in place of {KEY_LEN}, so it was cut off or added to")]
+    WrongLength(usize),
 }
 
 fn put_back(kept: Option<&Path>) -> String {
@@ -154,21 +193,22 @@ impl RootKey {
     }
 
     fn load_where(path: &Path, also_allowed: u32) -> Result<Self, KeyError> {
-        let mut file = std::fs::File::open(path).map_err(files::io("open", path))?;
-        let about = file.metadata().map_err(files::io("examine", path))?;
-        files::refuse_if_open_beyond(path, &about, also_allowed)?;
-        let mut text = Zeroizing::new(String::new());
-        let not_a_key = || KeyError::NotAKey(path.to_owned());
-        file.read_to_string(&mut text)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::InvalidData => not_a_key(),
-                _ => files::io("read", path)(error).into(),
-            })?;
-        let encoded = text.trim_end().strip_prefix(HEADER).ok_or_else(not_a_key)?;
-        let mut decoded = STANDARD.decode(encoded.trim()).map_err(|_| not_a_key())?;
-        let bytes = <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| not_a_key());
-        decoded.zeroize();
-        Ok(Self::new(Zeroizing::new(bytes?)))
+        let no_text = |problem| KeyError::NoText {
+            path: path.to_owned(),
+            problem,
+        };
+        let opened = text_file::open(path).map_err(no_text)?;
+        match &opened {
+            Opened::Plain(_, about) => files::refuse_if_open_beyond(path, about, also_allowed)?,
+            // It would be empty when it is read for the second time.
+            Opened::Pipe(_) => return Err(no_text(NoText::NoFile("a pipe"))),
+        }
+        let text = text_file::text_of(opened, LONGEST).map_err(no_text)?;
+        let bytes = key_in(&text).map_err(|problem| KeyError::NotAKey {
+            path: path.to_owned(),
+            problem,
+        })?;
+        Ok(Self::new(bytes))
     }
 
     pub(crate) fn generate() -> Self {
@@ -207,6 +247,22 @@ impl RootKey {
         removed.map_err(files::io("remove", &draft))?;
         files::sync_folder_of(path)
     }
+}
+
+/// The key that a key file holds. Blank lines around it are an editor's.
+fn key_in(text: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, NotAKey> {
+    let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
+    let (line, _) = lines.next().ok_or(NotAKey::Empty)?;
+    let encoded = line.trim().strip_prefix(HEADER).ok_or(NotAKey::OtherText)?;
+    if let Some((_, number)) = lines.next() {
+        return Err(NotAKey::GoesOn(number));
+    }
+    let decoded = STANDARD.decode(encoded.trim()).map(Zeroizing::new);
+    let decoded = decoded.map_err(|_| NotAKey::NotBase64)?;
+    let bytes = <[u8; KEY_LEN]>::try_from(decoded.as_slice());
+    bytes
+        .map(Zeroizing::new)
+        .map_err(|_| NotAKey::WrongLength(decoded.len()))
 }
 
 /// HMAC with this key.
@@ -285,21 +341,54 @@ mod tests {
         ));
     }
 
-    #[test]
-    fn another_file_is_not_taken_for_a_key() {
+    /// What a file of the owner's alone with these bytes is taken for.
+    fn loaded(bytes: &[u8]) -> Result<RootKey, KeyError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vega.key");
-        for text in [&b""[..], b"vega-key-1", b"vega-key-1 AAAA", b"hello", &[0xff; 32]] {
-            let mut file = files::private_options()
-                .create(true)
-                .truncate(true)
-                .open(&path)
-                .unwrap();
-            file.write_all(text).unwrap();
-            assert!(
-                matches!(RootKey::load(&path), Err(KeyError::NotAKey(_))),
-                "{text:?}"
-            );
+        let mut file = files::private_options().create_new(true).open(&path).unwrap();
+        file.write_all(bytes).unwrap();
+        RootKey::load(&path)
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_a_key_and_what_is_wrong_is_told() {
+        let key = STANDARD.encode([7; 32]);
+        for (bytes, told) in [
+            (String::new(), NotAKey::Empty),
+            ("\r\n \n".into(), NotAKey::Empty),
+            ("hello".into(), NotAKey::OtherText),
+            ("-----BEGIN PRIVATE KEY-----\nMIIB\n".into(), NotAKey::OtherText),
+            ("vega-key-1".into(), NotAKey::WrongLength(0)),
+            ("vega-key-1 AAAA".into(), NotAKey::WrongLength(3)),
+            (format!("vega-key-1 {}", &key[..40]), NotAKey::WrongLength(30)),
+            (format!("vega-key-1 {}", &key[..43]), NotAKey::NotBase64),
+            (
+                format!("vega-key-1 {key}\n\nvega-key-1 {key}\n"),
+                NotAKey::GoesOn(3),
+            ),
+            (format!("vega-key-1 {}", "A".repeat(44)), NotAKey::WrongLength(33)),
+        ] {
+            match loaded(bytes.as_bytes()) {
+                Err(KeyError::NotAKey { problem, .. }) => assert_eq!(problem, told, "{bytes:?}"),
+                other => panic!("{bytes:?}: {:?}", other.map(|key| key.id)),
+            }
+        }
+        for bytes in [&[0xff; 32][..], b"\0\0", &[b'x'; 2 * LONGEST]] {
+            assert!(matches!(loaded(bytes), Err(KeyError::NoText { .. })), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn an_editor_that_opened_and_saved_it_leaves_a_key() {
+        let text = format!("vega-key-1 {}", STANDARD.encode([7; 32]));
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [
+            format!("{text}\n").into_bytes(),
+            format!("{text}\r\n\r\n").into_bytes(),
+            format!("\u{feff}{text}").into_bytes(),
+            [&[0xff, 0xfe], &*utf16].concat(),
+        ] {
+            assert_eq!(*loaded(&bytes).unwrap().bytes, [7; 32], "{bytes:?}");
         }
     }
 }
