@@ -6,6 +6,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use crate::reading;
 use crate::secret::ClientSecret;
 
 /// One Upstox login with its APIs.
@@ -101,6 +102,34 @@ impl RedirectUri {
         Ok(Self { text, url })
     }
 
+    /// Reads what a human or a file gives. What is left of it is kept byte for byte.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        let text = reading::tidied(text);
+        let text = match text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
+            Some(inner) => inner.trim(),
+            None => &text,
+        };
+        // Never repeated: such an address may be the one at which a sign-in ended.
+        let refuse = |problem: &str| Err(InvalidValue::new("redirect URI", problem));
+        if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+            return refuse(&format!(
+                "must hold no blank and no line break, and holds {}",
+                reading::called(wrong)
+            ));
+        }
+        let uri = Self::new(text)?;
+        let carries = |key| uri.url.query_pairs().any(|(name, _)| name == key);
+        if carries("code") || carries("state") {
+            return refuse(
+                "must not carry code or state, which Upstox adds: write it as it is registered with the app",
+            );
+        }
+        if uri.url.port() == Some(0) {
+            return refuse("names port 0, at which nobody can listen");
+        }
+        Ok(uri)
+    }
+
     /// The text as registered, for the dialog and the token call.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -161,6 +190,31 @@ mod tests {
     fn a_default_port_may_be_written_or_not() {
         let uri = RedirectUri::new("https://desk.example/cb").unwrap();
         assert!(uri.is_reached_by(&Url::parse("https://desk.example:443/cb?code=a").unwrap()));
+    }
+
+    #[rstest]
+    #[case("\u{feff}http://localhost:28020/cb ", "http://localhost:28020/cb")]
+    #[case("\"http://localhost:28020/cb\"", "http://localhost:28020/cb")]
+    #[case("<http://localhost:28020/cb>", "http://localhost:28020/cb")]
+    #[case("“HTTP://Desk.example/Cb?x=1”", "HTTP://Desk.example/Cb?x=1")]
+    fn what_stands_around_a_redirect_uri_is_taken_off_and_the_rest_kept(
+        #[case] text: &str,
+        #[case] kept: &str,
+    ) {
+        assert_eq!(RedirectUri::read(text).unwrap().as_str(), kept);
+    }
+
+    #[rstest]
+    #[case::two_lines("http://localhost:28020/\ncb")]
+    #[case::a_blank("http://localhost:28020/c b")]
+    #[case::where_a_sign_in_ended("http://localhost:28020/cb?code=CANARY&state=CANARY")]
+    #[case::state_alone("http://localhost:28020/cb?state=CANARY")]
+    #[case::port_0("http://localhost:0/cb")]
+    #[case::open_quote("\"http://localhost/cb")]
+    #[case::two_of_them("http://localhost/a http://localhost/b")]
+    fn a_redirect_uri_that_nothing_can_come_of_is_refused(#[case] text: &str) {
+        let refused = RedirectUri::read(text).unwrap_err().to_string();
+        assert!(!refused.contains("CANARY"), "{refused}");
     }
 
     #[rstest]

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use thiserror::Error;
 use uuid::{NoContext, Timestamp, Uuid};
 
+use crate::reading;
+
 /// A value that a checked constructor refused: what it should be, and what was wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what} {problem}")]
@@ -26,12 +28,9 @@ impl InvalidValue {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
-        text_id!($(#[$doc])* $name, $what, std::convert::identity, $check);
-    };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $spelled:expr, $check:expr) => {
+    (#[derive($($compared:ident),*)] $(#[$doc:meta])* $name:ident, $what:literal, $spelled:expr, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, $($compared),*)]
         pub struct $name(String);
 
         impl $name {
@@ -69,6 +68,12 @@ macro_rules! text_id {
                 Self::new(value)
             }
         }
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+        text_id!($(#[$doc])* $name, $what, std::convert::identity, $check);
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $spelled:expr, $check:expr) => {
+        text_id!(#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)] $(#[$doc])* $name, $what, $spelled, $check);
     };
 }
 
@@ -126,11 +131,49 @@ text_id!(
 );
 
 text_id!(
-    /// Upstox's own name for a person (UCC), as `user_id` in its answers.
+    #[derive()]
+    /// Upstox's own name for a person (UCC), as `user_id` in its answers. Kept as it came, compared without case.
     UserId,
     "user id",
+    std::convert::identity,
     printable
 );
+
+impl PartialEq for UserId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for UserId {}
+
+impl ApiName {
+    /// Reads what a human or a file gives, in whichever case.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        Self::new(reading::tidied(text).to_ascii_uppercase())
+    }
+}
+
+impl AccountId {
+    /// Reads what a human or a file gives, in whichever case.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        Self::new(reading::tidied(text).to_ascii_lowercase())
+    }
+}
+
+impl ClientId {
+    /// Reads what a human or a file gives. A refusal does not repeat it: it may be the secret, put in the wrong place.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        reading::client_id(text).and_then(Self::new)
+    }
+}
+
+impl UserId {
+    /// Reads what a human or a file gives, and writes it as Upstox does.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        reading::user_id(text).and_then(Self::new)
+    }
+}
 
 fn printable(value: &str) -> Result<(), &'static str> {
     if !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic()) {

@@ -16,6 +16,7 @@ pub mod moment;
 pub mod outlook;
 pub mod plan;
 pub mod ports;
+pub mod reading;
 pub mod resume;
 pub mod run;
 pub mod secret;

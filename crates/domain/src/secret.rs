@@ -6,15 +6,21 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::ids::InvalidValue;
+use crate::reading;
+
 macro_rules! secret_text {
     ($(#[$doc:meta])* $name:ident) => {
+        secret_text!($(#[$doc])* $name, pub fn new);
+    };
+    ($(#[$doc:meta])* $name:ident, $who:vis fn $new:ident) => {
         $(#[$doc])*
         #[derive(Clone)]
         pub struct $name(SecretString);
 
         impl $name {
             /// Takes the text over; the caller keeps no copy.
-            pub fn new(value: impl Into<String>) -> Self {
+            $who fn $new(value: impl Into<String>) -> Self {
                 Self(SecretString::from(value.into()))
             }
 
@@ -61,9 +67,18 @@ impl PartialEq for OAuthState {
 
 impl Eq for OAuthState {}
 
+impl ClientSecret {
+    /// Reads what a human or a file gives; the refusal repeats none of it.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        reading::client_secret(text).map(Self::new)
+    }
+}
+
 secret_text!(
-    /// An OTP or PIN that the operator typed at Vega's prompt; used on one screen, then dropped.
-    SecondFactor
+    /// An OTP or PIN that the operator typed at Vega's prompt: six digits, used on one screen, then dropped. Only
+    /// `SecondFactor::read` makes one.
+    SecondFactor,
+    pub(crate) fn of_digits
 );
 
 secret_text!(
@@ -139,7 +154,7 @@ mod tests {
             format!("{:?}", AuthorizationCode::new(canary)),
             format!("{:?}", ClientSecret::new(canary)),
             format!("{:?}", OAuthState::new(canary)),
-            format!("{:#?}", SecondFactor::new(canary)),
+            format!("{:#?}", SecondFactor::of_digits(canary)),
             format!("{:?}", KeySecret::new(canary)),
             format!("{:?}", LinkCode::new(canary)),
             format!("{:?}", SessionSecret::new(canary)),
