@@ -15,6 +15,9 @@ use crate::processes;
 use crate::report::Report;
 use crate::upstox::Upstox;
 
+/// The config directory, in the home of a desk.
+const SETTINGS: &str = "config/vega";
+
 /// A fresh desk, configured for a simulated Upstox.
 pub struct Desk {
     home: TempDir,
@@ -72,6 +75,7 @@ impl Desk {
 
     fn with(upstox: &Upstox, binaries: Binaries) -> Result<Self> {
         let home = home()?;
+        create_private_dir(&home.path().join(SETTINGS))?;
         let mut env = vec![
             format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url()),
             "VEGA__BROWSER__HEADLESS=true".into(),
@@ -80,10 +84,10 @@ impl Desk {
             [account] => env.extend(variables(account)),
             accounts => {
                 let tables: Vec<String> = accounts.iter().map(tables).collect();
-                write_private(&home.path().join("vega.toml"), &tables.join("\n"))?;
+                write_private(&home.path().join(SETTINGS).join("vega.toml"), &tables.join("\n"))?;
             }
         }
-        write_private(&home.path().join(".env"), &env.join("\n"))?;
+        write_private(&home.path().join(SETTINGS).join(".env"), &env.join("\n"))?;
         Ok(Self {
             home,
             binaries,
@@ -130,7 +134,7 @@ impl Desk {
 
     /// Takes one setting out of `.env`.
     pub fn unset(&self, name: &str) -> Result<()> {
-        let file = self.home.path().join(".env");
+        let file = self.home.path().join(SETTINGS).join(".env");
         let text = std::fs::read_to_string(&file)?;
         let (taken, kept): (Vec<&str>, Vec<&str>) = text
             .lines()
@@ -160,7 +164,7 @@ impl Desk {
 
     /// Gives an account of `vega.toml` a route of its own.
     pub fn set_route(&self, account: &str, route: &str) -> Result<()> {
-        let file = self.home.path().join("vega.toml");
+        let file = self.home.path().join(SETTINGS).join("vega.toml");
         let text = std::fs::read_to_string(&file)?;
         let name = format!("[[accounts]]\nname = {account:?}\n");
         anyhow::ensure!(text.contains(&name), "no account {account}");
@@ -339,7 +343,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Every byte that Vega keeps on disk at this desk.
+    /// Every byte that Vega keeps on disk at this desk; what the operator wrote into settings is not Vega's.
     pub fn bytes_on_disk(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         for folder in ["config", "data"] {
@@ -367,6 +371,15 @@ fn copy_all(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// As Vega itself makes it.
+fn create_private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    Ok(std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?)
 }
 
 /// As an operator keeps secrets: Vega says so when others can read them.
@@ -419,7 +432,10 @@ fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> Result<()> {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             read_all(&entry.path(), bytes)?;
-        } else {
+        } else if ![".env", "vega.toml"]
+            .iter()
+            .any(|name| entry.file_name() == *name)
+        {
             bytes.extend(std::fs::read(entry.path())?);
         }
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::console;
-use crate::demo_desk::{Desk, Upstox, shown};
+use crate::demo_desk::{CONFIG_DIR, Desk, Upstox, shown};
 use crate::install;
 use crate::open_hours;
 use crate::shell::{say, step, works};
@@ -53,12 +53,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     check(&desk, &counters)?;
     tell(&desk, &upstox.base_url, &counters);
     if options.once {
-        let folder = shown(&desk.folder);
+        let config_dir = shown(&desk.folder.join(CONFIG_DIR));
         say("Look around:");
-        say(&format!("  (cd {folder} && cargo run -qp vega-cli -- status)"));
-        say(&format!(
-            "  (cd {folder} && cargo run -qp vega-cli -- token PRIMARY)"
-        ));
+        for command in ["status", "token PRIMARY"] {
+            say(&format!(
+                "  cargo run -qp vega-cli -- --config-dir {config_dir} {command}"
+            ));
+        }
     } else {
         next_morning(&desk, &upstox)?;
     }
@@ -153,7 +154,7 @@ fn check(desk: &Desk, counters: &Value) -> Result<()> {
 /// The example's command line; it needs the simulator, so it works as long as the demo runs.
 fn reader(desk: &Desk, upstox: &str) -> String {
     let database = shown(&desk.database);
-    let key = shown(&desk.folder.join("config/vega.key"));
+    let key = shown(&desk.folder.join(CONFIG_DIR).join("vega.key"));
     format!("cargo run -qp vega-example-hot-token -- \"sqlite://$PWD/{database}\" {key} PRIMARY {upstox}")
 }
 

@@ -1,4 +1,4 @@
-//! The desk of the demo and of whoever needs one like it: a folder of its own with a `.env` for the simulated Upstox, and the programs that run beside it.
+//! The desk of the demo and of whoever needs one like it: a folder of its own with a config directory for the simulated Upstox, and the programs that run beside it.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -13,6 +13,9 @@ use crate::shell::{binaries, root};
 
 /// The console's usual port; another one is taken when it is in use.
 const CONSOLE_PORT: u16 = 28020;
+
+/// The demo's config directory, in its folder.
+pub(crate) const CONFIG_DIR: &str = "config";
 
 /// A program that ends with the demo.
 pub(crate) struct Companion(Child);
@@ -104,7 +107,6 @@ impl Desk {
             format!("UPSTOX_USER_ID={}", text(&account["user_id"])?),
             format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url),
             format!("VEGA__DATABASE__URL=sqlite://{}", database.display()),
-            format!("VEGA__KEY_FILE={}", folder.join("config/vega.key").display()),
             format!("VEGA__BROWSER__HEADLESS={}", !headed),
             format!("VEGA__SERVER__LISTEN={listen}"),
         ];
@@ -121,7 +123,11 @@ impl Desk {
                 text(&app["client_secret"])?
             ));
         }
-        let env = folder.join(".env");
+        let config_dir = folder.join(CONFIG_DIR);
+        std::fs::create_dir(&config_dir)?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&config_dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        let env = config_dir.join(".env");
         std::fs::write(&env, lines.join("\n") + "\n")?;
         // It holds secrets, if only made-up ones: Vega warns where others can read them.
         #[cfg(unix)]
@@ -163,7 +169,7 @@ impl Desk {
     /// One of our programs, run at this desk.
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(binaries().join(name));
-        command.current_dir(&self.folder);
+        command.arg("--config-dir").arg(self.folder.join(CONFIG_DIR));
         // The operator's real settings must not reach the demo: the environment wins over `.env`.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vega_bootstrap::Named;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
 use vega_domain::ids::{AccountId, ApiName, KeyName};
@@ -23,6 +24,20 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     generate: Generate,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Where settings are read from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Where settings are")]
+struct Places {
+    /// The folder of .env, vega.toml and the key, in place of ~/.config/vega (or VEGA__CONFIG_DIR)
+    #[arg(long, value_name = "DIR", global = true)]
+    config_dir: Option<PathBuf>,
+    /// A file like .env that wins over the one in that folder (or VEGA__ENV_FILE)
+    #[arg(long, value_name = "FILE", global = true)]
+    env_file: Option<PathBuf>,
 }
 
 const EXIT_CODES: &str = "\
@@ -354,6 +369,14 @@ impl Arguments {
     /// The command, with the default filled in.
     pub(crate) fn command(self) -> Command {
         self.command.unwrap_or(Command::Generate(self.generate))
+    }
+
+    /// Where settings are to be read from.
+    pub(crate) fn places(&self) -> Named {
+        Named {
+            config_dir: self.places.config_dir.clone(),
+            env_file: self.places.env_file.clone(),
+        }
     }
 
     /// How a plan is to be carried out, where the command makes one.

@@ -14,6 +14,7 @@ mod generate;
 mod key;
 mod link;
 mod output;
+mod places;
 mod progress;
 mod report;
 mod resume;
@@ -37,7 +38,7 @@ use std::time::Duration;
 use clap::Parser;
 use vega_bootstrap::{
     Environment, LogFormat, Settings, SettingsError, StartError, SystemClock, Vega, careful_process,
-    log_to_stderr, token_without_opening,
+    left_alone, log_to_stderr, token_without_opening,
 };
 use vega_domain::ports::Clock;
 
@@ -52,10 +53,12 @@ const LEFT_BEHIND: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     careful_process();
-    let environment = Environment::of_process();
     let line = CommandLine::of_process();
-    let exit = match Arguments::try_parse() {
-        Ok(arguments) => carried_out(arguments, environment, &line),
+    let exit = match Arguments::try_parse_from(places::behind_the_command(std::env::args_os())) {
+        Ok(arguments) => {
+            let environment = Environment::of_process().naming(arguments.places());
+            carried_out(arguments, environment, &line)
+        }
         Err(error) => usage::answer(&error, &line),
     };
     if exit != Exit::Ok && line.is_evaluated_by_a_shell() && !output::has_data() {
@@ -84,6 +87,9 @@ fn carried_out(arguments: Arguments, environment: Environment, line: &CommandLin
 }
 
 async fn run(arguments: Arguments, environment: Environment, line: &CommandLine) -> anyhow::Result<Exit> {
+    if let Some(left_alone) = left_alone(&environment) {
+        output::say(&format!("note: {left_alone}"));
+    }
     let mut settings = match Settings::load(&environment) {
         Ok(settings) => settings,
         // A word that only looks like a command would be judged by settings that it has nothing to do with.

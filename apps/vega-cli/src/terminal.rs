@@ -178,7 +178,13 @@ impl Operator for Terminal {
             in_ist(prompt.deadline).format("%H:%M:%S")
         );
         let countdown = Countdown::of(prompt.time_left);
-        let answer = match tty::read_hidden(&question, prompt.kind.as_str(), countdown).await {
+        let read = |line: &str| {
+            SecondFactor::read(prompt.kind, line).map_err(|problem| {
+                format!("{problem}. It was not sent to Upstox and is no try: type it again.")
+            })
+        };
+        let what = prompt.kind.as_str();
+        let answer = match tty::read_hidden(&question, what, countdown, tty::Answer::Line, read).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "the terminal cannot be read; please type in the browser window");
@@ -186,7 +192,7 @@ impl Operator for Terminal {
             }
         };
         drop(asking);
-        SecondFactor::new(answer.trim())
+        answer
     }
 
     fn can_see_links(&self) -> bool {
@@ -208,7 +214,9 @@ impl Operator for Terminal {
         }
         let asking = self.progress.asking();
         let countdown = Countdown::of(time_left);
-        let answer = match tty::read_hidden(&link::question(link), "address", countdown).await {
+        let read = |lines: &str| Ok(RedirectAddress::new(lines.trim()));
+        let (question, paste) = (link::question(link), tty::Answer::Paste);
+        let answer = match tty::read_hidden(&question, "address", countdown, paste, read).await {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "the terminal cannot be read; only the callback can bring the code");
@@ -216,7 +224,7 @@ impl Operator for Terminal {
             }
         };
         drop(asking);
-        RedirectAddress::new(answer.trim())
+        answer
     }
 
     async fn show(&self, task: &WindowTask) {

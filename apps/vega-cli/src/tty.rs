@@ -4,12 +4,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
+use tokio::time::sleep;
 use vega_domain::visible::visible;
 
 use crate::countdown::Countdown;
@@ -18,19 +20,38 @@ use crate::output::REWRITE;
 /// Longer than any OTP, PIN or redirect address; a line longer than this is no answer.
 const LONGEST: usize = 4096;
 
+/// What comes after the end of a line within this time was pasted with it.
+const ONE_PASTE: Duration = Duration::from_millis(100);
+
+/// How much of the input is one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Line,
+    /// A mail may have broken what is pasted into several lines.
+    Paste,
+}
+
 /// Asks `question` on the terminal and reads the answer to it. Under it stands what to type and the time left, rewritten
-/// each second: nothing that is typed shows, so nothing is disturbed. Empty lines are asked again.
-pub(crate) async fn read_hidden(
+/// each second: nothing that is typed shows, so nothing is disturbed. What `read` refuses is told and asked for again, as
+/// empty lines are; the time goes on.
+pub(crate) async fn read_hidden<T>(
     question: &str,
     what: &str,
     countdown: Countdown,
-) -> io::Result<Zeroizing<String>> {
+    answer: Answer,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> io::Result<T> {
     let mut terminal = QuietTerminal::open()?;
     terminal.write(&format!("{}\n", visible(question)))?;
     loop {
-        let line = terminal.line(what, &countdown).await?;
-        if !line.trim().is_empty() {
-            return Ok(line);
+        let line = terminal.line(what, &countdown, answer).await?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match read(&line) {
+            Ok(value) => return Ok(value),
+            // As in `line`: a terminal that takes nothing may still be read.
+            Err(problem) => drop(terminal.write(&format!("{REWRITE}{problem}\n"))),
         }
     }
 }
@@ -107,15 +128,22 @@ impl QuietTerminal {
         self.terminal.write_all(text.as_bytes())
     }
 
-    async fn line(&mut self, what: &str, countdown: &Countdown) -> io::Result<Zeroizing<String>> {
+    async fn line(
+        &mut self,
+        what: &str,
+        countdown: &Countdown,
+        answer: Answer,
+    ) -> io::Result<Zeroizing<String>> {
         let mut line = Zeroizing::new(String::with_capacity(LONGEST));
         let mut part = Zeroizing::new([0; LONGEST]);
         loop {
             // A terminal that is stopped takes nothing: no reason to read no more.
             let _ = self.write(&format!("{REWRITE}{what}, {countdown} left: "));
+            let is_whole = line.ends_with('\n');
             let read = tokio::select! {
                 read = self.input.read(&mut *part) => read?,
-                () = countdown.tick() => continue,
+                () = sleep(ONE_PASTE), if is_whole => return Ok(line),
+                () = countdown.tick(), if !is_whole => continue,
             };
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -126,7 +154,7 @@ impl QuietTerminal {
             } else {
                 line.push_str(&text);
             }
-            if text.ends_with('\n') {
+            if line.ends_with('\n') && answer == Answer::Line {
                 return Ok(line);
             }
         }

@@ -7,6 +7,7 @@ use vega_domain::ids::ApiName;
 use crate::arguments::Arguments;
 use crate::exit::Exit;
 use crate::output;
+use crate::places;
 use crate::suggestion::{alike, did_you_mean, some_of};
 
 /// The words after `vega`.
@@ -15,8 +16,14 @@ pub(crate) struct CommandLine(Vec<String>);
 
 impl CommandLine {
     pub(crate) fn of_process() -> Self {
-        let words = std::env::args_os().skip(1);
-        Self(words.map(|word| word.to_string_lossy().into_owned()).collect())
+        let words = places::behind_the_command(std::env::args_os());
+        Self(
+            words
+                .iter()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+        )
     }
 
     /// Whether `--format env` stands there, in whichever line: also the mistyped one is evaluated.

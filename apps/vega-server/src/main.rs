@@ -36,6 +36,7 @@ mod views;
 mod words;
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +45,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use vega_bootstrap::{Environment, LogFormat, Settings, StartError, Vega, careful_process, log_to_stderr};
+use vega_bootstrap::{
+    Environment, LogFormat, Named, Settings, StartError, Vega, careful_process, left_alone, log_to_stderr,
+};
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
 use vega_listening::{Places, serve};
@@ -64,25 +67,35 @@ const RUNS_END_WITHIN: Duration = Duration::from_secs(10);
 
 /// REST, server-sent events and the operator console on a loopback address.
 ///
-/// It takes no arguments: settings come from `vega.toml`, `.env` and the environment, as those of `vega`.
+/// Settings come from `vega.toml` and `.env` of the config directory and from the environment, as those of `vega`.
 /// Programs read tokens with a key that `vega key add` makes; `vega console` prints a link into the console.
 #[derive(Debug, Parser)]
 #[command(name = "vega-server", version)]
-struct Arguments {}
+struct Arguments {
+    /// The folder of .env, vega.toml and the key, in place of ~/.config/vega (or `VEGA__CONFIG_DIR`)
+    #[arg(long, value_name = "DIR")]
+    config_dir: Option<PathBuf>,
+    /// A file like .env that wins over the one in that folder (or `VEGA__ENV_FILE`)
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+}
 
 fn main() -> ExitCode {
     careful_process();
-    let Arguments {} = match Arguments::try_parse() {
+    let Arguments { config_dir, env_file } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage::answer(&error),
     };
-    let environment = Environment::of_process();
+    let environment = Environment::of_process().naming(Named { config_dir, env_file });
     let loaded = Settings::load(&environment);
     let format = loaded
         .as_ref()
         .map(|settings| settings.log_format)
         .unwrap_or_default();
     log_to_stderr(&environment, "warn,vega_server=info,vega_bootstrap=info", format);
+    if let Some(left_alone) = left_alone(&environment) {
+        tracing::warn!("{left_alone}");
+    }
     let settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {

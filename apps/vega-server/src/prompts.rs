@@ -197,16 +197,16 @@ pub(crate) enum AnswerBody {
     Otp {
         /// Which question.
         prompt: Uuid,
-        /// The digits.
-        #[schema(min_length = 4, max_length = 12)]
+        /// Its six digits; blanks and dashes between them are no part of it.
+        #[schema(min_length = 6, max_length = 64)]
         otp: String,
     },
     /// The PIN, as an alternative to typing it in the window.
     Pin {
         /// Which question.
         prompt: Uuid,
-        /// The digits.
-        #[schema(min_length = 4, max_length = 12)]
+        /// Its six digits; blanks and dashes between them are no part of it.
+        #[schema(min_length = 6, max_length = 64)]
         pin: String,
     },
     /// The address at which the sign-in ended, from the browser's address bar.
@@ -221,29 +221,20 @@ pub(crate) enum AnswerBody {
 
 impl AnswerBody {
     fn said(self) -> Result<(Uuid, Said), Problem> {
-        let digits = |what: &str, text: String| {
-            let text = text.trim().to_owned();
-            let is_right = (4..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-            if is_right {
-                Ok(SecondFactor::new(text))
-            } else {
-                Err(Problem::new(
-                    Code::WrongBody,
-                    format!("The {what} is made of digits alone."),
-                ))
-            }
+        // What is refused here leaves the question open, with the time that it has.
+        let factor = |kind: SecondFactorKind, text: String| -> Result<Said, Problem> {
+            let factor = SecondFactor::read(kind, &text);
+            let factor = factor.map_err(|problem| {
+                let words = format!("{problem}. It was not sent to Upstox and is no try: answer again.");
+                Problem::new(Code::WrongBody, words)
+            });
+            Ok(Said::SecondFactor(kind, factor?))
         };
         Ok(match self {
             Self::Confirm { prompt, yes: true } => (prompt, Said::Yes),
             Self::Confirm { prompt, yes: false } => (prompt, Said::No),
-            Self::Otp { prompt, otp } => (
-                prompt,
-                Said::SecondFactor(SecondFactorKind::Otp, digits("OTP", otp)?),
-            ),
-            Self::Pin { prompt, pin } => (
-                prompt,
-                Said::SecondFactor(SecondFactorKind::Pin, digits("PIN", pin)?),
-            ),
+            Self::Otp { prompt, otp } => (prompt, factor(SecondFactorKind::Otp, otp)?),
+            Self::Pin { prompt, pin } => (prompt, factor(SecondFactorKind::Pin, pin)?),
             Self::Address { prompt, address } => (prompt, Said::Address(RedirectAddress::new(address))),
         })
     }

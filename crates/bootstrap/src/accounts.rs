@@ -5,6 +5,8 @@ mod from_variables;
 
 use vega_domain::account::{Account, RedirectUri, Route};
 use vega_domain::ids::InvalidValue;
+use vega_domain::reading::tidied;
+use vega_domain::secret::ClientSecret;
 
 use crate::settings_error::SettingsError;
 use crate::sources::Sources;
@@ -48,13 +50,69 @@ pub(crate) fn read(sources: &Sources, route: Route) -> Result<Vec<Configured>, S
             missing("UPSTOX_CLIENT_ID_0", "without an app there is no token to get")
         } else {
             SettingsError::NothingConfigured {
-                config_dir: sources.config_dir.clone(),
-                env_files: sources.env_files.clone(),
+                config_dir: sources.places.config_dir.clone(),
+                env_files: sources.places.env_files.clone(),
             }
         });
     }
     refuse_twins(&accounts)?;
+    for configured in &accounts {
+        refuse_mixed_up(configured)?;
+    }
     Ok(accounts)
+}
+
+/// Values that stand in each other's place: Upstox would refuse them only after OTP and PIN were spent.
+fn refuse_mixed_up(configured: &Configured) -> Result<(), SettingsError> {
+    let account = &configured.account;
+    for (api, places) in account.apis.iter().zip(&configured.api_places) {
+        let mixed_up = |first: &str, second: &str, rule| {
+            let (first, second) = (first.into(), second.into());
+            Err(SettingsError::MixedUp { first, second, rule })
+        };
+        let (id, secret) = (api.client_id.as_str(), api.client_secret.expose());
+        let (id_place, secret_place) = (&places.client_id, &places.client_secret);
+        if id.eq_ignore_ascii_case(secret) {
+            return mixed_up(
+                id_place,
+                secret_place,
+                "Put the app's id and its secret each in its place",
+            );
+        }
+        for (value, place) in [(id, id_place), (secret, secret_place)] {
+            if value == account.mobile_number.digits() {
+                return mixed_up(
+                    place,
+                    &configured.mobile_place,
+                    "Put what Upstox shows for the app there",
+                );
+            }
+            if let (Some(user), Some(user_place)) = (&account.user_id, &configured.user_place)
+                && value.eq_ignore_ascii_case(user.as_str())
+            {
+                let rule = "An app is not named by its owner: put what Upstox shows for the app there";
+                return mixed_up(place, user_place, rule);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is most likely a mistake.
+pub(crate) fn warnings(accounts: &[Configured]) -> Vec<String> {
+    let apis = accounts
+        .iter()
+        .flat_map(|configured| configured.account.apis.iter().zip(&configured.api_places));
+    let is_uuid = |text: &str| text.len() == 36 && text.matches('-').count() == 4;
+    apis.filter(|(api, _)| is_uuid(api.client_secret.expose()) && !is_uuid(api.client_id.as_str()))
+        .map(|(api, places)| {
+            format!(
+                "the secret of {} looks like an id of Upstox's and its id does not. If they stand in each other's place, \
+                 exchange {} and {}",
+                api.name, places.client_id, places.client_secret
+            )
+        })
+        .collect()
 }
 
 fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
@@ -109,14 +167,24 @@ fn default_redirect_uri() -> Result<RedirectUri, SettingsError> {
 }
 
 /// A redirect URI; what is refused is told without the password that may be in it.
-fn redirect_uri(text: String) -> Result<RedirectUri, InvalidValue> {
-    let (whole, told) = (
-        format!("{text:?}"),
-        format!("{:?}", values::without_password(&text)),
-    );
-    RedirectUri::new(text).map_err(|refused| InvalidValue {
-        problem: refused.problem.replace(&whole, &told),
-        ..refused
+fn redirect_uri(text: &str) -> Result<RedirectUri, InvalidValue> {
+    RedirectUri::read(text).map_err(|refused| {
+        let (whole, told) = (
+            format!("{:?}", tidied(text)),
+            format!("{:?}", values::without_password(&tidied(text))),
+        );
+        InvalidValue {
+            problem: refused.problem.replace(&whole, &told),
+            ..refused
+        }
+    })
+}
+
+/// A secret, from the place that is called so.
+fn secret(text: &str, place: &str) -> Result<ClientSecret, SettingsError> {
+    ClientSecret::read(text).map_err(|problem| SettingsError::WrongSecret {
+        place: place.into(),
+        problem,
     })
 }
 

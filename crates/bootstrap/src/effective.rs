@@ -37,7 +37,7 @@ pub(crate) fn effective(
     let url = settings.browser.webdriver_url.as_ref();
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
-        ("database.url", settings.database_url.clone()),
+        ("database.url", values::database(&settings.database_url)),
         ("key_file", settings.key_source.path().display().to_string()),
         ("browser.headless", settings.browser.headless.to_string()),
         ("browser.binary", path(&settings.browser.binary)),
@@ -59,17 +59,15 @@ pub(crate) fn effective(
         ("server.listen", settings.listen.to_string()),
         ("server.log_format", settings.log_format.to_string()),
     ];
-    let mut all: Vec<EffectiveSetting> = sections
-        .into_iter()
-        .map(|(key, value)| EffectiveSetting {
-            key: key.into(),
-            value,
-            source: match settings.key_source {
-                KeySource::Credential { .. } if key == "key_file" => "systemd credential".into(),
-                _ => sources.origin(key),
-            },
-        })
-        .collect();
+    let mut all: Vec<EffectiveSetting> = places(sources).into();
+    all.extend(sections.into_iter().map(|(key, value)| EffectiveSetting {
+        key: key.into(),
+        value,
+        source: match settings.key_source {
+            KeySource::Credential { .. } if key == "key_file" => "systemd credential".into(),
+            _ => sources.origin(key),
+        },
+    }));
     for configured in accounts {
         all.extend(of_account(configured, sources));
         for (api, places) in configured.account.apis.iter().zip(&configured.api_places) {
@@ -77,6 +75,29 @@ pub(crate) fn effective(
         }
     }
     all
+}
+
+/// Where the settings themselves were read.
+fn places(sources: &Sources) -> [EffectiveSetting; 2] {
+    let places = &sources.places;
+    let named = places.named_env_file.as_ref();
+    [
+        (
+            "config_dir",
+            places.config_dir.display().to_string(),
+            places.config_dir_named_by,
+        ),
+        (
+            "env_file",
+            named.map_or_else(|| "none".to_owned(), |(path, _)| path.display().to_string()),
+            named.map(|(_, by)| *by),
+        ),
+    ]
+    .map(|(key, value, by)| EffectiveSetting {
+        key: key.into(),
+        value,
+        source: by.unwrap_or("default").into(),
+    })
 }
 
 fn of_account(configured: &Configured, sources: &Sources) -> [EffectiveSetting; 3] {

@@ -1,13 +1,23 @@
 //! The process environment, taken once at the start; nothing asks the system again.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// A snapshot of the environment and the working directory.
+/// A snapshot of the environment and the working directory, with what the command line names in their place.
 #[derive(Debug, Clone)]
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
     working_dir: PathBuf,
+    named: Named,
+}
+
+/// Where settings are read from, as the command line names it; they win over the variables of the same names.
+#[derive(Debug, Clone, Default)]
+pub struct Named {
+    /// The folder of `.env`, `vega.toml` and the key.
+    pub config_dir: Option<PathBuf>,
+    /// A file like `.env` that wins over the one of the folder.
+    pub env_file: Option<PathBuf>,
 }
 
 impl Environment {
@@ -16,7 +26,14 @@ impl Environment {
         Self {
             variables: std::env::vars_os().collect(),
             working_dir: std::env::current_dir().unwrap_or_default(),
+            named: Named::default(),
         }
+    }
+
+    /// The same with what the command line names.
+    #[must_use]
+    pub fn naming(self, named: Named) -> Self {
+        Self { named, ..self }
     }
 
     /// A made-up environment, for tests.
@@ -28,6 +45,7 @@ impl Environment {
         Self {
             variables,
             working_dir: working_dir.to_owned(),
+            named: Named::default(),
         }
     }
 
@@ -40,16 +58,17 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// All variables whose name starts with one of the prefixes and whose name and value are text.
-    pub(crate) fn text_with_prefix(&self, prefixes: &[&str]) -> Vec<(String, String)> {
-        self.variables
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())))
+    /// All variables whose name starts with one of the prefixes and is text.
+    pub(crate) fn with_prefix(&self, prefixes: &[&str]) -> Vec<(String, &OsStr)> {
+        let variables = self.variables.iter();
+        variables
+            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.as_os_str())))
             .filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
             .collect()
     }
 
-    /// What a child process may have: everything but Vega's own settings and credentials, which hold secrets.
+    /// What a child process may have: everything but Vega's own settings and credentials, which hold secrets. Programs
+    /// are not looked for in folders that change with the working directory.
     pub(crate) fn for_children(&self) -> Vec<(OsString, OsString)> {
         let is_ours = |name: &OsString| {
             let name = name.to_string_lossy();
@@ -58,7 +77,14 @@ impl Environment {
         self.variables
             .iter()
             .filter(|(name, _)| !is_ours(name))
-            .cloned()
+            .filter_map(|(name, value)| match name.to_str() {
+                Some("PATH") => {
+                    let path = std::env::join_paths(lasting_folders(value)).ok()?;
+                    // An empty one would be the working directory.
+                    (!path.is_empty()).then(|| (name.clone(), path))
+                }
+                _ => Some((name.clone(), value.clone())),
+            })
             .collect()
     }
 
@@ -66,10 +92,14 @@ impl Environment {
         &self.working_dir
     }
 
-    /// The first of `programs` that is on the path.
+    pub(crate) fn named(&self) -> &Named {
+        &self.named
+    }
+
+    /// The first of `programs` that is on the path. What lies in the working directory is anybody's, and found there by
+    /// an entry such as `.`; it is not run.
     pub(crate) fn find_program(&self, programs: &[&str]) -> Option<PathBuf> {
-        let path = self.get("PATH")?;
-        let folders: Vec<PathBuf> = std::env::split_paths(path).collect();
+        let folders: Vec<PathBuf> = lasting_folders(self.get("PATH")?).collect();
         programs.iter().find_map(|program| {
             folders
                 .iter()
@@ -77,6 +107,11 @@ impl Environment {
                 .find(|candidate| candidate.is_file())
         })
     }
+}
+
+/// The folders of a path that are the same wherever one stands.
+fn lasting_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+    std::env::split_paths(path).filter(|folder| folder.is_absolute())
 }
 
 #[cfg(test)]
@@ -108,5 +143,30 @@ mod tests {
             (environment.get("A"), environment.get("B")),
             (None, Some(&OsString::from("b")))
         );
+    }
+
+    #[test]
+    fn no_program_is_run_from_the_working_directory() {
+        use std::os::unix::fs::PermissionsExt;
+        let (here, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for folder in [&here, &away] {
+            let program = folder.path().join("chromedriver");
+            std::fs::write(&program, "#!/bin/sh").unwrap();
+            std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        }
+        let found = |path: &str| {
+            let environment = Environment::made_of(&[("PATH", path)], here.path());
+            let for_children = environment.for_children();
+            (
+                environment.find_program(&["chromedriver"]),
+                for_children[0].1.clone(),
+            )
+        };
+        let safe = away.path().display().to_string();
+        for relative in [".", "", "bin", "./", ".."] {
+            let (program, for_children) = found(&format!("{relative}:{safe}"));
+            assert_eq!(program, Some(away.path().join("chromedriver")), "{relative:?}");
+            assert_eq!(for_children, OsString::from(&safe), "{relative:?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Every key that can be set, but for accounts. What a file says beyond them is refused; of the environment only they
 //! are read.
 
+use crate::places::{CONFIG_DIR, ENV_FILE};
 use crate::settings_error::SettingsError;
 use crate::toml_file::{Entry, Item, TomlFile};
 
@@ -51,6 +52,16 @@ pub(crate) fn is_read(name: &str) -> bool {
     SINGLE.contains(&name) || NUMBERED.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a variable of the environment is one that Vega reads.
+pub(crate) fn is_setting(name: &str) -> bool {
+    is_read(name) || KEYS.iter().any(|key| variable(key) == name)
+}
+
+/// Whether text that stands before the first dot of a key of `vega.toml` begins one of Vega's.
+pub(crate) fn begins_a_key(word: &str) -> bool {
+    word == ACCOUNTS || KEYS.iter().any(|key| key.split('.').next() == Some(word))
+}
+
 /// Whether its value is nobody else's business, be it read or not.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_uppercase();
@@ -72,6 +83,13 @@ pub(crate) fn refuse_unknown_variable(name: &str, place: &str) -> Result<(), Set
             name: name.into(),
             place: place.into(),
             known: format!("There is {meant}"),
+        });
+    }
+    if [CONFIG_DIR, ENV_FILE].contains(&&*meant) {
+        return Err(SettingsError::Unknown {
+            name: name.into(),
+            place: place.into(),
+            known: "A file cannot say where it is: this one belongs into the environment".into(),
         });
     }
     let all: Vec<String> = KEYS.iter().map(|key| variable(key)).collect();

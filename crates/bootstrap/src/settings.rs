@@ -85,7 +85,11 @@ impl Settings {
                 .map(|configured| configured.account.clone())
                 .collect(),
             effective: effective(&settings, &accounts, &sources),
-            warnings: sources.warnings(),
+            warnings: sources
+                .warnings()
+                .into_iter()
+                .chain(accounts::warnings(&accounts))
+                .collect(),
             ..settings
         })
     }
@@ -110,7 +114,7 @@ impl Settings {
 
     /// All but the accounts.
     fn read(sources: &Sources) -> Result<Self, SettingsError> {
-        let default_database = sources.data_dir.join("vega_trade.db");
+        let default_database = sources.places.data_dir.join("vega_trade.db");
         let database_url = sources
             .setting("database.url", values::sqlite_url)?
             .unwrap_or_else(|| format!("sqlite://{}", default_database.display()));
@@ -132,7 +136,7 @@ impl Settings {
                     .unwrap_or(false),
                 binary: sources.setting("browser.binary", values::path)?,
                 chromedriver: sources.setting("browser.chromedriver", values::path)?,
-                webdriver_url: sources.setting("browser.webdriver_url", values::http_url)?,
+                webdriver_url: sources.setting("browser.webdriver_url", values::webdriver_url)?,
             },
             route: sources
                 .setting("sign_in.route", values::route)?
@@ -171,7 +175,7 @@ impl Settings {
 
 /// The setting, else the service manager's credential, else the file of the config directory.
 fn key_source(sources: &Sources) -> Result<KeySource, SettingsError> {
-    let folder = sources.config_dir.clone();
+    let folder = sources.places.config_dir.clone();
     Ok(
         match (sources.setting("key_file", values::path)?, &sources.credential) {
             (Some(path), _) => KeySource::File(path),

@@ -76,6 +76,24 @@ pub enum SettingsError {
         /// What is wrong.
         problem: InvalidValue,
     },
+    /// A secret is not what Upstox gives out; it is not told.
+    #[error("{place}: {problem}")]
+    WrongSecret {
+        /// The key with its place.
+        place: String,
+        /// What is wrong.
+        problem: InvalidValue,
+    },
+    /// Two keys that are never the same have one value.
+    #[error("{first} and {second} have the same value, so one stands in the other's place. {rule}")]
+    MixedUp {
+        /// The one key with its place.
+        first: String,
+        /// The other.
+        second: String,
+        /// What to do.
+        rule: &'static str,
+    },
     /// Two APIs or accounts share what must be unique.
     #[error("{first} and {second} are the same: {value}. {rule}")]
     Twice {
@@ -97,9 +115,7 @@ pub enum SettingsError {
         second: String,
     },
     /// The file that holds a secret gives none.
-    #[error(
-        "{name} in {place} names {path}, which {problem}. Put the secret there, or correct the name of the file"
-    )]
+    #[error("{name} in {place} names {path}, which {problem}")]
     SecretFile {
         /// The key.
         name: String,
@@ -108,6 +124,16 @@ pub enum SettingsError {
         /// The secret's file.
         path: PathBuf,
         /// What is wrong with it, to follow "which".
+        problem: String,
+    },
+    /// A folder or file that was named gives no settings.
+    #[error("{name} names {path}, which {problem}")]
+    NamedPlace {
+        /// The option or the variable.
+        name: String,
+        /// What it names.
+        path: PathBuf,
+        /// What is wrong with it and what to do, to follow "which".
         problem: String,
     },
     /// `.env` or `vega.toml` cannot be read.

@@ -1,18 +1,20 @@
-//! Where settings come from: `.env` of the config directory and of the working directory, `vega.toml` of both, the
-//! environment; later wins, and an empty value is none. Reads text and knows where it stands; what it means is decided
-//! in `settings` and `accounts`. Nothing here may be printed: it holds secrets.
+//! Where settings come from: `.env` and `vega.toml` of the places that `places` knows, and the environment; later wins, and
+//! an empty value is none. Reads text and knows where it stands; what it means is decided in `settings` and `accounts`.
+//! Nothing here may be printed: it holds secrets.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use config::Config;
-use directories::ProjectDirs;
+use vega_domain::reading::tidied;
+use vega_persistence::read_text;
 
+use crate::env_file;
 use crate::environment::Environment;
 use crate::known_keys;
 use crate::layers::{self, Given, Layer};
+use crate::places::Places;
 use crate::settings_error::SettingsError;
 use crate::toml_file::{Item, TomlFile};
 use crate::values::{self, Read};
@@ -22,6 +24,9 @@ const PREFIXES: &[&str] = &["UPSTOX_", "VEGA__"];
 
 const SECRET: &str = "UPSTOX_CLIENT_SECRET_";
 
+/// A client secret is a word.
+const LONGEST_SECRET: usize = 4096;
+
 /// What the root key's file is called, in the config directory and among systemd's credentials.
 pub(crate) const KEY_FILE: &str = "vega.key";
 
@@ -29,14 +34,10 @@ pub(crate) const KEY_FILE: &str = "vega.key";
 pub(crate) struct Sources {
     from_files: BTreeMap<String, Variable>,
     from_environment: BTreeMap<String, Variable>,
-    /// Every `vega.toml` there is; later wins.
-    toml: Vec<TomlFile>,
+    toml: Option<TomlFile>,
     /// All but accounts, by key.
     merged: Config,
-    /// Every `.env` that was read.
-    pub(crate) env_files: Vec<PathBuf>,
-    pub(crate) config_dir: PathBuf,
-    pub(crate) data_dir: PathBuf,
+    pub(crate) places: Places,
     /// The root key, where systemd handed one in.
     pub(crate) credential: Option<PathBuf>,
 }
@@ -51,32 +52,21 @@ pub(crate) struct Variable {
 
 impl Sources {
     pub(crate) fn read(environment: &Environment) -> Result<Self, SettingsError> {
-        let dirs = ProjectDirs::from("", "", "vega").ok_or(SettingsError::NoHome)?;
-        let config_dir = dirs.config_dir().to_owned();
-        let folders = [&*config_dir, environment.working_dir()];
-        let env_files = files(&folders, ".env")?;
+        let places = Places::of(environment)?;
         let mut from_files = BTreeMap::new();
-        for path in &env_files {
-            let variables = read_env_file(path)?;
+        for path in &places.env_files {
+            let variables = env_file::read(path)?;
             refuse_two_secrets(&variables)?;
             // A later file's secret replaces the earlier one's, in whichever way each gives it.
             from_files
                 .retain(|name: &String, _| other_way(name).is_none_or(|way| !variables.contains_key(&way)));
             from_files.extend(variables);
         }
-        let mut from_environment = BTreeMap::new();
-        for (name, value) in environment.text_with_prefix(PREFIXES) {
-            // An empty value is the same as none.
-            if !value.trim().is_empty() {
-                from_environment.insert(name, Variable::new(&value, "the environment", None));
-            }
-        }
+        let from_environment = from_environment(environment)?;
         refuse_two_secrets(&from_environment)?;
-        let mut toml = Vec::new();
-        for path in files(&folders, "vega.toml")? {
-            let file = TomlFile::read(&path)?;
-            known_keys::refuse_unknown_entry(&file)?;
-            toml.push(file);
+        let toml = places.toml.as_deref().map(TomlFile::read).transpose()?;
+        if let Some(file) = &toml {
+            known_keys::refuse_unknown_entry(file)?;
         }
         // `.env` under `vega.toml` under the environment.
         let layers = [layer_of_variables(&from_files)]
@@ -89,10 +79,8 @@ impl Sources {
             from_environment,
             toml,
             merged,
-            env_files,
-            data_dir: dirs.data_dir().to_owned(),
             credential: credential(environment),
-            config_dir,
+            places,
         })
     }
 
@@ -137,10 +125,10 @@ impl Sources {
             .map_or_else(|| "default".to_owned(), |given| given.origin)
     }
 
-    /// The last of the files that names accounts: it is the one whose list counts.
+    /// `vega.toml`, if it names accounts.
     pub(crate) fn file_with_accounts(&self) -> Option<&TomlFile> {
         let names_accounts = |file: &&TomlFile| file.root.get(known_keys::ACCOUNTS).is_some();
-        self.toml.iter().rev().find(names_accounts)
+        self.toml.as_ref().filter(names_accounts)
     }
 
     /// The names that start with `prefix`.
@@ -174,7 +162,7 @@ impl Sources {
 
     /// Files that hold secrets and are open to others.
     fn open_files(&self) -> impl Iterator<Item = String> {
-        let env_files = self.env_files.iter().filter(|path| {
+        let env_files = self.places.env_files.iter().filter(|path| {
             let origin = path.display().to_string();
             self.from_files
                 .iter()
@@ -214,9 +202,10 @@ impl Sources {
 }
 
 impl Variable {
-    fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
+    /// Without what cannot belong to any value: a container tool keeps the quotes of its file, an editor its marks.
+    pub(crate) fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
         Self {
-            value: value.trim().to_owned(),
+            value: tidied(value),
             origin: origin.to_owned(),
             place: line.map_or_else(|| origin.to_owned(), |line| format!("{origin} line {line}")),
         }
@@ -238,6 +227,30 @@ impl Variable {
     }
 }
 
+/// The variables that are Vega's. An empty value is the same as none.
+fn from_environment(environment: &Environment) -> Result<BTreeMap<String, Variable>, SettingsError> {
+    const ORIGIN: &str = "the environment";
+    let mut variables = BTreeMap::new();
+    for (name, value) in environment.with_prefix(PREFIXES) {
+        let Some(value) = value.to_str() else {
+            if !known_keys::is_setting(&name) {
+                continue;
+            }
+            return Err(SettingsError::WrongShape {
+                name,
+                place: ORIGIN.into(),
+                found: "no UTF-8 text".into(),
+                wanted: "it as UTF-8".into(),
+            });
+        };
+        let variable = Variable::new(value, ORIGIN, None);
+        if !variable.value.is_empty() {
+            variables.insert(name, variable);
+        }
+    }
+    Ok(variables)
+}
+
 /// What variables say about the known keys.
 fn layer_of_variables(variables: &BTreeMap<String, Variable>) -> Layer {
     Layer::new(known_keys::KEYS.iter().filter_map(|key| {
@@ -252,8 +265,10 @@ fn layer_of_file(file: &TomlFile) -> Layer {
     Layer::new(known_keys::KEYS.iter().filter_map(|key| {
         let entry = file.entry(key)?;
         let (text, instead) = match &entry.item {
-            Item::One(text) if text.trim().is_empty() => return None,
-            Item::One(text) => (Some(text.trim().to_owned()), None),
+            Item::One(text) => match tidied(text) {
+                text if text.is_empty() => return None,
+                text => (Some(text), None),
+            },
             other => (None, Some(other.kind().to_owned())),
         };
         let given = Given {
@@ -285,10 +300,10 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
             wanted: "the path of the secret's file from the root on, such as /run/secrets/primary".into(),
         });
     }
-    let problem = match std::fs::read_to_string(path) {
-        Ok(text) if text.trim().is_empty() => "is empty".to_owned(),
-        Ok(text) => return Ok(text.trim().to_owned()),
-        Err(error) => format!("cannot be read: {error}"),
+    let problem = match read_text(Path::new(path), LONGEST_SECRET) {
+        Ok(text) if tidied(&text).is_empty() => "is empty. Put the secret there".to_owned(),
+        Ok(text) => return Ok(text.as_str().to_owned()),
+        Err(problem) => problem.to_string(),
     };
     Err(SettingsError::SecretFile {
         name: name.to_owned(),
@@ -296,138 +311,6 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
         path: path.into(),
         problem,
     })
-}
-
-/// The files of this name that are there, once each. What is there but is no file that can be read is refused: left
-/// alone, everything in it would silently not be set.
-fn files(folders: &[&Path], name: &str) -> Result<Vec<PathBuf>, SettingsError> {
-    let mut found = Vec::new();
-    for folder in folders {
-        let path = folder.join(name);
-        let refused = |problem: String| SettingsError::File {
-            path: path.clone(),
-            problem,
-        };
-        let problem = match (std::fs::metadata(&path), path.is_symlink()) {
-            (Ok(there), _) if there.is_file() => None,
-            (Ok(there), _) if there.is_dir() => Some("it is a folder. Move it away".to_owned()),
-            (Ok(_), _) => Some("it is no plain file. Move it away".to_owned()),
-            (Err(error), false) if error.kind() == ErrorKind::NotFound => continue,
-            (Err(error), true) => Some(format!(
-                "it is a link that leads nowhere ({error}). Mend it, or remove it"
-            )),
-            (Err(error), false) => Some(format!("{error}. See to it that you may look into its folder")),
-        };
-        if let Some(problem) = problem {
-            return Err(refused(problem));
-        }
-        found.push(path);
-    }
-    found.dedup();
-    Ok(found)
-}
-
-/// Reads `.env` line by line without touching the environment of this process. A value that is empty is none:
-/// `.env.example` is full of them.
-fn read_env_file(path: &Path) -> Result<BTreeMap<String, Variable>, SettingsError> {
-    let refused = |problem: String| SettingsError::File {
-        path: path.to_owned(),
-        problem,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        refused(format!(
-            "{error}. See to it that it is text and that you may read it"
-        ))
-    })?;
-    let origin = path.display().to_string();
-    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
-    // Each line by itself: a quote that is not closed must not swallow the lines that follow.
-    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let number = index + 1;
-        // The library's own words quote the line, which may hold a secret.
-        let bad = |_| refused(format!("line {number} {}", what_is_bad(line)));
-        let Some((name, value)) = dotenvy::from_read_iter(format!("{line}\n").as_bytes())
-            .next()
-            .transpose()
-            .map_err(bad)?
-        else {
-            continue;
-        };
-        let variable = Variable::new(&value, &origin, Some(number));
-        known_keys::refuse_unknown_variable(&name, &variable.place)?;
-        if !known_keys::is_ours(&name) {
-            continue;
-        }
-        let problem = match quoting(line) {
-            Quoting::Substitutes => "holds a $, which would be taken for the name of another variable",
-            Quoting::Open => "ends with a \\, which would be lost",
-            Quoting::Whole if value.contains('\n') => "holds a line break, which no setting does",
-            Quoting::Whole => "",
-        };
-        if !problem.is_empty() {
-            return Err(refused(format!(
-                "{name} in line {number} {problem}. Put the value in 'single quotes'"
-            )));
-        }
-        if variable.value.is_empty() {
-            continue;
-        }
-        if let Some(first) = variables.get(&name) {
-            let called = |variable: &Variable| format!("{name} in {}", variable.place);
-            return Err(SettingsError::Both {
-                first: called(first),
-                second: called(&variable),
-            });
-        }
-        variables.insert(name, variable);
-    }
-    Ok(variables)
-}
-
-/// To follow "line 3".
-fn what_is_bad(line: &str) -> &'static str {
-    match quoting(line) {
-        Quoting::Open => {
-            "opens a quote and does not close it. A value ends on its line; \
-             put one that holds spaces, quotes, # or $ in 'single quotes'"
-        }
-        _ => "is not NAME=value. Put a value that holds spaces, quotes, # or $ in 'single quotes'",
-    }
-}
-
-/// How the library reads the value of a line.
-enum Quoting {
-    Whole,
-    /// A quote is not closed, or nothing follows a backslash.
-    Open,
-    /// With what stands after a `$` put in, from the process or from elsewhere in the file.
-    Substitutes,
-}
-
-fn quoting(line: &str) -> Quoting {
-    let value = line.split_once('=').map_or("", |(_, value)| value).trim();
-    let (mut quote, mut escaped) = (None, false);
-    if value.starts_with('#') {
-        return Quoting::Whole;
-    }
-    for c in value.chars() {
-        match (c, quote) {
-            _ if escaped => escaped = false,
-            (c, Some('\'')) if c != '\'' => {}
-            ('\\', _) => escaped = true,
-            ('$', _) => return Quoting::Substitutes,
-            (c, Some(open)) if c == open => quote = None,
-            ('\'' | '"', None) => quote = Some(c),
-            // Only a comment may follow.
-            (' ' | '\t', None) => break,
-            _ => {}
-        }
-    }
-    if quote.is_some() || escaped {
-        Quoting::Open
-    } else {
-        Quoting::Whole
-    }
 }
 
 /// The other of the two ways in which a source can give the same secret.

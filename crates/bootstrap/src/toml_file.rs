@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
+use vega_persistence::read_text;
 
+use crate::env_file::LARGEST;
 use crate::settings_error::SettingsError;
 
 /// One file.
@@ -39,11 +41,7 @@ impl TomlFile {
             path: path.to_owned(),
             problem,
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            refused(format!(
-                "{error}. See to it that it is text and that you may read it"
-            ))
-        })?;
+        let text = read_text(path, LARGEST).map_err(|problem| refused(format!("it {problem}")))?;
         let lines = Lines(&text);
         let table = DeTable::parse(&text).map_err(|error| {
             let place = error

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::telemetry::LogFormat;
-use url::Url;
+use url::{Host, Url};
 use vega_domain::account::Route;
 
 /// What was read, or "is no …. Write …".
@@ -39,15 +39,20 @@ pub(crate) fn yes_or_no(text: &str) -> Read<bool> {
     }
 }
 
-/// An address of the web with a host.
-pub(crate) fn http_url(text: &str) -> Read<Url> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err("is no web address. Write http:// or https:// and a host, such as https://api.upstox.com"),
+/// An address of the web with a host, and nobody's name or password: those would go over the wire and into logs.
+fn http_url(text: &str) -> Read<Url> {
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url =
+        url.ok_or("is no web address. Write http:// or https:// and a host, such as https://api.upstox.com")?;
+    if url.username().is_empty() && url.password().is_none() {
+        Ok(url)
+    } else {
+        Err("holds a name or a password. Take them out, such as https://api.upstox.com")
     }
 }
 
-/// The same where paths are put behind it.
+/// Where tokens, codes and secrets are sent: nobody between may read them. Paths are put behind it.
 pub(crate) fn api_base_url(text: &str) -> Read<Url> {
     let url = http_url(text)?;
     if url.query().is_some() || url.fragment().is_some() {
@@ -55,10 +60,41 @@ pub(crate) fn api_base_url(text: &str) -> Read<Url> {
             "holds a query or a #fragment. Write scheme, host and path alone, such as https://api.upstox.com",
         );
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a name or a password. Take them out, such as https://api.upstox.com");
+    if url.scheme() != "https" && !is_loopback(&url) {
+        return Err(
+            "would send tokens and secrets over the network for all to read. Write https://, such as https://api.upstox.com",
+        );
     }
     Ok(url)
+}
+
+/// Where the OTP and the PIN are sent, to be typed. A `WebDriver` speaks plain HTTP and asks for no password, so it must be
+/// of this machine.
+pub(crate) fn webdriver_url(text: &str) -> Read<Url> {
+    let url = http_url(text)?;
+    if url.scheme() == "http" && is_loopback(&url) {
+        Ok(url)
+    } else {
+        Err(
+            "is not of this machine, and OTP and PIN would go over the network for all to read. \
+             Write http:// and a loopback address, such as http://127.0.0.1:9515; ssh -L brings a distant one there",
+        )
+    }
+}
+
+/// Whether what is sent there stays on this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback()
+                || address
+                    .to_ipv4_mapped()
+                    .is_some_and(|address| address.is_loopback())
+        }
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
+        None => false,
+    }
 }
 
 /// How sign-ins are made.
@@ -105,17 +141,36 @@ pub(crate) fn path(text: &str) -> Read<PathBuf> {
     }
 }
 
-/// A wrong value as it may be told: an address can carry a password in front of its host, in its query and behind.
+/// A wrong value as it may be told: an address can carry a password in front of its host, in its query and behind, and one
+/// that is wrongly written anywhere.
 pub(crate) fn without_password(text: &str) -> String {
+    let small = text.to_lowercase();
     let scheme = text
         .split_once("://")
         .map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
     match (text.rsplit_once('@'), text.find(['?', '#'])) {
+        // `vega:password/db` is no host with a port; `host=db password=x` names it.
+        (None, None) if !scheme.is_empty() && Url::parse(text).is_err() => format!("{scheme}…"),
+        (None, None) if scheme.is_empty() && text.contains('=') => "…".to_owned(),
+        (None, None) if ["passw", "pwd", "secret"].iter().any(|word| small.contains(word)) => {
+            format!("{scheme}…")
+        }
         (None, None) => text.to_owned(),
+        // A password may hold the sign itself, and so may words behind it.
+        (Some(_), None) if scheme.is_empty() && text.contains('=') => "…".to_owned(),
         (Some((_, host)), None) => format!("{scheme}…@{host}"),
         (None, Some(at)) => format!("{}…", &text[..=at]),
         // Either sign may be part of the password.
         (Some(_), Some(_)) => format!("{scheme}…"),
+    }
+}
+
+/// A database as it may be shown, whichever it will be: a file has no password, and may have any sign in its name.
+pub(crate) fn database(url: &str) -> String {
+    if url.starts_with("sqlite://") {
+        url.to_owned()
+    } else {
+        without_password(url)
     }
 }
 
@@ -183,6 +238,8 @@ mod tests {
     #[case("ftp://api.upstox.com", false)]
     #[case("api.upstox.com", false)]
     #[case("https://", false)]
+    #[case("https://me@api.upstox.com", false)]
+    #[case("https://:pw@api.upstox.com", false)]
     fn a_web_address_has_scheme_and_host(#[case] text: &str, #[case] taken: bool) {
         assert_eq!(http_url(text).is_ok(), taken);
     }
@@ -194,8 +251,38 @@ mod tests {
     #[case("https://api.upstox.com/#x", false)]
     #[case("https://me@api.upstox.com", false)]
     #[case("https://:pw@api.upstox.com", false)]
-    fn the_api_is_an_address_alone(#[case] text: &str, #[case] taken: bool) {
+    #[case::lower_down("https://desk.example/upstox", true)]
+    #[case::in_the_clear("http://api.upstox.com", false)]
+    #[case::in_the_clear_by_address("http://10.0.0.7:8080", false)]
+    #[case::localhost("http://localhost:8080", true)]
+    #[case::localhost_with_a_dot("http://localhost.:8080", true)]
+    #[case::other_loopback("http://127.8.9.1", true)]
+    #[case::short_form("http://127.1:80", true)]
+    #[case::as_one_number("http://2130706433", true)]
+    #[case::version_6("http://[::1]:8080", true)]
+    #[case::version_4_in_6("http://[::ffff:127.0.0.1]", true)]
+    #[case::any_address("http://0.0.0.0:80", false)]
+    #[case::dressed_as_loopback("http://127.0.0.1.evil.example", false)]
+    #[case::dressed_as_localhost("http://localhost.evil.example", false)]
+    #[case::ends_as_localhost("http://evil-localhost", false)]
+    #[case::before_an_at("http://127.0.0.1@evil.example", false)]
+    #[case::behind_a_backslash("http://evil.example\\@127.0.0.1", false)]
+    fn the_api_is_an_address_alone_and_nobody_reads_on_the_way(#[case] text: &str, #[case] taken: bool) {
         assert_eq!(api_base_url(text).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case("http://127.0.0.1:9515", true)]
+    #[case("http://localhost:9515/wd/hub", true)]
+    #[case("http://[::1]:9515", true)]
+    #[case("http://selenium:4444", false)]
+    #[case("http://192.168.1.7:9515", false)]
+    #[case("https://127.0.0.1:9515", false)]
+    #[case("https://grid.example/wd/hub", false)]
+    #[case("http://me:CANARY@127.0.0.1:9515", false)]
+    #[case("http://me@127.0.0.1:9515", false)]
+    fn a_webdriver_is_of_this_machine(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(webdriver_url(text).is_ok(), taken);
     }
 
     #[rstest]
@@ -229,6 +316,15 @@ mod tests {
     #[case("postgres://host/db?password=CAN@ARY", "postgres://…")]
     #[case("postgres://vega:CAN?ARY@host/db", "postgres://…")]
     #[case("https://host/path#CANARY", "https://host/path#…")]
+    #[case::host_forgotten("postgres://vega:CANARY/db", "postgres://…")]
+    #[case::port_forgotten("postgres://vega:CANARY:5432/db", "postgres://…")]
+    #[case::in_words("host=db user=vega password=CANARY", "…")]
+    #[case::in_words_with_an_at("host=db password=CAN@ARY", "…")]
+    #[case::pair("password:CANARY", "…")]
+    #[case::jdbc(
+        "jdbc:postgresql://host/db?user=v&password=CANARY",
+        "jdbc:postgresql://host/db?…"
+    )]
     fn a_password_is_left_out(#[case] text: &str, #[case] told: &str) {
         assert_eq!(without_password(text), told);
     }

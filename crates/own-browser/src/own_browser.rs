@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::time::{Instant, sleep, sleep_until};
-use url::Url;
 use vega_domain::account::{Account, RedirectUri};
 use vega_domain::authorize::{Redirect, authorize_url};
 use vega_domain::event::Event;
@@ -229,7 +228,7 @@ impl Wait<'_, '_> {
 
     /// What is wrong with a pasted address, if anything is.
     async fn pasted(&self, pasted: &RedirectAddress) -> Result<Option<Notice>, Failure> {
-        let Some(url) = self.as_redirect(pasted) else {
+        let Some(url) = pasted.find(self.request.api, self.request.state) else {
             return Ok(Some(Notice::NotTheRedirect));
         };
         let ours = matches!(
@@ -242,17 +241,6 @@ impl Wait<'_, '_> {
             // The address of a sign-in before this one came before, too.
             _ => Some(Notice::ForeignRedirect),
         })
-    }
-
-    /// Browsers show addresses without their scheme, and some copy them so.
-    fn as_redirect(&self, pasted: &RedirectAddress) -> Option<Url> {
-        let uri = &self.link.redirect_uri;
-        let text = pasted.expose().trim();
-        let with_scheme = format!("{}://{text}", uri.url().scheme());
-        [text, &with_scheme]
-            .into_iter()
-            .filter_map(|text| Url::parse(text).ok())
-            .find(|url| uri.is_reached_by(url))
     }
 
     /// Another code does not come, so there is nothing to wait for.

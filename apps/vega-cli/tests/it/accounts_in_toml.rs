@@ -37,7 +37,10 @@ pub(crate) fn two_accounts(home: &Path) -> String {
 fn several_accounts_come_from_toml_beside_the_one_of_the_variables() {
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("secret"), "CANARY-file\n");
-    write(&home.path().join("vega.toml"), two_accounts(home.path()));
+    write(
+        &home.path().join(".config/vega/vega.toml"),
+        two_accounts(home.path()),
+    );
     insta::assert_snapshot!(said(home.path(), ONE_API, &["status"]));
 }
 
@@ -166,7 +169,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
 #[case::apis_are_names("apis_are_names", "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"\napis = \"A\"".into())]
 fn a_wrong_account_is_named_with_its_place(#[case] name: &str, #[case] toml: String) {
     let home = tempfile::tempdir().unwrap();
-    write(&home.path().join("vega.toml"), toml);
+    write(&home.path().join(".config/vega/vega.toml"), toml);
     insta::assert_snapshot!(name, refused(home.path(), ONE_API, &["status"]));
 }
 
@@ -176,7 +179,10 @@ fn a_wrong_account_is_named_with_its_place(#[case] name: &str, #[case] toml: Str
 #[case::not_text("secret_file_not_text", Some(&b"CANARY\xff"[..]))]
 fn a_secrets_file_that_gives_none_is_named(#[case] name: &str, #[case] content: Option<&[u8]>) {
     let home = tempfile::tempdir().unwrap();
-    write(&home.path().join("vega.toml"), two_accounts(home.path()));
+    write(
+        &home.path().join(".config/vega/vega.toml"),
+        two_accounts(home.path()),
+    );
     if let Some(content) = content {
         write(&home.path().join("secret"), content);
     }
@@ -194,7 +200,7 @@ fn two_accounts_of_one_person_are_one_login(#[case] user: &str) {
         &format!("user_id = \"{user}\""),
         "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\"",
     );
-    write(&home.path().join("vega.toml"), toml);
+    write(&home.path().join(".config/vega/vega.toml"), toml);
     let settings = [ONE_API, &[("UPSTOX_USER_ID", "AB1234")]].concat();
     let refused = refused(home.path(), &settings, &["status"]);
     insta::assert_snapshot!("same_user", refused.replace(user, "[user]"));

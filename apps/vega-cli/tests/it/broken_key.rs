@@ -40,14 +40,14 @@ fn a_wrong_one_is_named() {
 }
 
 #[rstest]
-#[case::text("CANARY and more".into())]
-#[case::too_short("vega-key-1 Q0FOQVJZ".into())]
-#[case::empty(Vec::new())]
-#[case::bytes(vec![0xff; 32])]
-fn one_that_is_no_key_is_named(#[case] content: Vec<u8>) {
+#[case::text("text", "CANARY and more".into())]
+#[case::too_short("too_short", "vega-key-1 Q0FOQVJZ".into())]
+#[case::empty("empty", Vec::new())]
+#[case::bytes("bytes", vec![0xff; 32])]
+fn one_that_is_no_key_is_named(#[case] name: &str, #[case] content: Vec<u8>) {
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join(".config/vega/vega.key"), content);
-    insta::assert_snapshot!("no_key", said_over_sealed_tokens(home.path()));
+    insta::assert_snapshot!(format!("no_key_{name}"), said_over_sealed_tokens(home.path()));
 }
 
 #[test]

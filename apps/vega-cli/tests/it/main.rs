@@ -21,5 +21,6 @@ mod sources;
 mod terminal;
 mod unknown_settings;
 mod usage;
+mod working_directory;
 mod world;
 mod wrong_settings;

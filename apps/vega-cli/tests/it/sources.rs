@@ -14,18 +14,8 @@ fn nothing_configured_is_explained() {
 #[test]
 fn an_env_that_names_no_app_is_mentioned() {
     let home = tempfile::tempdir().unwrap();
-    write(&home.path().join(".env"), "FOO=bar\n");
+    write(&home.path().join(".config/vega/.env"), "FOO=bar\n");
     insta::assert_snapshot!(crate::world::refused(home.path(), &[], &["status"]));
-}
-
-#[test]
-fn a_foreign_env_in_the_working_directory_hides_nothing() {
-    let home = tempfile::tempdir().unwrap();
-    let ours = "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0='a$b #c'\n";
-    write(&home.path().join(".config/vega/.env"), ours);
-    write(&home.path().join(".env"), "FOO=bar\nUPSTOX_API_NAME_0=WINS\n");
-    let said = said(home.path(), &[], &["status"]);
-    assert!(said.starts_with("exit 3") && said.contains("WINS"), "{said}");
 }
 
 /// The OTP budget in force and where it came from.
@@ -44,22 +34,21 @@ fn toml_wins_over_env_files_and_the_environment_over_toml() {
     assert_eq!(budget(home, &[]), "4 default");
     write(&home.join(".config/vega/.env"), "VEGA__SIGN_IN__OTP_BUDGET=1\n");
     assert_eq!(budget(home, &[]), "1 [home]/.config/vega/.env");
-    write(&home.join(".env"), "VEGA__SIGN_IN__OTP_BUDGET=2\n");
-    assert_eq!(budget(home, &[]), "2 [home]/.env");
     write(
         &home.join(".config/vega/vega.toml"),
         "[sign_in]\notp_budget = 3\n",
     );
     assert_eq!(budget(home, &[]), "3 [home]/.config/vega/vega.toml");
-    write(&home.join("vega.toml"), "[sign_in]\notp_budget = 5\n");
-    assert_eq!(budget(home, &[]), "5 [home]/vega.toml");
     let set = [("VEGA__SIGN_IN__OTP_BUDGET", "6")];
     assert_eq!(budget(home, &set), "6 the environment");
-    write(&home.join("vega.toml"), "[sign_in]\notp_budget = \"\"\n");
+    write(
+        &home.join(".config/vega/vega.toml"),
+        "[sign_in]\notp_budget = \"\"\n",
+    );
     let empty = [("VEGA__SIGN_IN__OTP_BUDGET", " ")];
     assert_eq!(
         budget(home, &empty),
-        "3 [home]/.config/vega/vega.toml",
+        "1 [home]/.config/vega/.env",
         "empty is none"
     );
 }
@@ -73,13 +62,18 @@ fn the_example_names_every_setting() {
         .filter_map(|line| line.strip_prefix("# "))
         .filter(|line| line.starts_with("VEGA__"))
         .collect();
-    write(&home.path().join(".env"), set.join("\n"));
+    write(&home.path().join(".config/vega/.env"), set.join("\n"));
     let said = said(home.path(), ONE_API, &["config"]);
     assert!(said.starts_with("exit 0"), "{said}");
-    let of_an_account = |line: &&str| line.contains("│ default.");
+    // The places of files are told by the environment and the command line alone.
+    let of_a_file = |line: &&str| {
+        ["│ default.", "│ config_dir ", "│ env_file "]
+            .iter()
+            .all(|key| !line.contains(key))
+    };
     let defaults: Vec<&str> = said
         .lines()
-        .filter(|line| line.contains(" default ") && !of_an_account(line))
+        .filter(|line| line.contains(" default ") && of_a_file(line))
         .collect();
     assert!(defaults.is_empty(), "missing in .env.example: {defaults:#?}");
 }
@@ -89,21 +83,18 @@ fn config_shows_what_is_in_force_and_where_from_but_no_secret() {
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("secret"), "CANARY-file\n");
     write(
-        &home.path().join("vega.toml"),
+        &home.path().join(".config/vega/vega.toml"),
         format!("[sign_in]\notp_budget = 3\n{}", two_accounts(home.path())),
     );
     write(
-        &home.path().join(".env"),
+        &home.path().join(".config/vega/.env"),
         "VEGA__SIGN_IN__HUMAN_TIMEOUT=90s\nUPSTOX_PIN=424242\nUPSTOX_CLIENT_IDENTITY_0=k\n",
     );
     let settings = [
         ONE_API,
         &[
             ("VEGA__BROWSER__HEADLESS", "true"),
-            (
-                "VEGA__BROWSER__WEBDRIVER_URL",
-                "http://me:CANARY@127.0.0.1:9515/wd",
-            ),
+            ("VEGA__BROWSER__WEBDRIVER_URL", "http://127.0.0.1:9515/wd"),
             ("UPSTOX_USER_ID", "AB1234"),
         ],
     ]
@@ -134,7 +125,7 @@ fn what_is_not_set_is_shown_as_the_default_and_a_secrets_file_with_its_key() {
         "UPSTOX_MOBILE_NUMBER=9000000001\nUPSTOX_CLIENT_ID_0=key-0\nUPSTOX_CLIENT_SECRET_0_FILE={}\n",
         secret.display()
     );
-    write(&home.path().join(".env"), text);
+    write(&home.path().join(".config/vega/.env"), text);
     let settings = [
         ("UPSTOX_CLIENT_ID_1", "key-1"),
         ("UPSTOX_CLIENT_SECRET_1", "CANARY"),
@@ -152,21 +143,21 @@ fn a_later_files_secret_wins_in_whichever_way_it_is_given() {
     let secret = home.path().join("secret");
     write(&secret, "CANARY\n");
     write(
-        &home.path().join(".env"),
+        &home.path().join("later.env"),
         format!("UPSTOX_CLIENT_SECRET_0_FILE={}\n", secret.display()),
     );
-    let said = said(home.path(), &[], &["config"]);
+    let said = said(home.path(), &[], &["config", "--env-file", "later.env"]);
     assert!(
-        said.contains("UPSTOX_CLIENT_SECRET_0_FILE in [home]/.env"),
+        said.contains("UPSTOX_CLIENT_SECRET_0_FILE in [home]/later.env"),
         "{said}"
     );
 }
 
-/// What is said of the default account with this line in `.env`.
-fn user(home: &Path, line: impl AsRef<[u8]>) -> String {
-    write(&home.join(".env"), line);
+/// What is said of the key's file with this line in `.env`.
+fn key_file(home: &Path, line: impl AsRef<[u8]>) -> String {
+    write(&home.join(".config/vega/.env"), line);
     let said = said(home, ONE_API, &["config"]);
-    let line = said.lines().find(|line| line.contains("default.user_id"));
+    let line = said.lines().find(|line| line.contains("key_file"));
     let words = line.expect(&said).replace('│', " ");
     words.split_whitespace().nth(1).unwrap().to_owned()
 }
@@ -175,27 +166,39 @@ fn user(home: &Path, line: impl AsRef<[u8]>) -> String {
 fn env_values_are_taken_as_they_stand() {
     let home = tempfile::tempdir().unwrap();
     for (line, value) in [
-        ("UPSTOX_USER_ID='a$b-${HOME}'", "a$b-${HOME}"),
-        (r"UPSTOX_USER_ID=a\$b", "a$b"),
-        (r#"UPSTOX_USER_ID="a\$b""#, "a$b"),
-        ("UPSTOX_USER_ID=ab # costs $5", "ab"),
-        ("export UPSTOX_USER_ID=ab", "ab"),
-        ("UPSTOX_USER_ID=ab\r\nUPSTOX_REDIRECT_URI=\r\n", "ab"),
-        ("UPSTOX_USER_ID=ab\nUPSTOX_USER_ID=", "ab"),
-        ("\u{feff}UPSTOX_USER_ID=ab", "ab"),
-        ("\u{feff}# mine\nUPSTOX_USER_ID=ab", "ab"),
-        ("FOO=$HOME/x\nUPSTOX_USER_ID=ab", "ab"),
-        ("FOO=it\nFOO=twice\nUPSTOX_USER_ID=ab", "ab"),
+        ("VEGA__KEY_FILE='/a$b-${HOME}'", "/a$b-${HOME}"),
+        (r"VEGA__KEY_FILE=/a\$b", "/a$b"),
+        (r#"VEGA__KEY_FILE="/a\$b""#, "/a$b"),
+        ("VEGA__KEY_FILE=/ab # costs $5", "/ab"),
+        ("export VEGA__KEY_FILE=/ab", "/ab"),
+        ("VEGA__KEY_FILE=/ab\r\nUPSTOX_REDIRECT_URI=\r\n", "/ab"),
+        ("VEGA__KEY_FILE=/ab\nVEGA__KEY_FILE=", "/ab"),
+        ("\u{feff}VEGA__KEY_FILE=/ab", "/ab"),
+        ("\u{feff}# mine\nVEGA__KEY_FILE=/ab", "/ab"),
+        ("FOO=$HOME/x\nVEGA__KEY_FILE=/ab", "/ab"),
+        ("FOO=it\nFOO=twice\nVEGA__KEY_FILE=/ab", "/ab"),
+        (
+            "FOO=bar baz\nexport PATH=$PATH:/opt/x\nBAR=\"open\nVEGA__KEY_FILE=/ab",
+            "/ab",
+        ),
+        ("VEGA__KEY_FILE='\"/ab\"'", "/ab"),
+        ("VEGA__KEY_FILE=\u{200b}/ab\u{a0}", "/ab"),
     ] {
-        assert_eq!(user(home.path(), line), value, "{line:?}");
+        assert_eq!(key_file(home.path(), line), value, "{line:?}");
     }
+    let utf16 = "VEGA__KEY_FILE=/ab\r\n".encode_utf16().flat_map(u16::to_le_bytes);
+    let saved_as_unicode: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf16).collect();
+    assert_eq!(key_file(home.path(), saved_as_unicode), "/ab");
 }
 
 #[test]
 fn a_file_with_secrets_that_others_can_read_is_warned_of() {
     use std::os::unix::fs::PermissionsExt;
     let home = tempfile::tempdir().unwrap();
-    let (env, toml) = (home.path().join(".env"), home.path().join("vega.toml"));
+    let (env, toml) = (
+        home.path().join(".config/vega/.env"),
+        home.path().join(".config/vega/vega.toml"),
+    );
     write(&home.path().join("secret"), "CANARY\n");
     write(&toml, two_accounts(home.path()));
     write(&env, "UPSTOX_CLIENT_SECRET_0=CANARY\n");

@@ -41,7 +41,7 @@ fn in_env_it_is_named_with_its_file(#[case] name: &str, #[case] line: &str) {
 #[case::small_and_capital("toml_capital", "[Browser]\nheadless = true")]
 fn in_toml_it_is_named_with_its_line(#[case] name: &str, #[case] toml: &str) {
     let home = tempfile::tempdir().unwrap();
-    write(&home.path().join("vega.toml"), toml);
+    write(&home.path().join(".config/vega/vega.toml"), toml);
     insta::assert_snapshot!(name, refused(home.path(), ONE_API, &["status"]));
 }
 

@@ -83,7 +83,7 @@ test.each([
   ["otp", "OTP"],
   ["pin", "PIN"],
 ] as const)("the %s is masked, sent once, and stays nowhere", async (kind, word) => {
-  const canary = "13572468";
+  const canary = "135724";
   const answers = takesAnswers();
   const { user, queries } = await asked(prompt(kind));
   const field = screen.getByLabelText(new RegExp(`^${word} of account default`));
@@ -136,6 +136,29 @@ test("the next question has a field of its own", async () => {
   await screen.findByText("The OTP was passed on.");
   stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp", { id: RUN })] } });
   await waitFor(() => expect(screen.getByLabelText(/^OTP of/)).toBeEnabled());
+});
+
+test("what are no six digits is sent nowhere, and asked for again", async () => {
+  const answers = takesAnswers();
+  const { user } = await asked(prompt("otp"));
+  const otp = screen.getByLabelText(/^OTP of/);
+  await user.click(otp);
+  for (const [typed, problem] of [
+    ["31415", /must be six digits, and this has 5/],
+    ["3141592", /has 7/],
+    ["abcdef", /holds a letter/],
+  ] as const) {
+    await user.keyboard(`${typed}{Enter}`);
+    expect(await screen.findByText(problem)).toBeVisible();
+    expect(otp).toHaveValue("");
+    expect(otp).toHaveFocus();
+    // The box is empty, but this keyboard remembers what it typed into it.
+    await user.clear(otp);
+  }
+  expect(answers).toEqual([]);
+  await user.keyboard("314 159{Enter}");
+  await waitFor(() => expect(answers).toEqual([{ kind: "otp", prompt: PROMPT, otp: "314159" }]));
+  expect(screen.queryByText(/must be six digits/)).not.toBeInTheDocument();
 });
 
 test("half-typed digits survive what else changes", async () => {

@@ -1,9 +1,12 @@
 // The OTP or the PIN, as an alternative to typing it in the browser window. What is typed is masked, read once when it is
-// sent, and wiped: it is in no state, no cache, no storage and no history of the browser.
+// sent, and wiped: it is in no state, no cache, no storage and no history of the browser. What are no six digits is sent
+// nowhere and asked for again.
 
 import { Button, TextInput } from "@mantine/core";
+import { useState } from "react";
 import type { Prompt } from "../api/types";
 import { Failed } from "../page/Failed";
+import { readSecondFactor } from "./secondFactor";
 import { useAnswer } from "./useAnswer";
 
 interface Props {
@@ -15,6 +18,7 @@ interface Props {
 
 export function SecondFactorPrompt({ prompt, kind, run, isLive }: Props) {
   const answer = useAnswer(run);
+  const [problem, setProblem] = useState<string>();
   const word = kind === "otp" ? "OTP" : "PIN";
   return (
     <form
@@ -23,9 +27,12 @@ export function SecondFactorPrompt({ prompt, kind, run, isLive }: Props) {
       onSubmit={(event) => {
         event.preventDefault();
         const form = event.currentTarget;
-        const digits = new FormData(form).get("digits");
+        const typed = new FormData(form).get("digits");
         form.reset();
-        if (typeof digits !== "string" || digits === "") return;
+        if (typeof typed !== "string" || typed === "") return;
+        const { digits, problem } = readSecondFactor(word, typed);
+        setProblem(problem);
+        if (digits === undefined) return;
         const body =
           kind === "otp"
             ? ({ kind, prompt: prompt.id, otp: digits } as const)
@@ -42,9 +49,9 @@ export function SecondFactorPrompt({ prompt, kind, run, isLive }: Props) {
         data-1p-ignore
         data-lpignore="true"
         inputMode="numeric"
-        pattern="[0-9]{4,12}"
-        title="4 to 12 digits"
+        title="six digits"
         required
+        error={problem}
         label={`${word}${prompt.account ? ` of account ${prompt.account}` : ""}`}
         description="Masked, passed on once, kept nowhere."
         disabled={!isLive || answer.isPending || answer.isSent}

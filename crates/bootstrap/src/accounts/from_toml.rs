@@ -2,9 +2,9 @@
 
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
-use vega_domain::secret::ClientSecret;
+use vega_domain::reading::tidied;
 
-use super::{ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, wrong};
+use super::{ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret, wrong};
 use crate::known_keys::{ACCOUNTS, unknown};
 use crate::settings_error::SettingsError;
 use crate::sources;
@@ -34,8 +34,8 @@ struct Table<'a> {
 }
 
 /// Text with the key and the place that it came from.
-struct Text<'a> {
-    value: &'a str,
+struct Text {
+    value: String,
     name: String,
     place: String,
 }
@@ -72,11 +72,11 @@ fn account(table: &Table<'_>, route_of_all: Route) -> Result<Configured, Setting
     }
     let route = table.text("route")?;
     let account = Account {
-        id: table.needed("name")?.checked(AccountId::new)?,
-        mobile_number: table.needed("mobile_number")?.checked(MobileNumber::new)?,
+        id: table.needed("name")?.checked(AccountId::read)?,
+        mobile_number: table.needed("mobile_number")?.checked(MobileNumber::read)?,
         user_id: table
             .text("user_id")?
-            .map(|text| text.checked(UserId::new))
+            .map(|text| text.checked(UserId::read))
             .transpose()?,
         route: route
             .as_ref()
@@ -97,12 +97,12 @@ fn api(
     table: &Table<'_>,
     of_account: &(RedirectUri, Option<String>),
 ) -> Result<(Api, ApiPlaces), SettingsError> {
-    let secret = (table.text("client_secret")?, table.text("client_secret_file")?);
-    let (client_secret, secret_key) = match secret {
+    let given = (table.text("client_secret")?, table.text("client_secret_file")?);
+    let (client_secret, secret_key) = match given {
         (Some(secret), Some(file)) => return Err(both(&secret.called(), &file.called())),
-        (Some(secret), None) => (secret.value.to_owned(), "client_secret"),
+        (Some(secret), None) => (secret.value, "client_secret"),
         (None, Some(file)) => {
-            let secret = sources::secret_file(&file.name, &file.place, file.value)?;
+            let secret = sources::secret_file(&file.name, &file.place, &file.value)?;
             (secret, "client_secret_file")
         }
         (None, None) => return Err(table.lacks("client_secret")),
@@ -112,9 +112,9 @@ fn api(
         None => of_account.clone(),
     };
     let api = Api {
-        name: table.needed("name")?.checked(ApiName::new)?,
-        client_id: table.needed("client_id")?.checked(ClientId::new)?,
-        client_secret: ClientSecret::new(client_secret),
+        name: table.needed("name")?.checked(ApiName::read)?,
+        client_id: table.needed("client_id")?.checked(ClientId::read)?,
+        client_secret: secret(&client_secret, &table.place_of(secret_key))?,
         redirect_uri,
     };
     let places = ApiPlaces {
@@ -179,24 +179,22 @@ impl Table<'_> {
         missing(&self.key(key), &format!("{} is", self.place()))
     }
 
-    fn needed(&self, key: &str) -> Result<Text<'_>, SettingsError> {
+    fn needed(&self, key: &str) -> Result<Text, SettingsError> {
         self.text(key)?.ok_or_else(|| self.lacks(key))
     }
 
     /// The text of a key, unless it is empty.
-    fn text(&self, key: &str) -> Result<Option<Text<'_>>, SettingsError> {
+    fn text(&self, key: &str) -> Result<Option<Text>, SettingsError> {
         let Some(entry) = self.section.get(key) else {
             return Ok(None);
         };
         let name = self.key(key);
         let place = self.file.line(entry.line);
         match &entry.item {
-            Item::One(text) if text.trim().is_empty() => Ok(None),
-            Item::One(text) => Ok(Some(Text {
-                value: text.trim(),
-                name,
-                place,
-            })),
+            Item::One(text) => {
+                let value = tidied(text);
+                Ok((!value.is_empty()).then_some(Text { value, name, place }))
+            }
             other => Err(SettingsError::WrongShape {
                 name,
                 place,
@@ -207,12 +205,12 @@ impl Table<'_> {
     }
 }
 
-impl Text<'_> {
+impl Text {
     fn called(&self) -> String {
         format!("{} in {}", self.name, self.place)
     }
 
-    fn checked<T>(&self, read: impl FnOnce(String) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
-        read(self.value.to_owned()).map_err(|problem| wrong(&self.name, &self.place, problem))
+    fn checked<T>(&self, read: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
+        read(&self.value).map_err(|problem| wrong(&self.name, &self.place, problem))
     }
 }

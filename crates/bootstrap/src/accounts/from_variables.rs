@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
-use vega_domain::secret::ClientSecret;
 
-use super::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, wrong};
+use super::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, secret, wrong};
 use crate::settings_error::SettingsError;
 use crate::sources::{Sources, Variable};
 
@@ -47,9 +46,9 @@ pub(super) fn read(sources: &Sources, route: Route) -> Result<Option<Configured>
     let user_id = sources.get("UPSTOX_USER_ID");
     let account = Account {
         id: AccountId::new("default").map_err(|problem| wrong("account", "the defaults", problem))?,
-        mobile_number: checked("UPSTOX_MOBILE_NUMBER", mobile, MobileNumber::new)?,
+        mobile_number: checked("UPSTOX_MOBILE_NUMBER", mobile, MobileNumber::read)?,
         user_id: user_id
-            .map(|variable| checked("UPSTOX_USER_ID", variable, UserId::new))
+            .map(|variable| checked("UPSTOX_USER_ID", variable, UserId::read))
             .transpose()?,
         route,
         apis,
@@ -130,7 +129,7 @@ fn api(
     let starts_at_one = sources.get("UPSTOX_CLIENT_ID_0").is_none();
     let name_key = key("API_NAME");
     let name = match (sources.get(&name_key), DEFAULT_NAMES.get(number)) {
-        (Some(variable), _) => checked(&name_key, variable, ApiName::new)?,
+        (Some(variable), _) => checked(&name_key, variable, ApiName::read)?,
         (None, Some(name)) if !starts_at_one => {
             ApiName::new(*name).map_err(|problem| wrong(&name_key, "the defaults", problem))?
         }
@@ -147,6 +146,7 @@ fn api(
     let (client_secret, secret_place) = sources
         .secret(&secret_key)?
         .ok_or_else(|| missing(&secret_key, &format!("{id_key} is")))?;
+    let client_secret = secret(&client_secret, &secret_place)?;
     let places = ApiPlaces {
         api: client_id.called(&id_key),
         client_id: client_id.called(&id_key),
@@ -155,8 +155,8 @@ fn api(
     };
     let api = Api {
         name,
-        client_id: checked(&id_key, client_id, ClientId::new)?,
-        client_secret: ClientSecret::new(client_secret),
+        client_id: checked(&id_key, client_id, ClientId::read)?,
+        client_secret,
         redirect_uri: redirect_uri.clone(),
     };
     Ok((api, places))
@@ -165,7 +165,7 @@ fn api(
 fn checked<T>(
     name: &str,
     variable: &Variable,
-    read: impl FnOnce(String) -> Result<T, InvalidValue>,
+    read: impl FnOnce(&str) -> Result<T, InvalidValue>,
 ) -> Result<T, SettingsError> {
-    read(variable.value.clone()).map_err(|problem| wrong(name, &variable.place, problem))
+    read(&variable.value).map_err(|problem| wrong(name, &variable.place, problem))
 }

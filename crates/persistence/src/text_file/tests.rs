@@ -1,7 +1,6 @@
 //! Every kind of thing that can stand where a text file belongs, and what is said of it.
 
 use std::os::unix::fs::symlink;
-use std::time::Instant;
 
 use rstest::rstest;
 
@@ -100,10 +99,8 @@ fn a_pipe_is_read_while_somebody_writes_and_never_waited_for_without_end() {
     });
     assert_eq!(read_text(&pipe, LIMIT).unwrap().as_str(), "s3cret\n");
     writer.join().unwrap();
-    let began = Instant::now();
     let refused = read_text(&pipe, LIMIT).unwrap_err();
     assert!(matches!(refused, NoText::SilentPipe), "{refused}");
-    assert!(began.elapsed() < PIPE_PATIENCE * 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use vega_domain::ids::MobileNumber;
 use vega_domain::secret::SecondFactor;
-use vega_domain::sign_in::Screen;
+use vega_domain::sign_in::{PromptKind, Screen};
 use vega_selenium::Sighting;
 
 use crate::browser::{Browser, MOBILE};
@@ -344,8 +344,8 @@ async fn what_is_typed_lands_in_the_page() -> Result<()> {
         .pin
         .map(|field| field.selector)
         .unwrap_or_default();
-    page.fill_second_factor(&first, &SecondFactor::new("314159"))
-        .await?;
+    let pin = SecondFactor::read(PromptKind::Pin, "314159")?;
+    page.fill_second_factor(&first, &pin).await?;
     let typed = "return [...document.querySelectorAll('input')].map((each) => each.value).join('')";
     assert_eq!(browser.client.execute(typed, vec![]).await?, "314159");
     assert!(browser.look().await?.pin.is_some_and(|field| !field.empty));

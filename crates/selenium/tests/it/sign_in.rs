@@ -202,10 +202,11 @@ impl Operator for Seen {
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
         self.asked.lock().unwrap().push(prompt.kind);
         *self.answered.lock().unwrap() = Some(Instant::now());
-        SecondFactor::new(match prompt.kind {
+        let typed = match prompt.kind {
             PromptKind::Otp => OTP,
             PromptKind::Pin => PIN,
-        })
+        };
+        SecondFactor::read(prompt.kind, typed).unwrap()
     }
 
     async fn confirm(&self, _: &Plan) -> Answer {

@@ -52,7 +52,7 @@ export type AnswerBody = {
 } | {
     kind: 'otp';
     /**
-     * The digits.
+     * Its six digits; blanks and dashes between them are no part of it.
      */
     otp: string;
     /**
@@ -62,7 +62,7 @@ export type AnswerBody = {
 } | {
     kind: 'pin';
     /**
-     * The digits.
+     * Its six digits; blanks and dashes between them are no part of it.
      */
     pin: string;
     /**

@@ -1,0 +1,125 @@
+//! Reads `.env` files: lines of NAME=value, of which only Vega's own are looked at. A refusal names the line and never
+//! repeats it, for it may hold a secret.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use vega_persistence::read_text;
+
+use crate::known_keys;
+use crate::settings_error::SettingsError;
+use crate::sources::Variable;
+
+/// Larger than any file of settings.
+pub(crate) const LARGEST: usize = 1024 * 1024;
+
+/// The name that a line gives a value to, if it looks so.
+pub(crate) fn name_of(line: &str) -> Option<&str> {
+    let (name, _) = line.split_once('=')?;
+    let name = name.trim();
+    let name = name.strip_prefix("export ").map_or(name, str::trim);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (!name.is_empty() && name.chars().all(is_name)).then_some(name)
+}
+
+/// Reads `.env` line by line without touching the environment of this process. A value that is empty is none:
+/// `.env.example` is full of them.
+pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Variable>, SettingsError> {
+    let refused = |problem: String| SettingsError::File {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = read_text(path, LARGEST).map_err(|problem| refused(format!("it {problem}")))?;
+    let origin = path.display().to_string();
+    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+    // Each line by itself: a quote that is not closed must not swallow the lines that follow.
+    for (number, line) in (1..).zip(text.lines()) {
+        // What is not Vega's may look as it likes.
+        if name_of(line).is_some_and(|name| !known_keys::is_ours(name)) {
+            continue;
+        }
+        // The library's own words quote the line, which may hold a secret.
+        let bad = |_| refused(format!("line {number} {}", what_is_bad(line)));
+        let Some((name, value)) = dotenvy::from_read_iter(format!("{line}\n").as_bytes())
+            .next()
+            .transpose()
+            .map_err(bad)?
+        else {
+            continue;
+        };
+        let variable = Variable::new(&value, &origin, Some(number));
+        known_keys::refuse_unknown_variable(&name, &variable.place)?;
+        if !known_keys::is_ours(&name) {
+            continue;
+        }
+        let problem = match quoting(line) {
+            Quoting::Substitutes => "holds a $, which would be taken for the name of another variable",
+            Quoting::Open => "ends with a \\, which would be lost",
+            Quoting::Whole if value.contains('\n') => "holds a line break, which no setting does",
+            Quoting::Whole => "",
+        };
+        if !problem.is_empty() {
+            return Err(refused(format!(
+                "{name} in line {number} {problem}. Put the value in 'single quotes'"
+            )));
+        }
+        if variable.value.is_empty() {
+            continue;
+        }
+        if let Some(first) = variables.get(&name) {
+            let called = |variable: &Variable| format!("{name} in {}", variable.place);
+            return Err(SettingsError::Both {
+                first: called(first),
+                second: called(&variable),
+            });
+        }
+        variables.insert(name, variable);
+    }
+    Ok(variables)
+}
+
+/// To follow "line 3".
+fn what_is_bad(line: &str) -> &'static str {
+    match quoting(line) {
+        Quoting::Open => {
+            "opens a quote and does not close it. A value ends on its line; \
+             put one that holds spaces, quotes, # or $ in 'single quotes'"
+        }
+        _ => "is not NAME=value. Put a value that holds spaces, quotes, # or $ in 'single quotes'",
+    }
+}
+
+/// How the library reads the value of a line.
+enum Quoting {
+    Whole,
+    /// A quote is not closed, or nothing follows a backslash.
+    Open,
+    /// With what stands after a `$` put in, from the process or from elsewhere in the file.
+    Substitutes,
+}
+
+fn quoting(line: &str) -> Quoting {
+    let value = line.split_once('=').map_or("", |(_, value)| value).trim();
+    let (mut quote, mut escaped) = (None, false);
+    if value.starts_with('#') {
+        return Quoting::Whole;
+    }
+    for c in value.chars() {
+        match (c, quote) {
+            _ if escaped => escaped = false,
+            (c, Some('\'')) if c != '\'' => {}
+            ('\\', _) => escaped = true,
+            ('$', _) => return Quoting::Substitutes,
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => quote = Some(c),
+            // Only a comment may follow.
+            (' ' | '\t', None) => break,
+            _ => {}
+        }
+    }
+    if quote.is_some() || escaped {
+        Quoting::Open
+    } else {
+        Quoting::Whole
+    }
+}
