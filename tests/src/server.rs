@@ -26,8 +26,8 @@ pub enum Caller {
     Stranger,
     /// A program with this access key.
     Key(String),
-    /// The console with this cookie.
-    Console(String),
+    /// The console with this cookie and second secret.
+    Console(String, String),
 }
 
 /// What the server answered.
@@ -132,10 +132,14 @@ impl Server {
         let opened = self
             .post("/api/v1/session", &Caller::Stranger, json!({ "code": code }))
             .await?;
-        ensure!(opened.status == 204, "{opened:?}");
+        ensure!(opened.status == 200, "{opened:?}");
+        let second = opened.json()?["secret"]
+            .as_str()
+            .context("a second secret")?
+            .to_owned();
         let cookie = opened.header("set-cookie").context("a cookie")?;
         let (cookie, _) = cookie.split_once(';').context("attributes")?;
-        Ok(Caller::Console(cookie.to_owned()))
+        Ok(Caller::Console(cookie.to_owned(), second))
     }
 
     /// GET.
@@ -169,9 +173,10 @@ impl Server {
             Caller::Stranger => {}
             Caller::Key(key) => request = request.header("authorization", format!("Bearer {key}")),
             // As its browser does.
-            Caller::Console(cookie) => {
+            Caller::Console(cookie, second) => {
                 request = request
                     .header("cookie", cookie)
+                    .header("x-vega-session", second)
                     .header("sec-fetch-site", "same-origin");
             }
         }
@@ -282,18 +287,17 @@ impl Server {
     pub async fn curl_events(&self, desk: &Desk, caller: &Caller) -> Result<CurlEvents> {
         let shown = desk.path().join(format!("events-{}", fastrand::u32(..)));
         let who = match caller {
-            Caller::Stranger => "x-nobody: 1".to_owned(),
-            Caller::Key(key) => format!("authorization: Bearer {key}"),
-            Caller::Console(cookie) => format!("cookie: {cookie}"),
+            Caller::Stranger => vec!["x-nobody: 1".to_owned()],
+            Caller::Key(key) => vec![format!("authorization: Bearer {key}")],
+            Caller::Console(cookie, second) => {
+                vec![format!("cookie: {cookie}"), format!("x-vega-session: {second}")]
+            }
         };
+        let who = who.iter().flat_map(|header| ["-H", header]);
         let curl = Command::new("curl")
-            .args([
-                "-N",
-                "-sS",
-                "-H",
-                &who,
-                &format!("{}/api/v1/events", self.address),
-            ])
+            .args(["-N", "-sS"])
+            .args(who)
+            .arg(format!("{}/api/v1/events", self.address))
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(&shown)?)
             .stderr(Stdio::inherit())

@@ -51,7 +51,7 @@ impl Request {
         match caller {
             Caller::Stranger => self,
             Caller::Key(key) => self.with("Authorization", &format!("Bearer {key}")),
-            Caller::Console(cookie) => self.with("Cookie", cookie),
+            Caller::Console(cookie, second) => self.with("Cookie", cookie).with("x-vega-session", second),
         }
     }
 

@@ -251,7 +251,7 @@ fn matrix(server: &Server, target: &Target, callers: &[&Caller]) -> Vec<Attack> 
                     for caller in callers {
                         let tells_nothing = origin.values.is_empty() && site.values.is_empty();
                         let is_cookie_alone =
-                            matches!(caller, Caller::Console(_)) && is_write && tells_nothing;
+                            matches!(caller, Caller::Console(..)) && is_write && tells_nothing;
                         let is_ours = origin.is_ours && site.is_ours && !is_cookie_alone;
                         let status = if !host.is_ours {
                             421
@@ -264,7 +264,7 @@ fn matrix(server: &Server, target: &Target, callers: &[&Caller]) -> Vec<Attack> 
                                 Caller::Stranger => 401,
                                 // A program has no session, and a console gets no token.
                                 Caller::Key(_) if target.path == "/api/v1/session" => 403,
-                                Caller::Console(_) if target.path.ends_with("/token") => 403,
+                                Caller::Console(..) if target.path.ends_with("/token") => 403,
                                 _ if !is_json => 415,
                                 _ => 0,
                             }
@@ -310,5 +310,52 @@ async fn no_mix_of_headers_gets_through_but_the_right_ones() -> Result<()> {
     }
     assert_eq!(world.state().await?, before);
     assert_eq!(before["prompts"]["prompts"][0]["id"], world.prompt.as_str());
+    Ok(())
+}
+
+/// A page at another port of the console's host gets its cookie from the browser, and may send whatever its server likes.
+#[tokio::test]
+async fn either_half_of_a_session_opens_nothing() -> Result<()> {
+    let world = World::new().await?;
+    let Caller::Console(cookie, second) = &world.console else {
+        anyhow::bail!("no console");
+    };
+    let other = world.server.open_console(&link(&world.desk).await?).await?;
+    let Caller::Console(_, of_another) = &other else {
+        anyhow::bail!("no console");
+    };
+    let none = String::new();
+    let (_, bare) = cookie.split_once('=').context("a cookie")?;
+    let before = world.state().await?;
+    let mut attacks = Vec::new();
+    for (cookie, second) in [
+        (cookie, &none),
+        (&none, second),
+        (cookie, of_another),
+        (cookie, &bare.to_owned()),
+        (cookie, &second[1..].to_owned()),
+        (&format!("{cookie}.{second}"), &none),
+        (&format!("vega_session={second}"), &bare.to_owned()),
+    ] {
+        for target in world.targets() {
+            let mut request = target.bare("application/json").with("Host", world.server.host());
+            request = request
+                .with("Sec-Fetch-Site", "same-origin")
+                .with("Origin", world.server.address());
+            if !cookie.is_empty() {
+                request = request.with("Cookie", cookie);
+            }
+            if !second.is_empty() {
+                request = request.with("x-vega-session", second);
+            }
+            attacks.push(Attack {
+                request,
+                expected: vec![401],
+            });
+        }
+    }
+    assert_eq!(attacks.len(), 56);
+    assert_eq!(world.attack(attacks).await?, [""; 0]);
+    assert_eq!(world.state().await?, before);
     Ok(())
 }

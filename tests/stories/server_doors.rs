@@ -220,7 +220,7 @@ async fn statuses(
     let mut knocking = JoinSet::new();
     for (place, caller) in callers.iter().cloned().enumerate() {
         let mut request = Request::to(server, method, &path).by(&caller);
-        if matches!(caller, Caller::Console(_)) {
+        if matches!(caller, Caller::Console(..)) {
             request = request.with("Sec-Fetch-Site", "same-origin");
         }
         if method == "POST" {

@@ -222,25 +222,48 @@ async fn programs_get_their_tokens_while_hundreds_are_silent() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_thirty_third_stream_waits_for_a_place() -> Result<()> {
+async fn no_callers_streams_keep_others_away_and_the_console_has_places_of_its_own() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
+    let mut keys = Vec::new();
+    for number in 0..5 {
+        keys.push(key(&desk, &format!("watcher-{number}"), "status", &[]).await?);
+    }
     let server = Server::start(&desk).await?;
     let console = server.console().await?;
     let mut streams = Vec::new();
-    for number in 0..32 {
+    let refused = async |caller: &Caller, words: &str| -> Result<()> {
+        let refused = server.get("/api/v1/events", caller).await?;
+        assert_eq!(refused.status, 503, "{refused:?}");
+        let problem = refused.json()?;
+        assert_eq!(problem["code"], "too_many_streams");
+        assert!(problem["detail"].to_string().contains(words), "{problem}");
+        Ok(())
+    };
+    for watcher in &keys[..4] {
+        for number in 0..8 {
+            let mut stream = server.events(watcher).await?;
+            stream
+                .until("event: snapshot")
+                .await
+                .with_context(|| number.to_string())?;
+            streams.push(stream);
+        }
+        refused(watcher, "You have 8").await?;
+    }
+    refused(&keys[4], "Others have 32").await?;
+    for _ in 0..8 {
         let mut stream = server.events(&console).await?;
-        stream
-            .until("event: snapshot")
-            .await
-            .with_context(|| number.to_string())?;
+        stream.until("event: snapshot").await?;
+        let head = stream.text();
+        assert!(head.contains("x-accel-buffering: no"), "{head}");
+        assert!(head.contains("cache-control: no-store, no-transform"), "{head}");
         streams.push(stream);
     }
-    let refused = server.get("/api/v1/events", &console).await?;
-    assert_eq!(refused.status, 503, "{refused:?}");
-    assert_eq!(refused.json()?["code"], "too_many_streams");
+    refused(&console, "You have 8").await?;
     assert_eq!(server.get("/api/v1/apis", &console).await?.status, 200);
 
+    // One of the console's is closed: the last.
     streams.pop();
     let has_place = until(async || {
         let stream = server.events(&console).await;

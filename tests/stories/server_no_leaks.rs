@@ -42,14 +42,16 @@ impl Loud {
         let streams = vec![server.events(&console).await?, server.events(&key).await?];
         let mut secrets = vec![("a link's code", code)];
         for caller in [&key, &console] {
-            secrets.push(match caller {
+            let secret = match caller {
                 Caller::Key(key) => ("a key", key.clone()),
-                Caller::Console(cookie) => {
+                Caller::Console(cookie, second) => {
                     let (_, secret) = cookie.split_once('=').context("a cookie")?;
-                    ("a session", secret.to_owned())
+                    secrets.push(("a session's cookie", secret.to_owned()));
+                    ("a session's second secret", second.clone())
                 }
                 Caller::Stranger => continue,
-            });
+            };
+            secrets.push(secret);
         }
         let said = Vec::new();
         Ok(Self {
@@ -154,7 +156,7 @@ impl Loud {
     async fn more_mistakes(&mut self) -> Result<()> {
         let canary = |what: &str| format!("CANARY-{what}-jx2w8q");
         let bad_key = Caller::Key(canary("key"));
-        let bad_session = Caller::Console(format!("vega_session={}", canary("session")));
+        let bad_session = Caller::Console(format!("vega_session={}", canary("session")), canary("second"));
         self.mistake("/api/v1/apis", &bad_key, None, 401).await?;
         self.mistake("/api/v1/apis", &bad_session, None, 401).await?;
         let link = json!({ "code": canary("link") }).to_string();

@@ -246,7 +246,10 @@ async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
             for caller in [
                 Caller::Stranger,
                 Caller::Key("CANARY-no-such-key".into()),
-                Caller::Console("vega_session=CANARY-no-such-session".into()),
+                Caller::Console(
+                    "vega_session=CANARY-no-such-session".into(),
+                    "CANARY-no-such-second".into(),
+                ),
             ] {
                 // Bad keys are let wait, which is shown elsewhere.
                 if !matches!(caller, Caller::Stranger) && method != "POST" {

@@ -68,6 +68,14 @@ async fn what_vega_does_elsewhere_is_served_at_once() -> Result<()> {
     assert_eq!((same.status, same.text.as_str()), (304, ""));
     let long = server.get(&format!("{TOKEN}?min_valid=86400"), &program).await?;
     assert_eq!(long.status, 409, "no token lives so long: {long:?}");
+    for length in ["0", "1s", "0m"] {
+        let short = server
+            .get(&format!("{TOKEN}?min_valid={length}"), &program)
+            .await?;
+        assert_eq!(short.status, 200, "{length}: {short:?}");
+    }
+    let wrong = server.get(&format!("{TOKEN}?min_valid=soon"), &program).await?;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
     events
         .until("token", |token| {
             token["api"] == "PRIMARY" && token["servable"] == true

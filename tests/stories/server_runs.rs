@@ -1,5 +1,6 @@
 //! Runs over HTTP: a human at the console, or with curl, says yes, types OTP and PIN, pastes an address, and watches.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -373,6 +374,12 @@ async fn health_and_figures_are_told() -> Result<()> {
     let ready = server.get("/readyz", &Caller::Stranger).await?;
     assert_eq!((ready.status, &ready.json()?["ready"]), (200, &json!(true)));
     let figures = server.get("/metrics", &watcher).await?.text;
+    let of = |what: &str| -> BTreeSet<&str> {
+        let lines = figures.lines().filter_map(|line| line.strip_prefix(what));
+        lines.filter_map(|line| line.split_whitespace().next()).collect()
+    };
+    assert_eq!(of("# HELP "), of("# TYPE "), "each figure says what it is");
+    assert!(of("# HELP ").len() >= 8, "{figures}");
     for line in [
         "vega_tokens{status=\"valid\"} 1",
         "vega_tokens{status=\"missing\"} 5",

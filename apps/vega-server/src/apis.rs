@@ -1,12 +1,13 @@
 //! APIs and their tokens. A token comes straight out of the hot registry: no database and no lock is on its way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use vega_domain::ids::ApiName;
@@ -43,17 +44,19 @@ pub(crate) async fn one(
     found.map(Json).ok_or_else(|| unknown_api(&server))
 }
 
-/// In seconds.
-const A_DAY: u32 = 86_400;
+const A_DAY: Duration = Duration::from_hours(24);
 
 /// How a token is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Token {
-    /// So many seconds it must still live.
-    #[param(minimum = 0, maximum = 86400)]
-    min_valid: Option<u32>,
+    /// So long it must still live: seconds, or a number with `s`, `m` or `h`, as in `30m`; a day at most.
+    #[param(
+        pattern = "^([0-7]?[0-9]{1,4}s?|[0-9]{1,3}m|(1?[0-9]|2[0-4])h)$",
+        example = "30m"
+    )]
+    min_valid: Option<String>,
 }
 
 /// The token of one API. Its `ETag` is its generation: send it back as `If-None-Match`, and 304 says that it is still that
@@ -74,11 +77,10 @@ pub(crate) async fn token(
     Asked(wanted): Asked<Token>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let min_valid = wanted.min_valid.unwrap_or(0);
-    if min_valid > A_DAY {
-        let words = format!("min_valid must be 0 to {A_DAY} seconds: no token lives longer than a day.");
+    let Some(min_valid) = length(wanted.min_valid.as_deref().unwrap_or("0")) else {
+        let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for no token lives longer.";
         return Err(Problem::new(Code::BadRequest, words));
-    }
+    };
     let Ok(name) = ApiName::new(name) else {
         return Err(unknown_api(&server));
     };
@@ -86,7 +88,7 @@ pub(crate) async fn token(
         return Err(why_not(&server, &name));
     };
     let left = token.valid_until - server.vega.clock.now();
-    if left.num_seconds() < i64::from(min_valid) {
+    if left < min_valid {
         let words = format!(
             "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign in \
              after 03:30 IST.",
@@ -95,6 +97,16 @@ pub(crate) async fn token(
         return Err(Problem::new(Code::HumanNeeded, words));
     }
     Ok(answer(&token, &headers))
+}
+
+/// As `--min-valid` has it, or in seconds alone; at most a day.
+fn length(text: &str) -> Option<TimeDelta> {
+    let seconds = text.bytes().all(|digit| digit.is_ascii_digit());
+    let length = match text.parse() {
+        Ok(number) if seconds => Duration::from_secs(number),
+        _ => humantime::parse_duration(text).ok()?,
+    };
+    (length <= A_DAY).then(|| TimeDelta::from_std(length).ok())?
 }
 
 fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
@@ -155,4 +167,37 @@ pub(crate) fn unknown_api(server: &Server) -> Problem {
         .map(|api| api.name.as_str())
         .collect();
     Problem::new(Code::UnknownApi, format!("There are {}.", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_read_as_on_the_command_line_or_in_seconds() {
+        let seconds = |text| length(text).map(|length| length.num_seconds());
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1800", Some(1_800)),
+            ("0001800", Some(1_800)),
+            ("1800s", Some(1_800)),
+            ("30m", Some(1_800)),
+            ("1h 30m", Some(5_400)),
+            ("24h", Some(86_400)),
+            ("86400", Some(86_400)),
+            ("86401", None),
+            ("25h", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615h", None),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("30 minutes", Some(1_800)),
+            ("half an hour", None),
+            ("30m;", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, State};
+use axum::http::{HeaderName, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio_stream::wrappers::BroadcastStream;
@@ -13,9 +14,14 @@ use tokio_stream::wrappers::BroadcastStream;
 use crate::gate::Caller;
 use crate::problem::{Code, Problem};
 use crate::refusals::Refused;
-use crate::server::{STREAMS, Server};
+use crate::server::Server;
 use crate::stream_event::{Frame, StreamEvent};
 
+/// So that a proxy between neither collects events until it has enough of them, nor packs or keeps them.
+const AS_IT_COMES: [(HeaderName, &str); 2] = [
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+    (header::CACHE_CONTROL, "no-store, no-transform"),
+];
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a stream looks whether its caller may still listen.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -28,11 +34,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn events(
     State(server): State<Arc<Server>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let Ok(place) = Arc::clone(&server.streams).try_acquire_owned() else {
-        let words = format!("{STREAMS} streams are open already. Close one, or use one for several readers.");
-        return Err(Problem::new(Code::TooManyStreams, words));
-    };
+) -> Result<
+    (
+        [(HeaderName, &'static str); 2],
+        Sse<impl Stream<Item = Result<Event, Infallible>>>,
+    ),
+    Problem,
+> {
+    let place = server.streams.take(&caller);
+    let place = place.map_err(|words| Problem::new(Code::TooManyStreams, words))?;
     let Some((first, rest)) = server.board.subscribe(server.vega.clock.now()) else {
         let words = "The database does not say how things stand. Tokens are served on; see the server's log.";
         return Err(Problem::new(Code::Storage, words));
@@ -57,7 +67,10 @@ pub(crate) async fn events(
             let _place = &place;
             Ok(event)
         });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
+    Ok((
+        AS_IT_COMES,
+        Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)),
+    ))
 }
 
 fn event(frame: &Frame) -> Event {

@@ -19,8 +19,9 @@ use crate::doors::{self, Who};
 use crate::problem::{Code, Problem};
 use crate::server::Server;
 
-/// The session's cookie.
+/// The session's cookie, and the header with its second secret, which no page but the console's knows.
 pub(crate) const COOKIE: &str = "vega_session";
+pub(crate) const SECOND: &str = "x-vega-session";
 /// Who guesses keys, sessions or links gets so few guesses.
 pub(crate) const AFTER_A_BAD_KEY: Duration = Duration::from_millis(300);
 
@@ -179,13 +180,16 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         return Err(Problem::new(Code::NotSignedIn, words));
     }
     if let Some(cookie) = CookieJar::from_headers(headers).get(COOKIE) {
+        let second = headers.get(SECOND).and_then(|second| second.to_str().ok());
+        // Without it there is no session, whatever the cookie is: another port of this host has that too.
+        let secret = SessionSecret::of_parts(cookie.value(), second.unwrap_or_default());
         let session = if headers.contains_key(&UNATTENDED) {
-            access.unused_session(cookie.value()).await?
+            access.unused_session(secret.expose()).await?
         } else {
-            access.session(cookie.value()).await?
+            access.session(secret.expose()).await?
         };
         if let Some(session) = session {
-            return Ok(Caller::Console(session, SessionSecret::new(cookie.value())));
+            return Ok(Caller::Console(session, secret));
         }
         tokio::time::sleep(AFTER_A_BAD_KEY).await;
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";

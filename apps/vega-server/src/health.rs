@@ -142,6 +142,38 @@ pub(crate) async fn metrics(State(server): State<Arc<Server>>) -> Response {
         .into_response()
 }
 
+/// Says once what each figure is, for whoever reads them.
+pub(crate) fn describe_figures() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_gauge!("vega_tokens", "APIs by how their token stands.");
+    describe_gauge!(
+        "vega_token_seconds_to_expiry",
+        Unit::Seconds,
+        "How long the API's token lives; 0 where none is handed out."
+    );
+    describe_gauge!(
+        "vega_otp_presses_left",
+        "Get OTP presses that the account has left in its window."
+    );
+    describe_gauge!("vega_account_cooling_down", "1 while the account cools down.");
+    describe_gauge!(
+        "vega_account_stopped",
+        "1 until the operator opens the account again."
+    );
+    describe_gauge!(
+        "vega_run_under_way",
+        "1 while a run is under way, in whichever process."
+    );
+    describe_gauge!("vega_event_streams", "Streams of events that are open.");
+    describe_histogram!(
+        "vega_request_seconds",
+        Unit::Seconds,
+        "How long requests took, by route and status."
+    );
+    describe_counter!("vega_runs_ended_total", "Runs that ended, by state.");
+    describe_counter!("vega_otp_presses_total", "Get OTP presses that were counted.");
+}
+
 /// Sets the figures that are so now.
 fn show(server: &Server) {
     let snapshot = server.board.snapshot();
@@ -171,7 +203,7 @@ fn show(server: &Server) {
     }
     let under_way = snapshot.run.is_some_and(|run| run.under_way);
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
-    let open = crate::server::STREAMS - server.streams.available_permits();
+    let open = server.streams.count();
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
 }
 

@@ -30,6 +30,7 @@ mod runs;
 mod server;
 mod session;
 mod stream_event;
+mod streams;
 mod system;
 mod usage;
 mod views;
@@ -145,6 +146,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         .context("buckets")?
         .install_recorder()
         .context("the metrics could not be set up")?;
+    health::describe_figures();
     let desk = Arc::new(Desk::new(settings.human_timeout));
     let names = Names::of(address, &settings);
     let vega = Vega::start(settings, environment, desk.clone(), Arc::new(NobodyElse)).await?;

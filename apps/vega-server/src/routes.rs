@@ -67,11 +67,13 @@ impl utoipa::Modify for Security {
         let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(gate::COOKIE)));
         schemes.add_security_scheme("key", key);
+        let second = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(gate::SECOND)));
         schemes.add_security_scheme("console", cookie);
+        schemes.add_security_scheme("page", second);
         let none: [&str; 0] = [];
         document.security = Some(vec![
             SecurityRequirement::new("key", none),
-            SecurityRequirement::new("console", none),
+            SecurityRequirement::new("console", none).add("page", none),
         ]);
         document.info.license = None;
     }

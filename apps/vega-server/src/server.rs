@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,9 +14,7 @@ use crate::board::Board;
 use crate::desk::Desk;
 use crate::names::Names;
 use crate::run_request::RunRequests;
-
-/// Streams at once.
-pub(crate) const STREAMS: usize = 32;
+use crate::streams::Streams;
 
 /// The server's parts.
 pub(crate) struct Server {
@@ -25,7 +23,7 @@ pub(crate) struct Server {
     pub(crate) requests: RunRequests,
     pub(crate) board: Board,
     pub(crate) names: Names,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) metrics: PrometheusHandle,
     /// When it was last tried whether something can be stored, and why it could not.
     pub(crate) storage: Mutex<Option<(Instant, Result<(), String>)>>,
@@ -45,7 +43,7 @@ impl Server {
             requests: RunRequests::new(),
             board: Board::new(),
             names,
-            streams: Arc::new(Semaphore::new(STREAMS)),
+            streams: Arc::default(),
             metrics,
             storage: Mutex::default(),
             stop: CancellationToken::new(),

@@ -1,4 +1,5 @@
-//! The console's session: opened by a link that works once, kept in a cookie that no script can read.
+//! The console's session: opened by a link that works once, kept in a cookie that no script can read and in a second secret
+//! that only the page knows which opened it.
 
 use std::sync::Arc;
 
@@ -27,6 +28,14 @@ pub(crate) struct LinkBody {
     code: String,
 }
 
+/// The session that was opened.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenedView {
+    v: u8,
+    /// Sent once. To be sent along as `x-vega-session` with each call, beside the cookie; either alone opens nothing.
+    secret: String,
+}
+
 /// The console's session.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SessionView {
@@ -49,19 +58,23 @@ fn cookie(value: String) -> Cookie<'static> {
 
 /// Opens the console's session with a one-time link.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "openSession", security(()), tag = "session", request_body = LinkBody,
-    responses((status = 204, description = "It is open; its cookie is set"), Refused, BodyRefused))]
+    responses((status = 200, description = "It is open; its cookie is set", body = OpenedView), Refused, BodyRefused))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
     visitor: Option<Extension<Visitor>>,
     jar: CookieJar,
     Body(body): Body<LinkBody>,
-) -> Result<(StatusCode, CookieJar), Problem> {
+) -> Result<(CookieJar, Json<OpenedView>), Problem> {
     if let Some(secret) = server.vega.access.open_session(&body.code).await? {
         if let Some(Extension(visitor)) = visitor {
             visitor.is_known_now();
         }
-        let jar = jar.add(cookie(secret.expose().to_owned()));
-        return Ok((StatusCode::NO_CONTENT, jar));
+        let (in_cookie, in_page) = secret.parts();
+        let opened = OpenedView {
+            v: 1,
+            secret: in_page.to_owned(),
+        };
+        return Ok((jar.add(cookie(in_cookie.to_owned())), Json(opened)));
     }
     tokio::time::sleep(AFTER_A_BAD_KEY).await;
     let words = "A link works once, and for 60 seconds. Run `vega console` and open the one that it prints.";

@@ -4,8 +4,10 @@
 import "@testing-library/jest-dom/vitest";
 import { cleanup, configure } from "@testing-library/react";
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
-import { MadeUpEventSource } from "./testing/eventSource";
+import { MadeUpStream } from "./testing/madeUpStream";
 import { network } from "./testing/network";
+
+vi.mock("./live/eventStream", () => ({ openEvents: MadeUpStream.openEvents }));
 
 // Only what never comes runs into it, also on a machine that is busy.
 configure({ asyncUtilTimeout: 15_000 });
@@ -14,7 +16,6 @@ beforeAll(() => network.listen({ onUnhandledRequest: "error" }));
 afterAll(() => network.close());
 
 beforeEach(() => {
-  vi.stubGlobal("EventSource", MadeUpEventSource);
   vi.stubGlobal("ResizeObserver", SizeObserver);
   vi.stubGlobal("matchMedia", noMedia);
 });
@@ -22,7 +23,8 @@ beforeEach(() => {
 afterEach(() => {
   cleanup();
   network.resetHandlers();
-  MadeUpEventSource.all.length = 0;
+  MadeUpStream.all.length = 0;
+  localStorage.clear();
   vi.useRealTimers();
   vi.unstubAllGlobals();
   history.replaceState(null, "", "/");

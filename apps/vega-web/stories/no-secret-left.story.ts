@@ -1,5 +1,5 @@
-// After the first morning no OTP, PIN, code or token is left anywhere in the browser, and the session is a cookie that no
-// script can read.
+// After the first morning no OTP, PIN, code or token is left anywhere in the browser. The session is a cookie that no script
+// can read, and a second secret that no other address can.
 
 import type { Page } from "@playwright/test";
 import { readPhone } from "./console";
@@ -38,6 +38,16 @@ test("nothing that was typed or made stays in the browser", async ({ console, st
   expect(cookies).toHaveLength(1);
   expect(cookies[0]).toMatchObject({ httpOnly: true, sameSite: "Strict" });
   expect(await page.evaluate(() => document.cookie)).toBe("");
+  // The one half is worth nothing without the other.
+  const secret = await page.evaluate(() => localStorage.getItem("vega.session"));
+  expect(secret).toMatch(/^[\w-]{43}$/);
+  expect(await page.evaluate(() => localStorage.length)).toBe(1);
+  const call = (headers: Record<string, string>) =>
+    page.request.get(`${stage.opening.address}/api/v1/session`, { headers });
+  expect((await call({})).status(), "the cookie alone").toBe(401);
+  expect((await call({ "x-vega-session": secret ?? "" })).status(), "both").toBe(200);
+  await page.context().clearCookies();
+  expect((await call({ "x-vega-session": secret ?? "" })).status(), "the secret alone").toBe(401);
 });
 
 /** All that the page keeps, and all that stands in it. */

@@ -24,7 +24,7 @@ test("the audit trail is searched and taken away", async ({ console }) => {
     ["Export CSV", /token_stored/],
   ] as const) {
     const download = page.waitForEvent("download");
-    await page.getByRole("link", { name }).click();
+    await page.getByRole("button", { name }).click();
     const text = await readFile(await (await download).path(), "utf8");
     expect(text).toMatch(holds);
     expect(text, "only what was looked for").not.toContain("otp_requested");

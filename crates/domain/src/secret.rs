@@ -99,9 +99,22 @@ secret_text!(
     LinkCode
 );
 secret_text!(
-    /// What the browser of one console session shows with each call: 256 random bits. Never stored.
+    /// What the browser of one console session shows with each call, in two parts of 256 random bits. Never stored.
     SessionSecret
 );
+
+impl SessionSecret {
+    /// From what its cookie holds, and from what the page alone knows. Browsers give a cookie to every port of a host.
+    pub fn of_parts(cookie: &str, page: &str) -> Self {
+        Self::new(format!("{cookie}.{page}"))
+    }
+
+    /// Both parts: the cookie's and the page's.
+    pub fn parts(&self) -> (&str, &str) {
+        let text = self.expose();
+        text.split_once('.').unwrap_or((text, ""))
+    }
+}
 
 /// What the token endpoint answered, unread: it is sealed before anybody looks into it.
 #[derive(Clone)]

@@ -11,6 +11,8 @@ if (code === "") {
     body: JSON.stringify({ code }),
   }).then(async (response) => {
     if (response.ok) {
+      const { secret } = await response.json();
+      localStorage.setItem("vega.session", secret);
       location.replace("/");
       return;
     }

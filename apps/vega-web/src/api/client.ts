@@ -2,6 +2,7 @@
 // words say what happened and what to do next.
 
 import { client } from "../generated/client/client.gen";
+import { sessionSecret } from "./session";
 import type { Problem } from "./types";
 
 export * from "../generated/client/sdk.gen";
@@ -27,6 +28,12 @@ client.setConfig({
   headers: { "x-vega-unattended": "1" },
   // Looked up at each call, so that tests can stand in for the network.
   fetch: (request) => globalThis.fetch(request),
+});
+
+client.interceptors.request.use((request) => {
+  const secret = sessionSecret();
+  if (secret !== null) request.headers.set("x-vega-session", secret);
+  return request;
 });
 
 /** `response` is missing where none came, though the generated types do not say so. */

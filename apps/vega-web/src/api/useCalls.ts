@@ -2,8 +2,11 @@
 // is asked for anew.
 
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
+import type { AuditSearch } from "../audit/search";
+import { type FileFormat, takeAway } from "../audit/takeAway";
 import { signedOut } from "../live/useBoard";
 import { CallFailed, cancelRun, endSession, revokeKey, said, startRun, verify } from "./client";
+import { forgetSessionSecret } from "./session";
 import type { RunWish } from "./types";
 
 function useCall<Input, Output>(call: (input: Input) => Promise<Output>, changes?: QueryKey) {
@@ -36,7 +39,16 @@ export function useRevokeKey() {
   return useCall((id: string) => said(revokeKey({ path: { id } })), ["keys"]);
 }
 
+export function useTakeAway(search: AuditSearch) {
+  return useCall((format: FileFormat) => takeAway(search, format));
+}
+
 export function useEndSession() {
   const queries = useQueryClient();
-  return useCall(() => said(endSession()).then(() => signedOut(queries)));
+  return useCall(() =>
+    said(endSession()).then(() => {
+      forgetSessionSecret();
+      signedOut(queries);
+    }),
+  );
 }

@@ -1,7 +1,9 @@
 // The audit page as an operator uses it: reads, filters, goes on, checks the chain, follows what happens.
 
 import { screen, waitFor, within } from "@testing-library/react";
-import { expect, test } from "vitest";
+import { HttpResponse, http } from "msw";
+import { expect, test, vi } from "vitest";
+import { keepSessionSecret } from "../api/session";
 import type { Entry } from "../api/types";
 import type {
   GetAuditVerdictData,
@@ -85,14 +87,61 @@ test("searches and filters; the search stands in the address", async () => {
   const search = { q: "throttled", api: "CHAIN", kind: "otp_requested_in_window" };
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", ...search }));
   expect(router.state.location.search).toEqual(search);
-  const csv = screen.getByRole("link", { name: "Export CSV" });
-  expect(csv).toHaveAttribute("download");
-  expect(csv.getAttribute("href")).toBe(
-    "/api/v1/audit/export?format=csv&q=throttled&api=CHAIN&kind=otp_requested_in_window",
-  );
   await user.click(screen.getByRole("button", { name: "Clear" }));
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest" }));
   expect(screen.getByLabelText("Words")).toHaveValue("");
+});
+
+test("the file holds what is looked for, under the server's name for it", async () => {
+  chain();
+  trail([entry(9)]);
+  const asked: Request[] = [];
+  network.use(
+    http.get(`${location.origin}/api/v1/audit/export`, ({ request }) => {
+      asked.push(request);
+      const headers = { "Content-Disposition": 'attachment; filename="vega-audit-2026-11-25.csv"' };
+      return new HttpResponse("id,at\r\n9,now\r\n", { headers });
+    }),
+  );
+  const saved: Blob[] = [];
+  vi.stubGlobal(
+    "URL",
+    class extends URL {
+      static override createObjectURL(file: Blob) {
+        saved.push(file);
+        return "blob:made-up";
+      }
+    },
+  );
+  const clicked: string[] = [];
+  vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (
+    this: HTMLAnchorElement,
+  ) {
+    clicked.push(`${this.download} ${this.href}`);
+  });
+  keepSessionSecret("CANARY-second");
+  const { user } = await openAt("/audit?api=CHAIN&from=2026-11-24", board());
+  await rows();
+  await user.click(screen.getByRole("button", { name: "Export CSV" }));
+  await waitFor(() => expect(clicked).toEqual(["vega-audit-2026-11-25.csv blob:made-up"]));
+  expect(await saved[0]?.text()).toBe("id,at\r\n9,now\r\n");
+  const [request] = asked;
+  expect(request?.headers.get("x-vega-session")).toBe("CANARY-second");
+  expect(Object.fromEntries(new URL(request?.url ?? "").searchParams)).toEqual({
+    format: "csv",
+    api: "CHAIN",
+    since: "2026-11-24T00:00:00+05:30",
+  });
+});
+
+test("a file that is refused is no file", async () => {
+  chain();
+  trail([entry(9)]);
+  network.use(when("get", "/api/v1/audit/export", () => refused(503, "storage", "Not now.")));
+  const { user } = await openAt("/audit", board());
+  await rows();
+  await user.click(screen.getByRole("button", { name: "Export JSON" }));
+  expect(await screen.findByText("Not now.")).toBeVisible();
 });
 
 test("what was cleared while it was typed is not looked for", async () => {

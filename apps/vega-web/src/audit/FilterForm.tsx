@@ -4,9 +4,11 @@ import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useState } from "react";
 import type { Account, Api } from "../api/types";
+import { useTakeAway } from "../api/useCalls";
 import { AuditKind } from "../generated/client/types.gen";
+import { Failed } from "../page/Failed";
 import type { AuditSearch } from "./search";
-import { exportAddress } from "./search";
+import type { FileFormat } from "./takeAway";
 import { kindWords } from "./words";
 
 interface Props {
@@ -16,6 +18,10 @@ interface Props {
   accounts: Account[];
 }
 
+const FILES: [FileFormat, string][] = [
+  ["csv", "Export CSV"],
+  ["json", "Export JSON"],
+];
 const KINDS = Object.values(AuditKind).map((kind) => ({ value: kind, label: kindWords(kind) }));
 
 export function FilterForm({ search, onSearch, apis, accounts }: Props) {
@@ -25,6 +31,7 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
   };
   const [words, setWords] = useState(search.q ?? "");
   const look = useDebouncedCallback((typed: string) => change("q", typed.trim()), 300);
+  const file = useTakeAway(search);
   const isFiltered = Object.keys(search).length > 0;
   return (
     <search aria-label="Audit trail">
@@ -84,18 +91,23 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
           >
             Clear
           </Button>
-          <Button variant="default" component="a" href={exportAddress(search, "csv")} download>
-            Export CSV
-          </Button>
-          <Button variant="default" component="a" href={exportAddress(search, "json")} download>
-            Export JSON
-          </Button>
+          {FILES.map(([format, label]) => (
+            <Button
+              key={format}
+              variant="default"
+              loading={file.isPending && file.variables === format}
+              onClick={() => file.mutate(format)}
+            >
+              {label}
+            </Button>
+          ))}
           {search.run && (
             <span className="run-filter">
               Only run <code>…{search.run.slice(-6)}</code>
             </span>
           )}
         </div>
+        <Failed error={file.error} title="The file could not be made" />
       </form>
     </search>
   );

@@ -1,7 +1,7 @@
 // What an address says about the search, and how the server is asked for it.
 
 import { expect, test } from "vitest";
-import { exportAddress, queryOf, searchOf } from "./search";
+import { queryOf, searchOf } from "./search";
 
 const RUN = "0197a000-0000-7000-8000-000000000001";
 
@@ -41,15 +41,5 @@ test("days begin and end in India", () => {
     q: "x",
     since: "2026-11-24T00:00:00+05:30",
     until: "2026-11-26T00:00:00+05:30",
-  });
-});
-
-test("a file is asked for with the same search", () => {
-  const address = new URL(exportAddress({ q: "a&b", from: "2026-11-24" }, "csv"), "http://x");
-  expect(address.pathname).toBe("/api/v1/audit/export");
-  expect(Object.fromEntries(address.searchParams)).toEqual({
-    format: "csv",
-    q: "a&b",
-    since: "2026-11-24T00:00:00+05:30",
   });
 });

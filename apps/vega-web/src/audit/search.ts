@@ -55,9 +55,3 @@ export function queryOf({ from, to, ...rest }: AuditSearch) {
     ...(to && { until: istMidnight(dayAfter(to)) }),
   };
 }
-
-/** The address at which the server hands out all of it. */
-export function exportAddress(search: AuditSearch, format: "json" | "csv"): string {
-  const query = new URLSearchParams({ format, ...queryOf(search) });
-  return `/api/v1/audit/export?${query}`;
-}

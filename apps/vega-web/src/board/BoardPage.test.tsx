@@ -14,7 +14,7 @@ import type {
 } from "../generated/client/types.gen";
 import { account, api, board, failure, MORNING, missing, NIGHT, run } from "../testing/board";
 import { openBoard, openConsole } from "../testing/console";
-import { MadeUpEventSource } from "../testing/eventSource";
+import { MadeUpStream } from "../testing/madeUpStream";
 import { network, refused, signedOut, when } from "../testing/network";
 
 const DEAD = board({
@@ -178,8 +178,8 @@ test("without the server nothing stays green, and nothing can be started", async
   for (const button of screen.getAllByRole("button", { name: /Generate|Verify|Replace/ })) {
     expect(button).toBeDisabled();
   }
-  await waitFor(() => MadeUpEventSource.open, { timeout: 3_000 });
-  MadeUpEventSource.open.snapshot(board({ apis: [api("A")] }));
+  await waitFor(() => MadeUpStream.open, { timeout: 3_000 });
+  MadeUpStream.open.snapshot(board({ apis: [api("A")] }));
   expect(await card("A").findByText("Valid")).toBeVisible();
   expect(screen.queryByRole("alert")).not.toBeInTheDocument();
 });

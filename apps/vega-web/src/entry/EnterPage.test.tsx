@@ -2,6 +2,7 @@
 
 import { screen, waitFor } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
+import { sessionSecret } from "../api/session";
 import type { OpenSessionData, OpenSessionResponses } from "../generated/client/types.gen";
 import { openConsole } from "../testing/console";
 import { network, refused, when } from "../testing/network";
@@ -25,7 +26,7 @@ test("a link that counts opens the board, and is used once", async () => {
   network.use(
     when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", async ({ body }) => {
       used(await body());
-      return [204, undefined];
+      return [200, { v: 1, secret: "CANARY-second" }];
     }),
   );
   const { router } = openConsole({ address: "/enter", code: "CANARY-good" });
@@ -33,6 +34,7 @@ test("a link that counts opens the board, and is used once", async () => {
   expect(await screen.findByText("Asking the server …")).toBeVisible();
   expect(used).toHaveBeenCalledExactlyOnceWith({ code: "CANARY-good" });
   expect(document.body.innerHTML).not.toContain("CANARY");
+  expect(sessionSecret()).toBe("CANARY-second");
 });
 
 test("a link that does not count says how to get another", async () => {

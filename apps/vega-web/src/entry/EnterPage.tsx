@@ -4,6 +4,7 @@
 import { Code, Loader } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { CallFailed, openSession, said } from "../api/client";
+import { keepSessionSecret } from "../api/session";
 
 type Entry =
   | { at: "opening" }
@@ -67,7 +68,9 @@ const opened = new Map<string, Promise<unknown>>();
 function open(code: string): Promise<unknown> {
   const known = opened.get(code);
   if (known !== undefined) return known;
-  const call = said(openSession({ body: { code } }));
+  const call = said(openSession({ body: { code } })).then(({ secret }) =>
+    keepSessionSecret(secret),
+  );
   opened.set(code, call);
   return call;
 }

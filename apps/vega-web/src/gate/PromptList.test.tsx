@@ -13,7 +13,7 @@ import type {
 } from "../generated/client/types.gen";
 import { board, failure, MORNING, missing, PROMPT, plan, prompt, RUN, run } from "../testing/board";
 import { openBoard, openConsole } from "../testing/console";
-import { MadeUpEventSource } from "../testing/eventSource";
+import { MadeUpStream } from "../testing/madeUpStream";
 import { network, refused, signedOut, when } from "../testing/network";
 
 function takesAnswers() {
@@ -249,8 +249,8 @@ test("a session that is over while the link is fetched leads to the way back", a
     when<GetPromptData, GetPromptResponses>("get", "/api/v1/runs/{id}/prompt", signedOut),
   );
   openConsole();
-  await vi.waitFor(() => MadeUpEventSource.open);
-  MadeUpEventSource.open.snapshot(board({ run: run(), prompts: [prompt("link")] }));
+  await vi.waitFor(() => MadeUpStream.open);
+  MadeUpStream.open.snapshot(board({ run: run(), prompts: [prompt("link")] }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });
 

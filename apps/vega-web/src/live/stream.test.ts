@@ -8,7 +8,7 @@ import type {
   IsLiveResponses,
 } from "../generated/client/types.gen";
 import { api, board, missing } from "../testing/board";
-import { MadeUpEventSource } from "../testing/eventSource";
+import { MadeUpStream } from "../testing/madeUpStream";
 import { network, signedOut, when } from "../testing/network";
 import { type Connection, listen } from "./stream";
 
@@ -48,24 +48,24 @@ async function pass(milliseconds: number) {
 
 test("is live with its snapshot, not before, and passes on what changes", () => {
   expect(said).toEqual([]);
-  MadeUpEventSource.open.snapshot(board());
+  MadeUpStream.open.snapshot(board());
   expect(said).toEqual(["live"]);
   expect(snapshots).toHaveBeenCalledExactlyOnceWith(board());
-  MadeUpEventSource.open.change({ event: "token", data: missing("A") });
+  MadeUpStream.open.change({ event: "token", data: missing("A") });
   expect(changes).toHaveBeenCalledExactlyOnceWith({ event: "token", data: missing("A") });
 });
 
 test("says at once that it broke, opens another, and is live with that one's snapshot", async () => {
   hasSession();
-  MadeUpEventSource.open.snapshot(board());
-  MadeUpEventSource.open.fail();
+  MadeUpStream.open.snapshot(board());
+  MadeUpStream.open.fail();
   expect(said).toEqual(["live", "gone"]);
   await vi.waitFor(async () => {
     await pass(500);
-    expect(MadeUpEventSource.all).toHaveLength(2);
+    expect(MadeUpStream.all).toHaveLength(2);
   });
   expect(said).toEqual(["live", "gone"]);
-  MadeUpEventSource.open.snapshot(board({ apis: [api("A")] }));
+  MadeUpStream.open.snapshot(board({ apis: [api("A")] }));
   expect(said).toEqual(["live", "gone", "live"]);
 });
 
@@ -75,10 +75,10 @@ test("waits longer each time, at most five seconds", async () => {
   );
   const pauses: number[] = [];
   for (let attempt = 1; attempt <= 6; attempt += 1) {
-    MadeUpEventSource.open.fail();
+    MadeUpStream.open.fail();
     await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThanOrEqual(2));
     let waited = 0;
-    while (MadeUpEventSource.all.length === attempt) {
+    while (MadeUpStream.all.length === attempt) {
       await vi.advanceTimersByTimeAsync(100);
       waited += 100;
     }
@@ -91,32 +91,32 @@ test("ends for good where the session is over", async () => {
   network.use(
     when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => signedOut()),
   );
-  MadeUpEventSource.open.fail();
+  MadeUpStream.open.fail();
   await vi.waitFor(() => expect(said).toEqual(["gone", "signed_out"]));
   await pass(60_000);
-  expect(MadeUpEventSource.all).toHaveLength(1);
+  expect(MadeUpStream.all).toHaveLength(1);
   expect(said).toEqual(["gone", "signed_out"]);
 });
 
 test("a server that does not answer beside an open stream is gone", async () => {
   hasSession();
-  MadeUpEventSource.open.snapshot(board());
+  MadeUpStream.open.snapshot(board());
   network.use(when<IsLiveData, IsLiveResponses>("get", "/livez", () => Response.error()));
   await pass(5_000);
   await vi.waitFor(() => expect(said).toEqual(["live", "gone"]));
 });
 
 test("a server that answers is left alone", async () => {
-  MadeUpEventSource.open.snapshot(board());
+  MadeUpStream.open.snapshot(board());
   await pass(60_000);
   expect(said).toEqual(["live"]);
-  expect(MadeUpEventSource.all).toHaveLength(1);
+  expect(MadeUpStream.all).toHaveLength(1);
 });
 
 test("opens nothing after it was stopped", async () => {
   hasSession();
-  MadeUpEventSource.open.fail();
+  MadeUpStream.open.fail();
   stop();
   await pass(60_000);
-  expect(MadeUpEventSource.all).toHaveLength(1);
+  expect(MadeUpStream.all).toHaveLength(1);
 });

@@ -3,6 +3,7 @@
 
 import { CallFailed, getSession, isLive, said } from "../api/client";
 import type { Snapshot } from "../api/types";
+import { openEvents } from "./eventStream";
 import { CHANGES, type Change } from "./frames";
 
 /** `signed_out`: the server answers, and this browser has no session. */
@@ -21,36 +22,35 @@ const GIVE_UP_AFTER_MS = 4_000;
 
 /** Listens until the returned function is called. */
 export function listen(listener: Listener): () => void {
-  let source: EventSource | undefined;
+  /** Closes the stream that is open. */
+  let close: (() => void) | undefined;
   let pause = FIRST_PAUSE_MS;
   let next: ReturnType<typeof setTimeout> | undefined;
   let over = false;
 
   function open() {
-    const stream = new EventSource("/api/v1/events");
-    source = stream;
-    stream.addEventListener("snapshot", (event: MessageEvent<string>) => {
-      pause = FIRST_PAUSE_MS;
-      listener.onSnapshot(JSON.parse(event.data) as Snapshot);
-      listener.onConnection("live");
+    const stream = openEvents({
+      onEvent(name, data) {
+        if (name === "snapshot") {
+          pause = FIRST_PAUSE_MS;
+          listener.onSnapshot(data as Snapshot);
+          listener.onConnection("live");
+        } else if (CHANGES.some((change) => change === name)) {
+          listener.onChange({ event: name, data } as Change);
+        }
+      },
+      onEnd: () => void broken(stream),
     });
-    for (const name of CHANGES) {
-      stream.addEventListener(name, (event: MessageEvent<string>) => {
-        const data: unknown = JSON.parse(event.data);
-        listener.onChange({ event: name, data } as Change);
-      });
-    }
-    // Ours to open again: the browser's own attempts do not say why they fail.
-    stream.onerror = () => void broken(stream);
+    close = stream;
   }
 
-  async function broken(stream: EventSource) {
-    stream.close();
-    if (over || source !== stream) return;
-    source = undefined;
+  async function broken(stream: () => void) {
+    stream();
+    if (over || close !== stream) return;
+    close = undefined;
     listener.onConnection("gone");
     const why = await hasSession();
-    if (over || source !== undefined) return;
+    if (over || close !== undefined) return;
     if (why === "signed_out") {
       listener.onConnection("signed_out");
       clearInterval(watch);
@@ -61,7 +61,7 @@ export function listen(listener: Listener): () => void {
   }
 
   const watch = setInterval(() => {
-    const stream = source;
+    const stream = close;
     if (stream === undefined) return;
     void lives().then((does) => {
       if (!does) void broken(stream);
@@ -71,7 +71,7 @@ export function listen(listener: Listener): () => void {
   open();
   return () => {
     over = true;
-    source?.close();
+    close?.();
     clearTimeout(next);
     clearInterval(watch);
   };

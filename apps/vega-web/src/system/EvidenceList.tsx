@@ -2,8 +2,8 @@
 
 import { Alert, Loader } from "@mantine/core";
 import { useLocation } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
-import { listEvidence, said } from "../api/client";
+import { useEffect, useRef, useState } from "react";
+import { getEvidencePicture, listEvidence, said } from "../api/client";
 import type { Evidence } from "../api/types";
 import { useAnswered } from "../api/useAnswered";
 import { Failed } from "../page/Failed";
@@ -55,13 +55,18 @@ interface Props {
 /** The newest is open, and the one that was asked for: they are what one comes for. */
 function One({ evidence, isFirst, isAskedFor }: Props) {
   const summary = useRef<HTMLElement>(null);
+  const [isOpen, setOpen] = useState(isFirst || isAskedFor);
   useEffect(() => {
     if (!isAskedFor) return;
     summary.current?.scrollIntoView();
     summary.current?.focus();
   }, [isAskedFor]);
   return (
-    <details className="evidence" open={isFirst || isAskedFor}>
+    <details
+      className="evidence"
+      open={isFirst || isAskedFor}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
       <summary ref={summary} id={placeOf(evidence.id)}>
         <strong>{evidence.api}</strong> {evidence.reason.replaceAll("_", " ")},{" "}
         <Stamp unix={evidence.at_unix} />
@@ -78,13 +83,30 @@ function One({ evidence, isFirst, isAskedFor }: Props) {
           <dd className="code">{evidence.path}</dd>
         </div>
       </dl>
-      {evidence.has_picture && (
-        <img
-          loading="lazy"
-          src={`/api/v1/evidence/${encodeURIComponent(evidence.id)}/picture`}
-          alt={`The page at which the sign-in for ${evidence.api} failed`}
-        />
-      )}
+      {evidence.has_picture && isOpen && <Picture of={evidence} />}
     </details>
   );
+}
+
+/** Asked for as every call is: an `img` of its own could not show the session's second secret. */
+function Picture({ of: { id, api } }: { of: Evidence }) {
+  const picture = useAnswered(["picture", id], async () => {
+    const png: unknown = await said(getEvidencePicture({ path: { id }, parseAs: "arrayBuffer" }));
+    return dataAddress(png as ArrayBuffer);
+  });
+  return (
+    <>
+      {picture.isPending && <Loader aria-label="Asking for the picture" />}
+      <Failed error={picture.error} title="The picture could not be read" />
+      {picture.data && (
+        <img src={picture.data} alt={`The page at which the sign-in for ${api} failed`} />
+      )}
+    </>
+  );
+}
+
+/** The policy allows pictures that stand in the page itself, and a page that is left leaves nothing behind. */
+function dataAddress(png: ArrayBuffer): string {
+  const characters = Array.from(new Uint8Array(png), (byte) => String.fromCharCode(byte));
+  return `data:image/png;base64,${btoa(characters.join(""))}`;
 }

@@ -1,7 +1,9 @@
 // The system page as an operator uses it: how the server is, what it runs with, who else may call it.
 
 import { screen, waitFor, within } from "@testing-library/react";
+import { HttpResponse, http } from "msw";
 import { beforeEach, expect, test, vi } from "vitest";
+import { keepSessionSecret } from "../api/session";
 import type { Evidence, Key } from "../api/types";
 import type {
   GetConfigData,
@@ -219,16 +221,26 @@ const KEPT = {
 };
 
 test("shows what failed sign-ins left behind, the newest open", async () => {
-  evidence(KEPT, { ...KEPT, id: "older", api: "PRIMARY", has_picture: false });
+  evidence(KEPT, { ...KEPT, id: "older", api: "PRIMARY", has_picture: true });
+  const asked: string[] = [];
+  network.use(
+    http.get(`${location.origin}/api/v1/evidence/:id/picture`, ({ request }) => {
+      asked.push(`${new URL(request.url).pathname} ${request.headers.get("x-vega-session")}`);
+      return new HttpResponse("PNG", { headers: { "Content-Type": "image/png" } });
+    }),
+  );
+  keepSessionSecret("CANARY-second");
   await openAt("/system", board());
   const [newest, older] = await screen.findAllByRole("group");
   expect(newest).toHaveAttribute("open");
   expect(newest).toHaveTextContent("CHAIN page changed, 25 Nov 2026, 07:59:00 IST");
   expect(newest).toHaveTextContent("Page<img src=x onerror=boom()>");
-  const picture = screen.getByRole("img", { name: /sign-in for CHAIN failed/ });
-  expect(picture).toHaveAttribute("src", "/api/v1/evidence/20261125T075900-CHAIN/picture");
+  const picture = await screen.findByRole("img", { name: /sign-in for CHAIN failed/ });
+  expect(picture).toHaveAttribute("src", `data:image/png;base64,${btoa("PNG")}`);
   expect(older).not.toHaveAttribute("open");
   expect(screen.getAllByRole("img")).toHaveLength(1);
+  // What is shut is not fetched.
+  expect(asked).toEqual(["/api/v1/evidence/20261125T075900-CHAIN/picture CANARY-second"]);
 });
 
 test("says that there is no evidence", async () => {

@@ -8,7 +8,7 @@ import { vi } from "vitest";
 import { App, makeQueries } from "../App";
 import type { Snapshot } from "../api/types";
 import { makeRouter } from "../page/router";
-import { MadeUpEventSource } from "./eventSource";
+import { MadeUpStream } from "./madeUpStream";
 
 interface Options {
   address?: string;
@@ -32,7 +32,7 @@ export async function openBoard(board: Snapshot) {
 /** Opens it at a page, with this board behind it. */
 export async function openAt(address: string, board: Snapshot) {
   const opened = openConsole({ address });
-  await vi.waitFor(() => MadeUpEventSource.open);
-  MadeUpEventSource.open.snapshot(board);
-  return { ...opened, stream: () => MadeUpEventSource.open };
+  await vi.waitFor(() => MadeUpStream.open);
+  MadeUpStream.open.snapshot(board);
+  return { ...opened, stream: () => MadeUpStream.open };
 }

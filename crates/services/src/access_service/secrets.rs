@@ -18,7 +18,7 @@ pub(super) fn random_link() -> LinkCode {
 }
 
 pub(super) fn random_session() -> SessionSecret {
-    SessionSecret::new(random_text())
+    SessionSecret::of_parts(&random_text(), &random_text())
 }
 
 /// What is kept of a secret, and what one that is shown is looked up by.
@@ -44,7 +44,10 @@ mod tests {
     fn a_secret_is_text_for_a_header_a_cookie_and_a_link() {
         let key = random_key();
         let text = key.expose().strip_prefix("vega_").unwrap();
-        for text in [text, random_link().expose(), random_session().expose()] {
+        let (link, session) = (random_link(), random_session());
+        let (cookie, page) = session.parts();
+        assert_ne!(cookie, page);
+        for text in [text, link.expose(), cookie, page] {
             assert_eq!(text.len(), 43);
             let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             assert!(text.chars().all(is_plain), "{text}");

@@ -22,11 +22,15 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
  * Every API and account: how its token stands, never the token.
  */
 export const listApis = <ThrowOnError extends boolean = false>(options?: Options<ListApisData, ThrowOnError>) => (options?.client ?? client).get<ListApisResponses, ListApisErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/apis',
     ...options
 });
@@ -35,11 +39,15 @@ export const listApis = <ThrowOnError extends boolean = false>(options?: Options
  * One API: how its token stands, never the token.
  */
 export const getApi = <ThrowOnError extends boolean = false>(options: Options<GetApiData, ThrowOnError>) => (options.client ?? client).get<GetApiResponses, GetApiErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/apis/{api}',
     ...options
 });
@@ -49,11 +57,15 @@ export const getApi = <ThrowOnError extends boolean = false>(options: Options<Ge
  * one and still alive.
  */
 export const getToken = <ThrowOnError extends boolean = false>(options: Options<GetTokenData, ThrowOnError>) => (options.client ?? client).get<GetTokenResponses, GetTokenErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/apis/{api}/token',
     ...options
 });
@@ -62,11 +74,15 @@ export const getToken = <ThrowOnError extends boolean = false>(options: Options<
  * The audit trail, oldest first or newest first.
  */
 export const listAudit = <ThrowOnError extends boolean = false>(options?: Options<ListAuditData, ThrowOnError>) => (options?.client ?? client).get<ListAuditResponses, ListAuditErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/audit',
     ...options
 });
@@ -75,11 +91,15 @@ export const listAudit = <ThrowOnError extends boolean = false>(options?: Option
  * The audit trail as a file: everything that is wanted, oldest first. An answer that breaks off before its end is not whole.
  */
 export const exportAudit = <ThrowOnError extends boolean = false>(options?: Options<ExportAuditData, ThrowOnError>) => (options?.client ?? client).get<ExportAuditResponses, ExportAuditErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/audit/export',
     ...options
 });
@@ -88,11 +108,15 @@ export const exportAudit = <ThrowOnError extends boolean = false>(options?: Opti
  * Whether the audit trail is whole: every entry is what was written, and none is missing.
  */
 export const getAuditVerdict = <ThrowOnError extends boolean = false>(options?: Options<GetAuditVerdictData, ThrowOnError>) => (options?.client ?? client).get<GetAuditVerdictResponses, GetAuditVerdictErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/audit/verdict',
     ...options
 });
@@ -101,11 +125,15 @@ export const getAuditVerdict = <ThrowOnError extends boolean = false>(options?: 
  * The settings in force, each with where it came from; secrets masked.
  */
 export const getConfig = <ThrowOnError extends boolean = false>(options?: Options<GetConfigData, ThrowOnError>) => (options?.client ?? client).get<GetConfigResponses, GetConfigErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/config',
     ...options
 });
@@ -115,11 +143,15 @@ export const getConfig = <ThrowOnError extends boolean = false>(options?: Option
  * Each holds the whole new state of its thing; none holds a secret.
  */
 export const events = <ThrowOnError extends boolean = false>(options?: Options<EventsData, ThrowOnError, EventsResponse>) => (options?.client ?? client).sse.get<EventsResponses, EventsErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/events',
     ...options
 });
@@ -128,11 +160,15 @@ export const events = <ThrowOnError extends boolean = false>(options?: Options<E
  * What was kept of sign-ins that failed, the newest first.
  */
 export const listEvidence = <ThrowOnError extends boolean = false>(options?: Options<ListEvidenceData, ThrowOnError>) => (options?.client ?? client).get<ListEvidenceResponses, ListEvidenceErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/evidence',
     ...options
 });
@@ -141,11 +177,15 @@ export const listEvidence = <ThrowOnError extends boolean = false>(options?: Opt
  * The picture of a page at which a sign-in failed. There is one only where nothing typed can be on it.
  */
 export const getEvidencePicture = <ThrowOnError extends boolean = false>(options: Options<GetEvidencePictureData, ThrowOnError>) => (options.client ?? client).get<GetEvidencePictureResponses, GetEvidencePictureErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/evidence/{id}/picture',
     ...options
 });
@@ -154,11 +194,15 @@ export const getEvidencePicture = <ThrowOnError extends boolean = false>(options
  * Every access key, also revoked and expired ones.
  */
 export const listKeys = <ThrowOnError extends boolean = false>(options?: Options<ListKeysData, ThrowOnError>) => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/keys',
     ...options
 });
@@ -167,11 +211,15 @@ export const listKeys = <ThrowOnError extends boolean = false>(options?: Options
  * Revokes a key, for good and at once.
  */
 export const revokeKey = <ThrowOnError extends boolean = false>(options: Options<RevokeKeyData, ThrowOnError>) => (options.client ?? client).delete<RevokeKeyResponses, RevokeKeyErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/keys/{id}',
     ...options
 });
@@ -181,11 +229,15 @@ export const revokeKey = <ThrowOnError extends boolean = false>(options: Options
  * call joins the run that is under way.
  */
 export const startRun = <ThrowOnError extends boolean = false>(options: Options<StartRunData, ThrowOnError>) => (options.client ?? client).post<StartRunResponses, StartRunErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs',
     ...options,
     headers: {
@@ -198,11 +250,15 @@ export const startRun = <ThrowOnError extends boolean = false>(options: Options<
  * The run that is under way, or the last one.
  */
 export const getCurrentRun = <ThrowOnError extends boolean = false>(options?: Options<GetCurrentRunData, ThrowOnError>) => (options?.client ?? client).get<GetCurrentRunResponses, GetCurrentRunErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs/current',
     ...options
 });
@@ -211,11 +267,15 @@ export const getCurrentRun = <ThrowOnError extends boolean = false>(options?: Op
  * Ends a run, here or in another process. What is stored stays; the run can be taken up again today.
  */
 export const cancelRun = <ThrowOnError extends boolean = false>(options: Options<CancelRunData, ThrowOnError>) => (options.client ?? client).delete<CancelRunResponses, CancelRunErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs/{id}',
     ...options
 });
@@ -224,11 +284,15 @@ export const cancelRun = <ThrowOnError extends boolean = false>(options: Options
  * One run, by the id that asking for it gave, or by its id in the audit trail.
  */
 export const getRun = <ThrowOnError extends boolean = false>(options: Options<GetRunData, ThrowOnError>) => (options.client ?? client).get<GetRunResponses, GetRunErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs/{id}',
     ...options
 });
@@ -237,11 +301,15 @@ export const getRun = <ThrowOnError extends boolean = false>(options: Options<Ge
  * Answers a question. The first answer counts; it is never repeated or logged.
  */
 export const answer = <ThrowOnError extends boolean = false>(options: Options<AnswerData, ThrowOnError>) => (options.client ?? client).post<AnswerResponses, AnswerErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs/{id}/answers',
     ...options,
     headers: {
@@ -254,11 +322,15 @@ export const answer = <ThrowOnError extends boolean = false>(options: Options<An
  * What the human is asked now, and until when.
  */
 export const getPrompt = <ThrowOnError extends boolean = false>(options: Options<GetPromptData, ThrowOnError>) => (options.client ?? client).get<GetPromptResponses, GetPromptErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/runs/{id}/prompt',
     ...options
 });
@@ -267,11 +339,15 @@ export const getPrompt = <ThrowOnError extends boolean = false>(options: Options
  * Ends the session.
  */
 export const endSession = <ThrowOnError extends boolean = false>(options?: Options<EndSessionData, ThrowOnError>) => (options?.client ?? client).delete<EndSessionResponses, EndSessionErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/session',
     ...options
 });
@@ -280,11 +356,15 @@ export const endSession = <ThrowOnError extends boolean = false>(options?: Optio
  * The session that this browser has.
  */
 export const getSession = <ThrowOnError extends boolean = false>(options?: Options<GetSessionData, ThrowOnError>) => (options?.client ?? client).get<GetSessionResponses, GetSessionErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/session',
     ...options
 });
@@ -305,11 +385,15 @@ export const openSession = <ThrowOnError extends boolean = false>(options: Optio
  * What the server works with, and whether it can do its work.
  */
 export const getSystem = <ThrowOnError extends boolean = false>(options?: Options<GetSystemData, ThrowOnError>) => (options?.client ?? client).get<GetSystemResponses, GetSystemErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/system',
     ...options
 });
@@ -318,11 +402,15 @@ export const getSystem = <ThrowOnError extends boolean = false>(options?: Option
  * Asks Upstox about the stored tokens now, all at once. Nothing is signed in for.
  */
 export const verify = <ThrowOnError extends boolean = false>(options: Options<VerifyData, ThrowOnError>) => (options.client ?? client).post<VerifyResponses, VerifyErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/api/v1/verifications',
     ...options,
     headers: {
@@ -340,11 +428,15 @@ export const isLive = <ThrowOnError extends boolean = false>(options?: Options<I
  * Figures in Prometheus' text.
  */
 export const metrics = <ThrowOnError extends boolean = false>(options?: Options<MetricsData, ThrowOnError>) => (options?.client ?? client).get<MetricsResponses, MetricsErrors, ThrowOnError>({
-    security: [{ scheme: 'bearer', type: 'http' }, {
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
             in: 'cookie',
             name: 'vega_session',
             type: 'apiKey'
-        }],
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
     url: '/metrics',
     ...options
 });

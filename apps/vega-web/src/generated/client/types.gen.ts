@@ -551,6 +551,17 @@ export type NoticeView = {
 };
 
 /**
+ * The session that was opened.
+ */
+export type OpenedView = {
+    /**
+     * Sent once. To be sent along as `x-vega-session` with each call, beside the cookie; either alone opens nothing.
+     */
+    secret: string;
+    v: number;
+};
+
+/**
  * Why nothing was begun, or why a run broke off.
  */
 export type Outcome = {
@@ -1275,9 +1286,9 @@ export type GetTokenData = {
     };
     query?: {
         /**
-         * So many seconds it must still live.
+         * So long it must still live: seconds, or a number with `s`, `m` or `h`, as in `30m`; a day at most.
          */
-        min_valid?: number;
+        min_valid?: string;
     };
     url: '/api/v1/apis/{api}/token';
 };
@@ -2331,7 +2342,7 @@ export type OpenSessionResponses = {
     /**
      * It is open; its cookie is set
      */
-    204: void;
+    200: OpenedView;
 };
 
 export type OpenSessionResponse = OpenSessionResponses[keyof OpenSessionResponses];
