@@ -74,7 +74,20 @@ impl Opener {
         let written = std::fs::read_to_string(&self.0).unwrap_or_default();
         // The last line may still be on its way.
         let lines = written.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-        lines.map(|line| line.trim().to_owned()).collect()
+        // A browser is given a file, and shows it by its address.
+        let address = |line: &str| match line.trim() {
+            path if path.starts_with('/') => format!("file://{path}"),
+            address => address.to_owned(),
+        };
+        lines.map(address).collect()
+    }
+
+    /// Where a file leads that was opened; `None` if it is gone.
+    pub fn leads_to(address: &str) -> Option<String> {
+        let page = std::fs::read_to_string(address.strip_prefix("file://")?).ok()?;
+        let (_, rest) = page.split_once("href=\"")?;
+        let (link, _) = rest.split_once('"')?;
+        Some(link.replace("&#38;", "&").replace("&amp;", "&"))
     }
 
     /// Waits for the next one after so many.

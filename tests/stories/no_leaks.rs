@@ -106,7 +106,7 @@ async fn a_link_that_vega_opens_and_the_callback_leave_no_secret() -> Result<()>
         &[
             ("stdout", ran.stdout.as_bytes(), "PRIMARY"),
             ("stderr", without_times(&ran.stderr).as_bytes(), "TRACE"),
-            ("what was opened", address.as_bytes(), "http://127.0.0.1:"),
+            ("what was opened", address.as_bytes(), "vega-sign-in-"),
             ("the desk's files", &desk.bytes_on_disk()?, "PRIMARY"),
             ("a command line", command_lines.as_bytes(), "--open"),
         ],

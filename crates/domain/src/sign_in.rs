@@ -150,8 +150,8 @@ pub enum Notice {
     NotTheRedirect,
     /// The link could not be opened in a browser; the human opens it.
     LinkNotOpened,
-    /// The address that leads to the link once was opened again: whoever came first has the link.
-    LinkOpenedTwice,
+    /// The desktop's browser may not read the file that would lead it to the link; the human opens the link.
+    BrowserConfined,
     /// The page refused what was submitted. Vega submits nothing more; the human may correct it in the window.
     Refused {
         /// What was refused, or Upstox's own trouble with it.
@@ -181,7 +181,7 @@ impl Notice {
             | Self::ForeignRedirect
             | Self::NotTheRedirect
             | Self::LinkNotOpened
-            | Self::LinkOpenedTwice
+            | Self::BrowserConfined
             | Self::TriesAgain { .. } => None,
         }
     }
@@ -216,8 +216,8 @@ impl fmt::Display for Notice {
             Self::LinkNotOpened => {
                 f.write_str("No browser could be started from here: please open the link yourself.")
             }
-            Self::LinkOpenedTwice => f.write_str(
-                "The address that Vega sent the browser to was opened twice, so somebody else on this machine may have the link. If the second time was not yours too, cancel the run (Ctrl-C, or the button in the console) and generate again.",
+            Self::BrowserConfined => f.write_str(
+                "The browser of this desktop is a snap, which may not read the file that would lead it to the link: please open the link yourself.",
             ),
             Self::Refused { because: FailureReason::BrokerDown } => f.write_str(
                 "Upstox reports trouble of its own. Vega submits nothing more in this sign-in: you can try again in the browser window.",

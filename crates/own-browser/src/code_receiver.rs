@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::{Instant, sleep};
 use url::Url;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -12,8 +11,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-/// In one hour. Who knows no `state` of ours, such as a page that reloads itself, must not fill the audit trail.
-const REFUSALS_ON_RECORD: u32 = 100;
+use crate::refusals::{Goes, HOUR, Refusals};
 
 /// How long a code waits for the database.
 const DATABASE_MAY_TAKE: Duration = Duration::from_secs(10);
@@ -46,8 +44,7 @@ pub struct CodeReceiver {
     journal: Arc<dyn SignInJournal>,
     audit: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
-    /// Since when it is counted, and how many were refused since.
-    refused: Mutex<(DateTime<Utc>, u32)>,
+    refusals: Arc<Mutex<Refusals>>,
 }
 
 impl CodeReceiver {
@@ -57,7 +54,7 @@ impl CodeReceiver {
             journal,
             audit,
             clock,
-            refused: Mutex::new((DateTime::UNIX_EPOCH, 0)),
+            refusals: Arc::new(Mutex::new(Refusals::new())),
         }
     }
 
@@ -72,14 +69,14 @@ impl CodeReceiver {
                 Delivery::Unknown => Received::Foreign,
             },
         };
-        if received.is_refused() && self.goes_on_record(&received) {
-            let why = match &received {
-                Received::TooLate(api) => format!("the sign-in for {api} had ended"),
-                Received::Incomplete => "it lacked a code or a state".into(),
-                _ => "no sign-in sent its state".into(),
-            };
-            let entry = AuditEntry::new(self.clock.now(), AuditKind::RedirectRefused, why);
-            self.audit.append(&entry).await?;
+        match &received {
+            Received::TooLate(api) => {
+                let words = format!("the sign-in for {api} had ended");
+                self.record("its sign-in had ended", words).await?;
+            }
+            Received::Incomplete => self.record_bare("it lacked a code or a state").await?,
+            Received::Foreign => self.record_bare("no sign-in sent its state").await?,
+            Received::Taken(_) | Received::CameBefore(_) => {}
         }
         Ok(received)
     }
@@ -98,23 +95,58 @@ impl CodeReceiver {
         }
     }
 
-    fn goes_on_record(&self, refused: &Received) -> bool {
-        if !matches!(refused, Received::Foreign | Received::Incomplete) {
-            return true;
-        }
+    async fn record_bare(&self, why: &'static str) -> Result<(), StoreError> {
+        self.record(why, why.to_owned()).await
+    }
+
+    /// Puts a refusal on record, or counts it.
+    async fn record(&self, why: &'static str, words: String) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back begins a new hour, too.
-        if (now - refused.0).abs() >= TimeDelta::hours(1) {
-            *refused = (now, 0);
+        let (summary, goes) = {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            (refusals.summary(now), refusals.count(why, now))
+        };
+        if let Some(summary) = summary {
+            self.append(summary).await?;
         }
-        let before = refused.1;
-        refused.1 = before.saturating_add(1);
-        if before == REFUSALS_ON_RECORD {
-            tracing::warn!(
-                "redirects of strangers keep coming; no more of them go into the audit trail in this hour"
-            );
+        match goes {
+            Goes::OnRecord => self.append(words).await,
+            Goes::UncountedSoFar => {
+                tracing::warn!(
+                    "refused redirects keep coming; no more of them go into the audit trail in this hour, but how many they are"
+                );
+                self.sum_up_later();
+                Ok(())
+            }
+            Goes::Counted => Ok(()),
         }
-        before < REFUSALS_ON_RECORD
+    }
+
+    async fn append(&self, words: String) -> Result<(), StoreError> {
+        let entry = AuditEntry::new(self.clock.now(), AuditKind::RedirectRefused, words);
+        self.audit.append(&entry).await
+    }
+
+    /// Says how many were left out when the hour is over, also where no further one comes.
+    fn sum_up_later(&self) {
+        let (refusals, audit, clock) = (
+            Arc::clone(&self.refusals),
+            Arc::clone(&self.audit),
+            Arc::clone(&self.clock),
+        );
+        tokio::spawn(async move {
+            // The hour began before, so it is over then; by a clock that was set it may not be.
+            sleep(HOUR.to_std().unwrap_or_default()).await;
+            let now = clock.now();
+            let summary = refusals
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .summary(now);
+            let Some(summary) = summary else { return };
+            let entry = AuditEntry::new(now, AuditKind::RedirectRefused, summary);
+            if let Err(error) = audit.append(&entry).await {
+                tracing::warn!(%error, "how many redirects were refused is not on record");
+            }
+        });
     }
 }

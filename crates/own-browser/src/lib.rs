@@ -5,8 +5,9 @@
 
 mod callback;
 mod code_receiver;
-mod door;
 mod own_browser;
+mod redirect_file;
+mod refusals;
 mod result_page;
 mod server;
 mod settings;

@@ -19,7 +19,7 @@ use vega_domain::sign_in::{Notice, SignInLink, WayBack};
 
 use crate::callback::{CallbackListener, News};
 use crate::code_receiver::{CodeReceiver, Received};
-use crate::door::Door;
+use crate::redirect_file::{Opening, RedirectFile};
 use crate::server;
 use crate::settings::OwnBrowserSettings;
 
@@ -154,22 +154,29 @@ impl AccountSession {
         if !settings.open_links {
             return std::future::pending().await;
         }
-        let door = Door::to(link, Arc::clone(&self.shared.events)).await;
-        let is_open = match &door {
-            Ok(door) => door.open(&settings.environment).await,
-            Err(_) => false,
-        };
-        if !is_open {
-            if !can_see {
-                let words =
-                    "no browser could be started from here, and there is no terminal to show the link on";
-                return Failure::new(FailureReason::OwnBrowserUnavailable, words);
+        // It is there until the sign-in ends: the browser reads it when it likes.
+        let file = RedirectFile::to(&link.link, &settings.environment);
+        let opening = match &file {
+            Ok(file) => file.open(&settings.environment).await,
+            Err(error) => {
+                tracing::warn!(%error, "the file that leads a browser to the link could not be made");
+                Opening::NoBrowser
             }
-            self.shared.events.emit(Event::Noticed {
-                api: link.api.clone(),
-                notice: Notice::LinkNotOpened,
-            });
+        };
+        let (notice, why) = match opening {
+            Opening::Done => return std::future::pending().await,
+            Opening::NoBrowser => (Notice::LinkNotOpened, "no browser could be started from here"),
+            Opening::Confined => (
+                Notice::BrowserConfined,
+                "the browser of this desktop is a snap, which may not read the file that would lead it to the link",
+            ),
+        };
+        if !can_see {
+            let words = format!("{why}, and there is no terminal to show the link on");
+            return Failure::new(FailureReason::OwnBrowserUnavailable, words);
         }
+        let api = link.api.clone();
+        self.shared.events.emit(Event::Noticed { api, notice });
         std::future::pending().await
     }
 }

@@ -50,7 +50,8 @@ fn a_key_is_printed_once_listed_and_revoked() {
     let home = home.path();
     insta::assert_snapshot!("key_list_nothing", say(home, &["key", "list"]));
     let scopes = "token:PRIMARY,status";
-    let (added, secret) = with_secrets(home, &[], &["key", "add", "trader", "--scope", scopes]);
+    let nowhere = [("VEGA__SERVER__LISTEN", "127.0.0.1:9")];
+    let (added, secret) = with_secrets(home, &nowhere, &["key", "add", "trader", "--scope", scopes]);
     insta::assert_snapshot!("key_added", added);
     insta::assert_snapshot!(
         "key_name_taken",
@@ -140,13 +141,19 @@ fn a_link_into_the_console_stands_alone_and_says_what_it_needs() {
     );
     assert!(say(home, &["audit"]).contains(" console_link_made "));
 
-    let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = server.local_addr().unwrap().to_string();
-    let (link, other) = with_secrets(home, &[("VEGA__SERVER__LISTEN", &address)], &["console"]);
+    // Whoever listens could open the console with a link, and use a key.
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap().to_string();
+    let there = [ONE_API, &[("VEGA__SERVER__LISTEN", address.as_str())]].concat();
+    let refused = said(home, &there, &["console"]);
     assert!(
-        link.contains(&format!("\nhttp://{address}/enter#[secret]\n")),
-        "{link}"
+        refused.starts_with("exit 9") && refused.contains("another program"),
+        "{refused}"
     );
-    assert!(!link.contains("warning"), "somebody listens: {link}");
-    assert_ne!(code, other);
+    assert!(!refused.contains("/enter#"), "{refused}");
+    let warned = said(home, &there, &["key", "add", "other", "--scope", "status"]);
+    assert!(
+        warned.contains("Show it no key") && warned.contains(&address),
+        "{warned}"
+    );
 }

@@ -7,8 +7,8 @@
 )]
 
 mod callback;
-mod door;
 mod journal;
+mod redirect_file;
 mod router;
 mod sign_in;
 mod warnings;

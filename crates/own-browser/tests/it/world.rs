@@ -246,7 +246,6 @@ impl World {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: u16,
-    pub(crate) location: Option<String>,
     pub(crate) policy: Option<String>,
     pub(crate) text: String,
 }
@@ -277,7 +276,6 @@ pub(crate) async fn browse_as(url: impl Into<String>, host: Option<&'static str>
         };
         Page {
             status: answer.status().as_u16(),
-            location: header("location"),
             policy: header("content-security-policy"),
             text: answer.body_mut().read_to_string().unwrap(),
         }
