@@ -26,7 +26,7 @@ test("a server at another port has the cookie and opens nothing with it", async 
   const { port } = stranger.address() as AddressInfo;
   const page = await console.page.context().newPage();
   await page.goto(`http://127.0.0.1:${port}/`);
-  expect(cookies, "browsers give it to every port").toHaveLength(1);
+  expect(new Set(cookies).size, "browsers give it to every port").toBe(1);
   expect(await page.evaluate(() => ({ ...localStorage }))).toEqual({});
   const paths = ["apis", "session", "events", "audit", "keys", "config", "evidence"];
   for (const path of paths) {
