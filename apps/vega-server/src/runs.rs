@@ -81,7 +81,7 @@ pub(crate) async fn start(
     if server.requests.under_way().is_none() {
         match server.vega.orchestrator.prove_turn().await {
             // This server itself, which clears up or has just ended a run: the request waits for that.
-            Err(RunError::Held(Some(holder))) if holder.pid == std::process::id() => {}
+            Err(RunError::Held(Some(holder))) if holder.is_this_process => {}
             proven => proven?,
         }
     }

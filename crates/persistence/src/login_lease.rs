@@ -4,11 +4,12 @@
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
 
 use crate::data_source::{DataSource, failed};
@@ -30,12 +31,14 @@ impl FileLoginLease {
 
     async fn name_holder(&self, tx: &mut SqliteConnection) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO login_lease (id, pid, host, since) VALUES (1, $1, $2, $3)
-             ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, host = excluded.host, since = excluded.since",
+            "INSERT INTO login_lease (id, pid, host, since, process) VALUES (1, $1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, host = excluded.host, since = excluded.since,
+                                            process = excluded.process",
         )
         .bind(std::process::id())
         .bind(host_name())
         .bind(self.clock.now())
+        .bind(this_process())
         .execute(tx)
         .await
         .map_err(failed("name the holder of the lease"))?;
@@ -44,14 +47,16 @@ impl FileLoginLease {
 }
 
 async fn holder(tx: &mut SqliteConnection) -> Result<Option<LeaseHolder>, StoreError> {
-    let row: Option<HolderRow> = sqlx::query_as("SELECT pid, host, since FROM login_lease WHERE id = 1")
-        .fetch_optional(tx)
-        .await
-        .map_err(failed("read the holder of the lease"))?;
+    let row: Option<HolderRow> =
+        sqlx::query_as("SELECT pid, host, since, process FROM login_lease WHERE id = 1")
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("read the holder of the lease"))?;
     Ok(row.map(|row| LeaseHolder {
         pid: row.pid,
         host: row.host,
         since: row.since,
+        is_this_process: row.process.as_deref() == Some(this_process()),
     }))
 }
 
@@ -89,6 +94,13 @@ struct HolderRow {
     pid: u32,
     host: String,
     since: DateTime<Utc>,
+    process: Option<String>,
+}
+
+/// What no other process calls itself, on whichever machine and whenever it runs.
+fn this_process() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| Uuid::new_v4().to_string())
 }
 
 #[cfg(unix)]

@@ -32,6 +32,7 @@ impl LoginLease for DeskLease {
                 pid: holder,
                 host: "desk".into(),
                 since: here.world.time.now(),
+                is_this_process: false,
             })));
         }
         *locked(&here.world.lease) = Some(number);

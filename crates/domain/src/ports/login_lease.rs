@@ -15,6 +15,9 @@ pub struct LeaseHolder {
     pub host: String,
     /// Since when.
     pub since: DateTime<Utc>,
+    /// Whether that is this very process. Not told by its number, which another machine, another container or an earlier
+    /// process may have had.
+    pub is_this_process: bool,
 }
 
 /// Why the lease was not given.

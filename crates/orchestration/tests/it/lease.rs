@@ -14,6 +14,7 @@ fn another_process(world: &World) -> LeaseHolder {
         pid: 4711,
         host: "desk-2".into(),
         since: world.clock.now(),
+        is_this_process: false,
     }
 }
 

@@ -231,6 +231,7 @@ async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
         pid: 4711,
         host: "desk-2".into(),
         since: world.clock.now(),
+        is_this_process: false,
     }));
     assert!(world.resume().recover().await.unwrap().cut_off.is_none());
     assert!(world.log.take().is_empty());

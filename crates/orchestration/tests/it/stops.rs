@@ -221,6 +221,7 @@ async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
         pid: 7,
         host: "desk".into(),
         since: world.clock.now(),
+        is_this_process: false,
     }));
     let held = world
         .resume()
