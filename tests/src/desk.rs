@@ -78,7 +78,10 @@ impl Desk {
         create_private_dir(&home.path().join(SETTINGS))?;
         let mut env = vec![
             format!("VEGA__UPSTOX__API_BASE_URL={}", upstox.base_url()),
-            "VEGA__BROWSER__HEADLESS=true".into(),
+            format!(
+                "VEGA__BROWSER__BINARY={}",
+                window_that_nobody_sees(home.path())?.display()
+            ),
         ];
         match &*upstox.seed().accounts {
             [account] => env.extend(variables(account)),
@@ -252,6 +255,7 @@ impl Desk {
             .current_dir(self.home.path())
             .env("PATH", path_of_this_process())
             .env("HOME", self.home.path())
+            .env("WAYLAND_DISPLAY", "of-no-computer")
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("XDG_DATA_HOME", self.home.path().join("data"))
     }
@@ -318,6 +322,11 @@ impl Desk {
         processes::with_home(self.home.path())
     }
 
+    /// The ids of those with this name.
+    pub fn process_ids(&self, name: &str) -> Vec<i32> {
+        processes::ids_with_home(self.home.path(), name)
+    }
+
     /// How they were started: their command lines, one per line.
     pub fn command_lines(&self) -> String {
         processes::command_lines_with_home(self.home.path())
@@ -355,6 +364,23 @@ impl Desk {
 
 fn home() -> Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("vega-desk-").tempdir()?)
+}
+
+/// The browser of all stories: Vega takes it for one with a window, as operators have it, and needs nobody at a terminal. On
+/// this machine there is no display.
+fn window_that_nobody_sees(home: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let program = home.join("chromium-of-the-story");
+    // A shell writes it: while this process had it open for writing, it could not be started.
+    let script = "#!/bin/sh\nexec chromium --headless=new \"$@\"\n";
+    let written = std::process::Command::new("/bin/sh")
+        .args(["-c", "printf '%s' \"$2\" > \"$1\"", "sh"])
+        .arg(&program)
+        .arg(script)
+        .status()?;
+    ensure!(written.success(), "the stories' browser cannot be written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
+    Ok(program)
 }
 
 /// With the modes of files and folders, which Vega looks at.

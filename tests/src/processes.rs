@@ -20,6 +20,14 @@ pub(crate) fn with_home(home: &Path) -> Vec<String> {
         .collect()
 }
 
+/// The ids of those of them that have this name.
+pub(crate) fn ids_with_home(home: &Path, name: &str) -> Vec<i32> {
+    folders_with_home(home)
+        .filter(|folder| std::fs::read_to_string(folder.join("comm")).is_ok_and(|comm| comm.trim() == name))
+        .filter_map(|folder| folder.file_name()?.to_str()?.parse().ok())
+        .collect()
+}
+
 /// Their command lines, one per line.
 pub(crate) fn command_lines_with_home(home: &Path) -> String {
     folders_with_home(home)
@@ -34,12 +42,28 @@ fn folders_with_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     wanted.extend_from_slice(home.as_os_str().as_bytes());
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(move |folder| {
-        // A zombie's environment reads as empty.
-        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        // A zombie's environment reads as empty. Vega's own is closed to all but root: it is known by who started it.
+        let Ok(environment) = std::fs::read(folder.join("environ")) else {
+            return descends_from_this(folder);
+        };
         environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == wanted)
     })
+}
+
+/// Whether the process was started by this one, or by one that was.
+fn descends_from_this(folder: &Path) -> bool {
+    let parent = |folder: &Path| -> Option<u32> {
+        let stat = std::fs::read_to_string(folder.join("stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    let parents = std::iter::successors(parent(folder), |id| {
+        parent(&Path::new("/proc").join(id.to_string()))
+    });
+    parents
+        .take_while(|id| *id > 0)
+        .any(|id| id == std::process::id())
 }
 
 /// How a program is asked to stop.

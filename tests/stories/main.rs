@@ -13,6 +13,7 @@ mod evidence;
 mod first_morning;
 mod key_rotation;
 mod killed;
+mod launchers;
 mod lost_answer;
 mod must_never_happen;
 mod no_leaks;

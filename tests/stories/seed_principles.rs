@@ -27,13 +27,6 @@ async fn seed_2_3_visual_browser_for_credential_entry() -> Result<()> {
     let mut desk = Desk::new(&upstox)?;
     let driver = FakeDriver::at(&mut desk)?;
     let is_headless = |arguments: Vec<String>| arguments.iter().any(|one| one.contains("headless"));
-    desk.vega(&["--yes", "PRIMARY"]).await?;
-    assert!(
-        is_headless(driver.browser_arguments()?),
-        "stories are headless by their setting"
-    );
-
-    desk.unset("VEGA__BROWSER__HEADLESS")?;
     let ran = desk.vega(&["--yes", "PRIMARY"]).await?;
     let arguments = driver.browser_arguments()?;
     assert!(arguments.contains(&"--incognito".to_owned()), "{arguments:?}");

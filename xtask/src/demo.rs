@@ -43,11 +43,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
 
     step("vega --yes");
-    let status = desk
-        .program("vega")
-        .arg("--yes")
-        .status()
-        .context("vega cannot be started")?;
+    let mut vega = desk.program("vega");
+    if !options.headed {
+        desk.hide_window(&mut vega)?;
+    }
+    let status = vega.arg("--yes").status().context("vega cannot be started")?;
     ensure!(status.success(), "vega failed: {status}");
     let counters = upstox.sim("counters")?;
     check(&desk, &counters)?;

@@ -166,6 +166,19 @@ impl Desk {
         Ok(link)
     }
 
+    /// Lets `vega` have a browser whose window nobody sees: the simulator's human needs none. Vega itself would ask for no
+    /// OTP where it knows that nobody can answer.
+    pub(crate) fn hide_window(&self, vega: &mut Command) -> Result<()> {
+        let program = self.folder.join("chromium-without-a-window");
+        std::fs::write(&program, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        vega.env("VEGA__BROWSER__HEADLESS", "false")
+            .env("VEGA__BROWSER__BINARY", program)
+            .env("WAYLAND_DISPLAY", "of-the-demo");
+        Ok(())
+    }
+
     /// One of our programs, run at this desk.
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(binaries().join(name));

@@ -6,7 +6,7 @@ use thiserror::Error;
 use vega_persistence::{FileError, create_private_dir};
 use vega_selenium::{BrowserSettings, DriverSource, prove_driver};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, is_program};
 use crate::program_version::{self, Version};
 use crate::settings::Settings;
 
@@ -34,6 +34,18 @@ pub enum BrowserProblem {
         /// How to get it.
         fix: &'static str,
     },
+    /// A configured program is there, and cannot be run.
+    #[error("{what} cannot be run: {} {why}. {fix}", .path.display())]
+    NoProgram {
+        /// Chromium or ChromeDriver.
+        what: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+        /// What to do about it.
+        fix: String,
+    },
     /// No window can open.
     #[error(
         "there is no display for the browser window (DISPLAY and WAYLAND_DISPLAY are not set). \
@@ -54,12 +66,10 @@ pub enum BrowserProblem {
         driver: (PathBuf, String),
     },
     /// The driver does not start, or does not answer.
-    #[error("no browser can be driven here ({words}). {fix}")]
+    #[error("no browser can be driven here: {words}")]
     Driver {
-        /// What was tried and seen.
+        /// What was tried and seen, and what to do about it.
         words: String,
-        /// What to do about it.
-        fix: &'static str,
     },
     /// The folder for profiles cannot be made.
     #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
@@ -94,8 +104,19 @@ pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Res
         tracing::warn!("{error}. Vega signs in without keeping evidence of what fails");
     }
     if settings.browser.webdriver_url.is_some() {
-        let fix = "Start the WebDriver that browser.webdriver_url names, or take that setting out";
-        return driver_works(settings, environment, fix).await;
+        return driver_works(settings, environment).await;
+    }
+    for (what, key, path) in [
+        (
+            "ChromeDriver",
+            "browser.chromedriver",
+            &settings.browser.chromedriver,
+        ),
+        ("Chromium", "browser.binary", &settings.browser.binary),
+    ] {
+        if let Some(path) = path.as_deref().filter(|path| path.exists()) {
+            refuse_no_program(what, key, path)?;
+        }
     }
     let driver = chromedriver(settings, environment).ok_or_else(|| BrowserProblem::NotFound {
         what: "ChromeDriver",
@@ -137,22 +158,36 @@ pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Res
                     fix: "On Debian: apt install util-linux",
                 });
             }
-            let fix =
-                "Start it by hand to see what it says. On Debian: apt install --reinstall chromium-driver";
-            driver_works(settings, environment, fix).await
+            driver_works(settings, environment).await
         }
     }
 }
 
-async fn driver_works(
-    settings: &Settings,
-    environment: &Environment,
-    fix: &'static str,
-) -> Result<(), BrowserProblem> {
+fn refuse_no_program(what: &'static str, key: &str, path: &Path) -> Result<(), BrowserProblem> {
+    let (why, fix) = if path.is_dir() {
+        (
+            "is a folder",
+            format!("Let {key} name the program in it, or take it out to use what is on the path"),
+        )
+    } else if !is_program(path) {
+        (
+            "may not be executed by this user",
+            format!(
+                "Allow it (chmod +x '{}'), or let {key} name another one",
+                path.display()
+            ),
+        )
+    } else {
+        return Ok(());
+    };
+    let path = path.to_owned();
+    Err(BrowserProblem::NoProgram { what, path, why, fix })
+}
+
+async fn driver_works(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
     let proven = prove_driver(&browser_settings(settings, environment)).await;
     proven.map_err(|failure| BrowserProblem::Driver {
         words: failure.detail,
-        fix,
     })
 }
 

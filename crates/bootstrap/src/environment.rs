@@ -104,7 +104,7 @@ impl Environment {
             folders
                 .iter()
                 .map(|folder| folder.join(program))
-                .find(|candidate| candidate.is_file())
+                .find(|candidate| is_program(candidate))
         })
     }
 }
@@ -112,6 +112,17 @@ impl Environment {
 /// The folders of a path that are the same wherever one stands.
 fn lasting_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path).filter(|folder| folder.is_absolute())
+}
+
+/// A file that this user may execute.
+pub(crate) fn is_program(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use nix::unistd::{AccessFlags, access};
+        path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+    }
+    #[cfg(not(unix))]
+    path.is_file()
 }
 
 #[cfg(test)]

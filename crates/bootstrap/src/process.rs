@@ -1,8 +1,9 @@
-//! A careful process: nothing that it creates can be read by other users, and its memory is not written to disk when
-//! it crashes.
+//! A careful process: nothing that it creates can be read by other users, its memory is not written to disk when it
+//! crashes and can be read by nobody else of the same user, and what it starts ends with it.
 
-/// Sets the umask to 077 and switches core dumps off, for this process and for the browser that it starts. Call it
-/// first in `main`, before any other thread exists.
+/// Sets the umask to 077 and switches core dumps off, for this process and for the browser that it starts, and closes this
+/// process to debuggers. Where the process was started to keep a browser, that is all it does: then this never returns. Call
+/// it first in `main`, before any other thread exists.
 pub fn careful_process() {
     #[cfg(unix)]
     {
@@ -11,6 +12,9 @@ pub fn careful_process() {
         // Where even this is refused, nothing better can be done than to go on.
         let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     }
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+    vega_selenium::keep_if_asked();
 }
 
 #[cfg(all(test, unix))]
@@ -25,6 +29,8 @@ mod tests {
     fn files_are_private_and_no_core_is_dumped() {
         careful_process();
         assert_eq!(getrlimit(Resource::RLIMIT_CORE).unwrap(), (0, 0));
+        #[cfg(target_os = "linux")]
+        assert!(!nix::sys::prctl::get_dumpable().unwrap());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();

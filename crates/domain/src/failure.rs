@@ -18,7 +18,7 @@ impl Failure {
     /// A failure with what was seen. Words from outside become one line without control characters, not endless,
     /// so that they can stand in a terminal, a log and the database.
     pub fn new(reason: FailureReason, detail: impl AsRef<str>) -> Self {
-        const LONGEST: usize = 300;
+        const LONGEST: usize = 800;
         let plain = |c: char| if c.is_control() { ' ' } else { c };
         Self {
             reason,
@@ -190,7 +190,7 @@ failure_reasons! {
         "Sign in with the account's own mobile number and PIN.";
     /// Browser or driver do not start here.
     BrowserUnavailable, "browser_unavailable", EndRun, "the browser could not be started",
-        "Check that Chromium and ChromeDriver have the same major version and that a window can open, then generate again.";
+        "Mend what is named, or sign in by the own-browser route, which needs no driver; then generate again.";
     /// The link of an own-browser sign-in reaches nobody, or its code cannot come back.
     OwnBrowserUnavailable, "own_browser_unavailable", FailStep, "a sign-in in your own browser is not possible here",
         "Generate again in the console, or with `vega` in a terminal: there the link is shown and the address can be pasted.";
@@ -315,7 +315,7 @@ mod tests {
             format!("a\u{1b}[2Jb\nc{}", "x".repeat(1000)),
         );
         assert!(failure.detail.starts_with("a [2Jb c"));
-        assert_eq!(failure.detail.chars().count(), 300);
+        assert_eq!(failure.detail.chars().count(), 800);
     }
 
     /// A second factor that failed must never lead to another one by itself.

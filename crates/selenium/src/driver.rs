@@ -1,102 +1,117 @@
-//! The ChromeDriver process: started on a free port, in its own process group, dead with Vega on every path.
-//! Its port has no credential, so it lives for one session only.
+//! The ChromeDriver process: started on a free port, dead with Vega on every path. Its port has no credential, so it lives
+//! for one session only.
 
-use std::path::Path;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::ChildStdout;
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 
+use crate::last_words::LastWords;
 use crate::settings::BrowserSettings;
+use crate::start_failure::{BY_HAND, Ended, Program, explained};
+use crate::tied::Tied;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one that has closed its output may take to end.
+const END_WITHIN: Duration = Duration::from_secs(2);
 /// ChromeDriver takes any free port of IPv4 and then wants the same of IPv6. Where that one is taken it ends, so it is
 /// started again: another port is another chance.
 const STARTS: u32 = 3;
 
-/// A running ChromeDriver. Dropping it kills its whole group.
+/// A running ChromeDriver. Dropping it ends it, with the browser.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    child: Box<dyn ChildWrapper>,
+    program: Tied,
     url: Url,
 }
 
+/// One start of it.
+enum Start {
+    Driver(Box<Driver>),
+    /// It ended without a port.
+    Ended(Ended),
+}
+
 impl Driver {
-    /// Starts `program` and reads the port it chose.
-    /// The browser puts its short-lived files into `scratch`.
+    /// Starts `program` and reads the port it chose. The browser puts its short-lived files into `scratch`. Should Vega be
+    /// killed, `folders` are removed with the processes.
     pub(crate) async fn start(
         program: &Path,
         settings: &BrowserSettings,
         scratch: &Path,
+        folders: &[PathBuf],
     ) -> Result<Self, Failure> {
-        for _ in 1..STARTS {
-            if let Some(driver) = Self::start_once(program, settings, scratch).await? {
-                return Ok(driver);
+        let mut starts = 1;
+        loop {
+            match Self::start_once(program, settings, scratch, folders).await? {
+                Start::Driver(driver) => return Ok(*driver),
+                Start::Ended(ended) if starts == STARTS || ended.is_no_program() => {
+                    let words = explained(&Program::Driver(program), &ended);
+                    return Err(Failure::new(FailureReason::BrowserUnavailable, words));
+                }
+                Start::Ended(_) => starts += 1,
             }
             tracing::debug!("the driver ended without a port; it is started again");
         }
-        let driver = Self::start_once(program, settings, scratch).await?;
-        driver.ok_or_else(|| {
-            let words = format!(
-                "{} did not say its port; is it a ChromeDriver?",
-                program.display()
-            );
-            Failure::new(FailureReason::BrowserUnavailable, words)
-        })
     }
 
-    /// None when it ended without a port.
     async fn start_once(
         program: &Path,
         settings: &BrowserSettings,
         scratch: &Path,
-    ) -> Result<Option<Self>, Failure> {
+        folders: &[PathBuf],
+    ) -> Result<Start, Failure> {
         let unavailable = |what: String| {
             Failure::new(
                 FailureReason::BrowserUnavailable,
                 format!("{} {what}", program.display()),
             )
         };
-        let mut command = command(program);
-        command
-            // Lower levels write what is typed into the log.
-            .args(["--port=0", "--log-level=WARNING"])
-            .env_clear()
-            .envs(settings.environment.iter().map(|(name, value)| (name, value)))
-            .env("TMPDIR", scratch)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut command = CommandWrap::from(command);
-        command.wrap(KillOnDrop);
-        #[cfg(unix)]
-        command.wrap(process_wrap::tokio::ProcessGroup::leader());
-        let mut child = command
-            .spawn()
+        let mut environment = settings.environment.clone();
+        environment.retain(|(name, _)| name != "TMPDIR");
+        environment.push(("TMPDIR".into(), scratch.into()));
+        // Lower levels write what is typed into the log.
+        let arguments = ["--port=0", "--log-level=WARNING"];
+        let mut tied = Tied::start(program, &arguments, &environment, folders)
             .map_err(|error| unavailable(format!("cannot be started: {error}")))?;
-
-        let Some(stdout) = child.stdout().take() else {
+        let (Some(stdout), Some(stderr)) = (tied.stdout(), tied.stderr()) else {
             return Err(unavailable("has no output to read its port from".into()));
         };
+        let words = LastWords::of(stderr, |_| false);
         let mut lines = BufReader::new(stdout).lines();
         let port = tokio::time::timeout(START_TIMEOUT, port_from(&mut lines)).await;
-        let driver = Self {
-            child,
-            url: local(port.as_ref().ok().copied().flatten().unwrap_or_default()),
-        };
         match port {
-            Ok(Some(_)) => {
+            Ok(Some(port)) => {
                 // Read on, or the driver stops when the pipe is full.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                Ok(Some(driver))
+                words.forget();
+                Ok(Start::Driver(Box::new(Self {
+                    program: tied,
+                    url: local(port),
+                })))
             }
-            Ok(None) => Ok(None),
-            Err(_) => Err(unavailable("did not say its port; is it a ChromeDriver?".into())),
+            Ok(None) => {
+                let status = tokio::time::timeout(END_WITHIN, tied.ended()).await;
+                let status = status.ok().and_then(Result::ok);
+                Ok(Start::Ended(Ended {
+                    code: status.and_then(code),
+                    words: words.to_the_end().await,
+                }))
+            }
+            Err(_) => {
+                let said = match &*words.lines() {
+                    [] => String::new(),
+                    lines => format!(", but \u{201c}{}\u{201d}", lines.join(" ")),
+                };
+                Err(unavailable(format!(
+                    "did not say its port within {} seconds{said}. {BY_HAND}",
+                    START_TIMEOUT.as_secs()
+                )))
+            }
         }
     }
 
@@ -104,32 +119,19 @@ impl Driver {
         &self.url
     }
 
-    /// Kills the group and waits until it is gone.
-    pub(crate) async fn end(mut self) {
-        let _ = self.child.start_kill();
-        let _ = tokio::time::timeout(END_TIMEOUT, self.child.wait()).await;
+    /// Ends it with all that it has started, and waits until that is gone.
+    pub(crate) async fn end(self) {
+        self.program.end().await;
     }
 }
 
-impl Drop for Driver {
-    fn drop(&mut self) {
-        // `KillOnDrop` reaches the leader only; this reaches the group.
-        let _ = self.child.start_kill();
+/// As a shell has it, also for one that a signal has ended.
+fn code(status: ExitStatus) -> Option<i32> {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Some(128 + signal);
     }
-}
-
-/// On Linux the driver is killed by the kernel when Vega dies, however it dies. The browser, which talks to the driver
-/// through a pipe, then ends by itself.
-#[cfg(target_os = "linux")]
-fn command(program: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-    command
-}
-
-#[cfg(not(target_os = "linux"))]
-fn command(program: &Path) -> Command {
-    Command::new(program)
+    status.code()
 }
 
 async fn port_from(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<u16> {
@@ -171,28 +173,77 @@ mod tests {
         #[case] failures: u32,
         #[case] port: Option<u16>,
     ) {
-        use std::os::unix::fs::PermissionsExt;
+        let script = format!(
+            "echo x >> \"$0.starts\"\n[ $(wc -l < \"$0.starts\") -gt {failures} ] || exit 1\n\
+             echo 'ChromeDriver was started successfully on port 40123.'\nexec sleep 60\n",
+        );
+        let started = started(&script).await;
+        assert_eq!(started.ok().and_then(|driver| driver.url().port()), port);
+    }
+
+    #[cfg(unix)]
+    #[rstest]
+    #[case::library(
+        "echo 'chromedriver: error while loading shared libraries: libnss3.so: cannot open shared object file' >&2; exit 127",
+        "ended with exit code 127 and said \u{201c}chromedriver: error while loading shared libraries: libnss3.so",
+        "ldd"
+    )]
+    #[case::its_own_words(
+        "echo 'no such flag' >&2; exit 3",
+        "ended with exit code 3 and said \u{201c}no such flag\u{201d}",
+        "Start it by hand"
+    )]
+    #[case::silent("exit 4", "ended with exit code 4 and said nothing", "Start it by hand")]
+    #[case::killed("kill -SEGV $$", "SEGV", "Start it by hand")]
+    #[tokio::test]
+    async fn a_driver_that_ends_is_told_with_its_code_and_its_last_words(
+        #[case] script: &str,
+        #[case] told: &str,
+        #[case] advice: &str,
+    ) {
+        let failure = started(script).await.unwrap_err();
+        assert!(failure.detail.contains(told), "{}", failure.detail);
+        assert!(failure.detail.contains(advice), "{}", failure.detail);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_driver_of_another_kind_of_machine_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("driver");
-        let script = format!(
-            "#!/bin/sh\necho x >> {0}/starts\n[ $(wc -l < {0}/starts) -gt {failures} ] || exit 1\n\
-             echo 'ChromeDriver was started successfully on port 40123.'\nexec sleep 60\n",
-            dir.path().display()
-        );
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        write(&program, b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xf3\0");
+        let failure = start(&program, dir.path()).await.unwrap_err();
+        assert!(failure.detail.contains("uname -m"), "{}", failure.detail);
+    }
+
+    #[cfg(unix)]
+    async fn started(script: &str) -> Result<Driver, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("driver");
+        write(&program, format!("#!/bin/sh\n{script}").as_bytes());
+        start(&program, dir.path()).await
+    }
+
+    #[cfg(unix)]
+    fn write(program: &Path, content: &[u8]) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(program, content).unwrap();
+        std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[cfg(unix)]
+    async fn start(program: &Path, dir: &Path) -> Result<Driver, Failure> {
         let settings = BrowserSettings {
             authorize_base: local(1),
-            driver: DriverSource::Start(program.clone()),
+            driver: DriverSource::Start(program.to_owned()),
             binary: None,
             headless: true,
-            profiles: dir.path().into(),
-            evidence: dir.path().into(),
+            profiles: dir.into(),
+            evidence: dir.into(),
             human_timeout: Duration::from_secs(1),
             environment: vec![("PATH".into(), "/usr/bin:/bin".into())],
         };
-        let started = Driver::start(&program, &settings, dir.path()).await;
-        assert_eq!(started.ok().and_then(|driver| driver.url().port()), port);
+        Driver::start(program, &settings, dir, &[]).await
     }
 
     #[test]

@@ -12,8 +12,9 @@ use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 
 use crate::driver::Driver;
-use crate::session::scratch_folder;
+use crate::scratch::scratch_folder;
 use crate::settings::{BrowserSettings, DriverSource};
+use crate::start_failure::BY_HAND;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Far beyond what a WebDriver says of itself.
@@ -24,14 +25,21 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 pub async fn prove_driver(settings: &BrowserSettings) -> Result<(), Failure> {
     let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
     match &settings.driver {
-        DriverSource::Running(url) => ask(url).await.map_err(unavailable),
+        DriverSource::Running(url) => ask(url).await.map_err(|why| {
+            unavailable(format!(
+                "{why}. Start the WebDriver that browser.webdriver_url names, or take that setting out"
+            ))
+        }),
         DriverSource::Start(program) => {
-            let scratch = scratch_folder(&settings.profiles)
+            let scratch = scratch_folder(settings)
                 .map_err(|error| unavailable(format!("no folder for its short-lived files: {error}")))?;
-            let driver = Driver::start(program, settings, scratch.path()).await?;
+            let driver =
+                Driver::start(program, settings, scratch.path(), &[scratch.path().to_owned()]).await?;
             let asked = ask(driver.url()).await;
             driver.end().await;
-            asked.map_err(|why| unavailable(format!("{} was started, but {why}", program.display())))
+            asked.map_err(|why| {
+                unavailable(format!("{} was started, but {why}. {BY_HAND}", program.display()))
+            })
         }
     }
 }

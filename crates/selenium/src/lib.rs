@@ -7,20 +7,34 @@ mod driver;
 mod driver_proof;
 mod evidence;
 mod flow;
+#[cfg(target_os = "linux")]
+mod keeper;
+mod last_words;
+mod launch;
 mod login_page;
 mod oauth_login_automation;
 mod redirect_kept;
+mod scratch;
 mod session;
 mod settings;
 mod sighting;
+mod start_failure;
 mod submission;
 mod tabs;
+mod tied;
 mod verdict;
 mod words;
 
 pub use driver_proof::prove_driver;
 pub use evidence::{Element, Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
+#[cfg(target_os = "linux")]
+pub use keeper::keep_if_asked;
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;
 pub use settings::{BrowserSettings, DriverSource};
 pub use sighting::{Form, Sighting};
+pub use tied::Tied;
+
+/// Keepers are for Linux; elsewhere there is nothing to ask.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_if_asked() {}

@@ -1,12 +1,12 @@
 //! One private browser: driver, incognito window, profile folder. Opened once per account and run, gone afterwards on
 //! every path.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Duration;
 
+use fantoccini::error::{CmdError, NewSessionError};
 use fantoccini::wd::Capabilities;
-use fantoccini::{Client, ClientBuilder, error::CmdError};
+use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use tempfile::TempDir;
@@ -16,21 +16,26 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 
 use crate::driver::Driver;
+use crate::launch::Launch;
 use crate::redirect_kept;
+use crate::scratch::{remove_leftovers, scratch_folder};
 use crate::settings::{BrowserSettings, DriverSource};
+use crate::start_failure::{Ended, Program, explained};
 use crate::tabs::Tabs;
 
 /// No single WebDriver command takes this long; after it the session is taken for lost.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How the names of profile folders begin.
+const PROFILE: &str = "session-";
 
 /// An open browser.
 #[derive(Debug)]
 pub(crate) struct BrowserSession {
     client: Client,
     driver: Option<Driver>,
-    profile: TempDir,
-    scratch: TempDir,
+    /// Profile and short-lived files.
+    folders: [TempDir; 2],
 }
 
 impl BrowserSession {
@@ -38,9 +43,10 @@ impl BrowserSession {
     /// left-overs.
     pub(crate) async fn open(settings: &BrowserSettings, account: &Account) -> Result<Self, Failure> {
         let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
-        remove_leftovers(&settings.profiles);
-        let profile = tempfile::Builder::new()
-            .prefix("session-")
+        remove_profiles(&settings.profiles);
+        remove_leftovers(settings);
+        let folder = tempfile::Builder::new()
+            .prefix(PROFILE)
             .tempdir_in(&settings.profiles)
             .map_err(|error| {
                 unavailable(format!(
@@ -48,35 +54,55 @@ impl BrowserSession {
                     settings.profiles.display()
                 ))
             })?;
-        let scratch = scratch_folder(&settings.profiles).map_err(|error| {
+        let scratch = scratch_folder(settings).map_err(|error| {
             unavailable(format!("no folder for the browser's short-lived files: {error}"))
         })?;
-        let (driver, url) = match &settings.driver {
+        let (driver, url, launch) = match &settings.driver {
             DriverSource::Start(program) => {
+                let folders = [folder.path().to_owned(), scratch.path().to_owned()];
+                let launch = settings.binary.as_deref().and_then(|browser| {
+                    let prepared = Launch::prepare(folder.path(), browser);
+                    prepared.unwrap_or_else(|error| {
+                        tracing::debug!(%error, "the browser starts without being heard");
+                        None
+                    })
+                });
                 let environment =
                     redirect_kept::past_proxies(&settings.environment, account, &settings.authorize_base);
                 let settings = BrowserSettings {
                     environment,
                     ..settings.clone()
                 };
-                let driver = Driver::start(program, &settings, scratch.path()).await?;
+                let driver = Driver::start(program, &settings, scratch.path(), &folders).await?;
                 let url = driver.url().clone();
-                (Some(driver), url)
+                (Some(driver), url, launch)
             }
-            DriverSource::Running(url) => (None, url.clone()),
+            DriverSource::Running(url) => (None, url.clone(), None),
         };
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(capabilities(settings, profile.path(), account));
-        let connected = tokio::time::timeout(COMMAND_TIMEOUT, builder.connect(url.as_str())).await;
-        match connected {
-            Ok(Ok(client)) => Ok(Self {
-                client,
-                driver,
-                profile,
-                scratch,
-            }),
-            Ok(Err(error)) => Err(unavailable(format!("the browser did not start: {error}"))),
-            Err(_) => Err(unavailable("the browser did not start in time".into())),
+        builder.capabilities(capabilities(
+            settings,
+            launch.as_ref(),
+            &folder.path().join("profile"),
+            account,
+        ));
+        match connect(&builder, &url, settings, launch.as_ref()).await {
+            Ok(client) => {
+                if let Some(launch) = &launch {
+                    launch.forget();
+                }
+                Ok(Self {
+                    client,
+                    driver,
+                    folders: [folder, scratch],
+                })
+            }
+            Err(words) => {
+                if let Some(driver) = driver {
+                    driver.end().await;
+                }
+                Err(unavailable(words))
+            }
         }
     }
 
@@ -112,12 +138,61 @@ impl BrowserSession {
         if let Some(driver) = self.driver {
             driver.end().await;
         }
-        for folder in [self.profile, self.scratch] {
-            if let Err(error) = folder.close() {
+        for folder in self.folders {
+            // With the driver its keepers have removed them.
+            if let Err(error) = folder.close()
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
                 tracing::warn!(%error, "a folder of the browser could not be removed; it goes at the next sign-in");
             }
         }
     }
+}
+
+/// Lets the driver start the browser. Why it did not, in words for the operator: the browser's own, where it had any.
+async fn connect(
+    builder: &ClientBuilder<HttpConnector>,
+    url: &Url,
+    settings: &BrowserSettings,
+    launch: Option<&Launch>,
+) -> Result<Client, String> {
+    let browser = Program::Browser(settings);
+    let failed = async {
+        match launch {
+            Some(launch) => launch.failed().await,
+            None => std::future::pending().await,
+        }
+    };
+    let connecting = tokio::time::timeout(COMMAND_TIMEOUT, builder.connect(url.as_str()));
+    let answer = tokio::select! {
+        answer = connecting => answer,
+        ended = failed => return Err(explained(&browser, &ended)),
+    };
+    let said = match answer {
+        Ok(Ok(client)) => return Ok(client),
+        Ok(Err(error)) => first_line(&error),
+        Err(_) => format!(
+            "the browser did not start within {} seconds",
+            COMMAND_TIMEOUT.as_secs()
+        ),
+    };
+    let ended = match launch {
+        Some(launch) => launch.given_up().await,
+        None => Ended::default(),
+    };
+    if ended == Ended::default() {
+        return Err(format!("the browser did not start: {said}"));
+    }
+    Err(explained(&browser, &ended))
+}
+
+/// What the driver said, without its stack.
+fn first_line(error: &NewSessionError) -> String {
+    let words = match error {
+        NewSessionError::SessionNotCreated(error) => error.message.to_string(),
+        error => error.to_string(),
+    };
+    words.lines().next().unwrap_or_default().to_owned()
 }
 
 /// Why a WebDriver command did not work.
@@ -192,7 +267,12 @@ fn kind(error: &CmdError) -> String {
     }
 }
 
-fn capabilities(settings: &BrowserSettings, profile: &Path, account: &Account) -> Capabilities {
+fn capabilities(
+    settings: &BrowserSettings,
+    launch: Option<&Launch>,
+    profile: &Path,
+    account: &Account,
+) -> Capabilities {
     let mut args = vec![
         "--incognito".to_owned(),
         format!("--user-data-dir={}", profile.display()),
@@ -216,8 +296,10 @@ fn capabilities(settings: &BrowserSettings, profile: &Path, account: &Account) -
         tracing::info!("running as root: the browser's sandbox is off");
         args.push("--no-sandbox".into());
     }
-    let mut options = json!({ "args": args });
-    if let Some(binary) = &settings.binary {
+    // A log file beside the profile would hold what pages say.
+    let mut options = json!({ "args": args, "excludeSwitches": ["enable-logging"] });
+    let binary = launch.map(|launch| &launch.program).or(settings.binary.as_ref());
+    if let Some(binary) = binary {
         options["binary"] = json!(binary);
     }
     let mut capabilities = Capabilities::new();
@@ -228,50 +310,13 @@ fn capabilities(settings: &BrowserSettings, profile: &Path, account: &Account) -
     capabilities
 }
 
-/// A private folder for the sockets that the browser makes beside its profile. It lies in the system's own folder for
-/// such things, because a socket's path must be short; its name tells whose it is.
-pub(crate) fn scratch_folder(profiles: &Path) -> std::io::Result<TempDir> {
-    let prefix = scratch_prefix(profiles);
-    tempfile::Builder::new().prefix(&prefix).tempdir()
-}
-
-fn scratch_prefix(profiles: &Path) -> String {
-    let mut hasher = DefaultHasher::new();
-    profiles.hash(&mut hasher);
-    format!("vega-{:08x}-", hasher.finish() >> 32)
-}
-
-/// Folders of sessions that did not end well.
-fn remove_leftovers(profiles: &Path) {
-    let system = std::env::temp_dir();
-    for (folder, prefix) in [(profiles, "session-"), (&*system, &*scratch_prefix(profiles))] {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(prefix) {
-                tracing::debug!("removing a folder of a session that did not end well");
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
+/// Profiles of sessions that did not end well. They lie in a private folder of this installation alone.
+fn remove_profiles(profiles: &Path) {
+    let entries = std::fs::read_dir(profiles).into_iter().flatten().flatten();
+    for entry in entries {
+        if entry.file_name().to_string_lossy().starts_with(PROFILE) {
+            tracing::debug!("removing a profile of a session that did not end well");
+            let _ = std::fs::remove_dir_all(entry.path());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_dead_session_left_goes_and_nothing_else() {
-        let (mine, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let left = scratch_folder(mine.path()).unwrap().keep();
-        let of_another_installation = scratch_folder(others.path()).unwrap();
-        let profile = mine.path().join("session-1");
-        std::fs::create_dir(&profile).unwrap();
-        std::fs::write(mine.path().join("note"), "").unwrap();
-
-        remove_leftovers(mine.path());
-        assert!(!left.exists() && !profile.exists());
-        assert!(of_another_installation.path().exists() && mine.path().join("note").exists());
     }
 }

@@ -18,7 +18,11 @@ const CLOCKS: &[&str] = &[
     "crates/bootstrap/src/clock.rs",
     "apps/upstox-simulator/src/clock.rs",
 ];
-const ENVIRONMENT: &[&str] = &["crates/bootstrap/src/environment.rs"];
+/// A keeper is told by its parent, and has no settings.
+const ENVIRONMENT: &[&str] = &[
+    "crates/bootstrap/src/environment.rs",
+    "crates/selenium/src/keeper.rs",
+];
 
 const TIME: &str = "Take the time from the Clock port; in the simulator, from its clock module";
 const ELAPSED: &str = "Use tokio::time::Instant, which follows the paused time of tests";

@@ -57,6 +57,23 @@ fn it_is_said_before_anybody_is_asked(
     insta::assert_snapshot!(name, refused(home.path(), programs, more));
 }
 
+/// A configured file that cannot be run is told as what it is, and one on the path is passed over as by a shell.
+#[rstest]
+#[case::a_folder("driver_is_a_folder", "VEGA__BROWSER__CHROMEDRIVER", |path: &Path| std::fs::create_dir(path).unwrap())]
+#[case::not_executable("driver_not_executable", "VEGA__BROWSER__CHROMEDRIVER", |path: &Path| write(path, "#!/bin/sh\n"))]
+#[case::browser_not_executable("browser_not_executable", "VEGA__BROWSER__BINARY", |path: &Path| write(path, "#!/bin/sh\n"))]
+fn a_file_that_is_no_program_is_told(#[case] name: &str, #[case] key: &str, #[case] make: fn(&Path)) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("configured");
+    make(&file);
+    let configured = file.display().to_string();
+    let programs = [("chromium", CHROMIUM), ("chromedriver", DRIVER)];
+    insta::assert_snapshot!(
+        name,
+        refused(home.path(), &programs, &[HEADLESS, (key, &configured)])
+    );
+}
+
 #[test]
 fn a_file_in_the_place_of_the_profiles_is_named() {
     let home = tempfile::tempdir().unwrap();
@@ -79,7 +96,7 @@ fn versions_that_match_or_cannot_be_read_stop_nobody(
     let home = tempfile::tempdir().unwrap();
     program(&home.path().join("bin/chromium"), browser);
     driver(home.path(), drivers, READY);
-    let said = said_with_programs(home.path(), &[HEADLESS], &[]);
+    let said = said_with_programs(home.path(), &[("DISPLAY", ":0")], &[]);
     assert!(
         said.starts_with("exit 3") && said.contains("there is no terminal to ask on"),
         "{said}"
