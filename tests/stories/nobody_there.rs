@@ -31,3 +31,28 @@ async fn an_otp_that_nobody_types_ends_the_run_and_nothing_is_repeated() -> Resu
     );
     Ok(())
 }
+
+/// No window, no terminal, no console: Vega knows that nobody could type the OTP, and asks for none.
+#[tokio::test]
+async fn without_a_window_and_without_a_terminal_no_otp_is_asked_for() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "3s");
+    upstox.human_at_the_desk(false).await?;
+    desk.set("VEGA__BROWSER__HEADLESS", "true");
+    let ran = desk.vega(&["--yes"]).await?;
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("nobody could answer"), "{ran:?}");
+    assert_eq!(upstox.counts().await?, Counts::default());
+
+    // A run that is open, and a resume that has a yes.
+    desk.set("VEGA__BROWSER__HEADLESS", "false");
+    assert_eq!(desk.vega(&["--yes"]).await?.code, Some(6));
+    desk.end_cooldown().await?;
+    desk.set("VEGA__BROWSER__HEADLESS", "true");
+    let ran = desk.vega(&["resume", "--yes"]).await?;
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stderr.contains("nobody could answer"), "{ran:?}");
+    assert_eq!(upstox.count("otp_presses").await?, 1);
+    Ok(())
+}

@@ -154,6 +154,7 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     match error.downcast_ref::<PreflightError>() {
         Some(PreflightError::Held(_)) => return Exit::NotAllowed,
         Some(PreflightError::NobodyCanBegin { .. }) => return Exit::CoolDown,
+        Some(PreflightError::NobodyCanAnswer) => return Exit::HumanNeeded,
         Some(
             PreflightError::Commit(_)
             | PreflightError::Key(_)

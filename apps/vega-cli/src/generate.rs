@@ -80,6 +80,10 @@ async fn sign_in(
             output::problem(&later.to_string());
             return nothing_done(vega, wanted, Exit::CoolDown).await;
         }
+        Err(nobody @ PreflightError::NobodyCanAnswer) => {
+            output::problem(&nobody.to_string());
+            return nothing_done(vega, wanted, Exit::HumanNeeded).await;
+        }
         checked => checked?,
     }
     let whole = plan.clone();

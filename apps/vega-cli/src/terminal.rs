@@ -35,7 +35,7 @@ impl Terminal {
         let can_show = std::io::stderr().is_terminal();
         Self {
             assume_yes,
-            can_ask: can_show && std::io::stdin().is_terminal(),
+            can_ask: can_show && std::io::stdin().is_terminal() && is_in_foreground(),
             can_show,
             progress: Progress::new(can_show),
         }
@@ -238,6 +238,17 @@ impl Operator for Terminal {
             countdown.tick().await;
         }
     }
+}
+
+/// Whether the terminal is this program's now: one in the background (`vega --yes &`) would be halted by its first prompt.
+#[cfg(unix)]
+fn is_in_foreground() -> bool {
+    nix::unistd::tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == nix::unistd::getpgrp())
+}
+
+#[cfg(not(unix))]
+fn is_in_foreground() -> bool {
+    true
 }
 
 fn count(plan: &Plan) -> String {

@@ -1,6 +1,6 @@
 //! Everything that a sign-in needs, looked at before the operator is asked for a yes: one line instead of one wasted OTP.
-//! In this order, up to the first that fails: the lease, a durable commit, the key, browser and driver, the redirect port,
-//! the OTP budget; what must be mended comes before what time alone mends. The clock is not looked at here: it is compared
+//! In this order, up to the first that fails: the lease, a durable commit, the key, browser and driver, somebody who can
+//! answer, the redirect port, the OTP budget; what must be mended comes before what time alone mends. The clock is not looked at here: it is compared
 //! with Upstox's during verification, and no plan comes out of a wrong one (`domain::plan::not_now`).
 //!
 //! What is found holds for a moment only. Each thing is decided again where it counts: the lease by the run, the budget by
@@ -19,6 +19,7 @@ use vega_own_browser::prove_callback;
 use vega_persistence::KeyError;
 
 use crate::browser::{self, BrowserProblem};
+use crate::other_people;
 use crate::wiring::Vega;
 
 /// Why no sign-in can be made now: what, why, and what to do.
@@ -36,6 +37,15 @@ pub enum PreflightError {
     /// No browser can be driven.
     #[error(transparent)]
     Browser(#[from] BrowserProblem),
+    /// An OTP would be asked for, and nobody could type it.
+    #[error(
+        "nobody could answer, so no OTP is asked for: Vega's browser shows no window (browser.headless), and there is no \
+         terminal and no console at which OTP and PIN could be given. One of these will do: take VEGA__BROWSER__HEADLESS \
+         out, and run `vega` where a window can open; run `vega` in the foreground of a terminal, with its input and its \
+         error output there; start `vega-server` and generate in its console; or sign in with your own browser \
+         (--route own-browser)"
+    )]
+    NobodyCanAnswer,
     /// A code could not come back.
     #[error(
         "a sign-in for {api} in your own browser is not possible here: {why}, and there is no terminal at which the code \
@@ -67,6 +77,7 @@ impl PreflightError {
             Self::Commit(_) => "commit",
             Self::Key(_) => "key",
             Self::Browser(_) => "browser",
+            Self::NobodyCanAnswer => "human",
             Self::Redirect { .. } => "redirect port",
             Self::NobodyCanBegin { .. } => "OTP budget",
         }
@@ -108,6 +119,13 @@ impl Vega {
         self.data.prove_key()?;
         if self.has_route(plan, Route::Webdriver) {
             browser::check(&self.settings, &self.environment).await?;
+            if let Some(words) = other_people::warning() {
+                tracing::warn!("{words}");
+            }
+            // A console may be opened at any time, and a run of the server's begins only with a yes that came from one.
+            if self.settings.browser.headless && !self.ports.operator.is_there() {
+                return Err(PreflightError::NobodyCanAnswer);
+            }
         }
         self.check_way_back(plan).await?;
         let closed_until = plan.outlook().and_then(|outlook| outlook.closed_until);

@@ -22,7 +22,8 @@ fn settings<'a>(upstox: &'a str, path: &'a str, more: &[(&'a str, &'a str)]) -> 
     let ours = [
         ("VEGA__UPSTOX__API_BASE_URL", upstox),
         ("PATH", path),
-        ("VEGA__BROWSER__HEADLESS", "true"),
+        // No window opens in these tests.
+        ("DISPLAY", ":0"),
     ];
     [ONE_API, &ours, more].concat()
 }
@@ -92,6 +93,32 @@ fn what_works_is_on_record_and_leaves_no_driver_behind() {
         "the driver still runs as {}",
         process.display()
     );
+}
+
+/// An OTP that nobody could type must not be asked for: no window, and no terminal either.
+#[rstest]
+#[case::yes(&[], Some(true))]
+#[case::without_a_yes_too(&[], None)]
+#[case::json(&["--json"], Some(true))]
+#[case::one_of_several(&["PRIMARY"], Some(true))]
+fn nothing_is_begun_where_nobody_could_answer(#[case] arguments: &[&str], #[case] yes: Option<bool>) {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    browser(home);
+    let (upstox, path) = (upstox(), path(home));
+    let settings = settings(&upstox, &path, &[("VEGA__BROWSER__HEADLESS", "true")]);
+    let wanted = if yes.is_some() { SIGN_IN } else { &SIGN_IN[1..] };
+    let said = said(home, &settings, &[wanted, arguments].concat());
+    assert!(said.starts_with("exit 3"), "{said}");
+    for way in [
+        "browser.headless",
+        "terminal",
+        "`vega-server`",
+        "--route own-browser",
+    ] {
+        assert!(said.contains(way), "{way}: {said}");
+    }
+    failed(home, "human");
 }
 
 #[test]
