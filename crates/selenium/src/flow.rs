@@ -10,7 +10,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
 use crate::dialog_answer::Home;
-use crate::sighting::{Alert, Button, Form, Sighting};
+use crate::sighting::{Alert, Form, Sighting};
 use crate::submission::Submission;
 use crate::verdict::refusal;
 use crate::words::without_numbers;
@@ -261,8 +261,8 @@ impl Flow {
                 self.press = Press::TheHumans;
                 Move::NotePress
             }
-            Screen::Otp => self.on_second_factor(PromptKind::Otp, seen.otp_continue.as_ref(), now),
-            Screen::Pin => self.on_second_factor(PromptKind::Pin, seen.pin_continue.as_ref(), now),
+            Screen::Otp => self.on_second_factor(PromptKind::Otp, seen, now),
+            Screen::Pin => self.on_second_factor(PromptKind::Pin, seen, now),
             Screen::Challenge => self.tell_once(Notice::Challenge),
             Screen::Consent => self.tell_once(Notice::Consent),
             Screen::Unknown if now - self.screen_since >= PAGE_UNKNOWN => self.tell_once(Notice::PageChanged),
@@ -367,9 +367,17 @@ impl Flow {
         }
     }
 
-    fn on_second_factor(&mut self, kind: PromptKind, button: Option<&Button>, now: Instant) -> Move {
+    fn on_second_factor(&mut self, kind: PromptKind, seen: &Sighting, now: Instant) -> Move {
         if let Some(because) = self.hands_off {
             return self.tell_once(Notice::Refused { because });
+        }
+        let button = match kind {
+            PromptKind::Otp => seen.otp_continue.as_ref(),
+            PromptKind::Pin => seen.pin_continue.as_ref(),
+        };
+        // The page submits by itself what is complete, or the human was faster.
+        if seen.entry.is_some_and(|entry| entry.sent) {
+            self.to_submit = None;
         }
         if self.to_submit == Some(kind) {
             let since = *self.submit_since.get_or_insert(now);

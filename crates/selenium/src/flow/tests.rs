@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::sighting::{Field, MobileField, PageError};
+use crate::sighting::{Button, Field, MobileField, PageError};
 
 mod dialog;
 mod refusals;

@@ -115,6 +115,20 @@ fn whoever_types_again_has_seen_the_refusal() {
     assert_eq!(reason(&script.at(1, &again)), Some(FailureReason::PinRefused));
 }
 
+#[test]
+fn what_the_page_submits_by_itself_is_not_submitted_again() {
+    let mut script = Script::new();
+    script.pressed(0);
+    script.at(0, &form(Form::Pin, "A", &[HELP], false));
+    script.flow.second_factor_typed(PromptKind::Pin);
+    let gone = Sighting {
+        pin_continue: Some(button(true)),
+        ..sent(form(Form::Pin, "A", &[HELP], true), Form::Pin)
+    };
+    assert_eq!(script.at(1, &gone), Move::Wait);
+    assert_eq!(script.at(9, &gone), Move::Wait);
+}
+
 /// It was pasted and submitted between two looks.
 #[rstest]
 #[case::by_itself(true, Some(FailureReason::PinRefused))]
