@@ -230,16 +230,20 @@ pub(crate) enum Clear {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega audit --since 2h\n  vega audit --api PRIMARY --json\n  vega audit --verify\n  \
-    vega audit --verify --head /media/backup/vega.audit-heads"
+    vega audit --verify --head /media/backup/vega.audit-heads\n  \
+    vega audit accept --reason \"restored the backup of Monday\"",
+    args_conflicts_with_subcommands = true
 )]
 pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) accept: Option<Accept>,
     /// Only what happened since: a while such as 2h, a day such as 2026-11-23 (IST), or a time in RFC 3339
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<Since>,
     /// Only what is about this API
     #[arg(long, value_name = "API")]
     pub(crate) api: Option<ApiName>,
-    /// Look whether an entry was changed, moved or removed, or the end cut off; exit code 9 if so
+    /// Look whether an entry or a row was changed, moved or removed, or the end cut off; exit code 9 if so
     #[arg(long, conflicts_with_all = ["since", "api"])]
     pub(crate) verify: bool,
     /// Compare with this copy of the heads that Vega keeps beside the key
@@ -248,6 +252,16 @@ pub(crate) struct Audit {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Accept {
+    /// Let the database count as it is: after a backup was put back, or after rows were changed; goes on record
+    Accept {
+        /// Why, for the audit trail
+        #[arg(long, value_name = "TEXT")]
+        reason: ForceReason,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use serde::Serialize;
-use vega_bootstrap::Vega;
+use vega_bootstrap::{RowFault, RowFaults, RowScope, Vega};
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 use vega_domain::visible::on_one_line;
+use vega_domain::plan::ForceReason;
 
-use crate::arguments::Audit;
+use crate::arguments::{Accept, Audit};
 use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
@@ -16,6 +17,9 @@ use crate::report::rfc3339_ist;
 const PAGE: u32 = 500;
 
 pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
+    if let Some(Accept::Accept { reason }) = &wanted.accept {
+        return accept(vega, reason).await;
+    }
     if wanted.verify {
         return verify(vega, wanted.head.as_deref(), wanted.json).await;
     }
@@ -49,12 +53,54 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// The operator's word: what is there counts, but for what does not fit.
+async fn accept(vega: &Vega, reason: &ForceReason) -> anyhow::Result<Exit> {
+    let accepted = vega.accept(&reason.to_string()).await?;
+    if accepted.is_none() {
+        output::say("Everything in the database is what Vega wrote last. There is nothing to accept.");
+        return Ok(Exit::Ok);
+    }
+    if accepted.database.is_some() {
+        output::data("The database counts from now on, as it is.");
+        output::say(
+            "What was revoked since it was made is not revoked in it: `vega key list` shows the keys that count, \
+             `vega verify` which tokens live.",
+        );
+    }
+    for row in &accepted.rows {
+        output::data(&format!("Out of force: {}.", row.words));
+    }
+    Ok(Exit::Ok)
+}
+
+/// What does not fit, in words. Each line says what it means.
+pub(crate) fn faults(faults: &RowFaults) -> Vec<String> {
+    let database = faults.database.iter().cloned();
+    let rows = faults
+        .rows
+        .iter()
+        .map(|row| format!("{}: it counts for nothing.", row.words));
+    let mut lines: Vec<String> = database.chain(rows).collect();
+    if !faults.rows.is_empty() {
+        lines.push(
+            "Somebody who can write the database did that: find out who. Then sign in anew where a token is concerned, or \
+             put all of it out of force, on record, with `vega audit accept --reason TEXT`."
+                .into(),
+        );
+    }
+    lines
+}
+
 async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
     let verdict = vega.audit.verify(heads).await?;
+    let rows = vega.row_faults(RowScope::All).await?;
     if json {
-        output::data_json(&verdict_report(&verdict))?;
+        output::data_json(&verdict_report(&verdict, &rows))?;
     } else if verdict.fault.is_none() {
         output::data(&intact(&verdict));
+    }
+    for line in faults(&rows) {
+        output::problem(&line);
     }
     if let Some(fault) = verdict.fault {
         output::problem(&format!(
@@ -62,6 +108,9 @@ async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> anyhow::Result
              Keep a copy of the database and of vega.audit-heads beside the key, and compare them with a backup",
             counted(verdict.entries, "entry", "entries")
         ));
+        return Ok(Exit::Preflight);
+    }
+    if !rows.is_none() {
         return Ok(Exit::Preflight);
     }
     if verdict.heads == 0 {
@@ -131,6 +180,25 @@ struct VerdictReport {
     heads: u64,
     other_heads: u64,
     fault: Option<FaultReport>,
+    /// Why nothing in the database counts, if it is so.
+    database: Option<String>,
+    /// The rows that count for nothing.
+    rows: Vec<RowReport>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct RowReport {
+    kind: &'static str,
+    detail: String,
+}
+
+/// The rows that count for nothing.
+pub(crate) fn row_reports(faults: &RowFaults) -> Vec<RowReport> {
+    let report = |row: &RowFault| RowReport {
+        kind: row.kind,
+        detail: row.words.clone(),
+    };
+    faults.rows.iter().map(report).collect()
 }
 
 #[derive(Serialize)]
@@ -154,10 +222,10 @@ fn entry_report(recorded: &RecordedEntry) -> EntryReport {
     }
 }
 
-fn verdict_report(verdict: &AuditVerdict) -> VerdictReport {
+fn verdict_report(verdict: &AuditVerdict, rows: &RowFaults) -> VerdictReport {
     VerdictReport {
         v: 1,
-        intact: verdict.fault.is_none(),
+        intact: verdict.fault.is_none() && rows.is_none(),
         entries: verdict.entries,
         heads: verdict.heads,
         other_heads: verdict.other_heads,
@@ -166,6 +234,8 @@ fn verdict_report(verdict: &AuditVerdict) -> VerdictReport {
             entry: fault.entry(),
             detail: fault.to_string(),
         }),
+        database: rows.database.clone(),
+        rows: row_reports(rows),
     }
 }
 
@@ -211,7 +281,7 @@ mod tests {
             other_heads: 0,
             fault: Some(AuditFault::Cut { last: 2, written: 5 }),
         };
-        insta::assert_json_snapshot!("audit_verdict", verdict_report(&cut));
+        insta::assert_json_snapshot!("audit_verdict", verdict_report(&cut, &RowFaults::default()));
     }
 
     #[test]

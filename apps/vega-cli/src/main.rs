@@ -147,7 +147,21 @@ async fn without_database(
     Err(error.into())
 }
 
+/// Whether a command works in a database that does not count: what only looks, and what says that it does.
+fn only_looks(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Status(_) | Command::Audit(_) | Command::Config(_) | Command::Backup(_)
+    )
+}
+
 async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop) -> anyhow::Result<Exit> {
+    if !only_looks(&command)
+        && let Some(doubt) = vega.doubt().await?
+    {
+        output::problem(&doubt);
+        return Ok(Exit::Preflight);
+    }
     match command {
         Command::Generate(wanted) => generate::run(vega, terminal, &wanted, stop).await,
         Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use vega_bootstrap::Vega;
+use vega_bootstrap::{RowFaults, RowScope, Vega};
 use vega_domain::account::Account;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
@@ -22,6 +22,7 @@ use vega_domain::token::ApiStatus;
 
 pub(crate) use self::status_table::table;
 use self::verdict::{Verdict, VerdictReport};
+use crate::audit::{RowReport, row_reports};
 
 /// The answer of `status --json`; `generate --json` adds the run.
 #[derive(Serialize)]
@@ -32,6 +33,16 @@ pub(crate) struct Report {
     run: Option<RunReport>,
     apis: Vec<ApiReport>,
     accounts: Vec<AccountReport>,
+    /// Whether the database is what Vega wrote last.
+    database: DatabaseReport,
+}
+
+#[derive(Serialize)]
+struct DatabaseReport {
+    /// Why nothing in it counts, if it is so.
+    problem: Option<String>,
+    /// The rows that count for nothing.
+    rows: Vec<RowReport>,
 }
 
 #[derive(Serialize)]
@@ -159,6 +170,7 @@ impl Report {
                 .map(|status| api_report(status, evidence.get(&status.api)))
                 .collect(),
             accounts,
+            database: database_report(&vega.row_faults(RowScope::Deciding).await?),
         })
     }
 }
@@ -168,6 +180,13 @@ pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) 
     let accounts = vega.settings.accounts.iter();
     let configured = accounts.map(|account| account.apis.len()).sum();
     Verdict::of(statuses, configured, closed, &vega.clock.moment())
+}
+
+fn database_report(faults: &RowFaults) -> DatabaseReport {
+    DatabaseReport {
+        problem: faults.database.clone(),
+        rows: row_reports(faults),
+    }
 }
 
 fn account_report(
@@ -461,6 +480,7 @@ mod tests {
                 cooldown: None,
                 stop: Some(stop_report(&stop())),
             }],
+            database: database_report(&RowFaults::default()),
         };
         insta::assert_json_snapshot!(report(&evidence()));
         let without = serde_json::to_value(report(&HashMap::new())).unwrap();

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
 use crate::audit_search::{EntryView, audit_query, bad};
@@ -101,7 +102,7 @@ pub(crate) async fn list(
     }
 }
 
-/// Whether the trail is what was written.
+/// Whether the trail, and what else decides in the database, is what was written.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VerdictView {
     v: u8,
@@ -110,8 +111,10 @@ pub(crate) struct VerdictView {
     entries: u64,
     /// The fault, if there is one.
     fault: Option<AuditFault>,
-    /// The fault in words.
+    /// The fault in words, and what else does not fit.
     detail: Option<String>,
+    /// What in the database is not what Vega wrote last, and counts for nothing.
+    rows: Vec<String>,
 }
 
 /// Whether the audit trail is whole: every entry is what was written, and none is missing.
@@ -119,11 +122,20 @@ pub(crate) struct VerdictView {
     responses((status = 200, description = "The verdict", body = VerdictView), Refused))]
 pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<VerdictView>, Problem> {
     let verdict = server.vega.audit.verify(None).await?;
+    let faults = server.vega.row_faults(RowScope::All).await?;
+    let rows: Vec<String> = faults
+        .database
+        .into_iter()
+        .chain(faults.rows.into_iter().map(|row| row.words))
+        .collect();
+    let words = verdict.fault.map(|fault| fault.to_string());
+    let detail: Vec<String> = words.into_iter().chain(rows.iter().cloned()).collect();
     Ok(Json(VerdictView {
         v: 1,
-        whole: verdict.fault.is_none(),
+        whole: detail.is_empty(),
         entries: verdict.entries,
         fault: verdict.fault.map(AuditFault::from),
-        detail: verdict.fault.map(|fault| fault.to_string()),
+        detail: (!detail.is_empty()).then(|| detail.join("; ")),
+        rows,
     }))
 }

@@ -155,6 +155,14 @@ pub(crate) async fn only_who_may(
 /// The console's mark on a call that no human made: it does not keep the session open.
 const UNATTENDED: header::HeaderName = header::HeaderName::from_static("x-vega-unattended");
 
+/// In a database that does not count nobody is known, and that is told as what it is.
+async fn refuse_in_doubt(server: &Server) -> Result<(), Problem> {
+    match server.vega.doubt().await {
+        Ok(Some(doubt)) => Err(Problem::new(Code::Storage, doubt)),
+        _ => Ok(()),
+    }
+}
+
 /// Who sends these headers.
 async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem> {
     let access = &server.vega.access;
@@ -175,6 +183,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         if let Some(key) = access.key(presented) {
             return Ok(Caller::Key(key));
         }
+        refuse_in_doubt(server).await?;
         let words =
             "This access key is not known, revoked or expired. `vega key list` shows those that count.";
         return Err(Problem::new(Code::NotSignedIn, words));
@@ -192,6 +201,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
             return Ok(Caller::Console(session, secret));
         }
         tokio::time::sleep(AFTER_A_BAD_KEY).await;
+        refuse_in_doubt(server).await?;
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
         return Err(Problem::new(Code::NotSignedIn, words));
     }

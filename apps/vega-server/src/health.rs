@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tower_http::request_id::RequestId;
 use utoipa::{IntoParams, ToSchema};
+use vega_bootstrap::{RowFaults, RowScope};
 use vega_listening::{CHALLENGE, CalledAt};
 
 use crate::extract::Asked;
@@ -88,6 +89,8 @@ pub(crate) struct ReadyView {
     ready: bool,
     /// The database takes changes, and the key is the one that it belongs to.
     storage: bool,
+    /// What decides in the database is what Vega wrote last.
+    rows: bool,
 }
 
 /// Whether the server can do its work.
@@ -96,11 +99,12 @@ pub(crate) struct ReadyView {
         (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
             content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let storage = storage(&server).await.is_ok();
+    let proof = prove(&server).await;
     let view = ReadyView {
         v: 1,
-        ready: storage,
-        storage,
+        ready: proof.is_ready(),
+        storage: proof.storage.is_ok(),
+        rows: proof.rows.is_ok(),
     };
     let status = if view.ready {
         StatusCode::OK
@@ -110,22 +114,52 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     (status, Json(view)).into_response()
 }
 
-/// Whether something can be stored, as it was found within `PROVEN_FOR`; the error is in words. Anybody may ask, and each
-/// proof is a commit.
-pub(crate) async fn storage(server: &Server) -> Result<(), String> {
-    let mut proven = server.storage.lock().await;
-    if let Some((at, storage)) = &*proven
+/// Whether the server can do its work; errors are in words.
+#[derive(Debug, Clone)]
+pub(crate) struct Proof {
+    pub(crate) storage: Result<(), String>,
+    pub(crate) rows: Result<(), String>,
+}
+
+impl Proof {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.storage.is_ok() && self.rows.is_ok()
+    }
+}
+
+/// As it was found within `PROVEN_FOR`: anybody may ask, and each proof is a commit.
+pub(crate) async fn prove(server: &Server) -> Proof {
+    let mut proven = server.proof.lock().await;
+    if let Some((at, proof)) = &*proven
         && at.elapsed() < PROVEN_FOR
     {
-        return storage.clone();
+        return proof.clone();
     }
     let storage = server.vega.prove_storage().await;
-    let storage = storage.map_err(|error| {
+    let rows = match server.vega.row_faults(RowScope::Deciding).await {
+        Ok(faults) if faults.is_none() => Ok(()),
+        Ok(faults) => Err(told(&faults)),
+        Err(error) => Err(error.to_string()),
+    };
+    let proof = Proof {
+        storage: storage.map_err(|error| error.to_string()),
+        rows,
+    };
+    for error in [&proof.storage, &proof.rows]
+        .into_iter()
+        .filter_map(|found| found.as_ref().err())
+    {
         tracing::warn!(%error, "not ready");
-        error.to_string()
-    });
-    *proven = Some((Instant::now(), storage.clone()));
-    storage
+    }
+    *proven = Some((Instant::now(), proof.clone()));
+    proof
+}
+
+/// What does not fit, in words.
+fn told(faults: &RowFaults) -> String {
+    let rows = faults.rows.iter().map(|row| &*row.words);
+    let words: Vec<&str> = faults.database.as_deref().into_iter().chain(rows).collect();
+    words.join("; ")
 }
 
 /// Figures in Prometheus' text.

@@ -150,10 +150,16 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let desk = Arc::new(Desk::new(settings.human_timeout));
     let names = Names::of(address, &settings);
     let vega = Vega::start(settings, environment, desk.clone(), Arc::new(NobodyElse)).await?;
+    let doubt = vega.doubt().await?;
+    if let Some(doubt) = &doubt {
+        tracing::error!("{doubt}");
+    }
     let server = Arc::new(Server::new(vega, desk, names, metrics));
     board::fill(&server).await?;
     tracing::info!("listening on http://{address}/");
-    if server.vega.settings.log_format == LogFormat::Text {
+    if doubt.is_some() {
+        tracing::info!("nobody gets in until the database is accepted");
+    } else if server.vega.settings.log_format == LogFormat::Text {
         let link = server.vega.access.make_link().await?;
         tracing::info!(
             "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
@@ -200,7 +206,8 @@ async fn beside(server: &Arc<Server>) -> Infallible {
 /// Finishes what dead processes left, without a human: at the start, and whenever one dies while the server lives.
 async fn clear_up(server: &Arc<Server>) -> Infallible {
     loop {
-        if server.requests.under_way().is_none() {
+        let counts = server.vega.doubt().await.is_ok_and(|doubt| doubt.is_none());
+        if counts && server.requests.under_way().is_none() {
             let server = Arc::clone(server);
             // Never dropped half-way: a token may be on its way.
             let task = server.tasks.clone().spawn(async move {

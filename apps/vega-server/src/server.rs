@@ -12,6 +12,7 @@ use vega_bootstrap::Vega;
 
 use crate::board::Board;
 use crate::desk::Desk;
+use crate::health::Proof;
 use crate::names::Names;
 use crate::run_request::RunRequests;
 use crate::streams::Streams;
@@ -25,8 +26,8 @@ pub(crate) struct Server {
     pub(crate) names: Names,
     pub(crate) streams: Arc<Streams>,
     pub(crate) metrics: PrometheusHandle,
-    /// When it was last tried whether something can be stored, and why it could not.
-    pub(crate) storage: Mutex<Option<(Instant, Result<(), String>)>>,
+    /// What `/readyz` found last.
+    pub(crate) proof: Mutex<Option<(Instant, Proof)>>,
     pub(crate) started_at: DateTime<Utc>,
     /// Cancelled when the server shall end.
     pub(crate) stop: CancellationToken,
@@ -45,7 +46,7 @@ impl Server {
             names,
             streams: Arc::default(),
             metrics,
-            storage: Mutex::default(),
+            proof: Mutex::default(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }

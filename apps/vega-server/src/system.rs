@@ -84,7 +84,7 @@ struct HealthView {
     ready: bool,
     /// Whether the database takes changes and the key is the one that it belongs to.
     storage: bool,
-    /// Why not, and what to do.
+    /// Why it is not ready, and what to do.
     storage_problem: Option<String>,
 }
 
@@ -93,7 +93,7 @@ struct HealthView {
     responses((status = 200, description = "How it is", body = SystemView), Refused))]
 pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
     let (vega, settings) = (&server.vega, &server.vega.settings);
-    let storage = health::storage(&server).await;
+    let proof = health::prove(&server).await;
     // The page is most needed when the database does not answer.
     let facts = vega.database_facts().await.ok();
     let path = |path: &Path| path.display().to_string();
@@ -127,9 +127,9 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
             webdriver_url: webdriver_url.filter(|_| browser.webdriver_url.is_some()),
         },
         health: HealthView {
-            ready: storage.is_ok(),
-            storage: storage.is_ok(),
-            storage_problem: storage.err(),
+            ready: proof.is_ready(),
+            storage: proof.storage.is_ok(),
+            storage_problem: proof.storage.err().or(proof.rows.err()),
         },
     })
 }

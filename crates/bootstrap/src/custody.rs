@@ -10,7 +10,7 @@ use vega_domain::ports::{ExecutionStateRepository, LoginLease, StoreError};
 use vega_orchestration::RunError;
 use vega_persistence::{
     Backup, BackupError, DataSource, FileLoginLease, OpenError, Rotation, RotationError, RotationStep,
-    SqliteExecutionStateRepository,
+    RowFaults, RowScope, SqliteExecutionStateRepository,
 };
 
 use crate::settings::Settings;
@@ -63,6 +63,21 @@ impl Vega {
         Ok(self.data.rotate_key(self.clock.now(), passed).await?)
     }
 
+    /// Why the database as a whole counts for nothing until the operator accepts it, if it does.
+    pub async fn doubt(&self) -> Result<Option<String>, StoreError> {
+        self.data.doubt().await
+    }
+
+    /// What in the database is not what Vega wrote last.
+    pub async fn row_faults(&self, scope: RowScope) -> Result<RowFaults, StoreError> {
+        self.data.row_faults(scope).await
+    }
+
+    /// Lets the database count as it is, for this reason. Returns what was accepted; where everything fits, nothing is written.
+    pub async fn accept(&self, reason: &str) -> Result<RowFaults, StoreError> {
+        self.data.accept(reason, self.clock.now()).await
+    }
+
     /// Copies the database into a new file. The key is not in it.
     pub async fn back_up(&self, file: &Path) -> Result<Backup, BackupError> {
         self.data.back_up(file, self.clock.now()).await
@@ -79,6 +94,14 @@ pub(crate) async fn open(settings: &Settings, now: DateTime<Utc>) -> Result<Data
             }
         }
         Err(error) => tracing::error!(%error, "the sealed values could not be examined"),
+    }
+    match data.examine_rows(now).await {
+        Ok(found) => {
+            for entry in found {
+                tracing::error!("{}: it counts for nothing", entry.detail);
+            }
+        }
+        Err(error) => tracing::error!(%error, "the rows could not be examined"),
     }
     Ok(data)
 }

@@ -82,6 +82,12 @@ audit_kinds! {
     KeyRotated = "key_rotated",
     /// A sealed value does not open: it was changed, or moved from another row.
     SealBroken = "seal_broken",
+    /// Rows of an earlier Vega got the values that tell whether they were changed.
+    RowsSealed = "rows_sealed",
+    /// A row was changed, put back or taken away outside Vega.
+    RowBroken = "row_broken",
+    /// The operator took the database as it was for the true one.
+    DatabaseAccepted = "database_accepted",
     /// Tokens that died long ago were erased.
     TokensErased = "tokens_erased",
     /// A copy of the database was made.
@@ -101,6 +107,19 @@ audit_kinds! {
 }
 
 impl AuditKind {
+    /// Whether putting an older file back must not undo it: the trail's end is then kept outside the database at once.
+    pub fn is_checkpoint(self) -> bool {
+        matches!(
+            self,
+            Self::TokenRevoked
+                | Self::KeyRevoked
+                | Self::ConsoleSessionEnded
+                | Self::AccountStopped
+                | Self::KeyRotated
+                | Self::RowsSealed
+        )
+    }
+
     /// Reads a stored code.
     pub fn parse(code: &str) -> Result<Self, InvalidValue> {
         Self::ALL
@@ -239,13 +258,17 @@ pub enum AuditFault {
         written: i64,
     },
     /// The trail fits in itself, but is not the one that was there at the end of a run.
-    #[error("entry {entry} is not the one that ended the trail after run {run}: the trail was written anew")]
+    #[error("entry {entry} is not the one that ended the trail {}: the trail was written anew", when(*run))]
     Rewritten {
         /// Which entry.
         entry: i64,
-        /// The run that recorded it.
-        run: RunId,
+        /// The run that recorded it, if one did.
+        run: Option<RunId>,
     },
+}
+
+fn when(run: Option<RunId>) -> String {
+    run.map_or_else(|| "when it was kept".into(), |run| format!("after run {run}"))
 }
 
 impl AuditFault {

@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
@@ -12,7 +13,10 @@ use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
 
 use crate::access_keys;
 use crate::audit_trail;
-use crate::data_source::{DataSource, Write, failed};
+use crate::data_source::{DataSource, failed, unreadable};
+use crate::latest_changes::Whose;
+use crate::row_values::{self, LINKS, SESSIONS};
+use crate::write::Write;
 
 /// `AccessRepository` over SQLite.
 #[derive(Debug, Clone)]
@@ -35,7 +39,7 @@ impl AccessRepository for SqliteAccessRepository {
     }
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        access_keys::load(self.0.reader(), self.0.sealer()).await
+        access_keys::load(self.0.read().await?, self.0.sealer()).await
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {
@@ -70,26 +74,20 @@ impl AccessRepository for SqliteAccessRepository {
     ) -> Result<(), StoreError> {
         const DOING: &str = "store a link into the console";
         let mut tx = self.0.write().await?;
-        let others: Vec<(Vec<u8>, DateTime<Utc>)> =
-            sqlx::query_as("SELECT code_hash, made_at FROM console_links")
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(failed(DOING))?;
-        for (other, made_at) in others {
+        for other in row_values::all(&mut tx, &LINKS).await? {
+            let (made_at, code) = link_of(&other).map_err(failed(DOING))?;
             if !(ConsoleLink { made_at }).is_live(link.made_at) {
-                sqlx::query("DELETE FROM console_links WHERE code_hash = $1")
-                    .bind(other)
-                    .execute(&mut *tx)
-                    .await
-                    .map_err(failed(DOING))?;
+                forget_link(&mut tx, &code).await?;
             }
         }
-        sqlx::query("INSERT INTO console_links (code_hash, made_at) VALUES ($1, $2)")
+        let put = sqlx::query("INSERT INTO console_links (code_hash, made_at) VALUES ($1, $2)")
             .bind(&hash.as_bytes()[..])
             .bind(link.made_at)
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
+        let whose = Whose::Link(hash.as_bytes());
+        tx.seal_and_mark(&LINKS, put.last_insert_rowid(), whose).await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -103,22 +101,24 @@ impl AccessRepository for SqliteAccessRepository {
     ) -> Result<bool, StoreError> {
         const DOING: &str = "open a console session";
         let mut tx = self.0.write().await?;
-        // Gone with the first look, also where it is too old.
-        let made_at: Option<DateTime<Utc>> =
-            sqlx::query_scalar("DELETE FROM console_links WHERE code_hash = $1 RETURNING made_at")
-                .bind(&link.as_bytes()[..])
-                .fetch_optional(&mut *tx)
-                .await
-                .map_err(failed(DOING))?;
-        let Some(made_at) = made_at else {
+        let stored = sqlx::query("SELECT * FROM console_links WHERE code_hash = $1")
+            .bind(&link.as_bytes()[..])
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+        let Some(stored) = stored else {
             return Ok(false);
         };
-        if !(ConsoleLink { made_at }).is_live(session.opened_at) {
+        let fits = tx.fits(&LINKS, &stored, Whose::Link(link.as_bytes()))?;
+        let (made_at, code) = link_of(&stored).map_err(failed(DOING))?;
+        // Gone with the first look, also where it is too old.
+        forget_link(&mut tx, &code).await?;
+        if fits.is_err() || !(ConsoleLink { made_at }).is_live(session.opened_at) {
             tx.commit().await.map_err(failed(DOING))?;
             return Ok(false);
         }
         forget_dead_sessions(&mut tx, session.opened_at).await?;
-        sqlx::query(
+        let opened = sqlx::query(
             "INSERT INTO console_sessions (id, secret_hash, opened_at, last_seen_at) VALUES ($1, $2, $3, $4)",
         )
         .bind(session.id.as_uuid())
@@ -128,30 +128,58 @@ impl AccessRepository for SqliteAccessRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
+        let whose = Whose::Session(session.id.as_uuid());
+        tx.seal_and_mark(&SESSIONS, opened.last_insert_rowid(), whose)
+            .await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(true)
     }
 
     async fn session(&self, secret: &SecretHash) -> Result<Option<ConsoleSession>, StoreError> {
-        let row: Option<SessionRow> =
-            sqlx::query_as("SELECT id, opened_at, last_seen_at FROM console_sessions WHERE secret_hash = $1")
-                .bind(&secret.as_bytes()[..])
-                .fetch_optional(self.0.reader())
-                .await
-                .map_err(failed("read a console session"))?;
-        Ok(row.map(SessionRow::into_session))
+        let mut reading = self.0.read().await?;
+        let row = sqlx::query("SELECT * FROM console_sessions WHERE secret_hash = $1")
+            .bind(&secret.as_bytes()[..])
+            .fetch_optional(&mut *reading)
+            .await
+            .map_err(failed("read a console session"))?;
+        let Some(row) = row else { return Ok(None) };
+        let session = SessionRow::from_row(&row).map_err(unreadable)?.into_session();
+        let whose = Whose::Session(session.id.as_uuid());
+        match reading.fits(&SESSIONS, &row, whose, "a console session") {
+            Ok(()) => Ok(Some(session)),
+            Err(error) => {
+                tracing::error!(%error, "a console session counts no more");
+                Ok(None)
+            }
+        }
     }
 
     async fn touch_session(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError> {
         const DOING: &str = "note that a console session is used";
         let mut tx = self.0.write().await?;
+        let stored = sqlx::query("SELECT rowid AS number, * FROM console_sessions WHERE id = $1")
+            .bind(id.as_uuid())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed(DOING))?;
+        // One that was changed outside Vega stays so.
+        let Some(stored) = stored else { return Ok(()) };
+        if tx
+            .fits(&SESSIONS, &stored, Whose::Session(id.as_uuid()))?
+            .is_err()
+        {
+            return Ok(());
+        }
+        let (number, entry) = number_and_entry(&stored).map_err(failed(DOING))?;
         sqlx::query("UPDATE console_sessions SET last_seen_at = $2 WHERE id = $1")
             .bind(id.as_uuid())
             .bind(at)
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
+        // An earlier touch that is put back only ends the session sooner.
+        tx.seal_as_of(&SESSIONS, number, entry).await?;
         tx.commit().await.map_err(failed(DOING))
     }
 
@@ -163,6 +191,7 @@ impl AccessRepository for SqliteAccessRepository {
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
+        tx.marks()?.clear(Whose::Session(id.as_uuid()));
         ended(tx, removed.rows_affected() > 0, audit, DOING).await
     }
 }
@@ -195,9 +224,28 @@ async fn forget_dead_sessions(tx: &mut Write, now: DateTime<Utc>) -> Result<(), 
                 .execute(&mut **tx)
                 .await
                 .map_err(failed(DOING))?;
+            tx.marks()?.clear(Whose::Session(session.id.as_uuid()));
         }
     }
     Ok(())
+}
+
+async fn forget_link(tx: &mut Write, code: &[u8]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM console_links WHERE code_hash = $1")
+        .bind(code)
+        .execute(&mut **tx)
+        .await
+        .map_err(failed("forget a link into the console"))?;
+    tx.marks()?.clear(Whose::Link(code));
+    Ok(())
+}
+
+fn link_of(row: &SqliteRow) -> Result<(DateTime<Utc>, Vec<u8>), sqlx::Error> {
+    Ok((row.try_get("made_at")?, row.try_get("code_hash")?))
+}
+
+fn number_and_entry(row: &SqliteRow) -> Result<(i64, i64), sqlx::Error> {
+    Ok((row.try_get("number")?, row.try_get("row_entry")?))
 }
 
 #[derive(FromRow)]

@@ -14,7 +14,10 @@ use crate::root_key::{RootKey, keyed};
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega audit chain 1";
 
-const ENTRY: &[u8] = b"entry";
+/// An entry of a Vega that kept no row values, and one of a Vega that does: so nobody can make a database look like one of
+/// before, to have its rows sealed as they made them.
+const ENTRY_OF_BEFORE: &[u8] = b"entry";
+const ENTRY: &[u8] = b"entry beside row values";
 
 pub(crate) const VALUE_LEN: usize = 32;
 
@@ -127,12 +130,25 @@ impl AuditChain {
     /// The value of an entry that is stored, after this one.
     pub(crate) fn of_stored(&self, before: &Value, row: &RawRow) -> Value {
         // An entry that lost its value is not one that never had one.
-        let kind: &[u8] = if row.is_chained() {
-            ENTRY
-        } else {
-            b"entry without a value"
-        };
-        self.next(kind, before, row.id, row.columns())
+        if !row.is_chained() {
+            return self.next(b"entry without a value", before, row.id, row.columns());
+        }
+        let of_before = self.next(ENTRY_OF_BEFORE, before, row.id, row.columns());
+        if row.bears(&of_before) {
+            return of_before;
+        }
+        self.next(ENTRY, before, row.id, row.columns())
+    }
+
+    /// Whether this entry was made by a Vega that keeps row values.
+    pub(crate) fn is_beside_row_values(&self, before: &Value, row: &RawRow) -> bool {
+        row.bears(&self.next(ENTRY, before, row.id, row.columns()))
+    }
+
+    /// What an earlier Vega would have made of an entry.
+    #[cfg(test)]
+    pub(crate) fn of_before(&self, before: &[u8], row: &RawRow) -> Value {
+        self.next(ENTRY_OF_BEFORE, before, row.id, row.columns())
     }
 
     /// The value of an entry that is about to be stored, after this one.

@@ -1,5 +1,6 @@
-//! The heads of the audit trail: after each run, which entry was its last, in a private file beside the key. A trail that
-//! is cut fits in itself; only what was kept elsewhere tells that there was more.
+//! The heads of the audit trail, its checkpoints: after each run, and after what must not be undone by an older file, which
+//! entry was its last, in a private file beside the key. A trail that is cut, and a database that is put back, fits in
+//! itself; only what was kept elsewhere tells that there was more.
 
 use std::fmt::Write as _;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,6 +12,7 @@ use vega_domain::ids::RunId;
 use vega_domain::ports::StoreError;
 
 use crate::audit_chain::{VALUE_LEN, Value};
+use crate::data_source::unreadable;
 use crate::files;
 use crate::key_source::KeySource;
 
@@ -20,11 +22,22 @@ const FILE_NAME: &str = "vega.audit-heads";
 #[derive(Debug, Clone)]
 pub(crate) struct HeadsFile(PathBuf);
 
-/// The trail's last entry at the end of a run: one line of the file.
+/// Why a head was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A run ended.
+    Run(RunId),
+    /// Something happened that must not be undone by putting an older file back.
+    Change,
+    /// The operator took the trail as it was for the true one: heads from before count no more.
+    Accepted,
+}
+
+/// The trail's last entry at some moment: one line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) at: DateTime<Utc>,
-    pub(crate) run: RunId,
+    pub(crate) cause: Cause,
     pub(crate) chain_id: Vec<u8>,
     pub(crate) entry: i64,
     pub(crate) value: Value,
@@ -42,6 +55,14 @@ impl HeadsFile {
             doing: "keep the head of the audit trail",
             source: source.into(),
         })
+    }
+
+    /// The same, where writing may block.
+    pub(crate) async fn append_beside(&self, head: Head) -> Result<(), StoreError> {
+        let heads = self.clone();
+        tokio::task::spawn_blocking(move || heads.append(&head))
+            .await
+            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }
 
     fn write(&self, head: &Head) -> Result<(), files::FileError> {
@@ -68,14 +89,43 @@ impl HeadsFile {
         }
     }
 
+    /// The newest head of this trail. Lines that are none are passed over: one torn line takes nothing from the others.
+    pub(crate) fn newest(&self, chain_id: &[u8]) -> Result<Newest, StoreError> {
+        let text = self.text(None)?;
+        let mut torn = 0;
+        let heads: Vec<Head> = text
+            .lines()
+            .filter_map(|line| {
+                let head = Head::of_line(line);
+                torn += usize::from(head.is_none());
+                head
+            })
+            .filter(|head| head.chain_id == chain_id)
+            .collect();
+        if torn > 0 {
+            tracing::warn!(file = %self.0.display(), torn, "lines of the checkpoints cannot be read and are passed over");
+        }
+        let accepted = heads.iter().filter(|head| head.cause == Cause::Accepted);
+        Ok(Newest {
+            accepted: accepted.count(),
+            // Two processes may have added theirs in another order than their entries.
+            head: in_force(&heads).iter().max_by_key(|head| head.entry).cloned(),
+        })
+    }
+
+    fn text(&self, copy: Option<&Path>) -> Result<String, StoreError> {
+        let path = copy.unwrap_or(&self.0);
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if copy.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(StoreError::Unreadable(files::io("read", path)(error).to_string())),
+        }
+    }
+
     /// All heads of the file, or of this copy of it. No file beside the key means that no run has ended yet.
     pub(crate) fn read(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
         let path = copy.unwrap_or(&self.0);
-        let text = match std::fs::read(path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if copy.is_none() && error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(StoreError::Unreadable(files::io("read", path)(error).to_string())),
-        };
+        let text = self.text(copy)?;
         let lines = text.lines().enumerate();
         lines
             .map(|(number, line)| {
@@ -92,6 +142,20 @@ impl HeadsFile {
     }
 }
 
+/// What the file says of one trail.
+pub(crate) struct Newest {
+    /// The one that the trail must go on from.
+    pub(crate) head: Option<Head>,
+    /// How often the operator accepted a trail.
+    pub(crate) accepted: usize,
+}
+
+/// The heads that count: none from before the operator last accepted the trail as it was.
+pub(crate) fn in_force(heads: &[Head]) -> &[Head] {
+    let accepted = heads.iter().rposition(|head| head.cause == Cause::Accepted);
+    &heads[accepted.unwrap_or(0)..]
+}
+
 fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
     if file.seek(SeekFrom::End(0))? == 0 {
         return Ok(false);
@@ -102,12 +166,30 @@ fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
     Ok(last != *b"\n")
 }
 
+impl Cause {
+    fn to_word(self) -> String {
+        match self {
+            Self::Run(run) => run.to_string(),
+            Self::Change => "change".into(),
+            Self::Accepted => "accepted".into(),
+        }
+    }
+
+    fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "change" => Self::Change,
+            "accepted" => Self::Accepted,
+            run => Self::Run(RunId::from_uuid(Uuid::parse_str(run).ok()?)),
+        })
+    }
+}
+
 impl Head {
     fn to_line(&self) -> String {
         format!(
             "{} {} {} {} {}",
             self.at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-            self.run,
+            self.cause.to_word(),
             hex(&self.chain_id),
             self.entry,
             hex(&self.value)
@@ -119,7 +201,7 @@ impl Head {
         let mut next = || words.next();
         let head = Self {
             at: DateTime::parse_from_rfc3339(next()?).ok()?.to_utc(),
-            run: RunId::from_uuid(Uuid::parse_str(next()?).ok()?),
+            cause: Cause::of_word(next()?)?,
             chain_id: unhex(next()?)?,
             entry: next()?.parse().ok().filter(|entry| *entry > 0)?,
             value: <[u8; VALUE_LEN]>::try_from(unhex(next()?)?).ok()?,
@@ -151,7 +233,7 @@ mod tests {
     fn head(entry: i64) -> Head {
         Head {
             at: DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap(),
-            run: RunId::from_uuid(Uuid::from_u128(7)),
+            cause: Cause::Run(RunId::from_uuid(Uuid::from_u128(7))),
             chain_id: vec![9; 16],
             entry,
             value: [0xab; VALUE_LEN],

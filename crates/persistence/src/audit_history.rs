@@ -15,7 +15,7 @@ use vega_domain::ids::{AccountId, ApiName, InvalidValue, RunId};
 use vega_domain::ports::{AuditHistory, StoreError};
 
 use crate::audit_chain::{AuditChain, RAW_ROWS, RawRow, Value};
-use crate::audit_heads::Head;
+use crate::audit_heads::{Cause, Head, in_force};
 use crate::audit_trail::{chain_id, stored_time};
 use crate::data_source::{DataSource, failed, unreadable};
 use crate::seal::Sealer;
@@ -32,6 +32,48 @@ impl SqliteAuditHistory {
     /// Over an open database.
     pub fn new(data: DataSource) -> Self {
         Self(data)
+    }
+
+    /// The verdict, and whether any entry was made by a Vega that keeps row values.
+    pub(crate) async fn examine(&self, heads: Option<&Path>) -> Result<(AuditVerdict, bool), StoreError> {
+        const DOING: &str = "examine the audit trail";
+        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
+        let heads = self.heads(heads).await?;
+        let mut tx = self.0.reader().begin().await.map_err(failed(DOING))?;
+        let chain_id = chain_id(&mut tx).await?;
+        let all = heads.len();
+        let heads: Vec<Head> = heads
+            .into_iter()
+            .filter(|head| head.chain_id == chain_id)
+            .collect();
+        let of_others = (all - heads.len()) as u64;
+        let heads = in_force(&heads);
+        let chains = Chains {
+            earlier: earlier_chains(&mut tx, self.0.sealer()).await?,
+            in_force: self.0.chain(),
+        };
+        let mut walk = Walk::new(&chains, &chain_id, heads);
+        let mut next = i64::MIN;
+        loop {
+            let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
+                .bind(next)
+                .bind(CHUNK)
+                .fetch_all(&mut *tx)
+                .await
+                .map_err(failed(DOING))?;
+            let fault = rows.iter().find_map(|row| walk.step(row).err());
+            if fault.is_some() || rows.len() < CHUNK as usize {
+                let fault = fault.or(walk.end(written_up_to(&mut tx).await?).err());
+                let verdict = AuditVerdict {
+                    entries: walk.entries,
+                    heads: walk.heads,
+                    other_heads: of_others,
+                    fault,
+                };
+                return Ok((verdict, walk.is_beside_row_values));
+            }
+            next = walk.last + 1;
+        }
     }
 
     async fn heads(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
@@ -84,41 +126,7 @@ impl AuditHistory for SqliteAuditHistory {
     }
 
     async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
-        const DOING: &str = "examine the audit trail";
-        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
-        let heads = self.heads(heads).await?;
-        let mut tx = self.0.reader().begin().await.map_err(failed(DOING))?;
-        let chain_id = chain_id(&mut tx).await?;
-        let all = heads.len();
-        let heads: Vec<Head> = heads
-            .into_iter()
-            .filter(|head| head.chain_id == chain_id)
-            .collect();
-        let chains = Chains {
-            earlier: earlier_chains(&mut tx, self.0.sealer()).await?,
-            in_force: self.0.chain(),
-        };
-        let mut walk = Walk::new(&chains, &chain_id, &heads);
-        let mut next = i64::MIN;
-        loop {
-            let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
-                .bind(next)
-                .bind(CHUNK)
-                .fetch_all(&mut *tx)
-                .await
-                .map_err(failed(DOING))?;
-            let fault = rows.iter().find_map(|row| walk.step(row).err());
-            if fault.is_some() || rows.len() < CHUNK as usize {
-                let fault = fault.or(walk.end(written_up_to(&mut tx).await?).err());
-                return Ok(AuditVerdict {
-                    entries: walk.entries,
-                    heads: walk.heads,
-                    other_heads: (all - heads.len()) as u64,
-                    fault,
-                });
-            }
-            next = walk.last + 1;
-        }
+        Ok(self.examine(heads).await?.0)
     }
 }
 
@@ -173,6 +181,7 @@ struct Walk<'a> {
     by_entry: HashMap<i64, Vec<&'a Head>>,
     value: Value,
     is_chained: bool,
+    is_beside_row_values: bool,
     last: i64,
     entries: u64,
     heads: u64,
@@ -189,6 +198,7 @@ impl<'a> Walk<'a> {
             by_entry,
             value: chains.of(1).beginning(chain_id),
             is_chained: false,
+            is_beside_row_values: false,
             last: 0,
             entries: 0,
             heads: 0,
@@ -203,7 +213,9 @@ impl<'a> Walk<'a> {
         if row.id > entry {
             return Err(AuditFault::Missing { entry });
         }
-        let value = self.chains.of(entry).of_stored(&self.value, row);
+        let chain = self.chains.of(entry);
+        let value = chain.of_stored(&self.value, row);
+        self.is_beside_row_values = self.is_beside_row_values || chain.is_beside_row_values(&self.value, row);
         self.is_chained |= row.is_chained();
         // Only before the first value may there be entries without one: they are sealed by it.
         if self.is_chained && !row.bears(&value) {
@@ -211,7 +223,11 @@ impl<'a> Walk<'a> {
         }
         for head in self.by_entry.remove(&entry).unwrap_or_default() {
             if head.value != value {
-                return Err(AuditFault::Rewritten { entry, run: head.run });
+                let run = match head.cause {
+                    Cause::Run(run) => Some(run),
+                    Cause::Change | Cause::Accepted => None,
+                };
+                return Err(AuditFault::Rewritten { entry, run });
             }
             self.heads += 1;
         }

@@ -10,9 +10,10 @@ use vega_domain::ports::{AuditTrail, StoreError};
 use vega_domain::secret::AccessToken;
 
 use crate::audit_chain::{AuditChain, NewRow, RAW_ROWS, RawRow, Value};
-use crate::audit_heads::Head;
-use crate::data_source::{DataSource, Write, failed, unreadable};
+use crate::audit_heads::{Cause, Head};
+use crate::data_source::{DataSource, failed, unreadable};
 use crate::fingerprint::Subject;
+use crate::write::Write;
 
 /// `AuditTrail` over SQLite.
 #[derive(Debug, Clone)]
@@ -28,41 +29,45 @@ impl SqliteAuditTrail {
 #[async_trait]
 impl AuditTrail for SqliteAuditTrail {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let mut tx = self.0.write().await?;
+        // On record also in a database that does not count.
+        let mut tx = self.0.write_whatever_it_is().await?;
         insert(&mut tx, entry).await?;
         tx.commit().await.map_err(failed("append to the audit trail"))
     }
 
     async fn append_about(&self, entry: &AuditEntry, token: &AccessToken) -> Result<(), StoreError> {
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_whatever_it_is().await?;
         insert_about(&mut tx, entry, Subject::Token(token)).await?;
         tx.commit().await.map_err(failed("append to the audit trail"))
     }
 
     async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        // A trail that does not count leaves no checkpoint.
+        let mut reading = self.0.read().await?;
+        if let Err(doubt) = &reading.marks {
+            return Err(doubt.clone().into());
+        }
         let last: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
             "SELECT event.id, event.chain, audit_chain.chain_id FROM audit_events AS event, audit_chain
              ORDER BY event.id DESC LIMIT 1",
         )
-        .fetch_optional(self.0.reader())
+        .fetch_optional(&mut *reading)
         .await
         .map_err(failed("read the head of the audit trail"))?;
+        drop(reading);
         let Some((entry, value, chain_id)) = last else {
             return Err(unreadable("the audit trail is empty after a run"));
         };
         let value = Value::try_from(value.unwrap_or_default())
             .map_err(|_| unreadable(format!("audit entry {entry} has no chain value")))?;
-        let heads = self.0.heads().clone();
         let head = Head {
             at,
-            run,
+            cause: Cause::Run(run),
             chain_id,
             entry,
             value,
         };
-        tokio::task::spawn_blocking(move || heads.append(&head))
-            .await
-            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
+        self.0.heads().append_beside(head).await
     }
 }
 
@@ -102,6 +107,12 @@ pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), Sto
         detail: &entry.detail,
     };
     let value = chain.of_new(&before, &row);
+    // A trigger compares: so a Vega of before the list cannot leave it behind. Its value comes with the commit.
+    sqlx::query("UPDATE latest_changes SET entry = $1")
+        .bind(id)
+        .execute(&mut **tx)
+        .await
+        .map_err(failed(DOING))?;
     sqlx::query(
         "INSERT INTO audit_events (id, at, kind, account, api, run_id, detail, chain)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -116,8 +127,9 @@ pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), Sto
     .bind(&value[..])
     .execute(&mut **tx)
     .await
-    .map(drop)
-    .map_err(failed(DOING))
+    .map_err(failed(DOING))?;
+    tx.made((id, value), entry.at, entry.kind);
+    Ok(())
 }
 
 /// The number that the next entry gets: none is given twice, also after a cut.

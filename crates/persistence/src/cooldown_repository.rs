@@ -1,10 +1,11 @@
-//! Closed accounts in SQLite.
+//! Closed accounts in SQLite. A row that was changed or taken away outside Vega closes its account until the operator's word.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx::{FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
@@ -14,7 +15,11 @@ use vega_domain::ports::{CooldownRepository, StoreError};
 
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
+use crate::latest_changes::{Mark, Misfit, Whose};
 use crate::moment_columns::{moment, since_boot};
+use crate::row_marks;
+use crate::row_values::COOLDOWNS;
+use crate::write::{Write, changed_outside};
 
 /// `CooldownRepository` over SQLite.
 #[derive(Debug, Clone)]
@@ -30,14 +35,37 @@ impl SqliteCooldownRepository {
 #[async_trait]
 impl CooldownRepository for SqliteCooldownRepository {
     async fn load_all(&self) -> Result<Vec<Cooldown>, StoreError> {
-        let rows: Vec<CooldownRow> = sqlx::query_as(
-            "SELECT mobile_number, account, since, boot, since_boot_ms, length_ms, reason, detail
-             FROM cooldowns ORDER BY account",
-        )
-        .fetch_all(self.0.reader())
-        .await
-        .map_err(failed("read the closed accounts"))?;
-        rows.into_iter().map(CooldownRow::into_cooldown).collect()
+        let mut reading = self.0.read().await?;
+        let rows = sqlx::query("SELECT * FROM cooldowns ORDER BY account")
+            .fetch_all(&mut *reading)
+            .await
+            .map_err(failed("read the closed accounts"))?;
+        // In a database that does not count no sign-in begins.
+        let Ok(marks) = reading.marks.clone() else {
+            let all = rows
+                .iter()
+                .map(|row| CooldownRow::from_row(row).map_err(unreadable));
+            return all.map(|row| row?.into_cooldown()).collect();
+        };
+        let mut known: BTreeMap<&str, &Mark> = marks.all_of("closed").collect();
+        let mut all = Vec::new();
+        for row in &rows {
+            let mobile: String = row.try_get("mobile_number").map_err(unreadable)?;
+            known.remove(&*mobile);
+            let called = row_marks::called(&COOLDOWNS, row);
+            let fits = reading.fits(&COOLDOWNS, row, Whose::Closed(&mobile), called);
+            let mut cooldown = CooldownRow::from_row(row).map_err(unreadable)?.into_cooldown()?;
+            if let Err(error) = fits {
+                // What was changed closes for good, until the operator's word.
+                cooldown.length = None;
+                cooldown.failure = Failure::new(cooldown.failure.reason, error.to_string());
+            }
+            all.push(cooldown);
+        }
+        for (mobile, mark) in known {
+            all.extend(taken_away(mobile, mark)?);
+        }
+        Ok(all)
     }
 
     async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError> {
@@ -45,6 +73,15 @@ impl CooldownRepository for SqliteCooldownRepository {
         let (boot, since_boot_ms) = since_boot(&cooldown.since);
         let length = cooldown.length;
         let mut tx = self.0.write().await?;
+        let mobile = cooldown.mobile_number.digits();
+        let is_changed = match number_of(&mut tx, mobile).await? {
+            Some(number) => !fits(&mut tx, mobile, number).await?,
+            None => tx.marks()?.get(Whose::Closed(mobile)).is_some(),
+        };
+        // What was changed outside Vega closes like a stop, which a cooldown must not replace.
+        if is_changed && length.is_some() {
+            return Ok(());
+        }
         let changed = sqlx::query(
             "INSERT INTO cooldowns (mobile_number, account, since, boot, since_boot_ms, length_ms, reason, detail)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -67,6 +104,11 @@ impl CooldownRepository for SqliteCooldownRepository {
         if changed.rows_affected() == 0 {
             return Ok(());
         }
+        if let Some(number) = number_of(&mut tx, mobile).await?
+            && let Some(row) = tx.row(&COOLDOWNS, number).await?
+        {
+            tx.seal_and_note(&COOLDOWNS, &row).await?;
+        }
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -75,6 +117,12 @@ impl CooldownRepository for SqliteCooldownRepository {
         const DOING: &str = "date a cooldown anew";
         let (boot, since_boot_ms) = since_boot(since);
         let mut tx = self.0.write().await?;
+        let mobile = cooldown.mobile_number.digits();
+        let number = number_of(&mut tx, mobile).await?;
+        let number = match number {
+            Some(number) if fits(&mut tx, mobile, number).await? => number,
+            _ => return Ok(()),
+        };
         sqlx::query(
             "UPDATE cooldowns SET since = $3, boot = $4, since_boot_ms = $5 WHERE mobile_number = $1 AND since = $2",
         )
@@ -86,6 +134,14 @@ impl CooldownRepository for SqliteCooldownRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
+        // No entry tells of it: the mark is the one of the entry that closed the account.
+        let mark = tx.marks()?.get(Whose::Closed(mobile)).cloned();
+        if let Some(mark) = mark {
+            let entry = mark.entry;
+            let time = Some(since.at);
+            tx.marks()?.set(Whose::Closed(mobile), Mark { time, ..mark });
+            tx.seal_as_of(&COOLDOWNS, number, entry).await?;
+        }
         tx.commit().await.map_err(failed(DOING))
     }
 
@@ -98,13 +154,47 @@ impl CooldownRepository for SqliteCooldownRepository {
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
-        if removed.rows_affected() == 0 {
+        let whose = Whose::Closed(cooldown.mobile_number.digits());
+        let known = tx.marks()?.get(whose).and_then(|mark| mark.time);
+        if removed.rows_affected() == 0 && known != Some(cooldown.since.at) {
             return Ok(false);
         }
+        tx.marks()?.clear(whose);
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(true)
     }
+}
+
+/// An account whose row was taken away stays closed, until the operator's word.
+fn taken_away(mobile: &str, mark: &Mark) -> Result<Option<Cooldown>, StoreError> {
+    let (Some((account, reason)), Some(since)) = (&mark.closed, mark.time) else {
+        return Ok(None);
+    };
+    let reason = FailureReason::parse(reason).map_err(unreadable)?;
+    let words = changed_outside(row_marks::closed(account), Misfit::Gone).to_string();
+    Ok(Some(Cooldown {
+        account: AccountId::new(&**account).map_err(unreadable)?,
+        mobile_number: MobileNumber::new(mobile).map_err(unreadable)?,
+        since: Moment::by_wall_clock(since),
+        length: None,
+        failure: Failure::new(reason, words),
+    }))
+}
+
+async fn number_of(tx: &mut SqliteConnection, mobile: &str) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar("SELECT rowid FROM cooldowns WHERE mobile_number = $1")
+        .bind(mobile)
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read a closed account"))
+}
+
+async fn fits(tx: &mut Write, mobile: &str, number: i64) -> Result<bool, StoreError> {
+    let Some(row) = tx.row(&COOLDOWNS, number).await? else {
+        return Ok(false);
+    };
+    Ok(tx.fits(&COOLDOWNS, &row, Whose::Closed(mobile))?.is_ok())
 }
 
 #[derive(FromRow)]

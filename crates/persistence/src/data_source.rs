@@ -2,7 +2,6 @@
 //! root key. One connection writes (with `BEGIN IMMEDIATE`), a few read. Nothing is written under a key that is not in
 //! force any more.
 
-use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, SqliteConnection};
 use vega_domain::ports::StoreError;
 
 use crate::audit_chain::AuditChain;
@@ -21,9 +20,12 @@ use crate::fingerprint::Fingerprints;
 use crate::key_files::{self, Fetched, KeyInForce};
 use crate::key_source::KeySource;
 use crate::listener_proof::KeyedListenerProof;
+use crate::latest_changes::RowTrust;
 use crate::open_error::{OpenError, broken};
 use crate::root_key::{KeyId, RootKey};
+use crate::row_upgrade;
 use crate::seal::{Sealer, key_of};
+use crate::write::{Reading, Write};
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -46,36 +48,10 @@ pub struct DataSource {
     chain: Arc<AuditChain>,
     fingerprints: Arc<Fingerprints>,
     listener_proof: Arc<KeyedListenerProof>,
+    trust: Arc<RowTrust>,
     heads: HeadsFile,
     key_source: KeySource,
     path: PathBuf,
-}
-
-/// An open write. What is written in it is durable with its audit entries, or not at all.
-pub(crate) struct Write {
-    tx: Transaction<'static, Sqlite>,
-    pub(crate) chain: Arc<AuditChain>,
-    pub(crate) fingerprints: Arc<Fingerprints>,
-}
-
-impl Write {
-    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.tx.commit().await
-    }
-}
-
-impl Deref for Write {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.tx
-    }
-}
-
-impl DerefMut for Write {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.tx
-    }
 }
 
 impl DataSource {
@@ -127,28 +103,34 @@ impl DataSource {
             .map_err(|error| database("open")(error.into()))?;
         let opened = async {
             let key = prepare(&writer, &path, &key_source).await?;
-            drop(lock);
             let options = options.read_only(true);
             let reader = SqlitePoolOptions::new()
                 .max_connections(READERS)
                 .connect_with(options.clone())
                 .await
                 .map_err(|error| database("open")(error.into()))?;
-            Ok((key, reader, watcher(options)))
-        };
-        match opened.await {
-            Ok((key, reader, watcher)) => Ok(Self {
-                writer,
+            let heads = HeadsFile::at(&key_source);
+            let data = Self {
+                trust: Arc::new(RowTrust::new(&key, heads.clone())),
+                writer: writer.clone(),
                 reader,
-                watcher,
+                watcher: watcher(options),
                 sealer: Arc::new(Sealer::new(&key)),
                 chain: Arc::new(AuditChain::new(&key)),
                 fingerprints: Arc::new(Fingerprints::new(&key)),
                 listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-                heads: HeadsFile::at(&key_source),
+                heads,
                 key_source,
-                path,
-            }),
+                path: path.clone(),
+            };
+            row_upgrade::prepare(&data)
+                .await
+                .map_err(|error| broken("seal the rows of", &path)(error.into()))?;
+            drop(lock);
+            Ok(data)
+        };
+        match opened.await {
+            Ok(data) => Ok(data),
             Err(error) => {
                 // So that no `-wal` and `-shm` stay behind.
                 writer.close().await;
@@ -191,8 +173,17 @@ impl DataSource {
         Arc::clone(&self.sealer)
     }
 
-    pub(crate) fn chain(&self) -> &AuditChain {
+    pub(crate) fn chain(&self) -> &Arc<AuditChain> {
         &self.chain
+    }
+
+    pub(crate) fn fingerprints(&self) -> &Arc<Fingerprints> {
+        &self.fingerprints
+    }
+
+    /// Tells what counts.
+    pub(crate) fn trust(&self) -> &Arc<RowTrust> {
+        &self.trust
     }
 
     pub(crate) fn heads(&self) -> &HeadsFile {
@@ -218,17 +209,29 @@ impl DataSource {
         write.commit().await.map_err(failed("try a commit"))
     }
 
-    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change.
+    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change. Nothing is written
+    /// to a database that is not the one that Vega left.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+        let write = self.write_whatever_it_is().await?;
+        match write.doubt() {
+            None => Ok(write),
+            Some(doubt) => Err(doubt.clone().into()),
+        }
+    }
+
+    /// The same, for what goes on record in any case.
+    pub(crate) async fn write_whatever_it_is(&self) -> Result<Write, StoreError> {
+        let before = self.trust.before();
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
         let mut tx = tx.map_err(failed("begin a write"))?;
         // What is sealed or chained with the key of before would not fit what is there now.
-        refuse_another_key(&mut tx, &self.sealer).await?;
-        Ok(Write {
-            tx,
-            chain: Arc::clone(&self.chain),
-            fingerprints: Arc::clone(&self.fingerprints),
-        })
+        let look = self.trust.look(&mut tx, before).await?;
+        Write::begin(tx, self, look).await
+    }
+
+    /// Begins a read of rows that decide something: all of it sees one moment.
+    pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
+        Reading::begin(&self.reader, &self.trust).await
     }
 }
 
@@ -294,22 +297,6 @@ async fn key_in_force(connection: &mut SqliteConnection) -> Result<Option<KeyInF
         let id = KeyId::of(&id)?;
         Some(KeyInForce { id, since })
     }))
-}
-
-/// Refuses a key that is in force no more.
-pub(crate) async fn refuse_another_key(
-    connection: &mut SqliteConnection,
-    sealer: &Sealer,
-) -> Result<(), StoreError> {
-    let in_force = key_in_force(connection)
-        .await
-        .map_err(failed("look which key is in force"))?;
-    if in_force.is_some_and(|in_force| in_force.id == sealer.key_id()) {
-        return Ok(());
-    }
-    Err(StoreError::Unreadable(
-        "the key of the database was rotated while this program ran: start it again".into(),
-    ))
 }
 
 /// From now on the database belongs to this key.

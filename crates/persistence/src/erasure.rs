@@ -1,13 +1,17 @@
 //! Erasing what nobody can use any more: the sealed bytes of tokens that died a day ago and of answers as old. The rows
 //! stay, for their generations count.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::SqlitePool;
+use sqlx::Row;
+use sqlx::sqlite::SqlitePool;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::StoreError;
 
 use crate::audit_trail::{self, stored_time};
 use crate::data_source::{DataSource, failed};
+use crate::row_values::{self, ATTEMPTS, TOKENS};
 
 const DOING: &str = "erase dead tokens";
 
@@ -19,37 +23,48 @@ const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
 const EXTENDED_LIFE: TimeDelta = TimeDelta::days(366);
 
 pub(crate) async fn erase_dead(data: &DataSource, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let tokens = sqlx::query_scalar(
+    let tokens = sqlx::query_as(
         "UPDATE upstox_tokens SET sealed_access_token = x'', erased_at = $2
-         WHERE erased_at IS NULL AND valid_until < $1 RETURNING api || ' ' || generation",
+         WHERE erased_at IS NULL AND valid_until < $1 RETURNING rowid, api || ' ' || generation",
     )
     .bind(stored_time(now - KEPT))
     .bind(stored_time(now));
     // One lives on after the access token that it came with, until it is as old itself or a newer one came.
-    let extended_tokens = sqlx::query_scalar(
+    let extended_tokens = sqlx::query_as(
         "UPDATE upstox_tokens AS token SET sealed_extended_token = NULL
          WHERE sealed_extended_token IS NOT NULL AND erased_at IS NOT NULL AND (issued_at < $1
              OR EXISTS (SELECT 1 FROM upstox_tokens AS newer WHERE newer.api = token.api
                  AND newer.generation > token.generation AND newer.sealed_extended_token IS NOT NULL))
-         RETURNING api || ' ' || generation",
+         RETURNING rowid, api || ' ' || generation",
     )
     .bind(stored_time(now - EXTENDED_LIFE - KEPT));
-    let answers = sqlx::query_scalar(
+    let answers = sqlx::query_as(
         "UPDATE sign_in_attempts SET sealed_answer = NULL
          WHERE sealed_answer IS NOT NULL AND closed_at IS NOT NULL AND answered_at < $1
-         RETURNING api || ' ' || generation",
+         RETURNING rowid, api || ' ' || generation",
     )
     .bind(stored_time(now - LONGEST_LIFE - KEPT));
 
     let mut tx = data.write().await?;
     let mut erased = Vec::new();
-    for (what, query) in [
-        ("token", tokens),
-        ("extended token", extended_tokens),
-        ("answer", answers),
+    for (what, table, query) in [
+        ("token", &TOKENS, tokens),
+        ("extended token", &TOKENS, extended_tokens),
+        ("answer", &ATTEMPTS, answers),
     ] {
-        let names: Vec<String> = query.fetch_all(&mut *tx).await.map_err(failed(DOING))?;
-        erased.extend(names.into_iter().map(|name| format!("{what} {name}")));
+        let rows = row_values::all(&mut tx, table).await?;
+        let entries: BTreeMap<i64, i64> = rows
+            .iter()
+            .filter_map(|row| Some((row.try_get("number").ok()?, tx.trust.values.entry_of(table, row)?)))
+            .collect();
+        let names: Vec<(i64, String)> = query.fetch_all(&mut *tx).await.map_err(failed(DOING))?;
+        for (row, name) in names {
+            // It decides what it decided before: the entry that tells of it stays the same. A row that did not fit stays so.
+            if let Some(entry) = entries.get(&row) {
+                tx.seal_as_of(table, row, *entry).await?;
+            }
+            erased.push(format!("{what} {name}"));
+        }
     }
     if erased.is_empty() {
         return Ok(0);

@@ -12,6 +12,7 @@ use vega_domain::ids::{AccountId, ApiName, AttemptId, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
+use crate::attempt_rows;
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
 
@@ -194,6 +195,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
             .iter()
             .filter(|reason| reason.next() == Next::AskBeforeAgain);
         let doubts: Vec<String> = doubts.map(|reason| format!("\"{}\"", reason.code())).collect();
+        let mut reading = self.0.read().await?;
         let rows: Vec<FailureRow> = sqlx::query_as(
             "WITH last AS (
                  SELECT * FROM sign_in_attempts WHERE rowid IN
@@ -221,21 +223,25 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
              ORDER BY newest.api",
         )
         .bind(format!("[{}]", doubts.join(",")))
-        .fetch_all(self.0.reader())
+        .fetch_all(&mut *reading)
         .await
         .map_err(failed("read the last failures"))?;
-        rows.into_iter()
-            .map(|row| {
-                let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
-                Ok(LastFailure {
-                    api: ApiName::new(row.api).map_err(unreadable)?,
-                    run_began: row.run_began,
-                    stored: row.stored,
-                    failure: Failure::new(reason, row.detail.unwrap_or_default()),
-                    attempt: row.attempt.map(AttemptId::from_uuid),
-                })
+        let failures = rows.into_iter().map(|row| {
+            let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
+            Ok(LastFailure {
+                api: ApiName::new(row.api).map_err(unreadable)?,
+                run_began: row.run_began,
+                stored: row.stored,
+                failure: Failure::new(reason, row.detail.unwrap_or_default()),
+                attempt: row.attempt.map(AttemptId::from_uuid),
             })
-            .collect()
+        });
+        let mut failures: Vec<LastFailure> = failures.collect::<Result<_, StoreError>>()?;
+        for changed in attempt_rows::changed_ends(&mut reading).await? {
+            failures.retain(|failure| failure.api != changed.api);
+            failures.push(changed);
+        }
+        Ok(failures)
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use sqlx::Row;
 use thiserror::Error;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
@@ -17,17 +18,20 @@ use vega_domain::ports::StoreError;
 
 use crate::audit_chain::{AuditChain, chain_key};
 use crate::audit_trail;
-use crate::data_source::{DataSource, Write, failed};
+use crate::data_source::{DataSource, failed};
 use crate::database_file::lock_for_opening;
 use crate::erasure::{WalState, empty_wal};
 use crate::files::FileError;
 use crate::key_files;
 use crate::key_source::KeySource;
+use crate::latest_changes::RowTrust;
 use crate::open_error::OpenError;
 use crate::root_key::{KeyError, RootKey};
+use crate::row_values::{self, SealedTable};
 use crate::seal::Sealer;
 use crate::sealed_values::{self, CHAIN_KEYS, SealedColumn};
 use crate::spool::Spool;
+use crate::write::Write;
 
 const DOING: &str = "seal everything with a new key";
 
@@ -213,6 +217,8 @@ async fn seal_anew(
     day: &str,
 ) -> Result<(u64, Vec<String>), StoreError> {
     let seals = Sealer::new(new);
+    // Before anything is sealed anew: the values are over what is sealed.
+    let fitting = fitting_rows(tx).await?;
     keep_chain_key(tx, old, opens).await?;
     let (mut sealed, mut unopened) = (0, Vec::new());
     for column in &sealed_values::ALL {
@@ -227,6 +233,10 @@ async fn seal_anew(
             }
         }
     }
+    let trust = Arc::new(RowTrust::new(new, tx.heads.clone()));
+    for (table, row, entry) in fitting {
+        trust.values.seal(tx, table, row, entry).await?;
+    }
     sqlx::query("UPDATE seal_key SET key_id = $1, rotated_at = $2")
         .bind(&new.id.0[..])
         .bind(day)
@@ -235,9 +245,23 @@ async fn seal_anew(
         .map_err(failed(DOING))?;
     // The entry is the first one of the new chain.
     tx.chain = Arc::new(AuditChain::new(new));
+    tx.trust = trust;
     let words = format!("key {} follows {}; {sealed} values sealed anew", new.id, old.id);
     audit_trail::insert(tx, &AuditEntry::new(at, AuditKind::KeyRotated, words)).await?;
     Ok((sealed, unopened))
+}
+
+/// Each row whose value fits, with the entry that changed it last. The others get no value that fits.
+async fn fitting_rows(tx: &mut Write) -> Result<Vec<(&'static SealedTable, i64, i64)>, StoreError> {
+    let mut fitting = Vec::new();
+    for table in row_values::ALL {
+        for row in row_values::all(tx, table).await? {
+            if let Some(entry) = tx.trust.values.entry_of(table, &row) {
+                fitting.push((table, row.try_get("number").map_err(failed(DOING))?, entry));
+            }
+        }
+    }
+    Ok(fitting)
 }
 
 /// Keeps what made the chain until now, up to its last entry. Where no entry has a value yet, the next one begins the chain.

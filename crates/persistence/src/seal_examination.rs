@@ -39,7 +39,7 @@ impl DataSource {
         if broken.is_empty() {
             return Ok(broken);
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_whatever_it_is().await?;
         let mut new = Vec::new();
         for entry in broken {
             let known: bool = sqlx::query_scalar(

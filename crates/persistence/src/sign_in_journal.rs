@@ -16,6 +16,7 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 
+use crate::attempt_rows;
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed, unreadable};
 use crate::fingerprint::Subject;
@@ -24,8 +25,7 @@ use crate::seal::{Place, Sealer};
 
 macro_rules! attempt_columns {
     () => {
-        "SELECT id, run_id, account, api, client_id, generation, status, opened_at, exchange_sent_at,
-                answer_status, answer_complete, sealed_code, sealed_answer,
+        "SELECT *,
                 EXISTS (SELECT 1 FROM otp_requests WHERE attempt_id = sign_in_attempts.id) AS otp_pressed
          FROM sign_in_attempts"
     };
@@ -47,7 +47,7 @@ impl SignInJournal for SqliteSignInJournal {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "open a sign-in attempt";
         let mut tx = self.0.write().await?;
-        sqlx::query(
+        let begun = sqlx::query(
             "INSERT INTO sign_in_attempts (id, run_id, account, api, client_id, generation, state_hash, status, opened_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, 'opened', $8)",
         )
@@ -62,6 +62,7 @@ impl SignInJournal for SqliteSignInJournal {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
+        attempt_rows::begun(&mut tx, attempt.id, begun.last_insert_rowid()).await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -75,11 +76,13 @@ impl SignInJournal for SqliteSignInJournal {
     ) -> Result<OtpGrant, StoreError> {
         const DOING: &str = "record an OTP request";
         let mut tx = self.0.write().await?;
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         if otp_ledger::has_press(&mut tx, attempt).await? {
             return Ok(OtpGrant::PressedBefore);
         }
-        let presses = otp_ledger::newest_presses(&mut tx, mobile, budget.presses, Some(now)).await?;
+        otp_ledger::refuse_changed(&mut tx, mobile, budget.presses).await?;
+        let presses = otp_ledger::redated_presses(&mut tx, mobile, budget.presses, now).await?;
         let (grant, kind, detail) = match budget.allowance(&presses, now) {
             OtpAllowance::Left(left) => {
                 otp_ledger::record(&mut tx, attempt, mobile, now).await?;
@@ -118,6 +121,9 @@ impl SignInJournal for SqliteSignInJournal {
             .sealer()
             .seal(row.place("code"), code.expose().as_bytes())?;
         let mut tx = self.0.write().await?;
+        let attempt = AttemptId::from_uuid(row.id);
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
+        let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET sealed_code = $2
              WHERE id = $1 AND status = 'opened' AND sealed_code IS NULL",
@@ -129,9 +135,10 @@ impl SignInJournal for SqliteSignInJournal {
         .map_err(failed(DOING))?;
         if changed.rows_affected() != 1 {
             // Somebody was quicker.
-            let row = AttemptRow::load(&mut tx, AttemptId::from_uuid(row.id)).await?;
+            let row = AttemptRow::load(&mut tx, attempt).await?;
             return row.takes_no_code();
         }
+        attempt_rows::changed(&mut tx, attempt, before).await?;
         let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
         audit_trail::insert_about(&mut tx, &entry, Subject::Code(code)).await?;
         tx.commit().await.map_err(failed(DOING))?;
@@ -180,6 +187,8 @@ impl SignInJournal for SqliteSignInJournal {
             .0
             .sealer()
             .seal(row.place("code"), code.expose().as_bytes())?;
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
+        let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'code_sealed', sealed_code = $2, exchange_sent_at = $3
              WHERE id = $1 AND status = 'opened'",
@@ -195,6 +204,7 @@ impl SignInJournal for SqliteSignInJournal {
                 "this attempt already intends an exchange".into(),
             ));
         }
+        attempt_rows::changed(&mut tx, attempt, before).await?;
         audit_trail::insert_about(&mut tx, audit, Subject::Code(code)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -210,6 +220,8 @@ impl SignInJournal for SqliteSignInJournal {
         let mut tx = self.0.write().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         let sealed = self.0.sealer().seal(row.place("answer"), answer.expose())?;
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
+        let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'answered', sealed_answer = $2, answer_status = $3,
                  answer_complete = $4, answered_at = $5, sealed_code = NULL
@@ -226,6 +238,7 @@ impl SignInJournal for SqliteSignInJournal {
         if changed.rows_affected() != 1 {
             return Err(StoreError::Conflict("this attempt waits for no answer".into()));
         }
+        attempt_rows::changed(&mut tx, attempt, before).await?;
         audit_trail::insert_about(&mut tx, audit, Subject::Answer(answer)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -239,6 +252,7 @@ impl SignInJournal for SqliteSignInJournal {
     ) -> Result<(), StoreError> {
         const DOING: &str = "close a sign-in attempt";
         let mut tx = self.0.write().await?;
+        let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
                  sealed_code = NULL, sealed_answer = CASE WHEN $5 THEN sealed_answer END
@@ -253,21 +267,29 @@ impl SignInJournal for SqliteSignInJournal {
         .await
         .map_err(failed(DOING))?;
         if changed.rows_affected() == 1 {
+            attempt_rows::changed(&mut tx, attempt, before).await?;
             audit_trail::insert(&mut tx, audit).await?;
         }
         tx.commit().await.map_err(failed(DOING))
     }
 
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
-        let rows: Vec<AttemptRow> = sqlx::query_as(concat!(
+        let mut reading = self.0.read().await?;
+        let rows = sqlx::query(concat!(
             attempt_columns!(),
             " WHERE closed_at IS NULL ORDER BY id"
         ))
-        .fetch_all(self.0.reader())
+        .fetch_all(&mut *reading)
         .await
         .map_err(failed("look for unfinished attempts"))?;
-        rows.into_iter()
-            .map(|row| row.into_unfinished(self.0.sealer()))
+        rows.iter()
+            .map(|row| {
+                let attempt = AttemptRow::from_row(row).map_err(unreadable)?;
+                match attempt_rows::refuse_changed_row(&reading, row) {
+                    Ok(()) => attempt.into_unfinished(self.0.sealer()),
+                    Err(error) => attempt.into_left_alone(&error),
+                }
+            })
             .collect()
     }
 
@@ -292,23 +314,22 @@ impl SignInJournal for SqliteSignInJournal {
     }
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
-        let mut reader = self
-            .0
-            .reader()
-            .acquire()
-            .await
-            .map_err(failed("read the OTP ledger"))?;
-        otp_ledger::newest_presses(&mut reader, mobile, newest, None).await
+        let mut reading = self.0.read().await?;
+        otp_ledger::newest_presses(&mut reading, mobile, newest).await
     }
 }
 
 impl SqliteSignInJournal {
     async fn by_state(&self, state: &OAuthState) -> Result<Option<AttemptRow>, StoreError> {
-        sqlx::query_as(concat!(attempt_columns!(), " WHERE state_hash = $1"))
+        let mut reading = self.0.read().await?;
+        let row = sqlx::query(concat!(attempt_columns!(), " WHERE state_hash = $1"))
             .bind(hash_of(state))
-            .fetch_optional(self.0.reader())
+            .fetch_optional(&mut *reading)
             .await
-            .map_err(failed("find the sign-in of a redirect"))
+            .map_err(failed("find the sign-in of a redirect"))?;
+        let Some(row) = row else { return Ok(None) };
+        attempt_rows::refuse_changed_row(&reading, &row)?;
+        AttemptRow::from_row(&row).map(Some).map_err(unreadable)
     }
 }
 
@@ -382,6 +403,27 @@ impl AttemptRow {
         let code = sealer.open(self.place("code"), envelope)?;
         let code = std::str::from_utf8(&code).map_err(unreadable)?;
         Ok(Some(AuthorizationCode::new(code)))
+    }
+
+    /// One that was changed outside Vega: nothing of it is made use of.
+    fn into_left_alone(mut self, error: &StoreError) -> Result<UnfinishedAttempt, StoreError> {
+        (self.sealed_code, self.sealed_answer) = (None, None);
+        let words = error.to_string();
+        let (account, api) = (self.account.clone(), self.api.clone());
+        Ok(UnfinishedAttempt {
+            opened_at: self.opened_at,
+            // What was done in it is not known.
+            otp_pressed: true,
+            delivered: None,
+            id: AttemptId::from_uuid(self.id),
+            run: RunId::from_uuid(self.run_id),
+            account: AccountId::new(account).map_err(unreadable)?,
+            api: ApiName::new(api).map_err(unreadable)?,
+            client_id: ClientId::new(self.client_id).map_err(unreadable)?,
+            generation: Generation::new(self.generation).map_err(unreadable)?,
+            exchange_sent_at: self.exchange_sent_at.or(Some(self.opened_at)),
+            answer: LeftAnswer::Unreadable(words),
+        })
     }
 
     fn into_unfinished(self, sealer: &Sealer) -> Result<UnfinishedAttempt, StoreError> {

@@ -10,7 +10,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, RunId, UserId};
-use vega_domain::ports::{StoreError, TokenCheck};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken};
 use vega_domain::secret::{AccessToken, ExtendedToken, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 use zeroize::ZeroizeOnDrop;
@@ -240,9 +240,28 @@ impl KeptToken {
     }
 }
 
+/// Puts a kept token where readers find it. What was in the spool once could be put back there: beside a row that was
+/// changed outside Vega it counts only if it is newer.
+pub(crate) fn put_kept(loaded: &mut Vec<LoadedToken>, kept: StoredToken) {
+    let same = loaded.iter_mut().find(|loaded| match loaded {
+        Ok(token) => token.api == kept.api,
+        Err(unreadable) => unreadable.api == kept.api,
+    });
+    match same {
+        Some(Ok(token)) => merge(token, kept),
+        Some(Err(UnreadableToken {
+            error: StoreError::ChangedOutside(_),
+            generation,
+            ..
+        })) if kept.generation <= *generation => {}
+        Some(place) => *place = Ok(kept),
+        None => loaded.push(Ok(kept)),
+    }
+}
+
 /// What readers find of one API that has a token in a row and one that is kept: the newer one. Of one that is in both places
 /// for a moment, the one that was rejected in either.
-pub(crate) fn merge(row: &mut StoredToken, kept: StoredToken) {
+fn merge(row: &mut StoredToken, kept: StoredToken) {
     if kept.generation > row.generation {
         *row = kept;
     } else if kept.generation == row.generation && kept.rejected_at.is_some() && row.rejected_at.is_none() {

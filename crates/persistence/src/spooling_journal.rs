@@ -77,7 +77,7 @@ impl SignInJournal for SpoolingSignInJournal {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let error = match self.database.seal_answer(attempt, answer, at, audit).await {
-            Err(error @ StoreError::Failed { .. }) => error,
+            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
             sealed => return sealed,
         };
         let Some(About {

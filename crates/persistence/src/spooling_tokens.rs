@@ -11,7 +11,7 @@ use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxT
 use vega_domain::token::{NewToken, StoredToken};
 
 use crate::spool_import::FileTokenSpool;
-use crate::spool_records::{KeptToken, merge};
+use crate::spool_records::{KeptToken, put_kept};
 use crate::token_repository::SqliteTokenRepository;
 
 /// `UpstoxTokenRepository` over the database and the spool.
@@ -44,15 +44,9 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
         // First the spool: what moves into the database meanwhile is then found in both, and never in neither.
         let kept = self.kept().await?;
         let mut loaded = self.database.load_all().await?;
-        for kept in kept {
-            let same = loaded.iter_mut().find(|loaded| match loaded {
-                Ok(token) => token.api == kept.api,
-                Err(unreadable) => unreadable.api == kept.api,
-            });
-            match same {
-                Some(Ok(token)) => merge(token, kept),
-                Some(place) => *place = Ok(kept),
-                None => loaded.push(Ok(kept)),
+        if !kept.is_empty() && self.database.counts().await? {
+            for kept in kept {
+                put_kept(&mut loaded, kept);
             }
         }
         Ok(loaded)
@@ -74,7 +68,7 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
         let error = match self.database.store(new, audit).await {
-            Err(error @ StoreError::Failed { .. }) => error,
+            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
             stored => return stored,
         };
         let api = new.token.api.clone();

@@ -1,8 +1,11 @@
 //! Tokens in SQLite: one row per API and generation, newest wins, secrets sealed into their row.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
@@ -10,12 +13,17 @@ use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, U
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
+use crate::attempt_rows;
 use crate::audit_trail;
-use crate::data_source::{DataSource, failed, refuse_another_key, unreadable};
+use crate::data_source::{DataSource, failed, unreadable};
 use crate::erasure;
 use crate::fingerprint::Subject;
+use crate::latest_changes::{Mark, Marks, Misfit, Whose};
+use crate::row_marks;
+use crate::row_values::TOKENS;
 use crate::seal::{Place, Sealer};
 use crate::seal_examination::unopened;
+use crate::write::{Reading, Write, changed_outside};
 
 /// `UpstoxTokenRepository` over SQLite.
 #[derive(Debug, Clone)]
@@ -26,34 +34,48 @@ impl SqliteTokenRepository {
     pub fn new(data: DataSource) -> Self {
         Self(data)
     }
+
+    /// Whether the database as a whole counts.
+    pub(crate) async fn counts(&self) -> Result<bool, StoreError> {
+        Ok(self.0.doubt().await?.is_none())
+    }
 }
 
 #[async_trait]
 impl UpstoxTokenRepository for SqliteTokenRepository {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
-        load_newest(self.0.reader(), self.0.sealer()).await
+        load_newest(self.0.read().await?, self.0.sealer()).await
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
-        let mut reader = self
-            .0
-            .reader()
-            .acquire()
-            .await
-            .map_err(failed("read the newest generation"))?;
-        newest_generation(&mut reader, api).await
+        let mut reading = self.0.read().await?;
+        let marks = reading.marks.clone().unwrap_or_default();
+        newest_generation(&mut reading, &marks, api).await
     }
 
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
-        let owner: Option<String> = sqlx::query_scalar(
-            "SELECT user_id FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL
-             ORDER BY verified_at DESC LIMIT 1",
+        let mut reading = self.0.read().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL ORDER BY verified_at DESC",
         )
         .bind(account.as_str())
-        .fetch_optional(self.0.reader())
+        .fetch_all(&mut *reading)
         .await
         .map_err(failed("read whose an account is"))?;
-        owner.map(UserId::new).transpose().map_err(unreadable)
+        // Nobody becomes somebody else by an edit.
+        let ours = rows.iter().find(|row| reading.is_ours(&TOKENS, row));
+        let owner = ours.map(|row| row.try_get::<String, _>("user_id"));
+        match owner {
+            None if !rows.is_empty() => Err(StoreError::ChangedOutside(format!(
+                "whose account {account} is was changed outside Vega"
+            ))),
+            owner => owner
+                .transpose()
+                .map_err(unreadable)?
+                .map(UserId::new)
+                .transpose()
+                .map_err(unreadable),
+        }
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
@@ -69,7 +91,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         let (check_at, check_result, check_reason) = split(token.last_check);
 
         let mut tx = self.0.write().await?;
-        let newest = newest_generation(&mut tx, &token.api).await?;
+        let marks = tx.marks()?.clone();
+        let newest = newest_generation(&mut tx, &marks, &token.api).await?;
         if Generation::after(newest) != token.generation {
             return Err(StoreError::Conflict(format!(
                 "{} has a newer token already: generation {} cannot follow {}",
@@ -78,7 +101,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
                 newest.map_or(0, Generation::get)
             )));
         }
-        sqlx::query(
+        let stored = sqlx::query(
             "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
                  sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
                  last_check_at, last_check_result, last_check_reason)
@@ -101,6 +124,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
+        seal_newest(&mut tx, stored.last_insert_rowid()).await?;
+        let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
         let closed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
              WHERE id = $1 AND status IN ('code_sealed', 'answered')",
@@ -116,6 +141,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
                 token.api
             )));
         }
+        attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
         audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
         tx.commit().await.map_err(failed(DOING))
     }
@@ -124,6 +150,10 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         const DOING: &str = "record a profile check";
         let (at, result, reason) = split(Some(check.check));
         let mut tx = self.0.write().await?;
+        let marks = tx.marks()?.clone();
+        let newest = newest_generation(&mut tx, &marks, &check.api).await?;
+        let row = row_of(&mut tx, check).await?;
+        let fits = row.as_ref().is_some_and(|row| fits(&tx, row, newest));
         sqlx::query(
             "UPDATE upstox_tokens SET last_check_at = $3, last_check_result = $4, last_check_reason = $5,
                  verified_at = CASE WHEN $4 = 'valid' THEN coalesce(verified_at, $3) ELSE verified_at END,
@@ -138,7 +168,14 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
-        let newest = newest_generation(&mut tx, &check.api).await?;
+        // A row that did not fit stays so.
+        if let Some(number) = row.filter(|_| fits).and_then(|row| row.try_get("number").ok()) {
+            if newest == Some(check.generation) {
+                seal_newest(&mut tx, number).await?;
+            } else {
+                tx.seal(&TOKENS, number).await?;
+            }
+        }
         match token_of(&mut tx, check, self.0.sealer()).await? {
             Some(token) => audit_trail::insert_about(&mut tx, audit, Subject::Token(&token)).await?,
             None => audit_trail::insert(&mut tx, audit).await?,
@@ -152,53 +189,132 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
     }
 }
 
-/// The newest token of each API.
+/// The newest token of each API. One whose row does not fit, or is gone, is told as such.
 pub(crate) async fn load_newest(
-    database: &SqlitePool,
+    mut reading: Reading,
     sealer: &Sealer,
 ) -> Result<Vec<LoadedToken>, StoreError> {
-    let rows: Vec<TokenRow> = sqlx::query_as(
+    let rows = sqlx::query(
         "SELECT * FROM upstox_tokens AS token WHERE generation =
              (SELECT max(generation) FROM upstox_tokens WHERE api = token.api)
          ORDER BY api",
     )
-    .fetch_all(database)
+    .fetch_all(&mut *reading)
     .await
     .map_err(failed("load the tokens"))?;
-    let mut connection = database.acquire().await.map_err(failed("load the tokens"))?;
+    let marks = reading.marks.clone().unwrap_or_default();
+    let mut known: BTreeMap<&str, &Mark> = marks.all_of("token").collect();
     let mut loaded = Vec::with_capacity(rows.len());
     for row in rows {
-        loaded.push(open_token(row, &mut connection, sealer).await?);
+        let api: String = row.try_get("api").map_err(failed("load the tokens"))?;
+        let mark = known.remove(&*api);
+        loaded.push(open_token(&row, mark, &mut reading, sealer).await?);
     }
-    // That the key was rotated says nothing of the tokens: who has them keeps them.
-    if loaded.iter().any(Result::is_err) {
-        refuse_another_key(&mut connection, sealer).await?;
+    for (api, mark) in known {
+        loaded.push(Err(gone(api, mark)?));
     }
     Ok(loaded)
 }
 
+/// What is known of the token whose row was taken away.
+fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
+    Ok(UnreadableToken {
+        api: ApiName::new(api).map_err(unreadable)?,
+        generation: generation_of(mark).unwrap_or(Generation::FIRST),
+        valid_until: mark.time.unwrap_or_default(),
+        error: changed_outside(row_marks::token(api, mark.number), Misfit::Gone),
+    })
+}
+
+fn generation_of(mark: &Mark) -> Option<Generation> {
+    let number = mark.number.and_then(|number| u32::try_from(number).ok())?;
+    Generation::new(number).ok()
+}
+
 async fn open_token(
-    row: TokenRow,
-    connection: &mut SqliteConnection,
+    row: &SqliteRow,
+    mark: Option<&Mark>,
+    reading: &mut Reading,
     sealer: &Sealer,
 ) -> Result<LoadedToken, StoreError> {
-    let api = ApiName::new(&*row.api).map_err(unreadable)?;
-    let generation = Generation::new(row.generation).map_err(unreadable)?;
-    let valid_until = row.valid_until;
+    let api: String = row.try_get("api").map_err(unreadable)?;
+    let api = ApiName::new(api).map_err(unreadable)?;
+    let whose = Whose::Token(api.as_str());
+    let called = row_marks::called(&TOKENS, row);
+    let fits = reading.fits(&TOKENS, row, whose, called);
+    let parsed = TokenRow::from_row(row).map_err(unreadable);
+    let stored = parsed
+        .as_ref()
+        .ok()
+        .and_then(|row| Some((Generation::new(row.generation).ok()?, row.valid_until)));
+    // What the row says of itself counts only where nothing better is known.
+    let (generation, valid_until) = match (mark, stored) {
+        (Some(mark), stored) if fits.is_err() => (
+            generation_of(mark).or(stored.map(|(generation, _)| generation)),
+            mark.time.or(stored.map(|(_, until)| until)),
+        ),
+        (_, stored) => (
+            stored.map(|(generation, _)| generation),
+            stored.map(|(_, until)| until),
+        ),
+    };
     let refused = |error| UnreadableToken {
-        api,
-        generation,
-        valid_until,
+        api: api.clone(),
+        generation: generation.unwrap_or(Generation::FIRST),
+        valid_until: valid_until.unwrap_or_default(),
         error,
     };
+    let row = match parsed {
+        Ok(row) => row,
+        Err(error) => return Ok(Err(refused(fits.err().unwrap_or(error)))),
+    };
+    // The words of a value that was moved tell more than those of its row.
+    let why = match row.erased_at {
+        None => unopened(reading, sealer, row.place(), &row.sealed_access_token).await?,
+        Some(_) => None,
+    };
+    match (fits, why) {
+        (Err(StoreError::ChangedOutside(_)), Some(StoreError::Unreadable(words))) => {
+            return Ok(Err(refused(StoreError::ChangedOutside(words))));
+        }
+        (Err(misfit), _) => return Ok(Err(refused(misfit))),
+        (Ok(()), Some(why)) => return Ok(Err(refused(why))),
+        (Ok(()), None) => {}
+    }
     if row.erased_at.is_some() {
         return Ok(Err(refused(StoreError::Erased)));
     }
-    let why = unopened(connection, sealer, row.place(), &row.sealed_access_token).await?;
-    Ok(match why {
-        Some(why) => Err(refused(why)),
-        None => row.into_token(sealer).map_err(refused),
-    })
+    Ok(row.into_token(sealer).map_err(refused))
+}
+
+/// The row of the token that was checked.
+async fn row_of(tx: &mut SqliteConnection, check: &TokenCheck) -> Result<Option<SqliteRow>, StoreError> {
+    sqlx::query("SELECT rowid AS number, * FROM upstox_tokens WHERE api = $1 AND generation = $2")
+        .bind(check.api.as_str())
+        .bind(check.generation.get())
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read the token that was checked"))
+}
+
+/// Whether a row is what Vega wrote; of the newest one, also whether it is what Vega wrote last.
+pub(crate) fn fits(tx: &Write, row: &SqliteRow, newest: Option<Generation>) -> bool {
+    let generation: Option<u32> = row.try_get("generation").ok();
+    let api: Option<String> = row.try_get("api").ok();
+    match api {
+        Some(api) if generation == newest.map(Generation::get) => {
+            matches!(tx.fits(&TOKENS, row, Whose::Token(&api)), Ok(Ok(())))
+        }
+        _ => tx.trust.values.entry_of(&TOKENS, row).is_some(),
+    }
+}
+
+/// Seals the row of an API's newest token as it is now.
+pub(crate) async fn seal_newest(tx: &mut Write, row: i64) -> Result<(), StoreError> {
+    match tx.row(&TOKENS, row).await? {
+        Some(row) => tx.seal_and_note(&TOKENS, &row).await,
+        None => Err(unreadable("a token is gone while it is written")),
+    }
 }
 
 fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
@@ -228,8 +344,10 @@ async fn token_of(
     Ok(token.map(|token| token.access_token))
 }
 
-async fn newest_generation(
+/// Of what is there and of what is known: a number is given once, also where its row was taken away.
+pub(crate) async fn newest_generation(
     tx: &mut SqliteConnection,
+    marks: &Marks,
     api: &ApiName,
 ) -> Result<Option<Generation>, StoreError> {
     let newest: Option<u32> = sqlx::query_scalar("SELECT max(generation) FROM upstox_tokens WHERE api = $1")
@@ -237,7 +355,9 @@ async fn newest_generation(
         .fetch_one(tx)
         .await
         .map_err(failed("read the newest generation"))?;
-    newest.map(Generation::new).transpose().map_err(unreadable)
+    let known = marks.get(Whose::Token(api.as_str())).and_then(generation_of);
+    let newest = newest.map(Generation::new).transpose().map_err(unreadable)?;
+    Ok(newest.max(known))
 }
 
 type CheckColumns = (Option<DateTime<Utc>>, Option<&'static str>, Option<&'static str>);

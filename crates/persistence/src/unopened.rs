@@ -5,32 +5,39 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePool, SqlitePoolOptions};
+use vega_domain::ports::{LoadedToken, StoreError};
 use vega_domain::token::StoredToken;
 
-use crate::data_source::{APPLICATION_ID, BUSY_TIMEOUT, MIGRATIONS};
+use crate::audit_heads::HeadsFile;
+use crate::data_source::{APPLICATION_ID, BUSY_TIMEOUT, MIGRATIONS, failed};
 use crate::database_file::path_of;
 use crate::key_source::KeySource;
+use crate::latest_changes::RowTrust;
 use crate::root_key::RootKey;
 use crate::seal::Sealer;
 use crate::spool::{Kind, Spool};
-use crate::spool_records::{KeptToken, merge};
+use crate::spool_records::{KeptToken, put_kept};
 use crate::token_repository::load_newest;
+use crate::write::Reading;
 
 /// The newest readable token of each API, from the database at `url` and its spool, opened with this key. `None`
 /// without a key.
 pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Option<Vec<StoredToken>> {
     let path = path_of(url).ok()?;
     let path = path.canonicalize().unwrap_or(path);
-    let key = RootKey::load_from(&key.into()).ok()?;
+    let source = key.into();
+    let key = RootKey::load_from(&source).ok()?;
     let sealer = Arc::new(Sealer::new(&key));
-    let mut tokens = in_rows(&path, &sealer).await;
+    let trust = Arc::new(RowTrust::new(&key, HeadsFile::at(&source)));
+    let mut loaded = match in_rows(&path, &sealer, &trust).await {
+        Rows::Read(loaded) => loaded,
+        Rows::Unread => Vec::new(),
+        Rows::DoNotCount => return Some(Vec::new()),
+    };
     for kept in in_spool(path, sealer).await {
-        match tokens.iter_mut().find(|token| token.api == kept.api) {
-            Some(token) => merge(token, kept),
-            None => tokens.push(kept),
-        }
+        put_kept(&mut loaded, kept);
     }
-    Some(tokens)
+    Some(loaded.into_iter().flatten().collect())
 }
 
 async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<StoredToken> {
@@ -43,11 +50,19 @@ async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<Stor
     tokens.collect()
 }
 
+/// What could be read without opening.
+enum Rows {
+    Read(Vec<LoadedToken>),
+    Unread,
+    /// The database is not the one that Vega left, and what lies in its spool is no better.
+    DoNotCount,
+}
+
 /// The ways of reading that need no `-shm`, the first that works: alone with the file, or, where there is no write-ahead log
 /// that could be missed, as if nobody could change it.
-async fn in_rows(path: &Path, sealer: &Sealer) -> Vec<StoredToken> {
+async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
     if !path.exists() {
-        return Vec::new();
+        return Rows::Unread;
     }
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -64,16 +79,27 @@ async fn in_rows(path: &Path, sealer: &Sealer) -> Vec<StoredToken> {
             .await;
         let Ok(pool) = pool else { continue };
         let loaded = if is_of_this_version(&pool).await {
-            load_newest(&pool, sealer).await.ok()
+            read(&pool, sealer, trust).await.ok()
         } else {
             None
         };
         pool.close().await;
         if let Some(loaded) = loaded {
-            return loaded.into_iter().flatten().collect();
+            return loaded;
         }
     }
-    Vec::new()
+    Rows::Unread
+}
+
+async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> Result<Rows, StoreError> {
+    let mut connection = database.acquire().await.map_err(failed("load the tokens"))?;
+    trust.learn(&mut connection).await?;
+    drop(connection);
+    let reading = Reading::begin(database, trust).await?;
+    if reading.marks.is_err() {
+        return Ok(Rows::DoNotCount);
+    }
+    Ok(Rows::Read(load_newest(reading, sealer).await?))
 }
 
 /// Another program's database, and what a newer Vega wrote, may mean something else.

@@ -62,10 +62,14 @@ impl TokenValidityService {
                     }
                     Some(Err(unreadable)) => {
                         let is_erased = matches!(unreadable.error, StoreError::Erased);
-                        // Before its time has come nobody can say that it is dead.
+                        let is_changed = matches!(unreadable.error, StoreError::ChangedOutside(_));
                         status.status = if is_erased || now >= unreadable.valid_until {
                             TokenStatus::Expired
+                        } else if is_changed {
+                            // Whatever it was, it counts for nothing: a sign-in is the way out.
+                            TokenStatus::Invalid
                         } else {
+                            // Before its time has come nobody can say that it is dead.
                             TokenStatus::Unknown
                         };
                         status.generation = Some(unreadable.generation);

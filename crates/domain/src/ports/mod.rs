@@ -65,6 +65,13 @@ pub enum StoreError {
     /// meanwhile, and nothing was written.
     #[error("{0}")]
     Unreadable(String),
+    /// A row is not what Vega wrote there last: it was changed, put back or taken away outside Vega. It counts for nothing.
+    #[error("{0}")]
+    ChangedOutside(String),
+    /// The database as a whole is not the one that Vega left, and the operator has not accepted it: nothing of it counts and
+    /// nothing is written.
+    #[error("{0}")]
+    NotAccepted(String),
     /// The token died more than a day ago, and its bytes were erased.
     #[error("the token died long ago and was erased")]
     Erased,

@@ -21,6 +21,7 @@ mod key_rotation_deaths;
 mod last_failures;
 mod login_lease;
 mod opening;
+mod row_values;
 mod seal_examination;
 mod sign_in_journal;
 mod spool;
