@@ -6,8 +6,8 @@ use serde::Serialize;
 use vega_bootstrap::{RowFault, RowFaults, RowScope, Vega};
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
-use vega_domain::visible::on_one_line;
 use vega_domain::plan::ForceReason;
+use vega_domain::visible::on_one_line;
 
 use crate::arguments::{Accept, Audit};
 use crate::exit::Exit;

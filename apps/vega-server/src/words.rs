@@ -333,7 +333,10 @@ mod tests {
             audit::AuditFault::Edited { entry: 1 },
             audit::AuditFault::Missing { entry: 1 },
             audit::AuditFault::Cut { last: 1, written: 2 },
-            audit::AuditFault::Rewritten { entry: 1, run: Some(run) },
+            audit::AuditFault::Rewritten {
+                entry: 1,
+                run: Some(run),
+            },
         ] {
             assert_eq!(word(AuditFault::from(fault)), fault.code());
         }

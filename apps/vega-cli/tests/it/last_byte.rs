@@ -33,6 +33,11 @@ const LINES: &[(&str, &[&str], Prints)] = &[
     ),
     ("audit", &["audit", "--json"], Prints::Data),
     ("audit", &["audit", "--verify"], Prints::Data),
+    (
+        "audit accept",
+        &["audit", "accept", "--reason", "a test"],
+        Prints::Nothing,
+    ),
     ("seal rotate", &["seal", "rotate"], Prints::Data),
     ("backup", &["backup", "copy.db"], Prints::Data),
     ("token", &["token", "PRIMARY", "--format", "env"], Prints::Data),

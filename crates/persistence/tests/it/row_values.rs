@@ -350,7 +350,7 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
 }
 
 /// What an attacker kept is put back, row values and all.
-struct Kept(SqlitePool);
+struct Kept;
 
 impl Kept {
     async fn keep(pool: &SqlitePool, tables: &[&str]) {
