@@ -16,6 +16,7 @@ mod last_byte;
 mod missing_browser;
 mod preflight;
 mod reports;
+mod rows;
 mod seal;
 mod sources;
 mod terminal;
