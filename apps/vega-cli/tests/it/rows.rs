@@ -27,16 +27,27 @@ fn database(home: &Path) -> PathBuf {
 fn an_older_database_counts_only_when_the_operator_says_so() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    assert_eq!(run(home, &["key", "add", "bot", "--scope", "status"]).code, Some(0));
+    assert_eq!(
+        run(home, &["key", "add", "bot", "--scope", "status"]).code,
+        Some(0)
+    );
     let older = std::fs::read(database(home)).unwrap();
     assert_eq!(run(home, &["key", "revoke", "bot"]).code, Some(0));
     std::fs::write(database(home), older).unwrap();
 
-    for arguments in [&["key", "list"][..], &["token", "PRIMARY"], &["--yes"], &["verify"], &["console"], &["cooldown"]] {
+    for arguments in [
+        &["key", "list"][..],
+        &["token", "PRIMARY"],
+        &["--yes"],
+        &["verify"],
+        &["console"],
+        &["cooldown"],
+    ] {
         let refused = run(home, arguments);
         assert_eq!(refused.code, Some(9), "{arguments:?}: {}", refused.text);
         assert!(
-            refused.text.contains("older than its checkpoint") && refused.text.contains("vega audit accept --reason"),
+            refused.text.contains("older than its checkpoint")
+                && refused.text.contains("vega audit accept --reason"),
             "{arguments:?}: {}",
             refused.text
         );
@@ -44,10 +55,17 @@ fn an_older_database_counts_only_when_the_operator_says_so() {
     for arguments in [&["status"][..], &["audit", "--verify"]] {
         let told = run(home, arguments);
         assert_eq!(told.code, Some(9), "{arguments:?}: {}", told.text);
-        assert!(told.text.contains("older than its checkpoint"), "{arguments:?}: {}", told.text);
+        assert!(
+            told.text.contains("older than its checkpoint"),
+            "{arguments:?}: {}",
+            told.text
+        );
     }
     let told: serde_json::Value = serde_json::from_str(&json(home, &["status", "--json"])).unwrap();
-    assert!(told["database"]["problem"].as_str().unwrap().contains("older"), "{told}");
+    assert!(
+        told["database"]["problem"].as_str().unwrap().contains("older"),
+        "{told}"
+    );
 
     let accepted = run(home, &["audit", "accept", "--reason", "restored Monday's backup"]);
     assert_eq!(accepted.code, Some(0), "{}", accepted.text);
@@ -57,12 +75,17 @@ fn an_older_database_counts_only_when_the_operator_says_so() {
     assert_eq!(verified.code, Some(0), "{}", verified.text);
     let trail = run(home, &["audit"]).text;
     assert!(
-        trail.contains("database_accepted") && trail.contains("restored Monday's backup; the database is older"),
+        trail.contains("database_accepted")
+            && trail.contains("restored Monday's backup; the database is older"),
         "{trail}"
     );
     let again = run(home, &["audit", "accept", "--reason", "once more"]);
     assert!(again.text.contains("nothing to accept"), "{}", again.text);
-    assert_eq!(run(home, &["key", "revoke", "bot"]).code, Some(0), "and it goes on");
+    assert_eq!(
+        run(home, &["key", "revoke", "bot"]).code,
+        Some(0),
+        "and it goes on"
+    );
 }
 
 /// The answer alone, without what is said beside it.
@@ -76,7 +99,10 @@ fn json(home: &Path, arguments: &[&str]) -> String {
 fn an_edited_row_is_named_and_goes_out_of_force() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    assert_eq!(run(home, &["key", "add", "edited", "--scope", "status"]).code, Some(0));
+    assert_eq!(
+        run(home, &["key", "add", "edited", "--scope", "status"]).code,
+        Some(0)
+    );
     // The row stands in the file before the entry that tells of it.
     let mut bytes = std::fs::read(database(home)).unwrap();
     let name = b"edited";
@@ -92,17 +118,30 @@ fn an_edited_row_is_named_and_goes_out_of_force() {
     std::fs::write(database(home), bytes).unwrap();
 
     let listed = run(home, &["key", "list"]);
-    assert!(!listed.text.contains("status"), "it opens nothing: {}", listed.text);
+    assert!(
+        !listed.text.contains("status"),
+        "it opens nothing: {}",
+        listed.text
+    );
     let status = run(home, &["status"]);
     let words = "the access key Edited was changed outside Vega: it counts for nothing.";
     assert!(status.text.contains(words), "{}", status.text);
     let verified = run(home, &["audit", "--verify"]);
     assert_eq!(verified.code, Some(9), "{}", verified.text);
     assert!(verified.text.contains(words), "{}", verified.text);
-    let told: serde_json::Value = serde_json::from_str(&json(home, &["audit", "--verify", "--json"])).unwrap();
-    assert_eq!((&told["intact"], &told["rows"][0]["kind"]), (&false.into(), &"changed".into()), "{told}");
+    let told: serde_json::Value =
+        serde_json::from_str(&json(home, &["audit", "--verify", "--json"])).unwrap();
+    assert_eq!(
+        (&told["intact"], &told["rows"][0]["kind"]),
+        (&false.into(), &"changed".into()),
+        "{told}"
+    );
 
     let accepted = run(home, &["audit", "accept", "--reason", "looked at it"]);
-    assert!(accepted.text.contains("Out of force: the access key Edited"), "{}", accepted.text);
+    assert!(
+        accepted.text.contains("Out of force: the access key Edited"),
+        "{}",
+        accepted.text
+    );
     assert_eq!(run(home, &["audit", "--verify"]).code, Some(0));
 }

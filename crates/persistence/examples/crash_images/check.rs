@@ -9,7 +9,7 @@ use chrono::DateTime;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AuditHistory, AuditTrail, UpstoxTokenRepository};
-use vega_persistence::{DataSource, SqliteAuditHistory, SqliteAuditTrail, SqliteTokenRepository};
+use vega_persistence::{DataSource, RowScope, SqliteAuditHistory, SqliteAuditTrail, SqliteTokenRepository};
 
 use crate::Folder;
 use crate::script;
@@ -103,6 +103,11 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
     }
     if let Some(what) = unreadable_token(data).await? {
         return Ok(Verdict::Damaged(what));
+    }
+    // A row, its value and its audit entry are one commit.
+    let faults = data.row_faults(RowScope::All).await?;
+    if !faults.is_none() {
+        return Ok(Verdict::Damaged(format!("rows do not fit: {faults:?}")));
     }
     remove_torn_head(folder)?;
     let audit = SqliteAuditHistory::new(data.clone()).verify(None).await?;
