@@ -180,6 +180,9 @@ export const AuditKind = {
     TOKEN_REVOKED: 'token_revoked',
     KEY_ROTATED: 'key_rotated',
     SEAL_BROKEN: 'seal_broken',
+    ROWS_SEALED: 'rows_sealed',
+    ROW_BROKEN: 'row_broken',
+    DATABASE_ACCEPTED: 'database_accepted',
     TOKENS_ERASED: 'tokens_erased',
     BACKUP_MADE: 'backup_made',
     KEY_ADDED: 'key_added',
@@ -446,7 +449,7 @@ export type HealthView = {
      */
     storage: boolean;
     /**
-     * Why not, and what to do.
+     * Why it is not ready, and what to do.
      */
     storage_problem?: string | null;
 };
@@ -753,6 +756,10 @@ export type PromptsView = {
  */
 export type ReadyView = {
     ready: boolean;
+    /**
+     * What decides in the database is what Vega wrote last.
+     */
+    rows: boolean;
     /**
      * The database takes changes, and the key is the one that it belongs to.
      */
@@ -1133,11 +1140,11 @@ export type TokenView = {
 };
 
 /**
- * Whether the trail is what was written.
+ * Whether the trail, and what else decides in the database, is what was written.
  */
 export type VerdictView = {
     /**
-     * The fault in words.
+     * The fault in words, and what else does not fit.
      */
     detail?: string | null;
     /**
@@ -1145,6 +1152,10 @@ export type VerdictView = {
      */
     entries: number;
     fault?: AuditFault | null;
+    /**
+     * What in the database is not what Vega wrote last, and counts for nothing.
+     */
+    rows: Array<string>;
     v: number;
     whole: boolean;
 };
