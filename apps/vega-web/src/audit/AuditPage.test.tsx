@@ -48,7 +48,7 @@ function chain(changes: Partial<GetAuditVerdictResponses[200]> = {}) {
   network.use(
     when<GetAuditVerdictData, GetAuditVerdictResponses>("get", "/api/v1/audit/verdict", () => [
       200,
-      { v: 1, whole: true, entries: 1234, fault: null, detail: null, ...changes },
+      { v: 1, whole: true, entries: 1234, fault: null, detail: null, rows: [], ...changes },
     ]),
   );
 }
