@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::telemetry::LogFormat;
 use url::{Host, Url};
 use vega_domain::account::Route;
+use vega_domain::check_times::CheckTimes;
 
 /// What was read, or "is no …. Write …".
 pub(crate) type Read<T> = Result<T, &'static str>;
@@ -95,6 +96,12 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
         None => false,
     }
+}
+
+/// Times of day on India's clock.
+pub(crate) fn check_times(text: &str) -> Read<CheckTimes> {
+    text.parse()
+        .map_err(|_| "holds what is no time of day. Write times on India's clock with commas between them, such as 08:30, 09:00")
 }
 
 /// How sign-ins are made.
