@@ -230,6 +230,17 @@ mod tests {
     }
 
     #[rstest]
+    #[case("08:30, 09:00", Some("08:30, 09:00"))]
+    #[case("23:59,00:00", Some("00:00, 23:59"))]
+    #[case("24:00", None)]
+    #[case("08:30, nine", None)]
+    #[case("08:30,", None)]
+    fn check_times_are_times_of_day(#[case] text: &str, #[case] read: Option<&str>) {
+        let times = check_times(text).ok().map(|times| times.to_string());
+        assert_eq!(times.as_deref(), read);
+    }
+
+    #[rstest]
     #[case("webdriver", Some(Route::Webdriver))]
     #[case("own-browser", Some(Route::OwnBrowser))]
     #[case("own_browser", None)]
