@@ -243,7 +243,7 @@ async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation() {
 #[tokio::test]
 async fn a_rejection_of_an_earlier_vega_stays_for_good() {
     let world = World::new().await;
-    let migration = include_str!("../../../../migrations/sqlite/0011_revoked_tokens.sql");
+    let migration = include_str!("../../../../migrations/sqlite/0012_revoked_tokens.sql");
     let update = migration.lines().last().unwrap();
     assert!(
         update.starts_with("UPDATE upstox_tokens SET revoked_at"),
