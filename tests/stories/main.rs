@@ -23,6 +23,7 @@ mod otp_limit;
 mod own_browser;
 mod plain_refusals;
 mod redirect_port;
+mod rejections;
 mod reloaded_page;
 mod resumed;
 mod revoked;

@@ -46,6 +46,11 @@ const DOORS: &[(&str, &str, &str)] = &[
     ),
     (
         "POST",
+        "/api/v1/apis/{api}/rejections",
+        " 401 401 403 403 403 +   403 401 401 403 401",
+    ),
+    (
+        "POST",
         "/api/v1/verifications",
         "      401 401 403 +   403 403 403 401 401 +   401",
     ),

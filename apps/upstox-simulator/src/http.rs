@@ -11,6 +11,7 @@ mod human;
 mod login_api;
 mod login_page;
 mod market;
+mod quotes;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +65,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v2/login/authorization/dialog", get(dialog::open))
         .route("/v2/login/authorization/token", post(exchange::exchange))
         .route("/v2/user/profile", get(account::profile))
+        .route("/v3/market-quote/ltp", get(quotes::last_price))
         .route("/v2/logout", delete(account::log_out))
         .route("/v2/market/holidays", get(market::holidays))
         .route("/v2/market/holidays/{date}", get(market::holiday))

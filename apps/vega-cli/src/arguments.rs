@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vega_bootstrap::Named;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
-use vega_domain::ids::{AccountId, ApiName, KeyName};
+use vega_domain::ids::{AccountId, ApiName, Generation, KeyName};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::Patience;
 
@@ -291,7 +291,7 @@ pub(crate) struct Backup {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
-    eval \"$(vega token PRIMARY --format env)\""
+    eval \"$(vega token PRIMARY --format env)\"\n  vega token PRIMARY --rejected 3"
 )]
 pub(crate) struct Token {
     /// Whose token
@@ -300,12 +300,23 @@ pub(crate) struct Token {
     /// Refuse a token that dies sooner than this, such as 30m
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
     pub(crate) min_valid: Duration,
+    /// Upstox refuses the token of this generation: Vega asks Upstox about it, and prints the token to use now
+    #[arg(long, value_name = "GENERATION", value_parser = generation)]
+    pub(crate) rejected: Option<Generation>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Raw)]
     pub(crate) format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+/// As it came with the token.
+fn generation(text: &str) -> Result<Generation, String> {
+    let number = text
+        .parse()
+        .map_err(|_| "it is a whole number from 1, as it came with the token".to_owned())?;
+    Generation::new(number).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Clone, Args)]

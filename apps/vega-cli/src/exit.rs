@@ -65,9 +65,14 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::AccountDormant
         | R::WrongUser => Exit::AccountStopped,
         R::Challenge | R::PageChanged | R::Blocked => Exit::PageOrChallenge,
-        R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified | R::ServiceHours => {
-            Exit::Unreachable
-        }
+        R::BrokerDown
+        | R::Network
+        | R::OutcomeUnknown
+        | R::NeedsReview
+        | R::Unverified
+        | R::ServiceHours
+        | R::UnclearRefusal
+        | R::AnswersDisagree => Exit::Unreachable,
         R::Storage
         | R::Unreadable
         | R::EndpointUnknown
@@ -81,6 +86,9 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::ExpiredMeanwhile
         | R::Superseded
         | R::WrongTokenKind
+        | R::StaticIp
+        | R::PlanRequired
+        | R::SegmentClosed
         | R::BrowserGone
         | R::Interrupted => Exit::Partial,
         R::InterruptedPastPress => Exit::HumanNeeded,

@@ -55,6 +55,9 @@ struct ApiReport {
     valid_until_unix: Option<i64>,
     generation: Option<u32>,
     verified_at: Option<String>,
+    checked_at: Option<String>,
+    checked_at_unix: Option<i64>,
+    check_failure: Option<FailureReport>,
     last_failure: Option<LastFailureReport>,
 }
 
@@ -224,6 +227,9 @@ fn api_report(status: &ApiStatus, evidence: Option<&PathBuf>) -> ApiReport {
         valid_until_unix: status.valid_until.map(|at| at.timestamp()),
         generation: status.generation.map(Generation::get),
         verified_at: status.verified_at.map(rfc3339_ist),
+        checked_at: status.last_check.map(|check| rfc3339_ist(check.at)),
+        checked_at_unix: status.last_check.map(|check| check.at.timestamp()),
+        check_failure: status.check_failure().as_ref().map(failure_report),
         last_failure: last_failure.map(|failure| LastFailureReport {
             failure: failure_report(failure),
             evidence: evidence.map(|record| record.display().to_string()),
@@ -278,15 +284,19 @@ pub(crate) fn advice(statuses: &[ApiStatus], evidence: &HashMap<ApiName, PathBuf
     let with_failure = statuses
         .iter()
         .filter_map(|status| Some((status, status.last_failure.as_ref()?)));
-    with_failure
+    let failures = with_failure
         .flat_map(|(status, failure)| {
             let advice = format!("{}: {}", status.api, with_advice(failure));
             let record = evidence.get(&status.api);
             let pointer = record.map(|record| format!("  Evidence: {}", record.display()));
             [Some(advice), pointer]
         })
-        .flatten()
-        .collect()
+        .flatten();
+    let unsettled = statuses.iter().filter_map(|status| {
+        let failure = status.check_failure()?;
+        Some(format!("{}: {}", status.api, with_advice(&failure)))
+    });
+    failures.chain(unsettled).collect()
 }
 
 /// What went wrong, and what to do next. The page's words may end with a full stop of their own.

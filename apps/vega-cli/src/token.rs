@@ -1,21 +1,31 @@
-//! `vega token API`: the token, or the way out. Never waits for a human and never asks Upstox.
+//! `vega token API`: the token, or the way out. Never waits for a human. Upstox is asked only with `--rejected`, about a
+//! token that it refuses.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
-use vega_bootstrap::Vega;
+use vega_bootstrap::{ReportError, ReportedToken, Vega};
 use vega_domain::expiry::in_ist;
+use vega_domain::ids::{ApiName, Generation};
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::arguments::{Format, Token};
 use crate::exit::Exit;
 use crate::output;
-use crate::report::rfc3339_ist;
+use crate::report::{rfc3339_ist, with_advice};
+
+/// Who reports, for the audit trail.
+const REPORTER: &str = "`vega token --rejected`";
 
 /// What a shell evaluates where there is no token: a variable of yesterday must not pass for one, and `set -e` must notice.
 pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
 
 pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
+    if let Some(reported) = wanted.rejected
+        && let Some(exit) = report(vega, &wanted.api, reported).await?
+    {
+        return Ok(exit);
+    }
     let api = &wanted.api;
     let Some(token) = vega.registry.get(api) else {
         let status = vega.validity.status(api).await?;
@@ -37,6 +47,39 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
         return Ok(exit);
     };
     Ok(give(&token, wanted, vega.clock.now()))
+}
+
+/// Says that Upstox refuses a token. What ends the command with is only there where there is no token to print.
+async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> anyhow::Result<Option<Exit>> {
+    let answer = match vega.rejections.report(api, reported, REPORTER).await {
+        Ok(answer) => answer,
+        Err(error @ ReportError::Future { .. }) => {
+            output::problem(&format!("{error}. Give the generation that came with the token"));
+            return Ok(Some(Exit::Usage));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // For people; what programs need is the exit code, and the generation in the JSON.
+    let (words, exit) = match &answer.token {
+        ReportedToken::Alive => (
+            "alive: Upstox takes it, so the call was refused for another cause".into(),
+            None,
+        ),
+        ReportedToken::Newer => (
+            format!("an older one: the newest is generation {}", answer.newest),
+            None,
+        ),
+        ReportedToken::Dead => ("dead. Run `vega` to sign in".into(), Some(Exit::HumanNeeded)),
+        ReportedToken::Unknown(failure) => {
+            (format!("kept: {}", with_advice(failure)), Some(Exit::Unreachable))
+        }
+    };
+    let words = format!("{api} generation {reported} is {words}");
+    match exit {
+        Some(_) => output::problem(&words),
+        None => output::say(&words),
+    }
+    Ok(exit)
 }
 
 /// Prints a token that programs may have, if it lives long enough.

@@ -70,6 +70,12 @@ pub(crate) const DOORS: &[Door] = &[
         "/api/v1/apis/{api}/token",
         these(&[Need::TokenOfPath], false),
     ),
+    // Whoever may have a token may say that Upstox refuses it.
+    door(
+        "POST",
+        "/api/v1/apis/{api}/rejections",
+        these(&[Need::TokenOfPath], false),
+    ),
     door("POST", "/api/v1/verifications", RUNNERS),
     door("POST", "/api/v1/runs", RUNNERS),
     door("GET", "/api/v1/runs/current", READERS),

@@ -23,6 +23,7 @@ mod problem;
 mod prompts;
 mod redirects;
 mod refusals;
+mod rejections;
 mod routes;
 mod run_request;
 mod run_view;
@@ -193,10 +194,13 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
 /// What goes on beside the requests.
 async fn beside(server: &Arc<Server>) -> Infallible {
     let upkeep = server.vega.orchestrator.upkeep();
+    let times = server.vega.settings.verification_at.clone();
+    let checks = server.vega.orchestrator.scheduled_checks(times);
     tokio::select! {
         never = server.vega.follow_tokens() => match never {},
         never = server.vega.access.follow() => match never {},
         never = upkeep.go_on() => match never {},
+        never = checks.go_on() => match never {},
         never = board::keep(server) => match never {},
         never = clear_up(server) => match never {},
         never = tidy_figures(server) => match never {},

@@ -22,8 +22,8 @@ use crate::problem::{Code, Problem};
 use crate::redirects::Redirects;
 use crate::server::Server;
 use crate::{
-    apis, audit, audit_export, config, events, evidence, gate, health, keys, pages, prompts, redirects, runs,
-    session, system,
+    apis, audit, audit_export, config, events, evidence, gate, health, keys, pages, prompts, redirects,
+    rejections, runs, session, system,
 };
 
 /// No body here is larger.
@@ -88,6 +88,7 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(apis::list))
         .routes(routes!(apis::one))
         .routes(routes!(apis::token))
+        .routes(routes!(rejections::report))
         .routes(routes!(runs::verify))
         .routes(routes!(runs::start))
         .routes(routes!(runs::get_current))

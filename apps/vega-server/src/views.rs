@@ -51,6 +51,9 @@ pub(crate) struct ApiView {
     pub(crate) verified_at: Option<String>,
     /// When Upstox was last asked about it.
     pub(crate) checked_at: Option<String>,
+    pub(crate) checked_at_unix: Option<i64>,
+    /// Why Upstox did not say whether it is good when it was last asked, if so.
+    pub(crate) check_failure: Option<FailureView>,
     /// Why the last sign-in failed, if no token came since.
     pub(crate) last_failure: Option<LastFailureView>,
 }
@@ -69,6 +72,8 @@ impl ApiView {
             generation: status.generation.map(Generation::get),
             verified_at: status.verified_at.map(rfc3339_ist),
             checked_at: status.last_check.map(|check| rfc3339_ist(check.at)),
+            checked_at_unix: status.last_check.map(|check| check.at.timestamp()),
+            check_failure: status.check_failure().map(|failure| FailureView::of(&failure)),
             last_failure: status.last_failure.as_ref().map(|failure| LastFailureView {
                 failure: FailureView::of(failure),
                 evidence: evidence.map(|record| record.display().to_string()),

@@ -56,6 +56,7 @@ pub(crate) fn effective(
             settings.verification_parallel.to_string(),
         ),
         ("verification.timeout", time(settings.verification_timeout)),
+        ("verification.at", settings.verification_at.to_string()),
         ("server.listen", settings.listen.to_string()),
         ("server.log_format", settings.log_format.to_string()),
     ];

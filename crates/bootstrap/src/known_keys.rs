@@ -21,6 +21,7 @@ pub(crate) const KEYS: &[&str] = &[
     "sign_in.human_timeout",
     "verification.parallel",
     "verification.timeout",
+    "verification.at",
     "server.listen",
     "server.log_format",
 ];

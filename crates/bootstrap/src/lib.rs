@@ -51,5 +51,5 @@ pub use vega_persistence::{
     WalState,
 };
 pub use vega_selenium::KeptEvidence;
-pub use vega_services::{AccessError, Revocation, RevocationError};
+pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::{StartError, StorageError, Vega};

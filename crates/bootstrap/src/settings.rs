@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use url::Url;
 use vega_domain::account::{Account, Route};
+use vega_domain::check_times::CheckTimes;
 use vega_domain::sign_in::OtpBudget;
 use vega_persistence::KeySource;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub verification_parallel: usize,
     /// Limit of one call to Upstox.
     pub verification_timeout: Duration,
+    /// When the server checks the stored tokens every day, beside every hour of the market.
+    pub verification_at: CheckTimes,
     /// Where the server listens.
     pub listen: SocketAddr,
     /// How the server's log looks.
@@ -160,6 +163,9 @@ impl Settings {
             verification_timeout: sources
                 .setting("verification.timeout", values::duration)?
                 .unwrap_or(Duration::from_secs(10)),
+            verification_at: sources
+                .setting("verification.at", values::check_times)?
+                .unwrap_or_default(),
             listen: sources
                 .setting("server.listen", values::listen_address)?
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 28020))),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::telemetry::LogFormat;
 use url::{Host, Url};
 use vega_domain::account::Route;
+use vega_domain::check_times::CheckTimes;
 
 /// What was read, or "is no …. Write …".
 pub(crate) type Read<T> = Result<T, &'static str>;
@@ -95,6 +96,12 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
         None => false,
     }
+}
+
+/// Times of day on India's clock.
+pub(crate) fn check_times(text: &str) -> Read<CheckTimes> {
+    text.parse()
+        .map_err(|_| "holds what is no time of day. Write times on India's clock with commas between them, such as 08:30, 09:00")
 }
 
 /// How sign-ins are made.
@@ -220,6 +227,17 @@ mod tests {
     #[case("2", None)]
     fn yes_and_no_have_several_words(#[case] text: &str, #[case] read: Option<bool>) {
         assert_eq!(yes_or_no(text).ok(), read);
+    }
+
+    #[rstest]
+    #[case("08:30, 09:00", Some("08:30, 09:00"))]
+    #[case("23:59,00:00", Some("00:00, 23:59"))]
+    #[case("24:00", None)]
+    #[case("08:30, nine", None)]
+    #[case("08:30,", None)]
+    fn check_times_are_times_of_day(#[case] text: &str, #[case] read: Option<&str>) {
+        let times = check_times(text).ok().map(|times| times.to_string());
+        assert_eq!(times.as_deref(), read);
     }
 
     #[rstest]

@@ -24,11 +24,12 @@ use vega_persistence::{
 };
 use vega_services::{
     AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
-    RegistryScope, Revocation, RevocationError, RevocationPorts, RevocationService, TokenGenerationService,
-    TokenValidityService,
+    RegistryScope, RejectionPorts, RejectionService, Revocation, RevocationError, RevocationPorts,
+    RevocationService, TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
-    ClientError, DateHeaderClock, HttpClient, ProfileVerifier, SessionLogoutClient, TokenExchangeClient,
+    ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
+    TokenExchangeClient,
 };
 
 use crate::clock::SystemClock;
@@ -77,6 +78,8 @@ pub struct Vega {
     pub validity: Arc<TokenValidityService>,
     /// Which accounts are closed.
     pub cooldowns: CooldownManager,
+    /// What programs say of tokens that Upstox refuses.
+    pub rejections: RejectionService,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
     /// Who may call the server, as it was stored at the start; `AccessService::follow` keeps it in step.
@@ -98,6 +101,7 @@ pub struct Vega {
 struct Clients {
     exchange: Arc<TokenExchangeClient>,
     profiles: Arc<ProfileVerifier>,
+    prices: Arc<LastPriceClient>,
     logout: Arc<SessionLogoutClient>,
     broker_clock: Arc<DateHeaderClock>,
 }
@@ -109,6 +113,7 @@ impl Clients {
         Ok(Self {
             exchange: Arc::new(TokenExchangeClient::new(&http, base, EXCHANGE_TIMEOUT)?),
             profiles: Arc::new(ProfileVerifier::new(&http, base, timeout)?),
+            prices: Arc::new(LastPriceClient::new(&http, base, timeout)?),
             logout: Arc::new(SessionLogoutClient::new(&http, base, timeout)?),
             broker_clock: Arc::new(DateHeaderClock::new(&http, base, timeout)?),
         })
@@ -185,6 +190,7 @@ impl Vega {
         ));
         let verification = Arc::new(ProfileVerificationService::new(
             upstox.profiles.clone(),
+            upstox.prices,
             Arc::clone(&tokens),
             Arc::clone(&registry),
             Arc::clone(&events),
@@ -209,6 +215,14 @@ impl Vega {
             None => generation_ports,
         };
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
+        let rejections = RejectionService::new(RejectionPorts {
+            accounts: Arc::clone(&settings.accounts),
+            tokens: Arc::clone(&tokens),
+            verification: Arc::clone(&verification),
+            registry: Arc::clone(&registry),
+            audit: audit.clone(),
+            clock: Arc::clone(&clock),
+        });
         let revocation = RevocationService::new(RevocationPorts {
             tokens,
             logout: upstox.logout,
@@ -243,6 +257,7 @@ impl Vega {
             orchestrator,
             validity,
             cooldowns,
+            rejections,
             registry,
             access: Arc::new(access),
             follower,

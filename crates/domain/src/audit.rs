@@ -28,6 +28,8 @@ macro_rules! audit_kinds {
 audit_kinds! {
     /// A profile check settled or changed what is known of a token.
     TokenChecked = "token_checked",
+    /// A program reported that Upstox refuses a token, and Upstox is asked about it.
+    TokenReported = "token_reported",
     /// A new token was stored.
     TokenStored = "token_stored",
     /// Everything that a sign-in needs was found to work, before the operator was asked.

@@ -164,9 +164,24 @@ failure_reasons! {
     /// Upstox takes such calls only at other hours; the token is fine.
     ServiceHours, "service_hours", VerifyLater, "Upstox takes this call only during its service hours",
         "Verify again during Upstox's service hours (`vega verify`, or the button in the console); no sign-in is needed for it.";
-    /// An extended token stands where an access token belongs.
-    WrongTokenKind, "wrong_token_kind", FailStep, "Upstox says that an extended token was used",
-        "Report this: Vega sends access tokens only.";
+    /// A read-only (extended or analytics) token stands where an access token belongs.
+    WrongTokenKind, "wrong_token_kind", FailStep, "Upstox does not allow this call with a read-only token",
+        "Extended and analytics tokens only read: use an app whose access token may make this call. A new sign-in changes nothing, and Vega makes none for it.";
+    /// The call must come from the registered static IP. The token is fine.
+    StaticIp, "static_ip", StopApi, "Upstox allows this call only from the registered static IP",
+        "Send from the registered static IP, or register this one at Upstox (developer apps, static IPs). A new sign-in changes nothing, and Vega makes none for it.";
+    /// The call needs a plan that the account does not have. The token is fine.
+    PlanRequired, "plan_required", StopApi, "Upstox allows this call only with the Plus plan",
+        "Take the Plus plan at Upstox, or do without what needs it. A new sign-in changes nothing, and Vega makes none for it.";
+    /// A segment is closed to the API. The token is fine.
+    SegmentClosed, "segment_closed", StopApi, "Upstox has not opened this segment to the API",
+        "Have the segment activated at Upstox and opened to orders by API. A new sign-in changes nothing, and Vega makes none for it.";
+    /// Upstox refuses, and why is not known; nothing says that the token is dead.
+    UnclearRefusal, "unclear_refusal", VerifyLater, "Upstox refused the call for a cause that Vega does not know",
+        "Look its code up in Upstox's list of error codes or ask Upstox's support, then verify again (`vega verify`, or the button in the console). The token is kept, and Vega signs in for nothing meanwhile.";
+    /// One call of Upstox's takes the token and another one refuses it.
+    AnswersDisagree, "answers_disagree", VerifyLater, "Upstox's calls disagree about the token",
+        "Verify again in some minutes (`vega verify`, or the button in the console). The token is kept, and Vega signs in for nothing meanwhile.";
     /// Upstox does not know the address that was called.
     EndpointUnknown, "endpoint_unknown", EndRun, "Upstox does not know the address that Vega called",
         "Check upstox.api_base_url in the settings; it should be https://api.upstox.com.";
@@ -206,9 +221,9 @@ failure_reasons! {
     /// Upstox's protection (Cloudflare) blocks this browser.
     Blocked, "blocked", CoolDownThenAsk, "Upstox's protection blocks this browser",
         "Wait, then try from a normal browser whether Upstox lets you in.";
-    /// Upstox called the new token dead as soon as it was asked.
-    TokenRejected, "token_rejected", AskBeforeAgain, "Upstox called the new token dead at once",
-        "Make sure that nobody else signs in with this app, then generate again.";
+    /// Upstox called the new token dead, however often it was asked.
+    TokenRejected, "token_rejected", AskBeforeAgain, "Upstox kept refusing the new token",
+        "Generate again: Vega first asks Upstox about this token once more, and signs in only if it is still refused.";
     /// 03:30 IST passed between the exchange and the token's arrival.
     ExpiredMeanwhile, "expired_meanwhile", FailStep, "the token died at 03:30 IST before it could be used",
         "Generate again: Vega signs in for the new day.";

@@ -6,6 +6,7 @@ pub mod account;
 pub mod audit;
 pub mod authorize;
 pub mod broker_code;
+pub mod check_times;
 pub mod clock_check;
 pub mod cooldown;
 pub mod event;

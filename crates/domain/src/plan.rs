@@ -342,7 +342,7 @@ pub fn decide(
 fn outage(asked: Asked<'_>) -> Option<FailureReason> {
     let unknown = |check: &CheckResult| match check {
         CheckResult::Unknown(reason) => Some(*reason),
-        CheckResult::Valid | CheckResult::Invalid => None,
+        CheckResult::Valid | CheckResult::Invalid | CheckResult::Revoked => None,
     };
     let first = match (asked.checks.first(), asked.time_unanswered) {
         (Some(check), _) => unknown(check)?,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::expiry::LAST_SECONDS;
 use crate::failure::{Failure, FailureReason};
@@ -57,8 +57,10 @@ impl fmt::Display for TokenStatus {
 pub enum CheckResult {
     /// Upstox answered with the profile of the token's owner.
     Valid,
-    /// Upstox said that the token is dead, or the operator that it is to be.
+    /// Upstox said that the token is dead. A later good answer takes that back.
     Invalid,
+    /// The operator took the token back. Nothing takes that back.
+    Revoked,
     /// The check could not be made; the reason says why.
     Unknown(FailureReason),
 }
@@ -93,7 +95,7 @@ pub struct StoredToken {
     pub valid_until: DateTime<Utc>,
     /// When Upstox first confirmed it.
     pub verified_at: Option<DateTime<Utc>>,
-    /// When Upstox called it dead, or the operator revoked it. No later answer takes that back.
+    /// When Upstox called it dead, if it did not take that back, or when the operator revoked it.
     pub rejected_at: Option<DateTime<Utc>>,
     /// The newest check, whatever it said.
     pub last_check: Option<LastCheck>,
@@ -131,16 +133,45 @@ impl StoredToken {
         self.rejected_at.is_some() || is_a_strangers
     }
 
+    /// Whether the operator took it back: whatever Upstox says of it, it is over.
+    pub fn is_revoked(&self) -> bool {
+        self.last_check
+            .is_some_and(|check| check.result == CheckResult::Revoked)
+    }
+
+    /// Whether it may be alive at `now`, so that it is worth asking Upstox: not dead by time, and not revoked. That Upstox
+    /// called it dead once is no reason: one refusal may have been a mistake.
+    pub fn may_live(&self, now: DateTime<Utc>) -> bool {
+        now < self.valid_until && !self.is_revoked()
+    }
+
+    /// Whether it was made so short a while ago that Upstox may not know it everywhere yet.
+    pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        (TimeDelta::zero()..=FRESH).contains(&(now - self.issued_at))
+    }
+
     /// Takes a check into account, as the database does.
     pub fn apply(&mut self, check: LastCheck) {
+        if self.is_revoked() {
+            return;
+        }
         match check.result {
-            CheckResult::Valid => self.verified_at = self.verified_at.or(Some(check.at)),
-            CheckResult::Invalid => self.rejected_at = self.rejected_at.or(Some(check.at)),
+            CheckResult::Valid => {
+                self.verified_at = self.verified_at.or(Some(check.at));
+                self.rejected_at = None;
+            }
+            CheckResult::Invalid | CheckResult::Revoked => {
+                self.rejected_at = self.rejected_at.or(Some(check.at));
+            }
             CheckResult::Unknown(_) => {}
         }
         self.last_check = Some(check);
     }
 }
+
+/// How long a new token may be refused for no other cause than that it is new.
+/// Source: seen at other providers after an issue; Upstox promises nothing.
+const FRESH: TimeDelta = TimeDelta::seconds(60);
 
 /// A token on its way into the database, with the attempt that it ends.
 #[derive(Debug, Clone)]
@@ -178,9 +209,18 @@ pub struct ApiStatus {
     pub last_attempt: Option<AttemptId>,
 }
 
+impl ApiStatus {
+    /// Why the newest check did not settle what the token is worth, if it did not.
+    pub fn check_failure(&self) -> Option<Failure> {
+        match self.last_check?.result {
+            CheckResult::Unknown(reason) => Some(Failure::new(reason, "")),
+            CheckResult::Valid | CheckResult::Invalid | CheckResult::Revoked => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use rstest::rstest;
 
     use super::*;
@@ -267,5 +307,58 @@ mod tests {
         });
         assert!(!token.is_servable(at(-3600)));
         assert_eq!(token.rejected_at, Some(at(0) - TimeDelta::seconds(5)));
+    }
+
+    fn check(seconds: i64, result: CheckResult) -> LastCheck {
+        LastCheck {
+            at: at(seconds),
+            result,
+        }
+    }
+
+    #[test]
+    fn a_good_answer_takes_a_refusal_back_and_no_revocation() {
+        for verified in [true, false] {
+            let mut token = token(verified, false, None);
+            token.apply(check(-300, CheckResult::Invalid));
+            token.apply(check(-200, UNREACHABLE));
+            assert_eq!(
+                token.status(at(-200)),
+                TokenStatus::Invalid,
+                "an outage takes nothing back"
+            );
+            token.apply(check(-190, CheckResult::Valid));
+            assert_eq!(token.status(at(-190)), TokenStatus::Valid);
+            assert!(token.is_servable(at(-190)) && token.may_live(at(-190)));
+
+            token.apply(check(-180, CheckResult::Revoked));
+            for later in [CheckResult::Valid, UNREACHABLE, CheckResult::Invalid] {
+                token.apply(check(-170, later));
+                assert_eq!(token.status(at(-170)), TokenStatus::Invalid, "{later:?}");
+                assert!(
+                    !token.is_servable(at(-170)) && !token.may_live(at(-170)),
+                    "{later:?}"
+                );
+                assert_eq!(token.rejected_at, Some(at(-180)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_refused_may_live_until_its_time_is_over() {
+        let mut token = token(true, true, Some(CheckResult::Invalid));
+        assert!(token.may_live(at(-1)) && !token.may_live(at(0)));
+        token.rejected_at = None;
+        assert!(token.may_live(at(-1)) && !token.may_live(at(0)));
+    }
+
+    #[rstest]
+    #[case::set_back(-1, false)]
+    #[case::at_once(0, true)]
+    #[case::a_minute_old(60, true)]
+    #[case::older(61, false)]
+    fn a_token_is_fresh_for_a_minute(#[case] age: i64, #[case] fresh: bool) {
+        let token = token(false, false, None);
+        assert_eq!(token.is_fresh(token.issued_at + TimeDelta::seconds(age)), fresh);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::check_times::CheckTimes;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
@@ -23,6 +24,7 @@ use crate::cooldown_manager::CooldownManager;
 use crate::recovery::LeftOver;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 use crate::run_handle::RunHandle;
+use crate::scheduled_checks::ScheduledChecks;
 use crate::turns::Patience;
 use crate::upkeep::Upkeep;
 
@@ -288,6 +290,16 @@ impl AsyncTokenOrchestrator {
     /// What a program does beside all that for as long as it lives; while a run is under way it is done already.
     pub fn upkeep(&self) -> Arc<Upkeep> {
         Arc::clone(&self.upkeep)
+    }
+
+    /// The checks at set times, for a program that runs on.
+    pub fn scheduled_checks(&self, times: CheckTimes) -> ScheduledChecks {
+        ScheduledChecks {
+            times,
+            validity: Arc::clone(&self.validity),
+            verification: Arc::clone(&self.verification),
+            clock: Arc::clone(&self.ports.clock),
+        }
     }
 
     /// The run that is under way in this process, if one is.

@@ -9,6 +9,7 @@ mod resume_orchestrator;
 mod run_handle;
 mod run_progress;
 mod run_start;
+mod scheduled_checks;
 mod turns;
 mod upkeep;
 
@@ -18,5 +19,6 @@ pub use event_hub::EventHub;
 pub use recovery::LeftOver;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 pub use run_handle::RunHandle;
+pub use scheduled_checks::ScheduledChecks;
 pub use turns::Patience;
 pub use upkeep::Upkeep;

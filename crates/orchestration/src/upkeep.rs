@@ -38,7 +38,7 @@ impl Upkeep {
         let moved = self.spool.import(self.clock.now()).await;
         let mut unconfirmed = self.validity.living().await?;
         let now = self.clock.now();
-        unconfirmed.retain(|token| token.verified_at.is_none() && is_due(token, now));
+        unconfirmed.retain(|token| token.verified_at.is_none() && !token.is_refused() && is_due(token, now));
         if !unconfirmed.is_empty() {
             self.verification.verify(unconfirmed).await?;
         }

@@ -42,6 +42,7 @@ pub(crate) const TOKENS: SealedTable = SealedTable {
         "valid_until",
         "verified_at",
         "rejected_at",
+        "revoked_at",
         "last_check_at",
         "last_check_result",
         "last_check_reason",

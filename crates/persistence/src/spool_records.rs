@@ -209,7 +209,12 @@ impl KeptToken {
         let mut new = self.token()?;
         new.token.apply(check);
         let mut kept = self.clone();
-        if check.result == CheckResult::Invalid && self.rejected_at.is_none() {
+        let is_rejection = match check.result {
+            CheckResult::Invalid => self.rejected_at.is_none(),
+            CheckResult::Revoked => !self.token()?.token.is_revoked(),
+            CheckResult::Valid | CheckResult::Unknown(_) => false,
+        };
+        if is_rejection {
             kept.rejection = Some(KeptEntry::of(audit));
         }
         kept.verified_at = new.token.verified_at;
@@ -223,13 +228,16 @@ impl KeptToken {
         let (Some(at), Some(audit)) = (self.rejected_at, self.rejection.clone()) else {
             return Ok(None);
         };
+        let token = self.token()?.token;
+        let result = if token.is_revoked() {
+            CheckResult::Revoked
+        } else {
+            CheckResult::Invalid
+        };
         let check = TokenCheck {
-            api: ApiName::new(&*self.api).map_err(unreadable)?,
-            generation: Generation::new(self.generation).map_err(unreadable)?,
-            check: LastCheck {
-                at,
-                result: CheckResult::Invalid,
-            },
+            api: token.api,
+            generation: token.generation,
+            check: LastCheck { at, result },
         };
         Ok(Some(KeptRejection { check, audit }))
     }
@@ -260,13 +268,17 @@ pub(crate) fn put_kept(loaded: &mut Vec<LoadedToken>, kept: StoredToken) {
 }
 
 /// What readers find of one API that has a token in a row and one that is kept: the newer one. Of one that is in both places
-/// for a moment, the one that was rejected in either.
+/// for a moment, what the newer check says, and a revocation in any case.
 fn merge(row: &mut StoredToken, kept: StoredToken) {
     if kept.generation > row.generation {
         *row = kept;
-    } else if kept.generation == row.generation && kept.rejected_at.is_some() && row.rejected_at.is_none() {
-        row.rejected_at = kept.rejected_at;
-        row.last_check = kept.last_check;
+    } else if kept.generation == row.generation && !row.is_revoked() {
+        let checked_at = |token: &StoredToken| token.last_check.map(|check| check.at);
+        if kept.is_revoked() || checked_at(&kept) >= checked_at(row) {
+            row.verified_at = row.verified_at.or(kept.verified_at);
+            row.rejected_at = kept.rejected_at;
+            row.last_check = kept.last_check;
+        }
     }
 }
 
@@ -275,6 +287,7 @@ impl KeptCheck {
         let (result, reason) = match check.result {
             CheckResult::Valid => ("valid", None),
             CheckResult::Invalid => ("invalid", None),
+            CheckResult::Revoked => ("revoked", None),
             CheckResult::Unknown(reason) => ("unknown", Some(reason.code().into())),
         };
         Self {
@@ -288,6 +301,7 @@ impl KeptCheck {
         let result = match (&*self.result, &self.reason) {
             ("valid", _) => CheckResult::Valid,
             ("invalid", _) => CheckResult::Invalid,
+            ("revoked", _) => CheckResult::Revoked,
             (_, Some(reason)) => CheckResult::Unknown(FailureReason::parse(reason).map_err(unreadable)?),
             (other, None) => return Err(unreadable(format!("a check came out as {other:?}"))),
         };

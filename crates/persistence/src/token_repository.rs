@@ -104,8 +104,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         let stored = sqlx::query(
             "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
                  sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
-                 last_check_at, last_check_result, last_check_reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 last_check_at, last_check_result, last_check_reason, revoked_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         )
         .bind(token.api.as_str())
         .bind(token.generation.get())
@@ -121,6 +121,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .bind(check_at)
         .bind(check_result)
         .bind(check_reason)
+        .bind(revocation(token.last_check))
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
@@ -157,14 +158,17 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         sqlx::query(
             "UPDATE upstox_tokens SET last_check_at = $3, last_check_result = $4, last_check_reason = $5,
                  verified_at = CASE WHEN $4 = 'valid' THEN coalesce(verified_at, $3) ELSE verified_at END,
-                 rejected_at = CASE WHEN $4 = 'invalid' THEN coalesce(rejected_at, $3) ELSE rejected_at END
-             WHERE api = $1 AND generation = $2",
+                 rejected_at = CASE $4 WHEN 'invalid' THEN coalesce(rejected_at, $3)
+                                       WHEN 'valid' THEN NULL ELSE rejected_at END,
+                 revoked_at = $6
+             WHERE api = $1 AND generation = $2 AND revoked_at IS NULL",
         )
         .bind(check.api.as_str())
         .bind(check.generation.get())
         .bind(at)
         .bind(result)
         .bind(reason)
+        .bind(revocation(Some(check.check)))
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
@@ -368,10 +372,17 @@ fn split(check: Option<LastCheck>) -> CheckColumns {
     };
     let (result, reason) = match check.result {
         CheckResult::Valid => ("valid", None),
-        CheckResult::Invalid => ("invalid", None),
+        CheckResult::Invalid | CheckResult::Revoked => ("invalid", None),
         CheckResult::Unknown(reason) => ("unknown", Some(reason.code())),
     };
     (Some(check.at), Some(result), reason)
+}
+
+/// When the operator took a token back, if that is what its newest check is. It has a column of its own.
+fn revocation(check: Option<LastCheck>) -> Option<DateTime<Utc>> {
+    check
+        .filter(|check| check.result == CheckResult::Revoked)
+        .map(|check| check.at)
 }
 
 #[derive(FromRow)]
@@ -390,10 +401,17 @@ struct TokenRow {
     last_check_result: Option<String>,
     last_check_reason: Option<String>,
     erased_at: Option<DateTime<Utc>>,
+    /// A database that was not opened may be of an earlier Vega, which has no such column.
+    #[sqlx(default)]
+    revoked_at: Option<DateTime<Utc>>,
 }
 
 impl TokenRow {
     fn last_check(&self) -> Result<Option<LastCheck>, StoreError> {
+        if let Some(at) = self.revoked_at {
+            let result = CheckResult::Revoked;
+            return Ok(Some(LastCheck { at, result }));
+        }
         let Some(at) = self.last_check_at else {
             return Ok(None);
         };

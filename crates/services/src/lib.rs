@@ -4,8 +4,10 @@
 mod access_service;
 mod following;
 mod hot_token_registry;
+mod patient_profile;
 mod profile_verification_service;
 mod registry_follower;
+mod rejection_service;
 mod revocation_service;
 #[cfg(test)]
 mod test_world;
@@ -16,6 +18,7 @@ pub use access_service::{AccessError, AccessService};
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};
+pub use rejection_service::{RejectionAnswer, RejectionPorts, RejectionService, ReportError, ReportedToken};
 pub use revocation_service::{Revocation, RevocationError, RevocationPorts, RevocationService};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
 pub use token_validity_service::TokenValidityService;

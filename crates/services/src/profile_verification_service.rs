@@ -1,22 +1,31 @@
 //! Asks Upstox about stored tokens, a few at a time. Each answer is recorded as it comes; a dead token leaves the hot
-//! registry in the same step, a proven one enters it.
+//! registry in the same step, a proven one enters it. A proven token is not called dead by the profile call alone: either
+//! another token of the account is answered for, so that the call works, or a second kind of call agrees.
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
-use vega_domain::failure::FailureReason;
+use vega_domain::expiry;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{
-    Clock, EventSink, ProfileAnswer, ProfileApi, StoreError, TokenCheck, UpstoxTokenRepository,
+    Clock, EventSink, LastPriceAnswer, LastPriceApi, ProfileAnswer, ProfileApi, StoreError, TokenCheck,
+    UpstoxTokenRepository,
 };
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use crate::hot_token_registry::HotTokenRegistry;
+use crate::patient_profile;
+
+/// A token that was made so much later than the refused one says little of it: it may be the first one after the death of all.
+const SAME_MORNING: TimeDelta = TimeDelta::hours(1);
 
 /// Verification by profile.
 pub struct ProfileVerificationService {
     profiles: Arc<dyn ProfileApi>,
+    prices: Arc<dyn LastPriceApi>,
     tokens: Arc<dyn UpstoxTokenRepository>,
     registry: Arc<HotTokenRegistry>,
     events: Arc<dyn EventSink>,
@@ -24,10 +33,19 @@ pub struct ProfileVerificationService {
     parallel: usize,
 }
 
+/// What asking about one token came to.
+enum Asked {
+    /// It is on record.
+    Settled(StoredToken),
+    /// The profile call refuses a token that was good, and the rest of the round is to be heard first.
+    Refused(StoredToken),
+}
+
 impl ProfileVerificationService {
-    /// `parallel` calls at once at most.
+    /// `parallel` calls at once at most. `prices` gives the second opinion.
     pub fn new(
         profiles: Arc<dyn ProfileApi>,
+        prices: Arc<dyn LastPriceApi>,
         tokens: Arc<dyn UpstoxTokenRepository>,
         registry: Arc<HotTokenRegistry>,
         events: Arc<dyn EventSink>,
@@ -36,6 +54,7 @@ impl ProfileVerificationService {
     ) -> Self {
         Self {
             profiles,
+            prices,
             tokens,
             registry,
             events,
@@ -47,22 +66,77 @@ impl ProfileVerificationService {
     /// Verifies all of `tokens` and returns them with what is known now. Ends with the first answer that the database
     /// does not take; what was recorded before stays.
     pub async fn verify(&self, tokens: Vec<StoredToken>) -> Result<Vec<StoredToken>, StoreError> {
-        let checks = tokens.into_iter().map(|token| self.verify_one(token));
-        let mut checked = stream::iter(checks).buffer_unordered(self.parallel);
-        let mut verified = Vec::new();
-        while let Some(token) = checked.next().await {
+        let asking = tokens.into_iter().map(|token| self.ask(token));
+        let mut asked = stream::iter(asking).buffer_unordered(self.parallel);
+        let (mut verified, mut refused) = (Vec::new(), Vec::new());
+        while let Some(answer) = asked.next().await {
+            match answer? {
+                Asked::Settled(token) => verified.push(token),
+                Asked::Refused(token) => refused.push(token),
+            }
+        }
+        let settling = refused.into_iter().map(|token| {
+            let is_vouched_for = verified.iter().any(|other| vouches_for(other, &token));
+            self.settle(token, is_vouched_for)
+        });
+        let mut settled = stream::iter(settling.collect::<Vec<_>>()).buffer_unordered(self.parallel);
+        while let Some(token) = settled.next().await {
             verified.push(token?);
         }
         Ok(verified)
     }
 
-    async fn verify_one(&self, mut token: StoredToken) -> Result<StoredToken, StoreError> {
-        let answer = self.profiles.profile(&token.access_token).await;
+    async fn ask(&self, token: StoredToken) -> Result<Asked, StoreError> {
+        let answer = patient_profile::ask(&*self.profiles, &*self.clock, &token).await;
+        let was_good = token.verified_at.is_some() && !token.is_refused();
+        if answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330() {
+            return Ok(Asked::Refused(token));
+        }
+        self.record(token, &answer).await.map(Asked::Settled)
+    }
+
+    /// Then all tokens die, and no sign-in begins.
+    fn is_around_0330(&self) -> bool {
+        expiry::closed_until(self.clock.now()).is_some()
+    }
+
+    /// A token that was good and is refused by the profile call.
+    async fn settle(&self, token: StoredToken, is_vouched_for: bool) -> Result<StoredToken, StoreError> {
+        let answer = if is_vouched_for {
+            ProfileAnswer::Invalid
+        } else {
+            self.second_opinion(&token).await
+        };
+        self.record(token, &answer).await
+    }
+
+    /// What a call of another kind says of a token that the profile call refuses.
+    async fn second_opinion(&self, token: &StoredToken) -> ProfileAnswer {
+        let words = match self.prices.last_price(&token.access_token).await {
+            LastPriceAnswer::TokenDead => return ProfileAnswer::Invalid,
+            LastPriceAnswer::Given => {
+                let words = "the profile call refuses it, and the call for a price takes it";
+                Failure::new(FailureReason::AnswersDisagree, words)
+            }
+            LastPriceAnswer::Unknown(failure) => {
+                let words =
+                    format!("the profile call refuses it, and a second call could not tell: {failure}");
+                Failure::new(failure.reason, words)
+            }
+        };
+        ProfileAnswer::Unknown(words)
+    }
+
+    async fn record(
+        &self,
+        mut token: StoredToken,
+        answer: &ProfileAnswer,
+    ) -> Result<StoredToken, StoreError> {
         let check = LastCheck {
             at: self.clock.now(),
-            result: result_of(&answer, &token),
+            result: result_of(answer, &token),
         };
-        let detail = match &answer {
+        let detail = match answer {
             ProfileAnswer::Valid(user) => format!("generation {}: profile of {user}", token.generation),
             ProfileAnswer::Invalid => format!("generation {}: Upstox calls it dead", token.generation),
             ProfileAnswer::Unknown(failure) => format!("generation {}: {failure}", token.generation),
@@ -90,6 +164,14 @@ impl ProfileVerificationService {
     }
 }
 
+/// Whether `other` was answered for just now, and shows that the profile call works for the refused token's account.
+fn vouches_for(other: &StoredToken, refused: &StoredToken) -> bool {
+    let is_good = other
+        .last_check
+        .is_some_and(|check| check.result == CheckResult::Valid);
+    is_good && other.account == refused.account && other.issued_at - refused.issued_at < SAME_MORNING
+}
+
 fn result_of(answer: &ProfileAnswer, token: &StoredToken) -> CheckResult {
     match answer {
         ProfileAnswer::Valid(user) if *user == token.user_id => CheckResult::Valid,
@@ -100,138 +182,4 @@ fn result_of(answer: &ProfileAnswer, token: &StoredToken) -> CheckResult {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use async_trait::async_trait;
-    use rstest::rstest;
-    use vega_domain::failure::Failure;
-    use vega_domain::ids::UserId;
-    use vega_domain::ports::{MockEventSink, MockProfileApi, MockUpstoxTokenRepository};
-    use vega_domain::secret::AccessToken;
-    use vega_domain::token::TokenStatus;
-
-    use super::*;
-    use crate::test_world::{TestClock, api, at, stored};
-
-    struct World {
-        tokens: MockUpstoxTokenRepository,
-        registry: Arc<HotTokenRegistry>,
-        clock: Arc<TestClock>,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let clock = TestClock::at(at(0));
-            let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
-            Self {
-                tokens: MockUpstoxTokenRepository::new(),
-                registry,
-                clock,
-            }
-        }
-
-        fn service(self, profiles: impl ProfileApi + 'static, parallel: usize) -> ProfileVerificationService {
-            let mut events = MockEventSink::new();
-            events.expect_emit().return_const(());
-            ProfileVerificationService::new(
-                Arc::new(profiles),
-                Arc::new(self.tokens),
-                self.registry,
-                Arc::new(events),
-                self.clock,
-                parallel,
-            )
-        }
-    }
-
-    fn unreachable() -> ProfileAnswer {
-        ProfileAnswer::Unknown(Failure::new(FailureReason::Network, "refused"))
-    }
-
-    #[rstest]
-    #[case::valid(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()), TokenStatus::Valid, true)]
-    #[case::dead(ProfileAnswer::Invalid, TokenStatus::Invalid, false)]
-    #[case::outage(unreachable(), TokenStatus::Unknown, true)]
-    #[case::other_user(ProfileAnswer::Valid(UserId::new("ZZ9999").unwrap()), TokenStatus::Unknown, false)]
-    #[tokio::test]
-    async fn each_answer_is_recorded_and_the_registry_follows(
-        #[case] answer: ProfileAnswer,
-        #[case] status: TokenStatus,
-        #[case] hot: bool,
-    ) {
-        let mut world = World::new();
-        let token = stored("PRIMARY", 3);
-        assert!(world.registry.publish(&token));
-        let registry = Arc::clone(&world.registry);
-        world
-            .tokens
-            .expect_record_check()
-            .withf(|check, audit| {
-                check.generation.get() == 3
-                    && check.check.at == at(0)
-                    && audit.kind == AuditKind::TokenChecked
-            })
-            .times(1)
-            .returning(|_, _| Ok(true));
-        let mut profiles = MockProfileApi::new();
-        profiles.expect_profile().times(1).return_const(answer);
-
-        let verified = world.service(profiles, 6).verify(vec![token]).await.unwrap();
-        assert_eq!(verified[0].status(at(0)), status);
-        assert_eq!(registry.get(&api("PRIMARY")).is_some(), hot);
-    }
-
-    #[tokio::test]
-    async fn a_superseded_token_is_not_published_by_a_late_answer() {
-        let mut world = World::new();
-        world.tokens.expect_record_check().returning(|_, _| Ok(false));
-        let registry = Arc::clone(&world.registry);
-        let mut profiles = MockProfileApi::new();
-        profiles
-            .expect_profile()
-            .return_const(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
-        world
-            .service(profiles, 6)
-            .verify(vec![stored("PRIMARY", 1)])
-            .await
-            .unwrap();
-        assert!(registry.get(&api("PRIMARY")).is_none());
-    }
-
-    /// Counts how many calls are under way at once.
-    struct SlowProfiles {
-        under_way: Arc<AtomicUsize>,
-        most: Arc<AtomicUsize>,
-    }
-
-    #[async_trait]
-    impl ProfileApi for SlowProfiles {
-        async fn profile(&self, _token: &AccessToken) -> ProfileAnswer {
-            let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(now, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            self.under_way.fetch_sub(1, Ordering::SeqCst);
-            ProfileAnswer::Valid(UserId::new("AB1234").unwrap())
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_run_in_parallel_but_never_more_than_allowed() {
-        let mut world = World::new();
-        world
-            .tokens
-            .expect_record_check()
-            .times(20)
-            .returning(|_, _| Ok(true));
-        let most = Arc::new(AtomicUsize::new(0));
-        let profiles = SlowProfiles {
-            under_way: Arc::default(),
-            most: Arc::clone(&most),
-        };
-        let tokens = (0..20).map(|index| stored(&format!("API{index}"), 1)).collect();
-        world.service(profiles, 6).verify(tokens).await.unwrap();
-        assert_eq!(most.load(Ordering::SeqCst), 6);
-    }
-}
+mod tests;

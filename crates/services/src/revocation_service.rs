@@ -13,7 +13,7 @@ use vega_domain::ports::{
     AuditTrail, Clock, EventSink, LoadedToken, SessionLogout, StoreError, TokenCheck, UpstoxTokenRepository,
 };
 use vega_domain::secret::AccessToken;
-use vega_domain::token::{CheckResult, LastCheck, TokenStatus};
+use vega_domain::token::{CheckResult, LastCheck, StoredToken, TokenStatus};
 
 use crate::hot_token_registry::HotTokenRegistry;
 
@@ -82,6 +82,8 @@ struct Target {
     generation: Generation,
     valid_until: DateTime<Utc>,
     was_refused: bool,
+    /// Upstox's own word may be taken back by a later one; the operator's is for good, and has to be on record.
+    was_revoked: bool,
     token: Result<AccessToken, Failure>,
 }
 
@@ -101,7 +103,7 @@ impl RevocationService {
         let Some(target) = target else {
             return Ok(None);
         };
-        let recorded = if target.was_refused {
+        let recorded = if target.was_revoked {
             Ok(())
         } else {
             self.record(api, &target, now).await
@@ -139,6 +141,7 @@ impl RevocationService {
             generation: token.generation,
             valid_until: token.valid_until,
             was_refused: false,
+            was_revoked: false,
             token: Ok(token.access_token.clone()),
         });
         match (stored, hot) {
@@ -148,14 +151,14 @@ impl RevocationService {
         }
     }
 
-    /// One commit that takes it from every reader, as Upstox's own word would.
+    /// One commit that takes it from every reader, for good.
     async fn record(&self, api: &ApiName, target: &Target, now: DateTime<Utc>) -> Result<(), StoreError> {
         let check = TokenCheck {
             api: api.clone(),
             generation: target.generation,
             check: LastCheck {
                 at: now,
-                result: CheckResult::Invalid,
+                result: CheckResult::Revoked,
             },
         };
         let words = format!("generation {}, by the operator", target.generation);
@@ -182,6 +185,7 @@ impl RevocationService {
 
 impl Target {
     fn of(loaded: LoadedToken) -> Option<(ApiName, Self)> {
+        let was_revoked = loaded.as_ref().is_ok_and(StoredToken::is_revoked);
         match loaded {
             Ok(token) => Some((
                 token.api,
@@ -190,6 +194,7 @@ impl Target {
                     generation: token.generation,
                     valid_until: token.valid_until,
                     was_refused: token.rejected_at.is_some(),
+                    was_revoked,
                     token: Ok(token.access_token),
                 },
             )),
@@ -201,6 +206,7 @@ impl Target {
                     generation: unreadable.generation,
                     valid_until: unreadable.valid_until,
                     was_refused: false,
+                    was_revoked: false,
                     token: Err(Failure::new(
                         FailureReason::Unreadable,
                         unreadable.error.to_string(),

@@ -28,6 +28,21 @@ impl Clock for TestClock {
     }
 }
 
+/// Follows tokio's paused time.
+pub(crate) struct PausedClock(DateTime<Utc>, tokio::time::Instant);
+
+impl PausedClock {
+    pub(crate) fn at(now: DateTime<Utc>) -> Self {
+        Self(now, tokio::time::Instant::now())
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0 + TimeDelta::from_std(self.1.elapsed()).unwrap()
+    }
+}
+
 /// 08:45 IST on a working day, plus seconds.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339("2026-11-23T08:45:00+05:30")
@@ -67,8 +82,8 @@ pub(crate) fn stored(name: &str, generation: u32) -> StoredToken {
         user_id: UserId::new("AB1234").unwrap(),
         generation: Generation::new(generation).unwrap(),
         access_token: AccessToken::new(format!("token-{name}-{generation}")),
-        issued_at: at(-60),
-        valid_until: expiry::valid_until(at(-60)),
+        issued_at: at(-61),
+        valid_until: expiry::valid_until(at(-61)),
         verified_at: Some(at(-59)),
         rejected_at: None,
         last_check: None,

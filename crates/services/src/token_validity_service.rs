@@ -94,14 +94,14 @@ impl TokenValidityService {
             .find(|status| status.api == *api))
     }
 
-    /// The newest token of each configured API that time and Upstox left alive so far.
+    /// The newest token of each configured API that may be alive, be it that Upstox called it dead before.
     pub async fn living(&self) -> Result<Vec<StoredToken>, StoreError> {
         let stored = self.tokens.load_all().await?;
         let now = self.clock.now();
         Ok(self
             .configured()
             .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
-            .filter(|token| !token.status(now).needs_sign_in())
+            .filter(|token| token.may_live(now))
             .cloned()
             .collect())
     }
@@ -162,6 +162,8 @@ mod tests {
     use vega_domain::ports::{
         LastFailure, MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken,
     };
+
+    use vega_domain::token::{CheckResult, LastCheck};
 
     use super::*;
     use crate::test_world::{TestClock, account, api, at, stored};
@@ -304,6 +306,25 @@ mod tests {
         assert_eq!(seen[0].status, TokenStatus::Expired);
         assert_eq!(seen[0].generation, Some(Generation::FIRST));
         assert_eq!(seen[0].last_failure, None);
+    }
+
+    /// One refusal may have been a mistake; the operator's word is none.
+    #[tokio::test]
+    async fn what_upstox_called_dead_is_asked_about_again_and_nothing_that_was_revoked() {
+        let checked = |name, result| {
+            let mut token = stored(name, 1);
+            token.apply(LastCheck { at: at(-5), result });
+            Ok(token)
+        };
+        let tokens = vec![
+            checked("PRIMARY", CheckResult::Invalid),
+            checked("WEBSOCKET1", CheckResult::Revoked),
+            checked("WEBSOCKET2", CheckResult::Unknown(FailureReason::StaticIp)),
+        ];
+        let service = service(tokens, TestClock::at(at(0)));
+        let living = service.living().await.unwrap();
+        let names: Vec<_> = living.iter().map(|token| token.api.as_str()).collect();
+        assert_eq!(names, ["PRIMARY", "WEBSOCKET2"]);
     }
 
     #[tokio::test]

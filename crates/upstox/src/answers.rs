@@ -7,6 +7,8 @@ use serde::Deserialize;
 use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 
+use crate::http::Body;
+
 /// Answer of the token endpoint: a flat object, unlike every other one.
 #[derive(Deserialize)]
 pub(crate) struct TokenBody {
@@ -18,7 +20,29 @@ pub(crate) struct TokenBody {
 /// Answer of the profile endpoint.
 #[derive(Deserialize)]
 pub(crate) struct ProfileBody {
+    pub(crate) status: Option<String>,
     pub(crate) data: Option<ProfileData>,
+}
+
+/// Whether an answer that came with HTTP 200 says that the call failed all the same.
+pub(crate) fn is_error(status: Option<&str>) -> bool {
+    status.is_some_and(|status| status.eq_ignore_ascii_case("error"))
+}
+
+/// Answer of the logout endpoint.
+#[derive(Deserialize)]
+pub(crate) struct LogoutBody {
+    pub(crate) status: Option<String>,
+    pub(crate) data: Option<bool>,
+}
+
+/// What the logout endpoint says of a token that is dead already, in a shape of its own.
+#[derive(Deserialize)]
+pub(crate) struct OAuthException {
+    #[serde(rename = "oAuth2ErrorCode")]
+    pub(crate) code: Option<String>,
+    #[serde(rename = "stackTrace")]
+    pub(crate) stack_trace: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -49,25 +73,71 @@ pub(crate) struct BrokerError {
 
 impl std::fmt::Display for BrokerError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.code, self.message)
+        f.write_str(&self.code)?;
+        if !self.message.is_empty() {
+            write!(f, " {}", self.message)?;
+        }
+        Ok(())
     }
 }
 
-/// The first error in a body, if it is Upstox's envelope.
-pub(crate) fn broker_error(body: &[u8]) -> Option<BrokerError> {
-    let envelope: ErrorBody = serde_json::from_slice(body).ok()?;
-    let first = envelope.errors.into_iter().next()?;
-    Some(BrokerError {
-        code: plain(&first.error_code.or(first.error_code_camel)?),
-        message: plain(&first.message.unwrap_or_default()),
-    })
+/// Every error in a body, in order; none where it is not Upstox's envelope.
+pub(crate) fn broker_errors(body: &[u8]) -> Vec<BrokerError> {
+    let envelope: Option<ErrorBody> = serde_json::from_slice(body).ok();
+    let items = envelope.map(|envelope| envelope.errors).unwrap_or_default();
+    items.into_iter().flat_map(ErrorItem::read).collect()
 }
 
-/// What an answer that is no success means: by Upstox's code where there is one, else by the HTTP status.
+impl ErrorItem {
+    /// An error without a code counts as one whose code is not known. Two spellings that name two codes are two errors.
+    fn read(self) -> Vec<BrokerError> {
+        let spellings = [self.error_code, self.error_code_camel];
+        let mut codes: Vec<String> = spellings.into_iter().flatten().collect();
+        codes.dedup();
+        if codes.is_empty() {
+            codes.push("(no code)".to_owned());
+        }
+        let message = plain(&self.message.unwrap_or_default());
+        let error = |code: String| BrokerError {
+            code: plain(&code),
+            message: message.clone(),
+        };
+        codes.into_iter().map(error).collect()
+    }
+}
+
+/// Whether an answer calls the token dead that was sent.
+pub(crate) fn calls_token_dead(status: u16, body: &Body) -> bool {
+    let errors = broker_errors(&body.bytes);
+    body.complete && broker_code::means_death(status, codes(&errors))
+}
+
+fn codes(errors: &[BrokerError]) -> impl Iterator<Item = &str> {
+    errors.iter().map(|error| error.code.as_str())
+}
+
+/// What an answer means that refuses a token and does not call it dead.
+pub(crate) fn refusal_of(status: u16, body: &[u8]) -> Failure {
+    let mut failure = failure_of(status, body);
+    let has_errors = !broker_errors(body).is_empty();
+    failure.reason = match failure.reason {
+        // A death that something contradicts is none, and what that is, is not known.
+        FailureReason::TokenRejected => FailureReason::UnclearRefusal,
+        FailureReason::NeedsReview if has_errors => FailureReason::UnclearRefusal,
+        // Without Upstox's own envelope it comes from something in between and says nothing of the token.
+        FailureReason::NeedsReview => FailureReason::BrokerDown,
+        reason => reason,
+    };
+    failure
+}
+
+/// What an answer that is no success means: by Upstox's codes where there are some, else by the HTTP status.
 pub(crate) fn failure_of(status: u16, body: &[u8]) -> Failure {
-    if let Some(error) = broker_error(body) {
-        let reason = broker_code::reason_of(&error.code).or(reason_of_status(status));
-        return Failure::new(reason.unwrap_or(FailureReason::NeedsReview), error.to_string());
+    let errors = broker_errors(body);
+    if !errors.is_empty() {
+        let reason = broker_code::reason_of_all(codes(&errors)).or(reason_of_status(status));
+        let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        return Failure::new(reason.unwrap_or(FailureReason::NeedsReview), words.join("; "));
     }
     if status == 403 && is_html(body) {
         return Failure::new(FailureReason::Blocked, "HTTP 403 with a web page of Cloudflare's");
@@ -83,11 +153,6 @@ fn reason_of_status(status: u16) -> Option<FailureReason> {
         500.. => Some(FailureReason::BrokerDown),
         _ => None,
     }
-}
-
-/// Whether a body is a JSON object, as every answer of Upstox's API is.
-pub(crate) fn is_object(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
 }
 
 /// Whether a body is a web page: Cloudflare or a proxy speaks, not Upstox's API.
@@ -128,22 +193,26 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::both(r#"{"errors":[{"errorCode":"B","error_code":"A","message":"m"}]}"#, Some(("A", "m")))]
-    #[case::snake(r#"{"errors":[{"error_code":"A","message":"m"}]}"#, Some(("A", "m")))]
-    #[case::camel(r#"{"status":"error","errors":[{"errorCode":"B"}]}"#, Some(("B", "")))]
-    #[case::first_of_two(r#"{"errors":[{"errorCode":"A"},{"errorCode":"B"}]}"#, Some(("A", "")))]
-    #[case::none(r#"{"errors":[]}"#, None)]
-    #[case::no_code(r#"{"errors":[{"message":"m"}]}"#, None)]
-    #[case::control_characters("{\"errors\":[{\"error_code\":\"A\",\"message\":\"a\\u001b[2Jb\"}]}", Some(("A", "a [2Jb")))]
-    #[case::html("<html>", None)]
-    #[case::empty("", None)]
-    fn errors_are_read_in_both_spellings(#[case] body: &str, #[case] expected: Option<(&str, &str)>) {
-        let read = broker_error(body.as_bytes()).map(|error| (error.code, error.message));
-        assert_eq!(
-            read.as_ref()
-                .map(|(code, message)| (code.as_str(), message.as_str())),
-            expected
-        );
+    #[case::both(r#"{"errors":[{"errorCode":"A","error_code":"A","message":"m"}]}"#, &[("A", "m")])]
+    #[case::snake(r#"{"errors":[{"error_code":"A","message":"m"}]}"#, &[("A", "m")])]
+    #[case::camel(r#"{"status":"error","errors":[{"errorCode":"B"}]}"#, &[("B", "")])]
+    #[case::two_codes_in_one(
+        r#"{"errors":[{"errorCode":"B","error_code":"A","message":"m"}]}"#,
+        &[("A", "m"), ("B", "m")]
+    )]
+    #[case::two(r#"{"errors":[{"errorCode":"A"},{"errorCode":"B"}]}"#, &[("A", ""), ("B", "")])]
+    #[case::no_code(r#"{"errors":[{"message":"m"}]}"#, &[("(no code)", "m")])]
+    #[case::control_characters("{\"errors\":[{\"error_code\":\"A\",\"message\":\"a\\u001b[2Jb\"}]}", &[("A", "a [2Jb")])]
+    #[case::none(r#"{"errors":[]}"#, &[])]
+    #[case::html("<html>", &[])]
+    #[case::empty("", &[])]
+    fn errors_are_read_in_both_spellings(#[case] body: &str, #[case] expected: &[(&str, &str)]) {
+        let read = broker_errors(body.as_bytes());
+        let read: Vec<_> = read
+            .iter()
+            .map(|error| (error.code.as_str(), error.message.as_str()))
+            .collect();
+        assert_eq!(read, expected);
     }
 
     #[rstest]

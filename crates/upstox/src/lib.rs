@@ -4,12 +4,14 @@
 mod answers;
 mod date_header_clock;
 mod http;
+mod last_price_client;
 mod profile_verifier;
 mod session_logout_client;
 mod token_exchange_client;
 
 pub use date_header_clock::DateHeaderClock;
 pub use http::{ClientError, HttpClient};
+pub use last_price_client::LastPriceClient;
 pub use profile_verifier::ProfileVerifier;
 pub use session_logout_client::SessionLogoutClient;
 pub use token_exchange_client::TokenExchangeClient;

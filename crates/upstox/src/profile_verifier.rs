@@ -1,4 +1,5 @@
-//! Whose token is this? `GET /v2/user/profile`, with three results that are never mixed up.
+//! Whose token is this? `GET /v2/user/profile`, with three results that are never mixed up. What is not clearly a profile or
+//! clearly a death is neither.
 //! Source: developer documentation "Get profile".
 
 use std::time::Duration;
@@ -54,13 +55,14 @@ impl ProfileApi for ProfileVerifier {
 }
 
 fn read(status: u16, body: &Body) -> ProfileAnswer {
-    if status == 200 && answers::broker_error(&body.bytes).is_none() {
+    if status == 200 && answers::broker_errors(&body.bytes).is_empty() {
         let profile: Option<ProfileBody> = if body.complete {
             serde_json::from_slice(&body.bytes).ok()
         } else {
             None
         };
         let user_id = profile
+            .filter(|profile| !answers::is_error(profile.status.as_deref()))
             .and_then(|profile| profile.data)
             .and_then(|data| data.user_id);
         return match user_id.map(UserId::new) {
@@ -71,19 +73,8 @@ fn read(status: u16, body: &Body) -> ProfileAnswer {
             )),
         };
     }
-    let failure = answers::failure_of(status, &body.bytes);
-    match failure.reason {
-        FailureReason::TokenRejected => ProfileAnswer::Invalid,
-        // Upstox refuses the bearer with a code that is new, or one that it uses for credentials elsewhere.
-        // Without Upstox's own envelope a 401 comes from something in between and says nothing of the token.
-        FailureReason::NeedsReview | FailureReason::ClientRejected
-            if status == 401 && answers::broker_error(&body.bytes).is_some() =>
-        {
-            ProfileAnswer::Invalid
-        }
-        FailureReason::NeedsReview => {
-            ProfileAnswer::Unknown(Failure::new(FailureReason::BrokerDown, failure.detail))
-        }
-        _ => ProfileAnswer::Unknown(failure),
+    if answers::calls_token_dead(status, body) {
+        return ProfileAnswer::Invalid;
     }
+    ProfileAnswer::Unknown(answers::refusal_of(status, &body.bytes))
 }

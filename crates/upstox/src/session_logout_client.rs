@@ -11,8 +11,8 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::SessionLogout;
 use vega_domain::secret::AccessToken;
 
-use crate::answers;
-use crate::http::{self, ClientError, Endpoint, HttpClient};
+use crate::answers::{self, LogoutBody, OAuthException};
+use crate::http::{self, Body, ClientError, Endpoint, HttpClient};
 
 /// The logout endpoint over HTTP.
 #[derive(Debug, Clone)]
@@ -43,16 +43,38 @@ impl SessionLogout for SessionLogoutClient {
             .await;
         let response = sent.map_err(|error| Failure::new(FailureReason::Network, http::words(error)))?;
         let status = response.status().as_u16();
-        let body = http::read_body(response).await.bytes;
-        match status {
-            // A dead token answers 401, in a shape of its own: the session is over either way.
-            200 | 401 if answers::is_object(&body) => Ok(()),
-            // Something in between, such as a captive portal, says nothing of the token.
-            200 | 401 => Err(Failure::new(
-                FailureReason::BrokerDown,
-                format!("HTTP {status} without an answer of Upstox's"),
-            )),
-            _ => Err(answers::failure_of(status, &body)),
-        }
+        read(status, &http::read_body(response).await)
     }
+}
+
+/// The session is over where Upstox ended it, or calls the token dead; any other refusal leaves it alive.
+fn read(status: u16, body: &Body) -> Result<(), Failure> {
+    let has_errors = !answers::broker_errors(&body.bytes).is_empty();
+    if answers::calls_token_dead(status, body) {
+        return Ok(());
+    }
+    match status {
+        200 if !has_errors && is_ended(body) => Ok(()),
+        401 if !has_errors && is_dead_already(body) => Ok(()),
+        // Something in between, such as a captive portal, says nothing of the token.
+        200 | 401 if !has_errors => Err(Failure::new(
+            FailureReason::BrokerDown,
+            format!("HTTP {status} without an answer of Upstox's"),
+        )),
+        _ => Err(answers::refusal_of(status, &body.bytes)),
+    }
+}
+
+fn is_ended(body: &Body) -> bool {
+    let answer: Option<LogoutBody> = serde_json::from_slice(&body.bytes).ok();
+    answer.is_some_and(|answer| !answers::is_error(answer.status.as_deref()) && answer.data != Some(false))
+}
+
+/// By the stack trace that Upstox sends of a dead token; other words for it than `invalid_token` are not known to mean that.
+fn is_dead_already(body: &Body) -> bool {
+    let exception: Option<OAuthException> = serde_json::from_slice(&body.bytes).ok();
+    exception.is_some_and(|exception| match exception.code {
+        Some(code) => code == "invalid_token",
+        None => exception.stack_trace.is_some(),
+    })
 }

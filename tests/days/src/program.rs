@@ -63,6 +63,7 @@ impl Program {
         let endpoints = Arc::new(Endpoints::new(here.clone()));
         let verification = Arc::new(ProfileVerificationService::new(
             endpoints.clone(),
+            endpoints.clone(),
             store.clone(),
             Arc::clone(&registry),
             Arc::clone(&events),

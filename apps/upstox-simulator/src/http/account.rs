@@ -29,7 +29,7 @@ pub(super) fn customer(account: &SeedAccount) -> Value {
     })
 }
 
-fn bearer(headers: &HeaderMap) -> &str {
+pub(super) fn bearer(headers: &HeaderMap) -> &str {
     headers
         .get(header::AUTHORIZATION)
         .and_then(|line| line.to_str().ok())
@@ -74,7 +74,7 @@ pub(super) async fn profile(
         match world
             .vault
             .bearer(token, shared.now())
-            .filter(|bearer| bearer.alive)
+            .filter(|bearer| bearer.is_known_after(faults.known_after()))
         {
             Some(bearer) => Answer::ok(json!({
                 "status": "success",

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{AppState, Shared};
 use crate::model::{
-    accounts::{Human, SessionMode, Standing},
+    accounts::{self, Human, SessionMode, Standing},
     phone::OtpLimit,
     scenario,
     world::World,
@@ -31,6 +31,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/accounts/{name}/unlock", post(unlock))
         .route("/accounts/{name}/log_out_sessions", post(log_out_sessions))
         .route("/accounts/{name}/revoke_tokens", post(revoke_tokens))
+        .route("/apps/{name}/revoke_token", post(revoke_token))
         .route(
             "/phone",
             get(async || Html(include_str!("../../assets/phone.html"))),
@@ -138,6 +139,17 @@ async fn revoke_tokens(State(shared): AppState, Path(name): Path<String>) -> Res
         world.vault.revoke_account(account);
         json!({})
     })
+}
+
+async fn revoke_token(State(shared): AppState, Path(name): Path<String>) -> Response {
+    let world = &mut *shared.world();
+    match accounts::find_app_by_name(&world.accounts, &name) {
+        Some(app) => {
+            world.vault.revoke_app(app);
+            Json(json!({})).into_response()
+        }
+        None => refuse(StatusCode::NOT_FOUND, "no app of this name"),
+    }
 }
 
 async fn messages(State(shared): AppState) -> Json<Value> {

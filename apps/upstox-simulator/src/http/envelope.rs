@@ -29,12 +29,24 @@ impl Answer {
     }
 
     pub(super) fn error_with(status: StatusCode, code: &str, message: &str) -> Answer {
-        let body = json!({ "status": "error", "errors": [{
-            "errorCode": code, "message": message, "propertyPath": null, "invalidValue": null,
-            "error_code": code, "property_path": null, "invalid_value": null,
-        }]});
+        let body = json!({ "status": "error", "errors": [problem(code, message)] });
         Answer { status, body }
     }
+
+    /// With more errors in the same envelope.
+    pub(super) fn and_errors(mut self, codes: &[String]) -> Answer {
+        if let Some(errors) = self.body["errors"].as_array_mut() {
+            errors.extend(codes.iter().map(|code| problem(code, usual(code).1)));
+        }
+        self
+    }
+}
+
+fn problem(code: &str, message: &str) -> Value {
+    json!({
+        "errorCode": code, "message": message, "propertyPath": null, "invalidValue": null,
+        "error_code": code, "property_path": null, "invalid_value": null,
+    })
 }
 
 impl IntoResponse for Answer {
@@ -55,7 +67,20 @@ pub(super) fn usual(code: &str) -> (StatusCode, &'static str) {
         "UDAPI1023" => (bad, "Grant type is required"),
         "UDAPI1024" => (bad, "Client secret is required"),
         "UDAPI1026" => (bad, "Response type is required"),
+        "UDAPI1011" => (bad, "Instrument key is of invalid format"),
         "UDAPI1088" => (bad, "The date format is invalid"),
+        "UDAPI1149" => (
+            unauthorized,
+            "This API is available to subscribers of the Plus plan only",
+        ),
+        "UDAPI1161" => (
+            unauthorized,
+            "Orders of this segment through the API are not enabled",
+        ),
+        "UDAPI1221" => (
+            unauthorized,
+            "This request is permitted only from the static IP configured in your account",
+        ),
         "UDAPI100016" => (unauthorized, "Invalid Credentials"),
         "UDAPI100036" => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Invalid Input"),
         "UDAPI100050" => (unauthorized, "Invalid token used to access API"),
@@ -65,6 +90,7 @@ pub(super) fn usual(code: &str) -> (StatusCode, &'static str) {
             "No segments for these users are active. Manual reactivation is recommended from Upstox app/web.",
         ),
         "UDAPI100060" => (StatusCode::NOT_FOUND, "Resource not Found"),
+        "UDAPI100067" => (unauthorized, "This API cannot be accessed with an extended token"),
         "UDAPI100068" => (
             unauthorized,
             "Check your 'client_id' and 'redirect_uri'; one or both are incorrect.",

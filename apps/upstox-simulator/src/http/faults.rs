@@ -37,6 +37,15 @@ impl Faults {
         })
     }
 
+    /// How old a token must be before it is known here.
+    pub(super) fn known_after(&self) -> Duration {
+        let refused = self.kinds.iter().filter_map(|kind| match kind {
+            Kind::NewTokenRefused { ms } => Some(Duration::from_millis(*ms)),
+            _ => None,
+        });
+        refused.max().unwrap_or_default()
+    }
+
     /// Whether the answer to an exchange has an extended token too.
     pub(super) fn want_extended_token(&self) -> bool {
         self.kinds
@@ -94,11 +103,12 @@ fn error(kind: &Kind) -> Option<Answer> {
             status,
             code,
             message,
+            also,
             ..
         } => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let message = message.as_deref().unwrap_or(envelope::usual(code).1);
-            Some(Answer::error_with(status, code, message))
+            Some(Answer::error_with(status, code, message).and_errors(also))
         }
         Kind::RateLimited {} => Some(Answer::error("UDAPI10005")),
         Kind::AuthorizeError { code } => Some(Answer::error(code)),

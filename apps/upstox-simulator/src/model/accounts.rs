@@ -130,12 +130,17 @@ impl Account {
 
 /// Finds the app with this client id.
 pub(crate) fn find_app(accounts: &[Account], client_id: &str) -> Option<AppRef> {
+    find(accounts, |app| app.client_id == client_id)
+}
+
+/// Finds the app of this name.
+pub(crate) fn find_app_by_name(accounts: &[Account], name: &str) -> Option<AppRef> {
+    find(accounts, |app| app.name == name)
+}
+
+fn find(accounts: &[Account], is_it: impl Fn(&SeedApp) -> bool) -> Option<AppRef> {
     accounts.iter().enumerate().find_map(|(account, holder)| {
-        let app = holder
-            .seed
-            .apps
-            .iter()
-            .position(|app| app.client_id == client_id)?;
+        let app = holder.seed.apps.iter().position(&is_it)?;
         Some(AppRef { account, app })
     })
 }

@@ -30,6 +30,7 @@ pub(crate) struct Counters {
     pub(crate) tokens_by_app: BTreeMap<String, u64>,
     pub(crate) profile_calls: u64,
     pub(crate) max_profile_calls_in_flight: u64,
+    pub(crate) last_price_calls: u64,
     pub(crate) logouts: u64,
     pub(crate) max_parallel_sign_ins: u64,
     /// Dialogs that were accepted.

@@ -12,6 +12,7 @@ use super::page::{BlockAt, Container, Layout, RefusalStyle};
 pub(crate) enum Target {
     Exchange,
     Profile,
+    LastPrice,
     Logout,
     Dialog,
     Page,
@@ -39,8 +40,15 @@ pub(crate) enum Kind {
         code: String,
         #[serde(default)]
         message: Option<String>,
+        /// More errors in the same envelope.
+        #[serde(default)]
+        also: Vec<String>,
         #[serde(default)]
         after: bool,
+    },
+    /// A token is refused as if it were dead until it is so old.
+    NewTokenRefused {
+        ms: u64,
     },
     RateLimited {},
     Delay {
@@ -121,18 +129,19 @@ fn authorize_refused() -> String {
 impl Kind {
     /// Whether this can happen at `on`.
     fn fits(&self, on: Target) -> bool {
-        use Target::{Dialog, Exchange, Logout, Page, Profile};
+        use Target::{Dialog, Exchange, LastPrice, Logout, Page, Profile};
         let places: &[Target] = match self {
             Kind::Status { after: true, .. }
             | Kind::Delay { after: true, .. }
             | Kind::NonJson {}
             | Kind::HugeBody { .. }
             | Kind::ResetAfter {}
-            | Kind::Truncated { .. } => &[Exchange, Profile, Logout],
+            | Kind::Truncated { .. } => &[Exchange, Profile, LastPrice, Logout],
+            Kind::NewTokenRefused { .. } => &[Profile, LastPrice],
             Kind::Status { .. } | Kind::RateLimited {} | Kind::Delay { .. } | Kind::ResetBefore {} => {
-                &[Exchange, Profile, Logout, Dialog]
+                &[Exchange, Profile, LastPrice, Logout, Dialog]
             }
-            Kind::CloudflareHtml { .. } => &[Exchange, Profile, Logout, Dialog, Page],
+            Kind::CloudflareHtml { .. } => &[Exchange, Profile, LastPrice, Logout, Dialog, Page],
             Kind::WrongUser { .. } => &[Exchange, Profile],
             Kind::MissingAccessToken {} | Kind::WithExtendedToken {} | Kind::DuplicateKey {} => &[Exchange],
             Kind::AuthorizeError { .. } => &[Dialog],

@@ -1,7 +1,7 @@
 //! Authorization codes and access tokens: a code works once, a token lives until 03:30 in India, its app's next
 //! token or a logout.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -32,6 +32,7 @@ pub(crate) struct Code {
 struct Token {
     app: AppRef,
     account: usize,
+    issued: DateTime<Utc>,
     dies: DateTime<Utc>,
     revoked: bool,
 }
@@ -42,6 +43,14 @@ pub(crate) struct Bearer {
     pub(crate) app: AppRef,
     pub(crate) account: usize,
     pub(crate) alive: bool,
+    pub(crate) age: TimeDelta,
+}
+
+impl Bearer {
+    /// Whether the broker takes the token where it takes none that is younger.
+    pub(crate) fn is_known_after(&self, age: Duration) -> bool {
+        self.alive && self.age.to_std().is_ok_and(|is| is >= age)
+    }
 }
 
 impl Vault {
@@ -80,6 +89,7 @@ impl Vault {
         let token = Token {
             app: code.app,
             account: code.account,
+            issued: now,
             dies,
             revoked: false,
         };
@@ -95,11 +105,19 @@ impl Vault {
             app: token.app,
             account: token.account,
             alive,
+            age: now - token.issued,
         })
     }
 
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(token) = self.tokens.get_mut(token) {
+            token.revoked = true;
+        }
+    }
+
+    /// Kills the tokens of one app.
+    pub(crate) fn revoke_app(&mut self, app: AppRef) {
+        for token in self.tokens.values_mut().filter(|token| token.app == app) {
             token.revoked = true;
         }
     }

@@ -136,8 +136,17 @@ impl Broker {
     }
 
     pub(crate) async fn profile(&self, token: &str) -> Response {
+        self.with_token("/v2/user/profile", token).await
+    }
+
+    pub(crate) async fn last_price(&self, token: &str) -> Response {
+        let path = "/v3/market-quote/ltp?instrument_key=NSE_INDEX%7CNifty%2050";
+        self.with_token(path, token).await
+    }
+
+    async fn with_token(&self, path: &str, token: &str) -> Response {
         self.http
-            .get(format!("{}/v2/user/profile", self.url))
+            .get(format!("{}{path}", self.url))
             .bearer_auth(token)
             .send()
             .await

@@ -126,6 +126,70 @@ async fn all_tokens_of_an_account_can_be_revoked() {
 }
 
 #[tokio::test]
+async fn one_apps_token_can_be_revoked() {
+    let broker = Broker::start().await;
+    let (token, other) = (broker.token(0).await, broker.token(1).await);
+    let revoked = broker.post("/_sim/apps/PRIMARY/revoke_token", json!({})).await;
+    assert_eq!(revoked.status(), 200);
+    assert_eq!(broker.profile(&token).await.status(), 401);
+    assert_eq!(broker.last_price(&token).await.status(), 401);
+    assert_eq!(broker.profile(&other).await.status(), 200);
+    let nobody = broker.post("/_sim/apps/NOBODY/revoke_token", json!({})).await;
+    assert_eq!(nobody.status(), 404);
+}
+
+#[tokio::test]
+async fn a_living_token_opens_the_last_price() {
+    let broker = Broker::start().await;
+    let token = broker.token(0).await;
+    let answer = broker.last_price(&token).await;
+    assert_eq!(answer.status(), 200);
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(
+        body["data"]["NSE_INDEX:Nifty 50"]["instrument_token"],
+        "NSE_INDEX|Nifty 50"
+    );
+    let refused = broker.last_price("not-a-token").await;
+    assert_eq!(refused.status(), 401);
+    assert_eq!(error_code(&refused.json().await.unwrap()), "UDAPI100050");
+    assert_eq!(broker.counters().await["last_price_calls"], 2);
+}
+
+/// Dead to one call and alive to the other; refused for another cause; refused while it is new.
+#[tokio::test]
+async fn a_token_can_be_refused_by_one_call_alone() {
+    let broker = Broker::start().await;
+    let token = broker.token(0).await;
+    let dead = json!({ "status": 401, "code": "UDAPI100050" });
+    broker.once("profile", "status", dead).await;
+    assert_eq!(broker.profile(&token).await.status(), 401);
+    assert_eq!(broker.last_price(&token).await.status(), 200);
+
+    let address = json!({ "status": 401, "code": "UDAPI1221", "also": ["UDAPI100050"] });
+    broker.once("last_price", "status", address).await;
+    let body: Value = broker.last_price(&token).await.json().await.unwrap();
+    assert_eq!(error_code(&body), "UDAPI1221");
+    assert_eq!(body["errors"][1]["error_code"], "UDAPI100050");
+    assert!(
+        body["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("static IP")
+    );
+    assert_eq!(broker.profile(&token).await.status(), 200);
+
+    broker
+        .once("profile", "new_token_refused", json!({ "ms": 3_600_000 }))
+        .await;
+    assert_eq!(broker.profile(&token).await.status(), 401);
+    assert_eq!(broker.profile(&token).await.status(), 200);
+    broker
+        .once("profile", "new_token_refused", json!({ "ms": 0 }))
+        .await;
+    assert_eq!(broker.profile(&token).await.status(), 200);
+}
+
+#[tokio::test]
 async fn the_calendar_knows_weekends_and_holidays() {
     let broker = Broker::start().await;
     let length = async |path: &str| broker.get(path).await["data"].as_array().unwrap().len();

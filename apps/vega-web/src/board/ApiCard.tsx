@@ -47,6 +47,11 @@ export function ApiCard({ api, isLive, refusal, isClosed, onGenerate, onForce }:
         <dt>Generation</dt>
         <dd>{api.generation ?? "–"}</dd>
       </dl>
+      {api.check_failure && (
+        <p className="failure">
+          <strong>{api.check_failure.summary}.</strong> {api.check_failure.next}
+        </p>
+      )}
       {failure && (
         <p className="failure">
           <strong>Last sign-in failed: {failure.summary}.</strong>

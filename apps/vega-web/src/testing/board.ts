@@ -22,6 +22,8 @@ export function api(name: string, changes: Partial<Api> = {}): Api {
     generation: 3,
     verified_at: "2026-11-25T07:58:00+05:30",
     checked_at: "2026-11-25T07:59:00+05:30",
+    checked_at_unix: 1795573740,
+    check_failure: null,
     last_failure: null,
     ...changes,
   };
@@ -36,6 +38,8 @@ export function missing(name: string, changes: Partial<Api> = {}): Api {
     generation: null,
     verified_at: null,
     checked_at: null,
+    checked_at_unix: null,
+    check_failure: null,
     ...changes,
   });
 }

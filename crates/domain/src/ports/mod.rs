@@ -8,6 +8,7 @@ mod clock;
 mod cooldown_repository;
 mod event_sink;
 mod execution_state;
+mod last_price;
 mod listener_proof;
 mod login_lease;
 mod operator;
@@ -27,6 +28,7 @@ pub use clock::Clock;
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
 pub use execution_state::{ExecutionStateRepository, LastFailure};
+pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use listener_proof::ListenerProof;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
@@ -43,9 +45,9 @@ pub use token_spool::TokenSpool;
 pub use self::{
     access_repository::MockAccessRepository, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
     clock::MockClock, cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
-    execution_state::MockExecutionStateRepository, listener_proof::MockListenerProof,
-    login_lease::MockLoginLease, operator::MockOperator, profile::MockProfileApi,
-    session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
+    execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
+    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockOperator,
+    profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
     sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_changes::MockTokenChanges,
     token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
     token_spool::MockTokenSpool,

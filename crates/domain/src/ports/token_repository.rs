@@ -54,8 +54,9 @@ pub trait UpstoxTokenRepository: Send + Sync {
     /// with `audit`. MUST refuse with `Conflict` when the newest stored generation is not the one before it.
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Records a check in one commit with `audit`. `verified_at` and `rejected_at` keep their first value.
-    /// MUST change only the given generation. Returns whether that generation is still the newest.
+    /// Records a check in one commit with `audit`, as `StoredToken::apply` does. `verified_at` keeps its first value, and so
+    /// does `rejected_at` until a good answer clears it. MUST change only the given generation, and nothing of one that the
+    /// operator revoked. Returns whether that generation is still the newest.
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended a day before `now` or earlier, and

@@ -9,7 +9,8 @@ use vega_domain::account::Api;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
 use vega_domain::ports::{
-    BrokerClock, ExchangeError, ProfileAnswer, ProfileApi, SessionLogout, TokenAnswer, TokenExchange,
+    BrokerClock, ExchangeError, LastPriceAnswer, LastPriceApi, ProfileAnswer, ProfileApi, SessionLogout,
+    TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, RawAnswer};
 
@@ -18,6 +19,10 @@ use crate::world::{Log, user};
 pub(crate) struct Broker {
     log: Arc<Log>,
     profiles: Mutex<HashMap<String, ProfileAnswer>>,
+    /// Whose stored token is dead, until a new one is made.
+    dead: Mutex<HashSet<String>>,
+    /// A price call says what the profile says, unless this does.
+    prices: Mutex<Option<LastPriceAnswer>>,
     time: Mutex<Result<Option<DateTime<Utc>>, Failure>>,
     refuses: Mutex<Option<Failure>>,
     /// How the next answers to codes of one API read, or that none comes.
@@ -42,6 +47,8 @@ impl Broker {
         Self {
             log,
             profiles: Mutex::default(),
+            dead: Mutex::default(),
+            prices: Mutex::default(),
             time: Mutex::new(Ok(None)),
             refuses: Mutex::default(),
             exchanges: Mutex::default(),
@@ -52,6 +59,21 @@ impl Broker {
     /// What the profile says about the tokens of one API.
     pub(crate) fn says(&self, api: &str, answer: ProfileAnswer) {
         self.profiles.lock().unwrap().insert(api.to_owned(), answer);
+    }
+
+    /// The stored token of this API is dead.
+    pub(crate) fn holds_dead(&self, api: &str) {
+        self.dead.lock().unwrap().insert(api.to_owned());
+    }
+
+    /// It was dead by mistake.
+    pub(crate) fn holds_good(&self, api: &str) {
+        self.dead.lock().unwrap().remove(api);
+    }
+
+    /// What it says to whoever asks for a price.
+    pub(crate) fn answers_price_calls(&self, answer: LastPriceAnswer) {
+        *self.prices.lock().unwrap() = Some(answer);
     }
 
     /// How its answers to a code read.
@@ -117,7 +139,10 @@ impl TokenExchange for Broker {
                 let words = format!("{}\n{}", failure.reason, failure.detail);
                 Ok(RawAnswer::new(400, words.into_bytes(), true))
             }
-            _ => Ok(answer(name)),
+            _ => {
+                self.holds_good(name);
+                Ok(answer(name))
+            }
         }
     }
 
@@ -141,9 +166,35 @@ impl TokenExchange for Broker {
 #[async_trait]
 impl ProfileApi for Broker {
     async fn profile(&self, asked: &AccessToken) -> ProfileAnswer {
+        if self
+            .dead
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|api| token(api) == asked.expose())
+        {
+            return ProfileAnswer::Invalid;
+        }
         let profiles = self.profiles.lock().unwrap();
         let scripted = profiles.iter().find(|(api, _)| token(api) == asked.expose());
         scripted.map_or_else(|| ProfileAnswer::Valid(owner()), |(_, answer)| answer.clone())
+    }
+}
+
+#[async_trait]
+impl LastPriceApi for Broker {
+    async fn last_price(&self, asked: &AccessToken) -> LastPriceAnswer {
+        self.log.add(format!(
+            "price for {}",
+            asked.expose().trim_start_matches("CANARY-token-")
+        ));
+        let scripted = self.prices.lock().unwrap().clone();
+        match (scripted, self.profile(asked).await) {
+            (Some(answer), _) => answer,
+            (None, ProfileAnswer::Valid(_)) => LastPriceAnswer::Given,
+            (None, ProfileAnswer::Invalid) => LastPriceAnswer::TokenDead,
+            (None, ProfileAnswer::Unknown(failure)) => LastPriceAnswer::Unknown(failure),
+        }
     }
 }
 

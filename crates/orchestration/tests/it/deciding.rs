@@ -1,14 +1,18 @@
 //! Verify first, then sign in for what is dead and for nothing else.
 
-use rstest::rstest;
-use vega_domain::failure::FailureReason;
-use vega_domain::ids::ApiName;
-use vega_domain::plan::{Decision, Plan, Wanted};
-use vega_domain::ports::ProfileAnswer;
-use vega_domain::token::TokenStatus;
-use vega_orchestration::RunError;
+use std::time::Duration;
 
-use crate::world::{Standing, World};
+use rstest::rstest;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::ApiName;
+use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
+use vega_domain::ports::{LastPriceAnswer, ProfileAnswer};
+use vega_domain::token::TokenStatus;
+use vega_orchestration::{Patience, RunError};
+
+use crate::world::{Standing, World, steps};
 
 const SIX: [&str; 6] = [
     "PRIMARY",
@@ -126,6 +130,97 @@ async fn a_token_that_upstox_calls_dead_is_planned_and_not_served_any_more() {
     world.broker.says("WEBSOCKET3", ProfileAnswer::Invalid);
     assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
     assert!(world.registry.get(&api("WEBSOCKET3")).is_none());
+}
+
+/// A fault of the profile call looks like the death of all. Before OTPs are asked for, another kind of call must agree.
+#[rstest]
+#[case::a_price_is_given(LastPriceAnswer::Given)]
+#[case::not_from_this_address(LastPriceAnswer::Unknown(Failure::new(FailureReason::StaticIp, "UDAPI1221")))]
+#[case::no_answer(LastPriceAnswer::Unknown(Failure::new(FailureReason::UnclearRefusal, "")))]
+#[tokio::test(start_paused = true)]
+async fn never_5_a_sign_in_because_one_call_refuses_all_tokens(#[case] price: LastPriceAnswer) {
+    let world = six_valid();
+    world.orchestrator().verify(Wanted::default()).await.unwrap();
+    world.broker.answers_price_calls(price);
+    for name in SIX {
+        world.broker.says(name, ProfileAnswer::Invalid);
+    }
+    sleep(Duration::from_mins(90)).await;
+    let decision = world
+        .orchestrator()
+        .verify(Wanted::default())
+        .await
+        .unwrap()
+        .decision;
+    assert_eq!(decision, Decision::OnlyUnknown(SIX.map(api).to_vec()));
+    // One by one either, and by force either.
+    let reason = ForceReason::new("the desk wants new ones").unwrap();
+    for name in SIX.map(api) {
+        let wanted = Wanted {
+            apis: &[name.clone()],
+            force: Some(&reason),
+            ..Wanted::default()
+        };
+        let decision = world.orchestrator().verify(wanted).await.unwrap().decision;
+        assert_eq!(decision, Decision::OnlyUnknown(vec![name.clone()]));
+        assert!(
+            world.registry.get(&name).is_some(),
+            "programs keep what was proven"
+        );
+    }
+    assert!(world.log.take_only(&["sign in"]).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_two_kinds_of_calls_refuse_is_planned() {
+    let world = six_valid();
+    for name in SIX {
+        world.broker.says(name, ProfileAnswer::Invalid);
+    }
+    sleep(Duration::from_mins(90)).await;
+    assert_eq!(names(&world.plan().await), SIX);
+}
+
+/// Upstox called it dead by mistake, and says so when it is asked again.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_taken_back_needs_no_sign_in() {
+    let world = six_valid();
+    world.has("WEBSOCKET3", Standing::Rejected);
+    assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
+    world.broker.holds_good("WEBSOCKET3");
+    let decision = world
+        .orchestrator()
+        .verify(Wanted::default())
+        .await
+        .unwrap()
+        .decision;
+    assert_eq!(decision, Decision::AllValid);
+    assert!(world.log.take_only(&["sign in"]).is_empty());
+}
+
+/// What the operator took back stays so, whatever Upstox says.
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_is_not_asked_about() {
+    let world = six_valid();
+    world.has("WEBSOCKET3", Standing::Revoked);
+    assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
+    assert_eq!(world.log.take_only(&["record_check WEBSOCKET3"]), [""; 0]);
+}
+
+/// Between the plan and its turn another process found the token good.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_is_taken_back_before_its_turn_costs_no_otp() {
+    let world = six_valid();
+    world.has("WEBSOCKET3", Standing::Rejected);
+    let plan = world.plan().await;
+    world.has("WEBSOCKET3", Standing::Valid);
+    let run = world
+        .resume()
+        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .await
+        .unwrap();
+    assert_eq!(steps(&run), ["WEBSOCKET3 skipped already_servable"]);
+    assert!(world.log.take_only(&["sign in"]).is_empty());
 }
 
 #[tokio::test(start_paused = true)]

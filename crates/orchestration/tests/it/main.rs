@@ -19,6 +19,7 @@ mod next_steps;
 mod not_now;
 mod operator;
 mod resuming;
+mod scheduled_checks;
 mod sessions;
 mod settled_meanwhile;
 mod sign_ins;

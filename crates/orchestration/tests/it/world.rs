@@ -149,6 +149,7 @@ pub(crate) enum Standing {
     Valid,
     Expired,
     Rejected,
+    Revoked,
     NeverVerified,
     LastCheckFailed,
 }
@@ -235,9 +236,17 @@ impl World {
         match standing {
             Standing::Valid => {}
             Standing::Expired => token.valid_until = expiry::day_start(now),
-            Standing::Rejected => token.apply(LastCheck {
+            Standing::Rejected => {
+                // Upstox still says so when it is asked again.
+                self.broker.holds_dead(api);
+                token.apply(LastCheck {
+                    at: now,
+                    result: CheckResult::Invalid,
+                });
+            }
+            Standing::Revoked => token.apply(LastCheck {
                 at: now,
-                result: CheckResult::Invalid,
+                result: CheckResult::Revoked,
             }),
             Standing::NeverVerified => {
                 token.verified_at = None;
@@ -312,6 +321,7 @@ impl World {
 
     pub(crate) fn orchestrator(&self) -> AsyncTokenOrchestrator {
         let verification = ProfileVerificationService::new(
+            self.broker.clone(),
             self.broker.clone(),
             self.database.clone(),
             self.registry.clone(),

@@ -25,7 +25,7 @@ impl World {
         (what.into(), digits.into())
     }
 
-    async fn check(&self, name: &str, generation: u32, result: CheckResult) {
+    pub(crate) async fn check(&self, name: &str, generation: u32, result: CheckResult) {
         let check = TokenCheck {
             api: api(name),
             generation: Generation::new(generation).unwrap(),

@@ -1,6 +1,7 @@
 //! Checks of tokens that are in the spool: what rejects one there takes it from every reader, and goes on record when the
 //! token moves into the database.
 
+use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::Generation;
 use vega_domain::ports::{TokenCheck, TokenSpool, UpstoxTokenRepository};
@@ -49,6 +50,48 @@ async fn a_check_of_a_kept_token_is_kept_with_it() {
     );
 }
 
+/// Of a kept token that is refused, found good, or revoked, its row knows the end.
+#[rstest]
+#[case::found_good_again(&[CheckResult::Invalid, CheckResult::Valid], false, false, "token_stored")]
+#[case::refused_twice(
+    &[CheckResult::Invalid, CheckResult::Valid, CheckResult::Invalid],
+    true,
+    false,
+    "token_checked"
+)]
+#[case::revoked_and_then_checked(&[CheckResult::Revoked, CheckResult::Valid], true, true, "token_checked")]
+#[case::refused_and_then_revoked(&[CheckResult::Invalid, CheckResult::Revoked], true, true, "token_checked")]
+#[tokio::test]
+async fn what_became_of_a_kept_token_moves_with_it(
+    #[case] results: &[CheckResult],
+    #[case] refused: bool,
+    #[case] revoked: bool,
+    #[case] told_last: &str,
+) {
+    let desk = Desk::new().await;
+    desk.kept_token().await;
+    for (seconds, &result) in (7..).zip(results) {
+        let check = TokenCheck {
+            api: api("PRIMARY"),
+            generation: Generation::FIRST,
+            check: LastCheck {
+                at: at(seconds),
+                result,
+            },
+        };
+        let audit = entry(AuditKind::TokenChecked);
+        assert!(desk.tokens.record_check(&check, &audit).await.unwrap());
+    }
+    let all = desk.tokens.load_all().await.unwrap();
+    let kept = all[0].as_ref().unwrap();
+    assert_eq!((kept.is_refused(), kept.is_revoked()), (refused, revoked));
+    desk.table_works("upstox_tokens").await;
+    desk.spool.import(at(20)).await.unwrap();
+    let row = desk.world.token("PRIMARY").await;
+    assert_eq!((row.is_refused(), row.is_revoked()), (refused, revoked));
+    assert_eq!(desk.audit().await.pop().unwrap().0, told_last);
+}
+
 /// A process died after it had moved a token and before it cleared the spool, or moves it just now; then the operator
 /// revokes it.
 #[tokio::test]
@@ -67,7 +110,7 @@ async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
         generation: Generation::FIRST,
         check: LastCheck {
             at: at(7),
-            result: CheckResult::Invalid,
+            result: CheckResult::Revoked,
         },
     };
     let revoked = entry(AuditKind::TokenRevoked);
@@ -79,6 +122,7 @@ async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
 
     assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
     assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
+    assert!(desk.world.token("PRIMARY").await.is_revoked());
     assert_eq!(desk.audit().await.pop().unwrap().0, "token_revoked");
     let before = desk.audit().await.len();
     desk.spool.import(at(10)).await.unwrap();

@@ -217,6 +217,52 @@ async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation() {
     record(check(2, 50, CheckResult::Invalid)).await;
     let token = world.token("PRIMARY").await;
     assert_eq!(token.rejected_at, Some(at(40)));
+    record(check(2, 55, unreachable)).await;
+    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(40)));
+
+    record(check(2, 60, CheckResult::Valid)).await;
+    let token = world.token("PRIMARY").await;
+    assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
+    assert!(!token.is_refused(), "a good answer takes a refusal back");
+
+    record(check(2, 70, CheckResult::Revoked)).await;
+    for (seconds, result) in [
+        (80, CheckResult::Valid),
+        (90, unreachable),
+        (95, CheckResult::Revoked),
+    ] {
+        assert!(record(check(2, seconds, result)).await);
+        let token = world.token("PRIMARY").await;
+        assert!(token.is_refused() && token.is_revoked(), "{result:?}");
+        assert_eq!(token.rejected_at, Some(at(70)));
+        assert_eq!(token.last_check.unwrap().at, at(70));
+    }
+}
+
+/// From before there was a column for what the operator revoked.
+#[tokio::test]
+async fn a_rejection_of_an_earlier_vega_stays_for_good() {
+    let world = World::new().await;
+    let migration = include_str!("../../../../migrations/sqlite/0014_revoked_tokens.sql");
+    let update = migration.lines().last().unwrap();
+    assert!(
+        update.starts_with("UPDATE upstox_tokens SET revoked_at"),
+        "{update}"
+    );
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    for name in ["PRIMARY", "WEBSOCKET1"] {
+        let attempt = world.answered(run, name, 1).await;
+        let stored = entry(AuditKind::TokenStored);
+        world
+            .tokens
+            .store(&token(attempt, name, 1), &stored)
+            .await
+            .unwrap();
+    }
+    world.check("PRIMARY", 1, CheckResult::Invalid).await;
+    sqlx::query(update).execute(&world.raw().await).await.unwrap();
+    assert!(world.token("PRIMARY").await.is_revoked());
+    assert!(!world.token("WEBSOCKET1").await.is_refused());
 }
 
 #[tokio::test]

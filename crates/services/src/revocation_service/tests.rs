@@ -52,7 +52,7 @@ impl World {
             .returning(move || Ok(loaded.lock().unwrap().take().unwrap()));
         let told = Arc::clone(&log);
         tokens.expect_record_check().returning(move |check, audit| {
-            assert_eq!(check.check.result, CheckResult::Invalid);
+            assert_eq!(check.check.result, CheckResult::Revoked);
             let about = audit.account.as_ref().map_or("nobody", AccountId::as_str);
             told.lock().unwrap().push(format!(
                 "{} of {about}: {} {}",
@@ -177,13 +177,30 @@ async fn what_is_not_on_record_is_logged_out_all_the_same_and_said() {
 
 /// The logout of an earlier revocation may have failed.
 #[tokio::test]
-async fn one_that_is_unusable_already_is_logged_out_again() {
+async fn one_that_was_revoked_already_is_logged_out_again() {
     let mut token = stored("PRIMARY", 3);
-    token.rejected_at = Some(at(-5));
+    token.apply(LastCheck {
+        at: at(-5),
+        result: CheckResult::Revoked,
+    });
     let world = World::new(vec![Ok(token)], Outside::Works);
     let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert!(revoked.was_refused && revoked.logout.is_ok());
     assert_eq!(world.log(), [LOGGED_OUT, TOLD, &*event()]);
+}
+
+/// Upstox may take its own word back, so the operator's goes on record beside it.
+#[tokio::test]
+async fn one_that_upstox_called_dead_is_revoked_for_good() {
+    let mut token = stored("PRIMARY", 3);
+    token.apply(LastCheck {
+        at: at(-5),
+        result: CheckResult::Invalid,
+    });
+    let world = World::new(vec![Ok(token)], Outside::Works);
+    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    assert!(revoked.was_refused && revoked.logout.is_ok());
+    assert_eq!(world.log(), [RECORDED, LOGGED_OUT, TOLD, &*event()]);
 }
 
 /// Whichever app or person is configured now: Upstox would take it.

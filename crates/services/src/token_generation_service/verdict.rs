@@ -7,6 +7,7 @@ use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use super::TokenGenerationService;
 use super::attempt::Attempt;
+use crate::patient_profile;
 
 impl TokenGenerationService {
     /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,
@@ -41,9 +42,9 @@ impl TokenGenerationService {
         Err(stranger)
     }
 
-    /// Asks Upstox about the new token and notes the answer in it.
+    /// Asks Upstox about the new token, patiently, and notes the answer in it.
     pub(super) async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
-        let answer = self.ports.profiles.profile(&token.access_token).await;
+        let answer = patient_profile::ask(&*self.ports.profiles, &*self.ports.clock, token).await;
         let at = self.ports.clock.now();
         let (result, verdict) = match answer {
             ProfileAnswer::Valid(user) if user == token.user_id => (CheckResult::Valid, Ok(())),

@@ -1,6 +1,9 @@
 //! What an answer is worth: whose token it is and what Upstox says about it decide whether it is stored and served.
 
+use std::time::Duration;
+
 use rstest::rstest;
+use tokio::time::Instant;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::ProfileAnswer;
@@ -136,7 +139,9 @@ async fn a_token_that_upstox_does_not_confirm_is_kept_but_published_to_nobody(
     let world = World::new();
     world.broker.says(profile);
     assert_eq!(world.generate().await.unwrap_err().reason, reason);
-    assert_eq!(world.log.take()[10..], ["read", "profile", "store"]);
+    let mut calls = world.log.take().split_off(10);
+    calls.dedup();
+    assert_eq!(calls, ["read", "profile", "store"]);
     assert_eq!(world.database.ends(), [End::Stored]);
     let token = world.database.tokens().remove(0).token;
     assert_eq!(token.verified_at, None);
@@ -169,4 +174,75 @@ async fn the_stored_check_says_why_it_could_not_be_made() {
     assert!(failure.detail.contains("timed out"), "{failure}");
     let check = world.database.tokens()[0].token.last_check.unwrap();
     assert_eq!(check.result, CheckResult::Unknown(FailureReason::Network));
+}
+
+fn refused(times: usize) -> Vec<ProfileAnswer> {
+    vec![ProfileAnswer::Invalid; times]
+}
+
+/// How long the profile was asked about, and how often.
+async fn generated(world: &World) -> (Result<(), FailureReason>, Duration, usize) {
+    let began = Instant::now();
+    let made = world.generate().await;
+    let asked = world.log.take();
+    let asked = asked.iter().filter(|call| *call == "profile").count();
+    let made = made.map(drop).map_err(|failure| failure.reason);
+    (made, began.elapsed(), asked)
+}
+
+/// Upstox knows it everywhere some seconds later.
+#[rstest]
+#[case::at_once(0, 0)]
+#[case::after_a_second(1, 1)]
+#[case::after_three_seconds(2, 3)]
+#[case::in_the_last_moment(5, 20)]
+#[tokio::test(start_paused = true)]
+async fn a_new_token_that_is_refused_at_first_is_asked_about_again(
+    #[case] refusals: usize,
+    #[case] seconds: u64,
+) {
+    let world = World::new();
+    world.broker.says_first(refused(refusals));
+    let (made, took, asked) = generated(&world).await;
+    assert_eq!(
+        (made, took, asked),
+        (Ok(()), Duration::from_secs(seconds), refusals + 1)
+    );
+    assert!(world.is_served());
+    let token = world.database.tokens().remove(0).token;
+    assert_eq!((token.rejected_at, token.verified_at.is_some()), (None, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_that_is_refused_for_20_seconds_is_dead() {
+    let world = World::new();
+    world.broker.says(ProfileAnswer::Invalid);
+    let (made, took, asked) = generated(&world).await;
+    assert_eq!(made, Err(FailureReason::TokenRejected));
+    assert_eq!((took, asked), (Duration::from_secs(20), 6));
+    assert!(world.database.tokens()[0].token.is_refused());
+    let advice = FailureReason::TokenRejected.advice();
+    for blame in ["nobody", "somebody", "else signs in"] {
+        assert!(!advice.contains(blame), "{advice}");
+    }
+}
+
+/// A refusal that is followed by an outage has not been repeated.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_before_an_outage_is_no_death() {
+    let world = World::new();
+    world.broker.says_first(refused(3));
+    world.broker.says(outage());
+    let (made, ..) = generated(&world).await;
+    assert_eq!(made, Err(FailureReason::Unverified));
+    assert!(!world.database.tokens()[0].token.is_refused());
+}
+
+/// What is no refusal is not asked about again: it is settled in the background.
+#[tokio::test(start_paused = true)]
+async fn an_outage_keeps_nobody_waiting() {
+    let world = World::new();
+    world.broker.says(outage());
+    let (_, took, asked) = generated(&world).await;
+    assert_eq!((took, asked), (Duration::ZERO, 1));
 }

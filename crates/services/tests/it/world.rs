@@ -250,6 +250,8 @@ pub(crate) struct Broker {
     pub(crate) posts: Mutex<VecDeque<Post>>,
     pub(crate) read: Mutex<Result<TokenAnswer, Failure>>,
     pub(crate) profile: Mutex<ProfileAnswer>,
+    /// What the next profile calls say before that.
+    pub(crate) first_profiles: Mutex<VecDeque<ProfileAnswer>>,
     logout: Mutex<Result<(), Failure>>,
 }
 
@@ -260,6 +262,7 @@ impl Broker {
             posts: Mutex::default(),
             read: Mutex::new(Ok(token_of("AB1234"))),
             profile: Mutex::new(ProfileAnswer::Valid(user("AB1234"))),
+            first_profiles: Mutex::default(),
             logout: Mutex::new(Ok(())),
         }
     }
@@ -275,6 +278,11 @@ impl Broker {
 
     pub(crate) fn refuses_logout(&self, failure: Failure) {
         *self.logout.lock().unwrap() = Err(failure);
+    }
+
+    /// Says this to the next profile calls, and what it said before to those after them.
+    pub(crate) fn says_first(&self, profiles: impl IntoIterator<Item = ProfileAnswer>) {
+        self.first_profiles.lock().unwrap().extend(profiles);
     }
 
     pub(crate) fn says(&self, profile: ProfileAnswer) {
@@ -318,6 +326,9 @@ impl ProfileApi for Broker {
     async fn profile(&self, token: &AccessToken) -> ProfileAnswer {
         self.log.add("profile");
         assert_eq!(token.expose(), "CANARY-token", "the new token is asked about");
+        if let Some(first) = self.first_profiles.lock().unwrap().pop_front() {
+            return first;
+        }
         self.profile.lock().unwrap().clone()
     }
 }

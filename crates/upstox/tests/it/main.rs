@@ -7,6 +7,7 @@
 
 mod broken_server;
 mod date_header_clock;
+mod last_price_client;
 mod profile_verifier;
 mod session_logout_client;
 mod token_exchange_client;

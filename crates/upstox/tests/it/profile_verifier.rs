@@ -44,39 +44,136 @@ async fn a_profile_means_valid_and_names_the_user() {
     assert_eq!(answer, ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
 }
 
-/// Every code that Vega knows, with the 401 that would tempt to call the token dead.
+fn error_body(codes: &[&str]) -> String {
+    let errors: Vec<String> = codes
+        .iter()
+        .map(|code| format!(r#"{{"errorCode":"{code}","error_code":"{code}","message":"m"}}"#))
+        .collect();
+    format!(r#"{{"status":"error","errors":[{}]}}"#, errors.join(","))
+}
+
+/// Every code that Vega knows and some that it does not, under each status that would tempt to call the token dead.
 #[tokio::test]
-async fn only_codes_about_the_token_mean_invalid() {
-    for known in BROKER_CODES {
-        let body = format!(
-            r#"{{"errors":[{{"error_code":"{}","message":"m"}}]}}"#,
-            known.code
-        );
-        let answer = ask(ResponseTemplate::new(401).set_body_string(body)).await;
-        match known.reason {
-            FailureReason::TokenRejected | FailureReason::ClientRejected => {
-                assert_eq!(answer, ProfileAnswer::Invalid, "{}", known.code);
-            }
-            reason => {
-                let ProfileAnswer::Unknown(failure) = answer else {
-                    panic!("{}: {answer:?}", known.code)
-                };
-                assert_eq!(failure.reason, reason, "{}", known.code);
+async fn only_one_code_under_one_status_means_invalid() {
+    const UNKNOWN: [&str; 4] = ["UDAPI999999", "UDAPI1150", "UDAPI100051", ""];
+    let known = BROKER_CODES.iter().map(|known| (known.code, Some(known.reason)));
+    for (code, known) in known.chain(UNKNOWN.map(|code| (code, None))) {
+        for status in [401, 403] {
+            let template = ResponseTemplate::new(status).set_body_string(error_body(&[code]));
+            match (ask(template).await, known) {
+                (ProfileAnswer::Invalid, _) => assert_eq!((code, status), ("UDAPI100050", 401)),
+                (ProfileAnswer::Unknown(failure), Some(reason)) if reason != FailureReason::TokenRejected => {
+                    assert_eq!(failure.reason, reason, "{code} under {status}");
+                }
+                (ProfileAnswer::Unknown(failure), _) => {
+                    assert_ne!((code, status), ("UDAPI100050", 401));
+                    assert_eq!(
+                        failure.reason,
+                        FailureReason::UnclearRefusal,
+                        "{code} under {status}"
+                    );
+                }
+                (ProfileAnswer::Valid(_), _) => panic!("{code} under {status} is no profile"),
             }
         }
     }
 }
 
+/// What Upstox was reported to answer outside the registered static IP, with a plan too small, and so on.
+#[rstest]
+#[case("UDAPI1221", FailureReason::StaticIp, "register this one")]
+#[case("UDAPI1149", FailureReason::PlanRequired, "Plus plan")]
+#[case("UDAPI1161", FailureReason::SegmentClosed, "segment")]
+#[case("UDAPI100067", FailureReason::WrongTokenKind, "only read")]
+#[tokio::test]
+async fn a_refusal_for_another_cause_says_what_to_do(
+    #[case] code: &str,
+    #[case] reason: FailureReason,
+    #[case] advice: &str,
+) {
+    // A death beside it changes nothing, in whichever order they stand.
+    for codes in [
+        &[code][..],
+        &[code, "UDAPI100050"],
+        &["UDAPI100050", code],
+        &["UDAPI999999", code],
+    ] {
+        let answer = ask(ResponseTemplate::new(401).set_body_string(error_body(codes))).await;
+        let ProfileAnswer::Unknown(failure) = answer else {
+            panic!("{codes:?}: {answer:?}")
+        };
+        assert_eq!(failure.reason, reason, "{codes:?}");
+        assert!(
+            failure.reason.advice().contains(advice),
+            "{}",
+            failure.reason.advice()
+        );
+        assert!(failure.detail.contains(code), "{}", failure.detail);
+    }
+}
+
 #[rstest]
 #[case::dead(401, DEAD)]
-#[case::dead_under_403(403, DEAD)]
-#[case::new_code(401, r#"{"errors":[{"error_code":"UDAPI999999","message":"m"}]}"#)]
+#[case::said_twice(
+    401,
+    r#"{"errors":[{"error_code":"UDAPI100050"},{"errorCode":"UDAPI100050"}]}"#
+)]
 #[tokio::test]
-async fn upstoxs_own_refusal_of_the_token_means_invalid(#[case] status: u16, #[case] body: &str) {
+async fn upstoxs_own_word_that_the_token_is_dead_means_invalid(#[case] status: u16, #[case] body: &str) {
     assert_eq!(
         ask(ResponseTemplate::new(status).set_body_string(body)).await,
         ProfileAnswer::Invalid
     );
+}
+
+#[rstest]
+#[case::forbidden(403, DEAD, FailureReason::UnclearRefusal)]
+#[case::bad_request(400, DEAD, FailureReason::UnclearRefusal)]
+#[case::under_200(200, DEAD, FailureReason::UnclearRefusal)]
+#[case::fault_of_the_broker(500, DEAD, FailureReason::UnclearRefusal)]
+#[case::beside_an_unknown_code(
+    401,
+    r#"{"errors":[{"error_code":"UDAPI100050"},{"error_code":"UDAPI7"}]}"#,
+    FailureReason::UnclearRefusal
+)]
+#[case::beside_no_code(
+    401,
+    r#"{"errors":[{"error_code":"UDAPI100050"},{"message":"m"}]}"#,
+    FailureReason::UnclearRefusal
+)]
+#[case::two_spellings_that_differ(
+    401,
+    r#"{"errors":[{"error_code":"UDAPI100050","errorCode":"UDAPI1221"}]}"#,
+    FailureReason::StaticIp
+)]
+#[case::throttled_and_dead(
+    401,
+    r#"{"errors":[{"error_code":"UDAPI100050"},{"error_code":"UDAPI10005"}]}"#,
+    FailureReason::Throttled
+)]
+#[case::a_profile_in_an_error(
+    200,
+    r#"{"status":"error","data":{"user_id":"AB1234"}}"#,
+    FailureReason::BrokerDown
+)]
+#[tokio::test]
+async fn a_death_that_something_contradicts_is_none(
+    #[case] status: u16,
+    #[case] body: &str,
+    #[case] reason: FailureReason,
+) {
+    let answer = ask(ResponseTemplate::new(status).set_body_string(body)).await;
+    let ProfileAnswer::Unknown(failure) = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(failure.reason, reason, "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_death_that_was_cut_off_is_none() {
+    let body = format!("{DEAD}{}", " ".repeat(300 * 1024));
+    let answer = ask(ResponseTemplate::new(401).set_body_string(body)).await;
+    assert!(matches!(answer, ProfileAnswer::Unknown(_)), "{answer:?}");
 }
 
 #[rstest]

@@ -39,6 +39,41 @@ async fn log_out(template: ResponseTemplate) -> Result<(), FailureReason> {
 #[rstest]
 #[case::ended(200, r#"{"status":"success","data":true}"#, Ok(()))]
 #[case::dead_already(401, r#"{"cause":null,"stackTrace":[],"oAuth2ErrorCode":"invalid_token"}"#, Ok(()))]
+#[case::dead_already_in_the_envelope(401, r#"{"errors":[{"errorCode":"UDAPI100050"}]}"#, Ok(()))]
+#[case::dead_without_a_code(401, r#"{"cause":null,"stackTrace":[],"message":"m"}"#, Ok(()))]
+#[case::not_ended(200, r#"{"status":"success","data":false}"#, Err(FailureReason::BrokerDown))]
+#[case::an_error_under_200(200, r#"{"status":"error"}"#, Err(FailureReason::BrokerDown))]
+#[case::codes_under_200(
+    200,
+    r#"{"status":"error","errors":[{"errorCode":"UDAPI1221"}]}"#,
+    Err(FailureReason::StaticIp)
+)]
+#[case::not_from_this_address(
+    401,
+    r#"{"errors":[{"errorCode":"UDAPI1221"}]}"#,
+    Err(FailureReason::StaticIp)
+)]
+#[case::not_with_this_token(
+    403,
+    r#"{"errors":[{"errorCode":"UDAPI100067"}]}"#,
+    Err(FailureReason::WrongTokenKind)
+)]
+#[case::unknown_code(
+    401,
+    r#"{"errors":[{"errorCode":"UDAPI999999"}]}"#,
+    Err(FailureReason::UnclearRefusal)
+)]
+#[case::contradicted(
+    401,
+    r#"{"errors":[{"errorCode":"UDAPI100050"},{"errorCode":"UDAPI1221"}]}"#,
+    Err(FailureReason::StaticIp)
+)]
+#[case::another_exception(
+    401,
+    r#"{"stackTrace":[],"oAuth2ErrorCode":"invalid_client"}"#,
+    Err(FailureReason::BrokerDown)
+)]
+#[case::json_of_a_proxy(401, r#"{"message":"sign in to the proxy"}"#, Err(FailureReason::BrokerDown))]
 #[case::captive_portal(200, "<html>Sign in to this network</html>", Err(FailureReason::BrokerDown))]
 #[case::proxy(401, "", Err(FailureReason::BrokerDown))]
 #[case::throttled(429, "", Err(FailureReason::Throttled))]

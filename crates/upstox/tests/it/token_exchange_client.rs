@@ -117,17 +117,22 @@ async fn every_known_code_means_the_same_under_every_status() {
 }
 
 #[rstest]
-#[case::snake(r#"{"errors":[{"error_code":"UDAPI100069","message":"m"}]}"#)]
-#[case::camel(r#"{"errors":[{"errorCode":"UDAPI100069","message":"m"}]}"#)]
+#[case::snake(r#"{"errors":[{"error_code":"UDAPI100069","message":"m"}]}"#, "UDAPI100069 m")]
+#[case::camel(r#"{"errors":[{"errorCode":"UDAPI100069","message":"m"}]}"#, "UDAPI100069 m")]
 #[case::both_and_a_second(
-    r#"{"errors":[{"errorCode":"x","error_code":"UDAPI100069","message":"m"},{"errorCode":"y"}]}"#
+    r#"{"errors":[{"errorCode":"x","error_code":"UDAPI100069","message":"m"},{"errorCode":"y"}]}"#,
+    "UDAPI100069 m; x m; y"
+)]
+#[case::the_second_is_known(
+    r#"{"errors":[{"errorCode":"y"},{"errorCode":"UDAPI100069","message":"m"}]}"#,
+    "y; UDAPI100069 m"
 )]
 #[tokio::test]
-async fn both_spellings_are_read(#[case] body: &str) {
+async fn both_spellings_are_read(#[case] body: &str, #[case] detail: &str) {
     let failure = failure_of(ResponseTemplate::new(401).set_body_string(body)).await;
     assert_eq!(
         (failure.reason, failure.detail.as_str()),
-        (FailureReason::ClientRejected, "UDAPI100069 m")
+        (FailureReason::ClientRejected, detail)
     );
 }
 

@@ -9,7 +9,8 @@ use vega_domain::account::Api;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
 use vega_domain::ports::{
-    BrokerClock, ExchangeError, ProfileAnswer, ProfileApi, SessionLogout, TokenAnswer, TokenExchange,
+    BrokerClock, ExchangeError, LastPriceAnswer, LastPriceApi, ProfileAnswer, ProfileApi, SessionLogout,
+    TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 
@@ -212,6 +213,17 @@ impl ProfileApi for Endpoints {
                 Err(_) => ProfileAnswer::Invalid,
             },
             _ => ProfileAnswer::Invalid,
+        }
+    }
+}
+
+#[async_trait]
+impl LastPriceApi for Endpoints {
+    async fn last_price(&self, token: &AccessToken) -> LastPriceAnswer {
+        match self.profile(token).await {
+            ProfileAnswer::Valid(_) => LastPriceAnswer::Given,
+            ProfileAnswer::Invalid => LastPriceAnswer::TokenDead,
+            ProfileAnswer::Unknown(failure) => LastPriceAnswer::Unknown(failure),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
+import type { AnswerData, AnswerErrors, AnswerResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, ReportRejectionData, ReportRejectionErrors, ReportRejectionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -50,6 +50,28 @@ export const getApi = <ThrowOnError extends boolean = false>(options: Options<Ge
     ],
     url: '/api/v1/apis/{api}',
     ...options
+});
+
+/**
+ * Reports that Upstox refuses a token. Upstox is asked, once for all who report it within five seconds; a token that is dead
+ * is out of every reader at once. A token of the last minute is asked about for up to 20 seconds before it is called dead.
+ */
+export const reportRejection = <ThrowOnError extends boolean = false>(options: Options<ReportRejectionData, ThrowOnError>) => (options.client ?? client).post<ReportRejectionResponses, ReportRejectionErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        },
+        { name: 'x-vega-session', type: 'apiKey' }
+    ],
+    url: '/api/v1/apis/{api}/rejections',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

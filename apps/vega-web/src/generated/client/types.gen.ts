@@ -90,10 +90,12 @@ export type ApiView = {
      * Its name.
      */
     api: string;
+    check_failure?: FailureView | null;
     /**
      * When Upstox was last asked about it.
      */
     checked_at?: string | null;
+    checked_at_unix?: number | null;
     /**
      * Counts the tokens of this API.
      */
@@ -153,6 +155,7 @@ export type AuditFile = {
  */
 export const AuditKind = {
     TOKEN_CHECKED: 'token_checked',
+    TOKEN_REPORTED: 'token_reported',
     TOKEN_STORED: 'token_stored',
     PREFLIGHT_PASSED: 'preflight_passed',
     PREFLIGHT_FAILED: 'preflight_failed',
@@ -386,6 +389,11 @@ export const FailureReason = {
     APP_INACTIVE: 'app_inactive',
     SERVICE_HOURS: 'service_hours',
     WRONG_TOKEN_KIND: 'wrong_token_kind',
+    STATIC_IP: 'static_ip',
+    PLAN_REQUIRED: 'plan_required',
+    SEGMENT_CLOSED: 'segment_closed',
+    UNCLEAR_REFUSAL: 'unclear_refusal',
+    ANSWERS_DISAGREE: 'answers_disagree',
     ENDPOINT_UNKNOWN: 'endpoint_unknown',
     BROKER_DOWN: 'broker_down',
     NETWORK: 'network',
@@ -768,6 +776,39 @@ export type ReadyView = {
 };
 
 /**
+ * A token that Upstox refuses.
+ */
+export type RejectionBody = {
+    /**
+     * Which token: its `generation`, as it came with it.
+     */
+    generation: number;
+};
+
+/**
+ * The answer to a report.
+ */
+export type RejectionView = {
+    answer: TokenAnswer;
+    api: string;
+    /**
+     * When Upstox was last asked about the newest one.
+     */
+    checked_at?: string | null;
+    checked_at_unix?: number | null;
+    failure?: FailureView | null;
+    /**
+     * The generation that was reported.
+     */
+    generation: number;
+    /**
+     * The API's newest one.
+     */
+    newest_generation: number;
+    v: number;
+};
+
+/**
  * How sign-ins are made.
  */
 export const Route = { WEBDRIVER: 'webdriver', OWN_BROWSER: 'own-browser' } as const;
@@ -1109,6 +1150,21 @@ export type TakenUpView = {
 };
 
 /**
+ * What the reported token is worth.
+ */
+export const TokenAnswer = {
+    ALIVE: 'alive',
+    DEAD: 'dead',
+    NEWER: 'newer',
+    UNKNOWN: 'unknown'
+} as const;
+
+/**
+ * What the reported token is worth.
+ */
+export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
+
+/**
  * What a token is worth now.
  */
 export const TokenStatus = {
@@ -1286,6 +1342,72 @@ export type GetApiResponses = {
 };
 
 export type GetApiResponse = GetApiResponses[keyof GetApiResponses];
+
+export type ReportRejectionData = {
+    body: RejectionBody;
+    path: {
+        /**
+         * The API's name, such as PRIMARY
+         */
+        api: string;
+    };
+    query?: never;
+    url: '/api/v1/apis/{api}/rejections';
+};
+
+export type ReportRejectionErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: Problem;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: Problem;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: Problem;
+    /**
+     * No such API is configured
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: Problem;
+    /**
+     * The body does not hold what it must.
+     */
+    422: Problem;
+    /**
+     * Vega itself failed.
+     */
+    500: Problem;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: Problem;
+};
+
+export type ReportRejectionError = ReportRejectionErrors[keyof ReportRejectionErrors];
+
+export type ReportRejectionResponses = {
+    /**
+     * What the token is worth
+     */
+    200: RejectionView;
+};
+
+export type ReportRejectionResponse = ReportRejectionResponses[keyof ReportRejectionResponses];
 
 export type GetTokenData = {
     body?: never;

@@ -1,0 +1,116 @@
+//! Reports of programs whose token Upstox refuses. What a report comes to is decided in `services`; here is how it looks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use vega_domain::ids::{ApiName, Generation};
+use vega_services::{RejectionAnswer, ReportError, ReportedToken};
+
+use crate::apis::unknown_api;
+use crate::extract::Body;
+use crate::gate::Caller;
+use crate::problem::{Code, Problem};
+use crate::refusals::{BodyRefused, Refused};
+use crate::server::Server;
+use crate::views::{FailureView, rfc3339_ist};
+
+/// A token that Upstox refuses.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RejectionBody {
+    /// Which token: its `generation`, as it came with it.
+    #[schema(minimum = 1)]
+    generation: u32,
+}
+
+/// What the reported token is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TokenAnswer {
+    /// Upstox takes it: the call was refused for another cause.
+    Alive,
+    /// It is over, and nobody gets it any more. A human must sign in.
+    Dead,
+    /// It is not the newest one: get the newest.
+    Newer,
+    /// Upstox did not say; `failure` says why. It is kept.
+    Unknown,
+}
+
+/// The answer to a report.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RejectionView {
+    v: u8,
+    api: String,
+    answer: TokenAnswer,
+    /// The generation that was reported.
+    generation: u32,
+    /// The API's newest one.
+    newest_generation: u32,
+    /// When Upstox was last asked about the newest one.
+    checked_at: Option<String>,
+    checked_at_unix: Option<i64>,
+    /// Why it is not known, if so.
+    failure: Option<FailureView>,
+}
+
+impl RejectionView {
+    fn of(api: &ApiName, answer: &RejectionAnswer) -> Self {
+        let (word, failure) = match &answer.token {
+            ReportedToken::Alive => (TokenAnswer::Alive, None),
+            ReportedToken::Dead => (TokenAnswer::Dead, None),
+            ReportedToken::Newer => (TokenAnswer::Newer, None),
+            ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::of(failure))),
+        };
+        Self {
+            v: 1,
+            api: api.to_string(),
+            answer: word,
+            generation: answer.reported.get(),
+            newest_generation: answer.newest.get(),
+            checked_at: answer.checked_at.map(rfc3339_ist),
+            checked_at_unix: answer.checked_at.map(|at| at.timestamp()),
+            failure,
+        }
+    }
+}
+
+/// Reports that Upstox refuses a token. Upstox is asked, once for all who report it within five seconds; a token that is dead
+/// is out of every reader at once. A token of the last minute is asked about for up to 20 seconds before it is called dead.
+#[utoipa::path(post, path = "/api/v1/apis/{api}/rejections", operation_id = "reportRejection", tag = "apis",
+    params(("api" = String, Path, description = "The API's name, such as PRIMARY")), request_body = RejectionBody,
+    responses((status = 200, description = "What the token is worth", body = RejectionView),
+        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
+        Refused, BodyRefused))]
+pub(crate) async fn report(
+    State(server): State<Arc<Server>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Body(body): Body<RejectionBody>,
+) -> Result<Json<RejectionView>, Problem> {
+    let api = ApiName::new(name).map_err(|_| unknown_api(&server))?;
+    let generation = Generation::new(body.generation).map_err(|error| {
+        Problem::new(
+            Code::BadRequest,
+            format!("{error}. Send the one that came with the token."),
+        )
+    })?;
+    let answer = server
+        .vega
+        .rejections
+        .report(&api, generation, &caller.words())
+        .await;
+    match answer {
+        Ok(answer) => Ok(Json(RejectionView::of(&api, &answer))),
+        Err(ReportError::UnknownApi(_)) => Err(unknown_api(&server)),
+        Err(error @ ReportError::Future { .. }) => {
+            let words = format!("{error}. Send the one that came with the token.");
+            Err(Problem::new(Code::BadRequest, words))
+        }
+        Err(error @ ReportError::Store(_)) => Err(Problem::new(Code::Storage, error.to_string())),
+        Err(error @ ReportError::BrokenOff) => Err(Problem::new(Code::Unexpected, error.to_string())),
+    }
+}

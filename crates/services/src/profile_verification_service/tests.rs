@@ -1,0 +1,323 @@
+//! What each answer comes to: on record, in the registry, and for the token's account.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use rstest::rstest;
+use vega_domain::failure::Failure;
+use vega_domain::ids::UserId;
+use vega_domain::ports::{MockEventSink, MockLastPriceApi, MockProfileApi, MockUpstoxTokenRepository};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::TokenStatus;
+
+use super::*;
+use crate::test_world::{TestClock, api, at, stored};
+
+struct World {
+    tokens: MockUpstoxTokenRepository,
+    registry: Arc<HotTokenRegistry>,
+    clock: Arc<TestClock>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = TestClock::at(at(0));
+        let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+        Self {
+            tokens: MockUpstoxTokenRepository::new(),
+            registry,
+            clock,
+        }
+    }
+
+    fn service(self, profiles: impl ProfileApi + 'static, parallel: usize) -> ProfileVerificationService {
+        self.with_prices(profiles, MockLastPriceApi::new(), parallel)
+    }
+
+    fn with_prices(
+        self,
+        profiles: impl ProfileApi + 'static,
+        prices: impl LastPriceApi + 'static,
+        parallel: usize,
+    ) -> ProfileVerificationService {
+        let mut events = MockEventSink::new();
+        events.expect_emit().return_const(());
+        ProfileVerificationService::new(
+            Arc::new(profiles),
+            Arc::new(prices),
+            Arc::new(self.tokens),
+            self.registry,
+            Arc::new(events),
+            self.clock,
+            parallel,
+        )
+    }
+}
+
+fn unreachable() -> ProfileAnswer {
+    ProfileAnswer::Unknown(Failure::new(FailureReason::Network, "refused"))
+}
+
+#[rstest]
+#[case::valid(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()), TokenStatus::Valid, true)]
+#[case::dead(ProfileAnswer::Invalid, TokenStatus::Invalid, false)]
+#[case::outage(unreachable(), TokenStatus::Unknown, true)]
+#[case::other_user(ProfileAnswer::Valid(UserId::new("ZZ9999").unwrap()), TokenStatus::Unknown, false)]
+#[tokio::test]
+async fn each_answer_is_recorded_and_the_registry_follows(
+    #[case] answer: ProfileAnswer,
+    #[case] status: TokenStatus,
+    #[case] hot: bool,
+) {
+    let mut world = World::new();
+    let token = stored("PRIMARY", 3);
+    assert!(world.registry.publish(&token));
+    let registry = Arc::clone(&world.registry);
+    world
+        .tokens
+        .expect_record_check()
+        .withf(|check, audit| {
+            check.generation.get() == 3 && check.check.at == at(0) && audit.kind == AuditKind::TokenChecked
+        })
+        .times(1)
+        .returning(|_, _| Ok(true));
+    let mut profiles = MockProfileApi::new();
+    profiles.expect_profile().times(1).return_const(answer);
+
+    let mut prices = MockLastPriceApi::new();
+    prices
+        .expect_last_price()
+        .return_const(LastPriceAnswer::TokenDead);
+
+    let service = world.with_prices(profiles, prices, 6);
+    let verified = service.verify(vec![token]).await.unwrap();
+    assert_eq!(verified[0].status(at(0)), status);
+    assert_eq!(registry.get(&api("PRIMARY")).is_some(), hot);
+}
+
+#[tokio::test]
+async fn a_superseded_token_is_not_published_by_a_late_answer() {
+    let mut world = World::new();
+    world.tokens.expect_record_check().returning(|_, _| Ok(false));
+    let registry = Arc::clone(&world.registry);
+    let mut profiles = MockProfileApi::new();
+    profiles
+        .expect_profile()
+        .return_const(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
+    world
+        .service(profiles, 6)
+        .verify(vec![stored("PRIMARY", 1)])
+        .await
+        .unwrap();
+    assert!(registry.get(&api("PRIMARY")).is_none());
+}
+
+/// Counts how many calls are under way at once.
+struct SlowProfiles {
+    under_way: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl ProfileApi for SlowProfiles {
+    async fn profile(&self, _token: &AccessToken) -> ProfileAnswer {
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        ProfileAnswer::Valid(UserId::new("AB1234").unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_run_in_parallel_but_never_more_than_allowed() {
+    let mut world = World::new();
+    world
+        .tokens
+        .expect_record_check()
+        .times(20)
+        .returning(|_, _| Ok(true));
+    let most = Arc::new(AtomicUsize::new(0));
+    let profiles = SlowProfiles {
+        under_way: Arc::default(),
+        most: Arc::clone(&most),
+    };
+    let tokens = (0..20).map(|index| stored(&format!("API{index}"), 1)).collect();
+    world.service(profiles, 6).verify(tokens).await.unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 6);
+}
+
+/// Tokens whose profile call Upstox refuses, among those of one account; the others are good.
+struct Refusing(Vec<&'static str>);
+
+#[async_trait]
+impl ProfileApi for Refusing {
+    async fn profile(&self, token: &AccessToken) -> ProfileAnswer {
+        let is_refused = self
+            .0
+            .iter()
+            .any(|api| token.expose() == format!("token-{api}-1"));
+        if is_refused {
+            return ProfileAnswer::Invalid;
+        }
+        // After the refusals, so that they have to wait for it.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ProfileAnswer::Valid(UserId::new("AB1234").unwrap())
+    }
+}
+
+/// 08:45 IST's tokens at 10:00 IST: none is new any more.
+fn mid_morning(world: &World) {
+    world.clock.set(at(75 * 60));
+}
+
+const SIX: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
+
+/// Verifies tokens of one account of which Upstox's profile call refuses `refused`. Tells which are invalid and unknown
+/// afterwards, and how often a price was asked for.
+async fn verified(
+    world: World,
+    tokens: Vec<StoredToken>,
+    refused: &[&'static str],
+    price: LastPriceAnswer,
+) -> (Vec<String>, Vec<String>, usize) {
+    let mut world = world;
+    world.tokens.expect_record_check().returning(|_, _| Ok(true));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let mut prices = MockLastPriceApi::new();
+    let counted = Arc::clone(&asked);
+    prices.expect_last_price().returning(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        price.clone()
+    });
+    let now = world.clock.now();
+    let service = world.with_prices(Refusing(refused.to_vec()), prices, 6);
+    let checked = service.verify(tokens).await.unwrap();
+    let names = |status| {
+        let mut names: Vec<String> = checked
+            .iter()
+            .filter(|token| token.status(now) == status)
+            .map(|token| token.api.to_string())
+            .collect();
+        names.sort();
+        names
+    };
+    (
+        names(TokenStatus::Invalid),
+        names(TokenStatus::Unknown),
+        asked.load(Ordering::SeqCst),
+    )
+}
+
+fn unclear() -> LastPriceAnswer {
+    LastPriceAnswer::Unknown(Failure::new(FailureReason::Network, "timed out"))
+}
+
+/// Which of an account's tokens the profile call refuses, and what the call for a price says of those.
+#[rstest]
+#[case::one_of_six(&SIX, &["B"], unclear(), &["B"], &[], 0)]
+#[case::five_of_six(&SIX, &["B", "C", "D", "E", "F"], unclear(), &["B", "C", "D", "E", "F"], &[], 0)]
+#[case::all_and_a_price_is_given(&SIX, &SIX, LastPriceAnswer::Given, &[], &SIX, 6)]
+#[case::all_and_nobody_can_tell(&SIX, &SIX, unclear(), &[], &SIX, 6)]
+#[case::all_and_both_agree(&SIX, &SIX, LastPriceAnswer::TokenDead, &SIX, &[], 6)]
+#[case::the_only_one_and_a_price_is_given(&["A"], &["A"], LastPriceAnswer::Given, &[], &["A"], 1)]
+#[case::the_only_one_and_both_agree(&["A"], &["A"], LastPriceAnswer::TokenDead, &["A"], &[], 1)]
+#[tokio::test(start_paused = true)]
+async fn when_all_that_were_good_are_refused_a_second_call_must_agree(
+    #[case] tokens: &[&str],
+    #[case] refused: &[&'static str],
+    #[case] price: LastPriceAnswer,
+    #[case] invalid: &[&str],
+    #[case] unknown: &[&str],
+    #[case] asked: usize,
+) {
+    let world = World::new();
+    mid_morning(&world);
+    let tokens = tokens.iter().map(|api| stored(api, 1)).collect();
+    let found = verified(world, tokens, refused, price).await;
+    assert_eq!(found, (owned(invalid), owned(unknown), asked));
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// Another account's tokens say nothing of this one's, and nor does one that came long after the others.
+#[tokio::test(start_paused = true)]
+async fn only_a_token_of_the_account_and_the_morning_vouches() {
+    let mut stranger = stored("B", 1);
+    stranger.account = vega_domain::ids::AccountId::new("other").unwrap();
+    let mut late = stored("B", 1);
+    late.issued_at += TimeDelta::minutes(61);
+    for other in [stranger, late] {
+        let world = World::new();
+        mid_morning(&world);
+        let tokens = vec![stored("A", 1), other];
+        let found = verified(world, tokens, &["A"], LastPriceAnswer::Given).await;
+        assert_eq!(found, (owned(&[]), owned(&["A"]), 1));
+    }
+}
+
+/// What never was good, or is refused already, costs no second call; around 03:30 IST all die by themselves.
+#[rstest]
+#[case::never_verified(None, false, 75 * 60)]
+#[case::refused_before(Some(at(-59)), true, 75 * 60)]
+#[case::at_0325(Some(at(-59)), false, 18 * 3600 + 40 * 60)]
+#[tokio::test(start_paused = true)]
+async fn a_second_call_is_made_only_where_it_may_save_a_token(
+    #[case] verified_at: Option<chrono::DateTime<chrono::Utc>>,
+    #[case] is_refused: bool,
+    #[case] seconds: i64,
+) {
+    let world = World::new();
+    world.clock.set(at(seconds));
+    let mut token = stored("A", 1);
+    token.verified_at = verified_at;
+    token.rejected_at = is_refused.then(|| at(-30));
+    let found = verified(world, vec![token], &["A"], LastPriceAnswer::Given).await;
+    assert_eq!(found, (owned(&["A"]), owned(&[]), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_token_that_is_refused_is_asked_about_for_20_seconds() {
+    let mut world = World::new();
+    world.tokens.expect_record_check().returning(|_, _| Ok(true));
+    let mut profiles = MockProfileApi::new();
+    let mut calls = 0;
+    profiles.expect_profile().times(4).returning(move |_| {
+        calls += 1;
+        if calls < 4 {
+            return ProfileAnswer::Invalid;
+        }
+        ProfileAnswer::Valid(UserId::new("AB1234").unwrap())
+    });
+    let mut token = stored("PRIMARY", 1);
+    token.issued_at = at(-59);
+    let began = tokio::time::Instant::now();
+    let checked = world.service(profiles, 6).verify(vec![token]).await.unwrap();
+    assert_eq!(checked[0].status(at(7)), TokenStatus::Valid);
+    assert_eq!(began.elapsed(), Duration::from_secs(7));
+}
+
+/// The token that `verify` never asked about again.
+#[tokio::test]
+async fn a_good_answer_takes_a_refusal_back() {
+    let mut world = World::new();
+    mid_morning(&world);
+    world
+        .tokens
+        .expect_record_check()
+        .withf(|check, _| check.check.result == CheckResult::Valid)
+        .times(1)
+        .returning(|_, _| Ok(true));
+    let mut token = stored("PRIMARY", 1);
+    token.rejected_at = Some(at(0));
+    let checked = world
+        .service(Refusing(vec![]), 6)
+        .verify(vec![token])
+        .await
+        .unwrap();
+    assert_eq!(checked[0].status(at(75 * 60)), TokenStatus::Valid);
+}
