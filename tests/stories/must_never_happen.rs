@@ -11,9 +11,11 @@
 //! | 4 a refusal that is not seen, whatever it looks like | `plain_refusals::never_4_a_refusal_stops_the_account_whatever_it_looks_like`, and vega-selenium `refusals` for the pages |
 //! | 5 a sign-in for a token that is valid or unknown | `never_5_a_sign_in_for_a_token_that_is_valid_or_unknown` |
 //! | 6 a token served that is expired, unverified, of another user or not the newest | `never_6_a_token_served_that_is_expired_unverified_of_another_user_or_not_the_newest`, and vega-services `hot_token_registry::never_6_…` for readers in one process |
+//! | 6 an answer cut off and called a success, or a token of yesterday left in a script's variable | `last_byte::a_token_that_is_cut_off_is_no_success`, `…a_shell_exports_the_token_for_what_it_starts` |
 //! | 7 a received token lost | `crash_points::never_7_a_received_token_lost_when_vega_dies`, vega-services `storage_failures::never_7_a_received_token_lost_to_a_failing_database`, and `stopped` for a polite end |
 //! | 8 a secret in a log, error, argv, file or picture | `no_leaks::never_8_a_secret_anywhere_at_the_loudest_log_level` and its neighbours |
 //! | 8 a code or state for whoever listens at the redirect URI | `redirect_port::never_8_another_program_at_the_redirect_port_gets_nothing`, and vega-selenium `redirects` for every kind of address |
+//! | 8 a terminal steered by words from outside | vega-domain `visible::nothing_that_a_terminal_obeys_is_let_through`, vega-bootstrap `telemetry::words_from_outside_steer_no_terminal_and_forge_no_entry` |
 //! | 9 a CAPTCHA touched, the automation hidden | `challenge::never_9_a_captcha_touched_or_the_automation_hidden` |
 //! | 10 a run called completed with a token missing | `never_10_a_run_called_completed_with_a_token_missing`, and vega-domain `run::never_10_a_run_called_completed_with_a_step_open` |
 

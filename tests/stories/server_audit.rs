@@ -138,7 +138,7 @@ async fn a_wish_that_says_nothing_is_refused_with_its_name() -> Result<()> {
             ("kind=no_such_kind", "no_such_kind"),
             ("run=PRIMARY", "run"),
             ("account=A+B", "account"),
-            ("api=primary", "API name"),
+            ("api=pri-mary", "API name"),
             ("order=sideways&format=xml", "unknown"),
             ("nothing=1", "nothing"),
             ("kind=run_ended&kind=run_started", "kind"),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
-use crate::audit_search::{EntryView, audit_query, bad};
+use crate::audit_search::{EntryView, ShownJson, audit_query, bad};
 use crate::extract::Asked;
 use crate::problem::Problem;
 use crate::refusals::Refused;
@@ -63,7 +63,7 @@ pub(crate) struct AuditView {
 pub(crate) async fn list(
     State(server): State<Arc<Server>>,
     Asked(mut page): Asked<Page>,
-) -> Result<Json<AuditView>, Problem> {
+) -> Result<ShownJson<AuditView>, Problem> {
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(bad(format!("limit must be 1 to {LARGEST_PAGE}.")));
@@ -92,12 +92,12 @@ pub(crate) async fn list(
             entries.push(entry);
             if entries.len() == limit as usize {
                 let next = after.filter(|_| !is_last || found.last() != Some(recorded));
-                return Ok(Json(AuditView { v: 1, entries, next }));
+                return Ok(ShownJson(AuditView { v: 1, entries, next }));
             }
         }
         if is_last || searched >= SEARCHED {
             let next = after.filter(|_| !is_last);
-            return Ok(Json(AuditView { v: 1, entries, next }));
+            return Ok(ShownJson(AuditView { v: 1, entries, next }));
         }
     }
 }

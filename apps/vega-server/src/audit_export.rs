@@ -8,14 +8,14 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use vega_domain::audit::AuditOrder;
 use vega_domain::expiry::in_ist;
 use vega_domain::ports::{AuditHistory, StoreError};
-use vega_domain::visible::{json_for_terminals, visible};
+use vega_domain::visible::visible;
 
-use crate::audit_search::{EntryView, Search, audit_query};
+use crate::audit_search::{EntryView, Search, ShownJson, audit_query};
 use crate::extract::Asked;
 use crate::problem::Problem;
 use crate::refusals::Refused;
@@ -173,7 +173,7 @@ impl Parts {
                     b"\n"
                 };
                 part.extend_from_slice(between);
-                part.extend(json(entry));
+                part.extend(ShownJson(entry).text().into_bytes());
             }
             Format::Csv => line(part, &cells(entry)),
         }
@@ -186,11 +186,6 @@ impl Parts {
         }
         self.stage = Stage::Over;
     }
-}
-
-fn json(entry: &impl Serialize) -> Vec<u8> {
-    let json = serde_json::to_string(entry).unwrap_or_default();
-    json_for_terminals(&json).into_owned().into_bytes()
 }
 
 /// The cells of an entry under `COLUMNS`.

@@ -1,12 +1,15 @@
 //! Which entries of the audit trail somebody wants, as they say it in a query, and how an entry looks. What the database
 //! can decide goes to it; the words of `q` are looked for here.
 
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_domain::audit::{AuditFilter, RecordedEntry};
 use vega_domain::ids::{AccountId, ApiName, RunId};
+use vega_domain::visible::json_for_terminals;
 
 use crate::problem::{Code, Problem};
 use crate::views::rfc3339_ist;
@@ -129,6 +132,23 @@ impl Search {
     pub(crate) fn find(&self, recorded: &RecordedEntry) -> Option<EntryView> {
         let view = EntryView::of(recorded);
         view.holds(&self.words).then_some(view)
+    }
+}
+
+/// JSON with words from outside, in which nothing steers a terminal that shows it; for programs it is the same.
+#[derive(Debug)]
+pub(crate) struct ShownJson<T>(pub(crate) T);
+
+impl<T: Serialize> ShownJson<T> {
+    pub(crate) fn text(&self) -> String {
+        let json = serde_json::to_string(&self.0).unwrap_or_default();
+        json_for_terminals(&json).into_owned()
+    }
+}
+
+impl<T: Serialize> IntoResponse for ShownJson<T> {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.text()).into_response()
     }
 }
 

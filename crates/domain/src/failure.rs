@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::ids::InvalidValue;
+use crate::visible::on_one_line;
 
 /// A failure with the words that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with what was seen. Words from outside become one line without control characters, not endless,
-    /// so that they can stand in a terminal, a log and the database.
+    /// A failure with what was seen. Words from outside become one line without control characters and without what turns
+    /// or hides others, not endless, so that they can stand in a terminal, a log, a page and the database.
     pub fn new(reason: FailureReason, detail: impl AsRef<str>) -> Self {
         const LONGEST: usize = 800;
         let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let words: String = detail.as_ref().chars().map(plain).take(LONGEST).collect();
         Self {
             reason,
-            detail: detail.as_ref().chars().map(plain).take(LONGEST).collect(),
+            detail: on_one_line(&words).chars().take(LONGEST).collect(),
         }
     }
 }
@@ -331,6 +333,18 @@ mod tests {
         );
         assert!(failure.detail.starts_with("a [2Jb c"));
         assert_eq!(failure.detail.chars().count(), 800);
+    }
+
+    /// As it reads back from the database it is the same failure: a doubt is told from another by its words.
+    #[test]
+    fn words_that_turn_or_hide_others_are_shown_once() {
+        let failure = Failure::new(
+            FailureReason::Throttled,
+            format!("\u{202e}gnp{}", "\u{200b}".repeat(200)),
+        );
+        assert!(failure.detail.starts_with("\\u{202e}gnp\\u{200b}"), "{failure}");
+        assert_eq!(failure.detail.chars().count(), 300);
+        assert_eq!(Failure::new(failure.reason, &failure.detail), failure);
     }
 
     /// A second factor that failed must never lead to another one by itself.

@@ -32,6 +32,10 @@ test.each([
   expect(searchOf(address)).toEqual({});
 });
 
+test("takes an API in any case of letters, as the list has it", () => {
+  expect(searchOf({ api: "Primary" })).toEqual({ api: "PRIMARY" });
+});
+
 test("reads a number as words", () => {
   expect(searchOf({ q: 42 })).toEqual({ q: "42" });
 });
