@@ -65,10 +65,24 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::AccountDormant
         | R::WrongUser => Exit::AccountStopped,
         R::Challenge | R::PageChanged | R::Blocked => Exit::PageOrChallenge,
-        R::BrokerDown | R::Network | R::OutcomeUnknown | R::NeedsReview | R::Unverified | R::ServiceHours => {
-            Exit::Unreachable
-        }
+        R::NameUnresolved
+        | R::Proxy
+        | R::UntrustedIssuer
+        | R::CertificateTime
+        | R::CertificateName
+        | R::ForeignAnswer
+        | R::BrokerDown
+        | R::Network
+        | R::OutcomeUnknown
+        | R::NeedsReview
+        | R::Unverified
+        | R::ServiceHours => Exit::Unreachable,
         R::Storage
+        | R::StorageBusy
+        | R::StorageFull
+        | R::StorageReadOnly
+        | R::StorageDamaged
+        | R::StorageDisk
         | R::Unreadable
         | R::EndpointUnknown
         | R::BrowserUnavailable

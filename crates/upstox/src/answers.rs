@@ -7,6 +7,8 @@ use serde::Deserialize;
 use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 
+use crate::http::Body;
+
 /// Answer of the token endpoint: a flat object, unlike every other one.
 #[derive(Deserialize)]
 pub(crate) struct TokenBody {
@@ -74,6 +76,30 @@ pub(crate) fn failure_of(status: u16, body: &[u8]) -> Failure {
     }
     let reason = reason_of_status(status).unwrap_or(FailureReason::NeedsReview);
     Failure::new(reason, format!("HTTP {status} without an error of Upstox's"))
+}
+
+/// The same of an answer whose sender is known as well: what is not Upstox's is told as that.
+pub(crate) fn failure_from(status: u16, body: &Body) -> Failure {
+    let failure = failure_of(status, &body.bytes);
+    if is_object(&body.bytes) {
+        return failure;
+    }
+    let who = body.speaker.words();
+    let what = match (status, is_html(&body.bytes)) {
+        (403, true) if body.speaker.is_cloudflare() => return failure,
+        (_, true) => "a web page",
+        (_, false) => "no answer of Upstox's",
+    };
+    let reason = match failure.reason {
+        FailureReason::BrokerDown | FailureReason::Throttled | FailureReason::ServiceHours
+            if status != 511 =>
+        {
+            failure.reason
+        }
+        _ if status == 407 => FailureReason::Proxy,
+        _ => FailureReason::ForeignAnswer,
+    };
+    Failure::new(reason, format!("HTTP {status}{who} with {what}"))
 }
 
 fn reason_of_status(status: u16) -> Option<FailureReason> {

@@ -4,12 +4,15 @@
 mod answers;
 mod date_header_clock;
 mod http;
+mod no_answer;
 mod profile_verifier;
+mod proxy;
 mod session_logout_client;
 mod token_exchange_client;
 
 pub use date_header_clock::DateHeaderClock;
 pub use http::{ClientError, HttpClient};
 pub use profile_verifier::ProfileVerifier;
+pub use proxy::Proxy;
 pub use session_logout_client::SessionLogoutClient;
 pub use token_exchange_client::TokenExchangeClient;

@@ -48,7 +48,7 @@ impl ProfileApi for ProfileVerifier {
                 let status = response.status().as_u16();
                 read(status, &http::read_body(response).await)
             }
-            Err(error) => ProfileAnswer::Unknown(Failure::new(FailureReason::Network, http::words(error))),
+            Err(error) => ProfileAnswer::Unknown(self.endpoint.failure(error).await),
         }
     }
 }
@@ -65,13 +65,16 @@ fn read(status: u16, body: &Body) -> ProfileAnswer {
             .and_then(|data| data.user_id);
         return match user_id.map(UserId::new) {
             Some(Ok(user_id)) => ProfileAnswer::Valid(user_id),
+            _ if body.complete && !answers::is_object(&body.bytes) => {
+                ProfileAnswer::Unknown(answers::failure_from(status, body))
+            }
             _ => ProfileAnswer::Unknown(Failure::new(
                 FailureReason::BrokerDown,
                 "HTTP 200 without a profile",
             )),
         };
     }
-    let failure = answers::failure_of(status, &body.bytes);
+    let failure = answers::failure_from(status, body);
     match failure.reason {
         FailureReason::TokenRejected => ProfileAnswer::Invalid,
         // Upstox refuses the bearer with a code that is new, or one that it uses for credentials elsewhere.

@@ -41,18 +41,17 @@ impl SessionLogout for SessionLogoutClient {
             .header(AUTHORIZATION, bearer)
             .send()
             .await;
-        let response = sent.map_err(|error| Failure::new(FailureReason::Network, http::words(error)))?;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(self.endpoint.failure(error).await),
+        };
         let status = response.status().as_u16();
-        let body = http::read_body(response).await.bytes;
+        let body = http::read_body(response).await;
         match status {
             // A dead token answers 401, in a shape of its own: the session is over either way.
-            200 | 401 if answers::is_object(&body) => Ok(()),
+            200 | 401 if answers::is_object(&body.bytes) => Ok(()),
             // Something in between, such as a captive portal, says nothing of the token.
-            200 | 401 => Err(Failure::new(
-                FailureReason::BrokerDown,
-                format!("HTTP {status} without an answer of Upstox's"),
-            )),
-            _ => Err(answers::failure_of(status, &body)),
+            _ => Err(answers::failure_from(status, &body)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Verify first, then sign in for what is dead and for nothing else.
 
 use rstest::rstest;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, Plan, Wanted};
 use vega_domain::ports::ProfileAnswer;
@@ -100,7 +100,10 @@ async fn an_outage_of_all_profiles_plans_nothing() {
         .await
         .unwrap()
         .decision;
-    assert_eq!(decision, Decision::Unreachable(FailureReason::Network));
+    assert_eq!(
+        decision,
+        Decision::Unreachable(Failure::new(FailureReason::Network, ""))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@
 )]
 
 mod broken_server;
+mod causes;
 mod date_header_clock;
 mod profile_verifier;
 mod session_logout_client;

@@ -39,8 +39,12 @@ async fn log_out(template: ResponseTemplate) -> Result<(), FailureReason> {
 #[rstest]
 #[case::ended(200, r#"{"status":"success","data":true}"#, Ok(()))]
 #[case::dead_already(401, r#"{"cause":null,"stackTrace":[],"oAuth2ErrorCode":"invalid_token"}"#, Ok(()))]
-#[case::captive_portal(200, "<html>Sign in to this network</html>", Err(FailureReason::BrokerDown))]
-#[case::proxy(401, "", Err(FailureReason::BrokerDown))]
+#[case::captive_portal(
+    200,
+    "<html>Sign in to this network</html>",
+    Err(FailureReason::ForeignAnswer)
+)]
+#[case::proxy(401, "", Err(FailureReason::ForeignAnswer))]
 #[case::throttled(429, "", Err(FailureReason::Throttled))]
 #[case::broken(500, "", Err(FailureReason::BrokerDown))]
 #[case::cloudflare(403, "<html>", Err(FailureReason::Blocked))]
