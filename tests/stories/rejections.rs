@@ -18,7 +18,12 @@ async fn at_work(upstox: &Upstox) -> Result<(Desk, std::sync::Arc<Server>, Calle
     assert_eq!(desk.vega(&["--yes", API]).await?.code, Some(0));
     let server = std::sync::Arc::new(Server::start(&desk).await?);
     let program = key(&desk, "trader", "token:PRIMARY", &[]).await?;
-    let knows = until(async || server.get(TOKEN, &program).await.is_ok_and(|answer| answer.status == 200));
+    let knows = until(async || {
+        server
+            .get(TOKEN, &program)
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+    });
     anyhow::ensure!(knows.await, "the key is not known");
     Ok((desk, server, program))
 }
@@ -39,8 +44,18 @@ async fn fifty_reports_are_one_question_and_a_dead_token_is_gone() -> Result<()>
     let alive = report(&server, &program, &json!({ "generation": generation })).await?;
     assert_eq!(alive.json()?["answer"], "alive", "{alive:?}");
     let before = upstox.count("profile_calls").await?;
-    assert_eq!(report(&server, &program, &json!({ "generation": 7 })).await?.status, 400);
-    assert_eq!(report(&server, &program, &json!({ "generation": 0 })).await?.status, 400);
+    assert_eq!(
+        report(&server, &program, &json!({ "generation": 7 }))
+            .await?
+            .status,
+        400
+    );
+    assert_eq!(
+        report(&server, &program, &json!({ "generation": 0 }))
+            .await?
+            .status,
+        400
+    );
 
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     upstox.revoke_tokens().await?;

@@ -65,7 +65,13 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::AccountDormant
         | R::WrongUser => Exit::AccountStopped,
         R::Challenge | R::PageChanged | R::Blocked => Exit::PageOrChallenge,
-        R::BrokerDown
+        R::NameUnresolved
+        | R::Proxy
+        | R::UntrustedIssuer
+        | R::CertificateTime
+        | R::CertificateName
+        | R::ForeignAnswer
+        | R::BrokerDown
         | R::Network
         | R::OutcomeUnknown
         | R::NeedsReview
@@ -74,6 +80,11 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::UnclearRefusal
         | R::AnswersDisagree => Exit::Unreachable,
         R::Storage
+        | R::StorageBusy
+        | R::StorageFull
+        | R::StorageReadOnly
+        | R::StorageDamaged
+        | R::StorageDisk
         | R::Unreadable
         | R::EndpointUnknown
         | R::BrowserUnavailable

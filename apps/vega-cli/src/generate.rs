@@ -5,7 +5,7 @@ use vega_domain::account::Route;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, NotNow, Plan};
 use vega_domain::run::{RunRecord, RunState};
@@ -47,8 +47,8 @@ pub(crate) async fn run(
             show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
-        Decision::Unreachable(reason) => {
-            unreachable_upstox(reason);
+        Decision::Unreachable(failure) => {
+            unreachable_upstox(&failure);
             show(vega, wanted.way.json, &verified.statuses, None).await?;
             Ok(Exit::Unreachable)
         }
@@ -197,15 +197,26 @@ async fn finish(handle: &RunHandle, terminal: &Terminal, stop: &Stop) -> anyhow:
 }
 
 /// The verdict when Upstox answers nobody.
-pub(crate) fn unreachable_upstox(reason: FailureReason) {
-    let what = match reason {
-        FailureReason::Throttled => "Upstox throttled the calls",
-        FailureReason::Blocked => "Upstox's protection refuses calls from this computer",
+pub(crate) fn unreachable_upstox(failure: &Failure) {
+    use FailureReason as R;
+    let what = match failure.reason {
+        R::Throttled => "Upstox throttled the calls",
+        R::Blocked => "Upstox's protection refuses calls from this computer",
         other => other.summary(),
     };
+    let detail = if failure.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", failure.detail)
+    };
+    let next = match failure.reason {
+        R::Throttled | R::Blocked | R::BrokerDown | R::Network | R::ServiceHours => {
+            "Wait a little, see whether upstox.com works from here, then run `vega` again."
+        }
+        other => other.advice(),
+    };
     output::say(&format!(
-        "Upstox is unreachable: {what}. This says nothing about the tokens, so no sign-in was made. Wait a little, see \
-         whether upstox.com works from here, then run `vega` again."
+        "Upstox is unreachable: {what}{detail}. This says nothing about the tokens, so no sign-in was made. {next}"
     ));
 }
 
@@ -228,7 +239,7 @@ pub(crate) async fn show(
     output::data_in_colour(&verdict.headline(width, colours));
     output::data_in_colour(&report::table(statuses, width, colours));
     let evidence = vega.evidence(statuses).await?;
-    for line in report::advice(statuses, &evidence) {
+    for line in report::advice(statuses, &evidence, &closed) {
         output::say(&line);
     }
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);

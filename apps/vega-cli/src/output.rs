@@ -78,5 +78,51 @@ pub(crate) fn problem(text: &str) {
 
 /// Nobody can be told that stderr takes nothing.
 fn print(text: &str) {
+    let width = console::Term::stderr()
+        .size_checked()
+        .map(|(_, columns)| usize::from(columns));
+    let text = width.map_or_else(|| text.to_owned(), |width| wrapped(text, width));
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// The same in lines that end with a word. What is longer than a line, such as a path, stays in one piece to be copied.
+fn wrapped(text: &str, width: usize) -> String {
+    let wrap = |line: &str| {
+        let mut lines = String::new();
+        let mut used = 0;
+        for word in line.split_inclusive(' ') {
+            let long = console::measure_text_width(word.trim_end_matches(' '));
+            if used > 0 && used + long > width {
+                lines.truncate(lines.trim_end_matches(' ').len());
+                lines.push('\n');
+                used = 0;
+            }
+            lines.push_str(word);
+            used += console::measure_text_width(word);
+        }
+        lines
+    };
+    let lines: Vec<String> = text.split('\n').map(wrap).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_end_with_a_word() {
+        let text =
+            "Account default cools down until 08:56:00 IST: Upstox throttled the sign-in.\n  next line";
+        for width in [10, 40, 80] {
+            let lines = wrapped(text, width);
+            assert_eq!(lines.replace('\n', " "), text.replace('\n', " "), "{width}");
+            for line in lines.lines() {
+                let fits = line.len() <= width || !line.trim().contains(' ');
+                assert!(fits && !line.ends_with(' '), "{width}: {line:?}");
+            }
+        }
+        let path = "/a/very/long/path/that/somebody/copies";
+        assert_eq!(wrapped(path, 10), path);
+    }
 }

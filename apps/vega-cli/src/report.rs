@@ -1,9 +1,9 @@
 //! How statuses and runs look: text for people, an object with `"v": 1` for programs. Fields are only ever added.
 
+mod advice;
 mod status_table;
 mod verdict;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -13,13 +13,14 @@ use vega_domain::account::Account;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ids::Generation;
 use vega_domain::moment::Moment;
 use vega_domain::outlook::Outlook;
 use vega_domain::run::RunRecord;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::ApiStatus;
 
+pub(crate) use self::advice::{advice, closed, run_under_way, stopped, with_advice};
 pub(crate) use self::status_table::table;
 use self::verdict::{Verdict, VerdictReport};
 use crate::audit::{RowReport, row_reports};
@@ -279,32 +280,6 @@ pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
     in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
-/// What failed and what to do next, and where evidence of it was kept.
-pub(crate) fn advice(statuses: &[ApiStatus], evidence: &HashMap<ApiName, PathBuf>) -> Vec<String> {
-    let with_failure = statuses
-        .iter()
-        .filter_map(|status| Some((status, status.last_failure.as_ref()?)));
-    let failures = with_failure
-        .flat_map(|(status, failure)| {
-            let advice = format!("{}: {}", status.api, with_advice(failure));
-            let record = evidence.get(&status.api);
-            let pointer = record.map(|record| format!("  Evidence: {}", record.display()));
-            [Some(advice), pointer]
-        })
-        .flatten();
-    let unsettled = statuses.iter().filter_map(|status| {
-        let failure = status.check_failure()?;
-        Some(format!("{}: {}", status.api, with_advice(&failure)))
-    });
-    failures.chain(unsettled).collect()
-}
-
-/// What went wrong, and what to do next. The page's words may end with a full stop of their own.
-pub(crate) fn with_advice(failure: &Failure) -> String {
-    let words = failure.to_string();
-    format!("{}. {}", words.trim_end_matches('.'), failure.reason.advice())
-}
-
 /// What a plan for so many APIs will take.
 pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
     let (at_least, at_most) = (outlook.presses_at_least, outlook.presses_at_most);
@@ -337,34 +312,13 @@ pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
     )
 }
 
-/// Why an account is closed, and what opens it.
-pub(crate) fn closed(closed: &Cooldown, now: &Moment) -> String {
-    match closed.until(now) {
-        None => stopped(closed),
-        Some(until) => format!(
-            "Account {} cools down until {} IST: {}",
-            closed.account,
-            in_ist(until).format("%H:%M:%S"),
-            with_advice(&closed.failure)
-        ),
-    }
-}
-
-/// Why an account is stopped, and what opens it.
-pub(crate) fn stopped(stop: &Cooldown) -> String {
-    format!(
-        "Account {} has been stopped since {} IST: {} `vega` asks before it signs in there again; your yes opens it.",
-        stop.account,
-        in_ist(stop.since.at).format("%d %b %H:%M"),
-        with_advice(&stop.failure)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use vega_domain::failure::FailureReason;
-    use vega_domain::ids::{AccountId, MobileNumber};
+    use vega_domain::ids::{AccountId, ApiName, MobileNumber};
     use vega_domain::token::TokenStatus;
+
+    use std::collections::HashMap;
 
     use super::*;
 
@@ -445,10 +399,10 @@ mod tests {
 
     #[test]
     fn a_failure_comes_with_what_to_do_next() {
-        insta::assert_snapshot!(advice(&three(), &HashMap::new()).join("\n"));
+        insta::assert_snapshot!(advice(&three(), &HashMap::new(), &[]).join("\n"));
         insta::assert_snapshot!(
             "a_failure_with_evidence",
-            advice(&three(), &evidence()).join("\n")
+            advice(&three(), &evidence(), &[]).join("\n")
         );
     }
 

@@ -1,15 +1,19 @@
-//! `vega status`: what is stored. Asks neither Upstox nor the human.
+//! `vega status`: what is stored, and what a run does meanwhile. Asks neither Upstox nor the human.
 
 use vega_bootstrap::{RowScope, Vega};
 
 use crate::audit;
 use crate::exit::{self, Exit};
 use crate::generate::show;
-use crate::output;
+use crate::{output, report};
 
 pub(crate) async fn run(vega: &Vega, json: bool) -> anyhow::Result<Exit> {
     let statuses = vega.validity.statuses().await?;
-    show(vega, json, &statuses, None).await?;
+    let run = vega.orchestrator.active_run().await?;
+    show(vega, json, &statuses, run.as_ref()).await?;
+    if let Some(run) = run.filter(|_| !json) {
+        output::say(&report::run_under_way(&run));
+    }
     let faults = vega.row_faults(RowScope::Deciding).await?;
     for line in audit::faults(&faults) {
         output::problem(&line);

@@ -21,8 +21,8 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> an
     let verified = verified?;
     warn_of_clock(verified.clock);
     let mut exit = exit::of_statuses(&verified.statuses);
-    if let Decision::Unreachable(reason) = verified.decision {
-        unreachable_upstox(reason);
+    if let Decision::Unreachable(failure) = &verified.decision {
+        unreachable_upstox(failure);
         exit = Exit::Unreachable;
     }
     show(vega, wanted.json, &verified.statuses, None).await?;

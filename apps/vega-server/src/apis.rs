@@ -149,7 +149,9 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
     };
     if let Some(until) = cools_until {
         let words = format!(
-            "The token of {name} is {state}, and account {} cools down.",
+            "The token of {name} is {state}, and account {0} cools down. A run that was begun waits for it and goes on by \
+             itself. `vega cooldown clear {0} --reason TEXT` opens it at once, and a run in the console waits for it; too \
+             early, Upstox refuses the next OTP too.",
             api.account
         );
         return Problem::new(Code::CoolingDown, words).until(until, now);

@@ -310,13 +310,12 @@ fn to_begin(decision: Decision) -> Result<Plan, Ending> {
             let detail = format!("Upstox could not be asked about {}. {words}", names.join(", "));
             (RunState::NotBegun, OutcomeCode::OnlyUnknown, detail)
         }
-        Decision::Unreachable(reason) => (
+        Decision::Unreachable(failure) => (
             RunState::NotBegun,
             OutcomeCode::Unreachable,
             format!(
-                "Upstox is unreachable: {}. This says nothing about the tokens, so no sign-in was made. {}",
-                reason.summary(),
-                reason.advice()
+                "Upstox is unreachable: {failure}. This says nothing about the tokens, so no sign-in was made. {}",
+                failure.reason.advice()
             ),
         ),
         Decision::NotNow(NotNow::ClockOff(difference)) => (

@@ -6,6 +6,7 @@ use vega_domain::account::{Account, Api};
 use vega_persistence::KeySource;
 
 use crate::accounts::{ApiPlaces, Configured};
+use crate::network;
 use crate::settings::Settings;
 use crate::sources::Sources;
 use crate::values;
@@ -35,8 +36,10 @@ pub(crate) fn effective(
     };
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
+    let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
+        ("network.proxy", proxy),
         ("database.url", values::database(&settings.database_url)),
         ("key_file", settings.key_source.path().display().to_string()),
         ("browser.headless", settings.browser.headless.to_string()),
@@ -66,6 +69,7 @@ pub(crate) fn effective(
         value,
         source: match settings.key_source {
             KeySource::Credential { .. } if key == "key_file" => "systemd credential".into(),
+            _ if key == "network.proxy" => proxy_from.clone(),
             _ => sources.origin(key),
         },
     }));

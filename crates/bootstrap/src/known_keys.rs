@@ -8,6 +8,7 @@ use crate::toml_file::{Entry, Item, TomlFile};
 /// As in `vega.toml`; the order in which they are shown.
 pub(crate) const KEYS: &[&str] = &[
     "upstox.api_base_url",
+    "network.proxy",
     "database.url",
     "key_file",
     "browser.headless",

@@ -13,6 +13,7 @@ mod event_log;
 mod evidence;
 mod known_keys;
 mod layers;
+mod network;
 mod other_people;
 mod places;
 mod preflight;

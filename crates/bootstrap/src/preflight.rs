@@ -60,7 +60,8 @@ pub enum PreflightError {
     /// No account of the plan can sign in now, and nobody wants to wait.
     #[error(
         "no sign-in can begin before {} IST: each account of this plan has used up its OTP budget or cools down. \
-         Generate again then; or now and let Vega wait (without --no-wait)",
+         Generate then; or now and let Vega wait, in the console or without --no-wait: it goes on by itself. A cooldown ends \
+         sooner with `vega cooldown clear ACCOUNT --reason TEXT`, at the risk that Upstox refuses the next OTP too",
         in_ist(*.until).format("%H:%M:%S")
     )]
     NobodyCanBegin {

@@ -11,10 +11,12 @@ use vega_domain::account::{Account, Route};
 use vega_domain::check_times::CheckTimes;
 use vega_domain::sign_in::OtpBudget;
 use vega_persistence::KeySource;
+use vega_upstox::Proxy;
 
 use crate::accounts;
 use crate::effective::{EffectiveSetting, effective};
 use crate::environment::Environment;
+use crate::network;
 use crate::settings_error::SettingsError;
 use crate::sources::{KEY_FILE, Sources};
 use crate::telemetry::LogFormat;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub accounts: Arc<[Account]>,
     /// Upstox's API.
     pub api_base_url: Url,
+    /// What Vega's own calls to it go through, if anything.
+    pub proxy: Option<Proxy>,
     /// `sqlite://PATH`.
     pub database_url: String,
     /// Where the root key is.
@@ -80,7 +84,10 @@ impl Settings {
     /// Reads files and environment.
     pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
         let sources = Sources::read(environment)?;
-        let settings = Self::read(&sources)?;
+        let settings = Self {
+            proxy: network::proxy(&sources, environment)?,
+            ..Self::read(&sources)?
+        };
         let accounts = accounts::read(&sources, settings.route)?;
         Ok(Self {
             accounts: accounts
@@ -129,6 +136,7 @@ impl Settings {
             api_base_url: sources
                 .setting("upstox.api_base_url", values::api_base_url)?
                 .unwrap_or_else(upstox),
+            proxy: None,
             database_url,
             browser_profiles: database.with_extension("browser-profiles"),
             evidence: database.with_extension("evidence"),

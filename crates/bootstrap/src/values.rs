@@ -53,6 +53,33 @@ fn http_url(text: &str) -> Read<Url> {
     }
 }
 
+/// An HTTP proxy, or `None` for none.
+pub(crate) fn proxy(text: &str) -> Read<Option<Url>> {
+    const WRITE: &str = "is no proxy that Vega can use. Write http:// with host and port, such as \
+                         http://proxy.example:3128, or none";
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    // Many write the variable without its scheme.
+    let with_scheme = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&with_scheme).map_err(|_| WRITE)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "holds a name or a password, which Vega keeps in no address. Write http:// with host and port alone, \
+                    and have the proxy let this computer through without",
+        );
+    }
+    let is_alone = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if url.scheme() != "http" || !url.has_host() || !is_alone {
+        return Err(WRITE);
+    }
+    Ok(Some(url))
+}
+
 /// Where tokens, codes and secrets are sent: nobody between may read them. Paths are put behind it.
 pub(crate) fn api_base_url(text: &str) -> Read<Url> {
     let url = http_url(text)?;
@@ -260,6 +287,30 @@ mod tests {
     #[case("https://:pw@api.upstox.com", false)]
     fn a_web_address_has_scheme_and_host(#[case] text: &str, #[case] taken: bool) {
         assert_eq!(http_url(text).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case("http://proxy.example:3128", Ok(Some("http://proxy.example:3128/")))]
+    #[case("proxy.example:3128", Ok(Some("http://proxy.example:3128/")))]
+    #[case("10.0.0.1:8080", Ok(Some("http://10.0.0.1:8080/")))]
+    #[case("http://[::1]:3128/", Ok(Some("http://[::1]:3128/")))]
+    #[case("none", Ok(None))]
+    #[case("NONE", Ok(None))]
+    #[case("https://proxy.example:3128", Err("is no proxy"))]
+    #[case("socks5://proxy.example:1080", Err("is no proxy"))]
+    #[case("http://", Err("is no proxy"))]
+    #[case("http://me:CANARY@proxy.example:3128", Err("holds a name or a password"))]
+    #[case("me@proxy.example:3128", Err("holds a name or a password"))]
+    #[case("http://proxy.example:3128/path", Err("is no proxy"))]
+    #[case("http://proxy.example:3128/?x=CANARY", Err("is no proxy"))]
+    #[case("http://proxy.example:99999", Err("is no proxy"))]
+    #[case("not a proxy", Err("is no proxy"))]
+    fn a_proxy_is_host_and_port(#[case] text: &str, #[case] read: Result<Option<&str>, &str>) {
+        match (proxy(text), read) {
+            (Ok(found), Ok(url)) => assert_eq!(found.as_ref().map(Url::as_str), url),
+            (Err(found), Err(words)) => assert!(found.starts_with(words), "{found}"),
+            (found, read) => panic!("{text}: {found:?}, not {read:?}"),
+        }
     }
 
     #[rstest]

@@ -109,7 +109,7 @@ struct Clients {
 impl Clients {
     fn new(settings: &Settings) -> Result<Self, ClientError> {
         let (base, timeout) = (&settings.api_base_url, settings.verification_timeout);
-        let http = HttpClient::new()?;
+        let http = HttpClient::through(settings.proxy.clone())?;
         Ok(Self {
             exchange: Arc::new(TokenExchangeClient::new(&http, base, EXCHANGE_TIMEOUT)?),
             profiles: Arc::new(ProfileVerifier::new(&http, base, timeout)?),

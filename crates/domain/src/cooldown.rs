@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Next};
 use crate::ids::{AccountId, MobileNumber};
 use crate::moment::Moment;
 
@@ -40,6 +40,25 @@ impl Cooldown {
         Some(self.length?.saturating_sub(self.since.age(now)))
     }
 
+    /// What lifts it, here and in the console, and what that risks.
+    pub fn way_out(&self) -> String {
+        let command = format!("`vega cooldown clear {} --reason TEXT`", self.account);
+        if self.is_stop() {
+            return format!(
+                "Once the cause is gone, your yes to the next plan opens it, in the console or with `vega` in a terminal; \
+                 {command} opens it without one. Another refusal may lock the account at Upstox."
+            );
+        }
+        let then = match self.failure.reason.next() {
+            Next::CoolDownThenAsk => "asks again",
+            _ => "goes on by itself",
+        };
+        format!(
+            "A run waits until then and {then}, whether it was begun in the console or with `vega`. {command} opens it at \
+             once; if it is too early, Upstox refuses the next OTP too, and the wait begins anew."
+        )
+    }
+
     /// When it ends, by the wall clock as it is now; `None` for a stop.
     pub fn until(&self, now: &Moment) -> Option<DateTime<Utc>> {
         now.at
@@ -56,6 +75,50 @@ mod tests {
     use crate::moment::SinceBoot;
 
     const LENGTH: Duration = Duration::from_mins(11);
+
+    #[test]
+    fn whatever_is_closed_says_what_lifts_it_and_what_that_risks() {
+        let mut closed = Cooldown {
+            account: AccountId::new("second").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
+            since: moment(0, 0),
+            length: Some(LENGTH),
+            failure: Failure::new(FailureReason::Throttled, ""),
+        };
+        for (length, reason, words, risk) in [
+            (
+                Some(LENGTH),
+                FailureReason::Throttled,
+                "goes on by itself",
+                "refuses the next OTP",
+            ),
+            (
+                Some(LENGTH),
+                FailureReason::OtpTimeout,
+                "asks again",
+                "refuses the next OTP",
+            ),
+            (
+                None,
+                FailureReason::PinRefused,
+                "your yes to the next plan",
+                "lock the account",
+            ),
+        ] {
+            closed.length = length;
+            closed.failure = Failure::new(reason, "");
+            let way = closed.way_out();
+            for part in [
+                words,
+                risk,
+                "`vega cooldown clear second --reason TEXT`",
+                "console",
+            ] {
+                assert!(way.contains(part), "{way}");
+            }
+            assert!(!way.to_lowercase().contains("generate again"), "{way}");
+        }
+    }
 
     /// `seconds` after a start, by a wall clock that is `ahead` of the truth.
     fn moment(seconds: u64, ahead: i64) -> Moment {

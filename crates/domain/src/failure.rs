@@ -129,19 +129,19 @@ failure_reasons! {
         "Correct the account's mobile number in the configuration.";
     /// Upstox refused another OTP for this mobile number.
     Throttled, "throttled", CoolDown, "Upstox throttled the sign-in",
-        "Wait until the cooldown is over, then generate again; other accounts can go on meanwhile.";
+        "A run waits for the account and goes on by itself; without one, generate when its cooldown is over. Other accounts can go on meanwhile.";
     /// Vega's own ledger has no press left in this window.
     OtpBudget, "otp_budget", WaitForBudget, "the OTP budget is used up",
-        "Wait until the time shown, then generate again; Upstox would refuse another OTP now.";
+        "A run waits until the time shown and goes on by itself; before that Upstox would refuse another OTP.";
     /// Nobody typed the OTP in time.
     OtpTimeout, "otp_timeout", CoolDownThenAsk, "nobody entered the OTP in time",
-        "Generate again when someone is at the desk.";
+        "Have someone at the desk: a run that waits asks again when the cooldown is over; without one, generate then.";
     /// Nobody typed the PIN in time.
     PinTimeout, "pin_timeout", CoolDownThenAsk, "nobody entered the PIN in time",
-        "Generate again when someone is at the desk.";
+        "Have someone at the desk: a run that waits asks again when the cooldown is over; without one, generate then.";
     /// The redirect did not come in time.
     RedirectTimeout, "redirect_timeout", CoolDownThenAsk, "the sign-in did not finish in time",
-        "Generate again and finish the sign-in, in the window or in your own browser, within the time shown.";
+        "Finish the sign-in within the time shown, in the window or in your own browser: a run that waits asks again when the cooldown is over; without one, generate then.";
     /// The page refused the OTP, whoever typed it.
     OtpRefused, "otp_refused", StopAccount, "Upstox refused the OTP",
         "Check the phone and the number, then generate again; Vega never types an OTP twice.";
@@ -156,7 +156,7 @@ failure_reasons! {
         "Reactivate the account in the Upstox app, then generate again.";
     /// A challenge was not solved in time. Only a human may solve it.
     Challenge, "challenge", CoolDownThenAsk, "nobody solved the challenge on the page in time",
-        "Generate again and tick the box in the browser window yourself.";
+        "Tick the box in the browser window yourself: a run that waits asks again when the cooldown is over; without one, generate then.";
     /// Upstox does not accept client id, secret or redirect URI.
     ClientRejected, "client_rejected", StopApi, "Upstox rejected the app's key, secret or redirect URI",
         "Compare client id, client secret and redirect URI with the Upstox developer console, byte by byte.";
@@ -193,6 +193,24 @@ failure_reasons! {
     /// Upstox could not be reached.
     Network, "network", RetryBeforePress, "Upstox could not be reached",
         "Check the network connection, then generate again.";
+    /// No address was found for the name.
+    NameUnresolved, "name_unresolved", RetryBeforePress, "Upstox's name was not found",
+        "Check that this computer is online and that its DNS server answers, then generate again.";
+    /// The proxy of the settings is not there, or does not let the call through.
+    Proxy, "proxy", RetryBeforePress, "the proxy lets nothing through to Upstox",
+        "Set network.proxy right, or none (without it HTTPS_PROXY counts); if it is right, ask whoever runs the proxy, then generate again.";
+    /// The certificate leads to no authority that this computer trusts.
+    UntrustedIssuer, "untrusted_issuer", RetryBeforePress, "whoever answers for Upstox is vouched for by nobody that this computer trusts",
+        "Use another network. If a company's proxy or a virus scanner answers there with an authority of its own and you trust it, have its certificate put among those that this computer trusts; Vega sends nothing past this.";
+    /// The certificate is expired or not valid yet.
+    CertificateTime, "certificate_time", RetryBeforePress, "the certificate that came for Upstox is not valid at this computer's time",
+        "Compare this computer's date and time with India's; if they are right, somebody else answers for Upstox: use another network.";
+    /// The certificate is somebody else's.
+    CertificateName, "certificate_name", RetryBeforePress, "the certificate that came for Upstox is for another name",
+        "Look whether this network wants a sign-in of its own first, and whether upstox.api_base_url and the hosts file are right; else use another network.";
+    /// What came back was not Upstox's.
+    ForeignAnswer, "foreign_answer", RetryBeforePress, "somebody else than Upstox answered",
+        "Look whether this network wants a sign-in of its own first (open any page in a browser), or whether a proxy or firewall answers, then generate again.";
     /// Upstox did not accept the code: wrong, used or too old. It is spent either way.
     CodeRejected, "code_rejected", FailStep, "Upstox did not accept the authorization code",
         "Generate again: Vega signs in afresh and gets a new code.";
@@ -237,7 +255,22 @@ failure_reasons! {
         "Generate again: Vega verifies the stored token first and signs in only if Upstox calls it dead.";
     /// The database did not take a change.
     Storage, "storage", EndRun, "the database did not accept a change",
-        "Check disk space and permissions of the data directory, then generate again.";
+        "See what is said of the cause and whether the data directory is there, then generate again.";
+    /// Another program holds the database.
+    StorageBusy, "storage_busy", EndRun, "another program keeps the database to itself",
+        "Close what else has the database open, such as a database browser or a copy that is being made, then generate again.";
+    /// No room for the database.
+    StorageFull, "storage_full", EndRun, "there is no room left for the database",
+        "Make room on the disk of the data directory, or raise its quota, then generate again.";
+    /// The database may not be written to.
+    StorageReadOnly, "storage_read_only", EndRun, "the database may not be written to",
+        "Let this user write to the data directory and its files, and look whether their disk is mounted read-only, then generate again.";
+    /// The contents contradict themselves.
+    StorageDamaged, "storage_damaged", EndRun, "the database contradicts itself",
+        "Leave its files as they are and copy all of them; then put a backup in their place, and check the disk.";
+    /// The disk did not do what it was asked.
+    StorageDisk, "storage_disk", EndRun, "the disk failed under the database",
+        "Look into the system's log for errors of the disk, and copy the data directory to another one before you go on.";
     /// Vega's process ended in the middle of the sign-in.
     Interrupted, "interrupted", FailStep, "Vega was ended in the middle of the sign-in",
         "Generate again to go on.";
@@ -257,6 +290,25 @@ impl FailureReason {
             .copied()
             .find(|reason| reason.code() == code)
             .ok_or_else(|| InvalidValue::new("failure reason", format!("{code:?} is not known")))
+    }
+
+    /// Whether the database was the cause: what is sealed in it stays, and the next start finishes it.
+    pub fn is_of_storage(self) -> bool {
+        matches!(
+            self,
+            Self::Storage
+                | Self::StorageBusy
+                | Self::StorageFull
+                | Self::StorageReadOnly
+                | Self::StorageDamaged
+                | Self::StorageDisk
+        )
+    }
+
+    /// Whether it lies with Upstox or on the way to it, and so says nothing of any token.
+    pub fn lies_with_upstox(self) -> bool {
+        self.next() == Next::RetryBeforePress
+            || matches!(self, Self::Blocked | Self::Throttled | Self::ServiceHours)
     }
 
     /// Whether the other APIs of the same account may go on in this run.
@@ -322,6 +374,19 @@ mod tests {
                 !is_for_the_terminal || advice.contains("console"),
                 "{reason}: {advice}"
             );
+        }
+    }
+
+    /// A run may be waiting for the account: then nobody has to do anything, and a second start would be refused.
+    #[test]
+    fn what_is_waited_for_tells_nobody_to_generate_again() {
+        for &reason in FailureReason::ALL {
+            let waits = matches!(
+                reason.next(),
+                Next::CoolDown | Next::CoolDownThenAsk | Next::WaitForBudget
+            );
+            let advice = reason.advice().to_lowercase();
+            assert!(!waits || !advice.contains("generate again"), "{reason}: {advice}");
         }
     }
 

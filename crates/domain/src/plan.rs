@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::clock_check::ClockCheck;
 use crate::cooldown::Cooldown;
 use crate::expiry;
-use crate::failure::{Failure, FailureReason, Next};
+use crate::failure::{Failure, Next};
 use crate::ids::{AccountId, ApiName, AttemptId, Generation, InvalidValue};
 use crate::outlook::Outlook;
 use crate::resume::TakenUp;
@@ -240,7 +240,7 @@ pub enum Decision {
     OnlyUnknown(Vec<ApiName>),
     /// Upstox answers nobody: that says something about Upstox or the network, and nothing about tokens.
     /// Nothing is signed in for, not even what is dead by time.
-    Unreachable(FailureReason),
+    Unreachable(Failure),
     /// These are dead, and no sign-in may begin now.
     NotNow(NotNow),
     /// These are dead; the operator is asked.
@@ -269,12 +269,12 @@ pub fn not_now(now: DateTime<Utc>, clock: ClockCheck, force: Option<&ForceReason
 }
 
 /// What asking Upstox just now came to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked<'a> {
     /// The checks of tokens.
     pub checks: &'a [CheckResult],
     /// Why the question for its time was not answered, if it was not.
-    pub time_unanswered: Option<FailureReason>,
+    pub time_unanswered: Option<Failure>,
 }
 
 /// What the operator asked for.
@@ -296,8 +296,8 @@ pub fn decide(
     wanted: Wanted<'_>,
 ) -> Decision {
     let Wanted { force, again, .. } = wanted;
-    if let Some(reason) = outage(asked) {
-        return Decision::Unreachable(reason);
+    if let Some(failure) = outage(asked) {
+        return Decision::Unreachable(failure);
     }
     let mut apis = Vec::new();
     for account in accounts {
@@ -339,30 +339,24 @@ pub fn decide(
 
 /// Two calls at least that all failed alike, for a cause that lies with Upstox or on the way to it. One token that is
 /// answered oddly says nothing of the others.
-fn outage(asked: Asked<'_>) -> Option<FailureReason> {
+fn outage(asked: Asked<'_>) -> Option<Failure> {
     let unknown = |check: &CheckResult| match check {
         CheckResult::Unknown(reason) => Some(*reason),
         CheckResult::Valid | CheckResult::Invalid | CheckResult::Revoked => None,
     };
-    let first = match (asked.checks.first(), asked.time_unanswered) {
-        (Some(check), _) => unknown(check)?,
+    let first = match asked.checks.first() {
+        Some(check) => unknown(check)?,
         // Nobody's token could be asked about: the question for the time tells.
-        (None, unanswered) => return unanswered,
+        None => return asked.time_unanswered,
     };
     let all_alike = asked.checks.iter().all(|check| unknown(check) == Some(first));
     let is_witnessed = asked.checks.len() > 1 || asked.time_unanswered.is_some();
-    (all_alike && is_witnessed && lies_with_upstox(first)).then_some(first)
-}
-
-fn lies_with_upstox(reason: FailureReason) -> bool {
-    matches!(
-        reason,
-        FailureReason::Network
-            | FailureReason::BrokerDown
-            | FailureReason::Blocked
-            | FailureReason::Throttled
-            | FailureReason::ServiceHours
-    )
+    if !(all_alike && is_witnessed && first.lies_with_upstox()) {
+        return None;
+    }
+    // The question for the time met the same, and knows more of it.
+    let same = asked.time_unanswered.filter(|failure| failure.reason == first);
+    Some(same.unwrap_or_else(|| Failure::new(first, "")))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use vega_domain::check_times::CheckTimes;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
@@ -116,7 +116,7 @@ impl AsyncTokenOrchestrator {
             .collect();
         let asked = Asked {
             checks: &checks,
-            time_unanswered: clock.err(),
+            time_unanswered: clock.as_ref().err().cloned(),
         };
         let clock = clock.unwrap_or(ClockCheck::NotKnown);
         let mut statuses = self.validity.statuses().await?;
@@ -175,14 +175,14 @@ impl AsyncTokenOrchestrator {
         })
     }
 
-    async fn check_clock(&self) -> Result<ClockCheck, FailureReason> {
+    async fn check_clock(&self) -> Result<ClockCheck, Failure> {
         let asked = self.ports.clock.now();
         let time = self.ports.broker_clock.time().await;
         let answered = self.ports.clock.now();
         match time {
             Ok(Some(upstox)) => Ok(ClockCheck::compare(asked, answered, upstox)),
             Ok(None) => Ok(ClockCheck::NotKnown),
-            Err(failure) => Err(failure.reason),
+            Err(failure) => Err(failure),
         }
     }
 

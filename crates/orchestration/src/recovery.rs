@@ -56,7 +56,7 @@ impl ResumeOrchestrator {
         let recovered = self.generation.recover(&self.accounts).await?;
         for attempt in &recovered {
             if let Err(failure) = &attempt.outcome
-                && failure.reason == FailureReason::Storage
+                && failure.reason.is_of_storage()
             {
                 return Err(RunError::NotRecovered {
                     api: attempt.api.clone(),

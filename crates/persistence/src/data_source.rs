@@ -21,7 +21,7 @@ use crate::key_files::{self, Fetched, KeyInForce};
 use crate::key_source::KeySource;
 use crate::latest_changes::RowTrust;
 use crate::listener_proof::KeyedListenerProof;
-use crate::open_error::{OpenError, broken};
+use crate::open_error::{OpenError, broken, cause_of};
 use crate::root_key::{KeyId, RootKey};
 use crate::row_upgrade;
 use crate::seal::{Sealer, key_of};
@@ -310,10 +310,7 @@ async fn name_key(connection: &mut SqliteConnection, id: KeyId) -> Result<(), sq
 
 /// Wraps what the database said.
 pub(crate) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Failed {
-        doing,
-        source: source.into(),
-    }
+    move |source| StoreError::failed(doing, cause_of(&source), source)
 }
 
 /// For a stored value that is not what this version writes.

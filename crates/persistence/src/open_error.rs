@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use vega_domain::ports::StorageCause;
 
 use crate::files::FileError;
 use crate::root_key::KeyError;
@@ -88,9 +89,7 @@ pub enum OpenError {
     )]
     OldSqlite(String),
     /// The database failed.
-    #[error(
-        "cannot {doing} the database {path}: {source}. Check the disk, or restore the file from a backup"
-    )]
+    #[error("cannot {doing} the database {path}: {source}. {}", cause_in(.source.as_ref()).advice())]
     Database {
         /// What Vega was doing, as a verb.
         doing: &'static str,
@@ -129,14 +128,42 @@ pub(crate) fn broken(
 }
 
 fn is_damage(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return [Some(CORRUPT), Some(NOT_A_DATABASE)].contains(&plain_code(error));
+    cause_in(error) == StorageCause::Damaged
+}
+
+/// What SQLite or the system says, at whichever depth it stands.
+fn cause_in(error: &(dyn std::error::Error + 'static)) -> StorageCause {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+            return cause_of(error);
         }
-        cause = error.source();
+        next = error.source();
     }
-    false
+    StorageCause::of(error)
+}
+
+/// What SQLite says, by its code.
+pub(crate) fn cause_of(error: &sqlx::Error) -> StorageCause {
+    match error {
+        sqlx::Error::Io(error) => StorageCause::of_io(error),
+        // All connections are in use, by writes that wait for somebody else.
+        sqlx::Error::PoolTimedOut => StorageCause::Busy,
+        error => plain_code(error).map_or(StorageCause::Other, of_code),
+    }
+}
+
+/// SQLite's result codes: <https://www.sqlite.org/rescode.html>.
+fn of_code(plain: u32) -> StorageCause {
+    match plain {
+        5 | 6 => StorageCause::Busy,
+        13 => StorageCause::Full,
+        3 | 8 | 23 => StorageCause::ReadOnly,
+        14 => StorageCause::CannotOpen,
+        CORRUPT | NOT_A_DATABASE => StorageCause::Damaged,
+        10 => StorageCause::Disk,
+        _ => StorageCause::Other,
+    }
 }
 
 /// Whether the file is no database at all.
@@ -153,4 +180,73 @@ const NOT_A_DATABASE: u32 = 26;
 fn plain_code(error: &sqlx::Error) -> Option<u32> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    #[rstest]
+    #[case::busy(5, StorageCause::Busy)]
+    #[case::locked(6, StorageCause::Busy)]
+    #[case::full(13, StorageCause::Full)]
+    #[case::permission(3, StorageCause::ReadOnly)]
+    #[case::read_only(8, StorageCause::ReadOnly)]
+    #[case::cannot_open(14, StorageCause::CannotOpen)]
+    #[case::corrupt(11, StorageCause::Damaged)]
+    #[case::no_database(26, StorageCause::Damaged)]
+    #[case::io(10, StorageCause::Disk)]
+    #[case::misuse(21, StorageCause::Other)]
+    fn each_code_of_sqlite_has_its_cause(#[case] code: u32, #[case] cause: StorageCause) {
+        assert_eq!(of_code(code), cause);
+    }
+
+    /// From SQLite itself to the words of the operator: none of them tells to restore what is only locked.
+    #[tokio::test]
+    async fn what_sqlite_says_reaches_the_advice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let of = |mode: &str| format!("sqlite://{}?mode={mode}", path.display());
+        let open = async |mode: &str| {
+            SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect(&of(mode))
+                .await
+        };
+        let missing = open("rw").await.unwrap_err();
+        let words = broken("open", &path)(missing.into()).to_string();
+        assert!(words.contains("is there, with every folder above it"), "{words}");
+
+        let first = open("rwc").await.unwrap();
+        sqlx::query("CREATE TABLE t (x)").execute(&first).await.unwrap();
+        let second = open("rw").await.unwrap();
+        sqlx::query("PRAGMA busy_timeout = 0")
+            .execute(&second)
+            .await
+            .unwrap();
+        let held = first.begin_with("BEGIN EXCLUSIVE").await.unwrap();
+        let locked = sqlx::query("INSERT INTO t VALUES (1)").execute(&second).await;
+        let words = broken("write", &path)(locked.unwrap_err().into()).to_string();
+        assert!(words.contains("Close what else has the database open"), "{words}");
+        assert!(!words.contains("backup"), "{words}");
+
+        let read_only = open("ro").await.unwrap();
+        drop(held);
+        let refused = sqlx::query("INSERT INTO t VALUES (1)").execute(&read_only).await;
+        let words = broken("write", &path)(refused.unwrap_err().into()).to_string();
+        assert!(words.contains("mounted read-only"), "{words}");
+
+        sqlx::query("PRAGMA max_page_count = 2")
+            .execute(&first)
+            .await
+            .unwrap();
+        let full = sqlx::query("INSERT INTO t VALUES (zeroblob(1000000))")
+            .execute(&first)
+            .await;
+        let words = broken("write", &path)(full.unwrap_err().into()).to_string();
+        assert!(words.contains("Make room on the disk"), "{words}");
+    }
 }

@@ -338,12 +338,12 @@ impl TokenGenerationService {
                 Err(ExchangeError::OutcomeUnknown(words)) => {
                     return Err(Failure::new(FailureReason::OutcomeUnknown, words));
                 }
-                Err(ExchangeError::NotSent(words)) => match pauses.next() {
+                Err(ExchangeError::NotSent(failure)) => match pauses.next() {
                     Some(pause) => {
-                        tracing::warn!(words, "the token call could not be sent; trying again");
+                        tracing::warn!(%failure, "the token call could not be sent; trying again");
                         tokio::time::sleep(pause).await;
                     }
-                    None => return Err(Failure::new(FailureReason::Network, words)),
+                    None => return Err(failure),
                 },
             }
         }
@@ -422,7 +422,7 @@ impl TokenGenerationService {
     /// Closes the attempt when `result` is a failure that ends it. A failing database does not: what is sealed stays.
     async fn or_close<T>(&self, attempt: &Attempt<'_>, result: Result<T, Failure>) -> Result<T, Failure> {
         if let Err(failure) = &result
-            && failure.reason != FailureReason::Storage
+            && !failure.reason.is_of_storage()
         {
             self.close(
                 attempt.id,

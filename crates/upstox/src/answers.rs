@@ -117,9 +117,9 @@ fn codes(errors: &[BrokerError]) -> impl Iterator<Item = &str> {
 }
 
 /// What an answer means that refuses a token and does not call it dead.
-pub(crate) fn refusal_of(status: u16, body: &[u8]) -> Failure {
-    let mut failure = failure_of(status, body);
-    let has_errors = !broker_errors(body).is_empty();
+pub(crate) fn refusal_of(status: u16, body: &Body) -> Failure {
+    let mut failure = failure_from(status, body);
+    let has_errors = !broker_errors(&body.bytes).is_empty();
     failure.reason = match failure.reason {
         // A death that something contradicts is none, and what that is, is not known.
         FailureReason::TokenRejected => FailureReason::UnclearRefusal,
@@ -146,6 +146,30 @@ pub(crate) fn failure_of(status: u16, body: &[u8]) -> Failure {
     Failure::new(reason, format!("HTTP {status} without an error of Upstox's"))
 }
 
+/// The same of an answer whose sender is known as well: what is not Upstox's is told as that.
+pub(crate) fn failure_from(status: u16, body: &Body) -> Failure {
+    let failure = failure_of(status, &body.bytes);
+    if is_object(&body.bytes) {
+        return failure;
+    }
+    let who = body.speaker.words();
+    let what = match (status, is_html(&body.bytes)) {
+        (403, true) if body.speaker.is_cloudflare() => return failure,
+        (_, true) => "a web page",
+        (_, false) => "no answer of Upstox's",
+    };
+    let reason = match failure.reason {
+        FailureReason::BrokerDown | FailureReason::Throttled | FailureReason::ServiceHours
+            if status != 511 =>
+        {
+            failure.reason
+        }
+        _ if status == 407 => FailureReason::Proxy,
+        _ => FailureReason::ForeignAnswer,
+    };
+    Failure::new(reason, format!("HTTP {status}{who} with {what}"))
+}
+
 fn reason_of_status(status: u16) -> Option<FailureReason> {
     match status {
         423 => Some(FailureReason::ServiceHours),
@@ -153,6 +177,11 @@ fn reason_of_status(status: u16) -> Option<FailureReason> {
         500.. => Some(FailureReason::BrokerDown),
         _ => None,
     }
+}
+
+/// Whether a body is a JSON object, as every answer of Upstox's API is.
+pub(crate) fn is_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
 }
 
 /// Whether a body is a web page: Cloudflare or a proxy speaks, not Upstox's API.

@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use reqwest::header::{AGE, DATE, HeaderMap};
 use url::Url;
-use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::failure::Failure;
 use vega_domain::ports::BrokerClock;
 
-use crate::http::{self, ClientError, Endpoint, HttpClient};
+use crate::http::{ClientError, Endpoint, HttpClient};
 
 /// `BrokerClock` over HTTP.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl BrokerClock for DateHeaderClock {
         let sent = self.endpoint.request(Method::GET).send().await;
         match sent {
             Ok(response) => Ok(date(response.headers())),
-            Err(error) => Err(Failure::new(FailureReason::Network, http::words(error))),
+            Err(error) => Err(self.endpoint.failure(error).await),
         }
     }
 }

@@ -54,7 +54,7 @@ impl LastPriceApi for LastPriceClient {
                 let status = response.status().as_u16();
                 read(status, &http::read_body(response).await)
             }
-            Err(error) => LastPriceAnswer::Unknown(Failure::new(FailureReason::Network, http::words(error))),
+            Err(error) => LastPriceAnswer::Unknown(self.endpoint.failure(error).await),
         }
     }
 }
@@ -85,5 +85,5 @@ fn read(status: u16, body: &Body) -> LastPriceAnswer {
     if answers::calls_token_dead(status, body) {
         return LastPriceAnswer::TokenDead;
     }
-    LastPriceAnswer::Unknown(answers::refusal_of(status, &body.bytes))
+    LastPriceAnswer::Unknown(answers::refusal_of(status, body))
 }

@@ -49,7 +49,7 @@ impl ProfileApi for ProfileVerifier {
                 let status = response.status().as_u16();
                 read(status, &http::read_body(response).await)
             }
-            Err(error) => ProfileAnswer::Unknown(Failure::new(FailureReason::Network, http::words(error))),
+            Err(error) => ProfileAnswer::Unknown(self.endpoint.failure(error).await),
         }
     }
 }
@@ -67,6 +67,9 @@ fn read(status: u16, body: &Body) -> ProfileAnswer {
             .and_then(|data| data.user_id);
         return match user_id.map(UserId::new) {
             Some(Ok(user_id)) => ProfileAnswer::Valid(user_id),
+            _ if body.complete && !answers::is_object(&body.bytes) => {
+                ProfileAnswer::Unknown(answers::failure_from(status, body))
+            }
             _ => ProfileAnswer::Unknown(Failure::new(
                 FailureReason::BrokerDown,
                 "HTTP 200 without a profile",
@@ -76,5 +79,5 @@ fn read(status: u16, body: &Body) -> ProfileAnswer {
     if answers::calls_token_dead(status, body) {
         return ProfileAnswer::Invalid;
     }
-    ProfileAnswer::Unknown(answers::refusal_of(status, &body.bytes))
+    ProfileAnswer::Unknown(answers::refusal_of(status, body))
 }

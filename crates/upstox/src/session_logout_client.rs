@@ -41,7 +41,10 @@ impl SessionLogout for SessionLogoutClient {
             .header(AUTHORIZATION, bearer)
             .send()
             .await;
-        let response = sent.map_err(|error| Failure::new(FailureReason::Network, http::words(error)))?;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(self.endpoint.failure(error).await),
+        };
         let status = response.status().as_u16();
         read(status, &http::read_body(response).await)
     }
@@ -57,11 +60,12 @@ fn read(status: u16, body: &Body) -> Result<(), Failure> {
         200 if !has_errors && is_ended(body) => Ok(()),
         401 if !has_errors && is_dead_already(body) => Ok(()),
         // Something in between, such as a captive portal, says nothing of the token.
+        200 | 401 if !answers::is_object(&body.bytes) => Err(answers::failure_from(status, body)),
         200 | 401 if !has_errors => Err(Failure::new(
             FailureReason::BrokerDown,
             format!("HTTP {status} without an answer of Upstox's"),
         )),
-        _ => Err(answers::refusal_of(status, &body.bytes)),
+        _ => Err(answers::refusal_of(status, body)),
     }
 }
 

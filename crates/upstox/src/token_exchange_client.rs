@@ -49,9 +49,11 @@ impl TokenExchange for TokenExchangeClient {
             }
             // No connection, so no byte of the request can have left.
             Err(error) if error.is_connect() || error.is_builder() => {
-                Err(ExchangeError::NotSent(http::words(error)))
+                Err(ExchangeError::NotSent(self.endpoint.failure(error).await))
             }
-            Err(error) => Err(ExchangeError::OutcomeUnknown(http::words(error))),
+            Err(error) => Err(ExchangeError::OutcomeUnknown(
+                self.endpoint.failure(error).await.detail,
+            )),
         }
     }
 

@@ -215,7 +215,7 @@ impl Session {
                     "the sign-in for {} fails: {}",
                     request.api.name, failure.reason
                 ));
-                if failure.reason != FailureReason::OtpBudget && failure.reason != FailureReason::Storage {
+                if failure.reason != FailureReason::OtpBudget && !failure.reason.is_of_storage() {
                     self.failed(failure);
                 }
             }

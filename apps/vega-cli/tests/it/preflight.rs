@@ -179,7 +179,7 @@ fn a_database_that_takes_no_change_is_named() {
         assert_eq!(code, Some(9), "{stderr}");
         assert!(
             stderr.starts_with("error: could not ")
-                && stderr.contains("Check disk space")
+                && stderr.contains("the data directory")
                 && stderr.lines().count() == 1,
             "{stderr}"
         );

@@ -31,7 +31,8 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
         </p>
         <p>
           It does not end by itself: when the cause is gone, generate; your yes to the plan opens it
-          again.
+          again. So does <code>vega cooldown clear {account.account} --reason TEXT</code>. Another
+          refusal may lock the account at Upstox.
         </p>
         <p>{meanwhile}</p>
       </Alert>
@@ -53,7 +54,9 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
         </p>
         {until_unix && (
           <p>
-            Sign-ins are possible again at <Until unix={account.retry_at_unix ?? until_unix} />.
+            Sign-ins are possible again at <Until unix={account.retry_at_unix ?? until_unix} />. To
+            open it sooner: <code>vega cooldown clear {account.account} --reason TEXT</code>; too
+            early, Upstox refuses the next OTP too.
           </p>
         )}
         <p>{meanwhile}</p>

@@ -16,6 +16,7 @@ mod profile;
 mod session_logout;
 mod sign_in;
 mod sign_in_journal;
+mod store_error;
 mod token_changes;
 mod token_exchange;
 mod token_repository;
@@ -36,6 +37,7 @@ pub use profile::{ProfileAnswer, ProfileApi};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_journal::{Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use store_error::{StorageCause, StoreError};
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
@@ -52,43 +54,3 @@ pub use self::{
     token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
     token_spool::MockTokenSpool,
 };
-
-use thiserror::Error;
-
-use crate::failure::{Failure, FailureReason};
-
-/// Why durable state could not be read or changed.
-#[derive(Debug, Error)]
-pub enum StoreError {
-    /// Somebody else changed the same thing first; nothing was written.
-    #[error("{0}")]
-    Conflict(String),
-    /// A sealed value did not open: wrong key, damage, or a value moved from another row. Or the key was rotated
-    /// meanwhile, and nothing was written.
-    #[error("{0}")]
-    Unreadable(String),
-    /// A row is not what Vega wrote there last: it was changed, put back or taken away outside Vega. It counts for nothing.
-    #[error("{0}")]
-    ChangedOutside(String),
-    /// The database as a whole is not the one that Vega left, and the operator has not accepted it: nothing of it counts and
-    /// nothing is written.
-    #[error("{0}")]
-    NotAccepted(String),
-    /// The token died more than a day ago, and its bytes were erased.
-    #[error("the token died long ago and was erased")]
-    Erased,
-    /// The database failed. The text says what Vega was doing; the source what the database said.
-    #[error("could not {doing}: {source}. Check disk space and permissions of the data directory")]
-    Failed {
-        /// What Vega was doing.
-        doing: &'static str,
-        /// What the database said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::new(FailureReason::Storage, error.to_string())
-    }
-}

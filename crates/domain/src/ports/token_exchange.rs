@@ -14,7 +14,7 @@ use crate::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 pub enum ExchangeError {
     /// No byte left this machine, so the code is unused and the call may be made again.
     #[error("the token call could not be sent: {0}")]
-    NotSent(String),
+    NotSent(Failure),
     /// The call left and its outcome is not known. The code must never be sent again.
     #[error("the token call was sent, but its answer was lost: {0}")]
     OutcomeUnknown(String),

@@ -129,7 +129,10 @@ impl TokenExchange for Broker {
         let mut scripted = self.exchanges.lock().unwrap();
         let exchanged = scripted.get_mut(name).and_then(VecDeque::pop_front);
         if matches!(exchanged, Some(Exchanged::NotSent)) {
-            return Err(ExchangeError::NotSent("connection refused".into()));
+            return Err(ExchangeError::NotSent(Failure::new(
+                FailureReason::Network,
+                "connection refused",
+            )));
         }
         let is_new = self.arrived.lock().unwrap().insert(code.expose().to_owned());
         assert!(is_new, "a code is sent once");

@@ -104,7 +104,10 @@ async fn an_outage_of_all_profiles_plans_nothing() {
         .await
         .unwrap()
         .decision;
-    assert_eq!(decision, Decision::Unreachable(FailureReason::Network));
+    assert_eq!(
+        decision,
+        Decision::Unreachable(Failure::new(FailureReason::Network, ""))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -168,7 +168,7 @@ fn state<'r>(run: &'r RunRecord, api: &str) -> &'r StepState {
 /// Reading an answer touches no database, so it never fails for one.
 fn may_strike(reason: FailureReason, strikes: Strikes) -> bool {
     let reads = matches!(strikes, Strikes::Exchange | Strikes::UnrecordedExchange);
-    !(reads && reason == FailureReason::Storage)
+    !(reads && reason.is_of_storage())
 }
 
 /// The reason for which the step fails.
@@ -234,7 +234,7 @@ fn holds(
 
 /// An attempt whose failure is that nothing can be stored stays open for the next start.
 fn open_attempts(seen: FailureReason, strikes: Strikes) -> usize {
-    usize::from(seen == FailureReason::Storage && strikes != Strikes::Opening)
+    usize::from(seen.is_of_storage() && strikes != Strikes::Opening)
 }
 
 /// Once everything is mended, the next yes brings every token that is missing.

@@ -5,7 +5,7 @@ use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::AuditKind;
 use vega_domain::clock_check::ClockCheck;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause, Wanted};
 use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
@@ -85,7 +85,7 @@ async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
     let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(
         verification.decision,
-        Decision::Unreachable(FailureReason::Network)
+        Decision::Unreachable(Failure::new(FailureReason::Network, "timed out"))
     );
 }
 

@@ -57,7 +57,7 @@ async fn a_cancel_during_the_token_call_still_brings_the_token_home() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_between_two_tries_still_brings_the_token_home() {
     let world = World::new();
-    let not_sent = ExchangeError::NotSent("connection refused".into());
+    let not_sent = ExchangeError::NotSent(Failure::new(FailureReason::Network, "connection refused"));
     world
         .broker
         .answers(Duration::ZERO, vec![Err(not_sent), Ok(raw_answer())]);

@@ -13,7 +13,10 @@ use crate::database::End;
 use crate::world::{World, ist, raw_answer};
 
 fn not_sent() -> Result<RawAnswer, ExchangeError> {
-    Err(ExchangeError::NotSent("connection refused".into()))
+    Err(ExchangeError::NotSent(Failure::new(
+        FailureReason::Network,
+        "connection refused",
+    )))
 }
 
 fn lost() -> Result<RawAnswer, ExchangeError> {

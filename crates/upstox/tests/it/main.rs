@@ -6,6 +6,7 @@
 )]
 
 mod broken_server;
+mod causes;
 mod date_header_clock;
 mod last_price_client;
 mod profile_verifier;

@@ -177,8 +177,8 @@ async fn a_death_that_was_cut_off_is_none() {
 }
 
 #[rstest]
-#[case::proxy_401(401, "<html>who are you</html>", FailureReason::BrokerDown)]
-#[case::empty_401(401, "", FailureReason::BrokerDown)]
+#[case::proxy_401(401, "<html>who are you</html>", FailureReason::ForeignAnswer)]
+#[case::empty_401(401, "", FailureReason::ForeignAnswer)]
 #[case::service_hours(423, "", FailureReason::ServiceHours)]
 #[case::throttled(429, "", FailureReason::Throttled)]
 #[case::cloudflare(403, "<!DOCTYPE html>", FailureReason::Blocked)]
@@ -191,8 +191,15 @@ async fn a_death_that_was_cut_off_is_none() {
 )]
 #[case::no_profile(200, r#"{"status":"success","data":null}"#, FailureReason::BrokerDown)]
 #[case::two_users(200, r#"{"data":{"user_id":"A","user_id":"B"}}"#, FailureReason::BrokerDown)]
-#[case::not_json(200, "hello", FailureReason::BrokerDown)]
-#[case::redirect_is_not_followed(302, "", FailureReason::BrokerDown)]
+#[case::not_json(200, "hello", FailureReason::ForeignAnswer)]
+#[case::captive_portal(200, "<html>Welcome to the hotel</html>", FailureReason::ForeignAnswer)]
+#[case::captive_portal_by_its_status(511, "<html>", FailureReason::ForeignAnswer)]
+#[case::not_found(404, "<html>nginx</html>", FailureReason::ForeignAnswer)]
+#[case::proxy_wants_a_name(407, "<html>", FailureReason::Proxy)]
+#[case::cloudflares_own_trouble(522, "error code: 522", FailureReason::BrokerDown)]
+#[case::nothing_at_all(204, "", FailureReason::ForeignAnswer)]
+#[case::text_for_throttled(429, "slow down", FailureReason::Throttled)]
+#[case::redirect_is_not_followed(302, "", FailureReason::ForeignAnswer)]
 #[tokio::test]
 async fn everything_else_is_unknown(#[case] status: u16, #[case] body: &str, #[case] reason: FailureReason) {
     let template = ResponseTemplate::new(status)
@@ -227,4 +234,65 @@ async fn an_unreachable_upstox_is_unknown_and_the_token_stays_out_of_the_words()
         );
         assert!(!format!("{answer:?}").contains("CANARY"));
     }
+}
+
+/// Who answered in Upstox's place is told, as far as the answer says.
+#[rstest]
+#[case::squid(
+    403,
+    "squid/6.1",
+    "<html>",
+    "",
+    FailureReason::ForeignAnswer,
+    "HTTP 403 from squid/6.1 with a web page"
+)]
+#[case::nginx(
+    502,
+    "nginx",
+    "<html>",
+    "",
+    FailureReason::BrokerDown,
+    "HTTP 502 from nginx with a web page"
+)]
+#[case::cloudflare(
+    403,
+    "cloudflare",
+    "<html>",
+    "",
+    FailureReason::Blocked,
+    "HTTP 403 with a web page of Cloudflare's"
+)]
+#[case::portal(
+    302,
+    "",
+    "",
+    "http://portal.example/login?token=x",
+    FailureReason::ForeignAnswer,
+    "HTTP 302 that leads to portal.example with no answer of Upstox's"
+)]
+#[case::router(
+    200,
+    "RouterOS",
+    "<html>",
+    "",
+    FailureReason::ForeignAnswer,
+    "HTTP 200 from RouterOS with a web page"
+)]
+#[tokio::test]
+async fn who_answered_instead_is_told(
+    #[case] status: u16,
+    #[case] server: &str,
+    #[case] body: &str,
+    #[case] location: &str,
+    #[case] reason: FailureReason,
+    #[case] words: &str,
+) {
+    let template = ResponseTemplate::new(status)
+        .insert_header("server", server)
+        .insert_header("location", location)
+        .set_body_string(body);
+    let ProfileAnswer::Unknown(failure) = ask(template).await else {
+        panic!("{status}")
+    };
+    assert_eq!((failure.reason, failure.detail.as_str()), (reason, words));
 }

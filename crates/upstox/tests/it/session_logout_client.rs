@@ -74,8 +74,12 @@ async fn log_out(template: ResponseTemplate) -> Result<(), FailureReason> {
     Err(FailureReason::BrokerDown)
 )]
 #[case::json_of_a_proxy(401, r#"{"message":"sign in to the proxy"}"#, Err(FailureReason::BrokerDown))]
-#[case::captive_portal(200, "<html>Sign in to this network</html>", Err(FailureReason::BrokerDown))]
-#[case::proxy(401, "", Err(FailureReason::BrokerDown))]
+#[case::captive_portal(
+    200,
+    "<html>Sign in to this network</html>",
+    Err(FailureReason::ForeignAnswer)
+)]
+#[case::proxy(401, "", Err(FailureReason::ForeignAnswer))]
 #[case::throttled(429, "", Err(FailureReason::Throttled))]
 #[case::broken(500, "", Err(FailureReason::BrokerDown))]
 #[case::cloudflare(403, "<html>", Err(FailureReason::Blocked))]

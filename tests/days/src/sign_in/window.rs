@@ -117,7 +117,7 @@ impl WindowSession {
     /// The page asks for the number once more. Vega presses once only, so it is the human's turn.
     async fn mobile_screen_again(&self, request: &SignInRequest<'_>) -> Result<(), Failure> {
         match self.vega_presses(request).await {
-            Err(failure) if failure.reason != FailureReason::Storage => {}
+            Err(failure) if !failure.reason.is_of_storage() => {}
             pressed => return pressed.map(drop),
         }
         if self.session.human().await != Does::Right {

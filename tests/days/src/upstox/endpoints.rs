@@ -79,7 +79,10 @@ impl Endpoints {
         let reach = here.world.weather().reach;
         if reach == Reach::NoNetwork || chance.permille(storm) {
             here.tell(&format!("POST for {} is not sent", api.name));
-            return Err(ExchangeError::NotSent("connection refused".into()));
+            return Err(ExchangeError::NotSent(Failure::new(
+                FailureReason::Network,
+                "connection refused",
+            )));
         }
         let lost = |words: &str| Err(ExchangeError::OutcomeUnknown(words.into()));
         let arrived = here.world.upstox.books().arrives(code.expose());
