@@ -32,7 +32,7 @@ async fn report(server: &Server, program: &Caller, body: &Value) -> Result<Answe
     let request = Request::to(server, "POST", REJECTIONS)
         .by(program)
         .with("Content-Type", "application/json")
-        .body(&body.to_string());
+        .body(body.to_string());
     server.send(&request).await
 }
 

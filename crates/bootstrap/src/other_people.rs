@@ -12,23 +12,23 @@ const NAMED: usize = 3;
 /// A word about them before a sign-in in Vega's browser; `None` where nobody else is seen.
 pub(crate) fn warning() -> Option<String> {
     #[cfg(target_os = "linux")]
-    let names = people(Path::new("/proc"), nix::unistd::getuid().as_raw(), of_a_person);
+    let found = people(Path::new("/proc"), nix::unistd::getuid().as_raw(), of_a_person);
     #[cfg(not(target_os = "linux"))]
-    let names = BTreeSet::<String>::new();
-    words(&names)
+    let found = BTreeSet::<String>::new();
+    words(&found)
 }
 
 fn words(names: &BTreeSet<String>) -> Option<String> {
-    let mut named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let mut shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
     if names.len() > NAMED {
-        named.push("others");
+        shown.push("others");
     }
-    (!named.is_empty()).then(|| {
+    (!shown.is_empty()).then(|| {
         format!(
             "accounts of other people run processes on this machine ({}). While a sign-in is open in Vega's browser, \
              ChromeDriver's port lets each of them run programs as you. Where you do not trust them, sign in with your own \
              browser (route own-browser), which opens no such port",
-            named.join(", ")
+            shown.join(", ")
         )
     })
 }
@@ -51,7 +51,7 @@ fn people(proc: &Path, own: u32, name: impl Fn(u32) -> Option<String>) -> BTreeS
         .collect()
 }
 
-/// Who started the process: "Uid:	1000	1000	1000	1000".
+/// Who started the process: `Uid: 1000 1000 1000 1000`.
 fn user_in(status: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     line.split_whitespace().next()?.parse().ok()

@@ -75,13 +75,16 @@ impl Places {
     }
 }
 
+/// A file by its name, and whether a text of that name holds settings of Vega's.
+type Kind = (&'static str, fn(&str) -> bool);
+
 /// One line about files of the working directory that hold settings of Vega's and are not read; none where there are
 /// none, or where they are read because they were named.
 pub fn left_alone(environment: &Environment) -> Option<String> {
     let places = Places::of(environment).ok();
     let is_read = |path: &Path| places.as_ref().is_some_and(|places| places.reads(path));
     let here = environment.working_dir();
-    let kinds: [(&str, fn(&str) -> bool); 2] = [(ENV, holds_our_variables), (TOML, holds_our_keys)];
+    let kinds: [Kind; 2] = [(ENV, holds_our_variables), (TOML, holds_our_keys)];
     let left: Vec<&str> = kinds
         .into_iter()
         .filter(|(name, is_ours)| {

@@ -184,14 +184,13 @@ pub(crate) fn without_password(text: &str) -> String {
         .map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
     match (text.rsplit_once('@'), text.find(['?', '#'])) {
         // `vega:password/db` is no host with a port; `host=db password=x` names it.
+        // Pairs, in which a password may hold the sign itself, and so may words behind it.
+        (_, None) if scheme.is_empty() && text.contains('=') => "…".to_owned(),
         (None, None) if !scheme.is_empty() && Url::parse(text).is_err() => format!("{scheme}…"),
-        (None, None) if scheme.is_empty() && text.contains('=') => "…".to_owned(),
         (None, None) if ["passw", "pwd", "secret"].iter().any(|word| small.contains(word)) => {
             format!("{scheme}…")
         }
         (None, None) => text.to_owned(),
-        // A password may hold the sign itself, and so may words behind it.
-        (Some(_), None) if scheme.is_empty() && text.contains('=') => "…".to_owned(),
         (Some((_, host)), None) => format!("{scheme}…@{host}"),
         (None, Some(at)) => format!("{}…", &text[..=at]),
         // Either sign may be part of the password.

@@ -50,12 +50,11 @@ impl RedirectFile {
     pub(crate) fn to(link: &AuthorizeLink, environment: &Variables) -> std::io::Result<Self> {
         let link = link.expose();
         let page = RedirectPage { link }.render().map_err(std::io::Error::other)?;
-        let (folder, made) = match private_folder(environment) {
-            Some(folder) => (folder, None),
-            None => {
-                let made = private_folder_of_its_own()?;
-                (made.path().to_owned(), Some(made))
-            }
+        let (folder, made) = if let Some(folder) = private_folder(environment) {
+            (folder, None)
+        } else {
+            let made = private_folder_of_its_own()?;
+            (made.path().to_owned(), Some(made))
         };
         // 0600, and under a name that nobody can have taken.
         let mut named = Builder::new();
@@ -123,7 +122,7 @@ fn private_folder(environment: &Variables) -> Option<PathBuf> {
 #[cfg(unix)]
 fn is_ours_alone(about: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    about.uid() == nix::unistd::geteuid().as_raw() && about.mode() & 0o077 == 0
+    about.uid() == nix::unistd::geteuid().as_raw() && about.mode().trailing_zeros() >= 6
 }
 
 #[cfg(not(unix))]
@@ -153,7 +152,8 @@ fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
     candidates.find(|candidate| candidate.is_file())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

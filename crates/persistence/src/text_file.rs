@@ -230,8 +230,8 @@ fn place(bytes: &[u8], at: usize) -> (usize, usize) {
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |at| at + 1);
-    let lines = before.iter().filter(|byte| **byte == b'\n').count();
-    (lines + 1, at - line_start + 1)
+    let line = before.split(|byte| *byte == b'\n').count();
+    (line, at - line_start + 1)
 }
 
 /// What a path that does not open is.

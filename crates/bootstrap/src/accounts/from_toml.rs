@@ -80,7 +80,7 @@ fn account(table: &Table<'_>, route_of_all: Route) -> Result<Configured, Setting
             .transpose()?,
         route: route
             .as_ref()
-            .map_or(Ok(route_of_all), |text| text.checked(|text| text.parse()))?,
+            .map_or(Ok(route_of_all), |text| text.checked(str::parse))?,
         apis,
     };
     Ok(Configured {

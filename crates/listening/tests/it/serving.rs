@@ -127,8 +127,8 @@ async fn whoever_asks_is_answered_at_once_while_hundreds_are_silent() {
 #[tokio::test]
 async fn a_head_that_is_late_ends_its_connection_and_no_other() {
     let server = server(answers(), Limits::default()).await;
-    let mut served = server.connect().await;
-    ask_on(&mut served, KEEP).await;
+    let mut known = server.connect().await;
+    ask_on(&mut known, KEEP).await;
     let mut stranger = server.connect().await;
     ask_on(&mut stranger, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let mut silent = server.connect().await;
@@ -149,7 +149,7 @@ async fn a_head_that_is_late_ends_its_connection_and_no_other() {
         assert!((1_900..5_000).contains(&took.as_millis()), "{took:?}");
     }
     // Who has asked once may take its time over the next request.
-    for stream in [&mut served, &mut stranger] {
+    for stream in [&mut known, &mut stranger] {
         ask_on(stream, KEEP).await;
     }
 }

@@ -160,7 +160,7 @@ async fn never_5_a_sign_in_because_one_call_refuses_all_tokens(#[case] price: La
     let reason = ForceReason::new("the desk wants new ones").unwrap();
     for name in SIX.map(api) {
         let wanted = Wanted {
-            apis: &[name.clone()],
+            apis: std::slice::from_ref(&name),
             force: Some(&reason),
             ..Wanted::default()
         };

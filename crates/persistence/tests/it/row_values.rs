@@ -156,7 +156,7 @@ impl Stage {
     async fn press(&self) -> Result<OtpGrant, StoreError> {
         let budget = OtpBudget {
             presses: 4,
-            window: Duration::from_secs(660),
+            window: Duration::from_mins(11),
         };
         let now = Moment::by_wall_clock(at(2));
         self.world
@@ -648,7 +648,7 @@ impl File {
     }
 }
 
-async fn over(stage: Stage, data: DataSource) -> Stage {
+fn over(stage: Stage, data: DataSource) -> Stage {
     Stage {
         access: SqliteAccessRepository::new(data.clone()),
         cooldowns: SqliteCooldownRepository::new(data.clone()),
@@ -671,7 +671,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     let file = File::keep(&stage.world).await;
     stage.revoke_token().await;
     let data = file.put_back(&stage.world).await;
-    let stage = over(stage, data).await;
+    let stage = over(stage, data);
     let doubt = stage.world.data.doubt().await.unwrap().unwrap();
     assert!(doubt.contains("older than its checkpoint"), "{doubt}");
     assert!(matches!(
