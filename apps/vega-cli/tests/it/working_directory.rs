@@ -1,7 +1,6 @@
 //! What lies in the working directory is anybody's: it is read only when it is named, and named when it looks like Vega's.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
@@ -111,7 +110,6 @@ fn a_pipe_in_the_working_directory_keeps_nobody_waiting() {
         .status()
         .unwrap();
     assert!(made.success());
-    let began = Instant::now();
+    // A reader of the pipe would never end, and nextest would end the test.
     assert_eq!(api(home.path(), &[]).1, "");
-    assert!(began.elapsed() < Duration::from_secs(5));
 }

@@ -4,30 +4,26 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Row};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
-use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::audit::AuditKind;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{
-    AccessRepository, AuditHistory, AuditTrail, CooldownRepository, ExecutionStateRepository, OtpGrant,
-    SignInJournal, StoreError, TokenCheck, UpstoxTokenRepository,
+    AccessRepository, CooldownRepository, OtpGrant, SignInJournal, StoreError, TokenCheck,
+    UpstoxTokenRepository,
 };
-use vega_domain::secret::AuthorizationCode;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::{
-    DataSource, RowFaults, RowScope, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail,
-    SqliteCooldownRepository, tokens_without_opening,
+    RowFaults, RowScope, SqliteAccessRepository, SqliteCooldownRepository, tokens_without_opening,
 };
 
 use crate::access_repository::key;
-use crate::world::{
-    World, account, api, at, attempt, database_path, entry, key_path, mobile, open, token, url,
-};
+use crate::world::{World, account, api, at, attempt, entry, key_path, mobile, open, token, url};
 
 /// Columns that decide nothing, each with why.
 const HARMLESS: [(&str, &str, &str); 1] = [(
@@ -68,20 +64,20 @@ const STEPS: (&str, &str) = (
     "a step opens nothing: what is served, and what an API's last sign-in left in doubt, stands elsewhere",
 );
 
-struct Stage {
-    world: World,
-    access: SqliteAccessRepository,
-    cooldowns: SqliteCooldownRepository,
-    open_attempt: AttemptId,
-    key: AccessKeyId,
-    session: SessionId,
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) access: SqliteAccessRepository,
+    pub(crate) cooldowns: SqliteCooldownRepository,
+    pub(crate) open_attempt: AttemptId,
+    pub(crate) key: AccessKeyId,
+    pub(crate) session: SessionId,
 }
 
-fn hash(number: u8) -> SecretHash {
+pub(crate) fn hash(number: u8) -> SecretHash {
     SecretHash::from_bytes([number; 32])
 }
 
-fn session() -> ConsoleSession {
+pub(crate) fn session() -> ConsoleSession {
     ConsoleSession {
         id: SessionId::at(at(1)),
         opened_at: at(1),
@@ -89,7 +85,7 @@ fn session() -> ConsoleSession {
     }
 }
 
-fn stop() -> Cooldown {
+pub(crate) fn stop() -> Cooldown {
     Cooldown {
         account: account(),
         mobile_number: mobile(),
@@ -101,7 +97,7 @@ fn stop() -> Cooldown {
 
 impl Stage {
     /// One row of everything: a token, a key, a link, a session, a stop, a press, sign-ins open and ended.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
         for generation in [1, 2] {
@@ -153,7 +149,7 @@ impl Stage {
         stage
     }
 
-    async fn press(&self) -> Result<OtpGrant, StoreError> {
+    pub(crate) async fn press(&self) -> Result<OtpGrant, StoreError> {
         let budget = OtpBudget {
             presses: 4,
             window: Duration::from_mins(11),
@@ -165,7 +161,7 @@ impl Stage {
             .await
     }
 
-    async fn redeem(&self, link: u8, session: &ConsoleSession) -> bool {
+    pub(crate) async fn redeem(&self, link: u8, session: &ConsoleSession) -> bool {
         self.access
             .redeem_link(
                 &hash(link),
@@ -177,11 +173,11 @@ impl Stage {
             .unwrap()
     }
 
-    async fn faults(&self) -> RowFaults {
+    pub(crate) async fn faults(&self) -> RowFaults {
         self.world.data.row_faults(RowScope::All).await.unwrap()
     }
 
-    async fn revoke_token(&self) {
+    pub(crate) async fn revoke_token(&self) {
         let check = TokenCheck {
             api: api("PRIMARY"),
             generation: Generation::new(2).unwrap(),
@@ -194,7 +190,7 @@ impl Stage {
         self.world.tokens.record_check(&check, &audit).await.unwrap();
     }
 
-    async fn token(&self) -> Result<(), StoreError> {
+    pub(crate) async fn token(&self) -> Result<(), StoreError> {
         let mut all = self.world.tokens.load_all().await.unwrap();
         all.retain(|loaded| match loaded {
             Ok(token) => token.api == api("PRIMARY"),
@@ -209,7 +205,7 @@ impl Stage {
 }
 
 /// Somebody with the file and without scruples: no check and no trigger stops them.
-async fn attacker(world: &World) -> SqlitePool {
+pub(crate) async fn attacker(world: &World) -> SqlitePool {
     let options = SqliteConnectOptions::new()
         .filename(world.data.path())
         .foreign_keys(false)
@@ -227,7 +223,7 @@ async fn attacker(world: &World) -> SqlitePool {
     pool
 }
 
-async fn sql(pool: &SqlitePool, text: &str) {
+pub(crate) async fn sql(pool: &SqlitePool, text: &str) {
     let text = AssertSqlSafe(text.to_owned());
     sqlx::raw_sql(text).execute(pool).await.unwrap();
 }
@@ -347,441 +343,6 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
     let dir = &stage.world.dir;
     let read = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
     assert!(read.is_empty(), "also without opening: {read:?}");
-}
-
-/// What an attacker kept is put back, row values and all.
-struct Kept;
-
-impl Kept {
-    async fn keep(pool: &SqlitePool, tables: &[&str]) {
-        for table in tables {
-            sql(
-                pool,
-                &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}"),
-            )
-            .await;
-        }
-    }
-
-    async fn put_back(pool: &SqlitePool, tables: &[&str]) {
-        for table in tables {
-            sql(
-                pool,
-                &format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}"),
-            )
-            .await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_token_row_from_before_its_revocation_is_not_served() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    Kept::keep(&pool, &["upstox_tokens", "latest_changes"]).await;
-    stage.revoke_token().await;
-    Kept::put_back(&pool, &["upstox_tokens"]).await;
-    let error = stage.token().await.unwrap_err();
-    assert!(
-        error.to_string().contains("an earlier one that was put back"),
-        "{error}"
-    );
-    let faults = stage.faults().await;
-    assert_eq!((faults.rows.len(), faults.rows[0].kind), (1, "put_back"));
-    // With the list of latest changes it fits in itself, but the trail went on.
-    Kept::put_back(&pool, &["latest_changes"]).await;
-    assert!(matches!(
-        stage.token().await.unwrap_err(),
-        StoreError::NotAccepted(_)
-    ));
-}
-
-#[tokio::test]
-async fn a_token_row_that_was_taken_away_is_missed_and_its_number_is_not_given_again() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    sql(&pool, "DELETE FROM upstox_tokens WHERE generation = 2").await;
-    let error = stage.token().await.unwrap_err();
-    assert!(
-        matches!(error, StoreError::ChangedOutside(_)),
-        "the one before is not served: {error}"
-    );
-    sql(&pool, "DELETE FROM upstox_tokens").await;
-    let error = stage.token().await.unwrap_err();
-    assert!(error.to_string().contains("was taken away"), "{error}");
-    let newest = stage
-        .world
-        .tokens
-        .newest_generation(&api("PRIMARY"))
-        .await
-        .unwrap();
-    assert_eq!(newest, Generation::new(2).ok());
-}
-
-#[tokio::test]
-async fn a_newer_token_is_served_beside_what_does_not_fit() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    sql(&pool, "UPDATE upstox_tokens SET user_id = 'ZZ9999'").await;
-    stage.token().await.unwrap_err();
-    let run = stage.world.runs.active().await.unwrap().unwrap().id;
-    let done = stage.world.answered(run, "PRIMARY", 3).await;
-    let mut new = token(done, "PRIMARY", 3);
-    new.token.generation = Generation::new(3).unwrap();
-    stage
-        .world
-        .tokens
-        .store(&new, &entry(AuditKind::TokenStored))
-        .await
-        .unwrap();
-    stage.token().await.unwrap();
-    let owner = stage.world.tokens.owner(&account()).await.unwrap().unwrap();
-    assert_eq!(owner.as_str(), "AB1234");
-}
-
-#[tokio::test]
-async fn a_key_row_from_before_its_revocation_opens_nothing() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    Kept::keep(&pool, &["access_keys"]).await;
-    let id = stage.key;
-    assert!(
-        stage
-            .access
-            .revoke_key(id, &entry(AuditKind::KeyRevoked))
-            .await
-            .unwrap()
-    );
-    assert!(stage.access.keys().await.unwrap()[0].key.revoked_at.is_some());
-    Kept::put_back(&pool, &["access_keys"]).await;
-    assert_eq!(stage.access.keys().await.unwrap(), []);
-    assert_eq!(stage.faults().await.rows[0].kind, "put_back");
-    // One that is revoked in vain stays worthless.
-    stage
-        .access
-        .revoke_key(id, &entry(AuditKind::KeyRevoked))
-        .await
-        .unwrap();
-    assert_eq!(stage.access.keys().await.unwrap(), []);
-    sql(&pool, "DELETE FROM access_keys").await;
-    assert_eq!(stage.faults().await.rows[0].kind, "gone");
-}
-
-#[tokio::test]
-async fn sessions_and_links_come_back_to_nobody() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    Kept::keep(&pool, &["console_sessions", "console_links"]).await;
-    assert!(stage.access.session(&hash(9)).await.unwrap().is_some());
-    stage.access.touch_session(stage.session, at(100)).await.unwrap();
-    let touched = stage.access.session(&hash(9)).await.unwrap().unwrap();
-    assert_eq!(touched.last_seen_at, at(100));
-    stage
-        .access
-        .end_session(stage.session, &entry(AuditKind::ConsoleSessionEnded))
-        .await
-        .unwrap();
-    Kept::put_back(&pool, &["console_sessions"]).await;
-    assert_eq!(
-        stage.access.session(&hash(9)).await.unwrap(),
-        None,
-        "an ended one"
-    );
-    // A link and a session of one's own.
-    sql(
-        &pool,
-        "UPDATE console_links SET code_hash = x'0707070707070707070707070707070707070707070707070707070707070707'",
-    )
-    .await;
-    assert!(!stage.redeem(7, &session()).await, "a link that Vega never made");
-    sql(&pool, "DELETE FROM console_sessions").await;
-    stage.world.data.close().await;
-}
-
-#[rstest]
-#[case::taken_away("DELETE FROM cooldowns")]
-#[case::shorter("UPDATE cooldowns SET length_ms = 1")]
-#[case::another("UPDATE cooldowns SET since = '2020-01-01T00:00:00+00:00', length_ms = 1")]
-#[tokio::test]
-async fn a_closed_account_stays_closed_whatever_is_done_to_its_row(#[case] edit: &str) {
-    let stage = Stage::new().await;
-    sql(&attacker(&stage.world).await, edit).await;
-    let closed = stage.cooldowns.load_all().await.unwrap();
-    assert_eq!(closed.len(), 1);
-    assert!(closed[0].is_stop(), "{:?}", closed[0]);
-    assert!(
-        closed[0].failure.detail.contains("outside Vega"),
-        "{:?}",
-        closed[0]
-    );
-    // A cooldown does not take its place, the operator's word opens it, and then it is over.
-    let cooldown = Cooldown {
-        length: Some(Duration::from_secs(1)),
-        ..stop()
-    };
-    stage
-        .cooldowns
-        .close(&cooldown, &entry(AuditKind::CooldownBegun))
-        .await
-        .unwrap();
-    let closed = stage.cooldowns.load_all().await.unwrap();
-    assert!(closed[0].is_stop());
-    let audit = entry(AuditKind::AccountOpened);
-    assert!(stage.cooldowns.open(&closed[0], &audit).await.unwrap());
-    assert_eq!(stage.cooldowns.load_all().await.unwrap(), []);
-    assert_eq!(stage.faults().await, RowFaults::default());
-}
-
-#[rstest]
-#[case::taken_away("DELETE FROM otp_requests")]
-#[case::earlier(
-    "UPDATE otp_requests SET requested_at = '2020-01-01T00:00:00+00:00', boot = NULL, since_boot_ms = NULL"
-)]
-#[case::of_another("UPDATE otp_requests SET mobile_number = '9000000009'")]
-#[tokio::test]
-async fn no_press_is_made_while_the_record_of_presses_does_not_fit(#[case] edit: &str) {
-    let stage = Stage::new().await;
-    sql(&attacker(&stage.world).await, edit).await;
-    let next = attempt(
-        stage.world.runs.active().await.unwrap().unwrap().id,
-        "WEBSOCKET1",
-        1,
-    );
-    stage
-        .world
-        .journal
-        .open_attempt(&next, &entry(AuditKind::AttemptOpened))
-        .await
-        .unwrap();
-    let stage = Stage {
-        open_attempt: next.id,
-        ..stage
-    };
-    let refused = stage.press().await.unwrap_err();
-    assert!(matches!(refused, StoreError::ChangedOutside(_)), "{refused}");
-    let shown = stage.world.journal.otp_presses(&mobile(), 4).await.unwrap();
-    assert_eq!(shown.len(), 4, "none is left");
-    stage.world.data.accept("looked at it", at(50)).await.unwrap();
-    assert_eq!(stage.faults().await, RowFaults::default());
-    assert_eq!(stage.press().await.unwrap(), OtpGrant::Granted);
-}
-
-#[tokio::test]
-async fn a_sign_in_that_was_brought_back_sends_its_code_to_nobody() {
-    let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    let code = AuthorizationCode::new("CANARY-code");
-    let journal = &stage.world.journal;
-    let at_first = stage.open_attempt;
-    Kept::keep(&pool, &["sign_in_attempts"]).await;
-    let audit = entry(AuditKind::ExchangeIntended);
-    journal.seal_code(at_first, &code, at(9), &audit).await.unwrap();
-    Kept::put_back(&pool, &["sign_in_attempts"]).await;
-    let again = journal
-        .seal_code(at_first, &code, at(9), &audit)
-        .await
-        .unwrap_err();
-    assert!(matches!(again, StoreError::ChangedOutside(_)), "{again}");
-    let left = journal.unfinished().await.unwrap();
-    assert!(
-        left[0].delivered.is_none() && left[0].exchange_sent_at.is_some(),
-        "{left:?}"
-    );
-    // It is closed as what needs a look, and its API waits for a yes of its own.
-    let failure = Failure::new(FailureReason::NeedsReview, "left");
-    journal
-        .close(at_first, &failure, at(10), &entry(AuditKind::AttemptClosed))
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn how_the_last_sign_in_ended_is_in_doubt_when_its_row_is_edited() {
-    let stage = Stage::new().await;
-    let failure = Failure::new(FailureReason::OutcomeUnknown, "no answer");
-    stage
-        .world
-        .journal
-        .close(
-            stage.open_attempt,
-            &failure,
-            at(10),
-            &entry(AuditKind::AttemptClosed),
-        )
-        .await
-        .unwrap();
-    let pool = attacker(&stage.world).await;
-    for edit in [
-        "UPDATE sign_in_attempts SET failure = 'network' WHERE api = 'WEBSOCKET1'",
-        "DELETE FROM sign_in_attempts WHERE api = 'WEBSOCKET1'",
-    ] {
-        sql(&pool, edit).await;
-        let failures = stage.world.runs.last_failures().await.unwrap();
-        let last = failures
-            .iter()
-            .find(|last| last.api == api("WEBSOCKET1"))
-            .unwrap();
-        assert_eq!(last.failure.reason, FailureReason::NeedsReview, "{edit}");
-    }
-}
-
-/// The file as it was, put in the place of the one that is.
-struct File(Vec<u8>);
-
-impl File {
-    async fn keep(world: &World) -> Self {
-        let pool = world.raw().await;
-        sql(&pool, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-        pool.close().await;
-        Self(std::fs::read(world.data.path()).unwrap())
-    }
-
-    async fn put_back(&self, world: &World) -> DataSource {
-        world.data.close().await;
-        for suffix in ["-wal", "-shm"] {
-            let mut name = database_path(&world.dir).into_os_string();
-            name.push(suffix);
-            let _ = std::fs::remove_file(name);
-        }
-        std::fs::write(database_path(&world.dir), &self.0).unwrap();
-        open(&world.dir).await
-    }
-}
-
-fn over(stage: Stage, data: DataSource) -> Stage {
-    Stage {
-        access: SqliteAccessRepository::new(data.clone()),
-        cooldowns: SqliteCooldownRepository::new(data.clone()),
-        open_attempt: stage.open_attempt,
-        key: stage.key,
-        session: stage.session,
-        world: World {
-            tokens: vega_persistence::SqliteTokenRepository::new(data.clone()),
-            runs: vega_persistence::SqliteExecutionStateRepository::new(data.clone()),
-            journal: vega_persistence::SqliteSignInJournal::new(data.clone()),
-            data,
-            dir: stage.world.dir,
-        },
-    }
-}
-
-#[tokio::test]
-async fn an_older_database_serves_nothing_until_it_is_accepted() {
-    let stage = Stage::new().await;
-    let file = File::keep(&stage.world).await;
-    stage.revoke_token().await;
-    let data = file.put_back(&stage.world).await;
-    let stage = over(stage, data);
-    let doubt = stage.world.data.doubt().await.unwrap().unwrap();
-    assert!(doubt.contains("older than its checkpoint"), "{doubt}");
-    assert!(matches!(
-        stage.token().await.unwrap_err(),
-        StoreError::NotAccepted(_)
-    ));
-    assert_eq!(stage.access.keys().await.unwrap(), []);
-    assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
-    assert!(stage.press().await.is_err());
-    assert!(stage.world.data.prove_writable().await.is_err());
-    let dir = &stage.world.dir;
-    let without = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
-    assert!(without.is_empty(), "{without:?}");
-    // What is put on record meanwhile makes it no newer.
-    let trail = SqliteAuditTrail::new(stage.world.data.clone());
-    for _ in 0..5 {
-        let entry = AuditEntry::new(at(30), AuditKind::PreflightFailed, "");
-        trail.append(&entry).await.unwrap();
-    }
-    assert!(stage.world.data.doubt().await.unwrap().is_some());
-    // Another process that runs meanwhile learns of the operator's word.
-    let other = open(dir).await;
-    assert!(other.doubt().await.unwrap().is_some());
-    let accepted = stage
-        .world
-        .data
-        .accept("restored Monday's", at(40))
-        .await
-        .unwrap();
-    assert!(accepted.database.is_some());
-    for data in [stage.world.data.clone(), other, open(dir).await] {
-        assert_eq!(data.doubt().await.unwrap(), None);
-    }
-    stage.token().await.unwrap();
-    assert_eq!(stage.access.keys().await.unwrap().len(), 1);
-    let verdict = SqliteAuditHistory::new(stage.world.data.clone())
-        .verify(None)
-        .await
-        .unwrap();
-    assert_eq!((verdict.fault, verdict.heads), (None, 1));
-    let kinds = stage.world.audit_kinds().await;
-    assert_eq!(kinds.last().unwrap(), "database_accepted");
-    assert!(
-        stage.world.data.accept("again", at(41)).await.unwrap().is_none(),
-        "once is enough"
-    );
-    assert_eq!(stage.world.audit_kinds().await.len(), kinds.len());
-}
-
-#[tokio::test]
-async fn a_revoked_key_does_not_come_back_with_an_older_database() {
-    let stage = Stage::new().await;
-    let file = File::keep(&stage.world).await;
-    let audit = entry(AuditKind::KeyRevoked);
-    stage.access.revoke_key(stage.key, &audit).await.unwrap();
-    let data = file.put_back(&stage.world).await;
-    assert!(data.doubt().await.unwrap().is_some());
-    assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
-}
-
-/// A lost file of checkpoints, one that cannot be read, and a torn line are not an older database.
-#[tokio::test]
-async fn checkpoints_that_are_lost_make_nothing_older() {
-    let stage = Stage::new().await;
-    stage.revoke_token().await;
-    stage.world.data.close().await;
-    let heads = stage.world.dir.path().join("config/vega.audit-heads");
-    let text = std::fs::read_to_string(&heads).unwrap();
-    for kept in [Some(format!("{text}torn")), Some("nonsense\n".into()), None] {
-        match kept {
-            Some(text) => std::fs::write(&heads, text).unwrap(),
-            None => std::fs::remove_file(&heads).unwrap(),
-        }
-        let data = open(&stage.world.dir).await;
-        assert_eq!(data.doubt().await.unwrap(), None);
-        data.close().await;
-    }
-}
-
-#[tokio::test]
-async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint() {
-    let stage = Stage::new().await;
-    std::fs::remove_file(stage.world.dir.path().join("config/vega.audit-heads")).unwrap();
-    let pool = attacker(&stage.world).await;
-    Kept::keep(&pool, &["latest_changes"]).await;
-    let count: i64 = sqlx::query("SELECT max(id) FROM audit_events")
-        .fetch_one(&pool)
-        .await
-        .unwrap()
-        .get(0);
-    let trail = SqliteAuditTrail::new(stage.world.data.clone());
-    trail
-        .append(&AuditEntry::new(at(8), AuditKind::PlanDeclined, ""))
-        .await
-        .unwrap();
-    assert_eq!(stage.world.data.doubt().await.unwrap(), None);
-    sql(&pool, &format!("DELETE FROM audit_events WHERE id > {count}")).await;
-    sql(
-        &pool,
-        &format!("UPDATE sqlite_sequence SET seq = {count} WHERE name = 'audit_events'"),
-    )
-    .await;
-    Kept::put_back(&pool, &["latest_changes"]).await;
-    assert!(stage.world.data.doubt().await.unwrap().is_some());
-    let other = open(&stage.world.dir).await;
-    assert_eq!(
-        other.doubt().await.unwrap(),
-        None,
-        "nothing but a checkpoint could tell another one"
-    );
 }
 
 #[tokio::test]

@@ -103,15 +103,16 @@ impl World {
 
     /// Puts all runs and steps into these states, whatever the database says to the way there.
     pub(crate) async fn put_run_and_steps_in(&self, run: &str, step: &StepState) {
-        let raw = self.raw().await;
+        // On one connection: another one may still know a trigger that is gone.
+        let mut raw = self.raw().await.acquire().await.unwrap();
         let triggers: Vec<(String, String)> = sqlx::query_as(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'execution_%'",
         )
-        .fetch_all(&raw)
+        .fetch_all(&mut *raw)
         .await
         .unwrap();
         assert!(!triggers.is_empty());
-        let run_sql = |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&raw);
+        let mut run_sql = async |sql: String| sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *raw).await;
         for (name, _) in &triggers {
             run_sql(format!("DROP TRIGGER {name}")).await.unwrap();
         }

@@ -1,0 +1,174 @@
+//! A database that is older than its checkpoint, or than what a running process saw: nothing of it counts until the operator
+//! accepts it.
+
+use sqlx::Row;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::{AccessRepository, AuditHistory, AuditTrail, StoreError};
+use vega_persistence::{
+    DataSource, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
+    tokens_without_opening,
+};
+
+use crate::world::{World, at, database_path, entry, key_path, open, url};
+
+use crate::row_values::{Stage, attacker, hash, sql};
+use crate::rows_put_back::Kept;
+
+/// The file as it was, put in the place of the one that is.
+struct File(Vec<u8>);
+
+impl File {
+    async fn keep(world: &World) -> Self {
+        let pool = world.raw().await;
+        sql(&pool, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+        pool.close().await;
+        Self(std::fs::read(world.data.path()).unwrap())
+    }
+
+    async fn put_back(&self, world: &World) -> DataSource {
+        world.data.close().await;
+        for suffix in ["-wal", "-shm"] {
+            let mut name = database_path(&world.dir).into_os_string();
+            name.push(suffix);
+            let _ = std::fs::remove_file(name);
+        }
+        std::fs::write(database_path(&world.dir), &self.0).unwrap();
+        open(&world.dir).await
+    }
+}
+
+fn over(stage: Stage, data: DataSource) -> Stage {
+    Stage {
+        access: SqliteAccessRepository::new(data.clone()),
+        cooldowns: SqliteCooldownRepository::new(data.clone()),
+        open_attempt: stage.open_attempt,
+        key: stage.key,
+        session: stage.session,
+        world: World {
+            tokens: vega_persistence::SqliteTokenRepository::new(data.clone()),
+            runs: vega_persistence::SqliteExecutionStateRepository::new(data.clone()),
+            journal: vega_persistence::SqliteSignInJournal::new(data.clone()),
+            data,
+            dir: stage.world.dir,
+        },
+    }
+}
+
+#[tokio::test]
+async fn an_older_database_serves_nothing_until_it_is_accepted() {
+    let stage = Stage::new().await;
+    let file = File::keep(&stage.world).await;
+    stage.revoke_token().await;
+    let data = file.put_back(&stage.world).await;
+    let stage = over(stage, data);
+    let doubt = stage.world.data.doubt().await.unwrap().unwrap();
+    assert!(doubt.contains("older than its checkpoint"), "{doubt}");
+    assert!(matches!(
+        stage.token().await.unwrap_err(),
+        StoreError::NotAccepted(_)
+    ));
+    assert_eq!(stage.access.keys().await.unwrap(), []);
+    assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
+    assert!(stage.press().await.is_err());
+    assert!(stage.world.data.prove_writable().await.is_err());
+    let dir = &stage.world.dir;
+    let without = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
+    assert!(without.is_empty(), "{without:?}");
+    // What is put on record meanwhile makes it no newer.
+    let trail = SqliteAuditTrail::new(stage.world.data.clone());
+    for _ in 0..5 {
+        let entry = AuditEntry::new(at(30), AuditKind::PreflightFailed, "");
+        trail.append(&entry).await.unwrap();
+    }
+    assert!(stage.world.data.doubt().await.unwrap().is_some());
+    // Another process that runs meanwhile learns of the operator's word.
+    let other = open(dir).await;
+    assert!(other.doubt().await.unwrap().is_some());
+    let accepted = stage
+        .world
+        .data
+        .accept("restored Monday's", at(40))
+        .await
+        .unwrap();
+    assert!(accepted.database.is_some());
+    for data in [stage.world.data.clone(), other, open(dir).await] {
+        assert_eq!(data.doubt().await.unwrap(), None);
+    }
+    stage.token().await.unwrap();
+    assert_eq!(stage.access.keys().await.unwrap().len(), 1);
+    let verdict = SqliteAuditHistory::new(stage.world.data.clone())
+        .verify(None)
+        .await
+        .unwrap();
+    assert_eq!((verdict.fault, verdict.heads), (None, 1));
+    let kinds = stage.world.audit_kinds().await;
+    assert_eq!(kinds.last().unwrap(), "database_accepted");
+    assert!(
+        stage.world.data.accept("again", at(41)).await.unwrap().is_none(),
+        "once is enough"
+    );
+    assert_eq!(stage.world.audit_kinds().await.len(), kinds.len());
+}
+
+#[tokio::test]
+async fn a_revoked_key_does_not_come_back_with_an_older_database() {
+    let stage = Stage::new().await;
+    let file = File::keep(&stage.world).await;
+    let audit = entry(AuditKind::KeyRevoked);
+    stage.access.revoke_key(stage.key, &audit).await.unwrap();
+    let data = file.put_back(&stage.world).await;
+    assert!(data.doubt().await.unwrap().is_some());
+    assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
+}
+
+/// A lost file of checkpoints, one that cannot be read, and a torn line are not an older database.
+#[tokio::test]
+async fn checkpoints_that_are_lost_make_nothing_older() {
+    let stage = Stage::new().await;
+    stage.revoke_token().await;
+    stage.world.data.close().await;
+    let heads = stage.world.dir.path().join("config/vega.audit-heads");
+    let text = std::fs::read_to_string(&heads).unwrap();
+    for kept in [Some(format!("{text}torn")), Some("nonsense\n".into()), None] {
+        match kept {
+            Some(text) => std::fs::write(&heads, text).unwrap(),
+            None => std::fs::remove_file(&heads).unwrap(),
+        }
+        let data = open(&stage.world.dir).await;
+        assert_eq!(data.doubt().await.unwrap(), None);
+        data.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint() {
+    let stage = Stage::new().await;
+    std::fs::remove_file(stage.world.dir.path().join("config/vega.audit-heads")).unwrap();
+    let pool = attacker(&stage.world).await;
+    Kept::keep(&pool, &["latest_changes"]).await;
+    let count: i64 = sqlx::query("SELECT max(id) FROM audit_events")
+        .fetch_one(&pool)
+        .await
+        .unwrap()
+        .get(0);
+    let trail = SqliteAuditTrail::new(stage.world.data.clone());
+    trail
+        .append(&AuditEntry::new(at(8), AuditKind::PlanDeclined, ""))
+        .await
+        .unwrap();
+    assert_eq!(stage.world.data.doubt().await.unwrap(), None);
+    sql(&pool, &format!("DELETE FROM audit_events WHERE id > {count}")).await;
+    sql(
+        &pool,
+        &format!("UPDATE sqlite_sequence SET seq = {count} WHERE name = 'audit_events'"),
+    )
+    .await;
+    Kept::put_back(&pool, &["latest_changes"]).await;
+    assert!(stage.world.data.doubt().await.unwrap().is_some());
+    let other = open(&stage.world.dir).await;
+    assert_eq!(
+        other.doubt().await.unwrap(),
+        None,
+        "nothing but a checkpoint could tell another one"
+    );
+}
