@@ -128,7 +128,7 @@ fn is_loopback(url: &Url) -> bool {
 /// Times of day on India's clock.
 pub(crate) fn check_times(text: &str) -> Read<CheckTimes> {
     text.parse()
-        .map_err(|_| "holds what is no time of day. Write times on India's clock with commas between them, such as 08:30, 09:00")
+        .map_err(|_| "holds what is no time of day. Write times on India's clock with commas between them, such as 08:30,09:00")
 }
 
 /// How sign-ins are made.
@@ -256,8 +256,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case("08:30, 09:00", Some("08:30, 09:00"))]
-    #[case("23:59,00:00", Some("00:00, 23:59"))]
+    #[case("08:30, 09:00", Some("08:30,09:00"))]
+    #[case("23:59,00:00", Some("00:00,23:59"))]
     #[case("24:00", None)]
     #[case("08:30, nine", None)]
     #[case("08:30,", None)]

@@ -61,7 +61,7 @@ impl fmt::Display for CheckTimes {
             .iter()
             .map(|time| time.format(FORMAT).to_string())
             .collect();
-        f.write_str(&times.join(", "))
+        f.write_str(&times.join(","))
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn the_operator_chooses_the_times() {
         let times: CheckTimes = "23:05, 07:00,07:00".parse().unwrap();
-        assert_eq!(times.to_string(), "07:00, 23:05");
+        assert_eq!(times.to_string(), "07:00,23:05");
         assert_eq!(times.next_after(ist("2026-11-28T07:00")), ist("2026-11-28T23:05"));
         assert_eq!(times.next_after(ist("2026-11-28T23:05")), ist("2026-11-29T07:00"));
         assert_eq!(

@@ -1384,6 +1384,10 @@ export type ReportRejectionErrors = {
      */
     404: Problem;
     /**
+     * The body did not come in time.
+     */
+    408: Problem;
+    /**
      * The body is too large.
      */
     413: Problem;
