@@ -63,7 +63,7 @@ async fn upstoxs_own_word_calls_the_token_dead() {
     r#"{"errors":[{"errorCode":"UDAPI100050"}]}"#,
     FailureReason::UnclearRefusal
 )]
-#[case::proxy(401, "<html>", FailureReason::BrokerDown)]
+#[case::proxy(401, "<html>", FailureReason::ForeignAnswer)]
 #[case::no_route(
     404,
     r#"{"errors":[{"errorCode":"UDAPI100060"}]}"#,
