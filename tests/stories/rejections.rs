@@ -73,7 +73,9 @@ async fn fifty_reports_are_one_question_and_a_dead_token_is_gone() -> Result<()>
     assert_eq!(upstox.count("last_price_calls").await?, 1, "a second call agreed");
     assert_eq!(server.get(TOKEN, &program).await?.status, 409);
     assert_eq!(desk.vega(&["token", API]).await?.code, Some(3));
-    assert_eq!(desk.audited("token_reported", "default", API)?, 2);
+    let audit = desk.vega(&["audit", "--api", API, "--json"]).await?;
+    assert_eq!(audit.stdout.matches("\"token_reported\"").count(), 2, "{audit:?}");
+    assert!(audit.stdout.contains("by access key trader"), "{audit:?}");
     Ok(())
 }
 
