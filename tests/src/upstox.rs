@@ -98,9 +98,15 @@ impl Upstox {
         self.human(json!({ "enabled": there, "delay_ms": 100 })).await
     }
 
-    /// The human at the desk mistypes once (`wrong_otp`, `wrong_pin`). Whoever is in the window has all the time to see
-    /// the refusal before the human types again.
+    /// The human at the desk mistypes once (`wrong_otp`, `wrong_pin`), and leaves the desk.
     pub async fn human_mistypes(&self, what: &str) -> Result<()> {
+        self.human(json!({ "enabled": true, "delay_ms": 100, what: true, "gives_up": true }))
+            .await
+    }
+
+    /// The human at the desk mistypes once. Whoever is in the window has all the time to see the refusal before the human
+    /// types again.
+    pub async fn human_mistypes_and_corrects(&self, what: &str) -> Result<()> {
         self.human(json!({ "enabled": true, "delay_ms": 5_000, what: true }))
             .await
     }

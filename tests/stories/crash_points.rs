@@ -151,7 +151,8 @@ async fn never_7_a_received_token_lost_on_its_way_through_the_spool(
 #[tokio::test]
 async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let mut desk = Desk::with_test_hooks(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.human_mistypes("wrong_pin").await?;
     desk.crash_at(Some("after_attempt_closed"))?;
     let died = desk.vega(&["--yes", API]).await?;

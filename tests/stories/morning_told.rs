@@ -125,6 +125,7 @@ async fn the_log_tells_why_a_morning_ended_early() -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("RUST_LOG", "info");
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.human_mistypes("wrong_pin").await?;
     let ran = desk.vega(&["PRIMARY", "--yes"]).await?;
     assert_eq!(ran.code, Some(7), "{ran:?}");

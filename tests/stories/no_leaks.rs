@@ -169,6 +169,7 @@ async fn a_sign_in_that_fails_leaves_no_secret_either(
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("RUST_LOG", "trace");
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.human_mistypes(what).await?;
     for kind in pages {
         upstox.pages(kind, json!({})).await?;

@@ -1,8 +1,6 @@
 //! The page refuses the OTP or the PIN in other ways than by an alert: in a plain paragraph, in a new document, without a
 //! word; in a frame, in a shadow tree, in a new tab. Vega sees it within seconds and stops the account.
 
-use std::os::unix::fs::PermissionsExt;
-
 use anyhow::{Context, Result};
 use rstest::rstest;
 use serde_json::json;
@@ -34,7 +32,8 @@ async fn never_4_a_refusal_stops_the_account_whatever_it_looks_like(
     #[case] words: &str,
 ) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.pages("refusal_style", json!({ "style": style })).await?;
     upstox
         .pages("container", json!({ "container": container }))
@@ -58,18 +57,6 @@ async fn never_4_a_refusal_stops_the_account_whatever_it_looks_like(
     Ok(())
 }
 
-/// A desk with a window, as far as Vega knows; it needs no display.
-fn desk_with_a_window(upstox: &Upstox) -> Result<Desk> {
-    let mut desk = Desk::new(upstox)?;
-    desk.unset("VEGA__BROWSER__HEADLESS")?;
-    let browser = desk.path().join("browser");
-    std::fs::write(&browser, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
-    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o700))?;
-    desk.set("VEGA__BROWSER__BINARY", &browser.display().to_string());
-    desk.set("DISPLAY", ":0");
-    Ok(desk)
-}
-
 #[rstest]
 #[case::in_a_toast("toast")]
 #[case::in_plain_words("words")]
@@ -77,9 +64,9 @@ fn desk_with_a_window(upstox: &Upstox) -> Result<Desk> {
 #[tokio::test]
 async fn in_a_window_the_human_corrects_it_and_the_token_arrives(#[case] style: &str) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = desk_with_a_window(&upstox)?;
+    let desk = Desk::new(&upstox)?;
     upstox.pages("refusal_style", json!({ "style": style })).await?;
-    upstox.human_mistypes("wrong_pin").await?;
+    upstox.human_mistypes_and_corrects("wrong_pin").await?;
     let ran = desk.vega(&["PRIMARY", "--yes"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
@@ -101,7 +88,7 @@ async fn in_a_window_the_human_corrects_it_and_the_token_arrives(#[case] style: 
 #[tokio::test]
 async fn in_a_window_a_refusal_that_nobody_corrects_stops_the_account_at_the_deadline() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let mut desk = desk_with_a_window(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
     upstox
         .pages("refusal_style", json!({ "style": "document" }))
         .await?;

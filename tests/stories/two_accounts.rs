@@ -41,7 +41,8 @@ async fn two_accounts_take_turns_with_one_otp_each() -> Result<()> {
 #[tokio::test]
 async fn a_stopped_account_does_not_hold_up_the_other_one() -> Result<()> {
     let upstox = Upstox::start_with_two_accounts().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.human_mistypes("wrong_pin").await?;
     let ran = desk.vega(&["--yes", "--json"]).await?;
     assert_eq!(ran.code, Some(7), "{ran:?}");

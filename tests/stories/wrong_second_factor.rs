@@ -1,5 +1,5 @@
 //! The human mistypes: the page refuses the OTP or the PIN. A second wrong entry brings the account nearer to its lock,
-//! so Vega closes the window and stops the account.
+//! so Vega submits nothing more, and where nobody corrects it in the window in time, it stops the account.
 
 use anyhow::{Context, Result};
 use vega_tests::{Desk, Terminal, Upstox, until};
@@ -7,7 +7,8 @@ use vega_tests::{Desk, Terminal, Upstox, until};
 #[tokio::test]
 async fn seed_2_2_never_4_a_refused_pin_is_not_retried() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     mistype(&upstox, &desk, "wrong_pin", "pin_refused", "Incorrect PIN").await?;
     let counters = upstox.counters().await?;
     assert_eq!(
@@ -22,7 +23,8 @@ async fn seed_2_2_never_4_a_refused_pin_is_not_retried() -> Result<()> {
 #[tokio::test]
 async fn seed_2_2_never_4_a_refused_otp_is_not_retried() -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?;
+    desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     mistype(&upstox, &desk, "wrong_otp", "otp_refused", "Incorrect OTP").await?;
     let counters = upstox.counters().await?;
     assert_eq!(

@@ -10,7 +10,7 @@ use vega_domain::ids::{AccessKeyId, KeyName};
 use vega_domain::ports::{StoreError, StoredKey};
 
 use crate::data_source::{failed, unreadable};
-use crate::latest_changes::Whose;
+use crate::latest_changes::{Mark, Whose};
 use crate::row_marks;
 use crate::row_values::KEYS;
 use crate::seal::Sealer;
@@ -99,10 +99,16 @@ pub(crate) async fn revoke(
         .execute(&mut **tx)
         .await
         .map_err(failed("revoke an access key"))?;
-    // One that did not open, or fit, stays so.
-    if fits && let Ok(key) = row.into_key(sealer) {
-        seal(tx, sealer, id, key.hash).await?;
-        tx.seal_and_mark(&KEYS, number, whose).await?;
+    // One that did not open, or fit, stays so, also when what it was before is put back.
+    match row.into_key(sealer) {
+        Ok(key) if fits => {
+            seal(tx, sealer, id, key.hash).await?;
+            tx.seal_and_mark(&KEYS, number, whose).await?;
+        }
+        _ => {
+            let entry = tx.entry();
+            tx.marks()?.set(whose, Mark::of(entry));
+        }
     }
     Ok(true)
 }

@@ -85,7 +85,8 @@ async fn settle(
     let at = stored_time(at);
     let name = table.name;
     let change = match *table {
-        TOKENS => "SET rejected_at = coalesce(rejected_at, $2)",
+        // As revoked, for good: what a check rejected, a later answer of Upstox's would bring back.
+        TOKENS => "SET rejected_at = coalesce(rejected_at, $2), revoked_at = coalesce(revoked_at, $2)",
         COOLDOWNS => "SET length_ms = NULL",
         ATTEMPTS if has_ended(row) => "SET sealed_code = NULL, sealed_answer = NULL",
         ATTEMPTS => {

@@ -172,7 +172,14 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
-        // A row that did not fit stays so.
+        // A row that did not fit stays so. After a revocation also when what it was before is put back.
+        if !fits && newest == Some(check.generation) && revocation(Some(check.check)).is_some() {
+            let entry = tx.entry();
+            let marks = tx.marks()?;
+            if let Some(known) = marks.get(Whose::Token(check.api.as_str())).cloned() {
+                marks.set(Whose::Token(check.api.as_str()), Mark { entry, ..known });
+            }
+        }
         if let Some(number) = row.filter(|_| fits).and_then(|row| row.try_get("number").ok()) {
             if newest == Some(check.generation) {
                 seal_newest(&mut tx, number).await?;

@@ -62,6 +62,9 @@ async fn entry(State(shared): AppState, Json(asked): Json<Asked>) -> Json<Value>
         ),
         _ => (None, false),
     };
+    if mistyped && std::mem::take(&mut holder.human.gives_up) {
+        holder.human.enabled = false;
+    }
     let value = right.map(|right| if mistyped { other_than(&right) } else { right });
     Json(json!({ "value": value, "mistyped": mistyped }))
 }

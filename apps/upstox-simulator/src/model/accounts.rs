@@ -45,6 +45,8 @@ pub(crate) struct Human {
     pub(crate) wrong_otp: bool,
     /// Mistypes the next PIN, once; the switch falls back by itself.
     pub(crate) wrong_pin: bool,
+    /// Leaves the desk after having mistyped, and so corrects nothing.
+    pub(crate) gives_up: bool,
 }
 
 /// Whether the account may log in.

@@ -178,15 +178,16 @@ impl Stage {
     }
 
     pub(crate) async fn revoke_token(&self) {
+        self.check(CheckResult::Revoked, AuditKind::TokenRevoked).await;
+    }
+
+    pub(crate) async fn check(&self, result: CheckResult, kind: AuditKind) {
         let check = TokenCheck {
             api: api("PRIMARY"),
             generation: Generation::new(2).unwrap(),
-            check: LastCheck {
-                at: at(20),
-                result: CheckResult::Invalid,
-            },
+            check: LastCheck { at: at(20), result },
         };
-        let audit = entry(AuditKind::TokenRevoked).about(&account(), &api("PRIMARY"));
+        let audit = entry(kind).about(&account(), &api("PRIMARY"));
         self.world.tokens.record_check(&check, &audit).await.unwrap();
     }
 
@@ -361,6 +362,9 @@ async fn what_is_accepted_is_out_of_force() {
     assert_eq!(stage.faults().await, RowFaults::default());
     let token = stage.world.token("PRIMARY").await;
     assert!(token.rejected_at.is_some() && !token.is_servable(at(61)));
+    // For good: Upstox's word does not bring it back.
+    stage.check(CheckResult::Valid, AuditKind::TokenChecked).await;
+    assert!(!stage.world.token("PRIMARY").await.is_servable(at(61)));
     assert_eq!(stage.access.keys().await.unwrap(), []);
     assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
     assert!(stage.cooldowns.load_all().await.unwrap()[0].is_stop());

@@ -68,6 +68,27 @@ async fn a_token_row_from_before_its_revocation_is_not_served() {
 }
 
 #[tokio::test]
+async fn what_did_not_fit_when_it_was_revoked_stays_revoked() {
+    let stage = Stage::new().await;
+    let pool = attacker(&stage.world).await;
+    let key = stage.access.keys().await.unwrap()[0].key.id;
+    Kept::keep(&pool, &["upstox_tokens", "access_keys"]).await;
+    sql(
+        &pool,
+        "UPDATE upstox_tokens SET user_id = 'ZZ9999'; UPDATE access_keys SET scopes = 'admin'",
+    )
+    .await;
+    stage.revoke_token().await;
+    let audit = entry(AuditKind::KeyRevoked);
+    assert!(stage.access.revoke_key(key, &audit).await.unwrap());
+    Kept::put_back(&pool, &["upstox_tokens", "access_keys"]).await;
+    let error = stage.token().await.unwrap_err();
+    assert!(matches!(error, StoreError::ChangedOutside(_)), "{error}");
+    let living = stage.access.keys().await.unwrap();
+    assert!(living.iter().all(|stored| stored.key.id != key), "{living:?}");
+}
+
+#[tokio::test]
 async fn a_token_row_that_was_taken_away_is_missed_and_its_number_is_not_given_again() {
     let stage = Stage::new().await;
     let pool = attacker(&stage.world).await;
