@@ -100,7 +100,7 @@ impl Upstox {
 
     /// The human at the desk mistypes once (`wrong_otp`, `wrong_pin`), and leaves the desk.
     pub async fn human_mistypes(&self, what: &str) -> Result<()> {
-        self.human(json!({ "enabled": true, "delay_ms": 100, what: true, "gives_up": true }))
+        self.human(json!({ "enabled": true, "delay_ms": 2_000, what: true, "gives_up": true }))
             .await
     }
 

@@ -49,7 +49,12 @@ async fn seed_2_4_sqlite_is_authoritative() -> Result<()> {
     let token = desk.token("PRIMARY").await?;
     let full = std::fs::read(&database)?;
 
+    // Another file in its place counts when the operator says so.
+    let accept = ["audit", "accept", "--reason", "the file was put there"];
     std::fs::write(&database, &empty)?;
+    let older = desk.vega(&["token", "PRIMARY"]).await?;
+    assert_eq!((older.code, &*older.stdout), (Some(9), ""), "{older:?}");
+    assert_eq!(desk.vega(&accept).await?.code, Some(0));
     assert_eq!(desk.status().await?.api("PRIMARY")?["status"], "missing");
     let none = desk.vega(&["token", "PRIMARY"]).await?;
     assert_eq!((none.code, &*none.stdout), (Some(3), ""), "{none:?}");
@@ -62,6 +67,7 @@ async fn seed_2_4_sqlite_is_authoritative() -> Result<()> {
     );
 
     std::fs::write(&database, &full)?;
+    assert_eq!(desk.vega(&accept).await?.code, Some(0));
     assert_eq!(desk.status().await?.api("PRIMARY")?["generation"], 1);
     assert_eq!(desk.token("PRIMARY").await?, token);
     Ok(())

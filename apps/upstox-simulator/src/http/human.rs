@@ -50,6 +50,10 @@ async fn entry(State(shared): AppState, Json(asked): Json<Asked>) -> Json<Value>
     };
     let stage = world.logins.get(&asked.transaction).map(|login| login.stage);
     let holder = &mut world.accounts[account];
+    // Who has left the desk types nothing, also into a screen that was begun.
+    if !holder.human.enabled {
+        return Json(json!({ "value": null }));
+    }
     let (right, mistyped) = match stage {
         Some(Stage::Mobile) => (Some(holder.seed.mobile.clone()), false),
         Some(Stage::Otp { .. }) => (

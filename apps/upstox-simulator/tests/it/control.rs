@@ -82,6 +82,22 @@ async fn the_human_knows_the_secrets_and_mistypes_once() {
 }
 
 #[tokio::test]
+async fn a_human_who_gives_up_types_nothing_more() {
+    let broker = Broker::start().await;
+    let human = json!({ "enabled": true, "wrong_otp": true, "gives_up": true });
+    assert_eq!(
+        broker.put("/_sim/accounts/default/human", human).await.status(),
+        200
+    );
+    let window = Window::new(&broker);
+    window.open(0).await;
+    window.press_get_otp().await;
+    assert_eq!(window.send("human/entry", "").await["mistyped"], true);
+    let next = window.send("human/entry", "").await;
+    assert!(next["value"].is_null(), "{next}");
+}
+
+#[tokio::test]
 async fn wrong_settings_are_refused_in_words() {
     let broker = Broker::start().await;
     let unknown = broker
