@@ -42,14 +42,22 @@ fn folders_with_home(home: &Path) -> impl Iterator<Item = PathBuf> {
     wanted.extend_from_slice(home.as_os_str().as_bytes());
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).filter(move |folder| {
-        // A zombie's environment reads as empty. Vega's own is closed to all but root: it is known by who started it.
+        // A zombie's environment reads as empty, or not at all. Vega's own is closed to all but root: it is known by who
+        // started it.
         let Ok(environment) = std::fs::read(folder.join("environ")) else {
-            return descends_from_this(folder);
+            return !is_zombie(folder) && descends_from_this(folder);
         };
         environment
             .split(|byte| *byte == 0)
             .any(|variable| variable == wanted)
     })
+}
+
+/// Whether the process has ended and waits for its parent to ask.
+fn is_zombie(folder: &Path) -> bool {
+    let stat = std::fs::read_to_string(folder.join("stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// Whether the process was started by this one, or by one that was.

@@ -251,7 +251,7 @@ async fn otp_and_pin_over_http_go_into_the_page_and_nowhere_else() -> Result<()>
     assert_eq!(token.status, 200);
     loud.look_at_everything(&run).await?;
     // Six client secrets, a PIN, an OTP, a state, a code, two tokens of two parts; a link, a key, a session; five canaries.
-    loud.nothing_leaked(1, 22).await
+    loud.nothing_leaked(1, 23).await
 }
 
 #[tokio::test]
@@ -277,5 +277,5 @@ async fn a_link_is_for_the_console_that_asks_for_it() -> Result<()> {
     assert_eq!(ended["state"], "completed", "{ended}");
     browser.end().await?;
     loud.look_at_everything(&run).await?;
-    loud.nothing_leaked(1, 17).await
+    loud.nothing_leaked(1, 18).await
 }

@@ -88,7 +88,7 @@ async fn otp_and_pin_can_be_typed_over_http_and_never_show() -> Result<()> {
     let answers = format!("{run}/answers");
 
     let asked = server.prompt(&run, &curl, "otp").await?;
-    let wrong = json!({ "kind": "pin", "prompt": asked["id"], "pin": "1234" });
+    let wrong = json!({ "kind": "pin", "prompt": asked["id"], "pin": "123456" });
     let refused = server.post(&answers, &curl, wrong).await?;
     assert_eq!(
         (refused.status, &refused.json()?["code"]),
