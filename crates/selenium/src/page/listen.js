@@ -171,13 +171,18 @@ function listen() {
     const { entry } = heard;
     if (entry?.full && performance.now() - entry.otherAt > 1000) markSent(entry);
   });
-  // Or it stays, and calls its server at once.
+  // Or it stays, and calls its server at once: at an address of its own that it did not call before. What a page calls again
+  // and again, such as a heartbeat or a count of keys, submits nothing.
+  const address = (call) => call.name.split(/[?#]/)[0];
+  const known = new Set();
   new PerformanceObserver((list) => {
     const { entry } = heard;
     const soon = (call) => call.startTime >= entry.fullAt && call.startTime <= entry.fullAt + 1000;
     const calls = list.getEntries().filter((call) => /^(fetch|xmlhttprequest)$/.test(call.initiatorType));
-    if (entry?.full && calls.some(soon)) markSent(entry);
-  }).observe({ type: "resource" });
+    const own = (call) => call.name.startsWith(`${location.origin}/`) && !known.has(address(call));
+    if (entry?.full && calls.some((call) => own(call) && soon(call))) markSent(entry);
+    for (const call of calls) if (!entry?.full || call.startTime < entry.fullAt) known.add(address(call));
+  }).observe({ type: "resource", buffered: true });
   return heard;
 }
 
