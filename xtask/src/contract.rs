@@ -39,7 +39,9 @@ pub(crate) fn contract() -> Result<()> {
     let upstox = Upstox::start(true)?;
     let desk = Desk::new("contract", &upstox, false)?;
     // So that there is a token to serve.
-    let signed_in = desk.program("vega").args(["--yes", "PRIMARY"]).status()?;
+    let mut vega = desk.program("vega");
+    desk.hide_window(&mut vega)?;
+    let signed_in = vega.args(["--yes", "PRIMARY"]).status()?;
     ensure!(signed_in.success(), "vega failed: {signed_in}");
     let key = add_key(&desk, "caller", "status,runs,admin,token:PRIMARY")?;
     add_key(&desk, "victim", "status")?;

@@ -16,7 +16,7 @@ use crate::shell::{self, root, run_with, target, works};
 use crate::tidy;
 
 /// The Rust tests with the stories take less, also on a slow machine.
-pub(crate) const STORIES: Duration = Duration::from_mins(8);
+pub(crate) const STORIES: Duration = Duration::from_mins(25);
 
 /// The samples of the harnesses take less, also on a slow machine.
 const HARNESSES: Duration = Duration::from_mins(6);
