@@ -18,6 +18,7 @@ mod launchers;
 mod lost_answer;
 mod morning_told;
 mod must_never_happen;
+mod network_causes;
 mod no_leaks;
 mod nobody_there;
 mod other_pages;

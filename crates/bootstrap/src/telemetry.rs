@@ -14,6 +14,9 @@ use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 
+/// What a library logs as an error, and Vega tells itself, with its cause and what to do.
+const TOLD_BY_VEGA: &str = "rustls_platform_verifier=off";
+
 /// How a log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -35,9 +38,10 @@ impl fmt::Display for LogFormat {
 
 /// Starts logging for this process; `default` is what is shown without `RUST_LOG`, such as `warn`.
 pub fn log_to_stderr(environment: &Environment, default: &str, format: LogFormat) {
-    let chosen = environment
-        .get("RUST_LOG")
-        .map_or_else(|| default.into(), |value| value.to_string_lossy());
+    let chosen = environment.get("RUST_LOG").map_or_else(
+        || format!("{default},{TOLD_BY_VEGA}").into(),
+        |value| value.to_string_lossy(),
+    );
     let colours = format == LogFormat::Text
         && environment.get("NO_COLOR").is_none()
         && io::IsTerminal::is_terminal(&io::stderr());

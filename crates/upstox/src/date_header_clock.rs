@@ -31,10 +31,9 @@ impl DateHeaderClock {
 #[async_trait]
 impl BrokerClock for DateHeaderClock {
     async fn time(&self) -> Result<Option<DateTime<Utc>>, Failure> {
-        let sent = self.endpoint.request(Method::GET).send().await;
-        match sent {
+        match self.endpoint.send(self.endpoint.request(Method::GET)).await {
             Ok(response) => Ok(date(response.headers())),
-            Err(error) => Err(self.endpoint.failure(error).await),
+            Err(no_answer) => Err(no_answer.failure),
         }
     }
 }

@@ -57,7 +57,7 @@ impl HttpClient {
         let mut builder = Client::builder().no_proxy();
         if let Some(proxy) = &proxy {
             let proxy = Arc::clone(proxy);
-            let way = move |url: &Url| proxy.is_for(url).then(|| proxy.url.clone());
+            let way = move |url: &Url| proxy.url.clone().ok().filter(|_| proxy.is_for(url));
             builder = builder.proxy(reqwest::Proxy::custom(way));
         }
         let client = builder
@@ -89,6 +89,14 @@ impl HttpClient {
     }
 }
 
+/// A call that got no answer.
+#[derive(Debug)]
+pub(crate) struct NoAnswer {
+    pub(crate) failure: Failure,
+    /// Whether Upstox may have taken the request all the same.
+    pub(crate) may_have_arrived: bool,
+}
+
 /// One of Upstox's endpoints.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
@@ -108,9 +116,27 @@ impl Endpoint {
             .header(ACCEPT, HeaderValue::from_static("application/json"))
     }
 
+    /// Sends the request. Where its proxy cannot be used, nothing is sent: no call goes around a proxy.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, NoAnswer> {
+        if let Some(refusal) = self.proxy.as_ref().and_then(|proxy| proxy.unusable()) {
+            return Err(NoAnswer {
+                failure: Failure::new(FailureReason::Proxy, refusal),
+                may_have_arrived: false,
+            });
+        }
+        match request.send().await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(NoAnswer {
+                // Without a connection no byte of the request can have left.
+                may_have_arrived: !error.is_connect() && !error.is_builder(),
+                failure: self.failure(error).await,
+            }),
+        }
+    }
+
     /// Why a call to it got no answer: by the cause, with host, port and proxy, and without the URL, whose query could
     /// hold a secret.
-    pub(crate) async fn failure(&self, error: reqwest::Error) -> Failure {
+    async fn failure(&self, error: reqwest::Error) -> Failure {
         let host = self.url.host_str().unwrap_or_default();
         let target = format!("{host}:{}", self.url.port_or_known_default().unwrap_or(443));
         let is_timeout = error.is_timeout();

@@ -42,19 +42,17 @@ impl LastPriceApi for LastPriceClient {
             let words = "the stored token cannot be sent as a header";
             return LastPriceAnswer::Unknown(Failure::new(FailureReason::NeedsReview, words));
         };
-        let sent = self
+        let request = self
             .endpoint
             .request(Method::GET)
             .query(&[INSTRUMENT])
-            .header(AUTHORIZATION, bearer)
-            .send()
-            .await;
-        match sent {
+            .header(AUTHORIZATION, bearer);
+        match self.endpoint.send(request).await {
             Ok(response) => {
                 let status = response.status().as_u16();
                 read(status, &http::read_body(response).await)
             }
-            Err(error) => LastPriceAnswer::Unknown(self.endpoint.failure(error).await),
+            Err(no_answer) => LastPriceAnswer::Unknown(no_answer.failure),
         }
     }
 }

@@ -129,6 +129,11 @@ fn of_tls(error: &rustls::Error) -> (FailureReason, String) {
             FailureReason::UntrustedIssuer,
             "its certificate was made by an authority that this computer does not know".into(),
         ),
+        Certificate::BadSignature => (
+            FailureReason::UntrustedIssuer,
+            "its certificate names an authority that this computer knows, and was not signed by that one"
+                .into(),
+        ),
         other => (
             FailureReason::UntrustedIssuer,
             format!("its certificate is not accepted: {other:?}"),

@@ -38,18 +38,13 @@ impl ProfileApi for ProfileVerifier {
             let words = "the stored token cannot be sent as a header";
             return ProfileAnswer::Unknown(Failure::new(FailureReason::NeedsReview, words));
         };
-        let sent = self
-            .endpoint
-            .request(Method::GET)
-            .header(AUTHORIZATION, bearer)
-            .send()
-            .await;
-        match sent {
+        let request = self.endpoint.request(Method::GET).header(AUTHORIZATION, bearer);
+        match self.endpoint.send(request).await {
             Ok(response) => {
                 let status = response.status().as_u16();
                 read(status, &http::read_body(response).await)
             }
-            Err(error) => ProfileAnswer::Unknown(self.endpoint.failure(error).await),
+            Err(no_answer) => ProfileAnswer::Unknown(no_answer.failure),
         }
     }
 }

@@ -12,6 +12,9 @@ use url::Url;
 /// What is never asked of a proxy.
 const THIS_COMPUTER: &str = "localhost,127.0.0.0/8,::1";
 
+/// Stands for a proxy whose address cannot be used, where only the call's own address matters.
+const NAMELESS: &str = "http://proxy.invalid";
+
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// No honest proxy needs a longer first line.
@@ -20,8 +23,9 @@ const LONGEST_LINE: u64 = 1024;
 /// A proxy, and who named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// Where it is: `http://host:port`, without name and password.
-    pub url: Url,
+    /// Where it is: `http://host:port`, without name and password. Else what stands there, and why it cannot be used:
+    /// then no call that should go through it is made.
+    pub url: Result<Url, String>,
     /// The setting or variable that names it, for messages.
     pub named_by: String,
     /// Hosts that are reached without it, as in `NO_PROXY`.
@@ -34,11 +38,18 @@ impl Proxy {
         let Ok(uri) = url.as_str().parse() else {
             return false;
         };
+        let address = self.url.as_ref().map_or(NAMELESS, Url::as_str);
         let matcher = Matcher::builder()
-            .https(self.url.as_str())
+            .https(address)
             .no(format!("{THIS_COMPUTER},{}", self.except))
             .build();
         matcher.intercept(&uri).is_some()
+    }
+
+    /// Why nothing can go through it, whatever it is asked; `None` where something may.
+    pub(crate) fn unusable(&self) -> Option<String> {
+        let problem = self.url.as_ref().err()?;
+        Some(format!("{} is {problem}", self.named_by))
     }
 
     /// As in messages.
@@ -47,8 +58,13 @@ impl Proxy {
     }
 
     fn address(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        format!("{host}:{}", self.url.port_or_known_default().unwrap_or(80))
+        match &self.url {
+            Ok(url) => {
+                let host = url.host_str().unwrap_or_default();
+                format!("{host}:{}", url.port_or_known_default().unwrap_or(80))
+            }
+            Err(problem) => problem.clone(),
+        }
     }
 
     /// Asks it for a way to `target` (`host:port`), and sends nothing through that. What keeps it from giving one;
@@ -116,10 +132,16 @@ mod tests {
         #[case] goes: bool,
     ) {
         let proxy = Proxy {
-            url: Url::parse("http://proxy.example:3128").unwrap(),
+            url: Ok(Url::parse("http://proxy.example:3128").unwrap()),
             named_by: "HTTPS_PROXY".into(),
             except: except.into(),
         };
-        assert_eq!(proxy.is_for(&Url::parse(url).unwrap()), goes, "{url} {except}");
+        let url = Url::parse(url).unwrap();
+        assert_eq!(proxy.is_for(&url), goes, "{url} {except}");
+        let unusable = Proxy {
+            url: Err("\"ftp://there\", which is no proxy".into()),
+            ..proxy
+        };
+        assert_eq!(unusable.is_for(&url), goes, "{url} {except}");
     }
 }

@@ -35,15 +35,13 @@ impl SessionLogout for SessionLogoutClient {
         let bearer = http::bearer(token).ok_or_else(|| {
             Failure::new(FailureReason::NeedsReview, "the token cannot be sent as a header")
         })?;
-        let sent = self
+        let request = self
             .endpoint
             .request(Method::DELETE)
-            .header(AUTHORIZATION, bearer)
-            .send()
-            .await;
-        let response = match sent {
+            .header(AUTHORIZATION, bearer);
+        let response = match self.endpoint.send(request).await {
             Ok(response) => response,
-            Err(error) => return Err(self.endpoint.failure(error).await),
+            Err(no_answer) => return Err(no_answer.failure),
         };
         let status = response.status().as_u16();
         read(status, &http::read_body(response).await)

@@ -40,20 +40,17 @@ impl TokenExchange for TokenExchangeClient {
             ("redirect_uri", api.redirect_uri.as_str()),
             ("grant_type", "authorization_code"),
         ];
-        let sent = self.endpoint.request(Method::POST).form(&form).send().await;
-        match sent {
+        let request = self.endpoint.request(Method::POST).form(&form);
+        match self.endpoint.send(request).await {
             Ok(response) => {
                 let status = response.status().as_u16();
                 let body = http::read_body(response).await;
                 Ok(RawAnswer::new(status, body.bytes.to_vec(), body.complete))
             }
-            // No connection, so no byte of the request can have left.
-            Err(error) if error.is_connect() || error.is_builder() => {
-                Err(ExchangeError::NotSent(self.endpoint.failure(error).await))
+            Err(no_answer) if no_answer.may_have_arrived => {
+                Err(ExchangeError::OutcomeUnknown(no_answer.failure.detail))
             }
-            Err(error) => Err(ExchangeError::OutcomeUnknown(
-                self.endpoint.failure(error).await.detail,
-            )),
+            Err(no_answer) => Err(ExchangeError::NotSent(no_answer.failure)),
         }
     }
 

@@ -22,7 +22,7 @@ async fn failure(base: &str, proxy: Option<Proxy>) -> Failure {
 
 fn proxy(address: &str) -> Proxy {
     Proxy {
-        url: Url::parse(&format!("http://{address}")).unwrap(),
+        url: Ok(Url::parse(&format!("http://{address}")).unwrap()),
         named_by: "HTTPS_PROXY".into(),
         except: String::new(),
     }
@@ -116,6 +116,29 @@ async fn a_proxy_that_is_not_there_is_told_with_its_name() {
     assert_eq!(failure.reason, FailureReason::Proxy, "{failure}");
     let expected = format!("the proxy {address} of HTTPS_PROXY cannot be reached: ");
     assert!(failure.detail.starts_with(&expected), "{failure}");
+}
+
+/// A proxy of the environment that Vega cannot use is nobody's reason to go around it, and none to send anything.
+#[tokio::test]
+async fn nothing_is_sent_where_the_proxy_cannot_be_used() {
+    let unusable = Proxy {
+        url: Err("\"socks5://127.0.0.1:9\", which is no proxy that Vega can use".into()),
+        ..proxy("127.0.0.1:9")
+    };
+    let found = failure(UPSTOX, Some(unusable.clone())).await;
+    assert_eq!(found.reason, FailureReason::Proxy, "{found}");
+    assert!(
+        found
+            .detail
+            .starts_with("HTTPS_PROXY is \"socks5://127.0.0.1:9\", which is no proxy"),
+        "{found}"
+    );
+    // What needs no proxy goes on.
+    let address = says("HTTP/1.1 401 Unauthorized\r\ndate: Sat, 28 Nov 2026 03:15:00 GMT\r\n\r\n").await;
+    let http = HttpClient::through(Some(unusable)).unwrap();
+    let base = Url::parse(&format!("http://{address}")).unwrap();
+    let clock = DateHeaderClock::new(&http, &base, Duration::from_secs(3)).unwrap();
+    assert!(clock.time().await.unwrap().is_some());
 }
 
 /// This computer's own services are never asked for through a proxy, and nothing without TLS is.
