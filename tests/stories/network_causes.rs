@@ -137,7 +137,11 @@ async fn desk_with_a_token(upstox: &Upstox, base: &str) -> Result<Desk> {
 /// Nobody is told that the token is dead, it is served, and nothing is signed in for.
 async fn told(desk: &Desk, upstox: &Upstox, words: &str) -> Result<()> {
     let presses = upstox.count("otp_presses").await?;
-    for arguments in [&["verify", "PRIMARY"][..], &["--yes", "PRIMARY"]] {
+    for arguments in [
+        &["verify", "PRIMARY"][..],
+        &["--yes", "PRIMARY"],
+        &["--yes", "WEBSOCKET1"],
+    ] {
         let ran = desk.vega(arguments).await?;
         assert!(
             !matches!(ran.code, Some(0 | 101) | None),
