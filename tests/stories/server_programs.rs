@@ -147,3 +147,50 @@ async fn at_0330_tokens_expire_by_themselves() -> Result<()> {
     );
     Ok(())
 }
+
+/// What closes an account is told with what lifts it, here and in the console, and what that risks.
+#[tokio::test]
+async fn a_program_hears_why_there_is_no_token_and_what_lifts_it() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let program = Caller::Key(key(&desk, "token:PRIMARY,status").await?);
+    upstox.otp_limit(0).await?;
+    assert_eq!(desk.vega(&["--yes", "--no-wait", "PRIMARY"]).await?.code, Some(4));
+    until_it_answers(&server, &program, |answer| answer.status == 429).await?;
+    let cools = server.get(TOKEN, &program).await?;
+    assert_eq!(cools.json()?["code"], "cooling_down", "{cools:?}");
+    assert!(cools.header("retry-after").is_some(), "{cools:?}");
+
+    // The kinder one is lifted, and Upstox refuses the PIN: nothing but a human's word ends that.
+    let clear = ["cooldown", "clear", "default", "--reason", "a story"];
+    assert_eq!(desk.vega(&clear).await?.code, Some(0));
+    upstox.otp_limit(u32::MAX).await?;
+    upstox.human_mistypes("wrong_pin").await?;
+    let mut impatient = desk.copy()?;
+    drop(server);
+    impatient.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "10s");
+    let server = Server::start(&impatient).await?;
+    assert_eq!(impatient.vega(&["--yes", "PRIMARY"]).await?.code, Some(7));
+    let is_stopped = |answer: &Answer| answer.status == 409 && answer.text.contains("is stopped");
+    until_it_answers(&server, &program, is_stopped).await?;
+    let stopped = server.get(TOKEN, &program).await?;
+
+    for (answer, lifts) in [
+        (cools, "A run waits until then and goes on by itself"),
+        (stopped, "your yes to the next plan opens it"),
+    ] {
+        let told = answer.json()?["detail"].as_str().context("words")?.to_owned();
+        for part in [
+            lifts,
+            "console",
+            "`vega cooldown clear default --reason TEXT`",
+            "Upstox",
+        ] {
+            assert!(told.contains(part), "{told:?} does not say {part:?}");
+        }
+        let boards = server.get("/api/v1/apis", &program).await?;
+        assert!(boards.text.contains("way_out"), "{boards:?}");
+    }
+    Ok(())
+}

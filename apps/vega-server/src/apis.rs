@@ -17,7 +17,7 @@ use crate::extract::Asked;
 use crate::problem::{Code, Problem};
 use crate::refusals::Refused;
 use crate::server::Server;
-use crate::views::{ApiView, ApisView, TokenView};
+use crate::views::{ApiView, ApisView, ClosedView, TokenView};
 use crate::words::TokenStatus;
 
 /// Every API and account: how its token stands, never the token.
@@ -139,22 +139,29 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
         .accounts
         .iter()
         .find(|account| account.account == api.account);
-    let cools_until = account
-        .filter(|account| account.cooldown.is_some())
-        .and_then(|account| account.retry_at_unix)
-        .and_then(|at| DateTime::from_timestamp(at, 0));
     let state = match api.status {
         TokenStatus::Valid => "in its last minute",
         status => status.as_str(),
     };
-    if let Some(until) = cools_until {
-        let words = format!(
-            "The token of {name} is {state}, and account {0} cools down. A run that was begun waits for it and goes on by \
-             itself. `vega cooldown clear {0} --reason TEXT` opens it at once, and a run in the console waits for it; too \
-             early, Upstox refuses the next OTP too.",
-            api.account
-        );
-        return Problem::new(Code::CoolingDown, words).until(until, now);
+    let closed = |is: &str, closed: &ClosedView| {
+        format!(
+            "The token of {name} is {state}, and account {} {is}: {}. {}",
+            api.account, closed.failure.summary, closed.way_out
+        )
+    };
+    if let Some(stop) = account.and_then(|account| account.stop.as_ref()) {
+        return Problem::new(Code::HumanNeeded, closed("is stopped", stop));
+    }
+    if let Some((account, cooldown)) = account.and_then(|account| Some((account, account.cooldown.as_ref()?)))
+    {
+        let until = account
+            .retry_at_unix
+            .and_then(|at| DateTime::from_timestamp(at, 0));
+        let problem = Problem::new(Code::CoolingDown, closed("cools down", cooldown));
+        return match until {
+            Some(until) => problem.until(until, now),
+            None => problem,
+        };
     }
     let words = format!(
         "The token of {name} is {state}. Run `vega {name}`, or start a run in the console, and sign in."

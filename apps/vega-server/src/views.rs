@@ -140,6 +140,8 @@ pub(crate) struct ClosedView {
     pub(crate) until: Option<String>,
     pub(crate) until_unix: Option<i64>,
     pub(crate) failure: FailureView,
+    /// What lifts it, in the console and with `vega`, and what that risks.
+    pub(crate) way_out: String,
 }
 
 impl ClosedView {
@@ -150,6 +152,7 @@ impl ClosedView {
             until: until.map(rfc3339_ist),
             until_unix: until.map(|at| at.timestamp()),
             failure: FailureView::of(&closed.failure),
+            way_out: closed.way_out(),
         }
     }
 }

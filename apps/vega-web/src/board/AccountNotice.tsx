@@ -8,6 +8,16 @@ import { Until } from "../time/When";
 import { useClosure } from "./closure";
 import { isDead } from "./status";
 
+/** Words of the server, in which commands stand between backticks. */
+function WithCommands({ text }: { text: string }) {
+  return (
+    text
+      .split("`")
+      // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text never change their places
+      .map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))
+  );
+}
+
 export function AccountNotice({ account, apis }: { account: Account; apis: Api[] }) {
   const now = useNow();
   const { isWaitedFor } = useClosure(account.account);
@@ -30,9 +40,7 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
           {failure.summary}. {failure.detail} {failure.next}
         </p>
         <p>
-          It does not end by itself: when the cause is gone, generate; your yes to the plan opens it
-          again. So does <code>vega cooldown clear {account.account} --reason TEXT</code>. Another
-          refusal may lock the account at Upstox.
+          It does not end by itself. <WithCommands text={account.stop.way_out} />
         </p>
         <p>{meanwhile}</p>
       </Alert>
@@ -54,9 +62,8 @@ export function AccountNotice({ account, apis }: { account: Account; apis: Api[]
         </p>
         {until_unix && (
           <p>
-            Sign-ins are possible again at <Until unix={account.retry_at_unix ?? until_unix} />. To
-            open it sooner: <code>vega cooldown clear {account.account} --reason TEXT</code>; too
-            early, Upstox refuses the next OTP too.
+            Sign-ins are possible again at <Until unix={account.retry_at_unix ?? until_unix} />.{" "}
+            <WithCommands text={account.cooldown.way_out} />
           </p>
         )}
         <p>{meanwhile}</p>

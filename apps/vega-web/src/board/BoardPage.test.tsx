@@ -208,6 +208,8 @@ test("a cooldown says why, until when, and what is usable meanwhile", async () =
     until: "2026-11-25T08:10:00+05:30",
     until_unix: MORNING + 600,
     failure: failure(),
+    way_out:
+      "A run waits until then. `vega cooldown clear default --reason TEXT` opens it at once.",
   };
   await openBoard(
     board({
@@ -222,6 +224,10 @@ test("a cooldown says why, until when, and what is usable meanwhile", async () =
     "Upstox throttles OTPs. Try after 10 minutes. Wait until the countdown ends.",
   );
   expect(notice).toHaveTextContent(/possible again at 08:10 IST \(in (10 min 00 s|9 min 59 s)\)/);
+  expect(within(notice).getByText("vega cooldown clear default --reason TEXT")).toHaveProperty(
+    "tagName",
+    "CODE",
+  );
   expect(notice).toHaveTextContent("Usable meanwhile: CHAIN.");
 });
 
@@ -231,6 +237,8 @@ const COOLING = account({
     until: "2026-11-25T08:10:00+05:30",
     until_unix: MORNING + 600,
     failure: failure(),
+    way_out:
+      "A run waits until then. `vega cooldown clear default --reason TEXT` opens it at once.",
   },
   retry_at: "2026-11-25T08:10:00+05:30",
   retry_at_unix: MORNING + 600,
@@ -286,10 +294,13 @@ test("a stop says what lifts it", async () => {
     until: null,
     until_unix: null,
     failure: failure(),
+    way_out: "Your yes opens it. `vega cooldown clear default --reason TEXT` opens it without one.",
   };
   await openBoard(board({ apis: [missing("PRIMARY")], accounts: [account({ stop })] }));
   const notice = screen.getByRole("group", { name: "Account default is stopped" });
-  expect(notice).toHaveTextContent("your yes to the plan opens it again");
+  expect(notice).toHaveTextContent(
+    "It does not end by itself. Your yes opens it. vega cooldown clear default --reason TEXT opens it without one.",
+  );
   expect(notice).toHaveTextContent("No token of this account is usable meanwhile.");
   expect(screen.getByRole("button", { name: "Generate 1 token" })).toBeEnabled();
 });

@@ -22,6 +22,7 @@ const closed = {
   until: null,
   until_unix: null,
   failure: failure(),
+  way_out: "Your yes opens it.",
 };
 const dead = [missing("PRIMARY"), api("CHAIN")];
 

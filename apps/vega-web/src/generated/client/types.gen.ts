@@ -227,6 +227,10 @@ export type ClosedView = {
      */
     until?: string | null;
     until_unix?: number | null;
+    /**
+     * What lifts it, in the console and with `vega`, and what that risks.
+     */
+    way_out: string;
 };
 
 /**
