@@ -160,6 +160,17 @@ async fn a_program_hears_why_there_is_no_token_and_what_lifts_it() -> Result<()>
     until_it_answers(&server, &program, |answer| answer.status == 429).await?;
     let cools = server.get(TOKEN, &program).await?;
     assert_eq!(cools.json()?["code"], "cooling_down", "{cools:?}");
+    let at_the_terminal = desk.vega(&["token", "PRIMARY"]).await?;
+    assert_eq!(at_the_terminal.code, Some(3), "{at_the_terminal:?}");
+    let said = at_the_terminal
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        said.contains("`vega cooldown clear default --reason TEXT`"),
+        "{said}"
+    );
     assert!(cools.header("retry-after").is_some(), "{cools:?}");
 
     // The kinder one is lifted, and Upstox refuses the PIN: nothing but a human's word ends that.

@@ -21,12 +21,14 @@ const REPORTER: &str = "`vega token --rejected`";
 pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
 
 pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
-    if let Some(reported) = wanted.rejected
-        && let Some(exit) = report(vega, &wanted.api, reported).await?
-    {
-        return Ok(exit);
-    }
     let api = &wanted.api;
+    let answer = match wanted.rejected {
+        None => None,
+        Some(reported) => match report(vega, api, reported).await? {
+            Reported::Answer(answer) => Some(answer),
+            Reported::NoToken(exit) => return Ok(exit),
+        },
+    };
     let Some(token) = vega.registry.get(api) else {
         let status = vega.validity.status(api).await?;
         let word = status.map_or(TokenStatus::Missing, |status| status.status);
@@ -43,47 +45,87 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
                 (Exit::HumanNeeded, "Run `vega` to sign in")
             }
         };
-        output::problem(&format!("{api} has no usable token: it is {word}. {way_out}"));
+        let closed = match exit {
+            Exit::HumanNeeded => what_closes(vega, api).await?,
+            _ => String::new(),
+        };
+        output::problem(&format!(
+            "{api} has no usable token: it is {word}. {way_out}{closed}"
+        ));
         return Ok(exit);
     };
-    Ok(give(&token, wanted, vega.clock.now()))
+    Ok(give(&token, wanted, answer, vega.clock.now()))
 }
 
-/// Says that Upstox refuses a token. What ends the command with is only there where there is no token to print.
-async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> anyhow::Result<Option<Exit>> {
+/// What keeps its account from signing in, to follow a sentence; empty where nothing does.
+async fn what_closes(vega: &Vega, api: &ApiName) -> anyhow::Result<String> {
+    let mut accounts = vega.settings.accounts.iter();
+    let Some(account) = accounts.find(|account| account.apis.iter().any(|one| one.name == *api)) else {
+        return Ok(String::new());
+    };
+    let closed = vega.cooldowns.of(&account.id).await?;
+    Ok(closed.map_or_else(String::new, |closed| {
+        let is = if closed.is_stop() {
+            "is stopped"
+        } else {
+            "cools down"
+        };
+        let summary = closed.failure.reason.summary();
+        format!(". Account {} {is}: {summary}. {}", account.id, closed.way_out())
+    }))
+}
+
+/// What a report comes to.
+enum Reported {
+    /// There is a token to print, and this is what was answered.
+    Answer(&'static str),
+    /// There is none; the command ends with this.
+    NoToken(Exit),
+}
+
+/// Says that Upstox refuses a token.
+async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> anyhow::Result<Reported> {
     let answer = match vega.rejections.report(api, reported, REPORTER).await {
         Ok(answer) => answer,
         Err(error @ ReportError::Future { .. }) => {
             output::problem(&format!("{error}. Give the generation that came with the token"));
-            return Ok(Some(Exit::Usage));
+            return Ok(Reported::NoToken(Exit::Usage));
         }
         Err(error) => return Err(error.into()),
     };
-    // For people; what programs need is the exit code, and the generation in the JSON.
-    let (words, exit) = match &answer.token {
+    let (words, comes_to) = match &answer.token {
         ReportedToken::Alive => (
             "alive: Upstox takes it, so the call was refused for another cause".into(),
-            None,
+            Reported::Answer("alive"),
         ),
         ReportedToken::Newer => (
             format!("an older one: the newest is generation {}", answer.newest),
-            None,
+            Reported::Answer("newer"),
         ),
-        ReportedToken::Dead => ("dead. Run `vega` to sign in".into(), Some(Exit::HumanNeeded)),
-        ReportedToken::Unknown(failure) => {
-            (format!("kept: {}", with_advice(failure)), Some(Exit::Unreachable))
-        }
+        ReportedToken::Dead => (
+            "dead. Run `vega` to sign in".into(),
+            Reported::NoToken(Exit::HumanNeeded),
+        ),
+        ReportedToken::Unknown(failure) => (
+            format!("kept: {}", with_advice(failure)),
+            Reported::NoToken(Exit::Unreachable),
+        ),
     };
     let words = format!("{api} generation {reported} is {words}");
-    match exit {
-        Some(_) => output::problem(&words),
-        None => output::say(&words),
+    match comes_to {
+        Reported::NoToken(_) => output::problem(&words),
+        Reported::Answer(_) => output::say(&words),
     }
-    Ok(exit)
+    Ok(comes_to)
 }
 
-/// Prints a token that programs may have, if it lives long enough.
-pub(crate) fn give(token: &StoredToken, wanted: &Token, now: DateTime<Utc>) -> Exit {
+/// Prints a token that programs may have, if it lives long enough; with the answer to a report in JSON, if there was one.
+pub(crate) fn give(
+    token: &StoredToken,
+    wanted: &Token,
+    answer: Option<&'static str>,
+    now: DateTime<Utc>,
+) -> Exit {
     let left = token.valid_until - now;
     if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
         output::problem(&format!(
@@ -94,11 +136,11 @@ pub(crate) fn give(token: &StoredToken, wanted: &Token, now: DateTime<Utc>) -> E
         return Exit::HumanNeeded;
     }
     let format = if wanted.json { Format::Json } else { wanted.format };
-    output::secret(&printed(token, format));
+    output::secret(&printed(token, format, answer));
     Exit::Ok
 }
 
-fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {
+fn printed(token: &StoredToken, format: Format, answer: Option<&'static str>) -> Zeroizing<String> {
     let secret = token.access_token.expose();
     Zeroizing::new(match format {
         Format::Raw => secret.to_owned(),
@@ -111,6 +153,7 @@ fn printed(token: &StoredToken, format: Format) -> Zeroizing<String> {
             "generation": token.generation.get(),
             "valid_until": rfc3339_ist(token.valid_until),
             "valid_until_unix": token.valid_until.timestamp(),
+            "answer": answer,
         })
         .to_string(),
     })

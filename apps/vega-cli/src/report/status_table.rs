@@ -1,6 +1,7 @@
 //! Statuses for people: a table where it fits the terminal, a few short lines per API where it does not. Names and
 //! status words are never broken, nothing is left out.
 
+use chrono::{DateTime, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use console::{Color, measure_text_width, style};
 use vega_domain::expiry::in_ist;
@@ -13,6 +14,8 @@ struct Row {
     status: TokenStatus,
     generation: Option<String>,
     valid_until: Option<String>,
+    /// When Upstox last said what the token is worth.
+    checked: Option<String>,
     last_failure: Option<String>,
 }
 
@@ -46,7 +49,11 @@ fn row(status: &ApiStatus, several_accounts: bool) -> Row {
         valid_until: status
             .valid_until
             .filter(|_| !status.status.needs_sign_in())
-            .map(|at| in_ist(at).format("%d %b %H:%M").to_string()),
+            .map(minute),
+        checked: status
+            .verified_at
+            .max(status.last_check.map(|check| check.at))
+            .map(minute),
         last_failure: status
             .last_failure
             .as_ref()
@@ -54,17 +61,23 @@ fn row(status: &ApiStatus, several_accounts: bool) -> Row {
     }
 }
 
+fn minute(at: DateTime<Utc>) -> String {
+    in_ist(at).format("%d %b %H:%M").to_string()
+}
+
 fn as_table(rows: &[Row]) -> String {
     let several_accounts = rows.iter().any(|row| row.account.is_some());
+    let any_check = rows.iter().any(|row| row.checked.is_some());
     let any_failure = rows.iter().any(|row| row.last_failure.is_some());
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_BORDERS_ONLY)
         .set_content_arrangement(ContentArrangement::Disabled);
-    let columns = |api, account, rest: [String; 3], failure| {
+    let columns = |api, account, rest: [String; 3], checked, failure| {
         let mut columns = vec![api];
         columns.extend(several_accounts.then_some(account));
         columns.extend(rest);
+        columns.extend(any_check.then_some(checked));
         columns.extend(any_failure.then_some(failure));
         columns
     };
@@ -73,6 +86,7 @@ fn as_table(rows: &[Row]) -> String {
         "API".into(),
         "ACCOUNT".into(),
         headings,
+        "CHECKED (IST)".into(),
         "LAST FAILURE".into(),
     ));
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
@@ -85,6 +99,7 @@ fn as_table(rows: &[Row]) -> String {
                 or_dash(&row.generation),
                 or_dash(&row.valid_until),
             ],
+            or_dash(&row.checked),
             or_dash(&row.last_failure),
         ));
     }
@@ -132,6 +147,7 @@ fn as_lines(rows: &[Row], colours: bool) -> String {
             ("account", &row.account),
             ("valid until (IST)", &row.valid_until),
             ("generation", &row.generation),
+            ("checked (IST)", &row.checked),
             ("last failure", &row.last_failure),
         ];
         let said = details
