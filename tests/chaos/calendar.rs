@@ -28,6 +28,14 @@ impl Calendar {
         Ok(calendar)
     }
 
+    /// Lets every token grow older than what Vega calls fresh, and asks about for 20 seconds before it is dead.
+    pub(crate) async fn pass_two_minutes(&mut self, upstox: &Upstox, desk: &Desk) -> Result<()> {
+        let minutes = TimeDelta::minutes(2);
+        self.offset += minutes;
+        self.since_boot += minutes;
+        self.set(upstox, desk).await
+    }
+
     /// Lets an OTP window pass. Returns whether a new day has come with it.
     pub(crate) async fn pass_a_window(&mut self, upstox: &Upstox, desk: &Desk) -> Result<bool> {
         let window = TimeDelta::seconds(11 * 60 + 1);

@@ -181,6 +181,9 @@ impl World {
         }
         if self.open_apps().is_empty() && !is_new_day {
             if self.random.bool() {
+                if self.random.u32(..8) != 0 {
+                    self.calendar.pass_two_minutes(&self.upstox, &self.desk).await?;
+                }
                 self.upstox.revoke_tokens().await?;
                 self.promises.tokens_died();
             } else {
