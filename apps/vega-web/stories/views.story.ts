@@ -111,17 +111,21 @@ test.describe("when Upstox throttles", () => {
   });
 });
 
-test("a stop, and the yes that lifts it", async ({ console, phone }) => {
-  const { page } = console;
-  await beginWithPrimary(console);
-  await console.typeOtp(await readPhone(phone));
-  await console.typePin("135790");
-  const notice = page.getByRole("group", { name: "Account default is stopped" });
-  await expect(notice).toBeVisible();
-  await lookAt(page, "stop");
-  await console.button("Generate PRIMARY").click();
-  await expect(console.prompt("Confirm the plan")).toContainText("Your yes opens");
-  await lookAt(page, "stop-plan");
+test.describe("when nobody corrects a PIN at the window", () => {
+  test.use({ scene: { settings: { VEGA__SIGN_IN__HUMAN_TIMEOUT: "15s" } } });
+
+  test("a stop, and the yes that lifts it", async ({ console, phone }) => {
+    const { page } = console;
+    await beginWithPrimary(console);
+    await console.typeOtp(await readPhone(phone));
+    await console.typePin("135790");
+    const notice = page.getByRole("group", { name: "Account default is stopped" });
+    await expect(notice).toBeVisible();
+    await lookAt(page, "stop");
+    await console.button("Generate PRIMARY").click();
+    await expect(console.prompt("Confirm the plan")).toContainText("Your yes opens");
+    await lookAt(page, "stop-plan");
+  });
 });
 
 test("a challenge", async ({ console, stage }) => {
