@@ -9,6 +9,7 @@ mod cancelled;
 mod challenge;
 mod closed_window;
 mod crash_points;
+mod edited_database;
 mod evidence;
 mod first_morning;
 mod key_rotation;

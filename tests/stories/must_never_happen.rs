@@ -12,6 +12,7 @@
 //! | 5 a sign-in for a token that is valid or unknown | `never_5_a_sign_in_for_a_token_that_is_valid_or_unknown` |
 //! | 6 a token served that is expired, unverified, of another user or not the newest | `never_6_a_token_served_that_is_expired_unverified_of_another_user_or_not_the_newest`, and vega-services `hot_token_registry::never_6_…` for readers in one process |
 //! | 6 an answer cut off and called a success, or a token of yesterday left in a script's variable | `last_byte::a_token_that_is_cut_off_is_no_success`, `…a_shell_exports_the_token_for_what_it_starts` |
+//! | 6 a token, key or session that was taken back, served again after an edit of the database | `edited_database`, every kind of edit while the server runs and before it starts; vega-persistence `row_values`, `rows_put_back`, `rows_accepted` and `revoked_copies` for every column, row and copy |
 //! | 7 a received token lost | `crash_points::never_7_a_received_token_lost_when_vega_dies`, vega-services `storage_failures::never_7_a_received_token_lost_to_a_failing_database`, and `stopped` for a polite end |
 //! | 8 a secret in a log, error, argv, file or picture | `no_leaks::never_8_a_secret_anywhere_at_the_loudest_log_level` and its neighbours |
 //! | 8 a code or state for whoever listens at the redirect URI | `redirect_port::never_8_another_program_at_the_redirect_port_gets_nothing`, and vega-selenium `redirects` for every kind of address |

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use vega_bootstrap::{RowFault, RowFaults, RowScope, Vega};
+use vega_bootstrap::{Accepted, RowFault, RowFaults, RowScope, Vega};
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::ForceReason;
@@ -61,7 +61,7 @@ async fn accept(vega: &Vega, reason: &ForceReason) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     if accepted.database.is_some() {
-        output::data("The database counts from now on, as it is.");
+        output::data(&counts(&accepted));
         output::say(
             "What was revoked since it was made is not revoked in it: `vega key list` shows the keys that count, \
              `vega verify` which tokens live.",
@@ -70,7 +70,25 @@ async fn accept(vega: &Vega, reason: &ForceReason) -> anyhow::Result<Exit> {
     for row in &accepted.rows {
         output::data(&format!("Out of force: {}.", row.words));
     }
-    Ok(Exit::Ok)
+    Ok(undone_by_an_older_file(vega).await.unwrap_or(Exit::Ok))
+}
+
+fn counts(accepted: &Accepted) -> String {
+    match accepted.sealed {
+        Some(sealed) => format!(
+            "The database counts from now on, as it is: {} sealed as they stood. Console sessions have ended; `vega console` \
+             opens one.",
+            counted(sealed, "row", "rows")
+        ),
+        None => "The database counts from now on, as it is.".into(),
+    }
+}
+
+/// Tells where something that was done just now could be undone by putting an older file back.
+pub(crate) async fn undone_by_an_older_file(vega: &Vega) -> Option<Exit> {
+    let words = vega.missing_checkpoint().await?;
+    output::problem(&words);
+    Some(Exit::Preflight)
 }
 
 /// What does not fit, in words. Each line says what it means.
@@ -112,6 +130,9 @@ async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> anyhow::Result
     }
     if !rows.is_none() {
         return Ok(Exit::Preflight);
+    }
+    if let Some(exit) = undone_by_an_older_file(vega).await {
+        return Ok(exit);
     }
     if verdict.heads == 0 {
         output::say(

@@ -7,8 +7,10 @@ use serde::Serialize;
 use vega_bootstrap::{Listener, Vega};
 use vega_domain::access::{AccessKey, Scope};
 use vega_domain::expiry::in_ist;
+use vega_domain::ports::UnfitKey;
 
 use crate::arguments::{Key, KeyAdd};
+use crate::audit::undone_by_an_older_file;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
@@ -103,6 +105,7 @@ async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
             output::data(&as_lines(&keys, now));
         }
     }
+    tell_unfit(vega).await?;
     Ok(Exit::Ok)
 }
 
@@ -110,29 +113,61 @@ async fn revoke(vega: &Vega, wanted: &str) -> anyhow::Result<Exit> {
     let (keys, now) = (vega.access.keys().await?, vega.clock.now());
     let is_meant = |key: &&AccessKey| key.name.as_str() == wanted || key.id.to_string() == wanted;
     // Of one name, the living one; it is the last that was made.
-    let Some(key) = keys.iter().rfind(is_meant) else {
-        let living = keys.iter().filter(|key| key.is_live(now));
-        let known: Vec<&str> = living.map(|key| key.name.as_str()).collect();
-        let meant = alike(wanted, known.iter().copied());
-        let meant: Vec<String> = meant.into_iter().map(str::to_owned).collect();
-        let known = if known.is_empty() {
-            "There are no living keys".to_owned()
-        } else {
-            format!("Living keys are: {}", some_of(&known))
+    if let Some(key) = keys.iter().rfind(is_meant) {
+        let is_done = vega.access.revoke_key(key.id).await?;
+        return Ok(revoked(vega, key.name.as_str(), is_done).await);
+    }
+    // One whose record was changed or taken away may come back with it, unless it is revoked.
+    let unfit = vega.access.unfit_keys().await?;
+    let is_meant =
+        |key: &&UnfitKey| key.id.to_string() == wanted || key.names.iter().any(|name| name == wanted);
+    let meant: Vec<&UnfitKey> = unfit.iter().filter(is_meant).collect();
+    if !meant.is_empty() {
+        let mut is_done = false;
+        for key in meant {
+            is_done |= vega.access.revoke_key(key.id).await?;
+        }
+        return Ok(revoked(vega, wanted, is_done).await);
+    }
+    let living = keys.iter().filter(|key| key.is_live(now));
+    let known: Vec<&str> = living.map(|key| key.name.as_str()).collect();
+    let meant = alike(wanted, known.iter().copied());
+    let meant: Vec<String> = meant.into_iter().map(str::to_owned).collect();
+    let known = if known.is_empty() {
+        "There are no living keys".to_owned()
+    } else {
+        format!("Living keys are: {}", some_of(&known))
+    };
+    output::problem(&format!(
+        "there is no key {wanted}. {}{known}",
+        did_you_mean(&meant)
+    ));
+    Ok(Exit::Usage)
+}
+
+async fn revoked(vega: &Vega, name: &str, is_done: bool) -> Exit {
+    output::say(&if is_done {
+        format!("Key {name} is worthless now, and stays so.")
+    } else {
+        format!("Key {name} was revoked already.")
+    });
+    undone_by_an_older_file(vega).await.unwrap_or(Exit::Ok)
+}
+
+/// Keys that stand on no list, for nobody can tell what they may do.
+async fn tell_unfit(vega: &Vega) -> anyhow::Result<()> {
+    for key in vega.access.unfit_keys().await? {
+        let named = match &*key.names {
+            [] => String::new(),
+            names => format!(" ({})", names.join(" or ")),
         };
         output::problem(&format!(
-            "there is no key {wanted}. {}{known}",
-            did_you_mean(&meant)
+            "the record of key {id}{named} was changed or taken away outside Vega, so it counts for nothing. `vega key revoke \
+             {id}` makes it worthless for good",
+            id = key.id
         ));
-        return Ok(Exit::Usage);
-    };
-    let words = if vega.access.revoke_key(key.id).await? {
-        format!("Key {} is worthless now, and stays so.", key.name)
-    } else {
-        format!("Key {} was revoked already.", key.name)
-    };
-    output::say(&words);
-    Ok(Exit::Ok)
+    }
+    Ok(())
 }
 
 fn scopes(key: &AccessKey) -> String {

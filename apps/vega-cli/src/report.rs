@@ -44,6 +44,8 @@ struct DatabaseReport {
     problem: Option<String>,
     /// The rows that count for nothing.
     rows: Vec<RowReport>,
+    /// Why an older copy of the database could come back unnoticed, if it is so.
+    checkpoint: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -174,7 +176,10 @@ impl Report {
                 .map(|status| api_report(status, evidence.get(&status.api)))
                 .collect(),
             accounts,
-            database: database_report(&vega.row_faults(RowScope::Deciding).await?),
+            database: database_report(
+                &vega.row_faults(RowScope::Deciding).await?,
+                vega.missing_checkpoint().await,
+            ),
         })
     }
 }
@@ -186,10 +191,11 @@ pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) 
     Verdict::of(statuses, configured, closed, &vega.clock.moment())
 }
 
-fn database_report(faults: &RowFaults) -> DatabaseReport {
+fn database_report(faults: &RowFaults, checkpoint: Option<String>) -> DatabaseReport {
     DatabaseReport {
         problem: faults.database.clone(),
         rows: row_reports(faults),
+        checkpoint,
     }
 }
 
@@ -444,7 +450,7 @@ mod tests {
                 cooldown: None,
                 stop: Some(stop_report(&stop())),
             }],
-            database: database_report(&RowFaults::default()),
+            database: database_report(&RowFaults::default(), None),
         };
         insta::assert_json_snapshot!(report(&evidence()));
         let without = serde_json::to_value(report(&HashMap::new())).unwrap();

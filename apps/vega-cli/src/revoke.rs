@@ -5,6 +5,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ports::Answer;
 
 use crate::arguments::Revoke;
+use crate::audit::undone_by_an_older_file;
 use crate::exit::Exit;
 use crate::output;
 use crate::terminal::Terminal;
@@ -31,10 +32,11 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Revoke) -> an
         return Ok(Exit::Ok);
     };
     output::say(&here(&revocation));
+    let undone = undone_by_an_older_file(vega).await;
     match &revocation.logout {
         Ok(()) => {
             output::say("Upstox has logged it out. `vega` signs in for a new one.");
-            Ok(Exit::Ok)
+            Ok(undone.unwrap_or(Exit::Ok))
         }
         Err(failure) => {
             let end = in_ist(revocation.valid_until);

@@ -87,7 +87,7 @@ fn is_challenge(text: &str) -> bool {
 pub(crate) struct ReadyView {
     v: u8,
     ready: bool,
-    /// The database takes changes, and the key is the one that it belongs to.
+    /// The database takes changes, the key is the one that it belongs to, and what must not be undone has its checkpoint.
     storage: bool,
     /// What decides in the database is what Vega wrote last.
     rows: bool,
@@ -136,15 +136,19 @@ pub(crate) async fn prove(server: &Server) -> Proof {
         return proof.clone();
     }
     let storage = server.vega.prove_storage().await;
+    let storage = match storage.map_err(|error| error.to_string()) {
+        Ok(()) => server.vega.missing_checkpoint().await.map_or(Ok(()), Err),
+        Err(error) => Err(error),
+    };
     let rows = match server.vega.row_faults(RowScope::Deciding).await {
         Ok(faults) if faults.is_none() => Ok(()),
         Ok(faults) => Err(told(&faults)),
         Err(error) => Err(error.to_string()),
     };
-    let proof = Proof {
-        storage: storage.map_err(|error| error.to_string()),
-        rows,
-    };
+    if let Err(error) = server.vega.record_row_faults().await {
+        tracing::warn!(%error, "what does not fit is not on record yet");
+    }
+    let proof = Proof { storage, rows };
     for error in [&proof.storage, &proof.rows]
         .into_iter()
         .filter_map(|found| found.as_ref().err())

@@ -9,8 +9,8 @@ use thiserror::Error;
 use vega_domain::ports::{ExecutionStateRepository, LoginLease, StoreError};
 use vega_orchestration::RunError;
 use vega_persistence::{
-    Backup, BackupError, DataSource, FileLoginLease, OpenError, Rotation, RotationError, RotationStep,
-    RowFaults, RowScope, SqliteExecutionStateRepository,
+    Accepted, Backup, BackupError, DataSource, FileLoginLease, OpenError, Rotation, RotationError,
+    RotationStep, RowFaults, RowScope, SqliteExecutionStateRepository,
 };
 
 use crate::settings::Settings;
@@ -74,8 +74,18 @@ impl Vega {
     }
 
     /// Lets the database count as it is, for this reason. Returns what was accepted; where everything fits, nothing is written.
-    pub async fn accept(&self, reason: &str) -> Result<RowFaults, StoreError> {
+    pub async fn accept(&self, reason: &str) -> Result<Accepted, StoreError> {
         self.data.accept(reason, self.clock.now()).await
+    }
+
+    /// Puts rows that do not fit on record, as far as they are not.
+    pub async fn record_row_faults(&self) -> Result<(), StoreError> {
+        self.data.examine_rows(self.clock.now()).await.map(drop)
+    }
+
+    /// Why the checkpoint of what was done last is missing, if it is, after one more try.
+    pub async fn missing_checkpoint(&self) -> Option<String> {
+        self.data.missing_checkpoint(self.clock.now()).await
     }
 
     /// Copies the database into a new file. The key is not in it.

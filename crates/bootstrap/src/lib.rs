@@ -48,8 +48,8 @@ pub use telemetry::{LogFormat, log_to_stderr};
 pub use unopened::token_without_opening;
 pub use vega_listening::Listener;
 pub use vega_persistence::{
-    Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowFault, RowFaults, RowScope,
-    WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowFault, RowFaults,
+    RowScope, WalState,
 };
 pub use vega_selenium::KeptEvidence;
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};

@@ -1,13 +1,16 @@
 //! The rows of access keys. A key's hash is sealed together with its name, scopes and times: a row that was made or changed
 //! outside Vega does not open, and counts no more. One that was brought back from before its revocation does not fit.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::access::{AccessKey, Scope, SecretHash};
+use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName};
-use vega_domain::ports::{StoreError, StoredKey};
+use vega_domain::ports::{StoreError, StoredKey, UnfitKey};
 
 use crate::data_source::{failed, unreadable};
 use crate::latest_changes::{Mark, Whose};
@@ -25,23 +28,78 @@ pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<St
     }
     let mut keys = Vec::new();
     for stored in rows(&mut reading, "ORDER BY id").await? {
-        let row = KeyRow::from_row(&stored).map_err(unreadable)?;
-        let name = row.name.clone();
-        let called = row_marks::called(&KEYS, &stored);
-        let fits = reading.fits(&KEYS, &stored, Whose::Key(row.id), called);
-        match fits.and_then(|()| row.into_key(sealer)) {
+        match counting(&reading, &stored, sealer) {
             Ok(key) => keys.push(key),
-            Err(error) => tracing::error!(name, %error, "an access key counts no more"),
+            Err(error) => tracing::error!(%error, "an access key counts no more"),
         }
     }
     Ok(keys)
+}
+
+fn counting(reading: &Reading, stored: &SqliteRow, sealer: &Sealer) -> Result<StoredKey, StoreError> {
+    let row = KeyRow::from_row(stored).map_err(unreadable)?;
+    reading.fits(
+        &KEYS,
+        stored,
+        Whose::Key(row.id),
+        row_marks::called(&KEYS, stored),
+    )?;
+    row.into_key(sealer)
+}
+
+/// The keys that count no more for what their rows are, also where these are gone.
+pub(crate) async fn unfit(mut reading: Reading, sealer: &Sealer) -> Result<Vec<UnfitKey>, StoreError> {
+    let Ok(marks) = reading.marks.clone() else {
+        return Ok(Vec::new());
+    };
+    let mut gone: BTreeSet<Uuid> = marks
+        .all_of("key")
+        .filter_map(|(id, _)| Uuid::parse_str(id).ok())
+        .collect();
+    let mut unfit = Vec::new();
+    for stored in rows(&mut reading, "ORDER BY id").await? {
+        // Where the id was edited, the one that it had is missing.
+        let Ok(id) = stored.try_get::<Uuid, _>("id") else {
+            continue;
+        };
+        gone.remove(&id);
+        if counting(&reading, &stored, sealer).is_err() {
+            let name = stored.try_get("name").ok();
+            unfit.push((id, name));
+        }
+    }
+    unfit.extend(gone.into_iter().map(|id| (id, None)));
+    let mut keys = Vec::with_capacity(unfit.len());
+    for (id, name) in unfit {
+        let mut names = names_on_record(&mut reading, id).await?;
+        names.extend(name.filter(|name| !names.contains(name)));
+        let id = AccessKeyId::from_uuid(id);
+        keys.push(UnfitKey { id, names });
+    }
+    Ok(keys)
+}
+
+/// What a key was called when it was made.
+async fn names_on_record(connection: &mut SqliteConnection, id: Uuid) -> Result<Vec<String>, StoreError> {
+    let details: Vec<String> =
+        sqlx::query_scalar("SELECT detail FROM audit_events WHERE kind = $1 AND instr(detail, $2) > 0")
+            .bind(AuditKind::KeyAdded.code())
+            .bind(format!(" ({id})"))
+            .fetch_all(connection)
+            .await
+            .map_err(failed("look for the name of an access key"))?;
+    let names = details.iter().filter_map(|detail| detail.split_once(" ("));
+    Ok(names.map(|(name, _)| name.to_owned()).collect())
 }
 
 /// Stores a new key, unless a living one has its name.
 pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Result<(), StoreError> {
     let key = &new.key;
     for stored in rows(tx, "").await? {
-        let row = KeyRow::from_row(&stored).map_err(unreadable)?;
+        // One that cannot be read counts for nothing, and bars no other.
+        let Ok(row) = KeyRow::from_row(&stored) else {
+            continue;
+        };
         let fits = tx.fits(&KEYS, &stored, Whose::Key(row.id))?.is_ok();
         if !fits || row.name != key.name.as_str() {
             continue;
@@ -76,7 +134,8 @@ pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Res
         .await
 }
 
-/// Revokes a key. Returns whether there is one that was not.
+/// Revokes a key. Returns whether there is one that was not. One whose row does not fit, or is gone, is revoked all the same:
+/// what it was before is then an earlier row.
 pub(crate) async fn revoke(
     tx: &mut Write,
     sealer: &Sealer,
@@ -84,25 +143,31 @@ pub(crate) async fn revoke(
     at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let whose = Whose::Key(id.as_uuid());
+    let is_known = tx.marks()?.get(whose).is_some();
     let Some(stored) = row(tx, id).await? else {
-        return Ok(false);
+        if is_known {
+            let entry = tx.entry();
+            tx.marks()?.set(whose, Mark::of(entry));
+        }
+        return Ok(is_known);
     };
-    let row = KeyRow::from_row(&stored).map_err(unreadable)?;
-    if row.revoked_at.is_some() {
+    let row = KeyRow::from_row(&stored).map_err(unreadable);
+    let fits = tx.fits(&KEYS, &stored, whose)?.is_ok();
+    // Of one that does not fit nothing is believed, nor that it is revoked.
+    if fits && row.as_ref().is_ok_and(|row| row.revoked_at.is_some()) {
         return Ok(false);
     }
-    let fits = tx.fits(&KEYS, &stored, whose)?.is_ok();
-    let number = row.sealed.row;
     sqlx::query("UPDATE access_keys SET revoked_at = $2 WHERE id = $1")
         .bind(id.as_uuid())
         .bind(at)
         .execute(&mut **tx)
         .await
         .map_err(failed("revoke an access key"))?;
+    let opened = row.and_then(|row| Ok((row.sealed.row, row.into_key(sealer)?.hash)));
     // One that did not open, or fit, stays so, also when what it was before is put back.
-    match row.into_key(sealer) {
-        Ok(key) if fits => {
-            seal(tx, sealer, id, key.hash).await?;
+    match opened {
+        Ok((number, hash)) if fits => {
+            seal(tx, sealer, id, hash).await?;
             tx.seal_and_mark(&KEYS, number, whose).await?;
         }
         _ => {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccessKeyId, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
+use vega_domain::ports::{AccessRepository, StoreError, StoredKey, UnfitKey};
 
 use crate::access_keys;
 use crate::audit_trail;
@@ -40,6 +40,10 @@ impl AccessRepository for SqliteAccessRepository {
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         access_keys::load(self.0.read().await?, self.0.sealer()).await
+    }
+
+    async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
+        access_keys::unfit(self.0.read().await?, self.0.sealer()).await
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {
@@ -191,8 +195,9 @@ impl AccessRepository for SqliteAccessRepository {
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
-        tx.marks()?.clear(Whose::Session(id.as_uuid()));
-        ended(tx, removed.rows_affected() > 0, audit, DOING).await
+        // One whose row was taken away must not come back with it.
+        let is_known = tx.marks()?.clear(Whose::Session(id.as_uuid()));
+        ended(tx, is_known || removed.rows_affected() > 0, audit, DOING).await
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Head {
     pub(crate) at: DateTime<Utc>,
     pub(crate) cause: Cause,
     pub(crate) chain_id: Vec<u8>,
+    /// 0 where there was none yet; the value is then the one before the first.
     pub(crate) entry: i64,
     pub(crate) value: Value,
 }
@@ -89,28 +90,42 @@ impl HeadsFile {
         }
     }
 
-    /// The newest head of this trail. Lines that are none are passed over: one torn line takes nothing from the others.
+    /// The newest head of this trail.
     pub(crate) fn newest(&self, chain_id: &[u8]) -> Result<Newest, StoreError> {
-        let text = self.text(None)?;
-        let mut torn = 0;
-        let heads: Vec<Head> = text
-            .lines()
-            .filter_map(|line| {
-                let head = Head::of_line(line);
-                torn += usize::from(head.is_none());
-                head
-            })
-            .filter(|head| head.chain_id == chain_id)
-            .collect();
-        if torn > 0 {
-            tracing::warn!(file = %self.0.display(), torn, "lines of the checkpoints cannot be read and are passed over");
-        }
+        let all = self.readable()?;
+        let bears_values = |head: &&Head| matches!(head.cause, Cause::Change | Cause::Accepted);
+        let is_of_another = all
+            .iter()
+            .any(|head| head.chain_id != chain_id && bears_values(&head));
+        let heads: Vec<Head> = all.into_iter().filter(|head| head.chain_id == chain_id).collect();
         let accepted = heads.iter().filter(|head| head.cause == Cause::Accepted);
         Ok(Newest {
             accepted: accepted.count(),
+            is_told_of: heads.iter().any(|head| bears_values(&head)),
+            is_strange: heads.is_empty() && is_of_another,
             // Two processes may have added theirs in another order than their entries.
             head: in_force(&heads).iter().max_by_key(|head| head.entry).cloned(),
         })
+    }
+
+    /// When something last happened that must not be undone, in any database.
+    pub(crate) fn last_change(&self) -> Option<DateTime<Utc>> {
+        let heads = self.readable().unwrap_or_default();
+        let changes = heads
+            .iter()
+            .filter(|head| head.cause == Cause::Change && head.entry > 0);
+        changes.map(|head| head.at).max()
+    }
+
+    /// The heads of the file. Lines that are none are passed over: one torn line takes nothing from the others.
+    pub(crate) fn readable(&self) -> Result<Vec<Head>, StoreError> {
+        let text = self.text(None)?;
+        let heads: Vec<Head> = text.lines().filter_map(Head::of_line).collect();
+        let torn = text.lines().count() - heads.len();
+        if torn > 0 {
+            tracing::warn!(file = %self.0.display(), torn, "lines of the checkpoints cannot be read and are passed over");
+        }
+        Ok(heads)
     }
 
     fn text(&self, copy: Option<&Path>) -> Result<String, StoreError> {
@@ -148,6 +163,10 @@ pub(crate) struct Newest {
     pub(crate) head: Option<Head>,
     /// How often the operator accepted a trail.
     pub(crate) accepted: usize,
+    /// Whether it tells that the rows beside this trail bear values: no head of an earlier Vega does.
+    pub(crate) is_told_of: bool,
+    /// Whether it knows nothing of this trail, and tells that of another one.
+    pub(crate) is_strange: bool,
 }
 
 /// The heads that count: none from before the operator last accepted the trail as it was.
@@ -203,7 +222,7 @@ impl Head {
             at: DateTime::parse_from_rfc3339(next()?).ok()?.to_utc(),
             cause: Cause::of_word(next()?)?,
             chain_id: unhex(next()?)?,
-            entry: next()?.parse().ok().filter(|entry| *entry > 0)?,
+            entry: next()?.parse().ok().filter(|entry| *entry >= 0)?,
             value: <[u8; VALUE_LEN]>::try_from(unhex(next()?)?).ok()?,
         };
         // Another writing of the same is none of Vega's.

@@ -34,13 +34,22 @@ impl SqliteAuditHistory {
         Self(data)
     }
 
-    /// The verdict, and whether any entry was made by a Vega that keeps row values.
-    pub(crate) async fn examine(&self, heads: Option<&Path>) -> Result<(AuditVerdict, bool), StoreError> {
+    /// The verdict, and whether any entry was made by a Vega that keeps row values. A head that cannot be read is passed over.
+    pub(crate) async fn examine(&self) -> Result<(AuditVerdict, bool), StoreError> {
+        let file = self.0.heads().clone();
+        let heads = tokio::task::spawn_blocking(move || file.readable()).await;
+        // What cannot be read tells nothing; whoever needs it asks for it.
+        let heads = heads.unwrap_or_else(|panicked| Err(unreadable(panicked)));
+        self.walk(heads.unwrap_or_default()).await
+    }
+
+    async fn walk(&self, heads: Vec<Head>) -> Result<(AuditVerdict, bool), StoreError> {
         const DOING: &str = "examine the audit trail";
-        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
-        let heads = self.heads(heads).await?;
         let mut tx = self.0.reader().begin().await.map_err(failed(DOING))?;
         let chain_id = chain_id(&mut tx).await?;
+        // One from before the first entry says nothing of any.
+        let heads = heads.into_iter().filter(|head| head.entry > 0);
+        let heads: Vec<Head> = heads.collect();
         let all = heads.len();
         let heads: Vec<Head> = heads
             .into_iter()
@@ -126,7 +135,9 @@ impl AuditHistory for SqliteAuditHistory {
     }
 
     async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
-        Ok(self.examine(heads).await?.0)
+        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
+        let heads = self.heads(heads).await?;
+        Ok(self.walk(heads).await?.0)
     }
 }
 

@@ -13,14 +13,19 @@ use sha2::Sha256;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, SqliteConnection};
 use vega_domain::ports::StoreError;
+use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use crate::audit_heads::HeadsFile;
 use crate::data_source::failed;
+use crate::doubt::Doubt;
 use crate::root_key::{KeyId, RootKey};
 use crate::row_values::{RowValues, SealedTable};
 
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega latest changes 1";
+
+/// Stands for all APIs; none has this name.
+const EVERY_API: &str = "*";
 
 /// Whose latest change it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,10 @@ pub(crate) enum Whose<'a> {
     Attempt(uuid::Uuid),
     /// The sign-in of an API that ended last.
     Ended(&'a str),
+    /// The newest token of an API that was taken back for good: it and those before stay so, wherever a copy lies.
+    Revoked(&'a str),
+    /// A row that does not fit and is on record as such.
+    Told(&'a str),
 }
 
 impl fmt::Display for Whose<'_> {
@@ -54,6 +63,8 @@ impl fmt::Display for Whose<'_> {
             Self::Presses(mobile) => write!(f, "presses {mobile}"),
             Self::Attempt(id) => write!(f, "attempt {id}"),
             Self::Ended(api) => write!(f, "ended {api}"),
+            Self::Revoked(api) => write!(f, "revoked {api}"),
+            Self::Told(fault) => write!(f, "told {fault}"),
         }
     }
 }
@@ -63,10 +74,10 @@ impl fmt::Display for Whose<'_> {
 pub(crate) struct Mark {
     /// The audit entry that changed it.
     pub(crate) entry: i64,
-    /// Of a token its generation, of a press the how manyth it is.
+    /// Of a token its generation, of a press the how manyth it is; up to which generation an API's tokens are revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<i64>,
-    /// Of a token when it dies, of a closed account since when it is.
+    /// Of a token when it dies, of a closed account and of revoked tokens since when they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<DateTime<Utc>>,
     /// Of a closed account its name and why.
@@ -98,8 +109,49 @@ impl Marks {
         self.0.insert(whose.to_string(), mark);
     }
 
-    pub(crate) fn clear(&mut self, whose: Whose<'_>) {
-        self.0.remove(&whose.to_string());
+    /// Returns whether it was known.
+    pub(crate) fn clear(&mut self, whose: Whose<'_>) -> bool {
+        self.0.remove(&whose.to_string()).is_some()
+    }
+
+    /// An API's tokens are revoked up to this generation, if not further.
+    pub(crate) fn revoke_up_to(&mut self, api: &str, generation: i64, entry: i64, at: DateTime<Utc>) {
+        let known = self.get(Whose::Revoked(api)).and_then(|mark| mark.number);
+        if known.is_none_or(|known| known < generation) {
+            let mark = Mark {
+                number: Some(generation),
+                time: Some(at),
+                ..Mark::of(entry)
+            };
+            self.set(Whose::Revoked(api), mark);
+        }
+    }
+
+    /// Every token that was made before is revoked.
+    pub(crate) fn revoke_all(&mut self, at: DateTime<Utc>) {
+        let time = Some(at);
+        self.set(Whose::Revoked(EVERY_API), Mark { time, ..Mark::of(0) });
+    }
+
+    /// Since when this token is known as revoked, if it is: wherever a copy of it lies.
+    pub(crate) fn revoked_since(&self, token: &StoredToken) -> Option<DateTime<Utc>> {
+        let generation = Some(i64::from(token.generation.get()));
+        let of_api = self
+            .get(Whose::Revoked(token.api.as_str()))
+            .filter(|mark| generation <= mark.number);
+        let of_all = self
+            .get(Whose::Revoked(EVERY_API))
+            .filter(|mark| Some(token.issued_at) <= mark.time);
+        of_api.or(of_all)?.time
+    }
+
+    /// What lies elsewhere, as it counts: an earlier copy of a token that is revoked, is revoked.
+    pub(crate) fn as_revoked(&self, mut token: StoredToken) -> StoredToken {
+        if let Some(at) = self.revoked_since(&token) {
+            let result = CheckResult::Revoked;
+            token.apply(LastCheck { at, result });
+        }
+        token
     }
 
     /// All of them, by name.
@@ -112,49 +164,6 @@ impl Marks {
         self.0
             .iter()
             .filter_map(move |(name, mark)| Some((name.strip_prefix(kind)?.strip_prefix(' ')?, mark)))
-    }
-}
-
-/// Why the database as a whole is not what Vega left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Doubt {
-    /// Its trail ends before an entry that was there.
-    Older { last: i64, kept: i64 },
-    /// Its trail has another entry in that place.
-    Another { entry: i64 },
-    /// What it says of its latest changes is not what Vega wrote.
-    Changed,
-}
-
-impl fmt::Display for Doubt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Older { last, kept } => write!(
-                f,
-                "the database is older than its checkpoint: its record ends with entry {last}, but entry {kept} was written. \
-                 A backup was put back, or the file was replaced"
-            ),
-            Self::Another { entry } => write!(
-                f,
-                "the database is not the one of its checkpoint: entry {entry} of its record is another one. A backup was put \
-                 back and written to, or the file was replaced"
-            ),
-            Self::Changed => write!(
-                f,
-                "the database was changed outside Vega: what it says of its latest changes is not what Vega wrote"
-            ),
-        }?;
-        write!(
-            f,
-            ". So nothing of it is served and no sign-in begins. `vega audit --verify` shows what there is; if it is to count, \
-             `vega audit accept --reason TEXT` says so, on record"
-        )
-    }
-}
-
-impl From<Doubt> for StoreError {
-    fn from(doubt: Doubt) -> Self {
-        Self::NotAccepted(doubt.to_string())
     }
 }
 
@@ -174,6 +183,8 @@ pub(crate) struct RowTrust {
     key: KeyId,
     heads: HeadsFile,
     seen: Mutex<Seen>,
+    /// Why it cannot be told whether rows of before row values are what Vega left, where there are such.
+    unsealed: Mutex<Option<String>>,
 }
 
 impl fmt::Debug for RowTrust {
@@ -206,6 +217,8 @@ const STANDING: &str =
 /// What a look found: the marks, or why they do not count; and where the trail ends.
 pub(crate) struct Look {
     pub(crate) marks: Result<Marks, Doubt>,
+    /// The marks, where they fit the trail that is there, whether or not it is the one that was seen.
+    pub(crate) own: Option<Marks>,
     pub(crate) last: i64,
     pub(crate) chain: Vec<u8>,
 }
@@ -221,6 +234,7 @@ impl RowTrust {
             key: key.id,
             heads,
             seen: Mutex::default(),
+            unsealed: Mutex::default(),
         }
     }
 
@@ -275,13 +289,14 @@ impl RowTrust {
             ));
         }
         let chain_id = standing.chain_id.clone().unwrap_or_default();
-        let mut marks = self.judge(&standing, &seen);
+        let own = self.own(&standing);
+        let mut marks = self.judge(&standing, &seen, own.clone());
         if matches!(marks, Err(Doubt::Older { .. } | Doubt::Another { .. })) {
             // The operator may have accepted it meanwhile, in another process.
             let kept = self.kept(chain_id).await;
             if kept.accepted > seen.accepted {
                 let again = self::standing(connection, kept.entry).await?;
-                marks = self.judge(&again, &kept);
+                marks = self.judge(&again, &kept, own.clone());
                 *self.seen() = kept;
             }
         }
@@ -291,6 +306,7 @@ impl RowTrust {
         }
         Ok(Look {
             marks,
+            own,
             last: standing.last,
             chain,
         })
@@ -311,7 +327,20 @@ impl RowTrust {
         seen.accepted += 1;
     }
 
-    fn judge(&self, standing: &Standing, seen: &Seen) -> Result<Marks, Doubt> {
+    /// The rows are of a Vega before row values, and for this reason it cannot be told whether they are what it left.
+    pub(crate) fn is_unsealed(&self, why: String) {
+        *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    fn judge(&self, standing: &Standing, seen: &Seen, own: Option<Marks>) -> Result<Marks, Doubt> {
+        let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.value.is_some() {
+            // The operator accepted them, in whichever process.
+            *unsealed = None;
+        }
+        if let Some(why) = &*unsealed {
+            return Err(Doubt::Unsealed { why: why.clone() });
+        }
         if seen.entry > standing.last {
             return Err(Doubt::Older {
                 last: standing.last,
@@ -321,16 +350,21 @@ impl RowTrust {
         if seen.entry > 0 && standing.seen.as_ref() != Some(&seen.value) {
             return Err(Doubt::Another { entry: seen.entry });
         }
-        let (Some(entry), Some(marks), Some(value)) = (standing.entry, &standing.marks, &standing.value)
-        else {
-            return Err(Doubt::Changed);
-        };
+        own.ok_or(Doubt::Changed)
+    }
+
+    /// The marks, if they are those of the trail that is there.
+    fn own(&self, standing: &Standing) -> Option<Marks> {
+        let (entry, marks, value) = (
+            standing.entry?,
+            standing.marks.as_ref()?,
+            standing.value.as_ref()?,
+        );
         let chain = standing.chain.as_deref().unwrap_or_default();
         let fits = self.mac(entry, chain, marks).verify_slice(value).is_ok();
-        if entry != standing.last || !fits {
-            return Err(Doubt::Changed);
-        }
-        serde_json::from_str(marks).map_err(|_| Doubt::Changed)
+        (entry == standing.last && fits)
+            .then(|| serde_json::from_str(marks).ok())
+            .flatten()
     }
 
     fn mac(&self, entry: i64, chain: &[u8], marks: &str) -> Hmac<Sha256> {
@@ -394,6 +428,8 @@ pub(crate) enum Misfit {
     Changed,
     /// It is, but not the last that Vega wrote.
     PutBack,
+    /// It is, but whether it is the last cannot be told.
+    Outdated,
     /// It is not there.
     Gone,
 }
@@ -403,7 +439,7 @@ impl Misfit {
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Changed => "changed",
-            Self::PutBack => "put_back",
+            Self::PutBack | Self::Outdated => "put_back",
             Self::Gone => "gone",
         }
     }
@@ -414,6 +450,7 @@ impl fmt::Display for Misfit {
         f.write_str(match self {
             Self::Changed => "was changed outside Vega",
             Self::PutBack => "is an earlier one that was put back outside Vega",
+            Self::Outdated => "may be an earlier one that was put back outside Vega",
             Self::Gone => "was taken away outside Vega",
         })
     }

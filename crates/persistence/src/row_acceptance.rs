@@ -1,6 +1,7 @@
 //! The operator's word that the database is to count as it is: after a backup was put back, or after somebody changed rows.
 //! What fits counts as before. What does not fit never comes into force by that: tokens are dead, keys, links and sessions
-//! are gone, sign-ins are over; what closes an account stays closed, and OTP presses count.
+//! are gone, sign-ins are over; what closes an account stays closed, and OTP presses count. Rows that no Vega sealed so far
+//! are sealed as they stand.
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -12,46 +13,144 @@ use vega_domain::ports::StoreError;
 use crate::attempt_rows::ended_mark;
 use crate::audit_trail::{self, stored_time};
 use crate::data_source::{DataSource, failed};
+use crate::doubt::Doubt;
 use crate::latest_changes::{Mark, Marks, Misfit, Whose};
-use crate::row_examination::{RowFaults, RowScope, TableRow, misfit, read_rows};
-use crate::row_marks::{self, has_ended};
+use crate::revocations::Revocations;
+use crate::row_examination::{RowFault, RowFaults, RowScope, TableRow, misfit, read_rows};
+use crate::row_marks::{self, called, has_ended};
+use crate::row_upgrade::seal_all;
 use crate::row_values::{ATTEMPTS, COOLDOWNS, KEYS, LINKS, PRESSES, SESSIONS, SealedTable, TOKENS};
 use crate::write::{Write, changed_outside};
 
 const DOING: &str = "accept the database";
 
+/// What the operator accepted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Why the database as a whole counted for nothing.
+    pub database: Option<String>,
+    /// How many rows of an earlier Vega were sealed as they stood.
+    pub sealed: Option<u64>,
+    /// What is out of force.
+    pub rows: Vec<RowFault>,
+}
+
+impl Accepted {
+    /// Whether there was nothing to accept.
+    pub fn is_none(&self) -> bool {
+        self.database.is_none() && self.rows.is_empty()
+    }
+
+    fn words(&self, reason: &str) -> String {
+        let sealed = self
+            .sealed
+            .map(|sealed| format!("{sealed} rows sealed as they stood"));
+        let rows = self.rows.iter().map(|fault| &*fault.words);
+        let what = self.database.as_deref().into_iter().chain(sealed.as_deref());
+        let what: Vec<&str> = [reason].into_iter().chain(what).chain(rows).collect();
+        what.join("; ")
+    }
+}
+
 impl DataSource {
     /// Lets the database count as it is, in one commit that says why, with a new checkpoint. Returns what was accepted; where
     /// everything fits, nothing is written.
-    pub async fn accept(&self, reason: &str, at: DateTime<Utc>) -> Result<RowFaults, StoreError> {
+    pub async fn accept(&self, reason: &str, at: DateTime<Utc>) -> Result<Accepted, StoreError> {
         let faults = self.row_faults(RowScope::All).await?;
         if faults.is_none() {
-            return Ok(faults);
+            return Ok(Accepted::default());
         }
+        let RowFaults { database, rows } = faults;
+        let mut accepted = Accepted {
+            database,
+            sealed: None,
+            rows,
+        };
         let mut tx = self.write_whatever_it_is().await?;
-        let before = tx.marks().ok().map(|marks| marks.clone());
-        let rows = read_rows(&mut tx, RowScope::All).await?;
-        tx.forget_marks();
-        let mut presses_fit = true;
-        for (table, row) in &rows {
-            match misfit(&tx.trust, before.as_ref(), table, row) {
-                None => keep(&mut tx, (table, row))?,
-                Some(_) if **table == PRESSES => presses_fit = false,
-                Some(_) => settle(&mut tx, table, row, at).await?,
+        if matches!(tx.doubt(), Some(Doubt::Unsealed { .. })) {
+            tx.forget_marks();
+            forget_visitors(&mut tx).await?;
+            accepted.sealed = Some(seal_all(&mut tx).await?);
+        } else {
+            let outdated = keep_what_fits(self, &mut tx, &accepted.rows, at).await?;
+            accepted.rows.extend(outdated);
+        }
+        let entry = AuditEntry::new(at, AuditKind::DatabaseAccepted, accepted.words(reason));
+        audit_trail::insert(&mut tx, &entry).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(accepted)
+    }
+}
+
+/// Whoever came in by a row that nothing proves would be in now. The operator comes in anew.
+async fn forget_visitors(tx: &mut Write) -> Result<(), StoreError> {
+    sqlx::raw_sql("DELETE FROM console_links; DELETE FROM console_sessions")
+        .execute(&mut **tx)
+        .await
+        .map(drop)
+        .map_err(failed(DOING))
+}
+
+/// Puts out of force what does not fit. Returns what else is: what the record of events speaks against.
+async fn keep_what_fits(
+    data: &DataSource,
+    tx: &mut Write,
+    faults: &[RowFault],
+    at: DateTime<Utc>,
+) -> Result<Vec<RowFault>, StoreError> {
+    let before = tx.forget_marks();
+    let rows = read_rows(tx, RowScope::All).await?;
+    let record = match before {
+        Some(_) => None,
+        None => Some(Revocations::read(data, tx, &rows).await?),
+    };
+    let mut presses_fit = true;
+    let mut outdated = Vec::new();
+    for (table, row) in &rows {
+        match misfit(&tx.trust, before.as_ref(), table, row) {
+            Some(_) if **table == PRESSES => presses_fit = false,
+            Some(_) => settle(tx, table, row, at).await?,
+            None => {
+                let entry = tx.trust.values.entry_of(table, row).unwrap_or_default();
+                if record
+                    .as_ref()
+                    .is_some_and(|record| record.speak_against(table, row, entry))
+                {
+                    outdated.push(RowFault::new(called(table, row), Misfit::Outdated));
+                    settle(tx, table, row, at).await?;
+                } else {
+                    keep(tx, (table, row))?;
+                }
             }
         }
-        let presses_gone = faults.rows.iter().any(|fault| fault.kind == "gone");
-        if !presses_fit || presses_gone || before.is_none() {
-            count_presses_anew(&mut tx).await?;
-        }
-        close_again(&mut tx, before.as_ref()).await?;
-        let rows = faults.rows.iter().map(|fault| &*fault.words);
-        let what: Vec<&str> = faults.database.as_deref().into_iter().chain(rows).collect();
-        let words = format!("{reason}; {}", what.join("; "));
-        audit_trail::insert(&mut tx, &AuditEntry::new(at, AuditKind::DatabaseAccepted, words)).await?;
-        tx.commit().await.map_err(failed(DOING))?;
-        Ok(faults)
     }
+    match (&before, &record) {
+        (Some(before), _) => keep_revoked(tx, before, at)?,
+        (None, Some(record)) => record.keep(tx.marks()?, at),
+        (None, None) => {}
+    }
+    let presses_gone = faults.iter().any(|fault| fault.kind == Misfit::Gone.code());
+    if !presses_fit || presses_gone || before.is_none() {
+        count_presses_anew(tx).await?;
+    }
+    close_again(tx, before.as_ref()).await?;
+    Ok(outdated)
+}
+
+/// What was revoked stays so, and a token whose row was taken away does not come back from a spool.
+fn keep_revoked(tx: &mut Write, before: &Marks, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let entry = tx.entry();
+    let marks = tx.marks()?;
+    for (api, mark) in before.all_of("revoked") {
+        marks.set(Whose::Revoked(api), mark.clone());
+    }
+    for (api, mark) in before.all_of("token") {
+        let kept = marks.get(Whose::Token(api)).and_then(|kept| kept.number);
+        if let Some(generation) = mark.number.filter(|_| kept < mark.number) {
+            marks.revoke_up_to(api, generation, entry, at);
+        }
+    }
+    Ok(())
 }
 
 /// What fits counts as before, as changed by the entry that it names.

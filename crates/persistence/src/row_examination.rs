@@ -10,7 +10,8 @@ use vega_domain::ports::StoreError;
 
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed};
-use crate::latest_changes::{Marks, Misfit, RowTrust, Whose};
+use crate::doubt::Doubt;
+use crate::latest_changes::{Mark, Marks, Misfit, RowTrust, Whose};
 use crate::row_marks::{self, called};
 use crate::row_values::{self, ALL, ATTEMPTS, PRESSES, SealedTable};
 
@@ -39,6 +40,8 @@ pub struct RowFault {
     pub kind: &'static str,
     /// Which row, and what is wrong with it, in words.
     pub words: String,
+    /// Tells this state of the row from others that do not fit either.
+    state: String,
 }
 
 impl RowFault {
@@ -46,7 +49,17 @@ impl RowFault {
         Self {
             kind: misfit.code(),
             words: format!("{what} {misfit}"),
+            state: String::new(),
         }
+    }
+
+    fn in_state(self, state: String) -> Self {
+        Self { state, ..self }
+    }
+
+    /// What it is known by once it is on record.
+    fn name(&self) -> String {
+        format!("{} {}", self.words, self.state)
     }
 }
 
@@ -74,45 +87,66 @@ impl DataSource {
             database: reading.marks.as_ref().err().map(ToString::to_string),
             rows: Vec::new(),
         };
+        // Rows that bear no value yet are not what does not fit.
+        if matches!(reading.marks, Err(Doubt::Unsealed { .. })) {
+            return Ok(faults);
+        }
         let marks = reading.marks.as_ref().ok();
         for (table, row) in &rows {
             if let Some(misfit) = misfit(self.trust(), marks, table, row) {
-                faults.rows.push(RowFault::new(called(table, row), misfit));
+                let fault = RowFault::new(called(table, row), misfit);
+                faults.rows.push(fault.in_state(row_values::digest(table, row)));
             }
         }
-        for what in marks.map_or_else(Vec::new, |marks| gone(&rows, marks, scope)) {
-            faults.rows.push(RowFault::new(what, Misfit::Gone));
+        for (what, entry) in marks.map_or_else(Vec::new, |marks| gone(&rows, marks, scope)) {
+            let fault = RowFault::new(what, Misfit::Gone);
+            faults.rows.push(fault.in_state(entry.to_string()));
         }
         Ok(faults)
     }
 
-    /// Looks at those that decide something now. What is found goes on record, unless it is there already.
-    /// Returns what was found now.
+    /// Looks at those that decide something now. What is found goes on record: once as long as it stays as it is, and anew
+    /// where the same row is changed again, or after it was mended. Returns what was found now.
     pub async fn examine_rows(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
         let faults = self.row_faults(RowScope::Deciding).await?;
         // What a database that does not count says of itself is put on record when it is accepted.
-        if faults.rows.is_empty() || faults.database.is_some() {
+        if faults.database.is_some() {
+            return Ok(Vec::new());
+        }
+        let names: BTreeSet<String> = faults.rows.iter().map(RowFault::name).collect();
+        let told = self.told().await?;
+        if names == told {
             return Ok(Vec::new());
         }
         let mut new = Vec::new();
         let mut tx = self.write_whatever_it_is().await?;
-        for words in faults.rows.iter().map(|fault| &fault.words) {
-            let known: bool = sqlx::query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM audit_events WHERE kind = $1 AND detail = $2)",
-            )
-            .bind(AuditKind::RowBroken.code())
-            .bind(words)
-            .fetch_one(&mut *tx)
-            .await
-            .map_err(failed(DOING))?;
-            if !known {
-                let entry = AuditEntry::new(at, AuditKind::RowBroken, words);
+        if tx.doubt().is_some() {
+            return Ok(Vec::new());
+        }
+        for mended in told.difference(&names) {
+            tx.marks()?.clear(Whose::Told(mended));
+        }
+        for fault in &faults.rows {
+            let name = fault.name();
+            let mark = Mark::of(tx.entry());
+            let marks = tx.marks()?;
+            if marks.get(Whose::Told(&name)).is_none() {
+                marks.set(Whose::Told(&name), mark);
+                let entry = AuditEntry::new(at, AuditKind::RowBroken, &fault.words);
                 audit_trail::insert(&mut tx, &entry).await?;
                 new.push(entry);
             }
         }
         tx.commit().await.map_err(failed(DOING))?;
         Ok(new)
+    }
+
+    /// What does not fit and is on record.
+    async fn told(&self) -> Result<BTreeSet<String>, StoreError> {
+        let reading = self.read().await?;
+        let marks = reading.marks.as_ref().ok();
+        let told = marks.into_iter().flat_map(|marks| marks.all_of("told"));
+        Ok(told.map(|(name, _)| name.to_owned()).collect())
     }
 }
 
@@ -162,8 +196,8 @@ pub(crate) fn misfit(
     (!is_earlier && !is_latest).then_some(Misfit::PutBack)
 }
 
-/// What is known and not there, in words.
-fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<String> {
+/// What is known and not there, in words, and which entry changed it last.
+fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<(String, i64)> {
     let mut there: BTreeSet<String> = BTreeSet::new();
     let mut presses: BTreeMap<String, i64> = BTreeMap::new();
     for (table, row) in rows {
@@ -189,6 +223,8 @@ fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<String> {
     for (name, mark) in marks.iter() {
         let (kind, rest) = name.split_once(' ').unwrap_or((name, ""));
         let is_gone = match kind {
+            // Those are of no row.
+            "revoked" | "told" => false,
             "presses" => {
                 scope == RowScope::All
                     && presses.get(name).copied().unwrap_or_default() < mark.number.unwrap_or_default()
@@ -196,7 +232,7 @@ fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<String> {
             _ => !there.contains(name),
         };
         if is_gone {
-            gone.push(match (kind, &mark.closed) {
+            let what = match (kind, &mark.closed) {
                 ("token", _) => row_marks::token(rest, mark.number),
                 ("closed", Some((account, _))) => row_marks::closed(account),
                 ("presses", _) => "the record of an OTP press".into(),
@@ -205,7 +241,8 @@ fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<String> {
                 ("session", _) => format!("the console session {rest}"),
                 ("ended", _) => format!("the record of the last sign-in for {rest}"),
                 _ => format!("the record of the sign-in {rest}"),
-            });
+            };
+            gone.push((what, mark.entry));
         }
     }
     gone

@@ -1,7 +1,9 @@
-//! Rows of before row values: they are sealed at the first start after the change, once, in one commit that is on record.
-//! Afterwards a row without a value fits nothing, whoever takes the values away.
+//! Rows of before row values: they are sealed at the first start after the change, once, in one commit that is on record. Where
+//! the record of events does not prove that they are what Vega left, the operator is asked first. Afterwards a row without a
+//! value fits nothing, whoever takes the values away.
 
 use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::StoreError;
 
@@ -16,43 +18,113 @@ use crate::write::Write;
 
 const DOING: &str = "seal the rows of an earlier Vega";
 
+/// What a database without values is.
+enum Unsealed {
+    /// It has values.
+    NoMore,
+    /// Just made: there is nothing in it.
+    New,
+    /// Its trail fits: it is the one that an earlier Vega left.
+    OfBefore,
+    /// An earlier Vega's, but the trail does not prove that nobody else wrote to it.
+    Unproven(String),
+    /// One whose rows bore values once: somebody took them away, to get others for rows of their own.
+    Stripped,
+}
+
 /// Learns what was kept outside of the database, and seals what was there before row values.
 pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
     let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
     data.trust().learn(&mut reader).await?;
-    let (is_sealed, entries, is_chained): (bool, bool, bool) = sqlx::query_as(
-        "SELECT EXISTS (SELECT 1 FROM latest_changes), EXISTS (SELECT 1 FROM audit_events),
-             EXISTS (SELECT 1 FROM audit_events WHERE chain IS NOT NULL)",
+    let is_sealed: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM latest_changes)")
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(failed(DOING))?;
+    let what = if is_sealed {
+        Unsealed::NoMore
+    } else {
+        examine(data, &mut reader).await?
+    };
+    drop(reader);
+    match what {
+        Unsealed::NoMore => {}
+        Unsealed::New => begin(data, false).await?,
+        Unsealed::OfBefore => begin(data, true).await?,
+        Unsealed::Unproven(why) => {
+            tracing::error!(
+                why,
+                "whether the rows of an earlier Vega are what it left cannot be told"
+            );
+            data.trust().is_unsealed(why);
+        }
+        Unsealed::Stripped => {
+            tracing::error!(
+                "what tells whether rows were changed was taken away outside Vega: no row counts"
+            );
+        }
+    }
+    let kept = async {
+        if let Some(missing) = data.missing_head().await? {
+            let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
+            let at = database_clock(&mut reader).await?;
+            drop(reader);
+            missing.keep(data, at).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    if let Err(error) = kept.await {
+        tracing::error!(%error, "a checkpoint is missing: putting an older database back could undo what was done");
+    }
+    Ok(())
+}
+
+async fn examine(data: &DataSource, reader: &mut SqliteConnection) -> Result<Unsealed, StoreError> {
+    let (entries, is_chained): (bool, bool) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM audit_events), EXISTS (SELECT 1 FROM audit_events WHERE chain IS NOT NULL)",
     )
     .fetch_one(&mut *reader)
     .await
     .map_err(failed(DOING))?;
-    if is_sealed {
-        return Ok(());
-    }
-    let mut rows = false;
+    let (mut rows, mut values) = (false, false);
     for table in ALL {
-        rows |= !row_values::all(&mut reader, table).await?.is_empty();
+        let (is_there, is_valued): (bool, bool) = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT EXISTS (SELECT 1 FROM {0}),
+                 EXISTS (SELECT 1 FROM {0} WHERE row_entry IS NOT NULL OR row_value IS NOT NULL)",
+            table.name
+        )))
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(failed(DOING))?;
+        (rows, values) = (rows || is_there, values || is_valued);
     }
-    drop(reader);
-    // Somebody may have taken the values away to get others for rows of their own. They cannot make a trail that fits, nor one
-    // of a Vega from before: its entries are sealed otherwise. A trail without values, as the very first ones were, proves
-    // nothing.
-    let is_believed = if entries || rows {
-        let examined = SqliteAuditHistory::new(data.clone()).examine(None).await;
-        let is_of_before =
-            examined.is_ok_and(|(verdict, beside_values)| verdict.fault.is_none() && !beside_values);
-        is_chained && is_of_before
-    } else {
-        true
+    if !entries && !rows {
+        return Ok(Unsealed::New);
+    }
+    let chain_id = audit_trail::chain_id(&mut *reader).await?;
+    let history = SqliteAuditHistory::new(data.clone());
+    // Kept where who writes the database does not write.
+    let (kept, unread) = match data.newest_head(chain_id).await {
+        Ok(newest) => (newest.is_told_of || newest.is_strange, None),
+        Err(error) => (false, Some(error)),
     };
-    if !is_believed {
-        tracing::error!("what tells whether rows were changed was taken away outside Vega: no row counts");
-        return Ok(());
+    // Nobody without the key makes a trail that fits, nor one of a Vega from before: its entries are sealed otherwise.
+    let (verdict, beside_values) = history.examine().await?;
+    if values || kept || beside_values {
+        return Ok(Unsealed::Stripped);
     }
+    Ok(match (unread, verdict.fault) {
+        (Some(error), _) => Unsealed::Unproven(error.to_string()),
+        (None, Some(fault)) => Unsealed::Unproven(fault.to_string()),
+        (None, None) if is_chained => Unsealed::OfBefore,
+        (None, None) => Unsealed::Unproven("its record of events is from before Vega sealed that".into()),
+    })
+}
+
+/// Begins the list of latest changes, with the rows that there are.
+async fn begin(data: &DataSource, with_rows: bool) -> Result<(), StoreError> {
     let mut tx = data.write_whatever_it_is().await?;
     tx.forget_marks();
-    if entries || rows {
+    if with_rows {
         let sealed = seal_all(&mut tx).await?;
         let words = format!("{sealed} rows sealed");
         let at = database_clock(&mut tx).await?;
@@ -61,14 +133,21 @@ pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
     tx.commit().await.map_err(failed(DOING))
 }
 
-async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
+/// Seals every row as it stands. Returns how many there are.
+pub(crate) async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
     let mut sealed = 0;
     for table in ALL {
         for row in row_values::all(tx, table).await? {
             tx.seal_and_note(table, &row).await?;
             if let Some(api) = row_marks::ended(&row).filter(|_| *table == ATTEMPTS) {
                 let mark = ended_mark(&row, tx.entry());
-                tx.marks()?.set(Whose::Ended(&api), mark);
+                let marks = tx.marks()?;
+                if marks
+                    .get(Whose::Ended(&api))
+                    .is_none_or(|known| known.number <= mark.number)
+                {
+                    marks.set(Whose::Ended(&api), mark);
+                }
             }
             sealed += 1;
         }
@@ -77,138 +156,12 @@ async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
 }
 
 /// The database's own: whoever opens it has no other.
-async fn database_clock(tx: &mut Write) -> Result<DateTime<Utc>, StoreError> {
+async fn database_clock(connection: &mut SqliteConnection) -> Result<DateTime<Utc>, StoreError> {
     sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')")
-        .fetch_one(&mut **tx)
+        .fetch_one(connection)
         .await
         .map_err(failed(DOING))
 }
 
 #[cfg(test)]
-mod tests {
-    use vega_domain::access::{AccessKey, Scope, SecretHash};
-    use vega_domain::ids::{AccessKeyId, KeyName};
-    use vega_domain::ports::{AccessRepository, StoredKey};
-
-    use super::*;
-    use crate::access_repository::SqliteAccessRepository;
-    use crate::audit_chain::{RAW_ROWS, RawRow};
-
-    async fn open(dir: &tempfile::TempDir) -> DataSource {
-        let url = format!("sqlite://{}", dir.path().join("data/vega_trade.db").display());
-        DataSource::open(&url, &dir.path().join("config/vega.key"))
-            .await
-            .unwrap()
-    }
-
-    async fn sql(data: &DataSource, text: &'static str) {
-        sqlx::raw_sql(text).execute(data.writer()).await.unwrap();
-    }
-
-    async fn key_counts(data: &DataSource) -> bool {
-        let keys = SqliteAccessRepository::new(data.clone()).keys().await.unwrap();
-        keys.len() == 1
-    }
-
-    const NO_VALUES: &str =
-        "UPDATE access_keys SET row_entry = NULL, row_value = NULL; DELETE FROM latest_changes";
-
-    /// A database with one key and one entry, as the Vega before row values would have left it.
-    async fn of_before(dir: &tempfile::TempDir) -> DataSource {
-        let data = open(dir).await;
-        let at = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        let key = AccessKey {
-            id: AccessKeyId::at(at),
-            name: KeyName::new("bot").unwrap(),
-            scopes: vec![Scope::Status],
-            created_at: at,
-            expires_at: None,
-            last_used_at: None,
-            revoked_at: None,
-        };
-        let hash = SecretHash::from_bytes([7; 32]);
-        let entry = AuditEntry::new(at, AuditKind::KeyAdded, "bot");
-        SqliteAccessRepository::new(data.clone())
-            .add_key(&StoredKey { key, hash }, &entry)
-            .await
-            .unwrap();
-        sql(&data, NO_VALUES).await;
-        sql(&data, "DROP TRIGGER audit_events_are_never_changed").await;
-        let mut connection = data.writer().acquire().await.unwrap();
-        let id = audit_trail::chain_id(&mut connection).await.unwrap();
-        let row: RawRow = sqlx::query_as(RAW_ROWS)
-            .bind(1)
-            .bind(1)
-            .fetch_one(&mut *connection)
-            .await
-            .unwrap();
-        let value = data.chain().of_before(&data.chain().beginning(&id), &row);
-        sqlx::query("UPDATE audit_events SET chain = $1")
-            .bind(&value[..])
-            .execute(&mut *connection)
-            .await
-            .unwrap();
-        drop(connection);
-        data
-    }
-
-    #[tokio::test]
-    async fn rows_of_before_are_sealed_once_and_never_again() {
-        let dir = tempfile::tempdir().unwrap();
-        of_before(&dir).await.close().await;
-        let data = open(&dir).await;
-        assert!(key_counts(&data).await);
-        let kinds: Vec<String> = sqlx::query_scalar("SELECT kind FROM audit_events ORDER BY id")
-            .fetch_all(data.reader())
-            .await
-            .unwrap();
-        assert_eq!(kinds, ["key_added", "rows_sealed"]);
-        data.close().await;
-        let data = open(&dir).await;
-        assert!(key_counts(&data).await, "also at the next start");
-        sql(&data, NO_VALUES).await;
-        data.close().await;
-        let data = open(&dir).await;
-        assert!(
-            !key_counts(&data).await,
-            "values that were taken away are not made anew"
-        );
-        assert!(data.doubt().await.unwrap().is_some());
-    }
-
-    #[tokio::test]
-    async fn a_database_that_was_born_with_values_is_none_of_before() {
-        let dir = tempfile::tempdir().unwrap();
-        let data = of_before(&dir).await;
-        // The entry that this Vega would have made.
-        let entry = AuditEntry::new(
-            DateTime::from_timestamp(1_790_000_001, 0).unwrap(),
-            AuditKind::PlanDeclined,
-            "",
-        );
-        let mut tx = data.write_whatever_it_is().await.unwrap();
-        audit_trail::insert(&mut tx, &entry).await.unwrap();
-        tx.commit().await.unwrap();
-        data.close().await;
-        let data = open(&dir).await;
-        assert!(!key_counts(&data).await);
-    }
-
-    #[tokio::test]
-    async fn a_trail_without_values_or_without_entries_proves_nothing() {
-        for stripped in [
-            "UPDATE audit_events SET chain = NULL",
-            "DROP TRIGGER audit_events_are_never_removed; DELETE FROM audit_events;
-             UPDATE audit_chain SET chain_id = randomblob(16)",
-            "UPDATE audit_chain SET chain_id = randomblob(16)",
-        ] {
-            let dir = tempfile::tempdir().unwrap();
-            let data = of_before(&dir).await;
-            sql(&data, stripped).await;
-            data.close().await;
-            let data = open(&dir).await;
-            assert!(!key_counts(&data).await, "{stripped}");
-            assert!(data.doubt().await.unwrap().is_some(), "{stripped}");
-        }
-    }
-}
+mod tests;

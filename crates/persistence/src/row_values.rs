@@ -5,7 +5,7 @@
 use std::fmt;
 
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Decode, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
 use vega_domain::ports::StoreError;
@@ -217,6 +217,21 @@ impl RowValues {
             .map(drop)
             .map_err(failed("seal a row"))
     }
+}
+
+/// Tells one state of a row from another.
+pub(crate) fn digest(table: &SealedTable, row: &SqliteRow) -> String {
+    let mut digest = Sha256::new();
+    for column in table.sealed.iter().chain(&["row_entry", "row_value"]) {
+        let bytes = row
+            .try_get_unchecked::<Option<Vec<u8>>, _>(*column)
+            .ok()
+            .flatten();
+        let bytes = bytes.unwrap_or_default();
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    }
+    crate::audit_heads::hex(&digest.finalize()[..8])
 }
 
 /// A row as it is stored.

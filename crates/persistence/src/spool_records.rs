@@ -203,9 +203,14 @@ impl KeptToken {
         })
     }
 
-    /// The same after a check. The entry of the one that rejects it waits here for its commit; that others were made, shows
-    /// in the token.
-    pub(crate) fn checked(&self, check: LastCheck, audit: &AuditEntry) -> Result<Self, StoreError> {
+    /// The same after a check. The entry of the one that rejects it waits here for its commit, unless it is on record; that
+    /// others were made, shows in the token.
+    pub(crate) fn checked(
+        &self,
+        check: LastCheck,
+        audit: &AuditEntry,
+        is_on_record: bool,
+    ) -> Result<Self, StoreError> {
         let mut new = self.token()?;
         new.token.apply(check);
         let mut kept = self.clone();
@@ -214,7 +219,9 @@ impl KeptToken {
             CheckResult::Revoked => !self.token()?.token.is_revoked(),
             CheckResult::Valid | CheckResult::Unknown(_) => false,
         };
-        if is_rejection {
+        if is_on_record {
+            kept.rejection = None;
+        } else if is_rejection {
             kept.rejection = Some(KeptEntry::of(audit));
         }
         kept.verified_at = new.token.verified_at;

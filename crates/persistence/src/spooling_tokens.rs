@@ -8,7 +8,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
-use vega_domain::token::{NewToken, StoredToken};
+use vega_domain::token::{CheckResult, NewToken, StoredToken};
 
 use crate::spool_import::FileTokenSpool;
 use crate::spool_records::{KeptToken, put_kept};
@@ -36,6 +36,17 @@ impl SpoolingTokenRepository {
         let kept = self.spool.tokens().await?;
         kept.iter().map(|kept| Ok(kept.token()?.token)).collect()
     }
+
+    async fn revoked_in_database(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
+        match self.database.record_check(check, audit).await {
+            Ok(_) => true,
+            Err(error) => {
+                let (api, generation) = (&check.api, check.generation);
+                tracing::error!(%api, %generation, %error, "a revocation is in the spool alone until the database takes it");
+                false
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -44,9 +55,11 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
         // First the spool: what moves into the database meanwhile is then found in both, and never in neither.
         let kept = self.kept().await?;
         let mut loaded = self.database.load_all().await?;
-        if !kept.is_empty() && self.database.counts().await? {
+        if !kept.is_empty()
+            && let Some(marks) = self.database.marks().await?
+        {
             for kept in kept {
-                put_kept(&mut loaded, kept);
+                put_kept(&mut loaded, marks.as_revoked(kept));
             }
         }
         Ok(loaded)
@@ -85,8 +98,13 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
         let kept = self.spool.tokens().await?;
         if let Some(kept) = kept.iter().find(|kept| kept.is(&check.api, check.generation)) {
-            // It is in no row yet: what was found goes with it.
-            self.spool.keep_token(kept.checked(check.check, audit)?).await?;
+            // It is in no row yet: what was found goes with it. A revocation is also on record where nobody puts an earlier
+            // file in the place of a later one.
+            let is_on_record =
+                check.check.result == CheckResult::Revoked && self.revoked_in_database(check, audit).await;
+            self.spool
+                .keep_token(kept.checked(check.check, audit, is_on_record)?)
+                .await?;
             return Ok(true);
         }
         self.database.record_check(check, audit).await

@@ -35,9 +35,9 @@ impl SqliteTokenRepository {
         Self(data)
     }
 
-    /// Whether the database as a whole counts.
-    pub(crate) async fn counts(&self) -> Result<bool, StoreError> {
-        Ok(self.0.doubt().await?.is_none())
+    /// What is known of latest changes, where the database as a whole counts.
+    pub(crate) async fn marks(&self) -> Result<Option<Marks>, StoreError> {
+        Ok(self.0.read().await?.marks.ok())
     }
 }
 
@@ -50,7 +50,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         let mut reading = self.0.read().await?;
         let marks = reading.marks.clone().unwrap_or_default();
-        newest_generation(&mut reading, &marks, api).await
+        let revoked = marks.get(Whose::Revoked(api.as_str())).and_then(generation_of);
+        Ok(newest_generation(&mut reading, &marks, api).await?.max(revoked))
     }
 
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
@@ -92,8 +93,14 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
 
         let mut tx = self.0.write().await?;
         let marks = tx.marks()?.clone();
+        let revoked_at = revocation(token.last_check).or(marks.revoked_since(token));
         let newest = newest_generation(&mut tx, &marks, &token.api).await?;
-        if Generation::after(newest) != token.generation {
+        // One that was revoked before it came here has its number already.
+        let revoked = marks
+            .get(Whose::Revoked(token.api.as_str()))
+            .and_then(generation_of);
+        let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
+        if !next.contains(&token.generation) {
             return Err(StoreError::Conflict(format!(
                 "{} has a newer token already: generation {} cannot follow {}",
                 token.api,
@@ -117,11 +124,11 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .bind(token.issued_at)
         .bind(token.valid_until)
         .bind(token.verified_at)
-        .bind(token.rejected_at)
+        .bind(token.rejected_at.or(revoked_at))
         .bind(check_at)
         .bind(check_result)
         .bind(check_reason)
-        .bind(revocation(token.last_check))
+        .bind(revoked_at)
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
@@ -172,6 +179,12 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
+        if let Some(at) = revocation(Some(check.check)) {
+            let entry = tx.entry();
+            let generation = i64::from(check.generation.get());
+            tx.marks()?
+                .revoke_up_to(check.api.as_str(), generation, entry, at);
+        }
         // A row that did not fit stays so. After a revocation also when what it was before is put back.
         if !fits && newest == Some(check.generation) && revocation(Some(check.check)).is_some() {
             let entry = tx.entry();

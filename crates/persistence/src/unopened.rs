@@ -12,7 +12,7 @@ use crate::audit_heads::HeadsFile;
 use crate::data_source::{APPLICATION_ID, BUSY_TIMEOUT, MIGRATIONS, failed};
 use crate::database_file::path_of;
 use crate::key_source::KeySource;
-use crate::latest_changes::RowTrust;
+use crate::latest_changes::{Marks, RowTrust};
 use crate::root_key::RootKey;
 use crate::seal::Sealer;
 use crate::spool::{Kind, Spool};
@@ -29,15 +29,26 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     let key = RootKey::load_from(&source).ok()?;
     let sealer = Arc::new(Sealer::new(&key));
     let trust = Arc::new(RowTrust::new(&key, HeadsFile::at(&source)));
-    let mut loaded = match in_rows(&path, &sealer, &trust).await {
-        Rows::Read(loaded) => loaded,
-        Rows::Unread => Vec::new(),
+    let heads = HeadsFile::at(&source);
+    let (mut loaded, marks) = match in_rows(&path, &sealer, &trust).await {
+        Rows::Read(loaded, marks) => (loaded, marks),
+        Rows::Unread => (Vec::new(), without_rows(heads).await),
         Rows::DoNotCount => return Some(Vec::new()),
     };
     for kept in in_spool(path, sealer).await {
-        put_kept(&mut loaded, kept);
+        put_kept(&mut loaded, marks.as_revoked(kept));
     }
     Some(loaded.into_iter().flatten().collect())
+}
+
+/// Where the database cannot say what was revoked, everything was that is older than the last revocation that has a checkpoint.
+async fn without_rows(heads: HeadsFile) -> Marks {
+    let last = tokio::task::spawn_blocking(move || heads.last_change()).await;
+    let mut marks = Marks::default();
+    if let Ok(Some(last)) = last {
+        marks.revoke_all(last);
+    }
+    marks
 }
 
 async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<StoredToken> {
@@ -52,7 +63,7 @@ async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<Stor
 
 /// What could be read without opening.
 enum Rows {
-    Read(Vec<LoadedToken>),
+    Read(Vec<LoadedToken>, Marks),
     Unread,
     /// The database is not the one that Vega left, and what lies in its spool is no better.
     DoNotCount,
@@ -96,10 +107,10 @@ async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> 
     trust.learn(&mut connection).await?;
     drop(connection);
     let reading = Reading::begin(database, trust).await?;
-    if reading.marks.is_err() {
+    let Ok(marks) = reading.marks.clone() else {
         return Ok(Rows::DoNotCount);
-    }
-    Ok(Rows::Read(load_newest(reading, sealer).await?))
+    };
+    Ok(Rows::Read(load_newest(reading, sealer).await?, marks))
 }
 
 /// Another program's database, and what a newer Vega wrote, may mean something else.

@@ -14,8 +14,9 @@ use crate::audit_chain::{AuditChain, Value};
 use crate::audit_heads::{Cause, Head, HeadsFile};
 use crate::audit_trail;
 use crate::data_source::{DataSource, failed};
+use crate::doubt::Doubt;
 use crate::fingerprint::Fingerprints;
-use crate::latest_changes::{Doubt, Look, Mark, Marks, Misfit, RowTrust, Whose};
+use crate::latest_changes::{Look, Mark, Marks, Misfit, RowTrust, Whose};
 use crate::row_marks;
 use crate::row_values::{self, SealedTable};
 
@@ -28,6 +29,8 @@ pub(crate) struct Write {
     pub(crate) heads: HeadsFile,
     /// The latest changes, as this write leaves them, or why what is there does not count: then it stays so.
     marks: Result<Marks, Doubt>,
+    /// The latest changes of a database that does not count, where they fit its own trail: they go on doing so.
+    own: Option<Marks>,
     /// The number of this write's first audit entry.
     entry: i64,
     /// The trail's last entry.
@@ -49,6 +52,7 @@ impl Write {
             trust: Arc::clone(data.trust()),
             heads: data.heads().clone(),
             marks: look.marks,
+            own: look.own,
             entry,
             end: (look.last, look.chain),
             checkpoint: None,
@@ -70,9 +74,11 @@ impl Write {
         self.marks.as_mut().map_err(|doubt| doubt.clone().into())
     }
 
-    /// Begins the list of latest changes anew: for the operator's word, and for rows of before.
-    pub(crate) fn forget_marks(&mut self) {
+    /// Begins the list of latest changes anew: for the operator's word, and for rows of before. Returns the one of before,
+    /// where it fits the trail.
+    pub(crate) fn forget_marks(&mut self) -> Option<Marks> {
         self.marks = Ok(Marks::default());
+        self.own.take()
     }
 
     /// An audit entry was made. It is the trail's last one.
@@ -159,7 +165,7 @@ impl Write {
     /// between leaves a checkpoint that is older than the database, never a newer one.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
         let (entry, chain) = self.end;
-        if let Ok(marks) = &self.marks {
+        if let Some(marks) = self.marks.as_ref().ok().or(self.own.as_ref()) {
             self.trust.keep(&mut self.tx, marks, (entry, &chain)).await?;
         }
         let chain_id = match self.checkpoint {
@@ -220,6 +226,11 @@ impl Reading {
             trust: Arc::clone(trust),
             marks: look.marks,
         })
+    }
+
+    /// Ends it now, and not only when the connection is used again: until then it holds a lock.
+    pub(crate) async fn end(self) -> Result<(), StoreError> {
+        self.tx.rollback().await.map_err(failed("end a read"))
     }
 
     /// Tells what counts.

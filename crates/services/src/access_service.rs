@@ -17,7 +17,7 @@ use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
-use vega_domain::ports::{AccessRepository, Clock, StoreError, StoredKey, TokenChanges};
+use vega_domain::ports::{AccessRepository, Clock, StoreError, StoredKey, TokenChanges, UnfitKey};
 use vega_domain::secret::{KeySecret, LinkCode, SessionSecret};
 
 use self::keyring::Keyring;
@@ -128,19 +128,25 @@ impl AccessService {
             .collect())
     }
 
+    /// The keys that are on record and count no more, because somebody changed or took away their records.
+    pub async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
+        self.access.unfit_keys().await
+    }
+
     /// Makes a key worthless: at once in this process, in others as soon as they follow. Returns whether there was one that
-    /// was not revoked yet.
+    /// was not revoked yet. One of `unfit_keys` is revoked too: it stays worthless also when its record comes back.
     pub async fn revoke_key(&self, id: AccessKeyId) -> Result<bool, StoreError> {
         let _alone = self.changing.lock().await;
         let stored = self.access.keys().await?;
-        let Some(StoredKey { key, .. }) = stored.into_iter().find(|stored| stored.key.id == id) else {
-            return Ok(false);
+        let name = if let Some(stored) = stored.into_iter().find(|stored| stored.key.id == id) {
+            stored.key.name.to_string()
+        } else {
+            let unfit = self.access.unfit_keys().await?;
+            let names = unfit.into_iter().find(|key| key.id == id).map(|key| key.names);
+            names.unwrap_or_default().join(" or ")
         };
-        let audit = AuditEntry::new(
-            self.clock.now(),
-            AuditKind::KeyRevoked,
-            format!("{} ({id})", key.name),
-        );
+        let words = format!("{name} ({id})");
+        let audit = AuditEntry::new(self.clock.now(), AuditKind::KeyRevoked, words.trim_start());
         let is_revoked = self.access.revoke_key(id, &audit).await?;
         self.keyring.remove(id);
         Ok(is_revoked)

@@ -123,6 +123,13 @@ fn an_edited_row_is_named_and_goes_out_of_force() {
         "it opens nothing: {}",
         listed.text
     );
+    assert!(
+        listed
+            .text
+            .contains("(edited or Edited) was changed or taken away outside Vega"),
+        "but it is not passed over: {}",
+        listed.text
+    );
     let status = run(home, &["status"]);
     let words = "the access key Edited was changed outside Vega: it counts for nothing.";
     assert!(status.text.contains(words), "{}", status.text);
@@ -137,6 +144,17 @@ fn an_edited_row_is_named_and_goes_out_of_force() {
         "{told}"
     );
 
+    // By the name that it had when it was made.
+    let revoked = run(home, &["key", "revoke", "edited"]);
+    assert_eq!(revoked.code, Some(0), "{}", revoked.text);
+    assert!(
+        revoked.text.contains("worthless now, and stays so"),
+        "{}",
+        revoked.text
+    );
+    let trail = run(home, &["audit"]).text;
+    assert_eq!(trail.matches("key_revoked").count(), 1, "{trail}");
+
     let accepted = run(home, &["audit", "accept", "--reason", "looked at it"]);
     assert!(
         accepted.text.contains("Out of force: the access key Edited"),
@@ -144,4 +162,37 @@ fn an_edited_row_is_named_and_goes_out_of_force() {
         accepted.text
     );
     assert_eq!(run(home, &["audit", "--verify"]).code, Some(0));
+}
+
+/// What must not be undone is kept beside the key, too; where that fails, whoever revokes is told.
+#[cfg(unix)]
+#[test]
+fn a_revocation_without_its_checkpoint_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for name in ["one", "two"] {
+        let added = run(home, &["key", "add", name, "--scope", "status"]);
+        assert_eq!(added.code, Some(0), "{}", added.text);
+    }
+    let heads = home.join(".config/vega/vega.audit-heads");
+    let mode = |mode| std::fs::set_permissions(&heads, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o666);
+    let revoked = run(home, &["key", "revoke", "one"]);
+    assert_eq!(revoked.code, Some(9), "{}", revoked.text);
+    for told in [revoked, run(home, &["status"]), run(home, &["audit", "--verify"])] {
+        assert!(
+            told.text.contains("has no checkpoint beside the key") && told.text.contains("vega.audit-heads"),
+            "{}",
+            told.text
+        );
+    }
+    let status: serde_json::Value = serde_json::from_str(&json(home, &["status", "--json"])).unwrap();
+    assert!(status["database"]["checkpoint"].is_string(), "{status}");
+    mode(0o600);
+    let listed = run(home, &["key", "list"]);
+    assert!(!listed.text.contains("checkpoint"), "{}", listed.text);
+    let status: serde_json::Value = serde_json::from_str(&json(home, &["status", "--json"])).unwrap();
+    assert!(status["database"]["checkpoint"].is_null(), "{status}");
+    assert_eq!(run(home, &["key", "revoke", "two"]).code, Some(0));
 }

@@ -17,6 +17,15 @@ pub struct StoredKey {
     pub hash: SecretHash,
 }
 
+/// An access key that counts no more because its record is not what was written last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfitKey {
+    /// Which one.
+    pub id: AccessKeyId,
+    /// What it is or was called, as far as that is known.
+    pub names: Vec<String>,
+}
+
 /// Who may call. No secret comes this way, only hashes.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -29,8 +38,12 @@ pub trait AccessRepository: Send + Sync {
     /// no more.
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
 
+    /// The keys that are on record and not among `keys`, for what their records are.
+    async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError>;
+
     /// Makes a key worthless for good, in one commit with `audit`. Returns whether it was not so already; if it was, or
-    /// is not there, nothing is written.
+    /// there never was one, nothing is written. MUST work for one of `unfit_keys`, also when its record is gone: what
+    /// comes back later counts no more.
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Notes when keys were used last. MUST NOT replace a later time.
@@ -61,6 +74,7 @@ pub trait AccessRepository: Send + Sync {
     /// Notes when a session called last. MUST NOT bring one back that has ended.
     async fn touch_session(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// Ends a session, in one commit with `audit`. Returns whether it was still there; if not, nothing is written.
+    /// Ends a session, in one commit with `audit`. Returns whether it had not ended; if it had, nothing is written. MUST end
+    /// one whose record was taken away.
     async fn end_session(&self, id: SessionId, audit: &AuditEntry) -> Result<bool, StoreError>;
 }

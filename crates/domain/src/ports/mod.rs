@@ -22,7 +22,7 @@ mod token_exchange;
 mod token_repository;
 mod token_spool;
 
-pub use access_repository::{AccessRepository, StoredKey};
+pub use access_repository::{AccessRepository, StoredKey, UnfitKey};
 pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
 pub use clock::Clock;

@@ -15,17 +15,17 @@ use crate::row_values::{Stage, attacker, hash, sql};
 use crate::rows_put_back::Kept;
 
 /// The file as it was, put in the place of the one that is.
-struct File(Vec<u8>);
+pub(crate) struct File(Vec<u8>);
 
 impl File {
-    async fn keep(world: &World) -> Self {
+    pub(crate) async fn keep(world: &World) -> Self {
         let pool = world.raw().await;
         sql(&pool, "PRAGMA wal_checkpoint(TRUNCATE)").await;
         pool.close().await;
         Self(std::fs::read(world.data.path()).unwrap())
     }
 
-    async fn put_back(&self, world: &World) -> DataSource {
+    pub(crate) async fn put_back(&self, world: &World) -> DataSource {
         world.data.close().await;
         for suffix in ["-wal", "-shm"] {
             let mut name = database_path(&world.dir).into_os_string();
@@ -37,7 +37,7 @@ impl File {
     }
 }
 
-fn over(stage: Stage, data: DataSource) -> Stage {
+pub(crate) fn over(stage: Stage, data: DataSource) -> Stage {
     Stage {
         access: SqliteAccessRepository::new(data.clone()),
         cooldowns: SqliteCooldownRepository::new(data.clone()),

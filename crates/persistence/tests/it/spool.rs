@@ -79,7 +79,7 @@ impl Desk {
         }
     }
 
-    fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.world.data.path().with_extension("spool")
     }
 

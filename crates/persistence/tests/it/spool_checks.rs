@@ -59,8 +59,9 @@ async fn a_check_of_a_kept_token_is_kept_with_it() {
     false,
     "token_checked"
 )]
-#[case::revoked_and_then_checked(&[CheckResult::Revoked, CheckResult::Valid], true, true, "token_checked")]
-#[case::refused_and_then_revoked(&[CheckResult::Invalid, CheckResult::Revoked], true, true, "token_checked")]
+// A revocation is on record before the token is in its row.
+#[case::revoked_and_then_checked(&[CheckResult::Revoked, CheckResult::Valid], true, true, "token_stored")]
+#[case::refused_and_then_revoked(&[CheckResult::Invalid, CheckResult::Revoked], true, true, "token_stored")]
 #[tokio::test]
 async fn what_became_of_a_kept_token_moves_with_it(
     #[case] results: &[CheckResult],

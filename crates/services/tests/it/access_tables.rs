@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccessKeyId, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey, TokenChanges};
+use vega_domain::ports::{AccessRepository, StoreError, StoredKey, TokenChanges, UnfitKey};
 
 #[derive(Default)]
 pub(crate) struct Tables {
@@ -81,6 +81,10 @@ impl AccessRepository for AccessTables {
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         Ok(self.open()?.keys.clone())
+    }
+
+    async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {

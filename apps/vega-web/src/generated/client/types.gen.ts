@@ -784,7 +784,7 @@ export type ReadyView = {
      */
     rows: boolean;
     /**
-     * The database takes changes, and the key is the one that it belongs to.
+     * The database takes changes, the key is the one that it belongs to, and what must not be undone has its checkpoint.
      */
     storage: boolean;
     v: number;

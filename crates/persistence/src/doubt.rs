@@ -1,0 +1,76 @@
+//! Why a database as a whole counts for nothing until the operator accepts it, and what accepting it does in each case.
+
+use std::fmt;
+
+use vega_domain::ports::StoreError;
+
+/// Why the database as a whole is not what Vega left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Its trail ends before an entry that was there.
+    Older { last: i64, kept: i64 },
+    /// Its trail has another entry in that place.
+    Another { entry: i64 },
+    /// Its rows are of a Vega before row values, and its trail does not prove that nobody else wrote to it.
+    Unsealed { why: String },
+    /// What it says of its latest changes is not what Vega wrote.
+    Changed,
+}
+
+impl Doubt {
+    /// What the operator's word makes of the database.
+    fn accepting(&self) -> &'static str {
+        match self {
+            Self::Older { .. } | Self::Another { .. } => {
+                "lets it count as it is, on record: what was revoked since counts again until you revoke it again"
+            }
+            Self::Unsealed { .. } => {
+                "seals the rows as they stand, on record: tokens and keys go on, console links and sessions end, and what was \
+                 revoked after this file was made counts again until you revoke it again"
+            }
+            Self::Changed => {
+                "goes on with what fits, on record, and puts the rest out of force: each token and key that does not fit or \
+                 that was revoked once, all console links and sessions, and sign-ins under way. Where the record of events \
+                 does not fit either, that is every token and every key"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Older { last, kept } => write!(
+                f,
+                "the database is older than its checkpoint: its record ends with entry {last}, but entry {kept} was written. \
+                 A backup was put back, or the file was replaced"
+            ),
+            Self::Another { entry } => write!(
+                f,
+                "the database is not the one of its checkpoint: entry {entry} of its record is another one. A backup was put \
+                 back and written to, or the file was replaced"
+            ),
+            Self::Unsealed { why } => write!(
+                f,
+                "the rows of the database are from before this version, which seals them, and whether all of them are what \
+                 Vega wrote cannot be told: {why}"
+            ),
+            Self::Changed => write!(
+                f,
+                "the database was changed outside Vega: what it says of its latest changes is not what Vega wrote"
+            ),
+        }?;
+        write!(
+            f,
+            ". So nothing of it is served and no sign-in begins. `vega audit --verify` shows what there is; if it is to count, \
+             `vega audit accept --reason TEXT` {}",
+            self.accepting()
+        )
+    }
+}
+
+impl From<Doubt> for StoreError {
+    fn from(doubt: Doubt) -> Self {
+        Self::NotAccepted(doubt.to_string())
+    }
+}
