@@ -251,3 +251,55 @@ async fn a_key_whose_record_is_gone_is_revoked_for_good() -> Result<()> {
     assert_eq!(told.count(), 1);
     Ok(())
 }
+
+/// What must not be undone by an older file is kept beside the key, too. Where that fails, everybody is told until it is there.
+#[tokio::test]
+async fn a_revocation_without_its_checkpoint_is_told_until_it_is_there() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let upstox = Upstox::start().await?;
+    let (desk, reader) = at_work(&upstox).await?;
+    let server = Server::start(&desk).await?;
+    let heads = desk.path().join("config/vega/vega.audit-heads");
+    let mode = |mode| std::fs::set_permissions(&heads, std::fs::Permissions::from_mode(mode));
+    let answers = async |status: u16| {
+        until(async || {
+            let ready = server.get("/readyz", &Caller::Stranger).await;
+            ready.is_ok_and(|ready| ready.status == status)
+        })
+        .await
+    };
+    ensure!(answers(200).await, "{}", server.log());
+    // Vega adds nothing to a file that others may write.
+    mode(0o666)?;
+    let revoked = desk.vega(&["revoke", API, "--yes"]).await?;
+    assert_eq!(revoked.code, Some(9), "{revoked:?}");
+    ensure!(
+        revoked.stderr.contains("is revoked: no program gets it"),
+        "{revoked:?}"
+    );
+    ensure!(
+        revoked.stderr.contains("has no checkpoint beside the key"),
+        "{revoked:?}"
+    );
+    let refused = until(async || {
+        server
+            .get(TOKEN, &reader)
+            .await
+            .is_ok_and(|token| token.status == 409)
+    });
+    ensure!(refused.await, "{:?}", server.get(TOKEN, &reader).await);
+    ensure!(answers(503).await, "{}", server.log());
+    let view = server.get("/readyz", &Caller::Stranger).await?.json()?;
+    assert_eq!(
+        (&view["storage"], &view["rows"]),
+        (&false.into(), &true.into()),
+        "{view}"
+    );
+    let status = desk.vega(&["status"]).await?;
+    ensure!(status.stderr.contains("has no checkpoint"), "{status:?}");
+    mode(0o600)?;
+    ensure!(answers(200).await, "it is made up for: {}", server.log());
+    let status = desk.vega(&["status"]).await?;
+    ensure!(!status.stderr.contains("checkpoint"), "{status:?}");
+    Ok(())
+}
