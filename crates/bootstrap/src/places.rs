@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 use vega_domain::visible::on_one_line;
-use vega_persistence::{NoText, read_text};
+use vega_persistence::{NoText, Place, read_text, refuse_if_others_may_change};
 
 use crate::env_file::{LARGEST, name_of};
 use crate::environment::Environment;
@@ -59,8 +59,14 @@ impl Places {
                 env_files.push(path.clone());
             }
         }
+        let toml = there(config_dir.join(TOML))?;
+        // Whoever may write there says where tokens are sent and which programs are run.
+        refuse_if_others_may_change(&config_dir, Place::Folder)?;
+        for file in env_files.iter().chain(&toml) {
+            refuse_if_others_may_change(file, Place::File)?;
+        }
         Ok(Self {
-            toml: there(config_dir.join(TOML))?,
+            toml,
             data_dir: dirs.data_dir().to_owned(),
             config_dir,
             config_dir_named_by,

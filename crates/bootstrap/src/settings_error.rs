@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use vega_domain::ids::InvalidValue;
+use vega_persistence::FileError;
 
 /// Why Vega cannot start with these settings.
 #[derive(Debug, Error)]
@@ -136,6 +137,9 @@ pub enum SettingsError {
         /// What is wrong with it and what to do, to follow "which".
         problem: String,
     },
+    /// Another user may change what would be read, or put something else in its place.
+    #[error("Vega reads no settings that others may change: {0}")]
+    Changeable(#[from] FileError),
     /// `.env` or `vega.toml` cannot be read.
     #[error("{path} cannot be read: {problem}")]
     File {

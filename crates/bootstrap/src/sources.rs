@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use config::Config;
 use vega_domain::reading::tidied;
-use vega_persistence::read_text;
+use vega_persistence::{Place, read_text, refuse_if_others_may_change};
 
 use crate::env_file;
 use crate::environment::Environment;
@@ -300,6 +300,7 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
             wanted: "the path of the secret's file from the root on, such as /run/secrets/primary".into(),
         });
     }
+    refuse_if_others_may_change(Path::new(path), Place::File)?;
     let problem = match read_text(Path::new(path), LONGEST_SECRET) {
         Ok(text) if tidied(&text).is_empty() => "is empty. Put the secret there".to_owned(),
         Ok(text) => return Ok(text.as_str().to_owned()),

@@ -128,7 +128,7 @@ impl DataSource {
 fn place(draft: &Path, file: &Path) -> Result<(), BackupError> {
     let is_there = |error: &FileError| match error {
         FileError::Io { source, .. } => source.kind() == ErrorKind::AlreadyExists,
-        FileError::TooOpen { .. } | FileError::Changeable { .. } => false,
+        _ => false,
     };
     let placed = match files::link(draft, file) {
         Err(error) if !is_there(&error) => {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::changeable::{Place, refuse_if_others_may_change};
+
 /// Why a file or folder cannot be used.
 #[derive(Debug, Error)]
 pub enum FileError {
@@ -31,15 +33,53 @@ pub enum FileError {
     },
     /// Others on this machine could put their own files in the place of Vega's.
     #[error(
-        "other users can change what lies in {path} (mode {mode:o}). Close it with: chmod go-w '{path}'; where others need \
-         it, name a folder below it, which Vega makes for itself"
+        "other users can change what lies in {path} (mode {mode:o}). Close it with: {by}chmod go-w '{path}'; where others need \
+         it, {}", instead(*.mode)
     )]
     Changeable {
         /// Which folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
+        /// What stands before the command: `sudo ` where the folder is root's.
+        by: &'static str,
     },
+    /// Others on this machine could write into it.
+    #[error("other users can change {path} (mode {mode:o}). Close it with: {by}chmod go-w '{path}'")]
+    Writable {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// What stands before the command.
+        by: &'static str,
+    },
+    /// It is another user's, who could change it.
+    #[error(
+        "{path} belongs to user {owner} (mode {mode:o}), who can change it at any time. Run Vega as that user, or give it \
+         to the one that runs Vega with: {by}chown {user} '{path}'"
+    )]
+    Foreign {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// Whose it is.
+        owner: String,
+        /// Who runs Vega.
+        user: u32,
+        /// What stands before the command.
+        by: &'static str,
+    },
+}
+
+/// A folder of one's own helps below one in which nobody can rename what is not theirs.
+fn instead(mode: u32) -> &'static str {
+    if mode & 0o1000 == 0 {
+        "name a folder that is yours alone"
+    } else {
+        "name a folder below it, which Vega makes for itself"
+    }
 }
 
 impl FileError {
@@ -47,7 +87,9 @@ impl FileError {
     pub fn or_elsewhere(&self, setting: &str) -> String {
         match self {
             Self::Io { .. } => format!(", or set {setting} to another place"),
-            Self::TooOpen { .. } | Self::Changeable { .. } => String::new(),
+            Self::TooOpen { .. } | Self::Changeable { .. } | Self::Writable { .. } | Self::Foreign { .. } => {
+                String::new()
+            }
         }
     }
 }
@@ -71,8 +113,9 @@ pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> 
 }
 
 /// Creates a folder and its parents for the owner alone. A folder that was there keeps its mode, and is refused where others
-/// may write in it: who can rename a file can replace it.
+/// may write in it or in one above it: who can rename a file can replace it. Then nothing is made.
 pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
+    refuse_if_others_may_change(path, Place::Folder)?;
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -81,44 +124,8 @@ pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
         builder.mode(0o700);
     }
     builder.create(path).map_err(io("create the folder", path))?;
-    refuse_if_changeable(path)
-}
-
-#[cfg(unix)]
-fn refuse_if_changeable(folder: &Path) -> Result<(), FileError> {
-    use std::os::unix::fs::MetadataExt;
-    const GROUP: u32 = 0o020;
-    const OTHERS: u32 = 0o002;
-    let about = folder.metadata().map_err(io("examine", folder))?;
-    let mode = about.mode() & 0o7777;
-    if mode & OTHERS != 0 || mode & GROUP != 0 && !is_a_group_of_one(about.gid()) {
-        return Err(FileError::Changeable {
-            path: folder.to_owned(),
-            mode,
-        });
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_if_changeable(_folder: &Path) -> Result<(), FileError> {
-    Ok(())
-}
-
-/// Whether a group is the private one of this user, as many systems make it: of the same name, with nobody else in it. Their
-/// folders are open to it from the start. Root's group counts as well, as root may do everything anyway.
-#[cfg(unix)]
-fn is_a_group_of_one(id: u32) -> bool {
-    use nix::unistd::{Gid, Group, User, geteuid};
-    let user = User::from_uid(geteuid()).ok().flatten();
-    let group = Group::from_gid(Gid::from_raw(id)).ok().flatten();
-    match (user, group) {
-        (Some(user), Some(group)) => {
-            let nobody_else = group.mem.iter().all(|member| *member == user.name);
-            nobody_else && (id == 0 || (group.name == user.name && group.gid == user.gid))
-        }
-        _ => false,
-    }
+    // Somebody may have been quicker.
+    refuse_if_others_may_change(path, Place::Folder)
 }
 
 /// Opens a file for reading and writing, creating it for the owner alone, and refuses one that others can read.
@@ -214,57 +221,4 @@ pub(crate) fn sync_folder_of(path: &Path) -> Result<(), FileError> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(io("sync", folder))
-}
-
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, chown};
-
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case::private(0o700, true)]
-    #[case::readable(0o755, true)]
-    #[case::others_may_write(0o707, false)]
-    #[case::all_may_write(0o777, false)]
-    #[case::sticky(0o1777, false)]
-    fn a_folder_that_others_may_change_is_refused(#[case] mode: u32, #[case] is_taken: bool) {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-        let made = create_private_dir(dir.path());
-        assert_eq!(made.is_ok(), is_taken, "{made:?}");
-        assert_eq!(
-            dir.path().metadata().unwrap().permissions().mode() & 0o7777,
-            mode,
-            "it keeps its mode"
-        );
-        if let Err(error) = made {
-            let words = error.to_string();
-            assert!(
-                words.contains("chmod go-w") && words.contains(&format!("{mode:o}")),
-                "{words}"
-            );
-            // Below it there is a place.
-            create_private_dir(&dir.path().join("vega")).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_group_with_others_in_it_may_not_write_and_a_private_one_may() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o770)).unwrap();
-        let user = nix::unistd::User::from_uid(nix::unistd::geteuid())
-            .unwrap()
-            .unwrap();
-        let group = nix::unistd::Group::from_gid(user.gid).unwrap().unwrap();
-        let is_private = group.name == user.name && group.mem.iter().all(|member| *member == user.name);
-        assert_eq!(create_private_dir(dir.path()).is_ok(), is_private);
-        // Only root can give it to a group of others.
-        if chown(dir.path(), None, Some(65_534)).is_ok() {
-            assert!(create_private_dir(dir.path()).is_err());
-        }
-    }
 }

@@ -15,6 +15,7 @@ use thiserror::Error;
 use vega_domain::ports::StoreError;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::changeable::{Place, refuse_if_others_may_change};
 use crate::files::{self, FileError};
 use crate::key_source::KeySource;
 use crate::text_file::{self, NoText, Opened};
@@ -172,8 +173,9 @@ impl RootKey {
         match source {
             KeySource::Credential { .. } => Self::load_from(source).map(drop),
             KeySource::File(path) if may_be_made => {
-                refuse_where_nothing_can_be_made(path.parent().unwrap_or(Path::new(".")))
-                    .map_err(KeyError::from)
+                let folder = path.parent().unwrap_or(Path::new("."));
+                refuse_if_others_may_change(folder, Place::Folder)?;
+                refuse_where_nothing_can_be_made(folder).map_err(KeyError::from)
             }
             KeySource::File(_) => Ok(()),
         }
@@ -189,10 +191,12 @@ impl RootKey {
 
     /// Reads the key from a file for Vega alone.
     pub(crate) fn load(path: &Path) -> Result<Self, KeyError> {
+        refuse_if_others_may_change(path.parent().unwrap_or(Path::new(".")), Place::Folder)?;
         Self::load_where(path, 0)
     }
 
     fn load_where(path: &Path, also_allowed: u32) -> Result<Self, KeyError> {
+        refuse_if_others_may_change(path, Place::File)?;
         let no_text = |problem| KeyError::NoText {
             path: path.to_owned(),
             problem,

@@ -9,6 +9,7 @@ use vega_domain::ports::{LoadedToken, StoreError};
 use vega_domain::token::StoredToken;
 
 use crate::audit_heads::HeadsFile;
+use crate::changeable::{Place, refuse_if_others_may_change};
 use crate::data_source::{APPLICATION_ID, BUSY_TIMEOUT, MIGRATIONS, failed};
 use crate::database_file::path_of;
 use crate::key_source::KeySource;
@@ -24,6 +25,8 @@ use crate::write::Reading;
 /// without a key.
 pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Option<Vec<StoredToken>> {
     let path = path_of(url).ok()?;
+    // Not even then from where others may put theirs.
+    refuse_if_others_may_change(path.parent()?, Place::Folder).ok()?;
     let path = path.canonicalize().unwrap_or(path);
     let source = key.into();
     let key = RootKey::load_from(&source).ok()?;
