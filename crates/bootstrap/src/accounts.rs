@@ -146,9 +146,25 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
         .iter()
         .flat_map(|configured| configured.account.apis.iter().zip(&configured.api_places))
         .collect();
-    for (index, (second, second_place)) in apis.iter().enumerate() {
-        for (first, first_place) in &apis[..index] {
-            let (first_place, second_place) = (&first_place.api, &second_place.api);
+    for (index, &(second, second_places)) in apis.iter().enumerate() {
+        for &(first, first_places) in &apis[..index] {
+            for (id, id_place, other, other_place) in [
+                (first, first_places, second, second_places),
+                (second, second_places, first, first_places),
+            ] {
+                if id
+                    .client_id
+                    .as_str()
+                    .eq_ignore_ascii_case(other.client_secret.expose())
+                {
+                    return Err(SettingsError::MixedUp {
+                        first: id_place.client_id.clone(),
+                        second: other_place.client_secret.clone(),
+                        rule: "Put each app's own secret in its place",
+                    });
+                }
+            }
+            let (first_place, second_place) = (&first_places.api, &second_places.api);
             if first.name == second.name {
                 let rule = "An API's name is unique over all accounts: give one of them another name";
                 return Err(twice(first_place, second_place, second.name.as_str(), rule));

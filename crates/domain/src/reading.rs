@@ -4,6 +4,9 @@
 
 use crate::ids::InvalidValue;
 
+pub(crate) use credential::{client_id, client_secret};
+
+mod credential;
 mod mobile;
 mod pasted;
 mod second_factor;
@@ -66,100 +69,6 @@ pub(crate) fn called(c: char) -> String {
         c if c.is_control() => format!("the control character U+{:04X}", u32::from(c)),
         c if c.is_ascii() => format!("the sign {c}"),
         c => format!("a sign beyond ASCII, U+{:04X}", u32::from(c)),
-    }
-}
-
-/// What a secret or an id of an app is never made of. `key` is the end of its usual names, such as `client_secret`.
-fn refuse_what_is_no_credential(text: &str, key: &str) -> Result<(), String> {
-    const LONGEST: usize = 256;
-    if text.is_empty() {
-        return Err("must not be empty".into());
-    }
-    if names_itself(text, key) {
-        return Err("begins with its own name. Put the value alone".into());
-    }
-    if let Some(what) = placeholder(text) {
-        return Err(format!(
-            "is {what}. Put the value itself, as Upstox shows it for the app"
-        ));
-    }
-    for (place, c) in (1..).zip(text.chars()) {
-        if !c.is_ascii_graphic() || (is_quote(c) && (place == 1 || place == text.chars().count())) {
-            return Err(format!(
-                "must hold no {} (character {place})",
-                without_article(&called(c))
-            ));
-        }
-    }
-    if text.len() > LONGEST {
-        return Err(format!("has {} characters, which is too long for it", text.len()));
-    }
-    Ok(())
-}
-
-fn without_article(called: &str) -> &str {
-    let articles = ["a ", "the "];
-    articles
-        .iter()
-        .find_map(|article| called.strip_prefix(article))
-        .unwrap_or(called)
-}
-
-/// `UPSTOX_CLIENT_SECRET_0=abc` or `client secret: abc` in place of `abc`.
-fn names_itself(text: &str, key: &str) -> bool {
-    let Some((name, _)) = text.split_once(['=', ':']) else {
-        return false;
-    };
-    let plain = |text: &str| text.to_lowercase().replace([' ', '_', '-', '"', '\''], "");
-    plain(name)
-        .trim_end_matches(|c: char| c.is_ascii_digit())
-        .ends_with(&plain(key))
-}
-
-/// What stands where a value is still to be put in.
-fn placeholder(text: &str) -> Option<&'static str> {
-    let mut chars = text.chars();
-    let first = chars.next()?;
-    let small = text.to_lowercase();
-    let is_name =
-        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if text.len() > 2 && !first.is_ascii_digit() && chars.all(|c| c == first) {
-        Some("masked or a placeholder")
-    } else if text.strip_prefix('$').is_some_and(is_name)
-        || (text.starts_with("${") && text.ends_with('}'))
-        || (text.starts_with("{{") && text.ends_with("}}"))
-    {
-        Some("the name of a variable that nobody put in")
-    } else if (text.starts_with('<') && text.ends_with('>'))
-        || ["your-", "your_", "your ", "changeme", "change-me", "change_me"]
-            .iter()
-            .any(|word| small.starts_with(word))
-    {
-        Some("a placeholder")
-    } else if text.contains("://") {
-        Some("an address")
-    } else if text.starts_with("-----BEGIN") {
-        Some("a key in PEM form")
-    } else {
-        None
-    }
-}
-
-/// Reads the id of an app.
-pub(crate) fn client_id(text: &str) -> Result<String, InvalidValue> {
-    let text = tidied(text);
-    match refuse_what_is_no_credential(&text, "client_id") {
-        Ok(()) => Ok(text),
-        Err(problem) => Err(InvalidValue::new("client id", problem)),
-    }
-}
-
-/// Reads the secret of an app.
-pub(crate) fn client_secret(text: &str) -> Result<String, InvalidValue> {
-    let text = tidied(text);
-    match refuse_what_is_no_credential(&text, "client_secret") {
-        Ok(()) => Ok(text),
-        Err(problem) => Err(InvalidValue::new("client secret", problem)),
     }
 }
 

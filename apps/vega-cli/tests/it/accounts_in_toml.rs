@@ -56,14 +56,14 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"1\"",
         "",
-        "name = \"A\"\nclient_id = \"a\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-a\"\nclient_secret = \"CANARY\""
     )
 )]
-#[case::no_name("no_name", "[[accounts]]\nmobile_number = \"9000000004\"\napis = [{ name = \"A\", client_id = \"k\", client_secret = \"CANARY\" }]".into())]
+#[case::no_name("no_name", "[[accounts]]\nmobile_number = \"9000000004\"\napis = [{ name = \"A\", client_id = \"key-k\", client_secret = \"CANARY\" }]".into())]
 #[case::no_apis("no_apis", "[[accounts]]\nname = \"a\"\nmobile_number = \"9000000004\"".into())]
 #[case::no_secret(
     "no_secret",
-    account("a", "\"9000000004\"", "", "name = \"A\"\nclient_id = \"k\"")
+    account("a", "\"9000000004\"", "", "name = \"A\"\nclient_id = \"key-k\"")
 )]
 #[case::secret_in_a_list(
     "secret_in_a_list",
@@ -71,7 +71,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = [\"CANARY\"]"
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = [\"CANARY\"]"
     )
 )]
 #[case::same_app(
@@ -89,7 +89,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "",
-        "name = \"PRIMARY\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+        "name = \"PRIMARY\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::same_account(
@@ -98,7 +98,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "default",
         "\"9000000004\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::same_mobile(
@@ -107,7 +107,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000001\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::two_secrets(
@@ -116,7 +116,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\"\nclient_secret_file = \"/run/k\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\"\nclient_secret_file = \"/run/k\""
     )
 )]
 #[case::relative_secret_file(
@@ -125,7 +125,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret_file = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret_file = \"CANARY\""
     )
 )]
 #[case::redirect_with_a_password(
@@ -134,7 +134,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "redirect_uri = \"http://me:CANARY@localhost/cb\"",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::unknown_key(
@@ -143,7 +143,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "pin = \"CANARY\"",
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::unknown_api_key(
@@ -152,7 +152,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "",
-        "name = \"A\"\nclient_id = \"k\"\nsecret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-k\"\nsecret = \"CANARY\""
     )
 )]
 #[case::unknown_route(
@@ -161,7 +161,7 @@ fn account(name: &str, mobile: &str, more: &str, api: &str) -> String {
         "a",
         "\"9000000004\"",
         "route = \"phone\"",
-        "name = \"A\"\nclient_id = \"a\"\nclient_secret = \"CANARY\""
+        "name = \"A\"\nclient_id = \"key-a\"\nclient_secret = \"CANARY\""
     )
 )]
 #[case::no_list("no_list", "[accounts]\nname = \"a\"".into())]
@@ -198,7 +198,7 @@ fn two_accounts_of_one_person_are_one_login(#[case] user: &str) {
         "a",
         "9000000004",
         &format!("user_id = \"{user}\""),
-        "name = \"A\"\nclient_id = \"k\"\nclient_secret = \"CANARY\"",
+        "name = \"A\"\nclient_id = \"key-k\"\nclient_secret = \"CANARY\"",
     );
     write(&home.path().join(".config/vega/vega.toml"), toml);
     let settings = [ONE_API, &[("UPSTOX_USER_ID", "AB1234")]].concat();

@@ -14,6 +14,8 @@ mod broken_database;
 mod broken_key;
 mod last_byte;
 mod missing_browser;
+mod open_folders;
+mod pasted_values;
 mod preflight;
 mod reports;
 mod rows;

@@ -39,7 +39,7 @@ use crate::world::{ONE_API, refused, said, write};
 #[case::open_quote("open_quote", &[("UPSTOX_CLIENT_SECRET_0", "\"CANARY")])]
 #[case::masked_secret("masked_secret", &[("UPSTOX_CLIENT_SECRET_0", "**********")])]
 #[case::secret_with_its_name("secret_with_its_name", &[("UPSTOX_CLIENT_SECRET_0", "UPSTOX_CLIENT_SECRET_0=CANARY")])]
-#[case::secret_is_the_id("secret_is_the_id", &[("UPSTOX_CLIENT_SECRET_0", "key-0")])]
+#[case::secret_is_the_id("secret_is_the_id", &[("UPSTOX_CLIENT_ID_0", "key-of-0"), ("UPSTOX_CLIENT_SECRET_0", "key-of-0")])]
 #[case::id_is_the_user("id_is_the_user", &[("UPSTOX_USER_ID", "hx7788"), ("UPSTOX_CLIENT_ID_0", "HX7788")])]
 #[case::id_is_the_mobile_number("id_is_the_mobile_number", &[("UPSTOX_CLIENT_ID_0", "9000000001")])]
 #[case::user_is_an_email("user_is_an_email", &[("UPSTOX_USER_ID", "me@example.com")])]
