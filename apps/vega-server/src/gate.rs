@@ -60,6 +60,7 @@ pub(crate) async fn only_by_name(
     if is_ours {
         next.run(request).await
     } else {
+        server.refused("its Host was not one of this server");
         let words = "Call this server by the address that it printed: 127.0.0.1 or localhost, with its port.";
         Problem::new(Code::WrongHost, words).into_response()
     }
@@ -73,7 +74,10 @@ pub(crate) async fn only_own_site(
     next: Next,
 ) -> Response {
     match cross_site(&server, request.method(), request.headers()) {
-        Some(words) => Problem::new(Code::CrossSite, words).into_response(),
+        Some(words) => {
+            server.refused("a page of another site sent it");
+            Problem::new(Code::CrossSite, words).into_response()
+        }
         None => next.run(request).await,
     }
 }
@@ -139,6 +143,12 @@ pub(crate) async fn only_who_may(
         Caller::Console(..) => console,
     };
     if !may {
+        server.refused(format!(
+            "{} lacks the scope for {} {}",
+            caller.words(),
+            request.method(),
+            path.as_str()
+        ));
         let words = match &caller {
             Caller::Key(key) => format!(
                 "The access key {} lacks the scope for this. `vega key add` makes one that has it.",
@@ -172,6 +182,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
             scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
         });
         let Some(presented) = presented else {
+            server.refused("its Authorization held no access key");
             let words = "Send the access key as `Authorization: Bearer …`.";
             return Err(Problem::new(Code::NotSignedIn, words));
         };
@@ -184,6 +195,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
             return Ok(Caller::Key(key));
         }
         refuse_in_doubt(server).await?;
+        server.refused("its access key was not known, revoked or expired");
         let words =
             "This access key is not known, revoked or expired. `vega key list` shows those that count.";
         return Err(Problem::new(Code::NotSignedIn, words));
@@ -202,9 +214,11 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         }
         tokio::time::sleep(AFTER_A_BAD_KEY).await;
         refuse_in_doubt(server).await?;
+        server.refused("its console session was over, or never was");
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
         return Err(Problem::new(Code::NotSignedIn, words));
     }
+    server.refused("neither a key nor a session came along");
     let words = "Send an access key (`Authorization: Bearer …`, made with `vega key add`), or open the console with the \
                  link that `vega console` prints.";
     Err(Problem::new(Code::NotSignedIn, words))

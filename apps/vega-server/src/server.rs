@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vega_bootstrap::Vega;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::AuditTrail as _;
 
 use crate::board::Board;
 use crate::desk::Desk;
@@ -50,5 +52,16 @@ impl Server {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Puts on record that a call was refused, and why in words of Vega's own. Its answer does not wait for the database.
+    pub(crate) fn refused(&self, why: impl Into<String>) {
+        let entry = AuditEntry::new(self.vega.clock.now(), AuditKind::CallRefused, why);
+        let refusals = self.vega.refusals.clone();
+        self.tasks.spawn(async move {
+            if let Err(error) = refusals.append(&entry).await {
+                tracing::warn!(%error, why = entry.detail, "that a call was refused is not on record");
+            }
+        });
     }
 }

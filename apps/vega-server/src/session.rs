@@ -77,6 +77,7 @@ pub(crate) async fn open(
         return Ok((jar.add(cookie(in_cookie.to_owned())), Json(opened)));
     }
     tokio::time::sleep(AFTER_A_BAD_KEY).await;
+    server.refused("its console link was used, too old, or never was");
     let words = "A link works once, and for 60 seconds. Run `vega console` and open the one that it prints.";
     Err(Problem::new(Code::LinkUsed, words))
 }

@@ -23,9 +23,9 @@ use vega_persistence::{
     DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
 };
 use vega_services::{
-    AccessService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower,
-    RegistryScope, RejectionPorts, RejectionService, Revocation, RevocationError, RevocationPorts,
-    RevocationService, TokenGenerationService, TokenValidityService,
+    AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
+    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, Revocation, RevocationError,
+    RevocationPorts, RevocationService, TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -86,6 +86,8 @@ pub struct Vega {
     pub access: Arc<AccessService>,
     /// What happened.
     pub audit: Arc<dyn AuditHistory>,
+    /// Where refusals go on record, whoever refuses.
+    pub refusals: CappedRefusals,
     /// The time.
     pub clock: Arc<dyn Clock>,
     follower: RegistryFollower,
@@ -160,6 +162,8 @@ impl Vega {
             lease,
             access,
         } = Stores::over(&data, spool, &clock, &events).await;
+        let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
+        let audit = Arc::new(refusals.clone());
         #[cfg(feature = "test-hooks")]
         let journal = match &hooks {
             Some(hooks) => hooks.around_journal(journal),
@@ -263,6 +267,7 @@ impl Vega {
             follower,
             revocation,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
+            refusals,
             clock,
             generation,
             data,
@@ -335,6 +340,9 @@ impl Vega {
 
     /// Closes the database in good order.
     pub async fn close(&self) {
+        if let Err(error) = self.refusals.sum_up().await {
+            tracing::warn!(%error, "how much was refused is not on record");
+        }
         self.data.close().await;
     }
 }

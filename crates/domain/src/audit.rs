@@ -72,6 +72,10 @@ audit_kinds! {
     CodeReceived = "code_received",
     /// A redirect with a missing, wrong or old state was refused.
     RedirectRefused = "redirect_refused",
+    /// The server refused a call: an unknown key, session or link, another name or another site's page, a lacking scope.
+    CallRefused = "call_refused",
+    /// So many more refusals there were in an hour than are on record one by one.
+    RefusalsLeftOut = "refusals_left_out",
     /// A code arrived and its exchange is about to be sent.
     ExchangeIntended = "exchange_intended",
     /// The token endpoint answered.
@@ -120,6 +124,11 @@ impl AuditKind {
                 | Self::KeyRotated
                 | Self::RowsSealed
         )
+    }
+
+    /// Whether strangers can bring it about as often as they like.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Self::RedirectRefused | Self::CallRefused)
     }
 
     /// Reads a stored code.

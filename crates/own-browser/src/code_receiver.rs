@@ -1,6 +1,6 @@
 //! Hands what a redirect carries to the journal, and puts on record what is refused. It neither waits nor exchanges.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -10,8 +10,6 @@ use vega_domain::authorize::Carried;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
-
-use crate::refusals::{Goes, HOUR, Refusals};
 
 /// How long a code waits for the database.
 const DATABASE_MAY_TAKE: Duration = Duration::from_secs(10);
@@ -44,7 +42,6 @@ pub struct CodeReceiver {
     journal: Arc<dyn SignInJournal>,
     audit: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
-    refusals: Arc<Mutex<Refusals>>,
 }
 
 impl CodeReceiver {
@@ -54,7 +51,6 @@ impl CodeReceiver {
             journal,
             audit,
             clock,
-            refusals: Arc::new(Mutex::new(Refusals::new())),
         }
     }
 
@@ -71,11 +67,10 @@ impl CodeReceiver {
         };
         match &received {
             Received::TooLate(api) => {
-                let words = format!("the sign-in for {api} had ended");
-                self.record("its sign-in had ended", words).await?;
+                self.record(format!("the sign-in for {api} had ended")).await?;
             }
-            Received::Incomplete => self.record_bare("it lacked a code or a state").await?,
-            Received::Foreign => self.record_bare("no sign-in sent its state").await?,
+            Received::Incomplete => self.record("it lacked a code or a state").await?,
+            Received::Foreign => self.record("no sign-in sent its state").await?,
             Received::Taken(_) | Received::CameBefore(_) => {}
         }
         Ok(received)
@@ -95,58 +90,9 @@ impl CodeReceiver {
         }
     }
 
-    async fn record_bare(&self, why: &'static str) -> Result<(), StoreError> {
-        self.record(why, why.to_owned()).await
-    }
-
-    /// Puts a refusal on record, or counts it.
-    async fn record(&self, why: &'static str, words: String) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let (summary, goes) = {
-            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-            (refusals.summary(now), refusals.count(why, now))
-        };
-        if let Some(summary) = summary {
-            self.append(summary).await?;
-        }
-        match goes {
-            Goes::OnRecord => self.append(words).await,
-            Goes::UncountedSoFar => {
-                tracing::warn!(
-                    "refused redirects keep coming; no more of them go into the audit trail in this hour, but how many they are"
-                );
-                self.sum_up_later();
-                Ok(())
-            }
-            Goes::Counted => Ok(()),
-        }
-    }
-
-    async fn append(&self, words: String) -> Result<(), StoreError> {
-        let entry = AuditEntry::new(self.clock.now(), AuditKind::RedirectRefused, words);
+    /// The trail has a cap for refusals: whoever reloads a page does not fill it.
+    async fn record(&self, why: impl Into<String>) -> Result<(), StoreError> {
+        let entry = AuditEntry::new(self.clock.now(), AuditKind::RedirectRefused, why);
         self.audit.append(&entry).await
-    }
-
-    /// Says how many were left out when the hour is over, also where no further one comes.
-    fn sum_up_later(&self) {
-        let (refusals, audit, clock) = (
-            Arc::clone(&self.refusals),
-            Arc::clone(&self.audit),
-            Arc::clone(&self.clock),
-        );
-        tokio::spawn(async move {
-            // The hour began before, so it is over then; by a clock that was set it may not be.
-            sleep(HOUR.to_std().unwrap_or_default()).await;
-            let now = clock.now();
-            let summary = refusals
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .summary(now);
-            let Some(summary) = summary else { return };
-            let entry = AuditEntry::new(now, AuditKind::RedirectRefused, summary);
-            if let Err(error) = audit.append(&entry).await {
-                tracing::warn!(%error, "how many redirects were refused is not on record");
-            }
-        });
     }
 }

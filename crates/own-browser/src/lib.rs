@@ -7,7 +7,6 @@ mod callback;
 mod code_receiver;
 mod own_browser;
 mod redirect_file;
-mod refusals;
 mod result_page;
 mod server;
 mod settings;

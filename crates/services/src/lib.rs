@@ -2,10 +2,12 @@
 //! and who may call the server. They call ports only; which token is made when is decided in `orchestration`.
 
 mod access_service;
+mod capped_refusals;
 mod following;
 mod hot_token_registry;
 mod patient_profile;
 mod profile_verification_service;
+mod refusals;
 mod registry_follower;
 mod rejection_service;
 mod revocation_service;
@@ -15,6 +17,7 @@ mod token_generation_service;
 mod token_validity_service;
 
 pub use access_service::{AccessError, AccessService};
+pub use capped_refusals::CappedRefusals;
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};

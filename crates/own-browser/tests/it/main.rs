@@ -11,5 +11,4 @@ mod journal;
 mod redirect_file;
 mod router;
 mod sign_in;
-mod warnings;
 mod world;

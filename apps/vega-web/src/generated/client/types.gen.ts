@@ -177,6 +177,8 @@ export const AuditKind = {
     OTP_WITHHELD: 'otp_withheld',
     CODE_RECEIVED: 'code_received',
     REDIRECT_REFUSED: 'redirect_refused',
+    CALL_REFUSED: 'call_refused',
+    REFUSALS_LEFT_OUT: 'refusals_left_out',
     EXCHANGE_INTENDED: 'exchange_intended',
     ANSWER_RECEIVED: 'answer_received',
     TOKEN_LOGGED_OUT: 'token_logged_out',

@@ -1,13 +1,16 @@
-//! Which refused redirects go on record: the first hundred of an hour, of whatever kind, and after it one entry that says how
-//! many more there were. Whoever reloads a page must not fill the audit trail.
+//! Which refusals go on record: the first hundred of an hour, of whatever kind, and beyond them the first of each kind; after
+//! the hour one entry says how many more there were of each. Whoever knocks without end must not fill the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::expiry::in_ist;
 
 /// In one hour.
-const ON_RECORD: u32 = 100;
+const ON_RECORD: usize = 100;
+/// So many kinds are told apart in one hour; what more there are share one line.
+const KINDS: usize = 50;
+const OF_OTHER_KINDS: &str = "other reasons";
 pub(crate) const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// What is to be done about one refusal.
@@ -25,8 +28,9 @@ pub(crate) enum Goes {
 #[derive(Debug)]
 pub(crate) struct Refusals {
     since: DateTime<Utc>,
-    on_record: u32,
-    left_out: BTreeMap<&'static str, u32>,
+    on_record: usize,
+    seen: BTreeSet<String>,
+    left_out: BTreeMap<String, u32>,
 }
 
 impl Refusals {
@@ -38,21 +42,26 @@ impl Refusals {
         Self {
             since,
             on_record: 0,
+            seen: BTreeSet::new(),
             left_out: BTreeMap::new(),
         }
     }
 
-    /// One more, for this reason. `summary` comes first, if an hour has ended.
-    pub(crate) fn count(&mut self, why: &'static str, now: DateTime<Utc>) -> Goes {
-        if self.on_record < ON_RECORD {
-            if self.on_record == 0 {
-                self.since = now;
-            }
+    /// One more, of this kind. `summary` comes first, if an hour has ended.
+    pub(crate) fn count(&mut self, kind: &str, now: DateTime<Utc>) -> Goes {
+        if self.on_record == 0 {
+            self.since = now;
+        }
+        let is_known = self.seen.contains(kind);
+        let is_first_of_kind = !is_known && self.seen.len() < KINDS && self.seen.insert(kind.to_owned());
+        if is_first_of_kind || self.on_record < ON_RECORD {
             self.on_record += 1;
             return Goes::OnRecord;
         }
         let is_first = self.left_out.is_empty();
-        *self.left_out.entry(why).or_default() += 1;
+        let kind = if is_known { kind } else { OF_OTHER_KINDS };
+        let count = self.left_out.entry(kind.to_owned()).or_default();
+        *count = count.saturating_add(1);
         if is_first {
             Goes::UncountedSoFar
         } else {
@@ -66,15 +75,20 @@ impl Refusals {
         if (now - self.since).abs() < HOUR {
             return None;
         }
+        self.end(now)
+    }
+
+    /// Ends the hour whether it is over or not.
+    pub(crate) fn end(&mut self, now: DateTime<Utc>) -> Option<String> {
         let ended = std::mem::replace(self, Self::of_hour(now));
         if ended.left_out.is_empty() {
             return None;
         }
-        let count: u32 = ended.left_out.values().sum();
+        let count: u64 = ended.left_out.values().map(|count| u64::from(*count)).sum();
         let kinds: Vec<String> = ended
             .left_out
             .iter()
-            .map(|(why, count)| format!("{count} because {why}"))
+            .map(|(kind, count)| format!("{count} because {kind}"))
             .collect();
         Some(format!(
             "{count} more in the hour from {} IST are not on record one by one: {}",
@@ -114,6 +128,30 @@ mod tests {
         );
         assert_eq!(refusals.summary(at(7_300)), None, "told once");
         assert_eq!(refusals.count("one", at(7_300)), Goes::OnRecord);
+    }
+
+    #[test]
+    fn a_flood_of_one_kind_hides_no_other() {
+        let mut refusals = Refusals::new();
+        for _ in 0..2 * ON_RECORD {
+            refusals.count("flood", at(0));
+        }
+        assert_eq!(refusals.count("rare", at(1)), Goes::OnRecord);
+        assert_eq!(refusals.count("rare", at(2)), Goes::Counted);
+        let summary = refusals.end(at(3)).unwrap();
+        assert!(summary.contains("100 because flood, 1 because rare"), "{summary}");
+        assert_eq!(refusals.end(at(4)), None);
+    }
+
+    #[test]
+    fn a_flood_of_kinds_is_capped_too() {
+        let mut refusals = Refusals::new();
+        let numbers = 0..10 * ON_RECORD;
+        let on_record =
+            numbers.filter(|number| refusals.count(&format!("kind {number}"), at(0)) == Goes::OnRecord);
+        assert_eq!(on_record.count(), ON_RECORD);
+        let summary = refusals.end(at(1)).unwrap();
+        assert!(summary.ends_with(": 900 because other reasons"), "{summary}");
     }
 
     #[test]
