@@ -97,7 +97,7 @@ async fn run(arguments: Arguments, environment: Environment, line: &CommandLine)
         Err(error) => return Err(error.into()),
     };
     for warning in &settings.warnings {
-        output::say(&format!("warning: {warning}"));
+        output::warning(warning);
     }
     if let Some(Command::Config(wanted)) = &arguments.command {
         return config::run(&settings, wanted.json);

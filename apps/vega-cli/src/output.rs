@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use vega_bootstrap::Answer;
-use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
+use vega_domain::visible::{json_for_terminals, on_one_line, visible, visible_with_colours};
 
 use crate::exit::Exit;
 
@@ -70,10 +70,24 @@ pub(crate) fn say_instead(text: &str) {
     print(&format!("{REWRITE}{}", visible(text)));
 }
 
-/// Says what went wrong.
+/// Says what went wrong, in one line whatever the words of others hold, so that none of them passes for one of Vega's.
 pub(crate) fn problem(text: &str) {
+    label_and(&on_one_line(text));
+}
+
+/// The same for what the command line's own parser says, which has usage and a hint below.
+pub(crate) fn problem_in_lines(text: &str) {
+    label_and(&visible(text));
+}
+
+/// Says what may become a problem, in one line.
+pub(crate) fn warning(text: &str) {
+    print(&format!("warning: {}", on_one_line(text)));
+}
+
+fn label_and(text: &str) {
     let label = console::style("error:").for_stderr().red().bold();
-    print(&format!("{label} {}", visible(text)));
+    print(&format!("{label} {text}"));
 }
 
 /// Nobody can be told that stderr takes nothing.

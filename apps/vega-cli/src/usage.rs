@@ -3,6 +3,7 @@
 use clap::CommandFactory;
 use vega_bootstrap::Settings;
 use vega_domain::ids::ApiName;
+use vega_domain::visible::on_one_line;
 
 use crate::arguments::Arguments;
 use crate::exit::Exit;
@@ -32,6 +33,17 @@ impl CommandLine {
         let mut pairs = self.0.iter().zip(next);
         self.0.iter().any(|word| word == "--format=env")
             || pairs.any(|(option, value)| option == "--format" && value == "env")
+    }
+
+    /// A text that repeats words of the line, each on one line.
+    fn quoted_in(&self, text: String) -> String {
+        let breaks = self.0.iter().filter(|word| word.contains('\n'));
+        // An option's value stands there without its name, too.
+        let words =
+            breaks.flat_map(|word| [Some(word.as_str()), word.split_once('=').map(|(_, value)| value)]);
+        words
+            .flatten()
+            .fold(text, |text, word| text.replace(word, &on_one_line(word)))
     }
 
     /// A name as it was typed.
@@ -72,8 +84,8 @@ pub(crate) fn answer(error: &clap::Error, line: &CommandLine) -> Exit {
         output::data_in_colour(text.trim_end_matches('\n'));
         return Exit::Ok;
     }
-    let text = text.to_string();
-    output::problem(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    let text = line.quoted_in(text.to_string());
+    output::problem_in_lines(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     if let Some(typed) = line.in_place_of_a_command() {
         let meant = did_you_mean(&commands_like(typed));
         if !meant.is_empty() {

@@ -1,0 +1,43 @@
+//! A run that Vega itself cannot carry on: it is told as what it is, is over for those who wait, and the next one takes it up.
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use vega_tests::{Desk, Server, Upstox};
+
+#[tokio::test]
+async fn a_run_that_breaks_off_has_its_record_and_its_reason_and_goes_on_later() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start(&desk).await?;
+    let console = server.console().await?;
+    // From now on no step moves: the database refuses it in the middle of the run.
+    desk.sql(
+        "CREATE TRIGGER story BEFORE UPDATE ON execution_steps WHEN new.state = 'exchanging'
+         BEGIN SELECT RAISE(ABORT, 'no step\nmoves in this story'); END",
+    )?;
+    let run = server.start_run(&console, json!({ "apis": ["PRIMARY"] })).await?;
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(
+        (&ended["state"], &ended["under_way"]),
+        (&json!("incomplete"), &json!(false)),
+        "{ended}"
+    );
+    assert_eq!(ended["outcome"]["code"], "storage", "{ended}");
+    let words = ended["outcome"]["detail"].as_str().context("words")?;
+    assert!(words.contains("moves in this story"), "{ended}");
+    let steps = ended["steps"].as_array().context("steps")?;
+    assert_eq!(steps.len(), 1, "its record is there: {ended}");
+    let (presses, log) = (upstox.count("otp_presses").await?, server.log());
+    assert_eq!(presses, 1, "{ended}");
+    let forged = log.lines().filter(|line| !line.starts_with("20"));
+    assert_eq!(forged.count(), 0, "an entry is one line: {log}");
+
+    desk.sql("DROP TRIGGER story")?;
+    let run = server
+        .start_run(&console, json!({ "apis": ["PRIMARY"], "again": ["PRIMARY"] }))
+        .await?;
+    let ended = server.ended(&run, &console).await?;
+    assert_eq!(ended["state"], "completed", "{ended}");
+    assert_eq!(server.stop().await?, Some(0));
+    Ok(())
+}
