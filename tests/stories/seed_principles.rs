@@ -5,6 +5,7 @@
 //! | 2.1 no CAPTCHA bypass | `challenge::seed_2_1_no_captcha_bypass` |
 //! | 2.1 no OTP abuse: one browser, no parallel logins | `first_morning::seed_2_1_no_otp_abuse_six_tokens_with_one_press_in_one_browser` |
 //! | 2.1 audit trail of all token events | `audit::seed_2_1_audit_trail_of_a_whole_morning`, and over days `three_mornings` |
+//! | 2.1 audit trail of what was refused, whoever knocks and however often | `server_refusals::every_refusal_is_on_record_and_a_flood_hides_none` |
 //! | 2.2 no retries on OTP or PIN failures | `wrong_second_factor::seed_2_2_never_4_a_refused_otp_is_not_retried`, `…_a_refused_pin_is_not_retried` |
 //! | 2.2 immediate cooldown on throttling | `waits::seed_2_2_immediate_cooldown_on_throttling` |
 //! | 2.2 no silent regeneration | `first_morning::seed_2_2_no_silent_regeneration` |
@@ -14,6 +15,7 @@
 //! | 2.4 SQLite is authoritative | `seed_2_4_sqlite_is_authoritative` |
 //! | 2.4 the in-memory cache is secondary | vega-services `order_of_effects::seed_2_4_memory_is_secondary_and_published_last` |
 //! | 2.4 state persisted for crash recovery | `resumed::seed_2_4_state_is_persisted_for_crash_recovery` |
+//! | 2.4 a run that breaks off has its record | `server_broken_runs::a_run_that_breaks_off_has_its_record_and_its_reason_and_goes_on_later` |
 //! | 2.5 parallel verification before generation, fast path | `all_valid::seed_2_5_parallel_verification_and_fast_path_if_all_are_valid` |
 //! | 2.5 only invalid or missing tokens are made | `two_dead_of_six::seed_2_5_only_invalid_or_missing_tokens_are_made` |
 

@@ -291,7 +291,7 @@ async fn no_mix_of_headers_gets_through_but_the_right_ones() -> Result<()> {
     let callers = [&Caller::Stranger, &world.key, &world.console];
 
     // A link lives for a minute: it comes first, and is good afterwards.
-    let code = link(&world.desk).await?;
+    let code = link(&world.desk, &world.server).await?;
     let target = Target::new("POST", "/api/v1/session", Some(json!({ "code": code })));
     let attacks = matrix(&world.server, &target, &callers);
     assert_eq!(attacks.len(), 853);
@@ -320,7 +320,10 @@ async fn either_half_of_a_session_opens_nothing() -> Result<()> {
     let Caller::Console(cookie, second) = &world.console else {
         anyhow::bail!("no console");
     };
-    let other = world.server.open_console(&link(&world.desk).await?).await?;
+    let other = world
+        .server
+        .open_console(&link(&world.desk, &world.server).await?)
+        .await?;
     let Caller::Console(_, of_another) = &other else {
         anyhow::bail!("no console");
     };

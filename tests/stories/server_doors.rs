@@ -297,9 +297,12 @@ pub(crate) async fn key(desk: &Desk, name: &str, scopes: &str, more: &[&str]) ->
     Ok(Caller::Key(ran.stdout.trim().to_owned()))
 }
 
-/// The code of a new link into the console.
-pub(crate) async fn link(desk: &Desk) -> Result<String> {
-    let ran = desk.vega(&["console"]).await?;
+/// The code of a new link into the console of `server`.
+pub(crate) async fn link(desk: &Desk, server: &Server) -> Result<String> {
+    let listens = format!("VEGA__SERVER__LISTEN={}", server.host());
+    let ran = desk
+        .vega_under(&["env".to_owned(), listens], &["console"])
+        .await?;
     let (_, code) = ran
         .stdout
         .split_once("/enter#")
@@ -309,5 +312,5 @@ pub(crate) async fn link(desk: &Desk) -> Result<String> {
 
 /// A console with a session of its own.
 pub(crate) async fn new_console(desk: &Desk, server: &Server) -> Result<Caller> {
-    server.open_console(&link(desk).await?).await
+    server.open_console(&link(desk, server).await?).await
 }

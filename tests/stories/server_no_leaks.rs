@@ -37,7 +37,7 @@ impl Loud {
         let key = key(&desk, "everything", EVERYTHING, &[]).await?;
         let port = upstox.redirect_uri().split([':', '/']).nth(4).context("a port")?;
         let server = Server::start_at(&desk, port.parse()?).await?;
-        let code = link(&desk).await?;
+        let code = link(&desk, &server).await?;
         let console = server.open_console(&code).await?;
         let streams = vec![server.events(&console).await?, server.events(&key).await?];
         let mut secrets = vec![("a link's code", code)];

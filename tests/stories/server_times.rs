@@ -48,17 +48,17 @@ async fn a_link_opens_one_session_within_a_minute() -> Result<()> {
     };
     let server = Server::start(&desk).await?;
 
-    let code = link(&desk).await?;
+    let code = link(&desk, &server).await?;
     assert_eq!(open(&server, &code).await?, 200);
     assert_eq!(open(&server, &code).await?, 401, "used twice");
 
-    let code = link(&desk).await?;
+    let code = link(&desk, &server).await?;
     clock.go_on(TimeDelta::seconds(61))?;
     assert_eq!(open(&server, &code).await?, 401, "after its time");
     clock.go_on(TimeDelta::seconds(-61))?;
 
     // Two at once: one of them.
-    let code = link(&desk).await?;
+    let code = link(&desk, &server).await?;
     let (one, other) = tokio::join!(open(&server, &code), open(&server, &code));
     let mut both = [one?, other?];
     both.sort_unstable();

@@ -137,9 +137,11 @@ pub(crate) fn route(text: &str) -> Read<Route> {
         .map_err(|_| "is no way of signing in. Write webdriver or own-browser")
 }
 
-/// Where a server listens.
+/// Where a server listens. An address of version 4 that is written as one of version 6 is the former.
 pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
-    text.parse()
+    let address: Result<SocketAddr, _> = text.parse();
+    address
+        .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
         .map_err(|_| "is no address to listen on. Write an IP address and a port, such as 127.0.0.1:28020")
 }
 
@@ -264,6 +266,18 @@ mod tests {
     fn check_times_are_times_of_day(#[case] text: &str, #[case] read: Option<&str>) {
         let times = check_times(text).ok().map(|times| times.to_string());
         assert_eq!(times.as_deref(), read);
+    }
+
+    #[rstest]
+    #[case("127.0.0.1:28020", Some("127.0.0.1:28020"))]
+    #[case("[::1]:28020", Some("[::1]:28020"))]
+    #[case("[::ffff:127.0.0.1]:28020", Some("127.0.0.1:28020"))]
+    #[case("[::ffff:10.0.0.7]:28020", Some("10.0.0.7:28020"))]
+    #[case("localhost:28020", None)]
+    #[case("127.0.0.1", None)]
+    fn an_address_of_both_kinds_is_of_one(#[case] text: &str, #[case] read: Option<&str>) {
+        let address = listen_address(text).ok().map(|address| address.to_string());
+        assert_eq!(address.as_deref(), read);
     }
 
     #[rstest]

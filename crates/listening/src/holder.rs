@@ -39,7 +39,8 @@ pub fn holder_of(address: SocketAddr) -> Holder {
     let entries = [tcp(), tcp6()].into_iter().flatten().flatten();
     let mut listening = entries.filter(|entry| {
         let local = entry.local_address;
-        let is_there = local.ip() == address.ip() || local.ip().is_unspecified();
+        let is_there =
+            local.ip().to_canonical() == address.ip().to_canonical() || local.ip().is_unspecified();
         entry.state == TcpState::Listen && local.port() == address.port() && is_there
     });
     match listening.next() {

@@ -19,13 +19,35 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Together far below the 1,024 files that a process may commonly have open.
+    /// Together far below the files that this process may have open: commonly 1,024, of which 384 are places.
     fn default() -> Self {
+        Self::within(files_allowed())
+    }
+}
+
+impl Limits {
+    /// Where a process may have so many files open.
+    fn within(files: u64) -> Self {
+        const MOST: u64 = 384;
+        const FEWEST: u64 = 24;
+        let places = (files / 8 * 3).clamp(FEWEST, MOST);
+        let places = usize::try_from(places).unwrap_or_default();
         Self {
-            strangers: 128,
-            known: 256,
+            strangers: places / 3,
+            known: places / 3 * 2,
         }
     }
+}
+
+#[cfg(unix)]
+fn files_allowed() -> u64 {
+    use nix::sys::resource::{Resource, getrlimit};
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(now, _)| now)
+}
+
+#[cfg(not(unix))]
+fn files_allowed() -> u64 {
+    1_024
 }
 
 /// The places of one program, at however many addresses it listens.
@@ -216,6 +238,19 @@ mod tests {
         strangers: 3,
         known: 2,
     };
+
+    #[test]
+    fn places_leave_files_for_everything_else() {
+        for (files, strangers, known) in [
+            (1_048_576, 128, 256),
+            (1_024, 128, 256),
+            (256, 32, 64),
+            (64, 8, 16),
+            (0, 8, 16),
+        ] {
+            assert_eq!(Limits::within(files), Limits { strangers, known }, "{files}");
+        }
+    }
 
     fn must_go(places: &[&Place]) -> Vec<bool> {
         places.iter().map(|place| place.go.is_cancelled()).collect()

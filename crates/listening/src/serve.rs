@@ -105,6 +105,8 @@ impl Connection {
         let Ok(called_at) = stream.local_addr() else {
             return;
         };
+        // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
+        let called_at = SocketAddr::new(called_at.ip().to_canonical(), called_at.port());
         let visitor = place.visitor().clone();
         let service = service_fn(move |mut request: Request<_>| {
             let asking = visitor.asks();

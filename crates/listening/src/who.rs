@@ -60,6 +60,7 @@ struct Live {
 
 /// Asks whoever listens at `address`, a loopback one, to prove itself.
 pub async fn who_listens(address: SocketAddr, proof: &dyn ListenerProof) -> Listener {
+    let address = SocketAddr::new(address.ip().to_canonical(), address.port());
     if !address.ip().is_loopback() {
         return Listener::Another;
     }

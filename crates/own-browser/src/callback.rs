@@ -233,7 +233,7 @@ pub(crate) fn addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
     let ips = match url.host() {
         Some(Host::Domain("localhost")) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
         Some(Host::Ipv4(ip)) if ip.is_loopback() => vec![ip.into()],
-        Some(Host::Ipv6(ip)) if ip.is_loopback() => vec![ip.into()],
+        Some(Host::Ipv6(ip)) if ip.to_canonical().is_loopback() => vec![ip.to_canonical()],
         _ => return Err("the redirect URI is not an address of this machine alone".into()),
     };
     Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())

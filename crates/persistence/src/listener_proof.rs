@@ -29,8 +29,10 @@ impl KeyedListenerProof {
         Self(key.derive(CONTEXT))
     }
 
-    /// Each part after its length, so that no two questions are the same bytes.
+    /// Each part after its length, so that no two questions are the same bytes. `::ffff:127.0.0.1` is another name of the
+    /// address 127.0.0.1.
     fn over(&self, challenge: &str, address: SocketAddr) -> Hmac<Sha256> {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let (challenge, address) = (challenge.as_bytes(), address.to_string());
         let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
         self.0
@@ -102,6 +104,12 @@ mod tests {
         for elsewhere in ["127.0.0.1:28021", "127.0.0.2:28020", "[::1]:28020"] {
             assert!(!one.is_right("challenge", at(elsewhere), &answer), "{elsewhere}");
         }
+        let as_version_6 = at("[::ffff:127.0.0.1]:28020");
+        assert!(
+            one.is_right("challenge", as_version_6, &answer),
+            "the same address"
+        );
+        assert_eq!(one.answer("challenge", as_version_6), answer);
         // Where one part ends and the next begins is sealed too.
         assert!(!one.is_right("challenge1", at("27.0.0.1:28020"), &answer));
         let mut other = answer.clone();

@@ -73,6 +73,34 @@ async fn only_a_holder_of_the_key_is_ours() {
     assert_eq!(who_listens(theirs, &Keyed("key")).await, Listener::Unproven);
 }
 
+/// A socket for both kinds of addresses, as `[::]` and `::ffff:127.0.0.1` are: both sides must speak of one address.
+#[rstest]
+#[case::listens_as_version_6("[::ffff:127.0.0.1]:0", false, false)]
+#[case::listens_everywhere("[::]:0", true, false)]
+#[case::is_called_as_version_6("127.0.0.1:0", false, true)]
+#[case::both("[::ffff:127.0.0.1]:0", false, true)]
+#[tokio::test]
+async fn an_address_of_either_kind_is_the_same(
+    #[case] at: &str,
+    #[case] everywhere: bool,
+    #[case] as_version_6: bool,
+) {
+    // A machine may have no IPv6 at all.
+    if TcpListener::bind(at).await.is_err() {
+        return;
+    }
+    let listens = vega("key", at).await;
+    assert_eq!(listens.ip().is_unspecified(), everywhere);
+    let host = if as_version_6 {
+        "[::ffff:127.0.0.1]"
+    } else {
+        "127.0.0.1"
+    };
+    let called: SocketAddr = format!("{host}:{}", listens.port()).parse().unwrap();
+    assert_eq!(who_listens(called, &Keyed("key")).await, Listener::Ours);
+    assert_eq!(who_listens(called, &Keyed("other")).await, Listener::Unproven);
+}
+
 /// It reads the question to its end and fetches the right answer from the real server, which speaks of another address.
 #[tokio::test]
 async fn whoever_passes_the_question_on_is_not_believed() {
