@@ -25,6 +25,14 @@ const PAGE_UNKNOWN: Duration = Duration::from_secs(20);
 const MOBILE_WAITS: Duration = Duration::from_secs(15);
 /// A typed second factor waits so long for a button to press: it is not where Vega looks.
 const SUBMIT_WAITS: Duration = Duration::from_secs(5);
+/// What was typed is gone again for so long, and nobody submitted it: a page that was still loading emptied the box.
+const EMPTIED: Duration = Duration::from_secs(2);
+/// So often it is asked for again: a page that empties its box each time is none to go on with.
+const ASKED_AGAIN: u8 = 2;
+/// A form that looks submitted stands so long, full, and nothing happens: it was something else that the page called for.
+const SENT_FOR_NOTHING: Duration = Duration::from_secs(8);
+/// Where nobody can press at the window, the attempt ends after so long.
+const NOBODY_TO_PRESS: Duration = Duration::from_secs(45);
 /// The browser's own error page stands so long: the network is away, not the page in between two others.
 const NETWORK_GONE: Duration = Duration::from_secs(3);
 /// A page that is still loading may empty the box again. The number is no second factor.
@@ -90,6 +98,14 @@ pub(crate) struct Flow {
     typed: HashSet<PromptKind>,
     to_submit: Option<PromptKind>,
     submit_since: Option<Instant>,
+    /// What was typed from the prompt was seen in its box.
+    held: bool,
+    /// It is gone since then, and was not submitted.
+    emptied_since: Option<Instant>,
+    /// A form that looks submitted stands unmoved since then.
+    unmoved_since: Option<Instant>,
+    /// How often that led to another question.
+    asked_again: u8,
     told: HashSet<Notice>,
     /// What this screen wants of the human, in the window.
     task: Option<Notice>,
@@ -120,6 +136,10 @@ impl Flow {
             typed: HashSet::new(),
             to_submit: None,
             submit_since: None,
+            held: false,
+            emptied_since: None,
+            unmoved_since: None,
+            asked_again: 0,
             told: HashSet::new(),
             task: None,
             arrived: false,
@@ -170,6 +190,11 @@ impl Flow {
         self.hands_off.is_some()
     }
 
+    /// What the page refused and the human may still correct in the window.
+    pub(crate) fn refused(&self) -> Option<&Failure> {
+        self.refused.as_ref().map(|(failure, _)| failure)
+    }
+
     /// What a failure of the attempt is, where the page refused something before: that counts, however it then ended.
     pub(crate) fn gravest(&mut self, failure: Failure) -> Failure {
         let only_the_end = matches!(
@@ -193,6 +218,7 @@ impl Flow {
         self.typed.insert(kind);
         self.to_submit = Some(kind);
         self.submit_since = None;
+        self.held = false;
     }
 
     /// The prompt closed and nothing was typed: it may be offered again.
@@ -244,7 +270,7 @@ impl Flow {
             .drain(..)
             .chain(seen.alerts.iter().cloned())
             .collect();
-        let judged = self.submission.judge(seen, now);
+        let judged = self.submission.judge(seen, self.started, now);
         if let Some(failure) = page_says(seen, screen).or_else(|| self.no_page(seen, now)) {
             return Move::Fail(failure);
         }
@@ -253,6 +279,10 @@ impl Flow {
         }
         if self.time_left(now).is_zero() {
             return Move::Fail(self.timeout(seen, screen));
+        }
+        // An earlier form came back after a submit: nothing on it is asked for before that is judged.
+        if self.submission.is_sent_back() {
+            return Move::Wait;
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
@@ -311,11 +341,11 @@ impl Flow {
             return Move::Fail(failure);
         }
         let because = failure.reason;
-        let refused_on = if place(before) > place(screen) {
-            before
-        } else {
-            screen
-        };
+        let submitted = self.submission.form().map_or(Screen::Unknown, Form::screen);
+        let refused_on = [before, screen, submitted]
+            .into_iter()
+            .max_by_key(|screen| place(*screen))
+            .unwrap_or(screen);
         self.refused = Some((failure, refused_on));
         self.hands_off = Some(because);
         self.to_submit = None;
@@ -379,10 +409,28 @@ impl Flow {
         if seen.entry.is_some_and(|entry| entry.sent) {
             self.to_submit = None;
         }
+        if let Some(step) = self.sent_for_nothing(seen, now) {
+            return step;
+        }
+        if self.is_emptied(kind, seen, now) {
+            if self.asked_again >= ASKED_AGAIN {
+                return self.could_not_act();
+            }
+            self.asked_again += 1;
+            self.emptied_since = None;
+            self.typed.remove(&kind);
+            self.to_submit = None;
+            self.offered = None;
+        }
         if self.to_submit == Some(kind) {
             let since = *self.submit_since.get_or_insert(now);
             let Some(button) = button.filter(|button| button.enabled) else {
-                return if now - since >= SUBMIT_WAITS {
+                let waited = now - since;
+                if !self.rules.window && waited >= NOBODY_TO_PRESS {
+                    let words = "what was typed stands there, and the page lets nobody submit it";
+                    return Move::Fail(Failure::new(FailureReason::PageChanged, words));
+                }
+                return if waited >= SUBMIT_WAITS && self.rules.window {
                     self.could_not_act()
                 } else {
                     Move::Wait
@@ -398,6 +446,38 @@ impl Flow {
         }
         self.offered = Some(kind);
         Move::Offer(kind)
+    }
+
+    /// What was typed from the prompt is gone, and was not submitted: no OTP or PIN was used up, so it is asked for again.
+    fn is_emptied(&mut self, kind: PromptKind, seen: &Sighting, now: Instant) -> bool {
+        let is_empty = seen.form().is_some_and(|(_, empty)| empty);
+        self.held |= !is_empty || seen.entry.is_some_and(|entry| entry.full);
+        let is_sent = !self.submission.is_unsent() || seen.entry.is_some_and(|entry| entry.sent);
+        let is_gone = self.typed.contains(&kind) && self.held && is_empty;
+        if !is_gone || is_sent || seen.busy {
+            self.emptied_since = None;
+            return false;
+        }
+        now - *self.emptied_since.get_or_insert(now) >= EMPTIED
+    }
+
+    /// The page called its server when the box was full, and then nothing came of it: the call may have been another one.
+    /// Vega does not press, for a second submit could be a second OTP or PIN.
+    fn sent_for_nothing(&mut self, seen: &Sighting, now: Instant) -> Option<Move> {
+        let is_full = seen.form().is_some_and(|(_, empty)| !empty);
+        let is_guess = seen
+            .entry
+            .is_some_and(|entry| entry.guessed && entry.full && !entry.back);
+        if !is_full || !is_guess || seen.busy {
+            self.unmoved_since = None;
+            return None;
+        }
+        let unmoved = now - *self.unmoved_since.get_or_insert(now);
+        if !self.rules.window && unmoved >= NOBODY_TO_PRESS {
+            let words = "what was typed stands there, and the page does nothing with it";
+            return Some(Move::Fail(Failure::new(FailureReason::PageChanged, words)));
+        }
+        (self.rules.window && unmoved >= SENT_FOR_NOTHING).then(|| self.tell_once(Notice::DoItInTheWindow))
     }
 
     fn tell_once(&mut self, notice: Notice) -> Move {

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,7 +31,7 @@ use crate::sighting::Sighting;
 use crate::tabs::{Tab, Tabs};
 
 /// How often the page is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(150);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// Looks that fail for so long without a break mean that the page is gone for good.
 const BLIND_LIMIT: Duration = Duration::from_secs(30);
 
@@ -71,6 +71,7 @@ impl SignIn for OAuthLoginAutomation {
             events: Arc::clone(&self.events),
             clock: Arc::clone(&self.clock),
             failed: None,
+            refused: Mutex::default(),
         }))
     }
 }
@@ -83,12 +84,15 @@ struct AccountSession {
     clock: Arc<dyn Clock>,
     /// The last sign-in, if it failed and no evidence of it was kept yet.
     failed: Option<FailedSignIn>,
+    /// What the page refused and the human may still correct.
+    refused: Mutex<Option<Failure>>,
 }
 
 #[async_trait]
 impl SignInSession for AccountSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
         self.failed = None;
+        self.note_refused(None);
         let began = Instant::now();
         let mut timeline = Timeline::begin(began);
         let outcome = self.attempt(request, &mut timeline).await;
@@ -107,6 +111,11 @@ impl SignInSession for AccountSession {
         outcome
     }
 
+    fn refused(&self) -> Option<Failure> {
+        let refused = self.refused.lock();
+        refused.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn keep_evidence(&mut self) {
         if let Some(failed) = self.failed.take() {
             evidence::keep(&self.settings.evidence, self.browser.client(), &failed).await;
@@ -119,6 +128,10 @@ impl SignInSession for AccountSession {
 }
 
 impl AccountSession {
+    fn note_refused(&self, failure: Option<Failure>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
     async fn attempt(
         &self,
         request: SignInRequest<'_>,
@@ -206,6 +219,7 @@ impl Attempt<'_, '_> {
                 None => Move::Wait,
             }
         };
+        self.session.note_refused(self.flow.refused().cloned());
         self.screen_changed(before, self.flow.screen());
         if self.flow.hands_off() {
             self.prompt = None;

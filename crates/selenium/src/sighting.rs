@@ -1,5 +1,7 @@
 //! What one look at the page showed, and which screen that is.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use vega_domain::sign_in::Screen;
 
@@ -38,10 +40,12 @@ pub struct Sighting {
     pub unreachable: bool,
     /// Which document this is: a reload is another one.
     pub document: String,
-    /// The browser came here by a link, a form or a redirect, and not by a reload or by going back.
+    /// The browser came here by a link, a form, a redirect or the page's own reload: nobody reloaded it or went back.
     pub arrived_by_itself: bool,
-    /// The document before this one submitted this form.
+    /// This form was submitted before the one that stands here came.
     pub came_after: Option<Form>,
+    /// Milliseconds since then.
+    pub came_after_ms: u64,
     /// What became of what was typed into the form that stands here, or stood here last.
     pub entry: Option<Entry>,
     /// Somebody types again into the form that the page gave back since the last look.
@@ -81,6 +85,10 @@ pub struct Answer {
 }
 
 /// What became of an entry in one document.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the marks of an entry do not depend on each other"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Entry {
     /// Of which form.
@@ -89,6 +97,9 @@ pub struct Entry {
     pub full: bool,
     /// It was submitted, by whomever.
     pub sent: bool,
+    /// That is a guess: the page called its server when it was complete.
+    #[serde(default)]
+    pub guessed: bool,
     /// The page gave the form back: it emptied it, or marked it as wrong.
     pub back: bool,
 }
@@ -153,6 +164,15 @@ pub enum Form {
 }
 
 impl Form {
+    /// How far along the way it is.
+    pub(crate) fn place(self) -> u8 {
+        match self {
+            Self::Mobile => 1,
+            Self::Otp => 2,
+            Self::Pin => 3,
+        }
+    }
+
     /// The screen with this form.
     pub fn screen(self) -> Screen {
         match self {
@@ -164,6 +184,13 @@ impl Form {
 }
 
 impl Sighting {
+    /// The form that was submitted before this one came, within an attempt that is so old. A note of an earlier attempt may
+    /// still lie in the tab.
+    pub(crate) fn came_after(&self, attempt: Duration) -> Option<Form> {
+        self.came_after
+            .filter(|_| u128::from(self.came_after_ms) <= attempt.as_millis())
+    }
+
     /// The form of this screen, and whether nothing is typed into it.
     pub(crate) fn form(&self) -> Option<(Form, bool)> {
         let empty = |field: &Option<Field>| field.as_ref().is_none_or(|field| field.empty);

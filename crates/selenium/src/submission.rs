@@ -55,6 +55,10 @@ pub(crate) struct Submission {
     /// What it said since, in the order in which it came.
     news: Vec<String>,
     since: Option<Instant>,
+    /// In which document an earlier form came after which submit, as far as it was not told.
+    sent_back: Option<(String, Form)>,
+    /// The one that was told.
+    told: Option<(String, Form)>,
 }
 
 impl Submission {
@@ -66,6 +70,24 @@ impl Submission {
     /// The refusal was told. It stays on the page until somebody types again.
     pub(crate) fn answered(&mut self) {
         self.stage = Stage::Answered;
+        if let Some(sent_back) = self.sent_back.take() {
+            self.told = Some(sent_back);
+        }
+    }
+
+    /// The form that is answered now, or was submitted last.
+    pub(crate) fn form(&self) -> Option<Form> {
+        self.form
+    }
+
+    /// Whether an earlier form came back, and nobody knows yet what that means.
+    pub(crate) fn is_sent_back(&self) -> bool {
+        self.sent_back.is_some()
+    }
+
+    /// Whether what stood in the form was not submitted, as far as can be seen.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(self.stage, Stage::Empty | Stage::Typed)
     }
 
     /// The redirect came: what was submitted was right.
@@ -73,9 +95,12 @@ impl Submission {
         *self = Self::default();
     }
 
-    /// What the page said since the submit, for a failure that has no words of its own.
+    /// What the page said since the submit, for a failure that has no words of its own; what refuses comes first.
     pub(crate) fn words(&self) -> String {
-        let words = without_numbers(&self.news.join(" "));
+        let screen = self.form.map_or(Screen::Unknown, Form::screen);
+        let mut lines: Vec<&str> = self.news.iter().map(String::as_str).collect();
+        lines.sort_by_key(|line| verdict::refusal(line, screen).is_none());
+        let words = without_numbers(&lines.join(" "));
         words.chars().take(TOLD).collect()
     }
 
@@ -89,8 +114,8 @@ impl Submission {
         is_refused.then(|| self.failure(verdict::of_form(form.screen())))
     }
 
-    /// What a look says of it.
-    pub(crate) fn judge(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+    /// What a look says of it, in an attempt that began at `began`.
+    pub(crate) fn judge(&mut self, seen: &Sighting, began: Instant, now: Instant) -> Option<Failure> {
         if seen.screen() == Screen::Consent {
             self.forget();
             return None;
@@ -98,8 +123,20 @@ impl Submission {
         let Some((form, empty)) = seen.form() else {
             return self.judge_without_form(seen, now);
         };
+        let came_after = seen.came_after(now - began);
+        if let Some(sent) = self.sent_back_from(form, came_after, seen) {
+            return self.judge_sent_back(sent, seen, now);
+        }
+        self.sent_back = None;
         if self.form != Some(form) {
             self.begin(form, empty, seen);
+            // It was typed and submitted between two looks, perhaps given back. The mobile number is Vega's to type.
+            if came_after == Some(form) && form != Form::Mobile && seen.arrived_by_itself {
+                self.stage = Stage::CameAnew;
+                self.before.clear();
+            } else if seen.entry.is_some_and(|entry| entry.form == form && entry.sent) {
+                self.stage = Stage::Sent;
+            }
             return None;
         }
         if self.stage == Stage::Answered {
@@ -110,7 +147,7 @@ impl Submission {
             return None;
         }
         if self.document != seen.document {
-            self.move_on(form, seen);
+            self.move_on(form, came_after, seen);
         }
         let came_anew = self.stage == Stage::CameAnew;
         let retyped = seen.retyped == Some(form) || (came_anew && !empty && form != Form::Mobile);
@@ -145,6 +182,30 @@ impl Submission {
         answered.then(|| self.failure(said.unwrap_or_else(|| verdict::of_form(form.screen()))))
     }
 
+    /// The form that was submitted, where the page answered with an earlier one and nobody asked for that.
+    fn sent_back_from(&self, form: Form, came_after: Option<Form>, seen: &Sighting) -> Option<Form> {
+        let is_here = self.document == seen.document;
+        let submitted = self.form.filter(|_| self.stage.is_sent() && !is_here);
+        let sent = came_after
+            .or(submitted)
+            .filter(|sent| sent.place() > form.place())?;
+        let is_told = self.told.as_ref() == Some(&(seen.document.clone(), sent));
+        (!is_told && (is_here || seen.arrived_by_itself)).then_some(sent)
+    }
+
+    fn judge_sent_back(&mut self, sent: Form, seen: &Sighting, now: Instant) -> Option<Failure> {
+        let this = (seen.document.clone(), sent);
+        if self.sent_back.as_ref() != Some(&this) {
+            self.sent_back = Some(this);
+            self.since = None;
+        }
+        self.form = Some(sent);
+        self.hear(seen);
+        let said = self.said(sent);
+        self.has_settled(seen, now)
+            .then(|| self.failure(said.unwrap_or_else(|| verdict::of_form(sent.screen()))))
+    }
+
     /// After a submit the page may refuse without a form.
     fn judge_without_form(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
         let form = self.form.filter(|_| {
@@ -161,15 +222,16 @@ impl Submission {
             document: seen.document.clone(),
             stage: Stage::of(empty),
             before: normalised(&seen.lines).collect(),
+            told: self.told.take(),
             ..Self::default()
         };
     }
 
     /// The same form in another document: the answer, unless somebody reloaded it or went back to it.
-    fn move_on(&mut self, form: Form, seen: &Sighting) {
+    fn move_on(&mut self, form: Form, came_after: Option<Form>, seen: &Sighting) {
         // The mobile number is typed by Vega, and a page may begin anew before anybody pressed.
         let submitted = self.stage.is_sent()
-            || seen.came_after == Some(form)
+            || came_after == Some(form)
             || (self.stage == Stage::Typed && form != Form::Mobile);
         self.document.clone_from(&seen.document);
         if submitted && seen.arrived_by_itself {

@@ -37,6 +37,45 @@ const TROUBLE: &[&str] = &[
     "maintenance",
     "not responding",
     "bad gateway",
+    // What was typed was not looked at any more.
+    "session expired",
+    "session has expired",
+    "session is expired",
+    "session timed out",
+];
+/// What is left of the tries, or what became of what was typed: no page says that of anything but a refusal.
+const USED_UP: &[&str] = &[
+    "attempts left",
+    "attempt left",
+    "attempts remaining",
+    "attempt remaining",
+    "remaining attempt",
+    "more attempt",
+    "last attempt",
+    "tries left",
+    "try left",
+    "tries remaining",
+    "otp has expired",
+    "otp expired",
+    "otp is expired",
+    "expired otp",
+    "code has expired",
+    "code expired",
+    "code is expired",
+    "expired code",
+    "totp has expired",
+    "pin has expired",
+    "pin expired",
+];
+/// What may be locked or blocked beside the login itself.
+const NOT_THE_LOGIN: &[&str] = &[
+    "cookie",
+    "pop-up",
+    "popup",
+    "pop up",
+    "notification",
+    "extension",
+    "script",
 ];
 const WORKING: &[&str] = &[
     "verifying",
@@ -51,14 +90,21 @@ fn says(words: &str, needles: &[&str]) -> bool {
     needles.iter().any(|needle| words.contains(needle))
 }
 
+/// Whether one of these stands there as a word of its own: "consent" is not "sent", and "unlocked" not "locked".
+fn has_word(words: &str, wanted: &[&str]) -> bool {
+    words
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| wanted.contains(&word))
+}
+
 /// What `words` refuse on a screen, if anything.
 pub(crate) fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
     // "Something went wrong" says nothing of what was typed.
     let lower = words.to_lowercase().replace("went wrong", "");
     let wrong = says(&lower, WRONG);
-    let refused = wrong || says(&lower, &["attempt", "expired"]);
+    let refused = wrong || says(&lower, USED_UP);
     let second_factor = matches!(screen, Screen::Otp | Screen::Pin);
-    let locked = says(&lower, &["locked", "blocked"]);
+    let locked = has_word(&lower, &["locked", "blocked"]) && !says(&lower, NOT_THE_LOGIN);
     let throttled = says(
         &lower,
         &[
@@ -111,11 +157,30 @@ pub(crate) fn says_that_it_works(lines: &[String]) -> bool {
     lines.iter().any(|line| says(&line.to_lowercase(), WORKING))
 }
 
-/// Whether the page says that another OTP was sent: then its box is empty for that.
+/// Whether the page says that another OTP was sent: then its box is empty for that. A page that asks for "the code sent to"
+/// somebody says what it wants, not what happened.
 pub(crate) fn says_that_an_otp_was_sent(lines: &[String]) -> bool {
     let sent = |line: &String| {
         let lower = line.to_lowercase();
-        says(&lower, &["sent", "resent"]) && !says(&lower, WRONG) && !says(&lower, TROUBLE)
+        has_word(&lower, &["sent", "resent"])
+            && has_word(
+                &lower,
+                &["otp", "totp", "code", "password", "sms", "message", "it"],
+            )
+            && !has_word(&lower, &["enter", "type", "check", "re", "retype", "reenter"])
+            && !says(
+                &lower,
+                &[
+                    "not sent",
+                    "not be sent",
+                    "n't be sent",
+                    "n't sent",
+                    "not been sent",
+                ],
+            )
+            && !says(&lower, WRONG)
+            && !says(&lower, USED_UP)
+            && !says(&lower, TROUBLE)
     };
     lines.iter().any(sent)
 }
@@ -147,6 +212,30 @@ mod tests {
     #[case(Screen::Mobile, &["Service temporarily unavailable"], Some(FailureReason::BrokerDown))]
     #[case(Screen::Pin, &["आपका पिन गलत है"], None)]
     #[case(Screen::Pin, &["Welcome back"], None)]
+    #[case(Screen::Pin, &["3 attempts remaining"], Some(FailureReason::PinRefused))]
+    #[case(Screen::Pin, &["You have 1 more attempt before we lock your account"], Some(FailureReason::PinRefused))]
+    #[case(Screen::Otp, &["OTP has expired. Please request a new one."], Some(FailureReason::OtpRefused))]
+    #[case(Screen::Otp, &["Code expired"], Some(FailureReason::OtpRefused))]
+    #[case(Screen::Otp, &["OTP mismatch, 2 tries left"], Some(FailureReason::OtpRefused))]
+    #[case(Screen::Pin, &["Attempting to sign you in"], None)]
+    #[case(Screen::Pin, &["Sign-in attempt from a new device"], None)]
+    #[case(Screen::Pin, &["Your password expires in 30 days"], None)]
+    #[case(Screen::Pin, &["Your session has expired. Please log in again."], Some(FailureReason::BrokerDown))]
+    #[case(Screen::Otp, &["Session timed out"], Some(FailureReason::BrokerDown))]
+    #[case(Screen::Pin, &["Your account has been unlocked"], None)]
+    #[case(Screen::Otp, &["Third-party cookies are blocked in this browser"], None)]
+    #[case(Screen::Otp, &["A pop-up was blocked"], None)]
+    #[case(Screen::Otp, &["You are blocked for 24 hours"], Some(FailureReason::AccountLocked))]
+    #[case(Screen::Pin, &["PIN blocked"], Some(FailureReason::AccountLocked))]
+    #[case(Screen::Pin, &["Account locked due to 5 incorrect attempts"], Some(FailureReason::AccountLocked))]
+    #[case(Screen::Otp, &["OTP limit reached. Try after 10 minutes"], Some(FailureReason::Throttled))]
+    #[case(Screen::Otp, &["You have exceeded the maximum number of OTP requests"], Some(FailureReason::Throttled))]
+    #[case(Screen::Pin, &["Request could not be processed"], Some(FailureReason::BrokerDown))]
+    #[case(Screen::Pin, &["HTTP 502 Bad Gateway"], Some(FailureReason::BrokerDown))]
+    #[case(Screen::Pin, &["The OTP you entered is invalid"], None)]
+    #[case(Screen::Mobile, &["Enter a valid mobile number"], None)]
+    #[case(Screen::Mobile, &["Invalid mobile number"], Some(FailureReason::MobileRejected))]
+    #[case(Screen::Mobile, &["No account found for this number"], Some(FailureReason::MobileRejected))]
     #[case(Screen::Pin, &[], None)]
     fn the_gravest_line_counts(
         #[case] screen: Screen,
@@ -155,5 +244,25 @@ mod tests {
     ) {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
         assert_eq!(of_lines(&lines, screen), expected);
+    }
+
+    #[rstest]
+    #[case("A new OTP was sent to 98****0000", true)]
+    #[case("OTP resent successfully", true)]
+    #[case("We've sent an OTP to your mobile", true)]
+    #[case("We have sent a 6-digit code by SMS", true)]
+    #[case("It was sent again", true)]
+    #[case("By continuing you consent to our code of conduct", false)]
+    #[case("The OTP presented is not accepted", false)]
+    #[case("That's not it. Re-enter the code sent to 98****0000", false)]
+    #[case("Please enter the OTP sent to 98****0000", false)]
+    #[case("Check the code sent to your phone", false)]
+    #[case("Incorrect OTP. A new one was sent", false)]
+    #[case("OTP could not be sent", false)]
+    #[case("The OTP we sent has 2 attempts left", false)]
+    #[case("Your feedback was sent", false)]
+    #[case("Essential code", false)]
+    fn only_what_says_so_tells_of_another_otp(#[case] line: &str, #[case] expected: bool) {
+        assert_eq!(says_that_an_otp_was_sent(&[line.to_owned()]), expected);
     }
 }

@@ -123,6 +123,10 @@ impl TokenGenerationService {
             () = cancel.cancelled() => Err(Failure::new(FailureReason::Cancelled, "")),
         };
         let code = self.or_delivered(&state, code).await;
+        let code = code.map_err(|failure| match failure.reason {
+            FailureReason::Cancelled => session.refused().unwrap_or(failure),
+            _ => failure,
+        });
         let code = self.or_close(&attempt, code).await?;
 
         steps.record(StepState::Exchanging).await?;

@@ -61,6 +61,12 @@ pub trait SignInSession: Send {
     /// again for the same attempt, with the same `state`: so it is while no OTP was asked for.
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure>;
 
+    /// What the page refused in a sign-in that is broken off while the human could still correct it. MUST be the failure of
+    /// that sign-in then: the next one would submit another OTP or PIN without anybody's yes.
+    fn refused(&self) -> Option<Failure> {
+        None
+    }
+
     /// Keeps what can be known of the last sign-in if it failed, once. Called when the failure and what follows from it
     /// are on disk, for it takes its time. MUST come to an end by itself within seconds, and change no failure.
     async fn keep_evidence(&mut self) {}

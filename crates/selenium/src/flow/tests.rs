@@ -7,6 +7,7 @@ use crate::sighting::{Button, Field, MobileField, PageError};
 
 mod dialog;
 mod refusals;
+mod returns;
 mod tasks;
 mod words;
 
@@ -171,7 +172,7 @@ fn a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens() {
 #[case::no_button(Sighting { otp_continue: None, ..otp() })]
 #[case::asleep(otp())]
 fn a_second_factor_that_cannot_be_submitted_is_left_to_the_human(#[case] stuck: Sighting) {
-    let mut script = Script::new();
+    let mut script = refusals::with_a_window();
     script.at(0, &stuck);
     script.flow.second_factor_typed(PromptKind::Otp);
     assert_eq!(script.at(100, &stuck), Move::Wait);

@@ -1,18 +1,20 @@
 // Listens between two looks. Each document gets one ear. It keeps the words of every alert with the form it came on, for
 // an alert may be gone before the next look; and it keeps whether what was typed was submitted, by whomever, and whether
 // the page then gave the same form back: emptied by the page itself, or marked as wrong. It keeps nothing that was typed,
-// and changes nothing but this: which form was submitted is left for the next document, in the tab's session storage.
+// and changes nothing but this: which form was submitted and when, and whether the page then reloads itself, is left for the
+// next document, in the tab's session storage.
 const NOTE = "vega-submitted";
-const noteFor = (form) => {
+const noteFor = (form, reloads = false) => {
   // A frame without an origin has no storage.
   try {
-    if (form) sessionStorage.setItem(NOTE, form);
+    if (form) sessionStorage.setItem(NOTE, JSON.stringify({ form, at: Date.now(), reloads }));
     else sessionStorage.removeItem(NOTE);
   } catch {}
 };
 const noteFromBefore = () => {
   try {
-    return Object.keys(LENGTHS).find((form) => form === sessionStorage.getItem(NOTE)) ?? null;
+    const note = JSON.parse(sessionStorage.getItem(NOTE));
+    return note && Object.hasOwn(LENGTHS, note.form) ? note : null;
   } catch {
     return null;
   } finally {
@@ -21,6 +23,7 @@ const noteFromBefore = () => {
 };
 const ear = (document.vegaEar ??= listen());
 function listen() {
+  const before = noteFromBefore();
   const heard = {
     id: `${performance.timeOrigin}-${Math.random()}`,
     form: null,
@@ -28,7 +31,12 @@ function listen() {
     standing: new Map(),
     entry: null,
     retyped: null,
-    cameAfter: noteFromBefore(),
+    cameAfter: before,
+    reloadedItself: before?.reloads === true,
+    // The page is reloading itself.
+    reloads: false,
+    // Somebody pressed what leads back.
+    turnedBack: false,
   };
   const watched = new WeakSet();
   const fadingIn = (element) =>
@@ -66,15 +74,19 @@ function listen() {
     otherAt: -Infinity,
     marked: false,
     sent: false,
+    guessed: false,
     back: false,
     calm: new WeakSet(),
   });
-  const markSent = (entry) => {
+  const markSent = (entry, guessed = false) => {
+    entry.guessed = guessed && (entry.guessed || !entry.sent);
     entry.sent = true;
-    noteFor(entry.form);
+    heard.turnedBack = false;
+    noteFor(entry.form, heard.reloads);
   };
   const markFull = (entry) => {
-    if (!entry.full) entry.fullAt = performance.now();
+    // A page's clock is coarse: a call of the same moment may seem to come before it.
+    if (!entry.full) entry.fullAt = performance.now() - 1;
     entry.full = true;
   };
   const typeAgain = (entry) => {
@@ -85,6 +97,10 @@ function listen() {
     const form = formNow();
     if (!form) return;
     if (form !== heard.entry?.form) {
+      if (heard.entry) {
+        const { form: left, sent } = heard.entry;
+        heard.cameAfter = sent && !heard.turnedBack ? { form: left, at: Date.now() } : null;
+      }
       heard.entry = begin(form);
       noteFor(null);
     }
@@ -105,6 +121,7 @@ function listen() {
     if (heard.entry?.full) markSent(heard.entry);
   };
   const doSomethingElse = () => {
+    heard.turnedBack = true;
     if (!heard.entry || heard.entry.sent) return;
     heard.entry.full = false;
     heard.entry.otherAt = performance.now();
@@ -171,6 +188,11 @@ function listen() {
     const { entry } = heard;
     if (entry?.full && performance.now() - entry.otherAt > 1000) markSent(entry);
   });
+  // A reload by the browser's own button is the human's; the page's own may be its answer.
+  window.navigation?.addEventListener("navigate", (event) => {
+    heard.reloads = event.navigationType === "reload" && !event.userInitiated;
+    if (heard.entry?.sent) noteFor(heard.entry.form, heard.reloads);
+  });
   // Or it stays, and calls its server at once: at an address of its own that it did not call before. What a page calls again
   // and again, such as a heartbeat or a count of keys, submits nothing.
   const address = (call) => call.name.split(/[?#]/)[0];
@@ -180,7 +202,7 @@ function listen() {
     const soon = (call) => call.startTime >= entry.fullAt && call.startTime <= entry.fullAt + 1000;
     const calls = list.getEntries().filter((call) => /^(fetch|xmlhttprequest)$/.test(call.initiatorType));
     const own = (call) => call.name.startsWith(`${location.origin}/`) && !known.has(address(call));
-    if (entry?.full && calls.some((call) => own(call) && soon(call))) markSent(entry);
+    if (entry?.full && calls.some((call) => own(call) && soon(call))) markSent(entry, true);
     for (const call of calls) if (!entry?.full || call.startTime < entry.fullAt) known.add(address(call));
   }).observe({ type: "resource", buffered: true });
   return heard;
@@ -213,7 +235,13 @@ const busyNow = () => {
   return elements.some((element) => !entry.calm.has(element));
 };
 const entryNow = () =>
-  ear.entry && { form: ear.entry.form, full: ear.entry.full, sent: ear.entry.sent, back: ear.entry.back };
+  ear.entry && {
+    form: ear.entry.form,
+    full: ear.entry.full,
+    sent: ear.entry.sent,
+    guessed: ear.entry.guessed,
+    back: ear.entry.back,
+  };
 const retypedSinceTheLastLook = () => {
   const form = ear.retyped;
   ear.retyped = null;

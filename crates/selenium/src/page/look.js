@@ -46,8 +46,9 @@ return {
       .map((heading) => heading.innerText.trim())
       .find((words) => verdict.test(words)) ?? null,
   document: ear.id,
-  arrived_by_itself: way?.type === "navigate",
-  came_after: ear.cameAfter,
+  arrived_by_itself: way?.type === "navigate" || ear.reloadedItself,
+  came_after: ear.cameAfter?.form ?? null,
+  came_after_ms: ear.cameAfter ? Math.max(0, Date.now() - ear.cameAfter.at) : 0,
   entry: entryNow(),
   retyped: retypedSinceTheLastLook(),
   busy: document.readyState === "loading" || busyNow(),

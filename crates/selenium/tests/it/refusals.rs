@@ -70,6 +70,20 @@ fn refusing() -> Vec<(&'static str, String, Option<String>)> {
             ),
             None,
         ),
+        ("reloaded by the page itself", by_script("later(() => location.reload())"), None),
+        (
+            "sent back to the OTP",
+            format!("<!doctype html><title>PIN</title>{FORM}"),
+            Some("<!doctype html><title>OTP</title><p>That was not it</p><form><input id=otpNum></form>".into()),
+        ),
+        (
+            "sent back to the mobile number in the same document",
+            by_script(
+                "later(() => { document.querySelector('form').outerHTML = '<form><input id=mobileNum type=tel maxlength=10>' +
+                 '<button id=getOtp disabled>Get OTP</button></form>' })",
+            ),
+            None,
+        ),
         (
             "after a spinner",
             by_script(
@@ -210,6 +224,64 @@ async fn a_page_that_is_slow_is_waited_for() -> Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// A page that calls its server when the box is full, before anything is submitted; pressed, it lets the human in.
+fn calling(before: &str, when_full: &str) -> String {
+    let go = format!("location.href = 'http://localhost:28020/cb?code=mk404x&state={STATE}'");
+    by_script(&go).replace(
+        "</script>",
+        &format!("{before}; box.addEventListener('input', () => {{ if (box.value.length === 6) {{ {when_full} }} }})</script>"),
+    )
+}
+
+/// What a page calls again and again, and what it tells others, submits nothing: Vega presses.
+#[tokio::test]
+async fn a_call_in_the_background_is_no_submit() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (name, page) in [
+        ("called before", calling("fetch('/beat')", "fetch('/beat?n=2')")),
+        (
+            "again and again",
+            calling("setInterval(() => fetch('/beat'), 300)", ""),
+        ),
+        (
+            "of another origin",
+            calling("", "fetch('http://localhost:1/count').catch(() => {})"),
+        ),
+        ("a beacon", calling("", "navigator.sendBeacon('/count', 'x')")),
+    ] {
+        let broker = broker_with(page, None).await?;
+        let outcome = SignInDesk::new(&broker, "http://localhost:28020/cb")?
+            .sign_in()
+            .await?;
+        if outcome.as_deref() != Ok("mk404x") {
+            wrong.push(format!("{name}: {outcome:?}"));
+        }
+    }
+    ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// A call that may have been the submit is never followed by a press of Vega's: it could be a second PIN. The human is told.
+#[tokio::test]
+async fn a_call_that_may_have_been_the_submit_leaves_the_button_to_the_human() -> Result<()> {
+    // The button sleeps until the answer is there, so that Vega does not press before.
+    let button = "const button = document.getElementById('pinContinueBtn'); button.disabled = true";
+    let when_full = "fetch('/strength').then((answer) => answer.text()).then(() => later(() => { button.disabled = false }, 1000))";
+    let broker = broker_with(calling(button, when_full), None).await?;
+    let mut desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+    desk.window = true;
+    let outcome = desk.sign_in().await?;
+    ensure!(
+        outcome
+            .as_ref()
+            .is_err_and(|failure| failure.reason == FailureReason::PinTimeout),
+        "{outcome:?}"
+    );
+    let notices = desk.seen.notices.lock().unwrap();
+    ensure!(notices.contains(&Notice::DoItInTheWindow), "{notices:?}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::sighting::Entry;
 const HELP: &str = "The PIN you use in the app.";
 
 /// In this document, with these lines, and its box filled or not.
-fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> Sighting {
+pub(super) fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> Sighting {
     let mut seen = match form {
         Form::Mobile => mobile(!filled, filled),
         Form::Otp => otp(),
@@ -31,11 +31,12 @@ fn entry(form: Form, full: bool, sent: bool, back: bool) -> Entry {
         form,
         full,
         sent,
+        guessed: false,
         back,
     }
 }
 
-fn sent(sighting: Sighting, of: Form) -> Sighting {
+pub(super) fn sent(sighting: Sighting, of: Form) -> Sighting {
     Sighting {
         entry: Some(entry(of, true, true, false)),
         ..sighting
@@ -184,7 +185,7 @@ fn a_mobile_number_that_was_not_submitted_is_typed_again() {
     assert_eq!(reason(&script.at(9, &anew)), None);
 }
 
-fn with_a_window() -> Script {
+pub(super) fn with_a_window() -> Script {
     let start = Instant::now();
     let rules = Rules {
         window: true,
