@@ -38,6 +38,23 @@ async fn a_cancelled_wait_closes_the_attempt_and_sends_nothing() {
     assert_eq!(world.database.ends(), [End::Closed(FailureReason::Cancelled)]);
 }
 
+/// Ctrl-C after a refusal is no way to another PIN: the refusal is what the sign-in ends with.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_after_a_refusal_ends_with_the_refusal() {
+    let world = World::new();
+    let (_code, waits_for) = oneshot::channel();
+    let mut human = world.human();
+    human.waits_for = Some(waits_for);
+    human.refused = Some(Failure::new(FailureReason::PinRefused, "Incorrect PIN"));
+    let cancel = CancellationToken::new();
+    let (made, ()) = tokio::join!(world.generate_until(&mut human, &cancel), async {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        cancel.cancel();
+    });
+    assert_eq!(made.unwrap_err().reason, FailureReason::PinRefused);
+    assert_eq!(world.database.ends(), [End::Closed(FailureReason::PinRefused)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancel_during_the_token_call_still_brings_the_token_home() {
     let world = World::new();

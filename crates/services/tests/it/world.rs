@@ -175,6 +175,7 @@ impl World {
             waits_for: None,
             fails: None,
             fails_first: VecDeque::new(),
+            refused: None,
             states: Vec::new(),
         }
     }
@@ -207,6 +208,8 @@ pub(crate) struct Human {
     pub(crate) fails: Option<Failure>,
     /// How it ends before that, before anything is pressed, one after the other.
     pub(crate) fails_first: VecDeque<Failure>,
+    /// What the page refused, while the human may still correct it.
+    pub(crate) refused: Option<Failure>,
     /// The `state` of each sign-in.
     pub(crate) states: Vec<String>,
 }
@@ -234,6 +237,10 @@ impl SignInSession for Human {
             Some(failure) => Err(failure),
             None => Ok(AuthorizationCode::new("CANARY-code")),
         }
+    }
+
+    fn refused(&self) -> Option<Failure> {
+        self.refused.clone()
     }
 
     async fn close(self: Box<Self>) {
