@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::sign_in::Screen;
 
 use crate::sighting::{Answer, Sighting};
 use crate::words::without_numbers;
@@ -56,16 +57,18 @@ impl Home {
     pub(crate) fn no_login_page(&self, seen: &Sighting, stands: Duration) -> Option<Failure> {
         let answer = &seen.answer;
         if seen.unreachable {
-            return (stands >= SETTLES).then(|| browsers_own(answer));
+            return (stands >= SETTLES).then(|| browsers_own(answer, "could not open Upstox's dialog"));
+        }
+        // It comes with an error's status, and goes on by itself or asks the human.
+        if seen.screen() == Screen::Challenge {
+            return None;
         }
         if answer.host.is_empty() {
             let words = format!("the dialog did not answer within {} s", SILENCE.as_secs());
             return (stands >= SILENCE).then(|| Failure::new(FailureReason::Network, words));
         }
         let is_page = matches!(&*answer.kind, "" | "text/html" | "application/xhtml+xml");
-        // Cloudflare's page that looks at the browser comes with an error's status, and goes on by itself or asks the human.
-        let looks_at_the_browser = answer.title.starts_with("Just a moment");
-        if !answer.complete || looks_at_the_browser || (is_page && stands < SETTLES) {
+        if !answer.complete || (is_page && stands < SETTLES) {
             return None;
         }
         let (reason, what) = if seen.foreign {
@@ -137,23 +140,28 @@ fn of_status(status: u16) -> FailureReason {
     }
 }
 
-/// The browser's own error page: its code, and what that means in plain words.
-fn browsers_own(answer: &Answer) -> Failure {
-    let is_of_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    let code = answer.text.find("ERR_").map(|at| {
-        let rest = &answer.text[at..];
-        &rest[..rest.find(|c| !is_of_code(c)).unwrap_or(rest.len())]
-    });
-    let Some(code) = code else {
-        let words = "the browser shows its own error page instead of Upstox's";
-        return Failure::new(FailureReason::Network, words);
-    };
+/// The browser's own error page: what did not work, what its code means in plain words, and the code.
+pub(crate) fn browsers_own(answer: &Answer, what: &str) -> Failure {
+    let code = &*answer.browsers_code;
+    // So it shows an error's status that came without a page.
+    if let Some(status) = code.strip_prefix("HTTP ERROR ") {
+        let reason = status.parse().map_or(FailureReason::Network, of_status);
+        let words = format!("the browser {what}: an error came and no page (HTTP {status})");
+        return Failure::new(reason, words);
+    }
     let meaning = match code {
+        "" => {
+            let words = format!("the browser {what} and shows its own error page, which has no code");
+            return Failure::new(FailureReason::Network, with_words(&words, answer));
+        }
         "ERR_NAME_NOT_RESOLVED" | "ERR_NAME_RESOLUTION_FAILED" => "its name was not found (DNS)",
         "ERR_INTERNET_DISCONNECTED" | "ERR_ADDRESS_UNREACHABLE" | "ERR_NETWORK_CHANGED" => {
             "there is no network that leads there"
         }
         "ERR_CONNECTION_REFUSED" => "nothing listens there, or a firewall refuses",
+        "ERR_CONNECTION_RESET" | "ERR_CONNECTION_CLOSED" | "ERR_CONNECTION_ABORTED" => {
+            "the connection was cut: by a firewall, a filter, or a network that is not steady"
+        }
         "ERR_CERT_AUTHORITY_INVALID" => {
             "its certificate is from an authority that this browser does not know"
         }
@@ -167,8 +175,11 @@ fn browsers_own(answer: &Answer) -> Failure {
         code if code.starts_with("ERR_BLOCKED_BY") => "a policy or a filter of this browser blocks it",
         "ERR_EMPTY_RESPONSE" => "it answered with nothing",
         code if code.contains("TIMED_OUT") => "it did not answer in time",
+        // What the browser found out about names afterwards stands in the code's place.
+        "DNS_PROBE_FINISHED_NO_INTERNET" => "there is no network that leads there: ERR_NAME_NOT_RESOLVED",
+        code if code.starts_with("DNS_PROBE_") => "its name was not found (DNS): ERR_NAME_NOT_RESOLVED",
         _ => "no page came",
     };
-    let words = format!("the browser could not open Upstox's dialog: {meaning} ({code})");
+    let words = format!("the browser {what}: {meaning} ({code})");
     Failure::new(FailureReason::Network, words)
 }

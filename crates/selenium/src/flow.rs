@@ -9,7 +9,7 @@ use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
-use crate::dialog_answer::Home;
+use crate::dialog_answer::{Home, browsers_own};
 use crate::sighting::{Alert, Form, Sighting};
 use crate::submission::Submission;
 use crate::verdict::refusal;
@@ -261,7 +261,12 @@ impl Flow {
     pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
         let (before, screen) = (self.screen, seen.screen());
         self.see(screen, now);
-        self.arrived |= screen != Screen::Unknown;
+        // A challenge may stand before the dialog, which then still has to answer.
+        self.arrived |= match screen {
+            Screen::Unknown => false,
+            Screen::Challenge => seen.mobile.is_some(),
+            _ => true,
+        };
         if self.document.0 != seen.document {
             self.document = (seen.document.clone(), now);
         }
@@ -324,8 +329,7 @@ impl Flow {
             return None;
         }
         let since = *self.network_gone_since.get_or_insert(now);
-        let words = "the browser shows its own error page instead of Upstox's";
-        (now - since >= NETWORK_GONE).then(|| Failure::new(FailureReason::Network, words))
+        (now - since >= NETWORK_GONE).then(|| browsers_own(&seen.answer, "could not open Upstox's next page"))
     }
 
     /// The page refused what was submitted. Vega submits nothing more; a human may still correct it in the window.

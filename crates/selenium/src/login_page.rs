@@ -13,6 +13,7 @@ use crate::sighting::Sighting;
 const LOOK: &str = concat!(
     include_str!("page/find.js"),
     include_str!("page/listen.js"),
+    include_str!("page/challenge.js"),
     include_str!("page/look.js")
 );
 const FIND: &str = include_str!("page/element.js");
@@ -45,11 +46,37 @@ const PIN_CONTINUE: &[&str] = &[
     "#pinContinueBtn",
     "form:has(input[type=password]) button[type=submit]",
 ];
+/// Boxes for a human, of Cloudflare, Google, hCaptcha and others, each by where its maker serves it from or by the place
+/// that the maker has one set up. Those that work unseen ask nobody.
 const CHALLENGE: &[&str] = &[
-    "iframe[src*='challenges.cloudflare.com']",
+    "iframe[src^='https://challenges.cloudflare.com/']",
     ".cf-turnstile",
     "#challenge-form",
-    "iframe[title*='captcha' i]",
+    "iframe[src*='/recaptcha/api2/']:not([src*='size=invisible'])",
+    "iframe[src*='/recaptcha/enterprise/']:not([src*='size=invisible'])",
+    ".g-recaptcha:not([data-size=invisible])",
+    "iframe[src*='.hcaptcha.com/captcha/']:not([src*='invisible'])",
+    ".h-captcha:not([data-size=invisible])",
+    "iframe[src*='.captcha-delivery.com/']",
+    "iframe[src*='.arkoselabs.com/']",
+    "iframe[src*='.funcaptcha.com/']",
+    "iframe[src*='/_Incapsula_Resource']",
+    "#px-captcha",
+    "#sec-if-cpt-container",
+    "awswaf-captcha",
+    ".geetest_captcha",
+    "iframe[title*='captcha' i]:not([src*='invisible'])",
+];
+/// Of a page that stands before all others until its scripts have looked at the browser: nothing of it need be shown. What
+/// Cloudflare puts into ordinary pages lies in its own `scripts` folder.
+const PASSAGE: &[&str] = &[
+    "form[action*='__cf_chl_']",
+    "form[action*='/cdn-cgi/challenge-platform/']",
+    "script[src*='/cdn-cgi/challenge-platform/']:not([src*='/scripts/'])",
+    "#challenge-running",
+    "#challenge-stage",
+    "body > #challenge-container",
+    "script[src*='.captcha-delivery.com/']",
 ];
 const ALERT: &[&str] = &["[role=alert]", ".toast"];
 
@@ -70,7 +97,8 @@ impl<'a> LoginPage<'a> {
     pub async fn look(&self, mobile: &MobileNumber) -> Result<Sighting, CmdError> {
         let selectors = json!({
             "mobile": MOBILE, "get_otp": GET_OTP, "otp": OTP, "otp_continue": OTP_CONTINUE,
-            "pin": PIN, "pin_continue": PIN_CONTINUE, "challenge": CHALLENGE, "alert": ALERT,
+            "pin": PIN, "pin_continue": PIN_CONTINUE, "challenge": CHALLENGE, "passage": PASSAGE,
+            "alert": ALERT,
         });
         let seen = self
             .browser

@@ -80,6 +80,8 @@ pub struct Answer {
     pub text: String,
     /// All of it was loaded.
     pub complete: bool,
+    /// Of the browser's own error page, such as `ERR_NAME_NOT_RESOLVED`; else empty.
+    pub browsers_code: String,
     /// Nothing is on it, and nothing would put something there.
     pub bare: bool,
 }

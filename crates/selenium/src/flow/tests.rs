@@ -31,6 +31,7 @@ fn unfamiliar() -> Sighting {
         title: "Welcome".into(),
         text: "Welcome back".into(),
         complete: true,
+        browsers_code: String::new(),
         bare: false,
     };
     Sighting {

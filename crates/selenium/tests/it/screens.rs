@@ -152,6 +152,64 @@ fn challenges() -> Vec<Row> {
     ]
 }
 
+/// Pages of several makers that stand alone before all others, in no language or in others than English.
+fn challenge_pages() -> Vec<Row> {
+    [
+        ("Cloudflare's data", "<title>Einen Moment…</title><script>window._cf_chl_opt = { cType: 'managed' }</script>"),
+        ("Cloudflare's script", "<script src='/cdn-cgi/challenge-platform/h/g/orchestrate/chl_page/v1?ray=8f0'></script>"),
+        ("Cloudflare's form", "<p>एक क्षण</p><form action='/?__cf_chl_f_tk=x' method=post></form>"),
+        ("Cloudflare's other form", "<form action='/cdn-cgi/challenge-platform/h/b/x' method=post></form>"),
+        ("Cloudflare's iframe", TURNSTILE_IFRAME),
+        ("Cloudflare's box without words", "<div class=cf-turnstile style='height:65px'></div>"),
+        ("hCaptcha's box", "<div class=h-captcha style='height:78px'></div>"),
+        ("hCaptcha's iframe", "<iframe src='https://newassets.hcaptcha.com/captcha/v1/x/static/hcaptcha.html#frame=checkbox'></iframe>"),
+        ("reCAPTCHA's box", "<div class=g-recaptcha style='height:78px'></div>"),
+        ("reCAPTCHA's iframe", "<iframe src='https://www.google.com/recaptcha/api2/anchor?size=normal'></iframe>"),
+        ("reCAPTCHA's pictures", "<iframe src='https://www.recaptcha.net/recaptcha/enterprise/bframe?k=x'></iframe>"),
+        ("DataDome's iframe", "<iframe src='https://geo.captcha-delivery.com/captcha/?x'></iframe>"),
+        ("Arkose's iframe", "<iframe src='https://client-api.arkoselabs.com/fc/x'></iframe>"),
+        ("Imperva's iframe", "<iframe src='/_Incapsula_Resource?x'></iframe>"),
+        ("HUMAN's box", "<div id=px-captcha>…</div>"),
+        ("AWS's page", "<div id=challenge-container></div>"),
+    ]
+    .into_iter()
+    .map(|(name, page)| (name, page.to_owned(), Screen::Challenge, "challenge"))
+    .collect()
+}
+
+/// What is made by the same people, or only speaks of them.
+fn no_challenges() -> Vec<Row> {
+    let nothing = |name, page: &str| (name, page.to_owned(), Screen::Unknown, "");
+    let beside = |name, more: &str| {
+        let page = mobile(MOBILE, "disabled", more);
+        (
+            name,
+            page,
+            Screen::Mobile,
+            "mobile=#mobileNum matches, get_otp=#getOtp shut",
+        )
+    };
+    let badge = "<iframe width=256 height=60 title=reCAPTCHA src='https://www.google.com/recaptcha/api2/anchor?size=invisible'></iframe>";
+    let watches = "<script>window.__CF$cv$params = { r: '8f0' }</script>
+        <script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>
+        <script src='/cdn-cgi/challenge-platform/h/g/scripts/jsd/x/main.js'></script>
+        <script src='https://static.cloudflareinsights.com/beacon.min.js'></script>";
+    vec![
+        nothing("a title and words of Cloudflare's", "<title>Just a moment...</title><p>Performance & security by Cloudflare</p>"),
+        nothing("links to Cloudflare", "<a href='https://challenges.cloudflare.com/'>Cloudflare</a> <a href='/cdn-cgi/challenge-platform/'>x</a>"),
+        nothing("a frame that names it", "<iframe src='about:blank?challenges.cloudflare.com'></iframe>"),
+        nothing("what Cloudflare puts into every page", watches),
+        nothing("a program for boxes, and no box", "<script src='https://challenges.cloudflare.com/turnstile/v0/api.js'></script>"),
+        nothing("a text about boxes", "<p>Why do we ask you to verify you are human? captcha, hcaptcha.com</p>"),
+        nothing("a box of reCAPTCHA's that was ticked", "<div class=g-recaptcha>x</div><textarea name=g-recaptcha-response hidden>0.x</textarea>"),
+        beside("reCAPTCHA's badge", badge),
+        beside("hCaptcha that is not seen", "<div class=h-captcha data-size=invisible>x</div>
+            <iframe src='https://newassets.hcaptcha.com/captcha/v1/x#frame=checkbox-invisible' title='hCaptcha'></iframe>"),
+        beside("pictures that nobody is shown", "<div style='visibility:hidden'><iframe src='https://www.google.com/recaptcha/api2/bframe'></iframe></div>"),
+        beside("Cloudflare's eyes beside the number", watches),
+    ]
+}
+
 fn refusals() -> Vec<Row> {
     vec![
         (
@@ -291,7 +349,7 @@ async fn forms_are_recognised_by_what_is_shown() -> Result<()> {
 
 #[tokio::test]
 async fn challenges_and_pages_that_turn_away_are_told_apart() -> Result<()> {
-    compare([challenges(), refusals()].concat()).await
+    compare([challenges(), challenge_pages(), no_challenges(), refusals()].concat()).await
 }
 
 #[tokio::test]
@@ -319,6 +377,19 @@ async fn pages_that_are_not_upstoxs_are_told_apart() -> Result<()> {
         (seen.screen(), summary(&seen).as_str()),
         (Screen::Unknown, "unreachable")
     );
+    assert_eq!(seen.answer.browsers_code, "ERR_UNSAFE_PORT");
+    // In many languages the words before it are longer, and some pages do not show it.
+    for change in [
+        "document.body.prepend('lang '.repeat(2000))",
+        "document.querySelectorAll('.error-code').forEach((one) => one.remove())",
+    ] {
+        browser.run(change).await?;
+        assert_eq!(
+            browser.look().await?.answer.browsers_code,
+            "ERR_UNSAFE_PORT",
+            "{change}"
+        );
+    }
     browser.go_to("about:blank").await?;
     let blank = browser.look().await?;
     assert_eq!((summary(&blank).as_str(), blank.lines.len()), ("", 0));

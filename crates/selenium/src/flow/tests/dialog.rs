@@ -29,10 +29,18 @@ fn page_at(host: &str) -> Sighting {
     }
 }
 
-fn browsers_own(text: &str) -> Sighting {
+/// In any language: the words are not read.
+fn browsers_own(code: &str) -> Sighting {
+    let page = answered(0, "text/html", "यह साइट नहीं खुल सकी");
+    let answer = Answer {
+        host: String::new(),
+        browsers_code: code.into(),
+        ..page.answer
+    };
     Sighting {
         unreachable: true,
-        ..answered(0, "text/html", text)
+        answer,
+        ..page
     }
 }
 
@@ -81,24 +89,55 @@ fn browsers_own(text: &str) -> Sighting {
     "wifi.example"
 )]
 #[case::no_name(
-    browsers_own("This site can't be reached ERR_NAME_NOT_RESOLVED"),
+    browsers_own("ERR_NAME_NOT_RESOLVED"),
     FailureReason::Network,
-    "DNS"
+    "(DNS) (ERR_NAME_NOT_RESOLVED)"
+)]
+#[case::no_name_that_was_looked_into(
+    browsers_own("DNS_PROBE_FINISHED_NXDOMAIN"),
+    FailureReason::Network,
+    "(DNS): ERR_NAME_NOT_RESOLVED (DNS_PROBE_FINISHED_NXDOMAIN)"
+)]
+#[case::no_network(
+    browsers_own("DNS_PROBE_FINISHED_NO_INTERNET"),
+    FailureReason::Network,
+    "no network that leads there: ERR_NAME_NOT_RESOLVED"
 )]
 #[case::no_trust(
-    browsers_own("Your connection is not private NET::ERR_CERT_AUTHORITY_INVALID"),
+    browsers_own("ERR_CERT_AUTHORITY_INVALID"),
     FailureReason::Network,
-    "authority"
+    "does not know (ERR_CERT_AUTHORITY_INVALID)"
 )]
 #[case::no_proxy(
-    browsers_own("No internet ERR_PROXY_CONNECTION_FAILED"),
+    browsers_own("ERR_PROXY_CONNECTION_FAILED"),
     FailureReason::Network,
-    "proxy"
+    "desktop's settings) (ERR_PROXY_CONNECTION_FAILED)"
+)]
+#[case::cut(
+    browsers_own("ERR_CONNECTION_RESET"),
+    FailureReason::Network,
+    "was cut: by a firewall, a filter, or a network that is not steady (ERR_CONNECTION_RESET)"
 )]
 #[case::no_idea(
     browsers_own("ERR_HTTP2_PROTOCOL_ERROR"),
     FailureReason::Network,
-    "ERR_HTTP2_PROTOCOL_ERROR"
+    "no page came (ERR_HTTP2_PROTOCOL_ERROR)"
+)]
+#[case::a_status_without_a_page(
+    browsers_own("HTTP ERROR 502"),
+    FailureReason::BrokerDown,
+    "an error came and no page (HTTP 502)"
+)]
+#[case::turned_away_without_a_page(browsers_own("HTTP ERROR 403"), FailureReason::Blocked, "(HTTP 403)")]
+#[case::without_a_code(
+    browsers_own(""),
+    FailureReason::Network,
+    "which has no code: \"यह साइट नहीं खुल सकी\""
+)]
+#[case::a_page_with_cloudflares_words_and_nothing_of_it(
+    Sighting { answer: Answer { title: "Just a moment...".into(), ..answered(403, "text/html", "Cloudflare").answer }, ..unfamiliar() },
+    FailureReason::Blocked,
+    "Just a moment...: Cloudflare"
 )]
 fn is_told_at_once_and_nothing_is_pressed(
     #[case] seen: Sighting,
@@ -124,12 +163,51 @@ fn is_told_at_once_and_nothing_is_pressed(
 #[case::unfamiliar(unfamiliar())]
 #[case::on_another_of_its_hosts(page_at("id.upstox.com"))]
 #[case::still_loading(Sighting { answer: Answer { complete: false, status: 503, ..unfamiliar().answer }, ..unfamiliar() })]
-#[case::looking_at_the_browser(Sighting { answer: Answer { title: "Just a moment...".into(), status: 403, ..unfamiliar().answer }, ..unfamiliar() })]
 #[case::not_there_yet(Sighting::default())]
 fn what_may_become_a_login_page_is_waited_for(#[case] seen: Sighting) {
     let mut script = Script::new();
     for second in 0..20 {
         assert_eq!(script.at(second, &seen), Move::Wait);
+    }
+}
+
+/// Whatever its language and its status are; what the dialog answers afterwards is told as ever.
+#[test]
+fn a_page_that_looks_at_the_browser_is_the_humans_and_no_answer() {
+    let page = answered(403, "text/html", "Sicherheitsüberprüfung wird durchgeführt");
+    let challenge = Sighting {
+        challenge: true,
+        ..page
+    };
+    let mut script = Script::new();
+    assert_eq!(script.at(0, &challenge), Move::Tell(Notice::Challenge));
+    for second in 1..60 {
+        assert_eq!(script.at(second, &challenge), Move::Wait);
+    }
+    let proxy = Sighting {
+        document: "another".into(),
+        ..answered(502, "text/html", "Bad gateway")
+    };
+    script.at(60, &proxy);
+    assert_eq!(reason(&script.at(61, &proxy)), Some(FailureReason::BrokerDown));
+}
+
+/// Upstox was there: the network may come back by itself, and if it does not, the code is told.
+#[test]
+fn a_network_that_goes_away_later_is_told_with_its_code() {
+    let mut script = Script::new();
+    script.at(0, &pin());
+    let gone = browsers_own("ERR_INTERNET_DISCONNECTED");
+    assert_eq!(script.at(1, &gone), Move::Wait);
+    match script.at(4, &gone) {
+        Move::Fail(failure) => {
+            assert_eq!(failure.reason, FailureReason::Network);
+            assert!(
+                failure.detail.contains("ERR_INTERNET_DISCONNECTED"),
+                "{failure:?}"
+            );
+        }
+        other => panic!("{other:?}"),
     }
 }
 
