@@ -247,7 +247,9 @@ async fn in_time<T>(
 ) -> Result<T, &'static str> {
     match timeout_at(until, command(asked)).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(Trouble::Passing(_) | Trouble::Said(_))) => Err("the page could not be examined"),
+        Ok(Err(Trouble::Passing(_) | Trouble::Said(_) | Trouble::Closed)) => {
+            Err("the page could not be examined")
+        }
         Ok(Err(Trouble::Gone(_))) => Err("the browser is gone"),
         Err(_) => Err("the browser did not answer in time"),
     }

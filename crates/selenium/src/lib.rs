@@ -7,6 +7,7 @@ mod driver;
 mod driver_proof;
 mod evidence;
 mod flow;
+mod frames;
 #[cfg(target_os = "linux")]
 mod keeper;
 mod last_words;

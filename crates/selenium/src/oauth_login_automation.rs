@@ -265,7 +265,7 @@ impl Attempt<'_, '_> {
         match looked {
             Ok(value) => Ok(Some(value)),
             Err(trouble @ Trouble::Gone(_)) => Err(trouble.into()),
-            Err(trouble @ (Trouble::Passing(_) | Trouble::Said(_))) => {
+            Err(trouble @ (Trouble::Passing(_) | Trouble::Said(_) | Trouble::Closed)) => {
                 if let Trouble::Said(words) = &trouble {
                     self.flow.said(words);
                 }

@@ -118,7 +118,7 @@ impl BrowserSession {
         match command(self.client.goto(url.as_str())).await {
             // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
             Ok(()) | Err(Trouble::Passing(_) | Trouble::Said(_)) => Ok(()),
-            Err(gone @ Trouble::Gone(_)) => Err(gone.into()),
+            Err(gone @ (Trouble::Closed | Trouble::Gone(_))) => Err(gone.into()),
         }
     }
 
@@ -202,7 +202,9 @@ pub(crate) enum Trouble {
     Passing(String),
     /// The page spoke in a dialog of the browser, which the driver has closed: these were its words.
     Said(String),
-    /// Window, browser or driver are gone.
+    /// This window was closed; another may be there.
+    Closed,
+    /// The last window, browser or driver are gone.
     Gone(String),
 }
 
@@ -213,6 +215,7 @@ impl From<Trouble> for Failure {
                 FailureReason::BrowserGone,
                 "a dialog of the page came again and again",
             ),
+            Trouble::Closed => Self::new(FailureReason::BrowserGone, "the window was closed"),
             Trouble::Passing(words) | Trouble::Gone(words) => Self::new(FailureReason::BrowserGone, words),
         }
     }
@@ -222,6 +225,7 @@ impl From<Trouble> for Failure {
 pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>) -> Result<T, Trouble> {
     match tokio::time::timeout(COMMAND_TIMEOUT, future).await {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if is_closed(&error) => Err(Trouble::Closed),
         Ok(Err(error)) if is_the_end(&error) => Err(Trouble::Gone(kind(&error))),
         Ok(Err(error)) => Err(said(&error).map_or_else(|| Trouble::Passing(kind(&error)), Trouble::Said)),
         Err(_) => Err(Trouble::Gone("the browser does not answer".into())),
@@ -244,11 +248,15 @@ fn said(error: &CmdError) -> Option<String> {
     Some(words.trim().chars().take(200).collect())
 }
 
+fn is_closed(error: &CmdError) -> bool {
+    matches!(error, CmdError::Standard(error) if error.error() == "no such window")
+}
+
 fn is_the_end(error: &CmdError) -> bool {
     match error {
         CmdError::Standard(error) => {
             let words = error.message.to_lowercase();
-            matches!(error.error().as_str(), "no such window" | "invalid session id")
+            error.error() == "invalid session id"
                 || ["not reachable", "disconnected", "crashed", "session deleted"]
                     .iter()
                     .any(|sign| words.contains(sign))

@@ -1,5 +1,6 @@
 //! Finds where a sign-in goes on: a page may open another tab, and a form may stand in a frame. Each turn looks at every
-//! tab, the newest first; the first with a screen that Vega knows is the one that is gone on with, else the one before.
+//! tab, the newest first; the first with a screen that Vega knows is the one that is gone on with, else the one before. A
+//! tab that closes itself is no end while another lives.
 
 use fantoccini::Client;
 use fantoccini::error::CmdError;
@@ -9,15 +10,12 @@ use vega_domain::ids::MobileNumber;
 use vega_domain::sign_in::Screen;
 
 use crate::dialog_answer::Home;
-use crate::login_page::LoginPage;
+use crate::frames::{self, Way, look_into};
 use crate::session::{Trouble, command};
-use crate::sighting::Sighting;
+use crate::sighting::{Alert, Sighting};
 
 /// More tabs than these are no sign-in.
 const TABS: usize = 6;
-/// Nor more frames in one page, and frames in frames in frames.
-const FRAMES: usize = 4;
-const DEPTH: usize = 2;
 
 /// Where the sign-in stood last.
 #[derive(Debug, Default)]
@@ -27,7 +25,9 @@ pub(crate) struct Tabs {
     current: Option<WindowHandle>,
     /// The tab in which the sign-in stands.
     stands: Option<WindowHandle>,
-    frame: Vec<u16>,
+    frame: Way,
+    /// What each tab said when it was looked at last.
+    said: Vec<(WindowHandle, Vec<String>)>,
 }
 
 /// What one tab shows.
@@ -41,7 +41,11 @@ impl Tabs {
     /// All tabs with their addresses, the newest first.
     pub(crate) async fn open(&mut self, browser: &Client) -> Result<Vec<Tab>, Trouble> {
         let open = command(browser.windows()).await?;
+        if open.is_empty() {
+            return Err(Trouble::Gone("the window was closed".into()));
+        }
         self.known.retain(|window| open.contains(window));
+        self.said.retain(|(window, _)| open.contains(window));
         let new: Vec<_> = open
             .into_iter()
             .filter(|window| !self.known.contains(window))
@@ -56,14 +60,26 @@ impl Tabs {
         }
         let mut tabs = Vec::new();
         for window in self.known.clone().into_iter().rev().take(TABS) {
-            self.go_to(browser, &window).await?;
-            let address = command(browser.current_url()).await?;
-            tabs.push(Tab { address, window });
+            match self.address_of(browser, &window).await {
+                Ok(address) => tabs.push(Tab { address, window }),
+                Err(Trouble::Closed) => {}
+                Err(trouble) => return Err(trouble),
+            }
         }
+        // The next turn tells whether any is left.
         if tabs.is_empty() {
-            return Err(Trouble::Gone("the window was closed".into()));
+            return Err(Trouble::Closed);
         }
         Ok(tabs)
+    }
+
+    async fn address_of(&mut self, browser: &Client, window: &WindowHandle) -> Result<Url, Trouble> {
+        self.go_to(browser, window).await?;
+        let address = command(browser.current_url()).await;
+        if matches!(address, Err(Trouble::Closed)) {
+            self.current = None;
+        }
+        address
     }
 
     /// Stays at this tab.
@@ -85,55 +101,114 @@ impl Tabs {
             // The oldest: it was there before any other.
             self.stands = tabs.last().map(|tab| tab.window.clone());
         }
-        let mut instead = None;
+        let (mut found, mut instead) = (None, None);
         for tab in tabs {
-            self.go_to(browser, &tab.window).await?;
-            let (seen, frame) = look_into(browser, mobile, home).await?;
-            if tabs.len() == 1 || seen.screen() != Screen::Unknown {
-                self.frame = frame;
-                self.stands = Some(tab.window.clone());
-                return Ok(seen);
+            let window = &tab.window;
+            // What an older tab says is known from one look.
+            if found.is_some() && self.said_in(window).is_some() {
+                continue;
             }
-            if Some(&tab.window) == self.stands.as_ref() {
-                instead = Some((tab.window.clone(), seen));
+            let (seen, way) = match self.look_at(browser, window, mobile, home).await {
+                Ok(looked) => looked,
+                Err(Trouble::Closed) => continue,
+                Err(trouble) => return Err(trouble),
+            };
+            if found.is_none() && (tabs.len() == 1 || seen.screen() != Screen::Unknown) {
+                found = Some((window, seen, way));
+            } else if Some(window) == self.stands.as_ref() {
+                instead = Some((window, seen, Way::new()));
             }
         }
-        self.frame.clear();
-        match instead {
-            Some((window, seen)) => {
-                self.go_to(browser, &window).await?;
-                Ok(seen)
-            }
-            None => Err(Trouble::Gone("the window was closed".into())),
+        let (window, mut seen, way) = found.or(instead).ok_or(Trouble::Closed)?;
+        self.go_to(browser, window).await?;
+        self.stands = Some(window.clone());
+        self.frame = way;
+        // Where this tab closes itself the sign-in goes on in an older one: what that says already is nothing new.
+        let older = tabs.iter().skip_while(|tab| tab.window != *window).skip(1);
+        for tab in older {
+            let said = self.said_in(&tab.window).unwrap_or_default();
+            frames::add(&mut seen.lines, said.iter().cloned());
         }
+        Ok(seen)
     }
 
-    /// Closes what earlier sign-ins left open besides the tab that stands.
+    async fn look_at(
+        &mut self,
+        browser: &Client,
+        window: &WindowHandle,
+        mobile: &MobileNumber,
+        home: &Home,
+    ) -> Result<(Sighting, Way), Trouble> {
+        self.go_to(browser, window).await?;
+        let mut looked = look_into(browser, window, mobile, home).await;
+        match &mut looked {
+            Ok((seen, _)) => {
+                let words_of =
+                    |alert: &Alert| alert.words.lines().map(|line| line.trim().to_owned()).collect();
+                let alerts: Vec<Vec<String>> = seen.alerts.iter().map(words_of).collect();
+                if seen.screen() == Screen::Unknown {
+                    // What stood beside a form that is gone for the moment, or in a window behind it, does not answer it.
+                    let known = self.said_in(window).unwrap_or_default();
+                    let is_old = |words: &Vec<String>| words.iter().all(|line| known.contains(line));
+                    let mut old = alerts.iter().map(is_old);
+                    seen.alerts
+                        .retain(|alert| !old.next().unwrap_or_default() || alert.form.is_some());
+                }
+                let mut lines = Vec::new();
+                if !seen.foreign {
+                    frames::add(&mut lines, seen.lines.iter().cloned().chain(alerts.concat()));
+                }
+                self.said.retain(|(known, _)| known != window);
+                self.said.push((window.clone(), lines));
+            }
+            // It may stand in a frame.
+            Err(_) => self.current = None,
+        }
+        looked
+    }
+
+    fn said_in(&self, window: &WindowHandle) -> Option<&[String]> {
+        let mut said = self.said.iter();
+        let said = said.find(|(known, _)| known == window);
+        said.map(|(_, lines)| &**lines)
+    }
+
+    /// Closes what earlier sign-ins left open besides one tab, and goes there: they may have ended in one that is gone.
     pub(crate) async fn only_one(browser: &Client) -> Result<(), Trouble> {
         let open = command(browser.windows()).await?;
-        let (Some(last), true) = (open.last(), open.len() > 1) else {
-            return Ok(());
+        let Some((last, others)) = open.split_last() else {
+            return Err(Trouble::Gone("the window was closed".into()));
         };
-        for window in &open[..open.len() - 1] {
-            command(browser.switch_to_window(window.clone())).await?;
-            command(browser.close_window()).await?;
+        for window in others {
+            let closed = async {
+                command(browser.switch_to_window(window.clone())).await?;
+                command(browser.close_window()).await
+            };
+            match closed.await {
+                Ok(()) | Err(Trouble::Closed) => {}
+                Err(trouble) => return Err(trouble),
+            }
         }
         command(browser.switch_to_window(last.clone())).await
     }
 
-    /// Acts in the frame in which the form stands, and comes back.
+    /// Acts in the frame in which the form stands, and comes back to the page, whatever the action came to.
     pub(crate) async fn act(
-        &self,
+        &mut self,
         browser: &Client,
         action: impl Future<Output = Result<(), CmdError>>,
     ) -> Result<(), Trouble> {
-        for frame in &self.frame {
-            command(browser.enter_frame(*frame)).await?;
-        }
-        let acted = command(action).await;
-        for _ in &self.frame {
-            // The page may have left with its frames; then there is nothing to come back from.
-            let _ = command(browser.enter_parent_frame()).await;
+        let inside = self.current.clone().filter(|_| !self.frame.is_empty());
+        let Some(window) = inside else {
+            return command(action).await;
+        };
+        let acted = match frames::enter(browser, &self.frame).await {
+            Ok(()) => command(action).await,
+            Err(trouble) => Err(trouble),
+        };
+        if frames::leave(browser, &window).await.is_err() {
+            // The next look goes there anew, and tells what is wrong.
+            self.current = None;
         }
         acted
     }
@@ -147,66 +222,5 @@ impl Tabs {
     }
 }
 
-/// The page, or the frame of it that holds a form.
-async fn look_into(
-    browser: &Client,
-    mobile: &MobileNumber,
-    home: &Home,
-) -> Result<(Sighting, Vec<u16>), Trouble> {
-    let mut seen = look_once(browser, mobile, home).await?;
-    if seen.screen() != Screen::Unknown || seen.foreign {
-        return Ok((seen, Vec::new()));
-    }
-    let mut ways: Vec<Vec<u16>> = seen.frames.iter().take(FRAMES).map(|at| vec![*at]).collect();
-    while let Some(way) = ways.pop() {
-        let inner = look_by(browser, &way, mobile, home).await;
-        // A frame that went away in between is no trouble.
-        let Ok(inner) = inner else { continue };
-        if inner.screen() != Screen::Unknown {
-            return Ok((inner, way));
-        }
-        if inner.foreign {
-            continue;
-        }
-        if way.len() < DEPTH {
-            let deeper = inner.frames.iter().take(FRAMES);
-            ways.extend(deeper.map(|at| [&way[..], &[*at]].concat()));
-        }
-        seen.lines.extend(inner.lines);
-        seen.alerts.extend(inner.alerts);
-        seen.locked = seen.locked.or(inner.locked);
-    }
-    Ok((seen, Vec::new()))
-}
-
-async fn look_by(
-    browser: &Client,
-    way: &[u16],
-    mobile: &MobileNumber,
-    home: &Home,
-) -> Result<Sighting, Trouble> {
-    let mut entered = 0;
-    let mut seen = Err(Trouble::Passing("no frame".into()));
-    for at in way {
-        match command(browser.enter_frame(*at)).await {
-            Ok(()) => entered += 1,
-            Err(trouble) => {
-                seen = Err(trouble);
-                break;
-            }
-        }
-    }
-    if entered == way.len() {
-        seen = look_once(browser, mobile, home).await;
-    }
-    for _ in 0..entered {
-        let _ = command(browser.enter_parent_frame()).await;
-    }
-    seen
-}
-
-async fn look_once(browser: &Client, mobile: &MobileNumber, home: &Home) -> Result<Sighting, Trouble> {
-    let mut seen = command(LoginPage::new(browser).look(mobile)).await?;
-    seen.foreign = !home.has(&seen.answer.host);
-    Ok(seen)
-}
+#[cfg(test)]
+mod tests;

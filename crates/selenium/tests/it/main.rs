@@ -6,6 +6,7 @@ mod browser;
 mod dialog_answers;
 mod documents;
 mod evidence;
+mod places;
 mod redirects;
 mod refusals;
 mod screens;

@@ -19,7 +19,7 @@ const IN_PLAIN_WORDS: &str = r#"<!doctype html><title>Enter 6-digit PIN</title>
 <form method="post" action="/pin"><input type="password" id="pinCode" name="p" maxlength="6"><button id="pinContinueBtn">Continue</button></form>"#;
 
 /// A page that asks for the PIN and does this with a submitted one; `box` is its input and `say` puts words on the page.
-fn by_script(act: &str) -> String {
+pub(crate) fn by_script(act: &str) -> String {
     format!(
         "<!doctype html><title>PIN</title><h1>Enter 6-digit PIN</h1>{FORM}<p id=words></p><script>
            const box = document.getElementById('pinCode');
@@ -96,7 +96,7 @@ fn refusing() -> Vec<(&'static str, String, Option<String>)> {
 }
 
 /// Three seconds on an idle machine; on a busy one it is still told apart from the human timeout.
-const NOTICED: Duration = Duration::from_secs(15);
+pub(crate) const NOTICED: Duration = Duration::from_secs(15);
 
 async fn broker_with(first: String, after: Option<String>) -> Result<Broker> {
     Broker::start(move |request| match &*request.line {
