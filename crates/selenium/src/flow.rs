@@ -1,19 +1,22 @@
 //! Decides what to do about what is on the screen. Pure: sightings and times in, moves out; each act at most once per
-//! attempt, so that no OTP is asked for twice and no second factor is typed twice.
+//! attempt, so that no OTP is asked for twice and no second factor is submitted twice.
+
+mod answers;
+mod unsent;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
+use self::answers::{alerts_say, page_says, place};
+use self::unsent::{Emptied, Unsent};
 use crate::dialog_answer::{Home, browsers_own};
 use crate::sighting::{Alert, Form, Sighting};
 use crate::submission::Submission;
-use crate::verdict::refusal;
-use crate::words::without_numbers;
+use crate::verdict;
 
 /// "Get OTP" was pressed and nothing happened for so long: the human is told.
 const OTP_SLOW: Duration = Duration::from_secs(10);
@@ -25,9 +28,7 @@ const PAGE_UNKNOWN: Duration = Duration::from_secs(20);
 const MOBILE_WAITS: Duration = Duration::from_secs(15);
 /// A typed second factor waits so long for a button to press: it is not where Vega looks.
 const SUBMIT_WAITS: Duration = Duration::from_secs(5);
-/// What was typed is gone again for so long, and nobody submitted it: a page that was still loading emptied the box.
-const EMPTIED: Duration = Duration::from_secs(2);
-/// So often it is asked for again: a page that empties its box each time is none to go on with.
+/// So often is what the page emptied asked for again: a page that empties its box each time is none to go on with.
 const ASKED_AGAIN: u8 = 2;
 /// A form that looks submitted stands so long, full, and nothing happens: it was something else that the page called for.
 const SENT_FOR_NOTHING: Duration = Duration::from_secs(8);
@@ -98,13 +99,8 @@ pub(crate) struct Flow {
     typed: HashSet<PromptKind>,
     to_submit: Option<PromptKind>,
     submit_since: Option<Instant>,
-    /// What was typed from the prompt was seen in its box.
-    held: bool,
-    /// It is gone since then, and was not submitted.
-    emptied_since: Option<Instant>,
-    /// A form that looks submitted stands unmoved since then.
-    unmoved_since: Option<Instant>,
-    /// How often that led to another question.
+    unsent: Unsent,
+    /// How often the page emptied what was typed, and it was asked for again.
     asked_again: u8,
     told: HashSet<Notice>,
     /// What this screen wants of the human, in the window.
@@ -136,9 +132,7 @@ impl Flow {
             typed: HashSet::new(),
             to_submit: None,
             submit_since: None,
-            held: false,
-            emptied_since: None,
-            unmoved_since: None,
+            unsent: Unsent::default(),
             asked_again: 0,
             told: HashSet::new(),
             task: None,
@@ -201,8 +195,11 @@ impl Flow {
             failure.reason,
             FailureReason::BrowserGone | FailureReason::Network | FailureReason::RedirectTimeout
         );
+        let is_locked = failure.reason == FailureReason::AccountLocked;
         match self.refused.take() {
             Some((refused, _)) if only_the_end => refused,
+            // It stops the account, whatever came after it.
+            Some((refused, Screen::Otp | Screen::Pin)) if !is_locked => refused,
             _ => failure,
         }
     }
@@ -218,7 +215,7 @@ impl Flow {
         self.typed.insert(kind);
         self.to_submit = Some(kind);
         self.submit_since = None;
-        self.held = false;
+        self.unsent.typed();
     }
 
     /// The prompt closed and nothing was typed: it may be offered again.
@@ -285,8 +282,8 @@ impl Flow {
         if self.time_left(now).is_zero() {
             return Move::Fail(self.timeout(seen, screen));
         }
-        // An earlier form came back after a submit: nothing on it is asked for before that is judged.
-        if self.submission.is_sent_back() {
+        // A form came back after a submit: nothing on it is asked for before that is judged.
+        if self.submission.is_awaited() {
             return Move::Wait;
         }
         match screen {
@@ -413,26 +410,36 @@ impl Flow {
         if seen.entry.is_some_and(|entry| entry.sent) {
             self.to_submit = None;
         }
-        if let Some(step) = self.sent_for_nothing(seen, now) {
-            return step;
+        // No press of Vega's where it may be the second one: it could be a second OTP or PIN.
+        let unmoved = self.unsent.unmoved(seen, now);
+        if !self.rules.window && unmoved >= NOBODY_TO_PRESS {
+            return Move::Fail(nothing_done("the page does nothing with it"));
         }
-        if self.is_emptied(kind, seen, now) {
-            if self.asked_again >= ASKED_AGAIN {
-                return self.could_not_act();
+        if self.rules.window && unmoved >= SENT_FOR_NOTHING {
+            return self.tell_once(Notice::DoItInTheWindow);
+        }
+        let is_unsent = self.submission.is_unsent() && self.typed.contains(&kind);
+        match self.unsent.emptied(is_unsent, seen, now) {
+            None => {}
+            Some(Emptied::Part) if self.asked_again < ASKED_AGAIN => {
+                self.asked_again += 1;
+                self.typed.remove(&kind);
+                self.to_submit = None;
+                self.offered = None;
             }
-            self.asked_again += 1;
-            self.emptied_since = None;
-            self.typed.remove(&kind);
-            self.to_submit = None;
-            self.offered = None;
+            Some(Emptied::Full) if !self.rules.window => {
+                let words =
+                    "the page emptied its box, and nobody can tell whether it had submitted what stood there";
+                return Move::Fail(Failure::new(verdict::of_form(seen.screen()), words));
+            }
+            Some(_) => return self.could_not_act(),
         }
         if self.to_submit == Some(kind) {
             let since = *self.submit_since.get_or_insert(now);
             let Some(button) = button.filter(|button| button.enabled) else {
                 let waited = now - since;
                 if !self.rules.window && waited >= NOBODY_TO_PRESS {
-                    let words = "what was typed stands there, and the page lets nobody submit it";
-                    return Move::Fail(Failure::new(FailureReason::PageChanged, words));
+                    return Move::Fail(nothing_done("the page lets nobody submit it"));
                 }
                 return if waited >= SUBMIT_WAITS && self.rules.window {
                     self.could_not_act()
@@ -450,38 +457,6 @@ impl Flow {
         }
         self.offered = Some(kind);
         Move::Offer(kind)
-    }
-
-    /// What was typed from the prompt is gone, and was not submitted: no OTP or PIN was used up, so it is asked for again.
-    fn is_emptied(&mut self, kind: PromptKind, seen: &Sighting, now: Instant) -> bool {
-        let is_empty = seen.form().is_some_and(|(_, empty)| empty);
-        self.held |= !is_empty || seen.entry.is_some_and(|entry| entry.full);
-        let is_sent = !self.submission.is_unsent() || seen.entry.is_some_and(|entry| entry.sent);
-        let is_gone = self.typed.contains(&kind) && self.held && is_empty;
-        if !is_gone || is_sent || seen.busy {
-            self.emptied_since = None;
-            return false;
-        }
-        now - *self.emptied_since.get_or_insert(now) >= EMPTIED
-    }
-
-    /// The page called its server when the box was full, and then nothing came of it: the call may have been another one.
-    /// Vega does not press, for a second submit could be a second OTP or PIN.
-    fn sent_for_nothing(&mut self, seen: &Sighting, now: Instant) -> Option<Move> {
-        let is_full = seen.form().is_some_and(|(_, empty)| !empty);
-        let is_guess = seen
-            .entry
-            .is_some_and(|entry| entry.guessed && entry.full && !entry.back);
-        if !is_full || !is_guess || seen.busy {
-            self.unmoved_since = None;
-            return None;
-        }
-        let unmoved = now - *self.unmoved_since.get_or_insert(now);
-        if !self.rules.window && unmoved >= NOBODY_TO_PRESS {
-            let words = "what was typed stands there, and the page does nothing with it";
-            return Some(Move::Fail(Failure::new(FailureReason::PageChanged, words)));
-        }
-        (self.rules.window && unmoved >= SENT_FOR_NOTHING).then(|| self.tell_once(Notice::DoItInTheWindow))
     }
 
     fn tell_once(&mut self, notice: Notice) -> Move {
@@ -514,52 +489,9 @@ impl Flow {
     }
 }
 
-/// What stands in place of a page that could be gone on with, in its own words without what they may repeat of the typing.
-fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
-    if let Some(error) = &seen.error {
-        // A code that is new is most likely about what the dialog was given: the app.
-        let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
-        return Some(Failure::new(
-            reason,
-            without_numbers(&format!("{} {}", error.code, error.message)),
-        ));
-    }
-    if let Some(words) = &seen.locked {
-        return Some(Failure::new(FailureReason::AccountLocked, without_numbers(words)));
-    }
-    (seen.blocked && screen == Screen::Unknown)
-        .then(|| Failure::new(FailureReason::Blocked, "the page is Cloudflare's, not Upstox's"))
-}
-
-/// A refusal in an alert, whoever typed. `before` is the screen of the last sighting.
-fn alerts_say(alerts: &[Alert], before: Screen, screen: Screen) -> Option<Failure> {
-    alerts.iter().find_map(|alert| {
-        let reason = refusal(&alert.words, answered(alert, before, screen)?)?;
-        Some(Failure::new(reason, without_numbers(&alert.words)))
-    })
-}
-
-/// The screen that an alert answers, or nothing once the page has let the human past that screen.
-fn answered(alert: &Alert, before: Screen, now: Screen) -> Option<Screen> {
-    let came_on = alert.form.map_or(now, Form::screen);
-    // A page may refuse and go back in the same breath: the words come on the earlier screen.
-    let answers = if place(before) > place(came_on) {
-        before
-    } else {
-        came_on
-    };
-    (place(now) <= place(answers)).then_some(answers)
-}
-
-/// How far along the way a screen is.
-fn place(screen: Screen) -> u8 {
-    match screen {
-        Screen::Unknown => 0,
-        Screen::Mobile | Screen::Challenge => 1,
-        Screen::Otp => 2,
-        Screen::Pin => 3,
-        Screen::Consent => 4,
-    }
+fn nothing_done(why: &str) -> Failure {
+    let words = format!("what was typed stands there, and {why}");
+    Failure::new(FailureReason::PageChanged, words)
 }
 
 #[cfg(test)]

@@ -80,9 +80,9 @@ impl Submission {
         self.form
     }
 
-    /// Whether an earlier form came back, and nobody knows yet what that means.
-    pub(crate) fn is_sent_back(&self) -> bool {
-        self.sent_back.is_some()
+    /// Whether a form came back in another document, or an earlier one, and nobody knows yet what that means.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.sent_back.is_some() || self.stage == Stage::CameAnew
     }
 
     /// Whether what stood in the form was not submitted, as far as can be seen.

@@ -104,7 +104,9 @@ pub(crate) fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
     let wrong = says(&lower, WRONG);
     let refused = wrong || says(&lower, USED_UP);
     let second_factor = matches!(screen, Screen::Otp | Screen::Pin);
-    let locked = has_word(&lower, &["locked", "blocked"]) && !says(&lower, NOT_THE_LOGIN);
+    // "2 attempts left before your account is locked" tells what comes, not what is.
+    let is_a_warning = says(&lower, USED_UP) && lower.contains("before");
+    let locked = has_word(&lower, &["locked", "blocked"]) && !says(&lower, NOT_THE_LOGIN) && !is_a_warning;
     let throttled = says(
         &lower,
         &[
@@ -139,7 +141,13 @@ pub(crate) fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
 
 /// What lines that are new after a submit say together: the gravest counts. Trouble is told only where no line refuses.
 pub(crate) fn of_lines(lines: &[String], screen: Screen) -> Option<FailureReason> {
-    let said: Vec<_> = lines.iter().filter_map(|line| refusal(line, screen)).collect();
+    // "Wrong number?" offers a way back.
+    let no_question = |line: &&String| !line.trim_end().ends_with('?');
+    let said: Vec<_> = lines
+        .iter()
+        .filter(no_question)
+        .filter_map(|line| refusal(line, screen))
+        .collect();
     let grave = [FailureReason::AccountLocked, FailureReason::Throttled];
     let trouble = || {
         let is_trouble = |line: &String| says(&line.to_lowercase(), TROUBLE);
@@ -213,6 +221,9 @@ mod tests {
     #[case(Screen::Pin, &["आपका पिन गलत है"], None)]
     #[case(Screen::Pin, &["Welcome back"], None)]
     #[case(Screen::Pin, &["3 attempts remaining"], Some(FailureReason::PinRefused))]
+    #[case(Screen::Pin, &["3 attempts left before your account is locked"], Some(FailureReason::PinRefused))]
+    #[case(Screen::Otp, &["Wrong number?"], None)]
+    #[case(Screen::Otp, &["Resend OTP, try again in 28 seconds"], None)]
     #[case(Screen::Pin, &["You have 1 more attempt before we lock your account"], Some(FailureReason::PinRefused))]
     #[case(Screen::Otp, &["OTP has expired. Please request a new one."], Some(FailureReason::OtpRefused))]
     #[case(Screen::Otp, &["Code expired"], Some(FailureReason::OtpRefused))]

@@ -85,6 +85,15 @@ fn refusing() -> Vec<(&'static str, String, Option<String>)> {
             None,
         ),
         (
+            "submitted by the page itself in a way that nothing tells of, and emptied",
+            by_script("").replace(
+                "</script>",
+                "document.getElementById('pinContinueBtn').disabled = true;
+                 box.addEventListener('input', () => { if (box.value.length === 6) fetch('/x').then(() => { box.value = '' }) })</script>",
+            ),
+            None,
+        ),
+        (
             "after a spinner",
             by_script(
                 "const turn = document.createElement('div'); turn.className = 'spinner'; turn.textContent = '...';

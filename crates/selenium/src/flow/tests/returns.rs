@@ -106,8 +106,11 @@ fn a_form_that_was_refused_before_the_first_look(
         came_after_ms: milliseconds,
         ..form(Form::Otp, "C", &["Enter OTP", "No."], false)
     };
-    script.at(2, &seen);
-    script.at(3, &seen);
+    let first = (script.at(2, &seen), script.at(3, &seen));
+    if expected.is_some() {
+        // The press is put on record, as for any OTP that is asked for.
+        assert_eq!(first.1, Move::Wait, "nothing is asked for meanwhile: {first:?}");
+    }
     assert_eq!(reason(&script.at(5, &seen)), expected);
 }
 
@@ -141,15 +144,84 @@ fn typed(script: &mut Script) {
     script.at(1, &form(Form::Otp, "A", &[HELP], true));
 }
 
+/// A box into which a page that still loaded let a part of it.
+fn part(empty: bool) -> Sighting {
+    let entry = Entry {
+        form: Form::Otp,
+        full: false,
+        sent: false,
+        guessed: false,
+        back: false,
+    };
+    Sighting {
+        entry: Some(entry),
+        ..form(Form::Otp, "A", &[HELP], !empty)
+    }
+}
+
+/// A page can submit what is complete without an event that tells of it: another OTP would be the second one.
+#[rstest]
+#[case::headless(false, Some(FailureReason::OtpRefused), None)]
+#[case::in_a_window(true, None, Some(Notice::DoItInTheWindow))]
+fn a_full_box_that_was_emptied_is_never_asked_for_again(
+    #[case] window: bool,
+    #[case] ends: Option<FailureReason>,
+    #[case] tells: Option<Notice>,
+) {
+    let mut script = if window { with_a_window() } else { Script::new() };
+    typed(&mut script);
+    let full = Entry {
+        form: Form::Otp,
+        full: true,
+        sent: false,
+        guessed: false,
+        back: false,
+    };
+    let emptied = Sighting {
+        entry: Some(full),
+        ..form(Form::Otp, "A", &[HELP], false)
+    };
+    let steps: Vec<Move> = (2..9).map(|second| script.at(second, &emptied)).collect();
+    assert!(!steps.contains(&Move::Offer(PromptKind::Otp)), "{steps:?}");
+    assert_eq!(steps.iter().find_map(reason), ends, "{steps:?}");
+    assert_eq!(
+        steps
+            .iter()
+            .any(|step| Some(step) == tells.map(Move::Tell).as_ref()),
+        tells.is_some(),
+        "{steps:?}"
+    );
+}
+
+/// Throttling or a changed page after a refused PIN does not take the stop away.
+#[rstest]
+#[case(FailureReason::Throttled, FailureReason::PinRefused)]
+#[case(FailureReason::PageChanged, FailureReason::PinRefused)]
+#[case(FailureReason::BrowserGone, FailureReason::PinRefused)]
+#[case(FailureReason::AccountLocked, FailureReason::AccountLocked)]
+fn a_refused_pin_is_the_gravest_but_for_a_lock(#[case] later: FailureReason, #[case] counts: FailureReason) {
+    let mut script = with_a_window();
+    script.pressed(0);
+    script.at(0, &sent(form(Form::Pin, "A", &[HELP], true), Form::Pin));
+    let refused = form(Form::Pin, "B", &["Incorrect PIN"], false);
+    script.at(1, &refused);
+    script.at(3, &refused);
+    let failure = script.flow.gravest(Failure::new(later, ""));
+    assert_eq!(failure.reason, counts);
+}
+
 /// Nothing was submitted, so no OTP is used up: headless, nobody else could type it once more.
 #[test]
 fn what_the_page_emptied_before_a_submit_is_asked_for_again() {
     let mut script = Script::new();
-    typed(&mut script);
-    let emptied = form(Form::Otp, "A", &[HELP], false);
+    script.pressed(0);
+    script.at(0, &part(true));
+    script.flow.second_factor_typed(PromptKind::Otp);
+    script.at(1, &part(false));
+    let emptied = part(true);
     assert_eq!(script.at(2, &emptied), Move::Wait, "it may be a moment");
     assert_eq!(script.at(4, &emptied), Move::Offer(PromptKind::Otp));
-    let held = form(Form::Otp, "A", &[HELP], true);
+    let held = part(false);
     for (second, expected) in [(5, true), (9, false)] {
         script.flow.second_factor_typed(PromptKind::Otp);
         script.at(second, &held);
