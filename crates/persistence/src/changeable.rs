@@ -147,7 +147,10 @@ impl Who {
 
     fn refuse_foreign(&self, path: &Path, about: &Metadata) -> Result<(), FileError> {
         let owner = about.uid();
-        if [self.user, ROOT].contains(&owner) || self.unseen == Some(owner) {
+        let is_known = || User::from_uid(Uid::from_raw(owner)).ok().flatten().is_some();
+        let is_ours = [self.user, ROOT].contains(&owner) || self.unseen == Some(owner);
+        // A container's volumes and secrets bear the users of its host, of whom it knows none.
+        if is_ours || !is_known() || is_read_only(path) {
             return Ok(());
         }
         Err(FileError::Foreign {

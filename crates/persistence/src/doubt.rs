@@ -57,7 +57,8 @@ impl fmt::Display for Doubt {
             ),
             Self::Changed => write!(
                 f,
-                "the database was changed outside Vega: what it says of its latest changes is not what Vega wrote"
+                "the database was changed outside Vega: what it says of its latest changes is not what Vega wrote. A backup \
+                 that was put back is one way to that: then a newer one is better"
             ),
         }?;
         write!(

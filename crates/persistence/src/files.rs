@@ -56,8 +56,8 @@ pub enum FileError {
     },
     /// It is another user's, who could change it.
     #[error(
-        "{path} belongs to user {owner} (mode {mode:o}), who can change it at any time. Run Vega as that user, or give it \
-         to the one that runs Vega with: {by}chown {user} '{path}'"
+        "{path} belongs to user {owner} (mode {mode:o}), who can change it at any time. Run Vega as that user, or name a \
+         place of the one that runs Vega; only if that path is Vega's alone, give it over with: {by}chown {user} '{path}'"
     )]
     Foreign {
         /// Which file or folder.

@@ -12,7 +12,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
 use self::answers::{alerts_say, page_says, place};
-use self::unsent::{Emptied, Unsent};
+use self::unsent::{EMPTIED_BY_THE_PAGE, Emptied, Unsent};
 use crate::dialog_answer::{Home, browsers_own};
 use crate::sighting::{Alert, Form, Sighting};
 use crate::submission::Submission;
@@ -270,7 +270,7 @@ impl Flow {
         let alerts: Vec<_> = self
             .unheard
             .drain(..)
-            .chain(seen.alerts.iter().cloned())
+            .chain(seen.alerts.iter().filter(|_| !seen.foreign).cloned())
             .collect();
         let judged = self.submission.judge(seen, self.started, now);
         if let Some(failure) = page_says(seen, screen).or_else(|| self.no_page(seen, now)) {
@@ -418,25 +418,26 @@ impl Flow {
         if self.rules.window && unmoved >= SENT_FOR_NOTHING {
             return self.tell_once(Notice::DoItInTheWindow);
         }
-        let is_unsent = self.submission.is_unsent() && self.typed.contains(&kind);
-        match self.unsent.emptied(is_unsent, seen, now) {
+        match self.unsent.emptied(self.submission.is_unsent(), seen, now) {
             None => {}
+            Some(Emptied::Part) if !self.typed.contains(&kind) => {}
             Some(Emptied::Part) if self.asked_again < ASKED_AGAIN => {
                 self.asked_again += 1;
                 self.typed.remove(&kind);
                 self.to_submit = None;
                 self.offered = None;
             }
-            Some(Emptied::Full) if !self.rules.window => {
-                let words =
-                    "the page emptied its box, and nobody can tell whether it had submitted what stood there";
-                return Move::Fail(Failure::new(verdict::of_form(seen.screen()), words));
+            Some(Emptied::Part) => return self.could_not_act(),
+            // A human who deletes digits leaves it less than full, so it was the page.
+            Some(Emptied::Full) => {
+                let failure = Failure::new(verdict::of_form(seen.screen()), EMPTIED_BY_THE_PAGE);
+                return self.refuse(failure, seen.screen(), seen.screen(), now);
             }
-            Some(_) => return self.could_not_act(),
         }
         if self.to_submit == Some(kind) {
             let since = *self.submit_since.get_or_insert(now);
-            let Some(button) = button.filter(|button| button.enabled) else {
+            // While the page works on something, that may be what was typed.
+            let Some(button) = button.filter(|button| button.enabled && !seen.busy) else {
                 let waited = now - since;
                 if !self.rules.window && waited >= NOBODY_TO_PRESS {
                     return Move::Fail(nothing_done("the page lets nobody submit it"));

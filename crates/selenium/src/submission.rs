@@ -120,6 +120,10 @@ impl Submission {
             self.forget();
             return None;
         }
+        // The browser's own page, or somebody else's, is nobody's answer to what was submitted.
+        if seen.unreachable || seen.foreign || seen.blocked {
+            return None;
+        }
         let Some((form, empty)) = seen.form() else {
             return self.judge_without_form(seen, now);
         };

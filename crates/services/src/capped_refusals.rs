@@ -46,9 +46,7 @@ impl CappedRefusals {
             // The hour began before, so it is over then; by a clock that was set it may not be.
             tokio::time::sleep(HOUR.to_std().unwrap_or_default()).await;
             let summary = shared.refusals().summary(shared.clock.now());
-            if let Err(error) = shared.put_summary(summary).await {
-                tracing::warn!(%error, "how much was refused is not on record");
-            }
+            shared.put_summary_or_warn(summary).await;
         });
     }
 }
@@ -56,6 +54,13 @@ impl CappedRefusals {
 impl Shared {
     fn refusals(&self) -> MutexGuard<'_, Refusals> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn put_summary_or_warn(&self, summary: Option<String>) {
+        let words = summary.clone().unwrap_or_default();
+        if let Err(error) = self.put_summary(summary).await {
+            tracing::warn!(%error, "how much was refused is not on record: {words}");
+        }
     }
 
     async fn put_summary(&self, summary: Option<String>) -> Result<(), StoreError> {
@@ -76,7 +81,8 @@ impl AuditTrail for CappedRefusals {
             let mut refusals = self.0.refusals();
             (refusals.summary(now), refusals.count(&entry.detail, now))
         };
-        self.0.put_summary(summary).await?;
+        // The refusal itself goes on record whatever becomes of the sum of others.
+        self.0.put_summary_or_warn(summary).await;
         match goes {
             Goes::OnRecord => self.0.trail.append(entry).await,
             Goes::UncountedSoFar => {

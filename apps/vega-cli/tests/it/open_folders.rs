@@ -123,13 +123,13 @@ fn what_belongs_to_another_user_is_refused() {
     ] {
         let desk = Desk::new();
         assert!(desk.says("status").starts_with("exit 3\n"));
-        if chown(desk.at(place), Some(54_321), None).is_err() {
+        if chown(desk.at(place), Some(65_534), None).is_err() {
             return;
         }
         let words = refused(desk.home.path(), &desk.settings(), &["status"]);
         let command = format!("'[home]/{place}'");
         assert!(
-            words.contains("belongs to user 54321") && words.contains("chown ") && words.contains(&command),
+            words.contains("belongs to user nobody") && words.contains("chown ") && words.contains(&command),
             "{words}"
         );
     }

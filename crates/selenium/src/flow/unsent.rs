@@ -10,6 +10,10 @@ use crate::sighting::Sighting;
 /// What was typed is gone again for so long.
 const EMPTIED: Duration = Duration::from_secs(2);
 
+/// What is told of a full box that the page emptied.
+pub(super) const EMPTIED_BY_THE_PAGE: &str =
+    "the page emptied its box, and nobody can tell whether it had submitted what stood there";
+
 /// What the page emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Emptied {

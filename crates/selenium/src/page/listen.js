@@ -193,7 +193,7 @@ function listen() {
     heard.reloads = event.navigationType === "reload" && !event.userInitiated;
     if (heard.entry?.sent) noteFor(heard.entry.form, heard.reloads);
   });
-  // Or it stays, and calls its server at once: at an address of its own that it did not call before. What a page calls again
+  // Or it stays, and calls a server of its site at once: at an address that it did not call before. What a page calls again
   // and again, such as a heartbeat or a count of keys, submits nothing.
   const address = (call) => call.name.split(/[?#]/)[0];
   const known = new Set();
@@ -201,7 +201,8 @@ function listen() {
     const { entry } = heard;
     const soon = (call) => call.startTime >= entry.fullAt && call.startTime <= entry.fullAt + 1000;
     const calls = list.getEntries().filter((call) => /^(fetch|xmlhttprequest)$/.test(call.initiatorType));
-    const own = (call) => call.name.startsWith(`${location.origin}/`) && !known.has(address(call));
+    const site = (host) => (/[a-z]$/i.test(host) ? host.split(".").slice(-2).join(".") : host);
+  const own = (call) => site(new URL(call.name).hostname) === site(location.hostname) && !known.has(address(call));
     if (entry?.full && calls.some((call) => own(call) && soon(call))) markSent(entry, true);
     for (const call of calls) if (!entry?.full || call.startTime < entry.fullAt) known.add(address(call));
   }).observe({ type: "resource", buffered: true });

@@ -77,5 +77,5 @@ return {
   },
   error: code && { code: code[1], message: message ? message[1] : "" },
   unreachable: isBrowsersOwn,
-  blocked: /error( code:)? 10(10|20)|checking your browser|access denied/i.test(text),
+  blocked: /error( code:)? 10(10|20)|checking your browser|access denied|sorry, you have been blocked/i.test(text),
 };

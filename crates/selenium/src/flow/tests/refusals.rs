@@ -76,7 +76,11 @@ fn detail(step: &Move) -> Option<&str> {
 #[case::verifying(Form::Otp, given_back(form(Form::Otp, "A", &["Verifying your OTP"], false), Form::Otp), None, "")]
 #[case::reloaded(Form::Pin, Sighting { arrived_by_itself: false, ..form(Form::Pin, "B", &[HELP], false) }, None, "")]
 #[case::sent_again(Form::Otp, form(Form::Otp, "B", &[HELP, "A new OTP was sent to 98****0000"], false), None, "")]
-#[case::emptied_without_a_submit(Form::Pin, Sighting { entry: Some(entry(Form::Pin, true, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, None, "")]
+#[case::emptied_by_hand(Form::Pin, Sighting { entry: Some(entry(Form::Pin, false, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, None, "")]
+#[case::emptied_by_the_page(Form::Pin, Sighting { entry: Some(entry(Form::Pin, true, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, Some(FailureReason::PinRefused), "the page emptied its box, and nobody can tell whether it had submitted what stood there")]
+#[case::an_error_page_of_the_browser(Form::Pin, Sighting { document: "B".into(), unreachable: true, lines: vec!["login.upstox.com sent an invalid response".into()], ..unfamiliar() }, None, "")]
+#[case::redirected_too_often(Form::Pin, Sighting { document: "B".into(), unreachable: true, lines: vec!["redirected you too many times".into()], ..unfamiliar() }, None, "")]
+#[case::a_filter_of_somebody_else(Form::Pin, Sighting { document: "B".into(), foreign: true, lines: vec!["Your access is blocked".into()], ..unfamiliar() }, None, "")]
 #[case::on_to_the_next(Form::Otp, form(Form::Pin, "B", &["Incorrect entries lock your account"], false), None, "")]
 #[case::loading(Form::Pin, Sighting { document: "B".into(), ..unfamiliar() }, None, "")]
 fn a_form_that_comes_back_is_a_refusal(

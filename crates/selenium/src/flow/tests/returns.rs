@@ -162,7 +162,7 @@ fn part(empty: bool) -> Sighting {
 /// A page can submit what is complete without an event that tells of it: another OTP would be the second one.
 #[rstest]
 #[case::headless(false, Some(FailureReason::OtpRefused), None)]
-#[case::in_a_window(true, None, Some(Notice::DoItInTheWindow))]
+#[case::in_a_window(true, None, Some(Notice::Refused { because: FailureReason::OtpRefused }))]
 fn a_full_box_that_was_emptied_is_never_asked_for_again(
     #[case] window: bool,
     #[case] ends: Option<FailureReason>,
@@ -191,6 +191,14 @@ fn a_full_box_that_was_emptied_is_never_asked_for_again(
         tells.is_some(),
         "{steps:?}"
     );
+    if window {
+        let end = script.at(400, &emptied);
+        assert_eq!(
+            reason(&end),
+            Some(FailureReason::OtpRefused),
+            "no timeout: {end:?}"
+        );
+    }
 }
 
 /// Throttling or a changed page after a refused PIN does not take the stop away.
