@@ -13,7 +13,7 @@ use vega_domain::ids::{AccessKeyId, KeyName};
 use vega_domain::ports::{StoreError, StoredKey, UnfitKey};
 
 use crate::data_source::{failed, unreadable};
-use crate::latest_changes::{Mark, Whose};
+use crate::latest_changes::Whose;
 use crate::row_marks;
 use crate::row_values::KEYS;
 use crate::seal::Sealer;
@@ -145,10 +145,8 @@ pub(crate) async fn revoke(
     let whose = Whose::Key(id.as_uuid());
     let is_known = tx.marks()?.get(whose).is_some();
     let Some(stored) = row(tx, id).await? else {
-        if is_known {
-            let entry = tx.entry();
-            tx.marks()?.set(whose, Mark::of(entry));
-        }
+        // Without a mark nothing is missing any more, and a row that is put back fits none.
+        tx.marks()?.clear(whose);
         return Ok(is_known);
     };
     let row = KeyRow::from_row(&stored).map_err(unreadable);
@@ -164,15 +162,19 @@ pub(crate) async fn revoke(
         .await
         .map_err(failed("revoke an access key"))?;
     let opened = row.and_then(|row| Ok((row.sealed.row, row.into_key(sealer)?.hash)));
-    // One that did not open, or fit, stays so, also when what it was before is put back.
+    // One that does not open, or fit, goes: without a mark it does not fit either when what it was before is put back.
     match opened {
         Ok((number, hash)) if fits => {
             seal(tx, sealer, id, hash).await?;
             tx.seal_and_mark(&KEYS, number, whose).await?;
         }
         _ => {
-            let entry = tx.entry();
-            tx.marks()?.set(whose, Mark::of(entry));
+            sqlx::query("DELETE FROM access_keys WHERE id = $1")
+                .bind(id.as_uuid())
+                .execute(&mut **tx)
+                .await
+                .map_err(failed("take an access key away"))?;
+            tx.marks()?.clear(whose);
         }
     }
     Ok(true)

@@ -51,6 +51,8 @@ async fn a_key_whose_row_does_not_fit_is_revoked_for_good(#[case] edit: &str, #[
     let audit = told(AuditKind::KeyRevoked, &other.key);
     assert!(stage.access.revoke_key(id, &audit).await.unwrap());
     assert_eq!(stage.world.audit_kinds().await.last().unwrap(), "key_revoked");
+    let unfit = stage.access.unfit_keys().await.unwrap();
+    assert!(unfit.iter().all(|key| key.id != id), "it is over: {unfit:?}");
     Kept::put_back(&pool, &["access_keys"]).await;
     let living = stage.access.keys().await.unwrap();
     assert!(living.iter().all(|stored| stored.key.id != id), "{living:?}");
