@@ -1,7 +1,7 @@
 //! Requests that no honest program sends: odd names, methods, types and spellings. None is taken for another one, and none
 //! changes anything.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use vega_tests::{Caller, Desk, Request, Server, Upstox};
 
 use crate::server_attacks::{Attack, Target, World, lacks_headers};
@@ -194,6 +194,7 @@ async fn nothing_odd_is_taken_for_something_else() -> Result<()> {
     Ok(())
 }
 
+/// Whoever shows nothing leaves nothing behind. A key or session that is none goes on record, and nothing else changes.
 #[tokio::test]
 async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -211,8 +212,14 @@ async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
         before.iter().all(|bytes| !bytes.is_empty()),
         "there is nothing to change"
     );
+    let kinds = async || -> Result<Vec<String>> {
+        let told = desk.vega(&["audit", "--json"]).await?.json()?;
+        let entries = told["entries"].as_array().context("entries")?;
+        Ok(entries.iter().map(|entry| entry["kind"].to_string()).collect())
+    };
     let run = "/api/v1/runs/6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11";
     let mut answers = Vec::new();
+    let mut with_a_bad_key = Vec::new();
     for method in ["GET", "HEAD", "POST", "DELETE", "PUT", "OPTIONS"] {
         for path in [
             "/",
@@ -257,18 +264,32 @@ async fn strangers_leave_every_byte_on_disk_as_it_was() -> Result<()> {
                 }
                 let request = Request::to(&server, method, path).by(&caller);
                 let request = request.with("Content-Type", "application/json").body("{}");
+                if !matches!(caller, Caller::Stranger) {
+                    with_a_bad_key.push(request);
+                    continue;
+                }
                 let answer = server.send(&request).await?;
                 assert_eq!(lacks_headers(&answer), None, "{request:?}: {answer:?}");
                 answers.push(answer);
             }
         }
     }
+    // Not shown in full where they differ: they are many.
+    assert!(bytes() == before, "something was written");
+
+    let before = kinds().await?;
+    for request in with_a_bad_key {
+        let answer = server.send(&request).await?;
+        assert_eq!(lacks_headers(&answer), None, "{request:?}: {answer:?}");
+        answers.push(answer);
+    }
     assert!(
         answers
             .iter()
             .all(|answer| answer.status != 202 && answer.status != 204 && answer.status < 500)
     );
-    // Not shown in full where they differ: they are many.
-    assert!(bytes() == before, "something was written");
+    let mut after = kinds().await?;
+    after.retain(|kind| kind != "\"call_refused\"");
+    assert_eq!(after, before, "only the refusals");
     Ok(())
 }

@@ -218,7 +218,7 @@ async fn caller(server: &Server, headers: &HeaderMap) -> Result<Caller, Problem>
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
         return Err(Problem::new(Code::NotSignedIn, words));
     }
-    server.refused("neither a key nor a session came along");
+    // Whoever shows nothing tried nothing, and leaves nothing on disk.
     let words = "Send an access key (`Authorization: Bearer …`, made with `vega key add`), or open the console with the \
                  link that `vega console` prints.";
     Err(Problem::new(Code::NotSignedIn, words))
