@@ -282,17 +282,17 @@ impl Flow {
         if self.time_left(now).is_zero() {
             return Move::Fail(self.timeout(seen, screen));
         }
+        // An OTP is asked for and Vega did not press: the human did, in the window.
+        if screen == Screen::Otp && self.press == Press::Open {
+            self.press = Press::TheHumans;
+            return Move::NotePress;
+        }
         // A form came back after a submit: nothing on it is asked for before that is judged.
         if self.submission.is_awaited() {
             return Move::Wait;
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
-            // An OTP is asked for and Vega did not press: the human did, in the window.
-            Screen::Otp if self.press == Press::Open => {
-                self.press = Press::TheHumans;
-                Move::NotePress
-            }
             Screen::Otp => self.on_second_factor(PromptKind::Otp, seen, now),
             Screen::Pin => self.on_second_factor(PromptKind::Pin, seen, now),
             Screen::Challenge => self.tell_once(Notice::Challenge),

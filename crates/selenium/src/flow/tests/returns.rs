@@ -114,6 +114,17 @@ fn a_form_that_was_refused_before_the_first_look(
     assert_eq!(reason(&script.at(5, &seen)), expected);
 }
 
+/// The human asked for the OTP in the window and mistyped it before the first look: the press counts all the same.
+#[test]
+fn a_press_in_the_window_is_on_record_also_before_a_refusal() {
+    let mut script = Script::new();
+    script.at(0, &form(Form::Mobile, "A", &[], true));
+    let seen = after(Form::Otp, form(Form::Otp, "C", &["Enter OTP", "No."], false));
+    assert_eq!(script.at(2, &seen), Move::NotePress);
+    script.at(3, &seen);
+    assert_eq!(reason(&script.at(5, &seen)), Some(FailureReason::OtpRefused));
+}
+
 /// Looks come as often as in a sign-in; what stands on the page from the first of them on is told within three seconds.
 #[rstest]
 #[case::the_same_form(form(Form::Pin, "B", &[HELP, "Nope"], false))]
