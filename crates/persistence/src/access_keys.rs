@@ -155,16 +155,16 @@ pub(crate) async fn revoke(
     if fits && row.as_ref().is_ok_and(|row| row.revoked_at.is_some()) {
         return Ok(false);
     }
-    sqlx::query("UPDATE access_keys SET revoked_at = $2 WHERE id = $1")
-        .bind(id.as_uuid())
-        .bind(at)
-        .execute(&mut **tx)
-        .await
-        .map_err(failed("revoke an access key"))?;
     let opened = row.and_then(|row| Ok((row.sealed.row, row.into_key(sealer)?.hash)));
     // One that does not open, or fit, goes: without a mark it does not fit either when what it was before is put back.
     match opened {
         Ok((number, hash)) if fits => {
+            sqlx::query("UPDATE access_keys SET revoked_at = $2 WHERE id = $1")
+                .bind(id.as_uuid())
+                .bind(at)
+                .execute(&mut **tx)
+                .await
+                .map_err(failed("revoke an access key"))?;
             seal(tx, sealer, id, hash).await?;
             tx.seal_and_mark(&KEYS, number, whose).await?;
         }
