@@ -99,7 +99,8 @@ pub struct Entry {
     pub full: bool,
     /// It was submitted, by whomever.
     pub sent: bool,
-    /// That is a guess: the page called its server when it was complete.
+    /// That is a guess: the page called its server when it was complete, or somebody pressed a button that Vega does not
+    /// know beside it.
     #[serde(default)]
     pub guessed: bool,
     /// The page gave the form back: it emptied it, or marked it as wrong.

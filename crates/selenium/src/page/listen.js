@@ -72,6 +72,7 @@ function listen() {
     full: false,
     fullAt: 0,
     otherAt: -Infinity,
+    clearedAt: -Infinity,
     marked: false,
     sent: false,
     guessed: false,
@@ -110,6 +111,8 @@ function listen() {
       return heard.follow();
     }
     if (isFull(form, boxes)) markFull(entry);
+    const isCleared = !holdsSomething(boxes) && performance.now() - entry.clearedAt < 5000;
+    if (isCleared && !entry.sent) entry.full = false;
     if (!entry.sent) entry.marked = boxes.some(isMarked);
     else if (entry.full) {
       entry.emptied = !holdsSomething(boxes);
@@ -120,23 +123,35 @@ function listen() {
     heard.follow();
     if (heard.entry?.full) markSent(heard.entry);
   };
-  const doSomethingElse = () => {
+  const doSomethingElse = (words) => {
     heard.turnedBack = true;
     if (!heard.entry || heard.entry.sent) return;
-    heard.entry.full = false;
     heard.entry.otherAt = performance.now();
+    if (!CLEARS.test(words)) return;
+    heard.entry.full = false;
+    heard.entry.clearedAt = performance.now();
+  };
+  // After these a page may empty the box of itself, with nothing submitted.
+  const CLEARS = /resend|again|clear|change|edit|cancel|start over|call me|new (otp|code|pin)/i;
+  const ELSEWHERE = /back|forgot|show|hide|other|different|instead|not you|help|close/i;
+  const leadsAway = (button) => {
+    const address = button.matches("a[href]") ? button.getAttribute("href").trim() : "";
+    return address !== "" && !/^(#|javascript:)/i.test(address);
   };
   const press = (button) => {
     const { entry } = heard;
     const words = wordsOn(button);
     const box = entry && find(entry.form)?.element;
+    if (CLEARS.test(words) || ELSEWHERE.test(words) || leadsAway(button)) return doSomethingElse(words);
     const continues =
-      !/resend|again|back|forgot|change|edit|cancel|show|hide/i.test(words) &&
-      (button === find(BUTTONS[entry?.form ?? "pin"])?.element ||
-        (button.type === "submit" && button.form && button.form === box?.form) ||
-        /^(continue|submit|verify|next|proceed|confirm|log ?in|sign ?in|enter|done|ok)\b/i.test(words));
-    if (continues) submit();
-    else doSomethingElse();
+      button === find(BUTTONS[entry?.form ?? "pin"])?.element ||
+      (button.type === "submit" && button.form && button.form === box?.form) ||
+      /^(continue|submit|verify|next|proceed|confirm|log ?in|sign ?in|enter|done|ok)\b/i.test(words);
+    if (continues) return submit();
+    // What it does is unknown, and it may submit a second factor that stands there complete.
+    heard.follow();
+    if (heard.entry?.full && heard.entry.form !== "mobile") markSent(heard.entry, true);
+    else doSomethingElse(words);
   };
   const acts = {
     // Before the page's own listeners, which may submit and empty the box at once.

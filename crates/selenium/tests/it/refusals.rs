@@ -150,6 +150,49 @@ async fn a_refused_pin_is_noticed_whatever_the_page_makes_of_it() -> Result<()> 
     Ok(())
 }
 
+/// A second button beside the full box, pressed as soon as the box is full; the page then empties the box.
+fn with_another_button(words: &str, empties: &str) -> String {
+    by_script("").replace(
+        "</script>",
+        &format!(
+            "document.getElementById('pinContinueBtn').disabled = true;
+             document.body.insertAdjacentHTML('beforeend', '<button type=button id=other>{words}</button>');
+             const other = document.getElementById('other');
+             other.addEventListener('click', () => {{ {empties} }});
+             box.addEventListener('input', () => {{ if (box.value.length === 6) setTimeout(() => other.click(), 50) }})</script>"
+        ),
+    )
+}
+
+/// Nobody can tell what a button in words that Vega does not know did with a full box, so no second PIN is asked for. One
+/// that is known to do something else used up nothing.
+#[tokio::test]
+async fn a_press_of_an_unknown_button_may_have_submitted_the_pin() -> Result<()> {
+    let (at_once, later) = ("box.value = ''", "later(() => { box.value = '' }, 300)");
+    for (words, empties, asked) in [
+        ("जारी रखें", at_once, 1),
+        ("जारी रखें", later, 1),
+        ("", at_once, 1),
+        ("Show", at_once, 1),
+        ("Clear", at_once, 2),
+        ("Clear", later, 2),
+    ] {
+        let broker = broker_with(with_another_button(words, empties), None).await?;
+        let mut desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+        desk.human_timeout = Duration::from_secs(20);
+        let outcome = desk.sign_in().await?;
+        let times = desk.seen.asked.lock().unwrap().len();
+        let refused = outcome
+            .as_ref()
+            .is_err_and(|failure| failure.reason == FailureReason::PinRefused);
+        ensure!(
+            refused == (asked == 1) && times.min(2) == asked,
+            "{words}: asked {times} times, {outcome:?}"
+        );
+    }
+    Ok(())
+}
+
 /// The mobile number comes back in a new document: with words, or in silence.
 #[tokio::test]
 async fn a_refused_mobile_number_is_noticed_and_get_otp_is_pressed_once() -> Result<()> {
