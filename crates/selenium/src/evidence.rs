@@ -250,7 +250,7 @@ async fn in_time<T>(
         Ok(Err(Trouble::Passing(_) | Trouble::Said(_) | Trouble::Closed)) => {
             Err("the page could not be examined")
         }
-        Ok(Err(Trouble::Gone(_))) => Err("the browser is gone"),
+        Ok(Err(Trouble::Gone(_) | Trouble::Silent)) => Err("the browser is gone"),
         Err(_) => Err("the browser did not answer in time"),
     }
 }

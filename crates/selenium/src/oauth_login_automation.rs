@@ -25,7 +25,7 @@ use crate::evidence::{self, FailedSignIn, Timeline};
 use crate::flow::{Flow, Move, Rules};
 use crate::login_page::LoginPage;
 use crate::redirect_kept::as_registered;
-use crate::session::{BrowserSession, Trouble};
+use crate::session::{BrowserSession, Trouble, silent_dialog};
 use crate::settings::BrowserSettings;
 use crate::sighting::Sighting;
 use crate::tabs::{Tab, Tabs};
@@ -264,7 +264,8 @@ impl Attempt<'_, '_> {
     fn or_blind<T>(&mut self, looked: Result<T, Trouble>) -> Result<Option<T>, Failure> {
         match looked {
             Ok(value) => Ok(Some(value)),
-            Err(trouble @ Trouble::Gone(_)) => Err(trouble.into()),
+            Err(Trouble::Silent) if !self.flow.has_arrived() => Err(silent_dialog()),
+            Err(trouble @ (Trouble::Gone(_) | Trouble::Silent)) => Err(trouble.into()),
             Err(trouble @ (Trouble::Passing(_) | Trouble::Said(_) | Trouble::Closed)) => {
                 if let Trouble::Said(words) = &trouble {
                     self.flow.said(words);

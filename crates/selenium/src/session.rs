@@ -118,6 +118,7 @@ impl BrowserSession {
         match command(self.client.goto(url.as_str())).await {
             // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
             Ok(()) | Err(Trouble::Passing(_) | Trouble::Said(_)) => Ok(()),
+            Err(Trouble::Silent) => Err(silent_dialog()),
             Err(gone @ (Trouble::Closed | Trouble::Gone(_))) => Err(gone.into()),
         }
     }
@@ -204,6 +205,8 @@ pub(crate) enum Trouble {
     Said(String),
     /// This window was closed; another may be there.
     Closed,
+    /// Nothing came of the command in its time: the page's server or the browser is silent.
+    Silent,
     /// The last window, browser or driver are gone.
     Gone(String),
 }
@@ -216,9 +219,26 @@ impl From<Trouble> for Failure {
                 "a dialog of the page came again and again",
             ),
             Trouble::Closed => Self::new(FailureReason::BrowserGone, "the window was closed"),
+            Trouble::Silent => {
+                let words = format!(
+                    "the browser did not answer within {} s",
+                    COMMAND_TIMEOUT.as_secs()
+                );
+                Self::new(FailureReason::BrowserGone, words)
+            }
             Trouble::Passing(words) | Trouble::Gone(words) => Self::new(FailureReason::BrowserGone, words),
         }
     }
+}
+
+/// The browser waits for a first answer of the dialog and keeps the driver waiting, as measured with servers that take a
+/// connection and say nothing.
+pub(crate) fn silent_dialog() -> Failure {
+    let words = format!(
+        "the dialog did not answer within {} s: a firewall, a proxy or Upstox itself keeps silent",
+        COMMAND_TIMEOUT.as_secs()
+    );
+    Failure::new(FailureReason::Network, words)
 }
 
 /// Runs one command within its time and tells passing trouble from the end.
@@ -228,7 +248,7 @@ pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>
         Ok(Err(error)) if is_closed(&error) => Err(Trouble::Closed),
         Ok(Err(error)) if is_the_end(&error) => Err(Trouble::Gone(kind(&error))),
         Ok(Err(error)) => Err(said(&error).map_or_else(|| Trouble::Passing(kind(&error)), Trouble::Said)),
-        Err(_) => Err(Trouble::Gone("the browser does not answer".into())),
+        Err(_) => Err(Trouble::Silent),
     }
 }
 

@@ -210,3 +210,34 @@ async fn the_browsers_own_error_page_is_told_with_its_code() -> Result<()> {
     ensure!(wrong.is_empty(), "{wrong:#?}");
     Ok(())
 }
+
+/// Takes connections and says nothing, as a firewall that swallows what comes back.
+async fn silent() -> Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    Ok(port)
+}
+
+#[tokio::test]
+async fn a_silent_server_is_told_as_one() -> Result<()> {
+    for scheme in ["http", "https"] {
+        let to = format!("{scheme}://127.0.0.1:{}/", silent().await?);
+        let broker = Broker::start(move |_| Page::to(to.as_str())).await?;
+        let mut desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
+        desk.human_timeout = Duration::from_secs(90);
+        let (reason, detail, took) = failure_of(&desk).await?;
+        ensure!(
+            reason == FailureReason::Network
+                && detail.contains("did not answer")
+                && took < Duration::from_secs(75),
+            "{scheme}: {reason} {detail:?} after {took:?}"
+        );
+    }
+    Ok(())
+}
