@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
+use vega_domain::audit::AuditKind;
 use vega_domain::ids::RunId;
 use vega_domain::ports::StoreError;
 
@@ -27,8 +28,12 @@ pub(crate) struct HeadsFile(PathBuf);
 pub(crate) enum Cause {
     /// A run ended.
     Run(RunId),
-    /// Something happened that must not be undone by putting an older file back.
+    /// A token was revoked: no older file may bring it back.
+    Revocation,
+    /// Something else happened that must not be undone by putting an older file back.
     Change,
+    /// One of both: an earlier Vega had one word for them.
+    EitherOfBoth,
     /// The operator took the trail as it was for the true one: heads from before count no more.
     Accepted,
 }
@@ -93,7 +98,7 @@ impl HeadsFile {
     /// The newest head of this trail.
     pub(crate) fn newest(&self, chain_id: &[u8]) -> Result<Newest, StoreError> {
         let all = self.readable()?;
-        let bears_values = |head: &&Head| matches!(head.cause, Cause::Change | Cause::Accepted);
+        let bears_values = |head: &&Head| !matches!(head.cause, Cause::Run(_));
         let is_of_another = all
             .iter()
             .any(|head| head.chain_id != chain_id && bears_values(&head));
@@ -108,13 +113,12 @@ impl HeadsFile {
         })
     }
 
-    /// When something last happened that must not be undone, in any database.
-    pub(crate) fn last_change(&self) -> Option<DateTime<Utc>> {
+    /// When something last happened that may have taken a token out of force, in any database.
+    pub(crate) fn last_revocation(&self) -> Option<DateTime<Utc>> {
         let heads = self.readable().unwrap_or_default();
-        let changes = heads
-            .iter()
-            .filter(|head| head.cause == Cause::Change && head.entry > 0);
-        changes.map(|head| head.at).max()
+        let revoke = |cause| matches!(cause, Cause::Revocation | Cause::EitherOfBoth | Cause::Accepted);
+        let revocations = heads.iter().filter(|head| revoke(head.cause) && head.entry > 0);
+        revocations.map(|head| head.at).max()
     }
 
     /// The heads of the file. Lines that are none are passed over: one torn line takes nothing from the others.
@@ -186,17 +190,30 @@ fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
 }
 
 impl Cause {
+    /// Why the head of a write with an entry of this kind is kept, if it is.
+    pub(crate) fn of(kind: AuditKind) -> Option<Self> {
+        match kind {
+            AuditKind::DatabaseAccepted => Some(Self::Accepted),
+            AuditKind::TokenRevoked => Some(Self::Revocation),
+            other => other.is_checkpoint().then_some(Self::Change),
+        }
+    }
+
     fn to_word(self) -> String {
         match self {
             Self::Run(run) => run.to_string(),
-            Self::Change => "change".into(),
+            Self::Revocation => "revocation".into(),
+            Self::Change => "other-change".into(),
+            Self::EitherOfBoth => "change".into(),
             Self::Accepted => "accepted".into(),
         }
     }
 
     fn of_word(word: &str) -> Option<Self> {
         Some(match word {
-            "change" => Self::Change,
+            "revocation" => Self::Revocation,
+            "other-change" => Self::Change,
+            "change" => Self::EitherOfBoth,
             "accepted" => Self::Accepted,
             run => Self::Run(RunId::from_uuid(Uuid::parse_str(run).ok()?)),
         })

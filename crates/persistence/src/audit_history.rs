@@ -236,7 +236,7 @@ impl<'a> Walk<'a> {
             if head.value != value {
                 let run = match head.cause {
                     Cause::Run(run) => Some(run),
-                    Cause::Change | Cause::Accepted => None,
+                    Cause::Revocation | Cause::Change | Cause::EitherOfBoth | Cause::Accepted => None,
                 };
                 return Err(AuditFault::Rewritten { entry, run });
             }

@@ -181,16 +181,21 @@ impl Who {
     fn has_nobody_else(&self, group: u32) -> bool {
         let is_of_us = |name: &str| name == "root" || self.name.as_deref() == Some(name);
         let listed = self.group.lines().find_map(|line| {
-            let mut fields = line.split(':').skip(2);
-            (fields.next()?.parse() == Ok(group)).then(|| fields.next().unwrap_or_default())
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            let mut fields = fields.skip(1);
+            (fields.next()?.parse() == Ok(group)).then(|| (name, fields.next().unwrap_or_default()))
         });
-        if let Some(members) = listed {
+        if let Some((name, members)) = listed {
             let is_without_others = members
                 .split(',')
                 .map(str::trim)
                 .all(|name| name.is_empty() || is_of_us(name));
+            // Where people come from a directory, as on macOS, nobody can list who else has it as the first group (`staff`).
+            let is_known = self.is_listed() || self.name.as_deref() == Some(name);
+            let is_others = || !is_known || self.is_anothers_first_group(group);
             // System accounts that may have root's group are nobody's.
-            return is_without_others && (group == ROOT || !self.is_anothers_first_group(group));
+            return is_without_others && (group == ROOT || !is_others());
         }
         match Group::from_gid(Gid::from_raw(group)).ok().flatten() {
             // Of a directory, whose people cannot be listed: only what is named after the user is theirs alone.
@@ -199,6 +204,12 @@ impl Who {
             }
             None => self.groups.contains(&group) && !self.is_anothers_first_group(group),
         }
+    }
+
+    /// Whether the file of users knows this one.
+    fn is_listed(&self) -> bool {
+        let id = |line: &str| line.split(':').nth(2)?.parse::<u32>().ok();
+        self.passwd.lines().any(|line| id(line) == Some(self.user))
     }
 
     fn is_anothers_first_group(&self, group: u32) -> bool {

@@ -18,13 +18,15 @@ pub(crate) struct MissingHead {
     chain_id: Vec<u8>,
     entry: i64,
     value: Value,
+    /// When the last token was revoked, if one was since the last head.
+    revoked_at: Option<DateTime<Utc>>,
 }
 
 impl MissingHead {
     pub(crate) async fn keep(self, data: &DataSource, at: DateTime<Utc>) -> Result<(), StoreError> {
         let head = Head {
-            at,
-            cause: Cause::Change,
+            at: self.revoked_at.unwrap_or(at),
+            cause: self.revoked_at.map_or(Cause::Change, |_| Cause::Revocation),
             chain_id: self.chain_id,
             entry: self.entry,
             value: self.value,
@@ -63,21 +65,20 @@ impl DataSource {
     async fn missing_in(&self, reading: &mut Reading) -> Result<Option<MissingHead>, StoreError> {
         let chain_id = audit_trail::chain_id(reading).await?;
         let newest = self.newest_head(chain_id.clone()).await?;
-        let is_kept = |kind: &AuditKind| kind.is_checkpoint() || *kind == AuditKind::DatabaseAccepted;
-        let kinds: Vec<&str> = AuditKind::ALL
-            .iter()
-            .filter(|kind| is_kept(kind))
-            .map(|kind| kind.code())
-            .collect();
         // A small part of the trail: each run leaves a head, too.
-        let since: Vec<String> = sqlx::query_scalar("SELECT kind FROM audit_events WHERE id > $1")
-            .bind(newest.head.map_or(-1, |head| head.entry))
-            .fetch_all(&mut **reading)
-            .await
-            .map_err(failed(DOING))?;
-        if newest.is_told_of && !since.iter().any(|kind| kinds.contains(&&**kind)) {
+        let since: Vec<(String, DateTime<Utc>)> =
+            sqlx::query_as("SELECT kind, at FROM audit_events WHERE id > $1")
+                .bind(newest.head.map_or(-1, |head| head.entry))
+                .fetch_all(&mut **reading)
+                .await
+                .map_err(failed(DOING))?;
+        let cause = |kind: &str| Cause::of(AuditKind::parse(kind).ok()?);
+        if newest.is_told_of && !since.iter().any(|(kind, _)| cause(kind).is_some()) {
             return Ok(None);
         }
+        let revoked = since
+            .iter()
+            .filter(|(kind, _)| !matches!(cause(kind), None | Some(Cause::Change)));
         let last: Option<(i64, Option<Vec<u8>>)> =
             sqlx::query_as("SELECT id, chain FROM audit_events ORDER BY id DESC LIMIT 1")
                 .fetch_optional(&mut **reading)
@@ -92,6 +93,7 @@ impl DataSource {
             chain_id,
             entry,
             value,
+            revoked_at: revoked.map(|(_, at)| *at).max(),
         }))
     }
 

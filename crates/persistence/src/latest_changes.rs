@@ -13,7 +13,7 @@ use sha2::Sha256;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, SqliteConnection};
 use vega_domain::ports::StoreError;
-use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 use crate::audit_heads::HeadsFile;
 use crate::data_source::failed;
@@ -133,21 +133,29 @@ impl Marks {
         self.set(Whose::Revoked(EVERY_API), Mark { time, ..Mark::of(0) });
     }
 
-    /// Since when this token is known as revoked, if it is: wherever a copy of it lies.
-    pub(crate) fn revoked_since(&self, token: &StoredToken) -> Option<DateTime<Utc>> {
+    /// Since when this token of a sign-in that is open is known as revoked, if it is. By its API alone: whatever put all
+    /// tokens out of force ended every sign-in that was open, so this one began after it, whatever the clock said then.
+    pub(crate) fn revoked_in_sign_in(&self, token: &StoredToken) -> Option<DateTime<Utc>> {
         let generation = Some(i64::from(token.generation.get()));
-        let of_api = self
-            .get(Whose::Revoked(token.api.as_str()))
-            .filter(|mark| generation <= mark.number);
-        let of_all = self
-            .get(Whose::Revoked(EVERY_API))
-            .filter(|mark| Some(token.issued_at) <= mark.time);
-        of_api.or(of_all)?.time
+        let of_api = self.get(Whose::Revoked(token.api.as_str()));
+        of_api.filter(|mark| generation <= mark.number)?.time
+    }
+
+    /// The same, wherever a copy of it lies, also of a sign-in that is over.
+    fn revoked_since(&self, new: &NewToken) -> Option<DateTime<Utc>> {
+        let is_open = self.get(Whose::Attempt(new.attempt.as_uuid())).is_some();
+        let of_all = || {
+            let mark = self.get(Whose::Revoked(EVERY_API)).filter(|_| !is_open)?;
+            mark.time.filter(|time| new.token.issued_at <= *time)
+        };
+        self.revoked_in_sign_in(&new.token).or_else(of_all)
     }
 
     /// What lies elsewhere, as it counts: an earlier copy of a token that is revoked, is revoked.
-    pub(crate) fn as_revoked(&self, mut token: StoredToken) -> StoredToken {
-        if let Some(at) = self.revoked_since(&token) {
+    pub(crate) fn as_revoked(&self, kept: NewToken) -> StoredToken {
+        let revoked_since = self.revoked_since(&kept);
+        let mut token = kept.token;
+        if let Some(at) = revoked_since {
             let result = CheckResult::Revoked;
             token.apply(LastCheck { at, result });
         }

@@ -8,7 +8,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
-use vega_domain::token::{CheckResult, NewToken, StoredToken};
+use vega_domain::token::{CheckResult, NewToken};
 
 use crate::spool_import::FileTokenSpool;
 use crate::spool_records::{KeptToken, put_kept};
@@ -32,9 +32,9 @@ impl SpoolingTokenRepository {
     }
 
     /// The kept tokens that the database does not know yet.
-    async fn kept(&self) -> Result<Vec<StoredToken>, StoreError> {
+    async fn kept(&self) -> Result<Vec<NewToken>, StoreError> {
         let kept = self.spool.tokens().await?;
-        kept.iter().map(|kept| Ok(kept.token()?.token)).collect()
+        kept.iter().map(KeptToken::token).collect()
     }
 
     async fn revoked_in_database(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
@@ -70,8 +70,8 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
         let stored = self.database.newest_generation(api).await?;
         let kept = kept
             .iter()
-            .filter(|token| token.api == *api)
-            .map(|token| token.generation);
+            .filter(|kept| kept.token.api == *api)
+            .map(|kept| kept.token.generation);
         Ok(stored.max(kept.max()))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePool, SqlitePoolOptions};
 use vega_domain::ports::{LoadedToken, StoreError};
-use vega_domain::token::StoredToken;
+use vega_domain::token::{NewToken, StoredToken};
 
 use crate::audit_heads::HeadsFile;
 use crate::changeable::{Place, refuse_if_others_may_change};
@@ -44,9 +44,10 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     Some(loaded.into_iter().flatten().collect())
 }
 
-/// Where the database cannot say what was revoked, everything was that is older than the last revocation that has a checkpoint.
+/// Where the database cannot say what was revoked, everything was that is older than the last checkpoint of what took a
+/// token out of force.
 async fn without_rows(heads: HeadsFile) -> Marks {
-    let last = tokio::task::spawn_blocking(move || heads.last_change()).await;
+    let last = tokio::task::spawn_blocking(move || heads.last_revocation()).await;
     let mut marks = Marks::default();
     if let Ok(Some(last)) = last {
         marks.revoke_all(last);
@@ -54,14 +55,13 @@ async fn without_rows(heads: HeadsFile) -> Marks {
     marks
 }
 
-async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<StoredToken> {
+async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<NewToken> {
     let look = move || Spool::beside(&database, sealer).load(Kind::Token);
     let kept: Vec<KeptToken> = match tokio::task::spawn_blocking(look).await {
         Ok(Ok(kept)) => kept,
         _ => Vec::new(),
     };
-    let tokens = kept.iter().filter_map(|kept| Some(kept.token().ok()?.token));
-    tokens.collect()
+    kept.iter().filter_map(|kept| kept.token().ok()).collect()
 }
 
 /// What could be read without opening.

@@ -84,10 +84,10 @@ impl Write {
     /// An audit entry was made. It is the trail's last one.
     pub(crate) fn made(&mut self, (entry, value): (i64, Value), at: DateTime<Utc>, kind: AuditKind) {
         self.end = (entry, value.to_vec());
-        if kind == AuditKind::DatabaseAccepted {
-            self.checkpoint = Some((at, Cause::Accepted));
-        } else if kind.is_checkpoint() {
-            self.checkpoint = Some((at, Cause::Change));
+        let Some(cause) = Cause::of(kind) else { return };
+        // The gravest of several counts.
+        if cause != Cause::Change || self.checkpoint.is_none() {
+            self.checkpoint = Some((at, cause));
         }
     }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{TokenCheck, TokenSpool, UpstoxTokenRepository};
+use vega_domain::ports::{AccessRepository, TokenCheck, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
-use vega_persistence::tokens_without_opening;
+use vega_persistence::{SqliteAccessRepository, tokens_without_opening};
 
 use crate::row_values::{attacker, sql};
 use crate::spool::Desk;
@@ -129,6 +129,64 @@ async fn a_row_that_was_taken_away_and_accepted_does_not_come_back_from_the_spoo
         copies.put_back();
         assert_worthless(&desk).await;
     }
+}
+
+/// The clock was ahead when the operator accepted a database of which nothing counts any more. What is signed in for
+/// afterwards counts all the same, in its row and in the spool.
+#[tokio::test]
+async fn a_clock_that_was_ahead_at_an_acceptance_takes_no_later_token() {
+    let desk = Desk::new().await;
+    let (run, _) = desk.kept_token().await;
+    desk.table_works("upstox_tokens").await;
+    desk.spool.import(at(6)).await.unwrap();
+    let pool = attacker(&desk.world).await;
+    sql(
+        &pool,
+        "DELETE FROM latest_changes; DELETE FROM audit_events WHERE id > 2",
+    )
+    .await;
+    desk.world.data.accept("looked at it", at(100_000)).await.unwrap();
+    assert!(desk.world.token("PRIMARY").await.is_revoked());
+
+    let attempt = desk.world.answered(run, "PRIMARY", 2).await;
+    let new = crate::world::token(attempt, "PRIMARY", 2);
+    let stored = AuditEntry::new(at(9), AuditKind::TokenStored, "");
+    desk.table_fails("upstox_tokens").await;
+    desk.tokens.store(&new, &stored).await.unwrap();
+    let served = desk.tokens.load_all().await.unwrap();
+    assert!(
+        served[0].as_ref().unwrap().is_servable(at(10)),
+        "from the spool: {served:?}"
+    );
+    desk.table_works("upstox_tokens").await;
+    desk.spool.import(at(11)).await.unwrap();
+    assert!(desk.world.token("PRIMARY").await.is_servable(at(12)));
+}
+
+/// Where the database cannot be read at all, only what took a token out of force speaks against the spool's copies; of an
+/// earlier Vega's checkpoints nobody can tell what they were for.
+#[tokio::test]
+async fn a_checkpoint_of_something_else_withholds_no_token() {
+    let desk = Desk::new().await;
+    desk.kept_token().await;
+    let key = crate::access_repository::key("ALGO", 1);
+    let access = SqliteAccessRepository::new(desk.world.data.clone());
+    let added = AuditEntry::new(at(6), AuditKind::KeyAdded, "");
+    access.add_key(&key, &added).await.unwrap();
+    let revoked = AuditEntry::new(at(7), AuditKind::KeyRevoked, "");
+    assert!(access.revoke_key(key.key.id, &revoked).await.unwrap());
+    desk.world.data.close().await;
+    std::fs::write(desk.world.data.path(), b"no database").unwrap();
+    let served = async || {
+        let tokens = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+        tokens.unwrap().iter().filter(|token| !token.is_refused()).count()
+    };
+    assert_eq!(served().await, 1);
+    let heads = key_path(&desk.world.dir).with_file_name("vega.audit-heads");
+    let text = std::fs::read_to_string(&heads).unwrap();
+    assert!(text.contains(" other-change "), "{text}");
+    std::fs::write(&heads, text.replace(" other-change ", " change ")).unwrap();
+    assert_eq!(served().await, 0);
 }
 
 /// Where the database cannot be read at all, the checkpoint tells that something was revoked since.
