@@ -236,8 +236,16 @@ async fn a_key_whose_record_is_gone_is_revoked_for_good() -> Result<()> {
         listed.stderr.contains("(reader) was changed or taken away"),
         "{listed:?}"
     );
+    let listed = desk.vega(&["key", "list", "--json"]).await?.json()?;
+    assert_eq!(listed["unfit"][0]["names"][0], "reader", "{listed}");
+    assert_eq!(listed["keys"].as_array().context("keys")?.len(), 0, "{listed}");
+    let admin = key(&desk, "admin", "admin", &[]).await?;
+    let told = server.get("/api/v1/keys", &admin).await?.json()?;
+    assert_eq!(told["unfit"], listed["unfit"], "{told}");
     let revoked = desk.vega(&["key", "revoke", "reader"]).await?;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    let told = server.get("/api/v1/keys", &admin).await?.json()?;
+    assert_eq!(told["unfit"][0]["id"], serde_json::Value::Null, "{told}");
     sql(&desk, KEYS_BACK)?;
     for _ in 0..2 {
         let refused = server.get(TOKEN, &reader).await?;

@@ -87,10 +87,12 @@ async fn say_where(vega: &Vega) {
 
 async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
     let (keys, now) = (vega.access.keys().await?, vega.clock.now());
+    let unfit = vega.access.unfit_keys().await?;
     if as_json {
         output::data_json(&Report {
             v: 1,
             keys: keys.iter().map(|key| key_report(key, now)).collect(),
+            unfit: unfit.iter().map(unfit_report).collect(),
         })?;
     } else if keys.is_empty() {
         output::say("There are no keys. `vega key add NAME --scope status` makes one.");
@@ -105,7 +107,7 @@ async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
             output::data(&as_lines(&keys, now));
         }
     }
-    tell_unfit(vega).await?;
+    tell_unfit(&unfit);
     Ok(Exit::Ok)
 }
 
@@ -155,8 +157,8 @@ async fn revoked(vega: &Vega, name: &str, is_done: bool) -> Exit {
 }
 
 /// Keys that stand on no list, for nobody can tell what they may do.
-async fn tell_unfit(vega: &Vega) -> anyhow::Result<()> {
-    for key in vega.access.unfit_keys().await? {
+fn tell_unfit(unfit: &[UnfitKey]) {
+    for key in unfit {
         let named = match &*key.names {
             [] => String::new(),
             names => format!(" ({})", names.join(" or ")),
@@ -167,7 +169,6 @@ async fn tell_unfit(vega: &Vega) -> anyhow::Result<()> {
             id = key.id
         ));
     }
-    Ok(())
 }
 
 fn scopes(key: &AccessKey) -> String {
@@ -235,6 +236,21 @@ fn as_lines(keys: &[AccessKey], now: DateTime<Utc>) -> String {
 struct Report {
     v: u8,
     keys: Vec<KeyReport>,
+    /// Keys whose records are not what Vega wrote: they count for nothing.
+    unfit: Vec<UnfitKeyReport>,
+}
+
+#[derive(Serialize)]
+struct UnfitKeyReport {
+    id: String,
+    names: Vec<String>,
+}
+
+fn unfit_report(key: &UnfitKey) -> UnfitKeyReport {
+    UnfitKeyReport {
+        id: key.id.to_string(),
+        names: key.names.clone(),
+    }
 }
 
 #[derive(Serialize)]
@@ -323,6 +339,10 @@ mod tests {
         let report = Report {
             v: 1,
             keys: keys().iter().map(|key| key_report(key, at(0))).collect(),
+            unfit: vec![UnfitKeyReport {
+                id: keys()[0].id.to_string(),
+                names: vec!["algo".into()],
+            }],
         };
         insta::assert_json_snapshot!("keys_json", report);
     }

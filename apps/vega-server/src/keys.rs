@@ -21,6 +21,17 @@ use crate::views::rfc3339_ist;
 pub(crate) struct KeysView {
     v: u8,
     keys: Vec<KeyView>,
+    /// Keys whose records are not what Vega wrote: they count for nothing, and come back with their records unless they are
+    /// revoked.
+    unfit: Vec<UnfitKeyView>,
+}
+
+/// An access key of which nobody can tell what it may do.
+#[derive(Debug, Serialize, ToSchema)]
+struct UnfitKeyView {
+    id: String,
+    /// What it is or was called, as far as that is known.
+    names: Vec<String>,
 }
 
 /// One access key; never the key itself.
@@ -53,7 +64,7 @@ impl KeyView {
     }
 }
 
-/// Every access key, also revoked and expired ones.
+/// Every access key, also revoked and expired ones, and those whose records do not fit.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "listKeys", tag = "keys",
     responses((status = 200, description = "The keys", body = KeysView), Refused))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysView>, Problem> {
@@ -63,7 +74,13 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysV
         .iter()
         .map(|key| KeyView::of(key, key.is_live(now)))
         .collect();
-    Ok(Json(KeysView { v: 1, keys }))
+    let unfit = server.vega.access.unfit_keys().await?;
+    let unfit = unfit.into_iter().map(|key| UnfitKeyView {
+        id: key.id.to_string(),
+        names: key.names,
+    });
+    let unfit = unfit.collect();
+    Ok(Json(KeysView { v: 1, keys, unfit }))
 }
 
 /// Revokes a key, for good and at once.

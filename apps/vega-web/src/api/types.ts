@@ -21,4 +21,5 @@ export type {
   StepView as Step,
   StreamEvent,
   SystemView as System,
+  UnfitKeyView as UnfitKey,
 } from "../generated/client/types.gen";

@@ -3,7 +3,7 @@
 import { Alert, Badge, Button, Code, Loader, Table } from "@mantine/core";
 import { useState } from "react";
 import { listKeys, said } from "../api/client";
-import type { Key } from "../api/types";
+import type { Key, UnfitKey } from "../api/types";
 import { useAnswered } from "../api/useAnswered";
 import { useRevokeKey } from "../api/useCalls";
 import { Failed } from "../page/Failed";
@@ -21,13 +21,29 @@ export function KeyTable() {
       </p>
       {keys.isPending && <Loader aria-label="Asking for the keys" />}
       <Failed error={keys.error} title="The keys could not be listed" />
-      {keys.data?.keys.length === 0 && (
+      {keys.data?.keys.length === 0 && keys.data.unfit.length === 0 && (
         <Alert color="blue" variant="outline" icon="i">
           There is no access key yet.
         </Alert>
       )}
       {keys.data && keys.data.keys.length > 0 && <Keys keys={keys.data.keys} />}
+      {keys.data?.unfit.map((key) => (
+        <Unfit key={key.id} value={key} />
+      ))}
     </section>
+  );
+}
+
+function Unfit({ value }: { value: UnfitKey }) {
+  const name = value.names.join(" or ") || value.id;
+  return (
+    <Alert color="red" variant="outline" icon="!" title={`The record of key ${name} does not fit`}>
+      <p>
+        It was changed or taken away outside Vega, so the key opens nothing. Revoke it, so that it
+        does not come back with its record.
+      </p>
+      <RevokeButton id={value.id} name={name} />
+    </Alert>
   );
 }
 

@@ -41,7 +41,10 @@ function key(changes: Partial<Key> = {}): Key {
 
 function keys(...keys: Key[]) {
   network.use(
-    when<ListKeysData, ListKeysResponses>("get", "/api/v1/keys", () => [200, { v: 1, keys }]),
+    when<ListKeysData, ListKeysResponses>("get", "/api/v1/keys", () => [
+      200,
+      { v: 1, keys, unfit: [] },
+    ]),
   );
 }
 
@@ -151,6 +154,28 @@ test("an access key is revoked after a second press, and the list says so", asyn
   expect(await table.findByText("Revoked")).toBeVisible();
   expect(revoked).toHaveBeenCalledExactlyOnceWith(KEY);
   expect(table.queryByRole("button")).not.toBeInTheDocument();
+});
+
+test("a key whose record does not fit is told, and can be revoked", async () => {
+  const revoked = vi.fn();
+  network.use(
+    when<ListKeysData, ListKeysResponses>("get", "/api/v1/keys", () => [
+      200,
+      { v: 1, keys: [], unfit: revoked.mock.calls.length ? [] : [{ id: KEY, names: ["algo"] }] },
+    ]),
+    when<RevokeKeyData, RevokeKeyResponses>("delete", "/api/v1/keys/{id}", ({ params }) => {
+      revoked(params.id);
+      return [204, undefined];
+    }),
+  );
+  const { user } = await openAt("/system", board());
+  expect(await screen.findByText("The record of key algo does not fit")).toBeVisible();
+  await user.click(screen.getByRole("button", { name: "Revoke algo …" }));
+  await user.click(screen.getByRole("button", { name: "Revoke algo" }));
+  await waitFor(() =>
+    expect(screen.queryByText("The record of key algo does not fit")).not.toBeInTheDocument(),
+  );
+  expect(revoked).toHaveBeenCalledExactlyOnceWith(KEY);
 });
 
 test("a key that is kept stays", async () => {

@@ -213,7 +213,7 @@ export const getEvidencePicture = <ThrowOnError extends boolean = false>(options
 });
 
 /**
- * Every access key, also revoked and expired ones.
+ * Every access key, also revoked and expired ones, and those whose records do not fit.
  */
 export const listKeys = <ThrowOnError extends boolean = false>(options?: Options<ListKeysData, ThrowOnError>) => (options?.client ?? client).get<ListKeysResponses, ListKeysErrors, ThrowOnError>({
     security: [

@@ -529,6 +529,11 @@ export type KeyView = {
  */
 export type KeysView = {
     keys: Array<KeyView>;
+    /**
+     * Keys whose records are not what Vega wrote: they count for nothing, and come back with their records unless they are
+     * revoked.
+     */
+    unfit: Array<UnfitKeyView>;
     v: number;
 };
 
@@ -1210,6 +1215,17 @@ export type TokenView = {
     v: number;
     valid_until: string;
     valid_until_unix: number;
+};
+
+/**
+ * An access key of which nobody can tell what it may do.
+ */
+export type UnfitKeyView = {
+    id: string;
+    /**
+     * What it is or was called, as far as that is known.
+     */
+    names: Array<string>;
 };
 
 /**
