@@ -82,6 +82,7 @@ fn what_others_may_change_is_refused_at_every_start(#[case] place: &str, #[case]
     set_mode(&place, mode);
     // A group that has others in it; only root can give it to one.
     if mode & 0o2 == 0 && chown(&place, None, Some(65_534)).is_err() {
+        eprintln!("run as root to see this with a real group of others");
         return;
     }
     for command in ["status", "verify", "generate"] {
@@ -124,6 +125,7 @@ fn what_belongs_to_another_user_is_refused() {
         let desk = Desk::new();
         assert!(desk.says("status").starts_with("exit 3\n"));
         if chown(desk.at(place), Some(65_534), None).is_err() {
+            eprintln!("run as root to see this with real files of another user");
             return;
         }
         let words = refused(desk.home.path(), &desk.settings(), &["status"]);
