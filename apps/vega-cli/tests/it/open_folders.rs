@@ -1,6 +1,8 @@
 //! What others may change is refused at every start, with the folder, its mode and the command that mends it; what honest
 //! set-ups look like is not.
 
+#![expect(clippy::print_stderr, reason = "a test says what it leaves out")]
+
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
