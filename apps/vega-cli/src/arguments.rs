@@ -9,7 +9,7 @@ use vega_domain::access::Scope;
 use vega_domain::account::Route;
 use vega_domain::ids::{AccountId, ApiName, Generation, KeyName};
 use vega_domain::plan::{ForceReason, Wanted};
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::since::Since;
 
@@ -145,11 +145,11 @@ impl Generate {
     }
 
     /// Whether a run waits for accounts that cannot go on.
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn wait_policy(&self) -> WaitPolicy {
         if self.way.no_wait {
-            Patience::Leave
+            WaitPolicy::NoWait
         } else {
-            Patience::Wait
+            WaitPolicy::Wait
         }
     }
 

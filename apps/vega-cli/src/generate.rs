@@ -75,7 +75,7 @@ async fn sign_in(
         );
         return nothing_done(vega, wanted, Exit::HumanNeeded).await;
     }
-    match vega.preflight(&plan, wanted.patience()).await {
+    match vega.preflight(&plan, wanted.wait_policy()).await {
         Err(later @ PreflightError::NobodyCanBegin { .. }) => {
             output::problem(&later.to_string());
             return nothing_done(vega, wanted, Exit::CoolDown).await;
@@ -105,7 +105,7 @@ async fn sign_in(
     };
     let left_out = exit::of_left_out(&whole, Some(&plan));
     stop.leave_to_the_run();
-    let handle = vega.orchestrator.start(plan.clone(), wanted.patience());
+    let handle = vega.orchestrator.start(plan.clone(), wanted.wait_policy());
     let (run, stopped) = finish(&handle, terminal, stop).await?;
     terminal.finished();
     let statuses = chosen_statuses(vega, wanted).await?;

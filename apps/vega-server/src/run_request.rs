@@ -19,7 +19,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
 use vega_domain::run::{self, RunRecord};
-use vega_orchestration::{Confirmation, Patience, RunError, RunHandle};
+use vega_orchestration::{Confirmation, RunError, RunHandle, WaitPolicy};
 
 use crate::desk::Desk;
 use crate::notices::Notices;
@@ -36,7 +36,7 @@ pub(crate) struct Wish {
     pub(crate) apis: Vec<ApiName>,
     pub(crate) force: Option<ForceReason>,
     pub(crate) again: Vec<ApiName>,
-    pub(crate) patience: Patience,
+    pub(crate) wait_policy: WaitPolicy,
     /// Who asks, for people who look at it.
     pub(crate) by: String,
 }
@@ -199,7 +199,7 @@ impl RunRequests {
             Err(nothing) => return (nothing, None),
         };
         let view = PlanView::of(&plan);
-        match vega.preflight(&plan, wish.patience).await {
+        match vega.preflight(&plan, wish.wait_policy).await {
             Ok(()) => {}
             Err(error) => {
                 let code = match &error {
@@ -242,7 +242,7 @@ impl RunRequests {
     async fn run(&self, request: &RunRequest, vega: &Vega, plan: Plan, view: &PlanView) -> Ending {
         self.enter(request, Stage::Running(view.clone(), None));
         let mut events = vega.listen();
-        let handle = vega.orchestrator.start(plan, request.wish.patience);
+        let handle = vega.orchestrator.start(plan, request.wish.wait_policy);
         let outcome = handle.outcome();
         tokio::pin!(outcome);
         let ended = loop {
@@ -420,7 +420,7 @@ mod tests {
             apis: Vec::new(),
             force: None,
             again: Vec::new(),
-            patience: Patience::Wait,
+            wait_policy: WaitPolicy::Wait,
             by: "a test".into(),
         }
     }

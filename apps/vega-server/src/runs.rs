@@ -11,7 +11,7 @@ use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_domain::ports::StoreError;
 use vega_domain::run::RunRecord;
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::apis::unknown_api;
 use crate::extract::{self, Body};
@@ -117,10 +117,10 @@ impl RunBody {
             apis: configured(server, self.apis)?,
             force,
             again: configured(server, self.again)?,
-            patience: if self.wait.unwrap_or(true) {
-                Patience::Wait
+            wait_policy: if self.wait.unwrap_or(true) {
+                WaitPolicy::Wait
             } else {
-                Patience::Leave
+                WaitPolicy::NoWait
             },
             by,
         })

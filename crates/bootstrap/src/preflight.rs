@@ -14,7 +14,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{LeaseError, StoreError};
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 use vega_own_browser::prove_callback;
 use vega_persistence::KeyError;
 
@@ -88,8 +88,8 @@ impl PreflightError {
 impl Vega {
     /// Looks whether the plan can be carried out, and puts on record what was found. No window opens, nothing is asked of
     /// the human, and nothing is pressed.
-    pub async fn preflight(&self, plan: &Plan, patience: Patience) -> Result<(), PreflightError> {
-        let checked = self.check(plan, patience).await;
+    pub async fn preflight(&self, plan: &Plan, wait_policy: WaitPolicy) -> Result<(), PreflightError> {
+        let checked = self.check(plan, wait_policy).await;
         // There is nothing to put it on record with.
         if let Err(PreflightError::Commit(_)) = &checked {
             return checked;
@@ -109,7 +109,7 @@ impl Vega {
         }
     }
 
-    async fn check(&self, plan: &Plan, patience: Patience) -> Result<(), PreflightError> {
+    async fn check(&self, plan: &Plan, wait_policy: WaitPolicy) -> Result<(), PreflightError> {
         // Given back at once: whoever says yes first, here or in another process, shall have it. Whoever takes it names
         // itself in a row, which is the durable commit.
         match self.ports.lease.acquire().await {
@@ -130,7 +130,7 @@ impl Vega {
         }
         self.check_way_back(plan).await?;
         let closed_until = plan.outlook().and_then(|outlook| outlook.closed_until);
-        match closed_until.filter(|_| patience == Patience::Leave) {
+        match closed_until.filter(|_| wait_policy == WaitPolicy::NoWait) {
             Some(until) => Err(PreflightError::NobodyCanBegin { until }),
             None => Ok(()),
         }

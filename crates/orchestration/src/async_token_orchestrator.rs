@@ -25,7 +25,7 @@ use crate::recovery::LeftOver;
 use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 use crate::run_handle::RunHandle;
 use crate::scheduled_checks::ScheduledChecks;
-use crate::turns::Patience;
+use crate::turns::WaitPolicy;
 use crate::upkeep::Upkeep;
 
 /// What verification found.
@@ -267,7 +267,7 @@ impl AsyncTokenOrchestrator {
 
     /// Starts a confirmed plan in the background. While a run is under way in this process no other one begins: the
     /// handle that comes back is then that run's, and says so (`RunHandle::is_joined`).
-    pub fn start(&self, plan: Plan, patience: Patience) -> RunHandle {
+    pub fn start(&self, plan: Plan, wait_policy: WaitPolicy) -> RunHandle {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(run) = under_way.as_ref().filter(|run| !run.is_over()) {
             return run.join();
@@ -278,7 +278,7 @@ impl AsyncTokenOrchestrator {
             tokio::select! {
                 // In this order: what happens does not depend on chance.
                 biased;
-                run = runs.execute(&plan, patience, &stop) => run,
+                run = runs.execute(&plan, wait_policy, &stop) => run,
                 never = upkeep.go_on() => match never {},
             }
         };

@@ -20,5 +20,5 @@ pub use recovery::LeftOver;
 pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
 pub use run_handle::RunHandle;
 pub use scheduled_checks::ScheduledChecks;
-pub use turns::Patience;
+pub use turns::WaitPolicy;
 pub use upkeep::Upkeep;

@@ -25,7 +25,7 @@ use vega_services::{StepRecorder, TokenGenerationService, TokenValidityService};
 use crate::cooldown_manager::CooldownManager;
 use crate::event_hub::EventHub;
 use crate::run_progress::RunProgress;
-use crate::turns::{LOOK_EVERY, Later, Leeway, Patience, Turns};
+use crate::turns::{LOOK_EVERY, Later, Leeway, Turns, WaitPolicy};
 
 /// What runs need of the outside.
 #[derive(Clone)]
@@ -148,7 +148,7 @@ impl ResumeOrchestrator {
     pub async fn execute(
         &self,
         plan: &Plan,
-        patience: Patience,
+        wait_policy: WaitPolicy,
         cancel: &CancellationToken,
     ) -> Result<RunRecord, RunError> {
         let _lease = self.ports.lease.acquire().await?;
@@ -163,7 +163,7 @@ impl ResumeOrchestrator {
         self.ports.spool.prepare(&planned).await?;
         let progress = self.begin_or_take_up(plan).await?;
         let run = progress.run();
-        match self.carry_out(progress, plan, patience, cancel).await {
+        match self.carry_out(progress, plan, wait_policy, cancel).await {
             Ok(record) => Ok(record),
             Err(error) => {
                 self.break_off(run, &error).await;
@@ -177,7 +177,7 @@ impl ResumeOrchestrator {
         &self,
         progress: RunProgress<'_>,
         plan: &Plan,
-        patience: Patience,
+        wait_policy: WaitPolicy,
         cancel: &CancellationToken,
     ) -> Result<RunRecord, StoreError> {
         let cancel = &cancel.child_token();
@@ -185,7 +185,7 @@ impl ResumeOrchestrator {
         let mut turns = Turns::new(self, &progress, plan, cancel);
         while let Some(account) = turns.next().await? {
             progress.set_out().await?;
-            let leeway = turns.leeway(account, patience);
+            let leeway = turns.leeway(account, wait_policy);
             match self
                 .take_account(&progress, plan, account, &leeway, cancel)
                 .await?

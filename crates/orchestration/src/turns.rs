@@ -21,11 +21,11 @@ const COOLDOWNS_PER_RUN: u32 = 3;
 
 /// Whether a run waits for accounts that cannot go on now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum WaitPolicy {
     /// It waits, and goes on by itself where the operator's yes still counts.
     Wait,
     /// It ends without them.
-    Leave,
+    NoWait,
 }
 
 /// Why an account comes again later.
@@ -125,11 +125,11 @@ impl<'r, 'p> Turns<'r, 'p> {
     }
 
     /// What may become of `account` if it cannot go on.
-    pub(crate) fn leeway(&self, account: &AccountId, patience: Patience) -> Leeway {
+    pub(crate) fn leeway(&self, account: &AccountId, wait_policy: WaitPolicy) -> Leeway {
         let mut turns = self.accounts.iter();
         let turn = turns.find(|turn| turn.account == account);
         Leeway {
-            may_wait: patience == Patience::Wait,
+            may_wait: wait_policy == WaitPolicy::Wait,
             may_cool_down: turn.is_some_and(|turn| turn.cooldowns < COOLDOWNS_PER_RUN),
             somebody_is_there: self.runs.operator().is_there(),
         }

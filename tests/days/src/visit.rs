@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
 use vega_domain::run::RunRecord;
-use vega_orchestration::{Confirmation, Patience, RunError};
+use vega_orchestration::{Confirmation, RunError, WaitPolicy};
 
 use crate::process::Here;
 use crate::program::Program;
@@ -133,13 +133,13 @@ impl Program {
 
     async fn run(&self, plan: Plan, wanted: &Generate) -> Result<RunRecord, Arc<RunError>> {
         let here = &self.here;
-        let patience = if wanted.leaves {
-            Patience::Leave
+        let wait_policy = if wanted.leaves {
+            WaitPolicy::NoWait
         } else {
-            Patience::Wait
+            WaitPolicy::Wait
         };
         here.process.starts.fetch_add(1, Ordering::Relaxed);
-        let handle = self.orchestrator.start(plan, patience);
+        let handle = self.orchestrator.start(plan, wait_policy);
         if let Some(after) = wanted.stopped_after {
             let stopped = timeout(after, handle.outcome()).await;
             if stopped.is_err() && !here.process.is_gone() {

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use vega_domain::run::RunState;
 
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{World, end_of, steps};
@@ -13,7 +13,7 @@ async fn a_cancel_while_the_human_signs_in_fails_the_step_and_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let run = world.orchestrator().start(plan, Patience::Leave);
+    let run = world.orchestrator().start(plan, WaitPolicy::NoWait);
     tokio::task::yield_now().await;
     assert!(world.sign_ins.is_a_session_open());
     run.cancel();
@@ -48,7 +48,7 @@ async fn a_cancel_while_the_browser_opens_ends_the_run() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("main", Script::Waits);
-    let run = world.orchestrator().start(plan, Patience::Leave);
+    let run = world.orchestrator().start(plan, WaitPolicy::NoWait);
     tokio::task::yield_now().await;
     run.cancel();
     let ended = end_of(&run).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_cancel_before_the_first_step_opens_nothing() {
     cancel.cancel();
     let ended = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!(ended.state, RunState::Incomplete);
@@ -91,7 +91,7 @@ async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_ot
         .script("PRIMARY", Script::Meanwhile(Box::new(move || cancels.cancel())));
     let ended = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!(steps(&ended)[..2], ["PRIMARY done", "WEBSOCKET1 pending"]);
@@ -111,7 +111,7 @@ async fn another_process_can_end_the_run() {
     assert_eq!(asked, None, "there is none");
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let run = world.orchestrator().start(plan, Patience::Wait);
+    let run = world.orchestrator().start(plan, WaitPolicy::Wait);
     tokio::task::yield_now().await;
     let asked = world.orchestrator().request_cancel().await.unwrap().unwrap();
     assert!(!world.orchestrator().has_ended(asked).await.unwrap());
@@ -125,7 +125,7 @@ async fn another_process_can_end_the_run() {
     assert!(world.lease.is_free() && !world.sign_ins.is_a_session_open());
     // Somebody who waits for that end does not wait for what is begun next.
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let next = world.orchestrator().start(world.plan().await, Patience::Wait);
+    let next = world.orchestrator().start(world.plan().await, WaitPolicy::Wait);
     tokio::task::yield_now().await;
     assert!(world.orchestrator().has_ended(asked).await.unwrap());
     assert!(!next.is_over());
@@ -136,7 +136,7 @@ async fn a_run_that_waits_can_be_ended_too() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.fails("PRIMARY", vega_domain::failure::FailureReason::Throttled);
     let plan = world.plan().await;
-    let run = world.orchestrator().start(plan, Patience::Wait);
+    let run = world.orchestrator().start(plan, WaitPolicy::Wait);
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
     assert!(world.orchestrator().request_cancel().await.unwrap().is_some());
     let ended = end_of(&run).await.unwrap();

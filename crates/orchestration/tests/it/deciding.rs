@@ -10,7 +10,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
 use vega_domain::ports::{LastPriceAnswer, ProfileAnswer};
 use vega_domain::token::TokenStatus;
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::world::{Standing, World, steps};
 
@@ -219,7 +219,7 @@ async fn a_refusal_that_is_taken_back_before_its_turn_costs_no_otp() {
     world.has("WEBSOCKET3", Standing::Valid);
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["WEBSOCKET3 skipped already_servable"]);

@@ -11,7 +11,7 @@ use vega_domain::ports::{
     Answer, Clock, CooldownRepository, ExecutionStateRepository, ProfileAnswer, SignInJournal,
 };
 use vega_domain::run::{RunRecord, RunState, SkipReason, StepState};
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::broker::Exchanged;
 use crate::sign_ins::Script;
@@ -120,10 +120,10 @@ async fn run(world: &World, follows: Follows) -> RunRecord {
             world.human.will_say(answer);
         }
     }
-    let patience = if follows == Follows::Leaving {
-        Patience::Leave
+    let wait_policy = if follows == Follows::Leaving {
+        WaitPolicy::NoWait
     } else {
-        Patience::Wait
+        WaitPolicy::Wait
     };
     let (plan, cancel) = (world.plan().await, CancellationToken::new());
     let runs = world.resume();
@@ -147,7 +147,7 @@ async fn run(world: &World, follows: Follows) -> RunRecord {
             Follows::Leaving | Follows::Waiting(_) => {}
         }
     };
-    let run = runs.execute(&plan, patience, &cancel);
+    let run = runs.execute(&plan, wait_policy, &cancel);
     // The day is paused time, so a run that hangs fails at once.
     let run = tokio::time::timeout(Duration::from_hours(24), async { tokio::join!(run, meanwhile).0 });
     run.await.unwrap().unwrap()
@@ -246,7 +246,7 @@ async fn is_made_good(world: &World, case: &str) {
     if let Decision::SignIn(plan) = verified.decision {
         let run = world
             .resume()
-            .execute(&plan, Patience::Leave, &CancellationToken::new())
+            .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
             .unwrap();
         let of_plan = run
@@ -392,10 +392,10 @@ async fn a_write_that_fails_leaves_no_run_that_goes_on() {
 
 /// As `run`, but the run may not come to its end.
 async fn ran(world: &World, follows: Follows) -> Result<RunRecord, String> {
-    let patience = if follows == Follows::Leaving {
-        Patience::Leave
+    let wait_policy = if follows == Follows::Leaving {
+        WaitPolicy::NoWait
     } else {
-        Patience::Wait
+        WaitPolicy::Wait
     };
     let (plan, cancel) = (world.plan().await, CancellationToken::new());
     let runs = world.resume();
@@ -407,7 +407,7 @@ async fn ran(world: &World, follows: Follows) -> Result<RunRecord, String> {
             _ => {}
         }
     };
-    let run = runs.execute(&plan, patience, &cancel);
+    let run = runs.execute(&plan, wait_policy, &cancel);
     let run = tokio::time::timeout(Duration::from_hours(24), async { tokio::join!(run, stop).0 });
     run.await.unwrap().map_err(|error| error.to_string())
 }

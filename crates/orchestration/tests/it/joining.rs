@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use vega_domain::event::Event;
 use vega_domain::run::RunState;
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{World, end_of, steps};
@@ -16,8 +16,8 @@ async fn a_second_start_gets_the_run_that_is_under_way() {
     let plan = world.plan().await;
     world.sign_ins.script("PRIMARY", Script::Waits);
     assert!(orchestrator.under_way().is_none());
-    let first = orchestrator.start(plan.clone(), Patience::Leave);
-    let second = orchestrator.start(plan.clone(), Patience::Leave);
+    let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
+    let second = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
     assert_eq!((first.is_joined(), second.is_joined()), (false, true));
     assert!(orchestrator.under_way().is_some());
     tokio::task::yield_now().await;
@@ -30,7 +30,7 @@ async fn a_second_start_gets_the_run_that_is_under_way() {
     assert_eq!(world.log.take_only(&["lease taken", "open main"]).len(), 2);
 
     assert!(orchestrator.under_way().is_none(), "it is over");
-    let third = orchestrator.start(plan, Patience::Leave);
+    let third = orchestrator.start(plan, WaitPolicy::NoWait);
     assert!(!third.is_joined());
     assert_eq!(end_of(&third).await.unwrap().state, RunState::Completed);
 }
@@ -40,8 +40,8 @@ async fn whoever_joins_hears_what_happens_from_then_on() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     let orchestrator = world.orchestrator();
     let plan = world.plan().await;
-    let first = orchestrator.start(plan.clone(), Patience::Leave);
-    let mut heard = orchestrator.start(plan, Patience::Leave).events();
+    let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
+    let mut heard = orchestrator.start(plan, WaitPolicy::NoWait).events();
     let run = end_of(&first).await.unwrap();
     let mut events = Vec::new();
     while let Ok(event) = heard.try_recv() {
@@ -65,8 +65,8 @@ async fn an_error_reaches_everybody_who_waits() {
     let orchestrator = world.orchestrator();
     let plan = world.plan().await;
     world.database.fail_at("PRIMARY done");
-    let first = orchestrator.start(plan.clone(), Patience::Leave);
-    let second = orchestrator.start(plan, Patience::Leave);
+    let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
+    let second = orchestrator.start(plan, WaitPolicy::NoWait);
     let (one, two) = (
         end_of(&first).await.unwrap_err(),
         end_of(&second).await.unwrap_err(),

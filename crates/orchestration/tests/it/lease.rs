@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::ports::{Clock, LeaseHolder};
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use vega_domain::plan::Wanted;
 
@@ -26,7 +26,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     world.lease.is_held_by(Some(holder.clone()));
     let error = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
     let words = error.to_string();
@@ -40,7 +40,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     world.lease.is_held_by(None);
     world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
 }
@@ -59,11 +59,11 @@ async fn a_second_run_of_another_orchestrator_is_refused() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.sign_ins.script("PRIMARY", Script::Waits);
-    let first = world.orchestrator().start(plan.clone(), Patience::Leave);
+    let first = world.orchestrator().start(plan.clone(), WaitPolicy::NoWait);
     tokio::task::yield_now().await;
     assert!(!world.lease.is_free());
 
-    let second = world.orchestrator().start(plan, Patience::Leave);
+    let second = world.orchestrator().start(plan, WaitPolicy::NoWait);
     assert!(matches!(end_of(&second).await, Err(error) if matches!(*error, RunError::Held(None))));
     first.cancel();
     end_of(&first).await.unwrap();
@@ -79,7 +79,7 @@ async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
         world.database.fail_at(fails_at);
         let error = world
             .resume()
-            .execute(&plan, Patience::Leave, &CancellationToken::new())
+            .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
             .unwrap_err();
         assert!(matches!(error, RunError::Store(_)), "{error:?}");
@@ -95,7 +95,7 @@ async fn without_a_run_in_the_database_no_browser_opens() {
     world.database.fail_at("begin");
     world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
     assert_eq!(

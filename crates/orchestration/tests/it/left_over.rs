@@ -10,7 +10,7 @@ use vega_domain::ports::{Clock, ExecutionStateRepository, LeaseHolder, NewAttemp
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use vega_domain::plan::Wanted;
 
@@ -173,7 +173,7 @@ async fn a_left_over_run_is_taken_up_only_after_it_has_ended() {
     let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.id, left.id);
@@ -281,7 +281,7 @@ async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybod
     world.database.fail_at("store PRIMARY");
     let refused = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await;
     let Err(RunError::NotRecovered { api, failure }) = refused else {
         panic!("{refused:?}")

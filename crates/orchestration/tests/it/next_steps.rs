@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::failure::{FailureReason, Next};
 use vega_domain::run::RunState;
 
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::world::{World, steps};
 
@@ -43,7 +43,7 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
         let plan = world.plan().await;
         let run = world
             .resume()
-            .execute(&plan, Patience::Leave, &CancellationToken::new())
+            .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
             .unwrap();
 

@@ -10,7 +10,7 @@ use vega_domain::plan::{Decision, ForceReason, NotNow, SignInCause, Wanted};
 use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, in_india, steps};
@@ -157,7 +157,7 @@ async fn force_replaces_a_valid_token_once() {
     let cancel = CancellationToken::new();
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
@@ -165,7 +165,7 @@ async fn force_replaces_a_valid_token_once() {
 
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!(

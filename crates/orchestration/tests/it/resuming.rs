@@ -6,7 +6,7 @@ use vega_domain::audit::AuditKind;
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{Decision, ForceReason, Wanted};
 use vega_domain::run::{RunRecord, RunState};
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::world::{Standing, World, steps};
 
@@ -24,7 +24,7 @@ impl World {
         assert_eq!(plan.taken_up(), None);
         let cancel = CancellationToken::new();
         self.resume()
-            .execute(&plan, Patience::Leave, &cancel)
+            .execute(&plan, WaitPolicy::NoWait, &cancel)
             .await
             .unwrap()
     }
@@ -115,7 +115,7 @@ async fn what_is_not_chosen_stays_open_and_the_run_incomplete() {
     let cancel = CancellationToken::new();
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!((run.id, run.state), (left.id, RunState::Incomplete));
@@ -202,7 +202,7 @@ async fn a_cancelled_run_is_not_taken_up() {
         world
             .sign_ins
             .script("WEBSOCKET1", crate::sign_ins::Script::Waits);
-        resume.execute(&plan, Patience::Leave, &cancel).await.unwrap()
+        resume.execute(&plan, WaitPolicy::NoWait, &cancel).await.unwrap()
     };
     let cancelling = async {
         tokio::time::sleep(std::time::Duration::from_secs(5)).await;

@@ -8,7 +8,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::ports::Clock;
 use vega_domain::run::{RunState, StepState};
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, steps};
@@ -130,7 +130,7 @@ async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at
     world.database.fail_at(fails_at);
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.state, RunState::Incomplete);
@@ -162,7 +162,7 @@ async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_le
     world.database.fail_at(fails_at);
     let error = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
@@ -308,7 +308,7 @@ async fn nothing_is_erased_by_this_computers_clock(#[case] behind: Option<TimeDe
         .dates(behind.map(|behind| world.clock.now() - behind));
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.state, RunState::Completed);

@@ -6,7 +6,7 @@ use vega_domain::failure::FailureReason;
 use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, steps};
@@ -26,7 +26,7 @@ async fn a_token_that_was_settled_after_the_plan_is_not_signed_in_for(
     world.has("PRIMARY", standing);
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -61,7 +61,7 @@ async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[cas
     world.has("PRIMARY", standing);
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
@@ -80,7 +80,7 @@ async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
         .failed("WEBSOCKET1", FailureReason::BrowserGone, world.clock.now());
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_second_doubt_in_the_same_words_was_not_said_yes_to() {
     fails("PRIMARY");
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -148,7 +148,7 @@ async fn without_a_step_left_no_session_is_opened() {
     world.has("PRIMARY", Standing::Valid);
     world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{StoreError, TokenSpool};
 use vega_domain::run::RunState;
-use vega_orchestration::{Patience, RunError};
+use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::world::{World, steps};
 
@@ -66,7 +66,7 @@ async fn without_that_room_nobody_is_asked_for_an_otp() {
     let cancel = CancellationToken::new();
     let error = world
         .resume()
-        .execute(&plan, Patience::Leave, &cancel)
+        .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
@@ -83,7 +83,7 @@ async fn a_database_that_accepts_again_soon_does_not_end_the_run() {
     world.database.fail_at("PRIMARY done");
     let resume = world.resume();
     let cancel = CancellationToken::new();
-    let run = resume.execute(&plan, Patience::Leave, &cancel);
+    let run = resume.execute(&plan, WaitPolicy::NoWait, &cancel);
     let heals = async {
         sleep(Duration::from_secs(3)).await;
         world.database.heal();

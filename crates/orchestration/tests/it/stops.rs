@@ -7,7 +7,7 @@ use vega_domain::failure::{FailureReason, Next};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockOperator};
-use vega_orchestration::{Confirmation, Patience};
+use vega_orchestration::{Confirmation, WaitPolicy};
 
 use crate::world::{COOLDOWN, World, steps};
 
@@ -86,7 +86,7 @@ async fn the_stop_and_the_step_are_on_disk_before_evidence_is_gathered() {
     world.fails("PRIMARY", FailureReason::OtpRefused);
     world.sign_ins.evidence_hangs();
     let (plan, resume, cancel) = (world.plan().await, world.resume(), CancellationToken::new());
-    let run = resume.execute(&plan, Patience::Leave, &cancel);
+    let run = resume.execute(&plan, WaitPolicy::NoWait, &cancel);
     // It dies while the evidence is gathered.
     let ended = tokio::time::timeout(std::time::Duration::from_hours(1), run).await;
     assert!(ended.is_err(), "{ended:?}");
@@ -118,7 +118,7 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
     };
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -176,7 +176,7 @@ async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
         .put(world.token("OPTIONCHAIN1", crate::world::Standing::Rejected));
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -198,7 +198,7 @@ async fn a_yes_opens_only_the_stop_that_it_saw() {
     world.database.close(&newer, &audit).await.unwrap();
     let run = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(
@@ -225,7 +225,7 @@ async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
     }));
     let held = world
         .resume()
-        .execute(&plan, Patience::Leave, &CancellationToken::new())
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await;
     assert!(held.is_err());
     assert_eq!(world.database.cooldowns().len(), 1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use vega_domain::ports::ProfileAnswer;
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{Standing, World, end_of, steps, user};
@@ -17,7 +17,7 @@ async fn an_unconfirmed_token_is_confirmed_while_the_run_still_goes_on() {
     let plan = world.plan().await;
     world.broker.is_unreachable_for("PRIMARY");
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
-    let run = orchestrator.start(plan, Patience::Leave);
+    let run = orchestrator.start(plan, WaitPolicy::NoWait);
     let primary = &world.accounts[0].apis[0].name;
     sleep(Duration::from_secs(20)).await;
     assert!(world.registry.get(primary).is_none(), "nobody has confirmed it");

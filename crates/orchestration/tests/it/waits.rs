@@ -11,7 +11,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::moment::Moment;
 use vega_domain::ports::{Answer, Clock, CooldownRepository};
 use vega_domain::run::{RunRecord, RunState, WaitCause};
-use vega_orchestration::Patience;
+use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
 use crate::world::{COOLDOWN, World, steps};
@@ -21,7 +21,7 @@ impl World {
     async fn run_patiently(&self) -> RunRecord {
         let (plan, never) = (self.plan().await, CancellationToken::new());
         let runs = self.resume();
-        let run = runs.execute(&plan, Patience::Wait, &never);
+        let run = runs.execute(&plan, WaitPolicy::Wait, &never);
         tokio::time::timeout(Duration::from_hours(24), run)
             .await
             .unwrap()
@@ -90,7 +90,7 @@ async fn a_throttled_account_comes_again_after_its_cooldown_and_the_others_go_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_patience_the_run_ends_without_the_account() {
+async fn without_waiting_the_run_ends_without_the_account() {
     let world = main_and_second();
     world.fails("PRIMARY", FailureReason::Throttled);
     let run = world.run().await.unwrap();
@@ -209,7 +209,7 @@ async fn a_wait_ends_with_the_run_and_the_step_keeps_its_reason() {
     world.fails("PRIMARY", FailureReason::Throttled);
     let run = {
         let plan = world.plan().await;
-        world.orchestrator().start(plan, Patience::Wait)
+        world.orchestrator().start(plan, WaitPolicy::Wait)
     };
     tokio::time::sleep(Duration::from_mins(2)).await;
     run.cancel();

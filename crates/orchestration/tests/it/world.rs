@@ -19,7 +19,7 @@ use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_orchestration::{
-    AsyncTokenOrchestrator, EventHub, OrchestrationPorts, Patience, ResumeOrchestrator, RunError, RunHandle,
+    AsyncTokenOrchestrator, EventHub, OrchestrationPorts, ResumeOrchestrator, RunError, RunHandle, WaitPolicy,
 };
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
@@ -358,7 +358,7 @@ impl World {
     pub(crate) async fn run(&self) -> Result<RunRecord, RunError> {
         let plan = self.plan().await;
         self.resume()
-            .execute(&plan, Patience::Leave, &CancellationToken::new())
+            .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
     }
 
