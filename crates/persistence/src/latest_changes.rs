@@ -133,22 +133,21 @@ impl Marks {
         self.set(Whose::Revoked(EVERY_API), Mark { time, ..Mark::of(0) });
     }
 
-    /// Since when this token of a sign-in that is open is known as revoked, if it is. By its API alone: whatever put all
-    /// tokens out of force ended every sign-in that was open, so this one began after it, whatever the clock said then.
-    pub(crate) fn revoked_in_sign_in(&self, token: &StoredToken) -> Option<DateTime<Utc>> {
+    /// Since when this token is known as revoked, if it is: wherever a copy of it lies. While its sign-in is open, by its API
+    /// alone: whatever put all tokens out of force ended every sign-in that was open, so this one began after it, whatever the
+    /// clock said then. That it is open the marks say, for its row may have been edited.
+    pub(crate) fn revoked_since(&self, new: &NewToken) -> Option<DateTime<Utc>> {
+        let token = &new.token;
         let generation = Some(i64::from(token.generation.get()));
-        let of_api = self.get(Whose::Revoked(token.api.as_str()));
-        of_api.filter(|mark| generation <= mark.number)?.time
-    }
-
-    /// The same, wherever a copy of it lies, also of a sign-in that is over.
-    fn revoked_since(&self, new: &NewToken) -> Option<DateTime<Utc>> {
+        let of_api = self
+            .get(Whose::Revoked(token.api.as_str()))
+            .filter(|mark| generation <= mark.number);
         let is_open = self.get(Whose::Attempt(new.attempt.as_uuid())).is_some();
         let of_all = || {
-            let mark = self.get(Whose::Revoked(EVERY_API)).filter(|_| !is_open)?;
-            mark.time.filter(|time| new.token.issued_at <= *time)
+            self.get(Whose::Revoked(EVERY_API))
+                .filter(|mark| !is_open && Some(token.issued_at) <= mark.time)
         };
-        self.revoked_in_sign_in(&new.token).or_else(of_all)
+        of_api.or_else(of_all)?.time
     }
 
     /// What lies elsewhere, as it counts: an earlier copy of a token that is revoked, is revoked.

@@ -93,7 +93,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
 
         let mut tx = self.0.write().await?;
         let marks = tx.marks()?.clone();
-        let revoked_at = revocation(token.last_check).or(marks.revoked_in_sign_in(token));
+        let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
         let newest = newest_generation(&mut tx, &marks, &token.api).await?;
         // One that was revoked before it came here has its number already.
         let revoked = marks

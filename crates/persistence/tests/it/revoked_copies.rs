@@ -163,6 +163,32 @@ async fn a_clock_that_was_ahead_at_an_acceptance_takes_no_later_token() {
     assert!(desk.world.token("PRIMARY").await.is_servable(at(12)));
 }
 
+/// A token of before waits in the spool, and somebody makes its sign-in look open again: it is moved, as a revoked one.
+#[tokio::test]
+async fn an_edited_sign_in_makes_no_token_of_before_good() {
+    let desk = Desk::new().await;
+    desk.kept_token().await;
+    let copies = Copies::keep(&desk);
+    desk.table_works("upstox_tokens").await;
+    let pool = attacker(&desk.world).await;
+    sql(
+        &pool,
+        "DELETE FROM latest_changes; DELETE FROM audit_events WHERE id = 1",
+    )
+    .await;
+    desk.world.data.accept("looked at it", at(60)).await.unwrap();
+    copies.put_back();
+    sql(
+        &pool,
+        "UPDATE sign_in_attempts SET status = 'answered', closed_at = NULL",
+    )
+    .await;
+    desk.spool.import(at(70)).await.unwrap();
+    let all = desk.tokens.load_all().await.unwrap();
+    let served: Vec<_> = all.iter().flatten().filter(|token| !token.is_refused()).collect();
+    assert!(served.is_empty(), "{served:?}");
+}
+
 /// Where the database cannot be read at all, only what took a token out of force speaks against the spool's copies; of an
 /// earlier Vega's checkpoints nobody can tell what they were for.
 #[tokio::test]
