@@ -13,7 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(vega: &Vega) -> anyhow::Result<Exit> {
-    let Some(run) = vega.orchestrator.request_cancel().await? else {
+    let Some(run) = vega.orchestrator.runs().request_cancel().await? else {
         output::say("No run is under way.");
         return Ok(Exit::Ok);
     };

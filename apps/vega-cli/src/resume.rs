@@ -18,7 +18,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Exit> {
     // One that was cut off counts as well.
     earlier_runs::tell_abandoned(&vega.orchestrator.clear_up().await?);
-    let Some(run) = vega.orchestrator.open_run().await? else {
+    let Some(run) = vega.orchestrator.runs().open().await? else {
         output::say(
             "No run of today is incomplete. `vega` verifies everything and begins one where a token is dead.",
         );

@@ -9,7 +9,7 @@ use crate::{output, report};
 
 pub(crate) async fn run(vega: &Vega, json: bool) -> anyhow::Result<Exit> {
     let statuses = vega.validity.statuses().await?;
-    let run = vega.orchestrator.active_run().await?;
+    let run = vega.orchestrator.runs().active().await?;
     show(vega, json, &statuses, run.as_ref()).await?;
     if let Some(run) = run.filter(|_| !json) {
         output::say(&report::run_under_way(&run));

@@ -149,10 +149,10 @@ fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Probl
 pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreError> {
     let orchestrator = &server.vega.orchestrator;
     let request = server.requests.newest();
-    let active = orchestrator.active_run().await?;
+    let active = orchestrator.runs().active().await?;
     let stored = match active {
         Some(active) => Some(active),
-        None => orchestrator.newest_run().await?,
+        None => orchestrator.runs().newest().await?,
     };
     let Some(request) = request else {
         return Ok(stored.as_ref().map(RunView::stored));
@@ -171,7 +171,7 @@ pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreErr
 /// A request with what the database has of its run.
 async fn shown(server: &Server, request: &RunRequest) -> Result<RunView, StoreError> {
     let record = match request.run() {
-        Some(run) => server.vega.orchestrator.find_run(run).await?,
+        Some(run) => server.vega.orchestrator.runs().find(run).await?,
         None => None,
     };
     Ok(request.view(record.as_ref(), &server.desk))
@@ -214,7 +214,7 @@ pub(crate) async fn get(
     if let Some(request) = server.requests.find(id) {
         return Ok(Json(shown(&server, &request).await?));
     }
-    let record = server.vega.orchestrator.find_run(RunId::from_uuid(id)).await?;
+    let record = server.vega.orchestrator.runs().find(RunId::from_uuid(id)).await?;
     record.as_ref().map(RunView::stored).map(Json).ok_or_else(no_run)
 }
 
@@ -238,10 +238,10 @@ pub(crate) async fn cancel(
         request.cancel.cancel();
         return Ok(StatusCode::ACCEPTED);
     }
-    match orchestrator.find_run(RunId::from_uuid(id)).await? {
+    match orchestrator.runs().find(RunId::from_uuid(id)).await? {
         None => Err(no_run()),
         Some(record) if record.state.is_active() => {
-            orchestrator.request_cancel().await?;
+            orchestrator.runs().request_cancel().await?;
             Ok(StatusCode::ACCEPTED)
         }
         Some(_) => Err(over()),

@@ -21,11 +21,14 @@ use vega_domain::token::{ApiStatus, CheckResult};
 use vega_services::{ProfileVerificationService, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
-use crate::recovery::LeftOver;
-use crate::resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+use crate::ports::OrchestrationPorts;
+use crate::resume_orchestrator::ResumeOrchestrator;
+use crate::retry_policy::WaitPolicy;
+use crate::run_error::RunError;
 use crate::run_handle::RunHandle;
+use crate::run_queries::RunQueries;
+use crate::run_recovery::LeftOver;
 use crate::scheduled_checks::ScheduledChecks;
-use crate::turns::WaitPolicy;
 use crate::upkeep::Upkeep;
 
 /// What verification found.
@@ -139,24 +142,9 @@ impl AsyncTokenOrchestrator {
         })
     }
 
-    /// The incomplete run of today, which the next plan that is not forced goes on with.
-    pub async fn open_run(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.runs.open_run().await
-    }
-
-    /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
-    pub async fn active_run(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.ports.runs.active().await
-    }
-
-    /// This run, if there is one.
-    pub async fn find_run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
-        self.ports.runs.find(run).await
-    }
-
-    /// The run that began last, if there is one.
-    pub async fn newest_run(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.ports.runs.newest().await
+    /// What is known of runs.
+    pub fn runs(&self) -> RunQueries<'_> {
+        self.runs.queries()
     }
 
     /// Whether a sign-in could begin here now: fails where another process signs in.
@@ -168,7 +156,7 @@ impl AsyncTokenOrchestrator {
         if plan.force().is_some() {
             return Ok(plan);
         }
-        let run = self.runs.open_run().await?;
+        let run = self.runs().open().await?;
         Ok(match run {
             Some(run) => plan.taking_up(TakenUp::of(&run)),
             None => plan,
@@ -238,11 +226,6 @@ impl AsyncTokenOrchestrator {
         })
     }
 
-    /// Asks the process that holds the active run, be it another one, to end it. Returns the run, if there is one.
-    pub async fn request_cancel(&self) -> Result<Option<RunId>, StoreError> {
-        self.runs.request_cancel().await
-    }
-
     /// Clears up what dead processes left; does nothing while another process signs in.
     pub async fn clear_up(&self) -> Result<LeftOver, RunError> {
         self.runs.recover().await
@@ -252,17 +235,17 @@ impl AsyncTokenOrchestrator {
     /// is cleared up on the way.
     pub async fn has_ended(&self, run: RunId) -> Result<bool, RunError> {
         self.clear_up().await?;
-        Ok(self.runs.active_run().await? != Some(run))
+        Ok(self.runs().active().await?.map(|run| run.id) != Some(run))
     }
 
     /// Whether what a dead process left is being finished now. To drop that half-way may lose a token.
     pub fn is_recovering(&self) -> bool {
-        self.runs.recovering.try_lock().is_err()
+        self.runs.is_recovering()
     }
 
     /// Waits until it is not.
     pub async fn recovered(&self) {
-        drop(self.runs.recovering.lock().await);
+        self.runs.recovered().await;
     }
 
     /// Starts a confirmed plan in the background. While a run is under way in this process no other one begins: the

@@ -2,23 +2,39 @@
 //! How a token is made is `services`' business; what the operator sees is the apps'.
 
 mod async_token_orchestrator;
-mod cooldown_manager;
-mod event_hub;
-mod recovery;
+
 mod resume_orchestrator;
+
+mod run_start;
+
+mod account_scheduler;
+mod retry_policy;
+mod step_executor;
+
+mod run_recovery;
+
+mod run_context;
+mod run_error;
 mod run_handle;
 mod run_progress;
-mod run_start;
+mod run_queries;
+
+mod cooldown_manager;
 mod scheduled_checks;
-mod turns;
 mod upkeep;
+
+mod event_hub;
+mod ports;
 
 pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
 pub use cooldown_manager::CooldownManager;
 pub use event_hub::EventHub;
-pub use recovery::LeftOver;
-pub use resume_orchestrator::{OrchestrationPorts, ResumeOrchestrator, RunError};
+pub use ports::OrchestrationPorts;
+pub use resume_orchestrator::ResumeOrchestrator;
+pub use retry_policy::WaitPolicy;
+pub use run_error::RunError;
 pub use run_handle::RunHandle;
+pub use run_queries::RunQueries;
+pub use run_recovery::LeftOver;
 pub use scheduled_checks::ScheduledChecks;
-pub use turns::WaitPolicy;
 pub use upkeep::Upkeep;

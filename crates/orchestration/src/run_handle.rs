@@ -12,7 +12,7 @@ use vega_domain::event::Event;
 use vega_domain::run::RunRecord;
 
 use crate::event_hub::EventHub;
-use crate::resume_orchestrator::RunError;
+use crate::run_error::RunError;
 
 type Outcome = Result<RunRecord, Arc<RunError>>;
 

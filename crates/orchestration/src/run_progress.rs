@@ -15,7 +15,7 @@ use vega_domain::ports::{Clock, EventSink, ExecutionStateRepository, StoreError,
 use vega_domain::run::{RunRecord, RunState, StepState, Wait};
 use vega_services::StepRecorder;
 
-use crate::resume_orchestrator::OrchestrationPorts;
+use crate::ports::OrchestrationPorts;
 
 /// How long a run waits for its database when a token is done.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(10);

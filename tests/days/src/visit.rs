@@ -176,7 +176,7 @@ impl Program {
 
     async fn cancel(&self) -> Result<(), Arc<RunError>> {
         let here = &self.here;
-        let Some(run) = self.orchestrator.request_cancel().await.map_err(store)? else {
+        let Some(run) = self.orchestrator.runs().request_cancel().await.map_err(store)? else {
             here.tell("finds no run to end");
             return Ok(());
         };

@@ -107,13 +107,19 @@ async fn a_cancel_that_comes_with_the_code_brings_the_token_home_and_takes_no_ot
 #[tokio::test(start_paused = true)]
 async fn another_process_can_end_the_run() {
     let world = World::two_accounts();
-    let asked = world.orchestrator().request_cancel().await.unwrap();
+    let asked = world.orchestrator().runs().request_cancel().await.unwrap();
     assert_eq!(asked, None, "there is none");
     let plan = world.plan().await;
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
     let run = world.orchestrator().start(plan, WaitPolicy::Wait);
     tokio::task::yield_now().await;
-    let asked = world.orchestrator().request_cancel().await.unwrap().unwrap();
+    let asked = world
+        .orchestrator()
+        .runs()
+        .request_cancel()
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!world.orchestrator().has_ended(asked).await.unwrap());
     let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
@@ -138,7 +144,15 @@ async fn a_run_that_waits_can_be_ended_too() {
     let plan = world.plan().await;
     let run = world.orchestrator().start(plan, WaitPolicy::Wait);
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
-    assert!(world.orchestrator().request_cancel().await.unwrap().is_some());
+    assert!(
+        world
+            .orchestrator()
+            .runs()
+            .request_cancel()
+            .await
+            .unwrap()
+            .is_some()
+    );
     let ended = end_of(&run).await.unwrap();
     assert_eq!(ended.state, RunState::Cancelled);
     assert_eq!(steps(&ended), ["PRIMARY failed throttled"]);

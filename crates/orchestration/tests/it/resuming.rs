@@ -143,7 +143,7 @@ async fn when_verification_finds_everything_good_the_run_is_completed_without_a_
     assert_eq!((completed.id, completed.state), (left.id, RunState::Completed));
     assert!(world.lease.is_free());
     assert_eq!(world.log.take_only(&["sign in", "open"]), [""; 0]);
-    assert!(world.resume().open_run().await.unwrap().is_none());
+    assert!(world.resume().queries().open().await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -175,9 +175,12 @@ async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
 async fn until_0330_it_is_the_same_day() {
     let (world, left) = World::incomplete().await;
     world.clock.is("2026-11-24T03:10:00");
-    assert_eq!(world.resume().open_run().await.unwrap().unwrap().id, left.id);
+    assert_eq!(
+        world.resume().queries().open().await.unwrap().unwrap().id,
+        left.id
+    );
     world.clock.is("2026-11-24T03:30:00");
-    assert!(world.resume().open_run().await.unwrap().is_none());
+    assert!(world.resume().queries().open().await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -189,7 +192,10 @@ async fn a_forced_plan_is_a_run_of_its_own_and_leaves_the_open_one_open() {
     let forced = world.run_forced().await;
     assert_ne!(forced.id, left.id);
     assert_eq!(forced.steps.len(), 4);
-    assert_eq!(world.resume().open_run().await.unwrap().unwrap().id, left.id);
+    assert_eq!(
+        world.resume().queries().open().await.unwrap().unwrap().id,
+        left.id
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,10 +212,10 @@ async fn a_cancelled_run_is_not_taken_up() {
     };
     let cancelling = async {
         tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-        assert_eq!(resume.request_cancel().await.unwrap(), Some(left.id));
+        assert_eq!(resume.queries().request_cancel().await.unwrap(), Some(left.id));
     };
     let (run, ()) = tokio::join!(running, cancelling);
     assert_eq!((run.id, run.state), (left.id, RunState::Cancelled));
-    assert!(world.resume().open_run().await.unwrap().is_none());
+    assert!(world.resume().queries().open().await.unwrap().is_none());
     assert_eq!(world.plan().await.taken_up(), None);
 }
