@@ -47,6 +47,15 @@ async fn revoke(desk: &Desk) {
     assert!(desk.tokens.record_check(&check, &audit).await.unwrap());
 }
 
+/// With its log, from which SQLite would build a part of it again.
+fn make_unreadable(desk: &Desk) {
+    let database = desk.world.data.path();
+    for ending in ["db", "db-wal", "db-shm"] {
+        let _ = std::fs::remove_file(database.with_extension(ending));
+    }
+    std::fs::write(database, b"no database").unwrap();
+}
+
 /// Neither in this process nor to whoever reads without opening is it a good one.
 async fn assert_worthless(desk: &Desk) {
     let all = desk.tokens.load_all().await.unwrap();
@@ -202,7 +211,7 @@ async fn a_checkpoint_of_something_else_withholds_no_token() {
     let revoked = AuditEntry::new(at(7), AuditKind::KeyRevoked, "");
     assert!(access.revoke_key(key.key.id, &revoked).await.unwrap());
     desk.world.data.close().await;
-    std::fs::write(desk.world.data.path(), b"no database").unwrap();
+    make_unreadable(&desk);
     let served = async || {
         let tokens = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
         tokens.unwrap().iter().filter(|token| !token.is_refused()).count()
@@ -226,7 +235,7 @@ async fn a_database_that_cannot_be_read_does_not_free_an_earlier_file_of_the_spo
     revoke(&desk).await;
     copies.put_back();
     desk.world.data.close().await;
-    std::fs::write(desk.world.data.path(), b"no database").unwrap();
+    make_unreadable(&desk);
     let unopened = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
     let unopened = unopened.unwrap();
     assert!(unopened.iter().all(StoredToken::is_refused), "{unopened:?}");
