@@ -1,41 +1,23 @@
 //! `vega-server`: REST, server-sent events and the console's pages on a loopback address. What it does is decided in the
 //! crates below; here is who may call, and how it looks.
 
-mod apis;
-mod audit;
-mod audit_export;
-mod audit_search;
-mod board;
-mod config;
-mod desk;
-mod doors;
-mod events;
-mod evidence;
-mod extract;
-mod gate;
-mod health;
-mod keys;
-mod listening;
-mod names;
-mod notices;
-mod pages;
-mod problem;
-mod prompts;
-mod redirects;
-mod refusals;
-mod rejections;
-mod routes;
-mod run_request;
-mod run_view;
-mod runs;
-mod server;
-mod session;
-mod stream_event;
-mod streams;
-mod system;
 mod usage;
+
+mod http;
+
+mod auth;
+
+mod api;
+
 mod views;
-mod words;
+
+mod state;
+
+mod console;
+
+mod routes;
+
+mod server;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -54,10 +36,10 @@ use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
 use vega_listening::{Places, serve};
 
-use crate::desk::Desk;
-use crate::listening::CannotListen;
-use crate::names::Names;
+use crate::http::allowed_hosts::Names;
+use crate::http::listening::CannotListen;
 use crate::server::Server;
+use crate::state::prompt_queue::Desk;
 
 /// Wrong settings, an address that cannot be had and a database that does not open end with 9, as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
@@ -133,9 +115,9 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let mut asked_to_stop = pin!(asked_to_stop());
     // First the address: a second server must not even open the database.
     let listening = async {
-        let listener = listening::bind(settings.listen).await?;
+        let listener = http::listening::bind(settings.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let twin = listening::bind_twin(address, &settings).await?;
+        let twin = http::listening::bind_twin(address, &settings).await?;
         anyhow::Ok((listener, address, twin))
     };
     let (listener, address, twin) = tokio::select! {
@@ -147,7 +129,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         .context("buckets")?
         .install_recorder()
         .context("the metrics could not be set up")?;
-    health::describe_figures();
+    api::health::describe_figures();
     let desk = Arc::new(Desk::new(settings.human_timeout));
     let names = Names::of(address, &settings);
     let vega = Vega::start(settings, environment, desk.clone(), Arc::new(NobodyElse)).await?;
@@ -156,7 +138,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         tracing::error!("{doubt}");
     }
     let server = Arc::new(Server::new(vega, desk, names, metrics));
-    board::fill(&server).await?;
+    state::dashboard::fill(&server).await?;
     tracing::info!("listening on http://{address}/");
     if doubt.is_some() {
         tracing::info!("nobody gets in until the database is accepted");
@@ -201,7 +183,7 @@ async fn beside(server: &Arc<Server>) -> Infallible {
         never = server.vega.access.follow() => match never {},
         never = upkeep.go_on() => match never {},
         never = checks.go_on() => match never {},
-        never = board::keep(server) => match never {},
+        never = state::dashboard::keep(server) => match never {},
         never = clear_up(server) => match never {},
         never = tidy_figures(server) => match never {},
     }

@@ -18,13 +18,16 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::problem::{Code, Problem};
-use crate::redirects::Redirects;
-use crate::server::Server;
-use crate::{
-    apis, audit, audit_export, config, events, evidence, gate, health, keys, pages, prompts, redirects,
-    rejections, runs, session, system,
+use crate::api::{
+    apis, audit, audit_export, config, events, evidence, health, keys, prompts, rejections, runs, session,
+    system,
 };
+use crate::auth::middleware as gate;
+use crate::console::pages;
+use crate::http::problem::{Code, Problem};
+use crate::http::redirects;
+use crate::http::redirects::Redirects;
+use crate::server::Server;
 
 /// No body here is larger.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -200,7 +203,7 @@ mod tests {
     use vega_bootstrap::Environment;
 
     use super::*;
-    use crate::doors::DOORS;
+    use crate::auth::route_permissions::DOORS;
 
     /// The console's types are made from this file.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");

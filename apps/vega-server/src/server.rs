@@ -12,12 +12,12 @@ use vega_bootstrap::Vega;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::AuditTrail as _;
 
-use crate::board::Board;
-use crate::desk::Desk;
-use crate::health::Proof;
-use crate::names::Names;
-use crate::run_request::RunRequests;
-use crate::streams::Streams;
+use crate::api::health::Proof;
+use crate::http::allowed_hosts::Names;
+use crate::http::stream_limits::Streams;
+use crate::state::dashboard::Board;
+use crate::state::prompt_queue::Desk;
+use crate::state::run_request::RunRequests;
 
 /// The server's parts.
 pub(crate) struct Server {

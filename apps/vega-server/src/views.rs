@@ -1,6 +1,9 @@
 //! How things look in JSON: objects with `"v": 1` whose fields are only ever added. Times are RFC 3339 on India's clock, with
 //! Unix seconds beside those that programs compare. Nothing here holds a secret but `TokenView`.
 
+pub(crate) mod codes;
+pub(crate) mod run_view;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -18,7 +21,7 @@ use vega_domain::run::{self, RunRecord, Wait};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
 
-use crate::words::{FailureReason, SignInCause, StepReason, StepState, TokenStatus};
+use crate::views::codes::{FailureReason, SignInCause, StepReason, StepState, TokenStatus};
 
 /// RFC 3339 on India's clock, to the second.
 pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {

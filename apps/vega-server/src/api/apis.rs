@@ -13,12 +13,12 @@ use utoipa::IntoParams;
 use vega_domain::ids::ApiName;
 use vega_domain::token::StoredToken;
 
-use crate::extract::Asked;
-use crate::problem::{Code, Problem};
-use crate::refusals::Refused;
+use crate::http::error_responses::Refused;
+use crate::http::extract::Asked;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
+use crate::views::codes::TokenStatus;
 use crate::views::{ApiView, ApisView, ClosedView, TokenView};
-use crate::words::TokenStatus;
 
 /// Every API and account: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
-use crate::audit_search::{EntryView, ShownJson, audit_query, bad};
-use crate::extract::Asked;
-use crate::problem::Problem;
-use crate::refusals::Refused;
+use crate::api::audit_search::{EntryView, ShownJson, audit_query, bad};
+use crate::http::error_responses::Refused;
+use crate::http::extract::Asked;
+use crate::http::problem::Problem;
 use crate::server::Server;
-use crate::words::AuditFault;
+use crate::views::codes::AuditFault;
 
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 500;

@@ -15,10 +15,10 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ports::{AuditHistory, StoreError};
 use vega_domain::visible::visible;
 
-use crate::audit_search::{EntryView, Search, ShownJson, audit_query};
-use crate::extract::Asked;
-use crate::problem::Problem;
-use crate::refusals::Refused;
+use crate::api::audit_search::{EntryView, Search, ShownJson, audit_query};
+use crate::http::error_responses::Refused;
+use crate::http::extract::Asked;
+use crate::http::problem::Problem;
 use crate::server::Server;
 
 /// Entries that are held at once.

@@ -11,9 +11,9 @@ use vega_domain::audit::{AuditFilter, RecordedEntry};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::visible::json_for_terminals;
 
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
+use crate::views::codes::AuditKind;
 use crate::views::rfc3339_ist;
-use crate::words::AuditKind;
 
 /// In characters.
 const LONGEST_SEARCH: usize = 200;
@@ -34,7 +34,7 @@ macro_rules! audit_query {
             #[param(pattern = "^[A-Za-z][A-Za-z0-9_]*$")]
             api: Option<String>,
             /// Only those of this kind.
-            kind: Option<$crate::words::AuditKind>,
+            kind: Option<$crate::views::codes::AuditKind>,
             /// Only those in this run, by its id in the audit trail.
             #[param(format = Uuid)]
             run: Option<String>,
@@ -50,8 +50,8 @@ macro_rules! audit_query {
         }
 
         impl $name {
-            fn search(&mut self) -> Result<$crate::audit_search::Search, $crate::problem::Problem> {
-                $crate::audit_search::Asked {
+            fn search(&mut self) -> Result<$crate::api::audit_search::Search, $crate::http::problem::Problem> {
+                $crate::api::audit_search::Asked {
                     account: self.account.take(),
                     api: self.api.take(),
                     kind: self.kind,

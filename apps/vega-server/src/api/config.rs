@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::refusals::Refused;
+use crate::http::error_responses::Refused;
 use crate::server::Server;
 
 /// What the server runs with.

@@ -11,11 +11,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::gate::Caller;
-use crate::problem::{Code, Problem};
-use crate::refusals::Refused;
+use crate::auth::middleware::Caller;
+use crate::http::error_responses::Refused;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::stream_event::{Frame, StreamEvent};
+use crate::state::stream_event::{Frame, StreamEvent};
 
 /// So that a proxy between neither collects events until it has enough of them, nor packs or keeps them.
 const AS_IT_COMES: [(HeaderName, &str); 2] = [

@@ -15,11 +15,11 @@ use utoipa::{IntoParams, ToSchema};
 use vega_bootstrap::{RowFaults, RowScope};
 use vega_listening::{CHALLENGE, CalledAt};
 
-use crate::extract::Asked;
-use crate::problem::{Code, Problem};
-use crate::refusals::Refused;
+use crate::http::error_responses::Refused;
+use crate::http::extract::Asked;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::words::TokenStatus;
+use crate::views::codes::TokenStatus;
 
 /// How long a proof counts.
 const PROVEN_FOR: Duration = Duration::from_secs(5);
@@ -48,9 +48,9 @@ pub(crate) struct Live {
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health", params(Live),
     responses((status = 200, description = "It does", body = LiveView),
-        (status = 400, description = "The challenge is none", body = crate::problem::Problem,
+        (status = 400, description = "The challenge is none", body = crate::http::problem::Problem,
             content_type = "application/problem+json"),
-        (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
+        (status = 421, description = "The `Host` is not one of this server", body = crate::http::problem::Problem,
             content_type = "application/problem+json")))]
 pub(crate) async fn live(
     State(server): State<Arc<Server>>,
@@ -96,7 +96,7 @@ pub(crate) struct ReadyView {
 /// Whether the server can do its work.
 #[utoipa::path(get, path = "/readyz", operation_id = "isReady", security(()), tag = "health",
     responses((status = 200, description = "It can", body = ReadyView), (status = 503, description = "It cannot", body = ReadyView),
-        (status = 421, description = "The `Host` is not one of this server", body = crate::problem::Problem,
+        (status = 421, description = "The `Host` is not one of this server", body = crate::http::problem::Problem,
             content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let proof = prove(&server).await;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use vega_domain::access::AccessKey;
 use vega_domain::ids::AccessKeyId;
 
-use crate::problem::{Code, Problem};
-use crate::refusals::Refused;
+use crate::http::error_responses::Refused;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::rfc3339_ist;
 

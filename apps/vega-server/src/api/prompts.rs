@@ -13,14 +13,14 @@ use uuid::Uuid;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{PromptKind as SecondFactorKind, WayBack};
 
-use crate::desk::{Desk, NotTaken, Open, Question, Said};
-use crate::extract::{self, Body};
-use crate::gate::Caller;
-use crate::problem::{Code, Problem};
-use crate::refusals::{BodyRefused, Refused};
+use crate::auth::middleware::Caller;
+use crate::http::error_responses::{BodyRefused, Refused};
+use crate::http::extract::{self, Body};
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
+use crate::state::prompt_queue::{Desk, NotTaken, Open, Question, Said};
+use crate::views::codes::PromptKind;
 use crate::views::{PlanView, rfc3339_ist};
-use crate::words::PromptKind;
 
 /// What the human is asked or told now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

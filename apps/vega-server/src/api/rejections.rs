@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
-use crate::apis::unknown_api;
-use crate::extract::Body;
-use crate::gate::Caller;
-use crate::problem::{Code, Problem};
-use crate::refusals::{BodyRefused, Refused};
+use crate::api::apis::unknown_api;
+use crate::auth::middleware::Caller;
+use crate::http::error_responses::{BodyRefused, Refused};
+use crate::http::extract::Body;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::{FailureView, rfc3339_ist};
 

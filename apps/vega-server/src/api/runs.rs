@@ -13,15 +13,15 @@ use vega_domain::ports::StoreError;
 use vega_domain::run::RunRecord;
 use vega_orchestration::{RunError, WaitPolicy};
 
-use crate::apis::unknown_api;
-use crate::extract::{self, Body};
-use crate::gate::Caller;
-use crate::problem::{Code, Problem};
-use crate::refusals::{BodyRefused, Refused};
-use crate::run_request::{RunRequest, Wish};
-use crate::run_view::RunView;
+use crate::api::apis::unknown_api;
+use crate::auth::middleware::Caller;
+use crate::http::error_responses::{BodyRefused, Refused};
+use crate::http::extract::{self, Body};
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
+use crate::state::run_request::{RunRequest, Wish};
 use crate::views::ApisView;
+use crate::views::run_view::RunView;
 
 impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
@@ -285,6 +285,6 @@ pub(crate) async fn verify(
         Ok(verified) => verified?,
         Err(error) => return Err(Problem::new(Code::Unexpected, error.to_string())),
     }
-    let (now, _) = crate::board::read(&server).await?;
+    let (now, _) = crate::state::dashboard::read(&server).await?;
     Ok(Json(now.apis()))
 }

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
 use vega_listening::Visitor;
 
-use crate::extract::Body;
-use crate::gate::{AFTER_A_BAD_KEY, COOKIE, Caller};
-use crate::problem::{Code, Problem};
-use crate::refusals::{BodyRefused, Refused};
+use crate::auth::middleware::{AFTER_A_BAD_KEY, COOKIE, Caller};
+use crate::http::error_responses::{BodyRefused, Refused};
+use crate::http::extract::Body;
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::rfc3339_ist;
 

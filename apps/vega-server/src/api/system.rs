@@ -10,11 +10,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vega_bootstrap::KeySource;
 
-use crate::health;
-use crate::refusals::Refused;
+use crate::api::health;
+use crate::http::error_responses::Refused;
 use crate::server::Server;
+use crate::views::codes::Route;
 use crate::views::rfc3339_ist;
-use crate::words::Route;
 
 /// What the server works with, and whether it can.
 #[derive(Debug, Serialize, ToSchema)]

@@ -15,8 +15,8 @@ use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
 use vega_listening::Visitor;
 
-use crate::doors::{self, Who};
-use crate::problem::{Code, Problem};
+use crate::auth::route_permissions::{self, Who};
+use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 
 /// The session's cookie, and the header with its second secret, which no page but the console's knows.
@@ -117,7 +117,7 @@ pub(crate) async fn only_who_may(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(door) = doors::at(request.method(), path.as_str()) else {
+    let Some(door) = route_permissions::at(request.method(), path.as_str()) else {
         tracing::error!(path = path.as_str(), "a route has no door");
         return Problem::new(Code::Unexpected, "This path is shut.").into_response();
     };

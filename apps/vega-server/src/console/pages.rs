@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
 
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 
 const DOOR_SIGN: &str = include_str!("pages/index.html");
 const ENTER: &str = include_str!("pages/enter.html");

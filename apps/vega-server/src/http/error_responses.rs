@@ -2,7 +2,7 @@
 
 use utoipa::IntoResponses;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Of every route.
 #[derive(IntoResponses)]

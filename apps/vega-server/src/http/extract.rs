@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 
 /// So soon a body must be there: programs send it at once.
 const BODY_WITHIN: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vega_domain::ids::{AccessKeyId, SessionId};
 
-use crate::gate::Caller;
+use crate::auth::middleware::Caller;
 
 /// Of one key or one session.
 pub(crate) const OF_ONE: usize = 8;

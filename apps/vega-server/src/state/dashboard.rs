@@ -17,10 +17,10 @@ use vega_domain::ports::{StoreError, TokenChanges};
 use vega_domain::run::StepState;
 use vega_domain::sign_in::OtpAllowance;
 
-use crate::prompts::{PromptView, PromptsView};
-use crate::run_view::RunView;
+use crate::api::prompts::{PromptView, PromptsView};
 use crate::server::Server;
-use crate::stream_event::{Frame, StepChange, StreamEvent};
+use crate::state::stream_event::{Frame, StepChange, StreamEvent};
+use crate::views::run_view::RunView;
 use crate::views::{AccountView, ApiView, ApisView};
 
 /// A client that is so many changes behind is disconnected, and starts anew with a snapshot.
@@ -302,8 +302,8 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
             .map(|status| ApiView::of(status, evidence.get(&status.api)))
             .collect(),
         accounts,
-        run: crate::runs::current(server).await?,
-        prompts: crate::prompts::open(&server.desk, moment.at, crate::prompts::has_window(server)),
+        run: crate::api::runs::current(server).await?,
+        prompts: crate::api::prompts::open(&server.desk, moment.at, crate::api::prompts::has_window(server)),
         closed_from_unix: closed.start.timestamp(),
         closed_until_unix: closed.end.timestamp(),
         now_unix: 0,

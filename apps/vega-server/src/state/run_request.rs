@@ -21,11 +21,11 @@ use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
 use vega_domain::run::{self, RunRecord};
 use vega_orchestration::{Confirmation, RunError, RunHandle, WaitPolicy};
 
-use crate::desk::Desk;
-use crate::notices::Notices;
-use crate::run_view::RunView;
+use crate::state::notices::Notices;
+use crate::state::prompt_queue::Desk;
+use crate::views::codes::{OutcomeCode, RunState};
+use crate::views::run_view::RunView;
 use crate::views::{PlanView, WaitView, rfc3339_ist};
-use crate::words::{OutcomeCode, RunState};
 
 /// So many ended requests can still be looked up.
 const REMEMBERED: usize = 32;

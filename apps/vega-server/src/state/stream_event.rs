@@ -4,9 +4,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::board::Snapshot;
-use crate::prompts::PromptsView;
-use crate::run_view::RunView;
+use crate::api::prompts::PromptsView;
+use crate::state::dashboard::Snapshot;
+use crate::views::run_view::RunView;
 use crate::views::{AccountView, ApiView, StepView};
 
 /// One server-sent event. `event` is its name; `data` is what its `data:` line holds, as JSON. Each holds the whole new state

@@ -8,7 +8,7 @@ use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditVerdict, Recor
 use vega_domain::ids::{AccountId, ApiName};
 
 use super::*;
-use crate::audit_search;
+use crate::api::audit_search;
 
 /// A trail that gives no more than a page.
 struct Trail(Vec<RecordedEntry>);

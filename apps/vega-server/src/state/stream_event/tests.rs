@@ -18,10 +18,10 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
 use super::*;
-use crate::board::Board;
-use crate::board::tests::with_step_in;
-use crate::desk::Desk;
-use crate::prompts;
+use crate::api::prompts;
+use crate::state::dashboard::Board;
+use crate::state::dashboard::tests::with_step_in;
+use crate::state::prompt_queue::Desk;
 
 fn failure() -> Failure {
     Failure::new(FailureReason::Throttled, "words")

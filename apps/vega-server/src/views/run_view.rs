@@ -4,10 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::run::RunRecord;
 
-use crate::notices::NoticeView;
-use crate::run_request::Outcome;
+use crate::state::notices::NoticeView;
+use crate::state::run_request::Outcome;
+use crate::views::codes::RunState;
 use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
-use crate::words::RunState;
 
 /// A run as it is shown: one that was asked for here, or one of another process.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

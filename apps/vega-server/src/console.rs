@@ -1,0 +1,3 @@
+//! The console's embedded pages.
+
+pub(crate) mod pages;
