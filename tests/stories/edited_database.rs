@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use rstest::rstest;
 use vega_tests::{Caller, Desk, Server, Upstox, until};
 
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 const API: &str = "PRIMARY";
 const TOKEN: &str = "/api/v1/apis/PRIMARY/token";

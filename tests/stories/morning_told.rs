@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vega_tests::{Desk, Server, Upstox};
 
 use crate::no_leaks::{all_secrets, nothing_in};
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 /// What must be told, in this order.
 const MORNING: [&str; 5] = [

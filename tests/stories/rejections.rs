@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use vega_tests::{Answer, Caller, Desk, Request, Server, Upstox, until};
 
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 const API: &str = "PRIMARY";
 const REJECTIONS: &str = "/api/v1/apis/PRIMARY/rejections";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use vega_tests::{Answer, Caller, Desk, Leaks, Request, Server, Upstox, until};
 
-use crate::server_doors::{key, link};
+use crate::server_route_permissions::{key, link};
 
 /// Connections at once.
 const AT_ONCE: usize = 32;
@@ -40,7 +40,7 @@ impl World {
         };
         let key = key(&desk, "everything", "status,runs,admin,token:PRIMARY", &[]).await?;
         leaks.look_for("a key", &key_of(&key));
-        crate::server_doors::key(&desk, "victim", "status", &[]).await?;
+        crate::server_route_permissions::key(&desk, "victim", "status", &[]).await?;
         let server = Arc::new(Server::start(&desk).await?);
         let console = server.console().await?;
         let keys = server.get("/api/v1/keys", &key).await?.json()?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use vega_tests::{Caller, Desk, Server, Upstox};
 
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 async fn entries(server: &Server, caller: &Caller, query: &str) -> Result<(Vec<Value>, Value)> {
     let answer = server.get(&format!("/api/v1/audit?{query}"), caller).await?;

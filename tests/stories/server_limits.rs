@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use vega_tests::{Caller, Desk, Request, Server, Upstox, until};
 
 use crate::server_attacks::lacks_headers;
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 const LARGEST_BODY: usize = 64 * 1024;
 /// The server gives the first head two seconds, and a further one more than a minute.

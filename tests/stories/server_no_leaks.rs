@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vega_tests::{Caller, Desk, Events, Leaks, OwnBrowser, Server, Upstox};
 
 use crate::no_leaks::{all_secrets, nothing_in};
-use crate::server_doors::{key, link};
+use crate::server_route_permissions::{key, link};
 
 const EVERYTHING: &str = "status,runs,admin,token:PRIMARY";
 

@@ -165,7 +165,7 @@ async fn nothing_odd_is_taken_for_something_else() -> Result<()> {
         odd.methods();
         attacks.extend(odd.found);
     }
-    // The path of a token, spelled so that a door and what is behind it might read it differently.
+    // The path of a token, spelled so that the permission check and the handler might read it differently.
     for path in [
         "/api/v1/apis/%50RIMARY/token%2f..",
         "/api/v1/apis/OPTIONCHAIN1/../PRIMARY/token",

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use vega_tests::{Desk, Server, Upstox};
 
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 /// None of these is on any page that Vega was built from.
 const PASTED: &[&str] = &[

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vega_tests::{Caller, Desk, Request, Server, Upstox, until};
 
-use crate::server_doors::{key, link};
+use crate::server_route_permissions::{key, link};
 
 /// What the trail tells of refused calls.
 async fn told(server: &Server, caller: &Caller, kind: &str) -> Result<Vec<String>> {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use vega_tests::{Desk, Server, Upstox, until};
 
-use crate::server_doors::key;
+use crate::server_route_permissions::key;
 
 const EVENTS: &str = "/api/v1/events";
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use vega_tests::{Caller, Desk, Server, Upstox, until};
 
-use crate::server_doors::{key, link, new_console};
+use crate::server_route_permissions::{key, link, new_console};
 
 const WRONG: Duration = Duration::from_millis(300);
 

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod health;
 pub(crate) mod keys;
+pub(crate) mod metrics;
 pub(crate) mod prompts;
 pub(crate) mod rejections;
 pub(crate) mod runs;

@@ -1,4 +1,6 @@
-//! Authentication and authorization of calls. Access keys and console sessions themselves are kept elsewhere.
+//! Authentication and authorization of calls: who calls, and whether they may. Keys and sessions themselves are kept in the
+//! crates below.
 
 pub(crate) mod middleware;
+pub(crate) mod principal;
 pub(crate) mod route_permissions;

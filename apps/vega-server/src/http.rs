@@ -1,10 +1,16 @@
-//! HTTP itself: the address that the server listens at, which hosts it answers to, limits, and what requests and errors look
-//! like. What the routes do is decided in `api`.
+//! HTTP itself: the listening address, the hosts that are answered to, limits, and the form of requests and errors. What the
+//! routes do is decided in `api`.
+
+pub(crate) mod listening;
 
 pub(crate) mod allowed_hosts;
+pub(crate) mod host_check;
+
+pub(crate) mod redirects;
+
+pub(crate) mod request_metrics;
+pub(crate) mod stream_limits;
+
 pub(crate) mod error_responses;
 pub(crate) mod extract;
-pub(crate) mod listening;
 pub(crate) mod problem;
-pub(crate) mod redirects;
-pub(crate) mod stream_limits;

@@ -1,11 +1,15 @@
-//! `vega-server`: REST, server-sent events and the console's pages on a loopback address. What it does is decided in the
-//! crates below; here is who may call, and how it looks.
+//! `vega-server`: REST, server-sent events and the console's pages on a loopback address. It decides who may call and how
+//! answers look; what is done is decided in the crates below.
+//!
+//! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`.
 
 mod usage;
 
 mod http;
 
 mod auth;
+
+mod routes;
 
 mod api;
 
@@ -15,9 +19,9 @@ mod state;
 
 mod console;
 
-mod routes;
-
 mod server;
+
+mod background;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -36,18 +40,16 @@ use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
 use vega_listening::{Places, serve};
 
-use crate::http::allowed_hosts::Names;
-use crate::http::listening::CannotListen;
+use crate::http::allowed_hosts::AllowedHosts;
+use crate::http::listening::{self, CannotListen};
 use crate::server::Server;
-use crate::state::prompt_queue::Desk;
+use crate::state::dashboard_refresh;
+use crate::state::prompt_queue::PromptQueue;
 
-/// Wrong settings, an address that cannot be had and a database that does not open end with 9, as on the command line.
+/// Exit code for wrong settings, an address that cannot be bound and a database that does not open; as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
-/// How often it is looked for runs whose process died.
-const LOOK_FOR_THE_DEAD: Duration = Duration::from_secs(10);
-const TIDY_EVERY: Duration = Duration::from_secs(5);
-/// A run that is asked to end finishes a commit in flight.
-const RUNS_END_WITHIN: Duration = Duration::from_secs(10);
+/// How long runs get to finish a commit in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// REST, server-sent events and the operator console on a loopback address.
 ///
@@ -100,10 +102,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Streams and metrics listen to the hub, and the log stands before it.
-struct NobodyElse;
+/// Event streams and metrics subscribe to the event hub; no other sink is needed.
+struct NoSink;
 
-impl EventSink for NobodyElse {
+impl EventSink for NoSink {
     fn emit(&self, _event: Event) {}
 }
 
@@ -113,14 +115,14 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         tracing::warn!("{warning}");
     }
     let mut asked_to_stop = pin!(asked_to_stop());
-    // First the address: a second server must not even open the database.
+    // The address first: a second server must not open the database.
     let listening = async {
-        let listener = http::listening::bind(settings.listen).await?;
+        let listener = listening::bind(settings.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let twin = http::listening::bind_twin(address, &settings).await?;
-        anyhow::Ok((listener, address, twin))
+        let ipv6_listener = listening::bind_ipv6_loopback(address, &settings).await?;
+        anyhow::Ok((listener, address, ipv6_listener))
     };
-    let (listener, address, twin) = tokio::select! {
+    let (listener, address, ipv6_listener) = tokio::select! {
         bound = listening => bound?,
         () = &mut asked_to_stop => return Ok(()),
     };
@@ -129,16 +131,16 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         .context("buckets")?
         .install_recorder()
         .context("the metrics could not be set up")?;
-    api::health::describe_figures();
-    let desk = Arc::new(Desk::new(settings.human_timeout));
-    let names = Names::of(address, &settings);
-    let vega = Vega::start(settings, environment, desk.clone(), Arc::new(NobodyElse)).await?;
+    api::metrics::describe();
+    let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
+    let allowed_hosts = AllowedHosts::of(address, &settings);
+    let vega = Vega::start(settings, environment, prompts.clone(), Arc::new(NoSink)).await?;
     let doubt = vega.doubt().await?;
     if let Some(doubt) = &doubt {
         tracing::error!("{doubt}");
     }
-    let server = Arc::new(Server::new(vega, desk, names, metrics));
-    state::dashboard::fill(&server).await?;
+    let server = Arc::new(Server::new(vega, prompts, allowed_hosts, metrics));
+    dashboard_refresh::fill(&server).await?;
     tracing::info!("listening on http://{address}/");
     if doubt.is_some() {
         tracing::info!("nobody gets in until the database is accepted");
@@ -149,7 +151,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
             link.expose()
         );
     } else {
-        // Others may read where this log is kept.
+        // Others may read the collected log, so it holds no link.
         tracing::info!("`vega console` prints a link into the console");
     }
     let router = routes::router(Arc::clone(&server));
@@ -157,66 +159,23 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let serving = async {
         let at = |listener| serve(listener, router.clone(), places.clone(), server.stop.clone());
         let first = at(listener);
-        match twin {
-            Some(twin) => {
-                tokio::join!(first, at(twin));
+        match ipv6_listener {
+            Some(ipv6_listener) => {
+                tokio::join!(first, at(ipv6_listener));
             }
             None => first.await,
         }
     };
     tokio::select! {
         () = serving => {}
-        never = beside(&server) => match never {},
+        never = background::run(&server) => match never {},
         never = stop_when_asked(&server, asked_to_stop) => match never {},
     }
     end(&server).await;
     Ok(())
 }
 
-/// What goes on beside the requests.
-async fn beside(server: &Arc<Server>) -> Infallible {
-    let upkeep = server.vega.orchestrator.upkeep();
-    let times = server.vega.settings.verification_at.clone();
-    let checks = server.vega.orchestrator.scheduled_checks(times);
-    tokio::select! {
-        never = server.vega.follow_tokens() => match never {},
-        never = server.vega.access.follow() => match never {},
-        never = upkeep.go_on() => match never {},
-        never = checks.go_on() => match never {},
-        never = state::dashboard::keep(server) => match never {},
-        never = clear_up(server) => match never {},
-        never = tidy_figures(server) => match never {},
-    }
-}
-
-/// Finishes what dead processes left, without a human: at the start, and whenever one dies while the server lives.
-async fn clear_up(server: &Arc<Server>) -> Infallible {
-    loop {
-        let counts = server.vega.doubt().await.is_ok_and(|doubt| doubt.is_none());
-        if counts && server.requests.under_way().is_none() {
-            let server = Arc::clone(server);
-            // Never dropped half-way: a token may be on its way.
-            let task = server.tasks.clone().spawn(async move {
-                if let Err(error) = server.vega.orchestrator.clear_up().await {
-                    tracing::warn!(%error, "what an earlier process left is not cleared up yet");
-                }
-            });
-            let _ = task.await;
-        }
-        tokio::time::sleep(LOOK_FOR_THE_DEAD).await;
-    }
-}
-
-/// Else figures that nobody fetches pile up.
-async fn tidy_figures(server: &Server) -> Infallible {
-    loop {
-        tokio::time::sleep(TIDY_EVERY).await;
-        server.metrics.run_upkeep();
-    }
-}
-
-/// Ends what is open when the program is asked to stop: the run first, so that its end is still served.
-/// Then it is the server's turn to end.
+/// Shuts down when the program is asked to stop: the run first, so that its end is still served, then the server.
 async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()>) -> Infallible {
     asked_to_stop.await;
     tracing::info!("stopping");
@@ -225,7 +184,7 @@ async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()
         request.cancel.cancel();
     }
     server.tasks.close();
-    if tokio::time::timeout(RUNS_END_WITHIN, server.tasks.wait())
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait())
         .await
         .is_err()
     {
@@ -237,7 +196,7 @@ async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()
 
 async fn end(server: &Server) {
     server.tasks.close();
-    let _ = tokio::time::timeout(RUNS_END_WITHIN, server.tasks.wait()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
     server.vega.close().await;
 }
 

@@ -1,4 +1,4 @@
-//! Every route, the OpenAPI file that is made from them, and what stands around them.
+//! All routes, the OpenAPI document that is generated from them, and the middleware around them, in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +19,23 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    apis, audit, audit_export, config, events, evidence, health, keys, prompts, rejections, runs, session,
-    system,
+    apis, audit, audit_export, config, events, evidence, health, keys, metrics, prompts, rejections, runs,
+    session, system,
 };
-use crate::auth::middleware as gate;
+use crate::auth::middleware::{SESSION_COOKIE, SESSION_HEADER, require_scope};
 use crate::console::pages;
 use crate::http::problem::{Code, Problem};
-use crate::http::redirects;
-use crate::http::redirects::Redirects;
+use crate::http::redirects::{RedirectRoutes, serve_redirects_first};
+use crate::http::{host_check, request_metrics};
 use crate::server::Server;
 
-/// No body here is larger.
+/// Of request bodies, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
-/// Verification asks Upstox, which takes up to its own limit twice; nothing else comes near it.
+/// Of every request. The longest are verifications, which ask Upstox, up to its own limit twice.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// The console is this server's own: nothing is loaded from elsewhere, run inline, framed or sent away.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+/// The console loads nothing from other hosts, runs nothing inline, and is neither framed nor sent elsewhere.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                       connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(OpenApi)]
@@ -68,9 +68,9 @@ impl utoipa::Modify for Security {
         use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
         let schemes = document.components.get_or_insert_default();
         let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(gate::COOKIE)));
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE)));
         schemes.add_security_scheme("key", key);
-        let second = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(gate::SECOND)));
+        let second = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(SESSION_HEADER)));
         schemes.add_security_scheme("console", cookie);
         schemes.add_security_scheme("page", second);
         let none: [&str; 0] = [];
@@ -82,12 +82,12 @@ impl utoipa::Modify for Security {
     }
 }
 
-/// The routes that are described, with their description.
+/// The documented routes.
 fn described() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .routes(routes!(health::metrics))
+        .routes(routes!(metrics::scrape))
         .routes(routes!(apis::list))
         .routes(routes!(apis::one))
         .routes(routes!(apis::token))
@@ -111,13 +111,13 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(keys::revoke))
 }
 
-/// What the OpenAPI file holds.
+/// The content of the OpenAPI file.
 #[cfg(test)]
 pub(crate) fn document() -> Document {
     described().split_for_parts().1
 }
 
-/// The whole server.
+/// The router of the whole server.
 pub(crate) fn router(server: Arc<Server>) -> Router {
     let (routes, document) = described().split_for_parts();
     let document = Arc::new(document);
@@ -126,9 +126,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             "/api/v1/openapi.json",
             get(async move || Json(Document::clone(&document))),
         )
-        .route_layer(from_fn_with_state(Arc::clone(&server), gate::only_who_may))
-        .route_layer(from_fn_with_state(Arc::clone(&server), gate::only_own_site));
-    let redirects = Redirects::new(&server);
+        .route_layer(from_fn_with_state(Arc::clone(&server), require_scope))
+        .route_layer(from_fn_with_state(
+            Arc::clone(&server),
+            host_check::require_same_origin,
+        ));
+    let redirects = RedirectRoutes::new(&server);
     let all = Router::new()
         .merge(api)
         .merge(pages::router())
@@ -138,19 +141,21 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
             Problem::new(Code::WrongMethod, "See /api/v1/openapi.json for what there is.")
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn_with_state(redirects, redirects::come_first))
-        .layer(from_fn_with_state(server, gate::only_by_name));
-    answers_alike(all)
+        .layer(from_fn_with_state(redirects, serve_redirects_first))
+        .layer(from_fn_with_state(server, host_check::require_allowed_host));
+    with_common_layers(all)
 }
 
-/// What every answer has, whoever gives it: a number, a place in the figures, headers that browsers obey, and words where
-/// somebody panicked or took too long.
-fn answers_alike(router: Router) -> Router {
+/// What every response gets: a request id, metrics, security headers, and a problem document after a panic or a timeout.
+fn with_common_layers(router: Router) -> Router {
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(from_fn(health::measured))
-        .layer(header_if_missing(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(from_fn(request_metrics::measure))
+        .layer(header_if_missing(
+            header::CONTENT_SECURITY_POLICY,
+            CONTENT_SECURITY_POLICY,
+        ))
         .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
@@ -184,7 +189,7 @@ async fn too_slow(_error: BoxError) -> Problem {
     )
 }
 
-/// What a panic said goes to the log, as every panic does, and to nobody else.
+/// The panic's message goes to the log alone.
 fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(
         Code::Unexpected,
@@ -203,7 +208,7 @@ mod tests {
     use vega_bootstrap::Environment;
 
     use super::*;
-    use crate::auth::route_permissions::DOORS;
+    use crate::auth::route_permissions::ROUTE_PERMISSIONS;
 
     /// The console's types are made from this file.
     const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -221,7 +226,7 @@ mod tests {
         );
     }
     #[test]
-    fn every_operation_has_a_door_and_every_door_an_operation() {
+    fn every_operation_has_a_permission_and_every_permission_an_operation() {
         let document = serde_json::to_value(document()).unwrap();
         let paths = document["paths"].as_object().unwrap();
         let mut operations: BTreeSet<String> = paths
@@ -231,22 +236,22 @@ mod tests {
                 methods.map(move |method| format!("{} {path}", method.to_uppercase()))
             })
             .collect();
-        // It does not describe itself.
+        // The document does not describe its own route.
         operations.insert("GET /api/v1/openapi.json".into());
-        let doors: Vec<String> = DOORS
+        let listed: Vec<String> = ROUTE_PERMISSIONS
             .iter()
-            .map(|door| format!("{} {}", door.method, door.path))
+            .map(|route| format!("{} {}", route.method, route.path))
             .collect();
         assert_eq!(
-            doors.len(),
-            doors.iter().collect::<BTreeSet<_>>().len(),
-            "a door is there twice"
+            listed.len(),
+            listed.iter().collect::<BTreeSet<_>>().len(),
+            "a route is listed twice"
         );
-        assert_eq!(doors.into_iter().collect::<BTreeSet<_>>(), operations);
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), operations);
     }
 
     async fn answer(handler: axum::routing::MethodRouter) -> (Response, String) {
-        let router = answers_alike(Router::new().route("/", handler));
+        let router = with_common_layers(Router::new().route("/", handler));
         let request = Request::builder().uri("/").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -2,6 +2,7 @@
 //! Unix seconds beside those that programs compare. Nothing here holds a secret but `TokenView`.
 
 pub(crate) mod codes;
+pub(crate) mod prompt_view;
 pub(crate) mod run_view;
 
 use std::path::PathBuf;

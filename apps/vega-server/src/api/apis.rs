@@ -13,8 +13,8 @@ use utoipa::IntoParams;
 use vega_domain::ids::ApiName;
 use vega_domain::token::StoredToken;
 
-use crate::http::error_responses::Refused;
-use crate::http::extract::Asked;
+use crate::http::error_responses::ErrorResponses;
+use crate::http::extract::QueryParams;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::codes::TokenStatus;
@@ -22,9 +22,9 @@ use crate::views::{ApiView, ApisView, ClosedView, TokenView};
 
 /// Every API and account: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",
-    responses((status = 200, description = "How they stand", body = ApisView), Refused))]
+    responses((status = 200, description = "How they stand", body = ApisView), ErrorResponses))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ApisView> {
-    Json(server.board.apis())
+    Json(server.dashboard.apis())
 }
 
 /// One API: how its token stands, never the token.
@@ -32,12 +32,12 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ApisView> {
     params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters")),
     responses((status = 200, description = "How it stands", body = ApiView),
         (status = 404, description = "No such API is configured", body = Problem,
-            content_type = "application/problem+json"), Refused))]
+            content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn one(
     State(server): State<Arc<Server>>,
     Path(api): Path<String>,
 ) -> Result<Json<ApiView>, Problem> {
-    let apis = server.board.apis().apis;
+    let apis = server.dashboard.apis().apis;
     let found = ApiName::new(api)
         .ok()
         .and_then(|api| apis.into_iter().find(|view| view.api == api.as_str()));
@@ -70,11 +70,11 @@ pub(crate) struct Token {
         (status = 409, description = "A human must sign in", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "The account cools down", body = Problem, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds"))),
-        Refused))]
+        ErrorResponses))]
 pub(crate) async fn token(
     State(server): State<Arc<Server>>,
     Path(name): Path<String>,
-    Asked(wanted): Asked<Token>,
+    QueryParams(wanted): QueryParams<Token>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(min_valid) = length(wanted.min_valid.as_deref().unwrap_or("0")) else {
@@ -123,7 +123,7 @@ fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
 
 /// Why there is no token to give, by what the board shows.
 fn why_not(server: &Server, name: &ApiName) -> Problem {
-    let apis = server.board.apis();
+    let apis = server.dashboard.apis();
     let Some(api) = apis.apis.iter().find(|view| view.api == name.as_str()) else {
         return unknown_api(server);
     };

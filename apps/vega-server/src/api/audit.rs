@@ -10,8 +10,8 @@ use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
 use crate::api::audit_search::{EntryView, ShownJson, audit_query, bad};
-use crate::http::error_responses::Refused;
-use crate::http::extract::Asked;
+use crate::http::error_responses::ErrorResponses;
+use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::views::codes::AuditFault;
@@ -59,10 +59,10 @@ pub(crate) struct AuditView {
 
 /// The audit trail, oldest first or newest first.
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "listAudit", tag = "audit", params(Page),
-    responses((status = 200, description = "Some of the trail", body = AuditView), Refused))]
+    responses((status = 200, description = "Some of the trail", body = AuditView), ErrorResponses))]
 pub(crate) async fn list(
     State(server): State<Arc<Server>>,
-    Asked(mut page): Asked<Page>,
+    QueryParams(mut page): QueryParams<Page>,
 ) -> Result<ShownJson<AuditView>, Problem> {
     let limit = page.limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
@@ -119,7 +119,7 @@ pub(crate) struct VerdictView {
 
 /// Whether the audit trail is whole: every entry is what was written, and none is missing.
 #[utoipa::path(get, path = "/api/v1/audit/verdict", operation_id = "getAuditVerdict", tag = "audit",
-    responses((status = 200, description = "The verdict", body = VerdictView), Refused))]
+    responses((status = 200, description = "The verdict", body = VerdictView), ErrorResponses))]
 pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<VerdictView>, Problem> {
     let verdict = server.vega.audit.verify(None).await?;
     let faults = server.vega.row_faults(RowScope::All).await?;

@@ -16,8 +16,8 @@ use vega_domain::ports::{AuditHistory, StoreError};
 use vega_domain::visible::visible;
 
 use crate::api::audit_search::{EntryView, Search, ShownJson, audit_query};
-use crate::http::error_responses::Refused;
-use crate::http::extract::Asked;
+use crate::http::error_responses::ErrorResponses;
+use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
 use crate::server::Server;
 
@@ -75,10 +75,10 @@ pub(crate) struct AuditFile {
 /// The audit trail as a file: everything that is wanted, oldest first. An answer that breaks off before its end is not whole.
 #[utoipa::path(get, path = "/api/v1/audit/export", operation_id = "exportAudit", tag = "audit", params(Export),
     responses((status = 200, description = "The file", content((AuditFile = "application/json"), (String = "text/csv")),
-        headers(("Content-Disposition" = String, description = "Its name, with today's date in India"))), Refused))]
+        headers(("Content-Disposition" = String, description = "Its name, with today's date in India"))), ErrorResponses))]
 pub(crate) async fn export(
     State(server): State<Arc<Server>>,
-    Asked(mut wanted): Asked<Export>,
+    QueryParams(mut wanted): QueryParams<Export>,
 ) -> Result<Response, Problem> {
     let format = wanted.format.unwrap_or_default();
     let search = wanted.search()?;

@@ -51,7 +51,7 @@ macro_rules! audit_query {
 
         impl $name {
             fn search(&mut self) -> Result<$crate::api::audit_search::Search, $crate::http::problem::Problem> {
-                $crate::api::audit_search::Asked {
+                $crate::api::audit_search::SearchParams {
                     account: self.account.take(),
                     api: self.api.take(),
                     kind: self.kind,
@@ -70,7 +70,7 @@ pub(crate) use audit_query;
 
 /// What a query says, before it is looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct SearchParams {
     pub(crate) account: Option<String>,
     pub(crate) api: Option<String>,
     pub(crate) kind: Option<AuditKind>,
@@ -80,7 +80,7 @@ pub(crate) struct Asked {
     pub(crate) q: Option<String>,
 }
 
-impl Asked {
+impl SearchParams {
     pub(crate) fn search(self) -> Result<Search, Problem> {
         let words = self.q.unwrap_or_default();
         if words.chars().count() > LONGEST_SEARCH {

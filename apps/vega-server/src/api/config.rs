@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::error_responses::Refused;
+use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 
 /// What the server runs with.
@@ -36,7 +36,7 @@ struct SettingView {
 
 /// The settings in force, each with where it came from; secrets masked.
 #[utoipa::path(get, path = "/api/v1/config", operation_id = "getConfig", tag = "system",
-    responses((status = 200, description = "The settings", body = ConfigView), Refused))]
+    responses((status = 200, description = "The settings", body = ConfigView), ErrorResponses))]
 pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<ConfigView> {
     let settings = &server.vega.settings;
     let effective = settings.effective.iter().map(|setting| SettingView {

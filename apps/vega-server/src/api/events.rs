@@ -11,8 +11,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::auth::middleware::Caller;
-use crate::http::error_responses::Refused;
+use crate::auth::principal::Principal;
+use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::state::stream_event::{Frame, StreamEvent};
@@ -30,10 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Each holds the whole new state of its thing; none holds a secret.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events", tag = "events",
     responses((status = 200, description = "The stream: an event after the other, the first one a `snapshot`", body = StreamEvent,
-        content_type = "text/event-stream"), Refused))]
+        content_type = "text/event-stream"), ErrorResponses))]
 pub(crate) async fn events(
     State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Extension(principal): Extension<Principal>,
 ) -> Result<
     (
         [(HeaderName, &'static str); 2],
@@ -41,9 +41,9 @@ pub(crate) async fn events(
     ),
     Problem,
 > {
-    let place = server.streams.take(&caller);
+    let place = server.stream_limits.acquire(&principal);
     let place = place.map_err(|words| Problem::new(Code::TooManyStreams, words))?;
-    let Some((first, rest)) = server.board.subscribe(server.vega.clock.now()) else {
+    let Some((first, rest)) = server.dashboard.subscribe(server.vega.clock.now()) else {
         let words = "The database does not say how things stand. Tokens are served on; see the server's log.";
         return Err(Problem::new(Code::Storage, words));
     };
@@ -56,7 +56,7 @@ pub(crate) async fn events(
         async move {
             tokio::select! {
                 () = server.stop.cancelled() => {}
-                () = ends(&server, caller) => {}
+                () = ends(&server, principal) => {}
             }
         }
     };
@@ -81,12 +81,12 @@ fn event(frame: &Frame) -> Event {
 }
 
 /// Returns when the caller may not listen any more.
-async fn ends(server: &Server, caller: Caller) {
+async fn ends(server: &Server, principal: Principal) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let goes_on = match &caller {
-            Caller::Key(key) => server.vega.access.key_counts(key.id),
-            Caller::Console(_, secret) => server.vega.access.session_counts(secret).await,
+        let goes_on = match &principal {
+            Principal::Key(key) => server.vega.access.key_counts(key.id),
+            Principal::Console(_, secret) => server.vega.access.session_counts(secret).await,
         };
         if !goes_on {
             return;

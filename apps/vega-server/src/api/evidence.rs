@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vega_bootstrap::KeptEvidence;
 
-use crate::http::error_responses::Refused;
+use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::rfc3339_ist;
@@ -78,7 +78,7 @@ fn unreadable(error: &std::io::Error) -> Problem {
 
 /// What was kept of sign-ins that failed, the newest first.
 #[utoipa::path(get, path = "/api/v1/evidence", operation_id = "listEvidence", tag = "system",
-    responses((status = 200, description = "What is kept", body = EvidencesView), Refused))]
+    responses((status = 200, description = "What is kept", body = EvidencesView), ErrorResponses))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<EvidencesView>, Problem> {
     let kept = server.vega.kept_evidence().await;
     let kept = kept.map_err(|error| unreadable(&error))?.into_iter();
@@ -93,7 +93,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<Evide
     params(("id" = String, Path, description = "The evidence")),
     responses((status = 200, description = "The picture", body = [u8], content_type = "image/png"),
         (status = 404, description = "There is no such picture", body = Problem, content_type = "application/problem+json"),
-        Refused))]
+        ErrorResponses))]
 pub(crate) async fn picture(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use vega_domain::access::AccessKey;
 use vega_domain::ids::AccessKeyId;
 
-use crate::http::error_responses::Refused;
+use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::views::rfc3339_ist;
@@ -66,7 +66,7 @@ impl KeyView {
 
 /// Every access key, also revoked and expired ones, and those whose records do not fit.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "listKeys", tag = "keys",
-    responses((status = 200, description = "The keys", body = KeysView), Refused))]
+    responses((status = 200, description = "The keys", body = KeysView), ErrorResponses))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysView>, Problem> {
     let now = server.vega.clock.now();
     let keys = server.vega.access.keys().await?;
@@ -88,7 +88,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysV
     params(("id" = String, Path, description = "The key's id")),
     responses((status = 204, description = "It counts no more"),
         (status = 404, description = "There is no such key, or it counted no more", body = Problem,
-            content_type = "application/problem+json"), Refused))]
+            content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn revoke(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,

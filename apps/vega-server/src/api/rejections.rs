@@ -10,8 +10,8 @@ use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
 use crate::api::apis::unknown_api;
-use crate::auth::middleware::Caller;
-use crate::http::error_responses::{BodyRefused, Refused};
+use crate::auth::principal::Principal;
+use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
@@ -84,10 +84,10 @@ impl RejectionView {
     params(("api" = String, Path, description = "The API's name, such as PRIMARY")), request_body = RejectionBody,
     responses((status = 200, description = "What the token is worth", body = RejectionView),
         (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
-        Refused, BodyRefused))]
+        ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn report(
     State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
     Body(body): Body<RejectionBody>,
 ) -> Result<Json<RejectionView>, Problem> {
@@ -101,7 +101,7 @@ pub(crate) async fn report(
     let answer = server
         .vega
         .rejections
-        .report(&api, generation, &caller.words())
+        .report(&api, generation, &principal.name())
         .await;
     match answer {
         Ok(answer) => Ok(Json(RejectionView::of(&api, &answer))),

@@ -9,17 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
-use vega_domain::ports::StoreError;
-use vega_domain::run::RunRecord;
 use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::api::apis::unknown_api;
-use crate::auth::middleware::Caller;
-use crate::http::error_responses::{BodyRefused, Refused};
+use crate::auth::principal::Principal;
+use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::state::run_request::{RunRequest, Wish};
+use crate::state::run_request::Wish;
+use crate::state::{current_run, dashboard_refresh};
 use crate::views::ApisView;
 use crate::views::run_view::RunView;
 
@@ -71,13 +70,13 @@ type Accepted = (StatusCode, [(HeaderName, String); 1], Json<AcceptedView>);
             headers(("Location" = String, description = "The run"))),
         (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
-        Refused, BodyRefused))]
+        ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn start(
     State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Extension(principal): Extension<Principal>,
     Body(body): Body<RunBody>,
 ) -> Result<Accepted, Problem> {
-    let wish = body.wish(&server, caller.words())?;
+    let wish = body.wish(&server, principal.name())?;
     if server.requests.under_way().is_none() {
         match server.vega.orchestrator.prove_turn().await {
             // This server itself, which clears up or has just ended a run: the request waits for that.
@@ -92,11 +91,11 @@ pub(crate) async fn start(
         server.tasks.clone().spawn(async move {
             server
                 .requests
-                .carry_out(&request, &server.vega, &server.desk)
+                .carry_out(&request, &server.vega, &server.prompts)
                 .await;
         });
     }
-    let run = request.view(None, &server.desk);
+    let run = request.view(None, &server.prompts);
     let location = [(header::LOCATION, format!("/api/v1/runs/{}", request.id))];
     Ok((StatusCode::ACCEPTED, location, Json(AcceptedView { joined, run })))
 }
@@ -144,39 +143,6 @@ fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Probl
     names.collect()
 }
 
-/// The run to show now: the one that is under way here or elsewhere, else the one that was asked for last, else the last one
-/// on record.
-pub(crate) async fn current(server: &Server) -> Result<Option<RunView>, StoreError> {
-    let orchestrator = &server.vega.orchestrator;
-    let request = server.requests.newest();
-    let active = orchestrator.runs().active().await?;
-    let stored = match active {
-        Some(active) => Some(active),
-        None => orchestrator.runs().newest().await?,
-    };
-    let Some(request) = request else {
-        return Ok(stored.as_ref().map(RunView::stored));
-    };
-    // Another process may have done more since.
-    let is_later = |run: &RunRecord| {
-        let moved = run.finished_at.unwrap_or(run.started_at);
-        run.state.is_active() || (request.run() != Some(run.id) && moved > request.asked_at())
-    };
-    if let Some(later) = stored.filter(|stored| request.is_over() && is_later(stored)) {
-        return Ok(Some(RunView::stored(&later)));
-    }
-    Ok(Some(shown(server, &request).await?))
-}
-
-/// A request with what the database has of its run.
-async fn shown(server: &Server, request: &RunRequest) -> Result<RunView, StoreError> {
-    let record = match request.run() {
-        Some(run) => server.vega.orchestrator.runs().find(run).await?,
-        None => None,
-    };
-    Ok(request.view(record.as_ref(), &server.desk))
-}
-
 fn stopping() -> Problem {
     Problem::new(
         Code::Stopping,
@@ -195,9 +161,9 @@ fn no_run() -> Problem {
 #[utoipa::path(get, path = "/api/v1/runs/current", operation_id = "getCurrentRun", tag = "runs",
     responses((status = 200, description = "The run", body = RunView),
         (status = 404, description = "There was none yet", body = Problem, content_type = "application/problem+json"),
-        Refused))]
+        ErrorResponses))]
 pub(crate) async fn get_current(State(server): State<Arc<Server>>) -> Result<Json<RunView>, Problem> {
-    current(&server).await?.map(Json).ok_or_else(no_run)
+    current_run::current(&server).await?.map(Json).ok_or_else(no_run)
 }
 
 /// One run, by the id that asking for it gave, or by its id in the audit trail.
@@ -205,14 +171,14 @@ pub(crate) async fn get_current(State(server): State<Arc<Server>>) -> Result<Jso
     params(("id" = String, Path, description = "The run")),
     responses((status = 200, description = "The run", body = RunView),
         (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-        Refused))]
+        ErrorResponses))]
 pub(crate) async fn get(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<Json<RunView>, Problem> {
     let id = extract::id(&id)?;
     if let Some(request) = server.requests.find(id) {
-        return Ok(Json(shown(&server, &request).await?));
+        return Ok(Json(current_run::view_of(&server, &request).await?));
     }
     let record = server.vega.orchestrator.runs().find(RunId::from_uuid(id)).await?;
     record.as_ref().map(RunView::stored).map(Json).ok_or_else(no_run)
@@ -223,7 +189,7 @@ pub(crate) async fn get(
     params(("id" = String, Path, description = "The run")),
     responses((status = 202, description = "It ends as soon as a commit under way is finished"),
         (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is over", body = Problem, content_type = "application/problem+json"), Refused))]
+        (status = 409, description = "It is over", body = Problem, content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn cancel(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
@@ -263,7 +229,7 @@ pub(crate) struct VerificationBody {
     responses((status = 200, description = "How they stand now", body = ApisView),
         (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
-        Refused, BodyRefused))]
+        ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn verify(
     State(server): State<Arc<Server>>,
     Body(body): Body<VerificationBody>,
@@ -285,6 +251,6 @@ pub(crate) async fn verify(
         Ok(verified) => verified?,
         Err(error) => return Err(Problem::new(Code::Unexpected, error.to_string())),
     }
-    let (now, _) = crate::state::dashboard::read(&server).await?;
+    let (now, _) = dashboard_refresh::read(&server).await?;
     Ok(Json(now.apis()))
 }

@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
 use vega_listening::Visitor;
 
-use crate::auth::middleware::{AFTER_A_BAD_KEY, COOKIE, Caller};
-use crate::http::error_responses::{BodyRefused, Refused};
+use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, SESSION_COOKIE};
+use crate::auth::principal::Principal;
+use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
@@ -49,7 +50,7 @@ pub(crate) struct SessionView {
 }
 
 fn cookie(value: String) -> Cookie<'static> {
-    Cookie::build((COOKIE, value))
+    Cookie::build((SESSION_COOKIE, value))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
@@ -58,7 +59,7 @@ fn cookie(value: String) -> Cookie<'static> {
 
 /// Opens the console's session with a one-time link.
 #[utoipa::path(post, path = "/api/v1/session", operation_id = "openSession", security(()), tag = "session", request_body = LinkBody,
-    responses((status = 200, description = "It is open; its cookie is set", body = OpenedView), Refused, BodyRefused))]
+    responses((status = 200, description = "It is open; its cookie is set", body = OpenedView), ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
     visitor: Option<Extension<Visitor>>,
@@ -76,17 +77,17 @@ pub(crate) async fn open(
         };
         return Ok((jar.add(cookie(in_cookie.to_owned())), Json(opened)));
     }
-    tokio::time::sleep(AFTER_A_BAD_KEY).await;
-    server.refused("its console link was used, too old, or never was");
+    tokio::time::sleep(BAD_CREDENTIAL_DELAY).await;
+    server.audit_refusal("its console link was used, too old, or never was");
     let words = "A link works once, and for 60 seconds. Run `vega console` and open the one that it prints.";
     Err(Problem::new(Code::LinkUsed, words))
 }
 
 /// The session that this browser has.
 #[utoipa::path(get, path = "/api/v1/session", operation_id = "getSession", tag = "session",
-    responses((status = 200, description = "It is open", body = SessionView), Refused))]
-pub(crate) async fn get(Extension(caller): Extension<Caller>) -> Result<Json<SessionView>, Problem> {
-    let Caller::Console(session, _) = caller else {
+    responses((status = 200, description = "It is open", body = SessionView), ErrorResponses))]
+pub(crate) async fn get(Extension(principal): Extension<Principal>) -> Result<Json<SessionView>, Problem> {
+    let Principal::Console(session, _) = principal else {
         return Err(Problem::new(Code::NotAllowed, "A key has no session."));
     };
     let ends_at = session.opened_at + SESSION_LIFE;
@@ -101,13 +102,13 @@ pub(crate) async fn get(Extension(caller): Extension<Caller>) -> Result<Json<Ses
 
 /// Ends the session.
 #[utoipa::path(delete, path = "/api/v1/session", operation_id = "endSession", tag = "session",
-    responses((status = 204, description = "It has ended"), Refused))]
+    responses((status = 204, description = "It has ended"), ErrorResponses))]
 pub(crate) async fn end(
     State(server): State<Arc<Server>>,
-    Extension(caller): Extension<Caller>,
+    Extension(principal): Extension<Principal>,
     jar: CookieJar,
 ) -> Result<(StatusCode, CookieJar), Problem> {
-    if let Caller::Console(_, secret) = &caller {
+    if let Principal::Console(_, secret) = &principal {
         server.vega.access.end_session(secret.expose()).await?;
     }
     Ok((StatusCode::NO_CONTENT, jar.remove(cookie(String::new()))))

@@ -10,8 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use vega_bootstrap::KeySource;
 
-use crate::api::health;
-use crate::http::error_responses::Refused;
+use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 use crate::views::codes::Route;
 use crate::views::rfc3339_ist;
@@ -90,10 +89,10 @@ struct HealthView {
 
 /// What the server works with, and whether it can do its work.
 #[utoipa::path(get, path = "/api/v1/system", operation_id = "getSystem", tag = "system",
-    responses((status = 200, description = "How it is", body = SystemView), Refused))]
+    responses((status = 200, description = "How it is", body = SystemView), ErrorResponses))]
 pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
     let (vega, settings) = (&server.vega, &server.vega.settings);
-    let proof = health::prove(&server).await;
+    let report = server.readiness.check(vega).await;
     // The page is most needed when the database does not answer.
     let facts = vega.database_facts().await.ok();
     let path = |path: &Path| path.display().to_string();
@@ -127,9 +126,9 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
             webdriver_url: webdriver_url.filter(|_| browser.webdriver_url.is_some()),
         },
         health: HealthView {
-            ready: proof.is_ready(),
-            storage: proof.storage.is_ok(),
-            storage_problem: proof.storage.err().or(proof.rows.err()),
+            ready: report.is_ready(),
+            storage: report.storage.is_ok(),
+            storage_problem: report.storage.err().or(report.rows.err()),
         },
     })
 }

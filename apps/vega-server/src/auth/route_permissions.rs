@@ -1,21 +1,24 @@
-//! Who may call what: one table of every route. A route that is not in it is shut.
+//! Authorization policy: route → required scopes. A route that is not listed is denied.
 
 use axum::http::Method;
 use vega_domain::access::{AccessKey, Scope};
 use vega_domain::ids::ApiName;
 
-/// Who may pass.
+/// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
-    /// Anybody.
-    Anyone,
-    /// A key with one of these scopes, and, where it says so, the console's session.
-    These { keys: &'static [Need], console: bool },
+pub(crate) enum Access {
+    /// No authentication.
+    Public,
+    /// A key with one of these scopes and, where `console` is set, a console session.
+    Restricted {
+        keys: &'static [RequiredScope],
+        console: bool,
+    },
 }
 
-/// What a key needs.
+/// A scope that lets a key in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
+pub(crate) enum RequiredScope {
     Status,
     Runs,
     Admin,
@@ -23,8 +26,8 @@ pub(crate) enum Need {
     TokenOfPath,
 }
 
-impl Need {
-    /// Whether `key` has it, for the API in the path.
+impl RequiredScope {
+    /// Whether `key` has this scope; `api` is the API in the path.
     pub(crate) fn is_met_by(self, key: &AccessKey, api: Option<&ApiName>) -> bool {
         match (self, api) {
             (Self::Status, _) => key.may(&Scope::Status),
@@ -36,78 +39,74 @@ impl Need {
     }
 }
 
-/// One route.
+/// One row of the policy.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct RoutePermission {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
-    pub(crate) who: Who,
+    pub(crate) access: Access,
 }
 
-const fn door(method: &'static str, path: &'static str, who: Who) -> Door {
-    Door { method, path, who }
+const fn route(method: &'static str, path: &'static str, access: Access) -> RoutePermission {
+    RoutePermission { method, path, access }
 }
 
-const fn these(keys: &'static [Need], console: bool) -> Who {
-    Who::These { keys, console }
+const fn only(keys: &'static [RequiredScope], console: bool) -> Access {
+    Access::Restricted { keys, console }
 }
 
-const READERS: Who = these(&[Need::Status, Need::Runs, Need::Admin], true);
-const RUNNERS: Who = these(&[Need::Runs], true);
-const ADMINS: Who = these(&[Need::Admin], true);
-const CONSOLE: Who = these(&[], true);
+const READERS: Access = only(
+    &[RequiredScope::Status, RequiredScope::Runs, RequiredScope::Admin],
+    true,
+);
+const METRICS: Access = only(&[RequiredScope::Status, RequiredScope::Admin], true);
+const RUNNERS: Access = only(&[RequiredScope::Runs], true);
+const ADMINS: Access = only(&[RequiredScope::Admin], true);
+/// Holders of the API's token. A console session reads no tokens.
+const TOKEN_HOLDERS: Access = only(&[RequiredScope::TokenOfPath], false);
+const CONSOLE: Access = only(&[], true);
 
-/// Every route that is not the console's pages or a redirect URI; those are open.
-pub(crate) const DOORS: &[Door] = &[
-    door("GET", "/livez", Who::Anyone),
-    door("GET", "/readyz", Who::Anyone),
-    door("GET", "/metrics", these(&[Need::Status, Need::Admin], true)),
-    door("GET", "/api/v1/apis", READERS),
-    door("GET", "/api/v1/apis/{api}", READERS),
-    // A console's session reads no tokens.
-    door(
-        "GET",
-        "/api/v1/apis/{api}/token",
-        these(&[Need::TokenOfPath], false),
-    ),
-    // Whoever may have a token may say that Upstox refuses it.
-    door(
-        "POST",
-        "/api/v1/apis/{api}/rejections",
-        these(&[Need::TokenOfPath], false),
-    ),
-    door("POST", "/api/v1/verifications", RUNNERS),
-    door("POST", "/api/v1/runs", RUNNERS),
-    door("GET", "/api/v1/runs/current", READERS),
-    door("GET", "/api/v1/runs/{id}", READERS),
-    door("DELETE", "/api/v1/runs/{id}", RUNNERS),
-    door("GET", "/api/v1/runs/{id}/prompt", RUNNERS),
-    door("POST", "/api/v1/runs/{id}/answers", RUNNERS),
-    door("GET", "/api/v1/events", READERS),
-    door("GET", "/api/v1/audit", ADMINS),
-    door("GET", "/api/v1/audit/export", ADMINS),
-    door("GET", "/api/v1/audit/verdict", ADMINS),
-    door("POST", "/api/v1/session", Who::Anyone),
-    door("GET", "/api/v1/session", CONSOLE),
-    door("DELETE", "/api/v1/session", CONSOLE),
-    door("GET", "/api/v1/config", ADMINS),
-    door("GET", "/api/v1/system", ADMINS),
-    // Pages of the broker, for the human who was to sign in there.
-    door("GET", "/api/v1/evidence", CONSOLE),
-    door("GET", "/api/v1/evidence/{id}/picture", CONSOLE),
-    door("GET", "/api/v1/keys", ADMINS),
-    door("DELETE", "/api/v1/keys/{id}", ADMINS),
-    door("GET", "/api/v1/openapi.json", READERS),
+/// Every route except the console's pages and the redirect URIs, which are public.
+pub(crate) const ROUTE_PERMISSIONS: &[RoutePermission] = &[
+    route("GET", "/livez", Access::Public),
+    route("GET", "/readyz", Access::Public),
+    route("GET", "/metrics", METRICS),
+    route("GET", "/api/v1/apis", READERS),
+    route("GET", "/api/v1/apis/{api}", READERS),
+    route("GET", "/api/v1/apis/{api}/token", TOKEN_HOLDERS),
+    route("POST", "/api/v1/apis/{api}/rejections", TOKEN_HOLDERS),
+    route("POST", "/api/v1/verifications", RUNNERS),
+    route("POST", "/api/v1/runs", RUNNERS),
+    route("GET", "/api/v1/runs/current", READERS),
+    route("GET", "/api/v1/runs/{id}", READERS),
+    route("DELETE", "/api/v1/runs/{id}", RUNNERS),
+    route("GET", "/api/v1/runs/{id}/prompt", RUNNERS),
+    route("POST", "/api/v1/runs/{id}/answers", RUNNERS),
+    route("GET", "/api/v1/events", READERS),
+    route("GET", "/api/v1/audit", ADMINS),
+    route("GET", "/api/v1/audit/export", ADMINS),
+    route("GET", "/api/v1/audit/verdict", ADMINS),
+    route("POST", "/api/v1/session", Access::Public),
+    route("GET", "/api/v1/session", CONSOLE),
+    route("DELETE", "/api/v1/session", CONSOLE),
+    route("GET", "/api/v1/config", ADMINS),
+    route("GET", "/api/v1/system", ADMINS),
+    // Pages of the broker, for the operator who was to sign in there.
+    route("GET", "/api/v1/evidence", CONSOLE),
+    route("GET", "/api/v1/evidence/{id}/picture", CONSOLE),
+    route("GET", "/api/v1/keys", ADMINS),
+    route("DELETE", "/api/v1/keys/{id}", ADMINS),
+    route("GET", "/api/v1/openapi.json", READERS),
 ];
 
-/// The door at this route, if it is in the table. HEAD goes where GET goes.
-pub(crate) fn at(method: &Method, path: &str) -> Option<&'static Door> {
+/// The permission of a route, if it is listed. HEAD counts as GET.
+pub(crate) fn find(method: &Method, path: &str) -> Option<&'static RoutePermission> {
     let method = if method == Method::HEAD {
         "GET"
     } else {
         method.as_str()
     };
-    DOORS
+    ROUTE_PERMISSIONS
         .iter()
-        .find(|door| door.method == method && door.path == path)
+        .find(|route| route.method == method && route.path == path)
 }

@@ -1,20 +1,20 @@
-//! By which names this server may be called. A page of another site that gets a name of its own to resolve here (DNS
-//! rebinding) does not know one of these, and neither does its `Origin`.
+//! The `Host` and `Origin` values that this server accepts: loopback names and the hosts of redirect URIs. Against DNS
+//! rebinding: a name that another site resolves to this machine is none of them.
 
 use std::net::SocketAddr;
 
 use vega_bootstrap::Settings;
 
-/// The exact list.
+/// The list; compared exactly, but for the case of letters.
 #[derive(Debug)]
-pub(crate) struct Names {
+pub(crate) struct AllowedHosts {
     hosts: Vec<String>,
     /// The paths of the redirect URIs that lead here.
     redirects: Vec<String>,
 }
 
-impl Names {
-    /// Of a server that listens at `address`: the loopback names, and the redirect URIs that lead to it.
+impl AllowedHosts {
+    /// For a server that listens at `address`.
     pub(crate) fn of(address: SocketAddr, settings: &Settings) -> Self {
         let port = address.port();
         let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "[::1]"]
@@ -45,17 +45,17 @@ impl Names {
         Self { hosts, redirects }
     }
 
-    /// Whether Upstox sends browsers back to this path.
+    /// Whether a redirect URI of this server has this path.
     pub(crate) fn takes_redirects_at(&self, path: &str) -> bool {
         self.redirects.iter().any(|redirect| redirect == path)
     }
 
-    /// Whether `Host` is one of them.
+    /// Whether a `Host` is allowed.
     pub(crate) fn has_host(&self, host: &str) -> bool {
         self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
-    /// Whether `Origin` is one of them.
+    /// Whether an `Origin` is allowed.
     pub(crate) fn has_origin(&self, origin: &str) -> bool {
         origin
             .strip_prefix("http://")

@@ -1,13 +1,13 @@
-//! The answers that every route behind the gate may give, for the OpenAPI file.
+//! Error responses that many routes share, for the OpenAPI file.
 
 use utoipa::IntoResponses;
 
 use crate::http::problem::Problem;
 
-/// Of every route.
+/// Of every route that needs a principal.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "described, never built")]
-pub(crate) enum Refused {
+pub(crate) enum ErrorResponses {
     /// The request cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
@@ -28,10 +28,10 @@ pub(crate) enum Refused {
     Unavailable(Problem),
 }
 
-/// Of every route that takes a body.
+/// Of every route with a request body.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "described, never built")]
-pub(crate) enum BodyRefused {
+pub(crate) enum BodyErrorResponses {
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
     TooSlow(Problem),

@@ -1,5 +1,5 @@
-//! Takes the address that the server listens on; waits a while where another program has it, and says which one and what to
-//! do.
+//! Binds the listening address: loopback only. Waits up to a minute for an address in use; the error names the process that
+//! holds it and what to do.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,17 +12,17 @@ use tokio::time::Instant;
 use vega_bootstrap::Settings;
 use vega_listening::{Holder, holder_of};
 
-/// So long a taken port is waited for: whoever has it may be about to end, as a server before an update.
+/// How long an address in use is waited for: its holder may be about to end, as a server does before an update.
 const WAITS: Duration = Duration::from_mins(1);
 const TRY_EVERY: Duration = Duration::from_millis(500);
 
-/// Why the server has no address.
+/// The address could not be bound.
 #[derive(Debug, Error)]
 #[error("cannot listen on {address}: {}", why(.address, .source, .holder))]
 pub(crate) struct CannotListen {
     address: SocketAddr,
     source: Error,
-    /// Where it is taken.
+    /// Who has the address, if it is in use.
     holder: Holder,
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListe
         );
         return Err(refused(address, source));
     }
-    take(address).await
+    bind_with_retries(address).await
 }
 
 fn refused(address: SocketAddr, source: Error) -> CannotListen {
@@ -49,8 +49,8 @@ fn refused(address: SocketAddr, source: Error) -> CannotListen {
     }
 }
 
-/// Dropping it gives up at once.
-async fn take(address: SocketAddr) -> Result<TcpListener, CannotListen> {
+/// Binds, and retries while the address is in use.
+async fn bind_with_retries(address: SocketAddr) -> Result<TcpListener, CannotListen> {
     let give_up = Instant::now() + WAITS;
     let mut is_told = false;
     loop {
@@ -71,9 +71,9 @@ async fn take(address: SocketAddr) -> Result<TcpListener, CannotListen> {
     }
 }
 
-/// The same port on IPv6, if redirect URIs lead to `localhost` at it: browsers go to `::1` first, and a code must not meet
-/// another program there. `None` where this machine has no such address.
-pub(crate) async fn bind_twin(
+/// Binds the same port of `::1` if a redirect URI leads to `localhost` at it: browsers try `::1` first, and a code must not
+/// reach another program there. `None` if this machine has no such address.
+pub(crate) async fn bind_ipv6_loopback(
     address: SocketAddr,
     settings: &Settings,
 ) -> Result<Option<TcpListener>, CannotListen> {
@@ -87,8 +87,8 @@ pub(crate) async fn bind_twin(
     if address.ip() != IpAddr::V4(Ipv4Addr::LOCALHOST) || !uris.any(leads_here) {
         return Ok(None);
     }
-    let twin = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
-    match take(twin).await {
+    let on_ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
+    match bind_with_retries(on_ipv6).await {
         Ok(listener) => Ok(Some(listener)),
         Err(error) => match error.source.kind() {
             ErrorKind::AddrInUse | ErrorKind::PermissionDenied => Err(error),

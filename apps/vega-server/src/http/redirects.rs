@@ -1,5 +1,5 @@
-//! Where Upstox sends browsers back. That path is the operator's choice, not ours: it may be one that the server has for
-//! something else, `/` above all. So it is looked at before routing. What a redirect carries is read elsewhere.
+//! Middleware for redirect URIs that lead to this server. Operators choose their paths, which may equal paths of the server's
+//! own, such as `/`, so they are matched before routing. What a redirect carries is read by the own-browser adapter.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use tower::ServiceExt;
 
 use crate::server::Server;
 
-/// The routes of the redirect URIs that lead to this server.
+/// The handler of redirects.
 #[derive(Clone)]
-pub(crate) struct Redirects {
+pub(crate) struct RedirectRoutes {
     server: Arc<Server>,
     routes: Router,
 }
 
-impl Redirects {
+impl RedirectRoutes {
     pub(crate) fn new(server: &Arc<Server>) -> Self {
         Self {
             server: Arc::clone(server),
@@ -27,12 +27,16 @@ impl Redirects {
     }
 }
 
-/// Takes what comes to a redirect URI; the rest goes on.
-pub(crate) async fn come_first(State(redirects): State<Redirects>, request: Request, next: Next) -> Response {
+/// Answers requests for a redirect URI; passes on all others.
+pub(crate) async fn serve_redirects_first(
+    State(redirects): State<RedirectRoutes>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (path, carries) = (request.uri().path(), request.uri().query().is_some());
-    // Without anything to bring, the console is meant.
+    // Without a query it is a request for the console.
     let is_page = path == "/" && !carries;
-    if !is_page && redirects.server.names.takes_redirects_at(path) {
+    if !is_page && redirects.server.allowed_hosts.takes_redirects_at(path) {
         return redirects.routes.oneshot(request).await.into_response();
     }
     next.run(request).await

@@ -1,5 +1,5 @@
-//! The human behind the API: what they are asked and told now, and what they answer. A question ends with its first answer,
-//! with its time, or when the sign-in went on without it. What is answered is passed on and kept nowhere.
+//! The `Operator` behind the API: open prompts and their replies. A prompt ends with its first fitting reply, at its deadline,
+//! or when the sign-in goes on without it. Replies are passed on, never stored or logged.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,7 +16,7 @@ use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, PromptKind, SignInLink, WindowTask};
 
-/// What the human is asked or told.
+/// What the operator is asked or shown.
 #[derive(Debug, Clone)]
 pub(crate) enum Question {
     /// Whether to carry the plan out.
@@ -31,146 +31,155 @@ pub(crate) enum Question {
     Task(WindowTask),
 }
 
-/// One open question.
+/// A prompt that waits for its reply.
 #[derive(Debug, Clone)]
-pub(crate) struct Open {
+pub(crate) struct OpenPrompt {
     pub(crate) id: Uuid,
     pub(crate) question: Question,
-    /// When it is over.
+    /// When it ends.
     pub(crate) until: Instant,
-    /// The same by the wall clock, as it was when it was first looked at.
+    /// The same by the wall clock, fixed when it is first shown.
     pub(crate) deadline: Arc<OnceLock<DateTime<Utc>>>,
 }
 
-/// What the human said.
-pub(crate) enum Said {
+/// What the operator replied.
+pub(crate) enum PromptReply {
     Yes,
     No,
     SecondFactor(PromptKind, SecondFactor),
     Address(RedirectAddress),
 }
 
-/// Why an answer was not taken.
+/// Why a reply was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotTaken {
-    /// No such question is open: it was answered before, ran out, or never was.
+pub(crate) enum RejectedReply {
+    /// No such prompt is open: it was answered, ran out, or never existed.
     Gone,
-    /// The question is another one.
-    DoesNotFit,
+    /// It does not answer this kind of prompt.
+    WrongKind,
 }
 
-struct Asked {
-    open: Open,
-    /// None where an answer is given elsewhere.
-    answer: Option<oneshot::Sender<Said>>,
+struct PendingPrompt {
+    open: OpenPrompt,
+    /// `None` where the answer is given elsewhere.
+    answer: Option<oneshot::Sender<PromptReply>>,
 }
 
 #[derive(Default)]
-struct Things {
+struct Prompts {
     /// In the order in which they were asked.
-    questions: Vec<Asked>,
+    pending: Vec<PendingPrompt>,
     wait: Option<Wait>,
-    /// Who said the last yes.
+    /// Who reply the last yes.
     decided_by: Option<String>,
 }
 
-/// The operator's desk.
-pub(crate) struct Desk {
-    things: Mutex<Things>,
+/// The open prompts of this process.
+pub(crate) struct PromptQueue {
+    prompts: Mutex<Prompts>,
     changes: watch::Sender<u64>,
     /// How long a plan waits for its yes.
-    patience: Duration,
+    confirm_timeout: Duration,
 }
 
-impl Desk {
-    pub(crate) fn new(patience: Duration) -> Self {
+impl PromptQueue {
+    pub(crate) fn new(confirm_timeout: Duration) -> Self {
         Self {
-            things: Mutex::default(),
+            prompts: Mutex::default(),
             changes: watch::Sender::new(0),
-            patience,
+            confirm_timeout,
         }
     }
 
-    /// Counts the changes of what is asked and told.
+    /// A counter that moves with every change.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// What is asked now, the oldest first.
-    pub(crate) fn open(&self) -> Vec<Open> {
-        let things = self.things();
-        things.questions.iter().map(|asked| asked.open.clone()).collect()
+    /// The open prompts, oldest first.
+    pub(crate) fn open(&self) -> Vec<OpenPrompt> {
+        let prompts = self.prompts();
+        prompts
+            .pending
+            .iter()
+            .map(|pending| pending.open.clone())
+            .collect()
     }
 
     /// What the run waits for now.
     pub(crate) fn wait(&self) -> Option<Wait> {
-        self.things().wait.clone()
+        self.prompts().wait.clone()
     }
 
-    /// Passes the first fitting answer on; `by` is who gives it, in words.
-    pub(crate) fn answer(&self, id: Uuid, said: Said, by: String) -> Result<(), NotTaken> {
-        let mut things = self.things();
-        let mut questions = things.questions.iter();
-        let place = questions
-            .position(|asked| asked.open.id == id)
-            .ok_or(NotTaken::Gone)?;
-        let asked = &things.questions[place];
-        if asked.answer.is_none() || !said.fits(&asked.open.question) {
-            return Err(NotTaken::DoesNotFit);
+    /// Passes the first fitting reply on; `by` names who gives it.
+    pub(crate) fn answer(&self, id: Uuid, reply: PromptReply, by: String) -> Result<(), RejectedReply> {
+        let mut prompts = self.prompts();
+        let mut pending = prompts.pending.iter();
+        let place = pending
+            .position(|pending| pending.open.id == id)
+            .ok_or(RejectedReply::Gone)?;
+        let pending = &prompts.pending[place];
+        if pending.answer.is_none() || !reply.fits(&pending.open.question) {
+            return Err(RejectedReply::WrongKind);
         }
-        let sender = things.questions.remove(place).answer;
-        if matches!(said, Said::Yes) {
-            things.decided_by = Some(by);
+        let sender = prompts.pending.remove(place).answer;
+        if matches!(reply, PromptReply::Yes) {
+            prompts.decided_by = Some(by);
         }
-        drop(things);
-        self.tell();
-        match sender.map(|sender| sender.send(said)) {
+        drop(prompts);
+        self.notify();
+        match sender.map(|sender| sender.send(reply)) {
             Some(Ok(())) => Ok(()),
-            _ => Err(NotTaken::Gone),
+            _ => Err(RejectedReply::Gone),
         }
     }
 
-    fn things(&self) -> MutexGuard<'_, Things> {
-        self.things.lock().unwrap_or_else(PoisonError::into_inner)
+    fn prompts(&self) -> MutexGuard<'_, Prompts> {
+        self.prompts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    /// Puts a question on the desk, until the guard is dropped.
-    fn put(&self, question: Question, until: Instant, answer: Option<oneshot::Sender<Said>>) -> OnDesk<'_> {
+    /// Adds a prompt, until the guard is dropped.
+    fn push(
+        &self,
+        question: Question,
+        until: Instant,
+        answer: Option<oneshot::Sender<PromptReply>>,
+    ) -> PromptGuard<'_> {
         let id = Uuid::new_v4();
         let deadline = Arc::default();
-        let open = Open {
+        let open = OpenPrompt {
             id,
             question,
             until,
             deadline,
         };
-        self.things().questions.push(Asked { open, answer });
-        self.tell();
-        OnDesk { desk: self, id }
+        self.prompts().pending.push(PendingPrompt { open, answer });
+        self.notify();
+        PromptGuard { queue: self, id }
     }
 
-    /// Asks until there is an answer; `None` when the time is over.
-    async fn ask_for(&self, question: Question, time_left: Duration) -> Option<Said> {
+    /// Waits for the reply; `None` when the time is over.
+    async fn ask_for(&self, question: Question, time_left: Duration) -> Option<PromptReply> {
         let until = Instant::now() + time_left;
         let (sender, answer) = oneshot::channel();
-        let _on_desk = self.put(question, until, Some(sender));
+        let _guard = self.push(question, until, Some(sender));
         timeout_at(until, answer).await.ok()?.ok()
     }
 
     async fn yes_or_no(&self, question: Question) -> Answer {
-        match self.ask_for(question, self.patience).await {
-            Some(Said::Yes) => Answer::Yes,
+        match self.ask_for(question, self.confirm_timeout).await {
+            Some(PromptReply::Yes) => Answer::Yes,
             Some(_) => Answer::No,
             None => Answer::NobodyToAsk,
         }
     }
 }
 
-impl Said {
+impl PromptReply {
     fn fits(&self, question: &Question) -> bool {
         match (self, question) {
             (Self::Yes | Self::No, Question::Confirm(_) | Question::ConfirmAgain(_))
@@ -181,44 +190,44 @@ impl Said {
     }
 }
 
-/// A question on the desk; dropping it takes it away.
-struct OnDesk<'d> {
-    desk: &'d Desk,
+/// Removes its prompt when it is dropped.
+struct PromptGuard<'q> {
+    queue: &'q PromptQueue,
     id: Uuid,
 }
 
-impl Drop for OnDesk<'_> {
+impl Drop for PromptGuard<'_> {
     fn drop(&mut self) {
-        self.desk
-            .things()
-            .questions
-            .retain(|asked| asked.open.id != self.id);
-        self.desk.tell();
+        self.queue
+            .prompts()
+            .pending
+            .retain(|pending| pending.open.id != self.id);
+        self.queue.notify();
     }
 }
 
-/// A wait on the desk; dropping it takes it away.
-struct Waiting<'d>(&'d Desk);
+/// Removes the shown wait when it is dropped.
+struct WaitGuard<'q>(&'q PromptQueue);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        self.0.things().wait = None;
-        self.0.tell();
+        self.0.prompts().wait = None;
+        self.0.notify();
     }
 }
 
 #[async_trait]
-impl Operator for Desk {
+impl Operator for PromptQueue {
     async fn confirm(&self, plan: &Plan) -> Answer {
         self.yes_or_no(Question::Confirm(Box::new(plan.clone()))).await
     }
 
     fn who(&self) -> String {
-        let decided_by = self.things().decided_by.clone();
+        let decided_by = self.prompts().decided_by.clone();
         decided_by.unwrap_or_else(|| "the operator".into())
     }
 
-    /// Somebody may come to the console at any time; a question that nobody answers ends with its time.
+    /// An operator may come to the console at any time; a prompt that nobody answers ends at its deadline.
     fn is_there(&self) -> bool {
         true
     }
@@ -229,34 +238,34 @@ impl Operator for Desk {
     }
 
     async fn show_wait(&self, wait: &Wait) {
-        self.things().wait = Some(wait.clone());
-        let _waiting = Waiting(self);
-        self.tell();
+        self.prompts().wait = Some(wait.clone());
+        let _waiting = WaitGuard(self);
+        self.notify();
         pending::<()>().await;
     }
 
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
         let question = Question::SecondFactor(prompt.clone());
         match self.ask_for(question, prompt.time_left).await {
-            Some(Said::SecondFactor(_, factor)) => factor,
+            Some(PromptReply::SecondFactor(_, factor)) => factor,
             _ => pending().await,
         }
     }
 
-    /// It stands on the desk as long as its address is asked for.
+    /// The link is part of the prompt that asks for the address.
     async fn show_link(&self, _link: &SignInLink) {}
 
     async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress {
         let question = Question::Link(Box::new(link.clone()));
         match self.ask_for(question, time_left).await {
-            Some(Said::Address(address)) => address,
+            Some(PromptReply::Address(address)) => address,
             _ => pending().await,
         }
     }
 
     async fn show(&self, task: &WindowTask) {
         let until = Instant::now() + task.time_left;
-        let _on_desk = self.put(Question::Task(task.clone()), until, None);
+        let _guard = self.push(Question::Task(task.clone()), until, None);
         pending::<()>().await;
     }
 }

@@ -22,7 +22,7 @@ use vega_domain::run::{self, RunRecord};
 use vega_orchestration::{Confirmation, RunError, RunHandle, WaitPolicy};
 
 use crate::state::notices::Notices;
-use crate::state::prompt_queue::Desk;
+use crate::state::prompt_queue::PromptQueue;
 use crate::views::codes::{OutcomeCode, RunState};
 use crate::views::run_view::RunView;
 use crate::views::{PlanView, WaitView, rfc3339_ist};
@@ -162,7 +162,7 @@ impl RunRequests {
     }
 
     /// Carries a request out.
-    pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, desk: &Desk) {
+    pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, desk: &PromptQueue) {
         let through = AssertUnwindSafe(self.through(request, vega, desk));
         // One that panicked must not be joined for ever.
         let (ending, plan) = through.catch_unwind().await.unwrap_or_else(|_| {
@@ -172,7 +172,12 @@ impl RunRequests {
         self.enter(request, Stage::Ended(ending, plan));
     }
 
-    async fn through(&self, request: &RunRequest, vega: &Vega, desk: &Desk) -> (Ending, Option<PlanView>) {
+    async fn through(
+        &self,
+        request: &RunRequest,
+        vega: &Vega,
+        desk: &PromptQueue,
+    ) -> (Ending, Option<PlanView>) {
         let not_begun = |code, detail: String| Ending::NotBegun(RunState::NotBegun, Outcome { code, detail });
         let wish = &request.wish;
         let wanted = Wanted {
@@ -372,7 +377,7 @@ impl RunRequest {
     }
 
     /// How it looks now, with what the database has of its run.
-    pub(crate) fn view(&self, record: Option<&RunRecord>, desk: &Desk) -> RunView {
+    pub(crate) fn view(&self, record: Option<&RunRecord>, desk: &PromptQueue) -> RunView {
         let stored = record.map(|record| RunState::from(record.state));
         let (state, plan, outcome) = match self.stage().clone() {
             Stage::Verifying => (RunState::Verifying, None, None),
@@ -461,7 +466,7 @@ mod tests {
     fn a_run_that_began_and_failed_is_no_run_that_was_not_begun() {
         let requests = RunRequests::new();
         let (request, _) = requests.make_or_join(wish(), DateTime::UNIX_EPOCH).unwrap();
-        let desk = Desk::new(std::time::Duration::ZERO);
+        let desk = PromptQueue::new(std::time::Duration::ZERO);
         let view = || request.view(None, &desk);
         requests.enter(
             &request,

@@ -4,8 +4,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::prompts::PromptsView;
-use crate::state::dashboard::Snapshot;
+use crate::state::snapshot::Snapshot;
+use crate::views::prompt_view::PromptsView;
 use crate::views::run_view::RunView;
 use crate::views::{AccountView, ApiView, StepView};
 

@@ -47,9 +47,9 @@ fn trail(details: &[&str]) -> Trail {
 
 /// The file, and of how many bytes each part of it was.
 async fn file(trail: Trail, format: Format, q: &str) -> (String, Vec<usize>) {
-    let asked = audit_search::Asked {
+    let asked = audit_search::SearchParams {
         q: Some(q.into()),
-        ..audit_search::Asked::default()
+        ..audit_search::SearchParams::default()
     };
     let mut parts = Parts::new(Arc::new(trail), asked.search().unwrap(), format);
     let (mut file, mut lengths) = (Vec::new(), Vec::new());

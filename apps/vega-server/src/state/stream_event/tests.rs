@@ -1,4 +1,4 @@
-//! What the board really sends, held against what the OpenAPI file says.
+//! What the dashboard really sends, compared with what the OpenAPI file says.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
 use super::*;
-use crate::api::prompts;
-use crate::state::dashboard::Board;
-use crate::state::dashboard::tests::with_step_in;
-use crate::state::prompt_queue::Desk;
+use crate::state::dashboard::Dashboard;
+use crate::state::dashboard_refresh::tests::with_step_in;
+use crate::state::prompt_queue::PromptQueue;
+use crate::views::prompt_view::PromptView;
 
 fn failure() -> Failure {
     Failure::new(FailureReason::Throttled, "words")
@@ -76,23 +76,23 @@ fn plan() -> Plan {
     Plan::of(vec![planned]).unwrap()
 }
 
-/// Everything that a board sends while things change.
+/// Everything that a dashboard sends while things change.
 fn sent() -> Vec<std::sync::Arc<Frame>> {
-    let (board, run) = (Board::new(), RunId::at(DateTime::UNIX_EPOCH));
-    let (desk, plan) = (Desk::new(Duration::from_mins(5)), plan());
-    let asked = desk.confirm(&plan);
+    let (dashboard, run) = (Dashboard::new(), RunId::at(DateTime::UNIX_EPOCH));
+    let (prompts, plan) = (PromptQueue::new(Duration::from_mins(5)), plan());
+    let asked = prompts.confirm(&plan);
     tokio::pin!(asked);
     assert!(asked.as_mut().now_or_never().is_none(), "it waits for a yes");
-    let (_, mut frames) = board.subscribe(DateTime::UNIX_EPOCH).unwrap();
+    let (_, mut frames) = dashboard.subscribe(DateTime::UNIX_EPOCH).unwrap();
     let mut shown = with_step_in(run, StepState::SigningIn);
     shown.apis.push(api());
     shown.accounts.push(account());
-    shown.prompts = prompts::open(&desk, DateTime::UNIX_EPOCH, true);
-    board.show(&shown, None);
+    shown.prompts = PromptView::all_of(&prompts, DateTime::UNIX_EPOCH, true);
+    dashboard.replace(&shown, None);
     let moved = with_step_in(run, StepState::Failed(failure()));
     shown.run = moved.run;
-    board.show(&shown, None);
-    let (first, _) = board.subscribe(DateTime::UNIX_EPOCH).unwrap();
+    dashboard.replace(&shown, None);
+    let (first, _) = dashboard.subscribe(DateTime::UNIX_EPOCH).unwrap();
     let mut sent = vec![first.into()];
     while let Ok(frame) = frames.try_recv() {
         sent.push(frame);

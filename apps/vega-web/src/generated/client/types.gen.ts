@@ -734,7 +734,7 @@ export const PromptKind = {
 export type PromptKind = typeof PromptKind[keyof typeof PromptKind];
 
 /**
- * One thing that the human is asked or told.
+ * One prompt.
  */
 export type PromptView = {
     account?: string | null;
@@ -770,7 +770,7 @@ export type PromptView = {
 };
 
 /**
- * What the human is asked or told now.
+ * What the operator is asked or shown now.
  */
 export type PromptsView = {
     /**
@@ -1021,7 +1021,7 @@ export const SkipReason = {
 export type SkipReason = typeof SkipReason[keyof typeof SkipReason];
 
 /**
- * All of it, at one moment.
+ * Everything that the dashboard shows.
  */
 export type Snapshot = {
     accounts: Array<AccountView>;

@@ -1,4 +1,4 @@
-//! Who may call what: every route, every kind of caller, against a table that was written by hand and knows nothing of the
+//! Route permissions: every route with every kind of caller, compared with a table that was written by hand, apart from the
 //! server's own.
 
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ use vega_tests::{Caller, Desk, Request, Server, Upstox, until};
 /// No run and no key has it.
 const NOBODY: &str = "6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11";
 
-/// Whether each caller may, in the order of `CALLERS`: `+` is let in; 401 and 403 are the status of the refusal.
-const DOORS: &[(&str, &str, &str)] = &[
+/// The expected result for each caller, in the order of `CALLERS`: `+` is admitted; 401 and 403 are the status of the refusal.
+const EXPECTED: &[(&str, &str, &str)] = &[
     //                                       stranger bad status runs admin token other expired revoked console ended
     (
         "GET",
@@ -174,7 +174,7 @@ const CALLERS: [&str; 11] = [
 const EVERYTHING: &str = "status,runs,admin,token:PRIMARY,token:OPTIONCHAIN1";
 
 #[tokio::test]
-async fn every_door_opens_to_those_that_it_is_for_and_to_nobody_else() -> Result<()> {
+async fn every_route_admits_exactly_the_callers_it_is_for() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     let server = Arc::new(Server::start(&desk).await?);
@@ -188,7 +188,9 @@ async fn every_door_opens_to_those_that_it_is_for_and_to_nobody_else() -> Result
     });
     let mut operations: BTreeSet<String> = operations.collect();
     operations.insert("GET /api/v1/openapi.json".into());
-    let rows = DOORS.iter().map(|(method, path, _)| format!("{method} {path}"));
+    let rows = EXPECTED
+        .iter()
+        .map(|(method, path, _)| format!("{method} {path}"));
     assert_eq!(
         operations,
         rows.collect(),
@@ -196,7 +198,7 @@ async fn every_door_opens_to_those_that_it_is_for_and_to_nobody_else() -> Result
     );
 
     let mut wrong = Vec::new();
-    for (method, path, expected) in DOORS {
+    for (method, path, expected) in EXPECTED {
         let expected: Vec<&str> = expected.split_whitespace().collect();
         assert_eq!(expected.len(), CALLERS.len(), "{method} {path}");
         for (place, status) in statuses(&server, method, path, &callers).await? {
@@ -214,7 +216,7 @@ async fn every_door_opens_to_those_that_it_is_for_and_to_nobody_else() -> Result
     Ok(())
 }
 
-/// All callers knock at once: those with bad keys are let wait.
+/// All callers at once: answers to bad credentials are delayed.
 async fn statuses(
     server: &Arc<Server>,
     method: &str,
@@ -222,20 +224,20 @@ async fn statuses(
     callers: &[Caller],
 ) -> Result<Vec<(usize, u16)>> {
     let path = path.replace("{api}", "PRIMARY").replace("{id}", NOBODY);
-    let mut knocking = JoinSet::new();
+    let mut requests = JoinSet::new();
     for (place, caller) in callers.iter().cloned().enumerate() {
         let mut request = Request::to(server, method, &path).by(&caller);
         if matches!(caller, Caller::Console(..)) {
             request = request.with("Sec-Fetch-Site", "same-origin");
         }
         if method == "POST" {
-            // Nothing that anybody could want: it is refused after the door, and not with 401 or 403.
+            // A body that no route accepts: refused after the permission check, and not with 401 or 403.
             request = request
                 .with("Content-Type", "application/json")
                 .body(r#"{"no_such_field": true}"#);
         }
         let (server, is_stream) = (Arc::clone(server), path == "/api/v1/events");
-        knocking.spawn(async move {
+        requests.spawn(async move {
             let status = if is_stream {
                 server.events(&caller).await?.status
             } else {
@@ -245,7 +247,7 @@ async fn statuses(
         });
     }
     let mut statuses = Vec::new();
-    while let Some(status) = knocking.join_next().await {
+    while let Some(status) = requests.join_next().await {
         statuses.push(status??);
     }
     Ok(statuses)

@@ -1,0 +1,90 @@
+//! Metrics in the Prometheus text format. Requests are counted in `http::request_metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use crate::http::error_responses::ErrorResponses;
+use crate::server::Server;
+use crate::views::codes::TokenStatus;
+
+/// Figures in Prometheus' text.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"), ErrorResponses))]
+pub(crate) async fn scrape(State(server): State<Arc<Server>>) -> Response {
+    update_gauges(&server);
+    server.metrics.run_upkeep();
+    let text = server.metrics.render();
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    )
+        .into_response()
+}
+
+/// Registers the description of each metric; called once.
+pub(crate) fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_gauge!("vega_tokens", "APIs by how their token stands.");
+    describe_gauge!(
+        "vega_token_seconds_to_expiry",
+        Unit::Seconds,
+        "How long the API's token lives; 0 where none is handed out."
+    );
+    describe_gauge!(
+        "vega_otp_presses_left",
+        "Get OTP presses that the account has left in its window."
+    );
+    describe_gauge!("vega_account_cooling_down", "1 while the account cools down.");
+    describe_gauge!(
+        "vega_account_stopped",
+        "1 until the operator opens the account again."
+    );
+    describe_gauge!(
+        "vega_run_under_way",
+        "1 while a run is under way, in whichever process."
+    );
+    describe_gauge!("vega_event_streams", "Streams of events that are open.");
+    describe_histogram!(
+        "vega_request_seconds",
+        Unit::Seconds,
+        "How long requests took, by route and status."
+    );
+    describe_counter!("vega_runs_ended_total", "Runs that ended, by state.");
+    describe_counter!("vega_otp_presses_total", "Get OTP presses that were counted.");
+}
+
+/// Sets all gauges from the current state.
+fn update_gauges(server: &Server) {
+    let snapshot = server.dashboard.snapshot();
+    let now = server.vega.clock.now().timestamp();
+    #[expect(clippy::cast_precision_loss, reason = "seconds of a day, and counts")]
+    let figure = |number: i64| number as f64;
+    for &status in TokenStatus::ALL {
+        let count = snapshot.apis.iter().filter(|api| api.status == status).count();
+        metrics::gauge!("vega_tokens", "status" => status.as_str())
+            .set(figure(i64::try_from(count).unwrap_or(0)));
+    }
+    for api in &snapshot.apis {
+        let left = api
+            .valid_until_unix
+            .filter(|_| api.servable)
+            .map_or(0, |until| until - now);
+        metrics::gauge!("vega_token_seconds_to_expiry", "api" => api.api.clone()).set(figure(left.max(0)));
+    }
+    for account in &snapshot.accounts {
+        let name = || account.account.clone();
+        let left = account.otp_presses_left;
+        metrics::gauge!("vega_otp_presses_left", "account" => name()).set(f64::from(left));
+        let cools = u8::from(account.cooldown.is_some());
+        metrics::gauge!("vega_account_cooling_down", "account" => name()).set(f64::from(cools));
+        let stopped = u8::from(account.stop.is_some());
+        metrics::gauge!("vega_account_stopped", "account" => name()).set(f64::from(stopped));
+    }
+    let under_way = snapshot.run.is_some_and(|run| run.under_way);
+    metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
+    let open = server.stream_limits.count();
+    metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
+}

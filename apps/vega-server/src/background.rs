@@ -1,0 +1,55 @@
+//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled checks,
+//! dashboard, recovery, metrics.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::server::Server;
+use crate::state::dashboard_refresh;
+
+/// How often to look for runs whose process died.
+const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
+const METRICS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Runs all of them; never returns.
+pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
+    let upkeep = server.vega.orchestrator.upkeep();
+    let times = server.vega.settings.verification_at.clone();
+    let checks = server.vega.orchestrator.scheduled_checks(times);
+    tokio::select! {
+        never = server.vega.follow_tokens() => match never {},
+        never = server.vega.access.follow() => match never {},
+        never = upkeep.go_on() => match never {},
+        never = checks.go_on() => match never {},
+        never = dashboard_refresh::keep_current(server) => match never {},
+        never = recover(server) => match never {},
+        never = drain_metrics(server) => match never {},
+    }
+}
+
+/// Recovers what dead processes left, without an operator: at the start, and whenever one dies.
+async fn recover(server: &Arc<Server>) -> Infallible {
+    loop {
+        let counts = server.vega.doubt().await.is_ok_and(|doubt| doubt.is_none());
+        if counts && server.requests.under_way().is_none() {
+            let server = Arc::clone(server);
+            // Never dropped half-way: a token may be in flight.
+            let task = server.tasks.clone().spawn(async move {
+                if let Err(error) = server.vega.orchestrator.clear_up().await {
+                    tracing::warn!(%error, "what an earlier process left is not cleared up yet");
+                }
+            });
+            let _ = task.await;
+        }
+        tokio::time::sleep(RECOVERY_INTERVAL).await;
+    }
+}
+
+/// Histograms that nobody scrapes would grow without end.
+async fn drain_metrics(server: &Server) -> Infallible {
+    loop {
+        tokio::time::sleep(METRICS_INTERVAL).await;
+        server.metrics.run_upkeep();
+    }
+}
