@@ -12,8 +12,9 @@ mod login_api;
 mod login_page;
 mod market;
 mod quotes;
+mod shared;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -23,41 +24,11 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{delete, get, post},
 };
-use chrono::{DateTime, Utc};
 
-use crate::{
-    clock::{self, Clock},
-    model::world::World,
-    seed::Seed,
-};
+use crate::clock;
 use envelope::Answer;
-
-/// What every handler reaches: the clock and the world behind its lock. The lock is never held across an await.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    clock: Clock,
-    world: Mutex<World>,
-}
-
-impl Shared {
-    pub(crate) fn new(seed: Seed) -> Shared {
-        Shared {
-            clock: Clock::default(),
-            world: Mutex::new(World::of(seed)),
-        }
-    }
-
-    /// A handler that panicked must not take the rest of the simulator with it.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
-    }
-}
-
-type AppState = State<Arc<Shared>>;
+use shared::AppState;
+pub(crate) use shared::Shared;
 
 /// All paths of the simulator.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {

@@ -1,43 +1,18 @@
 //! The accounts of an installation: one from the `UPSTOX_*` keys, any number from `vega.toml`, each app once.
 
+mod configured;
 mod from_toml;
 mod from_variables;
 
-use vega_domain::account::{Account, RedirectUri, Route};
-use vega_domain::ids::InvalidValue;
-use vega_domain::reading::tidied;
-use vega_domain::secret::ClientSecret;
+use vega_domain::account::Route;
 
+use self::configured::missing;
+pub(crate) use self::configured::{ApiPlaces, Configured};
 use crate::settings_error::SettingsError;
 use crate::sources::Sources;
-use crate::values;
-
-const DEFAULT_REDIRECT_URI: &str = "http://localhost:28020/api/v1/auth/upstox/callback";
 
 const ONE_LOGIN: &str =
     "One Upstox login is one account: put its apps together under one, and take the other out";
-
-/// An account and where it was configured.
-pub(crate) struct Configured {
-    pub(crate) account: Account,
-    pub(crate) place: String,
-    pub(crate) mobile_place: String,
-    pub(crate) user_place: Option<String>,
-    /// None where it is that of all accounts.
-    pub(crate) route_place: Option<String>,
-    /// One per API, in their order.
-    pub(crate) api_places: Vec<ApiPlaces>,
-}
-
-/// Where the parts of an API were configured.
-pub(crate) struct ApiPlaces {
-    /// The API itself.
-    pub(crate) api: String,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-    /// None where it is the default.
-    pub(crate) redirect_uri: Option<String>,
-}
 
 /// All accounts, the one of the `UPSTOX_*` keys first. `route` is that of accounts that name none.
 pub(crate) fn read(sources: &Sources, route: Route) -> Result<Vec<Configured>, SettingsError> {
@@ -176,52 +151,4 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
         }
     }
     Ok(())
-}
-
-fn default_redirect_uri() -> Result<RedirectUri, SettingsError> {
-    RedirectUri::new(DEFAULT_REDIRECT_URI).map_err(|problem| wrong("redirect_uri", "the defaults", problem))
-}
-
-/// A redirect URI; what is refused is told without the password that may be in it.
-fn redirect_uri(text: &str) -> Result<RedirectUri, InvalidValue> {
-    RedirectUri::read(text).map_err(|refused| {
-        let (whole, told) = (
-            format!("{:?}", tidied(text)),
-            format!("{:?}", values::without_password(&tidied(text))),
-        );
-        InvalidValue {
-            problem: refused.problem.replace(&whole, &told),
-            ..refused
-        }
-    })
-}
-
-/// A secret, from the place that is called so.
-fn secret(text: &str, place: &str) -> Result<ClientSecret, SettingsError> {
-    ClientSecret::read(text).map_err(|problem| SettingsError::WrongSecret {
-        place: place.into(),
-        problem,
-    })
-}
-
-fn both(first: &str, second: &str) -> SettingsError {
-    SettingsError::Both {
-        first: first.into(),
-        second: second.into(),
-    }
-}
-
-fn wrong(name: &str, place: &str, problem: InvalidValue) -> SettingsError {
-    SettingsError::Value {
-        name: name.into(),
-        place: place.into(),
-        problem,
-    }
-}
-
-fn missing(name: &str, needed_by: &str) -> SettingsError {
-    SettingsError::Missing {
-        name: name.into(),
-        needed_by: needed_by.into(),
-    }
 }

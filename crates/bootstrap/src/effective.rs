@@ -7,20 +7,9 @@ use vega_persistence::KeySource;
 
 use crate::accounts::{ApiPlaces, Configured};
 use crate::network;
-use crate::settings::Settings;
+use crate::settings::{EffectiveSetting, Settings};
 use crate::sources::Sources;
 use crate::values;
-
-/// One setting in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EffectiveSetting {
-    /// As in `vega.toml`: `section.key`; for accounts `account.API.key`.
-    pub key: String,
-    /// What it is; masked where it is secret.
-    pub value: String,
-    /// A file, `the environment` or `default`.
-    pub source: String,
-}
 
 /// All of them, in a fixed order.
 pub(crate) fn effective(

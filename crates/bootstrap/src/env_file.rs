@@ -4,14 +4,48 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use vega_domain::reading::tidied;
 use vega_persistence::read_text;
 
 use crate::known_keys;
+use crate::layers::Given;
 use crate::settings_error::SettingsError;
-use crate::sources::Variable;
+use crate::toml_file::LARGEST;
 
-/// Larger than any file of settings.
-pub(crate) const LARGEST: usize = 1024 * 1024;
+/// A variable with its value.
+pub(crate) struct Variable {
+    pub(crate) value: String,
+    /// Where it came from: a file or the environment.
+    pub(crate) origin: String,
+    /// The same with the line of the file.
+    pub(crate) place: String,
+}
+
+impl Variable {
+    /// Without what cannot belong to any value: a container tool keeps the quotes of its file, an editor its marks.
+    pub(crate) fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
+        Self {
+            value: tidied(value),
+            origin: origin.to_owned(),
+            place: line.map_or_else(|| origin.to_owned(), |line| format!("{origin} line {line}")),
+        }
+    }
+
+    /// Its name with where it came from.
+    pub(crate) fn called(&self, name: &str) -> String {
+        format!("{name} in {}", self.origin)
+    }
+
+    pub(crate) fn given(&self, name: String) -> Given {
+        Given {
+            name,
+            place: self.place.clone(),
+            origin: self.origin.clone(),
+            text: Some(self.value.clone()),
+            instead: None,
+        }
+    }
+}
 
 /// The name that a line gives a value to, if it looks so.
 pub(crate) fn name_of(line: &str) -> Option<&str> {

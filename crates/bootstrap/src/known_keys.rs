@@ -1,9 +1,12 @@
 //! Every key that can be set, but for accounts. What a file says beyond them is refused; of the environment only they
 //! are read.
 
-use crate::places::{CONFIG_DIR, ENV_FILE};
 use crate::settings_error::SettingsError;
 use crate::toml_file::{Entry, Item, TomlFile};
+
+/// Variables of the process alone: a file cannot say where it is.
+pub(crate) const CONFIG_DIR: &str = "VEGA__CONFIG_DIR";
+pub(crate) const ENV_FILE: &str = "VEGA__ENV_FILE";
 
 /// As in `vega.toml`; the order in which they are shown.
 pub(crate) const KEYS: &[&str] = &[

@@ -9,15 +9,12 @@ use directories::ProjectDirs;
 use vega_domain::visible::on_one_line;
 use vega_persistence::{NoText, Place, read_text, refuse_if_others_may_change};
 
-use crate::env_file::{LARGEST, name_of};
+use crate::env_file::name_of;
 use crate::environment::Environment;
-use crate::known_keys;
+use crate::known_keys::{self, CONFIG_DIR, ENV_FILE};
 use crate::settings_error::SettingsError;
+use crate::toml_file::LARGEST;
 use crate::values;
-
-/// Variables of the process alone: a file cannot say where it is.
-pub(crate) const CONFIG_DIR: &str = "VEGA__CONFIG_DIR";
-pub(crate) const ENV_FILE: &str = "VEGA__ENV_FILE";
 
 const ENV: &str = ".env";
 const TOML: &str = "vega.toml";

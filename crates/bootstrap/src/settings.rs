@@ -13,10 +13,6 @@ use vega_domain::sign_in::OtpBudget;
 use vega_persistence::KeySource;
 use vega_upstox::Proxy;
 
-use crate::accounts;
-use crate::effective::{EffectiveSetting, effective};
-use crate::environment::Environment;
-use crate::network;
 use crate::settings_error::SettingsError;
 use crate::sources::{KEY_FILE, Sources};
 use crate::telemetry::LogFormat;
@@ -67,6 +63,17 @@ pub struct Settings {
     pub effective: Vec<EffectiveSetting>,
 }
 
+/// One setting in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EffectiveSetting {
+    /// As in `vega.toml`: `section.key`; for accounts `account.API.key`.
+    pub key: String,
+    /// What it is; masked where it is secret.
+    pub value: String,
+    /// A file, `the environment` or `default`.
+    pub source: String,
+}
+
 /// The browser, as it can be set.
 #[derive(Debug, Clone)]
 pub struct BrowserSection {
@@ -81,29 +88,6 @@ pub struct BrowserSection {
 }
 
 impl Settings {
-    /// Reads files and environment.
-    pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
-        let sources = Sources::read(environment)?;
-        let settings = Self {
-            proxy: network::proxy(&sources, environment)?,
-            ..Self::read(&sources)?
-        };
-        let accounts = accounts::read(&sources, settings.route)?;
-        Ok(Self {
-            accounts: accounts
-                .iter()
-                .map(|configured| configured.account.clone())
-                .collect(),
-            effective: effective(&settings, &accounts, &sources),
-            warnings: sources
-                .warnings()
-                .into_iter()
-                .chain(accounts::warnings(&accounts))
-                .collect(),
-            ..settings
-        })
-    }
-
     /// What is shown of a setting in force, by its key.
     pub fn shown(&self, key: &str) -> Option<&str> {
         let mut effective = self.effective.iter();
@@ -123,7 +107,7 @@ impl Settings {
     }
 
     /// All but the accounts.
-    fn read(sources: &Sources) -> Result<Self, SettingsError> {
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let default_database = sources.places.data_dir.join("vega_trade.db");
         let database_url = sources
             .setting("database.url", values::sqlite_url)?

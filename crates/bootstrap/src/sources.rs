@@ -10,7 +10,7 @@ use config::Config;
 use vega_domain::reading::tidied;
 use vega_persistence::{Place, read_text, refuse_if_others_may_change};
 
-use crate::env_file;
+use crate::env_file::{self, Variable};
 use crate::environment::Environment;
 use crate::known_keys;
 use crate::layers::{self, Given, Layer};
@@ -40,14 +40,6 @@ pub(crate) struct Sources {
     pub(crate) places: Places,
     /// The root key, where systemd handed one in.
     pub(crate) credential: Option<PathBuf>,
-}
-
-pub(crate) struct Variable {
-    pub(crate) value: String,
-    /// Where it came from: a file or the environment.
-    pub(crate) origin: String,
-    /// The same with the line of the file.
-    pub(crate) place: String,
 }
 
 impl Sources {
@@ -198,32 +190,6 @@ impl Sources {
 
     fn given(&self, key: &str) -> Option<Given> {
         self.merged.get(key).ok()
-    }
-}
-
-impl Variable {
-    /// Without what cannot belong to any value: a container tool keeps the quotes of its file, an editor its marks.
-    pub(crate) fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
-        Self {
-            value: tidied(value),
-            origin: origin.to_owned(),
-            place: line.map_or_else(|| origin.to_owned(), |line| format!("{origin} line {line}")),
-        }
-    }
-
-    /// Its name with where it came from.
-    pub(crate) fn called(&self, name: &str) -> String {
-        format!("{name} in {}", self.origin)
-    }
-
-    fn given(&self, name: String) -> Given {
-        Given {
-            name,
-            place: self.place.clone(),
-            origin: self.origin.clone(),
-            text: Some(self.value.clone()),
-            instead: None,
-        }
     }
 }
 

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use vega_persistence::read_text;
 
-use crate::env_file::LARGEST;
 use crate::settings_error::SettingsError;
+
+/// Larger than any file of settings.
+pub(crate) const LARGEST: usize = 1024 * 1024;
 
 /// One file.
 pub(crate) struct TomlFile {

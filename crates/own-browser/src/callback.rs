@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use url::{Host, Url};
+use url::Url;
 use vega_domain::account::RedirectUri;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{ListenerProof, StoreError};
 use vega_listening::{Places, Visitor, serve};
 
+use crate::addresses::addresses;
 use crate::code_receiver::{CodeReceiver, Received};
 use crate::{result_page, server};
 
@@ -221,22 +222,6 @@ async fn bind(uri: &RedirectUri, bound: &[SocketAddr]) -> Result<Vec<(SocketAddr
 /// One that another program has does: the browser may go there.
 fn is_missing_here(error: &std::io::Error) -> bool {
     !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
-}
-
-/// Where to listen for `uri`, or why that is not possible.
-pub(crate) fn addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
-    let url = uri.url();
-    if url.scheme() != "http" {
-        return Err("the redirect URI is an https address, and Vega has no certificate for it".into());
-    }
-    let port = url.port_or_known_default().unwrap_or_default();
-    let ips = match url.host() {
-        Some(Host::Domain("localhost")) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-        Some(Host::Ipv4(ip)) if ip.is_loopback() => vec![ip.into()],
-        Some(Host::Ipv6(ip)) if ip.to_canonical().is_loopback() => vec![ip.to_canonical()],
-        _ => return Err("the redirect URI is not an address of this machine alone".into()),
-    };
-    Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
 fn why(port: u16, error: &std::io::Error) -> String {

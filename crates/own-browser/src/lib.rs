@@ -3,6 +3,7 @@
 //! is good for is decided above; which attempt it belongs to says the journal, so any process of this installation may
 //! receive it.
 
+mod addresses;
 mod callback;
 mod code_receiver;
 mod own_browser;

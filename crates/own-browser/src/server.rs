@@ -5,7 +5,7 @@ use vega_domain::account::RedirectUri;
 use vega_domain::ports::ListenerProof;
 use vega_listening::{Listener, who_listens};
 
-use crate::callback::addresses;
+use crate::addresses::addresses;
 
 /// Whether one listens at the redirect URI; if not, why a code cannot come back. `taken` says why Vega itself does not listen.
 pub(crate) async fn takes_codes_at(

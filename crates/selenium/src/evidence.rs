@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use fantoccini::Client;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 use vega_domain::account::RedirectUri;
@@ -24,8 +24,9 @@ use vega_domain::sign_in::Screen;
 
 use self::folder::EvidenceFolder;
 pub use self::kept::{Fact, KeptEvidence, kept, picture_of};
+use crate::command::{Trouble, command};
+use crate::examination::{Element, Examination};
 use crate::login_page::LoginPage;
-use crate::session::{Trouble, command};
 use crate::words::without_numbers;
 
 /// The human waits for the window to close, and after a refusal it must close before they type again.
@@ -166,15 +167,6 @@ impl From<&(Screen, Duration)> for Step {
     }
 }
 
-/// An element that the page shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Element {
-    /// Its kind, such as `input`.
-    pub tag: String,
-    /// Its id, if it has one.
-    pub id: Option<String>,
-}
-
 /// What is known about a page without anything that was typed there.
 #[derive(Debug)]
 pub struct PageEvidence {
@@ -252,69 +244,6 @@ async fn in_time<T>(
         }
         Ok(Err(Trouble::Gone(_) | Trouble::Silent)) => Err("the browser is gone"),
         Err(_) => Err("the browser did not answer in time"),
-    }
-}
-
-/// What the script in `evidence.js` reports.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the marks of a page do not depend on each other"
-)]
-pub(crate) struct Examination {
-    /// With code and state; goes nowhere as it is.
-    url: Url,
-    elements: Vec<Element>,
-    /// There is a box for a second factor, shown or not.
-    secret_field: bool,
-    /// A box holds what somebody typed.
-    holds_text: bool,
-    /// The text has a number that may be one that was typed.
-    tells_number: bool,
-    /// There is a part that cannot be looked into: a frame, or what an element may hide.
-    sealed: bool,
-    /// Nobody touched the page since the examination before.
-    undisturbed: bool,
-}
-
-impl Examination {
-    /// Why there must be no picture of this page.
-    fn forbids_a_picture(&self, redirect_uri: &RedirectUri) -> Option<&'static str> {
-        let rules = [
-            (
-                redirect_uri.is_reached_by(&self.url),
-                "the address is the app's redirect URI, which carries the code",
-            ),
-            (
-                self.url.scheme() == "chrome-error",
-                "the page is the browser's own error page",
-            ),
-            (self.secret_field, "the page has a box for a second factor"),
-            (self.holds_text, "a box of the page holds what was typed"),
-            (
-                self.tells_number,
-                "the page shows a number that may have been typed",
-            ),
-            (self.sealed, "the page has a part that cannot be looked into"),
-        ];
-        rules.into_iter().find_map(|(holds, why)| holds.then_some(why))
-    }
-
-    fn is_undisturbed_since(&self, before: &Self) -> bool {
-        let as_before = Self {
-            undisturbed: before.undisturbed,
-            ..self.clone()
-        };
-        self.undisturbed && as_before == *before
-    }
-}
-
-impl Element {
-    fn without_numbers(self) -> Self {
-        Self {
-            tag: self.tag,
-            id: self.id.map(|id| without_numbers(&id)),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
 use self::answers::{alerts_say, page_says, place};
-use self::unsent::{EMPTIED_BY_THE_PAGE, Emptied, Unsent};
+use self::unsent::{EMPTIED_BY_THE_PAGE, Emptied, Unsent, nothing_done};
 use crate::dialog_answer::{Home, browsers_own};
 use crate::sighting::{Alert, Form, Sighting};
 use crate::submission::Submission;
@@ -119,6 +119,11 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
+    /// The dialog led to a page of Upstox's.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.arrived
+    }
+
     pub(crate) fn new(rules: Rules, now: Instant) -> Self {
         Self {
             rules,
@@ -488,11 +493,6 @@ impl Flow {
             format!("screen {screen}, limit {} s", self.rules.human_timeout.as_secs()),
         )
     }
-}
-
-fn nothing_done(why: &str) -> Failure {
-    let words = format!("what was typed stands there, and {why}");
-    Failure::new(FailureReason::PageChanged, words)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use fantoccini::wd::WindowHandle;
 use vega_domain::ids::MobileNumber;
 use vega_domain::sign_in::Screen;
 
+use crate::command::{Trouble, command};
 use crate::dialog_answer::Home;
 use crate::login_page::LoginPage;
-use crate::session::{Trouble, command};
 use crate::sighting::Sighting;
 
 /// More frames than these in one page are no sign-in, nor frames in frames in frames.

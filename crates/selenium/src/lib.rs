@@ -2,10 +2,12 @@
 //! the screen. It types the mobile number and presses "Get OTP"; everything else is the human's. Whether a press is
 //! allowed, and what a code is good for, is decided above.
 
+mod command;
 mod dialog_answer;
 mod driver;
 mod driver_proof;
 mod evidence;
+mod examination;
 mod flow;
 mod frames;
 #[cfg(target_os = "linux")]
@@ -27,7 +29,8 @@ mod verdict;
 mod words;
 
 pub use driver_proof::prove_driver;
-pub use evidence::{Element, Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
+pub use evidence::{Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
+pub use examination::Element;
 #[cfg(target_os = "linux")]
 pub use keeper::keep_if_asked;
 pub use login_page::LoginPage;

@@ -7,7 +7,7 @@ use serde_json::json;
 use vega_domain::ids::MobileNumber;
 use vega_domain::secret::SecondFactor;
 
-use crate::evidence::Examination;
+use crate::examination::Examination;
 use crate::sighting::Sighting;
 
 const LOOK: &str = concat!(

@@ -20,12 +20,13 @@ use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInRequest, Si
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
+use crate::command::{Trouble, silent_dialog};
 use crate::dialog_answer::Home;
 use crate::evidence::{self, FailedSignIn, Timeline};
 use crate::flow::{Flow, Move, Rules};
 use crate::login_page::LoginPage;
 use crate::redirect_kept::as_registered;
-use crate::session::{BrowserSession, Trouble, silent_dialog};
+use crate::session::BrowserSession;
 use crate::settings::BrowserSettings;
 use crate::sighting::Sighting;
 use crate::tabs::{Tab, Tabs};

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fantoccini::error::{CmdError, NewSessionError};
+use fantoccini::error::NewSessionError;
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +15,7 @@ use vega_domain::account::Account;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 
+use crate::command::{COMMAND_TIMEOUT, Trouble, command, silent_dialog};
 use crate::driver::Driver;
 use crate::launch::Launch;
 use crate::redirect_kept;
@@ -23,8 +24,6 @@ use crate::settings::{BrowserSettings, DriverSource};
 use crate::start_failure::{Ended, Program, explained};
 use crate::tabs::Tabs;
 
-/// No single WebDriver command takes this long; after it the session is taken for lost.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How the names of profile folders begin.
 const PROFILE: &str = "session-";
@@ -194,105 +193,6 @@ fn first_line(error: &NewSessionError) -> String {
         error => error.to_string(),
     };
     words.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Why a WebDriver command did not work.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// The page was changing under it; the next look tells.
-    Passing(String),
-    /// The page spoke in a dialog of the browser, which the driver has closed: these were its words.
-    Said(String),
-    /// This window was closed; another may be there.
-    Closed,
-    /// Nothing came of the command in its time: the page's server or the browser is silent.
-    Silent,
-    /// The last window, browser or driver are gone.
-    Gone(String),
-}
-
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Said(_) => Self::new(
-                FailureReason::BrowserGone,
-                "a dialog of the page came again and again",
-            ),
-            Trouble::Closed => Self::new(FailureReason::BrowserGone, "the window was closed"),
-            Trouble::Silent => {
-                let words = format!(
-                    "the browser did not answer within {} s",
-                    COMMAND_TIMEOUT.as_secs()
-                );
-                Self::new(FailureReason::BrowserGone, words)
-            }
-            Trouble::Passing(words) | Trouble::Gone(words) => Self::new(FailureReason::BrowserGone, words),
-        }
-    }
-}
-
-/// The browser waits for a first answer of the dialog and keeps the driver waiting, as measured with servers that take a
-/// connection and say nothing.
-pub(crate) fn silent_dialog() -> Failure {
-    let words = format!(
-        "the dialog did not answer within {} s: a firewall, a proxy or Upstox itself keeps silent",
-        COMMAND_TIMEOUT.as_secs()
-    );
-    Failure::new(FailureReason::Network, words)
-}
-
-/// Runs one command within its time and tells passing trouble from the end.
-pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>) -> Result<T, Trouble> {
-    match tokio::time::timeout(COMMAND_TIMEOUT, future).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if is_closed(&error) => Err(Trouble::Closed),
-        Ok(Err(error)) if is_the_end(&error) => Err(Trouble::Gone(kind(&error))),
-        Ok(Err(error)) => Err(said(&error).map_or_else(|| Trouble::Passing(kind(&error)), Trouble::Said)),
-        Err(_) => Err(Trouble::Silent),
-    }
-}
-
-/// `unexpected alert open: {Alert text : Incorrect PIN}`
-fn said(error: &CmdError) -> Option<String> {
-    let CmdError::Standard(error) = error else {
-        return None;
-    };
-    if error.error() != "unexpected alert open" {
-        return None;
-    }
-    let words = error
-        .message
-        .split_once("{Alert text :")
-        .map_or("", |(_, words)| words);
-    let words = words.rsplit_once('}').map_or(words, |(words, _)| words);
-    Some(words.trim().chars().take(200).collect())
-}
-
-fn is_closed(error: &CmdError) -> bool {
-    matches!(error, CmdError::Standard(error) if error.error() == "no such window")
-}
-
-fn is_the_end(error: &CmdError) -> bool {
-    match error {
-        CmdError::Standard(error) => {
-            let words = error.message.to_lowercase();
-            error.error() == "invalid session id"
-                || ["not reachable", "disconnected", "crashed", "session deleted"]
-                    .iter()
-                    .any(|sign| words.contains(sign))
-        }
-        CmdError::Failed(_) | CmdError::FailedC(_) | CmdError::Lost(_) => true,
-        _ => false,
-    }
-}
-
-/// Which error it was, without the page's content that a message may quote.
-fn kind(error: &CmdError) -> String {
-    match error {
-        CmdError::Standard(error) => error.error(),
-        CmdError::Failed(_) | CmdError::FailedC(_) | CmdError::Lost(_) => "the driver is gone".to_owned(),
-        _ => "the driver gave an answer that is not WebDriver's".to_owned(),
-    }
 }
 
 fn capabilities(

@@ -9,9 +9,9 @@ use url::Url;
 use vega_domain::ids::MobileNumber;
 use vega_domain::sign_in::Screen;
 
+use crate::command::{Trouble, command};
 use crate::dialog_answer::Home;
 use crate::frames::{self, Way, look_into};
-use crate::session::{Trouble, command};
 use crate::sighting::{Alert, Sighting};
 
 /// More tabs than these are no sign-in.

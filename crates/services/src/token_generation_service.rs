@@ -255,7 +255,7 @@ impl TokenGenerationService {
             format!("for generation {}", attempt.generation),
         );
         self.ports.journal.open_attempt(&opened, &audit).await?;
-        let permit = LedgerPermit::new(&self.ports, attempt, self.otp_budget);
+        let permit = LedgerPermit::new(&*self.ports.journal, &*self.ports.clock, attempt, self.otp_budget);
         let request = SignInRequest {
             account: attempt.account,
             api: attempt.api,

@@ -9,7 +9,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{AppState, Shared, envelope::Answer, faults::Faults};
+use super::{
+    envelope::Answer,
+    faults::Faults,
+    shared::{AppState, Shared},
+};
 use crate::{connection::Connection, model::scenario::Target, seed::SeedAccount};
 
 /// What the broker tells of a customer, at the token endpoint and in the profile.

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AppState, Shared};
+use super::shared::{AppState, Shared};
 use crate::model::{
     accounts::{self, Human, SessionMode, Standing},
     phone::OtpLimit,

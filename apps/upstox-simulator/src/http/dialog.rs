@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{AppState, cookies, envelope::Answer, faults::Faults};
+use super::{cookies, envelope::Answer, faults::Faults, shared::AppState};
 use crate::{
     connection::Connection,
     model::{

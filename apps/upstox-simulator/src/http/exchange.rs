@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::{AppState, account::customer, envelope::Answer, faults::Faults};
+use super::{account::customer, envelope::Answer, faults::Faults, shared::AppState};
 use crate::{
     connection::Connection,
     model::{access_token, scenario::Target, secrets::Issued, world::World},

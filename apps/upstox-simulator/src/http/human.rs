@@ -11,7 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AppState, Shared};
+use super::shared::{AppState, Shared};
 use crate::model::{login::Stage, world::World};
 
 pub(super) fn router() -> Router<Arc<Shared>> {

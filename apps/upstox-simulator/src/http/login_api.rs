@@ -13,7 +13,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AppState, Shared, cookies};
+use super::{
+    cookies,
+    shared::{AppState, Shared},
+};
 use crate::model::{
     login::{Next, Stage},
     login_entry::{Consent, Refusal},

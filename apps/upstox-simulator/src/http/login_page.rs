@@ -12,7 +12,10 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{AppState, Shared, faults::cloudflare_page};
+use super::{
+    faults::cloudflare_page,
+    shared::{AppState, Shared},
+};
 use crate::model::{
     login::Next,
     page::{BlockAt, Container, Layout},

@@ -7,7 +7,7 @@ use axum::{
 use chrono::{Datelike as _, NaiveDate, Weekday};
 use serde_json::{Value, json};
 
-use super::{AppState, envelope::Answer};
+use super::{envelope::Answer, shared::AppState};
 
 const HOLIDAYS: [(u32, u32, &str); 4] = [
     (1, 26, "Republic Day"),

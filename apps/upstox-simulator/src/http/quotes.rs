@@ -10,7 +10,12 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{AppState, Shared, account::bearer, envelope::Answer, faults::Faults};
+use super::{
+    account::bearer,
+    envelope::Answer,
+    faults::Faults,
+    shared::{AppState, Shared},
+};
 use crate::{connection::Connection, model::scenario::Target};
 
 #[derive(Deserialize)]

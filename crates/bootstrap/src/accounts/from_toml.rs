@@ -4,7 +4,9 @@ use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 use vega_domain::reading::tidied;
 
-use super::{ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret, wrong};
+use super::configured::{
+    ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret, wrong,
+};
 use crate::known_keys::{ACCOUNTS, unknown};
 use crate::settings_error::SettingsError;
 use crate::sources;

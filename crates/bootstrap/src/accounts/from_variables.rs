@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
 
-use super::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, secret, wrong};
+use super::configured::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, secret, wrong};
+use crate::env_file::Variable;
 use crate::settings_error::SettingsError;
-use crate::sources::{Sources, Variable};
+use crate::sources::Sources;
 
 /// The names of the first six APIs where none are given.
 const DEFAULT_NAMES: [&str; 6] = [

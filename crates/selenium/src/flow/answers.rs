@@ -9,13 +9,6 @@ use crate::sighting::{Alert, Form, Sighting};
 use crate::verdict::refusal;
 use crate::words::without_numbers;
 
-impl super::Flow {
-    /// The dialog led to a page of Upstox's.
-    pub(crate) fn has_arrived(&self) -> bool {
-        self.arrived
-    }
-}
-
 /// What stands in place of a page that could be gone on with, in its own words without what they may repeat of the typing.
 pub(super) fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use vega_domain::failure::{Failure, FailureReason};
 
 use crate::sighting::Sighting;
 
@@ -13,6 +14,12 @@ const EMPTIED: Duration = Duration::from_secs(2);
 /// What is told of a full box that the page emptied.
 pub(super) const EMPTIED_BY_THE_PAGE: &str =
     "the page emptied its box, and nobody can tell whether it had submitted what stood there";
+
+/// The end of an attempt whose second factor stands on the page unsubmitted.
+pub(super) fn nothing_done(why: &str) -> Failure {
+    let words = format!("what was typed stands there, and {why}");
+    Failure::new(FailureReason::PageChanged, words)
+}
 
 /// What the page emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,6 @@ use vega_domain::ports::{Clock, OtpGrant, OtpPermit, SignInJournal};
 use vega_domain::secret::OAuthState;
 use vega_domain::sign_in::OtpBudget;
 
-use super::GenerationPorts;
-
 /// Who signs in for what.
 pub(super) struct Attempt<'a> {
     pub(super) id: AttemptId,
@@ -53,10 +51,15 @@ pub(super) struct LedgerPermit<'a> {
 }
 
 impl<'a> LedgerPermit<'a> {
-    pub(super) fn new(ports: &'a GenerationPorts, attempt: &Attempt<'a>, budget: OtpBudget) -> Self {
+    pub(super) fn new(
+        journal: &'a dyn SignInJournal,
+        clock: &'a dyn Clock,
+        attempt: &Attempt<'a>,
+        budget: OtpBudget,
+    ) -> Self {
         Self {
-            journal: &*ports.journal,
-            clock: &*ports.clock,
+            journal,
+            clock,
             attempt: attempt.id,
             mobile: &attempt.account.mobile_number,
             budget,

@@ -1,0 +1,34 @@
+//! Loads the settings: sources first, then each setting, the accounts, and what is in force for showing.
+
+use crate::accounts;
+use crate::effective::effective;
+use crate::environment::Environment;
+use crate::network;
+use crate::settings::Settings;
+use crate::settings_error::SettingsError;
+use crate::sources::Sources;
+
+impl Settings {
+    /// Reads files and environment.
+    pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
+        let sources = Sources::read(environment)?;
+        let settings = Self {
+            proxy: network::proxy(&sources, environment)?,
+            ..Self::read(&sources)?
+        };
+        let accounts = accounts::read(&sources, settings.route)?;
+        Ok(Self {
+            accounts: accounts
+                .iter()
+                .map(|configured| configured.account.clone())
+                .collect(),
+            effective: effective(&settings, &accounts, &sources),
+            warnings: sources
+                .warnings()
+                .into_iter()
+                .chain(accounts::warnings(&accounts))
+                .collect(),
+            ..settings
+        })
+    }
+}
