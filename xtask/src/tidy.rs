@@ -2,6 +2,7 @@
 //! One file per rule: a pure function from what was read to findings. Reading is done by `tree` and `workspace`;
 //! nothing is ever changed, and nothing is downloaded.
 
+mod circles;
 mod finding;
 mod graph;
 mod headers;
@@ -12,7 +13,10 @@ mod machine_paths;
 mod migrations;
 mod names;
 mod owners;
+mod ports;
+mod rust_modules;
 mod rust_source;
+mod script_imports;
 mod shortcuts;
 mod tree;
 mod use_lines;
@@ -63,6 +67,8 @@ fn findings() -> Result<Vec<Finding>> {
     findings.extend(length::check(&files));
     findings.extend(names::check(&paths, &sources));
     findings.extend(migrations::check(&paths));
+    findings.extend(circles::check(&sources, &files));
+    findings.extend(ports::check(&sources));
     findings.extend(homes::check(&sources));
     findings.extend(shortcuts::check(&sources));
     findings.extend(machine_paths::check(&files));

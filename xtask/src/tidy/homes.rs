@@ -3,7 +3,7 @@
 //! `tokio::time::Instant` from the standard library's by the file's `use` lines.
 
 use super::finding::Finding;
-use super::rust_source::{RustSource, Token};
+use super::rust_source::RustSource;
 use super::use_lines::{self, Import};
 
 /// A call, as the first word of its full path and the last two, with where it may stand.
@@ -59,7 +59,7 @@ pub(crate) fn check(sources: &[RustSource]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| is_watched(&source.path)) {
         let imports = use_lines::read(&source.tokens);
-        for (written, line) in paths(&source.tokens) {
+        for (written, line) in use_lines::paths(&source.tokens) {
             let Some(call) = CALLS.iter().find(|call| call.is_meant(&written, &imports)) else {
                 continue;
             };
@@ -84,25 +84,6 @@ impl Call {
 fn is_watched(path: &str) -> bool {
     let mut folders = path.split('/');
     matches!(folders.next(), Some("crates" | "apps")) && folders.nth(1) == Some("src")
-}
-
-/// Every `a::b::c` of the file outside its `use` lines, with the line it begins on.
-fn paths(tokens: &[Token]) -> Vec<(Vec<&str>, usize)> {
-    let mut paths: Vec<(Vec<&str>, usize)> = Vec::new();
-    let mut imported = false;
-    let mut goes_on = false;
-    for (at, token) in tokens.iter().enumerate() {
-        imported = use_lines::begins(tokens, at) || imported && !token.is(";");
-        if token.is_word() && !imported {
-            match paths.last_mut() {
-                Some((path, _)) if goes_on => path.push(&token.text),
-                _ => paths.push((vec![&token.text], token.line)),
-            }
-        }
-        // A word goes on with the word after `::`.
-        goes_on = token.is(":") && at > 1 && tokens[at - 1].is(":") && tokens[at - 2].is_word();
-    }
-    paths
 }
 
 #[cfg(test)]

@@ -7,6 +7,10 @@ use super::rust_source::Token;
 pub(crate) struct Import {
     pub(crate) name: String,
     pub(crate) path: Vec<String>,
+    /// The line of its `use`.
+    pub(crate) line: usize,
+    /// `pub use`, also with a restriction.
+    pub(crate) is_reexport: bool,
 }
 
 /// All of the file's, wherever they stand.
@@ -14,7 +18,12 @@ pub(crate) fn read(tokens: &[Token]) -> Vec<Import> {
     let mut imports = Vec::new();
     for at in 0..tokens.len() {
         if begins(tokens, at) {
+            let first = imports.len();
             branch(&mut tokens[at + 1..].iter(), &[], &mut imports);
+            for import in &mut imports[first..] {
+                import.line = tokens[at].line;
+                import.is_reexport = is_public(&tokens[..at]);
+            }
         }
     }
     imports
@@ -23,6 +32,34 @@ pub(crate) fn read(tokens: &[Token]) -> Vec<Import> {
 /// Whether a `use` line begins here; the `use` of `impl Trait + use<'a>` begins none.
 pub(crate) fn begins(tokens: &[Token], at: usize) -> bool {
     tokens[at].is("use") && !tokens.get(at + 1).is_some_and(|next| next.is("<"))
+}
+
+/// Whether these tokens end with `pub` or `pub(…)`.
+fn is_public(before: &[Token]) -> bool {
+    match before {
+        [.., last] if last.is("pub") => true,
+        [.., word, open, _, close] => word.is("pub") && open.is("(") && close.is(")"),
+        _ => false,
+    }
+}
+
+/// Every `a::b::c` outside `use` lines, with the line it begins on.
+pub(crate) fn paths(tokens: &[Token]) -> Vec<(Vec<&str>, usize)> {
+    let mut paths: Vec<(Vec<&str>, usize)> = Vec::new();
+    let mut imported = false;
+    let mut goes_on = false;
+    for (at, token) in tokens.iter().enumerate() {
+        imported = begins(tokens, at) || imported && !token.is(";");
+        if token.is_word() && !imported {
+            match paths.last_mut() {
+                Some((path, _)) if goes_on => path.push(&token.text),
+                _ => paths.push((vec![&token.text], token.line)),
+            }
+        }
+        // A word goes on with the word after `::`.
+        goes_on = token.is(":") && at > 1 && tokens[at - 1].is(":") && tokens[at - 2].is_word();
+    }
+    paths
 }
 
 /// Every full path that a path written in the file may stand for: itself, and what its first word was imported as.
@@ -67,7 +104,12 @@ fn branch<'a>(
             None => break None,
         }
     };
-    imports.extend(name.map(|name| Import { name, path }));
+    imports.extend(name.map(|name| Import {
+        name,
+        path,
+        line: 0,
+        is_reexport: false,
+    }));
     end
 }
 
@@ -96,5 +138,22 @@ mod tests {
             .map(|import| format!("{} = {}", import.name, import.path.join("::")))
             .collect();
         assert_eq!(shown, expected);
+    }
+
+    #[rstest]
+    #[case("use a::B;", false)]
+    #[case("pub use a::B;", true)]
+    #[case("pub(crate) use a::B;", true)]
+    #[case("mod c { pub fn d() {} } use a::B;", false)]
+    #[case("(e);\nuse a::B;", false)]
+    fn a_reexport_is_told_from_an_import(#[case] text: &str, #[case] expected: bool) {
+        let imports = read(&RustSource::made_up("a.rs", text).tokens);
+        assert_eq!(
+            imports
+                .iter()
+                .map(|import| import.is_reexport)
+                .collect::<Vec<_>>(),
+            [expected]
+        );
     }
 }
