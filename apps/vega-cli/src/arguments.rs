@@ -8,8 +8,8 @@ use vega_bootstrap::Named;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
 use vega_domain::ids::{AccountId, ApiName, Generation, KeyName};
-use vega_domain::plan::{ForceReason, Wanted};
-use vega_orchestration::WaitPolicy;
+use vega_domain::plan::ForceReason;
+use vega_orchestration::{GenerationRequest, WaitPolicy};
 
 use crate::since::Since;
 
@@ -144,21 +144,17 @@ impl Generate {
         }
     }
 
-    /// Whether a run waits for accounts that cannot go on.
-    pub(crate) fn wait_policy(&self) -> WaitPolicy {
-        if self.way.no_wait {
-            WaitPolicy::NoWait
-        } else {
-            WaitPolicy::Wait
-        }
-    }
-
     /// What is asked for.
-    pub(crate) fn wanted(&self) -> Wanted<'_> {
-        Wanted {
-            apis: &self.apis,
-            force: self.force(),
-            again: &self.way.again,
+    pub(crate) fn request(&self) -> GenerationRequest {
+        GenerationRequest {
+            apis: self.apis.clone(),
+            force: self.force().cloned(),
+            again: self.way.again.clone(),
+            wait_policy: if self.way.no_wait {
+                WaitPolicy::NoWait
+            } else {
+                WaitPolicy::Wait
+            },
         }
     }
 

@@ -6,13 +6,13 @@ mod architecture_table;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::{AccessError, BackupError, PreflightError, RevocationError, RotateKeyError};
+use vega_bootstrap::{AccessError, BackupError, RevocationError, RotateKeyError};
 use vega_domain::failure::FailureReason;
-use vega_domain::plan::{Plan, PlannedApi};
+use vega_domain::plan::{NotNow, Plan, PlannedApi};
 use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
-use vega_orchestration::RunError;
+use vega_orchestration::{Outcome, PreflightError, RunError};
 
 /// What the program ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,22 +165,45 @@ pub(crate) fn of_statuses(statuses: &[ApiStatus]) -> Exit {
     }))
 }
 
+/// The exit code of a request that began no run.
+pub(crate) fn of_outcome(outcome: &Outcome) -> Exit {
+    match outcome {
+        Outcome::AllValid | Outcome::Ran(_) => Exit::Ok,
+        Outcome::OnlyUnknown(_) | Outcome::Unreachable(_) => Exit::Unreachable,
+        Outcome::NotNow(NotNow::ClockOff(_)) => Exit::Preflight,
+        Outcome::NotNow(NotNow::ClosedHours { .. }) | Outcome::Declined | Outcome::Cancelled => {
+            Exit::NotAllowed
+        }
+        Outcome::NotReady(error) => of_preflight(error),
+        Outcome::Unconfirmed(_) => Exit::HumanNeeded,
+        Outcome::NotCovered(whole) => of_left_out(whole, None),
+        Outcome::Failed(error) => of_run_error(error),
+    }
+}
+
+fn of_preflight(error: &PreflightError) -> Exit {
+    match error {
+        PreflightError::Held(_) => Exit::NotAllowed,
+        PreflightError::NobodyCanBegin { .. } => Exit::CoolDown,
+        PreflightError::NobodyCanAnswer | PreflightError::NobodyCanRead => Exit::HumanNeeded,
+        PreflightError::Commit(_)
+        | PreflightError::Key(_)
+        | PreflightError::Browser(_)
+        | PreflightError::Redirect { .. } => Exit::Preflight,
+    }
+}
+
+fn of_run_error(error: &RunError) -> Exit {
+    match error {
+        RunError::Held(_) => Exit::NotAllowed,
+        RunError::Store(_) | RunError::NotRecovered { .. } => Exit::Preflight,
+    }
+}
+
 /// The exit code of an error that ended the command.
 pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
     if crate::is_preflight(error) || error.downcast_ref::<StoreError>().is_some() {
         return Exit::Preflight;
-    }
-    match error.downcast_ref::<PreflightError>() {
-        Some(PreflightError::Held(_)) => return Exit::NotAllowed,
-        Some(PreflightError::NobodyCanBegin { .. }) => return Exit::CoolDown,
-        Some(PreflightError::NobodyCanAnswer) => return Exit::HumanNeeded,
-        Some(
-            PreflightError::Commit(_)
-            | PreflightError::Key(_)
-            | PreflightError::Browser(_)
-            | PreflightError::Redirect { .. },
-        ) => return Exit::Preflight,
-        None => {}
     }
     match error.downcast_ref() {
         Some(BackupError::IsThere(_)) => return Exit::Usage,
@@ -203,11 +226,8 @@ pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
         None => {}
     }
     let of_a_run = error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
-    match error.downcast_ref::<RunError>().or(of_a_run) {
-        Some(RunError::Held(_)) => Exit::NotAllowed,
-        Some(RunError::Store(_) | RunError::NotRecovered { .. }) => Exit::Preflight,
-        None => Exit::Unexpected,
-    }
+    let of_a_run = error.downcast_ref::<RunError>().or(of_a_run);
+    of_a_run.map_or(Exit::Unexpected, of_run_error)
 }
 
 /// What counts when both occurred.

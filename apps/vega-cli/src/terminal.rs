@@ -41,11 +41,6 @@ impl Terminal {
         }
     }
 
-    /// Whether somebody can read what is shown.
-    pub(crate) fn can_show(&self) -> bool {
-        self.can_show
-    }
-
     /// Asks for a yes to what Enter alone must not begin. `--yes` is one.
     pub(crate) async fn is_meant(&self, question: &str) -> Answer {
         match (self.assume_yes, self.can_ask) {

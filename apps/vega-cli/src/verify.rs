@@ -2,10 +2,12 @@
 
 use vega_bootstrap::Vega;
 use vega_domain::plan::{Decision, Wanted};
+use vega_orchestration::unreachable_words;
 
 use crate::arguments::Verify;
 use crate::exit::{self, Exit};
-use crate::generate::{show, unreachable_upstox, warn_of_clock};
+use crate::generate::{show, warn_of_clock};
+use crate::output;
 use crate::terminal::Terminal;
 
 pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> anyhow::Result<Exit> {
@@ -22,7 +24,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> an
     warn_of_clock(verified.clock);
     let mut exit = exit::of_statuses(&verified.statuses);
     if let Decision::Unreachable(failure) = &verified.decision {
-        unreachable_upstox(failure);
+        output::say(&unreachable_words(failure));
         exit = Exit::Unreachable;
     }
     show(vega, wanted.json, &verified.statuses, None).await?;

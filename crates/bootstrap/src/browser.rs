@@ -23,7 +23,7 @@ const CORRECT: &str = "Correct it, or take it out to use what is on the path";
 
 /// Why no sign-in can be made in a browser here.
 #[derive(Debug, Error)]
-pub enum BrowserProblem {
+pub(crate) enum BrowserProblem {
     /// A configured or looked-for program is not there.
     #[error("{what} was not found{place}. {fix}")]
     NotFound {

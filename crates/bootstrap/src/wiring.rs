@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::broadcast;
-use vega_domain::account::{Account, Route};
+use vega_domain::account::Account;
 use vega_domain::event::Event;
 use vega_domain::ids::ApiName;
-use vega_domain::plan::Plan;
 use vega_domain::ports::{
     AuditHistory, Clock, EventSink, ListenerProof, Operator, SignInJournal, StoreError, TokenChanges,
     UpstoxTokenRepository,
@@ -36,6 +35,7 @@ use crate::clock::SystemClock;
 use crate::custody;
 use crate::environment::Environment;
 use crate::event_log::EventLog;
+use crate::requirements::MachineRequirements;
 use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::stores::Stores;
@@ -94,6 +94,7 @@ pub struct Vega {
     revocation: RevocationService,
     generation: Arc<TokenGenerationService>,
     pub(crate) data: DataSource,
+    #[cfg(feature = "test-hooks")]
     pub(crate) environment: Environment,
     pub(crate) ports: OrchestrationPorts,
     journal: Arc<dyn SignInJournal>,
@@ -243,6 +244,11 @@ impl Vega {
             spool,
             broker_clock: upstox.broker_clock,
             operator,
+            requirements: Arc::new(MachineRequirements {
+                settings: settings.clone(),
+                environment: environment.clone(),
+                data: data.clone(),
+            }),
             sign_in,
             events: hub,
             clock: Arc::clone(&clock),
@@ -271,17 +277,11 @@ impl Vega {
             clock,
             generation,
             data,
+            #[cfg(feature = "test-hooks")]
             environment,
             ports,
             journal,
         })
-    }
-
-    /// Whether an account of the plan signs in this way.
-    pub fn has_route(&self, plan: &Plan, route: Route) -> bool {
-        let planned = plan.accounts();
-        let mut accounts = self.settings.accounts.iter();
-        accounts.any(|account| account.route == route && planned.contains(&&account.id))
     }
 
     /// Keeps the tokens in memory in step with the database, whoever changes it, and with the clock. For programs that

@@ -270,6 +270,14 @@ impl AsyncTokenOrchestrator {
         handle
     }
 
+    pub(crate) fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    pub(crate) fn ports(&self) -> &OrchestrationPorts {
+        &self.ports
+    }
+
     /// What a program does beside all that for as long as it lives; while a run is under way it is done already.
     pub fn upkeep(&self) -> Arc<Upkeep> {
         Arc::clone(&self.upkeep)

@@ -2,6 +2,8 @@
 //! How a token is made is `services`' business; what the operator sees is the apps'.
 
 mod async_token_orchestrator;
+mod generation;
+mod preflight;
 
 mod resume_orchestrator;
 
@@ -29,7 +31,9 @@ mod ports;
 pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
 pub use cooldown_manager::CooldownManager;
 pub use event_hub::EventHub;
+pub use generation::{FinishedRun, GenerationRequest, Outcome, Stage, unreachable_words};
 pub use ports::OrchestrationPorts;
+pub use preflight::PreflightError;
 pub use resume_orchestrator::ResumeOrchestrator;
 pub use retry_policy::WaitPolicy;
 pub use run_error::RunError;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vega_domain::account::Account;
 use vega_domain::ports::{
     AuditTrail, BrokerClock, Clock, CooldownRepository, ExecutionStateRepository, LoginLease, Operator,
-    SignIn, TokenSpool,
+    SignIn, SignInRequirements, TokenSpool,
 };
 
 use crate::cooldown_manager::CooldownManager;
@@ -29,6 +29,8 @@ pub struct OrchestrationPorts {
     pub broker_clock: Arc<dyn BrokerClock>,
     /// The human.
     pub operator: Arc<dyn Operator>,
+    /// What signing in needs of this machine.
+    pub requirements: Arc<dyn SignInRequirements>,
     /// The way of signing in.
     pub sign_in: Arc<dyn SignIn>,
     /// Who wants to know.

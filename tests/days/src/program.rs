@@ -4,8 +4,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
-use vega_domain::ports::{Clock, EventSink, Operator, SignInJournal, StoreError, TokenSpool};
+use vega_domain::account::RedirectUri;
+use vega_domain::ports::{
+    BrowserWindow, Clock, EventSink, Operator, SignInJournal, SignInRequirements, StoreError, TokenSpool,
+    Unmet,
+};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
@@ -93,6 +98,7 @@ impl Program {
             spool: store,
             broker_clock: endpoints,
             operator: Arc::clone(&operator),
+            requirements: Arc::new(WholeMachine),
             sign_in: Arc::new(SignIns::new(here.clone(), journal)),
             events: hub,
             clock,
@@ -120,5 +126,27 @@ impl Program {
             AbortOnDropHandle::new(tokio::spawn(async move { match follower.follow().await {} })),
             AbortOnDropHandle::new(tokio::spawn(async move { match upkeep.go_on().await {} })),
         ]
+    }
+}
+
+/// What a sign-in needs of a machine is there on every virtual day.
+struct WholeMachine;
+
+#[async_trait]
+impl SignInRequirements for WholeMachine {
+    fn key(&self) -> Result<(), Unmet> {
+        Ok(())
+    }
+
+    async fn browser(&self) -> Result<BrowserWindow, Unmet> {
+        Ok(BrowserWindow::Shown)
+    }
+
+    async fn callback(&self, _: &RedirectUri) -> Result<(), Unmet> {
+        Ok(())
+    }
+
+    fn opens_links(&self) -> bool {
+        false
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
-use vega_orchestration::{RunError, WaitPolicy};
+use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
 
 use crate::api::apis::unknown_api;
 use crate::auth::principal::Principal;
@@ -113,13 +113,15 @@ impl RunBody {
             (false, _) => None,
         };
         Ok(Wish {
-            apis: configured(server, self.apis)?,
-            force,
-            again: configured(server, self.again)?,
-            wait_policy: if self.wait.unwrap_or(true) {
-                WaitPolicy::Wait
-            } else {
-                WaitPolicy::NoWait
+            wanted: GenerationRequest {
+                apis: configured(server, self.apis)?,
+                force,
+                again: configured(server, self.again)?,
+                wait_policy: if self.wait.unwrap_or(true) {
+                    WaitPolicy::Wait
+                } else {
+                    WaitPolicy::NoWait
+                },
             },
             by,
         })

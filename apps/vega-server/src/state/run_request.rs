@@ -13,13 +13,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use vega_bootstrap::{PreflightError, Vega};
+use vega_bootstrap::Vega;
 use vega_domain::event::Event;
-use vega_domain::expiry::in_ist;
-use vega_domain::ids::{ApiName, RunId};
-use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
+use vega_domain::ids::RunId;
+use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{self, RunRecord};
-use vega_orchestration::{Confirmation, RunError, RunHandle, WaitPolicy};
+use vega_orchestration::{self as orchestration, GenerationRequest, PreflightError, RunError};
 
 use crate::state::notices::Notices;
 use crate::state::prompt_queue::PromptQueue;
@@ -33,10 +32,7 @@ const REMEMBERED: usize = 32;
 /// What is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
-    pub(crate) apis: Vec<ApiName>,
-    pub(crate) force: Option<ForceReason>,
-    pub(crate) again: Vec<ApiName>,
-    pub(crate) wait_policy: WaitPolicy,
+    pub(crate) wanted: GenerationRequest,
     /// Who asks, for people who look at it.
     pub(crate) by: String,
 }
@@ -172,90 +168,36 @@ impl RunRequests {
         self.enter(request, Stage::Ended(ending, plan));
     }
 
-    async fn through(
-        &self,
-        request: &RunRequest,
-        vega: &Vega,
-        desk: &PromptQueue,
-    ) -> (Ending, Option<PlanView>) {
-        let not_begun = |code, detail: String| Ending::NotBegun(RunState::NotBegun, Outcome { code, detail });
-        let wish = &request.wish;
-        let wanted = Wanted {
-            apis: &wish.apis,
-            force: wish.force.as_ref(),
-            again: &wish.again,
-        };
-        // Never dropped half-way: it may be finishing what a dead process left.
-        let verified = match vega.orchestrator.verify(wanted).await {
-            Ok(verified) => verified,
-            Err(error) => return (not_begun(code_of(&error), error.to_string()), None),
-        };
-        if request.cancel.is_cancelled() {
-            return (
-                not_begun(
-                    OutcomeCode::Cancelled,
-                    "It was cancelled before anything began.".into(),
-                ),
-                None,
-            );
-        }
-        let plan = match to_begin(verified.decision) {
-            Ok(plan) => plan,
-            Err(nothing) => return (nothing, None),
-        };
-        let view = PlanView::of(&plan);
-        match vega.preflight(&plan, wish.wait_policy).await {
-            Ok(()) => {}
-            Err(error) => {
-                let code = match &error {
-                    PreflightError::Held(_) => OutcomeCode::HeldElsewhere,
-                    PreflightError::NobodyCanBegin { .. } => OutcomeCode::NobodyCanBegin,
-                    PreflightError::Commit(_) => OutcomeCode::Storage,
-                    _ => OutcomeCode::PreflightFailed,
-                };
-                return (not_begun(code, error.to_string()), Some(view));
-            }
-        }
-        self.enter(request, Stage::Confirming(view.clone()));
-        let confirmed = tokio::select! {
-            confirmed = vega.orchestrator.confirm(plan, desk) => confirmed,
-            () = request.cancel.cancelled() => {
-                return (not_begun(OutcomeCode::Cancelled, "It was cancelled before anything began.".into()), Some(view));
-            }
-        };
-        let plan = match confirmed {
-            Ok(Confirmation::Start(plan)) => *plan,
-            Ok(Confirmation::Declined) => {
-                return (
-                    not_begun(
-                        OutcomeCode::Declined,
-                        "The plan was declined; nothing was done.".into(),
-                    ),
-                    Some(view),
-                );
-            }
-            Ok(Confirmation::NobodyToAsk | Confirmation::NothingCovered) => {
-                let words =
-                    "Nobody said yes to the plan in time, so nothing was done. Ask again when you are there.";
-                return (not_begun(OutcomeCode::Unanswered, words.into()), Some(view));
-            }
-            Err(error) => return (not_begun(OutcomeCode::Storage, error.to_string()), Some(view)),
-        };
-        (self.run(request, vega, plan, &view).await, Some(view))
-    }
-
-    async fn run(&self, request: &RunRequest, vega: &Vega, plan: Plan, view: &PlanView) -> Ending {
-        self.enter(request, Stage::Running(view.clone(), None));
+    async fn through(&self, request: &RunRequest, vega: &Vega, desk: &PromptQueue) -> (Ending, Option<PlanView>) {
         let mut events = vega.listen();
-        let handle = vega.orchestrator.start(plan, request.wish.wait_policy);
-        let outcome = handle.outcome();
-        tokio::pin!(outcome);
-        let ended = loop {
+        let plan = Mutex::new(None);
+        let enter = |stage: orchestration::Stage<'_>| match stage {
+            orchestration::Stage::Verified(verified) => {
+                if let Decision::SignIn(planned) = &verified.decision {
+                    *locked(&plan) = Some(PlanView::of(planned));
+                }
+            }
+            orchestration::Stage::Confirming(planned) => {
+                self.enter(request, Stage::Confirming(PlanView::of(planned)));
+            }
+            orchestration::Stage::Running => {
+                if let Some(view) = locked(&plan).clone() {
+                    self.enter(request, Stage::Running(view, None));
+                }
+            }
+        };
+        let generate = vega
+            .orchestrator
+            .generate(&request.wish.wanted, desk, &request.cancel, &enter);
+        tokio::pin!(generate);
+        let outcome = loop {
             tokio::select! {
-                ended = &mut outcome => break ended,
+                outcome = &mut generate => break outcome,
                 event = events.recv() => match event {
                     Ok(Event::RunStarted { run, .. }) => {
-                        self.enter(request, Stage::Running(view.clone(), Some(run)));
+                        if let Stage::Running(view, None) = request.stage().clone() {
+                            self.enter(request, Stage::Running(view, Some(run)));
+                        }
                     }
                     Ok(Event::Noticed { api, notice }) => {
                         request.notices.note(&api, notice, vega.clock.now());
@@ -263,13 +205,10 @@ impl RunRequests {
                     }
                     _ => {}
                 },
-                () = cancelled(&request.cancel, &handle) => {}
             }
         };
-        match ended {
-            Ok(record) => Ending::Ran(record.id, record.state),
-            Err(error) => request.failed(code_of(&error), error.to_string()),
-        }
+        let view = locked(&plan).take();
+        (ending_of(request, &outcome), view)
     }
 
     fn enter(&self, request: &RunRequest, stage: Stage) {
@@ -286,11 +225,39 @@ impl RunRequests {
     }
 }
 
-/// Passes the wish to end on to the run, once; never returns.
-async fn cancelled(cancel: &CancellationToken, handle: &RunHandle) {
-    cancel.cancelled().await;
-    handle.cancel();
-    std::future::pending::<()>().await;
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn ending_of(request: &RunRequest, outcome: &orchestration::Outcome) -> Ending {
+    use orchestration::Outcome as O;
+    let code = match outcome {
+        O::Ran(finished) => return Ending::Ran(finished.run.id, finished.run.state),
+        O::Failed(error) => return request.failed(code_of(error), error.to_string()),
+        O::AllValid => OutcomeCode::AllValid,
+        O::OnlyUnknown(_) => OutcomeCode::OnlyUnknown,
+        O::Unreachable(_) => OutcomeCode::Unreachable,
+        O::NotNow(NotNow::ClockOff(_)) => OutcomeCode::ClockOff,
+        O::NotNow(NotNow::ClosedHours { .. }) => OutcomeCode::ClosedHours,
+        O::NotReady(PreflightError::Held(_)) => OutcomeCode::HeldElsewhere,
+        O::NotReady(PreflightError::NobodyCanBegin { .. }) => OutcomeCode::NobodyCanBegin,
+        O::NotReady(PreflightError::Commit(_)) => OutcomeCode::Storage,
+        O::NotReady(_) => OutcomeCode::PreflightFailed,
+        O::Declined => OutcomeCode::Declined,
+        O::Unconfirmed(_) | O::NotCovered(_) => OutcomeCode::Unanswered,
+        O::Cancelled => OutcomeCode::Cancelled,
+    };
+    let detail = match code {
+        OutcomeCode::Unanswered => {
+            "Nobody said yes to the plan in time, so nothing was done. Ask again when you are there.".into()
+        }
+        _ => outcome.words(),
+    };
+    let state = match code {
+        OutcomeCode::AllValid => RunState::NotNeeded,
+        _ => RunState::NotBegun,
+    };
+    Ending::NotBegun(state, Outcome { code, detail })
 }
 
 fn code_of(error: &RunError) -> OutcomeCode {
@@ -298,50 +265,6 @@ fn code_of(error: &RunError) -> OutcomeCode {
         RunError::Held(_) => OutcomeCode::HeldElsewhere,
         RunError::NotRecovered { .. } | RunError::Store(_) => OutcomeCode::Storage,
     }
-}
-
-/// What is to be begun, or why nothing is.
-fn to_begin(decision: Decision) -> Result<Plan, Ending> {
-    let (state, code, detail) = match decision {
-        Decision::SignIn(plan) => return Ok(plan),
-        Decision::AllValid => (
-            RunState::NotNeeded,
-            OutcomeCode::AllValid,
-            "All tokens are valid; no sign-in is needed.".to_owned(),
-        ),
-        Decision::OnlyUnknown(apis) => {
-            let names: Vec<&str> = apis.iter().map(ApiName::as_str).collect();
-            let words = "No sign-in was made: these tokens may well be good.";
-            let detail = format!("Upstox could not be asked about {}. {words}", names.join(", "));
-            (RunState::NotBegun, OutcomeCode::OnlyUnknown, detail)
-        }
-        Decision::Unreachable(failure) => (
-            RunState::NotBegun,
-            OutcomeCode::Unreachable,
-            format!(
-                "Upstox is unreachable: {failure}. This says nothing about the tokens, so no sign-in was made. {}",
-                failure.reason.advice()
-            ),
-        ),
-        Decision::NotNow(NotNow::ClockOff(difference)) => (
-            RunState::NotBegun,
-            OutcomeCode::ClockOff,
-            format!(
-                "This computer's clock differs from Upstox's by {} s. Set it right, then ask again.",
-                difference.num_seconds().abs()
-            ),
-        ),
-        Decision::NotNow(NotNow::ClosedHours { until }) => (
-            RunState::NotBegun,
-            OutcomeCode::ClosedHours,
-            format!(
-                "A token made now would die at 03:30 IST, so sign-ins are closed until {} IST. Ask again then, or force it \
-                 with a reason.",
-                in_ist(until).format("%H:%M")
-            ),
-        ),
-    };
-    Err(Ending::NotBegun(state, Outcome { code, detail }))
 }
 
 impl RunRequest {
@@ -415,17 +338,20 @@ impl RunRequest {
 
 #[cfg(test)]
 mod tests {
-    use vega_domain::ids::AccountId;
-    use vega_domain::plan::{PlannedApi, SignInCause};
+    use vega_domain::ids::{AccountId, ApiName};
+    use vega_domain::plan::{Plan, PlannedApi, SignInCause};
+    use vega_orchestration::WaitPolicy;
 
     use super::*;
 
     fn wish() -> Wish {
         Wish {
-            apis: Vec::new(),
-            force: None,
-            again: Vec::new(),
-            wait_policy: WaitPolicy::Wait,
+            wanted: GenerationRequest {
+                apis: Vec::new(),
+                force: None,
+                again: Vec::new(),
+                wait_policy: WaitPolicy::Wait,
+            },
             by: "a test".into(),
         }
     }

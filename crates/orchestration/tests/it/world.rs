@@ -29,6 +29,7 @@ use vega_services::{
 use crate::broker::{self, Broker};
 use crate::database::Database;
 use crate::human::Human;
+use crate::requirements::Requirements;
 use crate::sign_ins::{Script, SignIns};
 use crate::spool::TestSpool;
 
@@ -166,6 +167,7 @@ pub(crate) struct World {
     pub(crate) spool: Arc<TestSpool>,
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) human: Arc<Human>,
+    pub(crate) requirements: Arc<Requirements>,
     pub(crate) accounts: Arc<[Account]>,
 }
 
@@ -190,6 +192,7 @@ impl World {
             hub: Arc::new(EventHub::new(events.clone())),
             events,
             human: Arc::default(),
+            requirements: Arc::default(),
             spool: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
             accounts: (1..)
@@ -282,6 +285,7 @@ impl World {
             spool: self.spool.clone(),
             broker_clock: self.broker.clone(),
             operator: self.human.clone(),
+            requirements: self.requirements.clone(),
             sign_in: self.sign_ins.clone(),
             events: self.hub.clone(),
             clock: self.clock.clone(),
