@@ -10,13 +10,14 @@ use vega_domain::plan::ForceReason;
 use vega_domain::visible::on_one_line;
 
 use crate::arguments::{Accept, Audit};
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
 
 const PAGE: u32 = 500;
 
-pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandError> {
     if let Some(Accept::Accept { reason }) = &wanted.accept {
         return accept(vega, reason).await;
     }
@@ -54,7 +55,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> anyhow::Result<Exit> {
 }
 
 /// The operator's word: what is there counts, but for what does not fit.
-async fn accept(vega: &Vega, reason: &ForceReason) -> anyhow::Result<Exit> {
+async fn accept(vega: &Vega, reason: &ForceReason) -> Result<Exit, CommandError> {
     let accepted = vega.accept(&reason.to_string()).await?;
     if accepted.is_none() {
         output::say("Everything in the database is what Vega wrote last. There is nothing to accept.");
@@ -109,7 +110,7 @@ pub(crate) fn faults(faults: &RowFaults) -> Vec<String> {
     lines
 }
 
-async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> anyhow::Result<Exit> {
+async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, CommandError> {
     let verdict = vega.audit.verify(heads).await?;
     let rows = vega.row_faults(RowScope::All).await?;
     if json {

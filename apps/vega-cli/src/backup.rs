@@ -4,10 +4,11 @@ use serde::Serialize;
 use vega_bootstrap::{Backup, Vega};
 
 use crate::arguments;
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 
-pub(crate) async fn run(vega: &Vega, wanted: &arguments::Backup) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &arguments::Backup) -> Result<Exit, CommandError> {
     let backup = vega.back_up(&wanted.file).await?;
     if wanted.json {
         output::data_json(&report(&backup))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use vega_bootstrap::Vega;
 
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 
@@ -12,7 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A code that is on its way is brought home first, and the browser is closed.
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 
-pub(crate) async fn run(vega: &Vega) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega) -> Result<Exit, CommandError> {
     let Some(run) = vega.orchestrator.runs().request_cancel().await? else {
         output::say("No run is under way.");
         return Ok(Exit::Ok);

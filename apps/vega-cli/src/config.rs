@@ -6,10 +6,11 @@ use serde_json::json;
 use vega_bootstrap::{EffectiveSetting, Settings};
 use vega_domain::visible::on_one_line;
 
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 
-pub(crate) fn run(settings: &Settings, as_json: bool) -> anyhow::Result<Exit> {
+pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, CommandError> {
     if as_json {
         let all: Vec<_> = settings
             .effective

@@ -4,10 +4,11 @@
 use vega_bootstrap::{Listener, Vega};
 use vega_domain::access::LINK_LIFE;
 
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 
-pub(crate) async fn run(vega: &Vega) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega) -> Result<Exit, CommandError> {
     let address = vega.settings.listen;
     let listener = vega.who_listens(address).await;
     match listener {

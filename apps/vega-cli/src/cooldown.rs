@@ -5,12 +5,13 @@ use vega_domain::ids::AccountId;
 use vega_domain::plan::ForceReason;
 
 use crate::arguments::{Clear, Cooldown};
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::{self, ClosedAccounts};
 use crate::suggestion::{alike, did_you_mean, some_of};
 
-pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandError> {
     if let Some(Clear::Clear { account, reason }) = &wanted.clear
         && let Some(refused) = clear(vega, account, reason).await?
     {
@@ -30,7 +31,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> anyhow::Result<Exit> 
     Ok(Exit::Ok)
 }
 
-async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> anyhow::Result<Option<Exit>> {
+async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> Result<Option<Exit>, CommandError> {
     if !vega.settings.accounts.iter().any(|known| known.id == *account) {
         let known: Vec<&str> = vega
             .settings

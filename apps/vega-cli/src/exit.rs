@@ -4,12 +4,9 @@
 mod architecture_table;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use vega_bootstrap::{AccessError, BackupError, RevocationError, RotateKeyError};
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{NotNow, Plan, PlannedApi};
-use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 use vega_orchestration::{Outcome, PreflightError, RunError};
@@ -193,41 +190,11 @@ fn of_preflight(error: &PreflightError) -> Exit {
     }
 }
 
-fn of_run_error(error: &RunError) -> Exit {
+pub(crate) fn of_run_error(error: &RunError) -> Exit {
     match error {
         RunError::Held(_) => Exit::NotAllowed,
         RunError::Store(_) | RunError::NotRecovered { .. } => Exit::Preflight,
     }
-}
-
-/// The exit code of an error that ended the command.
-pub(crate) fn of_error(error: &anyhow::Error) -> Exit {
-    if crate::is_preflight(error) || error.downcast_ref::<StoreError>().is_some() {
-        return Exit::Preflight;
-    }
-    match error.downcast_ref() {
-        Some(BackupError::IsThere(_)) => return Exit::Usage,
-        Some(_) => return Exit::Preflight,
-        None => {}
-    }
-    match error.downcast_ref() {
-        Some(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
-            return Exit::Usage;
-        }
-        Some(AccessError::Store(_)) => return Exit::Preflight,
-        None => {}
-    }
-    if let Some(RevocationError::Unknown(_) | RevocationError::NotOnRecord { .. }) = error.downcast_ref() {
-        return Exit::Preflight;
-    }
-    match error.downcast_ref() {
-        Some(RotateKeyError::Busy(_) | RotateKeyError::RunLeft) => return Exit::NotAllowed,
-        Some(RotateKeyError::Rotation(_)) => return Exit::Preflight,
-        None => {}
-    }
-    let of_a_run = error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
-    let of_a_run = error.downcast_ref::<RunError>().or(of_a_run);
-    of_a_run.map_or(Exit::Unexpected, of_run_error)
 }
 
 /// What counts when both occurred.

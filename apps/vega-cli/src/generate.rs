@@ -14,6 +14,7 @@ use vega_domain::token::ApiStatus;
 use vega_orchestration::{FinishedRun, Outcome, PreflightError, Stage};
 
 use crate::arguments::Generate;
+use crate::command_error::CommandError;
 use crate::earlier_runs;
 use crate::exit::{self, Exit};
 use crate::output;
@@ -26,7 +27,7 @@ pub(crate) async fn run(
     terminal: &Terminal,
     wanted: &Generate,
     stop: &Stop,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit, CommandError> {
     let (cancel, running) = (CancellationToken::new(), Notify::new());
     let enter = |stage: Stage<'_>| match stage {
         Stage::Verified(verified) => {
@@ -122,7 +123,7 @@ fn is_shown(outcome: &Outcome) -> bool {
     )
 }
 
-async fn chosen_statuses(vega: &Vega, wanted: &Generate) -> anyhow::Result<Vec<ApiStatus>> {
+async fn chosen_statuses(vega: &Vega, wanted: &Generate) -> Result<Vec<ApiStatus>, CommandError> {
     let mut statuses = vega.validity.statuses().await?;
     statuses.retain(|status| wanted.apis.is_empty() || wanted.apis.contains(&status.api));
     Ok(statuses)
@@ -141,7 +142,7 @@ pub(crate) async fn show(
     json: bool,
     statuses: &[ApiStatus],
     run: Option<&RunRecord>,
-) -> anyhow::Result<()> {
+) -> Result<(), CommandError> {
     if json {
         return output::data_json(&Report::new(vega, statuses, run).await?);
     }

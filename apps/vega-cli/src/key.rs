@@ -11,12 +11,13 @@ use vega_domain::ports::UnfitKey;
 
 use crate::arguments::{Key, KeyAdd};
 use crate::audit::undone_by_an_older_file;
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::rfc3339_ist;
 use crate::suggestion::{alike, did_you_mean, some_of};
 
-pub(crate) async fn run(vega: &Vega, wanted: &Key) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &Key) -> Result<Exit, CommandError> {
     match wanted {
         Key::Add(wanted) => add(vega, wanted).await,
         Key::List { json } => list(vega, *json).await,
@@ -24,7 +25,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Key) -> anyhow::Result<Exit> {
     }
 }
 
-async fn add(vega: &Vega, wanted: &KeyAdd) -> anyhow::Result<Exit> {
+async fn add(vega: &Vega, wanted: &KeyAdd) -> Result<Exit, CommandError> {
     let expires_at = match wanted.expires {
         None => None,
         Some(length) => {
@@ -85,7 +86,7 @@ async fn say_where(vega: &Vega) {
     });
 }
 
-async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
+async fn list(vega: &Vega, as_json: bool) -> Result<Exit, CommandError> {
     let (keys, now) = (vega.access.keys().await?, vega.clock.now());
     let unfit = vega.access.unfit_keys().await?;
     if as_json {
@@ -111,7 +112,7 @@ async fn list(vega: &Vega, as_json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn revoke(vega: &Vega, wanted: &str) -> anyhow::Result<Exit> {
+async fn revoke(vega: &Vega, wanted: &str) -> Result<Exit, CommandError> {
     let (keys, now) = (vega.access.keys().await?, vega.clock.now());
     let is_meant = |key: &&AccessKey| key.name.as_str() == wanted || key.id.to_string() == wanted;
     // Of one name, the living one; it is the last that was made.

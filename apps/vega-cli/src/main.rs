@@ -4,6 +4,7 @@ mod arguments;
 mod audit;
 mod backup;
 mod cancel;
+mod command_error;
 mod config;
 mod console_link;
 mod cooldown;
@@ -37,12 +38,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use vega_bootstrap::{
-    Environment, LogFormat, Settings, SettingsError, StartError, SystemClock, Vega, careful_process,
-    left_alone, log_to_stderr, token_without_opening,
+    Environment, LogFormat, Settings, StartError, SystemClock, Vega, careful_process, left_alone,
+    log_to_stderr, token_without_opening,
 };
 use vega_domain::ports::Clock;
 
 use crate::arguments::{Arguments, Command};
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::terminal::Terminal;
@@ -72,7 +74,7 @@ fn carried_out(arguments: Arguments, environment: Environment, line: &CommandLin
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(anyhow::Error::from)
+        .map_err(CommandError::from)
         .and_then(|runtime| {
             let outcome = runtime.block_on(run(arguments, environment, line));
             // A command that was stopped may have left a thread that waits for another process.
@@ -82,11 +84,15 @@ fn carried_out(arguments: Arguments, environment: Environment, line: &CommandLin
     outcome.unwrap_or_else(|error| {
         // Every error of ours carries its causes in its own words.
         output::problem(&error.to_string());
-        exit::of_error(&error)
+        error.exit()
     })
 }
 
-async fn run(arguments: Arguments, environment: Environment, line: &CommandLine) -> anyhow::Result<Exit> {
+async fn run(
+    arguments: Arguments,
+    environment: Environment,
+    line: &CommandLine,
+) -> Result<Exit, CommandError> {
     if let Some(left_alone) = left_alone(&environment) {
         output::say(&format!("note: {left_alone}"));
     }
@@ -137,7 +143,7 @@ async fn without_database(
     settings: &Settings,
     arguments: &Arguments,
     error: StartError,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit, CommandError> {
     if let Some(Command::Token(wanted)) = &arguments.command
         && let Some(token) = token_without_opening(settings, &wanted.api).await
     {
@@ -155,7 +161,12 @@ fn only_looks(command: &Command) -> bool {
     )
 }
 
-async fn command(vega: &Vega, terminal: &Terminal, command: Command, stop: &Stop) -> anyhow::Result<Exit> {
+async fn command(
+    vega: &Vega,
+    terminal: &Terminal,
+    command: Command,
+    stop: &Stop,
+) -> Result<Exit, CommandError> {
     if !only_looks(&command)
         && let Some(doubt) = vega.doubt().await?
     {
@@ -195,9 +206,4 @@ fn stopped(terminal: &Terminal) -> Exit {
     terminal.finished();
     output::say("Stopped before a sign-in began. What is stored stays; run the same command again to go on.");
     Exit::NotAllowed
-}
-
-/// Whether an error came from the configuration, the database or the key: the operator must mend something first.
-fn is_preflight(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<SettingsError>().is_some() || error.downcast_ref::<StartError>().is_some()
 }

@@ -6,6 +6,7 @@ use std::io::Write;
 use vega_bootstrap::Answer;
 use vega_domain::visible::{json_for_terminals, on_one_line, visible, visible_with_colours};
 
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 
 /// Back to the beginning of the line, which is then empty. A short line never wraps, so this clears all of it.
@@ -24,7 +25,7 @@ pub(crate) fn data_in_colour(text: &str) {
 }
 
 /// Prints data as JSON.
-pub(crate) fn data_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(crate) fn data_json(value: &impl serde::Serialize) -> Result<(), CommandError> {
     let json = serde_json::to_string_pretty(value)?;
     ANSWER.write(&format!("{}\n", json_for_terminals(&json)));
     Ok(())

@@ -24,6 +24,7 @@ pub(crate) use self::advice::{advice, closed, run_under_way, stopped, with_advic
 pub(crate) use self::status_table::table;
 use self::verdict::{Verdict, VerdictReport};
 use crate::audit::{RowReport, row_reports};
+use crate::command_error::CommandError;
 
 /// The answer of `status --json`; `generate --json` adds the run.
 #[derive(Serialize)]
@@ -154,7 +155,7 @@ impl Report {
         vega: &Vega,
         statuses: &[ApiStatus],
         run: Option<&RunRecord>,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, CommandError> {
         let closed = vega.cooldowns.closed().await?;
         let evidence = vega.evidence(statuses).await?;
         let mut accounts = Vec::new();

@@ -3,6 +3,7 @@
 use vega_bootstrap::Vega;
 
 use crate::arguments::{Generate, Resume};
+use crate::command_error::CommandError;
 use crate::earlier_runs;
 use crate::exit::Exit;
 use crate::generate;
@@ -15,7 +16,7 @@ pub(crate) async fn run(
     terminal: &Terminal,
     wanted: Resume,
     stop: &Stop,
-) -> anyhow::Result<Exit> {
+) -> Result<Exit, CommandError> {
     // One that was cut off counts as well.
     earlier_runs::tell_abandoned(&vega.orchestrator.clear_up().await?);
     let Some(run) = vega.orchestrator.runs().open().await? else {

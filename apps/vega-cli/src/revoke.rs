@@ -6,11 +6,12 @@ use vega_domain::ports::Answer;
 
 use crate::arguments::Revoke;
 use crate::audit::undone_by_an_older_file;
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 use crate::terminal::Terminal;
 
-pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Revoke) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Revoke) -> Result<Exit, CommandError> {
     let api = &wanted.api;
     let question =
         format!("Revoke the token of {api}? Programs lose it at once, and a new one takes a sign-in.");

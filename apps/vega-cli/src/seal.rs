@@ -4,10 +4,11 @@ use serde::Serialize;
 use vega_bootstrap::{Rotation, Vega, WalState};
 
 use crate::arguments::Seal;
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 
-pub(crate) async fn run(vega: &Vega, wanted: &Seal) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &Seal) -> Result<Exit, CommandError> {
     let Seal::Rotate { json } = wanted;
     let rotation = vega.rotate_key().await?;
     if *json {

@@ -3,11 +3,12 @@
 use vega_bootstrap::{RowScope, Vega};
 
 use crate::audit;
+use crate::command_error::CommandError;
 use crate::exit::{self, Exit};
 use crate::generate::show;
 use crate::{output, report};
 
-pub(crate) async fn run(vega: &Vega, json: bool) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, json: bool) -> Result<Exit, CommandError> {
     let statuses = vega.validity.statuses().await?;
     let run = vega.orchestrator.runs().active().await?;
     show(vega, json, &statuses, run.as_ref()).await?;

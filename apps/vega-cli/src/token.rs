@@ -10,6 +10,7 @@ use vega_domain::ids::{ApiName, Generation};
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::arguments::{Format, Token};
+use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
 use crate::report::{rfc3339_ist, with_advice};
@@ -20,7 +21,7 @@ const REPORTER: &str = "`vega token --rejected`";
 /// What a shell evaluates where there is no token: a variable of yesterday must not pass for one, and `set -e` must notice.
 pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
 
-pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandError> {
     let api = &wanted.api;
     let answer = match wanted.rejected {
         None => None,
@@ -58,7 +59,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> anyhow::Result<Exit> {
 }
 
 /// What keeps its account from signing in, to follow a sentence; empty where nothing does.
-async fn what_closes(vega: &Vega, api: &ApiName) -> anyhow::Result<String> {
+async fn what_closes(vega: &Vega, api: &ApiName) -> Result<String, CommandError> {
     let mut accounts = vega.settings.accounts.iter();
     let Some(account) = accounts.find(|account| account.apis.iter().any(|one| one.name == *api)) else {
         return Ok(String::new());
@@ -84,7 +85,7 @@ enum Reported {
 }
 
 /// Says that Upstox refuses a token.
-async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> anyhow::Result<Reported> {
+async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Reported, CommandError> {
     let answer = match vega.rejections.report(api, reported, REPORTER).await {
         Ok(answer) => answer,
         Err(error @ ReportError::Future { .. }) => {

@@ -5,12 +5,13 @@ use vega_domain::plan::{Decision, Wanted};
 use vega_orchestration::unreachable_words;
 
 use crate::arguments::Verify;
+use crate::command_error::CommandError;
 use crate::exit::{self, Exit};
 use crate::generate::{show, warn_of_clock};
 use crate::output;
 use crate::terminal::Terminal;
 
-pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> anyhow::Result<Exit> {
+pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> Result<Exit, CommandError> {
     terminal.verifying();
     let verified = vega
         .orchestrator

@@ -195,7 +195,8 @@ impl RunRequests {
                 outcome = &mut generate => break outcome,
                 event = events.recv() => match event {
                     Ok(Event::RunStarted { run, .. }) => {
-                        if let Stage::Running(view, None) = request.stage().clone() {
+                        let stage = request.stage().clone();
+                        if let Stage::Running(view, None) = stage {
                             self.enter(request, Stage::Running(view, Some(run)));
                         }
                     }

@@ -1,0 +1,80 @@
+//! Why a command ended without its result, and the exit code that follows from it. The words are those of the error itself.
+
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+use vega_bootstrap::{
+    AccessError, BackupError, ReportError, RevocationError, RotateKeyError, SettingsError, StartError,
+};
+use vega_domain::ports::StoreError;
+use vega_orchestration::RunError;
+
+use crate::exit::{Exit, of_run_error};
+
+/// Why a command ended without its result.
+#[derive(Debug, Error)]
+pub(crate) enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database, the key or the HTTP client.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Stored state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A run.
+    #[error(transparent)]
+    Run(#[from] Arc<RunError>),
+    /// A copy of the database.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// An access key, or the console's link.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Taking a token back.
+    #[error(transparent)]
+    Revocation(#[from] RevocationError),
+    /// The root key.
+    #[error(transparent)]
+    RotateKey(#[from] RotateKeyError),
+    /// What a program said of its token.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The terminal, or the runtime.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// JSON that could not be made.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl From<RunError> for CommandError {
+    fn from(error: RunError) -> Self {
+        Self::Run(Arc::new(error))
+    }
+}
+
+impl CommandError {
+    /// What the program ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Backup(BackupError::IsThere(_))
+            | Self::Access(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
+                Exit::Usage
+            }
+            Self::Settings(_)
+            | Self::Start(_)
+            | Self::Store(_)
+            | Self::Access(AccessError::Store(_))
+            | Self::Backup(_)
+            | Self::Report(ReportError::Store(_))
+            | Self::Revocation(_)
+            | Self::RotateKey(RotateKeyError::Rotation(_)) => Exit::Preflight,
+            Self::RotateKey(RotateKeyError::Busy(_) | RotateKeyError::RunLeft) => Exit::NotAllowed,
+            Self::Run(error) => of_run_error(error),
+            Self::Report(_) | Self::Io(_) | Self::Json(_) => Exit::Unexpected,
+        }
+    }
+}
