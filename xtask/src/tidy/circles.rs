@@ -37,7 +37,6 @@ const TOLERATED: &[Tolerated] = &[
     ("crates/persistence", "audit_trail", "write"),
     ("crates/persistence", "changeable", "files"),
     ("crates/bootstrap", "custody", "wiring"),
-    ("apps/vega-cli", "exit", "main"),
     ("apps/vega-cli", "report", "audit"),
     ("apps/vega-cli", "verdict", "report"),
     ("apps/vega-server", "run_view", "run_request"),

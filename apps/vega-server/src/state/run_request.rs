@@ -168,7 +168,12 @@ impl RunRequests {
         self.enter(request, Stage::Ended(ending, plan));
     }
 
-    async fn through(&self, request: &RunRequest, vega: &Vega, desk: &PromptQueue) -> (Ending, Option<PlanView>) {
+    async fn through(
+        &self,
+        request: &RunRequest,
+        vega: &Vega,
+        desk: &PromptQueue,
+    ) -> (Ending, Option<PlanView>) {
         let mut events = vega.listen();
         let plan = Mutex::new(None);
         let enter = |stage: orchestration::Stage<'_>| match stage {
