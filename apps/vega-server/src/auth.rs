@@ -1,5 +1,5 @@
-//! Authentication and authorization of calls: who calls, and whether they may. Keys and sessions themselves are kept in the
-//! crates below.
+//! Authentication and authorization of calls: who calls, and whether they may. Keys and sessions themselves are kept in
+//! the crates below.
 
 pub(crate) mod middleware;
 pub(crate) mod principal;

@@ -1,5 +1,5 @@
-//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled checks,
-//! dashboard, recovery, metrics.
+//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled
+//! checks, dashboard, recovery, metrics.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,3 +1,3 @@
-//! The console's embedded pages.
+//! The console's pages, embedded in the program.
 
 pub(crate) mod pages;

@@ -1,5 +1,5 @@
-//! HTTP itself: the listening address, the hosts that are answered to, limits, and the form of requests and errors. What the
-//! routes do is decided in `api`.
+//! HTTP itself: the listening address, the hosts that are answered to, limits, and the form of requests and errors. What
+//! the routes do is decided in `api`.
 
 pub(crate) mod listening;
 

@@ -1,5 +1,5 @@
-//! What the server keeps in memory: the dashboard and its event stream, open prompts, requested runs, and the last readiness
-//! report. What is stored is decided in the crates below.
+//! What the server keeps in memory: the dashboard and its event stream, open prompts, requested runs, and the last
+//! readiness report. What is stored is decided in the crates below.
 
 pub(crate) mod dashboard;
 pub(crate) mod dashboard_refresh;

@@ -1,5 +1,4 @@
-//! Help and version, and what is said to arguments that the server does not take. Everything else that it says goes to its
-//! log.
+//! Prints help, version and argument errors. Everything else that the server says goes to its log.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
-//! How things look in JSON: objects with `"v": 1` whose fields are only ever added. Times are RFC 3339 on India's clock, with
-//! Unix seconds beside those that programs compare. Nothing here holds a secret but `TokenView`.
+//! JSON shapes. Objects carry `"v": 1`; fields are only ever added. Times are RFC 3339 with +05:30, with Unix seconds
+//! beside those that programs compare. Only `TokenView` holds a secret.
 
 pub(crate) mod codes;
 pub(crate) mod prompt_view;

@@ -1,4 +1,5 @@
-//! APIs and their tokens. A token comes straight out of the hot registry: no database and no lock is on its way.
+//! `/apis`: the status of each API, and its token. Tokens are read from the hot registry: no database and no lock is
+//! involved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,7 @@ fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
     ([(header::ETAG, tag)], Json(TokenView::of(token))).into_response()
 }
 
-/// Why there is no token to give, by what the board shows.
+/// Why there is no token to serve, from the dashboard.
 fn why_not(server: &Server, name: &ApiName) -> Problem {
     let apis = server.dashboard.apis();
     let Some(api) = apis.apis.iter().find(|view| view.api == name.as_str()) else {

@@ -1,4 +1,4 @@
-//! The audit trail, page by page, and whether it is whole.
+//! `/audit`: the audit trail page by page, and the verdict on whether it is complete and unchanged.
 
 use std::sync::Arc;
 

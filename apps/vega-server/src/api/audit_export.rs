@@ -1,5 +1,5 @@
-//! The audit trail as a file to take away: all that is wanted, oldest first, as JSON or CSV. It is read and sent page by
-//! page, and never held as a whole. Which entries are wanted is `audit_search`'s to say.
+//! `GET /audit/export`: the selected audit entries as a JSON or CSV file, oldest first. Read and sent page by page, never
+//! held as a whole. Which entries are selected is decided in `audit_search`.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
 use crate::server::Server;
 
-/// Entries that are held at once.
+/// Entries per page.
 const PAGE: u32 = 500;
 /// The columns of the CSV file; the fields of an entry, in their order.
 const COLUMNS: [&str; 8] = ["id", "at", "at_unix", "kind", "account", "api", "run", "detail"];
@@ -85,7 +85,7 @@ pub(crate) async fn export(
     let today = in_ist(server.vega.clock.now()).format("%Y-%m-%d");
     let name = format!("attachment; filename=\"vega-audit-{today}.{}\"", format.ending());
     let mut parts = Parts::new(Arc::clone(&server.vega.audit), search, format);
-    // While there is a status to say it with.
+    // Before the response begins, so that an error has a status.
     let first = parts.next().await?;
     let rest = stream::try_unfold(parts, async |mut parts| {
         let part = parts.next().await;
@@ -203,8 +203,8 @@ fn cells(entry: &EntryView) -> [String; 8] {
     ]
 }
 
-/// The text as it harms neither a terminal nor a spreadsheet: with an apostrophe before it where that would take it for a
-/// formula, also behind blanks. What Upstox's pages said stands in the trail as it came.
+/// Escapes text for terminals and spreadsheets: an apostrophe goes before what a spreadsheet would take for a formula, also
+/// behind blanks. The trail itself keeps the text of Upstox's pages unchanged.
 fn harmless(text: &str) -> String {
     const BEGINS_A_FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     let lines: Vec<_> = text.split("\r\n").map(visible).collect();
@@ -219,7 +219,7 @@ fn harmless(text: &str) -> String {
 fn line(part: &mut Vec<u8>, cells: &[impl AsRef<[u8]>]) {
     let mut writer = csv::WriterBuilder::new();
     let mut writer = writer.terminator(csv::Terminator::CRLF).from_writer(part);
-    // Neither fails: a vector takes everything, and each line is its writer's first.
+    // Neither fails: the sink is a vector, and each line is its writer's first.
     let _ = writer.write_record(cells);
     let _ = writer.flush();
 }

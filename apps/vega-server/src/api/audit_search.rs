@@ -1,5 +1,5 @@
-//! Which entries of the audit trail somebody wants, as they say it in a query, and how an entry looks. What the database
-//! can decide goes to it; the words of `q` are looked for here.
+//! Query parameters that select audit entries, and how an entry looks in JSON. The database applies the filter; the text
+//! `q` is searched here.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -68,7 +68,7 @@ macro_rules! audit_query {
 
 pub(crate) use audit_query;
 
-/// What a query says, before it is looked at.
+/// The query parameters before validation.
 #[derive(Debug, Default)]
 pub(crate) struct SearchParams {
     pub(crate) account: Option<String>,
@@ -135,7 +135,7 @@ impl Search {
     }
 }
 
-/// JSON with words from outside, in which nothing steers a terminal that shows it; for programs it is the same.
+/// JSON whose strings come from outside. Control characters are escaped, for terminals; parsed, it is the same.
 #[derive(Debug)]
 pub(crate) struct ShownJson<T>(pub(crate) T);
 

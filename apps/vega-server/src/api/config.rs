@@ -1,4 +1,4 @@
-//! The settings in force, secrets masked.
+//! `GET /config`: the settings in force, secrets masked.
 
 use std::sync::Arc;
 

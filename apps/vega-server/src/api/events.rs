@@ -1,5 +1,5 @@
-//! The stream of server-sent events: a snapshot first, then what changes. A client that falls behind is disconnected and
-//! starts anew; a session or key that ends, ends its streams.
+//! `GET /events`: server-sent events, a snapshot first and then the changes. A client that falls behind is disconnected
+//! and starts again; a session or key that ends, ends its streams.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::state::stream_event::{Frame, StreamEvent};
 
-/// So that a proxy between neither collects events until it has enough of them, nor packs or keeps them.
-const AS_IT_COMES: [(HeaderName, &str); 2] = [
+/// Tells proxies not to buffer, compress or cache the stream.
+const UNBUFFERED: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
     (header::CACHE_CONTROL, "no-store, no-transform"),
 ];
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often a stream looks whether its caller may still listen.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a stream checks that its principal may still listen.
+const ACCESS_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Everything that changes, as server-sent events: `snapshot` first, then `token`, `run`, `step`, `prompt` and `cooldown`.
 /// Each holds the whole new state of its thing; none holds a secret.
@@ -41,8 +41,8 @@ pub(crate) async fn events(
     ),
     Problem,
 > {
-    let place = server.stream_limits.acquire(&principal);
-    let place = place.map_err(|words| Problem::new(Code::TooManyStreams, words))?;
+    let permit = server.stream_limits.acquire(&principal);
+    let permit = permit.map_err(|words| Problem::new(Code::TooManyStreams, words))?;
     let Some((first, rest)) = server.dashboard.subscribe(server.vega.clock.now()) else {
         let words = "The database does not say how things stand. Tokens are served on; see the server's log.";
         return Err(Problem::new(Code::Storage, words));
@@ -56,7 +56,7 @@ pub(crate) async fn events(
         async move {
             tokio::select! {
                 () = server.stop.cancelled() => {}
-                () = ends(&server, principal) => {}
+                () = access_ended(&server, principal) => {}
             }
         }
     };
@@ -64,11 +64,11 @@ pub(crate) async fn events(
         .chain(rest)
         .take_until(over)
         .map(move |event| {
-            let _place = &place;
+            let _permit = &permit;
             Ok(event)
         });
     Ok((
-        AS_IT_COMES,
+        UNBUFFERED,
         Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT)),
     ))
 }
@@ -80,10 +80,10 @@ fn event(frame: &Frame) -> Event {
         .data(&frame.data)
 }
 
-/// Returns when the caller may not listen any more.
-async fn ends(server: &Server, principal: Principal) {
+/// Returns when the principal may no longer listen.
+async fn access_ended(server: &Server, principal: Principal) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(ACCESS_CHECK_INTERVAL).await;
         let goes_on = match &principal {
             Principal::Key(key) => server.vega.access.key_counts(key.id),
             Principal::Console(_, secret) => server.vega.access.session_counts(secret).await,

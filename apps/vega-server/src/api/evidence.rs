@@ -1,5 +1,5 @@
-//! What was kept of sign-ins that failed, for the console alone: what each record tells, and its picture. What is kept, and
-//! when there is no picture, is decided where it is kept.
+//! `/evidence`, for the console alone: what was kept of failed sign-ins, with pictures. What is kept, and of which pages
+//! there is a picture, is decided in the sign-in adapters.
 
 use std::sync::Arc;
 

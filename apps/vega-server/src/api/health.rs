@@ -52,7 +52,7 @@ pub(crate) async fn live(
             let words = "A challenge has 16 to 64 letters, digits, `-` and `_`.";
             return Err(Problem::new(Code::BadRequest, words));
         }
-        // For the address of this very connection: passed on by another program, it is worth nothing.
+        // For the address of this connection: a program that relays the proof gains nothing.
         (Some(challenge), Some(Extension(CalledAt(address)))) => {
             Some(server.vega.prove_listener(&challenge, address))
         }

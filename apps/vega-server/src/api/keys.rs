@@ -1,4 +1,4 @@
-//! Access keys, listed and revoked. Nobody makes one here: that takes the command line.
+//! `/keys`: access keys, listed and revoked. Only the command line creates them.
 
 use std::sync::Arc;
 

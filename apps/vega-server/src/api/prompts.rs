@@ -19,7 +19,7 @@ use crate::server::Server;
 use crate::state::prompt_queue::{PromptReply, RejectedReply};
 use crate::views::prompt_view::{PromptView, PromptsView, has_window};
 
-/// What the human is asked now, and until when.
+/// The open prompts, each with its deadline.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/prompt", operation_id = "getPrompt", tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses((status = 200, description = "The open questions", body = PromptsView),
@@ -30,7 +30,7 @@ pub(crate) async fn prompt(
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<Json<PromptsView>, Problem> {
-    let request = server.requests.find(extract::id(&id)?);
+    let request = server.requests.find(extract::run_id(&id)?);
     let request =
         request.ok_or_else(|| Problem::new(Code::NoRun, "No run that was asked for here has this id."))?;
     let (now, has_window) = (server.vega.clock.now(), has_window(&server.vega.settings));
@@ -46,7 +46,7 @@ pub(crate) async fn prompt(
     Ok(Json(PromptsView::of(prompts.collect())))
 }
 
-/// The human's answer.
+/// The operator's answer.
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum AnswerBody {
@@ -85,7 +85,7 @@ pub(crate) enum AnswerBody {
 
 impl AnswerBody {
     fn into_reply(self) -> Result<(Uuid, PromptReply), Problem> {
-        // What is refused here leaves the question open, with the time that it has.
+        // A rejected answer leaves the prompt open until its deadline.
         let factor = |kind: SecondFactorKind, text: String| -> Result<PromptReply, Problem> {
             let factor = SecondFactor::read(kind, &text);
             let factor = factor.map_err(|problem| {
@@ -120,7 +120,7 @@ pub(crate) async fn answer(
     Path(id): Path<String>,
     Body(body): Body<AnswerBody>,
 ) -> Result<StatusCode, Problem> {
-    let request = server.requests.find(extract::id(&id)?);
+    let request = server.requests.find(extract::run_id(&id)?);
     let request =
         request.ok_or_else(|| Problem::new(Code::NoRun, "No run that was asked for here has this id."))?;
     let (prompt, reply) = body.into_reply()?;

@@ -1,4 +1,5 @@
-//! Reports of programs whose token Upstox refuses. What a report comes to is decided in `services`; here is how it looks.
+//! `POST /apis/{api}/rejections`: programs report that Upstox refuses their token. What a report leads to is decided in
+//! `services`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Runs over HTTP: ask for one or join it, look at it, end it; and asking Upstox about the tokens now.
+//! `/runs` and `/verifications`: start or join a run, read it, cancel it; verify the stored tokens.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ pub(crate) async fn start(
     let wish = body.wish(&server, principal.name())?;
     if server.requests.under_way().is_none() {
         match server.vega.orchestrator.prove_turn().await {
-            // This server itself, which clears up or has just ended a run: the request waits for that.
+            // Held by this server itself, which recovers or has just ended a run: the request waits for that.
             Err(RunError::Held(Some(holder))) if holder.is_this_process => {}
             proven => proven?,
         }
@@ -178,7 +178,7 @@ pub(crate) async fn get(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<Json<RunView>, Problem> {
-    let id = extract::id(&id)?;
+    let id = extract::run_id(&id)?;
     if let Some(request) = server.requests.find(id) {
         return Ok(Json(current_run::view_of(&server, &request).await?));
     }
@@ -196,7 +196,7 @@ pub(crate) async fn cancel(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let id = extract::id(&id)?;
+    let id = extract::run_id(&id)?;
     let over = || Problem::new(Code::RunOver, "The run is over: there is nothing to cancel.");
     let orchestrator = &server.vega.orchestrator;
     if let Some(request) = server.requests.find(id) {
@@ -240,7 +240,7 @@ pub(crate) async fn verify(
     if server.requests.is_closed() {
         return Err(stopping());
     }
-    // Not dropped with the request: it may be finishing what a dead process left.
+    // A task of its own, so that a disconnect does not cancel it: it may be recovering a dead run.
     let asked = Arc::clone(&server);
     let task = server.tasks.spawn(async move {
         let wanted = Wanted {

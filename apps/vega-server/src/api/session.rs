@@ -1,5 +1,5 @@
-//! The console's session: opened by a link that works once, kept in a cookie that no script can read and in a second secret
-//! that only the page knows which opened it.
+//! `/session`: the console's session. A one-time link opens it; it needs both a cookie that no script can read and a
+//! secret that only the page has which opened it.
 
 use std::sync::Arc;
 

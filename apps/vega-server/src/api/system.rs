@@ -1,5 +1,4 @@
-//! What the server works with and whether it can: versions, database, key, browser, health. Nothing here is a secret; the
-//! settings themselves are `config`'s to show.
+//! `GET /system`: versions, database, key, browser and readiness. Holds no secrets. Settings are shown by `config`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The console's pages, as `npm run build` made them: the shell at each of its addresses, and the files that it loads. A server
-//! that was built without them says so, and has a plain page on which a one-time link opens a session. All of it is static;
-//! scripts and styles are files of their own, as the content security policy wants it.
+//! Serves the console that `npm run build` made: the shell at each of its addresses, and its assets. A server that was
+//! built without it serves a page that says so, and one on which a one-time link opens a session. All pages are static;
+//! scripts and styles are files of their own, as the content security policy requires.
 
 use std::borrow::Cow;
 
@@ -13,14 +13,14 @@ use rust_embed::RustEmbed;
 
 use crate::http::problem::{Code, Problem};
 
-const DOOR_SIGN: &str = include_str!("pages/index.html");
+const NOT_BUILT: &str = include_str!("pages/index.html");
 const ENTER: &str = include_str!("pages/enter.html");
 const ENTER_SCRIPT: &str = include_str!("pages/enter.js");
 const STYLE: &str = include_str!("pages/style.css");
 
 const SHELL: &str = "index.html";
-/// The files' names hold a hash of what is in them.
-const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Asset names contain a hash of their content.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// The console: in a release build part of the program, in others read from its folder.
 #[derive(RustEmbed)]
@@ -51,9 +51,9 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 fn routes<S: Clone + Send + Sync + 'static>(files: Files) -> Router<S> {
     Router::new()
-        .route("/", get(async move || shell(files, DOOR_SIGN)))
-        .route("/audit", get(async move || shell(files, DOOR_SIGN)))
-        .route("/system", get(async move || shell(files, DOOR_SIGN)))
+        .route("/", get(async move || shell(files, NOT_BUILT)))
+        .route("/audit", get(async move || shell(files, NOT_BUILT)))
+        .route("/system", get(async move || shell(files, NOT_BUILT)))
         .route("/enter", get(async move || shell(files, ENTER)))
         .route(
             "/assets/{*path}",
@@ -81,7 +81,7 @@ fn shell(files: Files, plain: &'static str) -> Response {
 fn asset(files: Files, path: &str) -> Response {
     match files(&format!("assets/{path}")) {
         Some(File { bytes, kind }) => {
-            let cache = (header::CACHE_CONTROL, FOR_GOOD);
+            let cache = (header::CACHE_CONTROL, IMMUTABLE);
             let kind = HeaderValue::from_str(&kind)
                 .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
             ([cache, (header::CONTENT_TYPE, kind)], bytes).into_response()
@@ -150,7 +150,7 @@ mod tests {
         let (response, text) = ask(made_up, "/assets/index-abc.js").await;
         assert_eq!(text, "the script");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/javascript");
-        assert_eq!(response.headers()[header::CACHE_CONTROL], FOR_GOOD);
+        assert_eq!(response.headers()[header::CACHE_CONTROL], IMMUTABLE);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Reads bodies, queries and paths, and says in Vega's words what is wrong with them.
+//! Extractors for bodies, query strings and ids. Their rejections are problem documents that never repeat the input.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::http::problem::{Code, Problem};
 
-/// So soon a body must be there: programs send it at once.
-const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// Within which a body must arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A JSON body. What it held is never repeated: it may be an answer to a prompt.
+/// A JSON body. Rejections never repeat it: it may hold an answer to a prompt.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Ok(read) = timeout(BODY_WITHIN, Json::from_request(request, state)).await else {
+        let Ok(read) = timeout(BODY_TIMEOUT, Json::from_request(request, state)).await else {
             let words = "The body did not come in time. Send it at once, and whole.";
             return Err(Problem::new(Code::BodyTooSlow, words));
         };
@@ -62,7 +62,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T>
     }
 }
 
-/// An id in a path; what is none names nothing.
-pub(crate) fn id(text: &str) -> Result<Uuid, Problem> {
+/// The id of a run in a path. Text that is no id names no run.
+pub(crate) fn run_id(text: &str) -> Result<Uuid, Problem> {
     Uuid::try_parse(text).map_err(|_| Problem::new(Code::NoRun, "No run has this id."))
 }

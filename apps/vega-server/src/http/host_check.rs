@@ -1,5 +1,5 @@
-//! Middleware: refuses requests whose `Host` or `Origin` is not this server's, before they reach a handler. Which hosts those
-//! are is decided in `allowed_hosts`.
+//! Middleware: refuses requests whose `Host` or `Origin` is not this server's, before they reach a handler. Which hosts
+//! those are is decided in `allowed_hosts`.
 
 use std::sync::Arc;
 

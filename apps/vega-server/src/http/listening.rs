@@ -1,5 +1,5 @@
-//! Binds the listening address: loopback only. Waits up to a minute for an address in use; the error names the process that
-//! holds it and what to do.
+//! Binds the listening address: loopback only. Waits up to a minute for an address in use; the error names the process
+//! that holds it and what to do.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

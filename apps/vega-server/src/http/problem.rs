@@ -1,5 +1,5 @@
-//! What goes wrong, as `application/problem+json` (RFC 9457) with a stable `code`. The codes are listed here alone, and in
-//! the OpenAPI file through here.
+//! Errors as `application/problem+json` (RFC 9457) with a stable `code`. All codes are listed here; the OpenAPI file is
+//! generated from this list.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,5 +1,6 @@
-//! Middleware for redirect URIs that lead to this server. Operators choose their paths, which may equal paths of the server's
-//! own, such as `/`, so they are matched before routing. What a redirect carries is read by the own-browser adapter.
+//! Middleware for redirect URIs that lead to this server. Operators choose their paths, which may equal paths of the
+//! server's own, such as `/`, so they are matched before routing. What a redirect carries is read by the own-browser
+//! adapter.
 
 use std::sync::Arc;
 

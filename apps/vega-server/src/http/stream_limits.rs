@@ -1,5 +1,5 @@
-//! Limits of concurrent event streams: per principal, and in total for keys and for consoles apart, so that programs cannot
-//! lock the console out.
+//! Limits of concurrent event streams: per principal, and in total for keys and for consoles apart, so that programs
+//! cannot lock the console out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

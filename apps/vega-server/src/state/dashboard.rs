@@ -1,5 +1,6 @@
-//! In-memory read model behind the API and the event stream. Rebuilt when the database, the token cache, prompts or a deadline
-//! change; broadcasts differences. Holds no secrets. When it is rebuilt, and from what, is decided in `dashboard_refresh`.
+//! In-memory read model behind the API and the event stream. Rebuilt when the database, the token cache, prompts or a
+//! deadline change; broadcasts differences. Holds no secrets. When it is rebuilt, and from what, is decided in
+//! `dashboard_refresh`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! Rebuilds the dashboard whenever one of its sources changes: events, the token cache, prompts, run requests, the database, or
-//! a deadline. What is shown and broadcast is decided in `dashboard`.
+//! Rebuilds the dashboard whenever one of its sources changes: events, the token cache, prompts, run requests, the
+//! database, or a deadline. What is shown and broadcast is decided in `dashboard`.
 
 use std::convert::Infallible;
 use std::time::Duration;

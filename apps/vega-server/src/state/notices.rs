@@ -1,4 +1,4 @@
-//! What the human should know while a run goes on, though nothing is asked: the last few notices, each once, with its time.
+//! The last few notices of a run that the operator should read though nothing is asked: each once, with its time.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use vega_domain::sign_in::Notice;
 
 use crate::views::rfc3339_ist;
 
-/// So many are shown.
+/// How many are kept.
 const SHOWN: usize = 5;
 
 /// One of them.
@@ -24,7 +24,7 @@ pub(crate) struct NoticeView {
     words: String,
 }
 
-/// The last few, the newest last.
+/// The last few, newest last.
 #[derive(Default)]
 pub(crate) struct Notices(Mutex<VecDeque<NoticeView>>);
 
@@ -32,7 +32,7 @@ impl Notices {
     pub(crate) fn note(&self, api: &ApiName, notice: Notice, at: DateTime<Utc>) {
         let (api, words) = (api.to_string(), notice.to_string());
         let mut notices = self.notices();
-        // Said again, it counts from now.
+        // Repeated, it counts from now.
         notices.retain(|known| (&known.api, &known.words) != (&api, &words));
         notices.push_back(NoticeView {
             api,

@@ -1,5 +1,5 @@
-//! The `Operator` behind the API: open prompts and their replies. A prompt ends with its first fitting reply, at its deadline,
-//! or when the sign-in goes on without it. Replies are passed on, never stored or logged.
+//! The `Operator` behind the API: open prompts and their replies. A prompt ends with its first fitting reply, at its
+//! deadline, or when the sign-in goes on without it. Replies are passed on, never stored or logged.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -1,5 +1,5 @@
-//! Whether the server can do its work: the database takes changes, and what decides in it is what Vega wrote. The last report
-//! is kept for a few seconds: `/readyz` is public, and each check is a commit.
+//! Whether the server can do its work: the database takes changes, and what decides in it is what Vega wrote. The last
+//! report is kept for a few seconds: `/readyz` is public, and each check is a commit.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A wish for new tokens, from the call that makes it to its end: verify, plan, preflight, ask the human, run. One at a time;
-//! who comes second joins. What a run is and may do is decided in `orchestration`.
+//! A wish for new tokens, from the call that makes it to its end: verify, plan, preflight, ask the human, run. One at a
+//! time; who comes second joins. What a run is and may do is decided in `orchestration`.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;

@@ -1,5 +1,5 @@
-//! What is sent to every stream: each event with its data, and how both are written. The OpenAPI file describes them from
-//! the same type, so that no event is sent that it does not have.
+//! The events of the stream and how they are written. The OpenAPI file is generated from the same type, so that it
+//! describes every event that is sent.
 
 use serde::Serialize;
 use utoipa::ToSchema;

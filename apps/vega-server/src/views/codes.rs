@@ -1,5 +1,6 @@
-//! The closed lists of words in JSON. Each is the domain's own list, so that the OpenAPI file names every word, and a
-//! console that goes through them all misses none. What a word means is the domain's to say.
+//! The codes in JSON: closed sets of strings. Each is generated from the domain's own list, so that the OpenAPI file
+//! names every code and the console's compiler finds the one that it does not handle. What a code means is decided in the
+//! domain.
 
 use std::borrow::Cow;
 
@@ -10,16 +11,16 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 use vega_domain::{account, audit, failure, plan, run, token};
 
-/// The schema of a string that is one of these words.
-fn one_of(words: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
+/// The schema of a string that is one of these codes.
+fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
     let schema = ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
-        .enum_values(Some(words))
+        .enum_values(Some(codes))
         .description(Some(description.trim()));
     RefOr::T(Schema::Object(schema.build()))
 }
 
-/// Words of which the domain keeps the list.
+/// A code whose list the domain keeps.
 macro_rules! listed {
     (#[doc = $doc:literal] $module:ident::$name:ident) => {
         #[doc = $doc]
@@ -34,7 +35,7 @@ macro_rules! listed {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                one_of($module::$name::ALL.iter().map(|word| word.code()), $doc)
+                one_of($module::$name::ALL.iter().map(|code| code.code()), $doc)
             }
         }
 
@@ -46,7 +47,7 @@ macro_rules! listed {
     };
 }
 
-/// Words that are listed here. One that the domain gains does not compile before it is listed, too.
+/// A code that is listed here. A new variant of the domain does not compile before it is listed here, too.
 macro_rules! named {
     (#[doc = $doc:literal] $module:ident::$name:ident { $($variant:ident,)* }) => {
         #[doc = $doc]
@@ -56,7 +57,7 @@ macro_rules! named {
         }
 
         impl $name {
-            /// Every word.
+            /// Every code.
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
 
             pub(crate) fn as_str(self) -> &'static str {
@@ -65,8 +66,8 @@ macro_rules! named {
         }
 
         impl From<$module::$name> for $name {
-            fn from(word: $module::$name) -> Self {
-                match word { $($module::$name::$variant => Self::$variant,)* }
+            fn from(code: $module::$name) -> Self {
+                match code { $($module::$name::$variant => Self::$variant,)* }
             }
         }
 
@@ -78,7 +79,7 @@ macro_rules! named {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                one_of(Self::ALL.iter().map(|word| word.as_str()), $doc)
+                one_of(Self::ALL.iter().map(|code| code.as_str()), $doc)
             }
         }
 
@@ -300,20 +301,20 @@ mod tests {
 
     use super::*;
 
-    fn word(of: impl Serialize) -> Value {
+    fn code(of: impl Serialize) -> Value {
         serde_json::to_value(of).unwrap()
     }
 
-    /// Every word of the schema.
+    /// Every code of the schema.
     fn listed(schema: impl Serialize) -> Vec<Value> {
-        word(schema)["enum"].as_array().unwrap().clone()
+        code(schema)["enum"].as_array().unwrap().clone()
     }
 
-    /// JSON, the database and the command line have one word for each thing.
+    /// JSON, the database and the command line have one code for each thing.
     #[test]
-    fn the_words_are_the_domains() {
+    fn the_codes_are_the_domains() {
         for state in run::RunState::ALL {
-            assert_eq!(word(RunState::from(state)), state.as_str());
+            assert_eq!(code(RunState::from(state)), state.as_str());
         }
         let failed = Failure::new(failure::FailureReason::Throttled, "words");
         for state in [
@@ -325,8 +326,8 @@ mod tests {
             run::StepState::Failed(failed),
             run::StepState::Skipped(run::SkipReason::LastMinute),
         ] {
-            assert_eq!(word(StepState::from(&state)), state.as_str());
-            assert_eq!(word(StepReason::of(&state)), json!(state.reason().0));
+            assert_eq!(code(StepState::from(&state)), state.as_str());
+            assert_eq!(code(StepReason::of(&state)), json!(state.reason().0));
         }
         let run = RunId::at(DateTime::UNIX_EPOCH);
         for fault in [
@@ -338,11 +339,11 @@ mod tests {
                 run: Some(run),
             },
         ] {
-            assert_eq!(word(AuditFault::from(fault)), fault.code());
+            assert_eq!(code(AuditFault::from(fault)), fault.code());
         }
     }
 
-    /// A console tells by the word alone which of the two it is.
+    /// The console tells by the code alone which of the two it is.
     #[test]
     fn no_reason_to_fail_is_a_reason_to_skip() {
         let (failed, skipped) = (listed(FailureReason::schema()), listed(SkipReason::schema()));
@@ -357,7 +358,7 @@ mod tests {
     #[test]
     fn the_schema_lists_what_is_sent() {
         for status in TokenStatus::ALL {
-            assert!(listed(TokenStatus::schema()).contains(&word(status)));
+            assert!(listed(TokenStatus::schema()).contains(&code(status)));
         }
         assert_eq!(listed(Route::schema()), ["webdriver", "own-browser"]);
         for state in run::RunState::ALL {

@@ -1,4 +1,5 @@
-//! How a run looks in JSON, whoever carries it out. What a request adds to it is `run_request`'s to say.
+//! How a run looks in JSON, whether this process or another carries it out. `run_request` adds what only the request
+//! knows.
 
 use serde::Serialize;
 use utoipa::ToSchema;

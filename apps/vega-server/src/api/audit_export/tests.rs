@@ -1,4 +1,4 @@
-//! The file over a trail in memory: whole at any length, and nothing in it that a spreadsheet would carry out.
+//! The export over an audit trail in memory: complete at any length, and no cell that a spreadsheet would execute.
 
 use std::path::Path;
 

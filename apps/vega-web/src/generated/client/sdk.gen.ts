@@ -341,7 +341,7 @@ export const answer = <ThrowOnError extends boolean = false>(options: Options<An
 });
 
 /**
- * What the human is asked now, and until when.
+ * The open prompts, each with its deadline.
  */
 export const getPrompt = <ThrowOnError extends boolean = false>(options: Options<GetPromptData, ThrowOnError>) => (options.client ?? client).get<GetPromptResponses, GetPromptErrors, ThrowOnError>({
     security: [

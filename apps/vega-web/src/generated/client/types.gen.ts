@@ -37,7 +37,7 @@ export type AccountView = {
 };
 
 /**
- * The human's answer.
+ * The operator's answer.
  */
 export type AnswerBody = {
     kind: 'confirm';
