@@ -123,8 +123,10 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
         anyhow::Ok((listener, address, ipv6_listener))
     };
     let (listener, address, ipv6_listener) = tokio::select! {
-        bound = listening => bound?,
+        // In this order: whoever reads that Vega waits may ask it to stop at once.
+        biased;
         () = &mut asked_to_stop => return Ok(()),
+        bound = listening => bound?,
     };
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
