@@ -18,10 +18,10 @@ struct Generated {
 
 const ALL: &[Generated] = &[
     Generated {
-        what: "the tables of failures in ARCHITECTURE.md",
+        what: "the tables of docs/reference/failures.md",
         package: "vega-cli",
         binary: "vega",
-        test: "exit::architecture_table::architecture_tables_say_what_the_code_does",
+        test: "exit::failure_tables::failure_tables_say_what_the_code_does",
     },
     Generated {
         what: "the OpenAPI file",

@@ -1,7 +1,7 @@
 //! Exit codes: fixed, documented, and chosen by consequence.
 
 #[cfg(test)]
-mod architecture_table;
+mod failure_tables;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The two tables of failures in ARCHITECTURE.md, built from the code: a page that says something else fails the test.
+//! The two tables of `docs/reference/failures.md`, built from the code: a page that says something else fails the test.
 //! With `VEGA_UPDATE_DOCS` set, as `cargo xtask generate` does, the test writes them anew.
 
 use std::path::Path;
@@ -9,14 +9,14 @@ use vega_domain::failure::FailureReason;
 
 use super::of_reason;
 
-const PAGE: &str = include_str!("../../../../ARCHITECTURE.md");
+const PAGE: &str = include_str!("../../../../docs/reference/failures.md");
 const UPDATE: &str = "VEGA_UPDATE_DOCS";
 
 /// A table and the name of the markers around it.
 type Block = (&'static str, String);
 
 #[test]
-fn architecture_tables_say_what_the_code_does() {
+fn failure_tables_say_what_the_code_does() {
     let blocks = [("codes", codes()), ("reasons", reasons())];
     if Environment::of_process().get(UPDATE).is_some() {
         return write(&blocks);
@@ -36,7 +36,7 @@ fn architecture_tables_say_what_the_code_does() {
         };
         assert!(
             found == table,
-            "the table `{name}` of ARCHITECTURE.md is not what the code does (+ code, - page; only the order, if \
+            "the table `{name}` of docs/reference/failures.md is not what the code does (+ code, - page; only the order, if \
              nothing follows):\n{}\nUpdate it: cargo xtask generate",
             differing()
         );
@@ -68,7 +68,7 @@ fn reasons() -> String {
 }
 
 fn write(blocks: &[Block]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ARCHITECTURE.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/failures.md");
     let mut page = std::fs::read_to_string(&path).unwrap();
     for (name, table) in blocks {
         let (begin, end) = markers(name);
@@ -84,8 +84,9 @@ fn between<'a>(page: &'a str, name: &str) -> &'a str {
     let inside = rest
         .and_then(|rest| rest.split_once(&end))
         .map(|(inside, _)| inside);
-    inside
-        .unwrap_or_else(|| panic!("ARCHITECTURE.md has lost its lines {begin:?} and {end:?}; put them back"))
+    inside.unwrap_or_else(|| {
+        panic!("docs/reference/failures.md has lost its lines {begin:?} and {end:?}; put them back")
+    })
 }
 
 fn markers(name: &str) -> (String, String) {
