@@ -1,0 +1,197 @@
+//! Which audit entry changed each row last, kept in one place that is sealed together with the trail's last entry. A row that
+//! fits in itself but is an earlier one, or is gone, does not fit here; and this place cannot be put back alone, for the
+//! trail went on. Whether the list itself counts is told by `row_trust`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+
+use crate::hex::hex;
+
+/// Stands for all APIs; none has this name.
+const EVERY_API: &str = "*";
+
+/// Whose latest change it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose<'a> {
+    /// The newest token of an API.
+    Token(&'a str),
+    /// An access key.
+    Key(uuid::Uuid),
+    /// A console link that was not used.
+    Link(&'a [u8]),
+    /// A console session that was not ended.
+    Session(uuid::Uuid),
+    /// The cooldown or stop of a mobile number.
+    Closed(&'a str),
+    /// The newest press for a mobile number.
+    Presses(&'a str),
+    /// A sign-in that has not ended.
+    Attempt(uuid::Uuid),
+    /// The sign-in of an API that ended last.
+    Ended(&'a str),
+    /// The newest token of an API that was taken back for good: it and those before stay so, wherever a copy lies.
+    Revoked(&'a str),
+    /// A row that does not fit and is on record as such.
+    Told(&'a str),
+}
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(api) => write!(f, "token {api}"),
+            Self::Key(id) => write!(f, "key {id}"),
+            Self::Link(hash) => write!(f, "link {}", hex(hash)),
+            Self::Session(id) => write!(f, "session {id}"),
+            Self::Closed(mobile) => write!(f, "closed {mobile}"),
+            Self::Presses(mobile) => write!(f, "presses {mobile}"),
+            Self::Attempt(id) => write!(f, "attempt {id}"),
+            Self::Ended(api) => write!(f, "ended {api}"),
+            Self::Revoked(api) => write!(f, "revoked {api}"),
+            Self::Told(fault) => write!(f, "told {fault}"),
+        }
+    }
+}
+
+/// What is known of a row's latest change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mark {
+    /// The audit entry that changed it.
+    pub(crate) entry: i64,
+    /// Of a token its generation, of a press the how manyth it is; up to which generation an API's tokens are revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<i64>,
+    /// Of a token when it dies, of a closed account and of revoked tokens since when they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) time: Option<DateTime<Utc>>,
+    /// Of a closed account its name and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<(String, String)>,
+}
+
+impl Mark {
+    pub(crate) fn of(entry: i64) -> Self {
+        Self {
+            entry,
+            number: None,
+            time: None,
+            closed: None,
+        }
+    }
+}
+
+/// The latest change of every row that can be put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Marks(BTreeMap<String, Mark>);
+
+impl Marks {
+    pub(crate) fn get(&self, whose: Whose<'_>) -> Option<&Mark> {
+        self.0.get(&whose.to_string())
+    }
+
+    pub(crate) fn set(&mut self, whose: Whose<'_>, mark: Mark) {
+        self.0.insert(whose.to_string(), mark);
+    }
+
+    /// Returns whether it was known.
+    pub(crate) fn clear(&mut self, whose: Whose<'_>) -> bool {
+        self.0.remove(&whose.to_string()).is_some()
+    }
+
+    /// An API's tokens are revoked up to this generation, if not further.
+    pub(crate) fn revoke_up_to(&mut self, api: &str, generation: i64, entry: i64, at: DateTime<Utc>) {
+        let known = self.get(Whose::Revoked(api)).and_then(|mark| mark.number);
+        if known.is_none_or(|known| known < generation) {
+            let mark = Mark {
+                number: Some(generation),
+                time: Some(at),
+                ..Mark::of(entry)
+            };
+            self.set(Whose::Revoked(api), mark);
+        }
+    }
+
+    /// Every token that was made before is revoked.
+    pub(crate) fn revoke_all(&mut self, at: DateTime<Utc>) {
+        let time = Some(at);
+        self.set(Whose::Revoked(EVERY_API), Mark { time, ..Mark::of(0) });
+    }
+
+    /// Since when this token is known as revoked, if it is: wherever a copy of it lies. While its sign-in is open, by its API
+    /// alone: whatever put all tokens out of force ended every sign-in that was open, so this one began after it, whatever the
+    /// clock said then. That it is open the marks say, for its row may have been edited.
+    pub(crate) fn revoked_since(&self, new: &NewToken) -> Option<DateTime<Utc>> {
+        let token = &new.token;
+        let generation = Some(i64::from(token.generation.get()));
+        let of_api = self
+            .get(Whose::Revoked(token.api.as_str()))
+            .filter(|mark| generation <= mark.number);
+        let is_open = self.get(Whose::Attempt(new.attempt.as_uuid())).is_some();
+        let of_all = || {
+            self.get(Whose::Revoked(EVERY_API))
+                .filter(|mark| !is_open && Some(token.issued_at) <= mark.time)
+        };
+        of_api.or_else(of_all)?.time
+    }
+
+    /// What lies elsewhere, as it counts: an earlier copy of a token that is revoked, is revoked.
+    pub(crate) fn as_revoked(&self, kept: NewToken) -> StoredToken {
+        let revoked_since = self.revoked_since(&kept);
+        let mut token = kept.token;
+        if let Some(at) = revoked_since {
+            let result = CheckResult::Revoked;
+            token.apply(LastCheck { at, result });
+        }
+        token
+    }
+
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.0.iter().map(|(name, mark)| (&**name, mark))
+    }
+
+    /// Those whose name begins like this, with the rest of it.
+    pub(crate) fn all_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Mark)> {
+        self.0
+            .iter()
+            .filter_map(move |(name, mark)| Some((name.strip_prefix(kind)?.strip_prefix(' ')?, mark)))
+    }
+}
+
+/// How a row does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// It is not what Vega wrote.
+    Changed,
+    /// It is, but not the last that Vega wrote.
+    PutBack,
+    /// It is, but whether it is the last cannot be told.
+    Outdated,
+    /// It is not there.
+    Gone,
+}
+
+impl Misfit {
+    /// The stable name in JSON.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::PutBack | Self::Outdated => "put_back",
+            Self::Gone => "gone",
+        }
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Changed => "was changed outside Vega",
+            Self::PutBack => "is an earlier one that was put back outside Vega",
+            Self::Outdated => "may be an earlier one that was put back outside Vega",
+            Self::Gone => "was taken away outside Vega",
+        })
+    }
+}

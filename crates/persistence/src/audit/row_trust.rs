@@ -1,0 +1,250 @@
+//! Whether rows, and the database as a whole, are what Vega left: what the database says of its latest changes is compared with
+//! its trail, and its trail with what this process and the checkpoints saw of it.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use sqlx::FromRow;
+use vega_domain::ports::StoreError;
+
+use crate::audit::checkpoints::HeadsFile;
+use crate::audit::database_mistrust::Doubt;
+use crate::audit::latest_changes::{Marks, Misfit, Whose};
+use crate::key_files::root_key::{KeyId, RootKey};
+use crate::sealing::row_values::RowValues;
+
+/// Keeps this key apart from every other use of the root key.
+const CONTEXT: &[u8] = b"vega latest changes 1";
+
+/// What was seen of the trail; it must still be there.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    entry: i64,
+    value: Vec<u8>,
+    /// How many times the operator accepted another trail, as the heads file told.
+    accepted: usize,
+}
+
+/// Tells whether rows, and the database as a whole, are what Vega left.
+pub(crate) struct RowTrust {
+    pub(crate) values: RowValues,
+    latest: Hmac<Sha256>,
+    key: KeyId,
+    heads: HeadsFile,
+    seen: Mutex<Seen>,
+    /// Why it cannot be told whether rows of before row values are what Vega left, where there are such.
+    unsealed: Mutex<Option<String>>,
+}
+
+impl fmt::Debug for RowTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowTrust([redacted])")
+    }
+}
+
+/// Where the database stands, as read within one snapshot.
+#[derive(Debug, FromRow)]
+pub(crate) struct Standing {
+    key_id: Option<Vec<u8>>,
+    chain_id: Option<Vec<u8>>,
+    /// The trail's last entry.
+    last: i64,
+    chain: Option<Vec<u8>>,
+    seen: Option<Vec<u8>>,
+    entry: Option<i64>,
+    marks: Option<String>,
+    value: Option<Vec<u8>>,
+}
+
+/// What a look found: the marks, or why they do not count; and where the trail ends.
+pub(crate) struct Look {
+    pub(crate) marks: Result<Marks, Doubt>,
+    /// The marks, where they fit the trail that is there, whether or not it is the one that was seen.
+    pub(crate) own: Option<Marks>,
+    pub(crate) last: i64,
+    pub(crate) chain: Vec<u8>,
+}
+
+/// What was seen before a snapshot began: that must be in it.
+pub(crate) struct Before(Seen);
+
+impl Before {
+    /// The last entry that was seen.
+    pub(crate) fn entry(&self) -> i64 {
+        self.0.entry
+    }
+}
+
+impl RowTrust {
+    pub(crate) fn new(key: &RootKey, heads: HeadsFile) -> Self {
+        Self {
+            values: RowValues::new(key),
+            latest: key.derive(CONTEXT),
+            key: key.id,
+            heads,
+            seen: Mutex::default(),
+            unsealed: Mutex::default(),
+        }
+    }
+
+    /// To be called before a transaction begins that `look` looks into.
+    pub(crate) fn before(&self) -> Before {
+        Before(self.seen().clone())
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the heads file says now. One that cannot be read says nothing, which is told and is no doubt.
+    async fn kept(&self, chain_id: Vec<u8>) -> Seen {
+        let heads = self.heads.clone();
+        let newest = tokio::task::spawn_blocking(move || heads.newest(&chain_id)).await;
+        match newest {
+            Ok(Ok(newest)) => Seen {
+                accepted: newest.accepted,
+                entry: newest.head.as_ref().map_or(0, |head| head.entry),
+                value: newest.head.map_or_else(Vec::new, |head| head.value.to_vec()),
+            },
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "whether the database is older than its checkpoint cannot be told");
+                Seen::default()
+            }
+            Err(panicked) => {
+                tracing::error!(%panicked, "the checkpoints could not be read");
+                Seen::default()
+            }
+        }
+    }
+
+    /// The trail was seen to go on up to here.
+    pub(crate) fn saw(&self, entry: i64, chain: &[u8]) {
+        let mut seen = self.seen();
+        if entry > seen.entry {
+            (seen.entry, seen.value) = (entry, chain.to_vec());
+        }
+    }
+
+    /// The operator takes what is there for true.
+    pub(crate) fn accepted(&self, entry: i64, chain: &[u8]) {
+        let mut seen = self.seen();
+        (seen.entry, seen.value) = (entry, chain.to_vec());
+        seen.accepted += 1;
+    }
+
+    /// The rows are of a Vega before row values, and for this reason it cannot be told whether they are what it left.
+    pub(crate) fn is_unsealed(&self, why: String) {
+        *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// Learns what was kept of this trail outside the database.
+    pub(crate) async fn learn(&self, chain_id: Vec<u8>) {
+        let kept = self.kept(chain_id).await;
+        *self.seen() = kept;
+    }
+
+    /// What is to be made of where the database stands. Fails where it belongs to another key by now.
+    pub(crate) fn compare(&self, standing: &Standing, Before(seen): &Before) -> Result<Look, StoreError> {
+        if standing.key_id.as_deref() != Some(&self.key.0[..]) {
+            return Err(StoreError::Unreadable(
+                "the key of the database was rotated while this program ran: start it again".into(),
+            ));
+        }
+        let own = self.own(standing);
+        let marks = self.judge(standing, seen, own.clone());
+        let chain = standing.chain.clone().unwrap_or_default();
+        if marks.is_ok() {
+            self.saw(standing.last, &chain);
+        }
+        Ok(Look {
+            marks,
+            own,
+            last: standing.last,
+            chain,
+        })
+    }
+
+    /// What counts as seen from now on, where the operator accepted another trail meanwhile, in another process.
+    pub(crate) async fn accepted_since(
+        &self,
+        look: &Look,
+        standing: &Standing,
+        Before(seen): &Before,
+    ) -> Option<Before> {
+        if !matches!(look.marks, Err(Doubt::Older { .. } | Doubt::Another { .. })) {
+            return None;
+        }
+        let kept = self.kept(standing.chain_id.clone().unwrap_or_default()).await;
+        if kept.accepted <= seen.accepted {
+            return None;
+        }
+        *self.seen() = kept.clone();
+        Some(Before(kept))
+    }
+
+    fn judge(&self, standing: &Standing, seen: &Seen, own: Option<Marks>) -> Result<Marks, Doubt> {
+        let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if standing.value.is_some() {
+            // The operator accepted them, in whichever process.
+            *unsealed = None;
+        }
+        if let Some(why) = &*unsealed {
+            return Err(Doubt::Unsealed { why: why.clone() });
+        }
+        if seen.entry > standing.last {
+            return Err(Doubt::Older {
+                last: standing.last,
+                kept: seen.entry,
+            });
+        }
+        if seen.entry > 0 && standing.seen.as_ref() != Some(&seen.value) {
+            return Err(Doubt::Another { entry: seen.entry });
+        }
+        own.ok_or(Doubt::Changed)
+    }
+
+    /// The marks, if they are those of the trail that is there.
+    fn own(&self, standing: &Standing) -> Option<Marks> {
+        let (entry, marks, value) = (
+            standing.entry?,
+            standing.marks.as_ref()?,
+            standing.value.as_ref()?,
+        );
+        let chain = standing.chain.as_deref().unwrap_or_default();
+        let fits = self.mac(entry, chain, marks).verify_slice(value).is_ok();
+        (entry == standing.last && fits)
+            .then(|| serde_json::from_str(marks).ok())
+            .flatten()
+    }
+
+    fn mac(&self, entry: i64, chain: &[u8], marks: &str) -> Hmac<Sha256> {
+        let mut mac = self.latest.clone();
+        for part in [&entry.to_be_bytes()[..], chain, marks.as_bytes()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+
+    /// The marks as text, with the value that seals them together with the trail's last entry.
+    pub(crate) fn sealed(
+        &self,
+        marks: &Marks,
+        (entry, chain): (i64, &[u8]),
+    ) -> Result<(String, Vec<u8>), serde_json::Error> {
+        let text = serde_json::to_string(marks)?;
+        let value = self.mac(entry, chain, &text).finalize().into_bytes();
+        Ok((text, value.to_vec()))
+    }
+}
+
+/// Whether a row is what Vega wrote last. `entry` is the one that changed it, where its own value fits.
+pub(crate) fn is_latest(marks: &Marks, whose: Whose<'_>, entry: Option<i64>) -> Result<(), Misfit> {
+    let entry = entry.ok_or(Misfit::Changed)?;
+    match marks.get(whose) {
+        Some(mark) if mark.entry == entry => Ok(()),
+        _ => Err(Misfit::PutBack),
+    }
+}

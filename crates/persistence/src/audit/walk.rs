@@ -1,0 +1,101 @@
+//! The walk that examines the audit trail, from the first entry on: what is computed is compared with what is stored and with
+//! the checkpoints that were kept.
+
+use std::collections::{BTreeMap, HashMap};
+
+use vega_domain::audit::AuditFault;
+
+use crate::audit::chain::{AuditChain, RawRow, Value};
+use crate::audit::checkpoints::{Cause, Head};
+
+/// Which chain an entry belongs to.
+pub(crate) struct Chains<'a> {
+    /// By the last entry that each made.
+    pub(crate) earlier: BTreeMap<i64, AuditChain>,
+    pub(crate) in_force: &'a AuditChain,
+}
+
+impl Chains<'_> {
+    fn of(&self, entry: i64) -> &AuditChain {
+        let earlier = self.earlier.range(entry..).next();
+        earlier.map_or(self.in_force, |(_, chain)| chain)
+    }
+
+    /// Each rotation is followed by the entry that tells of it.
+    fn at_least(&self) -> i64 {
+        self.earlier.keys().next_back().map_or(0, |last| last + 1)
+    }
+}
+
+/// The way along the trail, up to the last entry that fits.
+pub(crate) struct Walk<'a> {
+    chains: &'a Chains<'a>,
+    by_entry: HashMap<i64, Vec<&'a Head>>,
+    value: Value,
+    is_chained: bool,
+    pub(crate) is_beside_row_values: bool,
+    pub(crate) last: i64,
+    pub(crate) entries: u64,
+    pub(crate) heads: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(chains: &'a Chains<'a>, chain_id: &[u8], heads: &'a [Head]) -> Self {
+        let mut by_entry: HashMap<i64, Vec<&Head>> = HashMap::new();
+        for head in heads {
+            by_entry.entry(head.entry).or_default().push(head);
+        }
+        Self {
+            chains,
+            by_entry,
+            value: chains.of(1).beginning(chain_id),
+            is_chained: false,
+            is_beside_row_values: false,
+            last: 0,
+            entries: 0,
+            heads: 0,
+        }
+    }
+
+    pub(crate) fn step(&mut self, row: &RawRow) -> Result<(), AuditFault> {
+        let entry = self.last + 1;
+        if row.id < entry {
+            return Err(AuditFault::Edited { entry: row.id });
+        }
+        if row.id > entry {
+            return Err(AuditFault::Missing { entry });
+        }
+        let chain = self.chains.of(entry);
+        let value = chain.of_stored(&self.value, row);
+        self.is_beside_row_values = self.is_beside_row_values || chain.is_beside_row_values(&self.value, row);
+        self.is_chained |= row.is_chained();
+        // Only before the first value may there be entries without one: they are sealed by it.
+        if self.is_chained && !row.bears(&value) {
+            return Err(AuditFault::Edited { entry });
+        }
+        for head in self.by_entry.remove(&entry).unwrap_or_default() {
+            if head.value != value {
+                let run = match head.cause {
+                    Cause::Run(run) => Some(run),
+                    Cause::Revocation | Cause::Change | Cause::EitherOfBoth | Cause::Accepted => None,
+                };
+                return Err(AuditFault::Rewritten { entry, run });
+            }
+            self.heads += 1;
+        }
+        (self.value, self.last) = (value, entry);
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// What is left of the heads was written once, and is not there.
+    pub(crate) fn end(&self, written_up_to: i64) -> Result<(), AuditFault> {
+        let last = self.last;
+        let kept = self.by_entry.keys().copied().max().unwrap_or_default();
+        let written = kept.max(written_up_to).max(self.chains.at_least());
+        if written != last {
+            return Err(AuditFault::Cut { last, written });
+        }
+        Ok(())
+    }
+}

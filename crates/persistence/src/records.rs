@@ -1,0 +1,5 @@
+//! Rows as structs, with their way into and out of domain types. Names no database engine.
+
+pub(crate) mod audit_entry;
+pub(crate) mod moment_columns;
+pub(crate) mod token;

@@ -1,0 +1,141 @@
+//! What a program of this installation answers to the question whether it is one: an HMAC with a key of its own, derived from
+//! the root key, over the challenge and the address that was called. Another program, at another port, cannot fetch the answer
+//! from it: that would speak of another address.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use vega_domain::ports::ListenerProof;
+
+use crate::hex::hex;
+use crate::key_files::root_key::RootKey;
+
+/// Keeps this key apart from every other use of the root key.
+const CONTEXT: &[u8] = b"vega listener proof 1";
+
+/// The proof, made with the root key.
+pub struct KeyedListenerProof(Hmac<Sha256>);
+
+impl fmt::Debug for KeyedListenerProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyedListenerProof([redacted])")
+    }
+}
+
+impl KeyedListenerProof {
+    pub(crate) fn new(key: &RootKey) -> Self {
+        Self(key.derive(CONTEXT))
+    }
+
+    /// Each part after its length, so that no two questions are the same bytes. `::ffff:127.0.0.1` is another name of the
+    /// address 127.0.0.1.
+    fn over(&self, challenge: &str, address: SocketAddr) -> Hmac<Sha256> {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let (challenge, address) = (challenge.as_bytes(), address.to_string());
+        let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
+        self.0
+            .clone()
+            .chain_update(length(challenge))
+            .chain_update(challenge)
+            .chain_update(length(address.as_bytes()))
+            .chain_update(address.as_bytes())
+    }
+}
+
+impl ListenerProof for KeyedListenerProof {
+    fn answer(&self, challenge: &str, address: SocketAddr) -> String {
+        hex(&self.over(challenge, address).finalize().into_bytes())
+    }
+
+    fn is_right(&self, challenge: &str, address: SocketAddr, answer: &str) -> bool {
+        let Some(answer) = unhex(answer) else {
+            return false;
+        };
+        // In constant time.
+        self.over(challenge, address).verify_slice(&answer).is_ok()
+    }
+}
+
+/// The bytes of lower-case hexadecimal digits.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let is_plain = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    if !digits.len().is_multiple_of(2) || !digits.iter().all(is_plain) {
+        return None;
+    }
+    let bytes = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    bytes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::fingerprint::{Fingerprints, Subject};
+    use vega_domain::secret::AccessToken;
+
+    fn proofs() -> (KeyedListenerProof, KeyedListenerProof, RootKey) {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |name: &str| RootKey::create(&dir.path().join(name)).unwrap();
+        let one = key("one");
+        (
+            KeyedListenerProof::new(&one),
+            KeyedListenerProof::new(&key("two")),
+            one,
+        )
+    }
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_right_for_its_challenge_at_its_address_under_its_key() {
+        let (one, two, _) = proofs();
+        let here = at("127.0.0.1:28020");
+        let answer = one.answer("challenge", here);
+        assert!(one.is_right("challenge", here, &answer));
+        assert!(!two.is_right("challenge", here, &answer), "another key");
+        assert!(!one.is_right("challengf", here, &answer), "another challenge");
+        for elsewhere in ["127.0.0.1:28021", "127.0.0.2:28020", "[::1]:28020"] {
+            assert!(!one.is_right("challenge", at(elsewhere), &answer), "{elsewhere}");
+        }
+        let as_version_6 = at("[::ffff:127.0.0.1]:28020");
+        assert!(
+            one.is_right("challenge", as_version_6, &answer),
+            "the same address"
+        );
+        assert_eq!(one.answer("challenge", as_version_6), answer);
+        // Where one part ends and the next begins is sealed too.
+        assert!(!one.is_right("challenge1", at("27.0.0.1:28020"), &answer));
+        let mut other = answer.clone();
+        let last = if other.ends_with('0') { "1" } else { "0" };
+        other.replace_range(answer.len() - 1.., last);
+        for wrong in ["", "00", &answer[2..], &other, &format!("{answer}00"), "é", "+f"] {
+            assert!(!one.is_right("challenge", here, wrong), "{wrong}");
+        }
+    }
+
+    /// Else whoever may ask could have fingerprints made of guesses.
+    #[test]
+    fn its_key_is_not_the_fingerprints() {
+        let (one, _, key) = proofs();
+        let here = at("127.0.0.1:28020");
+        let asked = [
+            &9_u64.to_be_bytes()[..],
+            b"challenge",
+            &15_u64.to_be_bytes(),
+            b"127.0.0.1:28020",
+        ]
+        .concat();
+        let text = String::from_utf8(asked).unwrap();
+        let token = AccessToken::new(text);
+        let noted = Fingerprints::new(&key).note("", Subject::Token(&token));
+        let fingerprint = noted.strip_prefix("token ").unwrap();
+        assert!(!one.answer("challenge", here).starts_with(fingerprint));
+    }
+}

@@ -1,0 +1,255 @@
+//! The spool: files beside the database that were given their room before anybody signs in, so that what is received
+//! while the database fails has a place even on a full disk. One file per API with two areas, one for an unread answer and
+//! one for a finished token. What is in them is sealed like a row. What goes in and out is `spooling`'s to decide.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use vega_domain::ids::ApiName;
+use vega_domain::ports::StoreError;
+use zeroize::Zeroizing;
+
+use crate::files::{create_private_dir, open_private};
+use crate::sealing::seal::{Place, Sealer};
+
+/// The longest answer that Vega reads has 256 KiB; in base64, twice, with room for the rest.
+const AREA: usize = 512 * 1024;
+const MAGIC: &[u8; 8] = b"VEGASPL1";
+const ENDING: &str = "slot";
+
+/// The folder of the spool of this database.
+pub(crate) fn folder_of(database: &Path) -> PathBuf {
+    database.with_extension("spool")
+}
+
+/// What an area holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What the token endpoint answered, unread.
+    Answer,
+    /// A token that is ready for its row.
+    Token,
+}
+
+impl Kind {
+    fn offset(self) -> u64 {
+        match self {
+            Self::Answer => 0,
+            Self::Token => AREA as u64,
+        }
+    }
+
+    fn column(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// Stands before the envelope and is part of what seals it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Label {
+    api: String,
+    client_id: String,
+    generation: u32,
+    envelope: String,
+}
+
+/// The files of one database.
+#[derive(Debug, Clone)]
+pub(crate) struct Spool {
+    folder: PathBuf,
+    sealer: Arc<Sealer>,
+}
+
+impl Spool {
+    /// Beside a database, open or not.
+    pub(crate) fn beside(database: &Path, sealer: Arc<Sealer>) -> Self {
+        Self {
+            folder: folder_of(database),
+            sealer,
+        }
+    }
+
+    /// Gives an API's file its room, written and synced, so that the file system holds it whatever comes.
+    pub(crate) fn prepare(&self, api: &ApiName) -> Result<(), StoreError> {
+        self.make_room(api).map(drop)
+    }
+
+    fn make_room(&self, api: &ApiName) -> Result<File, StoreError> {
+        create_private_dir(&self.folder).map_err(failed("make the spool"))?;
+        let path = self.path(api.as_str());
+        let mut file = open_private(&path).map_err(failed("open the spool"))?;
+        let made = (|| -> io::Result<()> {
+            let there = file.seek(SeekFrom::End(0))?;
+            if let Some(missing) = (2 * AREA as u64)
+                .checked_sub(there)
+                .filter(|missing| *missing > 0)
+            {
+                io::copy(&mut io::repeat(0).take(missing), &mut file)?;
+                file.sync_all()?;
+                File::open(&self.folder)?.sync_all()?;
+            }
+            Ok(())
+        })();
+        made.map_err(failed("give the spool its room"))?;
+        Ok(file)
+    }
+
+    /// Keeps one record for an API in place of the one of this kind that was there. Durable when it returns.
+    pub(crate) fn keep<T: Serialize>(
+        &self,
+        kind: Kind,
+        (api, client_id, generation): (&ApiName, &str, u32),
+        record: &T,
+    ) -> Result<(), StoreError> {
+        let plain = Zeroizing::new(serde_json::to_vec(record).map_err(failed("write the spool"))?);
+        let place = place(kind, api.as_str(), client_id, generation);
+        let label = Label {
+            api: api.to_string(),
+            client_id: client_id.into(),
+            generation,
+            envelope: STANDARD.encode(self.sealer.seal(place, &plain)?),
+        };
+        let label = serde_json::to_vec(&label).map_err(failed("write the spool"))?;
+        let mut area = Vec::with_capacity(MAGIC.len() + 4 + label.len());
+        area.extend_from_slice(MAGIC);
+        area.extend_from_slice(&u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes());
+        area.extend_from_slice(&label);
+        if area.len() > AREA {
+            return Err(StoreError::Unreadable(format!(
+                "the {} of {api} is too long for the spool",
+                kind.column()
+            )));
+        }
+        // Where nobody made room before, there may still be some.
+        let file = self.make_room(api)?;
+        overwrite(file, kind, &area).map_err(failed("write the spool"))
+    }
+
+    /// What is kept of this kind. A record that does not open is told of and stays where it is.
+    pub(crate) fn load<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<T>, StoreError> {
+        let mut records = Vec::new();
+        for path in self.files()? {
+            match self.read(&path, kind) {
+                Ok(record) => records.extend(record),
+                Err(error) => {
+                    tracing::error!(file = %path.display(), %error, "the spool holds what cannot be read");
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Whether anything is kept that can be read. What cannot is lost already.
+    pub(crate) fn holds_anything(&self) -> Result<bool, StoreError> {
+        for kind in [Kind::Answer, Kind::Token] {
+            if !self.load::<IgnoredAny>(kind)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read<T: DeserializeOwned>(&self, path: &Path, kind: Kind) -> Result<Option<T>, StoreError> {
+        let mut file = open_private(path).map_err(failed("open the spool"))?;
+        let mut head = [0; 12];
+        match file
+            .seek(SeekFrom::Start(kind.offset()))
+            .and_then(|_| file.read_exact(&mut head))
+        {
+            Ok(()) => {}
+            // One that was never given all its room holds nothing here.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(failed("read the spool")(error)),
+        }
+        let (magic, length) = head.split_at(MAGIC.len());
+        if magic != MAGIC {
+            return Ok(None);
+        }
+        let length = u32::from_be_bytes(length.try_into().unwrap_or_default()) as usize;
+        let unreadable = |why: &str| StoreError::Unreadable(format!("{} {why}", path.display()));
+        if length > AREA - head.len() {
+            return Err(unreadable("is damaged"));
+        }
+        let mut label = vec![0; length];
+        file.read_exact(&mut label).map_err(failed("read the spool"))?;
+        let label: Label = serde_json::from_slice(&label).map_err(|_| unreadable("is damaged"))?;
+        let envelope = STANDARD
+            .decode(&label.envelope)
+            .map_err(|_| unreadable("is damaged"))?;
+        let place = place(kind, &label.api, &label.client_id, label.generation);
+        let plain = self.sealer.open(place, &envelope)?;
+        serde_json::from_slice(&plain)
+            .map(Some)
+            .map_err(|_| unreadable("was written by another version of Vega"))
+    }
+
+    /// Takes out what is kept of this kind for an API; its room stays.
+    pub(crate) fn clear(&self, kind: Kind, api: &ApiName) -> Result<(), StoreError> {
+        let file = open_private(&self.path(api.as_str())).map_err(failed("open the spool"))?;
+        overwrite(file, kind, &vec![0; AREA]).map_err(failed("clear the spool"))
+    }
+
+    /// When each file was written last: what is in the spool is the same as long as this is.
+    pub(crate) fn written(&self) -> Vec<(PathBuf, Option<SystemTime>)> {
+        let files = self.files().unwrap_or_default().into_iter();
+        let written = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();
+        files
+            .map(|path| {
+                let at = written(&path);
+                (path, at)
+            })
+            .collect()
+    }
+
+    fn path(&self, api: &str) -> PathBuf {
+        self.folder.join(api).with_extension(ENDING)
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("look into the spool")(error)),
+        };
+        let mut files: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
+            .collect();
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+fn overwrite(mut file: File, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(kind.offset()))?;
+    file.write_all(bytes)?;
+    file.sync_data()
+}
+
+fn place<'a>(kind: Kind, api: &'a str, client_id: &'a str, generation: u32) -> Place<'a> {
+    Place {
+        table: "spool",
+        column: kind.column(),
+        api,
+        client_id,
+        generation,
+    }
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |source| StoreError::Failed {
+        doing,
+        source: source.into(),
+    }
+}

@@ -1,0 +1,174 @@
+//! The journal of sign-ins, with the spool for the one record that must not be lost: the answer of the token endpoint.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::event::Event;
+use vega_domain::failure::Failure;
+use vega_domain::ids::{ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
+use vega_domain::moment::Moment;
+use vega_domain::ports::{
+    Delivery, EventSink, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::sign_in::OtpBudget;
+
+use crate::spool::import::FileTokenSpool;
+use crate::spool::records::KeptAnswer;
+
+/// What an answer is about; the database may not be there to ask.
+#[derive(Clone)]
+struct About {
+    api: ApiName,
+    client_id: ClientId,
+    generation: Generation,
+}
+
+/// `SignInJournal` over another one and the spool.
+pub struct SpoolingSignInJournal {
+    database: Arc<dyn SignInJournal>,
+    spool: FileTokenSpool,
+    events: Arc<dyn EventSink>,
+    known: Mutex<HashMap<AttemptId, About>>,
+}
+
+impl SpoolingSignInJournal {
+    /// What goes into the spool is told to `events`.
+    pub fn new(database: Arc<dyn SignInJournal>, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
+        Self {
+            database,
+            spool,
+            events,
+            known: Mutex::default(),
+        }
+    }
+
+    fn know(&self, attempt: AttemptId, about: About) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(attempt, about);
+    }
+
+    fn about(&self, attempt: AttemptId) -> Option<About> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&attempt).cloned()
+    }
+}
+
+#[async_trait]
+impl SignInJournal for SpoolingSignInJournal {
+    async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
+        let about = About {
+            api: new.api.clone(),
+            client_id: new.client_id.clone(),
+            generation: new.generation,
+        };
+        self.know(new.id, about);
+        self.database.open_attempt(new, audit).await
+    }
+
+    async fn seal_answer(
+        &self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let error = match self.database.seal_answer(attempt, answer, at, audit).await {
+            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
+            sealed => return sealed,
+        };
+        let Some(About {
+            api,
+            client_id,
+            generation,
+        }) = self.about(attempt)
+        else {
+            return Err(error);
+        };
+        let kept = KeptAnswer::of(attempt, &api, answer, at, audit);
+        if let Err(spool) = self.spool.keep_answer(kept, &api, &client_id, generation).await {
+            tracing::error!(%api, %error, %spool, "neither the database nor the spool took an answer");
+            return Err(error);
+        }
+        let why = error.to_string();
+        tracing::error!(%api, why, "the database did not take an answer; it is in the spool");
+        self.events.emit(Event::KeptInSpool { api, why });
+        Ok(())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        let unfinished = self.database.unfinished().await?;
+        for left in &unfinished {
+            let about = About {
+                api: left.api.clone(),
+                client_id: left.client_id.clone(),
+                generation: left.generation,
+            };
+            self.know(left.id, about);
+        }
+        Ok(unfinished)
+    }
+
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &Moment,
+    ) -> Result<OtpGrant, StoreError> {
+        self.database.request_otp(attempt, mobile, budget, now).await
+    }
+
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        self.database.deliver_code(state, code, at).await
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.database.delivered_code(state).await
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.database.note_otp(attempt, mobile, now).await
+    }
+
+    async fn seal_code(
+        &self,
+        attempt: AttemptId,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.database.seal_code(attempt, code, at, audit).await
+    }
+
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        failure: &Failure,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.database.close(attempt, failure, at, audit).await
+    }
+
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        self.database.unsaved_failure(run, api).await
+    }
+
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+        self.database.otp_presses(mobile, newest).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Tokens in the database, and in the spool while the database does not take them. Readers find the newer of both.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::event::Event;
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
+use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::token::{CheckResult, NewToken};
+
+use crate::audit::latest_changes::Marks;
+use crate::spool::import::FileTokenSpool;
+use crate::spool::records::{KeptToken, put_kept};
+
+/// Tokens in rows beside which it is known which of them are revoked, wherever a copy lies.
+#[async_trait]
+pub(crate) trait TokenRows: UpstoxTokenRepository {
+    /// What is known of latest changes, where the database as a whole is trusted.
+    async fn marks(&self) -> Result<Option<Marks>, StoreError>;
+}
+
+/// `UpstoxTokenRepository` over the database and the spool.
+pub struct SpoolingTokenRepository {
+    database: Arc<dyn TokenRows>,
+    spool: FileTokenSpool,
+    events: Arc<dyn EventSink>,
+}
+
+impl SpoolingTokenRepository {
+    /// What goes into the spool is told to `events`.
+    pub(crate) fn over(
+        database: Arc<dyn TokenRows>,
+        spool: FileTokenSpool,
+        events: Arc<dyn EventSink>,
+    ) -> Self {
+        Self {
+            database,
+            spool,
+            events,
+        }
+    }
+
+    /// The kept tokens that the database does not know yet.
+    async fn kept(&self) -> Result<Vec<NewToken>, StoreError> {
+        let kept = self.spool.tokens().await?;
+        kept.iter().map(KeptToken::token).collect()
+    }
+
+    async fn revoked_in_database(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
+        match self.database.record_check(check, audit).await {
+            Ok(_) => true,
+            Err(error) => {
+                let (api, generation) = (&check.api, check.generation);
+                tracing::error!(%api, %generation, %error, "a revocation is in the spool alone until the database takes it");
+                false
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for SpoolingTokenRepository {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        // First the spool: what moves into the database meanwhile is then found in both, and never in neither.
+        let kept = self.kept().await?;
+        let mut loaded = self.database.load_all().await?;
+        if !kept.is_empty()
+            && let Some(marks) = self.database.marks().await?
+        {
+            for kept in kept {
+                put_kept(&mut loaded, marks.as_revoked(kept));
+            }
+        }
+        Ok(loaded)
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        let kept = self.kept().await?;
+        let stored = self.database.newest_generation(api).await?;
+        let kept = kept
+            .iter()
+            .filter(|kept| kept.token.api == *api)
+            .map(|kept| kept.token.generation);
+        Ok(stored.max(kept.max()))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        self.database.owner(account).await
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        let error = match self.database.store(new, audit).await {
+            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
+            stored => return stored,
+        };
+        let api = new.token.api.clone();
+        if let Err(spool) = self.spool.keep_token(KeptToken::of(new, audit)).await {
+            tracing::error!(%api, %error, %spool, "neither the database nor the spool took a token");
+            return Err(error);
+        }
+        let why = error.to_string();
+        tracing::error!(%api, why, "the database did not take a token; it is in the spool");
+        self.events.emit(Event::KeptInSpool { api, why });
+        Ok(())
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        let kept = self.spool.tokens().await?;
+        if let Some(kept) = kept.iter().find(|kept| kept.is(&check.api, check.generation)) {
+            // It is in no row yet: what was found goes with it. A revocation is also on record where nobody puts an earlier
+            // file in the place of a later one.
+            let is_on_record =
+                check.check.result == CheckResult::Revoked && self.revoked_in_database(check, audit).await;
+            self.spool
+                .keep_token(kept.checked(check.check, audit, is_on_record)?)
+                .await?;
+            return Ok(true);
+        }
+        self.database.record_check(check, audit).await
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.database.erase_dead(now).await
+    }
+}

@@ -1,0 +1,81 @@
+//! What lies behind an error of SQLite's, by its code, and never by its words.
+
+use vega_domain::ports::{StorageCause, StoreError};
+
+/// Wraps what the database said.
+pub(crate) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::failed(doing, cause_of(&source), source)
+}
+
+/// What SQLite or the system says, at whichever depth it stands.
+pub(crate) fn cause_in(error: &(dyn std::error::Error + 'static)) -> StorageCause {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+            return cause_of(error);
+        }
+        next = error.source();
+    }
+    StorageCause::of(error)
+}
+
+/// What SQLite says, by its code.
+pub(crate) fn cause_of(error: &sqlx::Error) -> StorageCause {
+    match error {
+        sqlx::Error::Io(error) => StorageCause::of_io(error),
+        // All connections are in use, by writes that wait for somebody else.
+        sqlx::Error::PoolTimedOut => StorageCause::Busy,
+        error => plain_code(error).map_or(StorageCause::Other, of_code),
+    }
+}
+
+/// SQLite's result codes: <https://www.sqlite.org/rescode.html>.
+fn of_code(plain: u32) -> StorageCause {
+    match plain {
+        5 | 6 => StorageCause::Busy,
+        13 => StorageCause::Full,
+        3 | 8 | 23 => StorageCause::ReadOnly,
+        14 => StorageCause::CannotOpen,
+        CORRUPT | NOT_A_DATABASE => StorageCause::Damaged,
+        10 => StorageCause::Disk,
+        _ => StorageCause::Other,
+    }
+}
+
+/// Whether the file is no database at all.
+pub(crate) fn is_no_database(error: &sqlx::Error) -> bool {
+    plain_code(error) == Some(NOT_A_DATABASE)
+}
+
+/// SQLite's code for a file that contradicts itself.
+const CORRUPT: u32 = 11;
+/// SQLite's code for a file that holds something else.
+const NOT_A_DATABASE: u32 = 26;
+
+/// Extended codes carry the plain one in their last byte.
+fn plain_code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::busy(5, StorageCause::Busy)]
+    #[case::locked(6, StorageCause::Busy)]
+    #[case::full(13, StorageCause::Full)]
+    #[case::permission(3, StorageCause::ReadOnly)]
+    #[case::read_only(8, StorageCause::ReadOnly)]
+    #[case::cannot_open(14, StorageCause::CannotOpen)]
+    #[case::corrupt(11, StorageCause::Damaged)]
+    #[case::no_database(26, StorageCause::Damaged)]
+    #[case::io(10, StorageCause::Disk)]
+    #[case::misuse(21, StorageCause::Other)]
+    fn each_code_of_sqlite_has_its_cause(#[case] code: u32, #[case] cause: StorageCause) {
+        assert_eq!(of_code(code), cause);
+    }
+}

@@ -1,0 +1,126 @@
+//! An open database: the connections, and what its root key makes. One connection writes (with `BEGIN IMMEDIATE`), a few read.
+//! Nothing is written under a key that is not in force any more.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::sqlite::SqlitePool;
+use vega_domain::ports::StoreError;
+
+use crate::audit::chain::AuditChain;
+use crate::audit::checkpoints::HeadsFile;
+use crate::audit::recorder::Recorder;
+use crate::audit::row_trust::RowTrust;
+use crate::key_files::key_source::KeySource;
+use crate::sealing::listener_proof::KeyedListenerProof;
+use crate::sealing::seal::Sealer;
+use crate::spool::slots::Spool;
+use crate::sqlite::causes::failed;
+use crate::sqlite::write::{Reading, Write};
+
+/// An open database with its root key. Clones share it.
+#[derive(Debug, Clone)]
+pub struct DataSource {
+    pub(super) writer: SqlitePool,
+    pub(super) reader: SqlitePool,
+    pub(super) watcher: SqlitePool,
+    pub(super) sealer: Arc<Sealer>,
+    pub(super) listener_proof: Arc<KeyedListenerProof>,
+    pub(super) recorder: Recorder,
+    pub(super) key_source: KeySource,
+    pub(super) path: PathBuf,
+}
+
+impl DataSource {
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes all connections, so that the WAL is folded into the file.
+    pub async fn close(&self) {
+        self.watcher.close().await;
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// How whoever holds this database's key proves where it listens.
+    pub fn listener_proof(&self) -> Arc<KeyedListenerProof> {
+        Arc::clone(&self.listener_proof)
+    }
+
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.reader
+    }
+
+    /// Always one and the same connection, which must not write: what others do is told from its own point of view.
+    pub(crate) fn watcher(&self) -> &SqlitePool {
+        &self.watcher
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.sealer
+    }
+
+    /// The files that take what the database does not.
+    pub(crate) fn spool(&self) -> Spool {
+        Spool::beside(&self.path, Arc::clone(&self.sealer))
+    }
+
+    pub(crate) fn chain(&self) -> &Arc<AuditChain> {
+        &self.recorder.chain
+    }
+
+    /// Tells what counts.
+    pub(crate) fn trust(&self) -> &Arc<RowTrust> {
+        &self.recorder.trust
+    }
+
+    pub(crate) fn heads(&self) -> &HeadsFile {
+        &self.recorder.heads
+    }
+
+    pub(crate) fn key_source(&self) -> &KeySource {
+        &self.key_source
+    }
+
+    /// The one connection that writes, outside any transaction.
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.writer
+    }
+
+    /// Fails where the database takes no change now: makes one commit that changes nothing.
+    pub async fn prove_writable(&self) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query("UPDATE seal_key SET key_id = key_id")
+            .execute(&mut *write)
+            .await
+            .map_err(failed("try a write"))?;
+        write.commit().await.map_err(failed("try a commit"))
+    }
+
+    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change. Nothing is written
+    /// to a database that is not the one that Vega left.
+    pub(crate) async fn write(&self) -> Result<Write, StoreError> {
+        let write = self.write_whatever_it_is().await?;
+        match write.doubt() {
+            None => Ok(write),
+            Some(doubt) => Err(doubt.clone().into()),
+        }
+    }
+
+    /// The same, for what goes on record in any case.
+    pub(crate) async fn write_whatever_it_is(&self) -> Result<Write, StoreError> {
+        let before = self.recorder.trust.before();
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut tx = tx.map_err(failed("begin a write"))?;
+        // What is sealed or chained with the key of before would not fit what is there now.
+        let look = self.recorder.trust.look(&mut tx, before).await?;
+        Write::begin(tx, self.recorder.clone(), look).await
+    }
+
+    /// Begins a read of rows that decide something: all of it sees one moment.
+    pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
+        Reading::begin(&self.reader, &self.recorder.trust).await
+    }
+}

@@ -1,0 +1,39 @@
+//! What the open database and its key say of themselves, for people who look after them. No secret is among it.
+
+use vega_domain::ports::StoreError;
+
+use crate::sqlite::causes::failed;
+use crate::sqlite::data_source::DataSource;
+
+/// What the database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseFacts {
+    /// Its maker's name for it.
+    pub engine: &'static str,
+    /// Of the engine, such as `3.51.3`.
+    pub engine_version: String,
+    /// The number of the newest migration that was made.
+    pub schema_version: i64,
+}
+
+impl DataSource {
+    /// Asks the database.
+    pub async fn facts(&self) -> Result<DatabaseFacts, StoreError> {
+        let row: (String, i64) = sqlx::query_as(
+            "SELECT sqlite_version(), coalesce(max(version), 0) FROM _sqlx_migrations WHERE success",
+        )
+        .fetch_one(self.reader())
+        .await
+        .map_err(failed("ask the database for its versions"))?;
+        Ok(DatabaseFacts {
+            engine: "SQLite",
+            engine_version: row.0,
+            schema_version: row.1,
+        })
+    }
+
+    /// Tells keys apart without telling anything of them; the key's own comes with each value that it sealed.
+    pub fn key_id(&self) -> String {
+        self.sealer().key_id().to_string()
+    }
+}

@@ -1,0 +1,252 @@
+//! Rows that are not what Vega wrote last: which ones, and their place in the audit trail. Nothing is mended here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::StoreError;
+
+use crate::audit::database_mistrust::Doubt;
+use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
+use crate::audit::row_trust::RowTrust;
+use crate::sealing::row_values::{ALL, ATTEMPTS, PRESSES, SealedTable};
+use crate::sqlite::audit_trail;
+use crate::sqlite::causes::failed;
+use crate::sqlite::data_source::DataSource;
+use crate::sqlite::row_marks::{self, called};
+use crate::sqlite::row_values;
+
+const DOING: &str = "examine the rows";
+
+/// What does not fit in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RowFaults {
+    /// Why the database as a whole counts for nothing until the operator accepts it.
+    pub database: Option<String>,
+    /// Each row that counts for nothing.
+    pub rows: Vec<RowFault>,
+}
+
+impl RowFaults {
+    /// Whether everything fits.
+    pub fn is_none(&self) -> bool {
+        self.database.is_none() && self.rows.is_empty()
+    }
+}
+
+/// A row that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFault {
+    /// `changed`, `put_back` or `gone`.
+    pub kind: &'static str,
+    /// Which row, and what is wrong with it, in words.
+    pub words: String,
+    /// Tells this state of the row from others that do not fit either.
+    state: String,
+}
+
+impl RowFault {
+    pub(crate) fn new(what: impl std::fmt::Display, misfit: Misfit) -> Self {
+        Self {
+            kind: misfit.code(),
+            words: format!("{what} {misfit}"),
+            state: String::new(),
+        }
+    }
+
+    fn in_state(self, state: String) -> Self {
+        Self { state, ..self }
+    }
+
+    /// What it is known by once it is on record.
+    fn name(&self) -> String {
+        format!("{} {}", self.words, self.state)
+    }
+}
+
+/// Which rows are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowScope {
+    /// Those that decide something now: a few of each API.
+    Deciding,
+    /// Every one, however old.
+    All,
+}
+
+impl DataSource {
+    /// Why the database as a whole counts for nothing, if it does.
+    pub async fn doubt(&self) -> Result<Option<String>, StoreError> {
+        let reading = self.read().await?;
+        Ok(reading.marks.as_ref().err().map(ToString::to_string))
+    }
+
+    /// Looks at the rows.
+    pub async fn row_faults(&self, scope: RowScope) -> Result<RowFaults, StoreError> {
+        let mut reading = self.read().await?;
+        let rows = read_rows(&mut reading, scope).await?;
+        let mut faults = RowFaults {
+            database: reading.marks.as_ref().err().map(ToString::to_string),
+            rows: Vec::new(),
+        };
+        // Rows that bear no value yet are not what does not fit.
+        if matches!(reading.marks, Err(Doubt::Unsealed { .. })) {
+            return Ok(faults);
+        }
+        let marks = reading.marks.as_ref().ok();
+        for (table, row) in &rows {
+            if let Some(misfit) = misfit(self.trust(), marks, table, row) {
+                let fault = RowFault::new(called(table, row), misfit);
+                faults.rows.push(fault.in_state(row_values::digest(table, row)));
+            }
+        }
+        for (what, entry) in marks.map_or_else(Vec::new, |marks| gone(&rows, marks, scope)) {
+            let fault = RowFault::new(what, Misfit::Gone);
+            faults.rows.push(fault.in_state(entry.to_string()));
+        }
+        Ok(faults)
+    }
+
+    /// Looks at those that decide something now. What is found goes on record: once as long as it stays as it is, and anew
+    /// where the same row is changed again, or after it was mended. Returns what was found now.
+    pub async fn examine_rows(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
+        let faults = self.row_faults(RowScope::Deciding).await?;
+        // What a database that does not count says of itself is put on record when it is accepted.
+        if faults.database.is_some() {
+            return Ok(Vec::new());
+        }
+        let names: BTreeSet<String> = faults.rows.iter().map(RowFault::name).collect();
+        let told = self.told().await?;
+        if names == told {
+            return Ok(Vec::new());
+        }
+        let mut new = Vec::new();
+        let mut tx = self.write_whatever_it_is().await?;
+        if tx.doubt().is_some() {
+            return Ok(Vec::new());
+        }
+        for mended in told.difference(&names) {
+            tx.marks()?.clear(Whose::Told(mended));
+        }
+        for fault in &faults.rows {
+            let name = fault.name();
+            let mark = Mark::of(tx.entry());
+            let marks = tx.marks()?;
+            if marks.get(Whose::Told(&name)).is_none() {
+                marks.set(Whose::Told(&name), mark);
+                let entry = AuditEntry::new(at, AuditKind::RowBroken, &fault.words);
+                audit_trail::insert(&mut tx, &entry).await?;
+                new.push(entry);
+            }
+        }
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(new)
+    }
+
+    /// What does not fit and is on record.
+    async fn told(&self) -> Result<BTreeSet<String>, StoreError> {
+        let reading = self.read().await?;
+        let marks = reading.marks.as_ref().ok();
+        let told = marks.into_iter().flat_map(|marks| marks.all_of("told"));
+        Ok(told.map(|(name, _)| name.to_owned()).collect())
+    }
+}
+
+/// A row of one of the tables.
+pub(crate) type TableRow = (&'static SealedTable, SqliteRow);
+
+pub(crate) async fn read_rows(
+    connection: &mut SqliteConnection,
+    scope: RowScope,
+) -> Result<Vec<TableRow>, StoreError> {
+    let mut rows = Vec::new();
+    for table in ALL {
+        let found = match scope {
+            RowScope::Deciding => row_values::deciding(connection, table).await?,
+            RowScope::All => row_values::all(connection, table).await?,
+        };
+        rows.extend(found.into_iter().map(|row| (table, row)));
+    }
+    Ok(rows)
+}
+
+/// How a row does not fit. Where the database as a whole does not count, whether it fits in itself.
+pub(crate) fn misfit(
+    trust: &RowTrust,
+    marks: Option<&Marks>,
+    table: &SealedTable,
+    row: &SqliteRow,
+) -> Option<Misfit> {
+    let Some(entry) = trust.values.entry_of(table, row) else {
+        return Some(Misfit::Changed);
+    };
+    let marks = marks?;
+    let number = row_marks::number(table, row);
+    let mark = match row_marks::whose(table, row) {
+        Some(whose) => marks.get(whose),
+        // Of the sign-ins that have ended, the last one of each API is known.
+        None => {
+            return row_marks::ended(row).and_then(|api| {
+                let mark = marks.get(Whose::Ended(&api))?;
+                (mark.number == number && mark.entry != entry).then_some(Misfit::PutBack)
+            });
+        }
+    };
+    // Of what came before the newest there may be many.
+    let is_earlier = mark.is_some_and(|mark| mark.number.is_some() && number < mark.number);
+    let is_latest = mark.is_some_and(|mark| mark.entry == entry);
+    (!is_earlier && !is_latest).then_some(Misfit::PutBack)
+}
+
+/// What is known and not there, in words, and which entry changed it last.
+fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<(String, i64)> {
+    let mut there: BTreeSet<String> = BTreeSet::new();
+    let mut presses: BTreeMap<String, i64> = BTreeMap::new();
+    for (table, row) in rows {
+        let ended = row_marks::ended(row).filter(|_| **table == ATTEMPTS);
+        let Some(whose) = ended
+            .as_ref()
+            .map(|api| Whose::Ended(api))
+            .or_else(|| row_marks::whose(table, row))
+        else {
+            continue;
+        };
+        let name = whose.to_string();
+        if **table == PRESSES {
+            *presses.entry(name).or_default() += 1;
+        } else {
+            let known = marks.get(whose).and_then(|mark| mark.number);
+            if known.is_none() || known == row_marks::number(table, row) {
+                there.insert(name);
+            }
+        }
+    }
+    let mut gone = Vec::new();
+    for (name, mark) in marks.iter() {
+        let (kind, rest) = name.split_once(' ').unwrap_or((name, ""));
+        let is_gone = match kind {
+            // Those are of no row.
+            "revoked" | "told" => false,
+            "presses" => {
+                scope == RowScope::All
+                    && presses.get(name).copied().unwrap_or_default() < mark.number.unwrap_or_default()
+            }
+            _ => !there.contains(name),
+        };
+        if is_gone {
+            let what = match (kind, &mark.closed) {
+                ("token", _) => row_marks::token(rest, mark.number),
+                ("closed", Some((account, _))) => row_marks::closed(account),
+                ("presses", _) => "the record of an OTP press".into(),
+                ("key", _) => format!("the access key {rest}"),
+                ("link", _) => "a link into the console".into(),
+                ("session", _) => format!("the console session {rest}"),
+                ("ended", _) => format!("the record of the last sign-in for {rest}"),
+                _ => format!("the record of the sign-in {rest}"),
+            };
+            gone.push((what, mark.entry));
+        }
+    }
+    gone
+}

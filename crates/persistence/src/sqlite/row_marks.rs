@@ -1,0 +1,104 @@
+//! Whose a row is, what is kept of its latest change, and what it is called: for whoever goes through all rows.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use crate::audit::latest_changes::{Mark, Whose};
+use crate::sealing::row_values::{ATTEMPTS, COOLDOWNS, KEYS, LINKS, PRESSES, SESSIONS, SealedTable, TOKENS};
+
+/// The subject of this row; none where it cannot be read, or for a sign-in that has ended.
+pub(crate) fn whose<'r>(table: &SealedTable, row: &'r SqliteRow) -> Option<Whose<'r>> {
+    let text = |column: &str| row.try_get::<&'r str, _>(column).ok();
+    let id = || row.try_get::<Uuid, _>("id").ok();
+    match *table {
+        TOKENS => text("api").map(Whose::Token),
+        KEYS => id().map(Whose::Key),
+        LINKS => row.try_get::<&'r [u8], _>("code_hash").ok().map(Whose::Link),
+        SESSIONS => id().map(Whose::Session),
+        COOLDOWNS => text("mobile_number").map(Whose::Closed),
+        PRESSES => text("mobile_number").map(Whose::Presses),
+        _ if has_ended(row) => None,
+        _ => id().map(Whose::Attempt),
+    }
+}
+
+/// What is kept of a change of this row by this entry.
+pub(crate) fn mark(table: &SealedTable, row: &SqliteRow, entry: i64) -> Mark {
+    let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_default();
+    let time = |column: &str| row.try_get::<DateTime<Utc>, _>(column).ok();
+    let mark = Mark::of(entry);
+    match *table {
+        TOKENS => Mark {
+            number: number(table, row),
+            time: time("valid_until"),
+            ..mark
+        },
+        PRESSES => Mark {
+            number: number(table, row),
+            ..mark
+        },
+        COOLDOWNS => Mark {
+            time: time("since"),
+            closed: Some((text("account"), text("reason"))),
+            ..mark
+        },
+        _ => mark,
+    }
+}
+
+/// Of several rows of one subject, the newest has the greatest of these.
+pub(crate) fn number(table: &SealedTable, row: &SqliteRow) -> Option<i64> {
+    let column = match *table {
+        TOKENS => "generation",
+        PRESSES => "position",
+        ATTEMPTS => "number",
+        _ => return None,
+    };
+    row.try_get(column).ok()
+}
+
+/// Of a sign-in that has ended its API.
+pub(crate) fn ended(row: &SqliteRow) -> Option<String> {
+    row.try_get("api").ok().filter(|_| has_ended(row))
+}
+
+/// Whether this sign-in has ended.
+pub(crate) fn has_ended(row: &SqliteRow) -> bool {
+    row.try_get::<Option<String>, _>("closed_at")
+        .is_ok_and(|closed| closed.is_some())
+}
+
+/// What a row is called.
+pub(crate) fn called(table: &SealedTable, row: &SqliteRow) -> String {
+    let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_else(|_| "?".into());
+    match *table {
+        TOKENS => token(&text("api"), number(table, row)),
+        KEYS => format!("the access key {}", text("name")),
+        LINKS => "a link into the console".into(),
+        SESSIONS => "a console session".into(),
+        COOLDOWNS => closed(&text("account")),
+        PRESSES => format!(
+            "the record of an OTP press of {}",
+            row.try_get::<String, _>("requested_at").unwrap_or_default()
+        ),
+        ATTEMPTS => format!(
+            "the record of a sign-in for {} of {}",
+            text("api"),
+            text("opened_at")
+        ),
+        _ => format!("a row of {}", table.name),
+    }
+}
+
+/// What the token of an API is called.
+pub(crate) fn token(api: &str, generation: Option<i64>) -> String {
+    let generation = generation.map_or("?".into(), |generation| generation.to_string());
+    format!("the record of the token of {api}, generation {generation},")
+}
+
+/// What a closed account's row is called.
+pub(crate) fn closed(account: &str) -> String {
+    format!("the record that account {account} is closed")
+}

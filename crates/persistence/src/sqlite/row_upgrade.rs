@@ -1,0 +1,169 @@
+//! Rows of before row values: they are sealed at the first start after the change, once, in one commit that is on record. Where
+//! the record of events does not prove that they are what Vega left, the operator is asked first. Afterwards a row without a
+//! value fits nothing, whoever takes the values away.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, SqliteConnection};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::StoreError;
+
+use crate::audit::latest_changes::Whose;
+use crate::sealing::row_values::{ALL, ATTEMPTS};
+use crate::sqlite::attempt_rows::ended_mark;
+use crate::sqlite::audit_history::SqliteAuditHistory;
+use crate::sqlite::causes::failed;
+use crate::sqlite::data_source::DataSource;
+use crate::sqlite::row_marks;
+use crate::sqlite::row_values;
+use crate::sqlite::write::Write;
+use crate::sqlite::{audit_rows, audit_trail};
+
+const DOING: &str = "seal the rows of an earlier Vega";
+
+/// What a database without values is.
+enum Unsealed {
+    /// It has values.
+    NoMore,
+    /// Just made: there is nothing in it.
+    New,
+    /// Its trail fits: it is the one that an earlier Vega left.
+    OfBefore,
+    /// An earlier Vega's, but the trail does not prove that nobody else wrote to it.
+    Unproven(String),
+    /// One whose rows bore values once: somebody took them away, to get others for rows of their own.
+    Stripped,
+}
+
+/// Learns what was kept outside of the database, and seals what was there before row values.
+pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
+    let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
+    data.trust().learn(audit_rows::chain_id(&mut reader).await?).await;
+    let is_sealed: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM latest_changes)")
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(failed(DOING))?;
+    let what = if is_sealed {
+        Unsealed::NoMore
+    } else {
+        examine(data, &mut reader).await?
+    };
+    drop(reader);
+    match what {
+        Unsealed::NoMore => {}
+        Unsealed::New => begin(data, false).await?,
+        Unsealed::OfBefore => begin(data, true).await?,
+        Unsealed::Unproven(why) => {
+            tracing::error!(
+                why,
+                "whether the rows of an earlier Vega are what it left cannot be told"
+            );
+            data.trust().is_unsealed(why);
+        }
+        Unsealed::Stripped => {
+            tracing::error!(
+                "what tells whether rows were changed was taken away outside Vega: no row counts"
+            );
+        }
+    }
+    let kept = async {
+        if let Some(missing) = data.missing_head().await? {
+            let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
+            let at = database_clock(&mut reader).await?;
+            drop(reader);
+            missing.keep(data, at).await?;
+        }
+        Ok::<(), StoreError>(())
+    };
+    if let Err(error) = kept.await {
+        tracing::error!(%error, "a checkpoint is missing: putting an older database back could undo what was done");
+    }
+    Ok(())
+}
+
+async fn examine(data: &DataSource, reader: &mut SqliteConnection) -> Result<Unsealed, StoreError> {
+    let (entries, is_chained): (bool, bool) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM audit_events), EXISTS (SELECT 1 FROM audit_events WHERE chain IS NOT NULL)",
+    )
+    .fetch_one(&mut *reader)
+    .await
+    .map_err(failed(DOING))?;
+    let (mut rows, mut values) = (false, false);
+    for table in ALL {
+        let (is_there, is_valued): (bool, bool) = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT EXISTS (SELECT 1 FROM {0}),
+                 EXISTS (SELECT 1 FROM {0} WHERE row_entry IS NOT NULL OR row_value IS NOT NULL)",
+            table.name
+        )))
+        .fetch_one(&mut *reader)
+        .await
+        .map_err(failed(DOING))?;
+        (rows, values) = (rows || is_there, values || is_valued);
+    }
+    if !entries && !rows {
+        return Ok(Unsealed::New);
+    }
+    let chain_id = audit_rows::chain_id(&mut *reader).await?;
+    let history = SqliteAuditHistory::new(data.clone());
+    // Kept where who writes the database does not write.
+    let (kept, unread) = match data.newest_head(chain_id).await {
+        Ok(newest) => (newest.is_told_of || newest.is_strange, None),
+        Err(error) => (false, Some(error)),
+    };
+    // Nobody without the key makes a trail that fits, nor one of a Vega from before: its entries are sealed otherwise.
+    let (verdict, beside_values) = history.examine().await?;
+    if values || kept || beside_values {
+        return Ok(Unsealed::Stripped);
+    }
+    Ok(match (unread, verdict.fault) {
+        (Some(error), _) => Unsealed::Unproven(error.to_string()),
+        (None, Some(fault)) => Unsealed::Unproven(fault.to_string()),
+        (None, None) if is_chained => Unsealed::OfBefore,
+        (None, None) => Unsealed::Unproven("its record of events is from before Vega sealed that".into()),
+    })
+}
+
+/// Begins the list of latest changes, with the rows that there are.
+async fn begin(data: &DataSource, with_rows: bool) -> Result<(), StoreError> {
+    let mut tx = data.write_whatever_it_is().await?;
+    tx.forget_marks();
+    if with_rows {
+        let sealed = seal_all(&mut tx).await?;
+        let words = format!("{sealed} rows sealed");
+        let at = database_clock(&mut tx).await?;
+        audit_trail::insert(&mut tx, &AuditEntry::new(at, AuditKind::RowsSealed, words)).await?;
+    }
+    tx.commit().await.map_err(failed(DOING))
+}
+
+/// Seals every row as it stands. Returns how many there are.
+pub(crate) async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
+    let mut sealed = 0;
+    for table in ALL {
+        for row in row_values::all(tx, table).await? {
+            tx.seal_and_note(table, &row).await?;
+            if let Some(api) = row_marks::ended(&row).filter(|_| *table == ATTEMPTS) {
+                let mark = ended_mark(&row, tx.entry());
+                let marks = tx.marks()?;
+                if marks
+                    .get(Whose::Ended(&api))
+                    .is_none_or(|known| known.number <= mark.number)
+                {
+                    marks.set(Whose::Ended(&api), mark);
+                }
+            }
+            sealed += 1;
+        }
+    }
+    Ok(sealed)
+}
+
+/// The database's own: whoever opens it has no other.
+async fn database_clock(connection: &mut SqliteConnection) -> Result<DateTime<Utc>, StoreError> {
+    sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')")
+        .fetch_one(connection)
+        .await
+        .map_err(failed(DOING))
+}
+
+#[cfg(test)]
+mod tests;

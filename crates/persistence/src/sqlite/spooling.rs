@@ -1,0 +1,35 @@
+//! Puts the spool beside a SQLite database: what is in its files is moved into this database's rows.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vega_domain::ports::{EventSink, StoreError};
+
+use crate::audit::latest_changes::Marks;
+use crate::spool::import::FileTokenSpool;
+use crate::spool::spooling_tokens::{SpoolingTokenRepository, TokenRows};
+use crate::sqlite::data_source::DataSource;
+use crate::sqlite::sign_in_journal::SqliteSignInJournal;
+use crate::sqlite::token_repository::SqliteTokenRepository;
+
+impl FileTokenSpool {
+    /// Of an open database.
+    pub fn new(data: DataSource) -> Self {
+        let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        Self::over(data.spool(), journal, Arc::new(SqliteTokenRepository::new(data)))
+    }
+}
+
+impl SpoolingTokenRepository {
+    /// What goes into the spool is told to `events`.
+    pub fn new(database: SqliteTokenRepository, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
+        Self::over(Arc::new(database), spool, events)
+    }
+}
+
+#[async_trait]
+impl TokenRows for SqliteTokenRepository {
+    async fn marks(&self) -> Result<Option<Marks>, StoreError> {
+        Ok(self.0.read().await?.marks.ok())
+    }
+}

@@ -1,0 +1,290 @@
+//! One write and one read of rows that decide something. A write is durable with its audit entries, the values of its rows
+//! and the list of latest changes, or not at all; a read sees rows and that list at one moment.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
+use vega_domain::audit::AuditKind;
+use vega_domain::ports::StoreError;
+
+use crate::audit::chain::{AuditChain, Value};
+use crate::audit::checkpoints::{Cause, Head, HeadsFile};
+use crate::audit::database_mistrust::Doubt;
+use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
+use crate::audit::recorder::Recorder;
+use crate::audit::row_trust::{Look, RowTrust};
+use crate::sealing::fingerprint::Fingerprints;
+use crate::sealing::row_values::SealedTable;
+use crate::sqlite::audit_rows;
+use crate::sqlite::causes::failed;
+use crate::sqlite::row_marks;
+use crate::sqlite::row_values;
+
+/// An open write.
+pub(crate) struct Write {
+    tx: Transaction<'static, Sqlite>,
+    pub(crate) chain: Arc<AuditChain>,
+    pub(crate) fingerprints: Arc<Fingerprints>,
+    pub(crate) trust: Arc<RowTrust>,
+    pub(crate) heads: HeadsFile,
+    /// The latest changes, as this write leaves them, or why what is there does not count: then it stays so.
+    marks: Result<Marks, Doubt>,
+    /// The latest changes of a database that does not count, where they fit its own trail: they go on doing so.
+    own: Option<Marks>,
+    /// The number of this write's first audit entry.
+    entry: i64,
+    /// The trail's last entry.
+    end: (i64, Vec<u8>),
+    checkpoint: Option<(DateTime<Utc>, Cause)>,
+}
+
+impl Write {
+    pub(crate) async fn begin(
+        mut tx: Transaction<'static, Sqlite>,
+        recorder: Recorder,
+        look: Look,
+    ) -> Result<Self, StoreError> {
+        let entry = audit_rows::next_id(&mut tx).await?;
+        let Recorder {
+            chain,
+            fingerprints,
+            trust,
+            heads,
+        } = recorder;
+        Ok(Self {
+            tx,
+            chain,
+            fingerprints,
+            trust,
+            heads,
+            marks: look.marks,
+            own: look.own,
+            entry,
+            end: (look.last, look.chain),
+            checkpoint: None,
+        })
+    }
+
+    /// Why the database as a whole does not count.
+    pub(crate) fn doubt(&self) -> Option<&Doubt> {
+        self.marks.as_ref().err()
+    }
+
+    /// The number of the entry that tells of this write's changes.
+    pub(crate) fn entry(&self) -> i64 {
+        self.entry
+    }
+
+    /// The latest changes so far.
+    pub(crate) fn marks(&mut self) -> Result<&mut Marks, StoreError> {
+        self.marks.as_mut().map_err(|doubt| doubt.clone().into())
+    }
+
+    /// Begins the list of latest changes anew: for the operator's word, and for rows of before. Returns the one of before,
+    /// where it fits the trail.
+    pub(crate) fn forget_marks(&mut self) -> Option<Marks> {
+        self.marks = Ok(Marks::default());
+        self.own.take()
+    }
+
+    /// An audit entry was made. It is the trail's last one.
+    pub(crate) fn made(&mut self, (entry, value): (i64, Value), at: DateTime<Utc>, kind: AuditKind) {
+        self.end = (entry, value.to_vec());
+        let Some(cause) = Cause::of(kind) else { return };
+        // The gravest of several counts.
+        if cause != Cause::Change || self.checkpoint.is_none() {
+            self.checkpoint = Some((at, cause));
+        }
+    }
+
+    /// Whether this row is what Vega wrote last.
+    pub(crate) fn fits(
+        &self,
+        table: &SealedTable,
+        row: &SqliteRow,
+        whose: Whose<'_>,
+    ) -> Result<Result<(), Misfit>, StoreError> {
+        let marks = self
+            .marks
+            .as_ref()
+            .map_err(|doubt| StoreError::from(doubt.clone()))?;
+        Ok(self.trust.fits(marks, table, row, whose))
+    }
+
+    /// Seals a row as it is now, as changed by this write. Never one that did not fit before.
+    pub(crate) async fn seal(&mut self, table: &SealedTable, row: i64) -> Result<(), StoreError> {
+        let entry = self.entry;
+        self.seal_as_of(table, row, entry).await
+    }
+
+    /// The same for a change that has no audit entry: what tells of the row is still the one of before.
+    pub(crate) async fn seal_as_of(
+        &mut self,
+        table: &SealedTable,
+        row: i64,
+        entry: i64,
+    ) -> Result<(), StoreError> {
+        let trust = Arc::clone(&self.trust);
+        trust.values.seal(&mut self.tx, table, row, entry).await
+    }
+
+    /// Seals a row whose latest change must be known.
+    pub(crate) async fn seal_and_mark(
+        &mut self,
+        table: &SealedTable,
+        row: i64,
+        whose: Whose<'_>,
+    ) -> Result<(), StoreError> {
+        let mark = Mark::of(self.entry);
+        self.marks()?.set(whose, mark);
+        self.seal(table, row).await
+    }
+
+    /// Seals a row as it is now and keeps that it is the latest of its subject, unless a newer one is known.
+    pub(crate) async fn seal_and_note(
+        &mut self,
+        table: &SealedTable,
+        row: &SqliteRow,
+    ) -> Result<(), StoreError> {
+        let entry = self.entry;
+        if let Some(whose) = row_marks::whose(table, row) {
+            let mark = row_marks::mark(table, row, entry);
+            let marks = self.marks()?;
+            if marks.get(whose).is_none_or(|known| known.number <= mark.number) {
+                marks.set(whose, mark);
+            }
+        }
+        let number = row.try_get("number").map_err(failed("read a row"))?;
+        self.seal(table, number).await
+    }
+
+    /// The row as it is stored.
+    pub(crate) async fn row(
+        &mut self,
+        table: &SealedTable,
+        row: i64,
+    ) -> Result<Option<SqliteRow>, StoreError> {
+        row_values::stored(&mut self.tx, table, row).await
+    }
+
+    /// Makes all of it durable, then keeps the trail's end outside the database where that must not be undone. A death in
+    /// between leaves a checkpoint that is older than the database, never a newer one.
+    pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let (entry, chain) = self.end;
+        if let Some(marks) = self.marks.as_ref().ok().or(self.own.as_ref()) {
+            self.trust.keep(&mut self.tx, marks, (entry, &chain)).await?;
+        }
+        let chain_id = match self.checkpoint {
+            Some(_) => audit_rows::chain_id(&mut self.tx).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        self.tx.commit().await?;
+        match self.checkpoint {
+            Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain),
+            _ if self.marks.is_ok() => self.trust.saw(entry, &chain),
+            _ => {}
+        }
+        if let (Some((at, cause)), Ok(value), Ok(_)) = (self.checkpoint, Value::try_from(chain), self.marks) {
+            let head = Head {
+                at,
+                cause,
+                chain_id,
+                entry,
+                value,
+            };
+            if let Err(error) = self.heads.append_beside(head).await {
+                tracing::error!(%error, "a checkpoint is missing: putting an older database back could undo what was done");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
+}
+
+/// An open read.
+pub(crate) struct Reading {
+    tx: Transaction<'static, Sqlite>,
+    trust: Arc<RowTrust>,
+    /// The latest changes, or why the database does not count.
+    pub(crate) marks: Result<Marks, Doubt>,
+}
+
+impl Reading {
+    pub(crate) async fn begin(database: &SqlitePool, trust: &Arc<RowTrust>) -> Result<Self, StoreError> {
+        let before = trust.before();
+        let mut tx = database.begin().await.map_err(failed("begin a read"))?;
+        let look = trust.look(&mut tx, before).await?;
+        Ok(Self {
+            tx,
+            trust: Arc::clone(trust),
+            marks: look.marks,
+        })
+    }
+
+    /// Ends it now, and not only when the connection is used again: until then it holds a lock.
+    pub(crate) async fn end(self) -> Result<(), StoreError> {
+        self.tx.rollback().await.map_err(failed("end a read"))
+    }
+
+    /// Tells what counts.
+    pub(crate) fn trust(&self) -> &RowTrust {
+        &self.trust
+    }
+
+    /// Whether this row is what Vega wrote last; if not, in words about `what`.
+    pub(crate) fn fits(
+        &self,
+        table: &SealedTable,
+        row: &SqliteRow,
+        whose: Whose<'_>,
+        what: impl std::fmt::Display,
+    ) -> Result<(), StoreError> {
+        match &self.marks {
+            Err(doubt) => Err(doubt.clone().into()),
+            Ok(marks) => self
+                .trust
+                .fits(marks, table, row, whose)
+                .map_err(|misfit| changed_outside(what, misfit)),
+        }
+    }
+
+    /// Whether this row is what Vega wrote once.
+    pub(crate) fn is_ours(&self, table: &SealedTable, row: &SqliteRow) -> bool {
+        self.marks.is_ok() && self.trust.values.entry_of(table, row).is_some()
+    }
+}
+
+impl Deref for Reading {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.tx
+    }
+}
+
+impl DerefMut for Reading {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.tx
+    }
+}
+
+/// What is said of a row that does not fit.
+pub(crate) fn changed_outside(what: impl std::fmt::Display, misfit: Misfit) -> StoreError {
+    StoreError::ChangedOutside(format!("{what} {misfit}: it counts for nothing"))
+}

@@ -1,0 +1,8 @@
+//! What is said of stored values that this version did not write.
+
+use vega_domain::ports::StoreError;
+
+/// For a stored value that is not what this version writes.
+pub(crate) fn unreadable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unreadable(format!("a stored value cannot be read: {error}"))
+}
