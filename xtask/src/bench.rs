@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: how fast the release build is where Vega promises something: a hot read, another process's change
-//! until it is served, a start until the first token is handed out with 50 APIs and no network, and token reads over HTTP. Fails when a promise
+//! until it is served, a start until the first token is handed out with 50 APIs and no network, loading the newest tokens of many
+//! generations, and token reads over HTTP. Fails when a promise
 //! is not kept on this machine. No test asserts such figures.
 
 use std::path::{Path, PathBuf};
@@ -37,6 +38,13 @@ const START: Promise = Promise {
     at_most: 2_000.0,
 };
 
+/// It happens in every process after every commit.
+const NEWEST_TOKENS: Promise = Promise {
+    what: "loading the newest tokens of 50 APIs with 1,000 generations each",
+    unit: "ms",
+    at_most: 3.0,
+};
+
 const HTTP_READ: Promise = Promise {
     what: "a token read over HTTP at 200 per second",
     unit: "µs",
@@ -54,11 +62,14 @@ pub(crate) fn run() -> Result<()> {
     shell::run(&root(), "cargo", &[&release[..], &load].concat())?;
     let example = ["-p", "vega-bootstrap", "--example", "measure"];
     shell::run(&root(), "cargo", &[&release[..], &example].concat())?;
+    let newest = ["-p", "vega-persistence", "--example", "newest_tokens"];
+    shell::run(&root(), "cargo", &[&release[..], &newest].concat())?;
 
     let home = Home::new()?;
-    home.figures("fill")?;
-    HOT_READ.judge(home.figures("hot-read")?)?;
-    CHANGE.judge(home.figures("changes")?)?;
+    home.figures("measure", "fill")?;
+    HOT_READ.judge(home.figures("measure", "hot-read")?)?;
+    CHANGE.judge(home.figures("measure", "changes")?)?;
+    NEWEST_TOKENS.judge(home.figures("newest_tokens", "loads")?)?;
     START.judge(home.starts()?)?;
     HTTP_READ.judge(bench_http::token_reads(&home)?)
 }
@@ -130,9 +141,10 @@ impl Home {
         command
     }
 
-    fn figures(&self, what: &str) -> Result<Vec<f64>> {
-        step(&format!("measure {what}"));
-        let program = target().join("release/examples/measure");
+    /// What an example of the release measures.
+    fn figures(&self, example: &str, what: &str) -> Result<Vec<f64>> {
+        step(&format!("{example}: {what}"));
+        let program = target().join("release/examples").join(example);
         let text = output(self.program(&program).arg(what))?;
         let figures = text.lines().map(|line| line.parse().context("a figure"));
         figures.collect()

@@ -1,4 +1,4 @@
-//! Rows of SQLite that bear values: how they are read, sealed and compared. What a value is, `sealing::row_values` says.
+//! Rows with values in SQLite: reads, seals and compares them. What a value covers is decided in `sealing::row_values`.
 
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -11,12 +11,19 @@ use crate::sqlite::causes::failed;
 
 const EVERY_ONE: &str = "TRUE";
 
+/// The newest token of each API. A skip scan: from one API to the next in the index, and there to the greatest generation; so
+/// it costs what the APIs cost, however many generations each has.
+pub(crate) const NEWEST_TOKENS: &str = "rowid IN (
+    WITH RECURSIVE each(api) AS (
+        SELECT min(api) FROM upstox_tokens
+        UNION ALL SELECT (SELECT min(api) FROM upstox_tokens WHERE api > each.api) FROM each WHERE api IS NOT NULL
+    )
+    SELECT (SELECT rowid FROM upstox_tokens WHERE api = each.api ORDER BY generation DESC LIMIT 1) FROM each)";
+
 /// Which rows of a table decide something now.
 fn deciding_of(table: &SealedTable) -> &'static str {
     match *table {
-        TOKENS => {
-            "generation = (SELECT max(generation) FROM upstox_tokens AS same WHERE same.api = upstox_tokens.api)"
-        }
+        TOKENS => NEWEST_TOKENS,
         PRESSES => "id IN (SELECT id FROM otp_requests ORDER BY id DESC LIMIT 50)",
         ATTEMPTS => {
             "closed_at IS NULL OR rowid IN
@@ -145,4 +152,83 @@ async fn select(
     .fetch_all(connection)
     .await
     .map_err(failed("read the rows"))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    use super::*;
+
+    /// What `NEWEST_TOKENS` says, read row by row.
+    const ROW_BY_ROW: &str =
+        "generation = (SELECT max(generation) FROM upstox_tokens AS same WHERE same.api = upstox_tokens.api)";
+
+    async fn found(tokens: &sqlx::SqlitePool, which: &str) -> Vec<(String, i64)> {
+        let query = format!("SELECT api, generation FROM upstox_tokens WHERE {which} ORDER BY api");
+        sqlx::query_as(AssertSqlSafe(query))
+            .fetch_all(tokens)
+            .await
+            .unwrap()
+    }
+
+    /// One connection, for the database is in its memory.
+    async fn no_tokens() -> sqlx::SqlitePool {
+        let tokens = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect("sqlite::memory:")
+            .await
+            .unwrap();
+        let table = "CREATE TABLE upstox_tokens
+            (api TEXT NOT NULL, generation INTEGER NOT NULL, PRIMARY KEY (api, generation)) STRICT";
+        sqlx::query(table).execute(&tokens).await.unwrap();
+        tokens
+    }
+
+    #[tokio::test]
+    async fn the_skip_scan_finds_what_a_look_at_every_row_finds() {
+        let tokens = no_tokens().await;
+        for seed in 0_u32..200 {
+            let digest = Sha256::digest(seed.to_be_bytes());
+            let (count, bytes) = digest.split_first().unwrap();
+            sqlx::query("DELETE FROM upstox_tokens")
+                .execute(&tokens)
+                .await
+                .unwrap();
+            for byte in bytes.iter().take(usize::from(count % 32)) {
+                // Names of which one begins another, in both cases; generations with gaps, in any order.
+                let api = ["A", "AB", "a", "Z9", "-", "\u{e9}"][usize::from(byte % 6)];
+                sqlx::query("INSERT OR IGNORE INTO upstox_tokens VALUES ($1, $2)")
+                    .bind(api)
+                    .bind(i64::from(byte / 6) * 7 % 40 + 1)
+                    .execute(&tokens)
+                    .await
+                    .unwrap();
+            }
+            let newest = found(&tokens, NEWEST_TOKENS).await;
+            assert_eq!(newest, found(&tokens, ROW_BY_ROW).await, "seed {seed}");
+        }
+    }
+
+    /// A table that is walked row by row takes longer each morning.
+    #[tokio::test]
+    async fn no_row_of_an_earlier_generation_is_looked_at() {
+        let plan = |which: &str| {
+            let query = format!("EXPLAIN QUERY PLAN SELECT * FROM upstox_tokens WHERE {which} ORDER BY api");
+            async move {
+                let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(query))
+                    .fetch_all(&no_tokens().await)
+                    .await
+                    .unwrap();
+                let steps: Vec<String> = steps.into_iter().map(|step| step.3).collect();
+                steps.join("\n")
+            }
+        };
+        let newest = plan(NEWEST_TOKENS).await;
+        assert!(!newest.contains("SCAN upstox_tokens"), "{newest}");
+        assert!(
+            plan(ROW_BY_ROW).await.contains("SCAN upstox_tokens"),
+            "the look tells them apart"
+        );
+    }
 }

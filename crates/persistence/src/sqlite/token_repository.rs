@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{FromRow, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
@@ -23,6 +23,7 @@ use crate::sqlite::causes::failed;
 use crate::sqlite::data_source::DataSource;
 use crate::sqlite::erasure;
 use crate::sqlite::row_marks;
+use crate::sqlite::row_values::NEWEST_TOKENS;
 use crate::sqlite::seal_examination::unopened;
 use crate::sqlite::write::{Reading, Write, changed_outside};
 use crate::stored::unreadable;
@@ -210,19 +211,16 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
     }
 }
 
-/// The newest token of each API. One whose row does not fit, or is gone, is told as such.
+/// The newest token of each API, or why it is unusable: its row does not fit, or is gone.
 pub(crate) async fn load_newest(
     mut reading: Reading,
     sealer: &Sealer,
 ) -> Result<Vec<LoadedToken>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM upstox_tokens AS token WHERE generation =
-             (SELECT max(generation) FROM upstox_tokens WHERE api = token.api)
-         ORDER BY api",
-    )
-    .fetch_all(&mut *reading)
-    .await
-    .map_err(failed("load the tokens"))?;
+    let query = format!("SELECT * FROM upstox_tokens WHERE {NEWEST_TOKENS} ORDER BY api");
+    let rows = sqlx::query(AssertSqlSafe(query))
+        .fetch_all(&mut *reading)
+        .await
+        .map_err(failed("load the tokens"))?;
     let marks = reading.marks.clone().unwrap_or_default();
     let mut known: BTreeMap<&str, &Mark> = marks.all_of("token").collect();
     let mut loaded = Vec::with_capacity(rows.len());
@@ -237,7 +235,7 @@ pub(crate) async fn load_newest(
     Ok(loaded)
 }
 
-/// What is known of the token whose row was taken away.
+/// A token whose row was removed outside Vega.
 fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
     Ok(UnreadableToken {
         api: ApiName::new(api).map_err(unreadable)?,
