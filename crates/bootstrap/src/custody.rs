@@ -65,7 +65,7 @@ impl Vega {
 
     /// Why the database as a whole counts for nothing until the operator accepts it, if it does.
     pub async fn doubt(&self) -> Result<Option<String>, StoreError> {
-        self.data.doubt().await
+        self.data.mistrust().await
     }
 
     /// What in the database is not what Vega wrote last.

@@ -1,6 +1,5 @@
-//! Durable state of Vega: SQLite through sqlx, secrets sealed at rest, the kernel lock that keeps sign-ins single.
-//! `DataSource` opens and checks the database; each repository implements one port over it. No rule lives here.
-//! Only `sqlite` names an engine.
+//! Durable state of Vega: one repository for each port of the domain, secrets sealed at rest, the file lock that keeps sign-ins
+//! single. `DataSource` opens and checks the database. Only `sqlite` names a database engine. No rule of the domain lives here.
 
 #[cfg(all(feature = "test-hooks", not(debug_assertions)))]
 compile_error!(

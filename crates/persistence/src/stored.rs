@@ -1,4 +1,4 @@
-//! What is said of stored values that this version did not write.
+//! The error for stored values that this version cannot read.
 
 use vega_domain::ports::StoreError;
 

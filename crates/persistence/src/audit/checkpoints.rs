@@ -1,6 +1,6 @@
-//! The heads of the audit trail, its checkpoints: after each run, and after what must not be undone by an older file, which
-//! entry was its last, in a private file beside the key. A trail that is cut, and a database that is put back, fits in
-//! itself; only what was kept elsewhere tells that there was more.
+//! Checkpoints of the audit trail: a private file beside the key that tells which entry was the trail's last one, after each
+//! run and after each change that an older file must not undo. A trail that was cut, and a database that was put back, are
+//! consistent in themselves; only what was kept elsewhere tells that there was more.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -21,9 +21,9 @@ const FILE_NAME: &str = "vega.audit-heads";
 
 /// The file. Several databases may share it, as they may share the key.
 #[derive(Debug, Clone)]
-pub(crate) struct HeadsFile(PathBuf);
+pub(crate) struct CheckpointFile(PathBuf);
 
-/// Why a head was kept.
+/// Why a checkpoint was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// A run ended.
@@ -34,13 +34,13 @@ pub(crate) enum Cause {
     Change,
     /// One of both: an earlier Vega had one word for them.
     EitherOfBoth,
-    /// The operator took the trail as it was for the true one: heads from before count no more.
+    /// The operator took the trail as it was for the true one: checkpoints from before count no more.
     Accepted,
 }
 
 /// The trail's last entry at some moment: one line of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct Checkpoint {
     pub(crate) at: DateTime<Utc>,
     pub(crate) cause: Cause,
     pub(crate) chain_id: Vec<u8>,
@@ -49,29 +49,29 @@ pub(crate) struct Head {
     pub(crate) value: Value,
 }
 
-impl HeadsFile {
+impl CheckpointFile {
     /// Beside the key, or where Vega keeps what belongs there.
     pub(crate) fn at(source: &KeySource) -> Self {
         Self(source.beside(FILE_NAME))
     }
 
     /// Adds a line, durably. What stands there stays, whoever else adds lines.
-    pub(crate) fn append(&self, head: &Head) -> Result<(), StoreError> {
-        self.write(head).map_err(|source| StoreError::Failed {
-            doing: "keep the head of the audit trail",
+    pub(crate) fn append(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        self.write(checkpoint).map_err(|source| StoreError::Failed {
+            doing: "keep the checkpoint of the audit trail",
             source: source.into(),
         })
     }
 
     /// The same, where writing may block.
-    pub(crate) async fn append_beside(&self, head: Head) -> Result<(), StoreError> {
-        let heads = self.clone();
-        tokio::task::spawn_blocking(move || heads.append(&head))
+    pub(crate) async fn append_beside(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
+        let checkpoints = self.clone();
+        tokio::task::spawn_blocking(move || checkpoints.append(&checkpoint))
             .await
             .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }
 
-    fn write(&self, head: &Head) -> Result<(), files::FileError> {
+    fn write(&self, checkpoint: &Checkpoint) -> Result<(), files::FileError> {
         let path = &self.0;
         let is_new = !path.try_exists().map_err(files::io("look for", path))?;
         let mut options = files::private_options();
@@ -83,7 +83,7 @@ impl HeadsFile {
         files::refuse_if_open_to_others(path, &file)?;
         // A line that a power cut tore must not take this one with it.
         let torn = ends_within_a_line(&mut file).map_err(files::io("read", path))?;
-        let line = format!("{}{}\n", if torn { "\n" } else { "" }, head.to_line());
+        let line = format!("{}{}\n", if torn { "\n" } else { "" }, checkpoint.to_line());
         file.write_all(line.as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(files::io("write", path))?;
@@ -95,41 +95,51 @@ impl HeadsFile {
         }
     }
 
-    /// The newest head of this trail.
+    /// The newest checkpoint of this trail.
     pub(crate) fn newest(&self, chain_id: &[u8]) -> Result<Newest, StoreError> {
         let all = self.readable()?;
-        let bears_values = |head: &&Head| !matches!(head.cause, Cause::Run(_));
+        let bears_values = |checkpoint: &&Checkpoint| !matches!(checkpoint.cause, Cause::Run(_));
         let is_of_another = all
             .iter()
-            .any(|head| head.chain_id != chain_id && bears_values(&head));
-        let heads: Vec<Head> = all.into_iter().filter(|head| head.chain_id == chain_id).collect();
-        let accepted = heads.iter().filter(|head| head.cause == Cause::Accepted);
+            .any(|checkpoint| checkpoint.chain_id != chain_id && bears_values(&checkpoint));
+        let checkpoints: Vec<Checkpoint> = all
+            .into_iter()
+            .filter(|checkpoint| checkpoint.chain_id == chain_id)
+            .collect();
+        let accepted = checkpoints
+            .iter()
+            .filter(|checkpoint| checkpoint.cause == Cause::Accepted);
         Ok(Newest {
             accepted: accepted.count(),
-            is_told_of: heads.iter().any(|head| bears_values(&head)),
-            is_strange: heads.is_empty() && is_of_another,
+            is_told_of: checkpoints.iter().any(|checkpoint| bears_values(&checkpoint)),
+            is_strange: checkpoints.is_empty() && is_of_another,
             // Two processes may have added theirs in another order than their entries.
-            head: in_force(&heads).iter().max_by_key(|head| head.entry).cloned(),
+            checkpoint: in_force(&checkpoints)
+                .iter()
+                .max_by_key(|checkpoint| checkpoint.entry)
+                .cloned(),
         })
     }
 
     /// When something last happened that may have taken a token out of force, in any database.
     pub(crate) fn last_revocation(&self) -> Option<DateTime<Utc>> {
-        let heads = self.readable().unwrap_or_default();
+        let checkpoints = self.readable().unwrap_or_default();
         let revoke = |cause| matches!(cause, Cause::Revocation | Cause::EitherOfBoth | Cause::Accepted);
-        let revocations = heads.iter().filter(|head| revoke(head.cause) && head.entry > 0);
-        revocations.map(|head| head.at).max()
+        let revocations = checkpoints
+            .iter()
+            .filter(|checkpoint| revoke(checkpoint.cause) && checkpoint.entry > 0);
+        revocations.map(|checkpoint| checkpoint.at).max()
     }
 
-    /// The heads of the file. Lines that are none are passed over: one torn line takes nothing from the others.
-    pub(crate) fn readable(&self) -> Result<Vec<Head>, StoreError> {
+    /// The checkpoints of the file. Lines that are none are passed over: one torn line takes nothing from the others.
+    pub(crate) fn readable(&self) -> Result<Vec<Checkpoint>, StoreError> {
         let text = self.text(None)?;
-        let heads: Vec<Head> = text.lines().filter_map(Head::of_line).collect();
-        let torn = text.lines().count() - heads.len();
+        let checkpoints: Vec<Checkpoint> = text.lines().filter_map(Checkpoint::of_line).collect();
+        let torn = text.lines().count() - checkpoints.len();
         if torn > 0 {
             tracing::warn!(file = %self.0.display(), torn, "lines of the checkpoints cannot be read and are passed over");
         }
-        Ok(heads)
+        Ok(checkpoints)
     }
 
     fn text(&self, copy: Option<&Path>) -> Result<String, StoreError> {
@@ -141,16 +151,16 @@ impl HeadsFile {
         }
     }
 
-    /// All heads of the file, or of this copy of it. No file beside the key means that no run has ended yet.
-    pub(crate) fn read(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
+    /// All checkpoints of the file, or of this copy of it. No file beside the key means that no run has ended yet.
+    pub(crate) fn read(&self, copy: Option<&Path>) -> Result<Vec<Checkpoint>, StoreError> {
         let path = copy.unwrap_or(&self.0);
         let text = self.text(copy)?;
         let lines = text.lines().enumerate();
         lines
             .map(|(number, line)| {
-                Head::of_line(line).ok_or_else(|| {
+                Checkpoint::of_line(line).ok_or_else(|| {
                     StoreError::Unreadable(format!(
-                        "line {} of {} is no head of an audit trail: a power cut tore it, or somebody changed it. \
+                        "line {} of {} is no checkpoint of an audit trail: a power cut tore it, or somebody changed it. \
                          Put the file back from a backup, or remove that line",
                         number + 1,
                         path.display()
@@ -164,19 +174,21 @@ impl HeadsFile {
 /// What the file says of one trail.
 pub(crate) struct Newest {
     /// The one that the trail must go on from.
-    pub(crate) head: Option<Head>,
+    pub(crate) checkpoint: Option<Checkpoint>,
     /// How often the operator accepted a trail.
     pub(crate) accepted: usize,
-    /// Whether it tells that the rows beside this trail bear values: no head of an earlier Vega does.
+    /// Whether it tells that the rows beside this trail bear values: no checkpoint of an earlier Vega does.
     pub(crate) is_told_of: bool,
     /// Whether it knows nothing of this trail, and tells that of another one.
     pub(crate) is_strange: bool,
 }
 
-/// The heads that count: none from before the operator last accepted the trail as it was.
-pub(crate) fn in_force(heads: &[Head]) -> &[Head] {
-    let accepted = heads.iter().rposition(|head| head.cause == Cause::Accepted);
-    &heads[accepted.unwrap_or(0)..]
+/// The checkpoints that count: none from before the operator last accepted the trail as it was.
+pub(crate) fn in_force(checkpoints: &[Checkpoint]) -> &[Checkpoint] {
+    let accepted = checkpoints
+        .iter()
+        .rposition(|checkpoint| checkpoint.cause == Cause::Accepted);
+    &checkpoints[accepted.unwrap_or(0)..]
 }
 
 fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
@@ -190,7 +202,7 @@ fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
 }
 
 impl Cause {
-    /// Why the head of a write with an entry of this kind is kept, if it is.
+    /// Why the checkpoint of a write with an entry of this kind is kept, if it is.
     pub(crate) fn of(kind: AuditKind) -> Option<Self> {
         match kind {
             AuditKind::DatabaseAccepted => Some(Self::Accepted),
@@ -220,7 +232,7 @@ impl Cause {
     }
 }
 
-impl Head {
+impl Checkpoint {
     fn to_line(&self) -> String {
         format!(
             "{} {} {} {} {}",
@@ -235,7 +247,7 @@ impl Head {
     fn of_line(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let mut next = || words.next();
-        let head = Self {
+        let checkpoint = Self {
             at: DateTime::parse_from_rfc3339(next()?).ok()?.to_utc(),
             cause: Cause::of_word(next()?)?,
             chain_id: unhex(next()?)?,
@@ -243,7 +255,7 @@ impl Head {
             value: <[u8; VALUE_LEN]>::try_from(unhex(next()?)?).ok()?,
         };
         // Another writing of the same is none of Vega's.
-        (next().is_none() && head.to_line() == line).then_some(head)
+        (next().is_none() && checkpoint.to_line() == line).then_some(checkpoint)
     }
 }
 
@@ -251,8 +263,8 @@ impl Head {
 mod tests {
     use super::*;
 
-    fn head(entry: i64) -> Head {
-        Head {
+    fn checkpoint(entry: i64) -> Checkpoint {
+        Checkpoint {
             at: DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap(),
             cause: Cause::Run(RunId::from_uuid(Uuid::from_u128(7))),
             chain_id: vec![9; 16],
@@ -264,15 +276,15 @@ mod tests {
     #[test]
     fn lines_are_read_back_and_torn_ones_are_named() {
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
+        let file = CheckpointFile::at(&KeySource::File(dir.path().join("vega.key")));
         assert_eq!(file.read(None).unwrap(), []);
-        file.append(&head(1)).unwrap();
-        file.append(&head(2)).unwrap();
-        assert_eq!(file.read(None).unwrap(), [head(1), head(2)]);
+        file.append(&checkpoint(1)).unwrap();
+        file.append(&checkpoint(2)).unwrap();
+        assert_eq!(file.read(None).unwrap(), [checkpoint(1), checkpoint(2)]);
 
         let whole = std::fs::read(&file.0).unwrap();
         std::fs::write(&file.0, &whole[..whole.len() - 3]).unwrap();
-        file.append(&head(3)).unwrap();
+        file.append(&checkpoint(3)).unwrap();
         let error = file.read(None).unwrap_err().to_string();
         assert!(error.contains("line 2 of"), "{error}");
         assert_eq!(std::fs::read_to_string(&file.0).unwrap().lines().count(), 3);
@@ -281,7 +293,7 @@ mod tests {
     #[test]
     fn a_copy_that_is_not_there_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
+        let file = CheckpointFile::at(&KeySource::File(dir.path().join("vega.key")));
         assert!(file.read(Some(&dir.path().join("copy"))).is_err());
     }
 
@@ -290,12 +302,12 @@ mod tests {
     fn the_file_is_private_and_a_looser_one_takes_no_line() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let file = HeadsFile::at(&KeySource::File(dir.path().join("vega.key")));
-        file.append(&head(1)).unwrap();
+        let file = CheckpointFile::at(&KeySource::File(dir.path().join("vega.key")));
+        file.append(&checkpoint(1)).unwrap();
         let mode = std::fs::metadata(&file.0).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600);
         std::fs::set_permissions(&file.0, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(file.append(&head(2)).is_err());
-        assert_eq!(file.read(None).unwrap(), [head(1)]);
+        assert!(file.append(&checkpoint(2)).is_err());
+        assert_eq!(file.read(None).unwrap(), [checkpoint(1)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Why a database as a whole counts for nothing until the operator accepts it, and what accepting it does in each case.
+//! The reasons for which a database as a whole is not used until the operator accepts it, and what accepting it does for each.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use vega_domain::ports::StoreError;
 
 /// Why the database as a whole is not what Vega left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Doubt {
+pub(crate) enum DatabaseMistrust {
     /// Its trail ends before an entry that was there.
     Older { last: i64, kept: i64 },
     /// Its trail has another entry in that place.
@@ -17,8 +17,8 @@ pub(crate) enum Doubt {
     Changed,
 }
 
-impl Doubt {
-    /// What the operator's word makes of the database.
+impl DatabaseMistrust {
+    /// What accepting does, for the message.
     fn accepting(&self) -> &'static str {
         match self {
             Self::Older { .. } | Self::Another { .. } => {
@@ -37,7 +37,7 @@ impl Doubt {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for DatabaseMistrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Older { last, kept } => write!(
@@ -70,8 +70,8 @@ impl fmt::Display for Doubt {
     }
 }
 
-impl From<Doubt> for StoreError {
-    fn from(doubt: Doubt) -> Self {
-        Self::NotAccepted(doubt.to_string())
+impl From<DatabaseMistrust> for StoreError {
+    fn from(mistrust: DatabaseMistrust) -> Self {
+        Self::NotAccepted(mistrust.to_string())
     }
 }

@@ -1,6 +1,6 @@
-//! Which audit entry changed each row last, kept in one place that is sealed together with the trail's last entry. A row that
-//! fits in itself but is an earlier one, or is gone, does not fit here; and this place cannot be put back alone, for the
-//! trail went on. Whether the list itself counts is told by `row_trust`.
+//! The list of latest changes: which audit entry changed each row last. It is sealed together with the trail's last entry, so an
+//! earlier version of a row, or a missing row, is found, and the list cannot be replaced alone. Whether the list itself counts
+//! is decided in `row_trust`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::hex::hex;
 /// Stands for all APIs; none has this name.
 const EVERY_API: &str = "*";
 
-/// Whose latest change it is.
+/// The subject of a latest change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose<'a> {
     /// The newest token of an API.
@@ -27,7 +27,7 @@ pub(crate) enum Whose<'a> {
     Session(uuid::Uuid),
     /// The cooldown or stop of a mobile number.
     Closed(&'a str),
-    /// The newest press for a mobile number.
+    /// The newest OTP request for a mobile number.
     Presses(&'a str),
     /// A sign-in that has not ended.
     Attempt(uuid::Uuid),
@@ -35,7 +35,7 @@ pub(crate) enum Whose<'a> {
     Ended(&'a str),
     /// The newest token of an API that was taken back for good: it and those before stay so, wherever a copy lies.
     Revoked(&'a str),
-    /// A row that does not fit and is on record as such.
+    /// A row that does not fit and was recorded as such.
     Told(&'a str),
 }
 
@@ -61,13 +61,13 @@ impl fmt::Display for Whose<'_> {
 pub(crate) struct Mark {
     /// The audit entry that changed it.
     pub(crate) entry: i64,
-    /// Of a token its generation, of a press the how manyth it is; up to which generation an API's tokens are revoked.
+    /// The generation of a token, the position of an OTP request, or the generation up to which an API's tokens are revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<i64>,
-    /// Of a token when it dies, of a closed account and of revoked tokens since when they are.
+    /// The end of a token's life, or the time since which an account is closed or tokens are revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<DateTime<Utc>>,
-    /// Of a closed account its name and why.
+    /// The name of a closed account, and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<(String, String)>,
 }
@@ -153,7 +153,7 @@ impl Marks {
         self.0.iter().map(|(name, mark)| (&**name, mark))
     }
 
-    /// Those whose name begins like this, with the rest of it.
+    /// All marks of this kind, with the rest of their names.
     pub(crate) fn all_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Mark)> {
         self.0
             .iter()

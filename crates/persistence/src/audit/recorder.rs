@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::audit::chain::AuditChain;
-use crate::audit::checkpoints::HeadsFile;
+use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::row_trust::RowTrust;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
@@ -16,18 +16,18 @@ pub(crate) struct Recorder {
     pub(crate) chain: Arc<AuditChain>,
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) trust: Arc<RowTrust>,
-    pub(crate) heads: HeadsFile,
+    pub(crate) checkpoints: CheckpointFile,
 }
 
 impl Recorder {
     /// With this key, from this place.
     pub(crate) fn new(key: &RootKey, source: &KeySource) -> Self {
-        let heads = HeadsFile::at(source);
+        let checkpoints = CheckpointFile::at(source);
         Self {
             chain: Arc::new(AuditChain::new(key)),
             fingerprints: Arc::new(Fingerprints::new(key)),
-            trust: Arc::new(RowTrust::new(key, heads.clone())),
-            heads,
+            trust: Arc::new(RowTrust::new(key, checkpoints.clone())),
+            checkpoints,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whether rows, and the database as a whole, are what Vega left: what the database says of its latest changes is compared with
-//! its trail, and its trail with what this process and the checkpoints saw of it.
+//! Decides whether the database as a whole is what Vega left: compares its list of latest changes with the end of its audit
+//! trail, and that trail with what this process and the checkpoints saw of it.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -9,8 +9,8 @@ use sha2::Sha256;
 use sqlx::FromRow;
 use vega_domain::ports::StoreError;
 
-use crate::audit::checkpoints::HeadsFile;
-use crate::audit::database_mistrust::Doubt;
+use crate::audit::checkpoints::CheckpointFile;
+use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::sealing::row_values::RowValues;
@@ -18,12 +18,12 @@ use crate::sealing::row_values::RowValues;
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega latest changes 1";
 
-/// What was seen of the trail; it must still be there.
+/// The last entry that was seen of the trail. It must still be there.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     entry: i64,
     value: Vec<u8>,
-    /// How many times the operator accepted another trail, as the heads file told.
+    /// How many times the operator accepted another trail, as the file of checkpoints told.
     accepted: usize,
 }
 
@@ -32,9 +32,9 @@ pub(crate) struct RowTrust {
     pub(crate) values: RowValues,
     latest: Hmac<Sha256>,
     key: KeyId,
-    heads: HeadsFile,
+    checkpoints: CheckpointFile,
     seen: Mutex<Seen>,
-    /// Why it cannot be told whether rows of before row values are what Vega left, where there are such.
+    /// Why rows without values, of an earlier Vega, are not trusted; none where there are no such rows.
     unsealed: Mutex<Option<String>>,
 }
 
@@ -58,9 +58,9 @@ pub(crate) struct Standing {
     value: Option<Vec<u8>>,
 }
 
-/// What a look found: the marks, or why they do not count; and where the trail ends.
+/// The result of a look: the marks, or why the database is not trusted; and where the trail ends.
 pub(crate) struct Look {
-    pub(crate) marks: Result<Marks, Doubt>,
+    pub(crate) marks: Result<Marks, DatabaseMistrust>,
     /// The marks, where they fit the trail that is there, whether or not it is the one that was seen.
     pub(crate) own: Option<Marks>,
     pub(crate) last: i64,
@@ -78,12 +78,12 @@ impl Before {
 }
 
 impl RowTrust {
-    pub(crate) fn new(key: &RootKey, heads: HeadsFile) -> Self {
+    pub(crate) fn new(key: &RootKey, checkpoints: CheckpointFile) -> Self {
         Self {
             values: RowValues::new(key),
             latest: key.derive(CONTEXT),
             key: key.id,
-            heads,
+            checkpoints,
             seen: Mutex::default(),
             unsealed: Mutex::default(),
         }
@@ -98,15 +98,20 @@ impl RowTrust {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the heads file says now. One that cannot be read says nothing, which is told and is no doubt.
+    /// What the file of checkpoints says now. One that cannot be read says nothing: that is logged, and no reason for mistrust.
     async fn kept(&self, chain_id: Vec<u8>) -> Seen {
-        let heads = self.heads.clone();
-        let newest = tokio::task::spawn_blocking(move || heads.newest(&chain_id)).await;
+        let checkpoints = self.checkpoints.clone();
+        let newest = tokio::task::spawn_blocking(move || checkpoints.newest(&chain_id)).await;
         match newest {
             Ok(Ok(newest)) => Seen {
                 accepted: newest.accepted,
-                entry: newest.head.as_ref().map_or(0, |head| head.entry),
-                value: newest.head.map_or_else(Vec::new, |head| head.value.to_vec()),
+                entry: newest
+                    .checkpoint
+                    .as_ref()
+                    .map_or(0, |checkpoint| checkpoint.entry),
+                value: newest
+                    .checkpoint
+                    .map_or_else(Vec::new, |checkpoint| checkpoint.value.to_vec()),
             },
             Ok(Err(error)) => {
                 tracing::warn!(%error, "whether the database is older than its checkpoint cannot be told");
@@ -134,7 +139,7 @@ impl RowTrust {
         seen.accepted += 1;
     }
 
-    /// The rows are of a Vega before row values, and for this reason it cannot be told whether they are what it left.
+    /// The rows are of a Vega before row values, and for this reason they are not trusted.
     pub(crate) fn is_unsealed(&self, why: String) {
         *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
@@ -173,7 +178,10 @@ impl RowTrust {
         standing: &Standing,
         Before(seen): &Before,
     ) -> Option<Before> {
-        if !matches!(look.marks, Err(Doubt::Older { .. } | Doubt::Another { .. })) {
+        if !matches!(
+            look.marks,
+            Err(DatabaseMistrust::Older { .. } | DatabaseMistrust::Another { .. })
+        ) {
             return None;
         }
         let kept = self.kept(standing.chain_id.clone().unwrap_or_default()).await;
@@ -184,25 +192,25 @@ impl RowTrust {
         Some(Before(kept))
     }
 
-    fn judge(&self, standing: &Standing, seen: &Seen, own: Option<Marks>) -> Result<Marks, Doubt> {
+    fn judge(&self, standing: &Standing, seen: &Seen, own: Option<Marks>) -> Result<Marks, DatabaseMistrust> {
         let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
         if standing.value.is_some() {
             // The operator accepted them, in whichever process.
             *unsealed = None;
         }
         if let Some(why) = &*unsealed {
-            return Err(Doubt::Unsealed { why: why.clone() });
+            return Err(DatabaseMistrust::Unsealed { why: why.clone() });
         }
         if seen.entry > standing.last {
-            return Err(Doubt::Older {
+            return Err(DatabaseMistrust::Older {
                 last: standing.last,
                 kept: seen.entry,
             });
         }
         if seen.entry > 0 && standing.seen.as_ref() != Some(&seen.value) {
-            return Err(Doubt::Another { entry: seen.entry });
+            return Err(DatabaseMistrust::Another { entry: seen.entry });
         }
-        own.ok_or(Doubt::Changed)
+        own.ok_or(DatabaseMistrust::Changed)
     }
 
     /// The marks, if they are those of the trail that is there.

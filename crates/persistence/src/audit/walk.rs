@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use vega_domain::audit::AuditFault;
 
 use crate::audit::chain::{AuditChain, RawRow, Value};
-use crate::audit::checkpoints::{Cause, Head};
+use crate::audit::checkpoints::{Cause, Checkpoint};
 
 /// Which chain an entry belongs to.
 pub(crate) struct Chains<'a> {
@@ -30,20 +30,20 @@ impl Chains<'_> {
 /// The way along the trail, up to the last entry that fits.
 pub(crate) struct Walk<'a> {
     chains: &'a Chains<'a>,
-    by_entry: HashMap<i64, Vec<&'a Head>>,
+    by_entry: HashMap<i64, Vec<&'a Checkpoint>>,
     value: Value,
     is_chained: bool,
     pub(crate) is_beside_row_values: bool,
     pub(crate) last: i64,
     pub(crate) entries: u64,
-    pub(crate) heads: u64,
+    pub(crate) checkpoints: u64,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(chains: &'a Chains<'a>, chain_id: &[u8], heads: &'a [Head]) -> Self {
-        let mut by_entry: HashMap<i64, Vec<&Head>> = HashMap::new();
-        for head in heads {
-            by_entry.entry(head.entry).or_default().push(head);
+    pub(crate) fn new(chains: &'a Chains<'a>, chain_id: &[u8], checkpoints: &'a [Checkpoint]) -> Self {
+        let mut by_entry: HashMap<i64, Vec<&Checkpoint>> = HashMap::new();
+        for checkpoint in checkpoints {
+            by_entry.entry(checkpoint.entry).or_default().push(checkpoint);
         }
         Self {
             chains,
@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
             is_beside_row_values: false,
             last: 0,
             entries: 0,
-            heads: 0,
+            checkpoints: 0,
         }
     }
 
@@ -73,22 +73,22 @@ impl<'a> Walk<'a> {
         if self.is_chained && !row.bears(&value) {
             return Err(AuditFault::Edited { entry });
         }
-        for head in self.by_entry.remove(&entry).unwrap_or_default() {
-            if head.value != value {
-                let run = match head.cause {
+        for checkpoint in self.by_entry.remove(&entry).unwrap_or_default() {
+            if checkpoint.value != value {
+                let run = match checkpoint.cause {
                     Cause::Run(run) => Some(run),
                     Cause::Revocation | Cause::Change | Cause::EitherOfBoth | Cause::Accepted => None,
                 };
                 return Err(AuditFault::Rewritten { entry, run });
             }
-            self.heads += 1;
+            self.checkpoints += 1;
         }
         (self.value, self.last) = (value, entry);
         self.entries += 1;
         Ok(())
     }
 
-    /// What is left of the heads was written once, and is not there.
+    /// What is left of the checkpoints was written once, and is not there.
     pub(crate) fn end(&self, written_up_to: i64) -> Result<(), AuditFault> {
         let last = self.last;
         let kept = self.by_entry.keys().copied().max().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Who else may change what Vega goes by: the file, the folders and links on the way to it. Who may write in a folder can
-//! put another file in the place of the one there, and who owns it can let himself in.
+//! Refuses files and folders that other users can change: checks owner and mode of the file and of each folder and link on the
+//! way to it. Who can write in a folder can replace the files in it; who owns it can grant himself that right.
 
 use std::ffi::OsString;
 use std::fs::Metadata;

@@ -1,5 +1,5 @@
-//! Which key file is the right one for a database, and how one takes another's place. Several databases may share a key,
-//! so no key file is ever removed here: what was replaced stays beside it, with day and id in its name.
+//! Chooses the key file that belongs to a database, and replaces one by another. Several databases may share a key, so no key
+//! file is ever removed: a replaced one stays beside the new one, with day and id in its name.
 
 use std::path::{Path, PathBuf};
 

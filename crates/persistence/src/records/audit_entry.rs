@@ -1,4 +1,4 @@
-//! Audit entries.
+//! A row of `audit_events`, and the entry in it; how times are stored as text.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::FromRow;

@@ -1,4 +1,4 @@
-//! Tokens.
+//! A row of `upstox_tokens`, and the token in it.
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;

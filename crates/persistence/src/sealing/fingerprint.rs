@@ -1,5 +1,5 @@
-//! Keyed fingerprints: two audit entries that bear the same one speak of the same code, answer or token, and nobody learns
-//! it from them. Without the key nobody can even try out a guess. Eight bytes tell the secrets of one installation apart.
+//! Keyed fingerprints of secrets in audit entries: entries with the same fingerprint are about the same code, answer or token.
+//! Without the key nobody can test a guess. Eight bytes are enough to tell the secrets of one installation apart.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ impl fmt::Debug for Fingerprints {
     }
 }
 
-/// The secret that an audit entry speaks of.
+/// The secret that an audit entry is about.
 #[derive(Clone, Copy)]
 pub(crate) enum Subject<'a> {
     /// An authorization code.
@@ -40,7 +40,7 @@ impl Fingerprints {
         Self(key.derive(CONTEXT))
     }
 
-    /// The entry's words with what it speaks of, always last: what a page said before it cannot pass for it.
+    /// The entry's text with the fingerprint at its end, so that text from a page cannot pass for a fingerprint.
     pub(crate) fn note(&self, detail: &str, subject: Subject<'_>) -> String {
         let (what, secret) = match subject {
             Subject::Code(code) => ("code", code.expose().as_bytes()),

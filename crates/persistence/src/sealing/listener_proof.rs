@@ -1,6 +1,5 @@
-//! What a program of this installation answers to the question whether it is one: an HMAC with a key of its own, derived from
-//! the root key, over the challenge and the address that was called. Another program, at another port, cannot fetch the answer
-//! from it: that would speak of another address.
+//! Proves that a listener belongs to this installation: an HMAC over the challenge and the called address, with a key derived
+//! from the root key. Because the address is part of it, a program at another port cannot pass on the answer.
 
 use std::fmt;
 use std::net::SocketAddr;

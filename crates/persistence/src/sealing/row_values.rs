@@ -1,6 +1,6 @@
-//! A keyed value over all columns of a row that decide something, and over the number of the audit entry that changed the row
-//! last: nobody without the root key edits, moves or makes a row unnoticed. What is sealed is what the database stores, type
-//! and bytes. Whether a row that fits is also the newest of its kind is told by `audit::latest_changes`.
+//! Row values: a keyed MAC over the columns of a row that decide something, and over the number of the audit entry that changed
+//! it last. Without the root key nobody can edit, move or add a row unnoticed. It covers types and bytes as the database stores
+//! them. Whether a row is also the newest version is decided in `audit::latest_changes`.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! The spool as others see it: room is made in it, things are put there, and they are moved into the database when that
-//! accepts them again.
+//! The spool of one database as a port: allocates room, stores records, and moves them into the database when it accepts writes
+//! again.
 
 use std::sync::Arc;
 

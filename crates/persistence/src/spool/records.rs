@@ -1,5 +1,5 @@
-//! What is kept in the spool, as it is written there: an unread answer, or a token ready for its row, each with the audit
-//! entry that belongs to it. Everything here is sealed as a whole.
+//! The records of the spool as they are serialized: an unread answer, or a token ready for its row, each with its audit entry.
+//! Each record is sealed as a whole.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

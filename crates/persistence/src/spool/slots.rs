@@ -1,6 +1,6 @@
-//! The spool: files beside the database that were given their room before anybody signs in, so that what is received
-//! while the database fails has a place even on a full disk. One file per API with two areas, one for an unread answer and
-//! one for a finished token. What is in them is sealed like a row. What goes in and out is `spooling`'s to decide.
+//! The files of the spool. Their room is allocated before anybody signs in, so that what arrives while the database fails has a
+//! place even on a full disk. One file per API with two areas: an unread answer and a finished token, both sealed like rows.
+//! When something goes in or out is decided in `import` and in the two repositories beside it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! The journal of sign-ins, with the spool for the one record that must not be lost: the answer of the token endpoint.
+//! The journal of sign-ins with the spool as fallback for the one record that must not be lost: the token endpoint's answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Tokens in the database, and in the spool while the database does not take them. Readers find the newer of both.
+//! Tokens in the database, with the spool as fallback while the database takes no writes. Readers get the newer of both.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The rows of access keys. A key's hash is sealed together with its name, scopes and times: a row that was made or changed
-//! outside Vega does not open, and counts no more. One that was brought back from before its revocation does not fit.
+//! Rows of access keys. A key's hash is sealed together with its name, scopes and times, so a row that was added or changed
+//! outside Vega does not open; a row from before the key's revocation is not the latest one. Neither grants anything.
 
 use std::collections::BTreeSet;
 
@@ -23,8 +23,8 @@ use crate::stored::unreadable;
 
 /// Every key, oldest first. Those that do not open, or are not what Vega wrote last, are told of and left out.
 pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<StoredKey>, StoreError> {
-    if let Err(doubt) = &reading.marks {
-        tracing::debug!("no access key counts: {doubt}");
+    if let Err(mistrust) = &reading.marks {
+        tracing::debug!("no access key counts: {mistrust}");
         return Ok(Vec::new());
     }
     let mut keys = Vec::new();

@@ -1,5 +1,5 @@
-//! Who may call, in SQLite: access keys, console links and console sessions. Of their secrets only hashes come here. A link or
-//! session that has died by its time is forgotten when the next one comes; keys are kept.
+//! Access keys, console links and console sessions in SQLite. Only hashes of their secrets are stored. Expired links and
+//! sessions are deleted when the next one is added; keys are kept.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -198,7 +198,7 @@ impl AccessRepository for SqliteAccessRepository {
             .execute(&mut *tx)
             .await
             .map_err(failed(DOING))?;
-        // One whose row was taken away must not come back with it.
+        // A session whose row was removed outside Vega must not return when the row does.
         let is_known = tx.marks()?.clear(Whose::Session(id.as_uuid()));
         ended(tx, is_known || removed.rows_affected() > 0, audit, DOING).await
     }

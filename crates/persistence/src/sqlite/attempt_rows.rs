@@ -1,5 +1,5 @@
-//! The rows of sign-ins, sealed at each change: a code is sent once because of what stands there, so a sign-in that was edited,
-//! or brought back from before its end, goes no further.
+//! Rows of sign-ins, sealed at each change. They decide whether a code may be sent, so a sign-in that was edited, or restored
+//! from before its end, is not continued.
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -112,7 +112,7 @@ pub(crate) fn refuse_changed_row(reading: &Reading, row: &SqliteRow) -> Result<(
     reading.fits(&ATTEMPTS, row, Whose::Attempt(id), called(&ATTEMPTS, row))
 }
 
-/// The APIs whose last sign-in is not told as Vega wrote it: how it ended is in doubt.
+/// The APIs whose last finished sign-in is missing or changed: how it ended is unknown.
 pub(crate) async fn changed_ends(reading: &mut Reading) -> Result<Vec<LastFailure>, StoreError> {
     let Ok(marks) = reading.marks.clone() else {
         return Ok(Vec::new());

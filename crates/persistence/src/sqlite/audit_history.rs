@@ -1,5 +1,5 @@
 //! The audit trail read and examined. Examination walks all entries in one snapshot and compares what it computes with
-//! what is stored and with the heads that were kept; reading trusts what is stored.
+//! what is stored and with the checkpoints that were kept; reading trusts what is stored.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::{AuditHistory, StoreError};
 
 use crate::audit::chain::RawRow;
-use crate::audit::checkpoints::{Head, in_force};
+use crate::audit::checkpoints::{Checkpoint, in_force};
 use crate::audit::walk::{Chains, Walk};
 use crate::records::audit_entry::{AuditEntryRow, stored_time};
 use crate::sqlite::audit_rows::{RAW_ROWS, chain_id, earlier_chains, written_up_to};
@@ -20,7 +20,7 @@ use crate::stored::unreadable;
 /// How many entries are held in memory at once.
 const CHUNK: u32 = 500;
 
-/// `AuditHistory` over SQLite and the file of heads.
+/// `AuditHistory` over SQLite and the file of checkpoints.
 #[derive(Debug, Clone)]
 pub struct SqliteAuditHistory(DataSource);
 
@@ -30,34 +30,34 @@ impl SqliteAuditHistory {
         Self(data)
     }
 
-    /// The verdict, and whether any entry was made by a Vega that keeps row values. A head that cannot be read is passed over.
+    /// The verdict, and whether any entry was made by a Vega that keeps row values. A checkpoint that cannot be read is passed over.
     pub(crate) async fn examine(&self) -> Result<(AuditVerdict, bool), StoreError> {
-        let file = self.0.heads().clone();
-        let heads = tokio::task::spawn_blocking(move || file.readable()).await;
+        let file = self.0.checkpoints().clone();
+        let checkpoints = tokio::task::spawn_blocking(move || file.readable()).await;
         // What cannot be read tells nothing; whoever needs it asks for it.
-        let heads = heads.unwrap_or_else(|panicked| Err(unreadable(panicked)));
-        self.walk(heads.unwrap_or_default()).await
+        let checkpoints = checkpoints.unwrap_or_else(|panicked| Err(unreadable(panicked)));
+        self.walk(checkpoints.unwrap_or_default()).await
     }
 
-    async fn walk(&self, heads: Vec<Head>) -> Result<(AuditVerdict, bool), StoreError> {
+    async fn walk(&self, checkpoints: Vec<Checkpoint>) -> Result<(AuditVerdict, bool), StoreError> {
         const DOING: &str = "examine the audit trail";
         let mut tx = self.0.reader().begin().await.map_err(failed(DOING))?;
         let chain_id = chain_id(&mut tx).await?;
         // One from before the first entry says nothing of any.
-        let heads = heads.into_iter().filter(|head| head.entry > 0);
-        let heads: Vec<Head> = heads.collect();
-        let all = heads.len();
-        let heads: Vec<Head> = heads
+        let checkpoints = checkpoints.into_iter().filter(|checkpoint| checkpoint.entry > 0);
+        let checkpoints: Vec<Checkpoint> = checkpoints.collect();
+        let all = checkpoints.len();
+        let checkpoints: Vec<Checkpoint> = checkpoints
             .into_iter()
-            .filter(|head| head.chain_id == chain_id)
+            .filter(|checkpoint| checkpoint.chain_id == chain_id)
             .collect();
-        let of_others = (all - heads.len()) as u64;
-        let heads = in_force(&heads);
+        let of_others = (all - checkpoints.len()) as u64;
+        let checkpoints = in_force(&checkpoints);
         let chains = Chains {
             earlier: earlier_chains(&mut tx, self.0.sealer()).await?,
             in_force: self.0.chain(),
         };
-        let mut walk = Walk::new(&chains, &chain_id, heads);
+        let mut walk = Walk::new(&chains, &chain_id, checkpoints);
         let mut next = i64::MIN;
         loop {
             let rows: Vec<RawRow> = sqlx::query_as(RAW_ROWS)
@@ -71,7 +71,7 @@ impl SqliteAuditHistory {
                 let fault = fault.or(walk.end(written_up_to(&mut tx).await?).err());
                 let verdict = AuditVerdict {
                     entries: walk.entries,
-                    heads: walk.heads,
+                    heads: walk.checkpoints,
                     other_heads: of_others,
                     fault,
                 };
@@ -81,8 +81,8 @@ impl SqliteAuditHistory {
         }
     }
 
-    async fn heads(&self, copy: Option<&Path>) -> Result<Vec<Head>, StoreError> {
-        let (file, copy) = (self.0.heads().clone(), copy.map(PathBuf::from));
+    async fn checkpoints(&self, copy: Option<&Path>) -> Result<Vec<Checkpoint>, StoreError> {
+        let (file, copy) = (self.0.checkpoints().clone(), copy.map(PathBuf::from));
         tokio::task::spawn_blocking(move || file.read(copy.as_deref()))
             .await
             .unwrap_or_else(|panicked| Err(unreadable(panicked)))
@@ -130,9 +130,9 @@ impl AuditHistory for SqliteAuditHistory {
         rows.into_iter().map(AuditEntryRow::into_entry).collect()
     }
 
-    async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
-        // First the heads: a run that ends meanwhile has its entries in the snapshot, or no head here.
-        let heads = self.heads(heads).await?;
-        Ok(self.walk(heads).await?.0)
+    async fn verify<'a>(&'a self, checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
+        // First the checkpoints: a run that ends meanwhile has its entries in the snapshot, or no checkpoint here.
+        let checkpoints = self.checkpoints(checkpoints).await?;
+        Ok(self.walk(checkpoints).await?.0)
     }
 }

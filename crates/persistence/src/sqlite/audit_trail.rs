@@ -9,7 +9,7 @@ use vega_domain::ports::{AuditTrail, StoreError};
 use vega_domain::secret::AccessToken;
 
 use crate::audit::chain::{NewRow, Value};
-use crate::audit::checkpoints::{Cause, Head};
+use crate::audit::checkpoints::{Cause, Checkpoint};
 use crate::records::audit_entry::stored_time;
 use crate::sealing::fingerprint::Subject;
 use crate::sqlite::audit_rows::{last_value, next_id};
@@ -47,8 +47,8 @@ impl AuditTrail for SqliteAuditTrail {
     async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
         // A trail that does not count leaves no checkpoint.
         let mut reading = self.0.read().await?;
-        if let Err(doubt) = &reading.marks {
-            return Err(doubt.clone().into());
+        if let Err(mistrust) = &reading.marks {
+            return Err(mistrust.clone().into());
         }
         let last: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(
             "SELECT event.id, event.chain, audit_chain.chain_id FROM audit_events AS event, audit_chain
@@ -56,25 +56,25 @@ impl AuditTrail for SqliteAuditTrail {
         )
         .fetch_optional(&mut *reading)
         .await
-        .map_err(failed("read the head of the audit trail"))?;
+        .map_err(failed("read the end of the audit trail"))?;
         drop(reading);
         let Some((entry, value, chain_id)) = last else {
             return Err(unreadable("the audit trail is empty after a run"));
         };
         let value = Value::try_from(value.unwrap_or_default())
             .map_err(|_| unreadable(format!("audit entry {entry} has no chain value")))?;
-        let head = Head {
+        let checkpoint = Checkpoint {
             at,
             cause: Cause::Run(run),
             chain_id,
             entry,
             value,
         };
-        self.0.heads().append_beside(head).await
+        self.0.checkpoints().append_beside(checkpoint).await
     }
 }
 
-/// Writes one entry that speaks of a secret, which its fingerprint tells apart from others.
+/// Writes one entry about a secret, with the secret's fingerprint.
 pub(crate) async fn insert_about(
     tx: &mut Write,
     entry: &AuditEntry,
@@ -105,7 +105,8 @@ pub(crate) async fn insert(tx: &mut Write, entry: &AuditEntry) -> Result<(), Sto
         detail: &entry.detail,
     };
     let value = chain.of_new(&before, &row);
-    // A trigger compares: so a Vega of before the list cannot leave it behind. Its value comes with the commit.
+    // A trigger compares this number with the entry's, so an older Vega, which does not keep the list, cannot write. The
+    // list's value is set at the commit.
     sqlx::query("UPDATE latest_changes SET entry = $1")
         .bind(id)
         .execute(&mut **tx)

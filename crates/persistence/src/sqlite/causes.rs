@@ -1,4 +1,4 @@
-//! What lies behind an error of SQLite's, by its code, and never by its words.
+//! Maps errors of SQLite to their causes, by result code and never by text.
 
 use vega_domain::ports::{StorageCause, StoreError};
 

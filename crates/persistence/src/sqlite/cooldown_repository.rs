@@ -1,10 +1,9 @@
-//! Closed accounts in SQLite. A row that was changed or taken away outside Vega closes its account until the operator's word.
+//! Cooldowns and stops of accounts in SQLite. A row that was changed or removed outside Vega keeps its account closed until the
+//! operator decides.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::cooldown::Cooldown;
@@ -14,7 +13,8 @@ use vega_domain::moment::Moment;
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use crate::audit::latest_changes::{Mark, Misfit, Whose};
-use crate::records::moment_columns::{moment, since_boot};
+use crate::records::cooldown::CooldownRow;
+use crate::records::moment_columns::since_boot;
 use crate::sealing::row_values::COOLDOWNS;
 use crate::sqlite::audit_trail;
 use crate::sqlite::causes::failed;
@@ -58,7 +58,7 @@ impl CooldownRepository for SqliteCooldownRepository {
             let fits = reading.fits(&COOLDOWNS, row, Whose::Closed(&mobile), called);
             let mut cooldown = CooldownRow::from_row(row).map_err(unreadable)?.into_cooldown()?;
             if let Err(error) = fits {
-                // What was changed closes for good, until the operator's word.
+                // A changed row closes its account with no end, until the operator decides.
                 cooldown.length = None;
                 cooldown.failure = Failure::new(cooldown.failure.reason, error.to_string());
             }
@@ -168,7 +168,7 @@ impl CooldownRepository for SqliteCooldownRepository {
     }
 }
 
-/// An account whose row was taken away stays closed, until the operator's word.
+/// An account whose row was removed outside Vega stays closed, until the operator decides.
 fn taken_away(mobile: &str, mark: &Mark) -> Result<Option<Cooldown>, StoreError> {
     let (Some((account, reason)), Some(since)) = (&mark.closed, mark.time) else {
         return Ok(None);
@@ -197,31 +197,4 @@ async fn fits(tx: &mut Write, mobile: &str, number: i64) -> Result<bool, StoreEr
         return Ok(false);
     };
     Ok(tx.fits(&COOLDOWNS, &row, Whose::Closed(mobile))?.is_ok())
-}
-
-#[derive(FromRow)]
-struct CooldownRow {
-    mobile_number: String,
-    account: String,
-    since: DateTime<Utc>,
-    boot: Option<String>,
-    since_boot_ms: Option<i64>,
-    length_ms: Option<i64>,
-    reason: String,
-    detail: String,
-}
-
-impl CooldownRow {
-    fn into_cooldown(self) -> Result<Cooldown, StoreError> {
-        let reason = FailureReason::parse(&self.reason).map_err(unreadable)?;
-        Ok(Cooldown {
-            account: AccountId::new(self.account).map_err(unreadable)?,
-            mobile_number: MobileNumber::new(self.mobile_number).map_err(unreadable)?,
-            since: moment(self.since, self.boot, self.since_boot_ms),
-            length: self
-                .length_ms
-                .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
-            failure: Failure::new(reason, self.detail),
-        })
-    }
 }

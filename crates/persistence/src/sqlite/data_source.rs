@@ -1,5 +1,5 @@
-//! An open database: the connections, and what its root key makes. One connection writes (with `BEGIN IMMEDIATE`), a few read.
-//! Nothing is written under a key that is not in force any more.
+//! An open database: its connections, and everything that is derived from its root key. One connection writes (with
+//! `BEGIN IMMEDIATE`), a few read. A write fails once the key of the database was rotated.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use sqlx::sqlite::SqlitePool;
 use vega_domain::ports::StoreError;
 
 use crate::audit::chain::AuditChain;
-use crate::audit::checkpoints::HeadsFile;
+use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::recorder::Recorder;
 use crate::audit::row_trust::RowTrust;
 use crate::key_files::key_source::KeySource;
@@ -44,7 +44,7 @@ impl DataSource {
         self.writer.close().await;
     }
 
-    /// How whoever holds this database's key proves where it listens.
+    /// The proof of a listener's address that only a holder of this database's key can give.
     pub fn listener_proof(&self) -> Arc<KeyedListenerProof> {
         Arc::clone(&self.listener_proof)
     }
@@ -71,13 +71,13 @@ impl DataSource {
         &self.recorder.chain
     }
 
-    /// Tells what counts.
+    /// Decides which rows are trusted.
     pub(crate) fn trust(&self) -> &Arc<RowTrust> {
         &self.recorder.trust
     }
 
-    pub(crate) fn heads(&self) -> &HeadsFile {
-        &self.recorder.heads
+    pub(crate) fn checkpoints(&self) -> &CheckpointFile {
+        &self.recorder.checkpoints
     }
 
     pub(crate) fn key_source(&self) -> &KeySource {
@@ -99,22 +99,22 @@ impl DataSource {
         write.commit().await.map_err(failed("try a commit"))
     }
 
-    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change. Nothing is written
-    /// to a database that is not the one that Vega left.
+    /// Begins a write. The lock is taken at once, so that a read inside sees what the write will change. Fails where the
+    /// database is not trusted.
     pub(crate) async fn write(&self) -> Result<Write, StoreError> {
         let write = self.write_whatever_it_is().await?;
-        match write.doubt() {
+        match write.mistrust() {
             None => Ok(write),
-            Some(doubt) => Err(doubt.clone().into()),
+            Some(mistrust) => Err(mistrust.clone().into()),
         }
     }
 
-    /// The same, for what goes on record in any case.
+    /// The same for entries that are recorded even if the database is not trusted.
     pub(crate) async fn write_whatever_it_is(&self) -> Result<Write, StoreError> {
         let before = self.recorder.trust.before();
         let tx = self.writer.begin_with("BEGIN IMMEDIATE").await;
         let mut tx = tx.map_err(failed("begin a write"))?;
-        // What is sealed or chained with the key of before would not fit what is there now.
+        // After a rotation elsewhere, this process's key would seal and chain wrongly.
         let look = self.recorder.trust.look(&mut tx, before).await?;
         Write::begin(tx, self.recorder.clone(), look).await
     }

@@ -1,4 +1,4 @@
-//! What the open database and its key say of themselves, for people who look after them. No secret is among it.
+//! Versions of the open database and the id of its key, for `vega doctor` and the console. Contains no secret.
 
 use vega_domain::ports::StoreError;
 

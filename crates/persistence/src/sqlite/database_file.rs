@@ -1,5 +1,4 @@
-//! The database's files before SQLite touches them: whether they are Vega's, private, on this machine, and whole enough to
-//! begin with.
+//! Checks the database's files before SQLite opens them: they must be Vega's, private, on a disk of this machine, and complete.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

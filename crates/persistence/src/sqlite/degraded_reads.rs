@@ -1,5 +1,5 @@
-//! What programs still get of a database that does not open: the tokens in its spool, and those in its rows, as far as SQLite
-//! can read them without the `-shm` file that a full or read-only disk does not take. Nothing is made, migrated or sealed.
+//! Degraded reads: the tokens of a database that does not open, from its spool and from its rows, as far as SQLite can read them
+//! without the `-shm` file, which a full or read-only disk does not take. Creates, migrates and seals nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteLockingMode, SqlitePool, SqlitePo
 use vega_domain::ports::{LoadedToken, StoreError};
 use vega_domain::token::{NewToken, StoredToken};
 
-use crate::audit::checkpoints::HeadsFile;
+use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::latest_changes::Marks;
 use crate::audit::row_trust::RowTrust;
 use crate::files::{Place, refuse_if_others_may_change};
@@ -34,11 +34,11 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     let source = key.into();
     let key = RootKey::load_from(&source).ok()?;
     let sealer = Arc::new(Sealer::new(&key));
-    let trust = Arc::new(RowTrust::new(&key, HeadsFile::at(&source)));
-    let heads = HeadsFile::at(&source);
+    let trust = Arc::new(RowTrust::new(&key, CheckpointFile::at(&source)));
+    let checkpoints = CheckpointFile::at(&source);
     let (mut loaded, marks) = match in_rows(&path, &sealer, &trust).await {
         Rows::Read(loaded, marks) => (loaded, marks),
-        Rows::Unread => (Vec::new(), without_rows(heads).await),
+        Rows::Unread => (Vec::new(), without_rows(checkpoints).await),
         Rows::DoNotCount => return Some(Vec::new()),
     };
     for kept in in_spool(path, sealer).await {
@@ -49,8 +49,8 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
 
 /// Where the database cannot say what was revoked, everything was that is older than the last checkpoint of what took a
 /// token out of force.
-async fn without_rows(heads: HeadsFile) -> Marks {
-    let last = tokio::task::spawn_blocking(move || heads.last_revocation()).await;
+async fn without_rows(checkpoints: CheckpointFile) -> Marks {
+    let last = tokio::task::spawn_blocking(move || checkpoints.last_revocation()).await;
     let mut marks = Marks::default();
     if let Ok(Some(last)) = last {
         marks.revoke_all(last);

@@ -1,5 +1,5 @@
-//! Erasing what nobody can use any more: the sealed bytes of tokens that died a day ago and of answers as old. The rows
-//! stay, for their generations count.
+//! Erases sealed bytes that nobody can use any more: of tokens that expired a day ago, and of answers as old. The rows stay,
+//! because generations are counted by them.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub enum WalState {
     InUse,
 }
 
-/// Folds the write-ahead log into the database and empties it, so that no page of before is left in it.
+/// Folds the write-ahead log into the database and empties it, so that it holds no older page.
 pub(crate) async fn empty_wal(writer: &SqlitePool) -> Result<WalState, StoreError> {
     let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
         .fetch_one(writer)

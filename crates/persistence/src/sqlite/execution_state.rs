@@ -4,14 +4,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::query::QueryAs;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{FromRow, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{Failure, FailureReason, Next};
-use vega_domain::ids::{AccountId, ApiName, AttemptId, RunId};
+use vega_domain::failure::{FailureReason, Next};
+use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
+use crate::records::run::{FailureRow, RunRow, StepRow};
 use crate::sqlite::attempt_rows;
 use crate::sqlite::audit_trail;
 use crate::sqlite::causes::failed;
@@ -228,17 +229,8 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         .fetch_all(&mut *reading)
         .await
         .map_err(failed("read the last failures"))?;
-        let failures = rows.into_iter().map(|row| {
-            let reason = FailureReason::parse(&row.reason).map_err(unreadable)?;
-            Ok(LastFailure {
-                api: ApiName::new(row.api).map_err(unreadable)?,
-                run_began: row.run_began,
-                stored: row.stored,
-                failure: Failure::new(reason, row.detail.unwrap_or_default()),
-                attempt: row.attempt.map(AttemptId::from_uuid),
-            })
-        });
-        let mut failures: Vec<LastFailure> = failures.collect::<Result<_, StoreError>>()?;
+        let failures = rows.into_iter().map(FailureRow::into_failure);
+        let mut failures: Vec<LastFailure> = failures.collect::<Result<_, _>>()?;
         for changed in attempt_rows::changed_ends(&mut reading).await? {
             failures.retain(|failure| failure.api != changed.api);
             failures.push(changed);
@@ -265,16 +257,7 @@ impl SqliteExecutionStateRepository {
             .fetch_all(self.0.reader())
             .await
             .map_err(failed("read the steps of a run"))?;
-            runs.push(RunRecord {
-                id: RunId::from_uuid(row.id),
-                state: RunState::parse(&row.state).map_err(unreadable)?,
-                started_at: row.started_at,
-                finished_at: row.finished_at,
-                steps: steps
-                    .into_iter()
-                    .map(StepRow::into_record)
-                    .collect::<Result<_, _>>()?,
-            });
+            runs.push(row.into_record(steps)?);
         }
         Ok(runs)
     }
@@ -373,42 +356,4 @@ async fn state_of(tx: &mut SqliteConnection, run: RunId) -> Result<Option<RunSta
         .map_err(failed("read the state of a run"))?;
     word.map(|word| RunState::parse(&word).map_err(unreadable))
         .transpose()
-}
-
-#[derive(FromRow)]
-struct RunRow {
-    id: Uuid,
-    state: String,
-    started_at: DateTime<Utc>,
-    finished_at: Option<DateTime<Utc>>,
-}
-
-#[derive(FromRow)]
-struct StepRow {
-    api: String,
-    account: String,
-    state: String,
-    reason: Option<String>,
-    detail: Option<String>,
-}
-
-impl StepRow {
-    fn into_record(self) -> Result<StepRecord, StoreError> {
-        Ok(StepRecord {
-            state: StepState::parse(&self.state, self.reason.as_deref(), self.detail.as_deref())
-                .map_err(unreadable)?,
-            api: ApiName::new(self.api).map_err(unreadable)?,
-            account: AccountId::new(self.account).map_err(unreadable)?,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct FailureRow {
-    api: String,
-    run_began: DateTime<Utc>,
-    stored: DateTime<Utc>,
-    reason: String,
-    detail: Option<String>,
-    attempt: Option<Uuid>,
 }

@@ -1,5 +1,5 @@
-//! Which file systems are another machine's. SQLite's write-ahead log needs locks and memory that all programs share,
-//! which only a disk of this machine gives.
+//! Detects network file systems. SQLite's write-ahead log needs locks and memory shared by all programs, which only a local disk
+//! gives.
 
 use std::path::Path;
 

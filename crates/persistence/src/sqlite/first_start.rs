@@ -1,5 +1,5 @@
-//! What a first start leaves behind that was ended in its very first commit: a file that is nobody's yet. It must not be
-//! taken for another program's, or a power cut in the first milliseconds would lock Vega out for good.
+//! Detects a database file whose very first commit was cut off by a power failure. Such a file has no owner yet; taken for
+//! another program's, it would lock Vega out for good.
 
 use std::io::Read;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Proves, while the database is open, that what is sealed now can be read later: the key seals and opens, and the file on
-//! disk still holds it, for its owner alone. Whether it fits what was sealed before is looked at when the database is opened.
+//! Proves, while the database is open, that new seals can be opened later: the key seals and opens, and the key file still holds
+//! it, privately. Whether the key opens older seals is checked when the database is opened.
 
 use crate::key_files::root_key::{KeyError, RootKey};
 use crate::sealing::seal::Place;

@@ -234,7 +234,7 @@ async fn seal_anew(
             }
         }
     }
-    let trust = Arc::new(RowTrust::new(new, tx.heads.clone()));
+    let trust = Arc::new(RowTrust::new(new, tx.checkpoints.clone()));
     for (table, row, entry) in fitting {
         trust.values.seal(tx, table, row, entry).await?;
     }

@@ -1,12 +1,12 @@
-//! Whether what must not be undone by an older file is kept outside the database. Where it is not, for a full disk or a file
-//! that was lost, it is tried again, and told until it is.
+//! Writes the checkpoint of the latest change that an older file must not undo, where it is missing: after a full disk, or when
+//! the file was lost. Reports the reason until it succeeds.
 
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditKind;
 use vega_domain::ports::StoreError;
 
 use crate::audit::chain::Value;
-use crate::audit::checkpoints::{Cause, Head, Newest};
+use crate::audit::checkpoints::{Cause, Checkpoint, Newest};
 use crate::sqlite::audit_rows;
 use crate::sqlite::causes::failed;
 use crate::sqlite::data_source::DataSource;
@@ -16,24 +16,24 @@ use crate::stored::unreadable;
 const DOING: &str = "look for the checkpoint";
 
 /// The trail's end, which has to be kept.
-pub(crate) struct MissingHead {
+pub(crate) struct MissingCheckpoint {
     chain_id: Vec<u8>,
     entry: i64,
     value: Value,
-    /// When the last token was revoked, if one was since the last head.
+    /// When the last token was revoked, if one was since the last checkpoint.
     revoked_at: Option<DateTime<Utc>>,
 }
 
-impl MissingHead {
+impl MissingCheckpoint {
     pub(crate) async fn keep(self, data: &DataSource, at: DateTime<Utc>) -> Result<(), StoreError> {
-        let head = Head {
+        let checkpoint = Checkpoint {
             at: self.revoked_at.unwrap_or(at),
             cause: self.revoked_at.map_or(Cause::Change, |_| Cause::Revocation),
             chain_id: self.chain_id,
             entry: self.entry,
             value: self.value,
         };
-        data.heads().append_beside(head).await
+        data.checkpoints().append_beside(checkpoint).await
     }
 }
 
@@ -41,7 +41,7 @@ impl DataSource {
     /// Keeps the checkpoint of what was done last, if it is missing. Returns why it still is; also where it cannot be told.
     pub async fn missing_checkpoint(&self, at: DateTime<Utc>) -> Option<String> {
         let kept = async {
-            match self.missing_head().await? {
+            match self.checkpoint_to_keep().await? {
                 Some(missing) => missing.keep(self, at).await,
                 None => Ok(()),
             }
@@ -54,7 +54,7 @@ impl DataSource {
     }
 
     /// What has to be kept and is not. Nothing of a database that does not count.
-    pub(crate) async fn missing_head(&self) -> Result<Option<MissingHead>, StoreError> {
+    pub(crate) async fn checkpoint_to_keep(&self) -> Result<Option<MissingCheckpoint>, StoreError> {
         let mut reading = self.read().await?;
         if reading.marks.is_err() {
             return Ok(None);
@@ -64,13 +64,13 @@ impl DataSource {
         missing
     }
 
-    async fn missing_in(&self, reading: &mut Reading) -> Result<Option<MissingHead>, StoreError> {
+    async fn missing_in(&self, reading: &mut Reading) -> Result<Option<MissingCheckpoint>, StoreError> {
         let chain_id = audit_rows::chain_id(reading).await?;
-        let newest = self.newest_head(chain_id.clone()).await?;
-        // A small part of the trail: each run leaves a head, too.
+        let newest = self.newest_checkpoint(chain_id.clone()).await?;
+        // A small part of the trail: each run leaves a checkpoint, too.
         let since: Vec<(String, DateTime<Utc>)> =
             sqlx::query_as("SELECT kind, at FROM audit_events WHERE id > $1")
-                .bind(newest.head.map_or(-1, |head| head.entry))
+                .bind(newest.checkpoint.map_or(-1, |checkpoint| checkpoint.entry))
                 .fetch_all(&mut **reading)
                 .await
                 .map_err(failed(DOING))?;
@@ -91,7 +91,7 @@ impl DataSource {
             None => (0, Ok(self.chain().beginning(&chain_id))),
         };
         let value = value.map_err(|_| unreadable(format!("audit entry {entry} has no chain value")))?;
-        Ok(Some(MissingHead {
+        Ok(Some(MissingCheckpoint {
             chain_id,
             entry,
             value,
@@ -99,9 +99,9 @@ impl DataSource {
         }))
     }
 
-    pub(crate) async fn newest_head(&self, chain_id: Vec<u8>) -> Result<Newest, StoreError> {
-        let heads = self.heads().clone();
-        tokio::task::spawn_blocking(move || heads.newest(&chain_id))
+    pub(crate) async fn newest_checkpoint(&self, chain_id: Vec<u8>) -> Result<Newest, StoreError> {
+        let checkpoints = self.checkpoints().clone();
+        tokio::task::spawn_blocking(move || checkpoints.newest(&chain_id))
             .await
             .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }

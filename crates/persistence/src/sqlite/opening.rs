@@ -1,5 +1,4 @@
-//! Opens the database and nothing else: checks that it is whole, migrates it, sets every connection's pragmas, fetches the
-//! root key.
+//! Opens the database: checks that it is undamaged, migrates it, sets each connection's pragmas, loads the root key.
 
 use std::path::Path;
 use std::sync::Arc;

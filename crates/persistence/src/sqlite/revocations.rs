@@ -1,5 +1,5 @@
-//! What the record of events says against a row that fits in itself, where what is known of latest changes was spoiled: its
-//! token or key was checked, or revoked, since. A record that does not fit either speaks against all of them.
+//! Finds rows whose token or key was checked or revoked later, according to the audit trail, for the case that the list of
+//! latest changes is unusable. If the trail does not verify either, every row counts as revoked.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,6 @@
-//! The operator's word that the database is to count as it is: after a backup was put back, or after somebody changed rows.
-//! What fits counts as before. What does not fit never comes into force by that: tokens are dead, keys, links and sessions
-//! are gone, sign-ins are over; what closes an account stays closed, and OTP presses count. Rows that no Vega sealed so far
-//! are sealed as they stand.
+//! The operator accepts the database as it is: after a backup was restored, or after somebody changed rows. Rows that fit stay
+//! in force. Rows that do not fit never come into force by this: tokens are dead, keys, links and sessions end, sign-ins are
+//! over; closed accounts stay closed, and OTP requests count. Rows without a value so far are sealed as they stand.
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -10,7 +9,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::FailureReason;
 use vega_domain::ports::StoreError;
 
-use crate::audit::database_mistrust::Doubt;
+use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
 use crate::records::audit_entry::stored_time;
 use crate::sealing::row_values::{ATTEMPTS, COOLDOWNS, KEYS, LINKS, PRESSES, SESSIONS, SealedTable, TOKENS};
@@ -69,7 +68,7 @@ impl DataSource {
             rows,
         };
         let mut tx = self.write_whatever_it_is().await?;
-        if matches!(tx.doubt(), Some(Doubt::Unsealed { .. })) {
+        if matches!(tx.mistrust(), Some(DatabaseMistrust::Unsealed { .. })) {
             tx.forget_marks();
             forget_visitors(&mut tx).await?;
             accepted.sealed = Some(seal_all(&mut tx).await?);
@@ -139,7 +138,7 @@ async fn keep_what_fits(
     Ok(outdated)
 }
 
-/// What was revoked stays so, and a token whose row was taken away does not come back from a spool.
+/// Revoked tokens stay revoked, and a token whose row was removed does not return from a spool.
 fn keep_revoked(tx: &mut Write, before: &Marks, at: DateTime<Utc>) -> Result<(), StoreError> {
     let entry = tx.entry();
     let marks = tx.marks()?;
@@ -236,7 +235,7 @@ async fn count_presses_anew(tx: &mut Write) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An account whose row was taken away is stopped, until the operator opens it.
+/// An account whose row was removed is stopped until the operator opens it.
 async fn close_again(tx: &mut Write, before: Option<&Marks>) -> Result<(), StoreError> {
     let Some(before) = before else { return Ok(()) };
     let known: Vec<(&str, &Mark)> = before.all_of("closed").collect();

@@ -1,4 +1,4 @@
-//! Rows that are not what Vega wrote last: which ones, and their place in the audit trail. Nothing is mended here.
+//! Finds rows that are not the last version that Vega wrote, and records them in the audit trail. Repairs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::StoreError;
 
-use crate::audit::database_mistrust::Doubt;
+use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
 use crate::audit::row_trust::RowTrust;
 use crate::sealing::row_values::{ALL, ATTEMPTS, PRESSES, SealedTable};
@@ -77,7 +77,7 @@ pub enum RowScope {
 
 impl DataSource {
     /// Why the database as a whole counts for nothing, if it does.
-    pub async fn doubt(&self) -> Result<Option<String>, StoreError> {
+    pub async fn mistrust(&self) -> Result<Option<String>, StoreError> {
         let reading = self.read().await?;
         Ok(reading.marks.as_ref().err().map(ToString::to_string))
     }
@@ -91,7 +91,7 @@ impl DataSource {
             rows: Vec::new(),
         };
         // Rows that bear no value yet are not what does not fit.
-        if matches!(reading.marks, Err(Doubt::Unsealed { .. })) {
+        if matches!(reading.marks, Err(DatabaseMistrust::Unsealed { .. })) {
             return Ok(faults);
         }
         let marks = reading.marks.as_ref().ok();
@@ -123,7 +123,7 @@ impl DataSource {
         }
         let mut new = Vec::new();
         let mut tx = self.write_whatever_it_is().await?;
-        if tx.doubt().is_some() {
+        if tx.mistrust().is_some() {
             return Ok(Vec::new());
         }
         for mended in told.difference(&names) {

@@ -1,4 +1,4 @@
-//! Whose a row is, what is kept of its latest change, and what it is called: for whoever goes through all rows.
+//! For each table with row values: a row's subject, its entry in the list of latest changes, and its name in messages.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row;

@@ -1,6 +1,6 @@
-//! Rows of before row values: they are sealed at the first start after the change, once, in one commit that is on record. Where
-//! the record of events does not prove that they are what Vega left, the operator is asked first. Afterwards a row without a
-//! value fits nothing, whoever takes the values away.
+//! Gives rows of a Vega before row values their value, once, at the first start, in one commit with an audit entry. Where the
+//! audit trail does not prove that they are unchanged, the operator is asked first. Afterwards a row without a value is
+//! refused, whoever removed it.
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, SqliteConnection};
@@ -30,7 +30,7 @@ enum Unsealed {
     OfBefore,
     /// An earlier Vega's, but the trail does not prove that nobody else wrote to it.
     Unproven(String),
-    /// One whose rows bore values once: somebody took them away, to get others for rows of their own.
+    /// Its rows had values once: somebody removed them, to have changed rows sealed as they stand.
     Stripped,
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
         }
     }
     let kept = async {
-        if let Some(missing) = data.missing_head().await? {
+        if let Some(missing) = data.checkpoint_to_keep().await? {
             let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
             let at = database_clock(&mut reader).await?;
             drop(reader);
@@ -105,7 +105,7 @@ async fn examine(data: &DataSource, reader: &mut SqliteConnection) -> Result<Uns
     let chain_id = audit_rows::chain_id(&mut *reader).await?;
     let history = SqliteAuditHistory::new(data.clone());
     // Kept where who writes the database does not write.
-    let (kept, unread) = match data.newest_head(chain_id).await {
+    let (kept, unread) = match data.newest_checkpoint(chain_id).await {
         Ok(newest) => (newest.is_told_of || newest.is_strange, None),
         Err(error) => (false, Some(error)),
     };

@@ -1,13 +1,13 @@
-//! Values that do not open: whether one was changed or moved from another row, and its place in the audit trail.
+//! Finds sealed values that do not open, tells whether they were changed or moved from another row, and records them in the
+//! audit trail.
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use sqlx::SqliteConnection;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 
-use crate::hex::hex;
+use crate::sealing::broken_seal;
 use crate::sealing::seal::{Place, Sealer, Unopened};
 use crate::sqlite::audit_trail;
 use crate::sqlite::causes::failed;
@@ -30,7 +30,7 @@ impl DataSource {
                 let mut entry = AuditEntry::new(
                     at,
                     AuditKind::SealBroken,
-                    format!("{why} [{}]", mark(&value.envelope)),
+                    format!("{why} [{}]", broken_seal::mark(&value.envelope)),
                 );
                 entry.api = ApiName::new(place.api).ok();
                 broken.push(entry);
@@ -71,24 +71,17 @@ pub(crate) async fn unopened(
     let Err(why) = sealer.try_open(place, envelope) else {
         return Ok(None);
     };
-    let mut words = format!("{place} {why}");
+    let mut origin = None;
     if why == Unopened::Changed {
-        words = format!("{place} was changed outside Vega: it does not open");
         for column in &sealed_values::ALL {
             for row in column.rows(connection).await? {
-                let origin = row.place(column);
-                if sealer.try_open(origin, envelope).is_ok() {
-                    words = format!(
-                        "{place} holds the value of {origin}: somebody moved it there, and it does not open"
-                    );
+                let of_row = row.place(column);
+                if sealer.try_open(of_row, envelope).is_ok() {
+                    origin = Some(of_row.to_string());
                 }
             }
         }
     }
+    let words = broken_seal::words(place, why, origin.as_deref());
     Ok(Some(StoreError::Unreadable(words)))
-}
-
-/// Tells one broken value from another without telling what is in it.
-fn mark(envelope: &[u8]) -> String {
-    hex(&Sha256::digest(envelope)[..4])
 }

@@ -1,5 +1,5 @@
-//! Every place that holds a sealed value: the one list that rotation and examination go through. A test compares it with
-//! the schema, so that no sealed column is left out.
+//! The list of all columns with sealed values, used by rotation and examination. A test compares it with the schema, so no
+//! sealed column is left out.
 
 use sqlx::{AssertSqlSafe, FromRow, SqliteConnection};
 use vega_domain::ports::StoreError;

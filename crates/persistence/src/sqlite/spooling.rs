@@ -1,4 +1,4 @@
-//! Puts the spool beside a SQLite database: what is in its files is moved into this database's rows.
+//! Connects the spool to a SQLite database: records are moved into the rows of that database.
 
 use std::sync::Arc;
 

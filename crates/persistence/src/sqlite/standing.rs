@@ -1,4 +1,4 @@
-//! Where a SQLite database stands, read and written for `RowTrust`, which judges it.
+//! Reads and writes in SQLite what `RowTrust` judges: the end of the audit trail and the list of latest changes.
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;

@@ -1,6 +1,5 @@
-//! News from SQLite and the spool. SQLite's `data_version` moves on one connection when any other one has committed, in
-//! whatever process; asking for it looks at a few bytes of shared memory, and no table is read. Of the spool's files it is
-//! asked when they were written.
+//! Notices changes in SQLite and in the spool. SQLite's `data_version` changes on one connection when any other has committed, in
+//! any process; asking for it reads a few bytes of shared memory and no table. For the spool, modification times are compared.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

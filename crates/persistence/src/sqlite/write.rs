@@ -1,5 +1,5 @@
-//! One write and one read of rows that decide something. A write is durable with its audit entries, the values of its rows
-//! and the list of latest changes, or not at all; a read sees rows and that list at one moment.
+//! A write and a read of rows that decide something. A write commits its rows, their values, its audit entries and the list of
+//! latest changes together, or nothing. A read sees rows and list in one snapshot.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use vega_domain::audit::AuditKind;
 use vega_domain::ports::StoreError;
 
 use crate::audit::chain::{AuditChain, Value};
-use crate::audit::checkpoints::{Cause, Head, HeadsFile};
-use crate::audit::database_mistrust::Doubt;
+use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
+use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
 use crate::audit::recorder::Recorder;
 use crate::audit::row_trust::{Look, RowTrust};
@@ -29,10 +29,10 @@ pub(crate) struct Write {
     pub(crate) chain: Arc<AuditChain>,
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) trust: Arc<RowTrust>,
-    pub(crate) heads: HeadsFile,
-    /// The latest changes, as this write leaves them, or why what is there does not count: then it stays so.
-    marks: Result<Marks, Doubt>,
-    /// The latest changes of a database that does not count, where they fit its own trail: they go on doing so.
+    pub(crate) checkpoints: CheckpointFile,
+    /// The latest changes as this write leaves them, or why the database is not trusted: this write does not change that.
+    marks: Result<Marks, DatabaseMistrust>,
+    /// The latest changes of a database that is not trusted, where they fit its own trail: they are kept up to date too.
     own: Option<Marks>,
     /// The number of this write's first audit entry.
     entry: i64,
@@ -52,14 +52,14 @@ impl Write {
             chain,
             fingerprints,
             trust,
-            heads,
+            checkpoints,
         } = recorder;
         Ok(Self {
             tx,
             chain,
             fingerprints,
             trust,
-            heads,
+            checkpoints,
             marks: look.marks,
             own: look.own,
             entry,
@@ -68,8 +68,8 @@ impl Write {
         })
     }
 
-    /// Why the database as a whole does not count.
-    pub(crate) fn doubt(&self) -> Option<&Doubt> {
+    /// Why the database as a whole is not trusted.
+    pub(crate) fn mistrust(&self) -> Option<&DatabaseMistrust> {
         self.marks.as_ref().err()
     }
 
@@ -80,11 +80,11 @@ impl Write {
 
     /// The latest changes so far.
     pub(crate) fn marks(&mut self) -> Result<&mut Marks, StoreError> {
-        self.marks.as_mut().map_err(|doubt| doubt.clone().into())
+        self.marks.as_mut().map_err(|mistrust| mistrust.clone().into())
     }
 
-    /// Begins the list of latest changes anew: for the operator's word, and for rows of before. Returns the one of before,
-    /// where it fits the trail.
+    /// Begins an empty list of latest changes: when the operator accepts the database, and when rows get their first values.
+    /// Returns the previous list, where it fits the trail.
     pub(crate) fn forget_marks(&mut self) -> Option<Marks> {
         self.marks = Ok(Marks::default());
         self.own.take()
@@ -100,7 +100,7 @@ impl Write {
         }
     }
 
-    /// Whether this row is what Vega wrote last.
+    /// Whether this row is the last version that Vega wrote.
     pub(crate) fn fits(
         &self,
         table: &SealedTable,
@@ -110,7 +110,7 @@ impl Write {
         let marks = self
             .marks
             .as_ref()
-            .map_err(|doubt| StoreError::from(doubt.clone()))?;
+            .map_err(|mistrust| StoreError::from(mistrust.clone()))?;
         Ok(self.trust.fits(marks, table, row, whose))
     }
 
@@ -120,7 +120,7 @@ impl Write {
         self.seal_as_of(table, row, entry).await
     }
 
-    /// The same for a change that has no audit entry: what tells of the row is still the one of before.
+    /// The same for a change without an audit entry: the row keeps the entry that it had.
     pub(crate) async fn seal_as_of(
         &mut self,
         table: &SealedTable,
@@ -188,14 +188,14 @@ impl Write {
             _ => {}
         }
         if let (Some((at, cause)), Ok(value), Ok(_)) = (self.checkpoint, Value::try_from(chain), self.marks) {
-            let head = Head {
+            let checkpoint = Checkpoint {
                 at,
                 cause,
                 chain_id,
                 entry,
                 value,
             };
-            if let Err(error) = self.heads.append_beside(head).await {
+            if let Err(error) = self.checkpoints.append_beside(checkpoint).await {
                 tracing::error!(%error, "a checkpoint is missing: putting an older database back could undo what was done");
             }
         }
@@ -221,8 +221,8 @@ impl DerefMut for Write {
 pub(crate) struct Reading {
     tx: Transaction<'static, Sqlite>,
     trust: Arc<RowTrust>,
-    /// The latest changes, or why the database does not count.
-    pub(crate) marks: Result<Marks, Doubt>,
+    /// The latest changes, or why the database is not trusted.
+    pub(crate) marks: Result<Marks, DatabaseMistrust>,
 }
 
 impl Reading {
@@ -247,7 +247,7 @@ impl Reading {
         &self.trust
     }
 
-    /// Whether this row is what Vega wrote last; if not, in words about `what`.
+    /// Whether this row is the last version that Vega wrote; the error names `what`.
     pub(crate) fn fits(
         &self,
         table: &SealedTable,
@@ -256,7 +256,7 @@ impl Reading {
         what: impl std::fmt::Display,
     ) -> Result<(), StoreError> {
         match &self.marks {
-            Err(doubt) => Err(doubt.clone().into()),
+            Err(mistrust) => Err(mistrust.clone().into()),
             Ok(marks) => self
                 .trust
                 .fits(marks, table, row, whose)
@@ -264,7 +264,7 @@ impl Reading {
         }
     }
 
-    /// Whether this row is what Vega wrote once.
+    /// Whether Vega wrote this row, also as an earlier version.
     pub(crate) fn is_ours(&self, table: &SealedTable, row: &SqliteRow) -> bool {
         self.marks.is_ok() && self.trust.values.entry_of(table, row).is_some()
     }
@@ -284,7 +284,7 @@ impl DerefMut for Reading {
     }
 }
 
-/// What is said of a row that does not fit.
+/// The error for a row that is not the last version that Vega wrote.
 pub(crate) fn changed_outside(what: impl std::fmt::Display, misfit: Misfit) -> StoreError {
     StoreError::ChangedOutside(format!("{what} {misfit}: it counts for nothing"))
 }

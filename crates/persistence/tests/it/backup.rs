@@ -140,7 +140,7 @@ async fn a_backup_of_before_a_rotation_opens_with_the_key_that_was_kept() {
         .await
         .unwrap();
     // The rotation left a checkpoint that the backup does not reach.
-    assert!(data.doubt().await.unwrap().is_some());
+    assert!(data.mistrust().await.unwrap().is_some());
     data.accept("a backup of before the rotation", at(70))
         .await
         .unwrap();

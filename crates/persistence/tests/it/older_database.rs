@@ -61,7 +61,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     stage.revoke_token().await;
     let data = file.put_back(&stage.world).await;
     let stage = over(stage, data);
-    let doubt = stage.world.data.doubt().await.unwrap().unwrap();
+    let doubt = stage.world.data.mistrust().await.unwrap().unwrap();
     assert!(doubt.contains("older than its checkpoint"), "{doubt}");
     assert!(matches!(
         stage.token().await.unwrap_err(),
@@ -80,10 +80,10 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
         let entry = AuditEntry::new(at(30), AuditKind::PreflightFailed, "");
         trail.append(&entry).await.unwrap();
     }
-    assert!(stage.world.data.doubt().await.unwrap().is_some());
+    assert!(stage.world.data.mistrust().await.unwrap().is_some());
     // Another process that runs meanwhile learns of the operator's word.
     let other = open(dir).await;
-    assert!(other.doubt().await.unwrap().is_some());
+    assert!(other.mistrust().await.unwrap().is_some());
     let accepted = stage
         .world
         .data
@@ -92,7 +92,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
         .unwrap();
     assert!(accepted.database.is_some());
     for data in [stage.world.data.clone(), other, open(dir).await] {
-        assert_eq!(data.doubt().await.unwrap(), None);
+        assert_eq!(data.mistrust().await.unwrap(), None);
     }
     stage.token().await.unwrap();
     assert_eq!(stage.access.keys().await.unwrap().len(), 1);
@@ -117,7 +117,7 @@ async fn a_revoked_key_does_not_come_back_with_an_older_database() {
     let audit = entry(AuditKind::KeyRevoked);
     stage.access.revoke_key(stage.key, &audit).await.unwrap();
     let data = file.put_back(&stage.world).await;
-    assert!(data.doubt().await.unwrap().is_some());
+    assert!(data.mistrust().await.unwrap().is_some());
     assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
 }
 
@@ -135,7 +135,7 @@ async fn checkpoints_that_are_lost_make_nothing_older() {
             None => std::fs::remove_file(&heads).unwrap(),
         }
         let data = open(&stage.world.dir).await;
-        assert_eq!(data.doubt().await.unwrap(), None);
+        assert_eq!(data.mistrust().await.unwrap(), None);
         data.close().await;
     }
 }
@@ -156,7 +156,7 @@ async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint()
         .append(&AuditEntry::new(at(8), AuditKind::PlanDeclined, ""))
         .await
         .unwrap();
-    assert_eq!(stage.world.data.doubt().await.unwrap(), None);
+    assert_eq!(stage.world.data.mistrust().await.unwrap(), None);
     sql(&pool, &format!("DELETE FROM audit_events WHERE id > {count}")).await;
     sql(
         &pool,
@@ -164,10 +164,10 @@ async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint()
     )
     .await;
     Kept::put_back(&pool, &["latest_changes"]).await;
-    assert!(stage.world.data.doubt().await.unwrap().is_some());
+    assert!(stage.world.data.mistrust().await.unwrap().is_some());
     let other = open(&stage.world.dir).await;
     assert_eq!(
-        other.doubt().await.unwrap(),
+        other.mistrust().await.unwrap(),
         None,
         "nothing but a checkpoint could tell another one"
     );

@@ -39,7 +39,7 @@ async fn what_was_revoked_does_not_come_back_by_the_operators_word(#[values(0, 1
     let stage = Stage::new().await;
     let pool = attacker(&stage.world).await;
     spoiled(&stage, &pool, SPOILED[how]).await;
-    let doubt = stage.world.data.doubt().await.unwrap().unwrap();
+    let doubt = stage.world.data.mistrust().await.unwrap().unwrap();
     assert!(doubt.contains("puts the rest out of force"), "{doubt}");
     let accepted = stage.world.data.accept("looked at it", at(60)).await.unwrap();
     assert_eq!(stage.faults().await, RowFaults::default());
@@ -138,7 +138,16 @@ async fn an_older_row_within_an_older_database_does_not_count() {
     stage.revoke_token().await;
     let data = file.put_back(&stage.world).await;
     let stage = over(stage, data);
-    assert!(stage.world.data.doubt().await.unwrap().unwrap().contains("older"));
+    assert!(
+        stage
+            .world
+            .data
+            .mistrust()
+            .await
+            .unwrap()
+            .unwrap()
+            .contains("older")
+    );
     // What is put on record meanwhile does not spoil what tells.
     let found = stage.world.data.examine_rows(at(50)).await.unwrap();
     assert_eq!(found, []);
@@ -219,7 +228,7 @@ async fn a_checkpoint_that_could_not_be_kept_is_told_and_made_up_for() {
     other.close().await;
     let data = file.put_back(&stage.world).await;
     assert!(
-        data.doubt()
+        data.mistrust()
             .await
             .unwrap()
             .unwrap()

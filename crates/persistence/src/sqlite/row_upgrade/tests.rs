@@ -7,7 +7,7 @@ use vega_domain::ports::{AccessRepository, StoredKey};
 
 use super::*;
 use crate::audit::chain::RawRow;
-use crate::audit::checkpoints::{Cause, Head, HeadsFile};
+use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
 use crate::key_files::key_source::KeySource;
 use crate::sqlite::access_repository::SqliteAccessRepository;
 use crate::sqlite::row_acceptance::Accepted;
@@ -72,12 +72,12 @@ async fn of_before(dir: &tempfile::TempDir) -> DataSource {
         .await
         .unwrap();
     drop(connection);
-    let heads = heads_file(dir);
-    std::fs::remove_file(heads).unwrap();
+    let checkpoints = checkpoint_file(dir);
+    std::fs::remove_file(checkpoints).unwrap();
     data
 }
 
-fn heads_file(dir: &tempfile::TempDir) -> std::path::PathBuf {
+fn checkpoint_file(dir: &tempfile::TempDir) -> std::path::PathBuf {
     dir.path().join("config/vega.audit-heads")
 }
 
@@ -102,7 +102,7 @@ async fn rows_of_before_are_sealed_once_and_never_again() {
         !key_counts(&data).await,
         "values that were taken away are not made anew"
     );
-    assert!(data.doubt().await.unwrap().is_some());
+    assert!(data.mistrust().await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_database_that_was_born_with_values_is_none_of_before() {
     assert!(!key_counts(&data).await);
 }
 
-/// A head that an earlier Vega kept at the end of a run.
+/// A checkpoint that an earlier Vega kept at the end of a run.
 async fn keep_head(data: &DataSource, dir: &tempfile::TempDir, entry: i64, value: Option<[u8; 32]>) {
     let mut connection = data.writer().acquire().await.unwrap();
     let chain_id = audit_rows::chain_id(&mut connection).await.unwrap();
@@ -132,15 +132,15 @@ async fn keep_head(data: &DataSource, dir: &tempfile::TempDir, entry: i64, value
             .fetch_one(&mut *connection)
             .await
             .unwrap();
-    let head = Head {
+    let checkpoint = Checkpoint {
         at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
         cause: Cause::Run(RunId::from_uuid(uuid::Uuid::from_u128(7))),
         chain_id,
         entry,
         value: value.unwrap_or_else(|| stored.try_into().unwrap()),
     };
-    HeadsFile::at(&KeySource::File(dir.path().join("config/vega.key")))
-        .append(&head)
+    CheckpointFile::at(&KeySource::File(dir.path().join("config/vega.key")))
+        .append(&checkpoint)
         .unwrap();
 }
 
@@ -154,12 +154,12 @@ async fn a_torn_line_of_the_checkpoints_is_no_reason_to_ask() {
     let dir = tempfile::tempdir().unwrap();
     let data = of_before(&dir).await;
     keep_head(&data, &dir, 1, None).await;
-    let mut text = std::fs::read_to_string(heads_file(&dir)).unwrap();
+    let mut text = std::fs::read_to_string(checkpoint_file(&dir)).unwrap();
     text.push_str("2026-09-21T14:1");
-    std::fs::write(heads_file(&dir), text).unwrap();
+    std::fs::write(checkpoint_file(&dir), text).unwrap();
     data.close().await;
     let data = open(&dir).await;
-    assert_eq!(data.doubt().await.unwrap(), None);
+    assert_eq!(data.mistrust().await.unwrap(), None);
     assert!(key_counts(&data).await);
 }
 
@@ -175,13 +175,13 @@ async fn a_torn_line_of_the_checkpoints_is_no_reason_to_ask() {
 #[case::a_hole(None, "UPDATE audit_events SET id = 2", "entry 1 is missing")]
 #[tokio::test]
 async fn rows_that_nothing_proves_are_sealed_as_they_stand_when_the_operator_says_so(
-    #[case] head: Option<(i64, Option<[u8; 32]>)>,
+    #[case] checkpoint: Option<(i64, Option<[u8; 32]>)>,
     #[case] edit: &'static str,
     #[case] why: &str,
 ) {
     let dir = tempfile::tempdir().unwrap();
     let data = of_before(&dir).await;
-    if let Some((entry, value)) = head {
+    if let Some((entry, value)) = checkpoint {
         keep_head(&data, &dir, entry, value).await;
     }
     sql(&data, edit).await;
@@ -195,12 +195,12 @@ async fn rows_that_nothing_proves_are_sealed_as_they_stand_when_the_operator_say
     data.close().await;
 
     let data = open(&dir).await;
-    let doubt = data.doubt().await.unwrap().unwrap();
+    let mistrust = data.mistrust().await.unwrap().unwrap();
     assert!(
-        doubt.contains(why) && doubt.contains("seals the rows as they stand"),
-        "{doubt}"
+        mistrust.contains(why) && mistrust.contains("seals the rows as they stand"),
+        "{mistrust}"
     );
-    assert!(!doubt.contains("changed outside"), "{doubt}");
+    assert!(!mistrust.contains("changed outside"), "{mistrust}");
     assert!(!key_counts(&data).await, "first the operator decides");
     let faults = data.row_faults(RowScope::All).await.unwrap();
     assert_eq!(faults.rows, []);
@@ -213,7 +213,7 @@ async fn rows_that_nothing_proves_are_sealed_as_they_stand_when_the_operator_say
     data.close().await;
 
     let data = open(&dir).await;
-    assert_eq!(data.doubt().await.unwrap(), None);
+    assert_eq!(data.mistrust().await.unwrap(), None);
     assert!(key_counts(&data).await);
     let sessions: i64 = sqlx::query_scalar("SELECT count(*) FROM console_sessions")
         .fetch_one(data.reader())
@@ -237,13 +237,13 @@ async fn another_process_learns_that_rows_of_before_were_accepted() {
     sql(&data, "UPDATE audit_events SET chain = NULL").await;
     data.close().await;
     let (data, other) = (open(&dir).await, open(&dir).await);
-    assert!(other.doubt().await.unwrap().is_some());
+    assert!(other.mistrust().await.unwrap().is_some());
     accept(&data).await;
-    assert_eq!(other.doubt().await.unwrap(), None);
+    assert_eq!(other.mistrust().await.unwrap(), None);
     // And takes no values that are taken away later for none that were never made.
     sql(&data, NO_VALUES).await;
-    let doubt = other.doubt().await.unwrap().unwrap();
-    assert!(doubt.contains("changed outside"), "{doubt}");
+    let mistrust = other.mistrust().await.unwrap().unwrap();
+    assert!(mistrust.contains("changed outside"), "{mistrust}");
     let accepted = accept(&other).await;
     assert_eq!(accepted.sealed, None);
     assert!(!key_counts(&other).await);
@@ -292,13 +292,13 @@ async fn values_that_were_taken_away_are_never_made_anew(
     }
     data.close().await;
     let data = open(&dir).await;
-    let doubt = data.doubt().await.unwrap().unwrap();
-    assert!(!doubt.contains("seals the rows as they stand"), "{doubt}");
+    let mistrust = data.mistrust().await.unwrap().unwrap();
+    assert!(!mistrust.contains("seals the rows as they stand"), "{mistrust}");
     assert!(!key_counts(&data).await);
     let accepted = accept(&data).await;
     assert_eq!(accepted.sealed, None);
     assert!(!key_counts(&data).await, "nor by the operator's word");
-    assert_eq!(data.doubt().await.unwrap(), None);
+    assert_eq!(data.mistrust().await.unwrap(), None);
 }
 
 /// Also where the checkpoints were lost.
@@ -310,7 +310,13 @@ async fn one_value_that_was_forgotten_gives_it_away() {
     sql(&data, "DELETE FROM latest_changes").await;
     sql(&data, UNCHAINED).await;
     data.close().await;
-    std::fs::remove_file(heads_file(&dir)).unwrap();
+    std::fs::remove_file(checkpoint_file(&dir)).unwrap();
     let data = open(&dir).await;
-    assert!(data.doubt().await.unwrap().unwrap().contains("changed outside"));
+    assert!(
+        data.mistrust()
+            .await
+            .unwrap()
+            .unwrap()
+            .contains("changed outside")
+    );
 }
