@@ -30,7 +30,6 @@ const TOLERATED: &[Tolerated] = &[
     ("crates/bootstrap", "custody", "wiring"),
     ("apps/vega-cli", "report", "audit"),
     ("apps/vega-cli", "verdict", "report"),
-    ("apps/vega-server", "run_view", "run_request"),
     ("apps/upstox-simulator", "login", "world"),
     ("apps/upstox-simulator", "page", "scenario"),
 ];

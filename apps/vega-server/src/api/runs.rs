@@ -17,7 +17,6 @@ use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::state::run_request::Wish;
 use crate::state::{current_run, dashboard_refresh};
 use crate::views::ApisView;
 use crate::views::run_view::RunView;
@@ -76,7 +75,7 @@ pub(crate) async fn start(
     Extension(principal): Extension<Principal>,
     Body(body): Body<RunBody>,
 ) -> Result<Accepted, Problem> {
-    let wish = body.wish(&server, principal.name())?;
+    let wanted = body.into_request(&server)?;
     if server.requests.under_way().is_none() {
         match server.vega.orchestrator.prove_turn().await {
             // Held by this server itself, which recovers or has just ended a run: the request waits for that.
@@ -84,7 +83,9 @@ pub(crate) async fn start(
             proven => proven?,
         }
     }
-    let made = server.requests.make_or_join(wish, server.vega.clock.now());
+    let made = server
+        .requests
+        .make_or_join(wanted, principal.name(), server.vega.clock.now());
     let (request, joined) = made.ok_or_else(stopping)?;
     if !joined {
         let (server, request) = (Arc::clone(&server), Arc::clone(&request));
@@ -101,7 +102,7 @@ pub(crate) async fn start(
 }
 
 impl RunBody {
-    fn wish(self, server: &Server, by: String) -> Result<Wish, Problem> {
+    fn into_request(self, server: &Server) -> Result<GenerationRequest, Problem> {
         let reason = self.reason.map(ForceReason::new).transpose();
         let reason = reason.map_err(|error| Problem::new(Code::WrongBody, error.to_string()))?;
         let force = match (self.force, reason) {
@@ -112,18 +113,15 @@ impl RunBody {
             }
             (false, _) => None,
         };
-        Ok(Wish {
-            wanted: GenerationRequest {
-                apis: configured(server, self.apis)?,
-                force,
-                again: configured(server, self.again)?,
-                wait_policy: if self.wait.unwrap_or(true) {
-                    WaitPolicy::Wait
-                } else {
-                    WaitPolicy::NoWait
-                },
+        Ok(GenerationRequest {
+            apis: configured(server, self.apis)?,
+            force,
+            again: configured(server, self.again)?,
+            wait_policy: if self.wait.unwrap_or(true) {
+                WaitPolicy::Wait
+            } else {
+                WaitPolicy::NoWait
             },
-            by,
         })
     }
 }

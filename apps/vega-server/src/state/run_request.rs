@@ -1,5 +1,5 @@
-//! A wish for new tokens, from the call that makes it to its end: verify, plan, preflight, ask the human, run. One at a
-//! time; who comes second joins. What a run is and may do is decided in `orchestration`.
+//! Requested runs of this process: one at a time, and who asks meanwhile joins. Keeps where each request stands, for the API and
+//! the dashboard. What a request does from verifying to its outcome is decided in `orchestration`.
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -8,10 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_bootstrap::Vega;
 use vega_domain::event::Event;
@@ -23,19 +21,11 @@ use vega_orchestration::{self as orchestration, GenerationRequest, PreflightErro
 use crate::state::notices::Notices;
 use crate::state::prompt_queue::PromptQueue;
 use crate::views::codes::{OutcomeCode, RunState};
-use crate::views::run_view::RunView;
+use crate::views::run_view::{Outcome, RunView};
 use crate::views::{PlanView, WaitView, rfc3339_ist};
 
-/// So many ended requests can still be looked up.
+/// How many ended requests can still be looked up.
 const REMEMBERED: usize = 32;
-
-/// What is wanted.
-#[derive(Debug, Clone)]
-pub(crate) struct Wish {
-    pub(crate) wanted: GenerationRequest,
-    /// Who asks, for people who look at it.
-    pub(crate) by: String,
-}
 
 /// Where a request stands.
 #[derive(Debug, Clone)]
@@ -56,20 +46,14 @@ enum Ending {
     NotBegun(RunState, Outcome),
 }
 
-/// Why nothing was begun, or why a run broke off.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Outcome {
-    code: OutcomeCode,
-    /// What happened, why, and what to do next.
-    detail: String,
-}
-
 /// One request.
 pub(crate) struct RunRequest {
     pub(crate) id: Uuid,
     pub(crate) cancel: CancellationToken,
     asked_at: DateTime<Utc>,
-    wish: Wish,
+    wanted: GenerationRequest,
+    /// Who asks, for people who look at it.
+    asked_by: String,
     stage: Mutex<Stage>,
     notices: Notices,
 }
@@ -130,7 +114,8 @@ impl RunRequests {
     /// Makes one, or joins the one that is under way; whether it was joined. `None` when the server ends.
     pub(crate) fn make_or_join(
         &self,
-        wish: Wish,
+        wanted: GenerationRequest,
+        asked_by: String,
         asked_at: DateTime<Utc>,
     ) -> Option<(Arc<RunRequest>, bool)> {
         let mut known = self.known();
@@ -144,7 +129,8 @@ impl RunRequests {
             id: Uuid::new_v4(),
             cancel: CancellationToken::new(),
             asked_at,
-            wish,
+            wanted,
+            asked_by,
             stage: Mutex::new(Stage::Verifying),
             notices: Notices::default(),
         });
@@ -158,8 +144,8 @@ impl RunRequests {
     }
 
     /// Carries a request out.
-    pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, desk: &PromptQueue) {
-        let through = AssertUnwindSafe(self.through(request, vega, desk));
+    pub(crate) async fn carry_out(&self, request: &RunRequest, vega: &Vega, prompts: &PromptQueue) {
+        let through = AssertUnwindSafe(self.through(request, vega, prompts));
         // One that panicked must not be joined for ever.
         let (ending, plan) = through.catch_unwind().await.unwrap_or_else(|_| {
             let words = "Vega failed here; its log says where. What was stored stays: ask again.";
@@ -172,7 +158,7 @@ impl RunRequests {
         &self,
         request: &RunRequest,
         vega: &Vega,
-        desk: &PromptQueue,
+        prompts: &PromptQueue,
     ) -> (Ending, Option<PlanView>) {
         let mut events = vega.listen();
         let plan = Mutex::new(None);
@@ -193,7 +179,7 @@ impl RunRequests {
         };
         let generate = vega
             .orchestrator
-            .generate(&request.wish.wanted, desk, &request.cancel, &enter);
+            .generate(&request.wanted, prompts, &request.cancel, &enter);
         tokio::pin!(generate);
         let outcome = loop {
             tokio::select! {
@@ -306,7 +292,7 @@ impl RunRequest {
     }
 
     /// How it looks now, with what the database has of its run.
-    pub(crate) fn view(&self, record: Option<&RunRecord>, desk: &PromptQueue) -> RunView {
+    pub(crate) fn view(&self, record: Option<&RunRecord>, prompts: &PromptQueue) -> RunView {
         let stored = record.map(|record| RunState::from(record.state));
         let (state, plan, outcome) = match self.stage().clone() {
             Stage::Verifying => (RunState::Verifying, None, None),
@@ -318,7 +304,7 @@ impl RunRequest {
             }
             Stage::Ended(Ending::NotBegun(word, outcome), plan) => (word, plan, Some(outcome)),
         };
-        let wait = (!self.is_over()).then(|| desk.wait()).flatten();
+        let wait = (!self.is_over()).then(|| prompts.wait()).flatten();
         let steps = record.map(|record| record.steps.as_slice()).unwrap_or_default();
         let left = steps.iter().filter(|step| !step.state.is_final()).count();
         let left = u32::try_from(left).unwrap_or(u32::MAX);
@@ -330,7 +316,7 @@ impl RunRequest {
             state,
             under_way: !self.is_over(),
             asked_at: Some(rfc3339_ist(self.asked_at)),
-            asked_by: Some(self.wish.by.clone()),
+            asked_by: Some(self.asked_by.clone()),
             finish: finish.map(rfc3339_ist),
             finish_unix: finish.map(|at| at.timestamp()),
             notices: self.notices.shown(),
@@ -350,15 +336,12 @@ mod tests {
 
     use super::*;
 
-    fn wish() -> Wish {
-        Wish {
-            wanted: GenerationRequest {
-                apis: Vec::new(),
-                force: None,
-                again: Vec::new(),
-                wait_policy: WaitPolicy::Wait,
-            },
-            by: "a test".into(),
+    fn wanted() -> GenerationRequest {
+        GenerationRequest {
+            apis: Vec::new(),
+            force: None,
+            again: Vec::new(),
+            wait_policy: WaitPolicy::Wait,
         }
     }
 
@@ -382,7 +365,8 @@ mod tests {
     #[test]
     fn who_comes_second_joins_and_after_the_end_nobody_does() {
         let requests = RunRequests::new();
-        let made = |requests: &RunRequests| requests.make_or_join(wish(), DateTime::UNIX_EPOCH);
+        let made =
+            |requests: &RunRequests| requests.make_or_join(wanted(), "a test".into(), DateTime::UNIX_EPOCH);
         let (first, joined) = made(&requests).unwrap();
         assert!(!joined);
         let (second, joined) = made(&requests).unwrap();
@@ -397,9 +381,11 @@ mod tests {
     #[test]
     fn a_run_that_began_and_failed_is_no_run_that_was_not_begun() {
         let requests = RunRequests::new();
-        let (request, _) = requests.make_or_join(wish(), DateTime::UNIX_EPOCH).unwrap();
-        let desk = PromptQueue::new(std::time::Duration::ZERO);
-        let view = || request.view(None, &desk);
+        let (request, _) = requests
+            .make_or_join(wanted(), "a test".into(), DateTime::UNIX_EPOCH)
+            .unwrap();
+        let prompts = PromptQueue::new(std::time::Duration::ZERO);
+        let view = || request.view(None, &prompts);
         requests.enter(
             &request,
             ended(request.failed(OutcomeCode::Storage, "words".into())),

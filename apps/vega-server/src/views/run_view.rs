@@ -6,8 +6,7 @@ use utoipa::ToSchema;
 use vega_domain::run::RunRecord;
 
 use crate::state::notices::NoticeView;
-use crate::state::run_request::Outcome;
-use crate::views::codes::RunState;
+use crate::views::codes::{OutcomeCode, RunState};
 use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
 
 /// A run as it is shown: one that was asked for here, or one of another process.
@@ -38,6 +37,14 @@ pub(crate) struct RunView {
     pub(crate) notices: Vec<NoticeView>,
     /// Why nothing was begun, or why it broke off.
     pub(crate) outcome: Option<Outcome>,
+}
+
+/// Why nothing was begun, or why a run broke off.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Outcome {
+    pub(crate) code: OutcomeCode,
+    /// What happened, why, and what to do next.
+    pub(crate) detail: String,
 }
 
 impl RunView {
