@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use vega_bootstrap::{Accepted, RowFault, RowFaults, RowScope, Vega};
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{in_ist, rfc3339_ist};
 use vega_domain::plan::ForceReason;
 use vega_domain::visible::on_one_line;
 
@@ -13,7 +13,6 @@ use crate::arguments::{Accept, Audit};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::rfc3339_ist;
 
 const PAGE: u32 = 500;
 

@@ -6,7 +6,7 @@ use console::{Term, measure_text_width};
 use serde::Serialize;
 use vega_bootstrap::{Listener, Vega};
 use vega_domain::access::{AccessKey, Scope};
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{in_ist, rfc3339_ist};
 use vega_domain::ports::UnfitKey;
 
 use crate::arguments::{Key, KeyAdd};
@@ -14,7 +14,6 @@ use crate::audit::undone_by_an_older_file;
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::rfc3339_ist;
 use crate::suggestion::{alike, did_you_mean, some_of};
 
 pub(crate) async fn run(vega: &Vega, wanted: &Key) -> Result<Exit, CommandError> {

@@ -6,12 +6,11 @@ mod verdict;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use vega_bootstrap::{RowFaults, RowScope, Vega};
 use vega_domain::account::Account;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{in_ist, rfc3339_ist};
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
 use vega_domain::moment::Moment;
@@ -282,11 +281,6 @@ fn run_report(run: &RunRecord) -> RunReport {
     }
 }
 
-/// RFC 3339 on India's clock, to the second.
-pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
-    in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
-}
-
 /// What a plan for so many APIs will take.
 pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
     let (at_least, at_most) = (outlook.presses_at_least, outlook.presses_at_most);
@@ -326,6 +320,8 @@ mod tests {
     use vega_domain::token::TokenStatus;
 
     use std::collections::HashMap;
+
+    use chrono::DateTime;
 
     use super::*;
 

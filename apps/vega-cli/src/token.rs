@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 use vega_bootstrap::{ReportError, ReportedToken, Vega};
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{in_ist, rfc3339_ist};
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::token::{StoredToken, TokenStatus};
 
@@ -13,7 +13,7 @@ use crate::arguments::{Format, Token};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::{rfc3339_ist, with_advice};
+use crate::report::with_advice;
 
 /// Who reports, for the audit trail.
 const REPORTER: &str = "`vega token --rejected`";

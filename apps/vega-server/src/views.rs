@@ -7,12 +7,11 @@ pub(crate) mod run_view;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::account::Account;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
 use vega_domain::moment::Moment;
@@ -23,11 +22,6 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
 
 use crate::views::codes::{FailureReason, SignInCause, StepReason, StepState, TokenStatus};
-
-/// RFC 3339 on India's clock, to the second.
-pub(crate) fn rfc3339_ist(at: DateTime<Utc>) -> String {
-    in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
-}
 
 /// Every API and account.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -393,7 +387,7 @@ impl WaitView {
 mod tests {
     use std::time::Duration;
 
-    use chrono::TimeDelta;
+    use chrono::{DateTime, TimeDelta};
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::AccountId;
     use vega_domain::run::WaitCause;

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Asia::Kolkata;
 use chrono_tz::Tz;
 
@@ -53,6 +53,11 @@ pub fn closed_hours(now: DateTime<Utc>) -> Range<DateTime<Utc>> {
 pub fn closed_until(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let closed = closed_hours(now);
     closed.contains(&now).then_some(closed.end)
+}
+
+/// RFC 3339 on India's clock, to the second: how every time is written in JSON.
+pub fn rfc3339_ist(at: DateTime<Utc>) -> String {
+    in_ist(at).to_rfc3339_opts(SecondsFormat::Secs, false)
 }
 
 /// The same instant on India's clock, for showing.

@@ -28,8 +28,6 @@ const TOLERATED: &[Tolerated] = &[
     ("crates/domain", "outlook", "plan"),
     ("crates/domain", "resume", "plan"),
     ("crates/bootstrap", "custody", "wiring"),
-    ("apps/vega-cli", "report", "audit"),
-    ("apps/vega-cli", "verdict", "report"),
     ("apps/upstox-simulator", "login", "world"),
     ("apps/upstox-simulator", "page", "scenario"),
 ];

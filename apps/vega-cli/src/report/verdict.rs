@@ -5,11 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use console::{Color, style};
 use serde::Serialize;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::expiry::{closed_until, in_ist};
+use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
 use vega_domain::moment::Moment;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
-use super::rfc3339_ist;
 use crate::suggestion::some_of;
 
 /// What the statuses come to.

@@ -8,12 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_domain::audit::{AuditFilter, RecordedEntry};
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::visible::json_for_terminals;
 
 use crate::http::problem::{Code, Problem};
 use crate::views::codes::AuditKind;
-use crate::views::rfc3339_ist;
 
 /// In characters.
 const LONGEST_SEARCH: usize = 200;

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_bootstrap::KeptEvidence;
+use vega_domain::expiry::rfc3339_ist;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::rfc3339_ist;
 
 /// Everything that is kept.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,12 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_domain::access::AccessKey;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::AccessKeyId;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::rfc3339_ist;
 
 /// Every access key.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
@@ -16,7 +17,7 @@ use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::{FailureView, rfc3339_ist};
+use crate::views::FailureView;
 
 /// A token that Upstox refuses.
 #[derive(Debug, Deserialize, ToSchema)]

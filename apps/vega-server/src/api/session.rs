@@ -11,6 +11,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
+use vega_domain::expiry::rfc3339_ist;
 use vega_listening::Visitor;
 
 use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, SESSION_COOKIE};
@@ -19,7 +20,6 @@ use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::rfc3339_ist;
 
 /// What the link of `vega console` carries after its `#`.
 #[derive(Deserialize, ToSchema)]

@@ -8,11 +8,11 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_bootstrap::KeySource;
+use vega_domain::expiry::rfc3339_ist;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 use crate::views::codes::Route;
-use crate::views::rfc3339_ist;
 
 /// What the server works with, and whether it can.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,9 +6,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ports::StoreError;
-
-use crate::views::rfc3339_ist;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $code:tt, $status:ident, $title:literal;)*) => {

@@ -6,10 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::sign_in::Notice;
-
-use crate::views::rfc3339_ist;
 
 /// How many are kept.
 const SHOWN: usize = 5;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vega_bootstrap::Vega;
 use vega_domain::event::Event;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::RunId;
 use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{self, RunRecord};
@@ -22,7 +23,7 @@ use crate::state::notices::Notices;
 use crate::state::prompt_queue::PromptQueue;
 use crate::views::codes::{OutcomeCode, RunState};
 use crate::views::run_view::{Outcome, RunView};
-use crate::views::{PlanView, WaitView, rfc3339_ist};
+use crate::views::{PlanView, WaitView};
 
 /// How many ended requests can still be looked up.
 const REMEMBERED: usize = 32;

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use vega_bootstrap::Settings;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::sign_in::{PromptKind as SecondFactorKind, WayBack};
 
 use crate::state::prompt_queue::{OpenPrompt, PromptQueue, Question};
+use crate::views::PlanView;
 use crate::views::codes::PromptKind;
-use crate::views::{PlanView, rfc3339_ist};
 
 /// What the operator is asked or shown now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

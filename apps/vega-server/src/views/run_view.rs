@@ -3,11 +3,12 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use vega_domain::expiry::rfc3339_ist;
 use vega_domain::run::RunRecord;
 
 use crate::state::notices::NoticeView;
 use crate::views::codes::{OutcomeCode, RunState};
-use crate::views::{PlanView, StepView, WaitView, rfc3339_ist};
+use crate::views::{PlanView, StepView, WaitView};
 
 /// A run as it is shown: one that was asked for here, or one of another process.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
