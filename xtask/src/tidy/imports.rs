@@ -1,5 +1,5 @@
 //! Who may import whom among our own packages: the table of ARCHITECTURE.md's code map. Development dependencies obey
-//! it too, so a crate's tests see no more of the system than the crate does.
+//! it too, so a crate's tests see no more of the system than the crate does: beside it only what all tests share.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,8 @@ const PERSISTENCE: &str = "vega-persistence";
 const SERVICES: &str = "vega-services";
 const ORCHESTRATION: &str = "vega-orchestration";
 const BOOTSTRAP: &str = "vega-bootstrap";
+/// What tests share. It may be imported by the tests of every package, and by nothing else.
+const TESTING: &str = "vega-testing";
 
 /// The programs reach adapters through bootstrap only.
 const APP: &[&str] = &[DOMAIN, SERVICES, ORCHESTRATION, BOOTSTRAP];
@@ -31,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (LISTENING, &[DOMAIN]),
     (OWN_BROWSER, &[DOMAIN, LISTENING]),
     (PERSISTENCE, &[DOMAIN]),
+    (TESTING, &[DOMAIN]),
     (SERVICES, &[DOMAIN]),
     (ORCHESTRATION, &[DOMAIN, SERVICES]),
     (
@@ -81,7 +84,9 @@ fn forbidden(package: &Package, allowed: &[&str], ours: &BTreeSet<&str>) -> Vec<
     let imports = package.dependencies.iter().filter(|dependency| {
         // A package's tests may ask for a feature of the package itself, such as its mocks.
         let itself = dependency.name == package.name && dependency.kind == Kind::Dev;
-        ours.contains(dependency.name.as_str()) && !allowed.contains(&dependency.name.as_str()) && !itself
+        let for_tests = dependency.name == TESTING && dependency.kind == Kind::Dev;
+        let is_allowed = allowed.contains(&dependency.name.as_str()) || itself || for_tests;
+        ours.contains(dependency.name.as_str()) && !is_allowed
     });
     imports
         .map(|import| {
@@ -134,6 +139,7 @@ mod tests {
     #[case::its_own_mocks("vega-domain", &[("vega-domain", Kind::Dev)])]
     #[case::an_adapter("vega-upstox", &[("vega-domain", Kind::Normal)])]
     #[case::mocks_of_domain("vega-services", &[("vega-domain", Kind::Dev)])]
+    #[case::what_tests_share("vega-persistence", &[("vega-testing", Kind::Dev)])]
     #[case::orchestration("vega-orchestration", &[("vega-domain", Kind::Normal), ("vega-services", Kind::Normal)])]
     #[case::bootstrap("vega-bootstrap", &[("vega-selenium", Kind::Normal), ("vega-upstox", Kind::Normal)])]
     #[case::an_app("vega-cli", &[("vega-bootstrap", Kind::Normal), ("vega-services", Kind::Normal)])]
@@ -148,6 +154,7 @@ mod tests {
     #[case::an_adapter_that_knows_services("vega-selenium", "vega-services", Kind::Normal)]
     #[case::services("vega-services", "vega-upstox", Kind::Normal)]
     #[case::in_tests("vega-services", "vega-persistence", Kind::Dev)]
+    #[case::what_tests_share("vega-services", "vega-testing", Kind::Normal)]
     #[case::in_a_build_script("vega-orchestration", "vega-persistence", Kind::Build)]
     #[case::bootstrap("vega-bootstrap", "vega-cli", Kind::Normal)]
     #[case::an_adapter_past_bootstrap("vega-cli", "vega-persistence", Kind::Normal)]

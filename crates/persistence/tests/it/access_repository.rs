@@ -1,11 +1,12 @@
-//! `AccessRepository` over SQLite.
+//! `AccessRepository` over SQLite: keys that were changed outside Vega, and what is forgotten.
 
 use rstest::rstest;
 use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
-use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
 use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
 use vega_persistence::SqliteAccessRepository;
+use vega_testing::builders::entry_at;
 
 use crate::world::{World, api, at, entry, open};
 
@@ -36,14 +37,6 @@ fn session(opened: i64) -> ConsoleSession {
     }
 }
 
-/// At this time.
-fn entry_at(kind: AuditKind, seconds: i64) -> AuditEntry {
-    AuditEntry {
-        at: at(seconds),
-        ..entry(kind)
-    }
-}
-
 async fn add(keys: &SqliteAccessRepository, key: &StoredKey) -> Result<(), StoreError> {
     keys.add_key(key, &entry(AuditKind::KeyAdded)).await
 }
@@ -59,20 +52,6 @@ async fn redeem(links: &SqliteAccessRepository, link: u8, session: &ConsoleSessi
     let (link, secret) = (hash(link), hash(secret));
     let opened = links.redeem_link(&link, session, &secret, &audit);
     opened.await.unwrap()
-}
-
-#[tokio::test]
-async fn keys_stay_over_a_restart_oldest_first() {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
-    let (first, mut second) = (key("trader", 1), key("watcher", 2));
-    second.key.expires_at = Some(at(9_000));
-    second.key.scopes = vec![Scope::Runs, Scope::Admin];
-    add(&keys, &second).await.unwrap();
-    add(&keys, &first).await.unwrap();
-    let again = SqliteAccessRepository::new(open(&world.dir).await);
-    assert_eq!(again.keys().await.unwrap(), [first, second]);
-    assert_eq!(world.audit_kinds().await, ["key_added", "key_added"]);
 }
 
 /// By somebody who can write the file, and has not the root key.
@@ -113,6 +92,8 @@ async fn a_key_that_was_revoked_is_revived_by_nobody() {
     let audit = entry_at(AuditKind::KeyRevoked, 5);
     assert!(keys.revoke_key(trader.key.id, &audit).await.unwrap());
     let raw = world.raw().await;
+    let undo = sqlx::query("UPDATE access_keys SET revoked_at = NULL");
+    assert!(undo.execute(&raw).await.is_err(), "the database itself refuses");
     for change in [
         "DROP TRIGGER access_keys_stay_revoked",
         "UPDATE access_keys SET revoked_at = NULL",
@@ -140,155 +121,6 @@ async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell()
     assert!(refused.to_string().contains("was rotated"), "{refused}");
     let newer = SqliteAccessRepository::new(open(&world.dir).await);
     assert_eq!(newer.keys().await.unwrap(), [trader, revoked]);
-}
-
-#[rstest]
-#[case::living(None, None, false)]
-#[case::expired(Some(5), None, true)]
-#[case::not_yet_expired(Some(11), None, false)]
-#[case::revoked(None, Some(5), true)]
-#[tokio::test]
-async fn a_name_is_free_as_soon_as_no_living_key_has_it(
-    #[case] expires: Option<i64>,
-    #[case] revoked: Option<i64>,
-    #[case] is_free: bool,
-) {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
-    let mut first = key("trader", 1);
-    first.key.expires_at = expires.map(at);
-    add(&keys, &first).await.unwrap();
-    if let Some(seconds) = revoked {
-        let audit = entry_at(AuditKind::KeyRevoked, seconds);
-        assert!(keys.revoke_key(first.key.id, &audit).await.unwrap());
-    }
-    add(&keys, &key("other", 2)).await.unwrap();
-    let added = add(&keys, &key("trader", 10)).await;
-    assert_eq!(added.is_ok(), is_free, "{added:?}");
-    if !is_free {
-        let refused = added.unwrap_err();
-        assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
-        assert_eq!(keys.keys().await.unwrap().len(), 2);
-        assert_eq!(world.audit_kinds().await, ["key_added", "key_added"]);
-    }
-}
-
-#[tokio::test]
-async fn a_key_is_revoked_once_and_for_good() {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
-    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
-    add(&keys, &trader).await.unwrap();
-    add(&keys, &watcher).await.unwrap();
-    let revoke = async |seconds| {
-        keys.revoke_key(trader.key.id, &entry_at(AuditKind::KeyRevoked, seconds))
-            .await
-            .unwrap()
-    };
-    assert!(revoke(50).await);
-    assert!(!revoke(60).await);
-    let stranger = AccessKeyId::at(at(0));
-    let audit = entry(AuditKind::KeyRevoked);
-    assert!(!keys.revoke_key(stranger, &audit).await.unwrap());
-    let mut revoked = trader.clone();
-    revoked.key.revoked_at = Some(at(50));
-    assert_eq!(keys.keys().await.unwrap(), [revoked, watcher]);
-    assert_eq!(
-        world.audit_kinds().await,
-        ["key_added", "key_added", "key_revoked"],
-        "what changed nothing is not on record"
-    );
-    let undo = sqlx::query("UPDATE access_keys SET revoked_at = NULL");
-    assert!(undo.execute(&world.raw().await).await.is_err());
-}
-
-#[tokio::test]
-async fn the_latest_use_of_a_key_is_kept() {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
-    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
-    add(&keys, &trader).await.unwrap();
-    add(&keys, &watcher).await.unwrap();
-    for uses in [
-        vec![(trader.key.id, at(70)), (watcher.key.id, at(80))],
-        vec![(trader.key.id, at(60)), (watcher.key.id, at(90))],
-    ] {
-        keys.record_uses(&uses).await.unwrap();
-    }
-    let used: Vec<_> = keys.keys().await.unwrap();
-    let used: Vec<_> = used.iter().map(|stored| stored.key.last_used_at).collect();
-    assert_eq!(used, [Some(at(70)), Some(at(90))]);
-}
-
-#[tokio::test]
-async fn a_link_opens_one_session_whoever_asks_at_once() {
-    let world = World::new().await;
-    let links = SqliteAccessRepository::new(world.data.clone());
-    let elsewhere = SqliteAccessRepository::new(open(&world.dir).await);
-    put_link(&links, 0, 1).await;
-    let (one, two) = (session(5), session(6));
-    let (first, second) = tokio::join!(redeem(&links, 1, &one, 21), redeem(&elsewhere, 1, &two, 22));
-    assert!(first ^ second, "{first} {second}");
-    let opened = async |secret| links.session(&hash(secret)).await.unwrap();
-    assert_eq!(opened(21).await, first.then_some(one));
-    assert_eq!(opened(22).await, second.then_some(two));
-    assert!(!redeem(&links, 1, &session(7), 23).await);
-    assert!(!redeem(&links, 99, &session(7), 24).await);
-    assert_eq!(
-        world.audit_kinds().await,
-        ["console_link_made", "console_session_opened"]
-    );
-}
-
-#[rstest]
-#[case::in_time(59, true)]
-#[case::too_late(60, false)]
-#[case::from_the_future(-60, false)]
-#[tokio::test]
-async fn a_link_opens_within_its_life_and_never_later(#[case] opened: i64, #[case] opens: bool) {
-    let world = World::new().await;
-    let links = SqliteAccessRepository::new(world.data.clone());
-    put_link(&links, 0, 1).await;
-    assert_eq!(redeem(&links, 1, &session(opened), 21).await, opens);
-    assert_eq!(links.session(&hash(21)).await.unwrap().is_some(), opens);
-    // Not even when the clock is set to its time.
-    assert!(!redeem(&links, 1, &session(1), 22).await);
-}
-
-#[tokio::test]
-async fn a_session_is_seen_touched_and_ended_once() {
-    let world = World::new().await;
-    let sessions = SqliteAccessRepository::new(world.data.clone());
-    put_link(&sessions, 0, 1).await;
-    let mut mine = session(5);
-    assert!(redeem(&sessions, 1, &mine, 21).await);
-    sessions.touch_session(mine.id, at(65)).await.unwrap();
-    mine.last_seen_at = at(65);
-    let again = SqliteAccessRepository::new(open(&world.dir).await);
-    assert_eq!(again.session(&hash(21)).await.unwrap(), Some(mine.clone()));
-    assert_eq!(
-        again.session(&hash(1)).await.unwrap(),
-        None,
-        "the link is no session"
-    );
-
-    let ended = entry(AuditKind::ConsoleSessionEnded);
-    assert!(again.end_session(mine.id, &ended).await.unwrap());
-    assert!(!again.end_session(mine.id, &ended).await.unwrap());
-    sessions.touch_session(mine.id, at(70)).await.unwrap();
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM console_sessions")
-        .fetch_one(&world.raw().await)
-        .await
-        .unwrap();
-    assert_eq!(left, 0, "a late call does not bring it back");
-    assert_eq!(
-        world.audit_kinds().await,
-        [
-            "console_link_made",
-            "console_session_opened",
-            "console_session_ended"
-        ]
-    );
 }
 
 #[tokio::test]

@@ -1,14 +1,14 @@
-//! Codes that come back to whichever process listens: found by `state`, first writer wins, sealed at once.
+//! Codes that come back, in SQLite: sealed at once, erased at the end, and nobody waits for the writer in vain.
 
 use std::time::Duration;
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{Delivery, NewAttempt, SignInJournal, StoreError};
+use vega_domain::ports::{Delivery, NewAttempt, SignInJournal};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-use crate::world::{World, at, attempt, entry, open};
+use crate::world::{World, at, attempt, entry};
 
 fn code(text: &str) -> AuthorizationCode {
     AuthorizationCode::new(text)
@@ -24,76 +24,6 @@ async fn waiting(world: &World) -> NewAttempt {
     let audit = entry(AuditKind::AttemptOpened);
     world.journal.open_attempt(&attempt, &audit).await.unwrap();
     attempt
-}
-
-async fn waits_for(journal: &impl SignInJournal, state: &OAuthState) -> Option<String> {
-    let found = journal.delivered_code(state).await.unwrap();
-    found.map(|code| code.expose().to_owned())
-}
-
-#[tokio::test]
-async fn the_first_code_of_a_state_is_taken_and_no_other() {
-    let world = World::new().await;
-    let attempt = waiting(&world).await;
-    let (state, journal) = (&attempt.state, &world.journal);
-    assert_eq!(waits_for(journal, state).await, None);
-
-    // From another process, as a server beside the waiting command line.
-    let server = vega_persistence::SqliteSignInJournal::new(open(&world.dir).await);
-    let foreign = OAuthState::new("somebody else's");
-    let refused = server.deliver_code(&foreign, &code("x"), at(1)).await.unwrap();
-    assert_eq!(refused, Delivery::Unknown);
-
-    let (first, second) = (code("CANARY-first"), code("CANARY-second"));
-    let (one, other) = tokio::join!(
-        server.deliver_code(state, &first, at(2)),
-        journal.deliver_code(state, &second, at(2)),
-    );
-    let outcomes = [one.unwrap(), other.unwrap()];
-    let winner = outcomes
-        .iter()
-        .position(|outcome| *outcome == Delivery::Taken(primary()))
-        .unwrap();
-    assert_eq!(outcomes[1 - winner], Delivery::CameBefore(primary()));
-    let expected = ["CANARY-first", "CANARY-second"][winner];
-    assert_eq!(waits_for(journal, state).await.as_deref(), Some(expected));
-    let told = world.audit_kinds().await;
-    assert_eq!(told.iter().filter(|kind| *kind == "code_received").count(), 1);
-}
-
-#[tokio::test]
-async fn a_delivered_code_is_sent_once() {
-    let world = World::new().await;
-    let NewAttempt { id, state, .. } = waiting(&world).await;
-    let journal = &world.journal;
-    journal
-        .deliver_code(&state, &code("mk404x"), at(1))
-        .await
-        .unwrap();
-    let intend = async || {
-        let audit = entry(AuditKind::ExchangeIntended);
-        journal.seal_code(id, &code("mk404x"), at(2), &audit).await
-    };
-    intend().await.unwrap();
-    assert!(matches!(intend().await, Err(StoreError::Conflict(_))));
-    assert_eq!(waits_for(journal, &state).await, None, "it is on its way");
-    let again = journal
-        .deliver_code(&state, &code("mk404x"), at(3))
-        .await
-        .unwrap();
-    assert_eq!(again, Delivery::CameBefore(primary()));
-}
-
-#[tokio::test]
-async fn a_code_for_a_sign_in_that_ended_comes_too_late() {
-    let world = World::new().await;
-    let NewAttempt { id, state, .. } = waiting(&world).await;
-    let failure = Failure::new(FailureReason::RedirectTimeout, "");
-    let audit = entry(AuditKind::AttemptClosed);
-    world.journal.close(id, &failure, at(1), &audit).await.unwrap();
-    let late = world.journal.deliver_code(&state, &code("mk404x"), at(2)).await;
-    assert_eq!(late.unwrap(), Delivery::TooLate(primary()));
-    assert_eq!(waits_for(&world.journal, &state).await, None);
 }
 
 /// Anybody may send redirects; they must not queue up for the one writer, nor wait for it.

@@ -1,18 +1,19 @@
-//! One fresh database per test, with builders for what is stored in it and a look at the raw file.
+//! One fresh database per test, with a look at the raw file.
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::ports::{ExecutionStateRepository, NewAttempt, SignInJournal, UpstoxTokenRepository};
-use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
-use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, OAuthState, RawAnswer};
-use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+use vega_domain::audit::AuditKind;
+use vega_domain::ids::{AttemptId, RunId};
+use vega_domain::ports::{ExecutionStateRepository, SignInJournal, UpstoxTokenRepository};
+use vega_domain::run::StepState;
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::token::StoredToken;
 use vega_persistence::{
     DataSource, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
 };
+
+pub(crate) use vega_testing::builders::{account, api, at, attempt, entry, mobile, run, token};
 
 pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
@@ -133,18 +134,6 @@ impl World {
             run_sql(sql).await.unwrap();
         }
     }
-
-    /// Saves a step.
-    pub(crate) async fn save(&self, run: RunId, name: &str, state: &StepState) {
-        let audit = entry(AuditKind::StepChanged);
-        self.runs.save_step(run, &api(name), state, &audit).await.unwrap();
-    }
-
-    /// Ends a run.
-    pub(crate) async fn end(&self, run: RunId, state: RunState) {
-        let audit = entry(AuditKind::RunEnded);
-        self.runs.move_run(run, state, &audit).await.unwrap();
-    }
 }
 
 pub(crate) fn database_path(dir: &tempfile::TempDir) -> PathBuf {
@@ -161,78 +150,4 @@ pub(crate) fn url(dir: &tempfile::TempDir) -> String {
 
 pub(crate) async fn open(dir: &tempfile::TempDir) -> DataSource {
     DataSource::open(&url(dir), &key_path(dir)).await.unwrap()
-}
-
-pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap() + TimeDelta::seconds(seconds)
-}
-
-pub(crate) fn entry(kind: AuditKind) -> AuditEntry {
-    AuditEntry::new(at(0), kind, "")
-}
-
-pub(crate) fn api(name: &str) -> ApiName {
-    ApiName::new(name).unwrap()
-}
-
-pub(crate) fn account() -> AccountId {
-    AccountId::new("default").unwrap()
-}
-
-pub(crate) fn mobile() -> MobileNumber {
-    MobileNumber::new("9000000001").unwrap()
-}
-
-pub(crate) fn run(apis: &[&str]) -> RunRecord {
-    RunRecord {
-        id: RunId::at(at(0)),
-        state: RunState::Running,
-        started_at: at(0),
-        finished_at: None,
-        steps: apis
-            .iter()
-            .map(|name| StepRecord {
-                api: api(name),
-                account: account(),
-                state: StepState::Pending,
-            })
-            .collect(),
-    }
-}
-
-pub(crate) fn attempt(run: RunId, name: &str, generation: u32) -> NewAttempt {
-    let id = AttemptId::at(at(0));
-    NewAttempt {
-        id,
-        run,
-        account: account(),
-        api: api(name),
-        client_id: ClientId::new(format!("key-{name}")).unwrap(),
-        generation: Generation::new(generation).unwrap(),
-        state: OAuthState::new(format!("CANARY-state-{id}")),
-        opened_at: at(0),
-    }
-}
-
-pub(crate) fn token(attempt: AttemptId, name: &str, generation: u32) -> NewToken {
-    NewToken {
-        token: StoredToken {
-            api: api(name),
-            account: account(),
-            client_id: ClientId::new(format!("key-{name}")).unwrap(),
-            user_id: UserId::new("AB1234").unwrap(),
-            generation: Generation::new(generation).unwrap(),
-            access_token: AccessToken::new(format!("CANARY-token-{name}-{generation}")),
-            issued_at: at(0),
-            valid_until: at(50_000),
-            verified_at: Some(at(3)),
-            rejected_at: None,
-            last_check: Some(LastCheck {
-                at: at(3),
-                result: CheckResult::Valid,
-            }),
-        },
-        extended_token: Some(ExtendedToken::new("CANARY-extended")),
-        attempt,
-    }
 }

@@ -1,0 +1,121 @@
+//! Builders of what is stored: one account's attempts, runs and tokens, all of one fixed time, with secrets that a test
+//! finds wherever they leak.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::moment::{Moment, SinceBoot};
+use vega_domain::ports::NewAttempt;
+use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
+use vega_domain::secret::{AccessToken, ExtendedToken, OAuthState};
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+
+/// So many seconds after the time of everything here. It has microseconds, which a store keeps.
+pub fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// The same by both clocks of a computer.
+pub fn moment(seconds: u32) -> Moment {
+    Moment {
+        at: at(seconds.into()),
+        since_boot: Some(SinceBoot {
+            boot: "this".into(),
+            elapsed: Duration::from_secs(seconds.into()),
+        }),
+    }
+}
+
+/// The same by the wall clock alone.
+pub fn wall(seconds: i64) -> Moment {
+    Moment::by_wall_clock(at(seconds))
+}
+
+/// An audit entry that says nothing more.
+pub fn entry(kind: AuditKind) -> AuditEntry {
+    AuditEntry::new(at(0), kind, "")
+}
+
+/// The same at another time.
+pub fn entry_at(kind: AuditKind, seconds: i64) -> AuditEntry {
+    AuditEntry::new(at(seconds), kind, "")
+}
+
+/// An API by its name.
+pub fn api(name: &str) -> ApiName {
+    ApiName::new(name).unwrap()
+}
+
+/// The account that everything here belongs to.
+pub fn account() -> AccountId {
+    AccountId::new("default").unwrap()
+}
+
+/// Its mobile number.
+pub fn mobile() -> MobileNumber {
+    MobileNumber::new("9000000001").unwrap()
+}
+
+/// A run that begins.
+pub fn run(apis: &[&str]) -> RunRecord {
+    run_at(apis, 0)
+}
+
+/// A run that begins later. Ids of one instant are told apart by chance alone.
+pub fn run_at(apis: &[&str], seconds: i64) -> RunRecord {
+    RunRecord {
+        id: RunId::at(at(seconds)),
+        state: RunState::Running,
+        started_at: at(seconds),
+        finished_at: None,
+        steps: apis
+            .iter()
+            .map(|name| StepRecord {
+                api: api(name),
+                account: account(),
+                state: StepState::Pending,
+            })
+            .collect(),
+    }
+}
+
+/// An attempt that begins, with a `state` of its own.
+pub fn attempt(run: RunId, name: &str, generation: u32) -> NewAttempt {
+    let id = AttemptId::at(at(0));
+    NewAttempt {
+        id,
+        run,
+        account: account(),
+        api: api(name),
+        client_id: ClientId::new(format!("key-{name}")).unwrap(),
+        generation: Generation::new(generation).unwrap(),
+        state: OAuthState::new(format!("CANARY-state-{id}")),
+        opened_at: at(0),
+    }
+}
+
+/// A verified token as an attempt brings it.
+pub fn token(attempt: AttemptId, name: &str, generation: u32) -> NewToken {
+    NewToken {
+        token: StoredToken {
+            api: api(name),
+            account: account(),
+            client_id: ClientId::new(format!("key-{name}")).unwrap(),
+            user_id: UserId::new("AB1234").unwrap(),
+            generation: Generation::new(generation).unwrap(),
+            access_token: AccessToken::new(format!("CANARY-token-{name}-{generation}")),
+            issued_at: at(0),
+            valid_until: at(50_000),
+            verified_at: Some(at(3)),
+            rejected_at: None,
+            last_check: Some(LastCheck {
+                at: at(3),
+                result: CheckResult::Valid,
+            }),
+        },
+        extended_token: Some(ExtendedToken::new("CANARY-extended")),
+        attempt,
+    }
+}

@@ -1,0 +1,106 @@
+//! The contract of `CooldownRepository`.
+
+use std::time::Duration;
+
+use vega_domain::audit::AuditKind;
+use vega_domain::cooldown::Cooldown;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{AccountId, MobileNumber};
+use vega_domain::moment::Moment;
+
+use super::installation::Installation;
+use super::world::World;
+use crate::builders::{at, entry, moment};
+
+fn closed(id: &str, length: Option<u64>) -> Cooldown {
+    let number = if id == "a" { "9000000001" } else { "9000000002" };
+    Cooldown {
+        account: AccountId::new(id).unwrap(),
+        mobile_number: MobileNumber::new(number).unwrap(),
+        since: moment(1),
+        length: length.map(Duration::from_secs),
+        failure: Failure::new(FailureReason::PinRefused, "the page's words"),
+    }
+}
+
+impl<I: Installation> World<I> {
+    async fn close(&self, cooldown: &Cooldown) {
+        let audit = entry(AuditKind::AccountStopped);
+        self.cooldowns.close(cooldown, &audit).await.unwrap();
+    }
+
+    async fn open(&self, cooldown: &Cooldown) -> bool {
+        let audit = entry(AuditKind::AccountOpened);
+        self.cooldowns.open(cooldown, &audit).await.unwrap()
+    }
+
+    async fn all_closed(&self) -> Vec<Cooldown> {
+        self.cooldowns.load_all().await.unwrap()
+    }
+}
+
+pub async fn a_closed_account_stays_closed_over_a_restart_until_it_is_opened<I: Installation>() {
+    let world = World::<I>::new().await;
+    assert_eq!(world.all_closed().await, []);
+    let both = [closed("a", None), closed("b", Some(660))];
+    for one in &both {
+        world.close(one).await;
+    }
+
+    let again = world.elsewhere().await.cooldowns;
+    assert_eq!(again.load_all().await.unwrap(), both);
+    let opened = entry(AuditKind::AccountOpened);
+    assert!(again.open(&both[0], &opened).await.unwrap());
+    assert!(!again.open(&both[0], &opened).await.unwrap());
+    assert_eq!(world.all_closed().await, both[1..]);
+    assert_eq!(
+        world.audit_kinds().await,
+        [
+            AuditKind::AccountStopped,
+            AuditKind::AccountStopped,
+            AuditKind::AccountOpened
+        ],
+        "what changed nothing is not on record"
+    );
+}
+
+pub async fn a_cooldown_does_not_replace_a_stop_but_a_stop_does_a_cooldown<I: Installation>() {
+    let world = World::<I>::new().await;
+    world.close(&closed("a", Some(660))).await;
+    world.close(&closed("a", None)).await;
+    world.close(&closed("a", Some(900))).await;
+    assert_eq!(world.all_closed().await, [closed("a", None)]);
+}
+
+pub async fn one_number_is_closed_once_whatever_the_account_is_called<I: Installation>() {
+    let world = World::<I>::new().await;
+    world.close(&closed("a", None)).await;
+    let mut renamed = closed("a", None);
+    renamed.account = AccountId::new("renamed").unwrap();
+    renamed.since = moment(9);
+    world.close(&renamed).await;
+    assert_eq!(world.all_closed().await, [renamed]);
+}
+
+pub async fn a_cooldown_that_came_later_is_not_opened<I: Installation>() {
+    let world = World::<I>::new().await;
+    let (mut earlier, later) = (closed("a", Some(660)), closed("a", Some(660)));
+    earlier.since = moment(0);
+    world.close(&earlier).await;
+    world.close(&later).await;
+    assert!(!world.open(&earlier).await);
+    assert_eq!(world.all_closed().await, [later]);
+    assert_eq!(world.count(AuditKind::AccountOpened).await, 0);
+}
+
+pub async fn a_cooldown_from_the_future_is_dated_anew_and_no_other<I: Installation>() {
+    let world = World::<I>::new().await;
+    let (mut future, other) = (closed("a", Some(660)), closed("b", Some(660)));
+    future.since = Moment::by_wall_clock(at(9_000));
+    for one in [&future, &other] {
+        world.close(one).await;
+    }
+    world.cooldowns.redate(&future, &moment(5)).await.unwrap();
+    future.since = moment(5);
+    assert_eq!(world.all_closed().await, [future, other]);
+}

@@ -1,0 +1,47 @@
+//! What is put to the suite: stores that begin empty, as each process opens them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use vega_domain::ports::{
+    AccessRepository, AuditHistory, AuditTrail, CooldownRepository, ExecutionStateRepository, SignInJournal,
+    UpstoxTokenRepository,
+};
+
+use crate::memory_store::MemoryStore;
+
+/// The storage ports as one process has them.
+pub struct Stores {
+    pub cooldowns: Arc<dyn CooldownRepository>,
+    pub runs: Arc<dyn ExecutionStateRepository>,
+    pub journal: Arc<dyn SignInJournal>,
+    pub tokens: Arc<dyn UpstoxTokenRepository>,
+    pub access: Arc<dyn AccessRepository>,
+    pub audit: Arc<dyn AuditTrail>,
+    pub history: Arc<dyn AuditHistory>,
+}
+
+/// One installation of its own: what is stored in it, and the processes that open it.
+#[async_trait]
+pub trait Installation: Send + Sync + Sized {
+    /// With nothing in it.
+    async fn fresh() -> Self;
+
+    /// As one more process opens it.
+    async fn open(&self) -> Stores;
+}
+
+impl Stores {
+    /// All of them in memory.
+    pub fn over(store: &Arc<MemoryStore>) -> Self {
+        Self {
+            cooldowns: store.clone(),
+            runs: store.clone(),
+            journal: store.clone(),
+            tokens: store.clone(),
+            access: store.clone(),
+            audit: store.clone(),
+            history: store.clone(),
+        }
+    }
+}

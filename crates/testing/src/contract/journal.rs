@@ -1,0 +1,176 @@
+//! The contract of `SignInJournal`, but for "Get OTP".
+
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ports::{Delivery, LeftAnswer, NewAttempt, SignInJournal};
+use vega_domain::run::StepState;
+use vega_domain::secret::{AuthorizationCode, OAuthState};
+
+use super::installation::Installation;
+use super::world::{World, is_conflict};
+use crate::builders::{api, at, run};
+
+fn code(text: &str) -> AuthorizationCode {
+    AuthorizationCode::new(text)
+}
+
+fn refused() -> Failure {
+    Failure::new(FailureReason::PinRefused, "words")
+}
+
+impl<I: Installation> World<I> {
+    /// A sign-in that waits for its code.
+    async fn waiting(&self) -> NewAttempt {
+        let run = self.running(&["PRIMARY"]).await;
+        self.opened(run, "PRIMARY", 1).await
+    }
+
+    async fn deliver(&self, state: &OAuthState, text: &str) -> Delivery {
+        let code = code(text);
+        self.journal.deliver_code(state, &code, at(2)).await.unwrap()
+    }
+}
+
+async fn waits_for(journal: &dyn SignInJournal, state: &OAuthState) -> Option<String> {
+    let found = journal.delivered_code(state).await.unwrap();
+    found.map(|code| code.expose().to_owned())
+}
+
+pub async fn a_code_is_taken_once<I: Installation>() {
+    let world = World::<I>::new().await;
+    let attempt = world.waiting().await.id;
+    world.seal_code(attempt).await.unwrap();
+    is_conflict(&world.seal_code(attempt).await);
+    world.seal_answer(attempt).await.unwrap();
+    is_conflict(&world.seal_code(attempt).await);
+    assert_eq!(
+        world.count(AuditKind::ExchangeIntended).await,
+        1,
+        "the first writer wins"
+    );
+}
+
+pub async fn an_answer_needs_an_intended_exchange_and_comes_once<I: Installation>() {
+    let world = World::<I>::new().await;
+    let attempt = world.waiting().await.id;
+    is_conflict(&world.seal_answer(attempt).await);
+    world.seal_code(attempt).await.unwrap();
+    world.seal_answer(attempt).await.unwrap();
+    is_conflict(&world.seal_answer(attempt).await);
+}
+
+pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let opened = world.opened(run, "PRIMARY", 1).await;
+    let delivered = world.opened(run, "PRIMARY", 1).await;
+    world.deliver(&delivered.state, "CANARY-first").await;
+    let sent = world.opened(run, "PRIMARY", 1).await;
+    world.seal_code(sent.id).await.unwrap();
+    let answered = world.answered(run, "PRIMARY", 1).await;
+    let closed = world.answered(run, "PRIMARY", 1).await;
+    world.closes(closed, &refused(), 5).await;
+
+    let unfinished = world.journal.unfinished().await.unwrap();
+    assert_eq!(unfinished.len(), 4);
+    let find = |id| unfinished.iter().find(|attempt| attempt.id == id).unwrap();
+    let found = find(opened.id);
+    assert_eq!(
+        (found.run, &found.api, &found.client_id, found.opened_at),
+        (run, &opened.api, &opened.client_id, at(0))
+    );
+    assert!(found.exchange_sent_at.is_none() && found.delivered.is_none());
+    let code = find(delivered.id).delivered.as_ref().unwrap();
+    assert_eq!(code.expose(), "CANARY-first");
+    assert_eq!(find(sent.id).exchange_sent_at, Some(at(1)));
+    assert!(find(sent.id).delivered.is_none(), "it was sent");
+    assert!(matches!(find(sent.id).answer, LeftAnswer::None));
+    let LeftAnswer::Sealed(answer) = &find(answered).answer else {
+        panic!("the answer must open")
+    };
+    assert_eq!(
+        (answer.status, answer.complete, answer.expose()),
+        (200, true, &b"CANARY-answer"[..])
+    );
+}
+
+pub async fn closing_a_closed_attempt_changes_nothing<I: Installation>() {
+    let world = World::<I>::new().await;
+    let NewAttempt { id, run, .. } = world.waiting().await;
+    world.closes(id, &refused(), 5).await;
+    world
+        .closes(id, &Failure::new(FailureReason::Interrupted, ""), 9)
+        .await;
+    let unsaved = world.journal.unsaved_failure(run, &api("PRIMARY")).await;
+    assert_eq!(unsaved.unwrap(), Some(refused()));
+    assert_eq!(world.count(AuditKind::AttemptClosed).await, 1);
+}
+
+/// Its process died between the attempt's end and the step's, or before the attempt was even opened again.
+pub async fn a_failure_that_no_step_tells_of_is_found<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = run(&["PRIMARY", "WEBSOCKET1"]);
+    world.begins(&run).await;
+    let run = run.id;
+    let unsaved = async |name: &str| world.journal.unsaved_failure(run, &api(name)).await.unwrap();
+    let save = async |seconds, state: &StepState| {
+        world.save_at(run, "PRIMARY", state, seconds).await.unwrap();
+    };
+    save(1, &StepState::SigningIn).await;
+    let attempt = world.opened(run, "PRIMARY", 1).await.id;
+    assert_eq!(unsaved("PRIMARY").await, None, "it is open");
+    world.closes(attempt, &refused(), 5).await;
+    assert_eq!(unsaved("PRIMARY").await, Some(refused()));
+    assert_eq!(unsaved("WEBSOCKET1").await, None);
+    save(6, &StepState::Pending).await;
+    assert_eq!(unsaved("PRIMARY").await, None, "the step came later");
+}
+
+pub async fn the_first_code_of_a_state_is_taken_and_no_other<I: Installation>() {
+    let world = World::<I>::new().await;
+    let state = world.waiting().await.state;
+    let journal = &*world.journal;
+    assert_eq!(waits_for(journal, &state).await, None);
+
+    // From another process, as a server beside the waiting command line.
+    let server = world.elsewhere().await.journal;
+    let foreign = OAuthState::new("somebody else's");
+    assert_eq!(world.deliver(&foreign, "x").await, Delivery::Unknown);
+
+    let (first, second) = (code("CANARY-first"), code("CANARY-second"));
+    let (one, other) = tokio::join!(
+        server.deliver_code(&state, &first, at(2)),
+        journal.deliver_code(&state, &second, at(2)),
+    );
+    let outcomes = [one.unwrap(), other.unwrap()];
+    let is_taken = |outcome: &Delivery| *outcome == Delivery::Taken(api("PRIMARY"));
+    let winner = outcomes.iter().position(is_taken).unwrap();
+    assert_eq!(outcomes[1 - winner], Delivery::CameBefore(api("PRIMARY")));
+    let expected = ["CANARY-first", "CANARY-second"][winner];
+    assert_eq!(waits_for(journal, &state).await.as_deref(), Some(expected));
+    assert_eq!(world.count(AuditKind::CodeReceived).await, 1);
+}
+
+pub async fn a_delivered_code_is_sent_once<I: Installation>() {
+    let world = World::<I>::new().await;
+    let NewAttempt { id, state, .. } = world.waiting().await;
+    world.deliver(&state, "CANARY-code").await;
+    world.seal_code(id).await.unwrap();
+    is_conflict(&world.seal_code(id).await);
+    assert_eq!(
+        waits_for(&*world.journal, &state).await,
+        None,
+        "it is on its way"
+    );
+    let again = world.deliver(&state, "CANARY-code").await;
+    assert_eq!(again, Delivery::CameBefore(api("PRIMARY")));
+}
+
+pub async fn a_code_for_a_sign_in_that_ended_comes_too_late<I: Installation>() {
+    let world = World::<I>::new().await;
+    let NewAttempt { id, state, .. } = world.waiting().await;
+    world.closes(id, &refused(), 1).await;
+    let late = world.deliver(&state, "CANARY-code").await;
+    assert_eq!(late, Delivery::TooLate(api("PRIMARY")));
+    assert_eq!(waits_for(&*world.journal, &state).await, None);
+}

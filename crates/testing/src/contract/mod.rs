@@ -1,0 +1,105 @@
+//! The contracts of the storage ports, one test for each promise. Whatever stores Vega's state gives an `Installation`
+//! and takes all of them with `contract_tests!`. What is about one store alone, its files, its sealing, what is changed
+//! behind its back, is that store's to test.
+
+mod installation;
+mod world;
+
+pub use self::installation::{Installation, Stores};
+
+/// Names the tests of each module once. One that is not in the list is unreachable, and the build says so.
+macro_rules! suite {
+    (($dollar:tt) $($module:ident: [$($test:ident,)*])*) => {
+        $(
+            mod $module;
+            #[doc(hidden)]
+            pub use self::$module::{$($test),*};
+        )*
+
+        /// Makes every test of the suite one of this `Installation`.
+        #[macro_export]
+        macro_rules! contract_tests {
+            ($dollar installation:ident) => {
+                $(
+                    mod $module {
+                        use super::$dollar installation;
+
+                        $(
+                            #[tokio::test]
+                            async fn $test() {
+                                $crate::contract::$test::<$dollar installation>().await;
+                            }
+                        )*
+                    }
+                )*
+            };
+        }
+    };
+}
+
+suite! {
+    ($)
+    cooldowns: [
+        a_closed_account_stays_closed_over_a_restart_until_it_is_opened,
+        a_cooldown_does_not_replace_a_stop_but_a_stop_does_a_cooldown,
+        one_number_is_closed_once_whatever_the_account_is_called,
+        a_cooldown_that_came_later_is_not_opened,
+        a_cooldown_from_the_future_is_dated_anew_and_no_other,
+    ]
+    runs: [
+        a_run_and_its_steps_read_back_in_order,
+        one_run_is_active_at_most,
+        a_run_makes_no_move_that_the_domain_refuses,
+        a_step_makes_no_move_that_the_domain_refuses,
+        a_step_moves_in_an_active_run_only,
+        an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order,
+        no_other_run_is_taken_up_and_no_step_is_bent,
+        steps_of_an_ended_or_unknown_run_do_not_change,
+        an_active_run_can_be_asked_to_end_and_no_other,
+    ]
+    last_failures: [
+        the_last_failure_is_the_newest_ends_and_a_later_token_settles_it,
+        an_attempt_that_is_closed_after_its_step_tells_how_the_sign_in_failed,
+        a_failure_is_told_with_the_attempt_that_ended_last,
+        a_doubt_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later,
+        a_token_of_an_earlier_sign_in_settles_no_failure,
+        the_step_that_ended_last_tells_and_not_the_run_that_began_last,
+    ]
+    otp_ledger: [
+        presses_are_recorded_counted_and_never_doubled,
+        a_press_in_the_window_counts_once_and_is_never_refused,
+        the_ledger_survives_a_restart,
+        setting_the_clock_neither_opens_the_ledger_nor_holds_it,
+    ]
+    journal: [
+        a_code_is_taken_once,
+        an_answer_needs_an_intended_exchange_and_comes_once,
+        unfinished_attempts_tell_how_far_they_came,
+        closing_a_closed_attempt_changes_nothing,
+        a_failure_that_no_step_tells_of_is_found,
+        the_first_code_of_a_state_is_taken_and_no_other,
+        a_delivered_code_is_sent_once,
+        a_code_for_a_sign_in_that_ended_comes_too_late,
+    ]
+    tokens: [
+        a_stored_token_reads_back_whole,
+        every_api_has_its_newest_token,
+        an_account_is_whose_its_newest_verified_token_is,
+        a_stale_generation_is_refused_and_nothing_is_written,
+        one_attempt_brings_one_token,
+        a_check_keeps_the_first_verdicts_and_touches_only_its_generation,
+        a_token_is_erased_a_day_after_its_end_and_no_earlier,
+    ]
+    access: [
+        keys_stay_over_a_restart_oldest_first,
+        a_name_is_free_as_soon_as_no_living_key_has_it,
+        a_key_is_revoked_once_and_for_good,
+        the_latest_use_of_a_key_is_kept,
+        a_link_opens_one_session_whoever_asks_at_once,
+        a_link_opens_within_its_life_and_never_later,
+        a_session_is_seen_touched_and_ended_once,
+    ]
+    audit: [
+        an_entry_about_a_token_tells_it_apart_and_does_not_show_it,
+    ]
+}

@@ -1,0 +1,200 @@
+//! The contract of `UpstoxTokenRepository`.
+
+use chrono::TimeDelta;
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::{AccountId, Generation, UserId};
+use vega_domain::ports::{StoreError, TokenCheck};
+use vega_domain::token::{CheckResult, LastCheck};
+
+use super::installation::Installation;
+use super::world::{World, is_conflict};
+use crate::builders::{account, api, at, entry, token};
+
+pub async fn a_stored_token_reads_back_whole<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    let new = token(attempt, "PRIMARY", 1);
+    world.store(&new).await.unwrap();
+
+    let found = world.token("PRIMARY").await;
+    assert_eq!(found.access_token.expose(), "CANARY-token-PRIMARY-1");
+    assert_eq!(
+        (found.client_id, found.user_id, found.generation, found.account),
+        (
+            new.token.client_id,
+            new.token.user_id,
+            new.token.generation,
+            new.token.account
+        )
+    );
+    assert_eq!(
+        (
+            found.issued_at,
+            found.valid_until,
+            found.verified_at,
+            found.rejected_at,
+            found.last_check
+        ),
+        (
+            new.token.issued_at,
+            new.token.valid_until,
+            new.token.verified_at,
+            None,
+            new.token.last_check
+        )
+    );
+}
+
+pub async fn every_api_has_its_newest_token<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    for (name, generation) in [("WEBSOCKET1", 1), ("PRIMARY", 1), ("PRIMARY", 2)] {
+        world.has(run, name, generation).await;
+    }
+    let all = world.elsewhere().await.tokens.load_all().await.unwrap();
+    let all = all.iter().map(|token| token.as_ref().unwrap());
+    let seen: Vec<_> = all
+        .map(|token| (token.api.as_str(), token.generation.get()))
+        .collect();
+    assert_eq!(seen, [("PRIMARY", 2), ("WEBSOCKET1", 1)]);
+    let newest = async |name| world.tokens.newest_generation(&api(name)).await.unwrap();
+    assert_eq!(newest("PRIMARY").await, Generation::new(2).ok());
+    assert_eq!(newest("WEBSOCKET2").await, None);
+    assert_eq!(world.count(AuditKind::TokenStored).await, 3);
+}
+
+pub async fn an_account_is_whose_its_newest_verified_token_is<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    assert_eq!(world.tokens.owner(&account()).await.unwrap(), None);
+    for (name, user, verified) in [
+        ("PRIMARY", "AB1234", Some(at(6))),
+        ("WEBSOCKET1", "CD5678", Some(at(7))),
+        ("OPTIONCHAIN1", "EF9012", Some(at(5))),
+        ("WEBSOCKET2", "ZZ9999", None),
+    ] {
+        let attempt = world.answered(run, name, 1).await;
+        let mut new = token(attempt, name, 1);
+        new.token.user_id = UserId::new(user).unwrap();
+        new.token.verified_at = verified;
+        world.store(&new).await.unwrap();
+    }
+    let owner = world.tokens.owner(&account()).await.unwrap();
+    assert_eq!(owner, Some(UserId::new("CD5678").unwrap()));
+    let other = AccountId::new("family").unwrap();
+    assert_eq!(world.tokens.owner(&other).await.unwrap(), None);
+}
+
+pub async fn a_stale_generation_is_refused_and_nothing_is_written<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let second = world.answered(run, "PRIMARY", 1).await;
+    world.has(run, "PRIMARY", 1).await;
+    let before = world.audit().await.len();
+
+    for generation in [1, 3] {
+        is_conflict(&world.store(&token(second, "PRIMARY", generation)).await);
+    }
+    assert_eq!(world.audit().await.len(), before);
+    let kept = world.token("PRIMARY").await;
+    assert_eq!(kept.access_token.expose(), "CANARY-token-PRIMARY-1");
+    let open = world.journal.unfinished().await.unwrap();
+    assert_eq!(open.len(), 1, "the refused token's attempt is as it was");
+}
+
+pub async fn one_attempt_brings_one_token<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    let attempt = world.answered(run, "PRIMARY", 1).await;
+    world.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
+    assert_eq!(world.journal.unfinished().await.unwrap().len(), 0);
+    is_conflict(&world.store(&token(attempt, "PRIMARY", 2)).await);
+}
+
+pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    for generation in [1, 2] {
+        world.has(run, "PRIMARY", generation).await;
+    }
+    let record = async |generation, seconds, result| {
+        let check = TokenCheck {
+            api: api("PRIMARY"),
+            generation: Generation::new(generation).unwrap(),
+            check: LastCheck {
+                at: at(seconds),
+                result,
+            },
+        };
+        let audit = entry(AuditKind::TokenChecked);
+        world.tokens.record_check(&check, &audit).await.unwrap()
+    };
+    let unreachable = CheckResult::Unknown(FailureReason::Network);
+
+    assert!(
+        !record(1, 10, CheckResult::Invalid).await,
+        "generation 1 is not the newest"
+    );
+    assert!(record(2, 20, CheckResult::Valid).await);
+    assert!(record(2, 30, unreachable).await);
+    let token = world.token("PRIMARY").await;
+    assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
+    let last = LastCheck {
+        at: at(30),
+        result: unreachable,
+    };
+    assert_eq!(token.last_check, Some(last));
+
+    record(2, 40, CheckResult::Invalid).await;
+    record(2, 50, CheckResult::Invalid).await;
+    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(40)));
+    record(2, 55, unreachable).await;
+    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(40)));
+
+    record(2, 60, CheckResult::Valid).await;
+    let token = world.token("PRIMARY").await;
+    assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
+    assert!(!token.is_refused(), "a good answer takes a refusal back");
+
+    record(2, 70, CheckResult::Revoked).await;
+    for (seconds, result) in [
+        (80, CheckResult::Valid),
+        (90, unreachable),
+        (95, CheckResult::Revoked),
+    ] {
+        assert!(record(2, seconds, result).await);
+        let token = world.token("PRIMARY").await;
+        assert!(token.is_refused() && token.is_revoked(), "{result:?}");
+        assert_eq!(token.rejected_at, Some(at(70)));
+        assert_eq!(token.last_check.unwrap().at, at(70));
+    }
+}
+
+pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    world.has(run, "PRIMARY", 1).await;
+    let attempt = world.answered(run, "WEBSOCKET1", 1).await;
+    let mut later = token(attempt, "WEBSOCKET1", 1);
+    later.token.valid_until = at(50_010);
+    world.store(&later).await.unwrap();
+    let erase = async |seconds| {
+        let now = at(50_000) + TimeDelta::days(1) + TimeDelta::seconds(seconds);
+        world.tokens.erase_dead(now).await.unwrap()
+    };
+    assert_eq!(erase(-1).await, 0);
+    assert_eq!(world.count(AuditKind::TokensErased).await, 0);
+    assert_eq!(erase(1).await, 1);
+    assert_eq!(erase(1).await, 0);
+    assert_eq!(world.count(AuditKind::TokensErased).await, 1);
+
+    let all = world.tokens.load_all().await.unwrap();
+    let dead = all[0].as_ref().unwrap_err();
+    assert_eq!((dead.api.as_str(), dead.valid_until), ("PRIMARY", at(50_000)));
+    assert!(matches!(dead.error, StoreError::Erased), "{:?}", dead.error);
+    assert_eq!(all[1].as_ref().unwrap().api, api("WEBSOCKET1"));
+    let newest = world.tokens.newest_generation(&api("PRIMARY")).await;
+    assert_eq!(newest.unwrap(), Some(Generation::FIRST));
+}

@@ -1,0 +1,20 @@
+//! What the tests of several crates share. `MemoryStore` keeps the storage ports' contracts in memory, so that no test
+//! rests on a fake that breaks them; `contract` states these contracts once, as tests for every store that there is.
+//! Around them: builders of what is stored, clocks, and sinks that remember what they were told. No program depends on
+//! this crate.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world should stop there"
+)]
+
+pub mod builders;
+pub mod clock;
+pub mod contract;
+pub mod memory_store;
+pub mod sinks;
+
+pub use clock::TestClock;
+pub use memory_store::{MemoryStore, Watcher};
+pub use sinks::{Effects, RecordedEvents};

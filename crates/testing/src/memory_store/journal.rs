@@ -1,0 +1,272 @@
+//! The journal of sign-ins with the ledger of OTP presses.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
+use vega_domain::moment::Moment;
+use vega_domain::ports::{
+    Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
+use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+
+use super::audit::{Subject, about};
+use super::store::{Done, MemoryStore, conflict};
+use super::tables::{AttemptRow, PressRow, Stands, Tables};
+
+impl AttemptRow {
+    /// An entry that the journal writes by itself.
+    fn entry(&self, at: DateTime<Utc>, kind: AuditKind, detail: &str) -> AuditEntry {
+        AuditEntry::new(at, kind, detail)
+            .about(&self.new.account, &self.new.api)
+            .in_run(self.new.run)
+    }
+}
+
+impl Tables {
+    pub(super) fn attempt(&mut self, id: AttemptId) -> Result<&mut AttemptRow, StoreError> {
+        let found = self.attempts.iter_mut().find(|row| row.new.id == id);
+        found.ok_or_else(|| StoreError::Conflict("this sign-in attempt does not exist".into()))
+    }
+
+    fn is_pressed(&self, id: AttemptId) -> bool {
+        self.presses.iter().any(|press| press.attempt == id)
+    }
+
+    fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &Moment) {
+        self.presses.push(PressRow {
+            attempt,
+            mobile: mobile.clone(),
+            at: at.clone(),
+        });
+    }
+
+    fn newest_presses(&self, mobile: &MobileNumber, newest: u32) -> Vec<Moment> {
+        let of_number = self.presses.iter().rev().filter(|press| press.mobile == *mobile);
+        let newest = of_number.take(usize::try_from(newest).unwrap_or(usize::MAX));
+        let mut presses: Vec<Moment> = newest.map(|press| press.at.clone()).collect();
+        presses.reverse();
+        presses
+    }
+
+    fn by_state(&self, state: &OAuthState) -> Option<&AttemptRow> {
+        self.attempts.iter().find(|row| row.new.state == *state)
+    }
+
+    fn unfinished(&self) -> Vec<UnfinishedAttempt> {
+        let open = self.attempts.iter().filter(|row| row.is_open());
+        open.map(|row| UnfinishedAttempt {
+            id: row.new.id,
+            run: row.new.run,
+            account: row.new.account.clone(),
+            api: row.new.api.clone(),
+            client_id: row.new.client_id.clone(),
+            generation: row.new.generation,
+            opened_at: row.new.opened_at,
+            otp_pressed: self.is_pressed(row.new.id),
+            delivered: row.code.clone().filter(|_| row.stands == Stands::Opened),
+            exchange_sent_at: row.sent_at,
+            answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
+        })
+        .collect()
+    }
+}
+
+impl MemoryStore {
+    /// How an effect on this attempt is called.
+    fn effect(&self, what: &str, id: AttemptId) -> String {
+        let tables = self.tables();
+        let api = tables.attempts.iter().find(|row| row.new.id == id);
+        format!("{what} {}", api.map_or("?", |row| row.new.api.as_str()))
+    }
+}
+
+#[async_trait]
+impl SignInJournal for MemoryStore {
+    async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("open_attempt {}", new.api), |tables| {
+            tables.attempts.push(AttemptRow {
+                new: new.clone(),
+                stands: Stands::Opened,
+                code: None,
+                sent_at: None,
+                answer: None,
+                answered_at: None,
+                ended_at: None,
+                failure: None,
+            });
+            Ok(Done::with((), audit))
+        })
+    }
+
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &Moment,
+    ) -> Result<OtpGrant, StoreError> {
+        self.commit(&self.effect("request_otp", attempt), |tables| {
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(OtpGrant::PressedBefore));
+            }
+            let row = tables.attempt(attempt)?.clone();
+            let newest = usize::try_from(budget.presses).unwrap_or(usize::MAX);
+            let presses = tables.presses.iter_mut().rev();
+            let of_number = presses.filter(|press| press.mobile == *mobile);
+            for press in of_number.take(newest).filter(|press| press.at.is_misdated(now)) {
+                press.at = now.clone();
+            }
+            let presses = tables.newest_presses(mobile, budget.presses);
+            Ok(match budget.allowance(&presses, now) {
+                OtpAllowance::Left(left) => {
+                    tables.press(attempt, mobile, now);
+                    let words = format!("{} left in this window", left - 1);
+                    let entry = row.entry(now.at, AuditKind::OtpRequested, &words);
+                    Done::with(OtpGrant::Granted, &entry)
+                }
+                OtpAllowance::UsedUp { until } => {
+                    let entry = row.entry(now.at, AuditKind::OtpWithheld, "none left");
+                    Done::with(OtpGrant::BudgetUsedUp { until }, &entry)
+                }
+            })
+        })
+    }
+
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        self.commit("deliver_code", |tables| {
+            let Some(row) = tables.by_state(state).cloned() else {
+                return Ok(Done::nothing(Delivery::Unknown));
+            };
+            let api = row.new.api.clone();
+            if row.stands == Stands::Closed {
+                return Ok(Done::nothing(Delivery::TooLate(api)));
+            }
+            if row.stands != Stands::Opened || row.code.is_some() {
+                return Ok(Done::nothing(Delivery::CameBefore(api)));
+            }
+            tables.attempt(row.new.id)?.code = Some(code.clone());
+            let entry = row.entry(at, AuditKind::CodeReceived, "");
+            Ok(Done::with(
+                Delivery::Taken(api),
+                &about(&entry, &Subject::Code(code)),
+            ))
+        })
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.look("delivered_code", |tables| {
+            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
+            row.and_then(|row| row.code.clone())
+        })
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &Moment,
+    ) -> Result<(), StoreError> {
+        self.commit(&self.effect("note_otp", attempt), |tables| {
+            let row = tables.attempt(attempt)?.clone();
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(()));
+            }
+            tables.press(attempt, mobile, now);
+            let entry = row.entry(now.at, AuditKind::OtpRequestedInWindow, "");
+            Ok(Done::with((), &entry))
+        })
+    }
+
+    async fn seal_code(
+        &self,
+        attempt: AttemptId,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.commit(&self.effect("seal_code", attempt), |tables| {
+            let row = tables.attempt(attempt)?;
+            if row.stands != Stands::Opened {
+                return conflict("this attempt already intends an exchange");
+            }
+            row.stands = Stands::CodeSealed;
+            row.code = Some(code.clone());
+            row.sent_at = Some(at);
+            Ok(Done::with((), &about(audit, &Subject::Code(code))))
+        })
+    }
+
+    async fn seal_answer(
+        &self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        self.commit(&self.effect("seal_answer", attempt), |tables| {
+            let row = tables.attempt(attempt)?;
+            if row.stands != Stands::CodeSealed {
+                return conflict("this attempt waits for no answer");
+            }
+            row.stands = Stands::Answered;
+            row.answer = Some(answer.clone());
+            row.answered_at = Some(at);
+            row.code = None;
+            Ok(Done::with((), &about(audit, &Subject::Answer(answer))))
+        })
+    }
+
+    async fn close(
+        &self,
+        attempt: AttemptId,
+        failure: &Failure,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<(), StoreError> {
+        let what = format!("{} {}", self.effect("close_attempt", attempt), failure.reason);
+        self.commit(&what, |tables| {
+            let open = tables.attempt(attempt).ok().filter(|row| row.is_open());
+            let Some(row) = open else {
+                return Ok(Done::nothing(()));
+            };
+            row.stands = Stands::Closed;
+            row.ended_at = Some(at);
+            row.failure = Some(failure.clone());
+            row.code = None;
+            if failure.reason != FailureReason::NeedsReview {
+                row.answer = None;
+            }
+            Ok(Done::with((), audit))
+        })
+    }
+
+    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+        self.look("unfinished", Tables::unfinished)
+    }
+
+    async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
+        self.look("unsaved_failure", |tables| {
+            let of_run = tables.runs.iter().find(|row| row.record.id == run)?;
+            let saved_at = *of_run.saved_at.get(api)?;
+            let attempts = tables.attempts.iter();
+            let closed = attempts
+                .filter(|row| row.new.run == run && row.new.api == *api && row.stands == Stands::Closed)
+                .filter(|row| row.ended_at.is_some_and(|ended| ended >= saved_at));
+            closed
+                .max_by_key(|row| row.new.id)
+                .and_then(|row| row.failure.clone())
+        })
+    }
+
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+        self.look("otp_presses", |tables| tables.newest_presses(mobile, newest))
+    }
+}

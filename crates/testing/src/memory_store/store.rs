@@ -1,0 +1,140 @@
+//! The tables of one store, and how they are looked at and changed: a commit changes a copy, which takes their place when
+//! nobody objects.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+use vega_domain::audit::AuditEntry;
+use vega_domain::ports::StoreError;
+use vega_domain::token::StoredToken;
+
+use super::tables::Tables;
+
+/// Sees each effect by a name such as `store PRIMARY`, and may refuse it. A look has a name too.
+pub trait Watcher: Send + Sync {
+    /// The store is asked for this.
+    fn asked(&self, what: &str) -> Result<(), StoreError> {
+        let _ = what;
+        Ok(())
+    }
+
+    /// It is about to change like this.
+    fn commits(&self, what: &str) -> Result<(), StoreError> {
+        let _ = what;
+        Ok(())
+    }
+
+    /// This token is about to be stored.
+    fn stores(&self, token: &StoredToken) {
+        let _ = token;
+    }
+}
+
+/// Objects to nothing.
+struct Nobody;
+
+impl Watcher for Nobody {}
+
+/// All storage ports over one set of tables.
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) watcher: Arc<dyn Watcher>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::watched_by(Arc::new(Nobody))
+    }
+}
+
+impl MemoryStore {
+    /// An empty store that asks this one before each effect.
+    pub fn watched_by(watcher: Arc<dyn Watcher>) -> Self {
+        Self {
+            tables: Mutex::default(),
+            changed: watch::Sender::default(),
+            watcher,
+        }
+    }
+
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap()
+    }
+
+    pub(super) fn is_changed(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// One look at the tables.
+    pub(super) fn look<T>(&self, what: &str, look: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {
+        self.watcher.asked(what)?;
+        Ok(look(&self.tables()))
+    }
+
+    /// One commit: what it refuses, and what the watcher refuses, changes nothing.
+    pub(super) fn commit<T>(
+        &self,
+        what: &str,
+        change: impl FnOnce(&mut Tables) -> Result<Done<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.watcher.asked(what)?;
+        let mut tables = self.tables();
+        let mut next = tables.clone();
+        let done = change(&mut next)?;
+        if done.is_change {
+            self.watcher.commits(what)?;
+            next.audit.extend(done.entry);
+            *tables = next;
+            self.is_changed();
+        }
+        Ok(done.value)
+    }
+}
+
+/// What a commit does.
+pub(super) struct Done<T> {
+    value: T,
+    is_change: bool,
+    entry: Option<AuditEntry>,
+}
+
+impl<T> Done<T> {
+    /// A change with the entry that tells of it.
+    pub(super) fn with(value: T, entry: &AuditEntry) -> Self {
+        Self {
+            value,
+            is_change: true,
+            entry: Some(entry.clone()),
+        }
+    }
+
+    /// A change that no entry tells of.
+    pub(super) fn untold(value: T) -> Self {
+        Self {
+            value,
+            is_change: true,
+            entry: None,
+        }
+    }
+
+    pub(super) fn nothing(value: T) -> Self {
+        Self {
+            value,
+            is_change: false,
+            entry: None,
+        }
+    }
+}
+
+pub(super) fn conflict<T>(words: &str) -> Result<T, StoreError> {
+    Err(StoreError::Conflict(words.into()))
+}
+
+/// What a test says when its database is to fail.
+pub fn full() -> StoreError {
+    StoreError::Failed {
+        doing: "write",
+        source: "the disk is full".into(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Tokens. A row outlives its token's bytes, for its generation counts.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::NewToken;
+
+use super::audit::{Subject, about};
+use super::store::{Done, MemoryStore, conflict};
+use super::tables::{AttemptRow, Stands, Tables, TokenRow};
+
+/// How long a token is kept after its end, and an answer after the end of what it may have brought.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
+
+impl TokenRow {
+    fn loaded(self) -> LoadedToken {
+        if self.is_erased {
+            return Err(UnreadableToken {
+                api: self.token.api,
+                generation: self.token.generation,
+                valid_until: self.token.valid_until,
+                error: StoreError::Erased,
+            });
+        }
+        Ok(self.token)
+    }
+}
+
+impl Tables {
+    pub(super) fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {
+        let of_api = self.tokens.iter().filter(|row| row.token.api == *api);
+        of_api.max_by_key(|row| row.token.generation)
+    }
+
+    fn newest_tokens(&self) -> Vec<LoadedToken> {
+        let mut apis: Vec<&ApiName> = self.tokens.iter().map(|row| &row.token.api).collect();
+        apis.sort_unstable();
+        apis.dedup();
+        let newest = apis.into_iter().filter_map(|api| self.newest_token(api));
+        newest.cloned().map(TokenRow::loaded).collect()
+    }
+
+    /// Erases what died a day before `now`, and names it.
+    fn erase_dead(&mut self, now: DateTime<Utc>) -> Vec<String> {
+        let mut names = Vec::new();
+        let is_dead = |row: &&mut TokenRow| !row.is_erased && row.token.valid_until < now - KEPT;
+        for row in self.tokens.iter_mut().filter(is_dead) {
+            row.token.access_token = AccessToken::new("");
+            row.extended_token = None;
+            row.is_erased = true;
+            names.push(format!("token {} {}", row.token.api, row.token.generation));
+        }
+        let is_old = |row: &&mut AttemptRow| {
+            let came = row.answered_at.is_some_and(|at| at < now - LONGEST_LIFE - KEPT);
+            !row.is_open() && row.answer.is_some() && came
+        };
+        for row in self.attempts.iter_mut().filter(is_old) {
+            row.answer = None;
+            names.push(format!("answer {} {}", row.new.api, row.new.generation));
+        }
+        names
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for MemoryStore {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        self.look("tokens", Tables::newest_tokens)
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        self.look("newest_generation", |tables| {
+            tables.newest_token(api).map(|row| row.token.generation)
+        })
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        self.look("owner", |tables| {
+            let stored = tables.tokens.iter().map(|row| &row.token);
+            let verified = stored.filter(|token| token.account == *account && token.verified_at.is_some());
+            verified
+                .max_by_key(|token| token.verified_at)
+                .map(|token| token.user_id.clone())
+        })
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("store {}", new.token.api), |tables| {
+            let before = tables
+                .newest_token(&new.token.api)
+                .map(|row| row.token.generation);
+            if new.token.generation != Generation::after(before) {
+                return conflict("a newer token was stored first");
+            }
+            let attempt = tables.attempt(new.attempt)?;
+            if !matches!(attempt.stands, Stands::CodeSealed | Stands::Answered) {
+                return conflict("the attempt behind the token is not open");
+            }
+            attempt.stands = Stands::Stored;
+            attempt.ended_at = Some(audit.at);
+            attempt.code = None;
+            attempt.answer = None;
+            self.watcher.stores(&new.token);
+            tables.tokens.push(TokenRow {
+                token: new.token.clone(),
+                extended_token: new.extended_token.clone(),
+                attempt: new.attempt,
+                is_erased: false,
+            });
+            let subject = Subject::Token(&new.token.access_token);
+            Ok(Done::with((), &about(audit, &subject)))
+        })
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        self.commit(&format!("record_check {}", check.api), |tables| {
+            let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
+            let is_newest = newest == Some(check.generation);
+            let is_it =
+                |row: &&mut TokenRow| row.token.api == check.api && row.token.generation == check.generation;
+            let Some(row) = tables.tokens.iter_mut().find(is_it) else {
+                return Ok(Done::with(is_newest, audit));
+            };
+            row.token.apply(check.check);
+            if row.is_erased {
+                return Ok(Done::with(is_newest, audit));
+            }
+            let entry = about(audit, &Subject::Token(&row.token.access_token));
+            Ok(Done::with(is_newest, &entry))
+        })
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.commit("erase_dead", |tables| {
+            let names = tables.erase_dead(now);
+            if names.is_empty() {
+                return Ok(Done::nothing(0));
+            }
+            let entry = AuditEntry::new(now, AuditKind::TokensErased, names.join(", "));
+            Ok(Done::with(names.len() as u64, &entry))
+        })
+    }
+}
