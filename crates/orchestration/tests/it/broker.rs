@@ -13,11 +13,12 @@ use vega_domain::ports::{
     TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, RawAnswer};
+use vega_testing::Effects;
 
-use crate::world::{Log, user};
+use crate::world::user;
 
 pub(crate) struct Broker {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     profiles: Mutex<HashMap<String, ProfileAnswer>>,
     /// Whose stored token is dead, until a new one is made.
     dead: Mutex<HashSet<String>>,
@@ -43,7 +44,7 @@ pub(crate) enum Exchanged {
 }
 
 impl Broker {
-    pub(crate) fn new(log: Arc<Log>) -> Self {
+    pub(crate) fn new(log: Arc<Effects>) -> Self {
         Self {
             log,
             profiles: Mutex::default(),

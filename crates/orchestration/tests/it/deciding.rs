@@ -251,7 +251,7 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_cannot_be_recorded_ends_verification_without_a_plan() {
     let world = six_valid();
-    world.database.fail_at("record_check PRIMARY");
+    world.faults.fail_at("record_check PRIMARY");
     let error = world.orchestrator().verify(Wanted::default()).await.unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
     assert!(world.lease.is_free());

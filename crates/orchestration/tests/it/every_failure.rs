@@ -104,7 +104,7 @@ fn world_where(reason: FailureReason, strikes: Strikes, times: usize) -> World {
         }
     }
     if strikes == Strikes::UnrecordedExchange {
-        world.database.fail_once_at("PRIMARY verifying");
+        world.faults.fail_once_at("PRIMARY verifying");
     }
     world
 }
@@ -367,16 +367,16 @@ async fn a_write_that_fails_leaves_no_run_that_goes_on() {
                         None => World::of(&[("main", &["PRIMARY"])]),
                     };
                     if for_good {
-                        world.database.fail_at(effect);
+                        world.faults.fail_at(effect);
                     } else {
-                        world.database.fail_once_at(effect);
+                        world.faults.fail_once_at(effect);
                     }
                     let ran = ran(&world, follows).await;
                     let active = || world.database.runs().iter().any(|run| run.state.is_active());
                     if !for_good {
                         assert!(!active(), "{case}: {ran:?}");
                     }
-                    world.database.heal();
+                    world.faults.heal();
                     world.orchestrator().clear_up().await.unwrap();
                     assert!(!active(), "{case}: {ran:?}");
                     assert!(
@@ -438,7 +438,7 @@ async fn whatever_a_dead_process_left_is_cleared_up_and_made_good() {
                     let attempt = world.first_attempt(&left);
                     world.database.open_attempt(&attempt, &audit).await.unwrap();
                     let failure = Failure::new(reason, "words");
-                    world.database.close_newest_attempt(&failure, &audit).await;
+                    world.closes_newest_attempt(&failure, &audit).await;
                 }
                 let left_over = world.orchestrator().clear_up().await.unwrap();
                 assert_eq!(

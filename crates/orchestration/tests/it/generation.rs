@@ -211,7 +211,7 @@ async fn a_cancelled_request_begins_nothing(#[case] before: bool) {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_is_the_outcome() {
     let world = one_dead();
-    world.database.fail_at("append");
+    world.faults.fail_at("append");
     let (outcome, stages) = generate(&world, &answering(Answer::Yes)).await;
     assert!(
         matches!(outcome, Outcome::NotReady(_) | Outcome::Failed(_)),

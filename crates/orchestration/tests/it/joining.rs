@@ -64,7 +64,7 @@ async fn an_error_reaches_everybody_who_waits() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     let orchestrator = world.orchestrator();
     let plan = world.plan().await;
-    world.database.fail_at("PRIMARY done");
+    world.faults.fail_at("PRIMARY done");
     let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
     let second = orchestrator.start(plan, WaitPolicy::NoWait);
     let (one, two) = (

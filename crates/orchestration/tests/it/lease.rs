@@ -76,7 +76,7 @@ async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
     for fails_at in ["begin", "run completed"] {
         let world = World::of(&[("main", &["PRIMARY"])]);
         let plan = world.plan().await;
-        world.database.fail_at(fails_at);
+        world.faults.fail_at(fails_at);
         let error = world
             .resume()
             .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -92,7 +92,7 @@ async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
 async fn without_a_run_in_the_database_no_browser_opens() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     let plan = world.plan().await;
-    world.database.fail_at("begin");
+    world.faults.fail_at("begin");
     world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())

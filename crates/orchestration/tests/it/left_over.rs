@@ -29,7 +29,12 @@ enum Reached {
 impl World {
     /// The attempt for PRIMARY that a process made in this run.
     pub(crate) fn first_attempt(&self, run: &RunRecord) -> NewAttempt {
-        let api = &self.accounts[0].apis[0];
+        self.attempt(run, "PRIMARY")
+    }
+
+    fn attempt(&self, run: &RunRecord, api: &str) -> NewAttempt {
+        let mut apis = self.accounts[0].apis.iter();
+        let api = apis.find(|known| known.name.as_str() == api).unwrap();
         NewAttempt {
             id: AttemptId::at(run.started_at),
             run: run.id,
@@ -40,6 +45,27 @@ impl World {
             state: OAuthState::new("CANARY-state"),
             opened_at: run.started_at,
         }
+    }
+
+    /// Another process's sign-in for this API of the account `main` failed like this just now, and its run is over.
+    pub(crate) async fn failed(&self, api: &str, reason: FailureReason) {
+        let run = self.left_run(&[(api, StepState::Pending)]);
+        let audit = AuditEntry::new(self.clock.now(), AuditKind::RunStarted, "");
+        self.database.begin(&run, &audit).await.unwrap();
+        let attempt = self.attempt(&run, api);
+        self.database.open_attempt(&attempt, &audit).await.unwrap();
+        self.closes_newest_attempt(&Failure::new(reason, "words"), &audit)
+            .await;
+        let moved = self.database.move_run(run.id, RunState::Cancelled, &audit);
+        moved.await.unwrap();
+        self.log.take();
+    }
+
+    /// Closes the newest attempt, and says nothing of its step.
+    pub(crate) async fn closes_newest_attempt(&self, failure: &Failure, audit: &AuditEntry) {
+        let newest = self.database.attempts().pop().unwrap();
+        let closed = SignInJournal::close(&*self.database, newest.id, failure, audit.at, audit);
+        closed.await.unwrap();
     }
 
     /// Leaves a run whose second step was under way.
@@ -122,7 +148,7 @@ async fn a_refusal_that_a_dead_process_saw_stops_the_account() {
     let left = world.left(StepState::SigningIn, Reached::Opened).await;
     let audit = AuditEntry::new(left.started_at, AuditKind::AttemptClosed, "");
     let refused = Failure::new(FailureReason::PinRefused, "words");
-    world.database.close_newest_attempt(&refused, &audit).await;
+    world.closes_newest_attempt(&refused, &audit).await;
 
     let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed pin_refused");
@@ -247,10 +273,10 @@ async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
 async fn a_clearing_up_that_the_database_broke_is_finished_by_the_next(#[case] fails_at: &str) {
     let world = World::two_accounts();
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.database.fail_at(fails_at);
+    world.faults.fail_at(fails_at);
     let _ = world.resume().recover().await;
     assert!(world.lease.is_free());
-    world.database.heal();
+    world.faults.heal();
     world.resume().recover().await.unwrap();
     assert_eq!(world.database.runs()[0].state, RunState::Incomplete);
     assert_eq!(world.database.open_attempts(), 0);
@@ -278,7 +304,7 @@ async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybod
     let world = World::two_accounts();
     let plan = world.plan().await;
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.database.fail_at("store PRIMARY");
+    world.faults.fail_at("store PRIMARY");
     let refused = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())

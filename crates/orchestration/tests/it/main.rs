@@ -8,9 +8,9 @@
 
 mod broker;
 mod cancel;
-mod database;
 mod deciding;
 mod every_failure;
+mod faults;
 mod generation;
 mod human;
 mod joining;

@@ -66,6 +66,6 @@ async fn an_answer_that_cannot_be_recorded_is_an_error() {
     let plan = world.plan().await;
     let mut operator = MockOperator::new();
     operator.expect_confirm().return_const(Answer::Yes);
-    world.database.fail_at("append");
+    world.faults.fail_at("append");
     assert!(world.orchestrator().confirm(plan, &operator).await.is_err());
 }

@@ -71,7 +71,7 @@ async fn a_check_takes_a_dead_token_out_and_a_mistake_back() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_fails_is_made_again_soon() {
     let world = world();
-    world.database.fail_once_at("record_check PRIMARY");
+    world.faults.fail_once_at("record_check PRIMARY");
     let seen = checked_within(&world, Duration::from_mins(30)).await;
     assert_eq!(seen, ["Mon 09:00 fails", "Mon 09:00"]);
 }

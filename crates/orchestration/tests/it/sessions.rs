@@ -127,7 +127,7 @@ async fn a_session_outlives_a_failed_api_of_its_account() {
 async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at: &str, #[case] step: &str) {
     let world = World::two_accounts();
     let plan = world.plan().await;
-    world.database.fail_at(fails_at);
+    world.faults.fail_at(fails_at);
     let run = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -159,7 +159,7 @@ async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_le
         world.fails("PRIMARY", FailureReason::Throttled);
     }
     let plan = world.plan().await;
-    world.database.fail_at(fails_at);
+    world.faults.fail_at(fails_at);
     let error = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -262,7 +262,7 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_cannot_be_kept_fails_no_run() {
     let world = World::two_accounts();
-    world.database.fail_at("keep_head");
+    world.faults.fail_at("keep_head");
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert_eq!(world.database.heads(), []);
@@ -320,7 +320,7 @@ async fn what_cannot_be_erased_fails_no_run() {
     let world = World::two_accounts();
     long_dead(&world);
     world.broker.dates(Some(world.clock.now()));
-    world.database.fail_at("erase_dead");
+    world.faults.fail_at("erase_dead");
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert!(world.database.token("REMOVED").is_some());

@@ -3,7 +3,6 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::failure::FailureReason;
-use vega_domain::ports::Clock;
 use vega_domain::run::RunState;
 
 use vega_orchestration::WaitPolicy;
@@ -72,12 +71,8 @@ async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[cas
 async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
     let plan = world.plan().await;
-    world
-        .database
-        .failed("PRIMARY", FailureReason::InterruptedPastPress, world.clock.now());
-    world
-        .database
-        .failed("WEBSOCKET1", FailureReason::BrowserGone, world.clock.now());
+    world.failed("PRIMARY", FailureReason::InterruptedPastPress).await;
+    world.failed("WEBSOCKET1", FailureReason::BrowserGone).await;
     let run = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -93,9 +88,7 @@ async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
 #[tokio::test(start_paused = true)]
 async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
     let world = World::of(&[("main", &["PRIMARY"])]);
-    world
-        .database
-        .failed("PRIMARY", FailureReason::OutcomeUnknown, world.clock.now());
+    world.failed("PRIMARY", FailureReason::OutcomeUnknown).await;
     let run = world.run().await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
 }
@@ -104,14 +97,11 @@ async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
 #[tokio::test(start_paused = true)]
 async fn a_second_doubt_in_the_same_words_was_not_said_yes_to() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    let fails = |api| {
-        let reason = FailureReason::InterruptedPastPress;
-        world.database.failed(api, reason, world.clock.now());
-    };
-    fails("PRIMARY");
-    fails("WEBSOCKET1");
+    let fails = async |api| world.failed(api, FailureReason::InterruptedPastPress).await;
+    fails("PRIMARY").await;
+    fails("WEBSOCKET1").await;
     let plan = world.plan().await;
-    fails("PRIMARY");
+    fails("PRIMARY").await;
     let run = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())

@@ -9,8 +9,7 @@ use vega_domain::failure::Failure;
 use vega_domain::ids::AccountId;
 use vega_domain::ports::{OtpPermit, SignIn, SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
-
-use crate::world::Log;
+use vega_testing::Effects;
 
 /// How one sign-in goes.
 pub(crate) enum Script {
@@ -37,12 +36,12 @@ struct Shared {
 
 /// The way of signing in. Without a script everybody signs in at once.
 pub(crate) struct SignIns {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     shared: Arc<Mutex<Shared>>,
 }
 
 impl SignIns {
-    pub(crate) fn new(log: Arc<Log>) -> Self {
+    pub(crate) fn new(log: Arc<Effects>) -> Self {
         Self {
             log,
             shared: Arc::default(),
@@ -115,7 +114,7 @@ impl SignIn for SignIns {
 
 struct Session {
     account: AccountId,
-    log: Arc<Log>,
+    log: Arc<Effects>,
     shared: Arc<Mutex<Shared>>,
     /// The last sign-in failed, and nothing was kept of it.
     failed: bool,

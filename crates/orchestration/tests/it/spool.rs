@@ -80,13 +80,13 @@ async fn without_that_room_nobody_is_asked_for_an_otp() {
 async fn a_database_that_accepts_again_soon_does_not_end_the_run() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
     let plan = world.plan().await;
-    world.database.fail_at("PRIMARY done");
+    world.faults.fail_at("PRIMARY done");
     let resume = world.resume();
     let cancel = CancellationToken::new();
     let run = resume.execute(&plan, WaitPolicy::NoWait, &cancel);
     let heals = async {
         sleep(Duration::from_secs(3)).await;
-        world.database.heal();
+        world.faults.heal();
     };
     let (run, ()) = tokio::join!(run, heals);
     let run = run.unwrap();
@@ -101,7 +101,7 @@ async fn a_database_that_accepts_again_soon_does_not_end_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_for_good_ends_it_after_seconds() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.database.fail_at("PRIMARY done");
+    world.faults.fail_at("PRIMARY done");
     let began = Instant::now();
     let error = world.run().await.unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");

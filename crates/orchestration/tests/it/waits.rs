@@ -187,9 +187,9 @@ async fn a_run_waits_for_the_otp_budget_and_closes_nothing() {
     world.fails("WEBSOCKET1", FailureReason::OtpBudget);
     // Four presses, of which the oldest leaves the window in three minutes.
     for ago in [8, 5, 3, 1] {
-        world.database.pressed(Moment::by_wall_clock(
-            world.clock.now() - chrono::TimeDelta::minutes(ago),
-        ));
+        let at = world.clock.now() - chrono::TimeDelta::minutes(ago);
+        let mobile = &world.accounts[0].mobile_number;
+        world.database.pressed(mobile, Moment::by_wall_clock(at));
     }
     let began = Instant::now();
     let run = world.run_patiently().await;

@@ -8,12 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::event::Event;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::plan::{Decision, Plan, Wanted};
-use vega_domain::ports::{Clock, EventSink, Lease, LeaseError, LeaseHolder, LoginLease, MockOperator};
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, MockOperator};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
@@ -25,35 +24,14 @@ use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
 };
+use vega_testing::{Effects, MemoryStore, RecordedEvents};
 
 use crate::broker::{self, Broker};
-use crate::database::Database;
+use crate::faults::Faults;
 use crate::human::Human;
 use crate::requirements::Requirements;
 use crate::sign_ins::{Script, SignIns};
 use crate::spool::TestSpool;
-
-/// Everything that happened, in order.
-#[derive(Default)]
-pub(crate) struct Log(Mutex<Vec<String>>);
-
-impl Log {
-    pub(crate) fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    /// What happened since the last call.
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-
-    /// As `take`, but only what begins with one of these words.
-    pub(crate) fn take_only(&self, words: &[&str]) -> Vec<String> {
-        let mut all = self.take();
-        all.retain(|effect| words.iter().any(|word| effect.starts_with(word)));
-        all
-    }
-}
 
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock {
@@ -87,7 +65,7 @@ impl Clock for PausedClock {
 
 /// The lease of the installation.
 pub(crate) struct TestLease {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     held: Arc<Mutex<bool>>,
     elsewhere: Mutex<Option<LeaseHolder>>,
 }
@@ -115,7 +93,7 @@ impl LoginLease for TestLease {
     }
 }
 
-struct Held(Arc<Log>, Arc<Mutex<bool>>);
+struct Held(Arc<Effects>, Arc<Mutex<bool>>);
 
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -135,15 +113,6 @@ impl Drop for Held {
 /// How long an account cools down.
 pub(crate) const COOLDOWN: Duration = Duration::from_mins(11);
 
-#[derive(Default)]
-pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
-
-impl EventSink for Events {
-    fn emit(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
-}
-
 /// What a stored token is worth.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Standing {
@@ -156,13 +125,14 @@ pub(crate) enum Standing {
 }
 
 pub(crate) struct World {
-    pub(crate) log: Arc<Log>,
+    pub(crate) log: Arc<Effects>,
     pub(crate) clock: Arc<PausedClock>,
-    pub(crate) database: Arc<Database>,
+    pub(crate) database: Arc<MemoryStore>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) sign_ins: Arc<SignIns>,
     pub(crate) lease: Arc<TestLease>,
-    pub(crate) events: Arc<Events>,
+    pub(crate) events: Arc<RecordedEvents>,
     hub: Arc<EventHub>,
     pub(crate) spool: Arc<TestSpool>,
     pub(crate) registry: Arc<HotTokenRegistry>,
@@ -174,14 +144,16 @@ pub(crate) struct World {
 impl World {
     /// On a working morning, without any token.
     pub(crate) fn of(accounts: &[(&str, &[&str])]) -> Self {
-        let log = Arc::new(Log::default());
-        let events = Arc::new(Events::default());
+        let log = Arc::new(Effects::default());
+        let faults = Arc::new(Faults::new(Arc::clone(&log)));
+        let events = Arc::new(RecordedEvents::default());
         let clock = Arc::new(PausedClock {
             began: Instant::now(),
             at: Mutex::new(in_india("2026-11-23T08:45:00")),
         });
         Self {
-            database: Arc::new(Database::new(Arc::clone(&log))),
+            database: Arc::new(MemoryStore::watched_by(faults.clone())),
+            faults,
             broker: Arc::new(Broker::new(Arc::clone(&log))),
             sign_ins: Arc::new(SignIns::new(Arc::clone(&log))),
             lease: Arc::new(TestLease {

@@ -1,0 +1,67 @@
+//! What fails in a test's database, and which of its effects are told.
+
+use std::sync::{Arc, Mutex};
+
+use vega_domain::ports::StoreError;
+use vega_testing::memory_store::full;
+use vega_testing::{Effects, Watcher};
+
+pub(crate) struct Faults {
+    log: Arc<Effects>,
+    for_good: Mutex<Option<String>>,
+    once: Mutex<Option<String>>,
+}
+
+impl Faults {
+    pub(crate) fn new(log: Arc<Effects>) -> Self {
+        Self {
+            log,
+            for_good: Mutex::default(),
+            once: Mutex::default(),
+        }
+    }
+
+    /// From now on the named effect fails and changes nothing.
+    pub(crate) fn fail_at(&self, effect: &str) {
+        *self.for_good.lock().unwrap() = Some(effect.to_owned());
+    }
+
+    /// The next time, the named effect fails and changes nothing.
+    pub(crate) fn fail_once_at(&self, effect: &str) {
+        *self.once.lock().unwrap() = Some(effect.to_owned());
+    }
+
+    pub(crate) fn heal(&self) {
+        *self.for_good.lock().unwrap() = None;
+        *self.once.lock().unwrap() = None;
+    }
+}
+
+/// What happens within one sign-in and beside the run.
+const UNTOLD: [&str; 8] = [
+    "request_otp",
+    "note_otp",
+    "seal_code",
+    "seal_answer",
+    "close_attempt",
+    "keep_head",
+    "request_cancel",
+    "redate",
+];
+
+impl Watcher for Faults {
+    fn commits(&self, what: &str) -> Result<(), StoreError> {
+        let (word, _) = what.split_once(' ').unwrap_or((what, ""));
+        let what = if word == "append" { word } else { what };
+        let for_good = self.for_good.lock().unwrap().as_deref() == Some(what);
+        let once = self.once.lock().unwrap().take_if(|at| at == what).is_some();
+        if for_good || once {
+            self.log.add(format!("{what} fails"));
+            return Err(full());
+        }
+        if !UNTOLD.contains(&word) {
+            self.log.add(what);
+        }
+        Ok(())
+    }
+}
