@@ -50,7 +50,7 @@ pub(crate) async fn run(
     };
     terminal.finished();
     let exit = exit::of_outcome(&outcome);
-    let (run, exit) = match outcome {
+    let (shows_statuses, exit) = match outcome {
         Outcome::Failed(error) => return Err(error.into()),
         Outcome::NotReady(PreflightError::Commit(error)) => return Err(error.into()),
         Outcome::Ran(finished) => {
@@ -64,10 +64,10 @@ pub(crate) async fn run(
         }
         told => {
             tell(&told);
-            (is_shown(&told), exit)
+            (says_more_than_the_plan(&told), exit)
         }
     };
-    if run || wanted.way.json {
+    if shows_statuses || wanted.way.json {
         show(vega, wanted.way.json, &chosen_statuses(vega, wanted).await?, None).await?;
     }
     Ok(exit)
@@ -116,7 +116,7 @@ fn tell(outcome: &Outcome) {
 }
 
 /// Whether the statuses say more than the plan that was shown.
-fn is_shown(outcome: &Outcome) -> bool {
+fn says_more_than_the_plan(outcome: &Outcome) -> bool {
     matches!(
         outcome,
         Outcome::AllValid | Outcome::OnlyUnknown(_) | Outcome::Unreachable(_) | Outcome::NotNow(_)
