@@ -15,14 +15,14 @@ const APIS: [&str; 2] = ["PRIMARY", "WEBSOCKET1"];
 
 /// Where a run stands when it is asked to stop.
 #[derive(Debug, Clone, Copy)]
-enum Moment {
+enum ClockReading {
     SigningIn,
     Exchanging,
     Verifying,
     Waiting,
 }
 
-impl Moment {
+impl ClockReading {
     /// Sees to it that the run comes here and stays for a while.
     async fn is_prepared(self, upstox: &Upstox) -> Result<()> {
         match self {
@@ -71,7 +71,13 @@ async fn waits(desk: &Desk) -> bool {
 #[rstest]
 #[tokio::test]
 async fn a_run_that_is_asked_to_stop_can_be_taken_up_again(
-    #[values(Moment::SigningIn, Moment::Exchanging, Moment::Verifying, Moment::Waiting)] moment: Moment,
+    #[values(
+        ClockReading::SigningIn,
+        ClockReading::Exchanging,
+        ClockReading::Verifying,
+        ClockReading::Waiting
+    )]
+    moment: ClockReading,
     #[values(Stop::Interrupt, Stop::Terminate)] stop: Stop,
 ) -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -114,11 +120,11 @@ async fn a_run_that_is_asked_to_stop_can_be_taken_up_again(
 async fn a_second_ctrl_c_is_answered_and_loses_nothing() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
-    Moment::Exchanging.is_prepared(&upstox).await?;
+    ClockReading::Exchanging.is_prepared(&upstox).await?;
     let mut vega = desk.start_in_terminal_that_is_examined(&[&["--yes"], &APIS[..]].concat())?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("Get OTP pressed").await?;
-    Moment::Exchanging.has_come(&upstox, &desk).await?;
+    ClockReading::Exchanging.has_come(&upstox, &desk).await?;
     for answer in [
         "Stopping: the browser is closed",
         "Still stopping: a code that came back",
@@ -241,7 +247,7 @@ async fn a_token_that_a_dead_vega_received_is_brought_home_first() -> Result<()>
     desk.crash_at(Some("after_answer_sealed"))?;
     assert_eq!(desk.vega(&["--yes", APIS[0]]).await?.code, None);
     desk.crash_at(None)?;
-    stopped_while_it_recovers(&upstox, &desk, Moment::Verifying).await
+    stopped_while_it_recovers(&upstox, &desk, ClockReading::Verifying).await
 }
 
 /// An earlier Vega died in the moment in which the code came back; this one sends it and is stopped.
@@ -258,10 +264,10 @@ async fn a_code_that_a_dead_vega_was_brought_is_made_into_its_token_first() -> R
     assert_eq!(vega.wait().await?.code(), None);
     browser.end().await?;
     desk.crash_at(None)?;
-    stopped_while_it_recovers(&upstox, &desk, Moment::Exchanging).await
+    stopped_while_it_recovers(&upstox, &desk, ClockReading::Exchanging).await
 }
 
-async fn stopped_while_it_recovers(upstox: &Upstox, desk: &Desk, moment: Moment) -> Result<()> {
+async fn stopped_while_it_recovers(upstox: &Upstox, desk: &Desk, moment: ClockReading) -> Result<()> {
     moment.is_prepared(upstox).await?;
     let vega = desk.start(&["--yes"])?;
     moment.has_come(upstox, desk).await?;

@@ -17,7 +17,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandE
     {
         return Ok(refused);
     }
-    let (closed, now) = (vega.cooldowns.closed().await?, vega.clock.moment());
+    let (closed, now) = (vega.cooldowns.closed().await?, vega.clock.reading());
     if wanted.json {
         output::data_json(&ClosedAccounts::new(&closed, &now))?;
         return Ok(Exit::Ok);

@@ -145,7 +145,7 @@ pub(crate) fn of_left_out(whole: &Plan, started: Option<&Plan>) -> Exit {
             .apis()
             .iter()
             .filter(is_left_out)
-            .map(|planned| match &planned.doubt {
+            .map(|planned| match &planned.unresolved {
                 _ if stopped(planned) => Exit::AccountStopped,
                 Some(failure) => of_reason(failure.reason),
                 None => Exit::HumanNeeded,
@@ -314,7 +314,7 @@ mod tests {
             account: AccountId::new("default").unwrap(),
             cause: SignInCause::Missing,
             replaces: None,
-            doubt: None,
+            unresolved: None,
             last_failure: None,
             last_attempt: None,
         });

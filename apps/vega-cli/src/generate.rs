@@ -160,7 +160,7 @@ pub(crate) async fn show(
     }
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
     for closed in closed.iter().filter(is_shown) {
-        output::say(&report::closed(closed, &vega.clock.moment()));
+        output::say(&report::closed(closed, &vega.clock.reading()));
     }
     Ok(())
 }

@@ -168,9 +168,9 @@ async fn command(
     stop: &Stop,
 ) -> Result<Exit, CommandError> {
     if !only_looks(&command)
-        && let Some(doubt) = vega.doubt().await?
+        && let Some(mistrust) = vega.mistrust().await?
     {
-        output::problem(&doubt);
+        output::problem(&mistrust);
         return Ok(Exit::Preflight);
     }
     match command {

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 use vega_bootstrap::{RowFaults, RowScope, Vega};
 use vega_domain::account::Account;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{in_ist, rfc3339_ist};
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
-use vega_domain::moment::Moment;
-use vega_domain::outlook::Outlook;
+use vega_domain::plan_estimate::PlanEstimate;
 use vega_domain::run::RunRecord;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::ApiStatus;
@@ -108,7 +108,7 @@ struct ClosedAccount {
 }
 
 impl ClosedAccounts {
-    pub(crate) fn new(closed: &[Cooldown], now: &Moment) -> Self {
+    pub(crate) fn new(closed: &[Cooldown], now: &ClockReading) -> Self {
         let closed = closed.iter().map(|closed| {
             let until = closed.until(now);
             ClosedAccount {
@@ -164,7 +164,7 @@ impl Report {
                 account,
                 closed,
                 vega.otp_allowance(account).await?,
-                &vega.clock.moment(),
+                &vega.clock.reading(),
             ));
         }
         Ok(Self {
@@ -188,7 +188,7 @@ impl Report {
 pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) -> Verdict {
     let accounts = vega.settings.accounts.iter();
     let configured = accounts.map(|account| account.apis.len()).sum();
-    Verdict::of(statuses, configured, closed, &vega.clock.moment())
+    Verdict::of(statuses, configured, closed, &vega.clock.reading())
 }
 
 fn database_report(faults: &RowFaults, checkpoint: Option<String>) -> DatabaseReport {
@@ -203,7 +203,7 @@ fn account_report(
     account: &Account,
     closed: Option<&Cooldown>,
     allowance: OtpAllowance,
-    now: &Moment,
+    now: &ClockReading,
 ) -> AccountReport {
     let cooldown_until = closed.and_then(|closed| closed.until(now));
     let (otp_presses_left, budget_until) = match allowance {
@@ -282,8 +282,8 @@ fn run_report(run: &RunRecord) -> RunReport {
 }
 
 /// What a plan for so many APIs will take.
-pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
-    let (at_least, at_most) = (outlook.presses_at_least, outlook.presses_at_most);
+pub(crate) fn estimate(estimate: &PlanEstimate, apis: usize) -> String {
+    let (at_least, at_most) = (estimate.presses_at_least, estimate.presses_at_most);
     let otps = match (at_least, at_most) {
         (1, 1) => "one OTP".to_owned(),
         (at_least, at_most) if at_least == at_most => format!("{at_least} OTPs"),
@@ -293,8 +293,8 @@ pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
         ),
     };
     let clock = |at| in_ist(at).format("%H:%M").to_string();
-    let wait = outlook.waits_until.map_or(String::new(), |until| {
-        let later = outlook.apis_later as usize;
+    let wait = estimate.waits_until.map_or(String::new(), |until| {
+        let later = estimate.apis_later as usize;
         format!(
             "{} now, {later} by itself at {} IST. ",
             apis.saturating_sub(later),
@@ -308,8 +308,8 @@ pub(crate) fn outlook(outlook: &Outlook, apis: usize) -> String {
     };
     format!(
         "This takes {otps}; {} may be asked for now. {wait}{what} by about {} IST.",
-        outlook.presses_left,
-        clock(outlook.finish)
+        estimate.presses_left,
+        clock(estimate.finish)
     )
 }
 
@@ -376,7 +376,7 @@ mod tests {
     #[test]
     fn what_a_plan_takes_is_said_in_one_line() {
         let at = |minutes| DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minutes);
-        let mut plan = Outlook {
+        let mut plan = PlanEstimate {
             presses_at_least: 1,
             presses_at_most: 6,
             presses_left: 4,
@@ -386,17 +386,17 @@ mod tests {
             apis_later: 0,
             closed_until: None,
         };
-        let mut said = vec![outlook(&plan, 6)];
+        let mut said = vec![estimate(&plan, 6)];
         plan.waits_until = Some(at(208));
         plan.apis_later = 2;
         plan.presses_left = 0;
-        said.push(outlook(&plan, 6));
-        plan = Outlook {
+        said.push(estimate(&plan, 6));
+        plan = PlanEstimate {
             presses_at_most: 1,
             waits_until: None,
             ..plan
         };
-        said.push(outlook(&plan, 1));
+        said.push(estimate(&plan, 1));
         insta::assert_snapshot!(said.join("\n"));
     }
 
@@ -414,7 +414,7 @@ mod tests {
         Cooldown {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
-            since: Moment::by_wall_clock(since.to_utc()),
+            since: ClockReading::by_wall_clock(since.to_utc()),
             length: None,
             failure: Failure::new(
                 FailureReason::PinRefused,

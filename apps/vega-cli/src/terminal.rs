@@ -86,19 +86,19 @@ impl Operator for Terminal {
                 planned.account
             ));
         }
-        if let Some(outlook) = plan.outlook() {
-            output::say(&report::outlook(outlook, plan.apis().len()));
+        if let Some(estimate) = plan.estimate() {
+            output::say(&report::estimate(estimate, plan.apis().len()));
         }
         for stop in plan.stopped() {
             output::say(&report::stopped(stop));
         }
-        for planned in plan.doubtful() {
-            if let Some(failure) = &planned.doubt {
+        for planned in plan.unresolved() {
+            if let Some(failure) = &planned.unresolved {
                 output::say(&format!("{}: {}", planned.api, report::with_advice(failure)));
             }
         }
         if self.assume_yes {
-            return if plan.stopped().is_empty() && plan.doubtful().next().is_none() {
+            return if plan.stopped().is_empty() && plan.unresolved().next().is_none() {
                 Answer::Yes
             } else {
                 Answer::StandingYes
@@ -113,7 +113,7 @@ impl Operator for Terminal {
             " and open what is stopped"
         };
         // Enter alone must neither open a stop nor spend another OTP.
-        let proposed = plan.stopped().is_empty() && plan.doubtful().next().is_none();
+        let proposed = plan.stopped().is_empty() && plan.unresolved().next().is_none();
         let begin = if plan.taken_up().is_some() {
             "Go on with"
         } else {

@@ -31,7 +31,11 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
 /// Recovers what dead processes left, without an operator: at the start, and whenever one dies.
 async fn recover(server: &Arc<Server>) -> Infallible {
     loop {
-        let counts = server.vega.doubt().await.is_ok_and(|doubt| doubt.is_none());
+        let counts = server
+            .vega
+            .mistrust()
+            .await
+            .is_ok_and(|mistrust| mistrust.is_none());
         if counts && server.requests.under_way().is_none() {
             let server = Arc::clone(server);
             // Never dropped half-way: a token may be in flight.

@@ -137,14 +137,14 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
     let allowed_hosts = AllowedHosts::of(address, &settings);
     let vega = Vega::start(settings, environment, prompts.clone(), Arc::new(NoSink)).await?;
-    let doubt = vega.doubt().await?;
-    if let Some(doubt) = &doubt {
-        tracing::error!("{doubt}");
+    let mistrust = vega.mistrust().await?;
+    if let Some(mistrust) = &mistrust {
+        tracing::error!("{mistrust}");
     }
     let server = Arc::new(Server::new(vega, prompts, allowed_hosts, metrics));
     dashboard_refresh::fill(&server).await?;
     tracing::info!("listening on http://{address}/");
-    if doubt.is_some() {
+    if mistrust.is_some() {
         tracing::info!("nobody gets in until the database is accepted");
     } else if server.vega.settings.log_format == LogFormat::Text {
         let link = server.vega.access.make_link().await?;

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::account::Account;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::Generation;
-use vega_domain::moment::Moment;
-use vega_domain::outlook::length_of;
 use vega_domain::plan::{Plan, PlannedApi};
+use vega_domain::plan_estimate::length_of;
 use vega_domain::run::{self, RunRecord, Wait};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
@@ -143,7 +143,7 @@ pub(crate) struct ClosedView {
 }
 
 impl ClosedView {
-    fn of(closed: &Cooldown, now: &Moment) -> Self {
+    fn of(closed: &Cooldown, now: &ClockReading) -> Self {
         let until = closed.until(now);
         Self {
             since: rfc3339_ist(closed.since.at),
@@ -161,7 +161,7 @@ impl AccountView {
         closed: Option<&Cooldown>,
         allowance: &OtpAllowance,
         otp_budget: u32,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Self {
         let (otp_presses_left, budget_until) = match allowance {
             OtpAllowance::Left(left) => (*left, None),
@@ -242,7 +242,7 @@ struct PlannedView {
     account: String,
     cause: SignInCause,
     /// Why it needs a yes of its own: its last sign-in may have spent an OTP or made a token that nobody has.
-    doubt: Option<FailureView>,
+    unresolved: Option<FailureView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -263,7 +263,7 @@ struct TakenUpView {
 
 impl PlanView {
     pub(crate) fn of(plan: &Plan) -> Self {
-        let outlook = plan.outlook();
+        let estimate = plan.estimate();
         Self {
             apis: plan.apis().iter().map(PlannedView::of).collect(),
             stopped: plan
@@ -282,17 +282,19 @@ impl PlanView {
                 settled: run.settled,
                 of: run.of,
             }),
-            otp_presses_at_least: outlook.map(|outlook| outlook.presses_at_least),
-            otp_presses_at_most: outlook.map(|outlook| outlook.presses_at_most),
-            otp_presses_left: outlook.map(|outlook| outlook.presses_left),
-            finish: outlook.map(|outlook| rfc3339_ist(outlook.finish)),
-            finish_unix: outlook.map(|outlook| outlook.finish.timestamp()),
-            takes_seconds: outlook.map(|outlook| outlook.takes.num_seconds()),
-            waits_until: outlook.and_then(|outlook| outlook.waits_until).map(rfc3339_ist),
-            waits_until_unix: outlook
-                .and_then(|outlook| outlook.waits_until)
+            otp_presses_at_least: estimate.map(|estimate| estimate.presses_at_least),
+            otp_presses_at_most: estimate.map(|estimate| estimate.presses_at_most),
+            otp_presses_left: estimate.map(|estimate| estimate.presses_left),
+            finish: estimate.map(|estimate| rfc3339_ist(estimate.finish)),
+            finish_unix: estimate.map(|estimate| estimate.finish.timestamp()),
+            takes_seconds: estimate.map(|estimate| estimate.takes.num_seconds()),
+            waits_until: estimate
+                .and_then(|estimate| estimate.waits_until)
+                .map(rfc3339_ist),
+            waits_until_unix: estimate
+                .and_then(|estimate| estimate.waits_until)
                 .map(|at| at.timestamp()),
-            apis_later: outlook.map(|outlook| outlook.apis_later),
+            apis_later: estimate.map(|estimate| estimate.apis_later),
         }
     }
 }
@@ -303,7 +305,7 @@ impl PlannedView {
             api: planned.api.to_string(),
             account: planned.account.to_string(),
             cause: planned.cause.into(),
-            doubt: planned.doubt.as_ref().map(FailureView::of),
+            unresolved: planned.unresolved.as_ref().map(FailureView::of),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The system's clocks: the one place that asks for the time.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use vega_domain::moment::SinceBoot;
+use vega_domain::clock_reading::SinceBoot;
 use vega_domain::ports::Clock;
 
 /// The system's time, cut to microseconds so that what is stored reads back equal, and the time since boot.

@@ -64,7 +64,7 @@ impl Vega {
     }
 
     /// Why the database as a whole counts for nothing until the operator accepts it, if it does.
-    pub async fn doubt(&self) -> Result<Option<String>, StoreError> {
+    pub async fn mistrust(&self) -> Result<Option<String>, StoreError> {
         self.data.mistrust().await
     }
 

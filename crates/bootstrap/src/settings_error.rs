@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use vega_domain::ids::InvalidValue;
+use vega_domain::InvalidValue;
 use vega_persistence::FileError;
 
 /// Why Vega cannot start with these settings.

@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::clock_reading::SinceBoot;
 use vega_domain::event::Event;
-use vega_domain::moment::SinceBoot;
 use vega_domain::ports::{Clock, EventSink, SignInJournal};
 use vega_persistence::FileTokenSpool;
 use vega_services::GenerationPorts;

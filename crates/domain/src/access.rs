@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::ids::{AccessKeyId, ApiName, InvalidValue, KeyName, SessionId};
+use crate::ids::{AccessKeyId, ApiName, KeyName, SessionId};
+use crate::invalid_value::InvalidValue;
 
 /// How long a link into the console waits to be opened.
 pub const LINK_LIFE: TimeDelta = TimeDelta::seconds(60);

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use crate::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
+use crate::invalid_value::InvalidValue;
 use crate::reading;
 use crate::secret::ClientSecret;
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use crate::ids::{AccountId, ApiName, InvalidValue, RunId};
+use crate::ids::{AccountId, ApiName, RunId};
+use crate::invalid_value::InvalidValue;
 
 macro_rules! audit_kinds {
     ($($(#[$doc:meta])* $variant:ident = $code:literal,)*) => {

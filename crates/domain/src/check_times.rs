@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc, Weekday};
 
 use crate::expiry::{from_ist, in_ist};
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 
 /// Hourly from 09:00 to 15:30 IST.
 const MARKET_HOURS: std::ops::RangeInclusive<u32> = 9..=15;

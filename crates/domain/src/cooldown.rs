@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::failure::{Failure, Next};
+use crate::clock_reading::ClockReading;
+use crate::failure::{Failure, RecoveryAction};
 use crate::ids::{AccountId, MobileNumber};
-use crate::moment::Moment;
 
 /// One account whose sign-ins are closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Cooldown {
     /// The login that is closed, whatever the operator calls the account.
     pub mobile_number: MobileNumber,
     /// Since when.
-    pub since: Moment,
+    pub since: ClockReading,
     /// How long; `None` is a stop, which only the operator's word ends.
     pub length: Option<Duration>,
     /// Why.
@@ -31,12 +31,12 @@ impl Cooldown {
     }
 
     /// Whether sign-ins are closed at `now`.
-    pub fn is_closed(&self, now: &Moment) -> bool {
+    pub fn is_closed(&self, now: &ClockReading) -> bool {
         self.length.is_none_or(|length| self.since.age(now) < length)
     }
 
     /// How long it still lasts; `None` for a stop.
-    pub fn left(&self, now: &Moment) -> Option<Duration> {
+    pub fn left(&self, now: &ClockReading) -> Option<Duration> {
         Some(self.length?.saturating_sub(self.since.age(now)))
     }
 
@@ -49,8 +49,8 @@ impl Cooldown {
                  {command} opens it without one. Another refusal may lock the account at Upstox."
             );
         }
-        let then = match self.failure.reason.next() {
-            Next::CoolDownThenAsk => "asks again",
+        let then = match self.failure.reason.recovery_action() {
+            RecoveryAction::CoolDownThenAsk => "asks again",
             _ => "goes on by itself",
         };
         format!(
@@ -60,7 +60,7 @@ impl Cooldown {
     }
 
     /// When it ends, by the wall clock as it is now; `None` for a stop.
-    pub fn until(&self, now: &Moment) -> Option<DateTime<Utc>> {
+    pub fn until(&self, now: &ClockReading) -> Option<DateTime<Utc>> {
         now.at
             .checked_add_signed(TimeDelta::from_std(self.left(now)?).ok()?)
     }
@@ -71,8 +71,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::clock_reading::SinceBoot;
     use crate::failure::FailureReason;
-    use crate::moment::SinceBoot;
 
     const LENGTH: Duration = Duration::from_mins(11);
 
@@ -121,9 +121,9 @@ mod tests {
     }
 
     /// `seconds` after a start, by a wall clock that is `ahead` of the truth.
-    fn moment(seconds: u64, ahead: i64) -> Moment {
+    fn moment(seconds: u64, ahead: i64) -> ClockReading {
         let wall = 1_800_000_000 + i64::try_from(seconds).unwrap() + ahead;
-        Moment {
+        ClockReading {
             at: DateTime::from_timestamp(wall, 0).unwrap(),
             since_boot: Some(SinceBoot {
                 boot: "this".into(),

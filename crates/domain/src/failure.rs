@@ -1,9 +1,9 @@
-//! Why a step failed, and what follows from it. Orchestration matches on `Next`, programs on `code`, people read `advice`;
+//! Why a step failed, and what follows from it. Orchestration matches on `RecoveryAction`, programs on `code`, people read `advice`;
 //! nobody matches on text.
 
 use std::fmt;
 
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 use crate::visible::on_one_line;
 
 /// A failure with the words that came with it.
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
 
 /// What has to happen after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum RecoveryAction {
     /// The account's sign-ins stay closed for a cooldown; afterwards the confirmed run goes on by itself.
     CoolDown,
     /// As `CoolDown`, but nobody was at the desk: afterwards the operator must say yes again.
@@ -67,7 +67,7 @@ pub enum Next {
     EndRun,
 }
 
-impl Next {
+impl RecoveryAction {
     /// The same in a few words, for tables.
     pub fn words(self) -> &'static str {
         match self {
@@ -106,8 +106,8 @@ macro_rules! failure_reasons {
             }
 
             /// What orchestration does about it.
-            pub fn next(self) -> Next {
-                match self { $(Self::$variant => Next::$next,)* }
+            pub fn recovery_action(self) -> RecoveryAction {
+                match self { $(Self::$variant => RecoveryAction::$next,)* }
             }
 
             /// What happened, in a few words.
@@ -307,21 +307,24 @@ impl FailureReason {
 
     /// Whether it lies with Upstox or on the way to it, and so says nothing of any token.
     pub fn lies_with_upstox(self) -> bool {
-        self.next() == Next::RetryBeforePress
+        self.recovery_action() == RecoveryAction::RetryBeforePress
             || matches!(self, Self::Blocked | Self::Throttled | Self::ServiceHours)
     }
 
     /// Whether the other APIs of the same account may go on in this run.
     pub fn account_goes_on(self) -> bool {
-        match self.next() {
-            Next::StopApi | Next::FailStep | Next::AskBeforeAgain | Next::VerifyLater => true,
-            Next::CoolDown
-            | Next::CoolDownThenAsk
-            | Next::WaitForBudget
-            | Next::RetryBeforePress
-            | Next::StopAccount
-            | Next::EndSession
-            | Next::EndRun => false,
+        match self.recovery_action() {
+            RecoveryAction::StopApi
+            | RecoveryAction::FailStep
+            | RecoveryAction::AskBeforeAgain
+            | RecoveryAction::VerifyLater => true,
+            RecoveryAction::CoolDown
+            | RecoveryAction::CoolDownThenAsk
+            | RecoveryAction::WaitForBudget
+            | RecoveryAction::RetryBeforePress
+            | RecoveryAction::StopAccount
+            | RecoveryAction::EndSession
+            | RecoveryAction::EndRun => false,
         }
     }
 }
@@ -382,8 +385,8 @@ mod tests {
     fn what_is_waited_for_tells_nobody_to_generate_again() {
         for &reason in FailureReason::ALL {
             let waits = matches!(
-                reason.next(),
-                Next::CoolDown | Next::CoolDownThenAsk | Next::WaitForBudget
+                reason.recovery_action(),
+                RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk | RecoveryAction::WaitForBudget
             );
             let advice = reason.advice().to_lowercase();
             assert!(!waits || !advice.contains("generate again"), "{reason}: {advice}");
@@ -400,7 +403,7 @@ mod tests {
         assert_eq!(failure.detail.chars().count(), 800);
     }
 
-    /// As it reads back from the database it is the same failure: a doubt is told from another by its words.
+    /// As it reads back from the database it is the same failure: an unresolved outcome is told from another by its words.
     #[test]
     fn words_that_turn_or_hide_others_are_shown_once() {
         let failure = Failure::new(
@@ -420,7 +423,7 @@ mod tests {
             FailureReason::PinRefused,
             FailureReason::AccountLocked,
         ] {
-            assert_eq!(reason.next(), Next::StopAccount);
+            assert_eq!(reason.recovery_action(), RecoveryAction::StopAccount);
             assert!(!reason.account_goes_on());
         }
         for reason in [
@@ -428,7 +431,7 @@ mod tests {
             FailureReason::PinTimeout,
             FailureReason::RedirectTimeout,
         ] {
-            assert_eq!(reason.next(), Next::CoolDownThenAsk);
+            assert_eq!(reason.recovery_action(), RecoveryAction::CoolDownThenAsk);
             assert!(!reason.account_goes_on());
         }
     }

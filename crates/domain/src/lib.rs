@@ -8,14 +8,16 @@ pub mod authorize;
 pub mod broker_code;
 pub mod check_times;
 pub mod clock_check;
+pub mod clock_reading;
 pub mod cooldown;
 pub mod event;
 pub mod expiry;
 pub mod failure;
 pub mod ids;
-pub mod moment;
-pub mod outlook;
+mod invalid_value;
 pub mod plan;
+pub mod plan_estimate;
+mod planned_api;
 pub mod ports;
 pub mod reading;
 pub mod resume;
@@ -30,14 +32,15 @@ pub use account::{Account, Api, RedirectUri};
 pub use audit::{AuditEntry, AuditKind};
 pub use authorize::Redirect;
 pub use clock_check::ClockCheck;
+pub use clock_reading::{ClockReading, SinceBoot};
 pub use cooldown::Cooldown;
 pub use event::Event;
-pub use failure::{Failure, FailureReason, Next};
+pub use failure::{Failure, FailureReason, RecoveryAction};
 pub use ids::{
-    AccessKeyId, AccountId, ApiName, AttemptId, ClientId, Generation, InvalidValue, KeyName, MobileNumber,
-    RunId, SessionId, UserId,
+    AccessKeyId, AccountId, ApiName, AttemptId, ClientId, Generation, KeyName, MobileNumber, RunId,
+    SessionId, UserId,
 };
-pub use moment::{Moment, SinceBoot};
+pub use invalid_value::InvalidValue;
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{

@@ -1,112 +1,19 @@
 //! Which APIs need a sign-in, and why. Pure: statuses in, plan out.
 
-use std::fmt;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::account::Account;
 use crate::clock_check::ClockCheck;
 use crate::cooldown::Cooldown;
 use crate::expiry;
-use crate::failure::{Failure, Next};
-use crate::ids::{AccountId, ApiName, AttemptId, Generation, InvalidValue};
-use crate::outlook::Outlook;
+use crate::failure::{Failure, RecoveryAction};
+use crate::ids::{AccountId, ApiName};
+use crate::plan_estimate::PlanEstimate;
+use crate::planned_api::accounts_of;
 use crate::resume::TakenUp;
 use crate::token::{ApiStatus, CheckResult, TokenStatus};
 
-/// Why an API is signed in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInCause {
-    /// It has no token.
-    Missing,
-    /// Its token died at 03:30 IST.
-    Expired,
-    /// Upstox called its token dead.
-    Invalid,
-    /// Its token is valid; the operator wants a new one and said why.
-    Forced,
-}
-
-/// Why the operator overrides a rule; kept in the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForceReason(String);
-
-impl ForceReason {
-    /// One line of some words.
-    pub fn new(words: impl Into<String>) -> Result<Self, InvalidValue> {
-        let words = words.into();
-        if words.trim().is_empty() || words.chars().any(char::is_control) || words.len() > 300 {
-            let rule = "must be one line of words, at most 300 bytes";
-            return Err(InvalidValue::new("reason", rule));
-        }
-        Ok(Self(words.trim().to_owned()))
-    }
-}
-
-impl std::str::FromStr for ForceReason {
-    type Err = InvalidValue;
-    fn from_str(words: &str) -> Result<Self, InvalidValue> {
-        Self::new(words)
-    }
-}
-
-impl fmt::Display for ForceReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl SignInCause {
-    /// The cause that follows from a status, if one does. A valid token's is the operator's; an unknown one has none.
-    pub fn of(status: TokenStatus, force: Option<&ForceReason>) -> Option<Self> {
-        match status {
-            TokenStatus::Missing => Some(Self::Missing),
-            TokenStatus::Expired => Some(Self::Expired),
-            TokenStatus::Invalid => Some(Self::Invalid),
-            TokenStatus::Valid => force.map(|_| Self::Forced),
-            TokenStatus::Unknown => None,
-        }
-    }
-
-    /// The word in JSON and on screen; the same as the status it came from.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Expired => "expired",
-            Self::Invalid => "invalid",
-            Self::Forced => "forced",
-        }
-    }
-}
-
-/// One API that will be signed in for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedApi {
-    /// The API.
-    pub api: ApiName,
-    /// Its account; all of an account's APIs are taken one after the other, through one browser session.
-    pub account: AccountId,
-    /// Why.
-    pub cause: SignInCause,
-    /// The stored generation that the new token follows.
-    pub replaces: Option<Generation>,
-    /// Why it needs a yes of its own: its last sign-in may have spent an OTP or made a token that nobody has.
-    pub doubt: Option<Failure>,
-    /// How its last sign-in had failed when this was planned.
-    pub last_failure: Option<Failure>,
-    /// Which sign-in attempt had ended last then.
-    pub last_attempt: Option<AttemptId>,
-}
-
-impl PlannedApi {
-    /// The doubt that came after this was planned, if one did: no yes to the plan has seen it. It may be in the very words
-    /// of an earlier one.
-    pub fn doubt_since(&self, by_now: &ApiStatus) -> Option<Failure> {
-        let doubt = by_now.last_failure.as_ref()?;
-        let is_seen = self.last_failure.as_ref() == Some(doubt) && self.last_attempt == by_now.last_attempt;
-        (doubt.reason.next() == Next::AskBeforeAgain && !is_seen).then(|| doubt.clone())
-    }
-}
+pub use crate::planned_api::{ForceReason, PlannedApi, SignInCause};
 
 /// The APIs of one run, in the order of signing in. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +21,7 @@ pub struct Plan {
     apis: Vec<PlannedApi>,
     stopped: Vec<Cooldown>,
     force: Option<ForceReason>,
-    outlook: Option<Outlook>,
+    estimate: Option<PlanEstimate>,
     taken_up: Option<TakenUp>,
 }
 
@@ -125,7 +32,7 @@ impl Plan {
             apis,
             stopped: Vec::new(),
             force: None,
-            outlook: None,
+            estimate: None,
             taken_up: None,
         })
     }
@@ -153,14 +60,14 @@ impl Plan {
     }
 
     /// What it will take, if that was estimated.
-    pub fn outlook(&self) -> Option<&Outlook> {
-        self.outlook.as_ref()
+    pub fn estimate(&self) -> Option<&PlanEstimate> {
+        self.estimate.as_ref()
     }
 
     /// Notes what it will take.
     #[must_use]
-    pub fn with_outlook(mut self, outlook: Outlook) -> Self {
-        self.outlook = Some(outlook);
+    pub fn with_estimate(mut self, estimate: PlanEstimate) -> Self {
+        self.estimate = Some(estimate);
         self
     }
 
@@ -175,8 +82,8 @@ impl Plan {
     }
 
     /// The APIs in it that need a yes of their own.
-    pub fn doubtful(&self) -> impl Iterator<Item = &PlannedApi> {
-        self.apis.iter().filter(|planned| planned.doubt.is_some())
+    pub fn unresolved(&self) -> impl Iterator<Item = &PlannedApi> {
+        self.apis.iter().filter(|planned| planned.unresolved.is_some())
     }
 
     /// Why the operator overrides rules, if so.
@@ -196,13 +103,13 @@ impl Plan {
         self
     }
 
-    /// What a yes covers that was given before anybody saw the plan: neither stopped accounts nor doubtful APIs. `None`
+    /// What a yes covers that was given before anybody saw the plan: neither stopped accounts nor APIs whose last sign-in is unresolved. `None`
     /// when nothing is left.
     pub fn for_a_standing_yes(mut self) -> Option<Self> {
         let is_stopped =
             |planned: &PlannedApi| self.stopped.iter().any(|stop| stop.account == planned.account);
         self.apis
-            .retain(|planned| planned.doubt.is_none() && !is_stopped(planned));
+            .retain(|planned| planned.unresolved.is_none() && !is_stopped(planned));
         self.stopped.clear();
         (!self.apis.is_empty()).then_some(self)
     }
@@ -221,13 +128,7 @@ impl Plan {
 
     /// The accounts that take part, each once, in order.
     pub fn accounts(&self) -> Vec<&AccountId> {
-        let mut accounts: Vec<&AccountId> = Vec::new();
-        for planned in &self.apis {
-            if accounts.last() != Some(&&planned.account) {
-                accounts.push(&planned.account);
-            }
-        }
-        accounts
+        accounts_of(&self.apis)
     }
 }
 
@@ -310,10 +211,10 @@ pub fn decide(
                     account: account.id.clone(),
                     cause,
                     replaces: status.generation,
-                    doubt: status
+                    unresolved: status
                         .last_failure
                         .clone()
-                        .filter(|failure| failure.reason.next() == Next::AskBeforeAgain)
+                        .filter(|failure| failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain)
                         .filter(|_| !again.contains(&api.name)),
                     last_failure: status.last_failure.clone(),
                     last_attempt: status.last_attempt,

@@ -2,7 +2,7 @@
 //! tools put around it, and refuses what cannot belong by naming it. Pure; the types' `read` functions use it, and so
 //! does every place where a value comes in. A refusal repeats at most the one sign that does not belong.
 
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 
 pub(crate) use credential::{client_id, client_secret};
 

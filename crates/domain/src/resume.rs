@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::expiry;
 use crate::ids::{ApiName, RunId};
-use crate::plan::Plan;
+use crate::planned_api::PlannedApi;
 use crate::run::{RunRecord, RunState, SkipReason, StepRecord, StepState};
 
 /// The run that a plan goes on with, as the operator is told of it.
@@ -51,14 +51,18 @@ fn last_failed(run: &RunRecord) -> Option<ApiName> {
 /// The steps with which `run` goes on: what is planned begins anew, in the plan's order and after the rest. Of the rest, a
 /// step whose token is `servable` has it, a step that had its token and lost it is open again, and every other one stays
 /// as it ended.
-pub fn steps(run: &RunRecord, plan: &Plan, servable: impl Fn(&ApiName) -> bool) -> Vec<StepRecord> {
-    let is_planned = |api: &ApiName| plan.apis().iter().any(|planned| planned.api == *api);
+pub fn steps(
+    run: &RunRecord,
+    planned: &[PlannedApi],
+    servable: impl Fn(&ApiName) -> bool,
+) -> Vec<StepRecord> {
+    let is_planned = |api: &ApiName| planned.iter().any(|planned| planned.api == *api);
     let rest = run.steps.iter().filter(|step| !is_planned(&step.api));
     let rest = rest.map(|step| StepRecord {
         state: seen_again(&step.state, servable(&step.api)),
         ..step.clone()
     });
-    let planned = plan.apis().iter().map(|planned| StepRecord {
+    let planned = planned.iter().map(|planned| StepRecord {
         api: planned.api.clone(),
         account: planned.account.clone(),
         state: StepState::Pending,
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
     use crate::failure::{Failure, FailureReason};
     use crate::ids::AccountId;
-    use crate::plan::{PlannedApi, SignInCause};
+    use crate::planned_api::SignInCause;
 
     fn name(api: &str) -> ApiName {
         ApiName::new(api).unwrap()
@@ -122,17 +126,17 @@ mod tests {
         }
     }
 
-    fn plan(apis: &[(&str, &str)]) -> Plan {
+    fn plan(apis: &[(&str, &str)]) -> Vec<PlannedApi> {
         let planned = apis.iter().map(|(account, api)| PlannedApi {
             api: name(api),
             account: AccountId::new(*account).unwrap(),
             cause: SignInCause::Missing,
             replaces: None,
-            doubt: None,
+            unresolved: None,
             last_failure: None,
             last_attempt: None,
         });
-        Plan::of(planned.collect()).unwrap()
+        planned.collect()
     }
 
     fn words(steps: &[StepRecord]) -> Vec<String> {

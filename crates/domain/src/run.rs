@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use crate::failure::{Failure, FailureReason};
-use crate::ids::{AccountId, ApiName, InvalidValue, RunId};
+use crate::ids::{AccountId, ApiName, RunId};
+use crate::invalid_value::InvalidValue;
 
 /// The state of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

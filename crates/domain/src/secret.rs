@@ -6,7 +6,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 use crate::reading;
 
 macro_rules! secret_text {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::account::RedirectUri;
+use crate::clock_reading::ClockReading;
 use crate::failure::FailureReason;
 use crate::ids::{AccountId, ApiName};
-use crate::moment::Moment;
 use crate::secret::AuthorizeLink;
 
 /// What the login page shows, as Vega recognises it.
@@ -262,7 +262,7 @@ pub enum OtpAllowance {
 impl OtpBudget {
     /// What is left at `now`, given the newest presses on record, at least as many as the budget allows. Their age counts,
     /// not the wall clock: whoever sets it neither opens the budget early nor holds it longer than the window.
-    pub fn allowance(&self, presses: &[Moment], now: &Moment) -> OtpAllowance {
+    pub fn allowance(&self, presses: &[ClockReading], now: &ClockReading) -> OtpAllowance {
         let mut ages: Vec<Duration> = presses
             .iter()
             .map(|press| press.age(now))
@@ -292,7 +292,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::moment::SinceBoot;
+    use crate::clock_reading::SinceBoot;
 
     const BUDGET: OtpBudget = OtpBudget {
         presses: 4,
@@ -304,8 +304,8 @@ mod tests {
     }
 
     /// By the wall clock, which is `ahead` of the truth.
-    fn moment(seconds: u32, ahead: i64) -> Moment {
-        Moment {
+    fn moment(seconds: u32, ahead: i64) -> ClockReading {
+        ClockReading {
             at: at(i64::from(seconds) + ahead),
             since_boot: Some(SinceBoot {
                 boot: "this".into(),
@@ -329,10 +329,10 @@ mod tests {
     ) {
         let presses: Vec<_> = presses
             .iter()
-            .map(|seconds| Moment::by_wall_clock(at(*seconds)))
+            .map(|seconds| ClockReading::by_wall_clock(at(*seconds)))
             .collect();
         assert_eq!(
-            BUDGET.allowance(&presses, &Moment::by_wall_clock(at(now))),
+            BUDGET.allowance(&presses, &ClockReading::by_wall_clock(at(now))),
             allowance
         );
     }
@@ -361,7 +361,7 @@ mod tests {
             window: Duration::from_mins(11),
         };
         assert_eq!(
-            none.allowance(&[], &Moment::by_wall_clock(at(0))),
+            none.allowance(&[], &ClockReading::by_wall_clock(at(0))),
             OtpAllowance::UsedUp { until: at(660) }
         );
     }
@@ -374,10 +374,10 @@ mod tests {
             gaps in proptest::collection::vec((0_u32..400, -90_000_i64..90_000), 1..60),
         ) {
             let mut now = 0;
-            let mut pressed: Vec<(u32, Moment)> = Vec::new();
+            let mut pressed: Vec<(u32, ClockReading)> = Vec::new();
             for (gap, ahead) in gaps {
                 now += gap;
-                let known: Vec<Moment> = pressed.iter().map(|(_, press)| press.clone()).collect();
+                let known: Vec<ClockReading> = pressed.iter().map(|(_, press)| press.clone()).collect();
                 if matches!(BUDGET.allowance(&known, &moment(now, ahead)), OtpAllowance::Left(_)) {
                     pressed.push((now, moment(now, ahead)));
                 }

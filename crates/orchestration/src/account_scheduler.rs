@@ -194,7 +194,7 @@ impl<'r> AccountScheduler<'r> {
     /// What keeps the account from signing in now, with the time at which that ends.
     async fn wait_of(&self, id: &AccountId, step: &DeferredStep) -> Result<Option<Wait>, StoreError> {
         let dependencies = self.run.dependencies;
-        let now = dependencies.ports.clock.moment();
+        let now = dependencies.ports.clock.reading();
         let ends = |cause, left: Duration| Wait {
             account: id.clone(),
             cause,

@@ -12,8 +12,8 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
-use vega_domain::outlook::{Outlook, Standing};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
+use vega_domain::plan_estimate::{PlanEstimate, Standing};
 use vega_domain::ports::{Answer, Operator, StoreError};
 use vega_domain::resume::TakenUp;
 use vega_domain::run::RunRecord;
@@ -179,8 +179,10 @@ impl AsyncTokenOrchestrator {
         let now = self.ports.clock.now();
         let Some(not_now) = plan::not_now(now, clock, plan.force()) else {
             let closed = self.cooldowns.closed().await?;
-            let outlook = self.outlook(&plan, &closed).await?;
-            return Ok(Decision::SignIn(plan.with_stopped(closed).with_outlook(outlook)));
+            let estimate = self.estimate(&plan, &closed).await?;
+            return Ok(Decision::SignIn(
+                plan.with_stopped(closed).with_estimate(estimate),
+            ));
         };
         let why = match not_now {
             NotNow::ClockOff(_) => clock.words().unwrap_or_default(),
@@ -195,8 +197,8 @@ impl AsyncTokenOrchestrator {
     }
 
     /// What the plan will take, as far as that can be known.
-    async fn outlook(&self, plan: &Plan, closed: &[Cooldown]) -> Result<Outlook, StoreError> {
-        let now = self.ports.clock.moment();
+    async fn estimate(&self, plan: &Plan, closed: &[Cooldown]) -> Result<PlanEstimate, StoreError> {
+        let now = self.ports.clock.reading();
         let mut standings = Vec::new();
         for account in self.accounts.iter() {
             let closed = closed.iter().find(|closed| closed.account == account.id);
@@ -206,7 +208,7 @@ impl AsyncTokenOrchestrator {
                 cools_until: closed.and_then(|closed| closed.until(&now)),
             });
         }
-        Ok(Outlook::of(plan, &standings, now.at))
+        Ok(PlanEstimate::of(plan.apis(), &standings, now.at))
     }
 
     /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them

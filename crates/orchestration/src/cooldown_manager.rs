@@ -7,7 +7,7 @@ use std::time::Duration;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::cooldown::Cooldown;
-use vega_domain::failure::{Failure, Next};
+use vega_domain::failure::{Failure, RecoveryAction};
 use vega_domain::ids::{AccountId, RunId};
 use vega_domain::ports::{Clock, CooldownRepository, StoreError};
 
@@ -38,7 +38,7 @@ impl CooldownManager {
 
     /// The configured accounts that are closed now, by the names that they have now.
     pub async fn closed(&self) -> Result<Vec<Cooldown>, StoreError> {
-        let now = self.clock.moment();
+        let now = self.clock.reading();
         let mut closed = Vec::new();
         for mut cooldown in self.repository.load_all().await? {
             let mut accounts = self.accounts.iter();
@@ -67,12 +67,14 @@ impl CooldownManager {
 
     /// Closes the account if the failure asks for it.
     pub async fn after(&self, failure: &Failure, account: &Account, run: RunId) -> Result<(), StoreError> {
-        let (length, kind) = match failure.reason.next() {
-            Next::StopAccount => (None, AuditKind::AccountStopped),
-            Next::CoolDown | Next::CoolDownThenAsk => (Some(self.length), AuditKind::CooldownBegun),
+        let (length, kind) = match failure.reason.recovery_action() {
+            RecoveryAction::StopAccount => (None, AuditKind::AccountStopped),
+            RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk => {
+                (Some(self.length), AuditKind::CooldownBegun)
+            }
             _ => return Ok(()),
         };
-        let now = self.clock.moment();
+        let now = self.clock.reading();
         let words = format!("{}: {failure}", failure.reason);
         let audit = AuditEntry::new(now.at, kind, words)
             .about_account(&account.id)

@@ -149,7 +149,7 @@ pub fn unreachable_words(failure: &Failure) -> String {
 /// Why a yes that was given before does not do.
 fn not_covered_words(plan: &Plan) -> String {
     if plan.stopped().is_empty() {
-        let names: Vec<&str> = plan.doubtful().map(|planned| planned.api.as_str()).collect();
+        let names: Vec<&str> = plan.unresolved().map(|planned| planned.api.as_str()).collect();
         return format!(
             "the last sign-in for {0} may have spent an OTP or made a token that nobody has, so another one needs your \
              yes. Run `vega` in a terminal without --yes, read why, and say yes; or add --again {1}",

@@ -142,7 +142,7 @@ impl Preflight<'_> {
             return Err(PreflightError::NobodyCanRead);
         }
         self.look_at_callbacks(plan).await?;
-        let closed_until = plan.outlook().and_then(|outlook| outlook.closed_until);
+        let closed_until = plan.estimate().and_then(|estimate| estimate.closed_until);
         match closed_until.filter(|_| wait_policy == WaitPolicy::NoWait) {
             Some(until) => Err(PreflightError::NobodyCanBegin { until }),
             None => Ok(()),

@@ -1,7 +1,7 @@
 //! Whether an account that cannot go on comes again later in the same run. Decides by the failure, by how often the account
 //! was deferred, and by what the operator wants; `account_scheduler` decides when.
 
-use vega_domain::failure::{Failure, Next};
+use vega_domain::failure::{Failure, RecoveryAction};
 use vega_domain::ids::ApiName;
 
 /// An account that was throttled so often in one run does not come again in it.
@@ -25,12 +25,12 @@ pub(crate) struct DeferredStep {
 
 impl DeferredStep {
     pub(crate) fn is_for_budget(&self) -> bool {
-        self.failure.reason.next() == Next::WaitForBudget
+        self.failure.reason.recovery_action() == RecoveryAction::WaitForBudget
     }
 
     /// Nobody was at the desk: the yes to the plan does not count any more.
     pub(crate) fn needs_a_yes(&self) -> bool {
-        self.failure.reason.next() == Next::CoolDownThenAsk
+        self.failure.reason.recovery_action() == RecoveryAction::CoolDownThenAsk
     }
 }
 
@@ -47,10 +47,10 @@ impl RetryPolicy {
     /// The step that comes again later in this run, if it does.
     pub(crate) fn defer(&self, api: &ApiName, failure: &Failure) -> Option<DeferredStep> {
         let may_cool_down = self.cooldowns < COOLDOWNS_PER_RUN;
-        let comes_again = match failure.reason.next() {
-            Next::CoolDown => may_cool_down,
-            Next::CoolDownThenAsk => may_cool_down && self.somebody_is_there,
-            Next::WaitForBudget => true,
+        let comes_again = match failure.reason.recovery_action() {
+            RecoveryAction::CoolDown => may_cool_down,
+            RecoveryAction::CoolDownThenAsk => may_cool_down && self.somebody_is_there,
+            RecoveryAction::WaitForBudget => true,
             _ => false,
         };
         (self.wait_policy == WaitPolicy::Wait && comes_again).then(|| DeferredStep {

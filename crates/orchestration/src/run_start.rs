@@ -23,7 +23,7 @@ impl<'d> RunStart<'d> {
         match RunQueries(self.0).open().await? {
             Some(run) if plan.force().is_none() => {
                 let servable = self.0.servable().await?;
-                let steps = resume::steps(&run, plan, |api| servable.contains(api));
+                let steps = resume::steps(&run, plan.apis(), |api| servable.contains(api));
                 self.take_up(run, steps, &planned(plan)).await
             }
             _ => self.begin(plan).await,

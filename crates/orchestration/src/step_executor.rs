@@ -4,7 +4,7 @@
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
 use vega_domain::expiry;
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, Generation};
 use vega_domain::plan::{PlannedApi, SignInCause};
 use vega_domain::ports::{SignInSession, StoreError};
@@ -137,7 +137,7 @@ impl StepExecutor<'_> {
                     return Ok(StepOutcome::Deferred(deferred));
                 }
                 let outcome = match failure.reason {
-                    reason if reason.next() == Next::EndRun => StepOutcome::EndRun,
+                    reason if reason.recovery_action() == RecoveryAction::EndRun => StepOutcome::EndRun,
                     reason if reason.account_goes_on() => StepOutcome::NextApi,
                     _ => StepOutcome::NextAccount,
                 };
@@ -207,8 +207,8 @@ impl StepExecutor<'_> {
                 closed.map(|_| SkipReason::ClosedHours)
             }
         };
-        // The yes to the plan did not see a doubt that came after it.
-        let doubt = planned.doubt_since(&status);
-        Ok(skip.map(StepState::Skipped).or(doubt.map(StepState::Failed)))
+        // The yes to the plan did not see an unresolved outcome that came after it.
+        let unresolved = planned.unresolved_since(&status);
+        Ok(skip.map(StepState::Skipped).or(unresolved.map(StepState::Failed)))
     }
 }

@@ -1,7 +1,7 @@
 //! Rows as structs, with their way into and out of domain types. Names no database engine.
 
 pub(crate) mod audit_entry;
+pub(crate) mod clock_columns;
 pub(crate) mod cooldown;
-pub(crate) mod moment_columns;
 pub(crate) mod run;
 pub(crate) mod token;

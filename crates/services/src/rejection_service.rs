@@ -11,9 +11,9 @@ use futures_util::future::{BoxFuture, Shared};
 use thiserror::Error;
 use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, Generation};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{AuditTrail, Clock, StoreError, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, StoredToken};
 
@@ -107,13 +107,13 @@ type Outcome = Result<RejectionAnswer, ReportError>;
 
 struct Examination {
     reported: Generation,
-    began: Moment,
+    began: ClockReading,
     outcome: Shared<BoxFuture<'static, Outcome>>,
 }
 
 impl Examination {
     /// Whether a report at `now` of this generation gets its answer. A failed one answers nobody else.
-    fn answers(&self, reported: Generation, now: &Moment) -> bool {
+    fn answers(&self, reported: Generation, now: &ClockReading) -> bool {
         let is_open = match self.outcome.peek() {
             None => true,
             Some(outcome) => outcome.is_ok() && self.began.age(now) < SHARED_FOR,
@@ -173,7 +173,7 @@ impl RejectionService {
     /// The examination of this token that is under way or has just been made, or a new one. It is carried out whether or
     /// not its first caller waits for it.
     fn examination(&self, token: StoredToken, who: &str) -> Shared<BoxFuture<'static, Outcome>> {
-        let now = self.ports.clock.moment();
+        let now = self.ports.clock.reading();
         let mut examinations = self.examinations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = examinations.get(&token.api)
             && last.answers(token.generation, &now)

@@ -14,7 +14,7 @@ use vega_domain::account::{Account, Api};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry;
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
     AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileApi, SessionLogout,
@@ -145,7 +145,7 @@ impl TokenGenerationService {
         let budget = self.otp_budget;
         let mobile = &account.mobile_number;
         let presses = self.ports.journal.otp_presses(mobile, budget.presses).await?;
-        Ok(budget.allowance(&presses, &self.ports.clock.moment()))
+        Ok(budget.allowance(&presses, &self.ports.clock.reading()))
     }
 
     /// Why an attempt ended whose process died before it could say so.
@@ -269,7 +269,8 @@ impl TokenGenerationService {
                 Ok(code) => return Ok(code),
                 Err(failure) => failure,
             };
-            let is_harmless = failure.reason.next() == Next::RetryBeforePress && !permit.was_asked();
+            let is_harmless =
+                failure.reason.recovery_action() == RecoveryAction::RetryBeforePress && !permit.was_asked();
             let Some(pause) = pauses.next().filter(|_| is_harmless) else {
                 return Err(failure);
             };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use vega_domain::account::{Account, Api};
 use vega_domain::expiry;
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{
     Clock, ExecutionStateRepository, LastFailure, LoadedToken, StoreError, UpstoxTokenRepository,
@@ -119,10 +119,11 @@ impl TokenValidityService {
     }
 }
 
-/// A doubt ends at 03:30 IST: by then the OTP is worth nothing, and the token that nobody has is dead. Every other failure
+/// An unresolved outcome ends at 03:30 IST: by then the OTP is worth nothing, and the token that nobody has is dead. Every other failure
 /// is told until a sign-in ends otherwise.
 fn is_overdue(last: &LastFailure, now: DateTime<Utc>) -> bool {
-    last.failure.reason.next() == Next::AskBeforeAgain && last.stored < expiry::day_start(now)
+    last.failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain
+        && last.stored < expiry::day_start(now)
 }
 
 /// The stored token of an API, if it was made for the app and the person that are configured now.
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_doubt_ends_at_0330_and_no_other_failure_does() {
+    async fn an_unresolved_outcome_ends_at_0330_and_no_other_failure_does() {
         let before = at(0) + TimeDelta::hours(18);
         let after = at(0) + TimeDelta::hours(19);
         for &reason in FailureReason::ALL {
@@ -272,8 +273,8 @@ mod tests {
                 service.statuses().await.unwrap()[2].last_failure.is_some()
             };
             assert!(is_told(before).await, "{reason}");
-            let is_doubt = reason.next() == Next::AskBeforeAgain;
-            assert_eq!(is_told(after).await, !is_doubt, "{reason}");
+            let is_unresolved = reason.recovery_action() == RecoveryAction::AskBeforeAgain;
+            assert_eq!(is_told(after).await, !is_unresolved, "{reason}");
         }
     }
 

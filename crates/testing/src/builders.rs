@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::{ClockReading, SinceBoot};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::moment::{Moment, SinceBoot};
 use vega_domain::ports::NewAttempt;
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ExtendedToken, OAuthState};
@@ -18,8 +18,8 @@ pub fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 /// The same by both clocks of a computer.
-pub fn moment(seconds: u32) -> Moment {
-    Moment {
+pub fn moment(seconds: u32) -> ClockReading {
+    ClockReading {
         at: at(seconds.into()),
         since_boot: Some(SinceBoot {
             boot: "this".into(),
@@ -29,8 +29,8 @@ pub fn moment(seconds: u32) -> Moment {
 }
 
 /// The same by the wall clock alone.
-pub fn wall(seconds: i64) -> Moment {
-    Moment::by_wall_clock(at(seconds))
+pub fn wall(seconds: i64) -> ClockReading {
+    ClockReading::by_wall_clock(at(seconds))
 }
 
 /// An audit entry that says nothing more.

@@ -16,10 +16,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{NewAttempt, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
@@ -94,7 +94,7 @@ pub(crate) struct PressRow {
     pub(crate) commit: usize,
     pub(crate) attempt: AttemptId,
     pub(crate) mobile: MobileNumber,
-    pub(crate) at: Moment,
+    pub(crate) at: ClockReading,
 }
 
 pub(crate) struct RunRow {

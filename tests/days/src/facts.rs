@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, MobileNumber};
 
 /// One press of "Get OTP" that Vega made or put on record.
@@ -35,7 +35,7 @@ impl Closed {
     }
 
     pub(crate) fn is_stop(&self) -> bool {
-        self.reason.next() == Next::StopAccount
+        self.reason.recovery_action() == RecoveryAction::StopAccount
     }
 }
 
@@ -71,10 +71,10 @@ pub(crate) struct Facts {
 impl Facts {
     /// The sign-in of an account failed like this.
     pub(crate) fn failed(&mut self, mobile: &MobileNumber, failure: &Failure, at: DateTime<Utc>, by: Run) {
-        let needs_yes = failure.reason.next() == Next::CoolDownThenAsk;
+        let needs_yes = failure.reason.recovery_action() == RecoveryAction::CoolDownThenAsk;
         if matches!(
-            failure.reason.next(),
-            Next::CoolDown | Next::CoolDownThenAsk | Next::StopAccount
+            failure.reason.recovery_action(),
+            RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk | RecoveryAction::StopAccount
         ) {
             let closed = Closed {
                 since: at,

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
-use vega_domain::moment::{Moment, SinceBoot};
+use vega_domain::clock_reading::{ClockReading, SinceBoot};
 use vega_domain::ports::Clock;
 
 use crate::locked::locked;
@@ -102,8 +102,8 @@ impl Clock for MachineTime {
         })
     }
 
-    fn moment(&self) -> Moment {
-        Moment {
+    fn reading(&self) -> ClockReading {
+        ClockReading {
             at: self.now(),
             since_boot: self.since_boot(),
         }

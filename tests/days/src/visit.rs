@@ -202,9 +202,9 @@ fn words(decision: &Decision) -> String {
             let apis: Vec<String> = apis
                 .map(|planned| {
                     let doubt = planned
-                        .doubt
+                        .unresolved
                         .as_ref()
-                        .map(|doubt| format!(" in doubt: {}", doubt.reason));
+                        .map(|doubt| format!(" in unresolved: {}", doubt.reason));
                     format!(
                         "{} {}{}",
                         planned.api,

@@ -26,7 +26,7 @@ impl Faults {
 
     /// Waits as told; an answer here is given instead of doing the work.
     pub(super) async fn before(&self) -> Option<Response> {
-        self.wait(Moment::Before).await;
+        self.wait(ClockReading::Before).await;
         self.kinds.iter().find_map(|kind| match kind {
             Kind::Status { after: false, .. } | Kind::RateLimited {} | Kind::AuthorizeError { .. } => {
                 error(kind).map(Answer::into_response)
@@ -55,7 +55,7 @@ impl Faults {
 
     /// Sends the answer of a call that did its work, changed or withheld as told.
     pub(super) async fn after(&self, answer: Answer) -> Response {
-        self.wait(Moment::After).await;
+        self.wait(ClockReading::After).await;
         let kind = self.kinds.iter().find(|kind| !matches!(kind, Kind::Delay { .. }));
         match kind {
             Some(kind @ Kind::Status { .. }) => error(kind).unwrap_or(answer).into_response(),
@@ -74,10 +74,10 @@ impl Faults {
         }
     }
 
-    async fn wait(&self, now: Moment) {
+    async fn wait(&self, now: ClockReading) {
         for kind in &self.kinds {
             if let Kind::Delay { ms, after } = kind
-                && (now == Moment::After) == *after
+                && (now == ClockReading::After) == *after
             {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
             }
@@ -92,7 +92,7 @@ impl Faults {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
+enum ClockReading {
     Before,
     After,
 }

@@ -47,7 +47,7 @@ fn failure_tables_say_what_the_code_does() {
 fn codes() -> String {
     let rows = BROKER_CODES.iter().map(|known| {
         let reason = known.reason;
-        let (next, exit) = (reason.next().words(), of_reason(reason) as u8);
+        let (next, exit) = (reason.recovery_action().words(), of_reason(reason) as u8);
         format!(
             "| `{}` | {} | `{reason}` | {next} | {exit} |\n",
             known.code, known.meaning
@@ -60,7 +60,7 @@ fn codes() -> String {
 /// What every failure comes to, wherever it arose.
 fn reasons() -> String {
     let rows = FailureReason::ALL.iter().map(|&reason| {
-        let (next, exit) = (reason.next().words(), of_reason(reason) as u8);
+        let (next, exit) = (reason.recovery_action().words(), of_reason(reason) as u8);
         format!("| `{reason}` | {next} | {exit} | {} |\n", reason.summary())
     });
     let head = "| failure | what follows | exit | what happened |\n| --- | --- | --- | --- |\n";

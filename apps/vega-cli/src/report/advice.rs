@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::ApiName;
-use vega_domain::moment::Moment;
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::token::ApiStatus;
 
@@ -81,7 +81,7 @@ pub(crate) fn with_advice(failure: &Failure) -> String {
 }
 
 /// Why an account is closed, and what opens it.
-pub(crate) fn closed(closed: &Cooldown, now: &Moment) -> String {
+pub(crate) fn closed(closed: &Cooldown, now: &ClockReading) -> String {
     match closed.until(now) {
         None => stopped(closed),
         Some(until) => format!(
@@ -142,7 +142,7 @@ mod tests {
         let mut cooldown = Cooldown {
             account: status.account.clone(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
-            since: Moment::by_wall_clock(DateTime::UNIX_EPOCH),
+            since: ClockReading::by_wall_clock(DateTime::UNIX_EPOCH),
             length: Some(Duration::from_mins(11)),
             failure: throttled(),
         };
@@ -154,7 +154,7 @@ mod tests {
             advice(&statuses, &evidence, std::slice::from_ref(&cooldown)),
             ["PRIMARY: Upstox throttled the sign-in.", "  Evidence: /x.json"]
         );
-        let words = closed(&cooldown, &Moment::by_wall_clock(DateTime::UNIX_EPOCH));
+        let words = closed(&cooldown, &ClockReading::by_wall_clock(DateTime::UNIX_EPOCH));
         assert_eq!(words.matches("the page's words").count(), 1, "{words}");
         assert!(
             words.contains("`vega cooldown clear default --reason TEXT`"),

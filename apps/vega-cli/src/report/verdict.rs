@@ -4,9 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use console::{Color, style};
 use serde::Serialize;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
-use vega_domain::moment::Moment;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
 use crate::suggestion::some_of;
@@ -44,7 +44,12 @@ pub(crate) struct VerdictReport {
 
 impl Verdict {
     /// Over `statuses`, of so many APIs that are configured, where these accounts are closed.
-    pub(crate) fn of(statuses: &[ApiStatus], configured: usize, closed: &[Cooldown], now: &Moment) -> Self {
+    pub(crate) fn of(
+        statuses: &[ApiStatus],
+        configured: usize,
+        closed: &[Cooldown],
+        now: &ClockReading,
+    ) -> Self {
         let usable = statuses.iter().filter(|status| status.servable);
         let until = usable.filter_map(|status| status.valid_until).min();
         let not_ready: Vec<&ApiStatus> = statuses.iter().filter(|status| !status.servable).collect();
@@ -148,7 +153,7 @@ const KINDS: [(TokenStatus, &str); 5] = [
 ];
 
 /// What keeps a sign-in from being made now, or what makes it.
-fn way_out(missing: &[&ApiStatus], closed: &[Cooldown], now: &Moment) -> String {
+fn way_out(missing: &[&ApiStatus], closed: &[Cooldown], now: &ClockReading) -> String {
     if missing.iter().all(|status| status.status == TokenStatus::Unknown) {
         return " `vega verify` asks Upstox about them.".into();
     }
@@ -244,7 +249,7 @@ mod tests {
         Cooldown {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
-            since: Moment::by_wall_clock(ist(MORNING)),
+            since: ClockReading::by_wall_clock(ist(MORNING)),
             length,
             failure: Failure::new(FailureReason::Throttled, "words"),
         }
@@ -255,7 +260,13 @@ mod tests {
             .iter()
             .map(|(api, word, servable)| status(api, *word, *servable))
             .collect();
-        Verdict::of(&statuses, statuses.len(), closed, &Moment::by_wall_clock(ist(at))).words
+        Verdict::of(
+            &statuses,
+            statuses.len(),
+            closed,
+            &ClockReading::by_wall_clock(ist(at)),
+        )
+        .words
     }
 
     #[rstest]
@@ -325,7 +336,7 @@ mod tests {
     #[test]
     fn a_part_does_not_pass_for_all() {
         let part = [status("A", S::Valid, true), status("B", S::Valid, true)];
-        let verdict = Verdict::of(&part, 6, &[], &Moment::by_wall_clock(ist(MORNING)));
+        let verdict = Verdict::of(&part, 6, &[], &ClockReading::by_wall_clock(ist(MORNING)));
         assert_eq!(verdict.words, "A, B ready until 03:30 IST.");
     }
 
@@ -335,13 +346,13 @@ mod tests {
             &[status("A", S::Valid, true)],
             1,
             &[],
-            &Moment::by_wall_clock(ist(MORNING)),
+            &ClockReading::by_wall_clock(ist(MORNING)),
         );
         let report = serde_json::to_value(ready.report()).unwrap();
         assert_eq!(report["ready"], true);
         assert_eq!(report["ready_until"], "2026-11-24T03:30:00+05:30");
         let mixed = [status("A", S::Valid, true), status("B", S::Missing, false)];
-        let not = Verdict::of(&mixed, 2, &[], &Moment::by_wall_clock(ist(MORNING)));
+        let not = Verdict::of(&mixed, 2, &[], &ClockReading::by_wall_clock(ist(MORNING)));
         let report = serde_json::to_value(not.report()).unwrap();
         assert_eq!(report["ready"], false);
         assert!(report["ready_until"].is_null(), "{report}");

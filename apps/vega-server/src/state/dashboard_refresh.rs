@@ -97,7 +97,7 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
     let statuses = vega.validity.statuses().await?;
     let evidence = vega.evidence(&statuses).await?;
     let closed = vega.cooldowns.closed().await?;
-    let moment = vega.clock.moment();
+    let moment = vega.clock.reading();
     let mut ends: Vec<DateTime<Utc>> = statuses.iter().filter_map(|status| status.valid_until).collect();
     ends.extend(closed.iter().filter_map(|closed| closed.until(&moment)));
     let mut accounts = Vec::new();

@@ -352,7 +352,7 @@ mod tests {
             account: AccountId::new("default").unwrap(),
             cause: SignInCause::Missing,
             replaces: None,
-            doubt: None,
+            unresolved: None,
             last_failure: None,
             last_attempt: None,
         };

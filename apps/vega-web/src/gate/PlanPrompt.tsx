@@ -50,11 +50,11 @@ function PlanFacts({ plan }: { plan: Plan }) {
         {plan.apis.map((api) => (
           <li key={api.api}>
             <strong>{api.api}</strong> ({api.account}): {causeWords(api.cause)}
-            {api.doubt && (
+            {api.unresolved && (
               <span className="failure">
                 {" "}
-                Its last sign-in is in doubt: {api.doubt.summary}. {api.doubt.detail}{" "}
-                {api.doubt.next}
+                The outcome of its last sign-in is unresolved: {api.unresolved.summary}. {api.unresolved.detail}{" "}
+                {api.unresolved.next}
               </span>
             )}
           </li>

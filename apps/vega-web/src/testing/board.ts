@@ -121,8 +121,8 @@ export function run(changes: Partial<Run> = {}): Run {
 export function plan(changes: Partial<Plan> = {}): Plan {
   return {
     apis: [
-      { api: "PRIMARY", account: "default", cause: "missing", doubt: null },
-      { api: "CHAIN", account: "default", cause: "expired", doubt: null },
+      { api: "PRIMARY", account: "default", cause: "missing", unresolved: null },
+      { api: "CHAIN", account: "default", cause: "expired", unresolved: null },
     ],
     stopped: [],
     force_reason: null,

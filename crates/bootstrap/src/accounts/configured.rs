@@ -1,7 +1,7 @@
 //! An account with the places where it was configured, and what both ways to configure one share.
 
+use vega_domain::InvalidValue;
 use vega_domain::account::{Account, RedirectUri};
-use vega_domain::ids::InvalidValue;
 use vega_domain::reading::tidied;
 use vega_domain::secret::ClientSecret;
 

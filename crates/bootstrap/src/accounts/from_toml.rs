@@ -1,7 +1,8 @@
 //! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every refusal names the key with its line.
 
+use vega_domain::InvalidValue;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
 use vega_domain::reading::tidied;
 
 use super::configured::{

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use vega_domain::InvalidValue;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::ids::{AccountId, ApiName, ClientId, InvalidValue, MobileNumber, UserId};
+use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
 
 use super::configured::{ApiPlaces, Configured, default_redirect_uri, missing, redirect_uri, secret, wrong};
 use crate::env_file::Variable;

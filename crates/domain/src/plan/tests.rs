@@ -116,14 +116,14 @@ fn what_may_have_spent_an_otp_needs_a_yes_of_its_own(
 
 #[rstest]
 #[case::none_and_none(None, FailureReason::Throttled, false)]
-#[case::no_doubt_before(None, FailureReason::OutcomeUnknown, true)]
+#[case::none_unresolved_before(None, FailureReason::OutcomeUnknown, true)]
 #[case::another_failure_before(Some(FailureReason::Throttled), FailureReason::InterruptedPastPress, true)]
-#[case::another_doubt_before(Some(FailureReason::NeedsReview), FailureReason::OutcomeUnknown, true)]
-#[case::the_same_doubt(Some(FailureReason::OutcomeUnknown), FailureReason::OutcomeUnknown, false)]
-fn a_doubt_that_came_after_the_plan_is_told_from_one_that_it_knew(
+#[case::another_unresolved_before(Some(FailureReason::NeedsReview), FailureReason::OutcomeUnknown, true)]
+#[case::the_same_unresolved(Some(FailureReason::OutcomeUnknown), FailureReason::OutcomeUnknown, false)]
+fn an_unresolved_outcome_that_came_after_the_plan_is_told_from_one_that_it_knew(
     #[case] before: Option<FailureReason>,
     #[case] by_now: FailureReason,
-    #[case] in_doubt: bool,
+    #[case] is_unresolved: bool,
 ) {
     let accounts = [account("a", &["A"])];
     let mut given = statuses(&[("A", Missing)]);
@@ -139,24 +139,24 @@ fn a_doubt_that_came_after_the_plan_is_told_from_one_that_it_knew(
         };
         let mut later = given[0].clone();
         later.last_failure = Some(Failure::new(by_now, "words"));
-        let doubt = plan.apis()[0].doubt_since(&later);
-        assert_eq!(doubt, later.last_failure.filter(|_| in_doubt));
+        let unresolved = plan.apis()[0].unresolved_since(&later);
+        assert_eq!(unresolved, later.last_failure.filter(|_| is_unresolved));
     }
 }
 
 #[test]
-fn two_doubts_in_the_same_words_are_two() {
+fn two_unresolved_outcomes_in_the_same_words_are_two() {
     let accounts = [account("a", &["A"])];
     let mut given = statuses(&[("A", Missing)]);
-    let doubt = Failure::new(FailureReason::InterruptedPastPress, "");
-    given[0].last_failure = Some(doubt.clone());
+    let unresolved = Failure::new(FailureReason::InterruptedPastPress, "");
+    given[0].last_failure = Some(unresolved.clone());
     given[0].last_attempt = Some(AttemptId::at(DateTime::UNIX_EPOCH));
     let Decision::SignIn(plan) = decide(&accounts, &given, NOBODY, Wanted::default()) else {
         panic!("planned");
     };
-    assert_eq!(plan.apis()[0].doubt_since(&given[0]), None);
+    assert_eq!(plan.apis()[0].unresolved_since(&given[0]), None);
     given[0].last_attempt = Some(AttemptId::at(DateTime::UNIX_EPOCH));
-    assert_eq!(plan.apis()[0].doubt_since(&given[0]), Some(doubt));
+    assert_eq!(plan.apis()[0].unresolved_since(&given[0]), Some(unresolved));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_plan_can_leave_its_stopped_accounts_out() {
     let stop = |id: &str| Cooldown {
         account: AccountId::new(id).unwrap(),
         mobile_number: MobileNumber::new("9000000001").unwrap(),
-        since: crate::moment::Moment::by_wall_clock(DateTime::UNIX_EPOCH),
+        since: crate::clock_reading::ClockReading::by_wall_clock(DateTime::UNIX_EPOCH),
         length: None,
         failure: crate::failure::Failure::new(FailureReason::PinRefused, ""),
     };
@@ -312,7 +312,7 @@ fn a_plan_that_takes_a_run_up_begins_with_what_failed_last(
         account: AccountId::new(account).unwrap(),
         cause: SignInCause::Missing,
         replaces: None,
-        doubt: None,
+        unresolved: None,
         last_failure: None,
         last_attempt: None,
     });

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::moment::{Moment, SinceBoot};
+use crate::clock_reading::{ClockReading, SinceBoot};
 
 /// Tells the time. Lints forbid asking the system elsewhere.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -16,8 +16,8 @@ pub trait Clock: Send + Sync {
     }
 
     /// This moment by both clocks.
-    fn moment(&self) -> Moment {
-        Moment {
+    fn reading(&self) -> ClockReading {
+        ClockReading {
             at: self.now(),
             since_boot: self.since_boot(),
         }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::audit::AuditEntry;
+use crate::clock_reading::ClockReading;
 use crate::cooldown::Cooldown;
-use crate::moment::Moment;
 
 /// Durable cooldowns and stops, one per mobile number at most.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -19,7 +19,7 @@ pub trait CooldownRepository: Send + Sync {
 
     /// Lets this cooldown begin at `since`: it seemed to lie in the future, and would have lasted for longer than its
     /// length.
-    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError>;
+    async fn redate(&self, cooldown: &Cooldown, since: &ClockReading) -> Result<(), StoreError>;
 
     /// Ends this cooldown or stop, in one commit with `audit`. MUST end no other one, such as one that came later.
     /// Returns whether it was still there; if not, nothing is written.

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::StoreError;
 use crate::audit::AuditEntry;
+use crate::clock_reading::ClockReading;
 use crate::failure::Failure;
 use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use crate::moment::Moment;
 use crate::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use crate::sign_in::OtpBudget;
 
@@ -114,7 +114,7 @@ pub trait SignInJournal: Send + Sync {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError>;
 
     /// Seals a code that came back with `state`, for the process that waits for it, whichever it is. MUST take the first
@@ -136,7 +136,7 @@ pub trait SignInJournal: Send + Sync {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError>;
 
     /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
@@ -177,5 +177,5 @@ pub trait SignInJournal: Send + Sync {
     async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError>;
 
     /// When "Get OTP" was pressed for this number: the newest so many, newest last.
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError>;
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError>;
 }

@@ -3,7 +3,7 @@
 //! value is still to be put in. Upstox would say so only after OTP and PIN are spent.
 
 use super::{called, is_quote, tidied};
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 
 const LONGEST: usize = 256;
 /// Far below what Upstox gives out, above what remains of a torn line.

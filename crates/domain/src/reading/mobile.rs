@@ -1,7 +1,8 @@
 //! The mobile number of an Upstox login, as people write it: with +91, with a 0 before it, in groups.
 
 use super::{called, digit, is_blank_or_dash, tidied};
-use crate::ids::{InvalidValue, MobileNumber};
+use crate::ids::MobileNumber;
+use crate::invalid_value::InvalidValue;
 
 impl MobileNumber {
     /// Reads what was written; a refusal repeats none of the digits.

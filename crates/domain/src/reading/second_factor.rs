@@ -4,7 +4,7 @@
 use secrecy::zeroize::Zeroizing;
 
 use super::{called, digit, is_blank_or_dash, tidied};
-use crate::ids::InvalidValue;
+use crate::invalid_value::InvalidValue;
 use crate::secret::SecondFactor;
 use crate::sign_in::PromptKind;
 

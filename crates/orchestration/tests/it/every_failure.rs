@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::plan::{Decision, Wanted};
 use vega_domain::ports::{
     Answer, Clock, CooldownRepository, ExecutionStateRepository, ProfileAnswer, SignInJournal,
@@ -81,11 +81,12 @@ fn world_where(reason: FailureReason, strikes: Strikes, times: usize) -> World {
     ]);
     let failure = Failure::new(reason, "words");
     // While no OTP was asked for, one sign-in is up to three tries.
-    let tries = if reason.next() == Next::RetryBeforePress && strikes == Strikes::SigningIn {
-        3
-    } else {
-        1
-    };
+    let tries =
+        if reason.recovery_action() == RecoveryAction::RetryBeforePress && strikes == Strikes::SigningIn {
+            3
+        } else {
+            1
+        };
     for _ in 0..times * tries {
         match strikes {
             Strikes::Opening => world.sign_ins.script("main", Script::Fails(failure.clone())),
@@ -187,7 +188,7 @@ fn holds(
     follows: Follows,
     case: &str,
 ) {
-    let next = seen.next();
+    let next = seen.recovery_action();
     assert_eq!(world.database.runs().len(), 1, "{case}");
     assert_eq!(world.database.runs()[0].state, run.state, "{case}");
     assert!(!run.state.is_active(), "{case}: {:?}", run.state);
@@ -206,22 +207,30 @@ fn holds(
         StepState::Skipped(why) => assert_eq!(*why, SkipReason::AccountStopped, "{case}"),
         other => assert_eq!(*other, StepState::Done, "{case}"),
     }
-    let comes_again = matches!(next, Next::CoolDown | Next::CoolDownThenAsk | Next::WaitForBudget);
+    let comes_again = matches!(
+        next,
+        RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk | RecoveryAction::WaitForBudget
+    );
     assert!(
         comes_again || *primary != StepState::Done,
         "{case}: no failure is forgotten"
     );
     let others = state(run, "OPTIONCHAIN1");
-    if next == Next::EndRun {
+    if next == RecoveryAction::EndRun {
         assert_eq!(*others, StepState::Pending, "{case}");
     } else {
         assert_eq!(*others, StepState::Done, "{case}: another account goes on");
     }
     let (cooldowns, stops) = closings(world);
-    let is_closed_by_now = |cooldown| matches!(next, Next::CoolDown | Next::CoolDownThenAsk) == cooldown;
+    let is_closed_by_now =
+        |cooldown| matches!(next, RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk) == cooldown;
     assert!(is_closed_by_now(cooldowns > 0), "{case}: {cooldowns} cooldowns");
-    assert_eq!(stops > 0, next == Next::StopAccount, "{case}: {stops} stops");
-    let waits = follows != Follows::Leaving && next == Next::CoolDown;
+    assert_eq!(
+        stops > 0,
+        next == RecoveryAction::StopAccount,
+        "{case}: {stops} stops"
+    );
+    let waits = follows != Follows::Leaving && next == RecoveryAction::CoolDown;
     let goes_on = matches!(follows, Follows::Waiting(_) | Follows::Cleared);
     if waits && goes_on && cooldowns == 1 {
         assert_eq!(

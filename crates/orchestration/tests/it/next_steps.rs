@@ -1,7 +1,7 @@
 //! What each failure means for the other APIs and accounts of the run, for every reason there is.
 
 use tokio_util::sync::CancellationToken;
-use vega_domain::failure::{FailureReason, Next};
+use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::run::RunState;
 
 use vega_orchestration::WaitPolicy;
@@ -9,18 +9,19 @@ use vega_orchestration::WaitPolicy;
 use crate::world::{World, steps};
 
 /// Who is still signed in for after PRIMARY failed.
-fn goes_on(next: Next) -> &'static [&'static str] {
+fn goes_on(next: RecoveryAction) -> &'static [&'static str] {
     match next {
-        Next::StopApi | Next::FailStep | Next::AskBeforeAgain | Next::VerifyLater => {
-            &["WEBSOCKET1", "OPTIONCHAIN1"]
-        }
-        Next::CoolDown
-        | Next::CoolDownThenAsk
-        | Next::WaitForBudget
-        | Next::RetryBeforePress
-        | Next::StopAccount
-        | Next::EndSession => &["OPTIONCHAIN1"],
-        Next::EndRun => &[],
+        RecoveryAction::StopApi
+        | RecoveryAction::FailStep
+        | RecoveryAction::AskBeforeAgain
+        | RecoveryAction::VerifyLater => &["WEBSOCKET1", "OPTIONCHAIN1"],
+        RecoveryAction::CoolDown
+        | RecoveryAction::CoolDownThenAsk
+        | RecoveryAction::WaitForBudget
+        | RecoveryAction::RetryBeforePress
+        | RecoveryAction::StopAccount
+        | RecoveryAction::EndSession => &["OPTIONCHAIN1"],
+        RecoveryAction::EndRun => &[],
     }
 }
 
@@ -32,7 +33,7 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
             ("second", &["OPTIONCHAIN1"]),
         ]);
         // Nothing is pressed in these sign-ins, so what may be tried again is.
-        let tries = if reason.next() == Next::RetryBeforePress {
+        let tries = if reason.recovery_action() == RecoveryAction::RetryBeforePress {
             3
         } else {
             1
@@ -47,7 +48,7 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
             .await
             .unwrap();
 
-        let taken = goes_on(reason.next());
+        let taken = goes_on(reason.recovery_action());
         let mut signed_in = vec!["sign in PRIMARY".to_owned(); tries];
         signed_in.extend(taken.iter().map(|api| format!("sign in {api}")));
         let mut expected = vec![format!("PRIMARY failed {reason}")];
@@ -75,7 +76,7 @@ async fn a_session_that_does_not_open_stops_as_much_as_its_failure_says() {
         ]);
         world.fails("main", reason);
         let run = world.run().await.unwrap();
-        let signed_in: Vec<_> = goes_on(reason.next())
+        let signed_in: Vec<_> = goes_on(reason.recovery_action())
             .iter()
             .map(|api| format!("sign in {api}"))
             .collect();

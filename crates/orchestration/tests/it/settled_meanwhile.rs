@@ -68,7 +68,7 @@ async fn a_token_that_is_dead_in_another_way_by_now_is_still_signed_in_for(#[cas
 
 /// Another process died past its press after this plan had been shown: nobody said yes to that.
 #[tokio::test(start_paused = true)]
-async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
+async fn an_unresolved_outcome_that_came_after_the_plan_is_no_sign_in() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
     let plan = world.plan().await;
     world.failed("PRIMARY", FailureReason::InterruptedPastPress).await;
@@ -86,7 +86,7 @@ async fn a_doubt_that_came_after_the_plan_is_no_sign_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
+async fn an_unresolved_outcome_that_the_plan_knew_was_said_yes_to() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.failed("PRIMARY", FailureReason::OutcomeUnknown).await;
     let run = world.run().await.unwrap();
@@ -95,7 +95,7 @@ async fn a_doubt_that_the_plan_knew_was_said_yes_to() {
 
 /// The yes was to what an earlier process had left. Another one died since, past a press of its own, and in the same words.
 #[tokio::test(start_paused = true)]
-async fn a_second_doubt_in_the_same_words_was_not_said_yes_to() {
+async fn a_second_unresolved_outcome_in_the_same_words_was_not_said_yes_to() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
     let fails = async |api| world.failed(api, FailureReason::InterruptedPastPress).await;
     fails("PRIMARY").await;

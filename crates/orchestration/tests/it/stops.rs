@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{FailureReason, Next};
+use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockOperator};
@@ -37,7 +37,7 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
     for &reason in FailureReason::ALL {
         let world = stopped_by(reason).await;
         let cooldowns = world.database.cooldowns();
-        if reason.next() == Next::StopAccount {
+        if reason.recovery_action() == RecoveryAction::StopAccount {
             let [stop] = &*cooldowns else {
                 panic!("{reason}: {cooldowns:?}")
             };
@@ -53,7 +53,10 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
                 .find(|entry| entry.kind == AuditKind::AccountStopped)
                 .unwrap();
             assert!(entry.account.is_some() && entry.run.is_some(), "{entry:?}");
-        } else if matches!(reason.next(), Next::CoolDown | Next::CoolDownThenAsk) {
+        } else if matches!(
+            reason.recovery_action(),
+            RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk
+        ) {
             let [cooldown] = &*cooldowns else {
                 panic!("{reason}: {cooldowns:?}")
             };

@@ -6,9 +6,9 @@ use rstest::rstest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{Answer, Clock, CooldownRepository};
 use vega_domain::run::{RunRecord, RunState, WaitCause};
 use vega_orchestration::WaitPolicy;
@@ -189,7 +189,7 @@ async fn a_run_waits_for_the_otp_budget_and_closes_nothing() {
     for ago in [8, 5, 3, 1] {
         let at = world.clock.now() - chrono::TimeDelta::minutes(ago);
         let mobile = &world.accounts[0].mobile_number;
-        world.database.pressed(mobile, Moment::by_wall_clock(at));
+        world.database.pressed(mobile, ClockReading::by_wall_clock(at));
     }
     let began = Instant::now();
     let run = world.run_patiently().await;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
@@ -118,7 +118,7 @@ impl SignInJournal for Journal {
         _attempt: AttemptId,
         _mobile: &MobileNumber,
         _budget: OtpBudget,
-        _now: &Moment,
+        _now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         unreachable!("not this route's")
     }
@@ -127,7 +127,7 @@ impl SignInJournal for Journal {
         &self,
         _attempt: AttemptId,
         _mobile: &MobileNumber,
-        _now: &Moment,
+        _now: &ClockReading,
     ) -> Result<(), StoreError> {
         unreachable!("not this route's")
     }
@@ -170,7 +170,11 @@ impl SignInJournal for Journal {
         unreachable!("not this route's")
     }
 
-    async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(
+        &self,
+        _mobile: &MobileNumber,
+        _newest: u32,
+    ) -> Result<Vec<ClockReading>, StoreError> {
         unreachable!("not this route's")
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, ExecutionStateRepository, NewAttempt, OtpGrant, SignInJournal, TokenCheck,
     UpstoxTokenRepository,
@@ -176,7 +176,7 @@ impl Worker {
             window: Duration::from_mins(11),
         };
         let mobile = MobileNumber::new("9000000001")?;
-        let now = Moment::by_wall_clock(self.at);
+        let now = ClockReading::by_wall_clock(self.at);
         let attempt = self.attempts[&sign_in];
         match self.journal.request_otp(attempt, &mobile, budget, &now).await? {
             OtpGrant::Granted => Ok(()),

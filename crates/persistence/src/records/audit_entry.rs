@@ -3,8 +3,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
+use vega_domain::InvalidValue;
 use vega_domain::audit::{AuditEntry, AuditKind, RecordedEntry};
-use vega_domain::ids::{AccountId, ApiName, InvalidValue, RunId};
+use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::StoreError;
 
 /// How times are stored. The same as sqlx writes, and said here because the chain seals the text.

@@ -9,7 +9,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::StoreError;
 
-use crate::records::moment_columns::moment;
+use crate::records::clock_columns::moment;
 use crate::stored::unreadable;
 
 #[derive(FromRow)]

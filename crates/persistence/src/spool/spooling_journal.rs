@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     Delivery, EventSink, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
@@ -117,7 +117,7 @@ impl SignInJournal for SpoolingSignInJournal {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         self.database.request_otp(attempt, mobile, budget, now).await
     }
@@ -139,7 +139,7 @@ impl SignInJournal for SpoolingSignInJournal {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         self.database.note_otp(attempt, mobile, now).await
     }
@@ -168,7 +168,7 @@ impl SignInJournal for SpoolingSignInJournal {
         self.database.unsaved_failure(run, api).await
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.database.otp_presses(mobile, newest).await
     }
 }

@@ -118,7 +118,7 @@ pub(crate) async fn changed_ends(reading: &mut Reading) -> Result<Vec<LastFailur
         return Ok(Vec::new());
     };
     let rows = row_values::deciding(reading, &ATTEMPTS).await?;
-    let mut doubts = Vec::new();
+    let mut unresolved = Vec::new();
     for (api, mark) in marks.all_of("ended") {
         let row = rows
             .iter()
@@ -131,7 +131,7 @@ pub(crate) async fn changed_ends(reading: &mut Reading) -> Result<Vec<LastFailur
         };
         let at = mark.time.unwrap_or_default();
         let words = changed_outside(format!("the record of the last sign-in for {api}"), misfit);
-        doubts.push(LastFailure {
+        unresolved.push(LastFailure {
             api: ApiName::new(api).map_err(unreadable)?,
             run_began: at,
             stored: at,
@@ -139,5 +139,5 @@ pub(crate) async fn changed_ends(reading: &mut Reading) -> Result<Vec<LastFailur
             attempt: None,
         });
     }
-    Ok(doubts)
+    Ok(unresolved)
 }

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use sqlx::{FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use crate::audit::latest_changes::{Mark, Misfit, Whose};
+use crate::records::clock_columns::since_boot;
 use crate::records::cooldown::CooldownRow;
-use crate::records::moment_columns::since_boot;
 use crate::sealing::row_values::COOLDOWNS;
 use crate::sqlite::audit_trail;
 use crate::sqlite::causes::failed;
@@ -115,7 +115,7 @@ impl CooldownRepository for SqliteCooldownRepository {
         tx.commit().await.map_err(failed(DOING))
     }
 
-    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError> {
+    async fn redate(&self, cooldown: &Cooldown, since: &ClockReading) -> Result<(), StoreError> {
         const DOING: &str = "date a cooldown anew";
         let (boot, since_boot_ms) = since_boot(since);
         let mut tx = self.0.write().await?;
@@ -178,7 +178,7 @@ fn taken_away(mobile: &str, mark: &Mark) -> Result<Option<Cooldown>, StoreError>
     Ok(Some(Cooldown {
         account: AccountId::new(&**account).map_err(unreadable)?,
         mobile_number: MobileNumber::new(mobile).map_err(unreadable)?,
-        since: Moment::by_wall_clock(since),
+        since: ClockReading::by_wall_clock(since),
         length: None,
         failure: Failure::new(reason, words),
     }))

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Sqlite, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{FailureReason, Next};
+use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
@@ -192,12 +192,14 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // A step may have come to its end, or lie open again, when its attempt is closed: the later of both tells, whichever
-        // run it was in. The clock may have been set in between, so a doubt that the last attempt left comes before whatever
+        // run it was in. The clock may have been set in between, so an unresolved outcome that the last attempt left comes before whatever
         // seems to be later, and a token of an attempt before that one settles nothing.
-        let doubts = FailureReason::ALL
+        let unresolved = FailureReason::ALL
             .iter()
-            .filter(|reason| reason.next() == Next::AskBeforeAgain);
-        let doubts: Vec<String> = doubts.map(|reason| format!("\"{}\"", reason.code())).collect();
+            .filter(|reason| reason.recovery_action() == RecoveryAction::AskBeforeAgain);
+        let unresolved: Vec<String> = unresolved
+            .map(|reason| format!("\"{}\"", reason.code()))
+            .collect();
         let mut reading = self.0.read().await?;
         let rows: Vec<FailureRow> = sqlx::query_as(
             "WITH last AS (
@@ -225,7 +227,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
                                  AND token.generation >= coalesce(newest.generation, 1))
              ORDER BY newest.api",
         )
-        .bind(format!("[{}]", doubts.join(",")))
+        .bind(format!("[{}]", unresolved.join(",")))
         .fetch_all(&mut *reading)
         .await
         .map_err(failed("read the last failures"))?;

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::ids::{AttemptId, MobileNumber};
-use vega_domain::moment::Moment;
 use vega_domain::ports::StoreError;
 
 use crate::audit::latest_changes::{Mark, Whose};
 use crate::audit::row_trust::RowTrust;
-use crate::records::moment_columns::{moment, since_boot};
+use crate::records::clock_columns::{moment, since_boot};
 use crate::sealing::row_values::PRESSES;
 use crate::sqlite::causes::failed;
 use crate::sqlite::write::{Reading, Write};
@@ -31,7 +31,7 @@ pub(crate) async fn record(
     tx: &mut Write,
     attempt: AttemptId,
     mobile: &MobileNumber,
-    now: &Moment,
+    now: &ClockReading,
 ) -> Result<(), StoreError> {
     let (boot, since_boot_ms) = since_boot(now);
     let whose = Whose::Presses(mobile.digits());
@@ -96,13 +96,13 @@ pub(crate) async fn newest_presses(
     reading: &mut Reading,
     mobile: &MobileNumber,
     newest: u32,
-) -> Result<Vec<Moment>, StoreError> {
+) -> Result<Vec<ClockReading>, StoreError> {
     let rows = newest_rows(reading, mobile, newest).await?;
     // In a database that does not count no press is made at all.
     if let Ok(marks) = &reading.marks {
         let mark = marks.get(Whose::Presses(mobile.digits()));
         if !are_ours(reading.trust(), mark, &rows, newest) {
-            let of_now = Moment::by_wall_clock(DateTime::<Utc>::MAX_UTC);
+            let of_now = ClockReading::by_wall_clock(DateTime::<Utc>::MAX_UTC);
             return Ok(vec![of_now; newest as usize]);
         }
     }
@@ -115,8 +115,8 @@ pub(crate) async fn redated_presses(
     tx: &mut Write,
     mobile: &MobileNumber,
     newest: u32,
-    now: &Moment,
-) -> Result<Vec<Moment>, StoreError> {
+    now: &ClockReading,
+) -> Result<Vec<ClockReading>, StoreError> {
     let mut presses = Vec::new();
     for row in newest_rows(tx, mobile, newest).await?.iter().rev() {
         let mut press = press(row)?;
@@ -155,7 +155,7 @@ async fn newest_rows(
         .map_err(failed(DOING))
 }
 
-fn press(row: &SqliteRow) -> Result<Moment, StoreError> {
+fn press(row: &SqliteRow) -> Result<ClockReading, StoreError> {
     let get = || {
         Ok(moment(
             row.try_get("requested_at")?,

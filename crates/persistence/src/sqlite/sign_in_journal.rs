@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use sqlx::{FromRow, SqliteConnection};
 use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
@@ -74,7 +74,7 @@ impl SignInJournal for SqliteSignInJournal {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         const DOING: &str = "record an OTP request";
         let mut tx = self.0.write().await?;
@@ -158,7 +158,7 @@ impl SignInJournal for SqliteSignInJournal {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
@@ -315,7 +315,7 @@ impl SignInJournal for SqliteSignInJournal {
         Ok(Some(Failure::new(reason, detail.unwrap_or_default())))
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         let mut reading = self.0.read().await?;
         otp_ledger::newest_presses(&mut reading, mobile, newest).await
     }

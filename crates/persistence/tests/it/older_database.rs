@@ -61,8 +61,8 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     stage.revoke_token().await;
     let data = file.put_back(&stage.world).await;
     let stage = over(stage, data);
-    let doubt = stage.world.data.mistrust().await.unwrap().unwrap();
-    assert!(doubt.contains("older than its checkpoint"), "{doubt}");
+    let mistrust = stage.world.data.mistrust().await.unwrap().unwrap();
+    assert!(mistrust.contains("older than its checkpoint"), "{mistrust}");
     assert!(matches!(
         stage.token().await.unwrap_err(),
         StoreError::NotAccepted(_)

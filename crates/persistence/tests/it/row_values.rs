@@ -8,10 +8,10 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditKind;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AccessRepository, CooldownRepository, OtpGrant, SignInJournal, StoreError, TokenCheck,
     UpstoxTokenRepository,
@@ -61,7 +61,7 @@ const WITHOUT_VALUES: [(&str, &str); 9] = [
 ];
 const STEPS: (&str, &str) = (
     "execution_steps",
-    "a step opens nothing: what is served, and what an API's last sign-in left in doubt, stands elsewhere",
+    "a step opens nothing: what is served, and what an API's last sign-in left unresolved, stands elsewhere",
 );
 
 pub(crate) struct Stage {
@@ -89,7 +89,7 @@ pub(crate) fn stop() -> Cooldown {
     Cooldown {
         account: account(),
         mobile_number: mobile(),
-        since: Moment::by_wall_clock(at(5)),
+        since: ClockReading::by_wall_clock(at(5)),
         length: None,
         failure: Failure::new(FailureReason::PinRefused, "the page's words"),
     }
@@ -154,7 +154,7 @@ impl Stage {
             presses: 4,
             window: Duration::from_mins(11),
         };
-        let now = Moment::by_wall_clock(at(2));
+        let now = ClockReading::by_wall_clock(at(2));
         self.world
             .journal
             .request_otp(self.open_attempt, &mobile(), budget, &now)

@@ -39,8 +39,8 @@ async fn what_was_revoked_does_not_come_back_by_the_operators_word(#[values(0, 1
     let stage = Stage::new().await;
     let pool = attacker(&stage.world).await;
     spoiled(&stage, &pool, SPOILED[how]).await;
-    let doubt = stage.world.data.mistrust().await.unwrap().unwrap();
-    assert!(doubt.contains("puts the rest out of force"), "{doubt}");
+    let mistrust = stage.world.data.mistrust().await.unwrap().unwrap();
+    assert!(mistrust.contains("puts the rest out of force"), "{mistrust}");
     let accepted = stage.world.data.accept("looked at it", at(60)).await.unwrap();
     assert_eq!(stage.faults().await, RowFaults::default());
     let token = stage.world.token("PRIMARY").await;

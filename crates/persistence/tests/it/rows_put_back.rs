@@ -290,7 +290,7 @@ async fn a_sign_in_that_was_brought_back_sends_its_code_to_nobody() {
 }
 
 #[tokio::test]
-async fn how_the_last_sign_in_ended_is_in_doubt_when_its_row_is_edited() {
+async fn how_the_last_sign_in_ended_is_unresolved_when_its_row_is_edited() {
     let stage = Stage::new().await;
     let failure = Failure::new(FailureReason::OutcomeUnknown, "no answer");
     stage

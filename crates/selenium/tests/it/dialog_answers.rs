@@ -107,7 +107,7 @@ async fn a_networks_login_gets_no_mobile_number() -> Result<()> {
 async fn a_page_that_looks_at_the_browser_is_waited_for() -> Result<()> {
     let go = format!("http://localhost:28020/cb?code=mk404x&state={STATE}");
     let page = format!(
-        "<!doctype html><title>Einen Moment…</title><p>Sicherheitsüberprüfung</p><script>
+        "<!doctype html><title>Einen ClockReading…</title><p>Sicherheitsüberprüfung</p><script>
            window._cf_chl_opt = {{ cType: 'managed' }};
            const script = document.createElement('script');
            script.src = '/cdn-cgi/challenge-platform/h/g/orchestrate/chl_page/v1?ray=8f0';

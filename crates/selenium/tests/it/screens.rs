@@ -155,7 +155,7 @@ fn challenges() -> Vec<Row> {
 /// Pages of several makers that stand alone before all others, in no language or in others than English.
 fn challenge_pages() -> Vec<Row> {
     [
-        ("Cloudflare's data", "<title>Einen Moment…</title><script>window._cf_chl_opt = { cType: 'managed' }</script>"),
+        ("Cloudflare's data", "<title>Einen ClockReading…</title><script>window._cf_chl_opt = { cType: 'managed' }</script>"),
         ("Cloudflare's script", "<script src='/cdn-cgi/challenge-platform/h/g/orchestrate/chl_page/v1?ray=8f0'></script>"),
         ("Cloudflare's form", "<p>एक क्षण</p><form action='/?__cf_chl_f_tk=x' method=post></form>"),
         ("Cloudflare's other form", "<form action='/cdn-cgi/challenge-platform/h/b/x' method=post></form>"),

@@ -79,7 +79,7 @@ impl OtpPermit for LedgerPermit<'_> {
         self.was_asked.store(true, Ordering::Relaxed);
         let granted = self
             .journal
-            .request_otp(self.attempt, self.mobile, self.budget, &self.clock.moment())
+            .request_otp(self.attempt, self.mobile, self.budget, &self.clock.reading())
             .await;
         match granted? {
             OtpGrant::Granted => Ok(()),
@@ -99,7 +99,7 @@ impl OtpPermit for LedgerPermit<'_> {
 
     async fn pressed_in_the_window(&self) -> Result<(), Failure> {
         self.was_asked.store(true, Ordering::Relaxed);
-        let now = self.clock.moment();
+        let now = self.clock.reading();
         Ok(self.journal.note_otp(self.attempt, self.mobile, &now).await?)
     }
 }

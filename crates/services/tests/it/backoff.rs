@@ -6,7 +6,7 @@ use rstest::rstest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::event::Event;
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::Generation;
 use vega_domain::sign_in::Notice;
 
@@ -107,7 +107,7 @@ async fn after_a_press_nothing_is_tried_again(
 async fn only_an_upstox_out_of_reach_is_tried_again() {
     for &reason in FailureReason::ALL {
         let tries = match reason {
-            reason if reason.next() == Next::RetryBeforePress => 3,
+            reason if reason.recovery_action() == RecoveryAction::RetryBeforePress => 3,
             _ => 1,
         };
         let world = World::new();

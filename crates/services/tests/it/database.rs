@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     AuditTrail, Delivery, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
     TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
@@ -40,7 +40,7 @@ struct Row {
 #[derive(Default)]
 struct Tables {
     attempts: Vec<Row>,
-    presses: Vec<(AttemptId, MobileNumber, Moment)>,
+    presses: Vec<(AttemptId, MobileNumber, ClockReading)>,
     tokens: Vec<NewToken>,
     audit: Vec<AuditEntry>,
 }
@@ -148,7 +148,7 @@ impl SignInJournal for Database {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         self.fails("request_otp")?;
         self.log.add("request_otp");
@@ -157,8 +157,9 @@ impl SignInJournal for Database {
         if tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
             return Ok(OtpGrant::PressedBefore);
         }
-        let of_number =
-            |(_, number, at): &(AttemptId, MobileNumber, Moment)| (number == mobile).then(|| at.clone());
+        let of_number = |(_, number, at): &(AttemptId, MobileNumber, ClockReading)| {
+            (number == mobile).then(|| at.clone())
+        };
         let presses: Vec<_> = tables.presses.iter().filter_map(of_number).collect();
         Ok(match budget.allowance(&presses, now) {
             OtpAllowance::Left(_) => {
@@ -194,7 +195,7 @@ impl SignInJournal for Database {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         self.fails("note_otp")?;
         self.log.add("note_otp");
@@ -282,7 +283,11 @@ impl SignInJournal for Database {
         unreachable!("runs ask, the service does not")
     }
 
-    async fn otp_presses(&self, _mobile: &MobileNumber, _newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(
+        &self,
+        _mobile: &MobileNumber,
+        _newest: u32,
+    ) -> Result<Vec<ClockReading>, StoreError> {
         unreachable!("the service asks for permits, not for the ledger")
     }
 }

@@ -3,9 +3,9 @@
 use rstest::rstest;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, ProfileAnswer, SignInJournal};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
@@ -114,7 +114,7 @@ async fn a_death_past_the_press_is_told_as_such() {
     world.left(0, Reached::Opened).await;
     let attempt = world.database.attempts()[0].id;
     let mobile = &world.account.mobile_number;
-    let now = Moment::by_wall_clock(ist("2026-11-23T03:29:31"));
+    let now = ClockReading::by_wall_clock(ist("2026-11-23T03:29:31"));
     let granted = world.database.request_otp(attempt, mobile, BUDGET, &now).await;
     assert_eq!(granted.unwrap(), OtpGrant::Granted);
     let outcome = world.recover().await.remove(0).outcome;

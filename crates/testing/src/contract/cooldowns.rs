@@ -6,7 +6,7 @@ use vega_domain::audit::AuditKind;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
-use vega_domain::moment::Moment;
+use vega_domain::clock_reading::ClockReading;
 
 use super::installation::Installation;
 use super::world::World;
@@ -96,7 +96,7 @@ pub async fn a_cooldown_that_came_later_is_not_opened<I: Installation>() {
 pub async fn a_cooldown_from_the_future_is_dated_anew_and_no_other<I: Installation>() {
     let world = World::<I>::new().await;
     let (mut future, other) = (closed("a", Some(660)), closed("b", Some(660)));
-    future.since = Moment::by_wall_clock(at(9_000));
+    future.since = ClockReading::by_wall_clock(at(9_000));
     for one in [&future, &other] {
         world.close(one).await;
     }

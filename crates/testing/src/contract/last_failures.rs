@@ -84,7 +84,7 @@ pub async fn an_attempt_that_is_closed_after_its_step_tells_how_the_sign_in_fail
     assert_eq!(world.told().await.failure, lost());
 }
 
-/// Two doubts may be in the same words, and the clock may be set back between them.
+/// Two unresolved outcomes may be in the same words, and the clock may be set back between them.
 pub async fn a_failure_is_told_with_the_attempt_that_ended_last<I: Installation>() {
     let world = World::<I>::new().await;
     let id = world.running(&["PRIMARY"]).await;
@@ -98,8 +98,8 @@ pub async fn a_failure_is_told_with_the_attempt_that_ended_last<I: Installation>
     assert_eq!((told.failure, told.attempt), (lost(), Some(second)));
 }
 
-/// The clock was set back between a failure in another run and the attempt that left a doubt.
-pub async fn a_doubt_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later<
+/// The clock was set back between a failure in another run and the attempt that left its outcome unresolved.
+pub async fn an_unresolved_outcome_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later<
     I: Installation,
 >() {
     let world = World::<I>::new().await;
@@ -111,10 +111,10 @@ pub async fn a_doubt_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_
     let second = run_at(&["PRIMARY"], 1);
     world.begins(&second).await;
     let attempt = world.answered(second.id, "PRIMARY", 1).await;
-    let doubt = Failure::new(FailureReason::InterruptedPastPress, "");
-    world.closes(attempt, &doubt, 9).await;
+    let unresolved = Failure::new(FailureReason::InterruptedPastPress, "");
+    world.closes(attempt, &unresolved, 9).await;
     let told = world.told().await;
-    assert_eq!((told.failure, told.stored), (doubt, at(9)));
+    assert_eq!((told.failure, told.stored), (unresolved, at(9)));
     // A later failure that is none goes by the clock again.
     let attempt = world.answered(second.id, "PRIMARY", 1).await;
     let gone = Failure::new(FailureReason::BrowserGone, "");

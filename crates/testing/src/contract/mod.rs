@@ -61,7 +61,7 @@ suite! {
         the_last_failure_is_the_newest_ends_and_a_later_token_settles_it,
         an_attempt_that_is_closed_after_its_step_tells_how_the_sign_in_failed,
         a_failure_is_told_with_the_attempt_that_ended_last,
-        a_doubt_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later,
+        an_unresolved_outcome_that_the_last_attempt_left_is_not_hidden_by_what_the_clock_calls_later,
         a_token_of_an_earlier_sign_in_settles_no_failure,
         the_step_that_ended_last_tells_and_not_the_run_that_began_last,
     ]

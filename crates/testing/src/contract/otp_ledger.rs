@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AttemptId, MobileNumber};
-use vega_domain::moment::{Moment, SinceBoot};
+use vega_domain::clock_reading::{ClockReading, SinceBoot};
 use vega_domain::ports::OtpGrant;
 use vega_domain::sign_in::OtpBudget;
 
@@ -27,7 +27,7 @@ impl<I: Installation> World<I> {
         attempts
     }
 
-    async fn press(&self, attempt: AttemptId, number: &MobileNumber, now: &Moment) -> OtpGrant {
+    async fn press(&self, attempt: AttemptId, number: &MobileNumber, now: &ClockReading) -> OtpGrant {
         let asked = self.journal.request_otp(attempt, number, BUDGET, now);
         asked.await.unwrap()
     }
@@ -131,7 +131,7 @@ pub async fn setting_the_clock_neither_opens_the_ledger_nor_holds_it<I: Installa
     let run = world.running(&["PRIMARY"]).await;
     let press = async |wall_clock: i64, boot: &str, elapsed: u64| {
         let attempt = world.opened(run, "PRIMARY", 1).await.id;
-        let now = Moment {
+        let now = ClockReading {
             at: at(wall_clock),
             since_boot: Some(SinceBoot {
                 boot: boot.into(),

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::moment::Moment;
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use super::store::{Done, MemoryStore};
@@ -31,7 +31,7 @@ impl CooldownRepository for MemoryStore {
         })
     }
 
-    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError> {
+    async fn redate(&self, cooldown: &Cooldown, since: &ClockReading) -> Result<(), StoreError> {
         self.commit(&format!("redate account {}", cooldown.account), |tables| {
             let mut closed = tables.cooldowns.iter_mut();
             let Some(old) = closed.find(|old| is_it(old, cooldown)) else {

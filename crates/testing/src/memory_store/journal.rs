@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
@@ -35,7 +35,7 @@ impl Tables {
         self.presses.iter().any(|press| press.attempt == id)
     }
 
-    fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &Moment) {
+    fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &ClockReading) {
         self.presses.push(PressRow {
             attempt,
             mobile: mobile.clone(),
@@ -43,10 +43,10 @@ impl Tables {
         });
     }
 
-    fn newest_presses(&self, mobile: &MobileNumber, newest: u32) -> Vec<Moment> {
+    fn newest_presses(&self, mobile: &MobileNumber, newest: u32) -> Vec<ClockReading> {
         let of_number = self.presses.iter().rev().filter(|press| press.mobile == *mobile);
         let newest = of_number.take(usize::try_from(newest).unwrap_or(usize::MAX));
-        let mut presses: Vec<Moment> = newest.map(|press| press.at.clone()).collect();
+        let mut presses: Vec<ClockReading> = newest.map(|press| press.at.clone()).collect();
         presses.reverse();
         presses
     }
@@ -106,7 +106,7 @@ impl SignInJournal for MemoryStore {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         self.commit(&self.effect("request_otp", attempt), |tables| {
             if tables.is_pressed(attempt) {
@@ -172,7 +172,7 @@ impl SignInJournal for MemoryStore {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         self.commit(&self.effect("note_otp", attempt), |tables| {
             let row = tables.attempt(attempt)?.clone();
@@ -266,7 +266,7 @@ impl SignInJournal for MemoryStore {
         })
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.look("otp_presses", |tables| tables.newest_presses(mobile, newest))
     }
 }

@@ -1,9 +1,9 @@
 //! What a test sees of a store beside the ports, and what it finds there that no port of this test's put there.
 
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::ids::{AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::NewAttempt;
 use vega_domain::run::RunRecord;
 use vega_domain::token::{NewToken, StoredToken};
@@ -84,7 +84,7 @@ impl MemoryStore {
     }
 
     /// "Get OTP" was pressed for this number then, in an attempt of some earlier run.
-    pub fn pressed(&self, mobile: &MobileNumber, at: Moment) {
+    pub fn pressed(&self, mobile: &MobileNumber, at: ClockReading) {
         self.tables().presses.push(PressRow {
             attempt: AttemptId::at(at.at),
             mobile: mobile.clone(),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::Next;
+use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
@@ -58,11 +58,12 @@ impl Tables {
         let last = self.last_ended(api);
         let closed = last.filter(|row| row.stands == Stands::Closed);
         let closed = closed.and_then(|row| Some((row.ended_at?, row.new.run, Some(row.failure.as_ref()?))));
-        // A doubt that the last sign-in left comes first, and then the clock's word counts.
+        // An unresolved outcome that the last sign-in left comes first, and then the clock's word counts.
         let (stored, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {
-            let is_doubt = failure.is_some_and(|failure| failure.reason.next() == Next::AskBeforeAgain);
+            let is_unresolved = failure
+                .is_some_and(|failure| failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain);
             let is_of_last = last.is_some_and(|last| last.new.run == *run);
-            (is_doubt && is_of_last, *ended, *run)
+            (is_unresolved && is_of_last, *ended, *run)
         })?;
         let row = self.runs.iter().find(|row| row.record.id == run)?;
         let generation = last.map(|row| row.new.generation);

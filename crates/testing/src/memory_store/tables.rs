@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{NewAttempt, StoredKey};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
@@ -86,7 +86,7 @@ impl AttemptRow {
 pub(super) struct PressRow {
     pub(super) attempt: AttemptId,
     pub(super) mobile: MobileNumber,
-    pub(super) at: Moment,
+    pub(super) at: ClockReading,
 }
 
 #[derive(Clone)]

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::moment::Moment;
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use super::{Done, Store};
@@ -47,7 +47,7 @@ impl CooldownRepository for Store {
         .await
     }
 
-    async fn redate(&self, cooldown: &Cooldown, since: &Moment) -> Result<(), StoreError> {
+    async fn redate(&self, cooldown: &Cooldown, since: &ClockReading) -> Result<(), StoreError> {
         self.commit("a cooldown dated anew", &[], |tables| {
             if let Some(old) = tables.cooldowns.iter_mut().find(|old| is_it(old, cooldown)) {
                 old.since = since.clone();

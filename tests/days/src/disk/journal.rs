@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::{Failure, FailureReason, Next};
+use vega_domain::clock_reading::ClockReading;
+use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{
     Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
 };
@@ -52,7 +52,7 @@ impl Store {
 }
 
 impl Tables {
-    fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &Moment) {
+    fn press(&mut self, attempt: AttemptId, mobile: &MobileNumber, at: &ClockReading) {
         self.presses.push(PressRow {
             commit: self.commits,
             attempt,
@@ -61,10 +61,10 @@ impl Tables {
         });
     }
 
-    fn newest_presses(&self, mobile: &MobileNumber, newest: u32) -> Vec<Moment> {
+    fn newest_presses(&self, mobile: &MobileNumber, newest: u32) -> Vec<ClockReading> {
         let of_number = self.presses.iter().rev().filter(|press| press.mobile == *mobile);
         let newest = of_number.take(usize::try_from(newest).unwrap_or(usize::MAX));
-        let mut presses: Vec<Moment> = newest.map(|press| press.at.clone()).collect();
+        let mut presses: Vec<ClockReading> = newest.map(|press| press.at.clone()).collect();
         presses.reverse();
         presses
     }
@@ -119,7 +119,7 @@ impl SignInJournal for Store {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         if self.is_lost() {
             return Ok(OtpGrant::Granted);
@@ -196,7 +196,7 @@ impl SignInJournal for Store {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         let what = format!("OTP press by hand for {}", self.api_of(attempt));
         self.commit(&what, &[AuditKind::OtpRequestedInWindow], |tables| {
@@ -321,7 +321,7 @@ impl SignInJournal for Store {
                 if !is_cut_off {
                     facts.settled(&api);
                 }
-                if failure.reason.next() == Next::AskBeforeAgain {
+                if failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain {
                     let doubt = Doubt {
                         stored: now,
                         reason: failure.reason,
@@ -359,7 +359,7 @@ impl SignInJournal for Store {
         .await
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.look(|tables| tables.newest_presses(mobile, newest)).await
     }
 }

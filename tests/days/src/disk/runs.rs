@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::failure::Next;
+use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, AttemptId, RunId};
 use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
@@ -67,11 +67,12 @@ impl Tables {
         let last = self.last_ended(api);
         let closed = last.filter(|row| row.stands == Stands::Closed);
         let closed = closed.and_then(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
-        // As the database does: a doubt of the last sign-in comes first, and then the clock's word counts.
+        // As the database does: An unresolved outcome of the last sign-in comes first, and then the clock's word counts.
         let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {
-            let is_doubt = failure.is_some_and(|failure| failure.reason.next() == Next::AskBeforeAgain);
+            let is_unresolved = failure
+                .is_some_and(|failure| failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain);
             let is_of_last = last.is_some_and(|last| last.new.run == *run);
-            (is_doubt && is_of_last, ended.at, *run)
+            (is_unresolved && is_of_last, ended.at, *run)
         })?;
         let row = self.runs.iter().find(|row| row.record.id == run)?;
         let stored = ended.at;
@@ -180,7 +181,7 @@ impl ExecutionStateRepository for Store {
             step.state = state.clone();
             row.updated.insert(api.clone(), ended);
             if let StepState::Failed(failure) = state
-                && failure.reason.next() == Next::AskBeforeAgain
+                && failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain
             {
                 let doubt = Doubt {
                     stored: audit.at,

@@ -7,10 +7,10 @@ use chrono::DateTime;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use vega_domain::account::{Account, Route};
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::Operator;
 use vega_domain::run::StepState;
@@ -36,7 +36,7 @@ fn account() -> AccountView {
         route: Route::Webdriver,
         apis: Vec::new(),
     };
-    let now = Moment::by_wall_clock(DateTime::UNIX_EPOCH);
+    let now = ClockReading::by_wall_clock(DateTime::UNIX_EPOCH);
     let closed = Cooldown {
         account: id,
         since: now.clone(),
@@ -69,7 +69,7 @@ fn plan() -> Plan {
         account: AccountId::new("default").unwrap(),
         cause: SignInCause::Missing,
         replaces: None,
-        doubt: Some(failure()),
+        unresolved: Some(failure()),
         last_failure: None,
         last_attempt: None,
     };

@@ -679,7 +679,7 @@ export type PlannedView = {
     account: string;
     api: string;
     cause: SignInCause;
-    doubt?: FailureView | null;
+    unresolved?: FailureView | null;
 };
 
 /**

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::moment::Moment;
 use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt};
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -23,7 +23,7 @@ impl SignInJournal for Planted<dyn SignInJournal> {
         attempt: AttemptId,
         mobile: &MobileNumber,
         budget: OtpBudget,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         if self.plant == Plant::DropOtpRecord {
             return Ok(OtpGrant::Granted);
@@ -48,7 +48,7 @@ impl SignInJournal for Planted<dyn SignInJournal> {
         &self,
         attempt: AttemptId,
         mobile: &MobileNumber,
-        now: &Moment,
+        now: &ClockReading,
     ) -> Result<(), StoreError> {
         self.port.note_otp(attempt, mobile, now).await
     }
@@ -94,7 +94,7 @@ impl SignInJournal for Planted<dyn SignInJournal> {
         self.port.unsaved_failure(run, api).await
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<Moment>, StoreError> {
+    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.port.otp_presses(mobile, newest).await
     }
 }

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::ids::AccountId;
-use crate::plan::Plan;
+use crate::planned_api::{PlannedApi, accounts_of};
 use crate::sign_in::OtpAllowance;
 
 /// With OTP and PIN, by a human who has the phone at hand.
@@ -33,7 +33,7 @@ pub struct Standing {
 
 /// What a plan will take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outlook {
+pub struct PlanEstimate {
     /// OTPs if each session spares them after the first.
     pub presses_at_least: u32,
     /// OTPs if no session spares any.
@@ -52,10 +52,10 @@ pub struct Outlook {
     pub closed_until: Option<DateTime<Utc>>,
 }
 
-impl Outlook {
-    /// Of a plan that begins at `now`, account by account.
-    pub fn of(plan: &Plan, standings: &[Standing], now: DateTime<Utc>) -> Self {
-        let mut outlook = Self {
+impl PlanEstimate {
+    /// Of a plan for these APIs that begins at `now`, account by account.
+    pub fn of(apis: &[PlannedApi], standings: &[Standing], now: DateTime<Utc>) -> Self {
+        let mut estimate = Self {
             presses_at_least: 0,
             presses_at_most: 0,
             presses_left: 0,
@@ -66,31 +66,31 @@ impl Outlook {
             closed_until: None,
         };
         let mut waiting = Vec::new();
-        for account in plan.accounts() {
-            let apis = plan.apis().iter().filter(|planned| planned.account == *account);
+        for account in accounts_of(apis) {
+            let apis = apis.iter().filter(|planned| planned.account == *account);
             let apis = u32::try_from(apis.count()).unwrap_or(u32::MAX);
-            outlook.presses_at_least += 1;
-            outlook.presses_at_most += apis;
+            estimate.presses_at_least += 1;
+            estimate.presses_at_most += apis;
             let takes = length_of(apis);
             let standing = standings.iter().find(|standing| standing.account == *account);
             match standing.and_then(Standing::opens_at) {
                 Some(opens) => {
                     waiting.push((opens, takes));
-                    outlook.apis_later += apis;
+                    estimate.apis_later += apis;
                 }
-                None => outlook.finish += takes,
+                None => estimate.finish += takes,
             }
-            outlook.presses_left += standing.map_or(0, Standing::presses_left);
+            estimate.presses_left += standing.map_or(0, Standing::presses_left);
         }
         waiting.sort_unstable();
-        outlook.waits_until = waiting.first().map(|(opens, _)| *opens);
-        let all_wait = waiting.len() == plan.accounts().len();
-        outlook.closed_until = outlook.waits_until.filter(|_| all_wait);
+        estimate.waits_until = waiting.first().map(|(opens, _)| *opens);
+        let all_wait = waiting.len() == accounts_of(apis).len();
+        estimate.closed_until = estimate.waits_until.filter(|_| all_wait);
         for (opens, takes) in waiting {
-            outlook.finish = outlook.finish.max(opens) + takes;
+            estimate.finish = estimate.finish.max(opens) + takes;
         }
-        outlook.takes = outlook.finish - now;
-        outlook
+        estimate.takes = estimate.finish - now;
+        estimate
     }
 }
 
@@ -118,23 +118,23 @@ mod tests {
 
     use super::*;
     use crate::ids::ApiName;
-    use crate::plan::{PlannedApi, SignInCause};
+    use crate::planned_api::SignInCause;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap()
     }
 
-    fn plan(apis: &[(&str, &str)]) -> Plan {
+    fn plan(apis: &[(&str, &str)]) -> Vec<PlannedApi> {
         let planned = apis.iter().map(|(account, api)| PlannedApi {
             api: ApiName::new(*api).unwrap(),
             account: AccountId::new(*account).unwrap(),
             cause: SignInCause::Missing,
             replaces: None,
-            doubt: None,
+            unresolved: None,
             last_failure: None,
             last_attempt: None,
         });
-        Plan::of(planned.collect()).unwrap()
+        planned.collect()
     }
 
     fn standing(account: &str, allowance: OtpAllowance, cools_until: Option<i64>) -> Standing {
@@ -199,7 +199,7 @@ mod tests {
         #[case] finish: i64,
         #[case] (waits_until, apis_later, closed_until): (Option<i64>, u32, Option<i64>),
     ) {
-        let expected = Outlook {
+        let expected = PlanEstimate {
             presses_at_least: at_least,
             presses_at_most: at_most,
             presses_left: left,
@@ -209,7 +209,7 @@ mod tests {
             apis_later,
             closed_until: closed_until.map(at),
         };
-        assert_eq!(Outlook::of(&plan(apis), standings, at(0)), expected);
+        assert_eq!(PlanEstimate::of(&plan(apis), standings, at(0)), expected);
     }
 
     #[rstest]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 /// A point in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
+pub struct ClockReading {
     /// By the wall clock.
     pub at: DateTime<Utc>,
     /// By the clock that nobody sets, where the system has one.
@@ -23,7 +23,7 @@ pub struct SinceBoot {
     pub elapsed: Duration,
 }
 
-impl Moment {
+impl ClockReading {
     /// By the wall clock alone.
     pub fn by_wall_clock(at: DateTime<Utc>) -> Self {
         Self { at, since_boot: None }
@@ -52,8 +52,8 @@ mod tests {
 
     use super::*;
 
-    fn moment(wall: i64, boot: Option<(&str, u64)>) -> Moment {
-        Moment {
+    fn moment(wall: i64, boot: Option<(&str, u64)>) -> ClockReading {
+        ClockReading {
             at: DateTime::from_timestamp(1_790_000_000 + wall, 0).unwrap(),
             since_boot: boot.map(|(boot, seconds)| SinceBoot {
                 boot: boot.into(),
@@ -71,8 +71,8 @@ mod tests {
     #[case::wall_clock_alone(moment(0, None), moment(60, Some(("b", 5))), 60, false)]
     #[case::from_the_future(moment(0, None), moment(-60, None), 0, true)]
     fn an_age_is_told_by_the_clock_that_nobody_sets(
-        #[case] then: Moment,
-        #[case] now: Moment,
+        #[case] then: ClockReading,
+        #[case] now: ClockReading,
         #[case] seconds: u64,
         #[case] misdated: bool,
     ) {
