@@ -18,7 +18,7 @@ use super::{
     shared::{AppState, Shared},
 };
 use crate::model::{
-    login::{Next, Stage},
+    login::{NextScreen, Stage},
     login_entry::{Consent, Refusal},
     world::World,
 };
@@ -49,7 +49,7 @@ struct ConsentGiven {
 }
 
 /// `{"success":true,"data":{"message":…,"screen":…},"error":null}`, or the same with the error filled in.
-pub(super) fn reply(outcome: Result<(Next, String), Refusal>) -> Json<Value> {
+pub(super) fn reply(outcome: Result<(NextScreen, String), Refusal>) -> Json<Value> {
     Json(match outcome {
         Ok((next, message)) => {
             let mut data = serde_json::to_value(next).unwrap_or_default();
@@ -117,9 +117,9 @@ async fn resend_otp(State(shared): AppState, headers: HeaderMap, Json(typed): Js
     reply(sent.map(otp_sent))
 }
 
-fn otp_sent(next: Next) -> (Next, String) {
+fn otp_sent(next: NextScreen) -> (NextScreen, String) {
     let message = match &next {
-        Next::Otp { masked_mobile } => format!("Enter the 6-digit OTP received on {masked_mobile}"),
+        NextScreen::Otp { masked_mobile } => format!("Enter the 6-digit OTP received on {masked_mobile}"),
         _ => String::new(),
     };
     (next, message)
@@ -181,7 +181,7 @@ async fn solve_challenge(
             login.challenge_solved = true;
             world.counters.challenge_ticked(&typed.value);
         }
-        (Next::Mobile, "Success!".to_owned())
+        (NextScreen::Mobile, "Success!".to_owned())
     }))
 }
 

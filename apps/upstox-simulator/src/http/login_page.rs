@@ -17,8 +17,8 @@ use super::{
     shared::{AppState, Shared},
 };
 use crate::model::{
-    login::Next,
-    page::{BlockAt, Container, Layout},
+    login::NextScreen,
+    page_options::{BlockAt, Container, Layout},
 };
 
 pub(super) fn router() -> Router<Arc<Shared>> {
@@ -153,7 +153,7 @@ async fn page(State(shared): AppState, Query(query): Query<HashMap<String, Strin
     let template = LoginTemplate {
         ids: ids(behaviour.layout),
         app: &app,
-        challenge: !challenge_solved && next == Next::Mobile,
+        challenge: !challenge_solved && next == NextScreen::Mobile,
         data: &data.to_string(),
     };
     match template.render() {

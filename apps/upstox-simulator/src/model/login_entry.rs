@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     accounts::Entry,
-    login::{Login, Next, Stage},
+    login::{Login, NextScreen, Stage},
     phone::LimitReached,
     world::World,
 };
@@ -79,7 +79,7 @@ impl Refusal {
 /// A right PIN: where it leads and the login cookie the browser gets.
 #[derive(Debug)]
 pub(crate) struct PinAccepted {
-    pub(crate) next: Next,
+    pub(crate) next: NextScreen,
     pub(crate) login_cookie: String,
 }
 
@@ -98,7 +98,7 @@ impl World {
         transaction: &str,
         mobile: &str,
         now: DateTime<Utc>,
-    ) -> Result<Next, Refusal> {
+    ) -> Result<NextScreen, Refusal> {
         self.counters.otp_pressed(mobile);
         let Some(login) = self.logins.get_mut(transaction) else {
             return Err(Refusal::SessionExpired);
@@ -123,7 +123,7 @@ impl World {
             });
         }
         login.stage = Stage::Otp { account };
-        Ok(Next::Otp {
+        Ok(NextScreen::Otp {
             masked_mobile: self.masked_mobile(account),
         })
     }
@@ -134,7 +134,7 @@ impl World {
         transaction: &str,
         otp: &str,
         now: DateTime<Utc>,
-    ) -> Result<Next, Refusal> {
+    ) -> Result<NextScreen, Refusal> {
         let Some(login) = self.logins.get_mut(transaction) else {
             return Err(Refusal::SessionExpired);
         };
@@ -168,7 +168,7 @@ impl World {
         }
         holder.standing.accept(Entry::Otp);
         login.stage = Stage::Pin { account };
-        Ok(Next::Pin)
+        Ok(NextScreen::Pin)
     }
 
     /// A PIN on the third screen.
@@ -208,7 +208,7 @@ impl World {
         transaction: &str,
         allowed: Consent,
         now: DateTime<Utc>,
-    ) -> Result<Next, Refusal> {
+    ) -> Result<NextScreen, Refusal> {
         let stage = self.logins.get(transaction).map(|login| login.stage);
         let Some(Stage::Consent { account }) = stage else {
             return Err(Refusal::SessionExpired);
@@ -220,11 +220,11 @@ impl World {
     }
 
     /// The back arrow: the mobile screen again, whatever the login cookie would have spared.
-    pub(crate) fn go_back(&mut self, transaction: &str) -> Next {
+    pub(crate) fn go_back(&mut self, transaction: &str) -> NextScreen {
         if let Some(login) = self.logins.get_mut(transaction) {
             login.stage = Stage::Mobile;
         }
-        Next::Mobile
+        NextScreen::Mobile
     }
 }
 

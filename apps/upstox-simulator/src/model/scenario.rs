@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::page::{BlockAt, Container, Layout, RefusalStyle};
+use super::page_options::{BlockAt, Container, Layout, RefusalStyle};
 
 /// The part of the broker a scenario is put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
