@@ -55,7 +55,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandErro
 
 /// The operator's word: what is there counts, but for what does not fit.
 async fn accept(vega: &Vega, reason: &ForceReason) -> Result<Exit, CommandError> {
-    let accepted = vega.accept(&reason.to_string()).await?;
+    let accepted = vega.maintenance.accept(&reason.to_string()).await?;
     if accepted.is_none() {
         output::say("Everything in the database is what Vega wrote last. There is nothing to accept.");
         return Ok(Exit::Ok);
@@ -86,7 +86,7 @@ fn counts(accepted: &Accepted) -> String {
 
 /// Tells where something that was done just now could be undone by putting an older file back.
 pub(crate) async fn undone_by_an_older_file(vega: &Vega) -> Option<Exit> {
-    let words = vega.missing_checkpoint().await?;
+    let words = vega.maintenance.missing_checkpoint().await?;
     output::problem(&words);
     Some(Exit::Preflight)
 }
@@ -111,7 +111,7 @@ pub(crate) fn faults(faults: &RowFaults) -> Vec<String> {
 
 async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, CommandError> {
     let verdict = vega.audit.verify(heads).await?;
-    let rows = vega.row_faults(RowScope::All).await?;
+    let rows = vega.maintenance.row_faults(RowScope::All).await?;
     if json {
         output::data_json(&verdict_report(&verdict, &rows))?;
     } else if verdict.fault.is_none() {

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::output;
 
 pub(crate) async fn run(vega: &Vega, wanted: &arguments::Backup) -> Result<Exit, CommandError> {
-    let backup = vega.back_up(&wanted.file).await?;
+    let backup = vega.maintenance.back_up(&wanted.file).await?;
     if wanted.json {
         output::data_json(&report(&backup))?;
     } else {

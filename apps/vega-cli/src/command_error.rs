@@ -72,7 +72,7 @@ impl CommandError {
             | Self::Report(ReportError::Store(_))
             | Self::Revocation(_)
             | Self::RotateKey(RotateKeyError::Rotation(_)) => Exit::Preflight,
-            Self::RotateKey(RotateKeyError::Busy(_) | RotateKeyError::RunLeft) => Exit::NotAllowed,
+            Self::RotateKey(RotateKeyError::NotBetweenRuns(_)) => Exit::NotAllowed,
             Self::Run(error) => of_run_error(error),
             Self::Report(_) | Self::Io(_) | Self::Json(_) => Exit::Unexpected,
         }

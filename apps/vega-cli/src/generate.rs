@@ -154,7 +154,7 @@ pub(crate) async fn show(
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
     output::data_in_colour(&verdict.headline(width, colours));
     output::data_in_colour(&report::table(statuses, width, colours));
-    let evidence = vega.evidence(statuses).await?;
+    let evidence = vega.evidence.of(statuses).await?;
     for line in report::advice(statuses, &evidence, &closed) {
         output::say(&line);
     }

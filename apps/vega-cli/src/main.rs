@@ -168,7 +168,7 @@ async fn command(
     stop: &Stop,
 ) -> Result<Exit, CommandError> {
     if !only_looks(&command)
-        && let Some(mistrust) = vega.mistrust().await?
+        && let Some(mistrust) = vega.maintenance.mistrust().await?
     {
         output::problem(&mistrust);
         return Ok(Exit::Preflight);

@@ -156,7 +156,7 @@ impl Report {
         run: Option<&RunRecord>,
     ) -> Result<Self, CommandError> {
         let closed = vega.cooldowns.closed().await?;
-        let evidence = vega.evidence(statuses).await?;
+        let evidence = vega.evidence.of(statuses).await?;
         let mut accounts = Vec::new();
         for account in vega.settings.accounts.iter() {
             let closed = closed.iter().find(|closed| closed.account == account.id);
@@ -177,8 +177,8 @@ impl Report {
                 .collect(),
             accounts,
             database: database_report(
-                &vega.row_faults(RowScope::Deciding).await?,
-                vega.missing_checkpoint().await,
+                &vega.maintenance.row_faults(RowScope::Deciding).await?,
+                vega.maintenance.missing_checkpoint().await,
             ),
         })
     }

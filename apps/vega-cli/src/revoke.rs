@@ -28,7 +28,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Revoke) -> Re
             return Ok(Exit::HumanNeeded);
         }
     }
-    let Some(revocation) = vega.revoke(api).await? else {
+    let Some(revocation) = vega.revocation.revoke(api).await? else {
         output::say(&format!("{api} has no token that lives. Nothing was revoked."));
         return Ok(Exit::Ok);
     };

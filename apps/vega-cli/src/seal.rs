@@ -10,7 +10,7 @@ use crate::output;
 
 pub(crate) async fn run(vega: &Vega, wanted: &Seal) -> Result<Exit, CommandError> {
     let Seal::Rotate { json } = wanted;
-    let rotation = vega.rotate_key().await?;
+    let rotation = vega.maintenance.rotate_key().await?;
     if *json {
         output::data_json(&report(&rotation))?;
     } else {

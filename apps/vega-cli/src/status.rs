@@ -15,7 +15,7 @@ pub(crate) async fn run(vega: &Vega, json: bool) -> Result<Exit, CommandError> {
     if let Some(run) = run.filter(|_| !json) {
         output::say(&report::run_under_way(&run));
     }
-    let faults = vega.row_faults(RowScope::Deciding).await?;
+    let faults = vega.maintenance.row_faults(RowScope::Deciding).await?;
     for line in audit::faults(&faults) {
         output::problem(&line);
     }

@@ -33,6 +33,7 @@ async fn recover(server: &Arc<Server>) -> Infallible {
     loop {
         let counts = server
             .vega
+            .maintenance
             .mistrust()
             .await
             .is_ok_and(|mistrust| mistrust.is_none());

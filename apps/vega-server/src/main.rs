@@ -137,7 +137,7 @@ async fn run(settings: Settings, environment: Environment) -> anyhow::Result<()>
     let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
     let allowed_hosts = AllowedHosts::of(address, &settings);
     let vega = Vega::start(settings, environment, prompts.clone(), Arc::new(NoSink)).await?;
-    let mistrust = vega.mistrust().await?;
+    let mistrust = vega.maintenance.mistrust().await?;
     if let Some(mistrust) = &mistrust {
         tracing::error!("{mistrust}");
     }

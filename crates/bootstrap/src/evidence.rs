@@ -4,23 +4,26 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{ExecutionStateRepository, StoreError};
 use vega_domain::token::ApiStatus;
-use vega_persistence::SqliteExecutionStateRepository;
 use vega_selenium::{KeptEvidence, evidence_of};
 
-use crate::wiring::Vega;
+/// The evidence that failed sign-ins left.
+pub struct FailureEvidence {
+    pub(crate) runs: Arc<dyn ExecutionStateRepository>,
+    pub(crate) folder: PathBuf,
+}
 
-impl Vega {
+impl FailureEvidence {
     /// The records of the last failures that `statuses` tell of.
-    pub async fn evidence(&self, statuses: &[ApiStatus]) -> Result<HashMap<ApiName, PathBuf>, StoreError> {
+    pub async fn of(&self, statuses: &[ApiStatus]) -> Result<HashMap<ApiName, PathBuf>, StoreError> {
         if statuses.iter().all(|status| status.last_failure.is_none()) {
             return Ok(HashMap::new());
         }
-        let runs = SqliteExecutionStateRepository::new(self.data.clone());
-        let failures = runs.last_failures().await?;
+        let failures = self.runs.last_failures().await?;
         let found = failures.into_iter().filter_map(|last| {
             let is_told = |status: &ApiStatus| {
                 status.api == last.api && status.last_failure.as_ref() == Some(&last.failure)
@@ -28,21 +31,21 @@ impl Vega {
             if !statuses.iter().any(is_told) {
                 return None;
             }
-            let record = evidence_of(&self.settings.evidence, &last)?;
+            let record = evidence_of(&self.folder, &last)?;
             Some((last.api, record))
         });
         Ok(found.collect())
     }
 
     /// All evidence of failed sign-ins that is kept, the newest first.
-    pub async fn kept_evidence(&self) -> io::Result<Vec<KeptEvidence>> {
-        let folder = self.settings.evidence.clone();
+    pub async fn kept(&self) -> io::Result<Vec<KeptEvidence>> {
+        let folder = self.folder.clone();
         from_disk(move || vega_selenium::kept(&folder)).await
     }
 
     /// The picture of this evidence, as PNG; `None` where there is none, or no evidence has this id.
     pub async fn picture(&self, evidence: &str) -> io::Result<Option<Vec<u8>>> {
-        let (folder, id) = (self.settings.evidence.clone(), evidence.to_owned());
+        let (folder, id) = (self.folder.clone(), evidence.to_owned());
         from_disk(move || vega_selenium::picture_of(&folder, &id)).await
     }
 }

@@ -9,7 +9,6 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 use vega_domain::account::Account;
 use vega_domain::event::Event;
-use vega_domain::ids::ApiName;
 use vega_domain::ports::{
     AuditHistory, Clock, EventSink, ListenerProof, Operator, SignInJournal, StoreError, TokenChanges,
     UpstoxTokenRepository,
@@ -18,13 +17,11 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
-use vega_persistence::{
-    DataSource, FileTokenSpool, KeyError, OpenError, SqliteAuditHistory, SqliteTokenChanges,
-};
+use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_services::{
     AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
-    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, Revocation, RevocationError,
-    RevocationPorts, RevocationService, TokenGenerationService, TokenValidityService,
+    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
+    TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -32,9 +29,11 @@ use vega_upstox::{
 };
 
 use crate::clock::SystemClock;
-use crate::custody;
 use crate::environment::Environment;
 use crate::event_log::EventLog;
+use crate::evidence::FailureEvidence;
+use crate::maintenance::Maintenance;
+use crate::open_database::open_database;
 use crate::requirements::MachineRequirements;
 use crate::routes::Routes;
 use crate::settings::Settings;
@@ -55,17 +54,6 @@ pub enum StartError {
     /// Stored state.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Why nothing can be stored now.
-#[derive(Debug, Error)]
-pub enum StorageError {
-    /// The database takes no change.
-    #[error(transparent)]
-    Database(#[from] StoreError),
-    /// The key is not what it was when Vega started.
-    #[error(transparent)]
-    Key(#[from] KeyError),
 }
 
 /// Vega, ready to work.
@@ -90,13 +78,16 @@ pub struct Vega {
     pub refusals: CappedRefusals,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Takes tokens from every reader.
+    pub revocation: RevocationService,
+    /// Key and database.
+    pub maintenance: Maintenance,
+    /// What failed sign-ins left.
+    pub evidence: FailureEvidence,
     follower: RegistryFollower,
-    revocation: RevocationService,
     generation: Arc<TokenGenerationService>,
-    pub(crate) data: DataSource,
-    #[cfg(feature = "test-hooks")]
-    pub(crate) environment: Environment,
-    pub(crate) ports: OrchestrationPorts,
+    data: DataSource,
+    ports: OrchestrationPorts,
     journal: Arc<dyn SignInJournal>,
 }
 
@@ -146,7 +137,7 @@ impl Vega {
         let events = Arc::new(EventLog::new(Arc::clone(&operator), events));
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
-        let data = custody::open(&settings, clock.now()).await?;
+        let data = open_database(&settings, clock.now()).await?;
         let spool = FileTokenSpool::new(data.clone());
         #[cfg(feature = "test-hooks")]
         let spool = match &hooks {
@@ -262,6 +253,17 @@ impl Vega {
             verification,
             Arc::clone(&generation),
         );
+        let maintenance = Maintenance {
+            data: data.clone(),
+            ports: ports.clone(),
+            clock: Arc::clone(&clock),
+            #[cfg(feature = "test-hooks")]
+            environment,
+        };
+        let evidence = FailureEvidence {
+            runs: ports.runs.clone(),
+            folder: settings.evidence.clone(),
+        };
         Ok(Self {
             settings,
             orchestrator,
@@ -270,15 +272,15 @@ impl Vega {
             rejections,
             registry,
             access: Arc::new(access),
-            follower,
             revocation,
+            maintenance,
+            evidence,
+            follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             refusals,
             clock,
             generation,
             data,
-            #[cfg(feature = "test-hooks")]
-            environment,
             ports,
             journal,
         })
@@ -288,12 +290,6 @@ impl Vega {
     /// run on; to be dropped before `close`.
     pub async fn follow_tokens(&self) -> Infallible {
         self.follower.follow().await
-    }
-
-    /// Takes an API's token from every reader, in whichever process, and logs it out at Upstox. `None`: there is none that
-    /// may live.
-    pub async fn revoke(&self, api: &ApiName) -> Result<Option<Revocation>, RevocationError> {
-        self.revocation.revoke(api).await
     }
 
     /// How many "Get OTP" presses the account has left now.
@@ -330,12 +326,6 @@ impl Vega {
     /// What proves that this program holds the installation's key, to whoever called it at `address` and asks.
     pub fn prove_listener(&self, challenge: &str, address: SocketAddr) -> String {
         self.data.listener_proof().answer(challenge, address)
-    }
-
-    /// Fails where the database takes no change, or where what is sealed now could not be read later.
-    pub async fn prove_storage(&self) -> Result<(), StorageError> {
-        self.data.prove_writable().await?;
-        Ok(self.data.prove_key()?)
     }
 
     /// Closes the database in good order.

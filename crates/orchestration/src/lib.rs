@@ -21,6 +21,7 @@ mod run_handle;
 mod run_progress;
 mod run_queries;
 
+mod between_runs;
 mod cooldown_manager;
 mod scheduled_checks;
 mod upkeep;
@@ -29,6 +30,7 @@ mod event_hub;
 mod ports;
 
 pub use async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
+pub use between_runs::{NotBetweenRuns, between_runs};
 pub use cooldown_manager::CooldownManager;
 pub use event_hub::EventHub;
 pub use generation::{FinishedRun, GenerationRequest, Outcome, Stage, unreachable_words};

@@ -19,46 +19,21 @@ pub(crate) struct Edge {
     pub(crate) line: usize,
 }
 
-/// An import that closes a circle and is not mended yet: the crate, and the names of the two files, wherever they lie in it.
-type Tolerated = (&'static str, &'static str, &'static str);
-
-/// Whoever mends one removes its row; none is added.
-const TOLERATED: &[Tolerated] = &[("crates/bootstrap", "custody", "wiring")];
-
 const REMEDY: &str = "Move what both sides need into a file that imports neither, or hand it in";
 
 pub(crate) fn check(sources: &[RustSource], files: &[File]) -> Vec<Finding> {
     let mut edges = rust_modules::edges(sources);
     edges.extend(script_imports::edges(files));
-    judge(&edges, TOLERATED)
+    judge(&edges)
 }
 
-fn judge(edges: &[Edge], tolerated: &[Tolerated]) -> Vec<Finding> {
+fn judge(edges: &[Edge]) -> Vec<Finding> {
     let mut graph = Graph::default();
     for edge in edges {
-        if !tolerated.iter().any(|row| edge.is(row)) {
-            let imports = graph.entry(&edge.from).or_default();
-            imports.entry(&edge.to).or_insert(edge.line);
-        }
+        let imports = graph.entry(&edge.from).or_default();
+        imports.entry(&edge.to).or_insert(edge.line);
     }
-    let gone = tolerated
-        .iter()
-        .filter(|row| !edges.iter().any(|edge| edge.is(row)));
-    let gone = gone.map(|(package, from, to)| {
-        let wrong = format!("tolerates that {from} of {package} imports {to}, which it does not");
-        Finding::in_file("xtask/src/tidy/circles.rs", wrong, "Remove the row")
-    });
-    circles(&graph).into_iter().chain(gone).collect()
-}
-
-impl Edge {
-    fn is(&self, (package, from, to): &Tolerated) -> bool {
-        let is = |path: &str, name: &str| {
-            let file = path.rsplit('/').next().unwrap_or(path);
-            path.starts_with(&format!("{package}/")) && file.strip_suffix(".rs") == Some(name)
-        };
-        is(&self.from, from) && is(&self.to, to)
-    }
+    circles(&graph)
 }
 
 /// The imports of each file, with their lines.
@@ -145,7 +120,7 @@ mod tests {
     #[case::nothing(&[])]
     fn files_without_a_circle_pass(#[case] edges: &[(&str, &str)]) {
         let edges: Vec<Edge> = edges.iter().map(|(from, to)| edge(from, to, 1)).collect();
-        assert_eq!(printed(&judge(&edges, &[])), [""; 0]);
+        assert_eq!(printed(&judge(&edges)), [""; 0]);
     }
 
     #[test]
@@ -158,30 +133,10 @@ mod tests {
             edge("d", "a", 7),
         ];
         assert_eq!(
-            printed(&judge(&edges, &[])),
+            printed(&judge(&edges)),
             [format!(
                 "b:4: is in a circle of imports: b → c → b (and 1 more files in circles with these). {REMEDY}."
             )]
-        );
-    }
-
-    #[test]
-    fn a_tolerated_import_is_none_and_its_row_goes_with_it() {
-        let edges = [
-            edge("crates/x/src/a.rs", "crates/x/src/b/c.rs", 1),
-            edge("crates/x/src/b/c.rs", "crates/x/src/a.rs", 2),
-        ];
-        assert_eq!(printed(&judge(&edges, &[("crates/x", "c", "a")])), [""; 0]);
-        assert_eq!(
-            judge(&edges, &[("crates/y", "c", "a")]).len(),
-            2,
-            "a row of another crate"
-        );
-        assert_eq!(
-            printed(&judge(&edges[..1], &[("crates/x", "c", "a")])),
-            [
-                "xtask/src/tidy/circles.rs: tolerates that c of crates/x imports a, which it does not. Remove the row."
-            ]
         );
     }
 

@@ -122,7 +122,7 @@ pub(crate) struct VerdictView {
     responses((status = 200, description = "The verdict", body = VerdictView), ErrorResponses))]
 pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<VerdictView>, Problem> {
     let verdict = server.vega.audit.verify(None).await?;
-    let faults = server.vega.row_faults(RowScope::All).await?;
+    let faults = server.vega.maintenance.row_faults(RowScope::All).await?;
     let rows: Vec<String> = faults
         .database
         .into_iter()

@@ -93,7 +93,7 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
     let (vega, settings) = (&server.vega, &server.vega.settings);
     let report = server.readiness.check(vega).await;
     // The page is most needed when the database does not answer.
-    let facts = vega.database_facts().await.ok();
+    let facts = vega.maintenance.database_facts().await.ok();
     let path = |path: &Path| path.display().to_string();
     let browser = &settings.browser;
     // As the settings show it: without its password.
@@ -115,7 +115,7 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
                 KeySource::Credential { .. } => KeySourceKind::Credential,
             },
             path: path(settings.key_source.path()),
-            id: vega.key_id(),
+            id: vega.maintenance.key_id(),
         },
         sign_in: SignInView {
             route: settings.route.into(),

@@ -82,7 +82,7 @@ pub(crate) async fn require_scope(
 
 /// A database that was replaced knows no credentials: the answer says that, rather than that they are wrong.
 async fn check_database_counts(server: &Server) -> Result<(), Problem> {
-    match server.vega.mistrust().await {
+    match server.vega.maintenance.mistrust().await {
         Ok(Some(mistrust)) => Err(Problem::new(Code::Storage, mistrust)),
         _ => Ok(()),
     }

@@ -95,7 +95,7 @@ async fn refresh(
 pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
     let statuses = vega.validity.statuses().await?;
-    let evidence = vega.evidence(&statuses).await?;
+    let evidence = vega.evidence.of(&statuses).await?;
     let closed = vega.cooldowns.closed().await?;
     let moment = vega.clock.reading();
     let mut ends: Vec<DateTime<Utc>> = statuses.iter().filter_map(|status| status.valid_until).collect();

@@ -36,17 +36,17 @@ impl Readiness {
         {
             return report.clone();
         }
-        let storage = vega.prove_storage().await;
+        let storage = vega.maintenance.prove_storage().await;
         let storage = match storage.map_err(|error| error.to_string()) {
-            Ok(()) => vega.missing_checkpoint().await.map_or(Ok(()), Err),
+            Ok(()) => vega.maintenance.missing_checkpoint().await.map_or(Ok(()), Err),
             Err(error) => Err(error),
         };
-        let rows = match vega.row_faults(RowScope::Deciding).await {
+        let rows = match vega.maintenance.row_faults(RowScope::Deciding).await {
             Ok(faults) if faults.is_none() => Ok(()),
             Ok(faults) => Err(told(&faults)),
             Err(error) => Err(error.to_string()),
         };
-        if let Err(error) = vega.record_row_faults().await {
+        if let Err(error) = vega.maintenance.record_row_faults().await {
             tracing::warn!(%error, "what does not fit is not on record yet");
         }
         let report = Report { storage, rows };

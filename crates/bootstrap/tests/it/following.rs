@@ -134,7 +134,7 @@ async fn what_another_process_revokes_is_served_no_longer_though_upstox_is_out_o
                 world.store(api, 1).await;
                 world.becomes(api, Some(1)).await;
             }
-            let revoked = world.cli.revoke(&primary.name).await.unwrap().unwrap();
+            let revoked = world.cli.revocation.revoke(&primary.name).await.unwrap().unwrap();
             assert_eq!(revoked.logout.unwrap_err().reason, FailureReason::Network);
             world.becomes(primary, None).await;
             assert_eq!(world.served(other), Some(1));

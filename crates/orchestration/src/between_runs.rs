@@ -1,0 +1,38 @@
+//! Whether a change of the installation may be made that must not happen while somebody signs in: for example a new root key.
+//! What that change is, the caller decides.
+
+use thiserror::Error;
+use vega_domain::ports::{Lease, StoreError};
+
+use crate::ports::OrchestrationPorts;
+use crate::run_error::RunError;
+
+/// Why the change cannot be made now.
+#[derive(Debug, Error)]
+pub enum NotBetweenRuns {
+    /// Another process signs in.
+    #[error("{0}. Wait for its end, or end it with `vega cancel`; then run the command again")]
+    Held(RunError),
+    /// A run of a dead process is not cleared up: what it received may be needed.
+    #[error(
+        "a run was cut off and is not cleared up yet. `vega verify` does that; then run the command again"
+    )]
+    RunLeft,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes the sign-in lease where no run is under way and none is left to be cleared up. The change is made while the lease is
+/// held.
+pub async fn between_runs(ports: &OrchestrationPorts) -> Result<Box<dyn Lease>, NotBetweenRuns> {
+    let lease = match ports.lease.acquire().await.map_err(RunError::from) {
+        Ok(lease) => lease,
+        Err(RunError::Store(error)) => return Err(error.into()),
+        Err(held) => return Err(NotBetweenRuns::Held(held)),
+    };
+    match ports.runs.active().await? {
+        None => Ok(lease),
+        Some(_) => Err(NotBetweenRuns::RunLeft),
+    }
+}
