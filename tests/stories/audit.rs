@@ -101,7 +101,7 @@ async fn seed_2_1_audit_trail_of_a_whole_morning() -> Result<()> {
     assert_eq!(about.len(), ABOUT_PRIMARY.len(), "{about:#?}");
 
     let ran = desk.vega(&["audit", "--verify"]).await?;
-    let intact = "The audit trail is intact: 25 entries, 2 heads checked.\n";
+    let intact = "The audit trail is intact: 25 entries, 2 checkpoints checked.\n";
     assert_eq!((ran.code, &*ran.stdout), (Some(0), intact), "{ran:?}");
 
     // The token that was stored is the one that is asked about now.
@@ -137,15 +137,15 @@ async fn a_changed_byte_and_a_cut_end_are_found() -> Result<()> {
     // The whole second run never happened: the database of before, which fits in itself.
     std::fs::write(database(&desk), before)?;
     assert_eq!(fault(&desk, &[]).await?.as_deref(), Some("cut"));
-    let heads = desk.path().join("config/vega/vega.audit-heads");
+    let checkpoints = desk.path().join("config/vega/vega.checkpoints");
     let copy = desk.path().join("copy");
-    std::fs::rename(&heads, &copy)?;
-    assert_eq!(fault(&desk, &[]).await?, None, "nothing but a head tells");
+    std::fs::rename(&checkpoints, &copy)?;
+    assert_eq!(fault(&desk, &[]).await?, None, "nothing but a checkpoint tells");
     let copy = copy.to_str().context("a path")?;
-    let found = fault(&desk, &["--head", copy]).await?;
+    let found = fault(&desk, &["--checkpoints", copy]).await?;
     assert_eq!(found.as_deref(), Some("cut"));
 
     std::fs::write(database(&desk), whole)?;
-    assert_eq!(fault(&desk, &["--head", copy]).await?, None);
+    assert_eq!(fault(&desk, &["--checkpoints", copy]).await?, None);
     Ok(())
 }

@@ -267,8 +267,8 @@ async fn a_revocation_without_its_checkpoint_is_told_until_it_is_there() -> Resu
     let upstox = Upstox::start().await?;
     let (desk, reader) = at_work(&upstox).await?;
     let server = Server::start(&desk).await?;
-    let heads = desk.path().join("config/vega/vega.audit-heads");
-    let mode = |mode| std::fs::set_permissions(&heads, std::fs::Permissions::from_mode(mode));
+    let checkpoints = desk.path().join("config/vega/vega.checkpoints");
+    let mode = |mode| std::fs::set_permissions(&checkpoints, std::fs::Permissions::from_mode(mode));
     let answers = async |status: u16| {
         until(async || {
             let ready = server.get("/readyz", &Caller::Stranger).await;

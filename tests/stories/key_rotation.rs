@@ -52,7 +52,7 @@ async fn a_token_outlives_deaths_in_a_rotation_and_a_restore() -> Result<()> {
     assert_eq!(verified.code, Some(0), "{verified:?}");
     let intact = desk.vega(&["audit", "--verify"]).await?;
     ensure!(
-        intact.code == Some(0) && intact.stdout.contains("6 heads"),
+        intact.code == Some(0) && intact.stdout.contains("6 checkpoints"),
         "{intact:?}"
     );
     Ok(())

@@ -134,7 +134,7 @@ async fn all_is_on_record(desk: &Desk) -> Result<()> {
     assert_eq!(chain.code, Some(0), "{chain:?}");
     let verdict = chain.json()?;
     assert_eq!(
-        (&verdict["intact"], &verdict["heads"]),
+        (&verdict["intact"], &verdict["checkpoints"]),
         (&json!(true), &json!(4)),
         "{verdict}"
     );

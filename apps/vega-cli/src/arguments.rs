@@ -226,7 +226,7 @@ pub(crate) enum Clear {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega audit --since 2h\n  vega audit --api PRIMARY --json\n  vega audit --verify\n  \
-    vega audit --verify --head /media/backup/vega.audit-heads\n  \
+    vega audit --verify --checkpoints /media/backup/vega.checkpoints\n  \
     vega audit accept --reason \"restored the backup of Monday\"",
     args_conflicts_with_subcommands = true
 )]
@@ -242,9 +242,9 @@ pub(crate) struct Audit {
     /// Look whether an entry or a row was changed, moved or removed, or the end cut off; exit code 9 if so
     #[arg(long, conflicts_with_all = ["since", "api"])]
     pub(crate) verify: bool,
-    /// Compare with this copy of the heads that Vega keeps beside the key
+    /// Compare with this copy of the checkpoints that Vega keeps beside the key
     #[arg(long, value_name = "FILE", requires = "verify")]
-    pub(crate) head: Option<PathBuf>,
+    pub(crate) checkpoints: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -21,7 +21,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandErro
         return accept(vega, reason).await;
     }
     if wanted.verify {
-        return verify(vega, wanted.head.as_deref(), wanted.json).await;
+        return verify(vega, wanted.checkpoints.as_deref(), wanted.json).await;
     }
     let filter = AuditFilter {
         since: wanted.since.map(|since| since.seen_from(vega.clock.now())),
@@ -109,8 +109,8 @@ pub(crate) fn faults(faults: &RowFaults) -> Vec<String> {
     lines
 }
 
-async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, CommandError> {
-    let verdict = vega.audit.verify(heads).await?;
+async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<Exit, CommandError> {
+    let verdict = vega.audit.verify(checkpoints).await?;
     let rows = vega.maintenance.row_faults(RowScope::All).await?;
     if json {
         output::data_json(&verdict_report(&verdict, &rows))?;
@@ -123,7 +123,7 @@ async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, C
     if let Some(fault) = verdict.fault {
         output::problem(&format!(
             "the audit trail was changed outside Vega: {fault}. What comes before fits ({}). \
-             Keep a copy of the database and of vega.audit-heads beside the key, and compare them with a backup",
+             Keep a copy of the database and of vega.checkpoints beside the key, and compare them with a backup",
             counted(verdict.entries, "entry", "entries")
         ));
         return Ok(Exit::Preflight);
@@ -134,9 +134,9 @@ async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, C
     if let Some(exit) = undone_by_an_older_file(vega).await {
         return Ok(exit);
     }
-    if verdict.heads == 0 {
+    if verdict.checkpoints == 0 {
         output::say(
-            "No head of this trail is on record, so a cut at its end could go unnoticed. \
+            "No checkpoint of this trail is on record, so a cut at its end could go unnoticed. \
              The end of each run leaves one beside the key.",
         );
     }
@@ -144,14 +144,14 @@ async fn verify(vega: &Vega, heads: Option<&Path>, json: bool) -> Result<Exit, C
 }
 
 fn intact(verdict: &AuditVerdict) -> String {
-    let others = match verdict.other_heads {
+    let others = match verdict.other_checkpoints {
         0 => String::new(),
         others => format!(" ({others} of other databases left out)"),
     };
     format!(
         "The audit trail is intact: {}, {} checked{others}.",
         counted(verdict.entries, "entry", "entries"),
-        counted(verdict.heads, "head", "heads")
+        counted(verdict.checkpoints, "checkpoint", "checkpoints")
     )
 }
 
@@ -198,8 +198,8 @@ struct VerdictReport {
     v: u8,
     intact: bool,
     entries: u64,
-    heads: u64,
-    other_heads: u64,
+    checkpoints: u64,
+    other_checkpoints: u64,
     fault: Option<FaultReport>,
     /// Why nothing in the database counts, if it is so.
     database: Option<String>,
@@ -248,8 +248,8 @@ fn verdict_report(verdict: &AuditVerdict, rows: &RowFaults) -> VerdictReport {
         v: 1,
         intact: verdict.fault.is_none() && rows.is_none(),
         entries: verdict.entries,
-        heads: verdict.heads,
-        other_heads: verdict.other_heads,
+        checkpoints: verdict.checkpoints,
+        other_checkpoints: verdict.other_checkpoints,
         fault: verdict.fault.map(|fault| FaultReport {
             kind: fault.code(),
             entry: fault.entry(),
@@ -298,8 +298,8 @@ mod tests {
         );
         let cut = AuditVerdict {
             entries: 2,
-            heads: 1,
-            other_heads: 0,
+            checkpoints: 1,
+            other_checkpoints: 0,
             fault: Some(AuditFault::Cut { last: 2, written: 5 }),
         };
         insta::assert_json_snapshot!("audit_verdict", verdict_report(&cut, &RowFaults::default()));
@@ -307,10 +307,10 @@ mod tests {
 
     #[test]
     fn what_was_checked_is_counted() {
-        let verdict = |entries, heads, other_heads| AuditVerdict {
+        let verdict = |entries, checkpoints, other_checkpoints| AuditVerdict {
             entries,
-            heads,
-            other_heads,
+            checkpoints,
+            other_checkpoints,
             fault: None,
         };
         let said = [verdict(1, 1, 0), verdict(40, 2, 3)].map(|verdict| intact(&verdict));

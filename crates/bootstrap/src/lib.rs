@@ -5,6 +5,7 @@ mod accounts;
 mod answer;
 mod browser;
 mod clock;
+mod degraded_reads;
 mod effective;
 mod env_file;
 mod environment;
@@ -30,12 +31,12 @@ mod telemetry;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
 mod toml_file;
-mod unopened;
 mod values;
 mod wiring;
 
 pub use answer::Answer;
 pub use clock::SystemClock;
+pub use degraded_reads::token_without_opening;
 pub use environment::{Environment, Named};
 pub use evidence::FailureEvidence;
 pub use maintenance::{Maintenance, RotateKeyError, StorageError};
@@ -44,7 +45,6 @@ pub use process::careful_process;
 pub use settings::{EffectiveSetting, Settings};
 pub use settings_error::SettingsError;
 pub use telemetry::{LogFormat, log_to_stderr};
-pub use unopened::token_without_opening;
 pub use vega_listening::Listener;
 pub use vega_persistence::{
     Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowFault, RowFaults,

@@ -235,10 +235,10 @@ pub enum AuditOrder {
 pub struct AuditVerdict {
     /// How many entries there are, or fit until the fault.
     pub entries: u64,
-    /// How many heads of this trail were compared, or fit until the fault.
-    pub heads: u64,
-    /// How many heads belong to trails of other databases.
-    pub other_heads: u64,
+    /// How many checkpoints of this trail were compared, or fit until the fault.
+    pub checkpoints: u64,
+    /// How many checkpoints belong to trails of other databases.
+    pub other_checkpoints: u64,
     /// The first thing that does not fit.
     pub fault: Option<AuditFault>,
 }

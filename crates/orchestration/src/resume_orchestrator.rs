@@ -110,7 +110,7 @@ impl ResumeOrchestrator {
         if !cancel.is_cancelled() {
             self.erase_dead_tokens().await;
         }
-        dependencies.keep_head(run).await;
+        dependencies.keep_checkpoint(run).await;
         Ok(record)
     }
 

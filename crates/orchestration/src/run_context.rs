@@ -79,8 +79,8 @@ impl RunDependencies {
     }
 
     /// Keeps the audit trail's end on record. The run is over and stays so, whatever becomes of that.
-    pub(crate) async fn keep_head(&self, run: RunId) {
-        if let Err(error) = self.ports.audit.keep_head(run, self.now()).await {
+    pub(crate) async fn keep_checkpoint(&self, run: RunId) {
+        if let Err(error) = self.ports.audit.keep_checkpoint(run, self.now()).await {
             tracing::error!(%run, %error, "the end of the audit trail is not on record: a cut of it may go unnoticed");
         }
     }

@@ -131,7 +131,7 @@ async fn end_cut_off_run(dependencies: &RunDependencies) -> Result<Option<RunRec
         progress.move_step_at_once(&api, state).await?;
     }
     let record = progress.end_left_over().await?;
-    dependencies.keep_head(record.id).await;
+    dependencies.keep_checkpoint(record.id).await;
     Ok(Some(record))
 }
 

@@ -47,7 +47,7 @@ impl<'d> RunStart<'d> {
         };
         let progress = self.take_up(run, steps, "every token was found good").await?;
         let record = progress.end(false, &servable).await?;
-        self.0.keep_head(record.id).await;
+        self.0.keep_checkpoint(record.id).await;
         Ok(Some(record))
     }
 

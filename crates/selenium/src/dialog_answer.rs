@@ -8,8 +8,8 @@ use url::Url;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::Screen;
 
-use crate::sighting::{Answer, Sighting};
-use crate::words::without_numbers;
+use crate::page_snapshot::{Answer, PageSnapshot};
+use crate::redaction::without_numbers;
 
 /// A page may still be put together by its scripts.
 const SETTLES: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ impl Home {
     }
 
     /// What the dialog answered instead of a login page; it stands for so long, and no page of Upstox's was seen before.
-    pub(crate) fn no_login_page(&self, seen: &Sighting, stands: Duration) -> Option<Failure> {
+    pub(crate) fn no_login_page(&self, seen: &PageSnapshot, stands: Duration) -> Option<Failure> {
         let answer = &seen.answer;
         if seen.unreachable {
             return (stands >= SETTLES).then(|| browsers_own(answer, "could not open Upstox's dialog"));

@@ -27,7 +27,7 @@ pub use self::kept::{Fact, KeptEvidence, kept, picture_of};
 use crate::command::{Trouble, command};
 use crate::examination::{Element, Examination};
 use crate::login_page::LoginPage;
-use crate::words::without_numbers;
+use crate::redaction::without_numbers;
 
 /// The human waits for the window to close, and after a refusal it must close before they type again.
 const TIME_LIMIT: Duration = Duration::from_secs(3);

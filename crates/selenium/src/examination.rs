@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use vega_domain::account::RedirectUri;
 
-use crate::words::without_numbers;
+use crate::redaction::without_numbers;
 
 /// An element that the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Decides what to do about what is on the screen. Pure: sightings and times in, moves out; each act at most once per
+//! Decides what to do about what is on the screen. Pure: snapshots and times in, actions out; each act at most once per
 //! attempt, so that no OTP is asked for twice and no second factor is submitted twice.
 
 mod answers;
@@ -14,7 +14,7 @@ use vega_domain::sign_in::{Notice, PromptKind, Screen};
 use self::answers::{alerts_say, page_says, place};
 use self::unsent::{EMPTIED_BY_THE_PAGE, Emptied, Unsent, nothing_done};
 use crate::dialog_answer::{Home, browsers_own};
-use crate::sighting::{Alert, Form, Sighting};
+use crate::page_snapshot::{Alert, Form, PageSnapshot};
 use crate::submission::Submission;
 use crate::verdict;
 
@@ -43,7 +43,7 @@ const SCREENS_PER_ATTEMPT: u32 = 3;
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Move {
+pub(crate) enum Action {
     /// Nothing: the page or the human is working.
     Wait,
     /// Type the mobile number.
@@ -150,7 +150,7 @@ impl Flow {
         }
     }
 
-    /// The screen of the last sighting.
+    /// The screen of the last snapshot.
     pub(crate) fn screen(&self) -> Screen {
         self.screen
     }
@@ -210,7 +210,7 @@ impl Flow {
     }
 
     /// The press is on record, but the click did not work: the human presses.
-    pub(crate) fn otp_click_failed(&mut self) -> Move {
+    pub(crate) fn otp_click_failed(&mut self) -> Action {
         self.press = Press::TheHumans;
         self.tell_once(Notice::DoItInTheWindow)
     }
@@ -229,17 +229,17 @@ impl Flow {
     }
 
     /// Typing or clicking for the human did not work.
-    pub(crate) fn could_not_act(&mut self) -> Move {
+    pub(crate) fn could_not_act(&mut self) -> Action {
         self.to_submit = None;
         self.tell_once(Notice::DoItInTheWindow)
     }
 
     /// A redirect that belongs to somebody else arrived. Told once, then waited for ours until the deadline.
-    pub(crate) fn foreign_redirect(&mut self, now: Instant) -> Move {
+    pub(crate) fn foreign_redirect(&mut self, now: Instant) -> Action {
         self.see(Screen::Unknown, now);
         self.submission.forget();
         if self.time_left(now).is_zero() {
-            return Move::Fail(Failure::new(
+            return Action::Fail(Failure::new(
                 FailureReason::RedirectTimeout,
                 "only a foreign redirect arrived",
             ));
@@ -254,13 +254,13 @@ impl Flow {
     }
 
     /// Keeps the alerts of a look that decides nothing else, for they are told once. Says whether they refuse anything.
-    pub(crate) fn heard(&mut self, seen: &Sighting) -> bool {
+    pub(crate) fn heard(&mut self, seen: &PageSnapshot) -> bool {
         self.unheard.extend(seen.alerts.iter().cloned());
         alerts_say(&seen.alerts, self.screen, seen.screen()).is_some()
     }
 
-    /// What to do about a sighting.
-    pub(crate) fn next(&mut self, seen: &Sighting, now: Instant) -> Move {
+    /// What to do about a snapshot.
+    pub(crate) fn next(&mut self, seen: &PageSnapshot, now: Instant) -> Action {
         let (before, screen) = (self.screen, seen.screen());
         self.see(screen, now);
         // A challenge may stand before the dialog, which then still has to answer.
@@ -279,22 +279,22 @@ impl Flow {
             .collect();
         let judged = self.submission.judge(seen, self.started, now);
         if let Some(failure) = page_says(seen, screen).or_else(|| self.no_page(seen, now)) {
-            return Move::Fail(failure);
+            return Action::Fail(failure);
         }
         if let Some(failure) = alerts_say(&alerts, before, screen).or(judged) {
             return self.refuse(failure, before, screen, now);
         }
         if self.time_left(now).is_zero() {
-            return Move::Fail(self.timeout(seen, screen));
+            return Action::Fail(self.timeout(seen, screen));
         }
         // An OTP is asked for and Vega did not press: the human did, in the window.
         if screen == Screen::Otp && self.press == Press::Open {
             self.press = Press::TheHumans;
-            return Move::NotePress;
+            return Action::NotePress;
         }
         // A form came back after a submit: nothing on it is asked for before that is judged.
         if self.submission.is_awaited() {
-            return Move::Wait;
+            return Action::Wait;
         }
         match screen {
             Screen::Mobile => self.on_mobile(seen, now),
@@ -303,7 +303,7 @@ impl Flow {
             Screen::Challenge => self.tell_once(Notice::Challenge),
             Screen::Consent => self.tell_once(Notice::Consent),
             Screen::Unknown if now - self.screen_since >= PAGE_UNKNOWN => self.tell_once(Notice::PageChanged),
-            Screen::Unknown => Move::Wait,
+            Screen::Unknown => Action::Wait,
         }
     }
 
@@ -321,7 +321,7 @@ impl Flow {
     }
 
     /// No page of Upstox's is there: at once while the dialog has led to none, and later once the network stays away.
-    fn no_page(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+    fn no_page(&mut self, seen: &PageSnapshot, now: Instant) -> Option<Failure> {
         let stands = now - self.document.1;
         if !self.arrived {
             return self.rules.home.no_login_page(seen, stands);
@@ -335,7 +335,7 @@ impl Flow {
     }
 
     /// The page refused what was submitted. Vega submits nothing more; a human may still correct it in the window.
-    fn refuse(&mut self, failure: Failure, before: Screen, screen: Screen, now: Instant) -> Move {
+    fn refuse(&mut self, failure: Failure, before: Screen, screen: Screen, now: Instant) -> Action {
         let may_be_corrected = matches!(
             failure.reason,
             FailureReason::OtpRefused
@@ -344,7 +344,7 @@ impl Flow {
                 | FailureReason::BrokerDown
         );
         if !self.rules.window || !may_be_corrected || self.time_left(now).is_zero() {
-            return Move::Fail(failure);
+            return Action::Fail(failure);
         }
         let because = failure.reason;
         let submitted = self.submission.form().map_or(Screen::Unknown, Form::screen);
@@ -359,7 +359,7 @@ impl Flow {
         self.tell_once(Notice::Refused { because })
     }
 
-    fn on_mobile(&mut self, seen: &Sighting, now: Instant) -> Move {
+    fn on_mobile(&mut self, seen: &PageSnapshot, now: Instant) -> Action {
         if let Some(because) = self.hands_off {
             return self.tell_once(Notice::Refused { because });
         }
@@ -372,12 +372,12 @@ impl Flow {
                         "" => format!("{stayed}, without a word"),
                         said => format!("{stayed}: {said}"),
                     };
-                    return Move::Fail(Failure::new(FailureReason::Throttled, words));
+                    return Action::Fail(Failure::new(FailureReason::Throttled, words));
                 }
                 return if waited >= OTP_SLOW {
                     self.tell_once(Notice::OtpSlow)
                 } else {
-                    Move::Wait
+                    Action::Wait
                 };
             }
             Press::Made(_) | Press::TheHumans => return self.tell_once(Notice::OtpPressedBefore),
@@ -386,12 +386,12 @@ impl Flow {
         if let (Some(field), Some(button)) = (&seen.mobile, &seen.get_otp) {
             if field.empty && self.mobile_tries < MOBILE_TRIES {
                 self.mobile_tries += 1;
-                return Move::FillMobile {
+                return Action::FillMobile {
                     selector: field.selector.clone(),
                 };
             }
             if field.matches && button.enabled {
-                return Move::PressGetOtp {
+                return Action::PressGetOtp {
                     selector: button.selector.clone(),
                 };
             }
@@ -399,11 +399,11 @@ impl Flow {
         if now - self.screen_since >= MOBILE_WAITS {
             self.tell_once(Notice::MobileWaits)
         } else {
-            Move::Wait
+            Action::Wait
         }
     }
 
-    fn on_second_factor(&mut self, kind: PromptKind, seen: &Sighting, now: Instant) -> Move {
+    fn on_second_factor(&mut self, kind: PromptKind, seen: &PageSnapshot, now: Instant) -> Action {
         if let Some(because) = self.hands_off {
             return self.tell_once(Notice::Refused { because });
         }
@@ -418,7 +418,7 @@ impl Flow {
         // No press of Vega's where it may be the second one: it could be a second OTP or PIN.
         let unmoved = self.unsent.unmoved(seen, now);
         if !self.rules.window && unmoved >= NOBODY_TO_PRESS {
-            return Move::Fail(nothing_done("the page does nothing with it"));
+            return Action::Fail(nothing_done("the page does nothing with it"));
         }
         if self.rules.window && unmoved >= SENT_FOR_NOTHING {
             return self.tell_once(Notice::DoItInTheWindow);
@@ -445,38 +445,38 @@ impl Flow {
             let Some(button) = button.filter(|button| button.enabled && !seen.busy) else {
                 let waited = now - since;
                 if !self.rules.window && waited >= NOBODY_TO_PRESS {
-                    return Move::Fail(nothing_done("the page lets nobody submit it"));
+                    return Action::Fail(nothing_done("the page lets nobody submit it"));
                 }
                 return if waited >= SUBMIT_WAITS && self.rules.window {
                     self.could_not_act()
                 } else {
-                    Move::Wait
+                    Action::Wait
                 };
             };
             self.to_submit = None;
-            return Move::Submit {
+            return Action::Submit {
                 selector: button.selector.clone(),
             };
         }
         if self.typed.contains(&kind) || self.offered == Some(kind) {
-            return Move::Wait;
+            return Action::Wait;
         }
         self.offered = Some(kind);
-        Move::Offer(kind)
+        Action::Offer(kind)
     }
 
-    fn tell_once(&mut self, notice: Notice) -> Move {
+    fn tell_once(&mut self, notice: Notice) -> Action {
         if notice.task().is_some() {
             self.task = Some(notice);
         }
         if self.told.insert(notice) {
-            Move::Tell(notice)
+            Action::Tell(notice)
         } else {
-            Move::Wait
+            Action::Wait
         }
     }
 
-    fn timeout(&mut self, seen: &Sighting, screen: Screen) -> Failure {
+    fn timeout(&mut self, seen: &PageSnapshot, screen: Screen) -> Failure {
         let refused = self.refused.take().map(|(failure, _)| failure);
         if let Some(failure) = refused.or_else(|| self.submission.stays_unanswered(seen)) {
             return failure;

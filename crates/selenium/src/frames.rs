@@ -11,7 +11,7 @@ use vega_domain::sign_in::Screen;
 use crate::command::{Trouble, command};
 use crate::dialog_answer::Home;
 use crate::login_page::LoginPage;
-use crate::sighting::Sighting;
+use crate::page_snapshot::PageSnapshot;
 
 /// More frames than these in one page are no sign-in, nor frames in frames in frames.
 const FRAMES: usize = 4;
@@ -27,7 +27,7 @@ pub(crate) async fn look_into(
     window: &WindowHandle,
     mobile: &MobileNumber,
     home: &Home,
-) -> Result<(Sighting, Way), Trouble> {
+) -> Result<(PageSnapshot, Way), Trouble> {
     let page = look_once(browser, mobile, home).await?;
     let mut ways: VecDeque<_> = if page.foreign {
         VecDeque::new()
@@ -52,7 +52,7 @@ pub(crate) async fn look_into(
     Ok(together(page, beside))
 }
 
-fn further(way: &[u16], seen: &Sighting) -> impl Iterator<Item = Way> {
+fn further(way: &[u16], seen: &PageSnapshot) -> impl Iterator<Item = Way> {
     let frames = seen.frames.iter().take(FRAMES);
     frames.map(move |at| [way, &[*at]].concat())
 }
@@ -64,7 +64,7 @@ async fn look_by(
     way: &[u16],
     mobile: &MobileNumber,
     home: &Home,
-) -> Result<Sighting, Trouble> {
+) -> Result<PageSnapshot, Trouble> {
     let seen = match enter(browser, way).await {
         Ok(()) => look_once(browser, mobile, home).await,
         Err(trouble) => Err(trouble),
@@ -89,14 +89,14 @@ pub(crate) async fn leave(browser: &Client, window: &WindowHandle) -> Result<(),
     command(browser.switch_to_window(window.clone())).await
 }
 
-async fn look_once(browser: &Client, mobile: &MobileNumber, home: &Home) -> Result<Sighting, Trouble> {
+async fn look_once(browser: &Client, mobile: &MobileNumber, home: &Home) -> Result<PageSnapshot, Trouble> {
     let mut seen = command(LoginPage::new(browser).look(mobile)).await?;
     seen.foreign = !home.has(&seen.answer.host);
     Ok(seen)
 }
 
-/// One sighting of a page and its frames: that of the document in which the sign-in goes on, with the words of the others.
-fn together(page: Sighting, beside: Vec<(Sighting, Way)>) -> (Sighting, Way) {
+/// One snapshot of a page and its frames: that of the document in which the sign-in goes on, with the words of the others.
+fn together(page: PageSnapshot, beside: Vec<(PageSnapshot, Way)>) -> (PageSnapshot, Way) {
     let mut stands = (page, Way::new());
     let mut others = Vec::new();
     for mut other in beside {
@@ -113,7 +113,7 @@ fn together(page: Sighting, beside: Vec<(Sighting, Way)>) -> (Sighting, Way) {
 }
 
 /// Of two documents the sign-in goes on in that with the form, the furthest first, as on one page.
-fn importance(seen: &Sighting) -> u8 {
+fn importance(seen: &PageSnapshot) -> u8 {
     if seen.pin.is_some() {
         5
     } else if seen.otp.is_some() {
@@ -129,7 +129,7 @@ fn importance(seen: &Sighting) -> u8 {
     }
 }
 
-fn hear(seen: &mut Sighting, beside: Sighting) {
+fn hear(seen: &mut PageSnapshot, beside: PageSnapshot) {
     if seen.screen() == Screen::Unknown {
         seen.alerts.extend(beside.alerts);
     } else {

@@ -16,17 +16,17 @@ mod last_words;
 mod launch;
 mod login_page;
 mod oauth_login_automation;
+mod page_snapshot;
+mod redaction;
 mod redirect_kept;
 mod scratch;
 mod session;
 mod settings;
-mod sighting;
 mod start_failure;
 mod submission;
 mod tabs;
 mod tied;
 mod verdict;
-mod words;
 
 pub use driver_proof::prove_driver;
 pub use evidence::{Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
@@ -35,8 +35,8 @@ pub use examination::Element;
 pub use keeper::keep_if_asked;
 pub use login_page::LoginPage;
 pub use oauth_login_automation::OAuthLoginAutomation;
+pub use page_snapshot::{Form, PageSnapshot};
 pub use settings::{BrowserSettings, DriverSource};
-pub use sighting::{Form, Sighting};
 pub use tied::Tied;
 
 /// Keepers are for Linux; elsewhere there is nothing to ask.

@@ -8,7 +8,7 @@ use vega_domain::ids::MobileNumber;
 use vega_domain::secret::SecondFactor;
 
 use crate::examination::Examination;
-use crate::sighting::Sighting;
+use crate::page_snapshot::PageSnapshot;
 
 const LOOK: &str = concat!(
     include_str!("page/find.js"),
@@ -94,7 +94,7 @@ impl<'a> LoginPage<'a> {
 
     /// Looks once. Nothing on the page changes, but from the first look on an observer listens for alerts, and each
     /// look takes what it heard: an alert that is gone is reported once.
-    pub async fn look(&self, mobile: &MobileNumber) -> Result<Sighting, CmdError> {
+    pub async fn look(&self, mobile: &MobileNumber) -> Result<PageSnapshot, CmdError> {
         let selectors = json!({
             "mobile": MOBILE, "get_otp": GET_OTP, "otp": OTP, "otp_continue": OTP_CONTINUE,
             "pin": PIN, "pin_continue": PIN_CONTINUE, "challenge": CHALLENGE, "passage": PASSAGE,

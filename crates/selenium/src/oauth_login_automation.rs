@@ -1,4 +1,4 @@
-//! Drives sign-ins: opens the dialog, looks at the page again and again, carries out the flow's moves, and recognises
+//! Drives sign-ins: opens the dialog, looks at the page again and again, carries out the flow's actions, and recognises
 //! the redirect. All APIs of one account go through the same session.
 
 use std::convert::Infallible;
@@ -23,12 +23,12 @@ use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 use crate::command::{Trouble, silent_dialog};
 use crate::dialog_answer::Home;
 use crate::evidence::{self, FailedSignIn, Timeline};
-use crate::flow::{Flow, Move, Rules};
+use crate::flow::{Action, Flow, Rules};
 use crate::login_page::LoginPage;
+use crate::page_snapshot::PageSnapshot;
 use crate::redirect_kept::as_registered;
 use crate::session::BrowserSession;
 use crate::settings::BrowserSettings;
-use crate::sighting::Sighting;
 use crate::tabs::{Tab, Tabs};
 
 /// How often the page is looked at.
@@ -217,7 +217,7 @@ impl Attempt<'_, '_> {
         } else {
             match self.look(&others).await? {
                 Some(seen) => self.flow.next(&seen, Instant::now()),
-                None => Move::Wait,
+                None => Action::Wait,
             }
         };
         self.session.note_refused(self.flow.refused().cloned());
@@ -247,7 +247,7 @@ impl Attempt<'_, '_> {
         Ok(())
     }
 
-    async fn look(&mut self, tabs: &[Tab]) -> Result<Option<Sighting>, Failure> {
+    async fn look(&mut self, tabs: &[Tab]) -> Result<Option<PageSnapshot>, Failure> {
         if tabs.is_empty() {
             return Ok(None);
         }
@@ -298,15 +298,15 @@ impl Attempt<'_, '_> {
         }
     }
 
-    async fn carry_out(&mut self, next: Move) -> Result<(), Failure> {
+    async fn carry_out(&mut self, next: Action) -> Result<(), Failure> {
         match next {
-            Move::Wait => Ok(()),
-            Move::FillMobile { selector } => {
+            Action::Wait => Ok(()),
+            Action::FillMobile { selector } => {
                 let (page, mobile) = (self.page, &self.request.account.mobile_number);
                 let filled = self.act(page.fill_mobile(&selector, mobile)).await;
                 self.or_blind(filled).map(drop)
             }
-            Move::PressGetOtp { selector } => {
+            Action::PressGetOtp { selector } => {
                 self.request.otp_permit.before_press().await?;
                 // The press is on record. Whatever the click says, it is never made again.
                 self.flow.otp_pressed(Instant::now());
@@ -321,33 +321,33 @@ impl Attempt<'_, '_> {
                 }
                 Ok(())
             }
-            Move::NotePress => self.request.otp_permit.pressed_in_the_window().await,
-            Move::Offer(kind) => {
+            Action::NotePress => self.request.otp_permit.pressed_in_the_window().await,
+            Action::Offer(kind) => {
                 self.offer(kind);
                 Ok(())
             }
-            Move::Submit { selector } => {
+            Action::Submit { selector } => {
                 let page = self.page;
                 let pressed = self.act(page.press(&selector)).await;
                 let instead = if self.or_blind(pressed)?.is_none() {
                     self.flow.could_not_act()
                 } else {
                     self.flow.second_factor_submitted();
-                    Move::Wait
+                    Action::Wait
                 };
                 self.tell(&instead);
                 Ok(())
             }
-            Move::Tell(_) => {
+            Action::Tell(_) => {
                 self.tell(&next);
                 Ok(())
             }
-            Move::Fail(failure) => Err(failure),
+            Action::Fail(failure) => Err(failure),
         }
     }
 
-    fn tell(&self, told: &Move) {
-        if let Move::Tell(notice) = *told {
+    fn tell(&self, told: &Action) {
+        if let Action::Tell(notice) = *told {
             self.session.events.emit(Event::Noticed {
                 api: self.request.api.name.clone(),
                 notice,

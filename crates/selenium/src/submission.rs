@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::Screen;
 
-use crate::sighting::{Form, Sighting};
+use crate::page_snapshot::{Form, PageSnapshot};
+use crate::redaction::without_numbers;
 use crate::verdict;
-use crate::words::without_numbers;
 
 /// A form that came back stands so long, before it is taken for the answer.
 const SETTLES: Duration = Duration::from_millis(1500);
@@ -105,7 +105,7 @@ impl Submission {
     }
 
     /// Something was submitted and the page answered with words that Vega does not understand, or with the empty form.
-    pub(crate) fn stays_unanswered(&self, seen: &Sighting) -> Option<Failure> {
+    pub(crate) fn stays_unanswered(&self, seen: &PageSnapshot) -> Option<Failure> {
         let (form, _) = seen.form()?;
         let given_back =
             self.stage == Stage::CameAnew || seen.entry.is_some_and(|entry| entry.form == form && entry.back);
@@ -115,7 +115,7 @@ impl Submission {
     }
 
     /// What a look says of it, in an attempt that began at `began`.
-    pub(crate) fn judge(&mut self, seen: &Sighting, began: Instant, now: Instant) -> Option<Failure> {
+    pub(crate) fn judge(&mut self, seen: &PageSnapshot, began: Instant, now: Instant) -> Option<Failure> {
         if seen.screen() == Screen::Consent {
             self.forget();
             return None;
@@ -187,7 +187,7 @@ impl Submission {
     }
 
     /// The form that was submitted, where the page answered with an earlier one and nobody asked for that.
-    fn sent_back_from(&self, form: Form, came_after: Option<Form>, seen: &Sighting) -> Option<Form> {
+    fn sent_back_from(&self, form: Form, came_after: Option<Form>, seen: &PageSnapshot) -> Option<Form> {
         let is_here = self.document == seen.document;
         let submitted = self.form.filter(|_| self.stage.is_sent() && !is_here);
         let sent = came_after
@@ -197,7 +197,7 @@ impl Submission {
         (!is_told && (is_here || seen.arrived_by_itself)).then_some(sent)
     }
 
-    fn judge_sent_back(&mut self, sent: Form, seen: &Sighting, now: Instant) -> Option<Failure> {
+    fn judge_sent_back(&mut self, sent: Form, seen: &PageSnapshot, now: Instant) -> Option<Failure> {
         let this = (seen.document.clone(), sent);
         if self.sent_back.as_ref() != Some(&this) {
             self.sent_back = Some(this);
@@ -211,7 +211,7 @@ impl Submission {
     }
 
     /// After a submit the page may refuse without a form.
-    fn judge_without_form(&mut self, seen: &Sighting, now: Instant) -> Option<Failure> {
+    fn judge_without_form(&mut self, seen: &PageSnapshot, now: Instant) -> Option<Failure> {
         let form = self.form.filter(|_| {
             self.stage.is_sent() || (self.stage == Stage::Typed && self.document != seen.document)
         })?;
@@ -220,7 +220,7 @@ impl Submission {
         self.has_settled(seen, now).then(|| self.failure(said))
     }
 
-    fn begin(&mut self, form: Form, empty: bool, seen: &Sighting) {
+    fn begin(&mut self, form: Form, empty: bool, seen: &PageSnapshot) {
         *self = Self {
             form: Some(form),
             document: seen.document.clone(),
@@ -232,7 +232,7 @@ impl Submission {
     }
 
     /// The same form in another document: the answer, unless somebody reloaded it or went back to it.
-    fn move_on(&mut self, form: Form, came_after: Option<Form>, seen: &Sighting) {
+    fn move_on(&mut self, form: Form, came_after: Option<Form>, seen: &PageSnapshot) {
         // The mobile number is typed by Vega, and a page may begin anew before anybody pressed.
         let submitted = self.stage.is_sent()
             || came_after == Some(form)
@@ -247,7 +247,7 @@ impl Submission {
         self.since = None;
     }
 
-    fn hear(&mut self, seen: &Sighting) {
+    fn hear(&mut self, seen: &PageSnapshot) {
         for line in &seen.lines {
             let is_new = !self.before.contains(&normal(line)) && !self.news.contains(line);
             if is_new && self.news.len() < 30 {
@@ -260,7 +260,7 @@ impl Submission {
         verdict::of_lines(&self.news, form.screen())
     }
 
-    fn has_settled(&mut self, seen: &Sighting, now: Instant) -> bool {
+    fn has_settled(&mut self, seen: &PageSnapshot, now: Instant) -> bool {
         if seen.busy || verdict::says_that_it_works(&seen.lines) && verdict::says_that_it_works(&self.news) {
             self.since = None;
             return false;

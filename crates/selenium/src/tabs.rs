@@ -12,7 +12,7 @@ use vega_domain::sign_in::Screen;
 use crate::command::{Trouble, command};
 use crate::dialog_answer::Home;
 use crate::frames::{self, Way, look_into};
-use crate::sighting::{Alert, Sighting};
+use crate::page_snapshot::{Alert, PageSnapshot};
 
 /// More tabs than these are no sign-in.
 const TABS: usize = 6;
@@ -95,7 +95,7 @@ impl Tabs {
         tabs: &[Tab],
         mobile: &MobileNumber,
         home: &Home,
-    ) -> Result<Sighting, Trouble> {
+    ) -> Result<PageSnapshot, Trouble> {
         let is_open = |window: &WindowHandle| tabs.iter().any(|tab| tab.window == *window);
         if !self.stands.as_ref().is_some_and(is_open) {
             // The oldest: it was there before any other.
@@ -138,7 +138,7 @@ impl Tabs {
         window: &WindowHandle,
         mobile: &MobileNumber,
         home: &Home,
-    ) -> Result<(Sighting, Way), Trouble> {
+    ) -> Result<(PageSnapshot, Way), Trouble> {
         self.go_to(browser, window).await?;
         let mut looked = look_into(browser, window, mobile, home).await;
         match &mut looked {

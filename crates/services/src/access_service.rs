@@ -22,7 +22,7 @@ use vega_domain::secret::{KeySecret, LinkCode, SessionSecret};
 
 use self::keyring::Keyring;
 use self::secrets::{hash_of, random_key, random_link, random_session};
-use crate::following::until_caught_up;
+use crate::backoff::until_caught_up;
 
 /// How often it is looked for uses of keys that are to be stored.
 const LOOK_AT_USES: Duration = Duration::from_secs(1);

@@ -100,8 +100,8 @@ impl AuditTrail for CappedRefusals {
         self.0.trail.append_about(entry, token).await
     }
 
-    async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.0.trail.keep_head(run, at).await
+    async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.0.trail.keep_checkpoint(run, at).await
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
             self.append(entry).await
         }
 
-        async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+        async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
             Ok(())
         }
     }

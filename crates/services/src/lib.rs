@@ -2,8 +2,8 @@
 //! and who may call the server. They call ports only; which token is made when is decided in `orchestration`.
 
 mod access_service;
+mod backoff;
 mod capped_refusals;
-mod following;
 mod hot_token_registry;
 mod patient_profile;
 mod profile_verification_service;

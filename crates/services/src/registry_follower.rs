@@ -11,7 +11,7 @@ use vega_domain::account::Account;
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
-use crate::following::until_caught_up;
+use crate::backoff::until_caught_up;
 use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
 use crate::token_validity_service::current;
 

@@ -49,7 +49,10 @@ fn entries_are_told_since_a_time_and_by_api() {
     let none = audit(home.path(), &["--api", "OLD_API"]);
     assert!(none.contains("Nothing is on record."), "{none}");
     let intact = audit(home.path(), &["--verify"]);
-    assert!(intact.contains("intact: 2 entries, 0 heads checked."), "{intact}");
+    assert!(
+        intact.contains("intact: 2 entries, 0 checkpoints checked."),
+        "{intact}"
+    );
 }
 
 #[test]
@@ -72,7 +75,13 @@ fn a_copy_of_the_heads_that_cannot_be_read_is_named() {
     let home = tempfile::tempdir().unwrap();
     let copy = home.path().join("copy");
     let copy = copy.to_str().unwrap();
-    insta::assert_snapshot!("audit_no_copy", audit(home.path(), &["--verify", "--head", copy]));
-    std::fs::write(copy, "no head\n").unwrap();
-    insta::assert_snapshot!("audit_no_head", audit(home.path(), &["--verify", "--head", copy]));
+    insta::assert_snapshot!(
+        "audit_no_copy",
+        audit(home.path(), &["--verify", "--checkpoints", copy])
+    );
+    std::fs::write(copy, "no checkpoint\n").unwrap();
+    insta::assert_snapshot!(
+        "audit_no_checkpoint",
+        audit(home.path(), &["--verify", "--checkpoints", copy])
+    );
 }

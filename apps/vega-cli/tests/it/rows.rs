@@ -173,14 +173,14 @@ fn a_revocation_without_its_checkpoint_is_told() {
         let added = run(home, &["key", "add", name, "--scope", "status"]);
         assert_eq!(added.code, Some(0), "{}", added.text);
     }
-    let heads = home.join(".config/vega/vega.audit-heads");
-    let mode = |mode| std::fs::set_permissions(&heads, std::fs::Permissions::from_mode(mode)).unwrap();
+    let checkpoints = home.join(".config/vega/vega.checkpoints");
+    let mode = |mode| std::fs::set_permissions(&checkpoints, std::fs::Permissions::from_mode(mode)).unwrap();
     mode(0o666);
     let revoked = run(home, &["key", "revoke", "one"]);
     assert_eq!(revoked.code, Some(9), "{}", revoked.text);
     for told in [revoked, run(home, &["status"]), run(home, &["audit", "--verify"])] {
         assert!(
-            told.text.contains("has no checkpoint beside the key") && told.text.contains("vega.audit-heads"),
+            told.text.contains("has no checkpoint beside the key") && told.text.contains("vega.checkpoints"),
             "{}",
             told.text
         );

@@ -25,7 +25,7 @@ pub trait AuditTrail: Send + Sync {
 
     /// Keeps the trail's last entry on record outside the database, at the end of a run. A trail that is cut before it
     /// MUST be found by `AuditHistory::verify`.
-    async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError>;
+    async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError>;
 }
 
 /// The record, read and examined.
@@ -41,7 +41,7 @@ pub trait AuditHistory: Send + Sync {
         limit: u32,
     ) -> Result<Vec<RecordedEntry>, StoreError>;
 
-    /// Looks whether all entries are those that were written, and whether the trail goes on from each head that was
-    /// kept: beside the key, or in a copy of that file. Trails MUST NOT be compared with heads of another database.
-    async fn verify<'a>(&'a self, heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError>;
+    /// Looks whether all entries are those that were written, and whether the trail goes on from each checkpoint that was
+    /// kept: beside the key, or in a copy of that file. Trails MUST NOT be compared with checkpoints of another database.
+    async fn verify<'a>(&'a self, checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError>;
 }

@@ -44,7 +44,7 @@ const UNTOLD: [&str; 8] = [
     "seal_code",
     "seal_answer",
     "close_attempt",
-    "keep_head",
+    "keep_checkpoint",
     "request_cancel",
     "redate",
 ];

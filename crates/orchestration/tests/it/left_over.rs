@@ -189,7 +189,7 @@ async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
     assert_eq!(changed.account.as_ref().unwrap().as_str(), "main");
     let ended = audit.last().unwrap();
     assert_eq!((ended.kind, ended.run), (AuditKind::RunEnded, Some(left.id)));
-    assert_eq!(world.database.heads(), [(left.id, audit.len())]);
+    assert_eq!(world.database.checkpoints(), [(left.id, audit.len())]);
 }
 
 #[tokio::test(start_paused = true)]

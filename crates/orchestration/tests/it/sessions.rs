@@ -252,7 +252,7 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
     let ended = of_kind("run_ended");
     assert_eq!((ended.len(), ended[0].run), (1, Some(run.id)));
     assert_eq!(
-        world.database.heads(),
+        world.database.checkpoints(),
         [(run.id, audit.len())],
         "after its last entry"
     );
@@ -262,10 +262,10 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
 #[tokio::test(start_paused = true)]
 async fn a_head_that_cannot_be_kept_fails_no_run() {
     let world = World::two_accounts();
-    world.faults.fail_at("keep_head");
+    world.faults.fail_at("keep_checkpoint");
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
-    assert_eq!(world.database.heads(), []);
+    assert_eq!(world.database.checkpoints(), []);
 }
 
 /// A token of an API that nobody signs in for any more.
@@ -291,7 +291,7 @@ async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
     assert!(world.database.token("REMOVED").is_none());
     assert!(world.database.token("PRIMARY").is_some());
     let audit = world.database.audit();
-    assert_eq!(world.database.heads(), [(run.id, audit.len())]);
+    assert_eq!(world.database.checkpoints(), [(run.id, audit.len())]);
 }
 
 /// This computer's clock was set ahead while the run went on: by it the token is long dead, by Upstox's it lives.
@@ -324,5 +324,5 @@ async fn what_cannot_be_erased_fails_no_run() {
     let run = world.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert!(world.database.token("REMOVED").is_some());
-    assert_eq!(world.database.heads().len(), 1);
+    assert_eq!(world.database.checkpoints().len(), 1);
 }

@@ -68,7 +68,7 @@ impl AuditTrail for Journal {
         unreachable!("this route sees no token")
     }
 
-    async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
         unreachable!("runs end elsewhere")
     }
 }

@@ -38,7 +38,7 @@ fn one_line(text: &str) -> String {
 /// What was promised before the power cut.
 struct Promised {
     commits: usize,
-    heads: usize,
+    checkpoints: usize,
 }
 
 pub(crate) async fn examine(folder: &Folder) -> Result<Verdict> {
@@ -58,7 +58,7 @@ fn promised(folder: &Folder) -> Result<Promised> {
     let count = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
     Ok(Promised {
         commits: count("commit "),
-        heads: count("head "),
+        checkpoints: count("checkpoint "),
     })
 }
 
@@ -125,9 +125,9 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
             promised.commits
         )));
     }
-    let heads = std::fs::read_to_string(folder.heads()).unwrap_or_default();
-    if heads.lines().count() < promised.heads {
-        return Ok(Verdict::Lost("a head of the audit trail".into()));
+    let checkpoints = std::fs::read_to_string(folder.checkpoints()).unwrap_or_default();
+    if checkpoints.lines().count() < promised.checkpoints {
+        return Ok(Verdict::Lost("a checkpoint of the audit trail".into()));
     }
     let entry = AuditEntry::new(
         DateTime::UNIX_EPOCH,
@@ -141,15 +141,15 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
     Ok(Verdict::Whole { commits })
 }
 
-/// A head that was not acknowledged may be torn. Vega then names the line and asks the operator to remove it.
+/// A checkpoint that was not acknowledged may be torn. Vega then names the line and asks the operator to remove it.
 fn remove_torn_head(folder: &Folder) -> Result<()> {
-    let heads = std::fs::read(folder.heads()).unwrap_or_default();
-    let whole = heads
+    let checkpoints = std::fs::read(folder.checkpoints()).unwrap_or_default();
+    let whole = checkpoints
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |end| end + 1);
-    if whole < heads.len() {
-        std::fs::write(folder.heads(), &heads[..whole])?;
+    if whole < checkpoints.len() {
+        std::fs::write(folder.checkpoints(), &checkpoints[..whole])?;
     }
     Ok(())
 }

@@ -25,8 +25,8 @@ impl Folder {
         self.0.join("config/vega.key")
     }
 
-    fn heads(&self) -> PathBuf {
-        self.0.join("config/vega.audit-heads")
+    fn checkpoints(&self) -> PathBuf {
+        self.0.join("config/vega.checkpoints")
     }
 
     /// What was said to be durable, line by line. It stands for whoever was told, so a power cut takes nothing of it.

@@ -46,7 +46,7 @@ pub(crate) async fn run(folder: &Folder, synchronous: Synchronous) -> Result<()>
     let mut told = Told {
         acknowledged,
         commits: 0,
-        heads: 0,
+        checkpoints: 0,
     };
     for session in 0..script::SESSIONS {
         let data = open(folder, synchronous).await?;
@@ -57,8 +57,8 @@ pub(crate) async fn run(folder: &Folder, synchronous: Synchronous) -> Result<()>
             told.commit()?;
         }
         let trail = SqliteAuditTrail::new(data.clone());
-        trail.keep_head(worker.run, worker.at).await?;
-        told.head()?;
+        trail.keep_checkpoint(worker.run, worker.at).await?;
+        told.checkpoint()?;
         if session + 1 < script::SESSIONS {
             data.close().await;
         }
@@ -81,7 +81,7 @@ async fn open(folder: &Folder, synchronous: Synchronous) -> Result<DataSource> {
 struct Told {
     acknowledged: File,
     commits: usize,
-    heads: usize,
+    checkpoints: usize,
 }
 
 impl Told {
@@ -92,11 +92,11 @@ impl Told {
             .write_all(format!("commit {}\n", self.commits).as_bytes())?)
     }
 
-    fn head(&mut self) -> Result<()> {
-        self.heads += 1;
+    fn checkpoint(&mut self) -> Result<()> {
+        self.checkpoints += 1;
         Ok(self
             .acknowledged
-            .write_all(format!("head {}\n", self.heads).as_bytes())?)
+            .write_all(format!("checkpoint {}\n", self.checkpoints).as_bytes())?)
     }
 }
 

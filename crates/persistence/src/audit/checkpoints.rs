@@ -17,7 +17,7 @@ use crate::hex::{hex, unhex};
 use crate::key_files::key_source::KeySource;
 use crate::stored::unreadable;
 
-const FILE_NAME: &str = "vega.audit-heads";
+const FILE_NAME: &str = "vega.checkpoints";
 
 /// The file. Several databases may share it, as they may share the key.
 #[derive(Debug, Clone)]

@@ -71,8 +71,8 @@ impl SqliteAuditHistory {
                 let fault = fault.or(walk.end(written_up_to(&mut tx).await?).err());
                 let verdict = AuditVerdict {
                     entries: walk.entries,
-                    heads: walk.checkpoints,
-                    other_heads: of_others,
+                    checkpoints: walk.checkpoints,
+                    other_checkpoints: of_others,
                     fault,
                 };
                 return Ok((verdict, walk.is_beside_row_values));

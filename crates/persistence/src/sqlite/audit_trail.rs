@@ -44,7 +44,7 @@ impl AuditTrail for SqliteAuditTrail {
         tx.commit().await.map_err(failed("append to the audit trail"))
     }
 
-    async fn keep_head(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
         // A trail that does not count leaves no checkpoint.
         let mut reading = self.0.read().await?;
         if let Err(mistrust) = &reading.marks {

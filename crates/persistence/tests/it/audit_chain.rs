@@ -30,9 +30,9 @@ pub(crate) async fn three(world: &World) -> RunId {
     run
 }
 
-async fn keep_head(world: &World, run: RunId) {
+async fn keep_checkpoint(world: &World, run: RunId) {
     let trail = SqliteAuditTrail::new(world.data.clone());
-    trail.keep_head(run, at(9)).await.unwrap();
+    trail.keep_checkpoint(run, at(9)).await.unwrap();
 }
 
 async fn append(world: &World) {
@@ -50,8 +50,8 @@ async fn fault(world: &World) -> Option<AuditFault> {
     verify(world).await.fault
 }
 
-fn heads(world: &World) -> PathBuf {
-    world.dir.path().join("config/vega.audit-heads")
+fn checkpoints(world: &World) -> PathBuf {
+    world.dir.path().join("config/vega.checkpoints")
 }
 
 /// Somebody with the database file and without scruples: no trigger stops them, and they need not be durable.
@@ -79,12 +79,12 @@ async fn a_trail_that_nobody_touched_is_intact_also_after_a_restart() {
     let world = World::new().await;
     assert_eq!(verify(&world).await.entries, 0, "an empty one");
     let run = three(&world).await;
-    keep_head(&world, run).await;
+    keep_checkpoint(&world, run).await;
     append(&world).await;
     let expected = AuditVerdict {
         entries: 4,
-        heads: 1,
-        other_heads: 0,
+        checkpoints: 1,
+        other_checkpoints: 0,
         fault: None,
     };
     assert_eq!(verify(&world).await, expected);
@@ -94,10 +94,10 @@ async fn a_trail_that_nobody_touched_is_intact_also_after_a_restart() {
         ..world
     };
     append(&again).await;
-    keep_head(&again, run).await;
+    keep_checkpoint(&again, run).await;
     let expected = AuditVerdict {
         entries: 5,
-        heads: 2,
+        checkpoints: 2,
         ..expected
     };
     assert_eq!(verify(&again).await, expected);
@@ -237,11 +237,11 @@ async fn a_tail_that_was_cut_with_its_count_is_found_by_the_head() {
     let world = World::new().await;
     three(&world).await;
     sql(&attacker(&world).await, CUT).await;
-    assert_eq!(fault(&world).await, None, "nothing but a head can tell");
+    assert_eq!(fault(&world).await, None, "nothing but a checkpoint can tell");
 
     let world = World::new().await;
     let run = three(&world).await;
-    keep_head(&world, run).await;
+    keep_checkpoint(&world, run).await;
     sql(&attacker(&world).await, CUT).await;
     let cut = AuditFault::Cut { last: 1, written: 3 };
     assert_eq!(fault(&world).await, Some(cut));
@@ -261,7 +261,7 @@ async fn a_tail_that_was_cut_with_its_count_is_found_by_the_head() {
 async fn values_that_were_all_taken_away_and_made_anew_are_found_by_the_head() {
     let world = World::new().await;
     let run = three(&world).await;
-    keep_head(&world, run).await;
+    keep_checkpoint(&world, run).await;
     let forgotten = "UPDATE audit_events SET chain = NULL; UPDATE audit_events SET detail = 'x' WHERE id = 2";
     sql(&attacker(&world).await, forgotten).await;
     append(&world).await;
@@ -310,18 +310,18 @@ async fn another_key_makes_another_trail() {
 async fn heads_are_compared_with_their_own_trail_alone() {
     let (one, other) = (World::new().await, World::new().await);
     let run = three(&one).await;
-    keep_head(&one, run).await;
+    keep_checkpoint(&one, run).await;
     three(&other).await;
     let both = SqliteAuditHistory::new(other.data.clone());
-    let verdict = both.verify(Some(&heads(&one))).await.unwrap();
+    let verdict = both.verify(Some(&checkpoints(&one))).await.unwrap();
     let expected = AuditVerdict {
         entries: 3,
-        heads: 0,
-        other_heads: 1,
+        checkpoints: 0,
+        other_checkpoints: 1,
         fault: None,
     };
     assert_eq!(verdict, expected);
-    let missing = both.verify(Some(Path::new("/nowhere/heads"))).await;
+    let missing = both.verify(Some(Path::new("/nowhere/checkpoints"))).await;
     assert!(missing.is_err(), "{missing:?}");
 }
 
@@ -331,11 +331,14 @@ async fn the_head_is_kept_in_a_private_file_beside_the_key() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::new().await;
     let run = three(&world).await;
-    keep_head(&world, run).await;
-    keep_head(&world, run).await;
-    let mode = std::fs::metadata(heads(&world)).unwrap().permissions().mode();
+    keep_checkpoint(&world, run).await;
+    keep_checkpoint(&world, run).await;
+    let mode = std::fs::metadata(checkpoints(&world))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
-    let text = std::fs::read_to_string(heads(&world)).unwrap();
+    let text = std::fs::read_to_string(checkpoints(&world)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     // The first one is of before any entry: it tells that rows bear values.
     assert_eq!(lines.len(), 3);

@@ -85,7 +85,7 @@ async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made()
     sealed(&world).await;
     let trail = SqliteAuditTrail::new(world.data.clone());
     let run = vega_domain::ids::RunId::at(at(0));
-    trail.keep_head(run, at(40)).await.unwrap();
+    trail.keep_checkpoint(run, at(40)).await.unwrap();
     world.data.back_up(&file(&world), at(50)).await.unwrap();
     let copied = world.audit_kinds().await.len() - 1;
     append(&world.data).await;
@@ -95,7 +95,7 @@ async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made()
     assert_all_opens(&data).await;
     let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await.unwrap();
     assert_eq!(
-        (verdict.entries, verdict.heads, verdict.fault),
+        (verdict.entries, verdict.checkpoints, verdict.fault),
         (copied as u64, 1, None),
         "no run ended since"
     );
@@ -103,7 +103,7 @@ async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made()
     assert_eq!(fault(&data).await, None);
 }
 
-/// The heads know of more than the backup does, which is what a cut looks like.
+/// The checkpoints know of more than the backup does, which is what a cut looks like.
 #[tokio::test]
 async fn what_a_backup_does_not_know_of_is_missed() {
     let world = World::new().await;
@@ -112,7 +112,7 @@ async fn what_a_backup_does_not_know_of_is_missed() {
     append(&world.data).await;
     let run = vega_domain::ids::RunId::at(at(0));
     SqliteAuditTrail::new(world.data.clone())
-        .keep_head(run, at(60))
+        .keep_checkpoint(run, at(60))
         .await
         .unwrap();
     world.data.close().await;

@@ -154,7 +154,7 @@ async fn the_audit_trail_is_intact_over_rotations() {
     let world = World::new().await;
     let run = world.running(&["PRIMARY"]).await;
     let trail = SqliteAuditTrail::new(world.data.clone());
-    trail.keep_head(run, at(9)).await.unwrap();
+    trail.keep_checkpoint(run, at(9)).await.unwrap();
     rotate(&world.data).await;
     let data = open(&world.dir).await;
     append(&data, "between").await;
@@ -162,12 +162,15 @@ async fn the_audit_trail_is_intact_over_rotations() {
     let data = open(&world.dir).await;
     append(&data, "after").await;
     SqliteAuditTrail::new(data.clone())
-        .keep_head(run, at(9))
+        .keep_checkpoint(run, at(9))
         .await
         .unwrap();
     let verdict = SqliteAuditHistory::new(data).verify(None).await.unwrap();
     // Each rotation leaves one too.
-    assert_eq!((verdict.entries, verdict.heads, verdict.fault), (5, 4, None));
+    assert_eq!(
+        (verdict.entries, verdict.checkpoints, verdict.fault),
+        (5, 4, None)
+    );
 }
 
 #[tokio::test]
@@ -322,10 +325,10 @@ async fn a_credential_is_used_and_never_written() {
     assert_all_opens(&data).await;
     let run = vega_domain::ids::RunId::at(at(0));
     SqliteAuditTrail::new(data.clone())
-        .keep_head(run, at(9))
+        .keep_checkpoint(run, at(9))
         .await
         .unwrap();
-    assert!(world.dir.path().join("config/vega.audit-heads").exists());
+    assert!(world.dir.path().join("config/vega.checkpoints").exists());
     let refused = data.rotate_key(at(100), |_| ()).await.unwrap_err();
     assert!(refused.to_string().contains("systemd-creds"), "{refused}");
     assert_eq!(std::fs::read_dir(&credentials).unwrap().count(), 1);

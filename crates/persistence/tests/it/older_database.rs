@@ -100,7 +100,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
         .verify(None)
         .await
         .unwrap();
-    assert_eq!((verdict.fault, verdict.heads), (None, 1));
+    assert_eq!((verdict.fault, verdict.checkpoints), (None, 1));
     let kinds = stage.world.audit_kinds().await;
     assert_eq!(kinds.last().unwrap(), "database_accepted");
     assert!(
@@ -127,12 +127,12 @@ async fn checkpoints_that_are_lost_make_nothing_older() {
     let stage = Stage::new().await;
     stage.revoke_token().await;
     stage.world.data.close().await;
-    let heads = stage.world.dir.path().join("config/vega.audit-heads");
-    let text = std::fs::read_to_string(&heads).unwrap();
+    let checkpoints = stage.world.dir.path().join("config/vega.checkpoints");
+    let text = std::fs::read_to_string(&checkpoints).unwrap();
     for kept in [Some(format!("{text}torn")), Some("nonsense\n".into()), None] {
         match kept {
-            Some(text) => std::fs::write(&heads, text).unwrap(),
-            None => std::fs::remove_file(&heads).unwrap(),
+            Some(text) => std::fs::write(&checkpoints, text).unwrap(),
+            None => std::fs::remove_file(&checkpoints).unwrap(),
         }
         let data = open(&stage.world.dir).await;
         assert_eq!(data.mistrust().await.unwrap(), None);
@@ -143,7 +143,7 @@ async fn checkpoints_that_are_lost_make_nothing_older() {
 #[tokio::test]
 async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint() {
     let stage = Stage::new().await;
-    std::fs::remove_file(stage.world.dir.path().join("config/vega.audit-heads")).unwrap();
+    std::fs::remove_file(stage.world.dir.path().join("config/vega.checkpoints")).unwrap();
     let pool = attacker(&stage.world).await;
     Kept::keep(&pool, &["latest_changes"]).await;
     let count: i64 = sqlx::query("SELECT max(id) FROM audit_events")

@@ -217,10 +217,10 @@ async fn a_checkpoint_of_something_else_withholds_no_token() {
         tokens.unwrap().iter().filter(|token| !token.is_refused()).count()
     };
     assert_eq!(served().await, 1);
-    let heads = key_path(&desk.world.dir).with_file_name("vega.audit-heads");
-    let text = std::fs::read_to_string(&heads).unwrap();
+    let checkpoints = key_path(&desk.world.dir).with_file_name("vega.checkpoints");
+    let text = std::fs::read_to_string(&checkpoints).unwrap();
     assert!(text.contains(" other-change "), "{text}");
-    std::fs::write(&heads, text.replace(" other-change ", " change ")).unwrap();
+    std::fs::write(&checkpoints, text.replace(" other-change ", " change ")).unwrap();
     assert_eq!(served().await, 0);
 }
 

@@ -203,28 +203,31 @@ async fn each_tampering_of_one_row_is_on_record() {
 async fn a_checkpoint_that_could_not_be_kept_is_told_and_made_up_for() {
     use std::os::unix::fs::PermissionsExt;
     let stage = Stage::new().await;
-    let heads = stage.world.dir.path().join("config/vega.audit-heads");
+    let checkpoints = stage.world.dir.path().join("config/vega.checkpoints");
     let file = File::keep(&stage.world).await;
     assert_eq!(stage.world.data.missing_checkpoint(at(50)).await, None);
-    let mode = |mode| std::fs::set_permissions(&heads, std::fs::Permissions::from_mode(mode)).unwrap();
+    let mode = |mode| std::fs::set_permissions(&checkpoints, std::fs::Permissions::from_mode(mode)).unwrap();
     // Vega adds nothing to a file that others may write.
     mode(0o666);
     stage.revoke_token().await;
     for _ in 0..2 {
         let missing = stage.world.data.missing_checkpoint(at(51)).await.unwrap();
         assert!(
-            missing.contains("no checkpoint") && missing.contains("vega.audit-heads"),
+            missing.contains("no checkpoint") && missing.contains("vega.checkpoints"),
             "{missing}"
         );
     }
     mode(0o600);
-    let before = std::fs::read_to_string(&heads).unwrap().lines().count();
+    let before = std::fs::read_to_string(&checkpoints).unwrap().lines().count();
     let other = crate::world::open(&stage.world.dir).await;
-    let after = std::fs::read_to_string(&heads).unwrap().lines().count();
+    let after = std::fs::read_to_string(&checkpoints).unwrap().lines().count();
     assert_eq!(after, before + 1, "the next program keeps it");
     assert_eq!(other.missing_checkpoint(at(52)).await, None);
     assert_eq!(stage.world.data.missing_checkpoint(at(52)).await, None);
-    assert_eq!(std::fs::read_to_string(&heads).unwrap().lines().count(), after);
+    assert_eq!(
+        std::fs::read_to_string(&checkpoints).unwrap().lines().count(),
+        after
+    );
     other.close().await;
     let data = file.put_back(&stage.world).await;
     assert!(

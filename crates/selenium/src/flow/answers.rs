@@ -5,12 +5,12 @@ use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::Screen;
 
-use crate::sighting::{Alert, Form, Sighting};
+use crate::page_snapshot::{Alert, Form, PageSnapshot};
+use crate::redaction::without_numbers;
 use crate::verdict::refusal;
-use crate::words::without_numbers;
 
 /// What stands in place of a page that could be gone on with, in its own words without what they may repeat of the typing.
-pub(super) fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
+pub(super) fn page_says(seen: &PageSnapshot, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
         // A code that is new is most likely about what the dialog was given: the app.
         let reason = broker_code::reason_of(&error.code).unwrap_or(FailureReason::ClientRejected);
@@ -26,7 +26,7 @@ pub(super) fn page_says(seen: &Sighting, screen: Screen) -> Option<Failure> {
         .then(|| Failure::new(FailureReason::Blocked, "the page is Cloudflare's, not Upstox's"))
 }
 
-/// A refusal in an alert, whoever typed. `before` is the screen of the last sighting.
+/// A refusal in an alert, whoever typed. `before` is the screen of the last snapshot.
 pub(super) fn alerts_say(alerts: &[Alert], before: Screen, screen: Screen) -> Option<Failure> {
     alerts.iter().find_map(|alert| {
         let reason = refusal(&alert.words, answered(alert, before, screen)?)?;

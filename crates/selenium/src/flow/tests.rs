@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::sighting::{Button, Field, MobileField, PageError};
+use crate::page_snapshot::{Button, Field, MobileField, PageError};
 
 mod dialog;
 mod refusals;
@@ -22,8 +22,8 @@ fn rules() -> Rules {
 }
 
 /// A page of Upstox's with nothing on it that Vega knows.
-fn unfamiliar() -> Sighting {
-    let answer = crate::sighting::Answer {
+fn unfamiliar() -> PageSnapshot {
+    let answer = crate::page_snapshot::Answer {
         host: "login.upstox.com".into(),
         path: "/".into(),
         status: 200,
@@ -34,9 +34,9 @@ fn unfamiliar() -> Sighting {
         browsers_code: String::new(),
         bare: false,
     };
-    Sighting {
+    PageSnapshot {
         answer,
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
@@ -47,52 +47,52 @@ fn button(enabled: bool) -> Button {
     }
 }
 
-fn mobile(empty: bool, enabled: bool) -> Sighting {
+fn mobile(empty: bool, enabled: bool) -> PageSnapshot {
     let field = MobileField {
         selector: "#m".into(),
         empty,
         matches: !empty,
     };
-    Sighting {
+    PageSnapshot {
         mobile: Some(field),
         get_otp: Some(button(enabled)),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
-fn otp() -> Sighting {
+fn otp() -> PageSnapshot {
     let field = Field {
         selector: "#o".into(),
         empty: true,
     };
-    Sighting {
+    PageSnapshot {
         otp: Some(field),
         otp_continue: Some(button(false)),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
-fn pin() -> Sighting {
+fn pin() -> PageSnapshot {
     let field = Field {
         selector: "#p".into(),
         empty: true,
     };
-    Sighting {
+    PageSnapshot {
         pin: Some(field),
         pin_continue: Some(button(false)),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
 /// With an alert that came on a form, or where there was none.
-fn saying(sighting: Sighting, form: impl Into<Option<Form>>, words: &str) -> Sighting {
+fn saying(snapshot: PageSnapshot, form: impl Into<Option<Form>>, words: &str) -> PageSnapshot {
     let alert = Alert {
         words: words.into(),
         form: form.into(),
     };
-    Sighting {
+    PageSnapshot {
         alerts: vec![alert],
-        ..sighting
+        ..snapshot
     }
 }
 
@@ -110,7 +110,7 @@ impl Script {
         }
     }
 
-    fn at(&mut self, seconds: u64, seen: &Sighting) -> Move {
+    fn at(&mut self, seconds: u64, seen: &PageSnapshot) -> Action {
         self.flow.next(seen, self.start + Duration::from_secs(seconds))
     }
 
@@ -119,9 +119,9 @@ impl Script {
     }
 }
 
-fn reason(step: &Move) -> Option<FailureReason> {
+fn reason(step: &Action) -> Option<FailureReason> {
     match step {
-        Move::Fail(failure) => Some(failure.reason),
+        Action::Fail(failure) => Some(failure.reason),
         _ => None,
     }
 }
@@ -129,25 +129,25 @@ fn reason(step: &Move) -> Option<FailureReason> {
 #[test]
 fn the_usual_way_fills_presses_once_and_offers_each_prompt_once() {
     let mut script = Script::new();
-    assert_eq!(script.at(0, &Sighting::default()), Move::Wait);
+    assert_eq!(script.at(0, &PageSnapshot::default()), Action::Wait);
     assert_eq!(
         script.at(1, &mobile(true, false)),
-        Move::FillMobile {
+        Action::FillMobile {
             selector: "#m".into()
         }
     );
     assert_eq!(
         script.at(2, &mobile(false, true)),
-        Move::PressGetOtp {
+        Action::PressGetOtp {
             selector: "#b".into()
         }
     );
     script.pressed(2);
-    assert_eq!(script.at(3, &mobile(false, true)), Move::Wait);
-    assert_eq!(script.at(4, &otp()), Move::Offer(PromptKind::Otp));
-    assert_eq!(script.at(5, &otp()), Move::Wait);
-    assert_eq!(script.at(6, &pin()), Move::Offer(PromptKind::Pin));
-    assert_eq!(script.at(7, &pin()), Move::Wait);
+    assert_eq!(script.at(3, &mobile(false, true)), Action::Wait);
+    assert_eq!(script.at(4, &otp()), Action::Offer(PromptKind::Otp));
+    assert_eq!(script.at(5, &otp()), Action::Wait);
+    assert_eq!(script.at(6, &pin()), Action::Offer(PromptKind::Pin));
+    assert_eq!(script.at(7, &pin()), Action::Wait);
 }
 
 #[test]
@@ -155,37 +155,37 @@ fn a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens() {
     let mut script = Script::new();
     script.at(0, &otp());
     script.flow.second_factor_typed(PromptKind::Otp);
-    assert_eq!(script.at(1, &otp()), Move::Wait);
-    let ready = Sighting {
+    assert_eq!(script.at(1, &otp()), Action::Wait);
+    let ready = PageSnapshot {
         otp_continue: Some(button(true)),
         ..otp()
     };
     assert_eq!(
         script.at(2, &ready),
-        Move::Submit {
+        Action::Submit {
             selector: "#b".into()
         }
     );
-    assert_eq!(script.at(3, &ready), Move::Wait);
+    assert_eq!(script.at(3, &ready), Action::Wait);
 }
 
 #[rstest]
-#[case::no_button(Sighting { otp_continue: None, ..otp() })]
+#[case::no_button(PageSnapshot { otp_continue: None, ..otp() })]
 #[case::asleep(otp())]
-fn a_second_factor_that_cannot_be_submitted_is_left_to_the_human(#[case] stuck: Sighting) {
+fn a_second_factor_that_cannot_be_submitted_is_left_to_the_human(#[case] stuck: PageSnapshot) {
     let mut script = refusals::with_a_window();
     script.at(0, &stuck);
     script.flow.second_factor_typed(PromptKind::Otp);
-    assert_eq!(script.at(100, &stuck), Move::Wait);
-    assert_eq!(script.at(104, &stuck), Move::Wait);
-    assert_eq!(script.at(105, &stuck), Move::Tell(Notice::DoItInTheWindow));
-    let ready = Sighting {
+    assert_eq!(script.at(100, &stuck), Action::Wait);
+    assert_eq!(script.at(104, &stuck), Action::Wait);
+    assert_eq!(script.at(105, &stuck), Action::Tell(Notice::DoItInTheWindow));
+    let ready = PageSnapshot {
         otp_continue: Some(button(true)),
         ..otp()
     };
     assert_eq!(
         script.at(106, &ready),
-        Move::Wait,
+        Action::Wait,
         "the button is the human's now"
     );
 }
@@ -199,12 +199,12 @@ fn a_page_that_goes_back_to_the_mobile_number_is_left_to_the_human() {
     script.at(2, &otp());
     assert_eq!(
         script.at(3, &mobile(true, false)),
-        Move::Tell(Notice::OtpPressedBefore)
+        Action::Tell(Notice::OtpPressedBefore)
     );
-    assert_eq!(script.at(4, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(4, &mobile(false, true)), Action::Wait);
     assert_eq!(
         script.at(100, &mobile(false, true)),
-        Move::Wait,
+        Action::Wait,
         "no throttling is read into it"
     );
 }
@@ -215,9 +215,9 @@ fn silence_after_get_otp_is_told_at_ten_seconds_and_throttled_at_forty_five() {
     script.at(0, &mobile(true, false));
     script.at(1, &mobile(false, true));
     script.pressed(1);
-    assert_eq!(script.at(10, &mobile(false, true)), Move::Wait);
-    assert_eq!(script.at(11, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
-    assert_eq!(script.at(45, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(10, &mobile(false, true)), Action::Wait);
+    assert_eq!(script.at(11, &mobile(false, true)), Action::Tell(Notice::OtpSlow));
+    assert_eq!(script.at(45, &mobile(false, true)), Action::Wait);
     assert_eq!(
         reason(&script.at(46, &mobile(false, true))),
         Some(FailureReason::Throttled)
@@ -230,11 +230,11 @@ fn a_slow_page_that_moves_on_is_no_throttling() {
     script.at(0, &mobile(true, false));
     script.at(1, &mobile(false, true));
     script.pressed(1);
-    assert_eq!(script.at(30, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
-    assert_eq!(script.at(31, &otp()), Move::Offer(PromptKind::Otp));
+    assert_eq!(script.at(30, &mobile(false, true)), Action::Tell(Notice::OtpSlow));
+    assert_eq!(script.at(31, &otp()), Action::Offer(PromptKind::Otp));
     assert_eq!(
         script.at(47, &otp()),
-        Move::Wait,
+        Action::Wait,
         "the forty-five seconds are over with the screen"
     );
 }
@@ -242,42 +242,45 @@ fn a_slow_page_that_moves_on_is_no_throttling() {
 #[rstest]
 #[case::otp(otp(), FailureReason::OtpTimeout)]
 #[case::pin(pin(), FailureReason::PinTimeout)]
-#[case::challenge(Sighting { challenge: true, ..Sighting::default() }, FailureReason::Challenge)]
-#[case::challenge_before_otp(Sighting { challenge: true, ..mobile(false, false) }, FailureReason::Challenge)]
-#[case::consent(Sighting { consent: true, ..Sighting::default() }, FailureReason::RedirectTimeout)]
+#[case::challenge(PageSnapshot { challenge: true, ..PageSnapshot::default() }, FailureReason::Challenge)]
+#[case::challenge_before_otp(PageSnapshot { challenge: true, ..mobile(false, false) }, FailureReason::Challenge)]
+#[case::consent(PageSnapshot { consent: true, ..PageSnapshot::default() }, FailureReason::RedirectTimeout)]
 #[case::unknown(unfamiliar(), FailureReason::PageChanged)]
-fn nobody_at_the_desk_ends_at_the_human_timeout(#[case] sighting: Sighting, #[case] expected: FailureReason) {
+fn nobody_at_the_desk_ends_at_the_human_timeout(
+    #[case] snapshot: PageSnapshot,
+    #[case] expected: FailureReason,
+) {
     let mut script = Script::new();
-    assert_eq!(reason(&script.at(1, &sighting)), None);
-    assert_eq!(reason(&script.at(299, &sighting)), None);
-    assert_eq!(reason(&script.at(301, &sighting)), Some(expected));
+    assert_eq!(reason(&script.at(1, &snapshot)), None);
+    assert_eq!(reason(&script.at(299, &snapshot)), None);
+    assert_eq!(reason(&script.at(301, &snapshot)), Some(expected));
 }
 
 #[test]
 fn a_solved_challenge_is_not_taken_for_an_open_one() {
-    let solved = Sighting {
+    let solved = PageSnapshot {
         challenge: true,
         ..mobile(false, true)
     };
     assert_eq!(
         Script::new().at(1, &solved),
-        Move::PressGetOtp {
+        Action::PressGetOtp {
             selector: "#b".into()
         }
     );
-    let open = Sighting {
+    let open = PageSnapshot {
         challenge: true,
         ..mobile(false, false)
     };
-    assert_eq!(Script::new().at(1, &open), Move::Tell(Notice::Challenge));
+    assert_eq!(Script::new().at(1, &open), Action::Tell(Notice::Challenge));
 }
 
 #[test]
 fn a_foreign_redirect_is_told_once_and_waited_out() {
     let mut flow = Flow::new(rules(), Instant::now());
     let now = Instant::now();
-    assert_eq!(flow.foreign_redirect(now), Move::Tell(Notice::ForeignRedirect));
-    assert_eq!(flow.foreign_redirect(now), Move::Wait);
+    assert_eq!(flow.foreign_redirect(now), Action::Tell(Notice::ForeignRedirect));
+    assert_eq!(flow.foreign_redirect(now), Action::Wait);
     let end = flow.foreign_redirect(now + HUMAN);
     assert_eq!(reason(&end), Some(FailureReason::RedirectTimeout));
 }
@@ -286,37 +289,37 @@ fn a_foreign_redirect_is_told_once_and_waited_out() {
 fn a_prompt_comes_back_with_its_screen_until_something_was_typed() {
     let mut script = Script::new();
     script.pressed(0);
-    assert_eq!(script.at(0, &otp()), Move::Offer(PromptKind::Otp));
-    assert_eq!(script.at(1, &Sighting::default()), Move::Wait);
+    assert_eq!(script.at(0, &otp()), Action::Offer(PromptKind::Otp));
+    assert_eq!(script.at(1, &PageSnapshot::default()), Action::Wait);
     assert_eq!(
         script.at(2, &otp()),
-        Move::Offer(PromptKind::Otp),
+        Action::Offer(PromptKind::Otp),
         "the page flickered"
     );
     script.flow.prompt_closed();
     assert_eq!(
         script.at(3, &otp()),
-        Move::Offer(PromptKind::Otp),
+        Action::Offer(PromptKind::Otp),
         "the answer could not be typed"
     );
     script.flow.second_factor_typed(PromptKind::Otp);
-    script.at(4, &Sighting::default());
-    assert_eq!(script.at(5, &otp()), Move::Wait, "an OTP is never typed twice");
+    script.at(4, &PageSnapshot::default());
+    assert_eq!(script.at(5, &otp()), Action::Wait, "an OTP is never typed twice");
 }
 
 #[test]
 fn a_press_that_the_human_made_is_not_made_again() {
     let mut script = Script::new();
     script.at(0, &mobile(true, false));
-    assert_eq!(script.at(1, &otp()), Move::NotePress);
+    assert_eq!(script.at(1, &otp()), Action::NotePress);
     assert_eq!(
         script.at(2, &mobile(true, false)),
-        Move::Tell(Notice::OtpPressedBefore)
+        Action::Tell(Notice::OtpPressedBefore)
     );
-    assert_eq!(script.at(3, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(3, &mobile(false, true)), Action::Wait);
     assert_eq!(
         script.at(4, &otp()),
-        Move::Offer(PromptKind::Otp),
+        Action::Offer(PromptKind::Otp),
         "on record once"
     );
 }
@@ -329,13 +332,13 @@ fn a_click_that_failed_is_the_humans_and_no_throttling() {
     script.pressed(1);
     assert_eq!(
         script.flow.otp_click_failed(),
-        Move::Tell(Notice::DoItInTheWindow)
+        Action::Tell(Notice::DoItInTheWindow)
     );
     assert_eq!(
         script.at(2, &mobile(false, true)),
-        Move::Tell(Notice::OtpPressedBefore)
+        Action::Tell(Notice::OtpPressedBefore)
     );
-    assert_eq!(script.at(100, &mobile(false, true)), Move::Wait);
+    assert_eq!(script.at(100, &mobile(false, true)), Action::Wait);
 }
 
 #[test]
@@ -344,17 +347,17 @@ fn a_box_that_the_page_emptied_is_filled_again_a_few_times() {
     for second in 0..3 {
         assert_eq!(
             script.at(second, &mobile(true, false)),
-            Move::FillMobile {
+            Action::FillMobile {
                 selector: "#m".into()
             }
         );
     }
-    assert_eq!(script.at(4, &mobile(true, false)), Move::Wait);
+    assert_eq!(script.at(4, &mobile(true, false)), Action::Wait);
     assert_eq!(
         script.at(15, &mobile(true, false)),
-        Move::Tell(Notice::MobileWaits)
+        Action::Tell(Notice::MobileWaits)
     );
-    assert_eq!(script.at(16, &mobile(true, false)), Move::Wait);
+    assert_eq!(script.at(16, &mobile(true, false)), Action::Wait);
 }
 
 #[test]
@@ -369,14 +372,14 @@ fn an_attempt_that_goes_to_and_fro_ends() {
 
 #[test]
 fn the_browsers_own_error_page_means_no_network_once_it_stays() {
-    let gone = Sighting {
+    let gone = PageSnapshot {
         unreachable: true,
-        ..Sighting::default()
+        ..PageSnapshot::default()
     };
     let mut script = Script::new();
     script.at(0, &mobile(true, false));
-    assert_eq!(script.at(0, &gone), Move::Wait);
-    script.at(1, &Sighting::default());
-    assert_eq!(script.at(2, &gone), Move::Wait, "it was between two pages");
+    assert_eq!(script.at(0, &gone), Action::Wait);
+    script.at(1, &PageSnapshot::default());
+    assert_eq!(script.at(2, &gone), Action::Wait, "it was between two pages");
     assert_eq!(reason(&script.at(5, &gone)), Some(FailureReason::Network));
 }

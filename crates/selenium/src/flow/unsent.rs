@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vega_domain::failure::{Failure, FailureReason};
 
-use crate::sighting::Sighting;
+use crate::page_snapshot::PageSnapshot;
 
 /// What was typed is gone again for so long.
 const EMPTIED: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ impl Unsent {
     }
 
     /// What stood in the box is gone, and nobody saw a submit. `unsent` says whether that may be so at all.
-    pub(super) fn emptied(&mut self, unsent: bool, seen: &Sighting, now: Instant) -> Option<Emptied> {
+    pub(super) fn emptied(&mut self, unsent: bool, seen: &PageSnapshot, now: Instant) -> Option<Emptied> {
         let is_empty = seen.form().is_some_and(|(_, empty)| empty);
         let was_full = seen.entry.is_some_and(|entry| entry.full);
         self.held |= !is_empty || was_full;
@@ -60,7 +60,7 @@ impl Unsent {
     }
 
     /// How long a full form stands unmoved of which the page only called its server: the call may have been another one.
-    pub(super) fn unmoved(&mut self, seen: &Sighting, now: Instant) -> Duration {
+    pub(super) fn unmoved(&mut self, seen: &PageSnapshot, now: Instant) -> Duration {
         let is_full = seen.form().is_some_and(|(_, empty)| !empty);
         let is_guess = seen
             .entry

@@ -3,12 +3,12 @@
 use rstest::rstest;
 
 use super::*;
-use crate::sighting::{Alert, Field, MobileField};
+use crate::page_snapshot::{Alert, Field, MobileField};
 
-fn saying(lines: &[&str]) -> Sighting {
-    Sighting {
+fn saying(lines: &[&str]) -> PageSnapshot {
+    PageSnapshot {
         lines: lines.iter().map(ToString::to_string).collect(),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
@@ -19,43 +19,43 @@ fn field() -> Field {
     }
 }
 
-fn pin() -> Sighting {
-    Sighting {
+fn pin() -> PageSnapshot {
+    PageSnapshot {
         pin: Some(field()),
         ..saying(&["Enter PIN"])
     }
 }
 
-fn otp() -> Sighting {
-    Sighting {
+fn otp() -> PageSnapshot {
+    PageSnapshot {
         otp: Some(field()),
         ..saying(&["Enter OTP"])
     }
 }
 
-fn mobile() -> Sighting {
+fn mobile() -> PageSnapshot {
     let field = MobileField {
         selector: "#m".into(),
         empty: false,
         matches: true,
     };
-    Sighting {
+    PageSnapshot {
         mobile: Some(field),
         ..saying(&["Mobile"])
     }
 }
 
-fn challenge() -> Sighting {
-    Sighting {
+fn challenge() -> PageSnapshot {
+    PageSnapshot {
         challenge: true,
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
-fn consent() -> Sighting {
-    Sighting {
+fn consent() -> PageSnapshot {
+    PageSnapshot {
         consent: true,
-        ..Sighting::default()
+        ..PageSnapshot::default()
     }
 }
 
@@ -70,8 +70,8 @@ fn consent() -> Sighting {
 #[case::a_box_alone(saying(&["Log in"]), vec![challenge()], Screen::Challenge, &[1])]
 #[case::nothing(saying(&["Log in"]), vec![saying(&["Ad"])], Screen::Unknown, &[])]
 fn the_sign_in_goes_on_in_the_document_with_the_form(
-    #[case] page: Sighting,
-    #[case] frames: Vec<Sighting>,
+    #[case] page: PageSnapshot,
+    #[case] frames: Vec<PageSnapshot>,
     #[case] screen: Screen,
     #[case] expected: &[u16],
 ) {
@@ -86,7 +86,7 @@ fn words_of_every_document_are_told_once_beside_the_form() {
         words: words.into(),
         form: None,
     };
-    let page = Sighting {
+    let page = PageSnapshot {
         alerts: vec![alert("Incorrect PIN\n 4 attempts left")],
         locked: Some("Your account is locked".into()),
         ..saying(&["Log in", "Incorrect PIN"])
@@ -106,7 +106,7 @@ fn without_a_form_alerts_of_every_document_stay_alerts() {
         words: "Too many requests".into(),
         form: None,
     };
-    let frame = Sighting {
+    let frame = PageSnapshot {
         alerts: vec![alert.clone()],
         ..saying(&["Oops"])
     };

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use vega_domain::ids::MobileNumber;
-use vega_selenium::{LoginPage, Sighting};
+use vega_selenium::{LoginPage, PageSnapshot};
 
 /// The number of the account in all documents.
 pub(crate) const MOBILE: &str = "9876500001";
@@ -95,7 +95,7 @@ impl Browser {
         LoginPage::new(&self.client)
     }
 
-    pub(crate) async fn look(&self) -> Result<Sighting> {
+    pub(crate) async fn look(&self) -> Result<PageSnapshot> {
         Ok(self.page().look(&MobileNumber::new(MOBILE)?).await?)
     }
 

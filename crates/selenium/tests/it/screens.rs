@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use vega_domain::ids::MobileNumber;
 use vega_domain::secret::SecondFactor;
 use vega_domain::sign_in::{PromptKind, Screen};
-use vega_selenium::Sighting;
+use vega_selenium::PageSnapshot;
 
 use crate::browser::{Browser, MOBILE};
 use crate::documents::{OTP, PIN, TURNSTILE, TURNSTILE_IFRAME, TURNSTILE_SOLVED, mobile, one_of_three};
@@ -265,7 +265,7 @@ fn refusals() -> Vec<Row> {
 }
 
 /// What was seen, without alerts, as one line.
-fn summary(seen: &Sighting) -> String {
+fn summary(seen: &PageSnapshot) -> String {
     let field = |name: &str, selector: &str, marks: &[(bool, &str)]| {
         let marks = marks
             .iter()

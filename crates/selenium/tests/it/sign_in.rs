@@ -163,7 +163,7 @@ impl AuditTrail for Nowhere {
         Ok(())
     }
 
-    async fn keep_head(&self, _: RunId, _: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn keep_checkpoint(&self, _: RunId, _: DateTime<Utc>) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -371,7 +371,7 @@ impl AuditTrail for Database {
         self.commit(entry.kind.code(), entry)
     }
 
-    async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
         unreachable!("runs end elsewhere")
     }
 }

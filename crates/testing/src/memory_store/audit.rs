@@ -53,9 +53,9 @@ impl AuditTrail for MemoryStore {
         self.append(&about(entry, &Subject::Token(token))).await
     }
 
-    async fn keep_head(&self, run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.commit("keep_head", |tables| {
-            tables.heads.push((run, tables.audit.len()));
+    async fn keep_checkpoint(&self, run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.commit("keep_checkpoint", |tables| {
+            tables.checkpoints.push((run, tables.audit.len()));
             Ok(Done::untold(()))
         })
     }
@@ -106,8 +106,8 @@ impl AuditHistory for MemoryStore {
     async fn verify<'a>(&'a self, _heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
         self.look("audit", |tables| AuditVerdict {
             entries: tables.audit.len() as u64,
-            heads: tables.heads.len() as u64,
-            other_heads: 0,
+            checkpoints: tables.checkpoints.len() as u64,
+            other_checkpoints: 0,
             fault: None,
         })
     }

@@ -32,8 +32,8 @@ impl MemoryStore {
     }
 
     /// After which runs the trail's end was kept, and how many entries it had.
-    pub fn heads(&self) -> Vec<(RunId, usize)> {
-        self.tables().heads.clone()
+    pub fn checkpoints(&self) -> Vec<(RunId, usize)> {
+        self.tables().checkpoints.clone()
     }
 
     /// Closed accounts.

@@ -24,7 +24,7 @@ pub(super) struct Tables {
     pub(super) access: AccessTables,
     pub(super) audit: Vec<AuditEntry>,
     /// After which runs the trail's end was kept, and how many entries it had.
-    pub(super) heads: Vec<(RunId, usize)>,
+    pub(super) checkpoints: Vec<(RunId, usize)>,
 }
 
 #[derive(Clone)]

@@ -51,7 +51,7 @@ impl AuditTrail for Store {
         self.append(&about(entry, &Subject::Token(token))).await
     }
 
-    async fn keep_head(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
         self.here.point().await;
         Ok(())
     }

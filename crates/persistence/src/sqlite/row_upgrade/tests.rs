@@ -78,7 +78,7 @@ async fn of_before(dir: &tempfile::TempDir) -> DataSource {
 }
 
 fn checkpoint_file(dir: &tempfile::TempDir) -> std::path::PathBuf {
-    dir.path().join("config/vega.audit-heads")
+    dir.path().join("config/vega.checkpoints")
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_database_that_was_born_with_values_is_none_of_before() {
 }
 
 /// A checkpoint that an earlier Vega kept at the end of a run.
-async fn keep_head(data: &DataSource, dir: &tempfile::TempDir, entry: i64, value: Option<[u8; 32]>) {
+async fn keep_checkpoint(data: &DataSource, dir: &tempfile::TempDir, entry: i64, value: Option<[u8; 32]>) {
     let mut connection = data.writer().acquire().await.unwrap();
     let chain_id = audit_rows::chain_id(&mut connection).await.unwrap();
     let stored: Vec<u8> =
@@ -153,7 +153,7 @@ async fn accept(data: &DataSource) -> Accepted {
 async fn a_torn_line_of_the_checkpoints_is_no_reason_to_ask() {
     let dir = tempfile::tempdir().unwrap();
     let data = of_before(&dir).await;
-    keep_head(&data, &dir, 1, None).await;
+    keep_checkpoint(&data, &dir, 1, None).await;
     let mut text = std::fs::read_to_string(checkpoint_file(&dir)).unwrap();
     text.push_str("2026-09-21T14:1");
     std::fs::write(checkpoint_file(&dir), text).unwrap();
@@ -182,7 +182,7 @@ async fn rows_that_nothing_proves_are_sealed_as_they_stand_when_the_operator_say
     let dir = tempfile::tempdir().unwrap();
     let data = of_before(&dir).await;
     if let Some((entry, value)) = checkpoint {
-        keep_head(&data, &dir, entry, value).await;
+        keep_checkpoint(&data, &dir, entry, value).await;
     }
     sql(&data, edit).await;
     // Whoever could write the file would be in the console.

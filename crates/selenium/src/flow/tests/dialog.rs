@@ -3,9 +3,9 @@
 use rstest::rstest;
 
 use super::*;
-use crate::sighting::Answer;
+use crate::page_snapshot::Answer;
 
-fn answered(status: u16, kind: &str, text: &str) -> Sighting {
+fn answered(status: u16, kind: &str, text: &str) -> PageSnapshot {
     let page = unfamiliar();
     let answer = Answer {
         status,
@@ -14,12 +14,12 @@ fn answered(status: u16, kind: &str, text: &str) -> Sighting {
         text: text.into(),
         ..page.answer
     };
-    Sighting { answer, ..page }
+    PageSnapshot { answer, ..page }
 }
 
-fn page_at(host: &str) -> Sighting {
+fn page_at(host: &str) -> PageSnapshot {
     let page = unfamiliar();
-    Sighting {
+    PageSnapshot {
         foreign: !rules().home.has(host),
         answer: Answer {
             host: host.into(),
@@ -30,14 +30,14 @@ fn page_at(host: &str) -> Sighting {
 }
 
 /// In any language: the words are not read.
-fn browsers_own(code: &str) -> Sighting {
+fn browsers_own(code: &str) -> PageSnapshot {
     let page = answered(0, "text/html", "यह साइट नहीं खुल सकी");
     let answer = Answer {
         host: String::new(),
         browsers_code: code.into(),
         ..page.answer
     };
-    Sighting {
+    PageSnapshot {
         unreachable: true,
         answer,
         ..page
@@ -77,14 +77,14 @@ fn browsers_own(code: &str) -> Sighting {
     FailureReason::BrokerDown,
     "application/pdf"
 )]
-#[case::empty(Sighting { answer: Answer { bare: true, ..answered(200, "text/html", "").answer }, ..answered(200, "text/html", "") }, FailureReason::BrokerDown, "empty page")]
+#[case::empty(PageSnapshot { answer: Answer { bare: true, ..answered(200, "text/html", "").answer }, ..answered(200, "text/html", "") }, FailureReason::BrokerDown, "empty page")]
 #[case::elsewhere(
     page_at("portal.hotel.example"),
     FailureReason::Network,
     "portal.hotel.example"
 )]
 #[case::elsewhere_with_a_phone_form(
-    Sighting { mobile: mobile(true, true).mobile, get_otp: Some(button(true)), ..page_at("wifi.example") },
+    PageSnapshot { mobile: mobile(true, true).mobile, get_otp: Some(button(true)), ..page_at("wifi.example") },
     FailureReason::Network,
     "wifi.example"
 )]
@@ -135,20 +135,20 @@ fn browsers_own(code: &str) -> Sighting {
     "which has no code: \"यह साइट नहीं खुल सकी\""
 )]
 #[case::a_page_with_cloudflares_words_and_nothing_of_it(
-    Sighting { answer: Answer { title: "Just a moment...".into(), ..answered(403, "text/html", "Cloudflare").answer }, ..unfamiliar() },
+    PageSnapshot { answer: Answer { title: "Just a moment...".into(), ..answered(403, "text/html", "Cloudflare").answer }, ..unfamiliar() },
     FailureReason::Blocked,
     "Just a moment...: Cloudflare"
 )]
 fn is_told_at_once_and_nothing_is_pressed(
-    #[case] seen: Sighting,
+    #[case] seen: PageSnapshot,
     #[case] expected: FailureReason,
     #[case] words: &str,
 ) {
     let mut script = Script::new();
     for second in 0..=1 {
         match script.at(second, &seen) {
-            Move::Wait => {}
-            Move::Fail(failure) => {
+            Action::Wait => {}
+            Action::Fail(failure) => {
                 assert_eq!(failure.reason, expected, "{failure:?}");
                 assert!(failure.detail.contains(words), "{failure:?}");
                 return;
@@ -162,12 +162,12 @@ fn is_told_at_once_and_nothing_is_pressed(
 #[rstest]
 #[case::unfamiliar(unfamiliar())]
 #[case::on_another_of_its_hosts(page_at("id.upstox.com"))]
-#[case::still_loading(Sighting { answer: Answer { complete: false, status: 503, ..unfamiliar().answer }, ..unfamiliar() })]
-#[case::not_there_yet(Sighting::default())]
-fn what_may_become_a_login_page_is_waited_for(#[case] seen: Sighting) {
+#[case::still_loading(PageSnapshot { answer: Answer { complete: false, status: 503, ..unfamiliar().answer }, ..unfamiliar() })]
+#[case::not_there_yet(PageSnapshot::default())]
+fn what_may_become_a_login_page_is_waited_for(#[case] seen: PageSnapshot) {
     let mut script = Script::new();
     for second in 0..20 {
-        assert_eq!(script.at(second, &seen), Move::Wait);
+        assert_eq!(script.at(second, &seen), Action::Wait);
     }
 }
 
@@ -175,16 +175,16 @@ fn what_may_become_a_login_page_is_waited_for(#[case] seen: Sighting) {
 #[test]
 fn a_page_that_looks_at_the_browser_is_the_humans_and_no_answer() {
     let page = answered(403, "text/html", "Sicherheitsüberprüfung wird durchgeführt");
-    let challenge = Sighting {
+    let challenge = PageSnapshot {
         challenge: true,
         ..page
     };
     let mut script = Script::new();
-    assert_eq!(script.at(0, &challenge), Move::Tell(Notice::Challenge));
+    assert_eq!(script.at(0, &challenge), Action::Tell(Notice::Challenge));
     for second in 1..60 {
-        assert_eq!(script.at(second, &challenge), Move::Wait);
+        assert_eq!(script.at(second, &challenge), Action::Wait);
     }
-    let proxy = Sighting {
+    let proxy = PageSnapshot {
         document: "another".into(),
         ..answered(502, "text/html", "Bad gateway")
     };
@@ -198,9 +198,9 @@ fn a_network_that_goes_away_later_is_told_with_its_code() {
     let mut script = Script::new();
     script.at(0, &pin());
     let gone = browsers_own("ERR_INTERNET_DISCONNECTED");
-    assert_eq!(script.at(1, &gone), Move::Wait);
+    assert_eq!(script.at(1, &gone), Action::Wait);
     match script.at(4, &gone) {
-        Move::Fail(failure) => {
+        Action::Fail(failure) => {
             assert_eq!(failure.reason, FailureReason::Network);
             assert!(
                 failure.detail.contains("ERR_INTERNET_DISCONNECTED"),
@@ -214,9 +214,9 @@ fn a_network_that_goes_away_later_is_told_with_its_code() {
 #[test]
 fn silence_is_told_after_a_while() {
     let mut script = Script::new();
-    script.at(0, &Sighting::default());
-    script.at(30, &Sighting::default());
-    let end = script.at(45, &Sighting::default());
+    script.at(0, &PageSnapshot::default());
+    script.at(30, &PageSnapshot::default());
+    let end = script.at(45, &PageSnapshot::default());
     assert_eq!(reason(&end), Some(FailureReason::Network));
 }
 
@@ -226,7 +226,7 @@ fn a_page_elsewhere_is_left_to_the_human_once_upstox_was_there() {
     let mut script = Script::new();
     script.at(0, &pin());
     for second in 1..19 {
-        assert_eq!(script.at(second, &page_at("help.example")), Move::Wait);
+        assert_eq!(script.at(second, &page_at("help.example")), Action::Wait);
     }
 }
 

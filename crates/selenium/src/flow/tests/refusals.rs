@@ -3,12 +3,12 @@
 use rstest::rstest;
 
 use super::*;
-use crate::sighting::Entry;
+use crate::page_snapshot::Entry;
 
 const HELP: &str = "The PIN you use in the app.";
 
 /// In this document, with these lines, and its box filled or not.
-pub(super) fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> Sighting {
+pub(super) fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> PageSnapshot {
     let mut seen = match form {
         Form::Mobile => mobile(!filled, filled),
         Form::Otp => otp(),
@@ -17,7 +17,7 @@ pub(super) fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> 
     for field in [&mut seen.otp, &mut seen.pin].into_iter().flatten() {
         field.empty = !filled;
     }
-    Sighting {
+    PageSnapshot {
         document: document.into(),
         arrived_by_itself: true,
         lines: lines.iter().map(ToString::to_string).collect(),
@@ -36,23 +36,23 @@ fn entry(form: Form, full: bool, sent: bool, back: bool) -> Entry {
     }
 }
 
-pub(super) fn sent(sighting: Sighting, of: Form) -> Sighting {
-    Sighting {
+pub(super) fn sent(snapshot: PageSnapshot, of: Form) -> PageSnapshot {
+    PageSnapshot {
         entry: Some(entry(of, true, true, false)),
-        ..sighting
+        ..snapshot
     }
 }
 
-fn given_back(sighting: Sighting, of: Form) -> Sighting {
-    Sighting {
+fn given_back(snapshot: PageSnapshot, of: Form) -> PageSnapshot {
+    PageSnapshot {
         entry: Some(entry(of, true, true, true)),
-        ..sighting
+        ..snapshot
     }
 }
 
-fn detail(step: &Move) -> Option<&str> {
+fn detail(step: &Action) -> Option<&str> {
     match step {
-        Move::Fail(failure) => Some(&failure.detail),
+        Action::Fail(failure) => Some(&failure.detail),
         _ => None,
     }
 }
@@ -69,23 +69,23 @@ fn detail(step: &Move) -> Option<&str> {
 #[case::throttled_anew(Form::Otp, form(Form::Otp, "B", &["Too many requests, try again later."], false), Some(FailureReason::Throttled), "Too many requests, try again later.")]
 #[case::trouble_anew(Form::Pin, form(Form::Pin, "B", &["Something went wrong"], false), Some(FailureReason::BrokerDown), "Something went wrong")]
 #[case::locked_anew(Form::Pin, form(Form::Pin, "B", &["Your account is locked"], false), Some(FailureReason::AccountLocked), "Your account is locked")]
-#[case::refused_without_a_form(Form::Pin, Sighting { document: "B".into(), lines: vec!["Incorrect PIN".into()], ..unfamiliar() }, Some(FailureReason::PinRefused), "Incorrect PIN")]
+#[case::refused_without_a_form(Form::Pin, PageSnapshot { document: "B".into(), lines: vec!["Incorrect PIN".into()], ..unfamiliar() }, Some(FailureReason::PinRefused), "Incorrect PIN")]
 #[case::still_there(Form::Pin, sent(form(Form::Pin, "A", &[HELP], true), Form::Pin), None, "")]
 #[case::other_words(Form::Pin, sent(form(Form::Pin, "A", &[HELP, "Welcome back"], true), Form::Pin), None, "")]
-#[case::spinning(Form::Pin, Sighting { busy: true, ..given_back(form(Form::Pin, "A", &[HELP], false), Form::Pin) }, None, "")]
+#[case::spinning(Form::Pin, PageSnapshot { busy: true, ..given_back(form(Form::Pin, "A", &[HELP], false), Form::Pin) }, None, "")]
 #[case::verifying(Form::Otp, given_back(form(Form::Otp, "A", &["Verifying your OTP"], false), Form::Otp), None, "")]
-#[case::reloaded(Form::Pin, Sighting { arrived_by_itself: false, ..form(Form::Pin, "B", &[HELP], false) }, None, "")]
+#[case::reloaded(Form::Pin, PageSnapshot { arrived_by_itself: false, ..form(Form::Pin, "B", &[HELP], false) }, None, "")]
 #[case::sent_again(Form::Otp, form(Form::Otp, "B", &[HELP, "A new OTP was sent to 98****0000"], false), None, "")]
-#[case::emptied_by_hand(Form::Pin, Sighting { entry: Some(entry(Form::Pin, false, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, None, "")]
-#[case::emptied_by_the_page(Form::Pin, Sighting { entry: Some(entry(Form::Pin, true, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, Some(FailureReason::PinRefused), "the page emptied its box, and nobody can tell whether it had submitted what stood there")]
-#[case::an_error_page_of_the_browser(Form::Pin, Sighting { document: "B".into(), unreachable: true, lines: vec!["login.upstox.com sent an invalid response".into()], ..unfamiliar() }, None, "")]
-#[case::redirected_too_often(Form::Pin, Sighting { document: "B".into(), unreachable: true, lines: vec!["redirected you too many times".into()], ..unfamiliar() }, None, "")]
-#[case::a_filter_of_somebody_else(Form::Pin, Sighting { document: "B".into(), foreign: true, lines: vec!["Your access is blocked".into()], ..unfamiliar() }, None, "")]
+#[case::emptied_by_hand(Form::Pin, PageSnapshot { entry: Some(entry(Form::Pin, false, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, None, "")]
+#[case::emptied_by_the_page(Form::Pin, PageSnapshot { entry: Some(entry(Form::Pin, true, false, false)), ..form(Form::Pin, "A", &[HELP], false) }, Some(FailureReason::PinRefused), "the page emptied its box, and nobody can tell whether it had submitted what stood there")]
+#[case::an_error_page_of_the_browser(Form::Pin, PageSnapshot { document: "B".into(), unreachable: true, lines: vec!["login.upstox.com sent an invalid response".into()], ..unfamiliar() }, None, "")]
+#[case::redirected_too_often(Form::Pin, PageSnapshot { document: "B".into(), unreachable: true, lines: vec!["redirected you too many times".into()], ..unfamiliar() }, None, "")]
+#[case::a_filter_of_somebody_else(Form::Pin, PageSnapshot { document: "B".into(), foreign: true, lines: vec!["Your access is blocked".into()], ..unfamiliar() }, None, "")]
 #[case::on_to_the_next(Form::Otp, form(Form::Pin, "B", &["Incorrect entries lock your account"], false), None, "")]
-#[case::loading(Form::Pin, Sighting { document: "B".into(), ..unfamiliar() }, None, "")]
+#[case::loading(Form::Pin, PageSnapshot { document: "B".into(), ..unfamiliar() }, None, "")]
 fn a_form_that_comes_back_is_a_refusal(
     #[case] of: Form,
-    #[case] after: Sighting,
+    #[case] after: PageSnapshot,
     #[case] expected: Option<FailureReason>,
     #[case] words: &str,
 ) {
@@ -113,7 +113,7 @@ fn whoever_types_again_has_seen_the_refusal() {
     let mut script = Script::new();
     script.pressed(0);
     script.at(0, &form(Form::Pin, "A", &[HELP], true));
-    let again = Sighting {
+    let again = PageSnapshot {
         retyped: Some(Form::Pin),
         ..form(Form::Pin, "A", &[HELP], true)
     };
@@ -126,12 +126,12 @@ fn what_the_page_submits_by_itself_is_not_submitted_again() {
     script.pressed(0);
     script.at(0, &form(Form::Pin, "A", &[HELP], false));
     script.flow.second_factor_typed(PromptKind::Pin);
-    let gone = Sighting {
+    let gone = PageSnapshot {
         pin_continue: Some(button(true)),
         ..sent(form(Form::Pin, "A", &[HELP], true), Form::Pin)
     };
-    assert_eq!(script.at(1, &gone), Move::Wait);
-    assert_eq!(script.at(9, &gone), Move::Wait);
+    assert_eq!(script.at(1, &gone), Action::Wait);
+    assert_eq!(script.at(9, &gone), Action::Wait);
 }
 
 /// It was pasted and submitted between two looks.
@@ -145,7 +145,7 @@ fn a_submit_that_no_look_saw_is_noted_by_the_page_before(
     let mut script = Script::new();
     script.pressed(0);
     script.at(0, &form(Form::Pin, "A", &[HELP], false));
-    let after = Sighting {
+    let after = PageSnapshot {
         came_after: Some(Form::Pin),
         arrived_by_itself,
         ..form(Form::Pin, "B", &[HELP, "Nope"], false)
@@ -179,13 +179,13 @@ fn a_mobile_number_that_was_not_submitted_is_typed_again() {
     script.at(0, &form(Form::Mobile, "A", &[], false));
     script.at(
         1,
-        &Sighting {
+        &PageSnapshot {
             get_otp: Some(button(false)),
             ..form(Form::Mobile, "A", &[], true)
         },
     );
     let anew = form(Form::Mobile, "B", &[], false);
-    assert!(matches!(script.at(2, &anew), Move::FillMobile { .. }));
+    assert!(matches!(script.at(2, &anew), Action::FillMobile { .. }));
     assert_eq!(reason(&script.at(9, &anew)), None);
 }
 
@@ -209,14 +209,14 @@ fn in_a_window_the_human_may_correct_it_and_vega_submits_nothing_more() {
     let refused = form(Form::Otp, "B", &[HELP, "Wrong OTP"], false);
     script.at(1, &refused);
     let because = FailureReason::OtpRefused;
-    assert_eq!(script.at(3, &refused), Move::Tell(Notice::Refused { because }));
+    assert_eq!(script.at(3, &refused), Action::Tell(Notice::Refused { because }));
     assert!(script.flow.hands_off());
     assert_eq!(script.flow.task(), Some(Notice::Refused { because }));
-    assert_eq!(script.at(4, &refused), Move::Wait, "no prompt");
+    assert_eq!(script.at(4, &refused), Action::Wait, "no prompt");
     // Corrected: what comes next is the human's as well.
     assert_eq!(
         script.at(9, &form(Form::Pin, "C", &[], false)),
-        Move::Wait,
+        Action::Wait,
         "no prompt"
     );
     assert_eq!(
@@ -239,12 +239,12 @@ fn a_refusal_that_nobody_corrects_stays_one(#[case] end: Option<Failure>) {
     );
     assert!(matches!(
         script.at(1, &refused),
-        Move::Tell(Notice::Refused { .. })
+        Action::Tell(Notice::Refused { .. })
     ));
     let failure = match end {
         Some(failure) => script.flow.gravest(failure),
         None => match script.at(301, &form(Form::Pin, "A", &[HELP], false)) {
-            Move::Fail(failure) => failure,
+            Action::Fail(failure) => failure,
             other => panic!("{other:?}"),
         },
     };

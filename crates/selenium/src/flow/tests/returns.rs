@@ -6,20 +6,20 @@ use rstest::rstest;
 use super::refusals::{form, sent, with_a_window};
 use super::*;
 use crate::oauth_login_automation::LOOK_EVERY;
-use crate::sighting::Entry;
+use crate::page_snapshot::Entry;
 
 const HELP: &str = "Need help?";
 
-fn after(of: Form, seen: Sighting) -> Sighting {
-    Sighting {
+fn after(of: Form, seen: PageSnapshot) -> PageSnapshot {
+    PageSnapshot {
         came_after: Some(of),
         came_after_ms: 500,
         ..seen
     }
 }
 
-fn by_the_humans_hand(seen: Sighting) -> Sighting {
-    Sighting {
+fn by_the_humans_hand(seen: PageSnapshot) -> PageSnapshot {
+    PageSnapshot {
         arrived_by_itself: false,
         ..seen
     }
@@ -37,12 +37,12 @@ fn by_the_humans_hand(seen: Sighting) -> Sighting {
 #[case::locked(Form::Pin, form(Form::Mobile, "B", &["Your account is locked"], false), Some(FailureReason::AccountLocked))]
 #[case::the_human_went_back(Form::Pin, by_the_humans_hand(form(Form::Otp, "B", &["Enter OTP"], false)), None)]
 #[case::turned_back_in_the_same_document(Form::Pin, form(Form::Otp, "A", &["Enter OTP"], false), None)]
-#[case::still_loading(Form::Pin, Sighting { busy: true, ..form(Form::Otp, "B", &["Enter OTP"], false) }, None)]
+#[case::still_loading(Form::Pin, PageSnapshot { busy: true, ..form(Form::Otp, "B", &["Enter OTP"], false) }, None)]
 #[case::the_next_one(Form::Otp, after(Form::Otp, form(Form::Pin, "B", &["Enter PIN"], false)), None)]
-#[case::a_note_of_an_earlier_attempt(Form::Otp, Sighting { came_after_ms: 600_000, ..after(Form::Pin, form(Form::Otp, "A", &["Enter OTP"], false)) }, None)]
+#[case::a_note_of_an_earlier_attempt(Form::Otp, PageSnapshot { came_after_ms: 600_000, ..after(Form::Pin, form(Form::Otp, "A", &["Enter OTP"], false)) }, None)]
 fn an_earlier_form_after_a_submit_is_a_refusal_of_what_was_submitted(
     #[case] of: Form,
-    #[case] later: Sighting,
+    #[case] later: PageSnapshot,
     #[case] expected: Option<FailureReason>,
 ) {
     let mut script = Script::new();
@@ -52,7 +52,7 @@ fn an_earlier_form_after_a_submit_is_a_refusal_of_what_was_submitted(
     let first = script.at(2, &later);
     assert_eq!(reason(&first), None, "it may still move on");
     if expected.is_some() {
-        assert_eq!(first, Move::Wait, "nothing is asked for meanwhile");
+        assert_eq!(first, Action::Wait, "nothing is asked for meanwhile");
     }
     let end = script.at(4, &later);
     assert_eq!(reason(&end), expected, "{end:?}");
@@ -66,7 +66,7 @@ fn the_words_that_refuse_come_first() {
     let later = form(Form::Mobile, "B", &["Welcome", "Incorrect PIN 482913"], false);
     script.at(1, &later);
     match script.at(3, &later) {
-        Move::Fail(failure) => assert_eq!(failure.detail, "Incorrect PIN [number] Welcome"),
+        Action::Fail(failure) => assert_eq!(failure.detail, "Incorrect PIN [number] Welcome"),
         other => panic!("{other:?}"),
     }
 }
@@ -80,9 +80,9 @@ fn a_pin_that_sent_the_human_back_is_told_once_and_stays_refused() {
     let back = form(Form::Otp, "B", &["Enter OTP"], false);
     script.at(1, &back);
     let because = FailureReason::PinRefused;
-    assert_eq!(script.at(3, &back), Move::Tell(Notice::Refused { because }));
+    assert_eq!(script.at(3, &back), Action::Tell(Notice::Refused { because }));
     for second in 4..9 {
-        assert_eq!(script.at(second, &back), Move::Wait);
+        assert_eq!(script.at(second, &back), Action::Wait);
     }
     script.at(9, &after(Form::Otp, form(Form::Pin, "C", &[HELP], false)));
     assert_eq!(script.flow.refused().map(|failure| failure.reason), Some(because));
@@ -101,7 +101,7 @@ fn a_form_that_was_refused_before_the_first_look(
     let mut script = Script::new();
     script.at(0, &form(Form::Mobile, "A", &[], true));
     script.pressed(1);
-    let seen = Sighting {
+    let seen = PageSnapshot {
         came_after: Some(Form::Otp),
         came_after_ms: milliseconds,
         ..form(Form::Otp, "C", &["Enter OTP", "No."], false)
@@ -109,7 +109,7 @@ fn a_form_that_was_refused_before_the_first_look(
     let first = (script.at(2, &seen), script.at(3, &seen));
     if expected.is_some() {
         // The press is put on record, as for any OTP that is asked for.
-        assert_eq!(first.1, Move::Wait, "nothing is asked for meanwhile: {first:?}");
+        assert_eq!(first.1, Action::Wait, "nothing is asked for meanwhile: {first:?}");
     }
     assert_eq!(reason(&script.at(5, &seen)), expected);
 }
@@ -120,7 +120,7 @@ fn a_press_in_the_window_is_on_record_also_before_a_refusal() {
     let mut script = Script::new();
     script.at(0, &form(Form::Mobile, "A", &[], true));
     let seen = after(Form::Otp, form(Form::Otp, "C", &["Enter OTP", "No."], false));
-    assert_eq!(script.at(2, &seen), Move::NotePress);
+    assert_eq!(script.at(2, &seen), Action::NotePress);
     script.at(3, &seen);
     assert_eq!(reason(&script.at(5, &seen)), Some(FailureReason::OtpRefused));
 }
@@ -129,8 +129,8 @@ fn a_press_in_the_window_is_on_record_also_before_a_refusal() {
 #[rstest]
 #[case::the_same_form(form(Form::Pin, "B", &[HELP, "Nope"], false))]
 #[case::an_earlier_form(form(Form::Otp, "B", &["Enter OTP"], false))]
-#[case::no_form(Sighting { document: "B".into(), lines: vec!["Incorrect PIN".into()], ..unfamiliar() })]
-fn a_refusal_is_noticed_within_three_seconds(#[case] refused: Sighting) {
+#[case::no_form(PageSnapshot { document: "B".into(), lines: vec!["Incorrect PIN".into()], ..unfamiliar() })]
+fn a_refusal_is_noticed_within_three_seconds(#[case] refused: PageSnapshot) {
     for window in [false, true] {
         let mut script = if window { with_a_window() } else { Script::new() };
         script.pressed(0);
@@ -139,7 +139,7 @@ fn a_refusal_is_noticed_within_three_seconds(#[case] refused: Sighting) {
         let mut looks = (0..).map(|look| LOOK_EVERY * look);
         let noticed = looks.find(|after| {
             let step = script.flow.next(&refused, came + *after);
-            reason(&step).is_some() || matches!(step, Move::Tell(Notice::Refused { .. }))
+            reason(&step).is_some() || matches!(step, Action::Tell(Notice::Refused { .. }))
         });
         assert!(
             noticed.is_some_and(|after| after < Duration::from_secs(3)),
@@ -156,7 +156,7 @@ fn typed(script: &mut Script) {
 }
 
 /// A box into which a page that still loaded let a part of it.
-fn part(empty: bool) -> Sighting {
+fn part(empty: bool) -> PageSnapshot {
     let entry = Entry {
         form: Form::Otp,
         full: false,
@@ -164,7 +164,7 @@ fn part(empty: bool) -> Sighting {
         guessed: false,
         back: false,
     };
-    Sighting {
+    PageSnapshot {
         entry: Some(entry),
         ..form(Form::Otp, "A", &[HELP], !empty)
     }
@@ -188,17 +188,17 @@ fn a_full_box_that_was_emptied_is_never_asked_for_again(
         guessed: false,
         back: false,
     };
-    let emptied = Sighting {
+    let emptied = PageSnapshot {
         entry: Some(full),
         ..form(Form::Otp, "A", &[HELP], false)
     };
-    let steps: Vec<Move> = (2..9).map(|second| script.at(second, &emptied)).collect();
-    assert!(!steps.contains(&Move::Offer(PromptKind::Otp)), "{steps:?}");
+    let steps: Vec<Action> = (2..9).map(|second| script.at(second, &emptied)).collect();
+    assert!(!steps.contains(&Action::Offer(PromptKind::Otp)), "{steps:?}");
     assert_eq!(steps.iter().find_map(reason), ends, "{steps:?}");
     assert_eq!(
         steps
             .iter()
-            .any(|step| Some(step) == tells.map(Move::Tell).as_ref()),
+            .any(|step| Some(step) == tells.map(Action::Tell).as_ref()),
         tells.is_some(),
         "{steps:?}"
     );
@@ -238,26 +238,26 @@ fn what_the_page_emptied_before_a_submit_is_asked_for_again() {
     script.flow.second_factor_typed(PromptKind::Otp);
     script.at(1, &part(false));
     let emptied = part(true);
-    assert_eq!(script.at(2, &emptied), Move::Wait, "it may be a moment");
-    assert_eq!(script.at(4, &emptied), Move::Offer(PromptKind::Otp));
+    assert_eq!(script.at(2, &emptied), Action::Wait, "it may be a moment");
+    assert_eq!(script.at(4, &emptied), Action::Offer(PromptKind::Otp));
     let held = part(false);
     for (second, expected) in [(5, true), (9, false)] {
         script.flow.second_factor_typed(PromptKind::Otp);
         script.at(second, &held);
         script.at(second + 1, &emptied);
         let step = script.at(second + 3, &emptied);
-        assert_eq!(step == Move::Offer(PromptKind::Otp), expected, "not for ever");
+        assert_eq!(step == Action::Offer(PromptKind::Otp), expected, "not for ever");
     }
 }
 
 #[rstest]
 #[case::submitted(sent(form(Form::Otp, "A", &[HELP], false), Form::Otp))]
-#[case::busy(Sighting { busy: true, ..form(Form::Otp, "A", &[HELP], false) })]
-fn what_may_be_submitted_is_not_asked_for_again(#[case] emptied: Sighting) {
+#[case::busy(PageSnapshot { busy: true, ..form(Form::Otp, "A", &[HELP], false) })]
+fn what_may_be_submitted_is_not_asked_for_again(#[case] emptied: PageSnapshot) {
     let mut script = Script::new();
     typed(&mut script);
     for second in 2..20 {
-        assert_ne!(script.at(second, &emptied), Move::Offer(PromptKind::Otp));
+        assert_ne!(script.at(second, &emptied), Action::Offer(PromptKind::Otp));
     }
 }
 
@@ -266,7 +266,7 @@ fn headless_an_entry_that_nobody_can_submit_ends_soon() {
     let mut script = Script::new();
     typed(&mut script);
     let stands = form(Form::Otp, "A", &[HELP], true);
-    assert_eq!(script.at(7, &stands), Move::Wait);
+    assert_eq!(script.at(7, &stands), Action::Wait);
     assert_eq!(reason(&script.at(47, &stands)), Some(FailureReason::PageChanged));
 }
 
@@ -283,7 +283,7 @@ fn a_form_that_only_looks_submitted_is_the_humans_to_press(#[case] busy: bool, #
         guessed: !submitted,
         back: false,
     };
-    let stands = Sighting {
+    let stands = PageSnapshot {
         busy,
         entry: Some(entry),
         pin_continue: Some(button(true)),
@@ -294,10 +294,10 @@ fn a_form_that_only_looks_submitted_is_the_humans_to_press(#[case] busy: bool, #
         script.pressed(0);
         script.at(0, &form(Form::Pin, "A", &[HELP], false));
         script.flow.second_factor_typed(PromptKind::Pin);
-        let steps: Vec<Move> = (1..100).map(|second| script.at(second, &stands)).collect();
-        let presses = steps.iter().filter(|step| matches!(step, Move::Submit { .. }));
+        let steps: Vec<Action> = (1..100).map(|second| script.at(second, &stands)).collect();
+        let presses = steps.iter().filter(|step| matches!(step, Action::Submit { .. }));
         assert_eq!(presses.count(), 0, "it could be a second PIN");
-        let asks = steps.contains(&Move::Tell(Notice::DoItInTheWindow));
+        let asks = steps.contains(&Action::Tell(Notice::DoItInTheWindow));
         let ends = steps
             .iter()
             .any(|step| reason(step) == Some(FailureReason::PageChanged));

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn challenge() -> Sighting {
-    Sighting {
+fn challenge() -> PageSnapshot {
+    PageSnapshot {
         challenge: true,
         ..mobile(false, false)
     }
@@ -13,13 +13,13 @@ fn challenge() -> Sighting {
 fn a_task_stands_until_its_screen_is_gone_and_comes_back_with_it() {
     let mut script = Script::new();
     assert_eq!(script.flow.task(), None);
-    assert_eq!(script.at(1, &challenge()), Move::Tell(Notice::Challenge));
+    assert_eq!(script.at(1, &challenge()), Action::Tell(Notice::Challenge));
     assert_eq!(script.flow.task(), Some(Notice::Challenge));
     script.at(2, &challenge());
     assert_eq!(script.flow.task(), Some(Notice::Challenge), "not done yet");
     script.at(3, &mobile(false, true));
     assert_eq!(script.flow.task(), None, "solved");
-    assert_eq!(script.at(4, &challenge()), Move::Wait, "told once");
+    assert_eq!(script.at(4, &challenge()), Action::Wait, "told once");
     assert_eq!(script.flow.task(), Some(Notice::Challenge), "to be done again");
 }
 
@@ -29,18 +29,18 @@ fn what_vega_can_do_itself_after_all_is_no_task_any_more() {
     script.at(0, &mobile(false, false));
     assert_eq!(
         script.at(15, &mobile(false, false)),
-        Move::Tell(Notice::MobileWaits)
+        Action::Tell(Notice::MobileWaits)
     );
     assert_eq!(script.flow.task(), Some(Notice::MobileWaits));
     assert!(matches!(
         script.at(16, &mobile(false, true)),
-        Move::PressGetOtp { .. }
+        Action::PressGetOtp { .. }
     ));
     script.pressed(16);
     assert_eq!(script.flow.task(), None);
     assert_eq!(
         script.flow.otp_click_failed(),
-        Move::Tell(Notice::DoItInTheWindow)
+        Action::Tell(Notice::DoItInTheWindow)
     );
     assert_eq!(script.flow.task(), Some(Notice::DoItInTheWindow));
 }
@@ -50,12 +50,12 @@ fn waiting_is_no_task() {
     let mut script = Script::new();
     script.at(0, &mobile(false, true));
     script.pressed(0);
-    assert_eq!(script.at(10, &mobile(false, true)), Move::Tell(Notice::OtpSlow));
+    assert_eq!(script.at(10, &mobile(false, true)), Action::Tell(Notice::OtpSlow));
     assert_eq!(script.flow.task(), None);
     let later = script.start + Duration::from_secs(11);
     assert_eq!(
         script.flow.foreign_redirect(later),
-        Move::Tell(Notice::ForeignRedirect)
+        Action::Tell(Notice::ForeignRedirect)
     );
     assert_eq!(script.flow.task(), None);
 }

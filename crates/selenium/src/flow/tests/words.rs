@@ -64,13 +64,13 @@ use super::*;
 )]
 #[case(mobile(false, true), "Welcome back", None)]
 fn the_pages_words_are_understood(
-    #[case] sighting: Sighting,
+    #[case] snapshot: PageSnapshot,
     #[case] words: &str,
     #[case] expected: Option<FailureReason>,
 ) {
-    let step = Script::new().at(1, &saying(sighting, None, words));
+    let step = Script::new().at(1, &saying(snapshot, None, words));
     assert_eq!(reason(&step), expected);
-    if let Move::Fail(failure) = step {
+    if let Action::Fail(failure) = step {
         assert_eq!(failure.detail, words, "the page's own words are kept");
     }
 }
@@ -81,7 +81,7 @@ const WRONG: &str = "Invalid code. You have 4 attempts left.";
 /// The page is seen as `before`; then it is `now`, with an alert that came on `form`.
 #[rstest]
 #[case::otp_refused_then_accepted(otp(), pin(), Form::Otp, WRONG, None)]
-#[case::pin_refused_then_accepted(pin(), Sighting { consent: true, ..Sighting::default() }, Form::Pin, WRONG, None)]
+#[case::pin_refused_then_accepted(pin(), PageSnapshot { consent: true, ..PageSnapshot::default() }, Form::Pin, WRONG, None)]
 #[case::throttled_then_let_in(mobile(false, true), otp(), Form::Mobile, THROTTLED, None)]
 #[case::old_otp_words_on_the_pin_screen(
     otp(),
@@ -99,21 +99,21 @@ const WRONG: &str = "Invalid code. You have 4 attempts left.";
 )]
 #[case::throttled_behind_the_challenge(
     mobile(false, true),
-    Sighting { challenge: true, ..mobile(false, false) },
+    PageSnapshot { challenge: true, ..mobile(false, false) },
     Form::Mobile,
     THROTTLED,
     Some(FailureReason::Throttled)
 )]
 #[case::otp_refused_and_form_gone(
     otp(),
-    Sighting::default(),
+    PageSnapshot::default(),
     Form::Otp,
     WRONG,
     Some(FailureReason::OtpRefused)
 )]
 #[case::pin_refused_and_form_gone(
     pin(),
-    Sighting::default(),
+    PageSnapshot::default(),
     Form::Pin,
     WRONG,
     Some(FailureReason::PinRefused)
@@ -129,22 +129,22 @@ const WRONG: &str = "Invalid code. You have 4 attempts left.";
 #[case::back_to_the_otp_and_refused_at_once(pin(), otp(), Form::Otp, WRONG, Some(FailureReason::PinRefused))]
 #[case::refused_on_a_page_without_form(
     pin(),
-    Sighting::default(),
+    PageSnapshot::default(),
     None,
     WRONG,
     Some(FailureReason::PinRefused)
 )]
-#[case::no_form_ever(Sighting::default(), Sighting::default(), None, WRONG, None)]
+#[case::no_form_ever(PageSnapshot::default(), PageSnapshot::default(), None, WRONG, None)]
 #[case::locked_with_the_form_gone(
     pin(),
-    Sighting::default(),
+    PageSnapshot::default(),
     Form::Pin,
     "Your account is blocked after too many failed attempts.",
     Some(FailureReason::AccountLocked)
 )]
 fn words_count_for_the_screen_they_answer(
-    #[case] before: Sighting,
-    #[case] now: Sighting,
+    #[case] before: PageSnapshot,
+    #[case] now: PageSnapshot,
     #[case] form: impl Into<Option<Form>>,
     #[case] words: &str,
     #[case] expected: Option<FailureReason>,
@@ -167,17 +167,17 @@ fn a_throttled_press_ends_at_the_toast() {
 #[rstest]
 #[case::otp(otp())]
 #[case::pin(pin())]
-#[case::nothing_else(Sighting::default())]
-fn a_locked_screen_ends_the_attempt_whatever_it_asks_for(#[case] sighting: Sighting) {
+#[case::nothing_else(PageSnapshot::default())]
+fn a_locked_screen_ends_the_attempt_whatever_it_asks_for(#[case] snapshot: PageSnapshot) {
     let words = "Your account is blocked";
-    let locked = Sighting {
+    let locked = PageSnapshot {
         locked: Some(words.into()),
-        ..sighting
+        ..snapshot
     };
     let mut script = Script::new();
     script.at(0, &pin());
     let expected = Failure::new(FailureReason::AccountLocked, words);
-    assert_eq!(script.at(1, &locked), Move::Fail(expected));
+    assert_eq!(script.at(1, &locked), Action::Fail(expected));
 }
 
 #[rstest]
@@ -188,9 +188,9 @@ fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expe
         code: code.into(),
         message: "words".into(),
     };
-    let seen = Sighting {
+    let seen = PageSnapshot {
         error: Some(error),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     };
     assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
 }
@@ -206,31 +206,31 @@ fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expe
     "Incorrect OTP [number] for [number]. You have 4 attempts left."
 )]
 #[case::locked(
-    Sighting { locked: Some("Account 9000000001 is locked".into()), ..pin() },
+    PageSnapshot { locked: Some("Account 9000000001 is locked".into()), ..pin() },
     "Account [number] is locked"
 )]
 #[case::error(
-    Sighting {
+    PageSnapshot {
         error: Some(PageError { code: "UDAPI100068".into(), message: "Not 482913".into() }),
-        ..Sighting::default()
+        ..PageSnapshot::default()
     },
     "UDAPI100068 Not [number]"
 )]
-fn what_was_typed_is_in_no_failure(#[case] seen: Sighting, #[case] expected: &str) {
+fn what_was_typed_is_in_no_failure(#[case] seen: PageSnapshot, #[case] expected: &str) {
     let step = Script::new().at(1, &seen);
-    let Move::Fail(failure) = step else {
+    let Action::Fail(failure) = step else {
         panic!("{step:?}")
     };
     assert_eq!(failure.detail, expected);
 }
 
 #[rstest]
-#[case::at_the_start(Sighting::default())]
+#[case::at_the_start(PageSnapshot::default())]
 #[case::in_place_of_the_redirect(pin())]
-fn a_block_page_ends_the_attempt(#[case] before: Sighting) {
-    let seen = Sighting {
+fn a_block_page_ends_the_attempt(#[case] before: PageSnapshot) {
+    let seen = PageSnapshot {
         blocked: true,
-        ..Sighting::default()
+        ..PageSnapshot::default()
     };
     let mut script = Script::new();
     script.at(0, &before);
@@ -239,9 +239,9 @@ fn a_block_page_ends_the_attempt(#[case] before: Sighting) {
 
 #[test]
 fn words_of_a_block_beside_a_form_are_no_block() {
-    let seen = Sighting {
+    let seen = PageSnapshot {
         blocked: true,
         ..pin()
     };
-    assert_eq!(Script::new().at(0, &seen), Move::Offer(PromptKind::Pin));
+    assert_eq!(Script::new().at(0, &seen), Action::Offer(PromptKind::Pin));
 }

@@ -11,7 +11,7 @@ use vega_domain::sign_in::Screen;
     clippy::struct_excessive_bools,
     reason = "the marks of a page do not depend on each other"
 )]
-pub struct Sighting {
+pub struct PageSnapshot {
     /// The box for the mobile number.
     pub mobile: Option<MobileField>,
     /// "Get OTP".
@@ -186,7 +186,7 @@ impl Form {
     }
 }
 
-impl Sighting {
+impl PageSnapshot {
     /// The form that was submitted before this one came, within an attempt that is so old. A note of an earlier attempt may
     /// still lie in the tab.
     pub(crate) fn came_after(&self, attempt: Duration) -> Option<Form> {

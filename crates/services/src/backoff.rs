@@ -1,4 +1,4 @@
-//! What is in memory follows what is stored: how a follower behaves while the database does not answer.
+//! What a follower does while the database does not answer: it asks again after a pause, and says in the log that it is behind.
 
 use std::time::Duration;
 
