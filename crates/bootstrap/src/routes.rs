@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vega_domain::account::{Account, Route};
 use vega_domain::failure::Failure;
-use vega_domain::ports::{AuditTrail, Clock, EventSink, ListenerProof, SignIn, SignInJournal, SignInSession};
+use vega_domain::ports::{AuditTrail, Clock, CodeDelivery, EventSink, ListenerProof, SignIn, SignInSession};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
 use vega_selenium::OAuthLoginAutomation;
 
@@ -20,11 +20,11 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// Codes that come back are looked for in the journal; what is refused goes into the audit trail.
+    /// What comes back is looked for in `codes`; what is refused goes into the audit trail.
     pub(crate) fn new(
         settings: &Settings,
         environment: &Environment,
-        (journal, audit): (&Arc<dyn SignInJournal>, Arc<dyn AuditTrail>),
+        (codes, audit): (&Arc<dyn CodeDelivery>, Arc<dyn AuditTrail>),
         proof: Arc<dyn ListenerProof>,
         events: &Arc<dyn EventSink>,
         clock: &Arc<dyn Clock>,
@@ -44,7 +44,7 @@ impl Routes {
             ),
             own_browser: OwnBrowser::new(
                 own_browser,
-                Arc::clone(journal),
+                Arc::clone(codes),
                 audit,
                 proof,
                 Arc::clone(events),

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use vega_domain::ports::{Clock, EventSink, SignInJournal, TokenSpool, UpstoxTokenRepository};
+use vega_domain::ports::{
+    Clock, CodeDelivery, EventSink, OtpLedger, SignInAttempts, TokenSpool, UpstoxTokenRepository,
+};
 use vega_persistence::{
-    DataSource, FileLoginLease, FileTokenSpool, SpoolingSignInJournal, SpoolingTokenRepository,
+    DataSource, FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository,
     SqliteAccessRepository, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
     SqliteSignInJournal, SqliteTokenRepository,
 };
@@ -13,7 +15,9 @@ use vega_persistence::{
 /// The repositories of one installation.
 pub(crate) struct Stores {
     pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
-    pub(crate) journal: Arc<dyn SignInJournal>,
+    pub(crate) attempts: Arc<dyn SignInAttempts>,
+    pub(crate) otp_ledger: Arc<dyn OtpLedger>,
+    pub(crate) codes: Arc<dyn CodeDelivery>,
     pub(crate) spool: Arc<FileTokenSpool>,
     pub(crate) runs: Arc<SqliteExecutionStateRepository>,
     pub(crate) cooldowns: Arc<SqliteCooldownRepository>,
@@ -41,11 +45,13 @@ impl Stores {
                 spool.clone(),
                 Arc::clone(events),
             )),
-            journal: Arc::new(SpoolingSignInJournal::new(
-                journal,
+            attempts: Arc::new(SpoolingSignInAttempts::new(
+                journal.clone(),
                 spool.clone(),
                 Arc::clone(events),
             )),
+            otp_ledger: journal.clone(),
+            codes: journal,
             spool: Arc::new(spool),
             runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),

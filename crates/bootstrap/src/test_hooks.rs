@@ -21,11 +21,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::clock_reading::SinceBoot;
 use vega_domain::event::Event;
-use vega_domain::ports::{Clock, EventSink, SignInJournal};
+use vega_domain::ports::{Clock, CodeDelivery, EventSink};
 use vega_persistence::FileTokenSpool;
 use vega_services::GenerationPorts;
 
-use self::plant::{Plant, Planted};
+use self::plant::Plant;
 use crate::environment::Environment;
 
 /// Seconds to add to the system's time.
@@ -66,19 +66,15 @@ impl TestHooks {
         Arc::new(Hooked::new(events, self))
     }
 
-    /// The journal with a point before and after each commit.
-    pub(crate) fn around_journal(&self, journal: Arc<dyn SignInJournal>) -> Arc<dyn SignInJournal> {
-        let journal: Arc<dyn SignInJournal> = Arc::new(Hooked::new(journal, self));
-        match self.plant() {
-            Some(plant) => Arc::new(Planted::new(plant, journal)),
-            None => journal,
-        }
+    /// Codes that come back, with a point around the commit of each.
+    pub(crate) fn around_codes(&self, codes: Arc<dyn CodeDelivery>) -> Arc<dyn CodeDelivery> {
+        Arc::new(Hooked::new(codes, self))
     }
 
     /// The spool with a point before and after each commit of what it moves into the database.
     pub(crate) fn around_import(&self, spool: FileTokenSpool) -> FileTokenSpool {
         spool.moving_through(
-            |journal| Arc::new(Hooked::new(journal, self)),
+            |attempts| Arc::new(Hooked::new(attempts, self)),
             |tokens| Arc::new(Hooked::new(tokens, self)),
         )
     }
@@ -87,6 +83,8 @@ impl TestHooks {
     pub(crate) fn around(&self, ports: GenerationPorts) -> GenerationPorts {
         let ports = GenerationPorts {
             tokens: Arc::new(Hooked::new(ports.tokens, self)),
+            attempts: Arc::new(Hooked::new(ports.attempts, self)),
+            otp_ledger: Arc::new(Hooked::new(ports.otp_ledger, self)),
             exchange: Arc::new(Hooked::new(ports.exchange, self)),
             ..ports
         };

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use vega_domain::account::Account;
 use vega_domain::event::Event;
 use vega_domain::ports::{
-    AuditHistory, Clock, EventSink, ListenerProof, Operator, SignInJournal, StoreError, TokenChanges,
+    AuditHistory, Clock, CodeDelivery, EventSink, ListenerProof, Operator, StoreError, TokenChanges,
     UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpAllowance;
@@ -88,7 +88,7 @@ pub struct Vega {
     generation: Arc<TokenGenerationService>,
     data: DataSource,
     ports: OrchestrationPorts,
-    journal: Arc<dyn SignInJournal>,
+    codes: Arc<dyn CodeDelivery>,
 }
 
 /// The calls to Upstox.
@@ -146,7 +146,9 @@ impl Vega {
         };
         let Stores {
             tokens,
-            journal,
+            attempts,
+            otp_ledger,
+            codes,
             spool,
             runs,
             cooldowns,
@@ -157,15 +159,15 @@ impl Vega {
         let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
         let audit = Arc::new(refusals.clone());
         #[cfg(feature = "test-hooks")]
-        let journal = match &hooks {
-            Some(hooks) => hooks.around_journal(journal),
-            None => journal,
+        let codes = match &hooks {
+            Some(hooks) => hooks.around_codes(codes),
+            None => codes,
         };
         let upstox = Clients::new(&settings)?;
         let sign_in = Arc::new(Routes::new(
             &settings,
             &environment,
-            (&journal, audit.clone()),
+            (&codes, audit.clone()),
             data.listener_proof(),
             &events,
             &clock,
@@ -195,7 +197,9 @@ impl Vega {
         ));
         let generation_ports = GenerationPorts {
             tokens: Arc::clone(&tokens),
-            journal: Arc::clone(&journal),
+            attempts,
+            otp_ledger,
+            codes: Arc::clone(&codes),
             exchange: upstox.exchange,
             profiles: upstox.profiles,
             logout: upstox.logout.clone(),
@@ -282,7 +286,7 @@ impl Vega {
             generation,
             data,
             ports,
-            journal,
+            codes,
         })
     }
 
@@ -309,8 +313,8 @@ impl Vega {
 
     /// Routes for the redirect URIs of all APIs: they take codes, for whichever process waits for them.
     pub fn callbacks(&self) -> CallbackRouter {
-        let (journal, audit) = (Arc::clone(&self.journal), Arc::clone(&self.ports.audit));
-        let receiver = CodeReceiver::new(journal, audit, Arc::clone(&self.clock));
+        let (codes, audit) = (Arc::clone(&self.codes), Arc::clone(&self.ports.audit));
+        let receiver = CodeReceiver::new(codes, audit, Arc::clone(&self.clock));
         let accounts = self.settings.accounts.iter();
         let uris = accounts
             .flat_map(|account| &account.apis)

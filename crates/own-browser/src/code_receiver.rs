@@ -1,4 +1,4 @@
-//! Hands what a redirect carries to the journal, and puts on record what is refused. It neither waits nor exchanges.
+//! Hands what a redirect carries to `CodeDelivery`, and puts on record what is refused. It neither waits nor exchanges.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use url::Url;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::authorize::Carried;
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{AuditTrail, Clock, Delivery, SignInJournal, StoreError};
+use vega_domain::ports::{AuditTrail, Clock, CodeDelivery, Delivery, StoreError};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 /// How long a code waits for the database.
@@ -39,19 +39,15 @@ impl Received {
 
 /// Receives redirects, from a listener or from a paste.
 pub struct CodeReceiver {
-    journal: Arc<dyn SignInJournal>,
+    codes: Arc<dyn CodeDelivery>,
     audit: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
 }
 
 impl CodeReceiver {
-    /// Over the journal that knows the open attempts.
-    pub fn new(journal: Arc<dyn SignInJournal>, audit: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            journal,
-            audit,
-            clock,
-        }
+    /// Over the port that knows which sign-in waits for which `state`.
+    pub fn new(codes: Arc<dyn CodeDelivery>, audit: Arc<dyn AuditTrail>, clock: Arc<dyn Clock>) -> Self {
+        Self { codes, audit, clock }
     }
 
     /// Takes the code that `url` carries, if a sign-in waits for it. The caller knows that `url` is a redirect URI.
@@ -80,7 +76,7 @@ impl CodeReceiver {
     async fn deliver(&self, state: &OAuthState, code: &AuthorizationCode) -> Result<Delivery, StoreError> {
         let give_up = Instant::now() + DATABASE_MAY_TAKE;
         loop {
-            match self.journal.deliver_code(state, code, self.clock.now()).await {
+            match self.codes.deliver_code(state, code, self.clock.now()).await {
                 Err(error @ StoreError::Failed { .. }) if Instant::now() < give_up => {
                     tracing::warn!(%error, "a code came back and is not stored yet; Vega tries on");
                     sleep(TRY_EVERY).await;

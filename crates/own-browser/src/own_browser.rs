@@ -1,5 +1,5 @@
 //! The route itself: one link per sign-in, then a wait for its code, until the human's time is over. Whoever put the code
-//! into the journal, this process's listener, a paste or a server beside it, the wait finds it there.
+//! on record, this process's listener, a paste or a server beside it, the wait finds it there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use vega_domain::authorize::{Redirect, authorize_url};
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, ListenerProof, SignIn, SignInJournal, SignInRequest, SignInSession,
+    AuditTrail, Clock, CodeDelivery, EventSink, ListenerProof, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::secret::{AuthorizationCode, AuthorizeLink, OAuthState, RedirectAddress};
 use vega_domain::sign_in::{Notice, SignInLink, WayBack};
@@ -23,13 +23,13 @@ use crate::redirect_file::{Opening, RedirectFile};
 use crate::server;
 use crate::settings::OwnBrowserSettings;
 
-/// How often the journal is asked for a code that another process received.
+/// How often it is asked for a code that another process received.
 const ASK_EVERY: Duration = Duration::from_millis(250);
 
 /// What the sessions share.
 struct Shared {
     settings: OwnBrowserSettings,
-    journal: Arc<dyn SignInJournal>,
+    codes: Arc<dyn CodeDelivery>,
     receiver: Arc<CodeReceiver>,
     proof: Arc<dyn ListenerProof>,
     events: Arc<dyn EventSink>,
@@ -40,20 +40,20 @@ struct Shared {
 pub struct OwnBrowser(Arc<Shared>);
 
 impl OwnBrowser {
-    /// With these settings; codes are looked for in `journal`, refused redirects go into `audit`. By `proof` a `vega-server`
+    /// With these settings; what comes back is looked for in `codes`, refused redirects go into `audit`. By `proof` a `vega-server`
     /// that takes codes is known for ours.
     pub fn new(
         settings: OwnBrowserSettings,
-        journal: Arc<dyn SignInJournal>,
+        codes: Arc<dyn CodeDelivery>,
         audit: Arc<dyn AuditTrail>,
         proof: Arc<dyn ListenerProof>,
         events: Arc<dyn EventSink>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let receiver = CodeReceiver::new(Arc::clone(&journal), audit, Arc::clone(&clock));
+        let receiver = CodeReceiver::new(Arc::clone(&codes), audit, Arc::clone(&clock));
         Self(Arc::new(Shared {
             settings,
-            journal,
+            codes,
             receiver: Arc::new(receiver),
             proof,
             events,
@@ -193,16 +193,16 @@ struct Wait<'s, 'a> {
 impl Wait<'_, '_> {
     async fn for_code(&self) -> Result<AuthorizationCode, Failure> {
         tokio::select! {
-            code = self.in_the_journal(self.request.state) => code,
+            code = self.delivered(self.request.state) => code,
             failure = self.pasted_addresses() => Err(failure),
             failure = self.for_lost_codes() => Err(failure),
             () = self.for_refusals() => unreachable!("refusals have no end"),
         }
     }
 
-    async fn in_the_journal(&self, state: &OAuthState) -> Result<AuthorizationCode, Failure> {
+    async fn delivered(&self, state: &OAuthState) -> Result<AuthorizationCode, Failure> {
         loop {
-            if let Some(code) = self.shared.journal.delivered_code(state).await? {
+            if let Some(code) = self.shared.codes.delivered_code(state).await? {
                 return Ok(code);
             }
             tokio::select! {
@@ -220,7 +220,7 @@ impl Wait<'_, '_> {
                 Ok(Some(notice)) => self.tell(notice),
                 Ok(None) => {
                     self.news.taken.notify_one();
-                    // The journal has it; nothing more is asked for.
+                    // It is on record; nothing more is asked for.
                     return std::future::pending().await;
                 }
                 Err(failure) => return failure,

@@ -26,7 +26,7 @@ pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
 pub use sealing::listener_proof::KeyedListenerProof;
 pub use spool::import::FileTokenSpool;
-pub use spool::spooling_journal::SpoolingSignInJournal;
+pub use spool::spooling_attempts::SpoolingSignInAttempts;
 pub use spool::spooling_tokens::SpoolingTokenRepository;
 pub use sqlite::{
     Accepted, Backup, BackupError, DataSource, DatabaseFacts, FileLoginLease, OpenError, Rotation,

@@ -6,5 +6,5 @@ pub(crate) mod slots;
 pub(crate) mod records;
 
 pub(crate) mod import;
-pub(crate) mod spooling_journal;
+pub(crate) mod spooling_attempts;
 pub(crate) mod spooling_tokens;

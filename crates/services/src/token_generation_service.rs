@@ -17,9 +17,9 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, ProfileApi, SessionLogout,
-    SignInJournal, SignInRequest, SignInSession, StoreError, TokenExchange, UnfinishedAttempt,
-    UpstoxTokenRepository,
+    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, OtpLedger,
+    ProfileApi, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError, TokenExchange,
+    UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -49,7 +49,11 @@ pub struct GenerationPorts {
     /// Where tokens go.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
     /// Where attempts are written down.
-    pub journal: Arc<dyn SignInJournal>,
+    pub attempts: Arc<dyn SignInAttempts>,
+    /// Whether "Get OTP" may be pressed.
+    pub otp_ledger: Arc<dyn OtpLedger>,
+    /// Where codes come in.
+    pub codes: Arc<dyn CodeDelivery>,
     /// Code in, token out.
     pub exchange: Arc<dyn TokenExchange>,
     /// Confirms the new token.
@@ -144,24 +148,24 @@ impl TokenGenerationService {
     pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
         let budget = self.otp_budget;
         let mobile = &account.mobile_number;
-        let presses = self.ports.journal.otp_presses(mobile, budget.presses).await?;
+        let presses = self.ports.otp_ledger.otp_presses(mobile, budget.presses).await?;
         Ok(budget.allowance(&presses, &self.ports.clock.reading()))
     }
 
     /// Why an attempt ended whose process died before it could say so.
     pub async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
-        self.ports.journal.unsaved_failure(run, api).await
+        self.ports.attempts.unsaved_failure(run, api).await
     }
 
     /// Whether an attempt stands open: under way in a living process, or left by a dead one.
     pub async fn is_any_attempt_open(&self) -> Result<bool, StoreError> {
-        Ok(!self.ports.journal.unfinished().await?.is_empty())
+        Ok(!self.ports.attempts.unfinished().await?.is_empty())
     }
 
     /// Finishes or closes what dead processes left. The caller holds the sign-in lease.
     pub async fn recover(&self, accounts: &[Account]) -> Result<Vec<Recovered>, StoreError> {
         let mut recovered = Vec::new();
-        for left in self.ports.journal.unfinished().await? {
+        for left in self.ports.attempts.unfinished().await? {
             let outcome = self.recover_one(accounts, &left).await;
             tracing::info!(api = %left.api, ?outcome, "recovered a sign-in that was left open");
             recovered.push(Recovered {
@@ -254,8 +258,13 @@ impl TokenGenerationService {
             AuditKind::AttemptOpened,
             format!("for generation {}", attempt.generation),
         );
-        self.ports.journal.open_attempt(&opened, &audit).await?;
-        let permit = LedgerPermit::new(&*self.ports.journal, &*self.ports.clock, attempt, self.otp_budget);
+        self.ports.attempts.open_attempt(&opened, &audit).await?;
+        let permit = LedgerPermit::new(
+            &*self.ports.otp_ledger,
+            &*self.ports.clock,
+            attempt,
+            self.otp_budget,
+        );
         let request = SignInRequest {
             account: attempt.account,
             api: attempt.api,
@@ -295,7 +304,7 @@ impl TokenGenerationService {
         let waited = |reason| matches!(reason, FailureReason::Cancelled | FailureReason::RedirectTimeout);
         match code {
             Err(failure) if waited(failure.reason) => {
-                let delivered = self.ports.journal.delivered_code(state).await?;
+                let delivered = self.ports.codes.delivered_code(state).await?;
                 delivered.ok_or(failure)
             }
             code => code,
@@ -311,7 +320,7 @@ impl TokenGenerationService {
         let now = self.ports.clock.now();
         let audit = attempt.audit(now, AuditKind::ExchangeIntended, "");
         self.ports
-            .journal
+            .attempts
             .seal_code(attempt.id, code, now, &audit)
             .await?;
         let (answer, sent_at) = self.send(attempt.api, code).await?;
@@ -320,7 +329,7 @@ impl TokenGenerationService {
         let audit = attempt.audit(now, AuditKind::AnswerReceived, format!("HTTP {}", answer.status));
         let sealed = self
             .ports
-            .journal
+            .attempts
             .seal_answer(attempt.id, &answer, now, &audit)
             .await;
         match sealed {
@@ -458,7 +467,7 @@ impl TokenGenerationService {
         .about(account, api);
         Ok(self
             .ports
-            .journal
+            .attempts
             .close(attempt, failure, now, &audit.in_run(run))
             .await?)
     }

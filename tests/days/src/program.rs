@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 use vega_domain::account::RedirectUri;
 use vega_domain::ports::{
-    BrowserWindow, Clock, EventSink, Operator, SignInJournal, SignInRequirements, StoreError, TokenSpool,
+    BrowserWindow, Clock, CodeDelivery, EventSink, Operator, SignInRequirements, StoreError, TokenSpool,
     Unmet,
 };
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
@@ -78,7 +78,9 @@ impl Program {
         let operator: Arc<dyn Operator> = Arc::new(Human::new(here.clone()));
         let generation_ports = GenerationPorts {
             tokens: store.clone(),
-            journal: store.clone(),
+            attempts: store.clone(),
+            otp_ledger: store.clone(),
+            codes: store.clone(),
             exchange: endpoints.clone(),
             profiles: endpoints.clone(),
             logout: endpoints.clone(),
@@ -89,7 +91,7 @@ impl Program {
             clock: Arc::clone(&clock),
         };
         let generation = Arc::new(TokenGenerationService::new(generation_ports, BUDGET));
-        let journal: Arc<dyn SignInJournal> = store.clone();
+        let codes: Arc<dyn CodeDelivery> = store.clone();
         let ports = OrchestrationPorts {
             runs: store.clone(),
             lease: Arc::new(DeskLease::new(here.clone())),
@@ -99,7 +101,7 @@ impl Program {
             broker_clock: endpoints,
             operator: Arc::clone(&operator),
             requirements: Arc::new(WholeMachine),
-            sign_in: Arc::new(SignIns::new(here.clone(), journal)),
+            sign_in: Arc::new(SignIns::new(here.clone(), codes)),
             events: hub,
             clock,
             cooldown: COOLDOWN,

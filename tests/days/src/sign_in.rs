@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vega_domain::account::{Account, Route};
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{SignIn, SignInJournal, SignInRequest, SignInSession};
+use vega_domain::ports::{CodeDelivery, SignIn, SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
 
 use self::own_browser::OwnBrowserSession;
@@ -21,12 +21,12 @@ use crate::upstox::STRANGER;
 /// Opens sessions.
 pub(crate) struct SignIns {
     here: Here,
-    journal: Arc<dyn SignInJournal>,
+    codes: Arc<dyn CodeDelivery>,
 }
 
 impl SignIns {
-    pub(crate) fn new(here: Here, journal: Arc<dyn SignInJournal>) -> Self {
-        Self { here, journal }
+    pub(crate) fn new(here: Here, codes: Arc<dyn CodeDelivery>) -> Self {
+        Self { here, codes }
     }
 }
 
@@ -61,7 +61,7 @@ impl SignIn for SignIns {
         };
         Ok(match account.route {
             Route::Webdriver => Box::new(WindowSession::new(session)),
-            Route::OwnBrowser => Box::new(OwnBrowserSession::new(session, Arc::clone(&self.journal))),
+            Route::OwnBrowser => Box::new(OwnBrowserSession::new(session, Arc::clone(&self.codes))),
         })
     }
 }

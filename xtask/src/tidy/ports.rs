@@ -12,7 +12,6 @@ const TOLERATED: &[(&str, usize)] = &[
     ("AccessRepository", 10),
     ("ExecutionStateRepository", 11),
     ("Operator", 10),
-    ("SignInJournal", 11),
 ];
 
 pub(crate) fn check(sources: &[RustSource]) -> Vec<Finding> {

@@ -50,23 +50,29 @@ impl Plant {
                 ..ports
             },
             Self::SendTwice => GenerationPorts {
-                exchange: Arc::new(Planted::new(self, ports.exchange)),
+                exchange: Arc::new(Planted::new(ports.exchange)),
                 ..ports
             },
-            Self::DropJournalWrite | Self::DropOtpRecord => ports,
+            Self::DropJournalWrite => GenerationPorts {
+                attempts: Arc::new(Planted::new(ports.attempts)),
+                ..ports
+            },
+            Self::DropOtpRecord => GenerationPorts {
+                otp_ledger: Arc::new(Planted::new(ports.otp_ledger)),
+                ..ports
+            },
         }
     }
 }
 
 /// A port with a defect.
 pub(super) struct Planted<P: ?Sized> {
-    plant: Plant,
     port: Arc<P>,
 }
 
 impl<P: ?Sized> Planted<P> {
-    pub(super) fn new(plant: Plant, port: Arc<P>) -> Self {
-        Self { plant, port }
+    fn new(port: Arc<P>) -> Self {
+        Self { port }
     }
 }
 

@@ -9,7 +9,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry;
 use vega_domain::ids::{AttemptId, Generation, RunId, UserId};
 use vega_domain::ports::{
-    ExecutionStateRepository, NewAttempt, SignInJournal, TokenCheck, UpstoxTokenRepository,
+    ExecutionStateRepository, NewAttempt, SignInAttempts, TokenCheck, UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};

@@ -5,6 +5,7 @@ mod access_repository;
 mod audit_trail;
 mod broker_clock;
 mod clock;
+mod code_delivery;
 mod cooldown_repository;
 mod event_sink;
 mod execution_state;
@@ -12,10 +13,11 @@ mod last_price;
 mod listener_proof;
 mod login_lease;
 mod operator;
+mod otp_ledger;
 mod profile;
 mod session_logout;
 mod sign_in;
-mod sign_in_journal;
+mod sign_in_attempts;
 mod sign_in_requirements;
 mod store_error;
 mod token_changes;
@@ -27,6 +29,7 @@ pub use access_repository::{AccessRepository, StoredKey, UnfitKey};
 pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
 pub use clock::Clock;
+pub use code_delivery::{CodeDelivery, Delivery};
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
 pub use execution_state::{ExecutionStateRepository, LastFailure};
@@ -34,10 +37,11 @@ pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use listener_proof::ListenerProof;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
+pub use otp_ledger::{OtpGrant, OtpLedger};
 pub use profile::{ProfileAnswer, ProfileApi};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
-pub use sign_in_journal::{Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, UnfinishedAttempt};
+pub use sign_in_attempts::{LeftAnswer, NewAttempt, SignInAttempts, UnfinishedAttempt};
 pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
 pub use store_error::{StorageCause, StoreError};
 pub use token_changes::TokenChanges;
@@ -48,11 +52,11 @@ pub use token_spool::TokenSpool;
 #[cfg(feature = "mock")]
 pub use self::{
     access_repository::MockAccessRepository, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
-    clock::MockClock, cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
-    execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
+    clock::MockClock, code_delivery::MockCodeDelivery, cooldown_repository::MockCooldownRepository,
+    event_sink::MockEventSink, execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
     listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockOperator,
-    profile::MockProfileApi, session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
-    sign_in::MockSignInSession, sign_in_journal::MockSignInJournal, token_changes::MockTokenChanges,
-    token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
-    token_spool::MockTokenSpool,
+    otp_ledger::MockOtpLedger, profile::MockProfileApi, session_logout::MockSessionLogout,
+    sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
+    sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };

@@ -8,7 +8,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::plan::{Decision, Wanted};
 use vega_domain::ports::{
-    Answer, Clock, CooldownRepository, ExecutionStateRepository, ProfileAnswer, SignInJournal,
+    Answer, Clock, CooldownRepository, ExecutionStateRepository, ProfileAnswer, SignInAttempts,
 };
 use vega_domain::run::{RunRecord, RunState, SkipReason, StepState};
 use vega_orchestration::WaitPolicy;

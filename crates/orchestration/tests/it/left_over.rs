@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AttemptId, Generation};
-use vega_domain::ports::{Clock, ExecutionStateRepository, LeaseHolder, NewAttempt, SignInJournal};
+use vega_domain::ports::{Clock, ExecutionStateRepository, LeaseHolder, NewAttempt, SignInAttempts};
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
@@ -64,7 +64,7 @@ impl World {
     /// Closes the newest attempt, and says nothing of its step.
     pub(crate) async fn closes_newest_attempt(&self, failure: &Failure, audit: &AuditEntry) {
         let newest = self.database.attempts().pop().unwrap();
-        let closed = SignInJournal::close(&*self.database, newest.id, failure, audit.at, audit);
+        let closed = SignInAttempts::close(&*self.database, newest.id, failure, audit.at, audit);
         closed.await.unwrap();
     }
 

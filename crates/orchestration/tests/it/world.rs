@@ -269,7 +269,9 @@ impl World {
         Arc::new(TokenGenerationService::new(
             GenerationPorts {
                 tokens: self.database.clone(),
-                journal: self.database.clone(),
+                attempts: self.database.clone(),
+                otp_ledger: self.database.clone(),
+                codes: self.database.clone(),
                 exchange: self.broker.clone(),
                 profiles: self.broker.clone(),
                 logout: self.broker.clone(),

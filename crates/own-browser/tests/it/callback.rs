@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use vega_domain::failure::FailureReason;
-use vega_domain::ports::{Clock, ListenerProof, SignInJournal, SignInSession};
+use vega_domain::ports::{Clock, CodeDelivery, ListenerProof, SignInSession};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
 
@@ -99,7 +99,7 @@ async fn another_process_may_bring_the_code() {
     let (world, mut desk) = World::new(&format!("http://127.0.0.1:{port}/cb"));
     let mut session = world.session().await;
     let server = async {
-        use vega_domain::ports::SignInJournal as _;
+        use vega_domain::ports::CodeDelivery as _;
         let link = desk.links.recv().await.unwrap();
         let why = format!("another program listens at port {port}");
         assert_eq!(link.way_back, WayBack::PasteOnly { why });

@@ -6,14 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
-use vega_domain::clock_reading::ClockReading;
-use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::ports::{
-    AuditTrail, Delivery, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
-};
-use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::OtpBudget;
+use vega_domain::ids::{ApiName, RunId};
+use vega_domain::ports::{AuditTrail, CodeDelivery, Delivery, StoreError};
+use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState};
 
 struct Attempt {
     state: OAuthState,
@@ -74,7 +69,7 @@ impl AuditTrail for Journal {
 }
 
 #[async_trait]
-impl SignInJournal for Journal {
+impl CodeDelivery for Journal {
     async fn deliver_code(
         &self,
         state: &OAuthState,
@@ -107,74 +102,5 @@ impl SignInJournal for Journal {
         let attempts = self.attempts.lock().unwrap();
         let attempt = attempts.iter().find(|attempt| attempt.state == *state);
         Ok(attempt.and_then(|attempt| attempt.code.clone()))
-    }
-
-    async fn open_attempt(&self, _attempt: &NewAttempt, _audit: &AuditEntry) -> Result<(), StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn request_otp(
-        &self,
-        _attempt: AttemptId,
-        _mobile: &MobileNumber,
-        _budget: OtpBudget,
-        _now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn note_otp(
-        &self,
-        _attempt: AttemptId,
-        _mobile: &MobileNumber,
-        _now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn seal_code(
-        &self,
-        _attempt: AttemptId,
-        _code: &AuthorizationCode,
-        _at: DateTime<Utc>,
-        _audit: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn seal_answer(
-        &self,
-        _attempt: AttemptId,
-        _answer: &RawAnswer,
-        _at: DateTime<Utc>,
-        _audit: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn close(
-        &self,
-        _attempt: AttemptId,
-        _failure: &Failure,
-        _at: DateTime<Utc>,
-        _audit: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn unsaved_failure(&self, _run: RunId, _api: &ApiName) -> Result<Option<Failure>, StoreError> {
-        unreachable!("not this route's")
-    }
-
-    async fn otp_presses(
-        &self,
-        _mobile: &MobileNumber,
-        _newest: u32,
-    ) -> Result<Vec<ClockReading>, StoreError> {
-        unreachable!("not this route's")
     }
 }

@@ -12,7 +12,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    AuditTrail, ExecutionStateRepository, NewAttempt, OtpGrant, SignInJournal, TokenCheck,
+    AuditTrail, ExecutionStateRepository, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, TokenCheck,
     UpstoxTokenRepository,
 };
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};

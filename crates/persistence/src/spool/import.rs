@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, ClientId, Generation};
-use vega_domain::ports::{SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository};
+use vega_domain::ports::{SignInAttempts, StoreError, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
 use crate::spool::records::{KeptAnswer, KeptToken};
@@ -17,7 +17,7 @@ use crate::stored::unreadable;
 #[derive(Clone)]
 pub struct FileTokenSpool {
     spool: Spool,
-    journal: Arc<dyn SignInJournal>,
+    attempts: Arc<dyn SignInAttempts>,
     tokens: Arc<dyn UpstoxTokenRepository>,
 }
 
@@ -25,12 +25,12 @@ impl FileTokenSpool {
     /// Over the files of one database, with what takes their contents into it.
     pub(crate) fn over(
         spool: Spool,
-        journal: Arc<dyn SignInJournal>,
+        attempts: Arc<dyn SignInAttempts>,
         tokens: Arc<dyn UpstoxTokenRepository>,
     ) -> Self {
         Self {
             spool,
-            journal,
+            attempts,
             tokens,
         }
     }
@@ -40,12 +40,12 @@ impl FileTokenSpool {
     #[must_use]
     pub fn moving_through(
         self,
-        journal: impl FnOnce(Arc<dyn SignInJournal>) -> Arc<dyn SignInJournal>,
+        attempts: impl FnOnce(Arc<dyn SignInAttempts>) -> Arc<dyn SignInAttempts>,
         tokens: impl FnOnce(Arc<dyn UpstoxTokenRepository>) -> Arc<dyn UpstoxTokenRepository>,
     ) -> Self {
         Self {
             spool: self.spool,
-            journal: journal(self.journal),
+            attempts: attempts(self.attempts),
             tokens: tokens(self.tokens),
         }
     }
@@ -140,7 +140,7 @@ impl TokenSpool for FileTokenSpool {
             let api = ApiName::new(&*kept.api).map_err(unreadable)?;
             let audit = kept.audit.written_at(at)?;
             let taken = self
-                .journal
+                .attempts
                 .seal_answer(kept.attempt(), &kept.answer()?, kept.received_at(), &audit)
                 .await;
             if self.moved(Kind::Answer, &api, taken).await? {

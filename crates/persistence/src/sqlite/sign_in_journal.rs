@@ -11,7 +11,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
 use vega_domain::ports::{
-    Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+    CodeDelivery, Delivery, LeftAnswer, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
@@ -33,7 +34,7 @@ macro_rules! attempt_columns {
     };
 }
 
-/// `SignInJournal` over SQLite.
+/// `SignInAttempts`, `OtpLedger` and `CodeDelivery` over SQLite.
 #[derive(Debug, Clone)]
 pub struct SqliteSignInJournal(DataSource);
 
@@ -45,7 +46,7 @@ impl SqliteSignInJournal {
 }
 
 #[async_trait]
-impl SignInJournal for SqliteSignInJournal {
+impl SignInAttempts for SqliteSignInJournal {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "open a sign-in attempt";
         let mut tx = self.0.write().await?;
@@ -67,112 +68,6 @@ impl SignInJournal for SqliteSignInJournal {
         attempt_rows::begun(&mut tx, attempt.id, begun.last_insert_rowid()).await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed(DOING))
-    }
-
-    async fn request_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        budget: OtpBudget,
-        now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        const DOING: &str = "record an OTP request";
-        let mut tx = self.0.write().await?;
-        attempt_rows::refuse_changed(&mut tx, attempt).await?;
-        let row = AttemptRow::load(&mut tx, attempt).await?;
-        if otp_ledger::has_press(&mut tx, attempt).await? {
-            return Ok(OtpGrant::PressedBefore);
-        }
-        otp_ledger::refuse_changed(&mut tx, mobile, budget.presses).await?;
-        let presses = otp_ledger::redated_presses(&mut tx, mobile, budget.presses, now).await?;
-        let (grant, kind, detail) = match budget.allowance(&presses, now) {
-            OtpAllowance::Left(left) => {
-                otp_ledger::record(&mut tx, attempt, mobile, now).await?;
-                (
-                    OtpGrant::Granted,
-                    AuditKind::OtpRequested,
-                    format!("{} left in this window", left - 1),
-                )
-            }
-            OtpAllowance::UsedUp { until } => {
-                let detail = format!("{} presses in the window; next at {until}", presses.len());
-                (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
-            }
-        };
-        audit_trail::insert(&mut tx, &row.audit(now.at, kind, detail)?).await?;
-        tx.commit().await.map_err(failed(DOING))?;
-        Ok(grant)
-    }
-
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        const DOING: &str = "seal a code that came back";
-        // Anybody may send redirects: only one that an open sign-in waits for gets to the writer.
-        let Some(row) = self.by_state(state).await? else {
-            return Ok(Delivery::Unknown);
-        };
-        if row.status != "opened" || row.sealed_code.is_some() {
-            return row.takes_no_code();
-        }
-        let sealed = self
-            .0
-            .sealer()
-            .seal(row.place("code"), code.expose().as_bytes())?;
-        let mut tx = self.0.write().await?;
-        let attempt = AttemptId::from_uuid(row.id);
-        attempt_rows::refuse_changed(&mut tx, attempt).await?;
-        let before = attempt_rows::before(&mut tx, attempt).await?;
-        let changed = sqlx::query(
-            "UPDATE sign_in_attempts SET sealed_code = $2
-             WHERE id = $1 AND status = 'opened' AND sealed_code IS NULL",
-        )
-        .bind(row.id)
-        .bind(sealed)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(DOING))?;
-        if changed.rows_affected() != 1 {
-            // Somebody was quicker.
-            let row = AttemptRow::load(&mut tx, attempt).await?;
-            return row.takes_no_code();
-        }
-        attempt_rows::changed(&mut tx, attempt, before).await?;
-        let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
-        audit_trail::insert_about(&mut tx, &entry, Subject::Code(code)).await?;
-        tx.commit().await.map_err(failed(DOING))?;
-        Ok(Delivery::Taken(row.api_name()?))
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        match self.by_state(state).await? {
-            Some(row) => row.delivered(self.0.sealer()),
-            None => Ok(None),
-        }
-    }
-
-    async fn note_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.0.write().await?;
-        let row = AttemptRow::load(&mut tx, attempt).await?;
-        if otp_ledger::has_press(&mut tx, attempt).await? {
-            return Ok(());
-        }
-        otp_ledger::record(&mut tx, attempt, mobile, now).await?;
-        let entry = row.audit(
-            now.at,
-            AuditKind::OtpRequestedInWindow,
-            "pressed by the human".into(),
-        )?;
-        audit_trail::insert(&mut tx, &entry).await?;
-        tx.commit().await.map_err(failed("record an OTP request"))
     }
 
     async fn seal_code(
@@ -314,10 +209,122 @@ impl SignInJournal for SqliteSignInJournal {
         let reason = FailureReason::parse(&reason).map_err(unreadable)?;
         Ok(Some(Failure::new(reason, detail.unwrap_or_default())))
     }
+}
+
+#[async_trait]
+impl OtpLedger for SqliteSignInJournal {
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &ClockReading,
+    ) -> Result<OtpGrant, StoreError> {
+        const DOING: &str = "record an OTP request";
+        let mut tx = self.0.write().await?;
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        if otp_ledger::has_press(&mut tx, attempt).await? {
+            return Ok(OtpGrant::PressedBefore);
+        }
+        otp_ledger::refuse_changed(&mut tx, mobile, budget.presses).await?;
+        let presses = otp_ledger::redated_presses(&mut tx, mobile, budget.presses, now).await?;
+        let (grant, kind, detail) = match budget.allowance(&presses, now) {
+            OtpAllowance::Left(left) => {
+                otp_ledger::record(&mut tx, attempt, mobile, now).await?;
+                (
+                    OtpGrant::Granted,
+                    AuditKind::OtpRequested,
+                    format!("{} left in this window", left - 1),
+                )
+            }
+            OtpAllowance::UsedUp { until } => {
+                let detail = format!("{} presses in the window; next at {until}", presses.len());
+                (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
+            }
+        };
+        audit_trail::insert(&mut tx, &row.audit(now.at, kind, detail)?).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(grant)
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &ClockReading,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.0.write().await?;
+        let row = AttemptRow::load(&mut tx, attempt).await?;
+        if otp_ledger::has_press(&mut tx, attempt).await? {
+            return Ok(());
+        }
+        otp_ledger::record(&mut tx, attempt, mobile, now).await?;
+        let entry = row.audit(
+            now.at,
+            AuditKind::OtpRequestedInWindow,
+            "pressed by the human".into(),
+        )?;
+        audit_trail::insert(&mut tx, &entry).await?;
+        tx.commit().await.map_err(failed("record an OTP request"))
+    }
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         let mut reading = self.0.read().await?;
         otp_ledger::newest_presses(&mut reading, mobile, newest).await
+    }
+}
+
+#[async_trait]
+impl CodeDelivery for SqliteSignInJournal {
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        const DOING: &str = "seal a code that came back";
+        // Anybody may send redirects: only one that an open sign-in waits for gets to the writer.
+        let Some(row) = self.by_state(state).await? else {
+            return Ok(Delivery::Unknown);
+        };
+        if row.status != "opened" || row.sealed_code.is_some() {
+            return row.takes_no_code();
+        }
+        let sealed = self
+            .0
+            .sealer()
+            .seal(row.place("code"), code.expose().as_bytes())?;
+        let mut tx = self.0.write().await?;
+        let attempt = AttemptId::from_uuid(row.id);
+        attempt_rows::refuse_changed(&mut tx, attempt).await?;
+        let before = attempt_rows::before(&mut tx, attempt).await?;
+        let changed = sqlx::query(
+            "UPDATE sign_in_attempts SET sealed_code = $2
+             WHERE id = $1 AND status = 'opened' AND sealed_code IS NULL",
+        )
+        .bind(row.id)
+        .bind(sealed)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if changed.rows_affected() != 1 {
+            // Somebody was quicker.
+            let row = AttemptRow::load(&mut tx, attempt).await?;
+            return row.takes_no_code();
+        }
+        attempt_rows::changed(&mut tx, attempt, before).await?;
+        let entry = row.audit(at, AuditKind::CodeReceived, String::new())?;
+        audit_trail::insert_about(&mut tx, &entry, Subject::Code(code)).await?;
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(Delivery::Taken(row.api_name()?))
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        match self.by_state(state).await? {
+            Some(row) => row.delivered(self.0.sealer()),
+            None => Ok(None),
+        }
     }
 }
 

@@ -21,10 +21,13 @@ impl Installation for InFiles {
 
     async fn open(&self) -> Stores {
         let data = open(&self.0).await;
+        let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
         Stores {
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
-            journal: Arc::new(SqliteSignInJournal::new(data.clone())),
+            attempts: journal.clone(),
+            otp_ledger: journal.clone(),
+            codes: journal,
             tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
             access: Arc::new(SqliteAccessRepository::new(data.clone())),
             audit: Arc::new(SqliteAuditTrail::new(data.clone())),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{Delivery, NewAttempt, SignInJournal};
+use vega_domain::ports::{CodeDelivery, Delivery, NewAttempt, SignInAttempts};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 use crate::world::{World, at, attempt, entry};

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{Generation, RunId};
-use vega_domain::ports::{SignInJournal, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{CodeDelivery, SignInAttempts, StoreError, UpstoxTokenRepository};
 
 use crate::world::{World, api, at, attempt, entry, open, token};
 

@@ -2,7 +2,7 @@
 
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::Generation;
-use vega_domain::ports::{AuditTrail, SignInJournal, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{AuditTrail, CodeDelivery, SignInAttempts, TokenCheck, UpstoxTokenRepository};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState};
 use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::SqliteAuditTrail;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
 use vega_domain::ports::{
-    AccessRepository, AuditHistory, AuditTrail, LeftAnswer, SignInJournal, StoreError, UpstoxTokenRepository,
+    AccessRepository, AuditHistory, AuditTrail, CodeDelivery, LeftAnswer, SignInAttempts, StoreError,
+    UpstoxTokenRepository,
 };
 use vega_domain::secret::AuthorizationCode;
 use vega_persistence::{

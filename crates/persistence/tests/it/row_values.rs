@@ -13,7 +13,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
 use vega_domain::ports::{
-    AccessRepository, CooldownRepository, OtpGrant, SignInJournal, StoreError, TokenCheck,
+    AccessRepository, CooldownRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError, TokenCheck,
     UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpBudget;

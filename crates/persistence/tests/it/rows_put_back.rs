@@ -10,8 +10,8 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::{
-    AccessRepository, CooldownRepository, ExecutionStateRepository, OtpGrant, SignInJournal, StoreError,
-    UpstoxTokenRepository,
+    AccessRepository, CooldownRepository, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts,
+    StoreError, UpstoxTokenRepository,
 };
 use vega_domain::secret::AuthorizationCode;
 use vega_persistence::RowFaults;

@@ -1,8 +1,8 @@
-//! `SignInJournal` over SQLite: what it erases, and what it does about rows that do not open.
+//! `SignInAttempts` over SQLite: what it erases, and what it does about rows that do not open.
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{LeftAnswer, SignInJournal};
+use vega_domain::ports::{LeftAnswer, SignInAttempts};
 
 use crate::world::{World, at, entry};
 

@@ -9,12 +9,12 @@ use vega_domain::audit::AuditKind;
 use vega_domain::event::Event;
 use vega_domain::ids::{AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    EventSink, LeftAnswer, SignInJournal, StoreError, TokenSpool, UpstoxTokenRepository,
+    EventSink, LeftAnswer, SignInAttempts, StoreError, TokenSpool, UpstoxTokenRepository,
 };
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::StoredToken;
 use vega_persistence::{
-    DataSource, FileTokenSpool, RotationError, SpoolingSignInJournal, SpoolingTokenRepository,
+    DataSource, FileTokenSpool, RotationError, SpoolingSignInAttempts, SpoolingTokenRepository,
     SqliteSignInJournal, SqliteTokenRepository, tokens_without_opening,
 };
 
@@ -33,7 +33,7 @@ pub(crate) struct Desk {
     pub(crate) world: World,
     pub(crate) spool: FileTokenSpool,
     pub(crate) tokens: SpoolingTokenRepository,
-    journal: SpoolingSignInJournal,
+    journal: SpoolingSignInAttempts,
     heard: Arc<Heard>,
 }
 
@@ -48,7 +48,7 @@ impl Desk {
                 spool.clone(),
                 heard.clone(),
             ),
-            journal: SpoolingSignInJournal::new(
+            journal: SpoolingSignInAttempts::new(
                 Arc::new(SqliteSignInJournal::new(world.data.clone())),
                 spool.clone(),
                 heard.clone(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AttemptId, RunId};
-use vega_domain::ports::{ExecutionStateRepository, SignInJournal, UpstoxTokenRepository};
+use vega_domain::ports::{ExecutionStateRepository, SignInAttempts, UpstoxTokenRepository};
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::StoredToken;

@@ -10,7 +10,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AttemptId, Generation, MobileNumber, RunId};
-use vega_domain::ports::{Clock, OtpGrant, OtpPermit, SignInJournal};
+use vega_domain::ports::{Clock, OtpGrant, OtpLedger, OtpPermit};
 use vega_domain::secret::OAuthState;
 use vega_domain::sign_in::OtpBudget;
 
@@ -42,7 +42,7 @@ pub(super) fn random_state() -> OAuthState {
 
 /// The OTP ledger as a permit.
 pub(super) struct LedgerPermit<'a> {
-    journal: &'a dyn SignInJournal,
+    ledger: &'a dyn OtpLedger,
     clock: &'a dyn Clock,
     attempt: AttemptId,
     mobile: &'a MobileNumber,
@@ -52,13 +52,13 @@ pub(super) struct LedgerPermit<'a> {
 
 impl<'a> LedgerPermit<'a> {
     pub(super) fn new(
-        journal: &'a dyn SignInJournal,
+        ledger: &'a dyn OtpLedger,
         clock: &'a dyn Clock,
         attempt: &Attempt<'a>,
         budget: OtpBudget,
     ) -> Self {
         Self {
-            journal,
+            ledger,
             clock,
             attempt: attempt.id,
             mobile: &attempt.account.mobile_number,
@@ -78,7 +78,7 @@ impl OtpPermit for LedgerPermit<'_> {
     async fn before_press(&self) -> Result<(), Failure> {
         self.was_asked.store(true, Ordering::Relaxed);
         let granted = self
-            .journal
+            .ledger
             .request_otp(self.attempt, self.mobile, self.budget, &self.clock.reading())
             .await;
         match granted? {
@@ -100,6 +100,6 @@ impl OtpPermit for LedgerPermit<'_> {
     async fn pressed_in_the_window(&self) -> Result<(), Failure> {
         self.was_asked.store(true, Ordering::Relaxed);
         let now = self.clock.reading();
-        Ok(self.journal.note_otp(self.attempt, self.mobile, &now).await?)
+        Ok(self.ledger.note_otp(self.attempt, self.mobile, &now).await?)
     }
 }

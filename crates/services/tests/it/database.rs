@@ -10,8 +10,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    AuditTrail, Delivery, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, SignInJournal, StoreError,
-    TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, CodeDelivery, Delivery, LeftAnswer, LoadedToken, NewAttempt, OtpGrant, OtpLedger,
+    SignInAttempts, StoreError, TokenCheck, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
@@ -130,7 +130,7 @@ fn open(tables: &mut Tables, attempt: AttemptId) -> Result<&mut Row, StoreError>
 }
 
 #[async_trait]
-impl SignInJournal for Database {
+impl SignInAttempts for Database {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit("open_attempt", audit)?;
         self.tables().attempts.push(Row {
@@ -140,70 +140,6 @@ impl SignInJournal for Database {
             answer: None,
             end: End::Open,
         });
-        Ok(())
-    }
-
-    async fn request_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        budget: OtpBudget,
-        now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        self.fails("request_otp")?;
-        self.log.add("request_otp");
-        let mut tables = self.tables();
-        open(&mut tables, attempt)?;
-        if tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
-            return Ok(OtpGrant::PressedBefore);
-        }
-        let of_number = |(_, number, at): &(AttemptId, MobileNumber, ClockReading)| {
-            (number == mobile).then(|| at.clone())
-        };
-        let presses: Vec<_> = tables.presses.iter().filter_map(of_number).collect();
-        Ok(match budget.allowance(&presses, now) {
-            OtpAllowance::Left(_) => {
-                tables.presses.push((attempt, mobile.clone(), now.clone()));
-                OtpGrant::Granted
-            }
-            OtpAllowance::UsedUp { until } => OtpGrant::BudgetUsedUp { until },
-        })
-    }
-
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        _at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        let mut tables = self.tables();
-        let Some(row) = tables.attempts.iter_mut().find(|row| row.attempt.state == *state) else {
-            return Ok(Delivery::Unknown);
-        };
-        row.delivered = Some(code.clone());
-        Ok(Delivery::Taken(row.attempt.api.clone()))
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        self.fails("delivered_code")?;
-        let tables = self.tables();
-        let row = tables.attempts.iter().find(|row| row.attempt.state == *state);
-        Ok(row.and_then(|row| row.delivered.clone()))
-    }
-
-    async fn note_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        self.fails("note_otp")?;
-        self.log.add("note_otp");
-        let mut tables = self.tables();
-        open(&mut tables, attempt)?;
-        if !tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
-            tables.presses.push((attempt, mobile.clone(), now.clone()));
-        }
         Ok(())
     }
 
@@ -282,6 +218,52 @@ impl SignInJournal for Database {
     async fn unsaved_failure(&self, _run: RunId, _api: &ApiName) -> Result<Option<Failure>, StoreError> {
         unreachable!("runs ask, the service does not")
     }
+}
+
+#[async_trait]
+impl OtpLedger for Database {
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &ClockReading,
+    ) -> Result<OtpGrant, StoreError> {
+        self.fails("request_otp")?;
+        self.log.add("request_otp");
+        let mut tables = self.tables();
+        open(&mut tables, attempt)?;
+        if tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
+            return Ok(OtpGrant::PressedBefore);
+        }
+        let of_number = |(_, number, at): &(AttemptId, MobileNumber, ClockReading)| {
+            (number == mobile).then(|| at.clone())
+        };
+        let presses: Vec<_> = tables.presses.iter().filter_map(of_number).collect();
+        Ok(match budget.allowance(&presses, now) {
+            OtpAllowance::Left(_) => {
+                tables.presses.push((attempt, mobile.clone(), now.clone()));
+                OtpGrant::Granted
+            }
+            OtpAllowance::UsedUp { until } => OtpGrant::BudgetUsedUp { until },
+        })
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &ClockReading,
+    ) -> Result<(), StoreError> {
+        self.fails("note_otp")?;
+        self.log.add("note_otp");
+        let mut tables = self.tables();
+        open(&mut tables, attempt)?;
+        if !tables.presses.iter().any(|(pressed, _, _)| *pressed == attempt) {
+            tables.presses.push((attempt, mobile.clone(), now.clone()));
+        }
+        Ok(())
+    }
 
     async fn otp_presses(
         &self,
@@ -289,6 +271,30 @@ impl SignInJournal for Database {
         _newest: u32,
     ) -> Result<Vec<ClockReading>, StoreError> {
         unreachable!("the service asks for permits, not for the ledger")
+    }
+}
+
+#[async_trait]
+impl CodeDelivery for Database {
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        _at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        let mut tables = self.tables();
+        let Some(row) = tables.attempts.iter_mut().find(|row| row.attempt.state == *state) else {
+            return Ok(Delivery::Unknown);
+        };
+        row.delivered = Some(code.clone());
+        Ok(Delivery::Taken(row.attempt.api.clone()))
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.fails("delivered_code")?;
+        let tables = self.tables();
+        let row = tables.attempts.iter().find(|row| row.attempt.state == *state);
+        Ok(row.and_then(|row| row.delivered.clone()))
     }
 }
 

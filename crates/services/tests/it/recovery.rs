@@ -6,7 +6,9 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
-use vega_domain::ports::{Delivery, NewAttempt, OtpGrant, ProfileAnswer, SignInJournal};
+use vega_domain::ports::{
+    CodeDelivery, Delivery, NewAttempt, OtpGrant, OtpLedger, ProfileAnswer, SignInAttempts,
+};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
 

@@ -14,7 +14,7 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    Clock, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout, SignInJournal,
+    Clock, CodeDelivery, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout,
     SignInRequest, SignInSession, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
@@ -131,7 +131,9 @@ impl World {
     pub(crate) fn service(&self) -> TokenGenerationService {
         let ports = GenerationPorts {
             tokens: self.database.clone(),
-            journal: self.database.clone(),
+            attempts: self.database.clone(),
+            otp_ledger: self.database.clone(),
+            codes: self.database.clone(),
             exchange: self.broker.clone(),
             profiles: self.broker.clone(),
             logout: self.broker.clone(),

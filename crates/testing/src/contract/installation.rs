@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use vega_domain::ports::{
-    AccessRepository, AuditHistory, AuditTrail, CooldownRepository, ExecutionStateRepository, SignInJournal,
-    UpstoxTokenRepository,
+    AccessRepository, AuditHistory, AuditTrail, CodeDelivery, CooldownRepository, ExecutionStateRepository,
+    OtpLedger, SignInAttempts, UpstoxTokenRepository,
 };
 
 use crate::memory_store::MemoryStore;
@@ -14,7 +14,9 @@ use crate::memory_store::MemoryStore;
 pub struct Stores {
     pub cooldowns: Arc<dyn CooldownRepository>,
     pub runs: Arc<dyn ExecutionStateRepository>,
-    pub journal: Arc<dyn SignInJournal>,
+    pub attempts: Arc<dyn SignInAttempts>,
+    pub otp_ledger: Arc<dyn OtpLedger>,
+    pub codes: Arc<dyn CodeDelivery>,
     pub tokens: Arc<dyn UpstoxTokenRepository>,
     pub access: Arc<dyn AccessRepository>,
     pub audit: Arc<dyn AuditTrail>,
@@ -37,7 +39,9 @@ impl Stores {
         Self {
             cooldowns: store.clone(),
             runs: store.clone(),
-            journal: store.clone(),
+            attempts: store.clone(),
+            otp_ledger: store.clone(),
+            codes: store.clone(),
             tokens: store.clone(),
             access: store.clone(),
             audit: store.clone(),

@@ -1,8 +1,8 @@
-//! The contract of `SignInJournal`, but for "Get OTP".
+//! The contracts of `SignInAttempts` and `CodeDelivery`.
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{Delivery, LeftAnswer, NewAttempt, SignInJournal};
+use vega_domain::ports::{CodeDelivery, Delivery, LeftAnswer, NewAttempt};
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
@@ -27,12 +27,12 @@ impl<I: Installation> World<I> {
 
     async fn deliver(&self, state: &OAuthState, text: &str) -> Delivery {
         let code = code(text);
-        self.journal.deliver_code(state, &code, at(2)).await.unwrap()
+        self.codes.deliver_code(state, &code, at(2)).await.unwrap()
     }
 }
 
-async fn waits_for(journal: &dyn SignInJournal, state: &OAuthState) -> Option<String> {
-    let found = journal.delivered_code(state).await.unwrap();
+async fn waits_for(codes: &dyn CodeDelivery, state: &OAuthState) -> Option<String> {
+    let found = codes.delivered_code(state).await.unwrap();
     found.map(|code| code.expose().to_owned())
 }
 
@@ -71,7 +71,7 @@ pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
     let closed = world.answered(run, "PRIMARY", 1).await;
     world.closes(closed, &refused(), 5).await;
 
-    let unfinished = world.journal.unfinished().await.unwrap();
+    let unfinished = world.attempts.unfinished().await.unwrap();
     assert_eq!(unfinished.len(), 4);
     let find = |id| unfinished.iter().find(|attempt| attempt.id == id).unwrap();
     let found = find(opened.id);
@@ -101,7 +101,7 @@ pub async fn closing_a_closed_attempt_changes_nothing<I: Installation>() {
     world
         .closes(id, &Failure::new(FailureReason::Interrupted, ""), 9)
         .await;
-    let unsaved = world.journal.unsaved_failure(run, &api("PRIMARY")).await;
+    let unsaved = world.attempts.unsaved_failure(run, &api("PRIMARY")).await;
     assert_eq!(unsaved.unwrap(), Some(refused()));
     assert_eq!(world.count(AuditKind::AttemptClosed).await, 1);
 }
@@ -112,7 +112,7 @@ pub async fn a_failure_that_no_step_tells_of_is_found<I: Installation>() {
     let run = run(&["PRIMARY", "WEBSOCKET1"]);
     world.begins(&run).await;
     let run = run.id;
-    let unsaved = async |name: &str| world.journal.unsaved_failure(run, &api(name)).await.unwrap();
+    let unsaved = async |name: &str| world.attempts.unsaved_failure(run, &api(name)).await.unwrap();
     let save = async |seconds, state: &StepState| {
         world.save_at(run, "PRIMARY", state, seconds).await.unwrap();
     };
@@ -129,25 +129,25 @@ pub async fn a_failure_that_no_step_tells_of_is_found<I: Installation>() {
 pub async fn the_first_code_of_a_state_is_taken_and_no_other<I: Installation>() {
     let world = World::<I>::new().await;
     let state = world.waiting().await.state;
-    let journal = &*world.journal;
-    assert_eq!(waits_for(journal, &state).await, None);
+    let codes = &*world.codes;
+    assert_eq!(waits_for(codes, &state).await, None);
 
     // From another process, as a server beside the waiting command line.
-    let server = world.elsewhere().await.journal;
+    let server = world.elsewhere().await.codes;
     let foreign = OAuthState::new("somebody else's");
     assert_eq!(world.deliver(&foreign, "x").await, Delivery::Unknown);
 
     let (first, second) = (code("CANARY-first"), code("CANARY-second"));
     let (one, other) = tokio::join!(
         server.deliver_code(&state, &first, at(2)),
-        journal.deliver_code(&state, &second, at(2)),
+        codes.deliver_code(&state, &second, at(2)),
     );
     let outcomes = [one.unwrap(), other.unwrap()];
     let is_taken = |outcome: &Delivery| *outcome == Delivery::Taken(api("PRIMARY"));
     let winner = outcomes.iter().position(is_taken).unwrap();
     assert_eq!(outcomes[1 - winner], Delivery::CameBefore(api("PRIMARY")));
     let expected = ["CANARY-first", "CANARY-second"][winner];
-    assert_eq!(waits_for(journal, &state).await.as_deref(), Some(expected));
+    assert_eq!(waits_for(codes, &state).await.as_deref(), Some(expected));
     assert_eq!(world.count(AuditKind::CodeReceived).await, 1);
 }
 
@@ -158,7 +158,7 @@ pub async fn a_delivered_code_is_sent_once<I: Installation>() {
     world.seal_code(id).await.unwrap();
     is_conflict(&world.seal_code(id).await);
     assert_eq!(
-        waits_for(&*world.journal, &state).await,
+        waits_for(&*world.codes, &state).await,
         None,
         "it is on its way"
     );
@@ -172,5 +172,5 @@ pub async fn a_code_for_a_sign_in_that_ended_comes_too_late<I: Installation>() {
     world.closes(id, &refused(), 1).await;
     let late = world.deliver(&state, "CANARY-code").await;
     assert_eq!(late, Delivery::TooLate(api("PRIMARY")));
-    assert_eq!(waits_for(&*world.journal, &state).await, None);
+    assert_eq!(waits_for(&*world.codes, &state).await, None);
 }

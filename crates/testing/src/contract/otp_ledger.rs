@@ -1,4 +1,4 @@
-//! What `SignInJournal` says of "Get OTP": one press per attempt, a budget per mobile number, over restarts and clocks.
+//! The contract of `OtpLedger`: one press per attempt, a budget per mobile number, over restarts and clocks.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl<I: Installation> World<I> {
     }
 
     async fn press(&self, attempt: AttemptId, number: &MobileNumber, now: &ClockReading) -> OtpGrant {
-        let asked = self.journal.request_otp(attempt, number, BUDGET, now);
+        let asked = self.otp_ledger.request_otp(attempt, number, BUDGET, now);
         asked.await.unwrap()
     }
 }
@@ -63,9 +63,9 @@ pub async fn presses_are_recorded_counted_and_never_doubled<I: Installation>() {
         "the first press has left the window"
     );
 
-    let pressed = world.journal.otp_presses(&mobile(), 9).await.unwrap();
+    let pressed = world.otp_ledger.otp_presses(&mobile(), 9).await.unwrap();
     assert_eq!(pressed, [wall(0), wall(2), wall(660)]);
-    let newest = world.journal.otp_presses(&mobile(), 2).await.unwrap();
+    let newest = world.otp_ledger.otp_presses(&mobile(), 2).await.unwrap();
     assert_eq!(newest, [wall(2), wall(660)]);
     assert_eq!(world.count(AuditKind::OtpRequested).await, 4);
     assert_eq!(world.count(AuditKind::OtpWithheld).await, 1);
@@ -76,7 +76,7 @@ pub async fn a_press_in_the_window_counts_once_and_is_never_refused<I: Installat
     let attempts = world.four_attempts().await;
     let note = async |index: usize, seconds| {
         let noted = world
-            .journal
+            .otp_ledger
             .note_otp(attempts[index], &mobile(), &wall(seconds))
             .await;
         noted.unwrap();
@@ -106,7 +106,7 @@ pub async fn a_press_in_the_window_counts_once_and_is_never_refused<I: Installat
     );
 
     assert_eq!(
-        world.journal.otp_presses(&mobile(), 9).await.unwrap(),
+        world.otp_ledger.otp_presses(&mobile(), 9).await.unwrap(),
         [wall(0), wall(3), wall(6)],
         "one row per attempt, with its first time"
     );
@@ -119,9 +119,9 @@ pub async fn the_ledger_survives_a_restart<I: Installation>() {
     let attempts = world.four_attempts().await;
     world.press(attempts[0], &mobile(), &wall(0)).await;
 
-    let journal = world.elsewhere().await.journal;
-    assert_eq!(journal.otp_presses(&mobile(), 9).await.unwrap(), [wall(0)]);
-    let again = journal.request_otp(attempts[0], &mobile(), BUDGET, &wall(9)).await;
+    let ledger = world.elsewhere().await.otp_ledger;
+    assert_eq!(ledger.otp_presses(&mobile(), 9).await.unwrap(), [wall(0)]);
+    let again = ledger.request_otp(attempts[0], &mobile(), BUDGET, &wall(9)).await;
     assert_eq!(again.unwrap(), OtpGrant::PressedBefore);
 }
 

@@ -100,7 +100,7 @@ pub async fn a_stale_generation_is_refused_and_nothing_is_written<I: Installatio
     assert_eq!(world.audit().await.len(), before);
     let kept = world.token("PRIMARY").await;
     assert_eq!(kept.access_token.expose(), "CANARY-token-PRIMARY-1");
-    let open = world.journal.unfinished().await.unwrap();
+    let open = world.attempts.unfinished().await.unwrap();
     assert_eq!(open.len(), 1, "the refused token's attempt is as it was");
 }
 
@@ -109,7 +109,7 @@ pub async fn one_attempt_brings_one_token<I: Installation>() {
     let run = world.running(&["PRIMARY"]).await;
     let attempt = world.answered(run, "PRIMARY", 1).await;
     world.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
-    assert_eq!(world.journal.unfinished().await.unwrap().len(), 0);
+    assert_eq!(world.attempts.unfinished().await.unwrap().len(), 0);
     is_conflict(&world.store(&token(attempt, "PRIMARY", 2)).await);
 }
 

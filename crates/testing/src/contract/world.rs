@@ -68,7 +68,7 @@ impl<I: Installation> World<I> {
     pub(super) async fn opened(&self, run: RunId, api: &str, generation: u32) -> NewAttempt {
         let attempt = attempt(run, api, generation);
         let audit = entry(AuditKind::AttemptOpened);
-        self.journal.open_attempt(&attempt, &audit).await.unwrap();
+        self.attempts.open_attempt(&attempt, &audit).await.unwrap();
         attempt
     }
 
@@ -77,13 +77,13 @@ impl<I: Installation> World<I> {
             AuthorizationCode::new("CANARY-code"),
             entry(AuditKind::ExchangeIntended),
         );
-        self.journal.seal_code(attempt, &code, at(1), &audit).await
+        self.attempts.seal_code(attempt, &code, at(1), &audit).await
     }
 
     pub(super) async fn seal_answer(&self, attempt: AttemptId) -> Result<(), StoreError> {
         let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
         let audit = entry(AuditKind::AnswerReceived);
-        self.journal.seal_answer(attempt, &answer, at(2), &audit).await
+        self.attempts.seal_answer(attempt, &answer, at(2), &audit).await
     }
 
     /// An attempt as it is just before its token is stored.
@@ -96,7 +96,7 @@ impl<I: Installation> World<I> {
 
     pub(super) async fn closes(&self, attempt: AttemptId, failure: &Failure, seconds: i64) {
         let audit = entry(AuditKind::AttemptClosed);
-        let closed = self.journal.close(attempt, failure, at(seconds), &audit);
+        let closed = self.attempts.close(attempt, failure, at(seconds), &audit);
         closed.await.unwrap();
     }
 

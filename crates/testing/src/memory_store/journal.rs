@@ -7,7 +7,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{
-    Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+    CodeDelivery, Delivery, LeftAnswer, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
@@ -84,7 +85,7 @@ impl MemoryStore {
 }
 
 #[async_trait]
-impl SignInJournal for MemoryStore {
+impl SignInAttempts for MemoryStore {
     async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit(&format!("open_attempt {}", new.api), |tables| {
             tables.attempts.push(AttemptRow {
@@ -98,90 +99,6 @@ impl SignInJournal for MemoryStore {
                 failure: None,
             });
             Ok(Done::with((), audit))
-        })
-    }
-
-    async fn request_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        budget: OtpBudget,
-        now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        self.commit(&self.effect("request_otp", attempt), |tables| {
-            if tables.is_pressed(attempt) {
-                return Ok(Done::nothing(OtpGrant::PressedBefore));
-            }
-            let row = tables.attempt(attempt)?.clone();
-            let newest = usize::try_from(budget.presses).unwrap_or(usize::MAX);
-            let presses = tables.presses.iter_mut().rev();
-            let of_number = presses.filter(|press| press.mobile == *mobile);
-            for press in of_number.take(newest).filter(|press| press.at.is_misdated(now)) {
-                press.at = now.clone();
-            }
-            let presses = tables.newest_presses(mobile, budget.presses);
-            Ok(match budget.allowance(&presses, now) {
-                OtpAllowance::Left(left) => {
-                    tables.press(attempt, mobile, now);
-                    let words = format!("{} left in this window", left - 1);
-                    let entry = row.entry(now.at, AuditKind::OtpRequested, &words);
-                    Done::with(OtpGrant::Granted, &entry)
-                }
-                OtpAllowance::UsedUp { until } => {
-                    let entry = row.entry(now.at, AuditKind::OtpWithheld, "none left");
-                    Done::with(OtpGrant::BudgetUsedUp { until }, &entry)
-                }
-            })
-        })
-    }
-
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        self.commit("deliver_code", |tables| {
-            let Some(row) = tables.by_state(state).cloned() else {
-                return Ok(Done::nothing(Delivery::Unknown));
-            };
-            let api = row.new.api.clone();
-            if row.stands == Stands::Closed {
-                return Ok(Done::nothing(Delivery::TooLate(api)));
-            }
-            if row.stands != Stands::Opened || row.code.is_some() {
-                return Ok(Done::nothing(Delivery::CameBefore(api)));
-            }
-            tables.attempt(row.new.id)?.code = Some(code.clone());
-            let entry = row.entry(at, AuditKind::CodeReceived, "");
-            Ok(Done::with(
-                Delivery::Taken(api),
-                &about(&entry, &Subject::Code(code)),
-            ))
-        })
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        self.look("delivered_code", |tables| {
-            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
-            row.and_then(|row| row.code.clone())
-        })
-    }
-
-    async fn note_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        self.commit(&self.effect("note_otp", attempt), |tables| {
-            let row = tables.attempt(attempt)?.clone();
-            if tables.is_pressed(attempt) {
-                return Ok(Done::nothing(()));
-            }
-            tables.press(attempt, mobile, now);
-            let entry = row.entry(now.at, AuditKind::OtpRequestedInWindow, "");
-            Ok(Done::with((), &entry))
         })
     }
 
@@ -265,8 +182,98 @@ impl SignInJournal for MemoryStore {
                 .and_then(|row| row.failure.clone())
         })
     }
+}
+
+#[async_trait]
+impl OtpLedger for MemoryStore {
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &ClockReading,
+    ) -> Result<OtpGrant, StoreError> {
+        self.commit(&self.effect("request_otp", attempt), |tables| {
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(OtpGrant::PressedBefore));
+            }
+            let row = tables.attempt(attempt)?.clone();
+            let newest = usize::try_from(budget.presses).unwrap_or(usize::MAX);
+            let presses = tables.presses.iter_mut().rev();
+            let of_number = presses.filter(|press| press.mobile == *mobile);
+            for press in of_number.take(newest).filter(|press| press.at.is_misdated(now)) {
+                press.at = now.clone();
+            }
+            let presses = tables.newest_presses(mobile, budget.presses);
+            Ok(match budget.allowance(&presses, now) {
+                OtpAllowance::Left(left) => {
+                    tables.press(attempt, mobile, now);
+                    let words = format!("{} left in this window", left - 1);
+                    let entry = row.entry(now.at, AuditKind::OtpRequested, &words);
+                    Done::with(OtpGrant::Granted, &entry)
+                }
+                OtpAllowance::UsedUp { until } => {
+                    let entry = row.entry(now.at, AuditKind::OtpWithheld, "none left");
+                    Done::with(OtpGrant::BudgetUsedUp { until }, &entry)
+                }
+            })
+        })
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &ClockReading,
+    ) -> Result<(), StoreError> {
+        self.commit(&self.effect("note_otp", attempt), |tables| {
+            let row = tables.attempt(attempt)?.clone();
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(()));
+            }
+            tables.press(attempt, mobile, now);
+            let entry = row.entry(now.at, AuditKind::OtpRequestedInWindow, "");
+            Ok(Done::with((), &entry))
+        })
+    }
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.look("otp_presses", |tables| tables.newest_presses(mobile, newest))
+    }
+}
+
+#[async_trait]
+impl CodeDelivery for MemoryStore {
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        self.commit("deliver_code", |tables| {
+            let Some(row) = tables.by_state(state).cloned() else {
+                return Ok(Done::nothing(Delivery::Unknown));
+            };
+            let api = row.new.api.clone();
+            if row.stands == Stands::Closed {
+                return Ok(Done::nothing(Delivery::TooLate(api)));
+            }
+            if row.stands != Stands::Opened || row.code.is_some() {
+                return Ok(Done::nothing(Delivery::CameBefore(api)));
+            }
+            tables.attempt(row.new.id)?.code = Some(code.clone());
+            let entry = row.entry(at, AuditKind::CodeReceived, "");
+            Ok(Done::with(
+                Delivery::Taken(api),
+                &about(&entry, &Subject::Code(code)),
+            ))
+        })
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.look("delivered_code", |tables| {
+            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
+            row.and_then(|row| row.code.clone())
+        })
     }
 }

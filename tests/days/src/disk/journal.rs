@@ -7,7 +7,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{
-    Delivery, LeftAnswer, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
+    CodeDelivery, Delivery, LeftAnswer, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
@@ -94,7 +95,7 @@ impl Tables {
 }
 
 #[async_trait]
-impl SignInJournal for Store {
+impl SignInAttempts for Store {
     async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         let what = format!("attempt for {}", new.api);
         self.commit(&what, &[AuditKind::AttemptOpened], |tables| {
@@ -110,105 +111,6 @@ impl SignInJournal for Store {
                 failure: None,
             });
             Ok(Done::with((), audit))
-        })
-        .await
-    }
-
-    async fn request_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        budget: OtpBudget,
-        now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        if self.is_lost() {
-            return Ok(OtpGrant::Granted);
-        }
-        let what = format!("OTP press for {}", self.api_of(attempt));
-        let kinds = [AuditKind::OtpRequested, AuditKind::OtpWithheld];
-        self.commit(&what, &kinds, |tables| {
-            if tables.is_pressed(attempt) {
-                return Ok(Done::nothing(OtpGrant::PressedBefore));
-            }
-            let row = tables.attempt(attempt)?.clone();
-            let newest = usize::try_from(budget.presses).unwrap_or(usize::MAX);
-            let of_number = tables
-                .presses
-                .iter_mut()
-                .rev()
-                .filter(|press| press.mobile == *mobile);
-            for press in of_number.take(newest).filter(|press| press.at.is_misdated(now)) {
-                press.at = now.clone();
-            }
-            let presses = tables.newest_presses(mobile, budget.presses);
-            Ok(match budget.allowance(&presses, now) {
-                OtpAllowance::Left(left) => {
-                    tables.press(attempt, mobile, now);
-                    let words = format!("{} left in this window", left - 1);
-                    let entry = Self::audit(&row, now.at, AuditKind::OtpRequested, &words);
-                    Done::with(OtpGrant::Granted, &entry)
-                }
-                OtpAllowance::UsedUp { until } => {
-                    let entry = Self::audit(&row, now.at, AuditKind::OtpWithheld, "none left");
-                    Done::with(OtpGrant::BudgetUsedUp { until }, &entry)
-                }
-            })
-        })
-        .await
-    }
-
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        self.commit("a code that came back", &[AuditKind::CodeReceived], |tables| {
-            let Some(row) = tables.by_state(state).cloned() else {
-                return Ok(Done::nothing(Delivery::Unknown));
-            };
-            if row.stands != Stands::Opened || row.code.is_some() {
-                return Ok(Done::nothing(if row.stands == Stands::Closed {
-                    Delivery::TooLate(row.new.api)
-                } else {
-                    Delivery::CameBefore(row.new.api)
-                }));
-            }
-            tables.attempt(row.new.id)?.code = Some(code.clone());
-            let entry = about(
-                &Self::audit(&row, at, AuditKind::CodeReceived, ""),
-                &Subject::Code(code),
-            );
-            Ok(Done::with(Delivery::Taken(row.new.api), &entry))
-        })
-        .await
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        self.look(|tables| {
-            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
-            row.and_then(|row| row.code.clone())
-        })
-        .await
-    }
-
-    async fn note_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        let what = format!("OTP press by hand for {}", self.api_of(attempt));
-        self.commit(&what, &[AuditKind::OtpRequestedInWindow], |tables| {
-            let row = tables.attempt(attempt)?.clone();
-            if tables.is_pressed(attempt) {
-                return Ok(Done::nothing(()));
-            }
-            tables.press(attempt, mobile, now);
-            let truth = self.here.world.time.truth();
-            self.here.world.facts(|facts| facts.pressed(mobile, truth));
-            let entry = Self::audit(&row, now.at, AuditKind::OtpRequestedInWindow, "");
-            Ok(Done::with((), &entry))
         })
         .await
     }
@@ -358,8 +260,113 @@ impl SignInJournal for Store {
         })
         .await
     }
+}
+
+#[async_trait]
+impl OtpLedger for Store {
+    async fn request_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        budget: OtpBudget,
+        now: &ClockReading,
+    ) -> Result<OtpGrant, StoreError> {
+        if self.is_lost() {
+            return Ok(OtpGrant::Granted);
+        }
+        let what = format!("OTP press for {}", self.api_of(attempt));
+        let kinds = [AuditKind::OtpRequested, AuditKind::OtpWithheld];
+        self.commit(&what, &kinds, |tables| {
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(OtpGrant::PressedBefore));
+            }
+            let row = tables.attempt(attempt)?.clone();
+            let newest = usize::try_from(budget.presses).unwrap_or(usize::MAX);
+            let of_number = tables
+                .presses
+                .iter_mut()
+                .rev()
+                .filter(|press| press.mobile == *mobile);
+            for press in of_number.take(newest).filter(|press| press.at.is_misdated(now)) {
+                press.at = now.clone();
+            }
+            let presses = tables.newest_presses(mobile, budget.presses);
+            Ok(match budget.allowance(&presses, now) {
+                OtpAllowance::Left(left) => {
+                    tables.press(attempt, mobile, now);
+                    let words = format!("{} left in this window", left - 1);
+                    let entry = Self::audit(&row, now.at, AuditKind::OtpRequested, &words);
+                    Done::with(OtpGrant::Granted, &entry)
+                }
+                OtpAllowance::UsedUp { until } => {
+                    let entry = Self::audit(&row, now.at, AuditKind::OtpWithheld, "none left");
+                    Done::with(OtpGrant::BudgetUsedUp { until }, &entry)
+                }
+            })
+        })
+        .await
+    }
+
+    async fn note_otp(
+        &self,
+        attempt: AttemptId,
+        mobile: &MobileNumber,
+        now: &ClockReading,
+    ) -> Result<(), StoreError> {
+        let what = format!("OTP press by hand for {}", self.api_of(attempt));
+        self.commit(&what, &[AuditKind::OtpRequestedInWindow], |tables| {
+            let row = tables.attempt(attempt)?.clone();
+            if tables.is_pressed(attempt) {
+                return Ok(Done::nothing(()));
+            }
+            tables.press(attempt, mobile, now);
+            let truth = self.here.world.time.truth();
+            self.here.world.facts(|facts| facts.pressed(mobile, truth));
+            let entry = Self::audit(&row, now.at, AuditKind::OtpRequestedInWindow, "");
+            Ok(Done::with((), &entry))
+        })
+        .await
+    }
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         self.look(|tables| tables.newest_presses(mobile, newest)).await
+    }
+}
+
+#[async_trait]
+impl CodeDelivery for Store {
+    async fn deliver_code(
+        &self,
+        state: &OAuthState,
+        code: &AuthorizationCode,
+        at: DateTime<Utc>,
+    ) -> Result<Delivery, StoreError> {
+        self.commit("a code that came back", &[AuditKind::CodeReceived], |tables| {
+            let Some(row) = tables.by_state(state).cloned() else {
+                return Ok(Done::nothing(Delivery::Unknown));
+            };
+            if row.stands != Stands::Opened || row.code.is_some() {
+                return Ok(Done::nothing(if row.stands == Stands::Closed {
+                    Delivery::TooLate(row.new.api)
+                } else {
+                    Delivery::CameBefore(row.new.api)
+                }));
+            }
+            tables.attempt(row.new.id)?.code = Some(code.clone());
+            let entry = about(
+                &Self::audit(&row, at, AuditKind::CodeReceived, ""),
+                &Subject::Code(code),
+            );
+            Ok(Done::with(Delivery::Taken(row.new.api), &entry))
+        })
+        .await
+    }
+
+    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
+        self.look(|tables| {
+            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
+            row.and_then(|row| row.code.clone())
+        })
+        .await
     }
 }

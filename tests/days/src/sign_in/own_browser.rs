@@ -1,4 +1,4 @@
-//! Signing in in a browser of the operator's own: the code comes back to Vega's listener, goes into the journal, and the
+//! Signing in in a browser of the operator's own: the code comes back to Vega's listener, goes on record, and the
 //! sign-in that waits for it finds it there. What the human does on the way is not seen; only whether a code comes.
 
 use std::pin::pin;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{Clock, SignInJournal, SignInRequest, SignInSession};
+use vega_domain::ports::{Clock, CodeDelivery, SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
 
 use super::{Session, fails};
@@ -18,15 +18,15 @@ const DEADLINE: Duration = Duration::from_mins(5);
 
 pub(super) struct OwnBrowserSession {
     session: Session,
-    journal: Arc<dyn SignInJournal>,
+    codes: Arc<dyn CodeDelivery>,
     is_signed_in: bool,
 }
 
 impl OwnBrowserSession {
-    pub(super) fn new(session: Session, journal: Arc<dyn SignInJournal>) -> Self {
+    pub(super) fn new(session: Session, codes: Arc<dyn CodeDelivery>) -> Self {
         Self {
             session,
-            journal,
+            codes,
             is_signed_in: false,
         }
     }
@@ -66,7 +66,7 @@ impl OwnBrowserSession {
         here.rest(world.chance.seconds(5..=300)).await;
         let code = session.issue_code(request);
         let at = world.time.now();
-        match self.journal.deliver_code(request.state, &code, at).await {
+        match self.codes.deliver_code(request.state, &code, at).await {
             Ok(_) => {}
             Err(error) => here.tell(&format!("a redirect is not taken: {error}")),
         }
@@ -76,7 +76,7 @@ impl OwnBrowserSession {
         let here = &self.session.here;
         let mut looks = DEADLINE.as_millis() / LOOK_EVERY.as_millis();
         while looks > 0 {
-            if let Ok(Some(code)) = self.journal.delivered_code(request.state).await {
+            if let Ok(Some(code)) = self.codes.delivered_code(request.state).await {
                 return Ok(code);
             }
             here.rest(LOOK_EVERY).await;

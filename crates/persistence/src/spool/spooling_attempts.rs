@@ -1,4 +1,4 @@
-//! The journal of sign-ins with the spool as fallback for the one record that must not be lost: the token endpoint's answer.
+//! The sign-in attempts with the spool as fallback for the one record that must not be lost: the token endpoint's answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,15 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
-use vega_domain::clock_reading::ClockReading;
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId};
-use vega_domain::ports::{
-    Delivery, EventSink, NewAttempt, OtpGrant, SignInJournal, StoreError, UnfinishedAttempt,
-};
-use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::OtpBudget;
+use vega_domain::ids::{ApiName, AttemptId, ClientId, Generation, RunId};
+use vega_domain::ports::{EventSink, NewAttempt, SignInAttempts, StoreError, UnfinishedAttempt};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
 
 use crate::spool::import::FileTokenSpool;
 use crate::spool::records::KeptAnswer;
@@ -27,17 +23,17 @@ struct About {
     generation: Generation,
 }
 
-/// `SignInJournal` over another one and the spool.
-pub struct SpoolingSignInJournal {
-    database: Arc<dyn SignInJournal>,
+/// `SignInAttempts` over another one and the spool.
+pub struct SpoolingSignInAttempts {
+    database: Arc<dyn SignInAttempts>,
     spool: FileTokenSpool,
     events: Arc<dyn EventSink>,
     known: Mutex<HashMap<AttemptId, About>>,
 }
 
-impl SpoolingSignInJournal {
+impl SpoolingSignInAttempts {
     /// What goes into the spool is told to `events`.
-    pub fn new(database: Arc<dyn SignInJournal>, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
+    pub fn new(database: Arc<dyn SignInAttempts>, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
         Self {
             database,
             spool,
@@ -58,7 +54,7 @@ impl SpoolingSignInJournal {
 }
 
 #[async_trait]
-impl SignInJournal for SpoolingSignInJournal {
+impl SignInAttempts for SpoolingSignInAttempts {
     async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         let about = About {
             api: new.api.clone(),
@@ -112,38 +108,6 @@ impl SignInJournal for SpoolingSignInJournal {
         Ok(unfinished)
     }
 
-    async fn request_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        budget: OtpBudget,
-        now: &ClockReading,
-    ) -> Result<OtpGrant, StoreError> {
-        self.database.request_otp(attempt, mobile, budget, now).await
-    }
-
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        self.database.deliver_code(state, code, at).await
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        self.database.delivered_code(state).await
-    }
-
-    async fn note_otp(
-        &self,
-        attempt: AttemptId,
-        mobile: &MobileNumber,
-        now: &ClockReading,
-    ) -> Result<(), StoreError> {
-        self.database.note_otp(attempt, mobile, now).await
-    }
-
     async fn seal_code(
         &self,
         attempt: AttemptId,
@@ -166,9 +130,5 @@ impl SignInJournal for SpoolingSignInJournal {
 
     async fn unsaved_failure(&self, run: RunId, api: &ApiName) -> Result<Option<Failure>, StoreError> {
         self.database.unsaved_failure(run, api).await
-    }
-
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
-        self.database.otp_presses(mobile, newest).await
     }
 }
