@@ -25,7 +25,7 @@ struct Options {
     seed: Option<u64>,
     /// Behave with this defect; then broken promises are what is wanted
     #[arg(long, value_name = "NAME")]
-    plant: Option<String>,
+    defect: Option<String>,
 }
 
 const KILLS_OF_A_DESK: u32 = 100;
@@ -47,9 +47,9 @@ async fn run(options: &Options) -> Result<bool> {
         "seed {seed}: {} kills{}",
         options.kills,
         options
-            .plant
+            .defect
             .as_ref()
-            .map_or(String::new(), |plant| format!(", planted: {plant}"))
+            .map_or(String::new(), |defect| format!(", injected: {defect}"))
     ));
     let began = Instant::now();
     let mut left = options.kills;
@@ -59,7 +59,7 @@ async fn run(options: &Options) -> Result<bool> {
             break;
         }
         let kills = left.min(KILLS_OF_A_DESK);
-        if at_one_desk(seed, kills, options.plant.as_deref()).await? {
+        if at_one_desk(seed, kills, options.defect.as_deref()).await? {
             return Ok(true);
         }
         left -= kills;
@@ -73,9 +73,9 @@ async fn run(options: &Options) -> Result<bool> {
 }
 
 /// So many kills at one desk. Whether promises were broken.
-async fn at_one_desk(seed: u64, kills: u32, plant: Option<&str>) -> Result<bool> {
+async fn at_one_desk(seed: u64, kills: u32, defect: Option<&str>) -> Result<bool> {
     let began = Instant::now();
-    let mut world = World::start(seed, plant).await?;
+    let mut world = World::start(seed, defect).await?;
     while world.kills() < kills {
         let broken = world.round().await?;
         for words in &broken {

@@ -55,7 +55,7 @@ impl Went {
 }
 
 impl World {
-    pub(crate) async fn start(seed: u64, plant: Option<&str>) -> Result<Self> {
+    pub(crate) async fn start(seed: u64, defect: Option<&str>) -> Result<Self> {
         let upstox = Upstox::start_with_apps(APPS).await?;
         let mut desk = Desk::with_test_hooks(&upstox)?;
         desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "20s");
@@ -89,8 +89,8 @@ impl World {
         world.recover(&Moment::After(PATIENCE)).await?;
         world.lives.1 = began.elapsed();
         world.promises.after_recovery(&world.upstox, &world.desk).await?;
-        if let Some(plant) = plant {
-            world.desk.plant(plant)?;
+        if let Some(defect) = defect {
+            world.desk.inject(defect)?;
         }
         Ok(world)
     }

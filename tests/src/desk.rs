@@ -113,8 +113,8 @@ impl Desk {
     }
 
     /// Lets programs behave with this defect from now on. Needs test hooks.
-    pub fn plant(&self, defect: &str) -> Result<()> {
-        Ok(std::fs::write(self.hooks().join("plant"), defect)?)
+    pub fn inject(&self, defect: &str) -> Result<()> {
+        Ok(std::fs::write(self.hooks().join("defect"), defect)?)
     }
 
     /// Lets programs die at this point from now on (`token_published`, or `token_published 4` for the fourth time that it

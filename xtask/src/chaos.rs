@@ -1,5 +1,5 @@
 //! `cargo xtask chaos`: the real `vega` is killed again and again, and must keep its promises. The harness is a program of
-//! `tests`; with a planted defect it must find a broken promise.
+//! `tests`; with an injected defect it must find a broken promise.
 
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -9,14 +9,14 @@ use crate::shell::{binaries, code_of, root, run, step};
 use crate::test::{build_harnesses, build_programs_with_test_hooks};
 
 /// Each is against another promise.
-const PLANTS: &[&str] = &[
+const DEFECTS: &[&str] = &[
     "publish-before-commit",
     "drop-journal-write",
     "drop-otp-record",
     "send-twice",
 ];
 /// Enough to find each of them, wherever the kills fall; the first find ends it.
-const KILLS_FOR_A_PLANT: &str = "80";
+const KILLS_FOR_A_DEFECT: &str = "80";
 /// What the harness ends with when a promise is broken.
 const BROKEN: i32 = 3;
 
@@ -28,17 +28,17 @@ pub(crate) struct Options {
     /// Where the random numbers begin; each run prints its own
     #[arg(long)]
     seed: Option<String>,
-    /// Plant this defect: then a broken promise must be found
+    /// Inject this defect: then a broken promise must be found
     #[arg(long, value_name = "NAME")]
-    plant: Option<String>,
+    defect: Option<String>,
 }
 
 pub(crate) fn run_with(options: &Options) -> Result<()> {
     install::harness_tools()?;
     build_harnesses()?;
     build_programs_with_test_hooks()?;
-    if let Some(plant) = &options.plant {
-        return must_be_found(plant, &options.kills, options.seed.as_deref());
+    if let Some(defect) = &options.defect {
+        return must_be_found(defect, &options.kills, options.seed.as_deref());
     }
     keeps_its_promises(&options.kills, options.seed.as_deref())
 }
@@ -46,24 +46,24 @@ pub(crate) fn run_with(options: &Options) -> Result<()> {
 /// What CI runs of it.
 pub(crate) fn sample() -> Result<()> {
     keeps_its_promises("25", None)?;
-    PLANTS
+    DEFECTS
         .iter()
-        .try_for_each(|plant| must_be_found(plant, KILLS_FOR_A_PLANT, None))
+        .try_for_each(|defect| must_be_found(defect, KILLS_FOR_A_DEFECT, None))
 }
 
 fn keeps_its_promises(kills: &str, seed: Option<&str>) -> Result<()> {
     run(&root(), &harness(), &arguments(kills, seed))
 }
 
-fn must_be_found(plant: &str, kills: &str, seed: Option<&str>) -> Result<()> {
+fn must_be_found(defect: &str, kills: &str, seed: Option<&str>) -> Result<()> {
     let mut arguments = arguments(kills, seed);
-    arguments.extend(["--plant", plant]);
+    arguments.extend(["--defect", defect]);
     let code = code_of(&root(), &harness(), &arguments)?;
     ensure!(
         code == Some(BROKEN),
-        "the planted defect {plant} was not found: the harness ended with {code:?}"
+        "the injected defect {defect} was not found: the harness ended with {code:?}"
     );
-    step(&format!("{plant} was found, as it must be"));
+    step(&format!("{defect} was found, as it must be"));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask crash-images`: what power cuts leave of the database. Records what a workload really writes, makes images
 //! of what a disk may hold after a cut at any point of it, and has each examined: whatever Vega called durable must be
-//! there, and whole. With a planted defect the same search must find a loss.
+//! there, and whole. With an injected defect the same search must find a loss.
 
 mod disk;
 mod random;
@@ -32,14 +32,14 @@ pub(crate) struct Options {
     /// Makes the same cuts again, in the same recording; drawn by lot if it is not given
     #[arg(long)]
     seed: Option<u64>,
-    /// Plant a defect; the command then fails, because it finds what is lost
+    /// Inject a defect; the command then fails, because it finds what is lost
     #[arg(long)]
-    plant: Option<Plant>,
+    defect: Option<InjectedDefect>,
 }
 
 /// A defect that must be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Plant {
+enum InjectedDefect {
     /// The workload writes with synchronous=NORMAL, so commits are called durable before they are
     SynchronousNormal,
     /// One write to SQLite's journal never reaches the disk, though it was synced
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     );
     build()?;
     let seed = options.seed.unwrap_or_else(by_lot);
-    let findings = search(options.images, seed, options.plant)?;
+    let findings = search(options.images, seed, options.defect)?;
     ensure!(
         findings.lost + findings.damaged == 0,
         "{} of {} power cuts took something that was durable",
@@ -88,11 +88,11 @@ pub(crate) fn run_briefly() -> Result<()> {
         findings.whole == IMAGES,
         "power cuts took something that was durable. Again: cargo xtask crash-images --images {IMAGES} --seed {seed}"
     );
-    for plant in [Plant::SynchronousNormal, Plant::DroppedWrite] {
-        let findings = search(IMAGES, seed, Some(plant))?;
+    for defect in [InjectedDefect::SynchronousNormal, InjectedDefect::DroppedWrite] {
+        let findings = search(IMAGES, seed, Some(defect))?;
         ensure!(
             findings.lost > 0,
-            "{plant:?} was planted and no loss was found, so the search proves nothing (seed {seed})"
+            "{defect:?} was injected and no loss was found, so the search proves nothing (seed {seed})"
         );
     }
     Ok(())
@@ -147,17 +147,17 @@ fn by_lot() -> u64 {
     clippy::disallowed_methods,
     reason = "how long the search took is told, and decides nothing"
 )]
-fn search(images: usize, seed: u64, plant: Option<Plant>) -> Result<Findings> {
+fn search(images: usize, seed: u64, defect: Option<InjectedDefect>) -> Result<Findings> {
     let began = Instant::now();
     let folder = target().join("crash-images");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
-    let planted = plant.map_or(String::new(), |plant| format!(", {plant:?} planted"));
-    step(&format!("{images} power cuts, seed {seed}{planted}"));
-    let mut events = record(&folder.join("workload"), plant)?;
-    if plant == Some(Plant::DroppedWrite) {
+    let injected = defect.map_or(String::new(), |defect| format!(", {defect:?} injected"));
+    step(&format!("{images} power cuts, seed {seed}{injected}"));
+    let mut events = record(&folder.join("workload"), defect)?;
+    if defect == Some(InjectedDefect::DroppedWrite) {
         drop_a_write(&mut events)?;
     }
     let mut checker = Checker::start()?;
@@ -177,7 +177,7 @@ fn search(images: usize, seed: u64, plant: Option<Plant>) -> Result<Findings> {
         say(example);
     }
     say(&format!(
-        "{images} power cuts in {} recorded events, seed {seed}{planted}: {} whole, {} lost a commit, {} damaged; \
+        "{images} power cuts in {} recorded events, seed {seed}{injected}: {} whole, {} lost a commit, {} damaged; \
          {:.0} s",
         events.len(),
         findings.whole,
@@ -189,15 +189,15 @@ fn search(images: usize, seed: u64, plant: Option<Plant>) -> Result<Findings> {
 }
 
 /// Runs the workload under strace and reads what it did.
-fn record(folder: &Path, plant: Option<Plant>) -> Result<Vec<Event>> {
+fn record(folder: &Path, defect: Option<InjectedDefect>) -> Result<Vec<Event>> {
     std::fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
     let (root_text, log) = (folder.display().to_string(), folder.with_extension("strace"));
     let log_text = log.display().to_string();
     let calls = format!("trace={}", recording::CALLS);
-    let binaries = match plant {
-        Some(Plant::SynchronousNormal) => hooked_target(),
-        Some(Plant::DroppedWrite) | None => target(),
+    let binaries = match defect {
+        Some(InjectedDefect::SynchronousNormal) => hooked_target(),
+        Some(InjectedDefect::DroppedWrite) | None => target(),
     };
     let program = binaries.join("debug/examples/crash_images").display().to_string();
     let mut arguments = vec![
@@ -215,8 +215,8 @@ fn record(folder: &Path, plant: Option<Plant>) -> Result<Vec<Event>> {
         "work",
         &root_text,
     ];
-    if plant == Some(Plant::SynchronousNormal) {
-        arguments.extend(["--plant", "synchronous-normal"]);
+    if defect == Some(InjectedDefect::SynchronousNormal) {
+        arguments.extend(["--defect", "synchronous-normal"]);
     }
     output(&root(), "strace", &arguments).context("the workload under strace")?;
     let text = std::fs::read_to_string(&log)?;

@@ -7,7 +7,6 @@ mod chaos;
 mod console;
 mod contract;
 mod crash_images;
-mod days;
 mod demo;
 mod demo_desk;
 mod e2e;
@@ -16,6 +15,7 @@ mod generate;
 mod install;
 mod open_hours;
 mod shell;
+mod simulation;
 mod test;
 mod tidy;
 
@@ -28,7 +28,7 @@ enum Command {
     /// Sign in six APIs at a simulated Upstox in a real browser
     Demo(demo::Options),
     /// Play virtual days of the real orchestration, from a seed, and say what was broken
-    Days(days::Options),
+    Simulation(simulation::Options),
     /// Everything that CI runs
     Test,
     /// How fast the release build keeps its promises: a hot read, another process's change, a start, token reads over
@@ -52,7 +52,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
-        Command::Days(options) => days::run(&options),
+        Command::Simulation(options) => simulation::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Test => test::run(),
         Command::Bench => bench::run(),

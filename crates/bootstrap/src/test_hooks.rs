@@ -33,7 +33,7 @@ const CLOCK_OFFSET: &str = "clock_offset";
 /// Seconds to add to the time since boot.
 const BOOT_OFFSET: &str = "boot_offset";
 /// The defect to behave with.
-const PLANT: &str = "plant";
+const DEFECT: &str = "defect";
 /// The point to die at, and at which time that it is reached: `token_published 4`; at the first without a number.
 const CRASH_AT: &str = "crash_at";
 
@@ -95,7 +95,7 @@ impl TestHooks {
     }
 
     fn plant(&self) -> Option<Plant> {
-        self.switch(PLANT).map(|name| Plant::named(&name))
+        self.switch(DEFECT).map(|name| Plant::named(&name))
     }
 
     /// Dies like under `kill -9` when the file `crash_at` names this point.

@@ -53,7 +53,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("vega-server", SERVER),
     ("upstox-simulator", &[]),
     // It brings adapters of its own.
-    ("vega-days", &[DOMAIN, SERVICES, ORCHESTRATION]),
+    ("vega-simulation", &[DOMAIN, SERVICES, ORCHESTRATION]),
     ("xtask", &[]),
 ];
 

@@ -41,11 +41,11 @@ async fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["work", folder] => work::run(&Folder(folder.into()), work::Synchronous::Full).await,
-        ["work", folder, "--plant", "synchronous-normal"] => {
+        ["work", folder, "--defect", "synchronous-normal"] => {
             work::run(&Folder(folder.into()), work::Synchronous::Normal).await
         }
         ["check"] => check_all().await,
-        _ => bail!("give `work FOLDER`, `work FOLDER --plant synchronous-normal`, or `check`"),
+        _ => bail!("give `work FOLDER`, `work FOLDER --defect synchronous-normal`, or `check`"),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::script::{self, Commit, SignIn};
 pub(crate) enum Synchronous {
     /// As Vega does.
     Full,
-    /// A planted defect.
+    /// An injected defect.
     Normal,
 }
 
@@ -73,7 +73,7 @@ async fn open(folder: &Folder, synchronous: Synchronous) -> Result<DataSource> {
         #[cfg(feature = "test-hooks")]
         Synchronous::Normal => Ok(DataSource::open_with_synchronous_normal(&url, &key_file).await?),
         #[cfg(not(feature = "test-hooks"))]
-        Synchronous::Normal => bail!("this defect can be planted only with the feature test-hooks"),
+        Synchronous::Normal => bail!("this defect can be injected only with the feature test-hooks"),
     }
 }
 

@@ -34,7 +34,7 @@ impl DataSource {
         Self::open_as(url, key.into(), SqliteSynchronous::Full).await
     }
 
-    /// A planted defect: what is committed is not durable yet.
+    /// An injected defect: what is committed is not durable yet.
     #[cfg(feature = "test-hooks")]
     pub async fn open_with_synchronous_normal(url: &str, key_file: &Path) -> Result<Self, OpenError> {
         Self::open_as(url, key_file.into(), SqliteSynchronous::Normal).await

@@ -1,0 +1,181 @@
+//! One day of a desk, from 03:30 IST to 03:30 IST: what was drawn happens, and in the evening, when nothing is wrong any
+//! more, there must be a way back to good tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, sleep_until};
+use vega_domain::ports::Clock;
+
+use crate::fault_state::FaultState;
+use crate::process::Manner;
+use crate::process_session::{Came, Generate, visit};
+use crate::program::Program;
+use crate::rules::Rule;
+use crate::schedule::{self, EVENING, ScheduledEvent};
+use crate::world::World;
+
+/// So many starts with an operator who says yes must do.
+const ROUNDS: u32 = 6;
+
+/// Lets one day happen. Ends early when a rule is broken.
+pub(crate) async fn live(world: &Arc<World>, begins: DateTime<Utc>, visits: &mut JoinSet<()>) {
+    let usual = FaultState {
+        storm: *world.rng.pick(&[0, 0, 8, 25, 70]),
+        slips: *world.rng.pick(&[5, 30, 100]),
+        ..FaultState::CALM
+    };
+    world.tell(&format!(
+        "the day begins: storm {}, slips {}",
+        usual.storm, usual.slips
+    ));
+    world.change_faults(|faults| *faults = usual);
+    let mut is_evening_over = false;
+    for (after, what) in schedule::draw(&world.rng, &world.accounts) {
+        if after >= EVENING && !std::mem::replace(&mut is_evening_over, true) {
+            sleep_until(world.time.instant(begins + offset(EVENING))).await;
+            evening(world).await;
+            world.change_faults(|faults| *faults = usual);
+        }
+        sleep_until(world.time.instant(begins + offset(after))).await;
+        collect(visits);
+        if world.is_any_rule_broken() {
+            return;
+        }
+        happen(world, what, visits);
+    }
+    if !is_evening_over {
+        sleep_until(world.time.instant(begins + offset(EVENING))).await;
+        evening(world).await;
+    }
+    sleep_until(world.time.instant(begins + TimeDelta::days(1))).await;
+    collect(visits);
+    world.look();
+    world.forget_old();
+}
+
+fn offset(after: Duration) -> TimeDelta {
+    TimeDelta::from_std(after).unwrap_or_default()
+}
+
+/// A panic of a process session is a panic of the campaign.
+fn collect(visits: &mut JoinSet<()>) {
+    while let Some(ended) = visits.try_join_next() {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+fn happen(world: &Arc<World>, what: ScheduledEvent, visits: &mut JoinSet<()>) {
+    let now = world.time.truth();
+    match what {
+        ScheduledEvent::Start {
+            manner,
+            dies_after,
+            task,
+        } => {
+            visits.spawn(visit(world.process(manner, dies_after), task));
+            return;
+        }
+        ScheduledEvent::Kill => {
+            let living = world.living();
+            if !living.is_empty() {
+                let process = world.rng.pick(&living);
+                world.dies(process, "is killed from outside");
+            }
+            return;
+        }
+        ScheduledEvent::StartAnew => {
+            kill_all(world, "dies with the power");
+            world.time.start_anew();
+        }
+        ScheduledEvent::SetClock(ahead) => world.time.set_ahead(ahead),
+        ScheduledEvent::Storage(storage) => world.change_faults(|faults| faults.storage = storage),
+        ScheduledEvent::Spool { fails } => world.change_faults(|faults| faults.spool_fails = fails),
+        ScheduledEvent::Reach(reach) => world.change_faults(|faults| faults.reach = reach),
+        ScheduledEvent::Browser { missing } => world.change_faults(|faults| faults.browser_missing = missing),
+        ScheduledEvent::Human { there } => world.change_faults(|faults| faults.human_is_there = there),
+        ScheduledEvent::TokenMadeElsewhere(ref client) => world.upstox.books().kill(client),
+        ScheduledEvent::AllTokensDie => world.upstox.books().kill_all(),
+        ScheduledEvent::OtpElsewhere(ref digits) => {
+            world.upstox.books().login(digits).request_otp(now);
+        }
+        ScheduledEvent::AppTrouble(ref client, trouble) => {
+            world.upstox.books().troubles.insert(client.clone(), trouble);
+        }
+        ScheduledEvent::Dormant(ref digits) => world.upstox.books().login(digits).is_dormant = true,
+    }
+    world.tell(&format!("-- {what:?}"));
+}
+
+fn kill_all(world: &World, how: &str) {
+    for process in world.living() {
+        world.dies(&process, how);
+    }
+}
+
+/// Nothing is wrong any more, the clock is right, the operator is there and says yes.
+async fn evening(world: &Arc<World>) {
+    kill_all(world, "is ended for the evening");
+    world.change_faults(|faults| *faults = FaultState::CALM);
+    if world.time.now() != world.time.truth() {
+        world.time.set_ahead(TimeDelta::zero());
+    }
+    {
+        let mut books = world.upstox.books();
+        books.troubles.clear();
+        books
+            .logins
+            .values_mut()
+            .for_each(crate::upstox::Login::is_mended);
+    }
+    world.tell("-- evening: all is well");
+    let mut came = None;
+    for _ in 0..ROUNDS {
+        sleep(Duration::from_secs(130)).await;
+        let here = world.process(Manner::Terminal, None);
+        let outcome = match Program::start(here.clone()).await {
+            Ok(program) => program.generate(&Generate::default()).await,
+            Err(error) => Err(Arc::new(error.into())),
+        };
+        let is_well = matches!(outcome, Ok(Came::AllValid));
+        came = Some(outcome);
+        if is_well {
+            check_good_tokens(world, &here);
+        }
+        world.ends(&here.process);
+        if is_well || world.is_any_rule_broken() {
+            break;
+        }
+    }
+    match came {
+        Some(Ok(Came::AllValid)) => world.check_evening(),
+        _ if world.is_any_rule_broken() => {}
+        other => world.broken(Rule::Stuck, &format!("after {ROUNDS} starts: {other:?}")),
+    }
+}
+
+/// What is called valid is what Upstox takes, and programs get it.
+fn check_good_tokens(world: &World, here: &crate::process::Here) {
+    let now = world.time.truth();
+    for api in world.accounts.iter().flat_map(|account| &account.apis) {
+        let served = here
+            .process
+            .registry
+            .get()
+            .and_then(|registry| registry.get(&api.name));
+        let is_good = served.is_some_and(|token| {
+            let books = world.upstox.books();
+            let issued = books.token(token.access_token.expose());
+            issued.is_some_and(|issued| issued.is_alive(now) && issued.client == api.client_id.as_str())
+        });
+        if !is_good {
+            world.broken(Rule::Stuck, &format!("{} is called valid, and is not", api.name));
+        }
+    }
+}
