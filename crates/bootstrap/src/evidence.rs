@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{ExecutionStateRepository, StoreError};
+use vega_domain::ports::{RunHistory, StoreError};
 use vega_domain::token::ApiStatus;
 use vega_selenium::{KeptEvidence, evidence_of};
 
 /// The evidence that failed sign-ins left.
 pub struct FailureEvidence {
-    pub(crate) runs: Arc<dyn ExecutionStateRepository>,
+    pub(crate) runs: Arc<dyn RunHistory>,
     pub(crate) folder: PathBuf,
 }
 

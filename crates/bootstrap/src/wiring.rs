@@ -174,6 +174,7 @@ impl Vega {
         ));
 
         let access = AccessService::new(
+            access.clone(),
             access,
             Arc::new(SqliteTokenChanges::new(data.clone())),
             Arc::clone(&clock),
@@ -232,6 +233,7 @@ impl Vega {
             clock: Arc::clone(&clock),
         });
         let ports = OrchestrationPorts {
+            history: runs.clone(),
             runs,
             lease,
             cooldowns,
@@ -265,7 +267,7 @@ impl Vega {
             environment,
         };
         let evidence = FailureEvidence {
-            runs: ports.runs.clone(),
+            runs: ports.history.clone(),
             folder: settings.evidence.clone(),
         };
         Ok(Self {

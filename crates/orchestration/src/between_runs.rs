@@ -31,7 +31,7 @@ pub async fn between_runs(ports: &OrchestrationPorts) -> Result<Box<dyn Lease>, 
         Err(RunError::Store(error)) => return Err(error.into()),
         Err(held) => return Err(NotBetweenRuns::Held(held)),
     };
-    match ports.runs.active().await? {
+    match ports.history.active().await? {
         None => Ok(lease),
         Some(_) => Err(NotBetweenRuns::RunLeft),
     }

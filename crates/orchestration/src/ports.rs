@@ -6,7 +6,7 @@ use std::time::Duration;
 use vega_domain::account::Account;
 use vega_domain::ports::{
     AuditTrail, BrokerClock, Clock, CooldownRepository, ExecutionStateRepository, LoginLease, Operator,
-    SignIn, SignInRequirements, TokenSpool,
+    RunHistory, SignIn, SignInRequirements, TokenSpool,
 };
 
 use crate::cooldown_manager::CooldownManager;
@@ -15,8 +15,10 @@ use crate::event_hub::EventHub;
 /// What runs need of the outside.
 #[derive(Clone)]
 pub struct OrchestrationPorts {
-    /// Where runs are kept.
+    /// Where runs are written down.
     pub runs: Arc<dyn ExecutionStateRepository>,
+    /// What is on record of them.
+    pub history: Arc<dyn RunHistory>,
     /// One sign-in at a time.
     pub lease: Arc<dyn LoginLease>,
     /// Which accounts may not sign in.

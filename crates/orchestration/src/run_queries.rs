@@ -14,31 +14,31 @@ impl RunQueries<'_> {
     /// The run of today that ended incomplete, if there is one: the newest.
     pub async fn open(&self) -> Result<Option<RunRecord>, StoreError> {
         let now = self.0.now();
-        let mut incomplete = self.0.ports.runs.incomplete().await?.into_iter();
+        let mut incomplete = self.0.ports.history.incomplete().await?.into_iter();
         Ok(incomplete.find(|run| resume::is_open(run, now)))
     }
 
     /// Incomplete runs whose tokens died at 03:30 IST.
     pub(crate) async fn overdue(&self) -> Result<Vec<RunRecord>, StoreError> {
         let now = self.0.now();
-        let mut incomplete = self.0.ports.runs.incomplete().await?;
+        let mut incomplete = self.0.ports.history.incomplete().await?;
         incomplete.retain(|run| !resume::is_open(run, now));
         Ok(incomplete)
     }
 
     /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
     pub async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.0.ports.runs.active().await
+        self.0.ports.history.active().await
     }
 
     /// This run, if there is one.
     pub async fn find(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
-        self.0.ports.runs.find(run).await
+        self.0.ports.history.find(run).await
     }
 
     /// The run that began last, if there is one.
     pub async fn newest(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.0.ports.runs.newest().await
+        self.0.ports.history.newest().await
     }
 
     /// Asks the process that holds the active run to end it. Returns the run, if there is one.

@@ -89,7 +89,7 @@ async fn end_cut_off_run(dependencies: &RunDependencies) -> Result<Option<RunRec
         .spool
         .import(dependencies.ports.clock.now())
         .await?;
-    let left_over = dependencies.ports.runs.active().await?;
+    let left_over = dependencies.ports.history.active().await?;
     let recovered = dependencies.generation.recover(&dependencies.accounts).await?;
     for attempt in &recovered {
         if let Err(failure) = &attempt.outcome

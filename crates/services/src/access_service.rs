@@ -17,7 +17,7 @@ use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
-use vega_domain::ports::{AccessRepository, Clock, StoreError, StoredKey, TokenChanges, UnfitKey};
+use vega_domain::ports::{AccessKeys, Clock, ConsoleSessions, StoreError, StoredKey, TokenChanges, UnfitKey};
 use vega_domain::secret::{KeySecret, LinkCode, SessionSecret};
 
 use self::keyring::Keyring;
@@ -51,7 +51,8 @@ pub enum AccessError {
 
 /// Who may call.
 pub struct AccessService {
-    access: Arc<dyn AccessRepository>,
+    keys: Arc<dyn AccessKeys>,
+    sessions: Arc<dyn ConsoleSessions>,
     changes: Arc<dyn TokenChanges>,
     clock: Arc<dyn Clock>,
     keyring: Keyring,
@@ -62,12 +63,14 @@ pub struct AccessService {
 impl AccessService {
     /// Without any key in memory; `catch_up` reads them. `changes` must belong to this service alone.
     pub fn new(
-        access: Arc<dyn AccessRepository>,
+        keys: Arc<dyn AccessKeys>,
+        sessions: Arc<dyn ConsoleSessions>,
         changes: Arc<dyn TokenChanges>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            access,
+            keys,
+            sessions,
             changes,
             clock,
             keyring: Keyring::default(),
@@ -108,7 +111,7 @@ impl AccessService {
         };
         let audit = AuditEntry::new(now, AuditKind::KeyAdded, words_of_new(&key));
         let _alone = self.changing.lock().await;
-        match self.access.add_key(&new, &audit).await {
+        match self.keys.add_key(&new, &audit).await {
             Err(StoreError::Conflict(_)) => return Err(AccessError::NameTaken(key.name)),
             stored => stored?,
         }
@@ -118,7 +121,7 @@ impl AccessService {
 
     /// Every key, also revoked and expired ones, oldest first.
     pub async fn keys(&self) -> Result<Vec<AccessKey>, StoreError> {
-        let stored = self.access.keys().await?;
+        let stored = self.keys.keys().await?;
         Ok(stored
             .into_iter()
             .map(|StoredKey { mut key, .. }| {
@@ -130,24 +133,24 @@ impl AccessService {
 
     /// The keys that are on record and count no more, because somebody changed or took away their records.
     pub async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
-        self.access.unfit_keys().await
+        self.keys.unfit_keys().await
     }
 
     /// Makes a key worthless: at once in this process, in others as soon as they follow. Returns whether there was one that
     /// was not revoked yet. One of `unfit_keys` is revoked too: it stays worthless also when its record comes back.
     pub async fn revoke_key(&self, id: AccessKeyId) -> Result<bool, StoreError> {
         let _alone = self.changing.lock().await;
-        let stored = self.access.keys().await?;
+        let stored = self.keys.keys().await?;
         let name = if let Some(stored) = stored.into_iter().find(|stored| stored.key.id == id) {
             stored.key.name.to_string()
         } else {
-            let unfit = self.access.unfit_keys().await?;
+            let unfit = self.keys.unfit_keys().await?;
             let names = unfit.into_iter().find(|key| key.id == id).map(|key| key.names);
             names.unwrap_or_default().join(" or ")
         };
         let words = format!("{name} ({id})");
         let audit = AuditEntry::new(self.clock.now(), AuditKind::KeyRevoked, words.trim_start());
-        let is_revoked = self.access.revoke_key(id, &audit).await?;
+        let is_revoked = self.keys.revoke_key(id, &audit).await?;
         self.keyring.remove(id);
         Ok(is_revoked)
     }
@@ -165,7 +168,7 @@ impl AccessService {
     /// Reads the stored keys into memory.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         let _alone = self.changing.lock().await;
-        self.keyring.replace(self.access.keys().await?);
+        self.keyring.replace(self.keys.keys().await?);
         Ok(())
     }
 
@@ -184,7 +187,7 @@ impl AccessService {
         let code = random_link();
         let audit = AuditEntry::new(now, AuditKind::ConsoleLinkMade, "");
         let link = ConsoleLink { made_at: now };
-        self.access
+        self.sessions
             .put_link(&link, &hash_of(code.expose()), &audit)
             .await?;
         Ok(code)
@@ -202,13 +205,13 @@ impl AccessService {
         let words = format!("session {}", session.id);
         let audit = AuditEntry::new(now, AuditKind::ConsoleSessionOpened, words);
         let (code, hash) = (hash_of(code), hash_of(secret.expose()));
-        let is_open = self.access.redeem_link(&code, &session, &hash, &audit).await?;
+        let is_open = self.sessions.redeem_link(&code, &session, &hash, &audit).await?;
         Ok(is_open.then_some(secret))
     }
 
     /// The session whose secret is presented, if it counts now. That alone is no use of it: a page that nobody touches asks too.
     pub async fn unused_session(&self, presented: &str) -> Result<Option<ConsoleSession>, StoreError> {
-        let found = self.access.session(&hash_of(presented)).await?;
+        let found = self.sessions.session(&hash_of(presented)).await?;
         Ok(found.filter(|session| session.is_live(self.clock.now())))
     }
 
@@ -219,7 +222,7 @@ impl AccessService {
         };
         let now = self.clock.now();
         if (now - session.last_seen_at).abs() >= SEEN_WITHIN {
-            match self.access.touch_session(session.id, now).await {
+            match self.sessions.touch_session(session.id, now).await {
                 Ok(()) => session.last_seen_at = now,
                 // A full disk must not lock the operator out.
                 Err(error) => tracing::warn!(%error, "that the console is used is not on record"),
@@ -241,12 +244,12 @@ impl AccessService {
 
     /// Ends the session whose secret is presented, if there is one.
     pub async fn end_session(&self, presented: &str) -> Result<(), StoreError> {
-        let Some(session) = self.access.session(&hash_of(presented)).await? else {
+        let Some(session) = self.sessions.session(&hash_of(presented)).await? else {
             return Ok(());
         };
         let words = format!("session {}", session.id);
         let audit = AuditEntry::new(self.clock.now(), AuditKind::ConsoleSessionEnded, words);
-        self.access.end_session(session.id, &audit).await.map(drop)
+        self.sessions.end_session(session.id, &audit).await.map(drop)
     }
 
     async fn watch_database(&self) -> Infallible {
@@ -265,7 +268,7 @@ impl AccessService {
             if uses.is_empty() {
                 continue;
             }
-            match self.access.record_uses(&uses).await {
+            match self.keys.record_uses(&uses).await {
                 Ok(()) => self.keyring.uses_are_stored(&uses),
                 Err(error) => tracing::warn!(%error, "when access keys were used is not on record yet"),
             }

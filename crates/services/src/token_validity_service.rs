@@ -8,16 +8,14 @@ use vega_domain::account::{Account, Api};
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{
-    Clock, ExecutionStateRepository, LastFailure, LoadedToken, StoreError, UpstoxTokenRepository,
-};
+use vega_domain::ports::{Clock, LastFailure, LoadedToken, RunHistory, StoreError, UpstoxTokenRepository};
 use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
 
 /// Time-based validity of the stored tokens.
 pub struct TokenValidityService {
     accounts: Arc<[Account]>,
     tokens: Arc<dyn UpstoxTokenRepository>,
-    runs: Arc<dyn ExecutionStateRepository>,
+    runs: Arc<dyn RunHistory>,
     clock: Arc<dyn Clock>,
 }
 
@@ -26,7 +24,7 @@ impl TokenValidityService {
     pub fn new(
         accounts: Arc<[Account]>,
         tokens: Arc<dyn UpstoxTokenRepository>,
-        runs: Arc<dyn ExecutionStateRepository>,
+        runs: Arc<dyn RunHistory>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -160,9 +158,7 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use vega_domain::ids::{ClientId, Generation, UserId};
-    use vega_domain::ports::{
-        LastFailure, MockExecutionStateRepository, MockUpstoxTokenRepository, UnreadableToken,
-    };
+    use vega_domain::ports::{LastFailure, MockRunHistory, MockUpstoxTokenRepository, UnreadableToken};
 
     use vega_domain::token::{CheckResult, LastCheck};
 
@@ -184,7 +180,7 @@ mod tests {
         repository
             .expect_load_all()
             .returning(move || Ok(tokens.lock().unwrap().take().unwrap_or_default()));
-        let mut runs = MockExecutionStateRepository::new();
+        let mut runs = MockRunHistory::new();
         runs.expect_last_failures().returning(move || {
             Ok(vec![LastFailure {
                 api: api("WEBSOCKET2"),

@@ -94,6 +94,7 @@ impl Program {
         let codes: Arc<dyn CodeDelivery> = store.clone();
         let ports = OrchestrationPorts {
             runs: store.clone(),
+            history: store.clone(),
             lease: Arc::new(DeskLease::new(here.clone())),
             cooldowns: store.clone(),
             audit: store.clone(),

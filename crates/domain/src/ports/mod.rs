@@ -1,11 +1,12 @@
 //! The traits at Vega's crate seams, one per file. They stand on the caller's side: `services` and `orchestration` call
 //! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; tests check each.
 
-mod access_repository;
+mod access_keys;
 mod audit_trail;
 mod broker_clock;
 mod clock;
 mod code_delivery;
+mod console_sessions;
 mod cooldown_repository;
 mod event_sink;
 mod execution_state;
@@ -15,6 +16,7 @@ mod login_lease;
 mod operator;
 mod otp_ledger;
 mod profile;
+mod run_history;
 mod session_logout;
 mod sign_in;
 mod sign_in_attempts;
@@ -25,20 +27,22 @@ mod token_exchange;
 mod token_repository;
 mod token_spool;
 
-pub use access_repository::{AccessRepository, StoredKey, UnfitKey};
+pub use access_keys::{AccessKeys, StoredKey, UnfitKey};
 pub use audit_trail::{AuditHistory, AuditTrail};
 pub use broker_clock::BrokerClock;
 pub use clock::Clock;
 pub use code_delivery::{CodeDelivery, Delivery};
+pub use console_sessions::ConsoleSessions;
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
-pub use execution_state::{ExecutionStateRepository, LastFailure};
+pub use execution_state::ExecutionStateRepository;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use listener_proof::ListenerProof;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
 pub use operator::{Answer, Operator};
 pub use otp_ledger::{OtpGrant, OtpLedger};
 pub use profile::{ProfileAnswer, ProfileApi};
+pub use run_history::{LastFailure, RunHistory};
 pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_attempts::{LeftAnswer, NewAttempt, SignInAttempts, UnfinishedAttempt};
@@ -51,12 +55,14 @@ pub use token_spool::TokenSpool;
 
 #[cfg(feature = "mock")]
 pub use self::{
-    access_repository::MockAccessRepository, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
-    clock::MockClock, code_delivery::MockCodeDelivery, cooldown_repository::MockCooldownRepository,
-    event_sink::MockEventSink, execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
+    access_keys::MockAccessKeys, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
+    clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
+    cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
+    execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
     listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockOperator,
-    otp_ledger::MockOtpLedger, profile::MockProfileApi, session_logout::MockSessionLogout,
-    sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
-    sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
-    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
+    otp_ledger::MockOtpLedger, profile::MockProfileApi, run_history::MockRunHistory,
+    session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
+    sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges,
+    token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
+    token_spool::MockTokenSpool,
 };

@@ -251,6 +251,7 @@ impl World {
     fn ports(&self) -> OrchestrationPorts {
         OrchestrationPorts {
             runs: self.database.clone(),
+            history: self.database.clone(),
             lease: self.lease.clone(),
             cooldowns: self.database.clone(),
             audit: self.database.clone(),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccessKeyId, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey, UnfitKey};
+use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey, UnfitKey};
 
 use crate::audit::latest_changes::Whose;
 use crate::sealing::row_values::{LINKS, SESSIONS};
@@ -21,7 +21,7 @@ use crate::sqlite::row_values;
 use crate::sqlite::write::Write;
 use crate::stored::unreadable;
 
-/// `AccessRepository` over SQLite.
+/// `AccessKeys` and `ConsoleSessions` over SQLite.
 #[derive(Debug, Clone)]
 pub struct SqliteAccessRepository(DataSource);
 
@@ -33,7 +33,7 @@ impl SqliteAccessRepository {
 }
 
 #[async_trait]
-impl AccessRepository for SqliteAccessRepository {
+impl AccessKeys for SqliteAccessRepository {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
         access_keys::add(&mut tx, self.0.sealer(), new).await?;
@@ -72,7 +72,10 @@ impl AccessRepository for SqliteAccessRepository {
         }
         tx.commit().await.map_err(failed(DOING))
     }
+}
 
+#[async_trait]
+impl ConsoleSessions for SqliteAccessRepository {
     async fn put_link(
         &self,
         link: &ConsoleLink,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::ids::{ApiName, RunId};
-use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
+use vega_domain::ports::{ExecutionStateRepository, LastFailure, RunHistory, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
 use crate::records::run::{FailureRow, RunRow, StepRow};
@@ -161,7 +161,10 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
             .map_err(failed("look whether a run is to end"))?;
         Ok(requested.unwrap_or(false))
     }
+}
 
+#[async_trait]
+impl RunHistory for SqliteExecutionStateRepository {
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
         let active = sqlx::query_as(
             "SELECT id, state, started_at, finished_at FROM execution_runs

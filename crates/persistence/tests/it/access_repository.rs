@@ -1,10 +1,10 @@
-//! `AccessRepository` over SQLite: keys that were changed outside Vega, and what is forgotten.
+//! `AccessKeys, ConsoleSessions` over SQLite: keys that were changed outside Vega, and what is forgotten.
 
 use rstest::rstest;
 use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
+use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey};
 use vega_persistence::SqliteAccessRepository;
 use vega_testing::builders::entry_at;
 

@@ -22,14 +22,18 @@ impl Installation for InFiles {
     async fn open(&self) -> Stores {
         let data = open(&self.0).await;
         let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
+        let access = Arc::new(SqliteAccessRepository::new(data.clone()));
         Stores {
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
-            runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
+            runs: runs.clone(),
+            run_history: runs,
             attempts: journal.clone(),
             otp_ledger: journal.clone(),
             codes: journal,
             tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
-            access: Arc::new(SqliteAccessRepository::new(data.clone())),
+            keys: access.clone(),
+            sessions: access,
             audit: Arc::new(SqliteAuditTrail::new(data.clone())),
             history: Arc::new(SqliteAuditHistory::new(data)),
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
 use vega_domain::ports::{
-    AccessRepository, AuditHistory, AuditTrail, CodeDelivery, LeftAnswer, SignInAttempts, StoreError,
+    AccessKeys, AuditHistory, AuditTrail, CodeDelivery, LeftAnswer, SignInAttempts, StoreError,
     UpstoxTokenRepository,
 };
 use vega_domain::secret::AuthorizationCode;

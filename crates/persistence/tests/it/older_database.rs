@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::ports::{AccessRepository, AuditHistory, AuditTrail, StoreError};
+use vega_domain::ports::{AccessKeys, AuditHistory, AuditTrail, ConsoleSessions, StoreError};
 use vega_persistence::{
     DataSource, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
     tokens_without_opening,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{AccessRepository, TokenCheck, TokenSpool, UpstoxTokenRepository};
+use vega_domain::ports::{AccessKeys, TokenCheck, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_persistence::{SqliteAccessRepository, tokens_without_opening};
 

@@ -13,8 +13,8 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
 use vega_domain::ports::{
-    AccessRepository, CooldownRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError, TokenCheck,
-    UpstoxTokenRepository,
+    AccessKeys, ConsoleSessions, CooldownRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    TokenCheck, UpstoxTokenRepository,
 };
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};

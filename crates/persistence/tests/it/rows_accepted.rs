@@ -4,7 +4,7 @@
 use rstest::rstest;
 use sqlx::sqlite::SqlitePool;
 use vega_domain::audit::AuditKind;
-use vega_domain::ports::AccessRepository;
+use vega_domain::ports::{AccessKeys, ConsoleSessions};
 use vega_domain::token::CheckResult;
 use vega_persistence::{RowFaults, SqliteAccessRepository};
 

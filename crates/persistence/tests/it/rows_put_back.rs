@@ -10,7 +10,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::{
-    AccessRepository, CooldownRepository, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts,
+    AccessKeys, ConsoleSessions, CooldownRepository, OtpGrant, OtpLedger, RunHistory, SignInAttempts,
     StoreError, UpstoxTokenRepository,
 };
 use vega_domain::secret::AuthorizationCode;

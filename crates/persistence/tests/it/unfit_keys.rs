@@ -4,7 +4,7 @@
 use rstest::rstest;
 use vega_domain::access::AccessKey;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::ports::AccessRepository;
+use vega_domain::ports::{AccessKeys, ConsoleSessions};
 
 use crate::access_repository::key;
 use crate::row_values::{Stage, attacker, hash, sql};

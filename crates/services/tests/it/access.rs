@@ -10,7 +10,7 @@ use tokio::time::{advance, sleep};
 use vega_domain::access::{ConsoleSession, Scope};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, ApiName, KeyName, SessionId};
-use vega_domain::ports::{Clock, MockAccessRepository, StoreError};
+use vega_domain::ports::{Clock, MockAccessKeys, MockConsoleSessions, StoreError};
 use vega_services::{AccessError, AccessService};
 
 use crate::access_tables::AccessTables;
@@ -30,7 +30,7 @@ impl World {
         let tables = Arc::new(AccessTables::default());
         let clock = PausedClock::at(ist("2026-11-23T08:45:00"));
         Self {
-            access: AccessService::new(tables.clone(), tables.clone(), clock.clone()),
+            access: AccessService::new(tables.clone(), tables.clone(), tables.clone(), clock.clone()),
             tables,
             clock,
         }
@@ -40,7 +40,12 @@ impl World {
     fn elsewhere(&self) -> AccessService {
         // Its own news go to nobody.
         let changes = Arc::new(AccessTables::default());
-        AccessService::new(self.tables.clone(), changes, self.clock.clone())
+        AccessService::new(
+            self.tables.clone(),
+            self.tables.clone(),
+            changes,
+            self.clock.clone(),
+        )
     }
 
     /// Lets the service follow, and ends it when the story is over.
@@ -333,7 +338,7 @@ async fn a_full_disk_locks_nobody_out() {
         opened_at: clock.now(),
         last_seen_at: clock.now(),
     };
-    let mut access = MockAccessRepository::new();
+    let mut access = MockConsoleSessions::new();
     let stored = session.clone();
     access
         .expect_session()
@@ -343,7 +348,7 @@ async fn a_full_disk_locks_nobody_out() {
         .times(1)
         .returning(|_, _| Err(StoreError::Unreadable("the disk is full".into())));
     let changes = Arc::new(AccessTables::default());
-    let service = AccessService::new(Arc::new(access), changes, clock);
+    let service = AccessService::new(Arc::new(MockAccessKeys::new()), Arc::new(access), changes, clock);
     advance(Duration::from_mins(5)).await;
     assert_eq!(service.session("x").await.unwrap(), Some(session));
 }

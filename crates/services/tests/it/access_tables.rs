@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccessKeyId, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey, TokenChanges, UnfitKey};
+use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey, TokenChanges, UnfitKey};
 
 #[derive(Default)]
 pub(crate) struct Tables {
@@ -63,7 +63,7 @@ impl TokenChanges for AccessTables {
 }
 
 #[async_trait]
-impl AccessRepository for AccessTables {
+impl AccessKeys for AccessTables {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
         let (name, now) = (&new.key.name, new.key.created_at);
         let mut of_name = self
@@ -109,7 +109,10 @@ impl AccessRepository for AccessTables {
         self.told.notify_one();
         Ok(())
     }
+}
 
+#[async_trait]
+impl ConsoleSessions for AccessTables {
     async fn put_link(
         &self,
         link: &ConsoleLink,

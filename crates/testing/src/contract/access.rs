@@ -1,9 +1,9 @@
-//! The contract of `AccessRepository`.
+//! The contracts of `AccessKeys` and `ConsoleSessions`.
 
 use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey};
+use vega_domain::ports::{ConsoleSessions, StoreError, StoredKey};
 
 use super::installation::Installation;
 use super::world::{World, is_conflict};
@@ -37,31 +37,31 @@ fn session(opened: i64) -> ConsoleSession {
     }
 }
 
-async fn redeem(access: &dyn AccessRepository, link: u8, session: &ConsoleSession, secret: u8) -> bool {
+async fn redeem(sessions: &dyn ConsoleSessions, link: u8, session: &ConsoleSession, secret: u8) -> bool {
     let audit = entry(AuditKind::ConsoleSessionOpened);
     let (link, secret) = (hash(link), hash(secret));
-    let opened = access.redeem_link(&link, session, &secret, &audit);
+    let opened = sessions.redeem_link(&link, session, &secret, &audit);
     opened.await.unwrap()
 }
 
 impl<I: Installation> World<I> {
     async fn add(&self, key: &StoredKey) -> Result<(), StoreError> {
-        self.access.add_key(key, &entry(AuditKind::KeyAdded)).await
+        self.keys.add_key(key, &entry(AuditKind::KeyAdded)).await
     }
 
     async fn revoke(&self, id: AccessKeyId, seconds: i64) -> bool {
         let audit = entry_at(AuditKind::KeyRevoked, seconds);
-        self.access.revoke_key(id, &audit).await.unwrap()
+        self.keys.revoke_key(id, &audit).await.unwrap()
     }
 
     async fn keys(&self) -> Vec<StoredKey> {
-        self.access.keys().await.unwrap()
+        self.keys.keys().await.unwrap()
     }
 
     async fn put_link(&self, made: i64, number: u8) {
         let link = ConsoleLink { made_at: at(made) };
         let audit = entry(AuditKind::ConsoleLinkMade);
-        let put = self.access.put_link(&link, &hash(number), &audit).await;
+        let put = self.sessions.put_link(&link, &hash(number), &audit).await;
         put.unwrap();
     }
 }
@@ -73,7 +73,7 @@ pub async fn keys_stay_over_a_restart_oldest_first<I: Installation>() {
     second.key.scopes = vec![Scope::Runs, Scope::Admin];
     world.add(&second).await.unwrap();
     world.add(&first).await.unwrap();
-    let again = world.elsewhere().await.access;
+    let again = world.elsewhere().await.keys;
     assert_eq!(again.keys().await.unwrap(), [first, second]);
     assert_eq!(again.unfit_keys().await.unwrap(), []);
     assert_eq!(world.count(AuditKind::KeyAdded).await, 2);
@@ -132,7 +132,7 @@ pub async fn the_latest_use_of_a_key_is_kept<I: Installation>() {
         [(trader.key.id, at(70)), (watcher.key.id, at(80))],
         [(trader.key.id, at(60)), (watcher.key.id, at(90))],
     ] {
-        world.access.record_uses(&uses).await.unwrap();
+        world.keys.record_uses(&uses).await.unwrap();
     }
     let keys = world.keys().await;
     let used: Vec<_> = keys.iter().map(|stored| stored.key.last_used_at).collect();
@@ -141,19 +141,19 @@ pub async fn the_latest_use_of_a_key_is_kept<I: Installation>() {
 
 pub async fn a_link_opens_one_session_whoever_asks_at_once<I: Installation>() {
     let world = World::<I>::new().await;
-    let elsewhere = world.elsewhere().await.access;
+    let elsewhere = world.elsewhere().await.sessions;
     world.put_link(0, 1).await;
     let (one, two) = (session(5), session(6));
     let (first, second) = tokio::join!(
-        redeem(&*world.access, 1, &one, 21),
+        redeem(&*world.sessions, 1, &one, 21),
         redeem(&*elsewhere, 1, &two, 22)
     );
     assert!(first ^ second, "{first} {second}");
-    let opened = async |secret| world.access.session(&hash(secret)).await.unwrap();
+    let opened = async |secret| world.sessions.session(&hash(secret)).await.unwrap();
     assert_eq!(opened(21).await, first.then_some(one));
     assert_eq!(opened(22).await, second.then_some(two));
-    assert!(!redeem(&*world.access, 1, &session(7), 23).await);
-    assert!(!redeem(&*world.access, 99, &session(7), 24).await);
+    assert!(!redeem(&*world.sessions, 1, &session(7), 23).await);
+    assert!(!redeem(&*world.sessions, 99, &session(7), 24).await);
     assert_eq!(
         world.audit_kinds().await,
         [AuditKind::ConsoleLinkMade, AuditKind::ConsoleSessionOpened]
@@ -164,12 +164,12 @@ pub async fn a_link_opens_within_its_life_and_never_later<I: Installation>() {
     for (opened, opens) in [(59, true), (60, false), (-60, false)] {
         let world = World::<I>::new().await;
         world.put_link(0, 1).await;
-        let access = &*world.access;
-        assert_eq!(redeem(access, 1, &session(opened), 21).await, opens, "{opened}");
-        let found = access.session(&hash(21)).await.unwrap();
+        let sessions = &*world.sessions;
+        assert_eq!(redeem(sessions, 1, &session(opened), 21).await, opens, "{opened}");
+        let found = sessions.session(&hash(21)).await.unwrap();
         assert_eq!(found.is_some(), opens, "{opened}");
         // Not even when the clock is set to its time.
-        assert!(!redeem(access, 1, &session(1), 22).await, "{opened}");
+        assert!(!redeem(sessions, 1, &session(1), 22).await, "{opened}");
     }
 }
 
@@ -177,10 +177,10 @@ pub async fn a_session_is_seen_touched_and_ended_once<I: Installation>() {
     let world = World::<I>::new().await;
     world.put_link(0, 1).await;
     let mut mine = session(5);
-    assert!(redeem(&*world.access, 1, &mine, 21).await);
-    world.access.touch_session(mine.id, at(65)).await.unwrap();
+    assert!(redeem(&*world.sessions, 1, &mine, 21).await);
+    world.sessions.touch_session(mine.id, at(65)).await.unwrap();
     mine.last_seen_at = at(65);
-    let again = world.elsewhere().await.access;
+    let again = world.elsewhere().await.sessions;
     let found = async |secret| again.session(&hash(secret)).await.unwrap();
     assert_eq!(found(21).await, Some(mine.clone()));
     assert_eq!(found(1).await, None, "the link is no session");
@@ -188,7 +188,7 @@ pub async fn a_session_is_seen_touched_and_ended_once<I: Installation>() {
     let ended = entry(AuditKind::ConsoleSessionEnded);
     assert!(again.end_session(mine.id, &ended).await.unwrap());
     assert!(!again.end_session(mine.id, &ended).await.unwrap());
-    world.access.touch_session(mine.id, at(70)).await.unwrap();
+    world.sessions.touch_session(mine.id, at(70)).await.unwrap();
     assert_eq!(found(21).await, None, "a late call does not bring it back");
     assert_eq!(world.count(AuditKind::ConsoleSessionEnded).await, 1);
 }

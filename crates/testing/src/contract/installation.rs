@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use vega_domain::ports::{
-    AccessRepository, AuditHistory, AuditTrail, CodeDelivery, CooldownRepository, ExecutionStateRepository,
-    OtpLedger, SignInAttempts, UpstoxTokenRepository,
+    AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, CooldownRepository,
+    ExecutionStateRepository, OtpLedger, RunHistory, SignInAttempts, UpstoxTokenRepository,
 };
 
 use crate::memory_store::MemoryStore;
@@ -14,11 +14,13 @@ use crate::memory_store::MemoryStore;
 pub struct Stores {
     pub cooldowns: Arc<dyn CooldownRepository>,
     pub runs: Arc<dyn ExecutionStateRepository>,
+    pub run_history: Arc<dyn RunHistory>,
     pub attempts: Arc<dyn SignInAttempts>,
     pub otp_ledger: Arc<dyn OtpLedger>,
     pub codes: Arc<dyn CodeDelivery>,
     pub tokens: Arc<dyn UpstoxTokenRepository>,
-    pub access: Arc<dyn AccessRepository>,
+    pub keys: Arc<dyn AccessKeys>,
+    pub sessions: Arc<dyn ConsoleSessions>,
     pub audit: Arc<dyn AuditTrail>,
     pub history: Arc<dyn AuditHistory>,
 }
@@ -39,11 +41,13 @@ impl Stores {
         Self {
             cooldowns: store.clone(),
             runs: store.clone(),
+            run_history: store.clone(),
             attempts: store.clone(),
             otp_ledger: store.clone(),
             codes: store.clone(),
             tokens: store.clone(),
-            access: store.clone(),
+            keys: store.clone(),
+            sessions: store.clone(),
             audit: store.clone(),
             history: store.clone(),
         }

@@ -27,7 +27,7 @@ impl<I: Installation> World<I> {
     }
 
     async fn told(&self) -> LastFailure {
-        self.runs.last_failures().await.unwrap().remove(0)
+        self.run_history.last_failures().await.unwrap().remove(0)
     }
 }
 
@@ -47,7 +47,7 @@ pub async fn the_last_failure_is_the_newest_ends_and_a_later_token_settles_it<I:
     fail(second.id, "PRIMARY", FailureReason::Throttled, -50).await;
     world.has(second.id, "WEBSOCKET1", 1).await;
 
-    let failures = world.runs.last_failures().await.unwrap();
+    let failures = world.run_history.last_failures().await.unwrap();
     let failures: Vec<_> = failures
         .iter()
         .map(|last| {
@@ -138,7 +138,7 @@ pub async fn a_token_of_an_earlier_sign_in_settles_no_failure<I: Installation>()
     let mut newer = token(stored, "PRIMARY", 2);
     newer.token.verified_at = Some(at(10));
     world.store(&newer).await.unwrap();
-    assert_eq!(world.runs.last_failures().await.unwrap(), []);
+    assert_eq!(world.run_history.last_failures().await.unwrap(), []);
 }
 
 /// A forced run is another one, and the open run is taken up after it.

@@ -1,4 +1,4 @@
-//! The contract of `ExecutionStateRepository`, but for how sign-ins failed.
+//! The contracts of `ExecutionStateRepository` and `RunHistory`, but for how sign-ins failed.
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
@@ -17,9 +17,9 @@ pub async fn a_run_and_its_steps_read_back_in_order<I: Installation>() {
     world.save(begun.id, "PRIMARY", &failed).await;
 
     begun.steps[1].state = failed;
-    let again = world.elsewhere().await.runs;
+    let again = world.elsewhere().await.run_history;
     for found in [
-        world.runs.active().await,
+        world.run_history.active().await,
         again.find(begun.id).await,
         again.newest().await,
     ] {
@@ -42,7 +42,7 @@ pub async fn one_run_is_active_at_most<I: Installation>() {
     let second = run_at(&["PRIMARY"], 1);
     let begin = async || world.runs.begin(&second, &entry(AuditKind::RunStarted)).await;
     is_conflict(&begin().await);
-    assert!(world.runs.find(second.id).await.unwrap().is_none());
+    assert!(world.run_history.find(second.id).await.unwrap().is_none());
     world.end(first, RunState::Incomplete).await;
     begin().await.unwrap();
 }
@@ -82,7 +82,7 @@ pub async fn a_run_makes_no_move_that_the_domain_refuses<I: Installation>() {
             if moved.is_err() {
                 is_conflict(&moved);
             }
-            let stored = world.runs.find(id).await.unwrap().unwrap().state;
+            let stored = world.run_history.find(id).await.unwrap().unwrap().state;
             assert_eq!(stored, if moved.is_ok() { to } else { from });
             let written = world.audit().await.len() - before;
             assert_eq!(written, usize::from(moved.is_ok()), "{from:?} -> {to:?}");
@@ -123,7 +123,7 @@ pub async fn a_step_makes_no_move_that_the_domain_refuses<I: Installation>() {
             if saved.is_err() {
                 is_conflict(&saved);
             }
-            let stored = world.runs.active().await.unwrap().unwrap();
+            let stored = world.run_history.active().await.unwrap().unwrap();
             assert_eq!(&stored.steps[0].state, if may { to } else { from });
         }
     }
@@ -154,7 +154,7 @@ pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Inst
     assert_eq!(world.runs.request_cancel(at(1)).await.unwrap(), Some(id));
     world.end(id, RunState::Incomplete).await;
 
-    let left = world.runs.incomplete().await.unwrap();
+    let left = world.run_history.incomplete().await.unwrap();
     assert_eq!((left.len(), left[0].id, left[0].steps.len()), (1, id, 3));
     let mut wanted = left[0].clone();
     wanted.steps.rotate_left(1);
@@ -164,11 +164,11 @@ pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Inst
     let audit = entry_at(AuditKind::RunTakenUp, 90);
     world.runs.take_up(&wanted, &audit).await.unwrap();
 
-    let active = world.runs.active().await.unwrap().unwrap();
+    let active = world.run_history.active().await.unwrap().unwrap();
     assert_eq!((active.id, active.state), (id, RunState::Running));
     assert_eq!((active.started_at, active.finished_at), (at(0), None));
     assert_eq!(active.steps, wanted.steps);
-    assert!(world.runs.incomplete().await.unwrap().is_empty());
+    assert!(world.run_history.incomplete().await.unwrap().is_empty());
     assert!(
         !world.runs.is_cancel_requested(id).await.unwrap(),
         "that was about the time before"
@@ -176,7 +176,7 @@ pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Inst
     assert_eq!(world.audit_kinds().await.last(), Some(&AuditKind::RunTakenUp));
 
     world.save(id, "PRIMARY", &failed).await;
-    let failures = world.runs.last_failures().await.unwrap();
+    let failures = world.run_history.last_failures().await.unwrap();
     assert_eq!(
         failures[0].run_began,
         at(90),
@@ -188,14 +188,14 @@ pub async fn no_other_run_is_taken_up_and_no_step_is_bent<I: Installation>() {
     let world = World::<I>::new().await;
     let id = world.running(&["PRIMARY"]).await;
     let taken = entry(AuditKind::RunTakenUp);
-    let mut record = world.runs.active().await.unwrap().unwrap();
+    let mut record = world.run_history.active().await.unwrap().unwrap();
     is_conflict(&world.runs.take_up(&record, &taken).await);
     world.end(id, RunState::Incomplete).await;
 
     record.steps[0].state = StepState::Verifying;
     is_conflict(&world.runs.take_up(&record, &taken).await);
     assert_eq!(
-        world.runs.incomplete().await.unwrap().len(),
+        world.run_history.incomplete().await.unwrap().len(),
         1,
         "nothing was changed"
     );
@@ -205,7 +205,7 @@ pub async fn no_other_run_is_taken_up_and_no_step_is_bent<I: Installation>() {
     record.steps[0].state = StepState::Pending;
     is_conflict(&world.runs.take_up(&record, &taken).await);
     world.end(other.id, RunState::Incomplete).await;
-    let newest = world.runs.incomplete().await.unwrap();
+    let newest = world.run_history.incomplete().await.unwrap();
     let newest: Vec<_> = newest.iter().map(|run| run.id).collect();
     assert_eq!(newest, [other.id, id]);
     world.runs.take_up(&record, &taken).await.unwrap();
@@ -219,7 +219,7 @@ pub async fn steps_of_an_ended_or_unknown_run_do_not_change<I: Installation>() {
     is_conflict(&save(RunId::at(at(9)), "PRIMARY").await);
     world.end(id, RunState::Cancelled).await;
     is_conflict(&save(id, "PRIMARY").await);
-    assert!(world.runs.active().await.unwrap().is_none());
+    assert!(world.run_history.active().await.unwrap().is_none());
 }
 
 pub async fn an_active_run_can_be_asked_to_end_and_no_other<I: Installation>() {

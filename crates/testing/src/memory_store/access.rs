@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccessKeyId, SessionId};
-use vega_domain::ports::{AccessRepository, StoreError, StoredKey, UnfitKey};
+use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey, UnfitKey};
 
 use super::store::{Done, MemoryStore, conflict};
 
 #[async_trait]
-impl AccessRepository for MemoryStore {
+impl AccessKeys for MemoryStore {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit("add_key", |tables| {
             let (name, now) = (&new.key.name, new.key.created_at);
@@ -58,7 +58,10 @@ impl AccessRepository for MemoryStore {
             Ok(Done::untold(()))
         })
     }
+}
 
+#[async_trait]
+impl ConsoleSessions for MemoryStore {
     async fn put_link(
         &self,
         link: &ConsoleLink,

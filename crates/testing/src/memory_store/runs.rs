@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, RunId};
-use vega_domain::ports::{ExecutionStateRepository, LastFailure, StoreError};
+use vega_domain::ports::{ExecutionStateRepository, LastFailure, RunHistory, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::token::StoredToken;
 
@@ -188,7 +188,10 @@ impl ExecutionStateRepository for MemoryStore {
             runs.any(|row| row.record.id == run && row.is_cancel_requested)
         })
     }
+}
 
+#[async_trait]
+impl RunHistory for MemoryStore {
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
         self.look("active", |tables| tables.records(RunState::is_active).pop())
     }

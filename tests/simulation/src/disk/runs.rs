@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, AttemptId, RunId};
-use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, StoreError};
+use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, RunHistory, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::token::StoredToken;
 
@@ -245,7 +245,10 @@ impl ExecutionStateRepository for Store {
         })
         .await
     }
+}
 
+#[async_trait]
+impl RunHistory for Store {
     async fn active(&self) -> Result<Option<RunRecord>, StoreError> {
         self.look(|tables| tables.records(RunState::is_active).pop())
             .await

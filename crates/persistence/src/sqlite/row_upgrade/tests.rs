@@ -3,7 +3,7 @@
 use rstest::rstest;
 use vega_domain::access::{AccessKey, Scope, SecretHash};
 use vega_domain::ids::{AccessKeyId, KeyName, RunId};
-use vega_domain::ports::{AccessRepository, StoredKey};
+use vega_domain::ports::{AccessKeys, StoredKey};
 
 use super::*;
 use crate::audit::chain::RawRow;

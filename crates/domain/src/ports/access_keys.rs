@@ -1,12 +1,12 @@
-//! Port: access keys, console links and console sessions.
+//! Port: the access keys of programs.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::access::{AccessKey, ConsoleLink, ConsoleSession, SecretHash};
+use crate::access::{AccessKey, SecretHash};
 use crate::audit::AuditEntry;
-use crate::ids::{AccessKeyId, SessionId};
+use crate::ids::AccessKeyId;
 
 /// An access key with what tells who shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +26,10 @@ pub struct UnfitKey {
     pub names: Vec<String>,
 }
 
-/// Who may call. No secret comes this way, only hashes.
+/// Which programs may call. No secret comes this way, only hashes.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
-pub trait AccessRepository: Send + Sync {
+pub trait AccessKeys: Send + Sync {
     /// Stores a new key, in one commit with `audit`. MUST refuse with `Conflict` while another key of that name is live
     /// at the time at which this one was made.
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError>;
@@ -48,33 +48,4 @@ pub trait AccessRepository: Send + Sync {
 
     /// Notes when keys were used last. MUST NOT replace a later time.
     async fn record_uses(&self, uses: &[(AccessKeyId, DateTime<Utc>)]) -> Result<(), StoreError>;
-
-    /// Stores a link, in one commit with `audit`. Forgets those that opened nothing in their time.
-    async fn put_link(
-        &self,
-        link: &ConsoleLink,
-        hash: &SecretHash,
-        audit: &AuditEntry,
-    ) -> Result<(), StoreError>;
-
-    /// Opens `session` by the link of this hash, in one commit with `audit`. One link MUST open one session at most,
-    /// whoever asks at once, and MUST open none when it is dead at the time at which the session is opened. Forgets
-    /// sessions that are dead by then. Returns whether the session is open; if not, there is no entry.
-    async fn redeem_link(
-        &self,
-        link: &SecretHash,
-        session: &ConsoleSession,
-        secret: &SecretHash,
-        audit: &AuditEntry,
-    ) -> Result<bool, StoreError>;
-
-    /// The session of this hash, also one that is dead.
-    async fn session(&self, secret: &SecretHash) -> Result<Option<ConsoleSession>, StoreError>;
-
-    /// Notes when a session called last. MUST NOT bring one back that has ended.
-    async fn touch_session(&self, id: SessionId, at: DateTime<Utc>) -> Result<(), StoreError>;
-
-    /// Ends a session, in one commit with `audit`. Returns whether it had not ended; if it had, nothing is written. MUST end
-    /// one whose record was taken away.
-    async fn end_session(&self, id: SessionId, audit: &AuditEntry) -> Result<bool, StoreError>;
 }
