@@ -162,7 +162,10 @@ async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
     let next = desk.vega(&["--yes", "--json", API]).await?;
     assert_eq!(next.code, Some(7), "{next:?}");
     let report = next.json()?;
-    assert_eq!(report["accounts"][0]["stop"]["reason"], "pin_refused", "{report}");
+    assert_eq!(
+        report["accounts"][0]["stop"]["failure"]["reason"], "pin_refused",
+        "{report}"
+    );
     assert_eq!(
         upstox.count("dialogs_opened").await?,
         1,

@@ -31,6 +31,7 @@ mod rejections;
 mod reloaded_page;
 mod resumed;
 mod revoked;
+mod same_json;
 mod seed_principles;
 mod server_attacks;
 mod server_audit;

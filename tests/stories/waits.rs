@@ -43,7 +43,7 @@ async fn seed_2_2_immediate_cooldown_on_throttling() -> Result<()> {
 
     let cools_down = async || {
         let status = desk.vega(&["status", "--json"]).await.and_then(|ran| ran.json());
-        status.is_ok_and(|status| status["accounts"][0]["cooldown"]["reason"] == "throttled")
+        status.is_ok_and(|status| status["accounts"][0]["cooldown"]["failure"]["reason"] == "throttled")
     };
     assert!(until(cools_down).await, "no cooldown is shown");
     let apps: Vec<&str> = upstox.apps().collect();
@@ -141,7 +141,7 @@ async fn a_cooldown_is_shown_and_cleared_by_the_operators_word() -> Result<()> {
         "{shown:?}"
     );
     let shown = desk.vega(&["cooldown", "--json"]).await?.json()?;
-    assert_eq!(shown["closed"][0]["reason"], "throttled", "{shown}");
+    assert_eq!(shown["closed"][0]["failure"]["reason"], "throttled", "{shown}");
 
     upstox.otp_limit(5).await?;
     let cleared = desk.vega(&[

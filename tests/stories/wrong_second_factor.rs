@@ -69,7 +69,10 @@ async fn mistype(upstox: &Upstox, desk: &Desk, what: &str, reason: &str, words: 
     assert_eq!(before["pin_entries"], entries, "no second entry: {before}");
 
     let status = desk.vega(&["status", "--json"]).await?.json()?;
-    assert_eq!(status["accounts"][0]["stop"]["reason"], reason, "{status}");
+    assert_eq!(
+        status["accounts"][0]["stop"]["failure"]["reason"], reason,
+        "{status}"
+    );
     for arguments in [&[][..], &["--yes"]] {
         let next = desk.vega(arguments).await?;
         assert_eq!(next.code, Some(7), "{next:?}");

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-use vega_bootstrap::{Accepted, RowFault, RowFaults, RowScope, Vega};
+use vega_api_types::{AuditVerdictView, AuditView, EntryView};
+use vega_bootstrap::{Accepted, RowScope, Vega};
 use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
-use vega_domain::expiry::{in_ist, rfc3339_ist};
+use vega_domain::expiry::in_ist;
 use vega_domain::plan::ForceReason;
+use vega_domain::row_faults::RowFaults;
 use vega_domain::visible::on_one_line;
 
 use crate::arguments::{Accept, Audit};
@@ -38,7 +39,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandErro
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         if wanted.json {
-            entries.extend(page.iter().map(entry_report));
+            entries.extend(page.iter().map(EntryView::from));
         } else {
             for entry in &page {
                 output::data(&line(entry));
@@ -46,7 +47,11 @@ pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandErro
         }
     }
     if wanted.json {
-        output::data_json(&Entries { v: 1, entries })?;
+        output::data_json(&AuditView {
+            v: 1,
+            entries,
+            next: None,
+        })?;
     } else if after.is_none() {
         output::say("Nothing is on record.");
     }
@@ -113,7 +118,7 @@ async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<E
     let verdict = vega.audit.verify(checkpoints).await?;
     let rows = vega.maintenance.row_faults(RowScope::All).await?;
     if json {
-        output::data_json(&verdict_report(&verdict, &rows))?;
+        output::data_json(&AuditVerdictView::of(&verdict, &rows))?;
     } else if verdict.fault.is_none() {
         output::data(&intact(&verdict));
     }
@@ -173,93 +178,6 @@ fn line(recorded: &RecordedEntry) -> String {
     on_one_line(line.trim_end()).into_owned()
 }
 
-/// The answer of `audit --json`.
-#[derive(Serialize)]
-struct Entries {
-    v: u8,
-    entries: Vec<EntryReport>,
-}
-
-#[derive(Serialize)]
-struct EntryReport {
-    id: i64,
-    at: String,
-    at_unix: i64,
-    kind: &'static str,
-    account: Option<String>,
-    api: Option<String>,
-    run: Option<String>,
-    detail: String,
-}
-
-/// The answer of `audit --verify --json`.
-#[derive(Serialize)]
-struct VerdictReport {
-    v: u8,
-    intact: bool,
-    entries: u64,
-    checkpoints: u64,
-    other_checkpoints: u64,
-    fault: Option<FaultReport>,
-    /// Why nothing in the database counts, if it is so.
-    database: Option<String>,
-    /// The rows that count for nothing.
-    rows: Vec<RowReport>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct RowReport {
-    kind: &'static str,
-    detail: String,
-}
-
-/// The rows that count for nothing.
-pub(crate) fn row_reports(faults: &RowFaults) -> Vec<RowReport> {
-    let report = |row: &RowFault| RowReport {
-        kind: row.kind,
-        detail: row.words.clone(),
-    };
-    faults.rows.iter().map(report).collect()
-}
-
-#[derive(Serialize)]
-struct FaultReport {
-    kind: &'static str,
-    entry: i64,
-    detail: String,
-}
-
-fn entry_report(recorded: &RecordedEntry) -> EntryReport {
-    let entry = &recorded.entry;
-    EntryReport {
-        id: recorded.id,
-        at: rfc3339_ist(entry.at),
-        at_unix: entry.at.timestamp(),
-        kind: entry.kind.code(),
-        account: entry.account.as_ref().map(ToString::to_string),
-        api: entry.api.as_ref().map(ToString::to_string),
-        run: entry.run.map(|run| run.to_string()),
-        detail: entry.detail.clone(),
-    }
-}
-
-fn verdict_report(verdict: &AuditVerdict, rows: &RowFaults) -> VerdictReport {
-    VerdictReport {
-        v: 1,
-        intact: verdict.fault.is_none() && rows.is_none(),
-        entries: verdict.entries,
-        checkpoints: verdict.checkpoints,
-        other_checkpoints: verdict.other_checkpoints,
-        fault: verdict.fault.map(|fault| FaultReport {
-            kind: fault.code(),
-            entry: fault.entry(),
-            detail: fault.to_string(),
-        }),
-        database: rows.database.clone(),
-        rows: row_reports(rows),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
@@ -291,9 +209,10 @@ mod tests {
     fn the_json_shapes_are_fixed() {
         insta::assert_json_snapshot!(
             "audit_entries",
-            Entries {
+            AuditView {
                 v: 1,
-                entries: entries().iter().map(entry_report).collect(),
+                entries: entries().iter().map(EntryView::from).collect(),
+                next: None,
             }
         );
         let cut = AuditVerdict {
@@ -302,7 +221,7 @@ mod tests {
             other_checkpoints: 0,
             fault: Some(AuditFault::Cut { last: 2, written: 5 }),
         };
-        insta::assert_json_snapshot!("audit_verdict", verdict_report(&cut, &RowFaults::default()));
+        insta::assert_json_snapshot!("audit_verdict", AuditVerdictView::of(&cut, &RowFaults::default()));
     }
 
     #[test]

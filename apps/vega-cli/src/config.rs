@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, measure_text_width};
-use serde_json::json;
+use vega_api_types::ConfigView;
 use vega_bootstrap::{EffectiveSetting, Settings};
 use vega_domain::visible::on_one_line;
 
@@ -12,12 +12,13 @@ use crate::output;
 
 pub(crate) fn run(settings: &Settings, as_json: bool) -> Result<Exit, CommandError> {
     if as_json {
-        let all: Vec<_> = settings
-            .effective
-            .iter()
-            .map(|setting| json!({ "key": setting.key, "value": setting.value, "source": setting.source }))
-            .collect();
-        output::data_json(&json!({ "v": 1, "settings": all }))?;
+        let effective = settings.effective.iter();
+        let effective = effective.map(|one| (&*one.key, &*one.value, &*one.source));
+        output::data_json(&ConfigView::of(
+            &settings.database_url,
+            effective,
+            &settings.warnings,
+        ))?;
         return Ok(Exit::Ok);
     }
     let out = Term::stdout();

@@ -1,5 +1,6 @@
 //! `vega cooldown`: which accounts are closed, until when and why; and the operator's word that opens one.
 
+use vega_api_types::ClosedAccountsView;
 use vega_bootstrap::Vega;
 use vega_domain::ids::AccountId;
 use vega_domain::plan::ForceReason;
@@ -8,7 +9,7 @@ use crate::arguments::{Clear, Cooldown};
 use crate::command_error::CommandError;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::{self, ClosedAccounts};
+use crate::report;
 use crate::suggestion::{alike, did_you_mean, some_of};
 
 pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandError> {
@@ -19,7 +20,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandE
     }
     let (closed, now) = (vega.cooldowns.closed().await?, vega.clock.reading());
     if wanted.json {
-        output::data_json(&ClosedAccounts::new(&closed, &now))?;
+        output::data_json(&ClosedAccountsView::of(&closed, &now))?;
         return Ok(Exit::Ok);
     }
     if closed.is_empty() {

@@ -18,7 +18,7 @@ use crate::command_error::CommandError;
 use crate::earlier_runs;
 use crate::exit::{self, Exit};
 use crate::output;
-use crate::report::{self, Report};
+use crate::report;
 use crate::stop::Stop;
 use crate::terminal::Terminal;
 
@@ -144,7 +144,7 @@ pub(crate) async fn show(
     run: Option<&RunRecord>,
 ) -> Result<(), CommandError> {
     if json {
-        return output::data_json(&Report::new(vega, statuses, run).await?);
+        return output::data_json(&report::as_json(vega, statuses, run).await?);
     }
     let closed = vega.cooldowns.closed().await?;
     let colours = console::colors_enabled();

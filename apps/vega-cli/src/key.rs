@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use console::{Term, measure_text_width};
-use serde::Serialize;
+use vega_api_types::KeysView;
 use vega_bootstrap::{Listener, Vega};
 use vega_domain::access::{AccessKey, Scope};
-use vega_domain::expiry::{in_ist, rfc3339_ist};
+use vega_domain::expiry::in_ist;
 use vega_domain::ports::UnfitKey;
 
 use crate::arguments::{Key, KeyAdd};
@@ -89,11 +89,7 @@ async fn list(vega: &Vega, as_json: bool) -> Result<Exit, CommandError> {
     let (keys, now) = (vega.access.keys().await?, vega.clock.now());
     let unfit = vega.access.unfit_keys().await?;
     if as_json {
-        output::data_json(&Report {
-            v: 1,
-            keys: keys.iter().map(|key| key_report(key, now)).collect(),
-            unfit: unfit.iter().map(unfit_report).collect(),
-        })?;
+        output::data_json(&KeysView::of(&keys, &unfit, now))?;
     } else if keys.is_empty() {
         output::say("There are no keys. `vega key add NAME --scope status` makes one.");
     } else {
@@ -176,14 +172,6 @@ fn scopes(key: &AccessKey) -> String {
     scopes.join(", ")
 }
 
-fn state(key: &AccessKey, now: DateTime<Utc>) -> &'static str {
-    match (key.revoked_at, key.is_live(now)) {
-        (Some(_), _) => "revoked",
-        (None, true) => "live",
-        (None, false) => "expired",
-    }
-}
-
 /// The columns of a key, with their headings.
 fn columns(key: &AccessKey, now: DateTime<Utc>) -> [(&'static str, String); 6] {
     let time = |at: Option<DateTime<Utc>>, without: &str| {
@@ -193,7 +181,7 @@ fn columns(key: &AccessKey, now: DateTime<Utc>) -> [(&'static str, String); 6] {
     };
     [
         ("NAME", key.name.to_string()),
-        ("STATE", state(key, now).into()),
+        ("STATE", key.state(now).as_str().into()),
         ("MAY DO", scopes(key)),
         ("EXPIRES (IST)", time(key.expires_at, "never")),
         ("LAST USED (IST)", time(key.last_used_at, "never")),
@@ -229,62 +217,6 @@ fn as_lines(keys: &[AccessKey], now: DateTime<Utc>) -> String {
     };
     let lines: Vec<String> = keys.iter().map(lines).collect();
     lines.join("\n")
-}
-
-/// The answer of `key list --json`.
-#[derive(Serialize)]
-struct Report {
-    v: u8,
-    keys: Vec<KeyReport>,
-    /// Keys whose records are not what Vega wrote: they count for nothing.
-    unfit: Vec<UnfitKeyReport>,
-}
-
-#[derive(Serialize)]
-struct UnfitKeyReport {
-    id: String,
-    names: Vec<String>,
-}
-
-fn unfit_report(key: &UnfitKey) -> UnfitKeyReport {
-    UnfitKeyReport {
-        id: key.id.to_string(),
-        names: key.names.clone(),
-    }
-}
-
-#[derive(Serialize)]
-struct KeyReport {
-    id: String,
-    name: String,
-    state: &'static str,
-    scopes: Vec<String>,
-    created_at: String,
-    created_at_unix: i64,
-    expires_at: Option<String>,
-    expires_at_unix: Option<i64>,
-    last_used_at: Option<String>,
-    last_used_at_unix: Option<i64>,
-    revoked_at: Option<String>,
-    revoked_at_unix: Option<i64>,
-}
-
-fn key_report(key: &AccessKey, now: DateTime<Utc>) -> KeyReport {
-    let unix = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp());
-    KeyReport {
-        id: key.id.to_string(),
-        name: key.name.to_string(),
-        state: state(key, now),
-        scopes: key.scopes.iter().map(Scope::to_string).collect(),
-        created_at: rfc3339_ist(key.created_at),
-        created_at_unix: key.created_at.timestamp(),
-        expires_at: key.expires_at.map(rfc3339_ist),
-        expires_at_unix: unix(key.expires_at),
-        last_used_at: key.last_used_at.map(rfc3339_ist),
-        last_used_at_unix: unix(key.last_used_at),
-        revoked_at: key.revoked_at.map(rfc3339_ist),
-        revoked_at_unix: unix(key.revoked_at),
-    }
 }
 
 #[cfg(test)]
@@ -336,14 +268,10 @@ mod tests {
     fn keys_are_listed_wide_narrow_and_for_programs() {
         insta::assert_snapshot!("keys_wide", as_table(&keys(), at(0)));
         insta::assert_snapshot!("keys_narrow", as_lines(&keys(), at(0)));
-        let report = Report {
-            v: 1,
-            keys: keys().iter().map(|key| key_report(key, at(0))).collect(),
-            unfit: vec![UnfitKeyReport {
-                id: keys()[0].id.to_string(),
-                names: vec!["algo".into()],
-            }],
+        let unfit = UnfitKey {
+            id: keys()[0].id,
+            names: vec!["algo".into()],
         };
-        insta::assert_json_snapshot!("keys_json", report);
+        insta::assert_json_snapshot!("keys_json", KeysView::of(&keys(), &[unfit], at(0)));
     }
 }

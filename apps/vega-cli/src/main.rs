@@ -148,7 +148,7 @@ async fn without_database(
         && let Some(token) = token_without_opening(settings, &wanted.api).await
     {
         output::say(&format!("warning: {error}. The token can still be read."));
-        return Ok(token::give(&token, wanted, None, SystemClock::new().now()));
+        return token::give(&token, wanted, None, SystemClock::new().now());
     }
     Err(error.into())
 }

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
-use serde_json::json;
+use vega_api_types::AnsweredTokenView;
+use vega_api_types::codes::TokenAnswer;
 use vega_bootstrap::{ReportError, ReportedToken, Vega};
-use vega_domain::expiry::{in_ist, rfc3339_ist};
+use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::token::{StoredToken, TokenStatus};
 
@@ -55,7 +56,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
         ));
         return Ok(exit);
     };
-    Ok(give(&token, wanted, answer, vega.clock.now()))
+    give(&token, wanted, answer, vega.clock.now())
 }
 
 /// What keeps its account from signing in, to follow a sentence; empty where nothing does.
@@ -79,7 +80,7 @@ async fn what_closes(vega: &Vega, api: &ApiName) -> Result<String, CommandError>
 /// What a report comes to.
 enum Reported {
     /// There is a token to print, and this is what was answered.
-    Answer(&'static str),
+    Answer(TokenAnswer),
     /// There is none; the command ends with this.
     NoToken(Exit),
 }
@@ -97,11 +98,11 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
     let (words, comes_to) = match &answer.token {
         ReportedToken::Alive => (
             "alive: Upstox takes it, so the call was refused for another cause".into(),
-            Reported::Answer("alive"),
+            Reported::Answer(TokenAnswer::Alive),
         ),
         ReportedToken::Newer => (
             format!("an older one: the newest is generation {}", answer.newest),
-            Reported::Answer("newer"),
+            Reported::Answer(TokenAnswer::Newer),
         ),
         ReportedToken::Dead => (
             "dead. Run `vega` to sign in".into(),
@@ -124,9 +125,9 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
 pub(crate) fn give(
     token: &StoredToken,
     wanted: &Token,
-    answer: Option<&'static str>,
+    answer: Option<TokenAnswer>,
     now: DateTime<Utc>,
-) -> Exit {
+) -> Result<Exit, CommandError> {
     let left = token.valid_until - now;
     if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
         output::problem(&format!(
@@ -134,30 +135,28 @@ pub(crate) fn give(
             token.api,
             in_ist(token.valid_until).format("%H:%M")
         ));
-        return Exit::HumanNeeded;
+        return Ok(Exit::HumanNeeded);
     }
     let format = if wanted.json { Format::Json } else { wanted.format };
-    output::secret(&printed(token, format, answer));
-    Exit::Ok
+    output::secret(&printed(token, format, answer)?);
+    Ok(Exit::Ok)
 }
 
-fn printed(token: &StoredToken, format: Format, answer: Option<&'static str>) -> Zeroizing<String> {
+fn printed(
+    token: &StoredToken,
+    format: Format,
+    answer: Option<TokenAnswer>,
+) -> Result<Zeroizing<String>, CommandError> {
     let secret = token.access_token.expose();
-    Zeroizing::new(match format {
+    Ok(Zeroizing::new(match format {
         Format::Raw => secret.to_owned(),
         Format::Env => format!("export UPSTOX_ACCESS_TOKEN={}", *quoted(secret)),
         Format::Header => format!("Authorization: Bearer {secret}"),
-        Format::Json => json!({
-            "v": 1,
-            "api": token.api.as_str(),
-            "access_token": secret,
-            "generation": token.generation.get(),
-            "valid_until": rfc3339_ist(token.valid_until),
-            "valid_until_unix": token.valid_until.timestamp(),
-            "answer": answer,
-        })
-        .to_string(),
-    })
+        Format::Json => serde_json::to_string(&AnsweredTokenView {
+            token: token.into(),
+            answer,
+        })?,
+    }))
 }
 
 /// As one word of a shell, whatever Upstox may put into a token.

@@ -13,8 +13,6 @@ mod routes;
 
 mod api;
 
-mod views;
-
 mod state;
 
 mod console;

@@ -8,6 +8,7 @@ pub(crate) mod stream_event;
 
 pub(crate) mod notices;
 pub(crate) mod prompt_queue;
+pub(crate) mod prompt_view;
 
 pub(crate) mod current_run;
 pub(crate) mod run_request;

@@ -10,7 +10,7 @@ test("the audit trail is searched and taken away", async ({ console }) => {
   const { page } = console;
   await console.enter();
   await console.open("Audit");
-  await expect(page.getByText("The chain is whole")).toBeVisible();
+  await expect(page.getByText("The audit trail is intact")).toBeVisible();
   const table = page.getByRole("table");
   const rows = table.getByRole("row");
   await expect(rows.filter({ hasText: "Token stored" })).toHaveCount(1);

@@ -79,7 +79,7 @@ test.describe("with keys and a failure", () => {
       0,
     );
     await console.open("Audit");
-    await expect(page.getByText("The chain is whole")).toBeVisible();
+    await expect(page.getByText("The audit trail is intact")).toBeVisible();
     await lookAt(page, "audit");
     await page.getByLabel("Words").fill("nothing says so");
     await expect(page.getByText("No entry fits")).toBeVisible();

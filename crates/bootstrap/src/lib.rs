@@ -47,8 +47,7 @@ pub use settings_error::SettingsError;
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::Listener;
 pub use vega_persistence::{
-    Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowFault, RowFaults,
-    RowScope, WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowScope, WalState,
 };
 pub use vega_selenium::KeptEvidence;
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use vega_domain::ports::{Clock, StoreError};
+use vega_domain::row_faults::RowFaults;
 use vega_orchestration::{NotBetweenRuns, OrchestrationPorts, between_runs};
 use vega_persistence::{
     Accepted, Backup, BackupError, DataSource, DatabaseFacts, KeyError, Rotation, RotationError,
-    RotationStep, RowFaults, RowScope,
+    RotationStep, RowScope,
 };
 
 /// Why the root key was not rotated.

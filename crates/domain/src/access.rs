@@ -115,7 +115,38 @@ pub struct AccessKey {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
+/// What a key is worth at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It counts.
+    Live,
+    /// Its end has come.
+    Expired,
+    /// The operator made it worthless.
+    Revoked,
+}
+
+impl KeyState {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 impl AccessKey {
+    /// What it is worth at `now`.
+    pub fn state(&self, now: DateTime<Utc>) -> KeyState {
+        match (self.revoked_at, self.is_live(now)) {
+            (Some(_), _) => KeyState::Revoked,
+            (None, true) => KeyState::Live,
+            (None, false) => KeyState::Expired,
+        }
+    }
+
     /// Whether it counts at `now`. A revoked one never does again, however the clock is set.
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)

@@ -21,6 +21,7 @@ mod planned_api;
 pub mod ports;
 pub mod reading;
 pub mod resume;
+pub mod row_faults;
 pub mod run;
 pub mod secret;
 pub mod sign_in;

@@ -30,7 +30,7 @@ pub use spool::spooling_attempts::SpoolingSignInAttempts;
 pub use spool::spooling_tokens::SpoolingTokenRepository;
 pub use sqlite::{
     Accepted, Backup, BackupError, DataSource, DatabaseFacts, FileLoginLease, OpenError, Rotation,
-    RotationError, RotationStep, RowFault, RowFaults, RowScope, SqliteAccessRepository, SqliteAuditHistory,
-    SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal,
-    SqliteTokenChanges, SqliteTokenRepository, WalState, tokens_without_opening,
+    RotationError, RotationStep, RowScope, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail,
+    SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenChanges,
+    SqliteTokenRepository, WalState, tokens_without_opening,
 };

@@ -59,7 +59,7 @@ pub use key_rotation::{Rotation, RotationError, RotationStep};
 pub use login_lease::FileLoginLease;
 pub use open_error::OpenError;
 pub use row_acceptance::Accepted;
-pub use row_examination::{RowFault, RowFaults, RowScope};
+pub use row_examination::RowScope;
 pub use sign_in_journal::SqliteSignInJournal;
 pub use token_changes::SqliteTokenChanges;
 pub use token_repository::SqliteTokenRepository;

@@ -7,6 +7,7 @@ use super::finding::Finding;
 use super::workspace::{Kind, Package};
 
 const DOMAIN: &str = "vega-domain";
+const API_TYPES: &str = "vega-api-types";
 const UPSTOX: &str = "vega-upstox";
 const SELENIUM: &str = "vega-selenium";
 const LISTENING: &str = "vega-listening";
@@ -19,15 +20,16 @@ const BOOTSTRAP: &str = "vega-bootstrap";
 const TESTING: &str = "vega-testing";
 
 /// The programs reach adapters through bootstrap only.
-const APP: &[&str] = &[DOMAIN, SERVICES, ORCHESTRATION, BOOTSTRAP];
+const APP: &[&str] = &[DOMAIN, API_TYPES, SERVICES, ORCHESTRATION, BOOTSTRAP];
 /// What listens is the program's own.
-const SERVER: &[&str] = &[DOMAIN, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
+const SERVER: &[&str] = &[DOMAIN, API_TYPES, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
 
 /// A program of somebody else's: no browser, no wiring.
 const EXAMPLE: &[&str] = &[DOMAIN, UPSTOX, PERSISTENCE, SERVICES, ORCHESTRATION];
 
 const TABLE: &[(&str, &[&str])] = &[
     (DOMAIN, &[]),
+    (API_TYPES, &[DOMAIN]),
     (UPSTOX, &[DOMAIN]),
     (SELENIUM, &[DOMAIN]),
     (LISTENING, &[DOMAIN]),

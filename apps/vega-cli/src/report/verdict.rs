@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use console::{Color, style};
-use serde::Serialize;
+use vega_api_types::VerdictView;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
@@ -30,16 +30,6 @@ pub(crate) struct Verdict {
     /// When the first of the usable tokens dies, if all are usable.
     until: Option<DateTime<Utc>>,
     not_ready: Vec<String>,
-}
-
-/// The same for programs.
-#[derive(Debug, Serialize)]
-pub(crate) struct VerdictReport {
-    ready: bool,
-    ready_until: Option<String>,
-    ready_until_unix: Option<i64>,
-    not_ready: Vec<String>,
-    words: String,
 }
 
 impl Verdict {
@@ -110,8 +100,9 @@ impl Verdict {
         line.force_styling(colours).to_string()
     }
 
-    pub(crate) fn report(&self) -> VerdictReport {
-        VerdictReport {
+    /// The same for programs.
+    pub(crate) fn view(&self) -> VerdictView {
+        VerdictView {
             ready: self.readiness != Readiness::NotReady,
             ready_until: self.until.map(rfc3339_ist),
             ready_until_unix: self.until.map(|until| until.timestamp()),
@@ -348,12 +339,12 @@ mod tests {
             &[],
             &ClockReading::by_wall_clock(ist(MORNING)),
         );
-        let report = serde_json::to_value(ready.report()).unwrap();
+        let report = serde_json::to_value(ready.view()).unwrap();
         assert_eq!(report["ready"], true);
         assert_eq!(report["ready_until"], "2026-11-24T03:30:00+05:30");
         let mixed = [status("A", S::Valid, true), status("B", S::Missing, false)];
         let not = Verdict::of(&mixed, 2, &[], &ClockReading::by_wall_clock(ist(MORNING)));
-        let report = serde_json::to_value(not.report()).unwrap();
+        let report = serde_json::to_value(not.view()).unwrap();
         assert_eq!(report["ready"], false);
         assert!(report["ready_until"].is_null(), "{report}");
         assert_eq!(report["not_ready"], serde_json::json!(["B"]));

@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta};
 use serde::Deserialize;
 use utoipa::IntoParams;
+use vega_api_types::codes::TokenStatus;
+use vega_api_types::{ApiView, ApisView, ClosedView, TokenView};
 use vega_domain::ids::ApiName;
 use vega_domain::token::StoredToken;
 
@@ -18,8 +20,6 @@ use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::codes::TokenStatus;
-use crate::views::{ApiView, ApisView, ClosedView, TokenView};
 
 /// Every API and account: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",
@@ -119,7 +119,7 @@ fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
     if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
-    ([(header::ETAG, tag)], Json(TokenView::of(token))).into_response()
+    ([(header::ETAG, tag)], Json(TokenView::from(token))).into_response()
 }
 
 /// Why there is no token to serve, from the dashboard.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
+use vega_api_types::{AuditVerdictView, AuditView};
 use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
-use crate::api::audit_search::{EntryView, ShownJson, audit_query, bad};
+use crate::api::audit_search::{ShownJson, audit_query, bad};
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
 use crate::server::Server;
-use crate::views::codes::AuditFault;
 
 const PAGE: u32 = 100;
 const LARGEST_PAGE: u32 = 500;
@@ -46,16 +46,6 @@ audit_query!(
         limit: Option<u32>,
     }
 );
-
-/// Some of the trail.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AuditView {
-    v: u8,
-    /// In the order that was asked for.
-    entries: Vec<EntryView>,
-    /// Ask with `after` set to this for what follows; null at the end.
-    next: Option<i64>,
-}
 
 /// The audit trail, oldest first or newest first.
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "listAudit", tag = "audit", params(Page),
@@ -102,40 +92,11 @@ pub(crate) async fn list(
     }
 }
 
-/// Whether the trail, and what else decides in the database, is what was written.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct VerdictView {
-    v: u8,
-    whole: bool,
-    /// How many entries there are, or fit until the fault.
-    entries: u64,
-    /// The fault, if there is one.
-    fault: Option<AuditFault>,
-    /// The fault in words, and what else does not fit.
-    detail: Option<String>,
-    /// What in the database is not what Vega wrote last, and counts for nothing.
-    rows: Vec<String>,
-}
-
-/// Whether the audit trail is whole: every entry is what was written, and none is missing.
+/// Whether the audit trail is intact: every entry is what was written, and none is missing.
 #[utoipa::path(get, path = "/api/v1/audit/verdict", operation_id = "getAuditVerdict", tag = "audit",
-    responses((status = 200, description = "The verdict", body = VerdictView), ErrorResponses))]
-pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<VerdictView>, Problem> {
+    responses((status = 200, description = "The verdict", body = AuditVerdictView), ErrorResponses))]
+pub(crate) async fn verdict(State(server): State<Arc<Server>>) -> Result<Json<AuditVerdictView>, Problem> {
     let verdict = server.vega.audit.verify(None).await?;
     let faults = server.vega.maintenance.row_faults(RowScope::All).await?;
-    let rows: Vec<String> = faults
-        .database
-        .into_iter()
-        .chain(faults.rows.into_iter().map(|row| row.words))
-        .collect();
-    let words = verdict.fault.map(|fault| fault.to_string());
-    let detail: Vec<String> = words.into_iter().chain(rows.iter().cloned()).collect();
-    Ok(Json(VerdictView {
-        v: 1,
-        whole: detail.is_empty(),
-        entries: verdict.entries,
-        fault: verdict.fault.map(AuditFault::from),
-        detail: (!detail.is_empty()).then(|| detail.join("; ")),
-        rows,
-    }))
+    Ok(Json(AuditVerdictView::of(&verdict, &faults)))
 }

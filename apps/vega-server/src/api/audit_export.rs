@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use vega_api_types::EntryView;
 use vega_domain::audit::AuditOrder;
 use vega_domain::expiry::in_ist;
 use vega_domain::ports::{AuditHistory, StoreError};
 use vega_domain::visible::visible;
 
-use crate::api::audit_search::{EntryView, Search, ShownJson, audit_query};
+use crate::api::audit_search::{Search, ShownJson, audit_query};
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;

@@ -1,19 +1,17 @@
-//! Query parameters that select audit entries, and how an entry looks in JSON. The database applies the filter; the text
-//! `q` is searched here.
+//! Query parameters that select audit entries. The database applies the filter; the text `q` is searched here.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
+use vega_api_types::EntryView;
+use vega_api_types::codes::AuditKind;
 use vega_domain::audit::{AuditFilter, RecordedEntry};
-use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::visible::json_for_terminals;
 
 use crate::http::problem::{Code, Problem};
-use crate::views::codes::AuditKind;
 
 /// In characters.
 const LONGEST_SEARCH: usize = 200;
@@ -34,7 +32,7 @@ macro_rules! audit_query {
             #[param(pattern = "^[A-Za-z][A-Za-z0-9_]*$")]
             api: Option<String>,
             /// Only those of this kind.
-            kind: Option<$crate::views::codes::AuditKind>,
+            kind: Option<vega_api_types::codes::AuditKind>,
             /// Only those in this run, by its id in the audit trail.
             #[param(format = Uuid)]
             run: Option<String>,
@@ -130,8 +128,8 @@ pub(crate) struct Search {
 impl Search {
     /// How the entry looks, if it is wanted; the filter was applied before.
     pub(crate) fn find(&self, recorded: &RecordedEntry) -> Option<EntryView> {
-        let view = EntryView::of(recorded);
-        view.holds(&self.words).then_some(view)
+        let view = EntryView::from(recorded);
+        holds(&view, &self.words).then_some(view)
     }
 }
 
@@ -152,42 +150,14 @@ impl<T: Serialize> IntoResponse for ShownJson<T> {
     }
 }
 
-/// One entry.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct EntryView {
-    pub(crate) id: i64,
-    pub(crate) at: String,
-    pub(crate) at_unix: i64,
-    pub(crate) kind: AuditKind,
-    pub(crate) account: Option<String>,
-    pub(crate) api: Option<String>,
-    pub(crate) run: Option<String>,
-    pub(crate) detail: String,
-}
-
-impl EntryView {
-    fn of(recorded: &RecordedEntry) -> Self {
-        let entry = &recorded.entry;
-        Self {
-            id: recorded.id,
-            at: rfc3339_ist(entry.at),
-            at_unix: entry.at.timestamp(),
-            kind: AuditKind(entry.kind),
-            account: entry.account.as_ref().map(ToString::to_string),
-            api: entry.api.as_ref().map(ToString::to_string),
-            run: entry.run.map(|run| run.to_string()),
-            detail: entry.detail.clone(),
-        }
-    }
-
-    fn holds(&self, words: &str) -> bool {
-        let fields = [
-            Some(&self.detail),
-            self.account.as_ref(),
-            self.api.as_ref(),
-            self.run.as_ref(),
-        ];
-        let mut fields = fields.into_iter().flatten();
-        self.kind.0.code().contains(words) || fields.any(|field| field.to_lowercase().contains(words))
-    }
+/// Whether an entry holds these words, which are in lower case.
+fn holds(entry: &EntryView, words: &str) -> bool {
+    let fields = [
+        Some(&entry.detail),
+        entry.account.as_ref(),
+        entry.api.as_ref(),
+        entry.run.as_ref(),
+    ];
+    let mut fields = fields.into_iter().flatten();
+    entry.kind.0.code().contains(words) || fields.any(|field| field.to_lowercase().contains(words))
 }

@@ -5,82 +5,21 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
-use vega_domain::access::AccessKey;
-use vega_domain::expiry::rfc3339_ist;
+use vega_api_types::KeysView;
 use vega_domain::ids::AccessKeyId;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 
-/// Every access key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct KeysView {
-    v: u8,
-    keys: Vec<KeyView>,
-    /// Keys whose records are not what Vega wrote: they count for nothing, and come back with their records unless they are
-    /// revoked.
-    unfit: Vec<UnfitKeyView>,
-}
-
-/// An access key of which nobody can tell what it may do.
-#[derive(Debug, Serialize, ToSchema)]
-struct UnfitKeyView {
-    id: String,
-    /// What it is or was called, as far as that is known.
-    names: Vec<String>,
-}
-
-/// One access key; never the key itself.
-#[derive(Debug, Serialize, ToSchema)]
-struct KeyView {
-    id: String,
-    name: String,
-    /// `status`, `token:API`, `runs`, `admin`.
-    scopes: Vec<String>,
-    /// Whether it counts now.
-    live: bool,
-    created_at: String,
-    expires_at: Option<String>,
-    last_used_at: Option<String>,
-    revoked_at: Option<String>,
-}
-
-impl KeyView {
-    fn of(key: &AccessKey, live: bool) -> Self {
-        Self {
-            id: key.id.to_string(),
-            name: key.name.to_string(),
-            scopes: key.scopes.iter().map(ToString::to_string).collect(),
-            live,
-            created_at: rfc3339_ist(key.created_at),
-            expires_at: key.expires_at.map(rfc3339_ist),
-            last_used_at: key.last_used_at.map(rfc3339_ist),
-            revoked_at: key.revoked_at.map(rfc3339_ist),
-        }
-    }
-}
-
 /// Every access key, also revoked and expired ones, and those whose records do not fit.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "listKeys", tag = "keys",
     responses((status = 200, description = "The keys", body = KeysView), ErrorResponses))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysView>, Problem> {
-    let now = server.vega.clock.now();
-    let keys = server.vega.access.keys().await?;
-    let keys = keys
-        .iter()
-        .map(|key| KeyView::of(key, key.is_live(now)))
-        .collect();
+    let (keys, now) = (server.vega.access.keys().await?, server.vega.clock.now());
     let unfit = server.vega.access.unfit_keys().await?;
-    let unfit = unfit.into_iter().map(|key| UnfitKeyView {
-        id: key.id.to_string(),
-        names: key.names,
-    });
-    let unfit = unfit.collect();
-    Ok(Json(KeysView { v: 1, keys, unfit }))
+    Ok(Json(KeysView::of(&keys, &unfit, now)))
 }
 
 /// Revokes a key, for good and at once.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
-use crate::views::codes::TokenStatus;
+use vega_api_types::codes::TokenStatus;
 
 /// Figures in Prometheus' text.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",

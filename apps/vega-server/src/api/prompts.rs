@@ -17,7 +17,7 @@ use crate::http::extract::{self, Body};
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::state::prompt_queue::{PromptReply, RejectedReply};
-use crate::views::prompt_view::{PromptView, PromptsView, has_window};
+use crate::state::prompt_view::{PromptView, PromptsView, has_window};
 
 /// The open prompts, each with its deadline.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/prompt", operation_id = "getPrompt", tag = "runs",

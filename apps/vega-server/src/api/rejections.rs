@@ -7,6 +7,8 @@ use axum::Json;
 use axum::extract::{Extension, Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use vega_api_types::FailureView;
+use vega_api_types::codes::TokenAnswer;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
@@ -17,7 +19,6 @@ use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::views::FailureView;
 
 /// A token that Upstox refuses.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,20 +27,6 @@ pub(crate) struct RejectionBody {
     /// Which token: its `generation`, as it came with it.
     #[schema(minimum = 1)]
     generation: u32,
-}
-
-/// What the reported token is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TokenAnswer {
-    /// Upstox takes it: the call was refused for another cause.
-    Alive,
-    /// It is over, and nobody gets it any more. A human must sign in.
-    Dead,
-    /// It is not the newest one: get the newest.
-    Newer,
-    /// Upstox did not say; `failure` says why. It is kept.
-    Unknown,
 }
 
 /// The answer to a report.
@@ -65,7 +52,7 @@ impl RejectionView {
             ReportedToken::Alive => (TokenAnswer::Alive, None),
             ReportedToken::Dead => (TokenAnswer::Dead, None),
             ReportedToken::Newer => (TokenAnswer::Newer, None),
-            ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::of(failure))),
+            ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::from(failure))),
         };
         Self {
             v: 1,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
+use vega_api_types::{AcceptedView, ApisView, RunView};
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
@@ -18,8 +19,6 @@ use crate::http::extract::{self, Body};
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::state::{current_run, dashboard_refresh};
-use crate::views::ApisView;
-use crate::views::run_view::RunView;
 
 impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
@@ -49,15 +48,6 @@ pub(crate) struct RunBody {
     again: Vec<String>,
     /// Whether to wait for cooldowns and the OTP budget; true if left out.
     wait: Option<bool>,
-}
-
-/// A run that was asked for.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct AcceptedView {
-    /// Whether one was under way and this call joined it: what it asked for was not started.
-    joined: bool,
-    #[serde(flatten)]
-    run: RunView,
 }
 
 type Accepted = (StatusCode, [(HeaderName, String); 1], Json<AcceptedView>);

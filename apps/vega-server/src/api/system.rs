@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use vega_api_types::codes::Route;
 use vega_bootstrap::KeySource;
 use vega_domain::expiry::rfc3339_ist;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
-use crate::views::codes::Route;
 
 /// What the server works with, and whether it can.
 #[derive(Debug, Serialize, ToSchema)]

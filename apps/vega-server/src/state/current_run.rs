@@ -5,7 +5,7 @@ use vega_domain::run::RunRecord;
 
 use crate::server::Server;
 use crate::state::run_request::RunRequest;
-use crate::views::run_view::RunView;
+use vega_api_types::RunView;
 
 /// The run to show now: the one that is under way here or elsewhere, else the one that was asked for last, else the last one
 /// on record.

@@ -15,9 +15,9 @@ use vega_domain::sign_in::OtpAllowance;
 use crate::server::Server;
 use crate::state::current_run;
 use crate::state::dashboard::Dashboard;
+use crate::state::prompt_view::{PromptView, has_window};
 use crate::state::snapshot::Snapshot;
-use crate::views::prompt_view::{PromptView, has_window};
-use crate::views::{AccountView, ApiView};
+use vega_api_types::{AccountView, ApiView};
 
 /// How often deadlines are checked: statuses and cooldowns end by time alone.
 const DEADLINE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -143,7 +143,7 @@ pub(crate) mod tests {
     use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
     use super::*;
-    use crate::views::run_view::RunView;
+    use vega_api_types::RunView;
 
     fn api() -> ApiName {
         ApiName::new("PRIMARY").unwrap()

@@ -4,24 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use utoipa::ToSchema;
+use vega_api_types::NoticeView;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::sign_in::Notice;
 
 /// How many are kept.
 const SHOWN: usize = 5;
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub(crate) struct NoticeView {
-    api: String,
-    at: String,
-    at_unix: i64,
-    /// What it is, and what to do.
-    words: String,
-}
 
 /// The last few, newest last.
 #[derive(Default)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use vega_bootstrap::{RowFaults, RowScope, Vega};
+use vega_bootstrap::{RowScope, Vega};
+use vega_domain::row_faults::RowFaults;
 
 /// How long a report is kept.
 const KEPT_FOR: Duration = Duration::from_secs(5);

@@ -11,6 +11,8 @@ use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use vega_api_types::codes::{OutcomeCode, RunState};
+use vega_api_types::{Outcome, PlanView, RunView, WaitView};
 use vega_bootstrap::Vega;
 use vega_domain::event::Event;
 use vega_domain::expiry::rfc3339_ist;
@@ -21,9 +23,6 @@ use vega_orchestration::{self as orchestration, GenerationRequest, PreflightErro
 
 use crate::state::notices::Notices;
 use crate::state::prompt_queue::PromptQueue;
-use crate::views::codes::{OutcomeCode, RunState};
-use crate::views::run_view::{Outcome, RunView};
-use crate::views::{PlanView, WaitView};
 
 /// How many ended requests can still be looked up.
 const REMEMBERED: usize = 32;
@@ -166,11 +165,11 @@ impl RunRequests {
         let enter = |stage: orchestration::Stage<'_>| match stage {
             orchestration::Stage::Verified(verified) => {
                 if let Decision::SignIn(planned) = &verified.decision {
-                    *locked(&plan) = Some(PlanView::of(planned));
+                    *locked(&plan) = Some(PlanView::from(planned));
                 }
             }
             orchestration::Stage::Confirming(planned) => {
-                self.enter(request, Stage::Confirming(PlanView::of(planned)));
+                self.enter(request, Stage::Confirming(PlanView::from(planned)));
             }
             orchestration::Stage::Running => {
                 if let Some(view) = locked(&plan).clone() {
@@ -356,7 +355,7 @@ mod tests {
             last_failure: None,
             last_attempt: None,
         };
-        PlanView::of(&Plan::of(vec![planned]).unwrap())
+        PlanView::from(&Plan::of(vec![planned]).unwrap())
     }
 
     fn ended(ending: Ending) -> Stage {

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::views::prompt_view::PromptView;
-use crate::views::run_view::RunView;
-use crate::views::{AccountView, ApiView, ApisView};
+use crate::state::prompt_view::PromptView;
+use vega_api_types::RunView;
+use vega_api_types::{AccountView, ApiView, ApisView};
 
 /// Everything that the dashboard shows.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

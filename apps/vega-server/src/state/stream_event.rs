@@ -4,10 +4,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::state::prompt_view::PromptsView;
 use crate::state::snapshot::Snapshot;
-use crate::views::prompt_view::PromptsView;
-use crate::views::run_view::RunView;
-use crate::views::{AccountView, ApiView, StepView};
+use vega_api_types::RunView;
+use vega_api_types::{AccountView, ApiView, StepView};
 
 /// One server-sent event. `event` is its name; `data` is what its `data:` line holds, as JSON. Each holds the whole new state
 /// of its thing.

@@ -4,6 +4,7 @@ export type {
   AccountView as Account,
   AnswerBody as Answer,
   ApiView as Api,
+  AuditVerdictView as AuditVerdict,
   ClosedView as Closed,
   EntryView as Entry,
   EvidenceView as Evidence,

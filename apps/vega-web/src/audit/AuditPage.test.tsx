@@ -1,4 +1,4 @@
-// The audit page as an operator uses it: reads, filters, goes on, checks the chain, follows what happens.
+// The audit page as an operator uses it: reads, filters, goes on, checks the trail, follows what happens.
 
 import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
@@ -48,7 +48,15 @@ function chain(changes: Partial<GetAuditVerdictResponses[200]> = {}) {
   network.use(
     when<GetAuditVerdictData, GetAuditVerdictResponses>("get", "/api/v1/audit/verdict", () => [
       200,
-      { v: 1, whole: true, entries: 1234, fault: null, detail: null, rows: [], ...changes },
+      {
+        v: 1,
+        intact: true,
+        entries: 1234,
+        checkpoints: 1,
+        other_checkpoints: 0,
+        rows: [],
+        ...changes,
+      },
     ]),
   );
 }
@@ -173,41 +181,42 @@ test("one run's entries are a press away", async () => {
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", run: RUN }));
 });
 
-test("says that the chain is whole, or where it is broken", async () => {
+test("says that the audit trail is intact, or where it is broken", async () => {
   chain();
   trail([]);
   const { user } = await openAt("/audit", board());
-  expect(await screen.findByText(/The chain is whole: 1,234 entries/)).toBeVisible();
+  expect(await screen.findByText(/The audit trail is intact: 1,234 entries/)).toBeVisible();
   expect(screen.getByText("Nothing is on record yet.")).toBeVisible();
-  chain({ whole: false, entries: 41, fault: "edited", detail: "Entry 42 was edited." });
-  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
+  const fault = { kind: "edited", entry: 42, detail: "Entry 42 was edited." } as const;
+  chain({ intact: false, entries: 41, fault });
+  await user.click(screen.getByRole("button", { name: "Check the audit trail again" }));
   const broken = await screen.findByRole("alert");
-  expect(broken).toHaveTextContent("The chain is broken");
+  expect(broken).toHaveTextContent("The audit trail is broken");
   expect(broken).toHaveTextContent("Entry 42 was edited.The first 41 entries fit.");
-  expect(screen.queryByText(/The chain is whole/)).not.toBeInTheDocument();
+  expect(screen.queryByText(/The audit trail is intact/)).not.toBeInTheDocument();
 });
 
-test("a chain that could not be checked again is not shown as whole", async () => {
+test("a trail that could not be checked again is not shown as intact", async () => {
   chain();
   trail([]);
   const { user } = await openAt("/audit", board());
-  expect(await screen.findByText(/The chain is whole/)).toHaveClass("whole");
+  expect(await screen.findByText(/The audit trail is intact/)).toHaveClass("intact");
   network.use(when("get", "/api/v1/audit/verdict", () => refused(503, "storage", "Not now.")));
-  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
-  const last = await screen.findByText(/was whole when last checked: 1,234 entries/);
-  expect(last).not.toHaveClass("whole");
+  await user.click(screen.getByRole("button", { name: "Check the audit trail again" }));
+  const last = await screen.findByText(/was intact when last checked: 1,234 entries/);
+  expect(last).not.toHaveClass("intact");
   expect(screen.getByText(/^Checked/)).toHaveTextContent("08:00:");
-  expect(screen.queryByText(/The chain is whole/)).not.toBeInTheDocument();
+  expect(screen.queryByText(/The audit trail is intact/)).not.toBeInTheDocument();
 });
 
-test("without the server the chain is not shown as whole", async () => {
+test("without the server the trail is not shown as intact", async () => {
   chain();
   trail([]);
   network.use(when("get", "/api/v1/session", () => Response.error()));
   const { stream } = await openAt("/audit", board());
-  await screen.findByText(/The chain is whole/);
+  await screen.findByText(/The audit trail is intact/);
   stream().fail();
-  expect(await screen.findByText(/was whole when last checked/)).toHaveClass("dimmed");
+  expect(await screen.findByText(/was intact when last checked/)).toHaveClass("dimmed");
 });
 
 test("is read once when it opens", async () => {

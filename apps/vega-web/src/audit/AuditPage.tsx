@@ -13,10 +13,10 @@ import { listAudit, said } from "../api/client";
 import { useSessionOf } from "../api/useAnswered";
 import { useBoard } from "../live/useBoard";
 import { Failed } from "../page/Failed";
-import { ChainState } from "./ChainState";
 import { EntryTable } from "./EntryTable";
 import { FilterForm } from "./FilterForm";
 import { type AuditSearch, queryOf } from "./search";
+import { TrailVerdict } from "./TrailVerdict";
 
 interface Props {
   search: AuditSearch;
@@ -28,7 +28,7 @@ export function AuditPage({ search, onSearch }: Props) {
   return (
     <>
       <h1>Audit trail</h1>
-      <ChainState />
+      <TrailVerdict />
       <FilterForm
         search={search}
         onSearch={onSearch}

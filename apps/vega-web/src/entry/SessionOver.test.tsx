@@ -59,18 +59,18 @@ function verdict(answer: () => Response) {
 }
 
 test("a refusal of the old session does not end the next one", async () => {
-  const whole = () => Response.json({ v: 1, whole: true, entries: 1, fault: null, detail: null });
+  const intact = () => Response.json({ v: 1, intact: true, entries: 1, rows: [] });
   network.use(when("get", "/api/v1/audit", () => refused(503, "storage", "Not here.")));
-  verdict(whole);
+  verdict(intact);
   const { user } = openConsole({ address: "/audit" });
-  await screen.findByText(/The chain (is|was) whole/);
+  await screen.findByText(/The audit trail (is|was) intact/);
   verdict(signedOut);
-  await user.click(screen.getByRole("button", { name: "Check the chain again" }));
+  await user.click(screen.getByRole("button", { name: "Check the audit trail again" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
   hasSession();
-  verdict(whole);
+  verdict(intact);
   await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
-  expect(await screen.findByText(/The chain (is|was) whole/)).toBeVisible();
+  expect(await screen.findByText(/The audit trail (is|was) intact/)).toBeVisible();
   expect(screen.queryByRole("heading", { name: "You are signed out" })).not.toBeInTheDocument();
 });
 

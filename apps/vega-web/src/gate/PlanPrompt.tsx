@@ -53,8 +53,8 @@ function PlanFacts({ plan }: { plan: Plan }) {
             {api.unresolved && (
               <span className="failure">
                 {" "}
-                The outcome of its last sign-in is unresolved: {api.unresolved.summary}. {api.unresolved.detail}{" "}
-                {api.unresolved.next}
+                The outcome of its last sign-in is unresolved: {api.unresolved.summary}.{" "}
+                {api.unresolved.detail} {api.unresolved.next}
               </span>
             )}
           </li>

@@ -91,7 +91,7 @@ function KeyState({ value }: { value: Key }) {
       </>
     );
   }
-  if (!value.live) {
+  if (value.state === "expired") {
     return (
       <Badge color="gray.8" variant="filled" tt="none">
         Expired

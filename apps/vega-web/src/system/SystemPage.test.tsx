@@ -30,8 +30,9 @@ function key(changes: Partial<Key> = {}): Key {
     id: KEY,
     name: "grafana",
     scopes: ["status", "token:PRIMARY"],
-    live: true,
+    state: "live",
     created_at: "2026-11-20T08:00:00+05:30",
+    created_at_unix: 1_795_142_000,
     expires_at: null,
     last_used_at: null,
     revoked_at: null,
@@ -140,7 +141,7 @@ test("an access key is revoked after a second press, and the list says so", asyn
   network.use(
     when<RevokeKeyData, RevokeKeyResponses>("delete", "/api/v1/keys/{id}", ({ params }) => {
       revoked(params.id);
-      keys(key({ live: false, revoked_at: "2026-11-25T08:00:00+05:30" }));
+      keys(key({ state: "revoked", revoked_at: "2026-11-25T08:00:00+05:30" }));
       return [204, undefined];
     }),
   );
@@ -201,7 +202,7 @@ test("an expired key says so, and none is told apart from none yet", async () =>
   const { unmount } = await openAt("/system", board());
   expect(await screen.findByText("There is no access key yet.")).toBeVisible();
   unmount();
-  keys(key({ live: false, expires_at: "2026-11-24T08:00:00+05:30" }));
+  keys(key({ state: "expired", expires_at: "2026-11-24T08:00:00+05:30" }));
   await openAt("/system", board());
   expect(await screen.findByText("Expired")).toBeVisible();
 });

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::FailureReason;
 use vega_domain::ports::StoreError;
+use vega_domain::row_faults::{RowFault, RowFaults};
 
 use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
@@ -18,7 +19,7 @@ use crate::sqlite::audit_trail;
 use crate::sqlite::causes::failed;
 use crate::sqlite::data_source::DataSource;
 use crate::sqlite::revocations::Revocations;
-use crate::sqlite::row_examination::{RowFault, RowFaults, RowScope, TableRow, misfit, read_rows};
+use crate::sqlite::row_examination::{RowScope, TableRow, misfit, read_rows, row_fault};
 use crate::sqlite::row_marks::{self, called, has_ended};
 use crate::sqlite::row_upgrade::seal_all;
 use crate::sqlite::write::{Write, changed_outside};
@@ -117,7 +118,7 @@ async fn keep_what_fits(
                     .as_ref()
                     .is_some_and(|record| record.speak_against(table, row, entry))
                 {
-                    outdated.push(RowFault::new(called(table, row), Misfit::Outdated));
+                    outdated.push(row_fault(called(table, row), Misfit::Outdated, String::new()));
                     settle(tx, table, row, at).await?;
                 } else {
                     keep(tx, (table, row))?;

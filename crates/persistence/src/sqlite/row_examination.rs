@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::StoreError;
+use vega_domain::row_faults::{RowFault, RowFaults};
 
 use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
@@ -20,50 +21,18 @@ use crate::sqlite::row_values;
 
 const DOING: &str = "examine the rows";
 
-/// What does not fit in the database.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RowFaults {
-    /// Why the database as a whole counts for nothing until the operator accepts it.
-    pub database: Option<String>,
-    /// Each row that counts for nothing.
-    pub rows: Vec<RowFault>,
-}
-
-impl RowFaults {
-    /// Whether everything fits.
-    pub fn is_none(&self) -> bool {
-        self.database.is_none() && self.rows.is_empty()
+/// A row that does not fit, in this state.
+pub(crate) fn row_fault(what: impl std::fmt::Display, misfit: Misfit, state: String) -> RowFault {
+    RowFault {
+        kind: misfit.code(),
+        words: format!("{what} {misfit}"),
+        state,
     }
 }
 
-/// A row that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowFault {
-    /// `changed`, `put_back` or `gone`.
-    pub kind: &'static str,
-    /// Which row, and what is wrong with it, in words.
-    pub words: String,
-    /// Tells this state of the row from others that do not fit either.
-    state: String,
-}
-
-impl RowFault {
-    pub(crate) fn new(what: impl std::fmt::Display, misfit: Misfit) -> Self {
-        Self {
-            kind: misfit.code(),
-            words: format!("{what} {misfit}"),
-            state: String::new(),
-        }
-    }
-
-    fn in_state(self, state: String) -> Self {
-        Self { state, ..self }
-    }
-
-    /// What it is known by once it is on record.
-    fn name(&self) -> String {
-        format!("{} {}", self.words, self.state)
-    }
+/// What it is known by once it is on record.
+fn name_of(fault: &RowFault) -> String {
+    format!("{} {}", fault.words, fault.state)
 }
 
 /// Which rows are looked at.
@@ -97,13 +66,12 @@ impl DataSource {
         let marks = reading.marks.as_ref().ok();
         for (table, row) in &rows {
             if let Some(misfit) = misfit(self.trust(), marks, table, row) {
-                let fault = RowFault::new(called(table, row), misfit);
-                faults.rows.push(fault.in_state(row_values::digest(table, row)));
+                let state = row_values::digest(table, row);
+                faults.rows.push(row_fault(called(table, row), misfit, state));
             }
         }
         for (what, entry) in marks.map_or_else(Vec::new, |marks| gone(&rows, marks, scope)) {
-            let fault = RowFault::new(what, Misfit::Gone);
-            faults.rows.push(fault.in_state(entry.to_string()));
+            faults.rows.push(row_fault(what, Misfit::Gone, entry.to_string()));
         }
         Ok(faults)
     }
@@ -116,7 +84,7 @@ impl DataSource {
         if faults.database.is_some() {
             return Ok(Vec::new());
         }
-        let names: BTreeSet<String> = faults.rows.iter().map(RowFault::name).collect();
+        let names: BTreeSet<String> = faults.rows.iter().map(name_of).collect();
         let told = self.told().await?;
         if names == told {
             return Ok(Vec::new());
@@ -130,7 +98,7 @@ impl DataSource {
             tx.marks()?.clear(Whose::Told(mended));
         }
         for fault in &faults.rows {
-            let name = fault.name();
+            let name = name_of(fault);
             let mark = Mark::of(tx.entry());
             let marks = tx.marks()?;
             if marks.get(Whose::Told(&name)).is_none() {

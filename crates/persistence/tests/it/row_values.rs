@@ -16,11 +16,10 @@ use vega_domain::ports::{
     AccessKeys, ConsoleSessions, CooldownRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
     TokenCheck, UpstoxTokenRepository,
 };
+use vega_domain::row_faults::RowFaults;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::{
-    RowFaults, RowScope, SqliteAccessRepository, SqliteCooldownRepository, tokens_without_opening,
-};
+use vega_persistence::{RowScope, SqliteAccessRepository, SqliteCooldownRepository, tokens_without_opening};
 
 use crate::access_repository::key;
 use crate::world::{World, account, api, at, attempt, entry, key_path, mobile, open, token, url};

@@ -5,8 +5,9 @@ use rstest::rstest;
 use sqlx::sqlite::SqlitePool;
 use vega_domain::audit::AuditKind;
 use vega_domain::ports::{AccessKeys, ConsoleSessions};
+use vega_domain::row_faults::RowFaults;
 use vega_domain::token::CheckResult;
-use vega_persistence::{RowFaults, SqliteAccessRepository};
+use vega_persistence::SqliteAccessRepository;
 
 use crate::access_repository::key;
 use crate::older_database::{File, over};

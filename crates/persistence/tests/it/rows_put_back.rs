@@ -13,8 +13,8 @@ use vega_domain::ports::{
     AccessKeys, ConsoleSessions, CooldownRepository, OtpGrant, OtpLedger, RunHistory, SignInAttempts,
     StoreError, UpstoxTokenRepository,
 };
+use vega_domain::row_faults::RowFaults;
 use vega_domain::secret::AuthorizationCode;
-use vega_persistence::RowFaults;
 
 use crate::world::{account, api, at, attempt, entry, mobile, token};
 

@@ -21,7 +21,7 @@ use super::*;
 use crate::state::dashboard::Dashboard;
 use crate::state::dashboard_refresh::tests::with_step_in;
 use crate::state::prompt_queue::PromptQueue;
-use crate::views::prompt_view::PromptView;
+use crate::state::prompt_view::PromptView;
 
 fn failure() -> Failure {
     Failure::new(FailureReason::Throttled, "words")

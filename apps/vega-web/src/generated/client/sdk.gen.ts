@@ -127,7 +127,7 @@ export const exportAudit = <ThrowOnError extends boolean = false>(options?: Opti
 });
 
 /**
- * Whether the audit trail is whole: every entry is what was written, and none is missing.
+ * Whether the audit trail is intact: every entry is what was written, and none is missing.
  */
 export const getAuditVerdict = <ThrowOnError extends boolean = false>(options?: Options<GetAuditVerdictData, ThrowOnError>) => (options?.client ?? client).get<GetAuditVerdictResponses, GetAuditVerdictErrors, ThrowOnError>({
     security: [

@@ -140,6 +140,21 @@ export const AuditFault = {
 export type AuditFault = typeof AuditFault[keyof typeof AuditFault];
 
 /**
+ * What does not fit in the trail.
+ */
+export type AuditFaultView = {
+    /**
+     * The same in words.
+     */
+    detail: string;
+    /**
+     * The entry at which it shows.
+     */
+    entry: number;
+    kind: AuditFault;
+};
+
+/**
  * The file as JSON.
  */
 export type AuditFile = {
@@ -202,6 +217,35 @@ export const AuditKind = {
  * What happened.
  */
 export type AuditKind = typeof AuditKind[keyof typeof AuditKind];
+
+/**
+ * Whether the trail, and what else decides in the database, is what Vega wrote.
+ */
+export type AuditVerdictView = {
+    /**
+     * How many checkpoints of this trail were compared, or fit until the fault.
+     */
+    checkpoints: number;
+    /**
+     * Why nothing in the database counts, if it is so.
+     */
+    database?: string | null;
+    /**
+     * How many entries there are, or fit until the fault.
+     */
+    entries: number;
+    fault?: AuditFaultView | null;
+    intact: boolean;
+    /**
+     * How many checkpoints belong to trails of other databases.
+     */
+    other_checkpoints: number;
+    /**
+     * The rows that count for nothing.
+     */
+    rows: Array<RowView>;
+    v: number;
+};
 
 /**
  * Some of the trail.
@@ -273,7 +317,7 @@ export const Code = {
 export type Code = typeof Code[keyof typeof Code];
 
 /**
- * What the server runs with.
+ * What Vega runs with; secrets masked.
  */
 export type ConfigView = {
     /**
@@ -505,27 +549,42 @@ export type KeySourceView = {
 };
 
 /**
- * One access key; never the key itself.
+ * What an access key is worth now.
+ */
+export const KeyState = {
+    LIVE: 'live',
+    EXPIRED: 'expired',
+    REVOKED: 'revoked'
+} as const;
+
+/**
+ * What an access key is worth now.
+ */
+export type KeyState = typeof KeyState[keyof typeof KeyState];
+
+/**
+ * One access key.
  */
 export type KeyView = {
     created_at: string;
+    created_at_unix: number;
     expires_at?: string | null;
+    expires_at_unix?: number | null;
     id: string;
     last_used_at?: string | null;
-    /**
-     * Whether it counts now.
-     */
-    live: boolean;
+    last_used_at_unix?: number | null;
     name: string;
     revoked_at?: string | null;
+    revoked_at_unix?: number | null;
     /**
      * `status`, `token:API`, `runs`, `admin`.
      */
     scopes: Array<string>;
+    state: KeyState;
 };
 
 /**
- * Every access key.
+ * Every access key, also expired and revoked ones.
  */
 export type KeysView = {
     keys: Array<KeyView>;
@@ -571,7 +630,7 @@ export type LiveView = {
 };
 
 /**
- * One of them.
+ * Something that the human should know of a run.
  */
 export type NoticeView = {
     api: string;
@@ -839,6 +898,20 @@ export const Route = { WEBDRIVER: 'webdriver', OWN_BROWSER: 'own-browser' } as c
  * How sign-ins are made.
  */
 export type Route = typeof Route[keyof typeof Route];
+
+/**
+ * A row that counts for nothing.
+ */
+export type RowView = {
+    /**
+     * Which row, and what is wrong with it, in words.
+     */
+    detail: string;
+    /**
+     * `changed`, `put_back` or `gone`.
+     */
+    kind: string;
+};
 
 /**
  * What to sign in for.
@@ -1172,7 +1245,7 @@ export type TakenUpView = {
 };
 
 /**
- * What the reported token is worth.
+ * What a token is worth that somebody reports.
  */
 export const TokenAnswer = {
     ALIVE: 'alive',
@@ -1182,7 +1255,7 @@ export const TokenAnswer = {
 } as const;
 
 /**
- * What the reported token is worth.
+ * What a token is worth that somebody reports.
  */
 export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
 
@@ -1226,27 +1299,6 @@ export type UnfitKeyView = {
      * What it is or was called, as far as that is known.
      */
     names: Array<string>;
-};
-
-/**
- * Whether the trail, and what else decides in the database, is what was written.
- */
-export type VerdictView = {
-    /**
-     * The fault in words, and what else does not fit.
-     */
-    detail?: string | null;
-    /**
-     * How many entries there are, or fit until the fault.
-     */
-    entries: number;
-    fault?: AuditFault | null;
-    /**
-     * What in the database is not what Vega wrote last, and counts for nothing.
-     */
-    rows: Array<string>;
-    v: number;
-    whole: boolean;
 };
 
 /**
@@ -1717,7 +1769,7 @@ export type GetAuditVerdictResponses = {
     /**
      * The verdict
      */
-    200: VerdictView;
+    200: AuditVerdictView;
 };
 
 export type GetAuditVerdictResponse = GetAuditVerdictResponses[keyof GetAuditVerdictResponses];

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::{account, audit, failure, plan, run, token};
+use vega_domain::{access, account, audit, failure, plan, run, token};
 
 /// The schema of a string that is one of these codes.
 fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
@@ -25,7 +25,7 @@ macro_rules! listed {
     (#[doc = $doc:literal] $module:ident::$name:ident) => {
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) struct $name(pub(crate) $module::$name);
+        pub struct $name(pub $module::$name);
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,15 +52,15 @@ macro_rules! named {
     (#[doc = $doc:literal] $module:ident::$name:ident { $($variant:ident,)* }) => {
         #[doc = $doc]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum $name {
+        pub enum $name {
             $($variant,)*
         }
 
         impl $name {
             /// Every code.
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            pub(crate) fn as_str(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $module::$name::$variant.as_str(),)* }
             }
         }
@@ -114,6 +114,11 @@ named! {
 }
 
 named! {
+    /// What an access key is worth now.
+    access::KeyState { Live, Expired, Revoked, }
+}
+
+named! {
     /// Why an API is signed in for.
     plan::SignInCause { Missing, Expired, Invalid, Forced, }
 }
@@ -131,7 +136,7 @@ named! {
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RunState {
+pub enum RunState {
     /// Upstox is asked about the tokens; nothing is on record yet.
     Verifying,
     /// The plan waits for its yes.
@@ -173,7 +178,7 @@ impl From<run::RunState> for RunState {
 /// Where a step stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum StepState {
+pub enum StepState {
     /// Its turn has not come.
     Pending,
     /// The human is signing in.
@@ -207,7 +212,7 @@ impl From<&run::StepState> for StepState {
 /// Why a step failed or was skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum StepReason {
+pub enum StepReason {
     /// It failed.
     Failed(FailureReason),
     /// It was skipped.
@@ -215,7 +220,7 @@ pub(crate) enum StepReason {
 }
 
 impl StepReason {
-    pub(crate) fn of(state: &run::StepState) -> Option<Self> {
+    pub fn of(state: &run::StepState) -> Option<Self> {
         match state {
             run::StepState::Failed(failure) => Some(Self::Failed(FailureReason(failure.reason))),
             run::StepState::Skipped(reason) => Some(Self::Skipped((*reason).into())),
@@ -231,7 +236,7 @@ impl StepReason {
 /// What the human is asked or told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum PromptKind {
+pub enum PromptKind {
     /// Whether a plan is to be carried out.
     Confirm,
     /// The same once more, because nobody was at the desk before.
@@ -249,7 +254,7 @@ pub(crate) enum PromptKind {
 /// Why nothing was begun, or why a run broke off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum OutcomeCode {
+pub enum OutcomeCode {
     AllValid,
     OnlyUnknown,
     Declined,
@@ -265,10 +270,24 @@ pub(crate) enum OutcomeCode {
     Unexpected,
 }
 
+/// What a token is worth that somebody reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenAnswer {
+    /// Upstox takes it: the call was refused for another cause.
+    Alive,
+    /// It is over, and nobody gets it any more. A human must sign in.
+    Dead,
+    /// It is not the newest one: get the newest.
+    Newer,
+    /// Upstox did not say; `failure` says why. It is kept.
+    Unknown,
+}
+
 /// What does not fit in the audit trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum AuditFault {
+pub enum AuditFault {
     /// An entry is not what Vega wrote in its place.
     Edited,
     /// Numbers are left out.

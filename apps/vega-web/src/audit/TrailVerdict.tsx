@@ -2,13 +2,14 @@
 
 import { Alert, Button } from "@mantine/core";
 import { getAuditVerdict, said } from "../api/client";
+import type { AuditVerdict } from "../api/types";
 import { useAnswered } from "../api/useAnswered";
 import { useConnection } from "../live/useBoard";
 import { Failed } from "../page/Failed";
 import { serverTimeOf } from "../time/clock";
 import { Stamp } from "../time/When";
 
-export function ChainState() {
+export function TrailVerdict() {
   const verdict = useAnswered(["audit", "verdict"], () => said(getAuditVerdict()));
   const isCurrent = useConnection() === "live" && !verdict.isError;
   return (
@@ -29,43 +30,48 @@ export function ChainState() {
         loading={verdict.isFetching}
         onClick={() => void verdict.refetch()}
       >
-        Check the chain again
+        Check the audit trail again
       </Button>
     </div>
   );
 }
 
-interface VerdictProps {
-  whole: boolean;
-  entries: number;
-  detail?: string | null;
-  /** Whether it is the last word, and could be had again. */
-  isCurrent: boolean;
-}
-
-function Verdict({ whole, entries, detail, isCurrent }: VerdictProps) {
-  if (whole && !isCurrent) {
+/** `isCurrent`: whether it is the last word, and could be had again. */
+function Verdict({ isCurrent, ...verdict }: AuditVerdict & { isCurrent: boolean }) {
+  const entries = verdict.entries.toLocaleString("en-IN");
+  if (verdict.intact && !isCurrent) {
     return (
       <p role="status" className="dimmed">
-        The chain was whole when last checked: {entries.toLocaleString("en-IN")}{" "}
-        {entries === 1 ? "entry was" : "entries were"} what was written.
+        The audit trail was intact when last checked: {entries}{" "}
+        {verdict.entries === 1 ? "entry was" : "entries were"} what was written.
       </p>
     );
   }
-  if (whole) {
+  if (verdict.intact) {
     return (
-      <p role="status" className="whole">
-        <span aria-hidden="true">✓</span> The chain is whole: {entries.toLocaleString("en-IN")}{" "}
-        {entries === 1 ? "entry is" : "entries are"} what was written, none is missing.
+      <p role="status" className="intact">
+        <span aria-hidden="true">✓</span> The audit trail is intact: {entries}{" "}
+        {verdict.entries === 1 ? "entry is" : "entries are"} what was written, none is missing.
       </p>
     );
   }
+  const faults = [
+    verdict.fault?.detail,
+    verdict.database,
+    ...verdict.rows.map((row) => row.detail),
+  ];
   return (
-    <Alert role="alert" color="red" variant="outline" icon="✕" title="The chain is broken">
-      <p>{detail}</p>
+    <Alert
+      role="alert"
+      color="red"
+      variant="outline"
+      icon="✕"
+      title={verdict.fault ? "The audit trail is broken" : "The database was changed outside Vega"}
+    >
+      {faults.map((fault) => fault && <p key={fault}>{fault}</p>)}
       <p>
-        The first {entries.toLocaleString("en-IN")} entries fit. Keep the database and its key as
-        they are, and compare them with a backup.
+        The first {entries} entries fit. Keep the database and its key as they are, and compare them
+        with a backup.
       </p>
     </Alert>
   );

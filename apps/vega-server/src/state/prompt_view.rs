@@ -5,13 +5,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vega_api_types::PlanView;
+use vega_api_types::codes::PromptKind;
 use vega_bootstrap::Settings;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::sign_in::{PromptKind as SecondFactorKind, WayBack};
 
 use crate::state::prompt_queue::{OpenPrompt, PromptQueue, Question};
-use crate::views::PlanView;
-use crate::views::codes::PromptKind;
 
 /// What the operator is asked or shown now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -82,7 +82,7 @@ impl PromptView {
         match &open.question {
             Question::Confirm(plan) => {
                 view.words = format!("Sign in for {} now?", plan.names());
-                view.plan = Some(PlanView::of(plan));
+                view.plan = Some(PlanView::from(&**plan));
             }
             Question::ConfirmAgain(plan) => {
                 view.kind = PromptKind::ConfirmAgain;
@@ -90,7 +90,7 @@ impl PromptView {
                     "Nobody was at the desk before, so your yes is needed once more. Sign in for {} now?",
                     plan.names()
                 );
-                view.plan = Some(PlanView::of(plan));
+                view.plan = Some(PlanView::from(&**plan));
             }
             Question::SecondFactor(prompt) => {
                 view.kind = match prompt.kind {

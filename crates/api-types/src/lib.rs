@@ -1,0 +1,27 @@
+//! Every JSON shape that programs and the console read, once: for `vega … --json`, the server's answers, its event stream and
+//! the OpenAPI file, from which the console's types are generated. Objects carry `"v": 1`; fields are only ever added. Times
+//! are RFC 3339 with +05:30, with Unix seconds beside those that programs compare. Only `TokenView` holds a secret.
+//!
+//! Holds shapes and how they are filled from the domain; reads nothing and decides nothing.
+
+mod apis;
+mod audit;
+pub mod codes;
+mod database;
+mod failures;
+mod keys;
+mod plans;
+mod runs;
+mod settings;
+
+pub use apis::{
+    AccountView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView, ClosedView,
+    StatusView, TokenView, VerdictView,
+};
+pub use audit::{AuditFaultView, AuditVerdictView, AuditView, EntryView};
+pub use database::{DatabaseView, RowView};
+pub use failures::{FailureView, LastFailureView};
+pub use keys::{KeyView, KeysView, UnfitKeyView};
+pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};
+pub use runs::{AcceptedView, NoticeView, Outcome, RunView, StepView, WaitView};
+pub use settings::{ConfigView, SettingView};
