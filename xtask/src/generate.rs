@@ -24,6 +24,18 @@ const ALL: &[Generated] = &[
         test: "exit::failure_tables::failure_tables_say_what_the_code_does",
     },
     Generated {
+        what: "the table of docs/reference/settings.md",
+        package: "vega-cli",
+        binary: "vega",
+        test: "documents::setting_table::the_setting_table_has_every_setting_with_its_default",
+    },
+    Generated {
+        what: "docs/reference/cli.md",
+        package: "vega-cli",
+        binary: "vega",
+        test: "documents::command_page::the_command_page_says_what_can_be_typed",
+    },
+    Generated {
         what: "the OpenAPI file",
         package: "vega-server",
         binary: "vega-server",

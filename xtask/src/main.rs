@@ -9,6 +9,7 @@ mod contract;
 mod crash_images;
 mod demo;
 mod demo_desk;
+mod docs;
 mod e2e;
 mod faults;
 mod generate;
@@ -19,7 +20,7 @@ mod simulation;
 mod test;
 mod tidy;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 /// Automation of the Vega project.
 #[derive(Debug, Parser)]
@@ -46,7 +47,9 @@ enum Command {
     Faults(faults::Options),
     /// Write what is generated from the code, or prove that it is fresh
     Generate(generate::Options),
-    /// The house rules that no lint checks: imports, headers, names, length, migrations
+    /// Build the documents as a book, into target/docs
+    Docs,
+    /// The house rules that no lint checks: imports, headers, names, length, migrations, documents
     Tidy,
 }
 
@@ -54,14 +57,15 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Simulation(options) => simulation::run(&options),
         Command::Demo(options) => demo::run(&options),
-        Command::Test => test::run(),
+        Command::Test => test::run(&Command::command()),
         Command::Bench => bench::run(),
         Command::CrashImages(options) => crash_images::run(&options),
         Command::Chaos(options) => chaos::run_with(&options),
         Command::Contract => contract::run_alone(),
         Command::Faults(options) => faults::run_with(&options),
+        Command::Docs => docs::run(),
         Command::E2e => e2e::run(),
         Command::Generate(options) => generate::run(&options),
-        Command::Tidy => tidy::run(),
+        Command::Tidy => tidy::run(&Command::command()),
     }
 }

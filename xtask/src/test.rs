@@ -21,14 +21,14 @@ pub(crate) const STORIES: Duration = Duration::from_mins(25);
 /// The samples of the harnesses take less, also on a slow machine.
 const HARNESSES: Duration = Duration::from_mins(6);
 
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::browser()?;
     install::console_packages()?;
     install::harness_tools()?;
     install::story_packages()?;
     let root = root();
     shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
-    tidy::run()?;
+    tidy::run(xtask)?;
     dependencies()?;
     clippy(&["--workspace"])?;
     clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;

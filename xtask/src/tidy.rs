@@ -3,6 +3,7 @@
 //! nothing is ever changed, and nothing is downloaded.
 
 mod circles;
+mod documents;
 mod finding;
 mod graph;
 mod headers;
@@ -23,16 +24,18 @@ mod use_lines;
 mod workspace;
 
 use anyhow::{Result, ensure};
+use clap::Command;
 
 use crate::shell::{root, say, step};
 use finding::Finding;
 use rust_source::RustSource;
 use workspace::Workspace;
 
-/// Prints everything that is not as it should be; an error when there is anything.
-pub(crate) fn run() -> Result<()> {
+/// Prints everything that is not as it should be; an error when there is anything. `xtask` is what can be typed, for the
+/// commands that documents show.
+pub(crate) fn run(xtask: &Command) -> Result<()> {
     step("tidy");
-    let findings = findings()?;
+    let findings = findings(xtask)?;
     for finding in &findings {
         say(&finding.to_string());
     }
@@ -47,9 +50,10 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn findings() -> Result<Vec<Finding>> {
+fn findings(xtask: &Command) -> Result<Vec<Finding>> {
     let root = root();
-    let files = tree::read(&root)?;
+    let names = tree::names(&root)?;
+    let files = tree::read(&root, &names)?;
     let Workspace { packages, locked } = Workspace::read(&root)?;
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut findings = Vec::new();
@@ -72,5 +76,6 @@ fn findings() -> Result<Vec<Finding>> {
     findings.extend(homes::check(&sources));
     findings.extend(shortcuts::check(&sources));
     findings.extend(machine_paths::check(&files));
+    findings.extend(documents::check(&files, &names, xtask));
     Ok(findings)
 }

@@ -321,7 +321,7 @@ mod tests {
         Plan::of(planned.collect()).unwrap()
     }
 
-    /// The table in the README, as a test.
+    /// The table of docs/reference/exit-codes.md, as a test.
     #[test]
     fn codes_are_fixed() {
         let codes = [

@@ -9,6 +9,8 @@ mod config;
 mod console_link;
 mod cooldown;
 mod countdown;
+#[cfg(test)]
+mod documents;
 mod earlier_runs;
 mod exit;
 mod generate;

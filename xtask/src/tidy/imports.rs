@@ -1,4 +1,4 @@
-//! Who may import whom among our own packages: the table of ARCHITECTURE.md's code map. Development dependencies obey
+//! Who may import whom among our own packages, as ARCHITECTURE.md draws it. Development dependencies obey
 //! it too, so a crate's tests see no more of the system than the crate does: beside it only what all tests share.
 
 use std::collections::BTreeSet;

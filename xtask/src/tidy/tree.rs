@@ -46,27 +46,33 @@ pub(crate) fn extension(path: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-/// Reads them all. What is not UTF-8 is no text and is left out, and so is a file that was deleted but is still tracked.
-pub(crate) fn read(root: &Path) -> Result<Vec<File>> {
+/// The paths of all files, texts or not.
+pub(crate) fn names(root: &Path) -> Result<Vec<String>> {
     let names = shell::output(
         root,
         "git",
         &["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
     )
     .context("tidy asks git which files there are: run it inside a clone of the repository")?;
-    let mut names: Vec<&str> = names.split_terminator('\0').collect();
+    let mut names: Vec<String> = names.split_terminator('\0').map(String::from).collect();
     names.sort_unstable();
     names.dedup();
+    names.retain(|name| root.join(name).is_file());
+    Ok(names)
+}
+
+/// Reads those that are texts. What is not UTF-8 is none, and what `names` lists may be gone by now.
+pub(crate) fn read(root: &Path, names: &[String]) -> Result<Vec<File>> {
     let mut files = Vec::with_capacity(names.len());
     for name in names {
         let bytes = match std::fs::read(root.join(name)) {
             Ok(bytes) => bytes,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => continue,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error).with_context(|| format!("{name} cannot be read")),
         };
         if let Ok(text) = String::from_utf8(bytes) {
             files.push(File {
-                path: name.to_owned(),
+                path: name.clone(),
                 text,
             });
         }

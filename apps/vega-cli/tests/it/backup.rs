@@ -1,4 +1,4 @@
-//! `vega backup`, and the way back that the README tells.
+//! `vega backup`, and the way back that the guide tells.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

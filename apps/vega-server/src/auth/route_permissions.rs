@@ -110,3 +110,44 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<&'static RoutePermissi
         .iter()
         .find(|route| route.method == method && route.path == path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of docs/reference/http-api.md has every route with who may call it, and no other.
+    #[test]
+    fn the_documents_say_who_may_call_each_route() {
+        let page = include_str!("../../../../docs/reference/http-api.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        for route in ROUTE_PERMISSIONS {
+            let begin = format!("| `{} {}` | ", route.method, route.path);
+            let end = format!(" | {} |", who(route.access));
+            assert!(
+                rows.iter()
+                    .any(|row| row.starts_with(&begin) && row.ends_with(&end)),
+                "docs/reference/http-api.md lacks the row {begin}…{end}"
+            );
+        }
+        assert_eq!(
+            rows.len(),
+            ROUTE_PERMISSIONS.len(),
+            "the page has a route that is none"
+        );
+    }
+
+    fn who(access: Access) -> String {
+        let Access::Restricted { keys, console } = access else {
+            return "anyone".into();
+        };
+        let name = |key: &RequiredScope| match key {
+            RequiredScope::Status => "`status`",
+            RequiredScope::Runs => "`runs`",
+            RequiredScope::Admin => "`admin`",
+            RequiredScope::TokenOfPath => "`token:API`",
+        };
+        let mut all: Vec<&str> = keys.iter().map(name).collect();
+        all.extend(console.then_some("console"));
+        all.join(", ")
+    }
+}

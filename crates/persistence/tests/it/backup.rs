@@ -30,7 +30,7 @@ fn left(world: &World) -> Vec<String> {
     names
 }
 
-/// As the README tells it: the database's files are moved away, and the backup takes the place of the first.
+/// As the guide tells it: the database's files are moved away, and the backup takes the place of the first.
 fn put_in_place(world: &World) {
     let database = database_path(&world.dir);
     for suffix in ["", "-wal", "-shm"] {
