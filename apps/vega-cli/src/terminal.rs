@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, EventSink, Operator};
+use vega_domain::ports::{Answer, Approver, EventSink, Presenter, Prompter};
 use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
@@ -75,7 +75,7 @@ impl EventSink for Terminal {
 }
 
 #[async_trait]
-impl Operator for Terminal {
+impl Approver for Terminal {
     async fn confirm(&self, plan: &Plan) -> Answer {
         output::say("These tokens are dead and need a sign-in:");
         for planned in plan.apis() {
@@ -133,10 +133,6 @@ impl Operator for Terminal {
         format!("{user}, {how}")
     }
 
-    fn is_there(&self) -> bool {
-        self.can_ask
-    }
-
     async fn confirm_again(&self, rest: &Plan) -> Answer {
         if !self.can_ask {
             return Answer::NobodyToAsk;
@@ -146,18 +142,12 @@ impl Operator for Terminal {
         output::say("Nobody was at the desk before, so your yes is needed once more.");
         ask_yes(&format!("Sign in for {} now?", count(rest)), true).await
     }
+}
 
-    async fn show_wait(&self, wait: &Wait) {
-        let shown = self.progress.task();
-        let countdown = Countdown::of(wait.left);
-        loop {
-            shown.say(format!(
-                "account {} is {}; goes on in {countdown}",
-                wait.account,
-                wait.cause.summary()
-            ));
-            countdown.tick().await;
-        }
+#[async_trait]
+impl Prompter for Terminal {
+    fn is_there(&self) -> bool {
+        self.can_ask
     }
 
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
@@ -190,19 +180,6 @@ impl Operator for Terminal {
         answer
     }
 
-    fn can_see_links(&self) -> bool {
-        self.can_show
-    }
-
-    async fn show_link(&self, link: &SignInLink) {
-        // It holds the attempt's state: on the operator's screen, but in no log file.
-        if self.can_show {
-            let width = console::Term::stderr().size().1;
-            self.progress
-                .line(&link::words(link, self.can_ask, usize::from(width)));
-        }
-    }
-
     async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress {
         if !self.can_ask {
             return std::future::pending().await;
@@ -220,6 +197,35 @@ impl Operator for Terminal {
         };
         drop(asking);
         answer
+    }
+}
+
+#[async_trait]
+impl Presenter for Terminal {
+    async fn show_wait(&self, wait: &Wait) {
+        let shown = self.progress.task();
+        let countdown = Countdown::of(wait.left);
+        loop {
+            shown.say(format!(
+                "account {} is {}; goes on in {countdown}",
+                wait.account,
+                wait.cause.summary()
+            ));
+            countdown.tick().await;
+        }
+    }
+
+    fn can_see_links(&self) -> bool {
+        self.can_show
+    }
+
+    async fn show_link(&self, link: &SignInLink) {
+        // It holds the attempt's state: on the operator's screen, but in no log file.
+        if self.can_show {
+            let width = console::Term::stderr().size().1;
+            self.progress
+                .line(&link::words(link, self.can_ask, usize::from(width)));
+        }
     }
 
     async fn show(&self, task: &WindowTask) {

@@ -12,8 +12,9 @@ use anyhow::{Context, Result, bail};
 use tokio::time::{Instant, sleep};
 use vega_bootstrap::{Environment, Settings, SystemClock, Vega};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{Clock, MockEventSink, MockOperator};
+use vega_domain::ports::{Clock, MockEventSink};
 use vega_domain::token::{CheckResult, LastCheck};
+use vega_testing::Nobody;
 
 use crate::other_vega::OtherVega;
 
@@ -34,7 +35,7 @@ async fn main() -> Result<()> {
 }
 
 async fn start(settings: Settings, environment: Environment) -> Result<Vega> {
-    let (operator, events) = (MockOperator::new(), MockEventSink::new());
+    let (operator, events) = (Nobody, MockEventSink::new());
     Ok(Vega::start(settings, environment, Arc::new(operator), Arc::new(events)).await?)
 }
 

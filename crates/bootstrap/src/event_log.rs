@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
-use vega_domain::ports::{EventSink, Operator};
+use vega_domain::ports::{Approver, EventSink};
 use vega_domain::run::StepState;
 
 /// Logs each event and hands it on.
 pub(crate) struct EventLog {
-    operator: Arc<dyn Operator>,
+    approver: Arc<dyn Approver>,
     next: Arc<dyn EventSink>,
 }
 
 impl EventLog {
     /// In front of `next`; a run is begun by a yes of `operator`'s.
-    pub(crate) fn new(operator: Arc<dyn Operator>, next: Arc<dyn EventSink>) -> Self {
-        Self { operator, next }
+    pub(crate) fn new(approver: Arc<dyn Approver>, next: Arc<dyn EventSink>) -> Self {
+        Self { approver, next }
     }
 }
 
@@ -26,7 +26,7 @@ impl EventSink for EventLog {
         match &event {
             Event::TokenChecked { api, status } => tracing::info!(%api, %status, "token checked"),
             Event::RunStarted { run, open, settled } => {
-                tracing::info!(%run, by = %self.operator.who(), open, settled, "run begun");
+                tracing::info!(%run, by = %self.approver.who(), open, settled, "run begun");
             }
             Event::StepChanged { run, api, state } => match state {
                 StepState::SigningIn => tracing::info!(%run, %api, "signing in"),

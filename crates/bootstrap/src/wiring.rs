@@ -134,7 +134,7 @@ impl Vega {
             Some(hooks) => (hooks.around_clock(clock), hooks.around_events(events)),
             None => (clock, events),
         };
-        let events = Arc::new(EventLog::new(Arc::clone(&operator), events));
+        let events = Arc::new(EventLog::new(operator.clone(), events));
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = open_database(&settings, clock.now()).await?;
@@ -205,7 +205,8 @@ impl Vega {
             profiles: upstox.profiles,
             logout: upstox.logout.clone(),
             audit: audit.clone(),
-            operator: Arc::clone(&operator),
+            prompter: operator.clone(),
+            presenter: operator.clone(),
             registry: Arc::clone(&registry),
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),

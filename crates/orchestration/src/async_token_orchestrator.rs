@@ -14,7 +14,7 @@ use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
 use vega_domain::plan_estimate::{PlanEstimate, Standing};
-use vega_domain::ports::{Answer, Operator, StoreError};
+use vega_domain::ports::{Answer, Approver, StoreError};
 use vega_domain::resume::TakenUp;
 use vega_domain::run::RunRecord;
 use vega_domain::token::{ApiStatus, CheckResult};
@@ -213,8 +213,8 @@ impl AsyncTokenOrchestrator {
 
     /// Asks the operator and writes the answer down. A yes to a plan with stopped accounts opens them
     /// again when the plan is started.
-    pub async fn confirm(&self, plan: Plan, operator: &dyn Operator) -> Result<Confirmation, StoreError> {
-        let answer = operator.confirm(&plan).await;
+    pub async fn confirm(&self, plan: Plan, approver: &dyn Approver) -> Result<Confirmation, StoreError> {
+        let answer = approver.confirm(&plan).await;
         self.runs.note_answer(&plan, answer).await?;
         Ok(match answer {
             Answer::Yes => Confirmation::Start(Box::new(plan)),

@@ -9,7 +9,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
-use vega_domain::ports::Operator;
+use vega_domain::ports::Approver;
 use vega_domain::run::RunRecord;
 
 use crate::async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
@@ -168,18 +168,18 @@ impl AsyncTokenOrchestrator {
     pub async fn generate(
         &self,
         request: &GenerationRequest,
-        operator: &dyn Operator,
+        approver: &dyn Approver,
         cancel: &CancellationToken,
         enter: &(dyn Fn(Stage<'_>) + Send + Sync),
     ) -> Outcome {
-        let through = self.through(request, operator, cancel, enter).await;
+        let through = self.through(request, approver, cancel, enter).await;
         through.unwrap_or_else(|error| Outcome::Failed(Arc::new(error)))
     }
 
     async fn through(
         &self,
         request: &GenerationRequest,
-        operator: &dyn Operator,
+        approver: &dyn Approver,
         cancel: &CancellationToken,
         enter: &(dyn Fn(Stage<'_>) + Send + Sync),
     ) -> Result<Outcome, RunError> {
@@ -204,7 +204,7 @@ impl AsyncTokenOrchestrator {
         }
         enter(Stage::Confirming(&whole));
         let confirmed = tokio::select! {
-            confirmed = self.confirm(whole.clone(), operator) => confirmed?,
+            confirmed = self.confirm(whole.clone(), approver) => confirmed?,
             () = cancel.cancelled() => return Ok(Outcome::Cancelled),
         };
         let plan = match confirmed {

@@ -89,7 +89,7 @@ impl SignInSession for AccountSession {
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure> {
         let way_back = self.way_back(&request.api.redirect_uri).await;
         if let WayBack::PasteOnly { why } = &way_back
-            && !request.operator.is_there()
+            && !request.prompter.is_there()
         {
             let words = format!("{why}, and there is no terminal at which the code could be pasted");
             return Err(Failure::new(FailureReason::OwnBrowserUnavailable, words));
@@ -110,8 +110,8 @@ impl SignInSession for AccountSession {
             way_back,
             deadline: self.shared.clock.now() + TimeDelta::from_std(limit).unwrap_or_default(),
         };
-        request.operator.show_link(&link).await;
-        let can_see = request.operator.can_see_links();
+        request.presenter.show_link(&link).await;
+        let can_see = request.presenter.can_see_links();
         let wait = Wait {
             shared: &self.shared,
             news: &self.news,
@@ -230,7 +230,7 @@ impl Wait<'_, '_> {
 
     async fn ask(&self) -> RedirectAddress {
         let time_left = self.deadline.saturating_duration_since(Instant::now());
-        self.request.operator.ask_address(self.link, time_left).await
+        self.request.prompter.ask_address(self.link, time_left).await
     }
 
     /// What is wrong with a pasted address, if anything is.

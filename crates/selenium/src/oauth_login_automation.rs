@@ -364,8 +364,8 @@ impl Attempt<'_, '_> {
             deadline,
             time_left,
         };
-        let operator = self.request.operator;
-        let answer = Box::pin(async move { operator.ask(&prompt).await });
+        let prompter = self.request.prompter;
+        let answer = Box::pin(async move { prompter.ask(&prompt).await });
         self.prompt = Some(OpenPrompt { kind, answer });
     }
 
@@ -384,9 +384,9 @@ impl Attempt<'_, '_> {
                 deadline,
                 time_left,
             };
-            let operator = self.request.operator;
+            let presenter = self.request.presenter;
             let shown = Box::pin(async move {
-                operator.show(&task).await;
+                presenter.show(&task).await;
                 pending().await
             });
             ShownTask { notice, shown }

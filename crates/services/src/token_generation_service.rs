@@ -17,9 +17,9 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeftAnswer, NewAttempt, Operator, OtpLedger,
-    ProfileApi, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError, TokenExchange,
-    UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeftAnswer, NewAttempt, OtpLedger, Presenter,
+    ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError,
+    TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -62,8 +62,10 @@ pub struct GenerationPorts {
     pub logout: Arc<dyn SessionLogout>,
     /// For what happens without a change of its own.
     pub audit: Arc<dyn AuditTrail>,
-    /// The human.
-    pub operator: Arc<dyn Operator>,
+    /// Asks the human.
+    pub prompter: Arc<dyn Prompter>,
+    /// Shows things to the human.
+    pub presenter: Arc<dyn Presenter>,
     /// Where readers look.
     pub registry: Arc<HotTokenRegistry>,
     /// Who wants to know.
@@ -270,7 +272,8 @@ impl TokenGenerationService {
             api: attempt.api,
             state,
             otp_permit: &permit,
-            operator: &*self.ports.operator,
+            prompter: &*self.ports.prompter,
+            presenter: &*self.ports.presenter,
         };
         let mut pauses = PAUSES.into_iter();
         loop {

@@ -13,8 +13,10 @@ pub mod builders;
 pub mod clock;
 pub mod contract;
 pub mod memory_store;
+pub mod nobody;
 pub mod sinks;
 
 pub use clock::TestClock;
 pub use memory_store::{MemoryStore, Watcher};
+pub use nobody::Nobody;
 pub use sinks::{Effects, RecordedEvents};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, Operator};
+use vega_domain::ports::{Answer, Approver, Presenter, Prompter};
 use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
@@ -46,7 +46,7 @@ impl Human {
 }
 
 #[async_trait]
-impl Operator for Human {
+impl Approver for Human {
     async fn confirm(&self, plan: &Plan) -> Answer {
         self.here.point().await;
         let shown = self.here.world.time.truth();
@@ -57,10 +57,6 @@ impl Operator for Human {
         };
         *locked(&self.here.process.confirmed) = self.answered(plan, answer, shown);
         answer
-    }
-
-    fn is_there(&self) -> bool {
-        matches!(self.here.process.manner, Manner::Terminal | Manner::StandingYes)
     }
 
     async fn confirm_again(&self, rest: &Plan) -> Answer {
@@ -75,20 +71,34 @@ impl Operator for Human {
         self.answered(rest, answer, shown);
         answer
     }
+}
 
-    async fn show_wait(&self, _wait: &Wait) {
-        pending::<()>().await;
+#[async_trait]
+impl Prompter for Human {
+    fn is_there(&self) -> bool {
+        matches!(self.here.process.manner, Manner::Terminal | Manner::StandingYes)
     }
 
     async fn ask(&self, _prompt: &Prompt) -> SecondFactor {
         pending().await
     }
 
-    async fn show_link(&self, _link: &SignInLink) {}
-
     async fn ask_address(&self, _link: &SignInLink, _time_left: Duration) -> RedirectAddress {
         pending().await
     }
+}
+
+#[async_trait]
+impl Presenter for Human {
+    async fn show_wait(&self, _wait: &Wait) {
+        pending::<()>().await;
+    }
+
+    fn can_see_links(&self) -> bool {
+        self.is_there()
+    }
+
+    async fn show_link(&self, _link: &SignInLink) {}
 
     async fn show(&self, _task: &WindowTask) {
         pending::<()>().await;

@@ -7,40 +7,21 @@ use super::rust_source::{RustSource, Token};
 const PORTS: &str = "crates/domain/src/ports/";
 const MOST: usize = 6;
 
-/// Ports that are not split yet, with their number of methods. Whoever splits one removes its row; none is added.
-const TOLERATED: &[(&str, usize)] = &[("Operator", 10)];
-
 pub(crate) fn check(sources: &[RustSource]) -> Vec<Finding> {
-    judge(sources, TOLERATED)
-}
-
-fn judge(sources: &[RustSource], tolerated: &[(&str, usize)]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut large = Vec::new();
     for source in sources.iter().filter(|source| source.path.starts_with(PORTS)) {
-        for (name, methods) in traits(&source.tokens) {
-            if methods <= MOST {
-                continue;
-            }
-            large.push(&name.text);
-            let row = tolerated.iter().find(|(port, _)| name.is(port));
-            if row.is_none_or(|(_, most)| methods > *most) {
-                findings.push(Finding::at_line(
-                    &source.path,
-                    name.line,
-                    format!("the port {} has {methods} methods, more than {MOST}", name.text),
-                    "Split it by who calls it",
-                ));
-            }
-        }
+        let large = traits(&source.tokens)
+            .into_iter()
+            .filter(|(_, methods)| *methods > MOST);
+        findings.extend(large.map(|(name, methods)| {
+            Finding::at_line(
+                &source.path,
+                name.line,
+                format!("the port {} has {methods} methods, more than {MOST}", name.text),
+                "Split it by who calls it",
+            )
+        }));
     }
-    let gone = tolerated
-        .iter()
-        .filter(|(port, _)| !large.iter().any(|name| name == port));
-    findings.extend(gone.map(|(port, _)| {
-        let wrong = format!("tolerates a large port {port}, which there is not");
-        Finding::in_file("xtask/src/tidy/ports.rs", wrong, "Remove the row")
-    }));
     findings
 }
 
@@ -82,9 +63,9 @@ mod tests {
 
     #[test]
     fn a_port_has_at_most_six_methods() {
-        assert_eq!(printed(&judge(&[port(6)], &[])), [""; 0]);
+        assert_eq!(printed(&check(&[port(6)])), [""; 0]);
         assert_eq!(
-            printed(&judge(&[port(7)], &[])),
+            printed(&check(&[port(7)])),
             [format!(
                 "{PORTS}port.rs:2: the port Port has 7 methods, more than 6. Split it by who calls it."
             )]
@@ -95,16 +76,6 @@ mod tests {
     fn a_trait_elsewhere_is_no_port() {
         let mut source = port(7);
         source.path = "crates/services/src/port.rs".to_owned();
-        assert_eq!(printed(&judge(&[source], &[])), [""; 0]);
-    }
-
-    #[test]
-    fn a_tolerated_port_does_not_grow_and_its_row_goes_with_it() {
-        assert_eq!(printed(&judge(&[port(7)], &[("Port", 7)])), [""; 0]);
-        assert_eq!(judge(&[port(8)], &[("Port", 7)]).len(), 1);
-        assert_eq!(
-            printed(&judge(&[port(6)], &[("Port", 7)])),
-            ["xtask/src/tidy/ports.rs: tolerates a large port Port, which there is not. Remove the row."]
-        );
+        assert_eq!(printed(&check(&[source])), [""; 0]);
     }
 }

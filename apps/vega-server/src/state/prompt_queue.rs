@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, Operator};
+use vega_domain::ports::{Answer, Approver, Presenter, Prompter};
 use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, PromptKind, SignInLink, WindowTask};
@@ -217,7 +217,7 @@ impl Drop for WaitGuard<'_> {
 }
 
 #[async_trait]
-impl Operator for PromptQueue {
+impl Approver for PromptQueue {
     async fn confirm(&self, plan: &Plan) -> Answer {
         self.yes_or_no(Question::Confirm(Box::new(plan.clone()))).await
     }
@@ -227,21 +227,17 @@ impl Operator for PromptQueue {
         decided_by.unwrap_or_else(|| "the operator".into())
     }
 
-    /// An operator may come to the console at any time; a prompt that nobody answers ends at its deadline.
-    fn is_there(&self) -> bool {
-        true
-    }
-
     async fn confirm_again(&self, rest: &Plan) -> Answer {
         self.yes_or_no(Question::ConfirmAgain(Box::new(rest.clone())))
             .await
     }
+}
 
-    async fn show_wait(&self, wait: &Wait) {
-        self.prompts().wait = Some(wait.clone());
-        let _waiting = WaitGuard(self);
-        self.notify();
-        pending::<()>().await;
+#[async_trait]
+impl Prompter for PromptQueue {
+    /// An operator may come to the console at any time; a prompt that nobody answers ends at its deadline.
+    fn is_there(&self) -> bool {
+        true
     }
 
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
@@ -252,9 +248,6 @@ impl Operator for PromptQueue {
         }
     }
 
-    /// The link is part of the prompt that asks for the address.
-    async fn show_link(&self, _link: &SignInLink) {}
-
     async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress {
         let question = Question::Link(Box::new(link.clone()));
         match self.ask_for(question, time_left).await {
@@ -262,6 +255,23 @@ impl Operator for PromptQueue {
             _ => pending().await,
         }
     }
+}
+
+#[async_trait]
+impl Presenter for PromptQueue {
+    async fn show_wait(&self, wait: &Wait) {
+        self.prompts().wait = Some(wait.clone());
+        let _waiting = WaitGuard(self);
+        self.notify();
+        pending::<()>().await;
+    }
+
+    fn can_see_links(&self) -> bool {
+        true
+    }
+
+    /// The link is part of the prompt that asks for the address.
+    async fn show_link(&self, _link: &SignInLink) {}
 
     async fn show(&self, task: &WindowTask) {
         let until = Instant::now() + task.time_left;

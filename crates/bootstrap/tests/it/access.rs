@@ -9,7 +9,8 @@ use tokio::time::{interval, timeout};
 use vega_bootstrap::{Environment, Settings, Vega};
 use vega_domain::access::Scope;
 use vega_domain::ids::KeyName;
-use vega_domain::ports::{MockEventSink, MockOperator};
+use vega_domain::ports::MockEventSink;
+use vega_testing::Nobody;
 
 /// Far longer than it takes.
 const AT_MOST: Duration = Duration::from_mins(1);
@@ -26,7 +27,7 @@ async fn start(home: &Path) -> Vega {
     ];
     let environment = Environment::made_of(&variables, home);
     let settings = Settings::load(&environment).unwrap();
-    let operator = Arc::new(MockOperator::new());
+    let operator = Arc::new(Nobody);
     Vega::start(settings, environment, operator, Arc::new(MockEventSink::new()))
         .await
         .unwrap()

@@ -8,8 +8,9 @@ use vega_bootstrap::{Environment, Settings, Vega};
 use vega_domain::account::{Account, Api};
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::Generation;
-use vega_domain::ports::{MockEventSink, MockOperator};
+use vega_domain::ports::MockEventSink;
 use vega_domain::token::{CheckResult, LastCheck, TokenStatus};
+use vega_testing::Nobody;
 
 use crate::other_vega::OtherVega;
 
@@ -44,7 +45,7 @@ impl World {
             let settings = Settings::load(&environment).unwrap();
             let mut events = MockEventSink::new();
             events.expect_emit().return_const(());
-            let operator = Arc::new(MockOperator::new());
+            let operator = Arc::new(Nobody);
             Vega::start(settings, environment, operator, Arc::new(events))
                 .await
                 .unwrap()

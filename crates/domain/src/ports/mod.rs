@@ -39,7 +39,7 @@ pub use execution_state::ExecutionStateRepository;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use listener_proof::ListenerProof;
 pub use login_lease::{Lease, LeaseError, LeaseHolder, LoginLease};
-pub use operator::{Answer, Operator};
+pub use operator::{Answer, Approver, Operator, Presenter, Prompter};
 pub use otp_ledger::{OtpGrant, OtpLedger};
 pub use profile::{ProfileAnswer, ProfileApi};
 pub use run_history::{LastFailure, RunHistory};
@@ -59,10 +59,10 @@ pub use self::{
     clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
     cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
-    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockOperator,
-    otp_ledger::MockOtpLedger, profile::MockProfileApi, run_history::MockRunHistory,
-    session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
-    sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges,
-    token_exchange::MockTokenExchange, token_repository::MockUpstoxTokenRepository,
-    token_spool::MockTokenSpool,
+    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockApprover,
+    operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger, profile::MockProfileApi,
+    run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
+    sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
+    token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };

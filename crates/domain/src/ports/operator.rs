@@ -1,4 +1,5 @@
-//! Port: the human. A terminal, the console and a test each implement it.
+//! Ports: the human, who approves plans, answers prompts and is shown what happens. A terminal and the console each
+//! implement all three.
 
 use std::time::Duration;
 
@@ -22,48 +23,61 @@ pub enum Answer {
     NobodyToAsk,
 }
 
-/// Asks and tells the human.
+/// Says yes or no to what a run is about to do.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
-pub trait Operator: Send + Sync {
+pub trait Approver: Send + Sync {
     /// Shows the plan, with the accounts in it that are stopped and why, and asks whether to sign in. MUST NOT answer
     /// `Yes` by itself.
     async fn confirm(&self, plan: &Plan) -> Answer;
-
-    /// Who says yes here, in a few words for the log.
-    fn who(&self) -> String {
-        "the operator".into()
-    }
-
-    /// Whether somebody could be asked now.
-    fn is_there(&self) -> bool;
 
     /// Asks whether to sign in for the rest of a run, whose human step timed out before. MUST NOT be answered by a yes
     /// that was given earlier: that one was for somebody who was then not at the desk.
     async fn confirm_again(&self, rest: &Plan) -> Answer;
 
-    /// Shows that the run waits. MUST NOT return: the caller drops the future when the wait is over, and then it MUST be
-    /// shown no more.
-    async fn show_wait(&self, wait: &Wait);
+    /// Who says yes here, in a few words for the log.
+    fn who(&self) -> String {
+        "the operator".into()
+    }
+}
+
+/// Asks for what one sign-in needs of the human.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Prompter: Send + Sync {
+    /// Whether somebody could be asked now.
+    fn is_there(&self) -> bool;
 
     /// Asks for one second factor, as an alternative to typing it in the window. Never returns when nobody can be
     /// asked; the caller drops the future when the window was used instead. MUST keep no copy of the answer.
     async fn ask(&self, prompt: &Prompt) -> SecondFactor;
 
+    /// Asks for the address at which the sign-in ended, as an alternative to the callback. Never returns when nobody
+    /// can be asked; the caller drops the future when the code came another way. MUST NOT echo the answer.
+    async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress;
+}
+
+/// Shows what the human has to see or to do.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait Presenter: Send + Sync {
+    /// Shows that the run waits. MUST NOT return: the caller drops the future when the wait is over, and then it MUST be
+    /// shown no more.
+    async fn show_wait(&self, wait: &Wait);
+
     /// Whether somebody can read a link that is shown now, also where nobody can answer.
-    fn can_see_links(&self) -> bool {
-        self.is_there()
-    }
+    fn can_see_links(&self) -> bool;
 
     /// Shows the link that the operator opens in a browser of their own. MUST show it to the operator alone: it goes
     /// into no log and no event.
     async fn show_link(&self, link: &SignInLink);
 
-    /// Asks for the address at which the sign-in ended, as an alternative to the callback. Never returns when nobody
-    /// can be asked; the caller drops the future when the code came another way. MUST NOT echo the answer.
-    async fn ask_address(&self, link: &SignInLink, time_left: Duration) -> RedirectAddress;
-
     /// Shows what the human has to do in the window, and how long Vega waits for it. MUST NOT return: the caller drops
     /// the future when it is done or too late, and then it MUST be shown no more. It may stand beside an open prompt.
     async fn show(&self, task: &WindowTask);
 }
+
+/// All three, as a run needs them.
+pub trait Operator: Approver + Prompter + Presenter {}
+
+impl<O: Approver + Prompter + Presenter> Operator for O {}

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::operator::Operator;
+use super::operator::{Presenter, Prompter};
 use crate::account::{Account, Api};
 use crate::failure::Failure;
 use crate::secret::{AuthorizationCode, OAuthState};
@@ -30,8 +30,10 @@ pub struct SignInRequest<'a> {
     pub state: &'a OAuthState,
     /// Asked before the press, told of the human's.
     pub otp_permit: &'a dyn OtpPermit,
-    /// The human.
-    pub operator: &'a dyn Operator,
+    /// Asks the human.
+    pub prompter: &'a dyn Prompter,
+    /// Shows things to the human.
+    pub presenter: &'a dyn Presenter,
 }
 
 impl std::fmt::Debug for SignInRequest<'_> {

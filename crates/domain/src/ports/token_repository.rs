@@ -59,7 +59,7 @@ pub trait UpstoxTokenRepository: Send + Sync {
     /// operator revoked. Returns whether that generation is still the newest.
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError>;
 
-    /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended a day before `now` or earlier, and
+    /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended more than a day before `now`, and
     /// of answers as old that were kept for review. MUST NOT touch a token before that, and MUST leave nothing of the bytes
     /// in the database's files, unless another program still reads them. Returns how many values were erased.
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError>;

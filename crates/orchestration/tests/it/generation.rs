@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -12,10 +11,8 @@ use vega_domain::account::{Account, Route};
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{ForceReason, Plan};
-use vega_domain::ports::{Answer, Clock, MockOperator, Operator};
-use vega_domain::run::{RunState, Wait};
-use vega_domain::secret::{RedirectAddress, SecondFactor};
-use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
+use vega_domain::ports::{Answer, Approver, Clock, MockApprover};
+use vega_domain::run::RunState;
 use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage, WaitPolicy};
 
 use crate::requirements::Requirement;
@@ -30,14 +27,14 @@ fn request() -> GenerationRequest {
     }
 }
 
-fn answering(answer: Answer) -> MockOperator {
-    let mut operator = MockOperator::new();
+fn answering(answer: Answer) -> MockApprover {
+    let mut operator = MockApprover::new();
     operator.expect_confirm().return_const(answer);
     operator
 }
 
 /// The outcome, and the stages on the way.
-async fn generate(world: &World, operator: &dyn Operator) -> (Outcome, Vec<&'static str>) {
+async fn generate(world: &World, operator: &dyn Approver) -> (Outcome, Vec<&'static str>) {
     let stages = Mutex::new(Vec::new());
     let enter = |stage: Stage<'_>| {
         stages.lock().unwrap().push(match stage {
@@ -109,7 +106,7 @@ async fn what_is_missing_is_told_before_anybody_is_asked(#[case] missing: Requir
     let world = one_dead();
     world.requirements.lack(missing);
     // Without an expectation, a question would panic.
-    let (outcome, stages) = generate(&world, &MockOperator::new()).await;
+    let (outcome, stages) = generate(&world, &MockApprover::new()).await;
     assert!(matches!(outcome, Outcome::NotReady(_)), "{outcome:?}");
     assert_eq!(stages, ["verified"]);
     let told = world.database.audit().pop().unwrap();
@@ -249,34 +246,12 @@ async fn force_reaches_the_plan() {
 struct Waits;
 
 #[async_trait]
-impl Operator for Waits {
+impl Approver for Waits {
     async fn confirm(&self, _: &Plan) -> Answer {
         pending().await
     }
 
-    fn is_there(&self) -> bool {
-        true
-    }
-
     async fn confirm_again(&self, _: &Plan) -> Answer {
         pending().await
-    }
-
-    async fn show_wait(&self, _: &Wait) {
-        pending::<()>().await;
-    }
-
-    async fn ask(&self, _: &Prompt) -> SecondFactor {
-        pending().await
-    }
-
-    async fn show_link(&self, _: &SignInLink) {}
-
-    async fn ask_address(&self, _: &SignInLink, _: Duration) -> RedirectAddress {
-        pending().await
-    }
-
-    async fn show(&self, _: &WindowTask) {
-        pending::<()>().await;
     }
 }

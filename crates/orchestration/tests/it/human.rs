@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, Operator};
+use vega_domain::ports::{Answer, Approver, Presenter, Prompter};
 use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
@@ -36,13 +36,9 @@ impl Human {
 }
 
 #[async_trait]
-impl Operator for Human {
+impl Approver for Human {
     async fn confirm(&self, _plan: &Plan) -> Answer {
         unreachable!("the tests confirm by an operator of their own")
-    }
-
-    fn is_there(&self) -> bool {
-        !self.answers.lock().unwrap().is_empty()
     }
 
     async fn confirm_again(&self, rest: &Plan) -> Answer {
@@ -50,21 +46,35 @@ impl Operator for Human {
         let answer = self.answers.lock().unwrap().pop_front();
         answer.unwrap_or(Answer::NobodyToAsk)
     }
+}
 
-    async fn show_wait(&self, wait: &Wait) {
-        self.waits.lock().unwrap().push(wait.clone());
-        std::future::pending::<()>().await;
+#[async_trait]
+impl Prompter for Human {
+    fn is_there(&self) -> bool {
+        !self.answers.lock().unwrap().is_empty()
     }
 
     async fn ask(&self, _prompt: &Prompt) -> SecondFactor {
         unreachable!("the sign-ins here are scripted")
     }
 
-    async fn show_link(&self, _link: &SignInLink) {
+    async fn ask_address(&self, _link: &SignInLink, _time_left: std::time::Duration) -> RedirectAddress {
         unreachable!("the sign-ins here are scripted")
     }
+}
 
-    async fn ask_address(&self, _link: &SignInLink, _time_left: std::time::Duration) -> RedirectAddress {
+#[async_trait]
+impl Presenter for Human {
+    async fn show_wait(&self, wait: &Wait) {
+        self.waits.lock().unwrap().push(wait.clone());
+        std::future::pending::<()>().await;
+    }
+
+    fn can_see_links(&self) -> bool {
+        self.is_there()
+    }
+
+    async fn show_link(&self, _link: &SignInLink) {
         unreachable!("the sign-ins here are scripted")
     }
 

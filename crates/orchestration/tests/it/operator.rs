@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
-use vega_domain::ports::{Answer, MockOperator};
+use vega_domain::ports::{Answer, MockApprover};
 use vega_orchestration::Confirmation;
 
 use crate::world::{Standing, World};
@@ -36,7 +36,7 @@ async fn every_answer_is_written_to_the_audit_trail(
     }
     let plan = world.plan().await;
     let shown = plan.clone();
-    let mut operator = MockOperator::new();
+    let mut operator = MockApprover::new();
     operator
         .expect_confirm()
         .withf(move |plan| *plan == shown)
@@ -64,7 +64,7 @@ async fn every_answer_is_written_to_the_audit_trail(
 async fn an_answer_that_cannot_be_recorded_is_an_error() {
     let world = World::two_accounts();
     let plan = world.plan().await;
-    let mut operator = MockOperator::new();
+    let mut operator = MockApprover::new();
     operator.expect_confirm().return_const(Answer::Yes);
     world.faults.fail_at("append");
     assert!(world.orchestrator().confirm(plan, &operator).await.is_err());

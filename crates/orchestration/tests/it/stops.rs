@@ -6,7 +6,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockOperator};
+use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockApprover};
 use vega_orchestration::{Confirmation, WaitPolicy};
 
 use crate::world::{COOLDOWN, World, steps};
@@ -22,8 +22,8 @@ async fn stopped_by(reason: FailureReason) -> World {
     world
 }
 
-fn says(answer: Answer) -> MockOperator {
-    let mut operator = MockOperator::new();
+fn says(answer: Answer) -> MockApprover {
+    let mut operator = MockApprover::new();
     operator.expect_confirm().times(1).return_const(answer);
     operator
 }

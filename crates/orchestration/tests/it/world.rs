@@ -12,7 +12,7 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::plan::{Decision, Plan, Wanted};
-use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, MockOperator};
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, MockPresenter, MockPrompter};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
@@ -277,7 +277,8 @@ impl World {
                 profiles: self.broker.clone(),
                 logout: self.broker.clone(),
                 audit: self.database.clone(),
-                operator: Arc::new(MockOperator::new()),
+                prompter: Arc::new(MockPrompter::new()),
+                presenter: Arc::new(MockPresenter::new()),
                 registry: self.registry.clone(),
                 events: self.hub.clone(),
                 clock: self.clock.clone(),

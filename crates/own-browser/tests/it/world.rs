@@ -14,9 +14,8 @@ use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
-use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    Answer, Clock, EventSink, ListenerProof, Operator, OtpPermit, SignIn, SignInRequest, SignInSession,
+    Clock, EventSink, ListenerProof, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
@@ -62,33 +61,13 @@ pub(crate) struct Human {
 }
 
 #[async_trait]
-impl Operator for Human {
-    async fn confirm(&self, _plan: &Plan) -> Answer {
-        unreachable!("the plan is confirmed before")
-    }
-
+impl Prompter for Human {
     fn is_there(&self) -> bool {
         self.is_there
     }
 
-    async fn confirm_again(&self, _rest: &Plan) -> Answer {
-        unreachable!("runs ask, routes do not")
-    }
-
-    async fn show_wait(&self, _wait: &Wait) {
-        unreachable!("runs wait, routes do not")
-    }
-
     async fn ask(&self, _prompt: &Prompt) -> SecondFactor {
         unreachable!("OTP and PIN are the browser's")
-    }
-
-    async fn show(&self, _task: &WindowTask) {
-        unreachable!("there is no window of Vega's")
-    }
-
-    async fn show_link(&self, link: &SignInLink) {
-        self.links.send(link.clone()).unwrap();
     }
 
     async fn ask_address(&self, _link: &SignInLink, _time_left: Duration) -> RedirectAddress {
@@ -96,6 +75,25 @@ impl Operator for Human {
             Some(text) => RedirectAddress::new(text),
             None => std::future::pending().await,
         }
+    }
+}
+
+#[async_trait]
+impl Presenter for Human {
+    async fn show_wait(&self, _wait: &Wait) {
+        unreachable!("runs wait, routes do not")
+    }
+
+    async fn show(&self, _task: &WindowTask) {
+        unreachable!("there is no window of Vega's")
+    }
+
+    fn can_see_links(&self) -> bool {
+        self.is_there
+    }
+
+    async fn show_link(&self, link: &SignInLink) {
+        self.links.send(link.clone()).unwrap();
     }
 }
 
@@ -235,7 +233,8 @@ impl World {
             api: &account.apis[0],
             state: &state_sent,
             otp_permit: &self.permit,
-            operator: &self.human,
+            prompter: &self.human,
+            presenter: &self.human,
         };
         let code: AuthorizationCode = session.sign_in(request).await?;
         Ok(code.expose().to_owned())

@@ -15,9 +15,8 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, RunId};
-use vega_domain::plan::Plan;
 use vega_domain::ports::{
-    Answer, AuditTrail, Clock, EventSink, Operator, OtpPermit, SignIn, SignInRequest, StoreError,
+    AuditTrail, Clock, EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, StoreError,
 };
 use vega_domain::run::Wait;
 use vega_domain::secret::{AccessToken, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
@@ -109,7 +108,8 @@ impl SignInDesk {
             api: &self.account.apis[0],
             state: &OAuthState::new(STATE),
             otp_permit: &*self.seen,
-            operator: &*self.seen,
+            prompter: &*self.seen,
+            presenter: &*self.seen,
         };
         let outcome = session.sign_in(request).await;
         *self.seen.ended.lock().unwrap() = Some(Instant::now());
@@ -198,7 +198,7 @@ impl OtpPermit for Seen {
 }
 
 #[async_trait]
-impl Operator for Seen {
+impl Prompter for Seen {
     async fn ask(&self, prompt: &Prompt) -> SecondFactor {
         self.asked.lock().unwrap().push(prompt.kind);
         *self.answered.lock().unwrap() = Some(Instant::now());
@@ -209,25 +209,24 @@ impl Operator for Seen {
         SecondFactor::read(prompt.kind, typed).unwrap()
     }
 
-    async fn confirm(&self, _: &Plan) -> Answer {
-        Answer::Yes
-    }
-
     fn is_there(&self) -> bool {
         true
     }
 
-    async fn confirm_again(&self, _: &Plan) -> Answer {
-        Answer::No
-    }
-
-    async fn show_wait(&self, _: &Wait) {}
-
-    async fn show_link(&self, _: &SignInLink) {}
-
     async fn ask_address(&self, _: &SignInLink, _: Duration) -> RedirectAddress {
         std::future::pending().await
     }
+}
+
+#[async_trait]
+impl Presenter for Seen {
+    async fn show_wait(&self, _: &Wait) {}
+
+    fn can_see_links(&self) -> bool {
+        true
+    }
+
+    async fn show_link(&self, _: &SignInLink) {}
 
     async fn show(&self, _: &WindowTask) {}
 }

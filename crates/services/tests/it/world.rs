@@ -14,8 +14,8 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::{
-    Clock, CodeDelivery, EventSink, ExchangeError, MockOperator, ProfileAnswer, ProfileApi, SessionLogout,
-    SignInRequest, SignInSession, TokenAnswer, TokenExchange,
+    Clock, CodeDelivery, EventSink, ExchangeError, MockPresenter, MockPrompter, ProfileAnswer, ProfileApi,
+    SessionLogout, SignInRequest, SignInSession, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -139,7 +139,8 @@ impl World {
             logout: self.broker.clone(),
             audit: self.database.clone(),
             // Any call of the operator would panic: the second factor is the session's business.
-            operator: Arc::new(MockOperator::new()),
+            prompter: Arc::new(MockPrompter::new()),
+            presenter: Arc::new(MockPresenter::new()),
             registry: self.registry.clone(),
             events: self.events.clone(),
             clock: self.clock.clone(),

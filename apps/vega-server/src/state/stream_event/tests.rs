@@ -12,7 +12,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
-use vega_domain::ports::Operator;
+use vega_domain::ports::Approver;
 use vega_domain::run::StepState;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, TokenStatus};
