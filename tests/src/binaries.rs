@@ -1,9 +1,11 @@
-//! Where the programs under test are: the plain ones as users have them, and those built with the feature `test-hooks`
-//! in a target folder of their own.
+//! Where the programs under test are: the plain ones as users have them, and those with test hooks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+
+/// Names the folder of all programs, if they are not where cargo builds them.
+const FOLDER: &str = "VEGA_BIN_DIR";
 
 /// Which build of the programs a story runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,42 +23,21 @@ impl Binaries {
         reason = "the stories' own settings have their home here"
     )]
     pub(crate) fn program(self, name: &str) -> Result<PathBuf> {
-        let folder = match std::env::var_os(self.variable()) {
+        let folder = match std::env::var_os(FOLDER) {
             Some(folder) => PathBuf::from(folder),
-            None => self.built_in(&target_folder()?),
+            None => target_folder()?.join("debug"),
         };
-        let path = folder.join(name);
+        let path = folder.join(match self {
+            Self::Plain => name.to_owned(),
+            Self::WithTestHooks => format!("{name}-hooked"),
+        });
         ensure!(
             path.is_file(),
-            "{} is missing. Run `cargo xtask e2e`, which builds it, or build it yourself ({}) and set {} to its folder",
+            "{} is missing. Run `cargo xtask e2e`, which builds it, or build it yourself (`cargo build --bins`) and set \
+             {FOLDER} to its folder",
             path.display(),
-            self.how_to_build(),
-            self.variable(),
         );
         Ok(path)
-    }
-
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Plain => "VEGA_BIN_DIR",
-            Self::WithTestHooks => "VEGA_TEST_HOOKS_BIN_DIR",
-        }
-    }
-
-    fn built_in(self, target: &Path) -> PathBuf {
-        match self {
-            Self::Plain => target.join("debug"),
-            Self::WithTestHooks => target.join("test-hooks/debug"),
-        }
-    }
-
-    fn how_to_build(self) -> &'static str {
-        match self {
-            Self::Plain => "cargo build --bins",
-            Self::WithTestHooks => {
-                "cargo build -p vega-cli -p vega-server --features test-hooks --target-dir target/test-hooks"
-            }
-        }
     }
 }
 

@@ -94,7 +94,8 @@ impl Stop {
     /// Asks the `vega` that runs at this desk, whoever started it.
     pub fn ask_vega_at(self, desk: &Desk) -> Result<()> {
         let is_vega = |folder: &PathBuf| {
-            std::fs::read_to_string(folder.join("comm")).is_ok_and(|name| name.trim() == "vega")
+            let name = std::fs::read_to_string(folder.join("comm"));
+            name.is_ok_and(|name| matches!(name.trim(), "vega" | "vega-hooked"))
         };
         let folder = folders_with_home(desk.path())
             .find(is_vega)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::install;
 use crate::shell::{binaries, code_of, root, run, step};
-use crate::test::{build_harnesses, build_programs_with_test_hooks};
+use crate::test::build_harnesses;
 
 /// Each is against another promise.
 const DEFECTS: &[&str] = &[
@@ -36,7 +36,6 @@ pub(crate) struct Options {
 pub(crate) fn run_with(options: &Options) -> Result<()> {
     install::harness_tools()?;
     build_harnesses()?;
-    build_programs_with_test_hooks()?;
     if let Some(defect) = &options.defect {
         return must_be_found(defect, &options.kills, options.seed.as_deref());
     }

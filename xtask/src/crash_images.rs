@@ -124,14 +124,20 @@ fn build() -> Result<()> {
         "--example",
         "crash_images",
     ];
-    shell::run(&root(), "cargo", &example)?;
-    let folder = hooked_target().display().to_string();
-    let hooked = ["--features", "test-hooks", "--target-dir", &folder];
-    shell::run(&root(), "cargo", &[example.as_slice(), &hooked].concat())
+    // The one with the defect first, put aside: the other one is built to the same place.
+    let with_defect = [example.as_slice(), &["--features", "injected-defects"]].concat();
+    shell::run(&root(), "cargo", &with_defect)?;
+    std::fs::copy(workload(None), workload(Some(InjectedDefect::SynchronousNormal)))?;
+    shell::run(&root(), "cargo", &example)
 }
 
-fn hooked_target() -> PathBuf {
-    target().join("test-hooks")
+/// The workload's program.
+fn workload(defect: Option<InjectedDefect>) -> PathBuf {
+    let name = match defect {
+        Some(InjectedDefect::SynchronousNormal) => "crash_images_synchronous_normal",
+        Some(InjectedDefect::DroppedWrite) | None => "crash_images",
+    };
+    target().join("debug/examples").join(name)
 }
 
 #[expect(
@@ -195,11 +201,7 @@ fn record(folder: &Path, defect: Option<InjectedDefect>) -> Result<Vec<Event>> {
     let (root_text, log) = (folder.display().to_string(), folder.with_extension("strace"));
     let log_text = log.display().to_string();
     let calls = format!("trace={}", recording::CALLS);
-    let binaries = match defect {
-        Some(InjectedDefect::SynchronousNormal) => hooked_target(),
-        Some(InjectedDefect::DroppedWrite) | None => target(),
-    };
-    let program = binaries.join("debug/examples/crash_images").display().to_string();
+    let program = workload(defect).display().to_string();
     let mut arguments = vec![
         "-f",
         "-y",

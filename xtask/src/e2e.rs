@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::console;
 use crate::install;
 use crate::open_hours;
-use crate::test::{STORIES, build_harnesses, build_programs, build_programs_with_test_hooks, rust_tests};
+use crate::test::{STORIES, build_harnesses, build_programs, rust_tests};
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
@@ -14,7 +14,6 @@ pub(crate) fn run() -> Result<()> {
     install::story_packages()?;
     console::build()?;
     build_programs()?;
-    build_programs_with_test_hooks()?;
     build_harnesses()?;
     open_hours::wait_for(console::STORIES + STORIES);
     console::stories()?;

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::install;
 use crate::open_hours;
 use crate::shell::{binaries, root, run};
-use crate::test::{build_harnesses, build_programs_with_test_hooks};
+use crate::test::build_harnesses;
 
 /// Every write with every error takes less, also on a slow machine.
 const ALL: Duration = Duration::from_hours(1);
@@ -35,7 +35,6 @@ pub(crate) struct Options {
 pub(crate) fn run_with(options: &Options) -> Result<()> {
     install::harness_tools()?;
     build_harnesses()?;
-    build_programs_with_test_hooks()?;
     open_hours::wait_for(ALL);
     let mut arguments = vec!["--every", &options.every, "--jobs", &options.jobs];
     if let Some(only) = &options.only {

@@ -12,7 +12,7 @@ use crate::faults;
 use crate::generate;
 use crate::install;
 use crate::open_hours;
-use crate::shell::{self, root, run_with, target, works};
+use crate::shell::{self, root, run_with, works};
 use crate::tidy;
 
 /// The Rust tests with the stories take less, also on a slow machine.
@@ -31,12 +31,10 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     tidy::run(xtask)?;
     dependencies()?;
     clippy(&["--workspace"])?;
-    clippy(&["-p", "vega-bootstrap", "--features", "test-hooks"])?;
-    clippy(&["-p", "vega-persistence", "--features", "test-hooks"])?;
+    clippy(&["-p", "vega-persistence", "--features", "injected-defects"])?;
     generate::check()?;
     console::check()?;
     build_programs()?;
-    build_programs_with_test_hooks()?;
     build_harnesses()?;
     crash_images::run_briefly()?;
     open_hours::wait_for(contract::LENGTH + console::STORIES + STORIES + HARNESSES);
@@ -47,33 +45,16 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     rust_tests(&["--workspace"])
 }
 
-/// The programs of `tests` that kill and meddle.
+/// The programs of `tests` that kill and meddle, and the programs with test hooks.
 pub(crate) fn build_harnesses() -> Result<()> {
+    let programs = ["-p", "vega-tests", "-p", "vega-hooked"];
     shell::run(
         &root(),
         "cargo",
-        &["build", "--locked", "--bins", "-p", "vega-tests"],
+        &[&["build", "--locked", "--bins"], programs.as_slice()].concat(),
     )
 }
 
-/// `vega` and the server with the feature `test-hooks`, in a target folder of their own, so that they never stand where a
-/// user's would.
-pub(crate) fn build_programs_with_test_hooks() -> Result<()> {
-    let folder = target().join("test-hooks").display().to_string();
-    let features = ["-p", "vega-cli", "-p", "vega-server", "--features", "test-hooks"];
-    shell::run(
-        &root(),
-        "cargo",
-        &[
-            &["build", "--locked", "--bins"],
-            features.as_slice(),
-            &["--target-dir", &folder],
-        ]
-        .concat(),
-    )
-}
-
-/// The programs that stories and the demo run, built as a user builds them.
 pub(crate) fn build_programs() -> Result<()> {
     let programs = ["-p", "vega-cli", "-p", "vega-server", "-p", "upstox-simulator"];
     shell::run(

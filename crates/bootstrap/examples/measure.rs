@@ -36,7 +36,14 @@ async fn main() -> Result<()> {
 
 async fn start(settings: Settings, environment: Environment) -> Result<Vega> {
     let (operator, events) = (Nobody, MockEventSink::new());
-    Ok(Vega::start(settings, environment, Arc::new(operator), Arc::new(events)).await?)
+    Ok(Vega::start(
+        settings,
+        environment,
+        Arc::new(operator),
+        Arc::new(events),
+        Arc::new(vega_bootstrap::Undecorated),
+    )
+    .await?)
 }
 
 /// Stores a token for every configured API.

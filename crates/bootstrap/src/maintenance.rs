@@ -13,6 +13,8 @@ use vega_persistence::{
     RotationStep, RowScope,
 };
 
+use crate::port_decorator::PortDecorator;
+
 /// Why the root key was not rotated.
 #[derive(Debug, Error)]
 pub enum RotateKeyError {
@@ -40,22 +42,16 @@ pub struct Maintenance {
     pub(crate) data: DataSource,
     pub(crate) ports: OrchestrationPorts,
     pub(crate) clock: Arc<dyn Clock>,
-    #[cfg(feature = "test-hooks")]
-    pub(crate) environment: crate::environment::Environment,
+    pub(crate) decorator: Arc<dyn PortDecorator>,
 }
 
 impl Maintenance {
     /// Replaces the root key and seals everything anew, under the lease. Afterwards this process can write nothing any more.
     pub async fn rotate_key(&self) -> Result<Rotation, RotateKeyError> {
         let _lease = between_runs(&self.ports).await?;
-        #[cfg(feature = "test-hooks")]
-        let hooks = crate::test_hooks::TestHooks::wanted(&self.environment);
         let passed = |step: RotationStep| {
             tracing::debug!(step = step.code(), "rotating the key");
-            #[cfg(feature = "test-hooks")]
-            if let Some(hooks) = &hooks {
-                hooks.reach(step.code());
-            }
+            self.decorator.rotating(step);
         };
         Ok(self.data.rotate_key(self.clock.now(), passed).await?)
     }

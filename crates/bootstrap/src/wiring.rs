@@ -34,6 +34,7 @@ use crate::event_log::EventLog;
 use crate::evidence::FailureEvidence;
 use crate::maintenance::Maintenance;
 use crate::open_database::open_database;
+use crate::port_decorator::PortDecorator;
 use crate::requirements::MachineRequirements;
 use crate::routes::Routes;
 use crate::settings::Settings;
@@ -125,25 +126,15 @@ impl Vega {
         environment: Environment,
         operator: Arc<dyn Operator>,
         events: Arc<dyn EventSink>,
+        decorator: Arc<dyn PortDecorator>,
     ) -> Result<Self, StartError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        #[cfg(feature = "test-hooks")]
-        let hooks = crate::test_hooks::TestHooks::wanted(&environment);
-        #[cfg(feature = "test-hooks")]
-        let (clock, events) = match &hooks {
-            Some(hooks) => (hooks.around_clock(clock), hooks.around_events(events)),
-            None => (clock, events),
-        };
+        let clock = decorator.clock(Arc::new(SystemClock::new()));
+        let events = decorator.events(events);
         let events = Arc::new(EventLog::new(operator.clone(), events));
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = open_database(&settings, clock.now()).await?;
-        let spool = FileTokenSpool::new(data.clone());
-        #[cfg(feature = "test-hooks")]
-        let spool = match &hooks {
-            Some(hooks) => hooks.around_import(spool),
-            None => spool,
-        };
+        let spool = decorator.spool(FileTokenSpool::new(data.clone()));
         let Stores {
             tokens,
             attempts,
@@ -158,11 +149,7 @@ impl Vega {
         } = Stores::over(&data, spool, &clock, &events).await;
         let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
         let audit = Arc::new(refusals.clone());
-        #[cfg(feature = "test-hooks")]
-        let codes = match &hooks {
-            Some(hooks) => hooks.around_codes(codes),
-            None => codes,
-        };
+        let codes = decorator.codes(codes);
         let upstox = Clients::new(&settings)?;
         let sign_in = Arc::new(Routes::new(
             &settings,
@@ -196,7 +183,7 @@ impl Vega {
             Arc::clone(&clock),
             settings.verification_parallel,
         ));
-        let generation_ports = GenerationPorts {
+        let generation_ports = decorator.generation(GenerationPorts {
             tokens: Arc::clone(&tokens),
             attempts,
             otp_ledger,
@@ -210,12 +197,7 @@ impl Vega {
             registry: Arc::clone(&registry),
             events: Arc::clone(&events),
             clock: Arc::clone(&clock),
-        };
-        #[cfg(feature = "test-hooks")]
-        let generation_ports = match &hooks {
-            Some(hooks) => hooks.around(generation_ports),
-            None => generation_ports,
-        };
+        });
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
         let rejections = RejectionService::new(RejectionPorts {
             accounts: Arc::clone(&settings.accounts),
@@ -264,8 +246,7 @@ impl Vega {
             data: data.clone(),
             ports: ports.clone(),
             clock: Arc::clone(&clock),
-            #[cfg(feature = "test-hooks")]
-            environment,
+            decorator,
         };
         let evidence = FailureEvidence {
             runs: ports.history.clone(),

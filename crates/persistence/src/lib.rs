@@ -1,9 +1,9 @@
 //! Durable state of Vega: one repository for each port of the domain, secrets sealed at rest, the file lock that keeps sign-ins
 //! single. `DataSource` opens and checks the database. Only `sqlite` names a database engine. No rule of the domain lives here.
 
-#[cfg(all(feature = "test-hooks", not(debug_assertions)))]
+#[cfg(all(feature = "injected-defects", not(debug_assertions)))]
 compile_error!(
-    "the feature test-hooks lets a commit be called durable before it is: never build it for release"
+    "the feature injected-defects lets a commit be called durable before it is: never build it for release"
 );
 
 mod files;

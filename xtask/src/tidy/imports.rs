@@ -16,13 +16,15 @@ const PERSISTENCE: &str = "vega-persistence";
 const SERVICES: &str = "vega-services";
 const ORCHESTRATION: &str = "vega-orchestration";
 const BOOTSTRAP: &str = "vega-bootstrap";
+const CLI: &str = "vega-cli";
+const SERVER: &str = "vega-server";
 /// What tests share. It may be imported by the tests of every package, and by nothing else.
 const TESTING: &str = "vega-testing";
 
 /// The programs reach adapters through bootstrap only.
 const APP: &[&str] = &[DOMAIN, API_TYPES, SERVICES, ORCHESTRATION, BOOTSTRAP];
 /// What listens is the program's own.
-const SERVER: &[&str] = &[DOMAIN, API_TYPES, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
+const SERVER_MAY: &[&str] = &[DOMAIN, API_TYPES, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
 
 /// A program of somebody else's: no browser, no wiring.
 const EXAMPLE: &[&str] = &[DOMAIN, UPSTOX, PERSISTENCE, SERVICES, ORCHESTRATION];
@@ -51,11 +53,16 @@ const TABLE: &[(&str, &[&str])] = &[
             ORCHESTRATION,
         ],
     ),
-    ("vega-cli", APP),
-    ("vega-server", SERVER),
+    (CLI, APP),
+    (SERVER, SERVER_MAY),
     ("upstox-simulator", &[]),
     // It brings adapters of its own.
     ("vega-simulation", &[DOMAIN, SERVICES, ORCHESTRATION]),
+    // The programs, with its own hands on the ports.
+    (
+        "vega-hooked",
+        &[DOMAIN, PERSISTENCE, SERVICES, BOOTSTRAP, CLI, SERVER],
+    ),
     ("xtask", &[]),
 ];
 

@@ -28,9 +28,15 @@ async fn start(home: &Path) -> Vega {
     let environment = Environment::made_of(&variables, home);
     let settings = Settings::load(&environment).unwrap();
     let operator = Arc::new(Nobody);
-    Vega::start(settings, environment, operator, Arc::new(MockEventSink::new()))
-        .await
-        .unwrap()
+    Vega::start(
+        settings,
+        environment,
+        operator,
+        Arc::new(MockEventSink::new()),
+        Arc::new(vega_bootstrap::Undecorated),
+    )
+    .await
+    .unwrap()
 }
 
 #[tokio::test]

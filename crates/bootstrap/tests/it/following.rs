@@ -46,9 +46,15 @@ impl World {
             let mut events = MockEventSink::new();
             events.expect_emit().return_const(());
             let operator = Arc::new(Nobody);
-            Vega::start(settings, environment, operator, Arc::new(events))
-                .await
-                .unwrap()
+            Vega::start(
+                settings,
+                environment,
+                operator,
+                Arc::new(events),
+                Arc::new(vega_bootstrap::Undecorated),
+            )
+            .await
+            .unwrap()
         };
         let (vega, cli) = (start().await, start().await);
         let other = OtherVega::open(&url, &key_file, vega.clock.now()).await.unwrap();

@@ -70,10 +70,10 @@ async fn open(folder: &Folder, synchronous: Synchronous) -> Result<DataSource> {
     let (url, key_file) = (folder.url(), folder.key_file());
     match synchronous {
         Synchronous::Full => Ok(DataSource::open(&url, &key_file).await?),
-        #[cfg(feature = "test-hooks")]
+        #[cfg(feature = "injected-defects")]
         Synchronous::Normal => Ok(DataSource::open_with_synchronous_normal(&url, &key_file).await?),
-        #[cfg(not(feature = "test-hooks"))]
-        Synchronous::Normal => bail!("this defect can be injected only with the feature test-hooks"),
+        #[cfg(not(feature = "injected-defects"))]
+        Synchronous::Normal => bail!("this defect can be injected only with the feature injected-defects"),
     }
 }
 

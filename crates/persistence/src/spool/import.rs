@@ -36,7 +36,6 @@ impl FileTokenSpool {
     }
 
     /// What is kept is moved through others' hands into the same database.
-    #[cfg(feature = "test-hooks")]
     #[must_use]
     pub fn moving_through(
         self,

@@ -35,7 +35,7 @@ impl DataSource {
     }
 
     /// An injected defect: what is committed is not durable yet.
-    #[cfg(feature = "test-hooks")]
+    #[cfg(feature = "injected-defects")]
     pub async fn open_with_synchronous_normal(url: &str, key_file: &Path) -> Result<Self, OpenError> {
         Self::open_as(url, key_file.into(), SqliteSynchronous::Normal).await
     }

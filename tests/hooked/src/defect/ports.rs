@@ -13,7 +13,7 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::NewToken;
 
-use super::{COMMIT_TAKES, EarlyTokens, Planted};
+use super::{COMMIT_TAKES, Defective, EarlyTokens};
 
 #[async_trait]
 impl UpstoxTokenRepository for EarlyTokens {
@@ -48,7 +48,7 @@ impl UpstoxTokenRepository for EarlyTokens {
 
 /// `send-twice`.
 #[async_trait]
-impl TokenExchange for Planted<dyn TokenExchange> {
+impl TokenExchange for Defective<dyn TokenExchange> {
     async fn exchange(&self, api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError> {
         let answer = self.port.exchange(api, code).await;
         let _ = self.port.exchange(api, code).await;

@@ -1,4 +1,4 @@
-//! Defects that can be planted around the ports, each against one promise. A check that does not find them finds nothing:
+//! Defects to inject around the ports, each against one promise. A check that does not find them finds nothing:
 //! `cargo xtask test` proves that it does.
 
 mod journal;
@@ -15,7 +15,7 @@ const COMMIT_TAKES: Duration = Duration::from_millis(100);
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Plant {
+pub(super) enum Defect {
     /// A token is given out before it is stored.
     PublishBeforeCommit,
     /// The answer of the token endpoint is not written down.
@@ -26,19 +26,19 @@ pub(super) enum Plant {
     SendTwice,
 }
 
-impl Plant {
-    /// By its name in the file. Another name would plant nothing, and whoever planted it would not notice.
+impl Defect {
+    /// By its name in the file. Another name would inject nothing, and whoever named it would not notice.
     pub(super) fn named(name: &str) -> Self {
         match name {
             "publish-before-commit" => Self::PublishBeforeCommit,
             "drop-journal-write" => Self::DropJournalWrite,
             "drop-otp-record" => Self::DropOtpRecord,
             "send-twice" => Self::SendTwice,
-            unknown => panic!("no plant is named {unknown:?}"),
+            unknown => panic!("no defect is named {unknown:?}"),
         }
     }
 
-    /// The ports that it is planted around.
+    /// The ports that it is injected around.
     pub(super) fn among(self, ports: GenerationPorts) -> GenerationPorts {
         match self {
             Self::PublishBeforeCommit => GenerationPorts {
@@ -50,15 +50,15 @@ impl Plant {
                 ..ports
             },
             Self::SendTwice => GenerationPorts {
-                exchange: Arc::new(Planted::new(ports.exchange)),
+                exchange: Arc::new(Defective::new(ports.exchange)),
                 ..ports
             },
             Self::DropJournalWrite => GenerationPorts {
-                attempts: Arc::new(Planted::new(ports.attempts)),
+                attempts: Arc::new(Defective::new(ports.attempts)),
                 ..ports
             },
             Self::DropOtpRecord => GenerationPorts {
-                otp_ledger: Arc::new(Planted::new(ports.otp_ledger)),
+                otp_ledger: Arc::new(Defective::new(ports.otp_ledger)),
                 ..ports
             },
         }
@@ -66,11 +66,11 @@ impl Plant {
 }
 
 /// A port with a defect.
-pub(super) struct Planted<P: ?Sized> {
+pub(super) struct Defective<P: ?Sized> {
     port: Arc<P>,
 }
 
-impl<P: ?Sized> Planted<P> {
+impl<P: ?Sized> Defective<P> {
     fn new(port: Arc<P>) -> Self {
         Self { port }
     }

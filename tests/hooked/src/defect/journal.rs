@@ -10,10 +10,10 @@ use vega_domain::ports::{NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreE
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 
-use super::Planted;
+use super::Defective;
 
 #[async_trait]
-impl SignInAttempts for Planted<dyn SignInAttempts> {
+impl SignInAttempts for Defective<dyn SignInAttempts> {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         self.port.open_attempt(attempt, audit).await
     }
@@ -58,7 +58,7 @@ impl SignInAttempts for Planted<dyn SignInAttempts> {
 }
 
 #[async_trait]
-impl OtpLedger for Planted<dyn OtpLedger> {
+impl OtpLedger for Defective<dyn OtpLedger> {
     async fn request_otp(
         &self,
         _: AttemptId,

@@ -1,0 +1,218 @@
+//! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
+
+mod arguments;
+mod audit;
+mod backup;
+mod cancel;
+mod command_error;
+mod config;
+mod console_link;
+mod cooldown;
+mod countdown;
+#[cfg(test)]
+mod documents;
+mod earlier_runs;
+mod exit;
+mod generate;
+mod key;
+mod link;
+mod output;
+mod places;
+mod progress;
+mod report;
+mod resume;
+mod revoke;
+mod seal;
+mod since;
+mod status;
+mod stop;
+mod suggestion;
+mod terminal;
+mod token;
+mod tty;
+mod usage;
+mod verify;
+
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use vega_bootstrap::{
+    Environment, LogFormat, PortDecorator, Settings, StartError, SystemClock, Vega, careful_process,
+    left_alone, log_to_stderr, token_without_opening,
+};
+use vega_domain::ports::Clock;
+
+use crate::arguments::{Arguments, Command};
+use crate::command_error::CommandError;
+use crate::exit::Exit;
+use crate::stop::Stop;
+use crate::terminal::Terminal;
+use crate::usage::CommandLine;
+
+/// How long the end of the program waits for what a stopped command left behind.
+const LEFT_BEHIND: Duration = Duration::from_millis(500);
+
+/// The whole program, over ports that `decorator` may wrap.
+pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
+    careful_process();
+    let line = CommandLine::of_process();
+    let exit = match Arguments::try_parse_from(places::behind_the_command(std::env::args_os())) {
+        Ok(arguments) => {
+            let environment = Environment::of_process().naming(arguments.places());
+            carried_out(arguments, environment, &line, decorator)
+        }
+        Err(error) => usage::answer(&error, &line),
+    };
+    if exit != Exit::Ok && line.is_evaluated_by_a_shell() && !output::has_data() {
+        output::data(token::NO_TOKEN_FOR_A_SHELL);
+    }
+    output::checked(exit).into()
+}
+
+fn carried_out(
+    arguments: Arguments,
+    environment: Environment,
+    line: &CommandLine,
+    decorator: Arc<dyn PortDecorator>,
+) -> Exit {
+    log_to_stderr(&environment, "warn", LogFormat::Text);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::from)
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(arguments, environment, line, decorator));
+            // A command that was stopped may have left a thread that waits for another process.
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            outcome
+        });
+    outcome.unwrap_or_else(|error| {
+        // Every error of ours carries its causes in its own words.
+        output::problem(&error.to_string());
+        error.exit()
+    })
+}
+
+async fn run(
+    arguments: Arguments,
+    environment: Environment,
+    line: &CommandLine,
+    decorator: Arc<dyn PortDecorator>,
+) -> Result<Exit, CommandError> {
+    if let Some(left_alone) = left_alone(&environment) {
+        output::say(&format!("note: {left_alone}"));
+    }
+    let mut settings = match Settings::load(&environment) {
+        Ok(settings) => settings,
+        // A word that only looks like a command would be judged by settings that it has nothing to do with.
+        Err(_) if usage::tell_mistyped_command(&arguments, line) => return Ok(Exit::Usage),
+        Err(error) => return Err(error.into()),
+    };
+    for warning in &settings.warnings {
+        output::warning(warning);
+    }
+    if let Some(Command::Config(wanted)) = &arguments.command {
+        return config::run(&settings, wanted.json);
+    }
+    if usage::tell_unknown_api(&arguments, line, &settings) {
+        return Ok(Exit::Usage);
+    }
+    let way = arguments.way();
+    if let Some(route) = way.and_then(|way| way.route) {
+        settings.take_route(route);
+    }
+    settings.open_links = way.is_some_and(|way| way.open);
+    let terminal = Arc::new(Terminal::new(arguments.says_yes()));
+    let stop = Stop::listen();
+    let started = tokio::select! {
+        started = Vega::start(settings.clone(), environment, terminal.clone(), terminal.clone(), decorator) => started,
+        () = stop.asked(1) => return Ok(stopped(&terminal)),
+    };
+    let vega = match started {
+        Ok(vega) => vega,
+        Err(error) => return without_database(&settings, &arguments, error).await,
+    };
+    let exit = {
+        let mut command = pin!(command(&vega, &terminal, arguments.command(), &stop));
+        tokio::select! {
+            biased;
+            exit = &mut command => exit,
+            () = before_a_run(&stop, &vega, &terminal) => Ok(stopped(&terminal)),
+        }
+    };
+    vega.close().await;
+    exit
+}
+
+/// A program that wants a token is not sent away for a database that fails, as long as it or its spool can be read.
+async fn without_database(
+    settings: &Settings,
+    arguments: &Arguments,
+    error: StartError,
+) -> Result<Exit, CommandError> {
+    if let Some(Command::Token(wanted)) = &arguments.command
+        && let Some(token) = token_without_opening(settings, &wanted.api).await
+    {
+        output::say(&format!("warning: {error}. The token can still be read."));
+        return token::give(&token, wanted, None, SystemClock::new().now());
+    }
+    Err(error.into())
+}
+
+/// Whether a command works in a database that does not count: what only looks, and what says that it does.
+fn only_looks(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Status(_) | Command::Audit(_) | Command::Config(_) | Command::Backup(_)
+    )
+}
+
+async fn command(
+    vega: &Vega,
+    terminal: &Terminal,
+    command: Command,
+    stop: &Stop,
+) -> Result<Exit, CommandError> {
+    if !only_looks(&command)
+        && let Some(mistrust) = vega.maintenance.mistrust().await?
+    {
+        output::problem(&mistrust);
+        return Ok(Exit::Preflight);
+    }
+    match command {
+        Command::Generate(wanted) => generate::run(vega, terminal, &wanted, stop).await,
+        Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,
+        Command::Status(wanted) => status::run(vega, wanted.json).await,
+        Command::Verify(wanted) => verify::run(vega, terminal, &wanted).await,
+        Command::Cancel => cancel::run(vega).await,
+        Command::Cooldown(wanted) => cooldown::run(vega, &wanted).await,
+        Command::Audit(wanted) => audit::run(vega, &wanted).await,
+        Command::Seal(wanted) => seal::run(vega, &wanted).await,
+        Command::Backup(wanted) => backup::run(vega, &wanted).await,
+        Command::Revoke(wanted) => revoke::run(vega, terminal, &wanted).await,
+        Command::Key(wanted) => key::run(vega, &wanted).await,
+        Command::Console => console_link::run(vega).await,
+        Command::Token(wanted) => token::run(vega, &wanted).await,
+        Command::Config(wanted) => config::run(&vega.settings, wanted.json),
+    }
+}
+
+/// Until the program is asked to stop, while no run has begun: what an earlier Vega left is finished first.
+async fn before_a_run(stop: &Stop, vega: &Vega, terminal: &Terminal) {
+    stop.asked(1).await;
+    stop.unless_left_to_the_run().await;
+    if vega.orchestrator.is_recovering() {
+        terminal.say("Stopping: what an earlier Vega left is finished first.");
+        vega.orchestrator.recovered().await;
+    }
+    stop.unless_left_to_the_run().await;
+}
+
+fn stopped(terminal: &Terminal) -> Exit {
+    terminal.finished();
+    output::say("Stopped before a sign-in began. What is stored stays; run the same command again to go on.");
+    Exit::NotAllowed
+}

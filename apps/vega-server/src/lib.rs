@@ -1,0 +1,233 @@
+//! `vega-server`: REST, server-sent events and the console's pages on a loopback address. It decides who may call and how
+//! answers look; what is done is decided in the crates below.
+//!
+//! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`.
+
+mod usage;
+
+mod http;
+
+mod auth;
+
+mod routes;
+
+mod api;
+
+mod state;
+
+mod console;
+
+mod server;
+
+mod background;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use vega_bootstrap::{
+    Environment, LogFormat, Named, PortDecorator, Settings, StartError, Vega, careful_process, left_alone,
+    log_to_stderr,
+};
+use vega_domain::event::Event;
+use vega_domain::ports::EventSink;
+use vega_listening::{Places, serve};
+
+use crate::http::allowed_hosts::AllowedHosts;
+use crate::http::listening::{self, CannotListen};
+use crate::server::Server;
+use crate::state::dashboard_refresh;
+use crate::state::prompt_queue::PromptQueue;
+
+/// Exit code for wrong settings, an address that cannot be bound and a database that does not open; as on the command line.
+const PREFLIGHT_FAILED: u8 = 9;
+/// How long runs get to finish a commit in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// REST, server-sent events and the operator console on a loopback address.
+///
+/// Settings come from `vega.toml` and `.env` of the config directory and from the environment, as those of `vega`.
+/// Programs read tokens with a key that `vega key add` makes; `vega console` prints a link into the console.
+#[derive(Debug, Parser)]
+#[command(name = "vega-server", version)]
+struct Arguments {
+    /// The folder of .env, vega.toml and the key, in place of ~/.config/vega (or `VEGA__CONFIG_DIR`)
+    #[arg(long, value_name = "DIR")]
+    config_dir: Option<PathBuf>,
+    /// A file like .env that wins over the one in that folder (or `VEGA__ENV_FILE`)
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+}
+
+/// The whole program, over ports that `decorator` may wrap.
+pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
+    careful_process();
+    let Arguments { config_dir, env_file } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::answer(&error),
+    };
+    let environment = Environment::of_process().naming(Named { config_dir, env_file });
+    let loaded = Settings::load(&environment);
+    let format = loaded
+        .as_ref()
+        .map(|settings| settings.log_format)
+        .unwrap_or_default();
+    log_to_stderr(&environment, "warn,vega_server=info,vega_bootstrap=info", format);
+    if let Some(left_alone) = left_alone(&environment) {
+        tracing::warn!("{left_alone}");
+    }
+    let settings = match loaded {
+        Ok(settings) => settings,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(PREFLIGHT_FAILED);
+        }
+    };
+    match run(settings, environment, decorator) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<CannotListen>() || error.is::<StartError>() => {
+            tracing::error!("{error}");
+            ExitCode::from(PREFLIGHT_FAILED)
+        }
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Event streams and metrics subscribe to the event hub; no other sink is needed.
+struct NoSink;
+
+impl EventSink for NoSink {
+    fn emit(&self, _event: Event) {}
+}
+
+#[tokio::main]
+async fn run(
+    settings: Settings,
+    environment: Environment,
+    decorator: Arc<dyn PortDecorator>,
+) -> anyhow::Result<()> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut asked_to_stop = pin!(asked_to_stop());
+    // The address first: a second server must not open the database.
+    let listening = async {
+        let listener = listening::bind(settings.listen).await?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let ipv6_listener = listening::bind_ipv6_loopback(address, &settings).await?;
+        anyhow::Ok((listener, address, ipv6_listener))
+    };
+    let (listener, address, ipv6_listener) = tokio::select! {
+        // In this order: whoever reads that Vega waits may ask it to stop at once.
+        biased;
+        () = &mut asked_to_stop => return Ok(()),
+        bound = listening => bound?,
+    };
+    let metrics = PrometheusBuilder::new()
+        .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
+        .context("buckets")?
+        .install_recorder()
+        .context("the metrics could not be set up")?;
+    api::metrics::describe();
+    let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
+    let allowed_hosts = AllowedHosts::of(address, &settings);
+    let vega = Vega::start(
+        settings,
+        environment,
+        prompts.clone(),
+        Arc::new(NoSink),
+        decorator,
+    )
+    .await?;
+    let mistrust = vega.maintenance.mistrust().await?;
+    if let Some(mistrust) = &mistrust {
+        tracing::error!("{mistrust}");
+    }
+    let server = Arc::new(Server::new(vega, prompts, allowed_hosts, metrics));
+    dashboard_refresh::fill(&server).await?;
+    tracing::info!("listening on http://{address}/");
+    if mistrust.is_some() {
+        tracing::info!("nobody gets in until the database is accepted");
+    } else if server.vega.settings.log_format == LogFormat::Text {
+        let link = server.vega.access.make_link().await?;
+        tracing::info!(
+            "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
+            link.expose()
+        );
+    } else {
+        // Others may read the collected log, so it holds no link.
+        tracing::info!("`vega console` prints a link into the console");
+    }
+    let router = routes::router(Arc::clone(&server));
+    let places = Places::default();
+    let serving = async {
+        let at = |listener| serve(listener, router.clone(), places.clone(), server.stop.clone());
+        let first = at(listener);
+        match ipv6_listener {
+            Some(ipv6_listener) => {
+                tokio::join!(first, at(ipv6_listener));
+            }
+            None => first.await,
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        never = background::run(&server) => match never {},
+        never = stop_when_asked(&server, asked_to_stop) => match never {},
+    }
+    end(&server).await;
+    Ok(())
+}
+
+/// Shuts down when the program is asked to stop: the run first, so that its end is still served, then the server.
+async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()>) -> Infallible {
+    asked_to_stop.await;
+    tracing::info!("stopping");
+    server.requests.take_no_more();
+    if let Some(request) = server.requests.under_way() {
+        request.cancel.cancel();
+    }
+    server.tasks.close();
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("a run did not end in time; the next start clears up after it");
+    }
+    server.stop.cancel();
+    std::future::pending().await
+}
+
+async fn end(server: &Server) {
+    server.tasks.close();
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
+    server.vega.close().await;
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

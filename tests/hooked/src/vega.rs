@@ -1,0 +1,9 @@
+//! `vega` with test hooks.
+
+use std::process::ExitCode;
+
+use vega_hooked::TestHooks;
+
+fn main() -> ExitCode {
+    vega_cli::main(TestHooks::of_process())
+}
