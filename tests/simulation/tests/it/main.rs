@@ -59,7 +59,7 @@ fn one_seed_plays_the_same_days_again() {
 #[case(InjectedDefect::SkipAudit)]
 #[case(InjectedDefect::EraseLiving)]
 #[case(InjectedDefect::EndlessCooldown)]
-fn a_injected_defect_is_found(#[case] defect: InjectedDefect) {
+fn an_injected_defect_is_found(#[case] defect: InjectedDefect) {
     let outcome = play(SEED, DAYS_FOR_A_PLANT, Some(defect));
     let found = outcome
         .violations
@@ -73,7 +73,7 @@ fn a_injected_defect_is_found(#[case] defect: InjectedDefect) {
 }
 
 #[test]
-fn every_plant_has_its_control() {
+fn every_injected_defect_has_its_control() {
     let controls = include_str!("main.rs").matches("#[case(InjectedDefect::").count();
     // This line has the words, too.
     assert_eq!(controls - 1, InjectedDefect::ALL.len());
