@@ -4,6 +4,7 @@ mod book;
 mod held_by;
 mod links;
 mod named_files;
+mod named_items;
 mod page;
 mod shown_commands;
 
@@ -23,6 +24,7 @@ pub(crate) fn check(files: &[File], names: &[String], xtask: &Command) -> Vec<Fi
     let mut findings = links::check(&pages, names);
     findings.extend(book::check(&pages));
     findings.extend(named_files::check(&pages, names));
+    findings.extend(named_items::check(&pages, files));
     findings.extend(held_by::check(&pages, files));
     findings.extend(shown_commands::check(&pages, xtask));
     findings

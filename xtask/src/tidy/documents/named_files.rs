@@ -1,24 +1,26 @@
 //! A path in inline code names something that is there, seen from the repository's folder or from the page's own. What has
-//! no `/` and what has blanks, `*`, `~`, `{` or `…` in it is no path for this rule, nor is one that begins at a folder that the
-//! repository does not have.
+//! no `/` and what has blanks, `*`, `~`, `{` or `…` in it is no path for this rule. A path that begins at a folder that the
+//! repository does not have may be somebody else's, unless it names a folder or a source file.
 
 use super::super::finding::Finding;
+use super::super::tree::extension;
 use super::links::is_there;
 use super::page::{Page, resolved};
+
+const SOURCES: &[&str] = &["rs", "ts", "tsx", "sql", "md"];
 
 pub(super) fn check(pages: &[Page<'_>], names: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
         for span in page.spans.iter().filter(|span| looks_like_a_path(&span.what)) {
             let places = ["", page.folder()];
-            // A first folder that is nowhere here is somebody else's.
             let first = span.what.split('/').next().unwrap_or_default();
             let at = |relative: &str| {
                 places
                     .iter()
                     .any(|place| resolved(place, relative).is_some_and(|path| is_there(&path, names)))
             };
-            if at(first) && !at(&span.what) {
+            if (at(first) || is_surely_ours(&span.what)) && !at(&span.what) {
                 findings.push(Finding::at_line(
                     page.path,
                     span.line,
@@ -29,6 +31,10 @@ pub(super) fn check(pages: &[Page<'_>], names: &[String]) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn is_surely_ours(path: &str) -> bool {
+    path.ends_with('/') || SOURCES.contains(&extension(path))
 }
 
 pub(super) fn looks_like_a_path(span: &str) -> bool {
@@ -65,6 +71,8 @@ mod tests {
     #[rstest]
     #[case::moved("src/gone.rs")]
     #[case::elsewhere("crates/b/src/lib.rs")]
+    #[case::a_folder_that_is_gone("days/")]
+    #[case::a_file_of_a_folder_that_is_gone("days/src/rules.rs")]
     fn what_is_not_there_is_found(#[case] span: &str) {
         let expected = format!(
             "crates/a/README.md:1: names {span}, which is not there. Write the path as it is now, from the repository's \
