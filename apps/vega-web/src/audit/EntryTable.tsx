@@ -4,7 +4,7 @@ import { Button, Table } from "@mantine/core";
 import { memo } from "react";
 import type { Entry } from "../api/types";
 import { Stamp } from "../time/When";
-import { kindWords } from "./words";
+import { kindWords } from "./labels";
 
 interface Props {
   entries: Entry[];

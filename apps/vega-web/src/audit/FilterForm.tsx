@@ -7,9 +7,9 @@ import type { Account, Api } from "../api/types";
 import { useTakeAway } from "../api/useCalls";
 import { AuditKind } from "../generated/client/types.gen";
 import { Failed } from "../page/Failed";
+import { kindWords } from "./labels";
 import type { AuditSearch } from "./search";
 import type { FileFormat } from "./takeAway";
-import { kindWords } from "./words";
 
 interface Props {
   search: AuditSearch;

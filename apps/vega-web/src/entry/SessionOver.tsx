@@ -5,9 +5,9 @@ import { Button, Code } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { getSession, said } from "../api/client";
-import { notify } from "../gate/permission";
 import { signedIn } from "../live/useBoard";
 import { Failed } from "../page/Failed";
+import { notify } from "../prompts/permission";
 
 export function SessionOver() {
   const queries = useQueryClient();

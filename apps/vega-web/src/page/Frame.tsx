@@ -6,10 +6,10 @@ import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useEndSession } from "../api/useCalls";
 import { SessionOver } from "../entry/SessionOver";
-import { useAttention } from "../gate/useAttention";
-import { titleOf } from "../gate/words";
 import { useActivity } from "../live/useActivity";
 import { useBoard, useConnection, useStream } from "../live/useBoard";
+import { titleOf } from "../prompts/labels";
+import { useAttention } from "../prompts/useAttention";
 import { Failed } from "./Failed";
 import icon from "./icon.svg";
 

@@ -9,8 +9,8 @@ import { Failed } from "../page/Failed";
 import { useNow } from "../time/clock";
 import { lengthInWords, unixOf } from "../time/ist";
 import { Ago, Until } from "../time/When";
+import { runWords } from "./labels";
 import { StepList } from "./StepList";
-import { runWords } from "./words";
 
 export function RunPanel({ run, isLive }: { run: Run; isLive: boolean }) {
   return (

@@ -3,7 +3,7 @@
 import type { Step } from "../api/types";
 import { useBoardTime } from "../live/useBoard";
 import { Ago } from "../time/When";
-import { skippedWords, stepLook } from "./words";
+import { skippedWords, stepLook } from "./labels";
 
 interface Props {
   steps: Step[];

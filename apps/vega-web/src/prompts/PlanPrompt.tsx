@@ -4,7 +4,7 @@ import { Alert, Button } from "@mantine/core";
 import { useState } from "react";
 import type { Plan, Prompt } from "../api/types";
 import { Failed } from "../page/Failed";
-import { causeWords } from "../run/words";
+import { causeWords } from "../run/labels";
 import { useNow } from "../time/clock";
 import { istTime, lengthInWords } from "../time/ist";
 import { Until } from "../time/When";

@@ -2,8 +2,8 @@
 
 import { useEffect, useRef } from "react";
 import type { Prompt } from "../api/types";
+import { titleOf } from "./labels";
 import { notify } from "./permission";
-import { titleOf } from "./words";
 
 /** `page` is what the tab is called while nobody is needed. */
 export function useAttention(prompts: Prompt[], page: string) {

@@ -5,9 +5,9 @@ import type { Prompt, Run, Snapshot } from "../api/types";
 import { Countdown } from "../time/When";
 import { isTyping, useKeyboardWatch } from "./keyboard";
 import { LinkPrompt } from "./LinkPrompt";
+import { titleOf } from "./labels";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
-import { titleOf } from "./words";
 
 export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean }) {
   useKeyboardWatch();
