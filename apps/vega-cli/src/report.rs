@@ -93,6 +93,7 @@ mod tests {
     use chrono::DateTime;
     use vega_domain::account::{Account, Route};
     use vega_domain::clock_reading::ClockReading;
+    use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::{AccountId, ApiName, Generation, MobileNumber};
     use vega_domain::row_faults::RowFaults;
@@ -191,7 +192,7 @@ mod tests {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: ClockReading::by_wall_clock(since.to_utc()),
-            length: None,
+            hold: AccountHold::Stop,
             failure: Failure::new(
                 FailureReason::PinRefused,
                 "Incorrect PIN. You have 4 attempts left.",

@@ -9,6 +9,18 @@ use crate::clock_reading::ClockReading;
 use crate::failure::{Failure, RecoveryAction};
 use crate::ids::{AccountId, MobileNumber};
 
+/// What ends a closed account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountHold {
+    /// Time.
+    Cooldown {
+        /// How long it lasts.
+        length: Duration,
+    },
+    /// The operator's word alone.
+    Stop,
+}
+
 /// One account whose sign-ins are closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cooldown {
@@ -18,8 +30,8 @@ pub struct Cooldown {
     pub mobile_number: MobileNumber,
     /// Since when.
     pub since: ClockReading,
-    /// How long; `None` is a stop, which only the operator's word ends.
-    pub length: Option<Duration>,
+    /// Until when.
+    pub hold: AccountHold,
     /// Why.
     pub failure: Failure,
 }
@@ -27,17 +39,23 @@ pub struct Cooldown {
 impl Cooldown {
     /// Whether only the operator can end it.
     pub fn is_stop(&self) -> bool {
-        self.length.is_none()
+        self.hold == AccountHold::Stop
     }
 
     /// Whether sign-ins are closed at `now`.
     pub fn is_closed(&self, now: &ClockReading) -> bool {
-        self.length.is_none_or(|length| self.since.age(now) < length)
+        match self.hold {
+            AccountHold::Cooldown { length } => self.since.age(now) < length,
+            AccountHold::Stop => true,
+        }
     }
 
     /// How long it still lasts; `None` for a stop.
     pub fn left(&self, now: &ClockReading) -> Option<Duration> {
-        Some(self.length?.saturating_sub(self.since.age(now)))
+        match self.hold {
+            AccountHold::Cooldown { length } => Some(length.saturating_sub(self.since.age(now))),
+            AccountHold::Stop => None,
+        }
     }
 
     /// What lifts it, here and in the console, and what that risks.
@@ -74,7 +92,9 @@ mod tests {
     use crate::clock_reading::SinceBoot;
     use crate::failure::FailureReason;
 
-    const LENGTH: Duration = Duration::from_mins(11);
+    const COOLDOWN: AccountHold = AccountHold::Cooldown {
+        length: Duration::from_mins(11),
+    };
 
     #[test]
     fn whatever_is_closed_says_what_lifts_it_and_what_that_risks() {
@@ -82,30 +102,30 @@ mod tests {
             account: AccountId::new("second").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: moment(0, 0),
-            length: Some(LENGTH),
+            hold: COOLDOWN,
             failure: Failure::new(FailureReason::Throttled, ""),
         };
-        for (length, reason, words, risk) in [
+        for (hold, reason, words, risk) in [
             (
-                Some(LENGTH),
+                COOLDOWN,
                 FailureReason::Throttled,
                 "goes on by itself",
                 "refuses the next OTP",
             ),
             (
-                Some(LENGTH),
+                COOLDOWN,
                 FailureReason::OtpTimeout,
                 "asks again",
                 "refuses the next OTP",
             ),
             (
-                None,
+                AccountHold::Stop,
                 FailureReason::PinRefused,
                 "your yes to the next plan",
                 "lock the account",
             ),
         ] {
-            closed.length = length;
+            closed.hold = hold;
             closed.failure = Failure::new(reason, "");
             let way = closed.way_out();
             for part in [
@@ -147,7 +167,7 @@ mod tests {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: moment(0, 0),
-            length: Some(LENGTH),
+            hold: COOLDOWN,
             failure: Failure::new(FailureReason::Throttled, ""),
         };
         let now = moment(seconds, ahead);
@@ -158,7 +178,7 @@ mod tests {
         );
         assert_eq!(cooldown.left(&now), Some(rest));
         assert_eq!(cooldown.until(&now), Some(now.at + rest));
-        cooldown.length = None;
+        cooldown.hold = AccountHold::Stop;
         assert_eq!((cooldown.is_closed(&now), cooldown.is_stop()), (true, true));
         assert_eq!((cooldown.left(&now), cooldown.until(&now)), (None, None));
     }

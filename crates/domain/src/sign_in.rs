@@ -9,7 +9,57 @@ use crate::account::RedirectUri;
 use crate::clock_reading::ClockReading;
 use crate::failure::FailureReason;
 use crate::ids::{AccountId, ApiName};
+use crate::invalid_value::InvalidValue;
 use crate::secret::AuthorizeLink;
+
+/// How far a sign-in attempt came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptState {
+    /// It waits for its code, or has one that was delivered and not sent.
+    Opened,
+    /// Its code is sealed, and is about to be sent or was.
+    CodeSealed,
+    /// The answer of the token endpoint is sealed.
+    Answered,
+    /// Its token is stored.
+    Stored,
+    /// It ended without a token.
+    Closed,
+}
+
+impl AttemptState {
+    const ALL: [Self; 5] = [
+        Self::Opened,
+        Self::CodeSealed,
+        Self::Answered,
+        Self::Stored,
+        Self::Closed,
+    ];
+
+    /// The word in SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::CodeSealed => "code_sealed",
+            Self::Answered => "answered",
+            Self::Stored => "stored",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// Reads a stored word.
+    pub fn parse(word: &str) -> Result<Self, InvalidValue> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == word)
+            .ok_or_else(|| InvalidValue::new("attempt state", format!("{word:?} is not known")))
+    }
+
+    /// Whether a token may still come of it.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Stored | Self::Closed)
+    }
+}
 
 /// What the login page shows, as Vega recognises it.
 /// Source: element ids seen in public scripts from 2023 to 2026; Upstox does not promise them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, RecoveryAction};
 use vega_domain::ids::{AccountId, RunId};
 use vega_domain::ports::{Clock, CooldownRepository, StoreError};
@@ -67,10 +67,11 @@ impl CooldownManager {
 
     /// Closes the account if the failure asks for it.
     pub async fn after(&self, failure: &Failure, account: &Account, run: RunId) -> Result<(), StoreError> {
-        let (length, kind) = match failure.reason.recovery_action() {
-            RecoveryAction::StopAccount => (None, AuditKind::AccountStopped),
+        let (hold, kind) = match failure.reason.recovery_action() {
+            RecoveryAction::StopAccount => (AccountHold::Stop, AuditKind::AccountStopped),
             RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk => {
-                (Some(self.length), AuditKind::CooldownBegun)
+                let length = self.length;
+                (AccountHold::Cooldown { length }, AuditKind::CooldownBegun)
             }
             _ => return Ok(()),
         };
@@ -83,7 +84,7 @@ impl CooldownManager {
             account: account.id.clone(),
             mobile_number: account.mobile_number.clone(),
             since: now,
-            length,
+            hold,
             failure: failure.clone(),
         };
         self.repository.close(&cooldown, &audit).await

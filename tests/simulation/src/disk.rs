@@ -23,6 +23,7 @@ use vega_domain::ids::{ApiName, AttemptId, MobileNumber};
 use vega_domain::ports::{NewAttempt, StoreError};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{NewToken, StoredToken};
 
 pub(crate) use self::changes::DiskChanges;
@@ -34,16 +35,6 @@ use crate::rules::Rule;
 
 /// For so many days rows are of interest.
 const DAYS_KEPT: usize = 3;
-
-/// How far an attempt came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stands {
-    Opened,
-    CodeSealed,
-    Answered,
-    Stored,
-    Closed,
-}
 
 /// When something was written: the time that was told, and its place in the order of all commits, which no clock changes
 /// and no program sees.
@@ -58,7 +49,7 @@ pub(crate) struct AttemptRow {
     /// In which commit it was opened.
     pub(crate) commit: usize,
     pub(crate) new: NewAttempt,
-    pub(crate) stands: Stands,
+    pub(crate) state: AttemptState,
     pub(crate) code: Option<AuthorizationCode>,
     pub(crate) sent_at: Option<DateTime<Utc>>,
     pub(crate) answer: Option<RawAnswer>,
@@ -69,7 +60,7 @@ pub(crate) struct AttemptRow {
 
 impl AttemptRow {
     pub(crate) fn is_open(&self) -> bool {
-        !matches!(self.stands, Stands::Stored | Stands::Closed)
+        self.state.is_open()
     }
 }
 

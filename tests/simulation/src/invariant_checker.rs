@@ -12,10 +12,10 @@ use vega_domain::plan::{Plan, SignInCause};
 use vega_domain::ports::{Answer, Clock};
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::secret::OAuthState;
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::desk::{BUDGET, COOLDOWN};
-use crate::disk::Stands;
 use crate::ground_truth::UnresolvedOutcome;
 use crate::locked::locked;
 use crate::process::{Here, Process};
@@ -167,7 +167,10 @@ impl World {
                 let mut attempts = tables.attempts.iter();
                 let row = attempts.find(|row| row.new.state.expose() == issued.state);
                 row.is_some_and(|row| {
-                    matches!(row.stands, Stands::Answered | Stands::Closed | Stands::Stored)
+                    matches!(
+                        row.state,
+                        AttemptState::Answered | AttemptState::Closed | AttemptState::Stored
+                    )
                 })
             });
             let is_answer_kept = locked(&self.disk.spool)

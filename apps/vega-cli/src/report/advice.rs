@@ -110,6 +110,7 @@ mod tests {
     use std::time::Duration;
 
     use chrono::DateTime;
+    use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::FailureReason;
     use vega_domain::ids::{AccountId, MobileNumber, RunId};
     use vega_domain::run::StepRecord;
@@ -143,7 +144,9 @@ mod tests {
             account: status.account.clone(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: ClockReading::by_wall_clock(DateTime::UNIX_EPOCH),
-            length: Some(Duration::from_mins(11)),
+            hold: AccountHold::Cooldown {
+                length: Duration::from_mins(11),
+            },
             failure: throttled(),
         };
         let statuses = [status];

@@ -208,6 +208,7 @@ mod tests {
     use std::time::Duration;
 
     use rstest::rstest;
+    use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::{AccountId, ApiName, MobileNumber};
     use vega_domain::token::TokenStatus as S;
@@ -236,12 +237,12 @@ mod tests {
         }
     }
 
-    fn closed(length: Option<Duration>) -> Cooldown {
+    fn closed(hold: AccountHold) -> Cooldown {
         Cooldown {
             account: AccountId::new("default").unwrap(),
             mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: ClockReading::by_wall_clock(ist(MORNING)),
-            length,
+            hold,
             failure: Failure::new(FailureReason::Throttled, "words"),
         }
     }
@@ -293,13 +294,15 @@ mod tests {
     #[test]
     fn a_closed_account_is_told_where_it_matters() {
         let missing = [("A", S::Missing, false)];
-        let eleven = closed(Some(Duration::from_mins(11)));
+        let eleven = closed(AccountHold::Cooldown {
+            length: Duration::from_mins(11),
+        });
         assert_eq!(
             words(&missing, std::slice::from_ref(&eleven), "23T08:46"),
             "1 of 1 missing: A. Account default cools down until 08:56:00 IST."
         );
         assert_eq!(
-            words(&missing, &[closed(None)], "23T08:46"),
+            words(&missing, &[closed(AccountHold::Stop)], "23T08:46"),
             "1 of 1 missing: A. Account default is stopped."
         );
         assert_eq!(

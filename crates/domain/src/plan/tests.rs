@@ -1,5 +1,6 @@
 //! Which statuses plan which sign-ins, and what a standing yes covers of them.
 
+use crate::cooldown::AccountHold;
 use rstest::rstest;
 
 use super::*;
@@ -244,7 +245,7 @@ fn a_plan_can_leave_its_stopped_accounts_out() {
         account: AccountId::new(id).unwrap(),
         mobile_number: MobileNumber::new("9000000001").unwrap(),
         since: crate::clock_reading::ClockReading::by_wall_clock(DateTime::UNIX_EPOCH),
-        length: None,
+        hold: AccountHold::Stop,
         failure: crate::failure::Failure::new(FailureReason::PinRefused, ""),
     };
     let plan = plan.with_stopped([stop("a"), stop("elsewhere")]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::cooldown::AccountHold;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::plan::{Decision, Wanted};
 use vega_domain::ports::{
@@ -139,7 +140,7 @@ async fn run(world: &World, follows: Follows) -> RunRecord {
             Follows::Cleared => world.database.opens_all(),
             Follows::Closed => {
                 for mut stop in world.database.cooldowns() {
-                    stop.length = None;
+                    stop.hold = AccountHold::Stop;
                     CooldownRepository::close(&*world.database, &stop, &audit)
                         .await
                         .unwrap();

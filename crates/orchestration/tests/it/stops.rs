@@ -3,6 +3,7 @@
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::cooldown::AccountHold;
 use vega_domain::failure::{FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::plan::Plan;
@@ -60,7 +61,11 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
             let [cooldown] = &*cooldowns else {
                 panic!("{reason}: {cooldowns:?}")
             };
-            assert_eq!(cooldown.length, Some(COOLDOWN), "{reason}");
+            assert_eq!(
+                cooldown.hold,
+                AccountHold::Cooldown { length: COOLDOWN },
+                "{reason}"
+            );
             assert_eq!(
                 (cooldown.failure.reason, &*cooldown.failure.detail),
                 (reason, "words")

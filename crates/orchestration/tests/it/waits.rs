@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::ClockReading;
+use vega_domain::cooldown::AccountHold;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{Answer, Clock, CooldownRepository};
@@ -247,7 +248,7 @@ async fn an_account_that_is_stopped_while_it_waits_is_left_alone() {
     let stop = async {
         tokio::time::sleep(Duration::from_mins(2)).await;
         let mut stop = world.database.cooldowns().remove(0);
-        stop.length = None;
+        stop.hold = AccountHold::Stop;
         let audit = AuditEntry::new(world.clock.now(), AuditKind::AccountStopped, "");
         world.database.close(&stop, &audit).await.unwrap();
     };

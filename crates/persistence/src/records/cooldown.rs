@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::StoreError;
@@ -31,9 +31,12 @@ impl CooldownRow {
             account: AccountId::new(self.account).map_err(unreadable)?,
             mobile_number: MobileNumber::new(self.mobile_number).map_err(unreadable)?,
             since: moment(self.since, self.boot, self.since_boot_ms),
-            length: self
-                .length_ms
-                .map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or_default())),
+            hold: match self.length_ms {
+                Some(millis) => AccountHold::Cooldown {
+                    length: Duration::from_millis(u64::try_from(millis).unwrap_or_default()),
+                },
+                None => AccountHold::Stop,
+            },
             failure: Failure::new(reason, self.detail),
         })
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sqlx::{FromRow, Row, SqliteConnection};
 use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::{CooldownRepository, StoreError};
@@ -59,7 +59,7 @@ impl CooldownRepository for SqliteCooldownRepository {
             let mut cooldown = CooldownRow::from_row(row).map_err(unreadable)?.into_cooldown()?;
             if let Err(error) = fits {
                 // A changed row closes its account with no end, until the operator decides.
-                cooldown.length = None;
+                cooldown.hold = AccountHold::Stop;
                 cooldown.failure = Failure::new(cooldown.failure.reason, error.to_string());
             }
             all.push(cooldown);
@@ -73,7 +73,10 @@ impl CooldownRepository for SqliteCooldownRepository {
     async fn close(&self, cooldown: &Cooldown, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "close an account's sign-ins";
         let (boot, since_boot_ms) = since_boot(&cooldown.since);
-        let length = cooldown.length;
+        let length_ms = match cooldown.hold {
+            AccountHold::Cooldown { length } => Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)),
+            AccountHold::Stop => None,
+        };
         let mut tx = self.0.write().await?;
         let mobile = cooldown.mobile_number.digits();
         let is_changed = match number_of(&mut tx, mobile).await? {
@@ -81,7 +84,7 @@ impl CooldownRepository for SqliteCooldownRepository {
             None => tx.marks()?.get(Whose::Closed(mobile)).is_some(),
         };
         // What was changed outside Vega closes like a stop, which a cooldown must not replace.
-        if is_changed && length.is_some() {
+        if is_changed && !cooldown.is_stop() {
             return Ok(());
         }
         let changed = sqlx::query(
@@ -97,7 +100,7 @@ impl CooldownRepository for SqliteCooldownRepository {
         .bind(cooldown.since.at)
         .bind(boot)
         .bind(since_boot_ms)
-        .bind(length.map(|length| i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+        .bind(length_ms)
         .bind(cooldown.failure.reason.code())
         .bind(&cooldown.failure.detail)
         .execute(&mut *tx)
@@ -179,7 +182,7 @@ fn taken_away(mobile: &str, mark: &Mark) -> Result<Option<Cooldown>, StoreError>
         account: AccountId::new(&**account).map_err(unreadable)?,
         mobile_number: MobileNumber::new(mobile).map_err(unreadable)?,
         since: ClockReading::by_wall_clock(since),
-        length: None,
+        hold: AccountHold::Stop,
         failure: Failure::new(reason, words),
     }))
 }

@@ -15,7 +15,7 @@ use vega_domain::ports::{
     UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_domain::sign_in::{AttemptState, OtpAllowance, OtpBudget};
 
 use crate::sealing::fingerprint::Subject;
 use crate::sealing::seal::{Place, Sealer};
@@ -288,7 +288,7 @@ impl CodeDelivery for SqliteSignInJournal {
         let Some(row) = self.by_state(state).await? else {
             return Ok(Delivery::Unknown);
         };
-        if row.status != "opened" || row.sealed_code.is_some() {
+        if row.state()? != AttemptState::Opened || row.sealed_code.is_some() {
             return row.takes_no_code();
         }
         let sealed = self
@@ -375,6 +375,10 @@ impl AttemptRow {
         row.ok_or_else(|| StoreError::Conflict(format!("sign-in attempt {attempt} does not exist")))
     }
 
+    fn state(&self) -> Result<AttemptState, StoreError> {
+        AttemptState::parse(&self.status).map_err(unreadable)
+    }
+
     fn api_name(&self) -> Result<ApiName, StoreError> {
         ApiName::new(&*self.api).map_err(unreadable)
     }
@@ -382,8 +386,8 @@ impl AttemptRow {
     /// What a code meets that came too late or second.
     fn takes_no_code(&self) -> Result<Delivery, StoreError> {
         let api = self.api_name()?;
-        Ok(match self.status.as_str() {
-            "closed" => Delivery::TooLate(api),
+        Ok(match self.state()? {
+            AttemptState::Closed => Delivery::TooLate(api),
             _ => Delivery::CameBefore(api),
         })
     }
@@ -406,7 +410,8 @@ impl AttemptRow {
 
     /// The code that came back, while its exchange is not intended.
     fn delivered(&self, sealer: &Sealer) -> Result<Option<AuthorizationCode>, StoreError> {
-        let Some(envelope) = self.sealed_code.as_ref().filter(|_| self.status == "opened") else {
+        let is_unsent = self.state()? == AttemptState::Opened;
+        let Some(envelope) = self.sealed_code.as_ref().filter(|_| is_unsent) else {
             return Ok(None);
         };
         let code = sealer.open(self.place("code"), envelope)?;

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSy
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditKind;
 use vega_domain::clock_reading::ClockReading;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
 use vega_domain::ports::{
@@ -89,7 +89,7 @@ pub(crate) fn stop() -> Cooldown {
         account: account(),
         mobile_number: mobile(),
         since: ClockReading::by_wall_clock(at(5)),
-        length: None,
+        hold: AccountHold::Stop,
         failure: Failure::new(FailureReason::PinRefused, "the page's words"),
     }
 }

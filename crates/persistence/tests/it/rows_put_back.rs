@@ -6,7 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use sqlx::sqlite::SqlitePool;
 use vega_domain::audit::AuditKind;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::{
@@ -210,7 +210,9 @@ async fn a_closed_account_stays_closed_whatever_is_done_to_its_row(#[case] edit:
     );
     // A cooldown does not take its place, the operator's word opens it, and then it is over.
     let cooldown = Cooldown {
-        length: Some(Duration::from_secs(1)),
+        hold: AccountHold::Cooldown {
+            length: Duration::from_secs(1),
+        },
         ..stop()
     };
     stage

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vega_domain::audit::AuditKind;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::clock_reading::ClockReading;
@@ -12,15 +12,20 @@ use super::installation::Installation;
 use super::world::World;
 use crate::builders::{at, entry, moment};
 
-fn closed(id: &str, length: Option<u64>) -> Cooldown {
+fn closed(id: &str, hold: AccountHold) -> Cooldown {
     let number = if id == "a" { "9000000001" } else { "9000000002" };
     Cooldown {
         account: AccountId::new(id).unwrap(),
         mobile_number: MobileNumber::new(number).unwrap(),
         since: moment(1),
-        length: length.map(Duration::from_secs),
+        hold,
         failure: Failure::new(FailureReason::PinRefused, "the page's words"),
     }
+}
+
+fn cooldown(seconds: u64) -> AccountHold {
+    let length = Duration::from_secs(seconds);
+    AccountHold::Cooldown { length }
 }
 
 impl<I: Installation> World<I> {
@@ -42,7 +47,7 @@ impl<I: Installation> World<I> {
 pub async fn a_closed_account_stays_closed_over_a_restart_until_it_is_opened<I: Installation>() {
     let world = World::<I>::new().await;
     assert_eq!(world.all_closed().await, []);
-    let both = [closed("a", None), closed("b", Some(660))];
+    let both = [closed("a", AccountHold::Stop), closed("b", cooldown(660))];
     for one in &both {
         world.close(one).await;
     }
@@ -66,16 +71,16 @@ pub async fn a_closed_account_stays_closed_over_a_restart_until_it_is_opened<I: 
 
 pub async fn a_cooldown_does_not_replace_a_stop_but_a_stop_does_a_cooldown<I: Installation>() {
     let world = World::<I>::new().await;
-    world.close(&closed("a", Some(660))).await;
-    world.close(&closed("a", None)).await;
-    world.close(&closed("a", Some(900))).await;
-    assert_eq!(world.all_closed().await, [closed("a", None)]);
+    world.close(&closed("a", cooldown(660))).await;
+    world.close(&closed("a", AccountHold::Stop)).await;
+    world.close(&closed("a", cooldown(900))).await;
+    assert_eq!(world.all_closed().await, [closed("a", AccountHold::Stop)]);
 }
 
 pub async fn one_number_is_closed_once_whatever_the_account_is_called<I: Installation>() {
     let world = World::<I>::new().await;
-    world.close(&closed("a", None)).await;
-    let mut renamed = closed("a", None);
+    world.close(&closed("a", AccountHold::Stop)).await;
+    let mut renamed = closed("a", AccountHold::Stop);
     renamed.account = AccountId::new("renamed").unwrap();
     renamed.since = moment(9);
     world.close(&renamed).await;
@@ -84,7 +89,7 @@ pub async fn one_number_is_closed_once_whatever_the_account_is_called<I: Install
 
 pub async fn a_cooldown_that_came_later_is_not_opened<I: Installation>() {
     let world = World::<I>::new().await;
-    let (mut earlier, later) = (closed("a", Some(660)), closed("a", Some(660)));
+    let (mut earlier, later) = (closed("a", cooldown(660)), closed("a", cooldown(660)));
     earlier.since = moment(0);
     world.close(&earlier).await;
     world.close(&later).await;
@@ -95,7 +100,7 @@ pub async fn a_cooldown_that_came_later_is_not_opened<I: Installation>() {
 
 pub async fn a_cooldown_from_the_future_is_dated_anew_and_no_other<I: Installation>() {
     let world = World::<I>::new().await;
-    let (mut future, other) = (closed("a", Some(660)), closed("b", Some(660)));
+    let (mut future, other) = (closed("a", cooldown(660)), closed("b", cooldown(660)));
     future.since = ClockReading::by_wall_clock(at(9_000));
     for one in [&future, &other] {
         world.close(one).await;

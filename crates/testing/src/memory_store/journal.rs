@@ -11,11 +11,11 @@ use vega_domain::ports::{
     UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_domain::sign_in::{AttemptState, OtpAllowance, OtpBudget};
 
 use super::audit::{Subject, about};
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, PressRow, Stands, Tables};
+use super::tables::{AttemptRow, PressRow, Tables};
 
 impl AttemptRow {
     /// An entry that the journal writes by itself.
@@ -67,7 +67,7 @@ impl Tables {
             generation: row.new.generation,
             opened_at: row.new.opened_at,
             otp_pressed: self.is_pressed(row.new.id),
-            delivered: row.code.clone().filter(|_| row.stands == Stands::Opened),
+            delivered: row.code.clone().filter(|_| row.state == AttemptState::Opened),
             exchange_sent_at: row.sent_at,
             answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
         })
@@ -90,7 +90,7 @@ impl SignInAttempts for MemoryStore {
         self.commit(&format!("open_attempt {}", new.api), |tables| {
             tables.attempts.push(AttemptRow {
                 new: new.clone(),
-                stands: Stands::Opened,
+                state: AttemptState::Opened,
                 code: None,
                 sent_at: None,
                 answer: None,
@@ -111,10 +111,10 @@ impl SignInAttempts for MemoryStore {
     ) -> Result<(), StoreError> {
         self.commit(&self.effect("seal_code", attempt), |tables| {
             let row = tables.attempt(attempt)?;
-            if row.stands != Stands::Opened {
+            if row.state != AttemptState::Opened {
                 return conflict("this attempt already intends an exchange");
             }
-            row.stands = Stands::CodeSealed;
+            row.state = AttemptState::CodeSealed;
             row.code = Some(code.clone());
             row.sent_at = Some(at);
             Ok(Done::with((), &about(audit, &Subject::Code(code))))
@@ -130,10 +130,10 @@ impl SignInAttempts for MemoryStore {
     ) -> Result<(), StoreError> {
         self.commit(&self.effect("seal_answer", attempt), |tables| {
             let row = tables.attempt(attempt)?;
-            if row.stands != Stands::CodeSealed {
+            if row.state != AttemptState::CodeSealed {
                 return conflict("this attempt waits for no answer");
             }
-            row.stands = Stands::Answered;
+            row.state = AttemptState::Answered;
             row.answer = Some(answer.clone());
             row.answered_at = Some(at);
             row.code = None;
@@ -154,7 +154,7 @@ impl SignInAttempts for MemoryStore {
             let Some(row) = open else {
                 return Ok(Done::nothing(()));
             };
-            row.stands = Stands::Closed;
+            row.state = AttemptState::Closed;
             row.ended_at = Some(at);
             row.failure = Some(failure.clone());
             row.code = None;
@@ -175,7 +175,7 @@ impl SignInAttempts for MemoryStore {
             let saved_at = *of_run.saved_at.get(api)?;
             let attempts = tables.attempts.iter();
             let closed = attempts
-                .filter(|row| row.new.run == run && row.new.api == *api && row.stands == Stands::Closed)
+                .filter(|row| row.new.run == run && row.new.api == *api && row.state == AttemptState::Closed)
                 .filter(|row| row.ended_at.is_some_and(|ended| ended >= saved_at));
             closed
                 .max_by_key(|row| row.new.id)
@@ -255,10 +255,10 @@ impl CodeDelivery for MemoryStore {
                 return Ok(Done::nothing(Delivery::Unknown));
             };
             let api = row.new.api.clone();
-            if row.stands == Stands::Closed {
+            if row.state == AttemptState::Closed {
                 return Ok(Done::nothing(Delivery::TooLate(api)));
             }
-            if row.stands != Stands::Opened || row.code.is_some() {
+            if row.state != AttemptState::Opened || row.code.is_some() {
                 return Ok(Done::nothing(Delivery::CameBefore(api)));
             }
             tables.attempt(row.new.id)?.code = Some(code.clone());
@@ -272,7 +272,9 @@ impl CodeDelivery for MemoryStore {
 
     async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
         self.look("delivered_code", |tables| {
-            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
+            let row = tables
+                .by_state(state)
+                .filter(|row| row.state == AttemptState::Opened);
             row.and_then(|row| row.code.clone())
         })
     }

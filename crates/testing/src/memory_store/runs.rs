@@ -7,10 +7,11 @@ use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{ExecutionStateRepository, LastFailure, RunHistory, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::StoredToken;
 
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, RunRow, Stands, Tables};
+use super::tables::{AttemptRow, RunRow, Tables};
 
 impl Tables {
     fn is_any_active(&self) -> bool {
@@ -56,7 +57,7 @@ impl Tables {
             }
         });
         let last = self.last_ended(api);
-        let closed = last.filter(|row| row.stands == Stands::Closed);
+        let closed = last.filter(|row| row.state == AttemptState::Closed);
         let closed = closed.and_then(|row| Some((row.ended_at?, row.new.run, Some(row.failure.as_ref()?))));
         // An unresolved outcome that the last sign-in left comes first, and then the clock's word counts.
         let (stored, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {

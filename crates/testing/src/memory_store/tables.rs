@@ -12,6 +12,7 @@ use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{NewAttempt, StoredKey};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::StoredToken;
 
 #[derive(Default, Clone)]
@@ -35,16 +36,6 @@ pub(super) struct TokenRow {
     pub(super) is_erased: bool,
 }
 
-/// How far an attempt came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
-    Opened,
-    CodeSealed,
-    Answered,
-    Stored,
-    Closed,
-}
-
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -59,7 +50,7 @@ pub enum End {
 #[derive(Clone)]
 pub(super) struct AttemptRow {
     pub(super) new: NewAttempt,
-    pub(super) stands: Stands,
+    pub(super) state: AttemptState,
     pub(super) code: Option<AuthorizationCode>,
     pub(super) sent_at: Option<DateTime<Utc>>,
     pub(super) answer: Option<RawAnswer>,
@@ -70,13 +61,13 @@ pub(super) struct AttemptRow {
 
 impl AttemptRow {
     pub(super) fn is_open(&self) -> bool {
-        !matches!(self.stands, Stands::Stored | Stands::Closed)
+        self.state.is_open()
     }
 
     pub(super) fn end(&self) -> End {
-        match (&self.failure, self.stands) {
+        match (&self.failure, self.state) {
             (Some(failure), _) => End::Closed(failure.reason),
-            (None, Stands::Stored) => End::Stored,
+            (None, AttemptState::Stored) => End::Stored,
             (None, _) => End::Open,
         }
     }

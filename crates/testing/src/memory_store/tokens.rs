@@ -6,11 +6,12 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 use vega_domain::secret::AccessToken;
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::NewToken;
 
 use super::audit::{Subject, about};
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, Stands, Tables, TokenRow};
+use super::tables::{AttemptRow, Tables, TokenRow};
 
 /// How long a token is kept after its end, and an answer after the end of what it may have brought.
 const KEPT: TimeDelta = TimeDelta::hours(24);
@@ -97,10 +98,10 @@ impl UpstoxTokenRepository for MemoryStore {
                 return conflict("a newer token was stored first");
             }
             let attempt = tables.attempt(new.attempt)?;
-            if !matches!(attempt.stands, Stands::CodeSealed | Stands::Answered) {
+            if !matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered) {
                 return conflict("the attempt behind the token is not open");
             }
-            attempt.stands = Stands::Stored;
+            attempt.state = AttemptState::Stored;
             attempt.ended_at = Some(audit.at);
             attempt.code = None;
             attempt.answer = None;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::ClockReading;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::ports::{CooldownRepository, StoreError};
 
 use super::{Done, Store};
@@ -27,8 +27,10 @@ impl CooldownRepository for Store {
         let kinds = [AuditKind::AccountStopped, AuditKind::CooldownBegun];
         let mut cooldown = cooldown.clone();
         let world = &self.here.world;
-        if self.here.is_injected(InjectedDefect::EndlessCooldown) {
-            cooldown.length = cooldown.length.map(|length| length * 3);
+        if self.here.is_injected(InjectedDefect::EndlessCooldown)
+            && let AccountHold::Cooldown { length } = &mut cooldown.hold
+        {
+            *length *= 3;
         }
         self.commit(&what, &kinds, |tables| {
             let mut closed = tables.cooldowns.iter();

@@ -11,10 +11,10 @@ use vega_domain::ports::{
     UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
-use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_domain::sign_in::{AttemptState, OtpAllowance, OtpBudget};
 
 use super::audit::{Subject, about};
-use super::{AttemptRow, Done, KeptAnswer, PressRow, Stands, Store, Tables};
+use super::{AttemptRow, Done, KeptAnswer, PressRow, Store, Tables};
 use crate::ground_truth::UnresolvedOutcome;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
@@ -86,7 +86,7 @@ impl Tables {
             generation: row.new.generation,
             opened_at: row.new.opened_at,
             otp_pressed: knows_presses && self.is_pressed(row.new.id),
-            delivered: row.code.clone().filter(|_| row.stands == Stands::Opened),
+            delivered: row.code.clone().filter(|_| row.state == AttemptState::Opened),
             exchange_sent_at: row.sent_at,
             answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
         })
@@ -102,7 +102,7 @@ impl SignInAttempts for Store {
             tables.attempts.push(AttemptRow {
                 commit: tables.commits,
                 new: new.clone(),
-                stands: Stands::Opened,
+                state: AttemptState::Opened,
                 code: None,
                 sent_at: None,
                 answer: None,
@@ -132,10 +132,10 @@ impl SignInAttempts for Store {
         }
         self.commit(&what, &[AuditKind::ExchangeIntended], |tables| {
             let row = tables.attempt(attempt)?;
-            if row.stands != Stands::Opened {
+            if row.state != AttemptState::Opened {
                 return Err(StoreError::Conflict("this attempt intends an exchange".into()));
             }
-            row.stands = Stands::CodeSealed;
+            row.state = AttemptState::CodeSealed;
             row.code = Some(code.clone());
             row.sent_at = Some(at);
             // A code that was delivered in the last moment is brought home: nothing has timed out.
@@ -206,7 +206,7 @@ impl SignInAttempts for Store {
             if !row.is_open() {
                 return Ok(Done::nothing(()));
             }
-            row.stands = Stands::Closed;
+            row.state = AttemptState::Closed;
             row.ended = Some(ended);
             row.failure = Some(failure.clone());
             row.code = None;
@@ -252,7 +252,7 @@ impl SignInAttempts for Store {
             let closed = tables
                 .attempts
                 .iter()
-                .filter(|row| row.new.run == run && row.new.api == *api && row.stands == Stands::Closed)
+                .filter(|row| row.new.run == run && row.new.api == *api && row.state == AttemptState::Closed)
                 .filter(|row| row.ended.is_some_and(|ended| ended.at >= updated.at));
             closed
                 .max_by_key(|row| row.new.id)
@@ -345,8 +345,8 @@ impl CodeDelivery for Store {
             let Some(row) = tables.by_state(state).cloned() else {
                 return Ok(Done::nothing(Delivery::Unknown));
             };
-            if row.stands != Stands::Opened || row.code.is_some() {
-                return Ok(Done::nothing(if row.stands == Stands::Closed {
+            if row.state != AttemptState::Opened || row.code.is_some() {
+                return Ok(Done::nothing(if row.state == AttemptState::Closed {
                     Delivery::TooLate(row.new.api)
                 } else {
                     Delivery::CameBefore(row.new.api)
@@ -364,7 +364,9 @@ impl CodeDelivery for Store {
 
     async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
         self.look(|tables| {
-            let row = tables.by_state(state).filter(|row| row.stands == Stands::Opened);
+            let row = tables
+                .by_state(state)
+                .filter(|row| row.state == AttemptState::Opened);
             row.and_then(|row| row.code.clone())
         })
         .await

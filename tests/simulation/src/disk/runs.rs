@@ -9,9 +9,10 @@ use vega_domain::failure::RecoveryAction;
 use vega_domain::ids::{ApiName, AttemptId, RunId};
 use vega_domain::ports::{Clock, ExecutionStateRepository, LastFailure, RunHistory, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::StoredToken;
 
-use super::{Done, RunRow, Stands, Store, Tables};
+use super::{Done, RunRow, Store, Tables};
 use crate::ground_truth::UnresolvedOutcome;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
@@ -65,7 +66,7 @@ impl Tables {
             }
         });
         let last = self.last_ended(api);
-        let closed = last.filter(|row| row.stands == Stands::Closed);
+        let closed = last.filter(|row| row.state == AttemptState::Closed);
         let closed = closed.and_then(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
         // As the database does: An unresolved outcome of the last sign-in comes first, and then the clock's word counts.
         let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {

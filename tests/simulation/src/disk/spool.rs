@@ -8,9 +8,10 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{ApiName, AttemptId};
 use vega_domain::ports::{StoreError, TokenSpool};
 use vega_domain::secret::RawAnswer;
+use vega_domain::sign_in::AttemptState;
 
 use super::audit::{Subject, about};
-use super::{Done, Stands, Store, Tables, full};
+use super::{Done, Store, Tables, full};
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
 
@@ -114,10 +115,10 @@ impl Tables {
         audit: &AuditEntry,
     ) -> Result<Done<()>, StoreError> {
         let row = self.attempt(attempt)?;
-        if row.stands != Stands::CodeSealed {
+        if row.state != AttemptState::CodeSealed {
             return Err(StoreError::Conflict("this attempt waits for no answer".into()));
         }
-        row.stands = Stands::Answered;
+        row.state = AttemptState::Answered;
         row.answer = Some(answer.clone());
         row.answered_at = Some(at);
         row.code = None;

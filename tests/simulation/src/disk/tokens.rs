@@ -6,10 +6,11 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 use vega_domain::secret::AccessToken;
+use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{NewToken, StoredToken};
 
 use super::audit::{Subject, about};
-use super::{AttemptRow, Done, Erased, KeptToken, Stands, Store, Tables, TokenRow};
+use super::{AttemptRow, Done, Erased, KeptToken, Store, Tables, TokenRow};
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
 
@@ -26,12 +27,12 @@ impl Tables {
         }
         let ended = self.ended(audit.at);
         let attempt = self.attempt(new.attempt)?;
-        if !matches!(attempt.stands, Stands::CodeSealed | Stands::Answered) {
+        if !matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered) {
             return Err(StoreError::Conflict(
                 "the attempt behind the token is not open".into(),
             ));
         }
-        attempt.stands = Stands::Stored;
+        attempt.state = AttemptState::Stored;
         attempt.ended = Some(ended);
         attempt.code = None;
         attempt.answer = None;

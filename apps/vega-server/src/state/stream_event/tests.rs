@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use vega_domain::account::{Account, Route};
 use vega_domain::clock_reading::ClockReading;
-use vega_domain::cooldown::Cooldown;
+use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
@@ -41,7 +41,9 @@ fn account() -> AccountView {
         account: id,
         since: now.clone(),
         mobile_number: account.mobile_number.clone(),
-        length: Some(Duration::from_mins(11)),
+        hold: AccountHold::Cooldown {
+            length: Duration::from_mins(11),
+        },
         failure: failure(),
     };
     AccountView::of(&account, Some(&closed), &OtpAllowance::Left(3), 4, &now)
