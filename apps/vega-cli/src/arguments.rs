@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vega_bootstrap::Named;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::{AccountId, ApiName, Generation, KeyName};
 use vega_domain::plan::ForceReason;
 use vega_orchestration::{GenerationRequest, WaitPolicy};
@@ -126,6 +127,22 @@ pub(crate) struct Way {
     pub(crate) json: bool,
 }
 
+impl Way {
+    /// Asks for these APIs in this way.
+    pub(crate) fn request(&self, apis: ApiSelection, force: Option<ForceReason>) -> GenerationRequest {
+        GenerationRequest {
+            apis,
+            force,
+            again: self.again.clone(),
+            wait_policy: if self.no_wait {
+                WaitPolicy::NoWait
+            } else {
+                WaitPolicy::Wait
+            },
+        }
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  vega resume\n  vega resume --yes --no-wait")]
 pub(crate) struct Resume {
@@ -134,38 +151,15 @@ pub(crate) struct Resume {
 }
 
 impl Generate {
-    /// What `resume` asks for, of a run with these APIs.
-    pub(crate) fn resuming(way: Way, apis: Vec<ApiName>) -> Self {
-        Self {
-            apis,
-            way,
-            force: false,
-            reason: None,
-        }
-    }
-
     /// What is asked for.
     pub(crate) fn request(&self) -> GenerationRequest {
-        GenerationRequest {
-            apis: self.apis.clone(),
-            force: self.force().cloned(),
-            again: self.way.again.clone(),
-            wait_policy: if self.way.no_wait {
-                WaitPolicy::NoWait
-            } else {
-                WaitPolicy::Wait
-            },
-        }
+        let force = self.reason.clone().filter(|_| self.force);
+        self.way.request(ApiSelection::named(self.apis.clone()), force)
     }
 
     /// Every API that is named on the line.
     fn named(&self) -> Vec<ApiName> {
         [&*self.apis, &*self.way.again].concat()
-    }
-
-    /// Why rules are overridden, if they are.
-    fn force(&self) -> Option<&ForceReason> {
-        self.reason.as_ref().filter(|_| self.force)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandE
 }
 
 async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> Result<Option<Exit>, CommandError> {
-    if !vega.settings.accounts.iter().any(|known| known.id == *account) {
+    if vega.settings.accounts.account(account).is_none() {
         let known: Vec<&str> = vega
             .settings
             .accounts

@@ -6,14 +6,14 @@ use std::future::pending;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vega_bootstrap::Vega;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::plan::NotNow;
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::token::ApiStatus;
-use vega_orchestration::{FinishedRun, Outcome, PreflightError, Stage};
+use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, PreflightError, Stage};
 
-use crate::arguments::Generate;
 use crate::command_error::CommandError;
 use crate::earlier_runs;
 use crate::exit::{self, Exit};
@@ -25,7 +25,8 @@ use crate::terminal::Terminal;
 pub(crate) async fn run(
     vega: &Vega,
     terminal: &Terminal,
-    wanted: &Generate,
+    request: &GenerationRequest,
+    json: bool,
     stop: &Stop,
 ) -> Result<Exit, CommandError> {
     let (cancel, running) = (CancellationToken::new(), Notify::new());
@@ -42,10 +43,9 @@ pub(crate) async fn run(
         }
     };
     terminal.verifying();
-    let request = wanted.request();
     let outcome = tokio::select! {
         biased;
-        outcome = vega.orchestrator.generate(&request, terminal, &cancel, &enter) => outcome,
+        outcome = vega.orchestrator.generate(request, terminal, &cancel, &enter) => outcome,
         never = pass_on(stop, &running, &cancel, terminal) => match never {},
     };
     terminal.finished();
@@ -55,8 +55,8 @@ pub(crate) async fn run(
         Outcome::NotReady(PreflightError::Commit(error)) => return Err(error.into()),
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
-            let statuses = chosen_statuses(vega, wanted).await?;
-            show(vega, wanted.way.json, &statuses, Some(&run)).await?;
+            let statuses = chosen_statuses(vega, &request.apis).await?;
+            show(vega, json, &statuses, Some(&run)).await?;
             earlier_runs::tell_rest(&run, &plan);
             let left_out = exit::of_left_out(&whole, Some(&plan));
             let exit = exit::of_run_among(&run, &plan, &statuses, left_out);
@@ -67,8 +67,8 @@ pub(crate) async fn run(
             (says_more_than_the_plan(&told), exit)
         }
     };
-    if shows_statuses || wanted.way.json {
-        show(vega, wanted.way.json, &chosen_statuses(vega, wanted).await?, None).await?;
+    if shows_statuses || json {
+        show(vega, json, &chosen_statuses(vega, &request.apis).await?, None).await?;
     }
     Ok(exit)
 }
@@ -123,9 +123,9 @@ fn says_more_than_the_plan(outcome: &Outcome) -> bool {
     )
 }
 
-async fn chosen_statuses(vega: &Vega, wanted: &Generate) -> Result<Vec<ApiStatus>, CommandError> {
+async fn chosen_statuses(vega: &Vega, chosen: &ApiSelection) -> Result<Vec<ApiStatus>, CommandError> {
     let mut statuses = vega.validity.statuses().await?;
-    statuses.retain(|status| wanted.apis.is_empty() || wanted.apis.contains(&status.api));
+    statuses.retain(|status| chosen.includes(&status.api));
     Ok(statuses)
 }
 

@@ -183,7 +183,9 @@ async fn command(
         return Ok(Exit::Preflight);
     }
     match command {
-        Command::Generate(wanted) => generate::run(vega, terminal, &wanted, stop).await,
+        Command::Generate(wanted) => {
+            generate::run(vega, terminal, &wanted.request(), wanted.way.json, stop).await
+        }
         Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,
         Command::Status(wanted) => status::run(vega, wanted.json).await,
         Command::Verify(wanted) => verify::run(vega, terminal, &wanted).await,

@@ -48,8 +48,7 @@ pub(crate) async fn as_json(
 
 /// Over what is shown now.
 pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) -> Verdict {
-    let accounts = vega.settings.accounts.iter();
-    let configured = accounts.map(|account| account.apis.len()).sum();
+    let configured = vega.settings.accounts.apis().count();
     Verdict::of(statuses, configured, closed, &vega.clock.reading())
 }
 

@@ -2,7 +2,7 @@
 
 use vega_bootstrap::Vega;
 
-use crate::arguments::{Generate, Resume};
+use crate::arguments::Resume;
 use crate::command_error::CommandError;
 use crate::earlier_runs;
 use crate::exit::Exit;
@@ -29,11 +29,7 @@ pub(crate) async fn run(
         }
         return Ok(Exit::Ok);
     };
-    let configured = |api: &_| {
-        let mut apis = vega.settings.accounts.iter().flat_map(|account| &account.apis);
-        apis.any(|known| known.name == *api)
-    };
-    let apis = run.steps.iter().map(|step| step.api.clone()).filter(configured);
-    let wanted = Generate::resuming(wanted.way, apis.collect());
-    generate::run(vega, terminal, &wanted, stop).await
+    let apis = run.steps.iter().map(|step| step.api.clone());
+    let request = wanted.way.request(vega.settings.accounts.select(apis), None);
+    generate::run(vega, terminal, &request, wanted.way.json, stop).await
 }

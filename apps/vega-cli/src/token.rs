@@ -61,8 +61,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
 
 /// What keeps its account from signing in, to follow a sentence; empty where nothing does.
 async fn what_closes(vega: &Vega, api: &ApiName) -> Result<String, CommandError> {
-    let mut accounts = vega.settings.accounts.iter();
-    let Some(account) = accounts.find(|account| account.apis.iter().any(|one| one.name == *api)) else {
+    let Some((account, _)) = vega.settings.accounts.find(api) else {
         return Ok(String::new());
     };
     let closed = vega.cooldowns.of(&account.id).await?;

@@ -114,10 +114,9 @@ pub(crate) fn tell_mistyped_command(arguments: &Arguments, line: &CommandLine) -
 
 /// Says which API on the line is not configured, and what may be meant.
 pub(crate) fn tell_unknown_api(arguments: &Arguments, line: &CommandLine, settings: &Settings) -> bool {
-    let accounts = settings.accounts.iter();
-    let configured = accounts.flat_map(|account| &account.apis).map(|api| &api.name);
-    let known: Vec<&str> = configured.map(ApiName::as_str).collect();
-    let is_known = |api: &ApiName| known.contains(&api.as_str());
+    let configured = settings.accounts.apis();
+    let known: Vec<&str> = configured.map(|(_, api)| api.name.as_str()).collect();
+    let is_known = |api: &ApiName| settings.accounts.find(api).is_some();
     let Some(unknown) = arguments.apis().into_iter().find(|api| !is_known(api)) else {
         return false;
     };

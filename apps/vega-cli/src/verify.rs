@@ -1,6 +1,7 @@
 //! `vega verify`: asks Upstox about every stored token. Signs in for none.
 
 use vega_bootstrap::Vega;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::plan::{Decision, Wanted};
 use vega_orchestration::unreachable_words;
 
@@ -16,7 +17,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> Re
     let verified = vega
         .orchestrator
         .verify(Wanted {
-            apis: &wanted.apis,
+            apis: &ApiSelection::named(wanted.apis.clone()),
             ..Wanted::default()
         })
         .await;

@@ -12,13 +12,8 @@ use crate::settings::Settings;
 pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
     let now = SystemClock::new().now();
     let tokens = tokens_without_opening(&settings.database_url, &settings.key_source).await?;
-    let mut configured = settings
-        .accounts
-        .iter()
-        .flat_map(|account| account.apis.iter().map(move |api| (account, api)));
-    let (account, app) = configured.find(|(_, app)| app.name == *api)?;
-    tokens.into_iter().find(|token| {
-        let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == token.user_id);
-        token.api == *api && token.client_id == app.client_id && is_the_persons && token.is_servable(now)
-    })
+    let (account, app) = settings.accounts.find(api)?;
+    tokens
+        .into_iter()
+        .find(|token| token.fits(account, app) && token.is_servable(now))
 }

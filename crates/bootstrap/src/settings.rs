@@ -3,11 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
 use vega_domain::account::{Account, Route};
+use vega_domain::accounts::Accounts;
 use vega_domain::check_times::CheckTimes;
 use vega_domain::sign_in::OtpBudget;
 use vega_persistence::KeySource;
@@ -22,7 +22,7 @@ use crate::values;
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The accounts with their APIs.
-    pub accounts: Arc<[Account]>,
+    pub accounts: Accounts,
     /// Upstox's API.
     pub api_base_url: Url,
     /// What Vega's own calls to it go through, if anything.
@@ -164,7 +164,7 @@ impl Settings {
             log_format: sources
                 .setting("server.log_format", values::log_format)?
                 .unwrap_or_default(),
-            accounts: Arc::new([]),
+            accounts: Vec::new().into(),
             warnings: Vec::new(),
             effective: Vec::new(),
         })

@@ -169,7 +169,7 @@ impl Vega {
         access.catch_up().await?;
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let validity = Arc::new(TokenValidityService::new(
-            Arc::clone(&settings.accounts),
+            settings.accounts.clone(),
             Arc::clone(&tokens),
             runs.clone(),
             Arc::clone(&clock),
@@ -200,7 +200,7 @@ impl Vega {
         });
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
         let rejections = RejectionService::new(RejectionPorts {
-            accounts: Arc::clone(&settings.accounts),
+            accounts: settings.accounts.clone(),
             tokens: Arc::clone(&tokens),
             verification: Arc::clone(&verification),
             registry: Arc::clone(&registry),
@@ -236,7 +236,7 @@ impl Vega {
         };
         let cooldowns = ports.cooldown_manager(&settings.accounts);
         let orchestrator = AsyncTokenOrchestrator::new(
-            Arc::clone(&settings.accounts),
+            settings.accounts.clone(),
             ports.clone(),
             Arc::clone(&validity),
             verification,
@@ -299,10 +299,8 @@ impl Vega {
     pub fn callbacks(&self) -> CallbackRouter {
         let (codes, audit) = (Arc::clone(&self.codes), Arc::clone(&self.ports.audit));
         let receiver = CodeReceiver::new(codes, audit, Arc::clone(&self.clock));
-        let accounts = self.settings.accounts.iter();
-        let uris = accounts
-            .flat_map(|account| &account.apis)
-            .map(|api| api.redirect_uri.clone());
+        let apis = self.settings.accounts.apis();
+        let uris = apis.map(|(_, api)| api.redirect_uri.clone());
         callback_router(Arc::new(receiver), uris.collect())
     }
 
@@ -335,7 +333,7 @@ async fn hot_tokens(
     let registry = Arc::new(HotTokenRegistry::new(Arc::clone(clock)));
     let follower = RegistryFollower::new(
         Arc::clone(&registry),
-        RegistryScope::Configured(Arc::clone(&settings.accounts)),
+        RegistryScope::Configured(settings.accounts.clone()),
         Arc::clone(tokens),
         Arc::new(SqliteTokenChanges::new(data.clone())),
         Arc::clone(clock),

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod account;
+pub mod accounts;
 pub mod audit;
 pub mod authorize;
 pub mod broker_code;
@@ -30,6 +31,7 @@ pub mod visible;
 
 pub use access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 pub use account::{Account, Api, RedirectUri};
+pub use accounts::{Accounts, ApiSelection};
 pub use audit::{AuditEntry, AuditKind};
 pub use authorize::Redirect;
 pub use clock_check::ClockCheck;

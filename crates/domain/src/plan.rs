@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::account::Account;
+use crate::accounts::ApiSelection;
 use crate::clock_check::ClockCheck;
 use crate::cooldown::Cooldown;
 use crate::expiry;
@@ -181,8 +182,8 @@ pub struct Asked<'a> {
 /// What the operator asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted<'a> {
-    /// Only these APIs; all if empty.
-    pub apis: &'a [ApiName],
+    /// Only these APIs.
+    pub apis: &'a ApiSelection,
     /// Why rules are overridden, if they are: valid tokens are replaced too, unknown ones never.
     pub force: Option<&'a ForceReason>,
     /// These are signed in for again, whatever became of their last sign-in.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::account::{Account, Api};
 use crate::expiry::LAST_SECONDS;
 use crate::failure::{Failure, FailureReason};
 use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, UserId};
@@ -102,6 +103,12 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
+    /// Whether it was made for this app and for the person of this account, as they are configured now.
+    pub fn fits(&self, account: &Account, api: &Api) -> bool {
+        let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == self.user_id);
+        self.api == api.name && self.client_id == api.client_id && is_the_persons
+    }
+
     /// The status at `now`.
     pub fn status(&self, now: DateTime<Utc>) -> TokenStatus {
         if now >= self.valid_until {

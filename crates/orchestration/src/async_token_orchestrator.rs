@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::check_times::CheckTimes;
 use vega_domain::clock_check::ClockCheck;
@@ -61,7 +62,7 @@ pub enum Confirmation {
 
 /// Verifies and starts runs.
 pub struct AsyncTokenOrchestrator {
-    accounts: Arc<[Account]>,
+    accounts: Accounts,
     ports: OrchestrationPorts,
     cooldowns: CooldownManager,
     validity: Arc<TokenValidityService>,
@@ -75,14 +76,14 @@ pub struct AsyncTokenOrchestrator {
 impl AsyncTokenOrchestrator {
     /// Over the configured accounts.
     pub fn new(
-        accounts: Arc<[Account]>,
+        accounts: Accounts,
         ports: OrchestrationPorts,
         validity: Arc<TokenValidityService>,
         verification: Arc<ProfileVerificationService>,
         generation: Arc<TokenGenerationService>,
     ) -> Self {
         let runs = ResumeOrchestrator::new(
-            Arc::clone(&accounts),
+            accounts.clone(),
             ports.clone(),
             Arc::clone(&validity),
             Arc::clone(&generation),
@@ -108,7 +109,7 @@ impl AsyncTokenOrchestrator {
 
     /// Asks Upstox about every living token among the chosen APIs and for its time, then decides what is to be done.
     pub async fn verify(&self, wanted: Wanted<'_>) -> Result<Verification, RunError> {
-        let is_chosen = |api: &ApiName| wanted.apis.is_empty() || wanted.apis.contains(api);
+        let is_chosen = |api: &ApiName| wanted.apis.includes(api);
         let left_over = self.runs.recover().await?;
         let living = self.validity.living().await?;
         let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();

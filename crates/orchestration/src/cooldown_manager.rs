@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, RecoveryAction};
@@ -14,7 +15,7 @@ use vega_domain::ports::{Clock, CooldownRepository, StoreError};
 /// Closes and opens accounts.
 #[derive(Clone)]
 pub struct CooldownManager {
-    accounts: Arc<[Account]>,
+    accounts: Accounts,
     repository: Arc<dyn CooldownRepository>,
     clock: Arc<dyn Clock>,
     length: Duration,
@@ -23,7 +24,7 @@ pub struct CooldownManager {
 impl CooldownManager {
     /// Over the configured accounts and durable state. A cooldown is `length` long.
     pub fn new(
-        accounts: Arc<[Account]>,
+        accounts: Accounts,
         repository: Arc<dyn CooldownRepository>,
         clock: Arc<dyn Clock>,
         length: Duration,

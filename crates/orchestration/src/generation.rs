@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::pin;
 use tokio_util::sync::CancellationToken;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
@@ -20,8 +21,8 @@ use crate::run_error::RunError;
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct GenerationRequest {
-    /// Only these APIs; all if empty.
-    pub apis: Vec<ApiName>,
+    /// Only these APIs.
+    pub apis: ApiSelection,
     /// Why rules are overridden, if they are: valid tokens are replaced too, unknown ones never.
     pub force: Option<ForceReason>,
     /// These are signed in for again, whatever became of their last sign-in.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::ports::{
     AuditTrail, BrokerClock, Clock, CooldownRepository, ExecutionStateRepository, LoginLease, Operator,
     RunHistory, SignIn, SignInRequirements, TokenSpool,
@@ -45,9 +45,9 @@ pub struct OrchestrationPorts {
 
 impl OrchestrationPorts {
     /// Over these accounts.
-    pub fn cooldown_manager(&self, accounts: &Arc<[Account]>) -> CooldownManager {
+    pub fn cooldown_manager(&self, accounts: &Accounts) -> CooldownManager {
         CooldownManager::new(
-            Arc::clone(accounts),
+            accounts.clone(),
             Arc::clone(&self.cooldowns),
             Arc::clone(&self.clock),
             self.cooldown,

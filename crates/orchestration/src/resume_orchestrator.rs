@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, StoreError};
@@ -32,7 +32,7 @@ pub struct ResumeOrchestrator {
 impl ResumeOrchestrator {
     /// Over the configured accounts.
     pub fn new(
-        accounts: Arc<[Account]>,
+        accounts: Accounts,
         ports: OrchestrationPorts,
         validity: Arc<TokenValidityService>,
         generation: Arc<TokenGenerationService>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::plan::Plan;
@@ -21,7 +22,7 @@ use crate::run_progress::RunProgress;
 
 /// For every run of this process.
 pub(crate) struct RunDependencies {
-    pub(crate) accounts: Arc<[Account]>,
+    pub(crate) accounts: Accounts,
     pub(crate) ports: OrchestrationPorts,
     pub(crate) cooldowns: CooldownManager,
     pub(crate) validity: Arc<TokenValidityService>,
@@ -44,7 +45,7 @@ impl RunDependencies {
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.id == *id)
+        self.accounts.account(id)
     }
 
     pub(crate) fn operator(&self) -> &dyn Operator {

@@ -134,7 +134,7 @@ impl ProfileVerificationService {
     ) -> Result<StoredToken, StoreError> {
         let check = LastCheck {
             at: self.clock.now(),
-            result: result_of(answer, &token),
+            result: answer.check_for(&token),
         };
         let detail = match answer {
             ProfileAnswer::Valid(user) => format!("generation {}: profile of {user}", token.generation),
@@ -170,15 +170,6 @@ fn vouches_for(other: &StoredToken, refused: &StoredToken) -> bool {
         .last_check
         .is_some_and(|check| check.result == CheckResult::Valid);
     is_good && other.account == refused.account && other.issued_at - refused.issued_at < SAME_MORNING
-}
-
-fn result_of(answer: &ProfileAnswer, token: &StoredToken) -> CheckResult {
-    match answer {
-        ProfileAnswer::Valid(user) if *user == token.user_id => CheckResult::Valid,
-        ProfileAnswer::Valid(_) => CheckResult::Unknown(FailureReason::WrongUser),
-        ProfileAnswer::Invalid => CheckResult::Invalid,
-        ProfileAnswer::Unknown(failure) => CheckResult::Unknown(failure.reason),
-    }
 }
 
 #[cfg(test)]

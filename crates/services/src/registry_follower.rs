@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
-use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
@@ -21,7 +21,7 @@ const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub enum RegistryScope {
     /// Those of the apps and persons that are configured.
-    Configured(Arc<[Account]>),
+    Configured(Accounts),
     /// All, for a program that knows no configuration.
     Everything,
 }
@@ -114,8 +114,7 @@ impl RegistryScope {
         match self {
             Self::Everything => stored.into_iter().flatten().collect(),
             Self::Configured(accounts) => accounts
-                .iter()
-                .flat_map(|account| account.apis.iter().map(move |api| (account, api)))
+                .apis()
                 .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
                 .cloned()
                 .collect(),

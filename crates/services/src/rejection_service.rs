@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use thiserror::Error;
-use vega_domain::account::{Account, Api};
+use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
@@ -27,7 +27,7 @@ const SHARED_FOR: Duration = Duration::from_secs(5);
 /// What examining a report needs.
 pub struct RejectionPorts {
     /// The configured accounts.
-    pub accounts: Arc<[Account]>,
+    pub accounts: Accounts,
     /// Where tokens are.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
     /// Asks Upstox, records what it says, and takes dead tokens from the readers.
@@ -221,15 +221,8 @@ async fn examine(ports: Arc<RejectionPorts>, token: StoredToken, who: String) ->
 }
 
 impl RejectionPorts {
-    fn configured(&self, name: &ApiName) -> Option<(&Account, &Api)> {
-        self.accounts.iter().find_map(|account| {
-            let api = account.apis.iter().find(|api| api.name == *name)?;
-            Some((account, api))
-        })
-    }
-
     async fn newest(&self, api: &ApiName) -> Result<Newest, ReportError> {
-        let Some((account, configured)) = self.configured(api) else {
+        let Some((account, configured)) = self.accounts.find(api) else {
             return Err(ReportError::UnknownApi(api.clone()));
         };
         let stored = self.tokens.load_all().await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use vega_domain::account::{Account, Api};
+use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::ApiName;
@@ -13,7 +14,7 @@ use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
 
 /// Time-based validity of the stored tokens.
 pub struct TokenValidityService {
-    accounts: Arc<[Account]>,
+    accounts: Accounts,
     tokens: Arc<dyn UpstoxTokenRepository>,
     runs: Arc<dyn RunHistory>,
     clock: Arc<dyn Clock>,
@@ -22,7 +23,7 @@ pub struct TokenValidityService {
 impl TokenValidityService {
     /// Over the configured accounts.
     pub fn new(
-        accounts: Arc<[Account]>,
+        accounts: Accounts,
         tokens: Arc<dyn UpstoxTokenRepository>,
         runs: Arc<dyn RunHistory>,
         clock: Arc<dyn Clock>,
@@ -41,7 +42,8 @@ impl TokenValidityService {
         let failures = self.runs.last_failures().await?;
         let now = self.clock.now();
         Ok(self
-            .configured()
+            .accounts
+            .apis()
             .map(|(account, api)| {
                 let mut status = missing(account, api);
                 let mut of_api = failures.iter().filter(|last| !is_overdue(last, now));
@@ -97,7 +99,8 @@ impl TokenValidityService {
         let stored = self.tokens.load_all().await?;
         let now = self.clock.now();
         Ok(self
-            .configured()
+            .accounts
+            .apis()
             .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
             .filter(|token| token.may_live(now))
             .cloned()
@@ -108,12 +111,6 @@ impl TokenValidityService {
     /// may be set ahead at any moment.
     pub async fn erase_dead(&self, upstox: DateTime<Utc>) -> Result<u64, StoreError> {
         self.tokens.erase_dead(upstox).await
-    }
-
-    fn configured(&self) -> impl Iterator<Item = (&Account, &Api)> {
-        self.accounts
-            .iter()
-            .flat_map(|account| account.apis.iter().map(move |api| (account, api)))
     }
 }
 
@@ -131,10 +128,7 @@ pub(crate) fn current<'a>(
     api: &Api,
 ) -> Option<&'a LoadedToken> {
     stored.iter().find(|loaded| match loaded {
-        Ok(token) => {
-            let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == token.user_id);
-            token.api == api.name && token.client_id == api.client_id && is_the_persons
-        }
+        Ok(token) => token.fits(account, api),
         Err(unreadable) => unreadable.api == api.name,
     })
 }
@@ -191,7 +185,7 @@ mod tests {
             }])
         });
         TokenValidityService::new(
-            Arc::from([account(&[
+            Accounts::from(vec![account(&[
                 "PRIMARY",
                 "WEBSOCKET1",
                 "WEBSOCKET2",

@@ -163,7 +163,7 @@ async fn evening(world: &Arc<World>) {
 /// What is called valid is what Upstox takes, and programs get it.
 fn check_good_tokens(world: &World, here: &crate::process::Here) {
     let now = world.time.truth();
-    for api in world.accounts.iter().flat_map(|account| &account.apis) {
+    for (_, api) in world.accounts.apis() {
         let served = here
             .process
             .registry

@@ -1,10 +1,10 @@
 //! Which accounts and APIs a desk has: drawn anew for each desk.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::accounts::Accounts;
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
 use vega_domain::secret::ClientSecret;
 use vega_domain::sign_in::OtpBudget;
@@ -30,7 +30,7 @@ const NAMES: [&str; 6] = [
 ];
 
 /// One to three accounts with six APIs at most.
-pub(crate) fn draw(rng: &SeededRng) -> Result<Arc<[Account]>> {
+pub(crate) fn draw(rng: &SeededRng) -> Result<Accounts> {
     let accounts = rng.between(1..=3);
     let apis = rng.between(accounts..=6) as usize;
     let mut names: Vec<Vec<&str>> = vec![Vec::new(); accounts as usize];

@@ -38,7 +38,7 @@ impl World {
             let Some(registry) = process.registry.get() else {
                 continue;
             };
-            for api in self.accounts.iter().flat_map(|account| &account.apis) {
+            for (_, api) in self.accounts.apis() {
                 if let Some(token) = registry.get(&api.name) {
                     self.check_served(&process, &token);
                 }
@@ -204,9 +204,8 @@ impl World {
     }
 
     fn client_of(&self, api: &ApiName) -> Option<&str> {
-        let mut apis = self.accounts.iter().flat_map(|account| &account.apis);
-        apis.find(|known| known.name == *api)
-            .map(|known| known.client_id.as_str())
+        let found = self.accounts.find(api);
+        found.map(|(_, known)| known.client_id.as_str())
     }
 
     /// A cooldown is written: it begins now.

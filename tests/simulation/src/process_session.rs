@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
+use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
 use vega_domain::run::RunRecord;
@@ -22,7 +23,7 @@ const CANCELLED_WITHIN: Duration = Duration::from_mins(5);
 /// What `generate` is asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Generate {
-    pub(crate) apis: Vec<ApiName>,
+    pub(crate) apis: ApiSelection,
     pub(crate) again: Vec<ApiName>,
     pub(crate) force: bool,
     pub(crate) leaves: bool,

@@ -40,7 +40,7 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) async fn start(here: Here) -> Result<Self, StoreError> {
-        let accounts = Arc::clone(&here.world.accounts);
+        let accounts = here.world.accounts.clone();
         let clock: Arc<dyn Clock> = here.world.time.clone();
         let hub = Arc::new(EventHub::new(Arc::new(Events::new(here.clone()))));
         let events: Arc<dyn EventSink> = hub.clone();
@@ -51,14 +51,14 @@ impl Program {
         let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
         let follower = Arc::new(RegistryFollower::new(
             Arc::clone(&registry),
-            RegistryScope::Configured(Arc::clone(&accounts)),
+            RegistryScope::Configured(accounts.clone()),
             store.clone(),
             Arc::new(DiskChanges::new(here.clone())),
             Arc::clone(&clock),
         ));
         follower.catch_up().await?;
         let validity = Arc::new(TokenValidityService::new(
-            Arc::clone(&accounts),
+            accounts.clone(),
             store.clone(),
             store.clone(),
             Arc::clone(&clock),

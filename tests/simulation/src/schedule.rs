@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use vega_domain::account::Account;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::ApiName;
 
 use crate::fault_state::{Reach, Storage};
@@ -111,9 +112,9 @@ impl Draw<'_> {
         let rng = self.rng;
         Generate {
             apis: if rng.permille(150) {
-                self.some_apis()
+                ApiSelection::named(self.some_apis())
             } else {
-                Vec::new()
+                ApiSelection::All
             },
             again: if rng.permille(60) {
                 self.some_apis()

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::account::Account;
+use vega_domain::accounts::Accounts;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::ports::Clock;
@@ -33,7 +34,7 @@ pub(crate) struct Records {
 pub(crate) struct World {
     pub(crate) rng: Arc<SeededRng>,
     pub(crate) defect: Option<InjectedDefect>,
-    pub(crate) accounts: Arc<[Account]>,
+    pub(crate) accounts: Accounts,
     pub(crate) time: Arc<MachineTime>,
     pub(crate) disk: Disk,
     pub(crate) upstox: Upstox,
@@ -50,7 +51,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn opening(records: &Records, accounts: Arc<[Account]>, start: DateTime<Utc>) -> Arc<Self> {
+    pub(crate) fn opening(records: &Records, accounts: Accounts, start: DateTime<Utc>) -> Arc<Self> {
         Arc::new(Self {
             rng: Arc::clone(&records.rng),
             defect: records.defect,
@@ -98,7 +99,7 @@ impl World {
     }
 
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.id == *id)
+        self.accounts.account(id)
     }
 
     /// A new process.

@@ -171,11 +171,8 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
 }
 
 pub(crate) fn unknown_api(server: &Server) -> Problem {
-    let accounts = server.vega.settings.accounts.iter();
-    let names: Vec<&str> = accounts
-        .flat_map(|account| &account.apis)
-        .map(|api| api.name.as_str())
-        .collect();
+    let apis = server.vega.settings.accounts.apis();
+    let names: Vec<&str> = apis.map(|(_, api)| api.name.as_str()).collect();
     Problem::new(Code::UnknownApi, format!("There are {}.", names.join(", ")))
 }
 

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use vega_api_types::{AcceptedView, ApisView, RunView};
+use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
@@ -104,7 +105,7 @@ impl RunBody {
             (false, _) => None,
         };
         Ok(GenerationRequest {
-            apis: configured(server, self.apis)?,
+            apis: ApiSelection::named(configured(server, self.apis)?),
             force,
             again: configured(server, self.again)?,
             wait_policy: if self.wait.unwrap_or(true) {
@@ -118,16 +119,9 @@ impl RunBody {
 
 fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Problem> {
     let names = names.into_iter().map(|name| {
-        let known = server
-            .vega
-            .settings
-            .accounts
-            .iter()
-            .flat_map(|account| &account.apis);
-        let mut known = known.map(|api| &api.name);
         ApiName::new(name)
             .ok()
-            .filter(|name| known.any(|known| known == name))
+            .filter(|name| server.vega.settings.accounts.find(name).is_some())
             .ok_or_else(|| unknown_api(server))
     });
     names.collect()
@@ -224,7 +218,7 @@ pub(crate) async fn verify(
     State(server): State<Arc<Server>>,
     Body(body): Body<VerificationBody>,
 ) -> Result<Json<ApisView>, Problem> {
-    let apis = configured(&server, body.apis)?;
+    let apis = ApiSelection::named(configured(&server, body.apis)?);
     if server.requests.is_closed() {
         return Err(stopping());
     }

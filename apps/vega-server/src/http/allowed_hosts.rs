@@ -23,8 +23,7 @@ impl AllowedHosts {
             .collect();
         hosts.push(address.to_string());
         let mut redirects = Vec::new();
-        let accounts = settings.accounts.iter();
-        for api in accounts.flat_map(|account| &account.apis) {
+        for (_, api) in settings.accounts.apis() {
             let url = api.redirect_uri.url();
             if url.port_or_known_default() == Some(port)
                 && let Some(host) = url.host_str()

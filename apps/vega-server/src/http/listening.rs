@@ -77,10 +77,7 @@ pub(crate) async fn bind_ipv6_loopback(
     address: SocketAddr,
     settings: &Settings,
 ) -> Result<Option<TcpListener>, CannotListen> {
-    let accounts = settings.accounts.iter();
-    let mut uris = accounts
-        .flat_map(|account| &account.apis)
-        .map(|api| api.redirect_uri.url());
+    let mut uris = settings.accounts.apis().map(|(_, api)| api.redirect_uri.url());
     let leads_here = |url: &url::Url| {
         url.host_str() == Some("localhost") && url.port_or_known_default() == Some(address.port())
     };

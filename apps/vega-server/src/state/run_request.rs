@@ -330,6 +330,7 @@ impl RunRequest {
 
 #[cfg(test)]
 mod tests {
+    use vega_domain::accounts::ApiSelection;
     use vega_domain::ids::{AccountId, ApiName};
     use vega_domain::plan::{Plan, PlannedApi, SignInCause};
     use vega_orchestration::WaitPolicy;
@@ -338,7 +339,7 @@ mod tests {
 
     fn wanted() -> GenerationRequest {
         GenerationRequest {
-            apis: Vec::new(),
+            apis: ApiSelection::All,
             force: None,
             again: Vec::new(),
             wait_policy: WaitPolicy::Wait,

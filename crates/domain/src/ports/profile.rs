@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureReason};
 use crate::ids::UserId;
 use crate::secret::AccessToken;
+use crate::token::{CheckResult, StoredToken};
 
 /// What came of one profile call: three results, never mixed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,18 @@ pub enum ProfileAnswer {
     Invalid,
     /// Neither: network, throttling, a fault of Upstox, an answer that is no profile.
     Unknown(Failure),
+}
+
+impl ProfileAnswer {
+    /// What it says about this token.
+    pub fn check_for(&self, token: &StoredToken) -> CheckResult {
+        match self {
+            Self::Valid(user) if *user == token.user_id => CheckResult::Valid,
+            Self::Valid(_) => CheckResult::Unknown(FailureReason::WrongUser),
+            Self::Invalid => CheckResult::Invalid,
+            Self::Unknown(failure) => CheckResult::Unknown(failure.reason),
+        }
+    }
 }
 
 /// Asks for profiles.

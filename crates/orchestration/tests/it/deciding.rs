@@ -5,6 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use vega_domain::accounts::ApiSelection;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
@@ -160,7 +161,7 @@ async fn never_5_a_sign_in_because_one_call_refuses_all_tokens(#[case] price: La
     let reason = ForceReason::new("the desk wants new ones").unwrap();
     for name in SIX.map(api) {
         let wanted = Wanted {
-            apis: std::slice::from_ref(&name),
+            apis: &ApiSelection::Only(vec![name.clone()]),
             force: Some(&reason),
             ..Wanted::default()
         };
@@ -231,7 +232,7 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
     let world = World::of(&[("main", &SIX)]);
     world.has("PRIMARY", Standing::Valid);
     world.has("WEBSOCKET1", Standing::Valid);
-    let chosen = [api("OPTIONCHAIN1"), api("PRIMARY")];
+    let chosen = ApiSelection::Only(vec![api("OPTIONCHAIN1"), api("PRIMARY")]);
     let verification = world
         .orchestrator()
         .verify(Wanted {

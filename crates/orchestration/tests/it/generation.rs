@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Route};
+use vega_domain::accounts::ApiSelection;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{ForceReason, Plan};
@@ -20,7 +21,7 @@ use crate::world::{Standing, World};
 
 fn request() -> GenerationRequest {
     GenerationRequest {
-        apis: Vec::new(),
+        apis: ApiSelection::All,
         force: None,
         again: Vec::new(),
         wait_policy: WaitPolicy::NoWait,

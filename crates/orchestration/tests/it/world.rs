@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
@@ -138,7 +139,7 @@ pub(crate) struct World {
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) human: Arc<Human>,
     pub(crate) requirements: Arc<Requirements>,
-    pub(crate) accounts: Arc<[Account]>,
+    pub(crate) accounts: Accounts,
 }
 
 impl World {
@@ -241,7 +242,7 @@ impl World {
 
     fn validity(&self) -> Arc<TokenValidityService> {
         Arc::new(TokenValidityService::new(
-            Arc::clone(&self.accounts),
+            self.accounts.clone(),
             self.database.clone(),
             self.database.clone(),
             self.clock.clone(),
@@ -292,7 +293,7 @@ impl World {
 
     pub(crate) fn resume(&self) -> ResumeOrchestrator {
         ResumeOrchestrator::new(
-            Arc::clone(&self.accounts),
+            self.accounts.clone(),
             self.ports(),
             self.validity(),
             self.generation(),
@@ -310,7 +311,7 @@ impl World {
             6,
         );
         AsyncTokenOrchestrator::new(
-            Arc::clone(&self.accounts),
+            self.accounts.clone(),
             self.ports(),
             self.validity(),
             Arc::new(verification),

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use rstest::rstest;
+use vega_domain::accounts::Accounts;
 use vega_domain::ids::{ClientId, UserId};
 use vega_domain::ports::{
     LoadedToken, MockAuditTrail, MockEventSink, MockLastPriceApi, MockUpstoxTokenRepository, ProfileAnswer,
@@ -115,7 +116,7 @@ impl World {
             6,
         );
         let service = RejectionService::new(RejectionPorts {
-            accounts: Arc::from([account(&["PRIMARY", "WEBSOCKET1"])]),
+            accounts: Accounts::from(vec![account(&["PRIMARY", "WEBSOCKET1"])]),
             tokens,
             verification: Arc::new(verification),
             registry: Arc::clone(&registry),

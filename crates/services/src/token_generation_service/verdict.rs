@@ -46,25 +46,18 @@ impl TokenGenerationService {
     pub(super) async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
         let answer = patient_profile::ask(&*self.ports.profiles, &*self.ports.clock, token).await;
         let at = self.ports.clock.now();
-        let (result, verdict) = match answer {
-            ProfileAnswer::Valid(user) if user == token.user_id => (CheckResult::Valid, Ok(())),
-            ProfileAnswer::Valid(user) => (
-                CheckResult::Unknown(FailureReason::WrongUser),
-                Err(Failure::new(
-                    FailureReason::Unverified,
-                    format!("its profile belongs to {user}"),
-                )),
-            ),
-            ProfileAnswer::Invalid => (
-                CheckResult::Invalid,
-                Err(Failure::new(FailureReason::TokenRejected, "")),
-            ),
-            ProfileAnswer::Unknown(failure) => (
-                CheckResult::Unknown(failure.reason),
-                Err(Failure::new(FailureReason::Unverified, failure.to_string())),
-            ),
-        };
+        let result = answer.check_for(token);
         token.apply(LastCheck { at, result });
-        verdict
+        match answer {
+            ProfileAnswer::Valid(_) if result == CheckResult::Valid => Ok(()),
+            ProfileAnswer::Valid(user) => Err(Failure::new(
+                FailureReason::Unverified,
+                format!("its profile belongs to {user}"),
+            )),
+            ProfileAnswer::Invalid => Err(Failure::new(FailureReason::TokenRejected, "")),
+            ProfileAnswer::Unknown(failure) => {
+                Err(Failure::new(FailureReason::Unverified, failure.to_string()))
+            }
+        }
     }
 }

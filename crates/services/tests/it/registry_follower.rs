@@ -10,6 +10,7 @@ use rstest::rstest;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use vega_domain::account::{Account, Route};
+use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber};
 use vega_domain::ports::{
@@ -329,7 +330,7 @@ async fn a_token_that_does_not_open_takes_its_own_api_out_alone() {
 fn configured(client_id: &str, person: &str) -> RegistryScope {
     let mut primary = api("PRIMARY");
     primary.client_id = ClientId::new(client_id).unwrap();
-    RegistryScope::Configured(Arc::new([Account {
+    RegistryScope::Configured(Accounts::from(vec![Account {
         id: AccountId::new("default").unwrap(),
         mobile_number: MobileNumber::new("9000000001").unwrap(),
         user_id: Some(user(person)),

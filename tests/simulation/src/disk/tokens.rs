@@ -87,8 +87,8 @@ impl UpstoxTokenRepository for Store {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
         let world = &self.here.world;
         self.look(|_| ()).await?;
-        let apis = world.accounts.iter().flat_map(|account| &account.apis);
-        let newest = apis.filter_map(|api| world.disk.newest_token(&api.name));
+        let apis = world.accounts.apis();
+        let newest = apis.filter_map(|(_, api)| world.disk.newest_token(&api.name));
         Ok(newest.map(loaded).collect())
     }
 
