@@ -8,11 +8,10 @@ use clap::Args;
 
 use crate::shell::{output_with, root};
 
-/// A test that compares a generated piece, and writes it when asked to.
+/// A test of a library that compares a generated piece, and writes it when asked to.
 struct Generated {
     what: &'static str,
     package: &'static str,
-    binary: &'static str,
     test: &'static str,
 }
 
@@ -20,25 +19,21 @@ const ALL: &[Generated] = &[
     Generated {
         what: "the tables of docs/reference/failures.md",
         package: "vega-cli",
-        binary: "vega",
         test: "exit::failure_tables::failure_tables_say_what_the_code_does",
     },
     Generated {
         what: "the table of docs/reference/settings.md",
         package: "vega-cli",
-        binary: "vega",
         test: "documents::setting_table::the_setting_table_has_every_setting_with_its_default",
     },
     Generated {
         what: "docs/reference/cli.md",
         package: "vega-cli",
-        binary: "vega",
         test: "documents::command_page::the_command_page_says_what_can_be_typed",
     },
     Generated {
         what: "the OpenAPI file",
         package: "vega-server",
-        binary: "vega-server",
         test: "routes::tests::the_openapi_file_says_what_the_code_does",
     },
 ];
@@ -67,15 +62,8 @@ pub(crate) fn check() -> Result<()> {
 
 fn make(environment: &[(&str, &OsStr)]) -> Result<()> {
     for generated in ALL {
-        let Generated {
-            what,
-            package,
-            binary,
-            test,
-        } = *generated;
-        let arguments = [
-            "test", "--locked", "-p", package, "--bin", binary, "--", "--exact", test,
-        ];
+        let Generated { what, package, test } = *generated;
+        let arguments = ["test", "--locked", "-p", package, "--lib", "--", "--exact", test];
         let said = output_with(&root(), "cargo", &arguments, environment).context(what)?;
         ensure!(
             said.contains("test result: ok. 1 passed"),
