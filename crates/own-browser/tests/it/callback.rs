@@ -1,7 +1,6 @@
 //! The listener at the redirect URI: which code it takes, what it refuses, and what its page says.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::Query;
@@ -52,8 +51,8 @@ async fn a_browser_brings_the_code_and_its_page_says_so() {
 async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
     let (world, mut desk) = World::new(&uri);
-    world.journal.opens("S-old", "WEBSOCKET1");
-    world.journal.closes("S-old");
+    world.journal.opens("S-old", "WEBSOCKET1").await;
+    world.journal.closes("S-old").await;
     let mut session = world.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
@@ -81,14 +80,11 @@ async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
         "the right one is accepted after all of them"
     );
     assert_eq!(world.told(), [Notice::ForeignRedirect]);
-    let audited = world.journal.audited();
+    let audited = world.journal.refused();
     assert_eq!(audited.len(), 6, "{audited:?}");
-    assert_eq!(audited[0], "redirect_refused: no sign-in sent its state");
-    assert_eq!(
-        audited[1],
-        "redirect_refused: the sign-in for WEBSOCKET1 had ended"
-    );
-    assert_eq!(audited[2], "redirect_refused: it lacked a code or a state");
+    assert_eq!(audited[0], "no sign-in sent its state");
+    assert_eq!(audited[1], "the sign-in for WEBSOCKET1 had ended");
+    assert_eq!(audited[2], "it lacked a code or a state");
     session.close().await;
 }
 
@@ -249,7 +245,7 @@ async fn a_code_waits_for_a_database_that_takes_nothing(
 ) {
     let uri = format!("http://localhost:{}/cb", free_port().await);
     let (world, mut desk) = World::new(&uri);
-    world.journal.full_for.store(full_for, Ordering::Relaxed);
+    world.journal.is_full_for(full_for);
     let mut session = world.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
@@ -389,7 +385,7 @@ async fn the_code_comes_back_while_a_crowd_is_silent(#[case] crowd: usize) {
 async fn a_browser_that_hangs_up_leaves_its_code_behind() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
     let (world, mut desk) = World::new(&uri);
-    world.journal.full_for.store(3, Ordering::Relaxed);
+    world.journal.is_full_for(3);
     let mut session = world.session().await;
     let host = uri
         .trim_start_matches("http://")

@@ -1,106 +1,80 @@
-//! A journal in memory that knows about codes, as far as this route asks it.
+//! A store in memory with this route's attempts, and a disk that may be full for a while.
 
-use std::sync::Mutex;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use vega_domain::audit::AuditEntry;
-use vega_domain::ids::{ApiName, RunId};
-use vega_domain::ports::{AuditTrail, CodeDelivery, Delivery, StoreError};
-use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState};
+use vega_domain::audit::AuditKind;
+use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::RunId;
+use vega_domain::ports::{SignInAttempts, StoreError};
+use vega_domain::secret::OAuthState;
+use vega_testing::builders::{at, attempt, entry};
+use vega_testing::memory_store::full;
+use vega_testing::{MemoryStore, Watcher};
 
-struct Attempt {
-    state: OAuthState,
-    api: ApiName,
-    code: Option<AuthorizationCode>,
-    is_open: bool,
+/// So many codes are not taken before one is.
+#[derive(Default)]
+struct FullFor(AtomicU32);
+
+impl Watcher for FullFor {
+    fn asked(&self, what: &str) -> Result<(), StoreError> {
+        if what == "deliver_code" && self.0.load(Ordering::Relaxed) > 0 {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+            return Err(full());
+        }
+        Ok(())
+    }
 }
 
-/// Attempts by their `state`, and what was audited.
-#[derive(Default)]
 pub(crate) struct Journal {
-    attempts: Mutex<Vec<Attempt>>,
-    audited: Mutex<Vec<String>>,
-    /// So many codes are not taken before one is.
-    pub(crate) full_for: AtomicU32,
+    pub(crate) store: Arc<MemoryStore>,
+    full_for: Arc<FullFor>,
+}
+
+impl Deref for Journal {
+    type Target = MemoryStore;
+
+    fn deref(&self) -> &MemoryStore {
+        &self.store
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        let full_for = Arc::<FullFor>::default();
+        let store = Arc::new(MemoryStore::watched_by(full_for.clone()));
+        Self { store, full_for }
+    }
 }
 
 impl Journal {
-    pub(crate) fn opens(&self, state: &str, api: &str) {
-        self.attempts.lock().unwrap().push(Attempt {
-            state: OAuthState::new(state),
-            api: ApiName::new(api).unwrap(),
-            code: None,
-            is_open: true,
-        });
+    /// So many codes are not taken before one is.
+    pub(crate) fn is_full_for(&self, codes: u32) {
+        self.full_for.0.store(codes, Ordering::Relaxed);
     }
 
-    pub(crate) fn closes(&self, state: &str) {
-        let mut attempts = self.attempts.lock().unwrap();
+    pub(crate) async fn opens(&self, state: &str, api: &str) {
+        let mut new = attempt(RunId::at(at(0)), api, 1);
+        new.state = OAuthState::new(state);
+        let opened = entry(AuditKind::AttemptOpened);
+        self.store.open_attempt(&new, &opened).await.unwrap();
+    }
+
+    pub(crate) async fn closes(&self, state: &str) {
         let state = OAuthState::new(state);
-        attempts
-            .iter_mut()
-            .find(|attempt| attempt.state == state)
-            .unwrap()
-            .is_open = false;
+        let attempts = self.store.attempts();
+        let attempt = attempts.iter().find(|attempt| attempt.state == state).unwrap();
+        let failure = Failure::new(FailureReason::RedirectTimeout, "");
+        let closed = entry(AuditKind::AttemptClosed);
+        let close = self.store.close(attempt.id, &failure, at(1), &closed);
+        close.await.unwrap();
     }
 
-    pub(crate) fn audited(&self) -> Vec<String> {
-        self.audited.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl AuditTrail for Journal {
-    async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-        let line = format!("{}: {}", entry.kind.code(), entry.detail);
-        self.audited.lock().unwrap().push(line);
-        Ok(())
-    }
-
-    async fn append_about(&self, _entry: &AuditEntry, _token: &AccessToken) -> Result<(), StoreError> {
-        unreachable!("this route sees no token")
-    }
-
-    async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
-        unreachable!("runs end elsewhere")
-    }
-}
-
-#[async_trait]
-impl CodeDelivery for Journal {
-    async fn deliver_code(
-        &self,
-        state: &OAuthState,
-        code: &AuthorizationCode,
-        _at: DateTime<Utc>,
-    ) -> Result<Delivery, StoreError> {
-        if self.full_for.load(Ordering::Relaxed) > 0 {
-            self.full_for.fetch_sub(1, Ordering::Relaxed);
-            return Err(StoreError::Failed {
-                doing: "seal a code that came back",
-                source: "the disk is full".into(),
-            });
-        }
-        let mut attempts = self.attempts.lock().unwrap();
-        let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.state == *state) else {
-            return Ok(Delivery::Unknown);
-        };
-        let api = attempt.api.clone();
-        Ok(if !attempt.is_open {
-            Delivery::TooLate(api)
-        } else if attempt.code.is_some() {
-            Delivery::CameBefore(api)
-        } else {
-            attempt.code = Some(code.clone());
-            Delivery::Taken(api)
-        })
-    }
-
-    async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
-        let attempts = self.attempts.lock().unwrap();
-        let attempt = attempts.iter().find(|attempt| attempt.state == *state);
-        Ok(attempt.and_then(|attempt| attempt.code.clone()))
+    /// What was refused, by the audit trail.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let mut audit = self.store.audit();
+        audit.retain(|entry| entry.kind == AuditKind::RedirectRefused);
+        audit.into_iter().map(|entry| entry.detail).collect()
     }
 }

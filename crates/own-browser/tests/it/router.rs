@@ -14,9 +14,9 @@ use crate::world::{StandingClock, browse, browse_as, look_ahead};
 async fn the_callback_is_a_guest_in_another_router() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap();
-    let journal = Arc::new(Journal::default());
-    journal.opens("S-1", "PRIMARY");
-    let receiver = CodeReceiver::new(journal.clone(), journal, Arc::new(StandingClock));
+    let journal = Journal::default();
+    journal.opens("S-1", "PRIMARY").await;
+    let receiver = CodeReceiver::new(journal.store.clone(), journal.store, Arc::new(StandingClock));
     // Two APIs with one path, and a path that a router could take for a pattern.
     let uris = [
         format!("http://{host}/cb"),

@@ -25,7 +25,7 @@ use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
 use crate::journal::Journal;
 
 pub(crate) struct World {
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) journal: Journal,
     pub(crate) human: Human,
     pub(crate) permit: Permit,
     told: Arc<Told>,
@@ -147,7 +147,7 @@ impl World {
         let (links_to, links) = mpsc::unbounded_channel();
         let (keyboard, pastes) = mpsc::unbounded_channel();
         let world = Self {
-            journal: Arc::default(),
+            journal: Journal::default(),
             human: Human {
                 links: links_to,
                 pastes: tokio::sync::Mutex::new(pastes),
@@ -195,8 +195,8 @@ impl World {
     pub(crate) async fn session(&self) -> Box<dyn SignInSession> {
         let route = OwnBrowser::new(
             self.settings.clone(),
-            self.journal.clone(),
-            self.journal.clone(),
+            self.journal.store.clone(),
+            self.journal.store.clone(),
             Arc::new(Proof),
             self.told.clone(),
             Arc::new(StandingClock),
@@ -226,7 +226,7 @@ impl World {
         api: &str,
         state: &str,
     ) -> Result<String, Failure> {
-        self.journal.opens(state, api);
+        self.journal.opens(state, api).await;
         let (account, state_sent) = (self.account(api), OAuthState::new(state));
         let request = SignInRequest {
             account: &account,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use vega_persistence::{
     SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
     SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
@@ -37,6 +39,19 @@ impl Installation for InFiles {
             audit: Arc::new(SqliteAuditTrail::new(data.clone())),
             history: Arc::new(SqliteAuditHistory::new(data)),
         }
+    }
+
+    /// The entry is the last of a commit's changes.
+    async fn refuse_commits(&self, refuse: bool) {
+        let data = open(&self.0).await;
+        let file = SqliteConnectOptions::new().filename(data.path());
+        let mut file = SqliteConnection::connect_with(&file).await.unwrap();
+        let change = if refuse {
+            "CREATE TRIGGER refuses BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+        } else {
+            "DROP TRIGGER refuses"
+        };
+        sqlx::query(change).execute(&mut file).await.unwrap();
     }
 }
 

@@ -9,11 +9,11 @@ use super::installation::Installation;
 use super::world::{World, is_conflict};
 use crate::builders::{api, at, entry, entry_at};
 
-fn hash(number: u8) -> SecretHash {
+pub(super) fn hash(number: u8) -> SecretHash {
     SecretHash::from_bytes([number; 32])
 }
 
-fn key(name: &str, number: u8) -> StoredKey {
+pub(super) fn key(name: &str, number: u8) -> StoredKey {
     let made = at(i64::from(number));
     StoredKey {
         hash: hash(number),
@@ -191,4 +191,25 @@ pub async fn a_session_is_seen_touched_and_ended_once<I: Installation>() {
     world.sessions.touch_session(mine.id, at(70)).await.unwrap();
     assert_eq!(found(21).await, None, "a late call does not bring it back");
     assert_eq!(world.count(AuditKind::ConsoleSessionEnded).await, 1);
+}
+
+pub async fn a_link_that_is_dead_when_the_next_is_made_is_forgotten<I: Installation>() {
+    let world = World::<I>::new().await;
+    world.put_link(0, 1).await;
+    world.put_link(60, 2).await;
+    // Not even a clock that is set back brings it back.
+    assert!(!redeem(&*world.sessions, 1, &session(5), 21).await);
+    assert!(redeem(&*world.sessions, 2, &session(65), 22).await);
+}
+
+pub async fn a_session_that_is_dead_when_the_next_opens_is_forgotten<I: Installation>() {
+    let world = World::<I>::new().await;
+    let later = 1_000_000;
+    for (made, number) in [(0, 1), (later, 2)] {
+        world.put_link(made, number).await;
+        assert!(redeem(&*world.sessions, number, &session(made), 20 + number).await);
+    }
+    let found = async |secret| world.sessions.session(&hash(secret)).await.unwrap();
+    assert_eq!(found(21).await, None);
+    assert_eq!(found(22).await.map(|session| session.opened_at), Some(at(later)));
 }

@@ -12,7 +12,7 @@ use super::installation::Installation;
 use super::world::World;
 use crate::builders::{at, entry, moment};
 
-fn closed(id: &str, hold: AccountHold) -> Cooldown {
+pub(super) fn closed(id: &str, hold: AccountHold) -> Cooldown {
     let number = if id == "a" { "9000000001" } else { "9000000002" };
     Cooldown {
         account: AccountId::new(id).unwrap(),

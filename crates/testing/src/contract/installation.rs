@@ -33,6 +33,9 @@ pub trait Installation: Send + Sync + Sized {
 
     /// As one more process opens it.
     async fn open(&self) -> Stores;
+
+    /// Whether every commit fails from now on, after its change and before it is durable.
+    async fn refuse_commits(&self, refuse: bool);
 }
 
 impl Stores {

@@ -89,6 +89,7 @@ suite! {
         one_attempt_brings_one_token,
         a_check_keeps_the_first_verdicts_and_touches_only_its_generation,
         a_token_is_erased_a_day_after_its_end_and_no_earlier,
+        only_an_answer_that_needs_review_is_kept_until_it_is_old,
     ]
     access: [
         keys_stay_over_a_restart_oldest_first,
@@ -98,6 +99,11 @@ suite! {
         a_link_opens_one_session_whoever_asks_at_once,
         a_link_opens_within_its_life_and_never_later,
         a_session_is_seen_touched_and_ended_once,
+        a_link_that_is_dead_when_the_next_is_made_is_forgotten,
+        a_session_that_is_dead_when_the_next_opens_is_forgotten,
+    ]
+    commits: [
+        a_failed_commit_leaves_nothing,
     ]
     audit: [
         an_entry_about_a_token_tells_it_apart_and_does_not_show_it,

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use vega_domain::audit::AuditKind;
-use vega_domain::failure::FailureReason;
+use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, Generation, UserId};
 use vega_domain::ports::{StoreError, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
@@ -197,4 +197,21 @@ pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installatio
     assert_eq!(all[1].as_ref().unwrap().api, api("WEBSOCKET1"));
     let newest = world.tokens.newest_generation(&api("PRIMARY")).await;
     assert_eq!(newest.unwrap(), Some(Generation::FIRST));
+}
+
+/// It may be the only trace of a token that Upstox gave out.
+pub async fn only_an_answer_that_needs_review_is_kept_until_it_is_old<I: Installation>() {
+    for (reason, kept) in [(FailureReason::NeedsReview, 1), (FailureReason::PinRefused, 0)] {
+        let world = World::<I>::new().await;
+        let run = world.running(&["PRIMARY"]).await;
+        let attempt = world.answered(run, "PRIMARY", 1).await;
+        world.closes(attempt, &Failure::new(reason, ""), 5).await;
+        let erase = async |seconds| {
+            let now = at(2) + TimeDelta::days(2) + TimeDelta::seconds(seconds);
+            world.tokens.erase_dead(now).await.unwrap()
+        };
+        assert_eq!(erase(-1).await, 0, "{reason}");
+        assert_eq!(erase(1).await, kept, "{reason}");
+        assert_eq!(erase(1).await, 0, "{reason}");
+    }
 }

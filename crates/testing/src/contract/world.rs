@@ -39,6 +39,11 @@ impl<I: Installation> World<I> {
         self.installation.open().await
     }
 
+    /// See `Installation::refuse_commits`.
+    pub(super) async fn refuse_commits(&self, refuse: bool) {
+        self.installation.refuse_commits(refuse).await;
+    }
+
     pub(super) async fn audit(&self) -> Vec<AuditEntry> {
         let (all, order) = (AuditFilter::default(), AuditOrder::OldestFirst);
         let page = self.history.page(&all, order, None, 1_000).await.unwrap();
