@@ -1,5 +1,5 @@
-//! The audit trail as far as no database engine is needed: chain values, checkpoints beside the key, and why a database as a
-//! whole is not trusted.
+//! The parts of the audit trail that need no database engine: chain values, checkpoints beside the key, and the reasons
+//! not to trust a database as a whole.
 
 pub(crate) mod chain;
 pub(crate) mod checkpoints;

@@ -1,5 +1,5 @@
-//! Files and folders for Vega alone: how they are made, who else may change them, how text is read from them. What is in them
-//! is decided elsewhere.
+//! Files and folders for Vega alone: making them, checking who else may change them, and reading text from them. Their
+//! contents are decided elsewhere.
 
 mod file_error;
 

@@ -1,5 +1,5 @@
-//! The root key on disk: where it is, how it is read and written, which file is the right one for a database and how one takes
-//! another's place. What is sealed with it is decided in `sealing`.
+//! The root key on disk: where it is, how it is read and written, which file belongs to a database, and how one file
+//! replaces another. `sealing` decides what is sealed with the key.
 
 mod choice;
 pub(crate) mod key_source;

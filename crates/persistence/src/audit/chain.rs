@@ -1,6 +1,6 @@
-//! The keyed hash chain of the audit trail: each entry's value seals the entry and the value before it, so that nobody
-//! without the root key can change, move or remove an entry unnoticed. What is sealed is what the database stores, type
-//! and bytes, not what it means.
+//! The keyed hash chain of the audit trail. Each entry's value seals the entry and the value before it, so that nobody
+//! without the root key can change, move or remove an entry unnoticed. The chain seals the type and the bytes that the
+//! database stores, not their meaning.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use crate::key_files::root_key::{RootKey, keyed};
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega audit chain 1";
 
-/// An entry of a Vega that kept no row values, and one of a Vega that does: so nobody can make a database look like one of
-/// before, to have its rows sealed as they made them.
+/// Labels of an entry by a Vega without row values, and of one by a Vega with row values. They differ so that nobody
+/// can make a database look like an older one, to have its changed rows sealed.
 const ENTRY_OF_BEFORE: &[u8] = b"entry";
 const ENTRY: &[u8] = b"entry beside row values";
 
@@ -33,7 +33,7 @@ impl fmt::Debug for AuditChain {
     }
 }
 
-/// One entry as it is stored: of each column the database's name of its type, and its bytes.
+/// One entry as it is stored: for each column, the database's name of its type, and its bytes.
 #[derive(Debug, FromRow)]
 pub(crate) struct RawRow {
     pub(crate) id: i64,
@@ -54,12 +54,12 @@ pub(crate) struct RawRow {
 }
 
 impl RawRow {
-    /// Whether it bears a value.
+    /// Whether the entry has a value.
     pub(crate) fn is_chained(&self) -> bool {
         self.chain.is_some()
     }
 
-    /// Whether it bears this value.
+    /// Whether the entry has this value.
     pub(crate) fn bears(&self, value: &Value) -> bool {
         self.chain_type == "blob" && self.chain.as_deref() == Some(value)
     }
@@ -107,17 +107,17 @@ impl AuditChain {
         Self::of_chain_key(chain_key(key).as_slice())
     }
 
-    /// With the chain key of an earlier root key.
+    /// Makes a chain from the chain key of an earlier root key.
     pub(crate) fn of_chain_key(key: &[u8]) -> Self {
         Self(keyed(key))
     }
 
-    /// What stands before the first entry of this trail.
+    /// The value that the first entry of this trail is chained to.
     pub(crate) fn beginning(&self, chain_id: &[u8]) -> Value {
         self.seal(&[b"beginning", chain_id])
     }
 
-    /// The value of an entry that is stored, after this one.
+    /// The value of a stored entry that follows the value `before`.
     pub(crate) fn of_stored(&self, before: &Value, row: &RawRow) -> Value {
         // An entry that lost its value is not one that never had one.
         if !row.is_chained() {
@@ -135,13 +135,13 @@ impl AuditChain {
         row.bears(&self.next(ENTRY, before, row.id, row.columns()))
     }
 
-    /// What an earlier Vega would have made of an entry.
+    /// The value that an earlier Vega would have given to an entry.
     #[cfg(test)]
     pub(crate) fn of_before(&self, before: &[u8], row: &RawRow) -> Value {
         self.next(ENTRY_OF_BEFORE, before, row.id, row.columns())
     }
 
-    /// The value of an entry that is about to be stored, after this one.
+    /// The value of an entry that is about to be stored after the value `before`.
     pub(crate) fn of_new(&self, before: &[u8], row: &NewRow<'_>) -> Value {
         self.next(ENTRY, before, row.id, row.columns())
     }
@@ -155,7 +155,7 @@ impl AuditChain {
         self.seal(&parts)
     }
 
-    /// Each part with its length before it, so that no two lists of parts give the same bytes.
+    /// Writes the length of each part before it, so that no two lists of parts give the same bytes.
     fn seal(&self, parts: &[&[u8]]) -> Value {
         let mut mac = self.0.clone();
         for part in parts {
@@ -166,7 +166,7 @@ impl AuditChain {
     }
 }
 
-/// What a rotation keeps of a root key, so that the entries made with it can still be examined.
+/// The part of a root key that a rotation keeps, so that the entries made with that key can still be examined.
 pub(crate) fn chain_key(key: &RootKey) -> Zeroizing<[u8; 32]> {
     key.derive_bytes(CONTEXT)
 }

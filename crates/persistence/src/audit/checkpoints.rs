@@ -1,6 +1,6 @@
-//! Checkpoints of the audit trail: a private file beside the key that tells which entry was the trail's last one, after each
-//! run and after each change that an older file must not undo. A trail that was cut, and a database that was put back, are
-//! consistent in themselves; only what was kept elsewhere tells that there was more.
+//! Checkpoints of the audit trail: a private file beside the key that records the trail's last entry after each run and
+//! after each change that an older file must not undo. A trail that was cut, and a database that was replaced by an
+//! older copy, are consistent in themselves; only a record kept elsewhere shows that there was more.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -32,9 +32,9 @@ pub(crate) enum Cause {
     Revocation,
     /// Something else happened that must not be undone by putting an older file back.
     Change,
-    /// One of both: an earlier Vega had one word for them.
+    /// A run or a revocation: an earlier Vega had one word for both.
     EitherOfBoth,
-    /// The operator took the trail as it was for the true one: checkpoints from before count no more.
+    /// The operator accepted the trail as it was: checkpoints from before are no longer used.
     Accepted,
 }
 
@@ -44,18 +44,18 @@ pub(crate) struct Checkpoint {
     pub(crate) at: DateTime<Utc>,
     pub(crate) cause: Cause,
     pub(crate) chain_id: Vec<u8>,
-    /// 0 where there was none yet; the value is then the one before the first.
+    /// 0 where there was no entry yet; the value is then the one before the first entry.
     pub(crate) entry: i64,
     pub(crate) value: Value,
 }
 
 impl CheckpointFile {
-    /// Beside the key, or where Vega keeps what belongs there.
+    /// The file beside the key, or in the folder where Vega keeps what belongs beside a key.
     pub(crate) fn at(source: &KeySource) -> Self {
         Self(source.beside(FILE_NAME))
     }
 
-    /// Adds a line, durably. What stands there stays, whoever else adds lines.
+    /// Adds a line, durably. Existing lines stay, also when other processes add lines.
     pub(crate) fn append(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         self.write(checkpoint).map_err(|source| StoreError::Failed {
             doing: "keep the checkpoint of the audit trail",
@@ -63,7 +63,7 @@ impl CheckpointFile {
         })
     }
 
-    /// The same, where writing may block.
+    /// The same, on a thread where writing may block.
     pub(crate) async fn append_beside(&self, checkpoint: Checkpoint) -> Result<(), StoreError> {
         let checkpoints = self.clone();
         tokio::task::spawn_blocking(move || checkpoints.append(&checkpoint))
@@ -121,7 +121,7 @@ impl CheckpointFile {
         })
     }
 
-    /// When something last happened that may have taken a token out of force, in any database.
+    /// When something last happened, in any database, that may have revoked a token.
     pub(crate) fn last_revocation(&self) -> Option<DateTime<Utc>> {
         let checkpoints = self.readable().unwrap_or_default();
         let revoke = |cause| matches!(cause, Cause::Revocation | Cause::EitherOfBoth | Cause::Accepted);
@@ -131,7 +131,8 @@ impl CheckpointFile {
         revocations.map(|checkpoint| checkpoint.at).max()
     }
 
-    /// The checkpoints of the file. Lines that are none are passed over: one torn line takes nothing from the others.
+    /// The checkpoints of the file. Lines that are not checkpoints are skipped: one damaged line does not affect the
+    /// others.
     pub(crate) fn readable(&self) -> Result<Vec<Checkpoint>, StoreError> {
         let text = self.text(None)?;
         let checkpoints: Vec<Checkpoint> = text.lines().filter_map(Checkpoint::of_line).collect();
@@ -171,19 +172,20 @@ impl CheckpointFile {
     }
 }
 
-/// What the file says of one trail.
+/// What the file contains about one trail.
 pub(crate) struct Newest {
-    /// The one that the trail must go on from.
+    /// The checkpoint from which the trail must continue.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// How often the operator accepted a trail.
     pub(crate) accepted: usize,
-    /// Whether it tells that the rows beside this trail bear values: no checkpoint of an earlier Vega does.
+    /// Whether the file shows that the rows of this trail's database have row values: no checkpoint of an earlier Vega
+    /// does.
     pub(crate) is_told_of: bool,
-    /// Whether it knows nothing of this trail, and tells that of another one.
+    /// Whether the file has no checkpoint of this trail, but has one of another trail.
     pub(crate) is_strange: bool,
 }
 
-/// The checkpoints that count: none from before the operator last accepted the trail as it was.
+/// The checkpoints that are used: none from before the operator last accepted the trail as it was.
 pub(crate) fn in_force(checkpoints: &[Checkpoint]) -> &[Checkpoint] {
     let accepted = checkpoints
         .iter()
@@ -202,7 +204,7 @@ fn ends_within_a_line(file: &mut std::fs::File) -> std::io::Result<bool> {
 }
 
 impl Cause {
-    /// Why the checkpoint of a write with an entry of this kind is kept, if it is.
+    /// The cause for which a write with an entry of this kind keeps a checkpoint; `None` if it keeps none.
     pub(crate) fn of(kind: AuditKind) -> Option<Self> {
         match kind {
             AuditKind::DatabaseAccepted => Some(Self::Accepted),

@@ -1,24 +1,25 @@
-//! The reasons for which a database as a whole is not used until the operator accepts it, and what accepting it does for each.
+//! The reasons for which a database as a whole is not used until the operator accepts it, and the effect of accepting
+//! it for each reason.
 
 use std::fmt;
 
 use vega_domain::ports::StoreError;
 
-/// Why the database as a whole is not what Vega left.
+/// Why the database as a whole differs from what Vega wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DatabaseMistrust {
     /// Its trail ends before an entry that was there.
     Older { last: i64, kept: i64 },
     /// Its trail has another entry in that place.
     Another { entry: i64 },
-    /// Its rows are of a Vega before row values, and its trail does not prove that nobody else wrote to it.
+    /// Its rows were written by a Vega before row values, and its trail does not prove that nobody else wrote to it.
     Unsealed { why: String },
-    /// What it says of its latest changes is not what Vega wrote.
+    /// Its list of latest changes is not what Vega wrote.
     Changed,
 }
 
 impl DatabaseMistrust {
-    /// What accepting does, for the message.
+    /// The effect of accepting, for the message.
     fn accepting(&self) -> &'static str {
         match self {
             Self::Older { .. } | Self::Another { .. } => {

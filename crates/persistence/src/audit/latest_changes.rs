@@ -1,6 +1,6 @@
-//! The list of latest changes: which audit entry changed each row last. It is sealed together with the trail's last entry, so an
-//! earlier version of a row, or a missing row, is found, and the list cannot be replaced alone. Whether the list itself counts
-//! is decided in `row_trust`.
+//! The list of latest changes: for each row, the audit entry that changed it last. The list is sealed together with the
+//! trail's last entry, so an earlier version of a row and a missing row are found, and the list cannot be replaced
+//! alone. `row_trust` decides whether the list itself is used.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,9 +21,9 @@ pub(crate) enum Whose<'a> {
     Token(&'a str),
     /// An access key.
     Key(uuid::Uuid),
-    /// A console link that was not used.
+    /// A console link that has not been used.
     Link(&'a [u8]),
-    /// A console session that was not ended.
+    /// A console session that has not ended.
     Session(uuid::Uuid),
     /// The cooldown or stop of a mobile number.
     Closed(&'a str),
@@ -33,9 +33,10 @@ pub(crate) enum Whose<'a> {
     Attempt(uuid::Uuid),
     /// The sign-in of an API that ended last.
     Ended(&'a str),
-    /// The newest token of an API that was taken back for good: it and those before stay so, wherever a copy lies.
+    /// The newest token of an API that was revoked: this token and all earlier ones stay revoked, also in copies
+    /// elsewhere.
     Revoked(&'a str),
-    /// A row that does not fit and was recorded as such.
+    /// A row that does not fit, and was recorded in the audit trail as such.
     Told(&'a str),
 }
 
@@ -83,7 +84,7 @@ impl Mark {
     }
 }
 
-/// The latest change of every row that can be put back.
+/// The latest change of every row that an older version could replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Marks(BTreeMap<String, Mark>);
 
@@ -96,12 +97,12 @@ impl Marks {
         self.0.insert(whose.to_string(), mark);
     }
 
-    /// Returns whether it was known.
+    /// Removes a mark. Returns whether there was one.
     pub(crate) fn clear(&mut self, whose: Whose<'_>) -> bool {
         self.0.remove(&whose.to_string()).is_some()
     }
 
-    /// An API's tokens are revoked up to this generation, if not further.
+    /// Revokes an API's tokens up to this generation, unless they are already revoked further.
     pub(crate) fn revoke_up_to(&mut self, api: &str, generation: i64, entry: i64, at: DateTime<Utc>) {
         let known = self.get(Whose::Revoked(api)).and_then(|mark| mark.number);
         if known.is_none_or(|known| known < generation) {
@@ -114,15 +115,16 @@ impl Marks {
         }
     }
 
-    /// Every token that was made before is revoked.
+    /// Revokes every token that was made before `at`.
     pub(crate) fn revoke_all(&mut self, at: DateTime<Utc>) {
         let time = Some(at);
         self.set(Whose::Revoked(EVERY_API), Mark { time, ..Mark::of(0) });
     }
 
-    /// Since when this token is known as revoked, if it is: wherever a copy of it lies. While its sign-in is open, by its API
-    /// alone: whatever put all tokens out of force ended every sign-in that was open, so this one began after it, whatever the
-    /// clock said then. That it is open the marks say, for its row may have been edited.
+    /// Since when this token is known as revoked, if it is; the answer is the same for every copy of it. A token whose
+    /// sign-in is still open can be revoked only by its API's mark: revoking all tokens also ended every open sign-in,
+    /// so this sign-in began after that, whatever the clock said then. Whether the sign-in is open is read from the
+    /// marks, because its row may have been edited.
     pub(crate) fn revoked_since(&self, new: &NewToken) -> Option<DateTime<Utc>> {
         let token = &new.token;
         let generation = Some(i64::from(token.generation.get()));
@@ -137,7 +139,8 @@ impl Marks {
         of_api.or_else(of_all)?.time
     }
 
-    /// What lies elsewhere, as it counts: an earlier copy of a token that is revoked, is revoked.
+    /// A token that is kept outside the database, with its revocation applied: a copy of a revoked token is revoked
+    /// too.
     pub(crate) fn as_revoked(&self, kept: NewToken) -> StoredToken {
         let revoked_since = self.revoked_since(&kept);
         let mut token = kept.token;
@@ -148,7 +151,7 @@ impl Marks {
         token
     }
 
-    /// All of them, by name.
+    /// All marks, by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Mark)> {
         self.0.iter().map(|(name, mark)| (&**name, mark))
     }
@@ -166,11 +169,11 @@ impl Marks {
 pub(crate) enum Misfit {
     /// It is not what Vega wrote.
     Changed,
-    /// It is, but not the last that Vega wrote.
+    /// It is what Vega wrote, but not the latest version.
     PutBack,
-    /// It is, but whether it is the last cannot be told.
+    /// It is what Vega wrote, but whether it is the latest version is unknown.
     Outdated,
-    /// It is not there.
+    /// It is missing.
     Gone,
 }
 

@@ -1,5 +1,5 @@
-//! What each write needs to go on record under the root key in force: chain values, fingerprints, what is trusted, and the
-//! checkpoints.
+//! What each write needs for its audit entries under the current root key: chain values, fingerprints, the trust in
+//! rows, and the checkpoints.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
 use crate::sealing::fingerprint::Fingerprints;
 
-/// Clones share it.
+/// Clones share the same state.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) chain: Arc<AuditChain>,
@@ -20,7 +20,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// With this key, from this place.
+    /// Makes one with this key, read from this place.
     pub(crate) fn new(key: &RootKey, source: &KeySource) -> Self {
         let checkpoints = CheckpointFile::at(source);
         Self {

@@ -18,23 +18,23 @@ use crate::sealing::row_values::RowValues;
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega latest changes 1";
 
-/// The last entry that was seen of the trail. It must still be there.
+/// The last entry of the trail that was seen. It must still be there.
 #[derive(Debug, Clone, Default)]
 struct Seen {
     entry: i64,
     value: Vec<u8>,
-    /// How many times the operator accepted another trail, as the file of checkpoints told.
+    /// How many times the operator accepted another trail, according to the file of checkpoints.
     accepted: usize,
 }
 
-/// Tells whether rows, and the database as a whole, are what Vega left.
+/// Decides whether rows, and the database as a whole, are what Vega wrote.
 pub(crate) struct RowTrust {
     pub(crate) values: RowValues,
     latest: Hmac<Sha256>,
     key: KeyId,
     checkpoints: CheckpointFile,
     seen: Mutex<Seen>,
-    /// Why rows without values, of an earlier Vega, are not trusted; none where there are no such rows.
+    /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Debug for RowTrust {
     }
 }
 
-/// Where the database stands, as read within one snapshot.
+/// The state of the database's trail and list of latest changes, as read within one snapshot.
 #[derive(Debug, FromRow)]
 pub(crate) struct Standing {
     key_id: Option<Vec<u8>>,
@@ -58,16 +58,16 @@ pub(crate) struct Standing {
     value: Option<Vec<u8>>,
 }
 
-/// The result of a look: the marks, or why the database is not trusted; and where the trail ends.
+/// The result of a look: the marks, or why the database is not trusted; and the end of the trail.
 pub(crate) struct Look {
     pub(crate) marks: Result<Marks, DatabaseMistrust>,
-    /// The marks, where they fit the trail that is there, whether or not it is the one that was seen.
+    /// The marks, if they fit the trail in the database, whether or not that trail is the one that was seen before.
     pub(crate) own: Option<Marks>,
     pub(crate) last: i64,
     pub(crate) chain: Vec<u8>,
 }
 
-/// What was seen before a snapshot began: that must be in it.
+/// What was seen before a snapshot began: the snapshot must contain it.
 pub(crate) struct Before(Seen);
 
 impl Before {
@@ -89,7 +89,7 @@ impl RowTrust {
         }
     }
 
-    /// To be called before a transaction begins that `look` looks into.
+    /// Must be called before the transaction begins in which `look` reads.
     pub(crate) fn before(&self) -> Before {
         Before(self.seen().clone())
     }
@@ -98,7 +98,8 @@ impl RowTrust {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the file of checkpoints says now. One that cannot be read says nothing: that is logged, and no reason for mistrust.
+    /// Reads the file of checkpoints now. A file that cannot be read counts as empty: that is logged, and is no reason
+    /// for mistrust.
     async fn kept(&self, chain_id: Vec<u8>) -> Seen {
         let checkpoints = self.checkpoints.clone();
         let newest = tokio::task::spawn_blocking(move || checkpoints.newest(&chain_id)).await;
@@ -124,7 +125,7 @@ impl RowTrust {
         }
     }
 
-    /// The trail was seen to go on up to here.
+    /// Records that the trail was seen up to this entry.
     pub(crate) fn saw(&self, entry: i64, chain: &[u8]) {
         let mut seen = self.seen();
         if entry > seen.entry {
@@ -132,25 +133,25 @@ impl RowTrust {
         }
     }
 
-    /// The operator takes what is there for true.
+    /// Records that the operator accepted the trail as it is.
     pub(crate) fn accepted(&self, entry: i64, chain: &[u8]) {
         let mut seen = self.seen();
         (seen.entry, seen.value) = (entry, chain.to_vec());
         seen.accepted += 1;
     }
 
-    /// The rows are of a Vega before row values, and for this reason they are not trusted.
+    /// Records that the rows are from a Vega before row values, and why they are not trusted.
     pub(crate) fn is_unsealed(&self, why: String) {
         *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
-    /// Learns what was kept of this trail outside the database.
+    /// Reads what was kept of this trail outside the database.
     pub(crate) async fn learn(&self, chain_id: Vec<u8>) {
         let kept = self.kept(chain_id).await;
         *self.seen() = kept;
     }
 
-    /// What is to be made of where the database stands. Fails where it belongs to another key by now.
+    /// Compares the state of the database with what was seen. Fails where the database now belongs to another key.
     pub(crate) fn compare(&self, standing: &Standing, Before(seen): &Before) -> Result<Look, StoreError> {
         if standing.key_id.as_deref() != Some(&self.key.0[..]) {
             return Err(StoreError::Unreadable(
@@ -171,7 +172,7 @@ impl RowTrust {
         })
     }
 
-    /// What counts as seen from now on, where the operator accepted another trail meanwhile, in another process.
+    /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process.
     pub(crate) async fn accepted_since(
         &self,
         look: &Look,
@@ -213,7 +214,7 @@ impl RowTrust {
         own.ok_or(DatabaseMistrust::Changed)
     }
 
-    /// The marks, if they are those of the trail that is there.
+    /// The marks, if they belong to the trail that is in the database.
     fn own(&self, standing: &Standing) -> Option<Marks> {
         let (entry, marks, value) = (
             standing.entry?,
@@ -248,7 +249,7 @@ impl RowTrust {
     }
 }
 
-/// Whether a row is what Vega wrote last. `entry` is the one that changed it, where its own value fits.
+/// Whether a row is the latest version that Vega wrote. `entry` is the entry that changed it, if its own value fits.
 pub(crate) fn is_latest(marks: &Marks, whose: Whose<'_>, entry: Option<i64>) -> Result<(), Misfit> {
     let entry = entry.ok_or(Misfit::Changed)?;
     match marks.get(whose) {

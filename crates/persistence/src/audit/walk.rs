@@ -1,5 +1,5 @@
-//! The walk that examines the audit trail, from the first entry on: what is computed is compared with what is stored and with
-//! the checkpoints that were kept.
+//! Examines the audit trail from the first entry on: compares the computed values with the stored ones and with the
+//! checkpoints that were kept.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,9 +8,9 @@ use vega_domain::audit::AuditFault;
 use crate::audit::chain::{AuditChain, RawRow, Value};
 use crate::audit::checkpoints::{Cause, Checkpoint};
 
-/// Which chain an entry belongs to.
+/// Finds the chain to which an entry belongs.
 pub(crate) struct Chains<'a> {
-    /// By the last entry that each made.
+    /// The earlier chains, each by the last entry that was made with it.
     pub(crate) earlier: BTreeMap<i64, AuditChain>,
     pub(crate) in_force: &'a AuditChain,
 }
@@ -21,13 +21,13 @@ impl Chains<'_> {
         earlier.map_or(self.in_force, |(_, chain)| chain)
     }
 
-    /// Each rotation is followed by the entry that tells of it.
+    /// Each rotation is followed by the entry that records it.
     fn at_least(&self) -> i64 {
         self.earlier.keys().next_back().map_or(0, |last| last + 1)
     }
 }
 
-/// The way along the trail, up to the last entry that fits.
+/// The examination of the trail, up to the last entry that fits.
 pub(crate) struct Walk<'a> {
     chains: &'a Chains<'a>,
     by_entry: HashMap<i64, Vec<&'a Checkpoint>>,
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What is left of the checkpoints was written once, and is not there.
+    /// Fails if checkpoints are left over: their entries were written once and are missing.
     pub(crate) fn end(&self, written_up_to: i64) -> Result<(), AuditFault> {
         let last = self.last;
         let kept = self.by_entry.keys().copied().max().unwrap_or_default();

@@ -1,5 +1,6 @@
-//! Refuses files and folders that other users can change: checks owner and mode of the file and of each folder and link on the
-//! way to it. Who can write in a folder can replace the files in it; who owns it can grant himself that right.
+//! Refuses files and folders that other users can change. Checks owner and mode of the file, and of each folder and
+//! link on the way to it: a user who can write in a folder can replace the files in it, and a user who owns a folder
+//! can give himself that right.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -17,17 +18,18 @@ const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 const ROOT: u32 = 0;
 
-/// What stands at the end of a path.
+/// What a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// A file that is read. In a folder made like `/tmp` nobody else can replace it.
     File,
-    /// A folder in which files are looked for and made. Nobody else may make one there either.
+    /// A folder in which Vega looks for files and makes them. Nobody else may make files there.
     Folder,
 }
 
-/// Refuses a place that another user may change, or replace, by its folders and links as well. Root may change everything
-/// anyway. What is not there is nobody's; what cannot be looked at is told by whoever reads it.
+/// Refuses a place that another user may change or replace, also through the folders and links on its path. Root may
+/// change everything anyway. A missing file or folder is accepted; one that cannot be examined is reported by the code
+/// that reads it.
 pub fn refuse_if_others_may_change(path: &Path, place: Place) -> Result<(), FileError> {
     static WHO: OnceLock<Who> = OnceLock::new();
     WHO.get_or_init(Who::runs_this).look(path, place)
@@ -37,9 +39,9 @@ pub fn refuse_if_others_may_change(path: &Path, place: Place) -> Result<(), File
 struct Who {
     user: u32,
     name: Option<String>,
-    /// Of which groups this process is a member.
+    /// The groups of which this process is a member.
     groups: Vec<u32>,
-    /// The user that the kernel shows for owners whom this process cannot see, where there are any.
+    /// The user that the kernel shows as owner where this process cannot see the real owner; `None` if it sees all.
     unseen: Option<u32>,
     passwd: String,
     group: String,
@@ -59,7 +61,7 @@ impl Who {
         }
     }
 
-    /// Goes the way as the system does, link by link.
+    /// Follows the path as the system does, link by link.
     fn look(&self, path: &Path, place: Place) -> Result<(), FileError> {
         const LINKS: usize = 40;
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -108,13 +110,13 @@ impl Who {
         self.enter(&here, place == Place::Folder).map(drop)
     }
 
-    /// Judges a folder that is there.
+    /// Judges a folder, if it exists.
     fn enter(&self, path: &Path, is_the_place: bool) -> Result<bool, FileError> {
         path.metadata()
             .map_or(Ok(false), |about| self.judge_folder(path, &about, is_the_place))
     }
 
-    /// Whether others may make files there, if it is not refused.
+    /// Whether others may make files in this folder; an error if the folder is refused.
     fn judge_folder(&self, path: &Path, about: &Metadata, is_the_place: bool) -> Result<bool, FileError> {
         self.refuse_foreign(path, about)?;
         if !self.others_write(about) || is_read_only(path) {
@@ -162,7 +164,7 @@ impl Who {
         })
     }
 
-    /// What must stand before the command that mends it.
+    /// The prefix of the command that corrects it.
     fn sudo(&self, about: &Metadata) -> &'static str {
         if self.user == ROOT || about.uid() == self.user {
             ""
@@ -176,8 +178,8 @@ impl Who {
             || about.mode() & GROUP_WRITES != 0 && !self.has_nobody_else(about.gid())
     }
 
-    /// Whether nobody but this user and root is in a group: a user's private one, as many systems make it, or the one that
-    /// a container gives to its only user, of whom it may know no name.
+    /// Whether a group contains only this user and root: a user's private group, as many systems make it, or the group
+    /// that a container gives to its only user, for whom the system may have no name.
     fn has_nobody_else(&self, group: u32) -> bool {
         let is_of_us = |name: &str| name == "root" || self.name.as_deref() == Some(name);
         let listed = self.group.lines().find_map(|line| {
@@ -206,7 +208,7 @@ impl Who {
         }
     }
 
-    /// Whether the file of users knows this one.
+    /// Whether this user is in the file of users.
     fn is_listed(&self) -> bool {
         let id = |line: &str| line.split(':').nth(2)?.parse::<u32>().ok();
         self.passwd.lines().any(|line| id(line) == Some(self.user))
@@ -223,7 +225,7 @@ impl Who {
     }
 }
 
-/// The components but for the root, the last first.
+/// The components without the root, the last one first.
 fn reversed(path: &Path) -> Vec<OsString> {
     let mut components: Vec<OsString> = path
         .components()
@@ -239,12 +241,14 @@ fn called(user: u32) -> String {
     known.map_or_else(|| user.to_string(), |user| user.name)
 }
 
-/// Nobody can write where the file system itself does not take it, as with what a cluster puts into a container.
+/// Whether the file system is read-only, so that nobody can write there, as with files that a cluster mounts into a
+/// container.
 fn is_read_only(path: &Path) -> bool {
     statvfs(path).is_ok_and(|facts| facts.flags().contains(FsFlags::ST_RDONLY))
 }
 
-/// In a user namespace that has only some users, the others' files all seem to be one user's: mostly the host's root's.
+/// The owner that the kernel shows for unknown users: in a user namespace that has only some users, the files of all
+/// others seem to belong to one user. Mostly the real owner is the host's root.
 fn unseen_owner(uid_map: &str, overflow: &str) -> Option<u32> {
     const ALL: u64 = u32::MAX as u64;
     let lengths = uid_map

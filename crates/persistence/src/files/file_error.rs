@@ -1,4 +1,4 @@
-//! Why a file or folder cannot be used: one message for each cause, with the way out.
+//! The reasons why a file or folder cannot be used: one message for each cause, with what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,69 +8,70 @@ use thiserror::Error;
 /// Why a file or folder cannot be used.
 #[derive(Debug, Error)]
 pub enum FileError {
-    /// The system refused.
+    /// The system refused an operation.
     #[error("cannot {doing} {path}: {source}. {}", advice(.source))]
     Io {
         /// What Vega was doing, as a verb.
         doing: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// Others on this machine could read it.
     #[error("{path} can be read by other users (mode {mode:o}). Close it with: chmod {wanted:o} '{path}'")]
     TooOpen {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
         /// The mode it should have.
         wanted: u32,
     },
-    /// Others on this machine could put their own files in the place of Vega's.
+    /// Other users of this machine could replace Vega's files there.
     #[error(
         "other users can change what lies in {path} (mode {mode:o}). Close it with: {by}chmod go-w '{path}'; where others need \
          it, {}", instead(*.mode)
     )]
     Changeable {
-        /// Which folder.
+        /// The folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// What stands before the command: `sudo ` where the folder is root's.
+        /// The prefix of the command: `sudo ` where the folder is root's.
         by: &'static str,
     },
-    /// Others on this machine could write into it.
+    /// Other users of this machine could write into it.
     #[error("other users can change {path} (mode {mode:o}). Close it with: {by}chmod go-w '{path}'")]
     Writable {
-        /// Which file.
+        /// The file or folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// What stands before the command.
+        /// The prefix of the command.
         by: &'static str,
     },
-    /// It is another user's, who could change it.
+    /// It belongs to another user, who could change it.
     #[error(
         "{path} belongs to user {owner} (mode {mode:o}), who can change it at any time. Run Vega as that user, or name a \
          place of the one that runs Vega; only if that path is Vega's alone, give it over with: {by}chown {user} '{path}'"
     )]
     Foreign {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// Whose it is.
+        /// Its owner.
         owner: String,
-        /// Who runs Vega.
+        /// The user that runs Vega.
         user: u32,
-        /// What stands before the command.
+        /// The prefix of the command.
         by: &'static str,
     },
 }
 
-/// A folder of one's own helps below one in which nobody can rename what is not theirs.
+/// The advice for a folder that others can write in. In a folder with the sticky bit, where nobody can rename what is
+/// not theirs, a folder of one's own helps.
 fn instead(mode: u32) -> &'static str {
     if mode & 0o1000 == 0 {
         "name a folder that is yours alone"
@@ -80,7 +81,7 @@ fn instead(mode: u32) -> &'static str {
 }
 
 impl FileError {
-    /// To follow the text: the setting that names another place, where that is a way out.
+    /// Text to append to the message: the setting that names another place, where another place helps.
     pub fn or_elsewhere(&self, setting: &str) -> String {
         match self {
             Self::Io { .. } => format!(", or set {setting} to another place"),

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::files::changeable::{Place, refuse_if_others_may_change};
 use crate::files::file_error::{FileError, io};
 
-/// Creates a folder and its parents for the owner alone. A folder that was there keeps its mode, and is refused where others
-/// may write in it or in one above it: who can rename a file can replace it. Then nothing is made.
+/// Creates a folder and its parents for the owner alone. An existing folder keeps its mode, and is refused where others
+/// may write in it or in one above it: a user who can rename a file can replace it. In that case nothing is made.
 pub fn create_private_dir(path: &Path) -> Result<(), FileError> {
     refuse_if_others_may_change(path, Place::Folder)?;
     let mut builder = DirBuilder::new();
@@ -46,8 +46,8 @@ pub(crate) fn private_options() -> OpenOptions {
     options
 }
 
-/// Creates an empty file for the owner alone where there is none, and refuses one that others can read or change. One that
-/// is there is not opened: to close it again would take away the locks that SQLite holds on it in this process.
+/// Creates an empty file for the owner alone if there is none, and refuses one that others can read or change. An
+/// existing file is not opened: closing it again would release the locks that SQLite holds on it in this process.
 pub(crate) fn create_private(path: &Path) -> Result<(), FileError> {
     match private_options().create_new(true).open(path) {
         Ok(_) => Ok(()),
@@ -69,7 +69,7 @@ pub(crate) fn refuse_if_open_to_others(path: &Path, file: &File) -> Result<(), F
     refuse_if_open_beyond(path, &file.metadata().map_err(io("examine", path))?, 0)
 }
 
-/// Refuses a file or folder, if it is there, that others can read or change. It is not opened.
+/// Refuses a file or folder, if it exists, that others can read or change. Does not open it.
 pub(crate) fn refuse_open_one(path: &Path) -> Result<(), FileError> {
     match path.metadata() {
         Ok(about) => refuse_if_open_beyond(path, &about, 0),
@@ -106,12 +106,13 @@ pub(crate) fn refuse_if_open_beyond(
     Ok(())
 }
 
-/// Gives a whole file its place. Unlike `rename` it refuses to replace what another process put there meanwhile.
+/// Moves a completely written file to its place. Unlike `rename`, it never replaces a file that another process put
+/// there meanwhile.
 pub(crate) fn link(draft: &Path, place: &Path) -> Result<(), FileError> {
     std::fs::hard_link(draft, place).map_err(io("write", place))
 }
 
-/// Makes what was done in the file's folder durable.
+/// Makes changes in the file's folder durable.
 pub(crate) fn sync_folder_of(path: &Path) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder)

@@ -1,6 +1,6 @@
-//! Reads small text files that humans and other programs wrote, and tells what is wrong with one that gives no text: a
-//! folder, a link, a pipe that nobody writes to, somebody else's file, bytes that are no text, and where. Marks and
-//! encodings of editors are understood; the content itself is never told.
+//! Reads small text files that humans and other programs wrote. Where a file gives no text, reports what is wrong and
+//! where: a folder, a link, a pipe that nobody writes to, another user's file, bytes that are not text. Understands the
+//! byte order marks and encodings of editors; never reports the content itself.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -13,19 +13,19 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
-/// A pipe is read while its writer writes; one that nobody writes to would be waited for without end.
+/// How long to wait for the writer of a pipe; without a limit, a pipe that nobody writes to would block for ever.
 const PIPE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why a file gives no text, to follow "it" or its name: what is wrong, and what to do.
+/// Why a file gives no text: what is wrong, and what to do. The message follows "it" or the file's name.
 #[derive(Debug, Error)]
 pub enum NoText {
     /// Nothing is there.
     #[error("is not there. Put it there, or correct its name")]
     Missing,
-    /// Not even its folder is there.
+    /// Its folder is missing too.
     #[error("is not there, nor is {}. Correct the path", .0.display())]
     MissingFolder(PathBuf),
-    /// A link whose goal is gone.
+    /// A link whose target is missing.
     #[error("is a link that leads nowhere (to {}). Mend it, or remove it", .0.display())]
     DeadLink(PathBuf),
     /// Links that lead to each other.
@@ -37,77 +37,77 @@ pub enum NoText {
     /// A part of its path is a file.
     #[error("cannot be there: {} is no folder. Correct the path", .0.display())]
     BelowAFile(PathBuf),
-    /// What has no content of its own.
+    /// Something that has no content of its own, such as a device.
     #[error("is {0} and no plain file. Move it away, or name a file")]
     NoFile(&'static str),
     /// A pipe into which nobody wrote.
     #[error("is a pipe into which nobody wrote for {} s. Name a plain file", PIPE_PATIENCE.as_secs())]
     SilentPipe,
-    /// The system lets this user not read it.
+    /// This user has no permission to read it.
     #[error(
         "may not be read by this user (id {user}): it belongs to user {owner} and has mode {mode:o}. \
          Give it to this user with chown, or let them read it with chmod"
     )]
     Denied {
-        /// Who asked.
+        /// The user that tried to read it.
         user: u32,
-        /// Whose it is.
+        /// Its owner.
         owner: u32,
         /// Its mode.
         mode: u32,
     },
-    /// It lies behind a folder that this user may not enter.
+    /// It is in a folder that this user may not enter.
     #[error("lies in {}, which this user may not enter. Let them with chmod or chown (ls -ld shows its owner)", .0.display())]
     Behind(PathBuf),
-    /// Longer than anything of its kind.
+    /// It is longer than any file of its kind.
     #[error("is larger than {} KiB, which is too much for it: it must be another file. Name the right one", .0 / 1024)]
     TooLarge(usize),
-    /// Bytes that are no text.
+    /// Its bytes are not text.
     #[error(
         "is no UTF-8 text: line {line} has a wrong byte ({byte:#04x}) at byte {column}. Save it as UTF-8"
     )]
     NotUtf8 {
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// Within the line, from 1.
+        /// The byte within the line, from 1.
         column: usize,
-        /// The first wrong one.
+        /// The first invalid byte.
         byte: u8,
     },
     /// UTF-16 with a torn end or half a character.
     #[error("begins as UTF-16 text and does not go on so. Save it as UTF-8")]
     NotUtf16,
-    /// UTF-16 without its mark, or no text at all.
+    /// UTF-16 without its byte order mark, or no text at all.
     #[error("is no text: line {line} holds a NUL at byte {column}. Save it as UTF-8")]
     Nul {
-        /// From 1.
+        /// The line, from 1.
         line: usize,
-        /// Within the line, from 1.
+        /// The byte within the line, from 1.
         column: usize,
     },
-    /// Anything else that the system says.
+    /// Any other error of the system.
     #[error("cannot be read ({0}). Check the path and the disk")]
     Io(io::Error),
 }
 
 impl NoText {
-    /// What a path is that the system refused so.
+    /// Describes a path that the system refused with this error.
     pub fn of(path: &Path, error: io::Error) -> Self {
         why(path, error)
     }
 
-    /// Whether nothing is there, and nothing is in the way either.
+    /// Whether nothing is there, and nothing prevents making it.
     pub fn is_nothing(&self) -> bool {
         matches!(self, Self::Missing | Self::MissingFolder(_))
     }
 }
 
-/// The text of a file of at most `limit` bytes, without the marks that editors put before it.
+/// Reads the text of a file of at most `limit` bytes, without a byte order mark.
 pub fn read_text(path: &Path, limit: usize) -> Result<Zeroizing<String>, NoText> {
     text_of(open(path)?, limit)
 }
 
-/// The same where the caller looks at the open file first.
+/// The same for a caller that first examines the open file.
 pub(crate) fn text_of(file: Opened, limit: usize) -> Result<Zeroizing<String>, NoText> {
     let bytes = match file {
         Opened::Plain(file, _) => capped(file, limit)?,
@@ -119,11 +119,11 @@ pub(crate) fn text_of(file: Opened, limit: usize) -> Result<Zeroizing<String>, N
 /// A file that can be read.
 pub(crate) enum Opened {
     Plain(File, Metadata),
-    /// Opened only when it is read, for that waits until somebody writes.
+    /// A pipe. It is opened only when it is read, because opening waits for a writer.
     Pipe(PathBuf),
 }
 
-/// Opens what is there, and waits for nobody.
+/// Opens what is there, without waiting for a writer.
 pub(crate) fn open(path: &Path) -> Result<Opened, NoText> {
     let why = |error| why(path, error);
     let kind = path.metadata().map_err(why)?;
@@ -171,7 +171,7 @@ fn capped(file: impl Read, limit: usize) -> Result<Zeroizing<Vec<u8>>, NoText> {
     }
 }
 
-/// As from `<(pass show …)` in a shell.
+/// Reads a pipe, as from `<(pass show …)` in a shell.
 fn from_pipe(path: PathBuf, limit: usize) -> Result<Zeroizing<Vec<u8>>, NoText> {
     let (sender, answer) = mpsc::sync_channel(1);
     // Opening it may wait without end; then the thread is left behind, and ends with the program.
@@ -223,7 +223,7 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Zeroizing<String>, No
     }
 }
 
-/// Line and byte within it, both from 1.
+/// Line and byte within the line, both from 1.
 fn place(bytes: &[u8], at: usize) -> (usize, usize) {
     let before = &bytes[..at];
     let line_start = before
@@ -234,7 +234,7 @@ fn place(bytes: &[u8], at: usize) -> (usize, usize) {
     (line, at - line_start + 1)
 }
 
-/// What a path that does not open is.
+/// Why a path does not open.
 fn why(path: &Path, error: io::Error) -> NoText {
     match error.kind() {
         ErrorKind::NotFound => match std::fs::read_link(path) {
@@ -264,7 +264,7 @@ fn why(path: &Path, error: io::Error) -> NoText {
     }
 }
 
-/// The nearest folder to the root that is not there.
+/// The missing folder that is nearest to the root.
 fn first_missing(path: &Path) -> Option<PathBuf> {
     let folders = path
         .ancestors()
@@ -274,7 +274,7 @@ fn first_missing(path: &Path) -> Option<PathBuf> {
     missing.last().map(Path::to_owned)
 }
 
-/// The folder that keeps this user from what lies below.
+/// The folder that this user may not enter, and so cannot reach the file.
 fn closed_folder(path: &Path) -> PathBuf {
     let visible = |part: &&Path| part.metadata().is_ok();
     let folder = path.ancestors().skip(1).find(visible);

@@ -1,5 +1,5 @@
-//! Chooses the key file that belongs to a database, and replaces one by another. Several databases may share a key, so no key
-//! file is ever removed: a replaced one stays beside the new one, with day and id in its name.
+//! Chooses the key file that belongs to a database, and replaces one key file by another. Several databases may share a
+//! key, so no key file is ever removed: a replaced file stays beside the new one, with day and id in its name.
 
 use std::path::{Path, PathBuf};
 
@@ -7,22 +7,22 @@ use crate::files::{self, FileError};
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyError, KeyId, RootKey};
 
-/// What the database says of its key.
+/// The key that a database names as its own.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyInForce {
     pub(crate) id: KeyId,
-    /// The day in India of the rotation that brought it; none for the first key.
+    /// The day in India of the rotation that introduced it; `None` for the first key.
     pub(crate) since: Option<String>,
 }
 
-/// The key that was asked for, or that it is another one.
+/// The key that was asked for, or the fact that the file holds another one.
 pub(crate) enum Fetched {
     Key(RootKey),
-    /// It does not open the data; this file beside it does.
+    /// The key does not open the data; this file beside it, if any, holds the one that does.
     Other(Option<PathBuf>),
 }
 
-/// Reads the key of a database, makes it for a new one, and ends what a rotation left that died.
+/// Reads the key of a database, makes it for a new database, and completes a rotation that was interrupted.
 pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result<Fetched, KeyError> {
     let KeySource::File(path) = source else {
         let key = RootKey::load_from(source)?;
@@ -67,18 +67,18 @@ pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result
     })
 }
 
-/// Where the link leads, so that what lies beside the key lies beside the file itself.
+/// The target of a link, so that other files are put beside the real key file.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Where a key waits until all is sealed with it. Named after itself: rotations of two databases that share a key do not
-/// meet.
+/// Where the next key is kept until everything is sealed with it. The name contains the key's id, so that rotations of
+/// two databases that share a key do not collide.
 pub(crate) fn next_key(path: &Path, id: KeyId) -> PathBuf {
     with_suffix(path, &format!("next-{id}"))
 }
 
-/// Gives the key that is about to be replaced a second name, by which it stays.
+/// Gives the key that is about to be replaced a second name, under which it stays.
 pub(crate) fn keep_old(path: &Path, day: &str) -> Result<PathBuf, KeyError> {
     let kept = with_suffix(path, &format!("{day}.{}", RootKey::load(path)?.id));
     match files::link(path, &kept) {
@@ -90,7 +90,7 @@ pub(crate) fn keep_old(path: &Path, day: &str) -> Result<PathBuf, KeyError> {
     Ok(kept)
 }
 
-/// Puts the next key in the place of the one in force, in one step.
+/// Replaces the key in force by the next key, in one step.
 pub(crate) fn put_in_place(next: &Path, path: &Path) -> Result<(), FileError> {
     std::fs::rename(next, path).map_err(files::io("replace", path))?;
     files::sync_folder_of(path)

@@ -1,4 +1,5 @@
-//! Where the root key is: in a file of Vega's, or in a credential that the service manager hands in and Vega never writes.
+//! Where the root key is: in a file that Vega made, or in a credential that the service manager provides and Vega never
+//! writes.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +12,8 @@ pub enum KeySource {
     Credential {
         /// The key.
         key: PathBuf,
-        /// The folder for what Vega otherwise keeps beside its key: the credential's own is read-only and gone when the
-        /// service ends.
+        /// The folder for the other files that Vega keeps beside its key: the credential's own folder is read-only and
+        /// disappears when the service ends.
         folder: PathBuf,
     },
 }

@@ -1,5 +1,5 @@
-//! The root key: 32 random bytes in one 0600 file, apart from the data. How it is read, made and written; which file is
-//! the right one is decided in `key_files`.
+//! The root key: 32 random bytes in one file with mode 0600, apart from the data. Reads, makes and writes it;
+//! `key_files` decides which file is the right one.
 
 use std::fmt;
 use std::io::Write;
@@ -37,7 +37,7 @@ pub enum KeyError {
     /// The file gives no text.
     #[error("the key file {path} {problem}. Another place is named by VEGA__KEY_FILE")]
     NoText {
-        /// Which one.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: NoText,
@@ -47,12 +47,12 @@ pub enum KeyError {
         "{path} is not a Vega key file: {problem}. Put the right file there, or name it with VEGA__KEY_FILE"
     )]
     NotAKey {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// What is in it, without its words.
+        /// What it holds, without quoting it.
         problem: NotAKey,
     },
-    /// There is no key, but there is data that one sealed.
+    /// There is no key, but there is data that was sealed with one.
     #[error(
         "the key file {path} is missing, but the database belongs to it: what is sealed there opens with no other. \
          Vega never makes a new key over old data. {}, or name it with \
@@ -65,7 +65,7 @@ pub enum KeyError {
         /// A file beside that place which holds it.
         kept: Option<PathBuf>,
     },
-    /// The file is gone since Vega read it.
+    /// The file was removed after Vega read it.
     #[error(
         "the key file {0} is gone since Vega started: what is stored without it cannot be read later. \
          Put it back from your backup, then try again"
@@ -77,19 +77,19 @@ pub enum KeyError {
          Put the former key back, or start Vega again to see whether this one fits"
     )]
     Replaced(PathBuf),
-    /// What the key seals does not open.
+    /// A value that was sealed with the key does not open.
     #[error(
         "what the key in {path} seals does not open: {source}. Start Vega again, and report it if it stays so"
     )]
     DoesNotOpen {
-        /// Which key file.
+        /// The key file.
         path: PathBuf,
-        /// What was found.
+        /// The error that was found.
         source: StoreError,
     },
 }
 
-/// What a file holds that is no key.
+/// What a file holds that is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NotAKey {
     /// Nothing.
@@ -101,10 +101,10 @@ pub enum NotAKey {
     /// More than the one line.
     #[error("it goes on after the key, in line {0}")]
     GoesOn(usize),
-    /// Signs that no key is written in.
+    /// Characters that are not Base64.
     #[error("what follows {HEADER} is no Base64, so it was changed")]
     NotBase64,
-    /// A key that was cut off, or that something was added to.
+    /// A key that was cut off, or to which something was added.
     #[error("its key has {0} bytes in place of {KEY_LEN}, so it was cut off or added to")]
     WrongLength(usize),
 }
@@ -122,14 +122,14 @@ pub(crate) struct RootKey {
     pub(crate) bytes: Zeroizing<[u8; 32]>,
 }
 
-/// Tells keys apart without telling anything of them.
+/// Identifies a key without revealing anything about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeyId(pub(crate) [u8; KEY_ID_LEN]);
 
 pub(crate) const KEY_ID_LEN: usize = 8;
 
 impl KeyId {
-    /// Of these bytes, if they can be an id.
+    /// The id with these bytes, if they can be one.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
@@ -152,7 +152,7 @@ impl RootKey {
         Self { id: KeyId(id), bytes }
     }
 
-    /// A key of its own for one use. What is made with it tells nothing about the root key or about other uses.
+    /// Derives a key for one use. Values made with it reveal nothing about the root key or about other uses.
     pub(crate) fn derive(&self, context: &[u8]) -> Hmac<Sha256> {
         keyed(self.derive_bytes(context).as_slice())
     }
@@ -163,7 +163,7 @@ impl RootKey {
         Zeroizing::new(derived.into_bytes().into())
     }
 
-    /// Looks whether the key can be had, before anything else is made for it. Leaves nothing behind.
+    /// Checks whether the key can be read or made, before anything else is made for it. Leaves nothing behind.
     pub(crate) fn check(source: &KeySource, may_be_made: bool) -> Result<(), KeyError> {
         let path = source.path();
         // A link that leads nowhere is no place for a key either.
@@ -223,7 +223,7 @@ impl RootKey {
         Self::new(bytes)
     }
 
-    /// Makes a key in a file that is not there yet. Where another process was quicker, its key is taken.
+    /// Makes a key in a file that does not exist yet. If another process was faster, uses the key of that process.
     pub(crate) fn create(path: &Path) -> Result<Self, KeyError> {
         let key = Self::generate();
         match key.write_to(path) {
@@ -235,7 +235,8 @@ impl RootKey {
         }
     }
 
-    /// Writes the key beside its place and moves it there, so that a crash leaves a whole key or none. Never over a file.
+    /// Writes the key beside its place and moves it there, so that a crash leaves a complete key or none. Never
+    /// replaces a file.
     pub(crate) fn write_to(&self, path: &Path) -> Result<(), FileError> {
         files::create_private_dir(path.parent().unwrap_or(Path::new(".")))?;
         let text = Zeroizing::new(format!("{HEADER} {}\n", STANDARD.encode(self.bytes.as_slice())));
@@ -253,7 +254,7 @@ impl RootKey {
     }
 }
 
-/// The key that a key file holds. Blank lines around it are an editor's.
+/// The key in the text of a key file. Blank lines around it, which editors add, are accepted.
 fn key_in(text: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, NotAKey> {
     let mut lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     let (line, _) = lines.next().ok_or(NotAKey::Empty)?;
@@ -274,7 +275,7 @@ pub(crate) fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
 }
 
-/// Makes and removes a file in the folder, or in the nearest one above it that is there.
+/// Checks that a file can be made in the folder, or in its nearest parent that exists, by making and removing one.
 fn refuse_where_nothing_can_be_made(folder: &Path) -> Result<(), FileError> {
     if folder.symlink_metadata().is_err()
         && let Some(above) = folder.parent()
@@ -345,7 +346,7 @@ mod tests {
         ));
     }
 
-    /// What a file of the owner's alone with these bytes is taken for.
+    /// The result of loading a private file with these bytes.
     fn loaded(bytes: &[u8]) -> Result<RootKey, KeyError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vega.key");

@@ -1,4 +1,4 @@
-//! Which places are taken for one's own: made-up users and groups over real folders.
+//! Which places are accepted as one's own: made-up users and groups over real folders.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -8,17 +8,17 @@ use rstest::rstest;
 use super::*;
 use crate::files::private::create_private_dir;
 
-/// Known on every system, as `nobody`.
+/// A user known on every system, as `nobody`.
 const OTHER: u32 = 65_534;
 
-/// What the group 7 of the table is, a number that no system has.
+/// The group that stands for group 7 of the table: a number that no system has.
 const SEVEN: u32 = 3_000_000_007;
 
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A folder for the file of `place`, 0755 whatever the mask is.
+/// A folder for the file of `place`, with mode 0755 whatever the umask is.
 fn folder(parent: &Path, name: &str) -> PathBuf {
     let folder = parent.join(name);
     std::fs::create_dir(&folder).unwrap();
@@ -33,7 +33,7 @@ fn file(folder: &Path) -> PathBuf {
     file
 }
 
-/// This user where groups are as one wants them: the folders that a test makes belong to `group`.
+/// This user in a made-up list of groups: the folders that a test makes belong to `group`.
 fn one_of(name: Option<&str>, groups: &[u32], passwd: &str, group: &str) -> Who {
     Who {
         user: geteuid().as_raw(),
@@ -79,7 +79,7 @@ fn a_folder_that_others_may_change_is_refused(#[case] mode: u32, #[case] is_take
     }
 }
 
-/// What stands above, what is linked, and the file itself.
+/// The folders above, the links, and the file itself.
 #[rstest]
 #[case::as_it_should_be(|_: &Path| (), true)]
 #[case::all_may_write_above(|root: &Path| set_mode(&root.join("a"), 0o777), false)]
@@ -155,8 +155,8 @@ fn roots_group_is_no_others() {
     assert!(!one_of(None, &[0], redhat, "root:x:0:you").has_nobody_else(0));
 }
 
-/// Only root can give folders away. Elsewhere `another_owner_is_refused_whoever_runs_this` alone holds the rule, and the
-/// test says what it leaves out.
+/// Only root can give folders away. For other users this test prints that it checks nothing, and
+/// `another_owner_is_refused_whoever_runs_this` alone checks the rule.
 #[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
 fn given_to_another(path: &Path) -> bool {
     let is_given = chown(path, Some(OTHER), None).is_ok();
@@ -229,7 +229,7 @@ fn a_link_of_another_user_in_a_place_like_tmp_is_refused() {
     }
 }
 
-/// Nor by a way round.
+/// A detour in the path does not help either.
 #[test]
 fn a_place_like_tmp_is_no_folder_for_ours_however_it_is_called() {
     let dir = tempfile::tempdir().unwrap();

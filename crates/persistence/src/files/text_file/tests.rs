@@ -1,4 +1,4 @@
-//! Every kind of thing that can stand where a text file belongs, and what is said of it.
+//! Each kind of thing that can be where a text file belongs, and its message.
 
 use std::os::unix::fs::symlink;
 
@@ -8,7 +8,7 @@ use super::*;
 
 const LIMIT: usize = 2048;
 
-/// What is read of a file with these bytes.
+/// The result of reading a file with these bytes.
 fn read(bytes: &[u8]) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
@@ -43,7 +43,7 @@ fn bytes_that_are_no_text_are_placed(#[case] bytes: &[u8], #[case] said: &str) {
     assert!(refused.contains(said), "{refused}");
 }
 
-/// What is said of what is made at a path.
+/// The message for what `make` makes at a path.
 fn said_of(make: impl FnOnce(&Path) -> PathBuf) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = make(folder.path());
