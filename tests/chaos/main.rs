@@ -1,8 +1,8 @@
 //! `cargo xtask chaos`: the real `vega` is killed at random moments, and after every death the promises are looked at. What
-//! happens in one round is `round`'s, when it ends in a death `moment`'s; which days pass between rounds is `calendar`'s.
+//! happens in one round is `round`'s, when it ends in a death `kill_time`'s; which days pass between rounds is `calendar`'s.
 
 mod calendar;
-mod moment;
+mod kill_time;
 mod round;
 
 use std::process::ExitCode;

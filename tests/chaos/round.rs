@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use vega_tests::{Deeds, Desk, Human, Promises, Ran, Screen, Upstox, say};
 
 use crate::calendar::Calendar;
-use crate::moment::Moment;
+use crate::kill_time::KillTime;
 
 /// Enough for "one and the other", and quick.
 const APPS: usize = 2;
@@ -78,7 +78,7 @@ impl World {
         };
         // One morning without a death shows how long it takes; a defect comes after it.
         let began = Instant::now();
-        let all = world.sign_in(&["--yes"], &Moment::After(PATIENCE)).await?;
+        let all = world.sign_in(&["--yes"], &KillTime::After(PATIENCE)).await?;
         world.lives.0 = began.elapsed();
         ensure!(
             all.code == Some(0),
@@ -86,7 +86,7 @@ impl World {
             all.shown
         );
         let began = Instant::now();
-        world.recover(&Moment::After(PATIENCE)).await?;
+        world.recover(&KillTime::After(PATIENCE)).await?;
         world.lives.1 = began.elapsed();
         world.promises.after_recovery(&world.upstox, &world.desk).await?;
         if let Some(defect) = defect {
@@ -123,8 +123,8 @@ impl World {
         } else {
             self.lives.0
         };
-        let moment = Moment::of_a_sign_in(&mut self.random, &open, life);
-        let went = self.sign_in(&arguments, &moment).await?;
+        let kill_time = KillTime::of_a_sign_in(&mut self.random, &open, life);
+        let went = self.sign_in(&arguments, &kill_time).await?;
         if is_standing {
             let again = went.opened.iter().filter(|api| self.doubtful.contains(*api));
             broken.extend(
@@ -141,21 +141,21 @@ impl World {
             .await?;
         let dies_again = went.code.is_none() && self.random.u32(..4) == 0;
         if dies_again {
-            let moment = Moment::of(&mut self.random, self.lives.1);
-            self.recover(&moment).await?;
+            let kill_time = KillTime::of(&mut self.random, self.lives.1);
+            self.recover(&kill_time).await?;
             self.promises.after_an_end(&self.upstox, &self.desk, &[]).await?;
         }
-        let recovered = self.recover(&Moment::After(PATIENCE)).await?;
+        let recovered = self.recover(&KillTime::After(PATIENCE)).await?;
         if !matches!(recovered.code, Some(0 | 3)) {
             broken.push(format!("recovery ended with {:?}: {recovered:?}", recovered.code));
         }
         self.promises.after_recovery(&self.upstox, &self.desk).await?;
-        let is_answered = went.is_answered() || (moment.is_after_the_code() && !dies_again);
+        let is_answered = went.is_answered() || (kill_time.is_after_the_code() && !dies_again);
         if went.code.is_none() && is_answered {
             let attempt = self.promises.newest_attempt(&self.desk).await?;
             if attempt["status"] != "stored" {
                 broken.push(format!(
-                    "P1: died at {moment:?}, and the token did not come home: {attempt}"
+                    "P1: died at {kill_time:?}, and the token did not come home: {attempt}"
                 ));
             }
         }
@@ -163,7 +163,7 @@ impl World {
         broken.extend(self.promises.broken());
         if !broken.is_empty() {
             say(&format!(
-                "it died at {moment:?}; {arguments:?} showed:\n{}",
+                "it died at {kill_time:?}; {arguments:?} showed:\n{}",
                 went.shown
             ));
         }
@@ -219,8 +219,8 @@ impl World {
     }
 
     /// One start that signs in, with the human at a browser of their own.
-    async fn sign_in(&mut self, arguments: &[&str], moment: &Moment) -> Result<Went> {
-        moment.prepare(&self.desk)?;
+    async fn sign_in(&mut self, arguments: &[&str], kill_time: &KillTime) -> Result<Went> {
+        kill_time.prepare(&self.desk)?;
         let before = self.deeds(|deeds| deeds.opened.len());
         let arguments = [&["--route", "own-browser"], arguments].concat();
         let (mut vega, screen) = self.desk.start_at_screen(&[], &arguments)?;
@@ -229,7 +229,7 @@ impl World {
             screen.beside(),
             format!("{}/v2/login/authorization/dialog", self.upstox.base_url()),
         ));
-        let ended = moment.await_end(&mut vega, Some(screen.beside()));
+        let ended = kill_time.await_end(&mut vega, Some(screen.beside()));
         let code = timeout(PATIENCE, ended).await.context("vega does not end")??;
         let shown = timeout(PATIENCE, screen.to_its_end()).await?;
         timeout(PATIENCE, human).await???;
@@ -253,9 +253,9 @@ impl World {
     }
 
     /// `vega verify`, which recovers before it asks Upstox.
-    async fn recover(&mut self, moment: &Moment) -> Result<Ran> {
+    async fn recover(&mut self, kill_time: &KillTime) -> Result<Ran> {
         let mut vega = self.desk.start(&["verify"])?;
-        let code = timeout(PATIENCE, moment.await_end(&mut vega, None))
+        let code = timeout(PATIENCE, kill_time.await_end(&mut vega, None))
             .await
             .context("vega verify does not end")??;
         self.count(code);

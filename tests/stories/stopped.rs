@@ -178,12 +178,12 @@ async fn a_verification_is_dropped(#[case] arguments: &[&str], #[case] stop: Sto
 
 /// At a question: the plan's, and the one after nobody was at the desk, which stands in the middle of a run.
 #[rstest]
-#[case::ctrl_c(Asked::ForThePlan, None)]
-#[case::a_polite_kill(Asked::ForThePlan, Some(Stop::Terminate))]
-#[case::ctrl_c_in_a_run(Asked::OnceMore, None)]
-#[case::a_polite_kill_in_a_run(Asked::OnceMore, Some(Stop::Terminate))]
+#[case::ctrl_c(Question::ForThePlan, None)]
+#[case::a_polite_kill(Question::ForThePlan, Some(Stop::Terminate))]
+#[case::ctrl_c_in_a_run(Question::OnceMore, None)]
+#[case::a_polite_kill_in_a_run(Question::OnceMore, Some(Stop::Terminate))]
 #[tokio::test]
-async fn a_question_is_taken_back(#[case] asked: Asked, #[case] kill: Option<Stop>) -> Result<()> {
+async fn a_question_is_taken_back(#[case] asked: Question, #[case] kill: Option<Stop>) -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "2s");
@@ -202,27 +202,27 @@ async fn a_question_is_taken_back(#[case] asked: Asked, #[case] kill: Option<Sto
     assert_eq!(vega.wait().await?.code(), Some(asked.exit()), "{shown}");
     is_as_it_was(&shown);
     let (words, dialogs) = match asked {
-        Asked::ForThePlan => (STOPPED.trim_end(), 0),
-        Asked::OnceMore => ("Stopping: the browser is closed", 1),
+        Question::ForThePlan => (STOPPED.trim_end(), 0),
+        Question::OnceMore => ("Stopping: the browser is closed", 1),
     };
     assert!(shown.contains(words), "{shown}");
     assert!(!shown.contains("panicked"), "{shown}");
     assert_eq!(upstox.count("dialogs_opened").await?, dialogs);
     nothing_is_left(&desk).await;
     match asked {
-        Asked::ForThePlan => Ok(()),
-        Asked::OnceMore => all_is_on_record(&desk).await,
+        Question::ForThePlan => Ok(()),
+        Question::OnceMore => all_is_on_record(&desk).await,
     }
 }
 
 /// Which question stands on the terminal.
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+enum Question {
     ForThePlan,
     OnceMore,
 }
 
-impl Asked {
+impl Question {
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::ForThePlan => &[],

@@ -172,7 +172,7 @@ pub fn not_now(now: DateTime<Utc>, clock: ClockCheck, force: Option<&ForceReason
 
 /// What asking Upstox just now came to.
 #[derive(Debug, Clone)]
-pub struct Asked<'a> {
+pub struct BrokerAnswers<'a> {
     /// The checks of tokens.
     pub checks: &'a [CheckResult],
     /// Why the question for its time was not answered, if it was not.
@@ -194,11 +194,11 @@ pub struct Wanted<'a> {
 pub fn decide(
     accounts: &[Account],
     statuses: &[ApiStatus],
-    asked: Asked<'_>,
+    answers: BrokerAnswers<'_>,
     wanted: Wanted<'_>,
 ) -> Decision {
     let Wanted { force, again, .. } = wanted;
-    if let Some(failure) = outage(asked) {
+    if let Some(failure) = outage(answers) {
         return Decision::Unreachable(failure);
     }
     let mut apis = Vec::new();
@@ -241,23 +241,23 @@ pub fn decide(
 
 /// Two calls at least that all failed alike, for a cause that lies with Upstox or on the way to it. One token that is
 /// answered oddly says nothing of the others.
-fn outage(asked: Asked<'_>) -> Option<Failure> {
+fn outage(answers: BrokerAnswers<'_>) -> Option<Failure> {
     let unknown = |check: &CheckResult| match check {
         CheckResult::Unknown(reason) => Some(*reason),
         CheckResult::Valid | CheckResult::Invalid | CheckResult::Revoked => None,
     };
-    let first = match asked.checks.first() {
+    let first = match answers.checks.first() {
         Some(check) => unknown(check)?,
         // Nobody's token could be asked about: the question for the time tells.
-        None => return asked.time_unanswered,
+        None => return answers.time_unanswered,
     };
-    let all_alike = asked.checks.iter().all(|check| unknown(check) == Some(first));
-    let is_witnessed = asked.checks.len() > 1 || asked.time_unanswered.is_some();
+    let all_alike = answers.checks.iter().all(|check| unknown(check) == Some(first));
+    let is_witnessed = answers.checks.len() > 1 || answers.time_unanswered.is_some();
     if !(all_alike && is_witnessed && first.lies_with_upstox()) {
         return None;
     }
     // The question for the time met the same, and knows more of it.
-    let same = asked.time_unanswered.filter(|failure| failure.reason == first);
+    let same = answers.time_unanswered.filter(|failure| failure.reason == first);
     Some(same.unwrap_or_else(|| Failure::new(first, "")))
 }
 

@@ -13,7 +13,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
-use vega_domain::plan::{self, Asked, Decision, NotNow, Plan, Wanted};
+use vega_domain::plan::{self, BrokerAnswers, Decision, NotNow, Plan, Wanted};
 use vega_domain::plan_estimate::{PlanEstimate, Standing};
 use vega_domain::ports::{Answer, Approver, StoreError};
 use vega_domain::resume::TakenUp;
@@ -118,7 +118,7 @@ impl AsyncTokenOrchestrator {
             .iter()
             .filter_map(|token| token.last_check.map(|check| check.result))
             .collect();
-        let asked = Asked {
+        let answers = BrokerAnswers {
             checks: &checks,
             time_unanswered: clock.as_ref().err().cloned(),
         };
@@ -126,7 +126,7 @@ impl AsyncTokenOrchestrator {
         let mut statuses = self.validity.statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
         let mut completed = None;
-        let decision = match plan::decide(&self.accounts, &statuses, asked, wanted) {
+        let decision = match plan::decide(&self.accounts, &statuses, answers, wanted) {
             Decision::SignIn(plan) => self.now_or_not(self.taking_up(plan).await?, clock).await?,
             Decision::AllValid => {
                 completed = self.runs.complete_if_settled().await?;

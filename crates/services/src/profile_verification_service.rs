@@ -34,7 +34,7 @@ pub struct ProfileVerificationService {
 }
 
 /// What asking about one token came to.
-enum Asked {
+enum CheckOutcome {
     /// It is on record.
     Settled(StoredToken),
     /// The profile call refuses a token that was good, and the rest of the round is to be heard first.
@@ -71,8 +71,8 @@ impl ProfileVerificationService {
         let (mut verified, mut refused) = (Vec::new(), Vec::new());
         while let Some(answer) = asked.next().await {
             match answer? {
-                Asked::Settled(token) => verified.push(token),
-                Asked::Refused(token) => refused.push(token),
+                CheckOutcome::Settled(token) => verified.push(token),
+                CheckOutcome::Refused(token) => refused.push(token),
             }
         }
         let settling = refused.into_iter().map(|token| {
@@ -86,13 +86,13 @@ impl ProfileVerificationService {
         Ok(verified)
     }
 
-    async fn ask(&self, token: StoredToken) -> Result<Asked, StoreError> {
+    async fn ask(&self, token: StoredToken) -> Result<CheckOutcome, StoreError> {
         let answer = patient_profile::ask(&*self.profiles, &*self.clock, &token).await;
         let was_good = token.verified_at.is_some() && !token.is_refused();
         if answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330() {
-            return Ok(Asked::Refused(token));
+            return Ok(CheckOutcome::Refused(token));
         }
-        self.record(token, &answer).await.map(Asked::Settled)
+        self.record(token, &answer).await.map(CheckOutcome::Settled)
     }
 
     /// Then all tokens die, and no sign-in begins.

@@ -21,7 +21,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct EntryRequest {
     transaction: String,
 }
 
@@ -43,7 +43,7 @@ async fn presence(State(shared): AppState, Query(query): Query<HashMap<String, S
 }
 
 /// What to type into the screen that stands; `mistyped` tells that it is wrong on purpose, this once.
-async fn entry(State(shared): AppState, Json(asked): Json<Asked>) -> Json<Value> {
+async fn entry(State(shared): AppState, Json(asked): Json<EntryRequest>) -> Json<Value> {
     let world = &mut *shared.world();
     let Some(account) = account(world, &asked.transaction) else {
         return Json(json!({ "value": null }));

@@ -259,7 +259,7 @@ fn a_plan_can_leave_its_stopped_accounts_out() {
     );
 }
 
-const NOBODY: Asked<'static> = Asked {
+const NOBODY: BrokerAnswers<'static> = BrokerAnswers {
     checks: &[],
     time_unanswered: None,
 };
@@ -284,12 +284,12 @@ fn when_upstox_answers_nobody_nothing_is_signed_in_for(
     #[case] unreachable: Option<FailureReason>,
 ) {
     let accounts = [account("a", &["A", "B"])];
-    let asked = Asked {
+    let answers = BrokerAnswers {
         checks,
         time_unanswered: no_time.then(|| Failure::new(FailureReason::Network, "refused")),
     };
     let statuses = statuses(&[("A", Unknown), ("B", Expired)]);
-    let decision = decide(&accounts, &statuses, asked, Wanted::default());
+    let decision = decide(&accounts, &statuses, answers, Wanted::default());
     match unreachable {
         Some(reason) => assert!(
             matches!(&decision, Decision::Unreachable(failure) if failure.reason == reason),

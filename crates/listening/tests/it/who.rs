@@ -29,13 +29,13 @@ impl ListenerProof for Keyed {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct LivezQuery {
     challenge: String,
 }
 
 /// A server that proves itself with this key.
 async fn vega(key: &'static str, at: &str) -> SocketAddr {
-    let live = async move |called: axum::Extension<CalledAt>, Query(asked): Query<Asked>| {
+    let live = async move |called: axum::Extension<CalledAt>, Query(asked): Query<LivezQuery>| {
         assert!(CHALLENGE.contains(&asked.challenge.len()), "{}", asked.challenge);
         let proof = Keyed(key).answer(&asked.challenge, called.0.0);
         axum::Json(serde_json::json!({ "v": 1, "program": "vega-server", "version": "1", "proof": proof }))

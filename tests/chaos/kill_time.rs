@@ -31,14 +31,14 @@ const AFTER_THE_CODE: &[&str] = &["after_code_delivered", "before_code_sealed"];
 
 /// When.
 #[derive(Debug, Clone)]
-pub(crate) enum Moment {
+pub(crate) enum KillTime {
     After(Duration),
     /// At a point, when it is reached for the so-manyeth time.
     Point(&'static str, usize),
     Words(String),
 }
 
-impl Moment {
+impl KillTime {
     /// A random one in the life of a sign-in for these apps that takes so long.
     pub(crate) fn of_a_sign_in(random: &mut Rng, apps: &[String], life: Duration) -> Self {
         let (app, number) = (random.choice(apps), random.usize(1..=apps.len().max(1)));
