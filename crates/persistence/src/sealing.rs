@@ -1,5 +1,5 @@
-//! What only a holder of the root key can make or open: sealed values, fingerprints, the proof of a listener. Names no
-//! database engine.
+//! Values that only a holder of the root key can make or open: sealed values, fingerprints, the proof of a listener.
+//! Names no database engine.
 
 pub(crate) mod broken_seal;
 pub(crate) mod fingerprint;

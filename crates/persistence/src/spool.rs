@@ -1,5 +1,5 @@
-//! Files beside the database that take an answer or a token while the database does not, and the repositories that fall back to
-//! them.
+//! Files beside the database that store an answer or a token while the database accepts no writes, and the repositories
+//! that fall back to them.
 
 pub(crate) mod slots;
 

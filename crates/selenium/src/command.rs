@@ -1,26 +1,26 @@
-//! Runs one WebDriver command within its time, and says what its failure means for the sign-in: passing trouble, a closed
-//! window, silence, or the end of the browser.
+//! Runs one WebDriver command within its time limit, and classifies a failure for the sign-in: passing trouble, a
+//! closed window, silence, or the end of the browser.
 
 use std::time::Duration;
 
 use fantoccini::error::CmdError;
 use vega_domain::failure::{Failure, FailureReason};
 
-/// No single WebDriver command takes this long; after it the session is taken for lost.
+/// No single WebDriver command takes this long; after it the session is considered lost.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a WebDriver command did not work.
+/// Why a WebDriver command failed.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// The page was changing under it; the next look tells.
+    /// The page was changing during the command; the next look shows the result.
     Passing(String),
-    /// The page spoke in a dialog of the browser, which the driver has closed: these were its words.
+    /// The page opened a dialog of the browser, which the driver has closed. This is its text.
     Said(String),
     /// This window was closed; another may be there.
     Closed,
-    /// Nothing came of the command in its time: the page's server or the browser is silent.
+    /// The command got no answer within its time: the page's server or the browser is silent.
     Silent,
-    /// The last window, browser or driver are gone.
+    /// The last window, the browser or the driver is gone.
     Gone(String),
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn silent_dialog() -> Failure {
     Failure::new(FailureReason::Network, words)
 }
 
-/// Runs one command within its time and tells passing trouble from the end.
+/// Runs one command within its time limit and distinguishes passing trouble from the end of the browser.
 pub(crate) async fn command<T>(future: impl Future<Output = Result<T, CmdError>>) -> Result<T, Trouble> {
     match tokio::time::timeout(COMMAND_TIMEOUT, future).await {
         Ok(Ok(value)) => Ok(value),
@@ -99,7 +99,7 @@ fn is_the_end(error: &CmdError) -> bool {
     }
 }
 
-/// Which error it was, without the page's content that a message may quote.
+/// The kind of the error, without the page's content that a message may quote.
 fn kind(error: &CmdError) -> String {
     match error {
         CmdError::Standard(error) => error.error(),

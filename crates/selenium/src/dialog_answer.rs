@@ -1,6 +1,7 @@
-//! Tells what the dialog answered where that is no login page: JSON, the page of a proxy or a network's login, an error
-//! page of the browser, nothing at all. It is told at once, and nothing is pressed. An unfamiliar page of Upstox's own that
-//! came as a page should is not judged here: it is the human's. Also decides which hosts are Upstox's.
+//! Recognises an answer of the dialog that is no login page: JSON, the page of a proxy or of a network's login, an
+//! error page of the browser, or no answer at all. Such an answer ends the attempt at once, and nothing is pressed. An
+//! unfamiliar page of Upstox's own that arrived as a normal page is not judged here: it is left to the human. Also
+//! decides which hosts are Upstox's.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ use vega_domain::sign_in::Screen;
 use crate::page_snapshot::{Answer, PageSnapshot};
 use crate::redaction::without_numbers;
 
-/// A page may still be put together by its scripts.
+/// For this time a page may still be built by its scripts.
 const SETTLES: Duration = Duration::from_secs(1);
-/// A page at the dialog's own address should have led on.
+/// After this time a page at the dialog's own address should have led to another page.
 const LEADS_ON: Duration = Duration::from_secs(5);
-/// Nothing came for so long.
+/// After this time without any content the dialog is considered silent.
 const SILENCE: Duration = Duration::from_secs(45);
-/// Of a page's words so many characters are told.
+/// How many characters of a page's text are reported.
 const TOLD: usize = 120;
 
-/// Where Upstox's pages are: at the dialog's host, and below the domain that it belongs to.
+/// The hosts of Upstox's pages: the dialog's host, and the hosts below its domain.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
     host: String,
@@ -29,7 +30,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Of the dialog at this address.
+    /// The hosts of the dialog at this address.
     pub(crate) fn of(base: &Url) -> Self {
         let host = base.host_str().unwrap_or_default().to_owned();
         let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
@@ -46,14 +47,16 @@ impl Home {
         }
     }
 
-    /// Whether a page at `host` may be Upstox's. What has no host was made by the browser or by the page around it.
+    /// Whether a page at `host` may be Upstox's. A page without a host was made by the browser or by the page around
+    /// it.
     pub(crate) fn has(&self, host: &str) -> bool {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         let below = |domain: &String| name == domain || name.ends_with(&format!(".{domain}"));
         host.is_empty() || host == self.host || self.domain.as_ref().is_some_and(below)
     }
 
-    /// What the dialog answered instead of a login page; it stands for so long, and no page of Upstox's was seen before.
+    /// What the dialog answered instead of a login page. The answer has been there for `stands`, and no page of
+    /// Upstox's was seen before.
     pub(crate) fn no_login_page(&self, seen: &PageSnapshot, stands: Duration) -> Option<Failure> {
         let answer = &seen.answer;
         if seen.unreachable {
@@ -140,7 +143,8 @@ fn of_status(status: u16) -> FailureReason {
     }
 }
 
-/// The browser's own error page: what did not work, what its code means in plain words, and the code.
+/// The failure for the browser's own error page: what did not work, the meaning of its code in plain words, and the
+/// code.
 pub(crate) fn browsers_own(answer: &Answer, what: &str) -> Failure {
     let code = &*answer.browsers_code;
     // So it shows an error's status that came without a page.

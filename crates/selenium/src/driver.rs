@@ -1,5 +1,5 @@
-//! The ChromeDriver process: started on a free port, dead with Vega on every path. Its port has no credential, so it lives
-//! for one session only.
+//! The ChromeDriver process: started on a free port, and ended with Vega on every path. Its port has no credential, so
+//! the process lives for one session only.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -16,29 +16,29 @@ use crate::start_failure::{BY_HAND, Ended, Program, explained};
 use crate::tied::Tied;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long one that has closed its output may take to end.
+/// How long a driver that has closed its output may take to end.
 const END_WITHIN: Duration = Duration::from_secs(2);
-/// ChromeDriver takes any free port of IPv4 and then wants the same of IPv6. Where that one is taken it ends, so it is
-/// started again: another port is another chance.
+/// How often the driver is started. ChromeDriver takes any free port of IPv4 and then needs the same port of IPv6. If
+/// that one is in use, it ends. Another start gets another port, which may be free.
 const STARTS: u32 = 3;
 
-/// A running ChromeDriver. Dropping it ends it, with the browser.
+/// A running ChromeDriver. Dropping it ends the driver and the browser.
 #[derive(Debug)]
 pub(crate) struct Driver {
     program: Tied,
     url: Url,
 }
 
-/// One start of it.
+/// The result of one start of the driver.
 enum Start {
     Driver(Box<Driver>),
-    /// It ended without a port.
+    /// The driver ended without naming a port.
     Ended(Ended),
 }
 
 impl Driver {
-    /// Starts `program` and reads the port it chose. The browser puts its short-lived files into `scratch`. Should Vega be
-    /// killed, `folders` are removed with the processes.
+    /// Starts `program` and reads the port that it chose. The browser puts its short-lived files into `scratch`. If
+    /// Vega is killed, `folders` are removed together with the processes.
     pub(crate) async fn start(
         program: &Path,
         settings: &BrowserSettings,
@@ -119,13 +119,13 @@ impl Driver {
         &self.url
     }
 
-    /// Ends it with all that it has started, and waits until that is gone.
+    /// Ends the driver with everything that it started, and waits until all of it has ended.
     pub(crate) async fn end(self) {
         self.program.end().await;
     }
 }
 
-/// As a shell has it, also for one that a signal has ended.
+/// The exit code as a shell reports it, also for a program that a signal has ended.
 fn code(status: ExitStatus) -> Option<i32> {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use crate::settings::DriverSource;
 
-    /// A program that ends without a port so many times, and then says one.
+    /// A program that ends this many times without a port, and then prints one.
     #[cfg(unix)]
     #[rstest]
     #[case::at_once(0, Some(40_123))]

@@ -1,6 +1,6 @@
-//! Proves that a WebDriver can be had, before anybody is asked for anything: it is started, asked whether it can open a
-//! session, and ended. No browser starts, so no window opens before the operator has said yes; that browser and driver fit
-//! is told by their versions, which `bootstrap` compares.
+//! Proves that a WebDriver is available before anybody is asked for anything: starts it, asks it whether it can open a
+//! session, and ends it. No browser starts, so no window opens before the operator has said yes. Whether browser and
+//! driver fit each other is decided by their versions, which `bootstrap` compares.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::settings::{BrowserSettings, DriverSource};
 use crate::start_failure::BY_HAND;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Far beyond what a WebDriver says of itself.
+/// Far more than a WebDriver says about itself.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// Starts the driver, asks it and ends it; one that somebody else runs is only asked. The words of a failure say what was
-/// tried.
+/// Starts the driver, asks it and ends it; a driver that somebody else runs is only asked. The text of a failure says
+/// what was tried.
 pub async fn prove_driver(settings: &BrowserSettings) -> Result<(), Failure> {
     let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
     match &settings.driver {

@@ -1,6 +1,6 @@
-//! What is kept of a failed sign-in, so that somebody can see afterwards what the page was like: cause, screens with
-//! their times, element ids, and a picture only where nothing typed can be on it. It never changes the failure: what
-//! cannot be kept is a warning. When an attempt has failed is decided elsewhere.
+//! Keeps the evidence of a failed sign-in, so that somebody can see afterwards what the page was like: cause, screens
+//! with their times, element ids, and a picture only if nothing typed can be on it. Evidence never changes the failure:
+//! what cannot be kept is a warning. When an attempt has failed is decided elsewhere.
 
 mod folder;
 mod kept;
@@ -31,7 +31,7 @@ use crate::redaction::without_numbers;
 
 /// The human waits for the window to close, and after a refusal it must close before they type again.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
-/// A page that goes to and fro is recorded so far.
+/// The number of screens that are recorded; a page may go to and fro for ever.
 const SCREENS: usize = 100;
 
 /// The record of this failure, if one was kept in `folder`.
@@ -47,7 +47,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Of an attempt that begins now, before any page.
+    /// The screens of an attempt that begins now, before any page.
     pub(crate) fn begin(now: Instant) -> Self {
         Self {
             began: now,
@@ -55,7 +55,7 @@ impl Timeline {
         }
     }
 
-    /// Notes the screen that is there, if it is another one.
+    /// Notes the current screen, if it differs from the last one.
     pub(crate) fn note(&mut self, screen: Screen, now: Instant) {
         if self.screen() != screen && self.seen.len() < SCREENS {
             self.seen.push((screen, now - self.began));
@@ -82,7 +82,7 @@ pub(crate) struct FailedSignIn {
     pub(crate) at: DateTime<Utc>,
 }
 
-/// Keeps what can be known about a failure in `folder`.
+/// Keeps in `folder` what is known about a failure.
 pub(crate) async fn keep(folder: &Path, browser: &Client, failed: &FailedSignIn) {
     let reason = failed.failure.reason;
     if reason == FailureReason::Cancelled {
@@ -134,7 +134,7 @@ fn write(folder: &Path, failed: &FailedSignIn, page: PageEvidence) -> io::Result
     folder.prune(places.stem())
 }
 
-/// The file. Fields are only ever added.
+/// The contents of the record. Fields are only ever added.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
     v: u8,
@@ -172,7 +172,7 @@ impl From<&(Screen, Duration)> for Step {
 pub struct PageEvidence {
     /// Scheme, host and path. Query and fragment carry code and state.
     pub address: Option<String>,
-    /// What it shows, at most a hundred.
+    /// The elements that the page shows, at most a hundred.
     pub elements: Vec<Element>,
     /// A picture of it, or why there is none.
     pub picture: Result<Vec<u8>, &'static str>,
@@ -187,7 +187,7 @@ impl PageEvidence {
         }
     }
 
-    /// Gathers it from what `browser` shows, in the time that there is.
+    /// Collects the facts from what `browser` shows, within the time limit.
     pub async fn gather(
         browser: &Client,
         mobile: &MobileNumber,
@@ -216,7 +216,7 @@ impl PageEvidence {
     }
 }
 
-/// A picture of the page as it was examined. Somebody may type while it is taken: then it is thrown away.
+/// A picture of the page as it was examined. If somebody types while it is taken, the picture is thrown away.
 async fn picture(
     browser: &Client,
     mobile: &MobileNumber,
@@ -247,7 +247,7 @@ async fn in_time<T>(
     }
 }
 
-/// Scheme, host and path; of an address without a host, such as `data:`, only the scheme.
+/// Scheme, host and path of an address; of an address without a host, such as `data:`, only the scheme.
 fn address(url: &Url) -> String {
     const LONGEST: usize = 200;
     let Some(host) = url.host_str() else {

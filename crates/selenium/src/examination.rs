@@ -1,4 +1,5 @@
-//! What a script finds on a page for the evidence of a failed sign-in, and whether a picture of the page may be kept.
+//! The result of the script that examines a page for the evidence of a failed sign-in, and whether a picture of the
+//! page may be kept.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -22,18 +23,18 @@ pub struct Element {
     reason = "the marks of a page do not depend on each other"
 )]
 pub(crate) struct Examination {
-    /// With code and state; goes nowhere as it is.
+    /// The address with code and state; it is never passed on unchanged.
     pub(crate) url: Url,
     pub(crate) elements: Vec<Element>,
     /// There is a box for a second factor, shown or not.
     pub(crate) secret_field: bool,
     /// A box holds what somebody typed.
     pub(crate) holds_text: bool,
-    /// The text has a number that may be one that was typed.
+    /// The text contains a number that may have been typed.
     pub(crate) tells_number: bool,
-    /// There is a part that cannot be looked into: a frame, or what an element may hide.
+    /// A part of the page cannot be examined: a frame, or what an element may hide.
     pub(crate) sealed: bool,
-    /// Nobody touched the page since the examination before.
+    /// Nobody touched the page since the previous examination.
     pub(crate) undisturbed: bool,
 }
 

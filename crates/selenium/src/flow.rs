@@ -1,5 +1,5 @@
-//! Decides what to do about what is on the screen. Pure: snapshots and times in, actions out; each act at most once per
-//! attempt, so that no OTP is asked for twice and no second factor is submitted twice.
+//! Decides the next action for what is on the screen. Pure: takes snapshots and times, returns actions. Each action is
+//! taken at most once per attempt, so that no OTP is requested twice and no second factor is submitted twice.
 
 mod answers;
 mod unsent;
@@ -18,39 +18,43 @@ use crate::page_snapshot::{Alert, Form, PageSnapshot};
 use crate::submission::Submission;
 use crate::verdict;
 
-/// "Get OTP" was pressed and nothing happened for so long: the human is told.
+/// After this time without an effect of "Get OTP" the human is told.
 const OTP_SLOW: Duration = Duration::from_secs(10);
-/// And for so long: Upstox is throttling without a word.
+/// After this time without an effect of "Get OTP", Upstox is considered to throttle without a message.
 const OTP_SILENT_LIMIT: Duration = Duration::from_secs(45);
 /// A page without anything known on it may be loading; after this the human is told.
 const PAGE_UNKNOWN: Duration = Duration::from_secs(20);
-/// The mobile screen stands so long without a press: it waits for something that is not Vega's to do.
+/// After this time on the mobile screen without a press, the page waits for something that Vega does not do.
 const MOBILE_WAITS: Duration = Duration::from_secs(15);
-/// A typed second factor waits so long for a button to press: it is not where Vega looks.
+/// After this time without a button to press for a typed second factor, the button is not where Vega looks.
 const SUBMIT_WAITS: Duration = Duration::from_secs(5);
-/// So often is what the page emptied asked for again: a page that empties its box each time is none to go on with.
+/// How often the human is asked again for an entry that the page emptied. A page that empties its box each time cannot
+/// be used.
 const ASKED_AGAIN: u8 = 2;
-/// A form that looks submitted stands so long, full, and nothing happens: it was something else that the page called for.
+/// After this time with a full form that looks submitted and does not change, the page called its server for something
+/// else.
 const SENT_FOR_NOTHING: Duration = Duration::from_secs(8);
-/// Where nobody can press at the window, the attempt ends after so long.
+/// After this time the attempt ends if nobody can press in the window.
 const NOBODY_TO_PRESS: Duration = Duration::from_secs(45);
-/// The browser's own error page stands so long: the network is away, not the page in between two others.
+/// After this time with the browser's own error page, the network is away; before, the error page may stand between two
+/// others.
 const NETWORK_GONE: Duration = Duration::from_secs(3);
-/// A page that is still loading may empty the box again. The number is no second factor.
+/// How often the mobile number is typed. A page that is still loading may empty the box again, and the number is no
+/// second factor.
 const MOBILE_TRIES: u8 = 3;
-/// A sign-in that goes to and fro between screens ends after so many human timeouts.
+/// A sign-in that goes to and fro between screens ends after this many human timeouts.
 const SCREENS_PER_ATTEMPT: u32 = 3;
 
-/// What to do now.
+/// The next action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Nothing: the page or the human is working.
+    /// Nothing: the page or the human is busy.
     Wait,
     /// Type the mobile number.
     FillMobile { selector: String },
-    /// Ask for the permit, then press.
+    /// Request the permit for an OTP, then press.
     PressGetOtp { selector: String },
-    /// Put on record that the human pressed "Get OTP".
+    /// Record that the human pressed "Get OTP".
     NotePress,
     /// Offer the prompt for this second factor, if it is not open already.
     Offer(PromptKind),
@@ -62,25 +66,25 @@ pub(crate) enum Action {
     Fail(Failure),
 }
 
-/// How "Get OTP" stands in this attempt.
+/// The state of "Get OTP" in this attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Press {
-    /// Nobody pressed.
+    /// Nobody has pressed yet.
     Open,
     /// Vega pressed; the page should move on.
     Made(Instant),
-    /// The press is on record or the human made it: a further one is the human's.
+    /// The press is recorded or the human made it: only the human may press again.
     TheHumans,
 }
 
-/// What an attempt goes by.
+/// The settings of an attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     /// Longest wait for the human at one screen.
     pub(crate) human_timeout: Duration,
-    /// There is a window in which a human may correct what was refused.
+    /// There is a window in which a human may correct an entry that was refused.
     pub(crate) window: bool,
-    /// Where Upstox's pages are.
+    /// The hosts of Upstox's pages.
     pub(crate) home: Home,
 }
 
@@ -95,31 +99,31 @@ pub(crate) struct Flow {
     mobile_tries: u8,
     press: Press,
     offered: Option<PromptKind>,
-    /// Second factors that stand typed on the page: never typed again.
+    /// Second factors that were typed on the page: they are never typed again.
     typed: HashSet<PromptKind>,
     to_submit: Option<PromptKind>,
     submit_since: Option<Instant>,
     unsent: Unsent,
-    /// How often the page emptied what was typed, and it was asked for again.
+    /// How often the page emptied an entry and the human was asked for it again.
     asked_again: u8,
     told: HashSet<Notice>,
-    /// What this screen wants of the human, in the window.
+    /// What the human must do in the window on this screen.
     task: Option<Notice>,
-    /// A screen of Upstox's was seen: whatever comes later is no answer of the dialog any more.
+    /// A screen of Upstox's was seen: later pages are not answers of the dialog any more.
     arrived: bool,
-    /// Since when this document stands.
+    /// The current document, and since when it is shown.
     document: (String, Instant),
     submission: Submission,
-    /// Alerts of a look that decided nothing.
+    /// Alerts of a look that led to no decision.
     unheard: Vec<Alert>,
-    /// What the page refused and the human may still correct in the window.
+    /// What the page refused, and the human may still correct in the window.
     refused: Option<(Failure, Screen)>,
-    /// Why Vega types and presses nothing more in this attempt.
+    /// Why Vega no longer types or presses anything in this attempt.
     hands_off: Option<FailureReason>,
 }
 
 impl Flow {
-    /// The dialog led to a page of Upstox's.
+    /// Whether the dialog led to a page of Upstox's.
     pub(crate) fn has_arrived(&self) -> bool {
         self.arrived
     }
@@ -155,14 +159,15 @@ impl Flow {
         self.screen
     }
 
-    /// How long the human still has: at this screen, and in this attempt as a whole.
+    /// How long the human still has for this screen, and within the attempt as a whole.
     pub(crate) fn time_left(&self, now: Instant) -> Duration {
         let at_screen = self.rules.human_timeout.saturating_sub(now - self.screen_since);
         let in_attempt = (self.rules.human_timeout * SCREENS_PER_ATTEMPT).saturating_sub(now - self.started);
         at_screen.min(in_attempt)
     }
 
-    /// What the human has to do in the window now. It stands until the screen changes, also when it was told before.
+    /// What the human must do in the window now. The task stays until the screen changes, also if the human was told
+    /// before.
     pub(crate) fn task(&self) -> Option<Notice> {
         self.task
     }
@@ -179,22 +184,23 @@ impl Flow {
         self.submission.made();
     }
 
-    /// Where Upstox's pages are.
+    /// The hosts of Upstox's pages.
     pub(crate) fn home(&self) -> &Home {
         &self.rules.home
     }
 
-    /// Whether Vega types and presses nothing more in this attempt.
+    /// Whether Vega no longer types or presses anything in this attempt.
     pub(crate) fn hands_off(&self) -> bool {
         self.hands_off.is_some()
     }
 
-    /// What the page refused and the human may still correct in the window.
+    /// What the page refused, and the human may still correct in the window.
     pub(crate) fn refused(&self) -> Option<&Failure> {
         self.refused.as_ref().map(|(failure, _)| failure)
     }
 
-    /// What a failure of the attempt is, where the page refused something before: that counts, however it then ended.
+    /// The failure of the attempt: an earlier refusal of the page takes precedence over `failure`, however the attempt
+    /// then ended.
     pub(crate) fn gravest(&mut self, failure: Failure) -> Failure {
         let only_the_end = matches!(
             failure.reason,
@@ -209,13 +215,13 @@ impl Flow {
         }
     }
 
-    /// The press is on record, but the click did not work: the human presses.
+    /// The press is recorded, but the click failed: the human presses.
     pub(crate) fn otp_click_failed(&mut self) -> Action {
         self.press = Press::TheHumans;
         self.tell_once(Notice::DoItInTheWindow)
     }
 
-    /// Remembers that a second factor from the prompt was typed, well or not. It is never typed again.
+    /// Remembers that a second factor from the prompt was typed, successfully or not. It is never typed again.
     pub(crate) fn second_factor_typed(&mut self, kind: PromptKind) {
         self.typed.insert(kind);
         self.to_submit = Some(kind);
@@ -223,18 +229,19 @@ impl Flow {
         self.unsent.typed();
     }
 
-    /// The prompt closed and nothing was typed: it may be offered again.
+    /// The prompt closed and nothing was typed: it may open again.
     pub(crate) fn prompt_closed(&mut self) {
         self.offered = None;
     }
 
-    /// Typing or clicking for the human did not work.
+    /// Typing or clicking for the human failed.
     pub(crate) fn could_not_act(&mut self) -> Action {
         self.to_submit = None;
         self.tell_once(Notice::DoItInTheWindow)
     }
 
-    /// A redirect that belongs to somebody else arrived. Told once, then waited for ours until the deadline.
+    /// A redirect arrived that is not for this attempt. The human is told once; then Vega waits for the right redirect
+    /// until the deadline.
     pub(crate) fn foreign_redirect(&mut self, now: Instant) -> Action {
         self.see(Screen::Unknown, now);
         self.submission.forget();
@@ -247,19 +254,20 @@ impl Flow {
         self.tell_once(Notice::ForeignRedirect)
     }
 
-    /// The page spoke in a dialog of the browser: an alert as any other.
+    /// The page opened a dialog of the browser: its text is handled as any other alert.
     pub(crate) fn said(&mut self, words: &str) {
         let words = words.to_owned();
         self.unheard.push(Alert { words, form: None });
     }
 
-    /// Keeps the alerts of a look that decides nothing else, for they are told once. Says whether they refuse anything.
+    /// Keeps the alerts of a look that leads to no other decision, because each alert is reported only once. Returns
+    /// whether they refuse anything.
     pub(crate) fn heard(&mut self, seen: &PageSnapshot) -> bool {
         self.unheard.extend(seen.alerts.iter().cloned());
         alerts_say(&seen.alerts, self.screen, seen.screen()).is_some()
     }
 
-    /// What to do about a snapshot.
+    /// The next action for a snapshot.
     pub(crate) fn next(&mut self, seen: &PageSnapshot, now: Instant) -> Action {
         let (before, screen) = (self.screen, seen.screen());
         self.see(screen, now);
@@ -320,7 +328,8 @@ impl Flow {
         }
     }
 
-    /// No page of Upstox's is there: at once while the dialog has led to none, and later once the network stays away.
+    /// The failure if no page of Upstox's is there: at once if the dialog has led to none yet, later only if the
+    /// network stays away.
     fn no_page(&mut self, seen: &PageSnapshot, now: Instant) -> Option<Failure> {
         let stands = now - self.document.1;
         if !self.arrived {
@@ -334,7 +343,7 @@ impl Flow {
         (now - since >= NETWORK_GONE).then(|| browsers_own(&seen.answer, "could not open Upstox's next page"))
     }
 
-    /// The page refused what was submitted. Vega submits nothing more; a human may still correct it in the window.
+    /// Handles the refusal of an entry. Vega submits nothing more; a human may still correct the entry in the window.
     fn refuse(&mut self, failure: Failure, before: Screen, screen: Screen, now: Instant) -> Action {
         let may_be_corrected = matches!(
             failure.reason,

@@ -1,5 +1,6 @@
-//! Looks at one tab: at its page and at the frames in it. The form may stand in any of them; of the others only their words
-//! count, which are told beside the form as if they stood in its own document. Frames of other hosts are left alone.
+//! Looks at one tab: at its page and at the frames in it. The form may be in any of them. Of the other frames only the
+//! text is used, and is reported beside the form as if it stood in the same document. Frames of other hosts are
+//! ignored.
 
 use std::collections::VecDeque;
 
@@ -13,15 +14,15 @@ use crate::dialog_answer::Home;
 use crate::login_page::LoginPage;
 use crate::page_snapshot::PageSnapshot;
 
-/// More frames than these in one page are no sign-in, nor frames in frames in frames.
+/// The greatest number of frames, and depth of frames, that a page of a sign-in has.
 const FRAMES: usize = 4;
 const DEPTH: usize = 2;
 
-/// The numbers of the frames that lead to a document, from the page inwards.
+/// The path to a document: the numbers of the frames, from the page inwards.
 pub(crate) type Way = Vec<u16>;
 
-/// What the page in this tab shows with all its frames, and the way to the one in which the sign-in goes on. The browser
-/// stands at the page; after trouble it may stand anywhere.
+/// A snapshot of the page in this tab with all its frames, and the path to the frame in which the sign-in goes on.
+/// Afterwards the driver is at the page; after trouble it may be in any frame.
 pub(crate) async fn look_into(
     browser: &Client,
     window: &WindowHandle,
@@ -57,7 +58,7 @@ fn further(way: &[u16], seen: &PageSnapshot) -> impl Iterator<Item = Way> {
     frames.map(move |at| [way, &[*at]].concat())
 }
 
-/// Looks into one frame, and comes back to the page whatever happens there.
+/// Looks into one frame, and returns to the page whatever happens there.
 async fn look_by(
     browser: &Client,
     window: &WindowHandle,
@@ -76,7 +77,7 @@ async fn look_by(
     }
 }
 
-/// Goes from the page into a frame.
+/// Moves the driver from the page into a frame.
 pub(crate) async fn enter(browser: &Client, way: &[u16]) -> Result<(), Trouble> {
     for at in way {
         command(browser.enter_frame(*at)).await?;
@@ -84,7 +85,7 @@ pub(crate) async fn enter(browser: &Client, way: &[u16]) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Goes back to the page from whatever frame, also from one that is gone, and past a dialog of the browser.
+/// Moves the driver back to the page from any frame, also from one that is gone, and closes a dialog of the browser.
 pub(crate) async fn leave(browser: &Client, window: &WindowHandle) -> Result<(), Trouble> {
     command(browser.switch_to_window(window.clone())).await
 }
@@ -95,7 +96,8 @@ async fn look_once(browser: &Client, mobile: &MobileNumber, home: &Home) -> Resu
     Ok(seen)
 }
 
-/// One snapshot of a page and its frames: that of the document in which the sign-in goes on, with the words of the others.
+/// Combines a page and its frames into one snapshot: that of the document in which the sign-in goes on, with the text
+/// of the others.
 fn together(page: PageSnapshot, beside: Vec<(PageSnapshot, Way)>) -> (PageSnapshot, Way) {
     let mut stands = (page, Way::new());
     let mut others = Vec::new();
@@ -112,7 +114,8 @@ fn together(page: PageSnapshot, beside: Vec<(PageSnapshot, Way)>) -> (PageSnapsh
     (seen, way)
 }
 
-/// Of two documents the sign-in goes on in that with the form, the furthest first, as on one page.
+/// The rank of a document: the sign-in goes on in the one with the form, and with several forms in the furthest one, as
+/// on one page.
 fn importance(seen: &PageSnapshot) -> u8 {
     if seen.pin.is_some() {
         5
@@ -144,7 +147,7 @@ fn hear(seen: &mut PageSnapshot, beside: PageSnapshot) {
     }
 }
 
-/// Adds the lines that are not there yet.
+/// Adds the lines that are not yet in the list.
 pub(crate) fn add(lines: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for line in more {
         if !line.is_empty() && !lines.contains(&line) {

@@ -1,10 +1,11 @@
-//! A keeper: a process that ends everything it has started, and all that those have started, when its parent dies. It is
-//! this very program, executed anew before it has read anything, so nothing that is secret is in it. Orphans become its
-//! children (`PR_SET_CHILD_SUBREAPER`), whatever launcher, double fork or `setsid` stands between; so it kills its
-//! children until it has none. Two of them are started, one in the other: whichever is killed, the other one still ends
-//! everything. Linux alone can do this.
+//! A keeper: a process that ends everything that it started, with all descendants, when its parent dies. It is this
+//! same program, executed anew before it has read anything, so its memory holds no secret. Orphaned descendants become
+//! its children (`PR_SET_CHILD_SUBREAPER`), even behind a launcher, a double fork or `setsid`; so the keeper kills its
+//! children until it has none. Two keepers are started, one inside the other: if either is killed, the other one still
+//! ends everything. Only Linux can do this.
 //!
-//! It is single-threaded on purpose: a child that nobody else reaps keeps its number, so no stranger is ever killed.
+//! It is single-threaded on purpose: a child that nobody else reaps keeps its process id, so no unrelated process is
+//! ever killed.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -22,25 +23,25 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdout};
 
-/// The hidden way of starting a keeper.
+/// The hidden argument that starts a keeper.
 const MARK: &str = "--keep-browser";
-/// This program, also when its file was replaced since it was started.
+/// This program, also if its file was replaced after the start.
 const THIS_PROGRAM: &str = "/proc/self/exe";
-/// What keepers are called, so that who kills by the name of the program does not take them with it.
+/// The process name of keepers, so that a kill by the name of the program does not hit them.
 const NAME: &str = "browser-keeper";
-/// The folders that go with the processes. In the environment, for a command line can be read by everybody.
+/// The folders that are removed with the processes. In the environment, because everybody can read a command line.
 const FOLDERS: &str = "BROWSER_KEEPER_FOLDERS";
-/// As a shell says that a program could not be started.
+/// The exit code with which a shell reports that a program could not be started.
 const NOT_STARTED: i32 = 127;
-/// How often it is looked again for children that do not die at once.
+/// How long to wait before looking again for children that do not die at once.
 const LOOK_AGAIN_MS: u16 = 10;
-/// So many looks; what lives then cannot be killed by us.
+/// The number of looks; a child that still lives then cannot be killed by this process.
 const LOOKS: u32 = 1_000;
 
-/// Whether this program's `main` leaves its first moment to `keep_if_asked`.
+/// Whether this program's `main` calls `keep_if_asked` first.
 static CAN_KEEP: AtomicBool = AtomicBool::new(false);
 
-/// Keeps what it was told to and ends with it, where this process was started as a keeper; else returns at once. To be called
+/// Acts as a keeper and then ends the process, if it was started as a keeper; otherwise returns at once. Must be called
 /// first in the `main` of every program that signs in: only such a program can have keepers.
 pub fn keep_if_asked() {
     let mut arguments = std::env::args_os().skip(1);
@@ -55,8 +56,8 @@ pub fn keep_if_asked() {
     CAN_KEEP.store(true, Ordering::Relaxed);
 }
 
-/// The beginning of a command line whose rest runs under two keepers. Its input is the tie: they end everything when it is
-/// closed. `None`: this program cannot have keepers.
+/// The beginning of a command line whose rest runs under two keepers. The standard input is the tie: the keepers end
+/// everything when it is closed. `None`: this program cannot have keepers.
 pub(crate) fn keepers() -> Option<Command> {
     let can_keep = CAN_KEEP.load(Ordering::Relaxed);
     can_keep.then(|| {
@@ -66,7 +67,7 @@ pub(crate) fn keepers() -> Option<Command> {
     })
 }
 
-/// What keepers take with them when they are ended.
+/// The folders that keepers remove when they end.
 pub(crate) fn folders_to_take(folders: &[PathBuf]) -> Option<(&'static str, OsString)> {
     Some((FOLDERS, std::env::join_paths(folders).ok()?))
 }
@@ -81,7 +82,7 @@ fn keeper() -> Command {
     command
 }
 
-/// Runs the command until nothing of it is left. The code is that of its first process.
+/// Runs the command until none of its processes is left. Returns the exit code of its first process.
 fn keep(command: &[OsString]) -> Result<i32, String> {
     let failed = |doing: &'static str| move |error: Errno| format!("cannot {doing}: {error}");
     let _ = prctl::set_name(c"browser-keeper");
@@ -128,7 +129,7 @@ fn keep(command: &[OsString]) -> Result<i32, String> {
     Ok(keeping.code.unwrap_or_default())
 }
 
-/// The keeper in the keeper, or at last the program itself.
+/// Starts the inner keeper, or in the inner keeper the program itself.
 fn start(command: &[OsString]) -> Result<Child, String> {
     let [program, arguments @ ..] = command else {
         return Err("nothing to keep".into());
@@ -157,12 +158,12 @@ fn folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// Why everything is ended.
+/// Why the keeper ends everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The parent died, closed the tie or said so.
+    /// The parent died, closed the tie or asked for it.
     Asked,
-    /// The first process was killed, so what it started has nobody.
+    /// The first process was killed, so nobody controls what it started.
     Orphaned,
 }
 
@@ -171,12 +172,12 @@ struct Keeping {
     code: Option<i32>,
     end: Option<End>,
     looks: u32,
-    /// Holds the tie of a keeper in the keeper.
+    /// Holds the tie of the inner keeper.
     _first: Child,
 }
 
 impl Keeping {
-    /// Takes leave of the children that have died. Whether there are others.
+    /// Reaps the children that have died. Returns whether there are others.
     fn reap(&mut self) -> bool {
         loop {
             match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -200,7 +201,7 @@ impl Keeping {
         u32::try_from(pid.as_raw()).is_ok_and(|pid| pid == self.pid)
     }
 
-    /// Whether it is worth while to go on.
+    /// Kills the children. Returns whether it makes sense to go on.
     fn kill_children(&mut self) -> bool {
         self.looks += 1;
         for child in children() {

@@ -1,5 +1,5 @@
-//! What a program that does not start said last. Kept in memory only while it starts: later its words may hold what a page
-//! said, so they are read on and dropped.
+//! The last lines that a program printed before it failed to start. Kept in memory only while the program starts: later
+//! its output may hold text of a page, so it is read and dropped.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::watch;
 
-/// Often the last line says only that it ends, and one before says why.
+/// How many lines are kept: often the last line says only that the program ends, and an earlier one says why.
 const LINES: usize = 12;
-/// More of a line helps nobody.
+/// The length at which a line is cut.
 const LONGEST: usize = 200;
-/// What a dead program said is in the pipe already.
+/// How long to read on after a program has died: its last output is already in the pipe.
 const REST_WITHIN: Duration = Duration::from_millis(300);
 
-/// Listens to a program's error output.
+/// Reads a program's error output.
 #[derive(Debug, Clone)]
 pub(crate) struct LastWords {
     heard: Arc<Mutex<Heard>>,
@@ -30,7 +30,7 @@ struct Heard {
 }
 
 impl LastWords {
-    /// Listens to `output` until its end. Lines that `is_news` takes are not kept.
+    /// Reads `output` until its end. Lines that `is_news` accepts are not kept.
     pub(crate) fn of(
         output: impl AsyncRead + Unpin + Send + 'static,
         mut is_news: impl FnMut(&str) -> bool + Send + 'static,
@@ -74,7 +74,7 @@ impl LastWords {
         self.lines()
     }
 
-    /// Waits until something in what was said is one of these.
+    /// Waits until the output contains one of these texts.
     pub(crate) async fn until_said(&self, signs: &[&str]) {
         let mut changes = self.changes.clone();
         loop {
@@ -110,7 +110,7 @@ fn keep(heard: &mut Heard, line: String) {
     }
 }
 
-/// Without what could move a terminal's cursor, and without where in Chromium's source it was said.
+/// The line without anything that could move a terminal's cursor, and without its position in Chromium's source.
 fn readable(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
     let line: String = line
@@ -131,7 +131,7 @@ fn readable(line: &[u8]) -> String {
     }
 }
 
-/// Letters that turn the order of others around.
+/// Characters that reverse the direction of text.
 fn is_direction(letter: char) -> bool {
     matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

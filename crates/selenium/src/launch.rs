@@ -1,6 +1,6 @@
-//! How the browser is started, so that its own words and its end are heard while it starts: ChromeDriver throws both away.
-//! A script stands between them, which gives the browser a pipe to Vega for its error output and tells its exit code at
-//! the end. Linux alone; and where no script may be run the browser is started without one.
+//! Starts the browser so that its output and its exit code are available while it starts: ChromeDriver discards both. A
+//! script between them gives the browser a pipe to Vega for its error output, and reports its exit code at the end.
+//! Only on Linux; where no script may be run, the browser is started without one.
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use tokio::sync::watch;
 use crate::last_words::LastWords;
 use crate::start_failure::{Ended, FORBIDDEN};
 
-/// How long the driver may take to say what it makes of a browser that has ended.
+/// How long the driver may take to report on a browser that has ended.
 const VERDICT_WITHIN: Duration = Duration::from_secs(2);
 
 /// A browser that is about to start.
 #[derive(Debug)]
 pub(crate) struct Launch {
-    /// What the driver starts.
+    /// The program that the driver starts.
     pub(crate) program: PathBuf,
     words: LastWords,
     code: watch::Receiver<Option<i32>>,
 }
 
 impl Launch {
-    /// Puts script and pipe into `folder`. `None`: nothing can be heard here.
+    /// Puts script and pipe into `folder`. `None`: the output cannot be read here.
     #[cfg(target_os = "linux")]
     pub(crate) fn prepare(folder: &Path, browser: &Path) -> Result<Option<Self>> {
         use std::io::Write;
@@ -71,7 +71,7 @@ impl Launch {
         Ok(None)
     }
 
-    /// Waits until the browser certainly will not come, whatever the driver still hopes for.
+    /// Waits until the browser certainly has failed, whatever the driver still waits for.
     pub(crate) async fn failed(&self) -> Ended {
         let ended = async {
             let mut code = self.code.clone();
@@ -87,7 +87,7 @@ impl Launch {
         self.so_far()
     }
 
-    /// What is known of it now.
+    /// What is known of the browser now.
     pub(crate) fn so_far(&self) -> Ended {
         Ended {
             code: *self.code.borrow(),
@@ -95,23 +95,23 @@ impl Launch {
         }
     }
 
-    /// What is known of it after the driver has given it up: what it said last may be on its way.
+    /// What is known of the browser after the driver has given up: its last output may still be on its way.
     pub(crate) async fn given_up(&self) -> Ended {
         let mut code = self.code.clone();
         let _ = tokio::time::timeout(VERDICT_WITHIN / 4, code.wait_for(Option::is_some)).await;
         self.so_far()
     }
 
-    /// The browser is there: what it says from now on may come from a page.
+    /// Stops keeping output: the browser has started, and its output from now on may come from a page.
     pub(crate) fn forget(&self) {
         self.words.forget();
     }
 }
 
-/// How the script begins the line that tells the exit code. It has nothing that is taken out of other lines.
+/// How the script begins the line with the exit code. It contains nothing that is removed from other lines.
 const EXIT: &str = "vega: the browser ended with exit code ";
 
-/// As a shell reads it as one word.
+/// Quotes text so that a shell reads it as one word.
 #[cfg(target_os = "linux")]
 fn quoted(path: &Path) -> Option<String> {
     Some(format!("'{}'", path.to_str()?.replace('\'', r"'\''")))

@@ -1,6 +1,6 @@
-//! Signs in through a visible browser: driver process, private session, page object, and a state machine over what is on
-//! the screen. It types the mobile number and presses "Get OTP"; everything else is the human's. Whether a press is
-//! allowed, and what a code is good for, is decided above.
+//! Signs in through a visible browser: driver process, private session, page object, and a state machine over what is
+//! on the screen. Types the mobile number and presses "Get OTP"; the human does everything else. The layers above
+//! decide whether a press is allowed, and what is done with a code.
 
 mod command;
 mod dialog_answer;

@@ -1,11 +1,11 @@
-//! What is said of a sealed value that does not open: how it came about, and a mark that tells it from others.
+//! The message for a sealed value that does not open: the cause, and a mark that identifies the value.
 
 use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 use crate::sealing::seal::{Place, Unopened};
 
-/// Why the value in this place does not open. `origin` is the place that it was sealed for, where that was found.
+/// Why the value in this place does not open. `origin` is the place that it was sealed for, if that was found.
 pub(crate) fn words(place: Place<'_>, why: Unopened, origin: Option<&str>) -> String {
     match (why, origin) {
         (_, Some(origin)) => {
@@ -16,7 +16,7 @@ pub(crate) fn words(place: Place<'_>, why: Unopened, origin: Option<&str>) -> St
     }
 }
 
-/// Tells one broken value from another without telling what is in it.
+/// Identifies a broken value without revealing its content.
 pub(crate) fn mark(envelope: &[u8]) -> String {
     hex(&Sha256::digest(envelope)[..4])
 }

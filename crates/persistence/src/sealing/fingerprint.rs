@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(of_code, format!("code {digits}"));
     }
 
-    /// Otherwise who may see fingerprints could be shown chain values, and the other way round.
+    /// Otherwise a person who may see fingerprints could be shown chain values, and the other way round.
     #[test]
     fn its_key_is_not_the_chains() {
         let dir = tempfile::tempdir().unwrap();

@@ -28,8 +28,8 @@ impl KeyedListenerProof {
         Self(key.derive(CONTEXT))
     }
 
-    /// Each part after its length, so that no two questions are the same bytes. `::ffff:127.0.0.1` is another name of the
-    /// address 127.0.0.1.
+    /// Hashes each part after its length, so that no two questions give the same bytes. `::ffff:127.0.0.1` is another
+    /// name of the address 127.0.0.1.
     fn over(&self, challenge: &str, address: SocketAddr) -> Hmac<Sha256> {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let (challenge, address) = (challenge.as_bytes(), address.to_string());
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Else whoever may ask could have fingerprints made of guesses.
+    /// Otherwise a caller who may ask for proofs could have fingerprints of guesses made.
     #[test]
     fn its_key_is_not_the_fingerprints() {
         let (one, _, key) = proofs();

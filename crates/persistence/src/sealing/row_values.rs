@@ -12,7 +12,7 @@ use crate::key_files::root_key::RootKey;
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega row value 1";
 
-/// A table whose rows bear values.
+/// A table whose rows have values.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SealedTable {
     pub(crate) name: &'static str,
@@ -116,7 +116,7 @@ pub(crate) const ATTEMPTS: SealedTable = SealedTable {
     ],
 };
 
-/// All of them.
+/// All tables with row values.
 pub(crate) const ALL: [&SealedTable; 7] =
     [&TOKENS, &KEYS, &LINKS, &SESSIONS, &COOLDOWNS, &PRESSES, &ATTEMPTS];
 
@@ -143,7 +143,7 @@ impl RowValues {
         Self(key.derive(CONTEXT))
     }
 
-    /// The value of a row that holds this in its sealed columns, as changed by this entry.
+    /// The value of a row with these sealed columns, as changed by this entry.
     pub(crate) fn of(&self, table: &SealedTable, entry: i64, columns: &[Stored<'_>]) -> Vec<u8> {
         self.mac(table, entry, columns).finalize().into_bytes().to_vec()
     }
@@ -159,7 +159,7 @@ impl RowValues {
         self.mac(table, entry, columns).verify_slice(value).is_ok()
     }
 
-    /// Each part with its length before it, so that no two rows give the same bytes.
+    /// Hashes each part after its length, so that no two rows give the same bytes.
     fn mac(&self, table: &SealedTable, entry: i64, columns: &[Stored<'_>]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         let mut part = |kind: &str, bytes: &[u8]| {

@@ -50,7 +50,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Why a value does not open. The words follow those of its place.
+/// Why a value does not open. The message follows the name of its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum Unopened {
     #[error("is not a sealed value of this version")]
@@ -64,7 +64,7 @@ pub(crate) enum Unopened {
     Changed,
 }
 
-/// Which key sealed it.
+/// The key that sealed it.
 pub(crate) fn key_of(envelope: &[u8]) -> Option<KeyId> {
     KeyId::of(envelope.get(1..=KEY_ID_LEN)?)
 }
@@ -89,7 +89,7 @@ impl Sealer {
         }
     }
 
-    /// Which key seals here.
+    /// The key that seals here.
     pub(crate) fn key_id(&self) -> KeyId {
         self.key_id
     }

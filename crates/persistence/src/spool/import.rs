@@ -22,7 +22,7 @@ pub struct FileTokenSpool {
 }
 
 impl FileTokenSpool {
-    /// Over the files of one database, with what takes their contents into it.
+    /// Uses the files of one database, and the repositories that receive their contents.
     pub(crate) fn over(
         spool: Spool,
         attempts: Arc<dyn SignInAttempts>,
@@ -35,7 +35,7 @@ impl FileTokenSpool {
         }
     }
 
-    /// What is kept is moved through others' hands into the same database.
+    /// Wraps the repositories through which kept records are moved into the same database.
     #[must_use]
     pub fn moving_through(
         self,
@@ -82,7 +82,7 @@ impl FileTokenSpool {
         self.with_files(move |spool| spool.clear(kind, &api)).await
     }
 
-    /// Files are read and written where they may block.
+    /// Reads and writes the files on a thread where blocking is allowed.
     async fn with_files<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Spool) -> Result<T, StoreError> + Send + 'static,
@@ -93,7 +93,8 @@ impl FileTokenSpool {
             .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }
 
-    /// Moves what rejected a kept token, also while it was being moved, or after: the database must not know it as good.
+    /// Moves the rejection of a kept token, also one that came while the token was moved, or after: the database must
+    /// not show the token as valid.
     async fn move_rejection(&self, token: &StoredToken, at: DateTime<Utc>) -> Result<(), StoreError> {
         let kept = self.tokens().await?;
         let kept = kept.iter().find(|kept| kept.is(&token.api, token.generation));
@@ -104,7 +105,7 @@ impl FileTokenSpool {
         Ok(())
     }
 
-    /// A conflict says that the database knows better by now.
+    /// A conflict means that the database already has newer knowledge.
     async fn moved(
         &self,
         kind: Kind,

@@ -40,7 +40,7 @@ impl KeptEntry {
         }
     }
 
-    /// The entry as it is written at `at`, which says since when it had to wait.
+    /// The entry as it is written at `at`; it says since when it had to wait.
     pub(crate) fn written_at(&self, at: DateTime<Utc>) -> Result<AuditEntry, StoreError> {
         let since = in_ist(self.at).format("%Y-%m-%d %H:%M:%S");
         let words = format!("{}; kept in the spool since {since} IST", self.detail);
@@ -63,7 +63,7 @@ impl KeptEntry {
     }
 }
 
-/// An answer that the journal did not take.
+/// An answer that the journal could not store.
 #[derive(Serialize, Deserialize, ZeroizeOnDrop)]
 pub(crate) struct KeptAnswer {
     #[zeroize(skip)]
@@ -112,7 +112,7 @@ impl KeptAnswer {
     }
 }
 
-/// A token that its table did not take.
+/// A token that its table could not store.
 #[derive(Clone, Serialize, Deserialize, ZeroizeOnDrop)]
 pub(crate) struct KeptToken {
     #[zeroize(skip)]
@@ -141,7 +141,7 @@ pub(crate) struct KeptToken {
     last_check: Option<KeptCheck>,
     #[zeroize(skip)]
     pub(crate) audit: KeptEntry,
-    /// Of the check that took it from its readers while it was here.
+    /// The check that rejected it while it was in the spool, so that readers no longer got it.
     #[zeroize(skip)]
     #[serde(default)]
     rejection: Option<KeptEntry>,
@@ -203,8 +203,8 @@ impl KeptToken {
         })
     }
 
-    /// The same after a check. The entry of the one that rejects it waits here for its commit, unless it is on record; that
-    /// others were made, shows in the token.
+    /// The same token after a check. If this check rejects the token, its audit entry waits here for its commit, unless
+    /// it is already recorded. Entries of other checks do not wait here: their results are in the token.
     pub(crate) fn checked(
         &self,
         check: LastCheck,
@@ -230,7 +230,7 @@ impl KeptToken {
         Ok(kept)
     }
 
-    /// What rejected it while it was here.
+    /// The check that rejected it while it was in the spool.
     pub(crate) fn rejection(&self) -> Result<Option<KeptRejection>, StoreError> {
         let (Some(at), Some(audit)) = (self.rejected_at, self.rejection.clone()) else {
             return Ok(None);
@@ -255,8 +255,8 @@ impl KeptToken {
     }
 }
 
-/// Puts a kept token where readers find it. What was in the spool once could be put back there: beside a row that was
-/// changed outside Vega it counts only if it is newer.
+/// Adds a kept token to what readers get. Somebody could restore an old file of the spool; therefore a kept token
+/// replaces a row that was changed outside Vega only if the token is newer.
 pub(crate) fn put_kept(loaded: &mut Vec<LoadedToken>, kept: StoredToken) {
     let same = loaded.iter_mut().find(|loaded| match loaded {
         Ok(token) => token.api == kept.api,
@@ -274,8 +274,8 @@ pub(crate) fn put_kept(loaded: &mut Vec<LoadedToken>, kept: StoredToken) {
     }
 }
 
-/// What readers find of one API that has a token in a row and one that is kept: the newer one. Of one that is in both places
-/// for a moment, what the newer check says, and a revocation in any case.
+/// Combines an API's token in a row with its token in the spool. The newer token wins. Where both are the same token,
+/// as happens for a moment, the newer check wins, and a revocation always wins.
 fn merge(row: &mut StoredToken, kept: StoredToken) {
     if kept.generation > row.generation {
         *row = kept;

@@ -1,6 +1,6 @@
-//! The files of the spool. Their room is allocated before anybody signs in, so that what arrives while the database fails has a
-//! place even on a full disk. One file per API with two areas: an unread answer and a finished token, both sealed like rows.
-//! When something goes in or out is decided in `import` and in the two repositories beside it.
+//! The files of the spool. Their room is allocated before anybody signs in, so that a token or an answer can be stored
+//! even on a full disk while the database fails. One file per API with two areas: an unread answer and a finished
+//! token, both sealed like rows. `import` and the two repositories beside it decide when something goes in or out.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// Stands before the envelope and is part of what seals it.
+/// Precedes the envelope, and is part of what the seal covers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Label {
     api: String,
@@ -71,7 +71,7 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Beside a database, open or not.
+    /// The files beside a database, whether it is open or not.
     pub(crate) fn beside(database: &Path, sealer: Arc<Sealer>) -> Self {
         Self {
             folder: folder_of(database),
@@ -79,7 +79,7 @@ impl Spool {
         }
     }
 
-    /// Gives an API's file its room, written and synced, so that the file system holds it whatever comes.
+    /// Allocates an API's file, written and synced, so that the file system has room for it whatever happens.
     pub(crate) fn prepare(&self, api: &ApiName) -> Result<(), StoreError> {
         self.make_room(api).map(drop)
     }
@@ -104,7 +104,7 @@ impl Spool {
         Ok(file)
     }
 
-    /// Keeps one record for an API in place of the one of this kind that was there. Durable when it returns.
+    /// Stores one record for an API, in place of the previous record of this kind. Durable when it returns.
     pub(crate) fn keep<T: Serialize>(
         &self,
         kind: Kind,
@@ -135,7 +135,7 @@ impl Spool {
         overwrite(file, kind, &area).map_err(failed("write the spool"))
     }
 
-    /// What is kept of this kind. A record that does not open is told of and stays where it is.
+    /// The records of this kind. A record that does not open is reported and stays where it is.
     pub(crate) fn load<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<T>, StoreError> {
         let mut records = Vec::new();
         for path in self.files()? {
@@ -149,7 +149,7 @@ impl Spool {
         Ok(records)
     }
 
-    /// Whether anything is kept that can be read. What cannot is lost already.
+    /// Whether the spool holds anything that can be read. Records that cannot be read are already lost.
     pub(crate) fn holds_anything(&self) -> Result<bool, StoreError> {
         for kind in [Kind::Answer, Kind::Token] {
             if !self.load::<IgnoredAny>(kind)?.is_empty() {
@@ -193,13 +193,13 @@ impl Spool {
             .map_err(|_| unreadable("was written by another version of Vega"))
     }
 
-    /// Takes out what is kept of this kind for an API; its room stays.
+    /// Removes the record of this kind for an API; its room stays allocated.
     pub(crate) fn clear(&self, kind: Kind, api: &ApiName) -> Result<(), StoreError> {
         let file = open_private(&self.path(api.as_str())).map_err(failed("open the spool"))?;
         overwrite(file, kind, &vec![0; AREA]).map_err(failed("clear the spool"))
     }
 
-    /// When each file was written last: what is in the spool is the same as long as this is.
+    /// When each file was last written. While these times are the same, the contents of the spool are the same.
     pub(crate) fn written(&self) -> Vec<(PathBuf, Option<SystemTime>)> {
         let files = self.files().unwrap_or_default().into_iter();
         let written = |path: &PathBuf| path.metadata().and_then(|file| file.modified()).ok();

@@ -15,7 +15,7 @@ use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use crate::spool::import::FileTokenSpool;
 use crate::spool::records::KeptAnswer;
 
-/// What an answer is about; the database may not be there to ask.
+/// What an answer is about. It is kept here because the database may be unavailable when it is needed.
 #[derive(Clone)]
 struct About {
     api: ApiName,
@@ -23,7 +23,7 @@ struct About {
     generation: Generation,
 }
 
-/// `SignInAttempts` over another one and the spool.
+/// `SignInAttempts` over another implementation and the spool.
 pub struct SpoolingSignInAttempts {
     database: Arc<dyn SignInAttempts>,
     spool: FileTokenSpool,
@@ -32,7 +32,7 @@ pub struct SpoolingSignInAttempts {
 }
 
 impl SpoolingSignInAttempts {
-    /// What goes into the spool is told to `events`.
+    /// Reports to `events` what goes into the spool.
     pub fn new(database: Arc<dyn SignInAttempts>, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
         Self {
             database,

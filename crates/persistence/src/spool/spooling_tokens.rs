@@ -14,10 +14,10 @@ use crate::audit::latest_changes::Marks;
 use crate::spool::import::FileTokenSpool;
 use crate::spool::records::{KeptToken, put_kept};
 
-/// Tokens in rows beside which it is known which of them are revoked, wherever a copy lies.
+/// Tokens in rows, with the knowledge of which are revoked, also for copies outside the rows.
 #[async_trait]
 pub(crate) trait TokenRows: UpstoxTokenRepository {
-    /// What is known of latest changes, where the database as a whole is trusted.
+    /// The list of latest changes, if the database as a whole is trusted.
     async fn marks(&self) -> Result<Option<Marks>, StoreError>;
 }
 
@@ -29,7 +29,7 @@ pub struct SpoolingTokenRepository {
 }
 
 impl SpoolingTokenRepository {
-    /// What goes into the spool is told to `events`.
+    /// Reports to `events` what goes into the spool.
     pub(crate) fn over(
         database: Arc<dyn TokenRows>,
         spool: FileTokenSpool,

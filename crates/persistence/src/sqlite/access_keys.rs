@@ -21,7 +21,8 @@ use crate::sqlite::sealed_values::{KEY_HASHES, SealedValue};
 use crate::sqlite::write::{Reading, Write};
 use crate::stored::unreadable;
 
-/// Every key, oldest first. Those that do not open, or are not what Vega wrote last, are told of and left out.
+/// Every key, oldest first. Keys that do not open, or are not the latest version that Vega wrote, are reported and left
+/// out.
 pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<StoredKey>, StoreError> {
     if let Err(mistrust) = &reading.marks {
         tracing::debug!("no access key counts: {mistrust}");
@@ -48,7 +49,7 @@ fn counting(reading: &Reading, stored: &SqliteRow, sealer: &Sealer) -> Result<St
     row.into_key(sealer)
 }
 
-/// The keys that count no more for what their rows are, also where these are gone.
+/// The keys that are not accepted because their rows do not fit or are missing.
 pub(crate) async fn unfit(mut reading: Reading, sealer: &Sealer) -> Result<Vec<UnfitKey>, StoreError> {
     let Ok(marks) = reading.marks.clone() else {
         return Ok(Vec::new());
@@ -93,7 +94,7 @@ async fn names_on_record(connection: &mut SqliteConnection, id: Uuid) -> Result<
     Ok(names.map(|(name, _)| name.to_owned()).collect())
 }
 
-/// Stores a new key, unless a living one has its name.
+/// Stores a new key, unless a key in force has its name.
 pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Result<(), StoreError> {
     let key = &new.key;
     for stored in rows(tx, "").await? {
@@ -135,8 +136,8 @@ pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Res
         .await
 }
 
-/// Revokes a key. Returns whether there is one that was not. One whose row does not fit, or is gone, is revoked all the same:
-/// what it was before is then an earlier row.
+/// Revokes a key. Returns whether there was one in force. A key whose row does not fit, or is missing, is revoked too:
+/// its former row is then an earlier version.
 pub(crate) async fn revoke(
     tx: &mut Write,
     sealer: &Sealer,

@@ -207,7 +207,7 @@ impl ConsoleSessions for SqliteAccessRepository {
     }
 }
 
-/// Commits with `audit` what ended something; where nothing was there to end, nothing is written.
+/// Commits a change that ended something, with `audit`; where there was nothing to end, nothing is written.
 async fn ended(
     mut tx: Write,
     is_ended: bool,

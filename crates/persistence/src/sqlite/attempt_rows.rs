@@ -21,7 +21,7 @@ pub(crate) struct Before {
     misfit: Option<(String, Misfit)>,
 }
 
-/// How the row is before a change; none where there is no such sign-in.
+/// The row before a change; `None` where there is no such sign-in.
 pub(crate) async fn before(tx: &mut Write, attempt: AttemptId) -> Result<Option<Before>, StoreError> {
     let number: Option<i64> = sqlx::query_scalar("SELECT rowid FROM sign_in_attempts WHERE id = $1")
         .bind(attempt.as_uuid())
@@ -55,13 +55,13 @@ pub(crate) async fn refuse_changed(tx: &mut Write, attempt: AttemptId) -> Result
     }
 }
 
-/// The sign-in began.
+/// Records that the sign-in began.
 pub(crate) async fn begun(tx: &mut Write, attempt: AttemptId, number: i64) -> Result<(), StoreError> {
     tx.seal_and_mark(&ATTEMPTS, number, Whose::Attempt(attempt.as_uuid()))
         .await
 }
 
-/// Seals the row as it is now. One that did not fit before stays so.
+/// Seals the row as it is now. A row that did not fit before is not sealed, so it still does not fit.
 pub(crate) async fn changed(
     tx: &mut Write,
     attempt: AttemptId,
@@ -89,7 +89,7 @@ pub(crate) async fn changed(
     tx.seal(&ATTEMPTS, number).await
 }
 
-/// What is kept of the sign-in of an API that ended last.
+/// The mark of the sign-in of an API that ended last.
 pub(crate) fn ended_mark(row: &SqliteRow, entry: i64) -> Mark {
     Mark {
         number: row.try_get("number").ok(),

@@ -89,7 +89,7 @@ impl SqliteAuditHistory {
     }
 }
 
-/// Reads the wanted entries that lie beyond the bound one, in an order.
+/// Reads the wanted entries beyond the bound id, in an order.
 macro_rules! wanted {
     ($beyond:literal, $order:literal) => {
         concat!(

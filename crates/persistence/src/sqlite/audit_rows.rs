@@ -10,7 +10,7 @@ use crate::sealing::seal::Sealer;
 use crate::sqlite::causes::failed;
 use crate::sqlite::sealed_values;
 
-/// The entries from an id on, as `RawRow`s. Ends in a limit.
+/// Selects the entries from an id on, as `RawRow`s. Ends in a limit.
 pub(crate) const RAW_ROWS: &str = "SELECT id, typeof(at) AS at_type, CAST(at AS BLOB) AS at,
          typeof(kind) AS kind_type, CAST(kind AS BLOB) AS kind,
          typeof(account) AS account_type, CAST(account AS BLOB) AS account,
@@ -20,7 +20,7 @@ pub(crate) const RAW_ROWS: &str = "SELECT id, typeof(at) AS at_type, CAST(at AS 
          typeof(chain) AS chain_type, CAST(chain AS BLOB) AS chain
      FROM audit_events WHERE id >= $1 ORDER BY id LIMIT $2";
 
-/// The number that the next entry gets: none is given twice, also after a cut.
+/// The number of the next entry: no number is used twice, also after the trail was cut.
 pub(crate) async fn next_id(tx: &mut SqliteConnection) -> Result<i64, StoreError> {
     sqlx::query_scalar(
         "SELECT 1 + max(coalesce((SELECT max(id) FROM audit_events), 0),
@@ -31,8 +31,8 @@ pub(crate) async fn next_id(tx: &mut SqliteConnection) -> Result<i64, StoreError
     .map_err(failed("number an audit entry"))
 }
 
-/// The value that the next entry seals. An entry that lost its value is passed over: the token work goes on, and
-/// `AuditHistory::verify` finds it.
+/// The value that the next entry is chained to. An entry that lost its value is skipped: work with tokens goes on, and
+/// `AuditHistory::verify` finds the entry.
 pub(crate) async fn last_value(tx: &mut SqliteConnection, chain: &AuditChain) -> Result<Vec<u8>, StoreError> {
     const DOING: &str = "read the end of the audit trail";
     let last: Option<Vec<u8>> =
@@ -57,7 +57,7 @@ pub(crate) async fn last_value(tx: &mut SqliteConnection, chain: &AuditChain) ->
     Ok(value.to_vec())
 }
 
-/// Which trail this is.
+/// The identity of this trail.
 pub(crate) async fn chain_id(tx: &mut SqliteConnection) -> Result<Vec<u8>, StoreError> {
     let id: Option<Vec<u8>> = sqlx::query_scalar("SELECT chain_id FROM audit_chain")
         .fetch_optional(tx)

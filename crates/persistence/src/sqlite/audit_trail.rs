@@ -1,5 +1,6 @@
-//! The audit trail in SQLite. Other repositories write their entries through `insert`, inside their own commit, which
-//! also makes the entry's chain value: one writer at a time, so the last entry stays the last until then.
+//! The audit trail in SQLite. Other repositories write their entries through `insert`, inside their own commit.
+//! `insert` also makes the entry's chain value: there is one writer at a time, so the last entry stays the last until
+//! the commit.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

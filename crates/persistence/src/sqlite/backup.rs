@@ -1,4 +1,4 @@
-//! A copy of the whole database in one private file, made while Vega works. It is called good only when it was written
+//! Copies the whole database into one private file while Vega works. The copy is called good only after it was written
 //! through to the disk and examined. The key is not in it.
 
 use std::io::ErrorKind;
@@ -27,11 +27,11 @@ pub struct Backup {
     pub apis: u32,
     /// How many entries of the audit trail are in it.
     pub audit_entries: u64,
-    /// Where the key is that opens it: elsewhere.
+    /// The key file that opens it. It is not in the backup.
     pub key_file: PathBuf,
 }
 
-/// Why there is no backup, with nothing left of one; or what is wrong with a good one.
+/// Why there is no backup, in which case nothing of it is left; or what is wrong with a good backup.
 #[derive(Debug, Error)]
 pub enum BackupError {
     /// A backup never replaces anything.
@@ -43,12 +43,12 @@ pub enum BackupError {
     /// The database failed.
     #[error("no backup was made: {0}")]
     Store(#[from] StoreError),
-    /// The copy is not what it should be.
+    /// The copy failed its examination.
     #[error(
         "no backup was made: the copy was damaged on its way ({0}). Check the disk that it was written to"
     )]
     Damaged(String),
-    /// The backup is good, but the audit trail does not tell of it.
+    /// The backup is good, but could not be recorded in the audit trail.
     #[error("the backup {file} is good, but it is not on record: {source}")]
     NotOnRecord {
         /// The backup.
@@ -179,7 +179,7 @@ async fn examine(draft: &Path) -> Result<(u32, u64), BackupError> {
 mod tests {
     use super::*;
 
-    /// Of the copy as it lies on the disk, and not of what SQLite remembers of it.
+    /// Examines the copy as it is on the disk, and not what SQLite has in memory.
     #[tokio::test]
     async fn a_copy_that_was_damaged_on_its_way_is_not_called_good() {
         let dir = tempfile::tempdir().unwrap();

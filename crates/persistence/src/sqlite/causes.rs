@@ -1,13 +1,13 @@
-//! Maps errors of SQLite to their causes, by result code and never by text.
+//! Maps errors of SQLite to their causes by result code, never by text.
 
 use vega_domain::ports::{StorageCause, StoreError};
 
-/// Wraps what the database said.
+/// Wraps the database's error.
 pub(crate) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::failed(doing, cause_of(&source), source)
 }
 
-/// What SQLite or the system says, at whichever depth it stands.
+/// The error of SQLite or of the system, at any depth of the chain of sources.
 pub(crate) fn cause_in(error: &(dyn std::error::Error + 'static)) -> StorageCause {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -19,7 +19,7 @@ pub(crate) fn cause_in(error: &(dyn std::error::Error + 'static)) -> StorageCaus
     StorageCause::of(error)
 }
 
-/// What SQLite says, by its code.
+/// The cause of a SQLite error, by its code.
 pub(crate) fn cause_of(error: &sqlx::Error) -> StorageCause {
     match error {
         sqlx::Error::Io(error) => StorageCause::of_io(error),

@@ -171,7 +171,7 @@ impl CooldownRepository for SqliteCooldownRepository {
     }
 }
 
-/// An account whose row was removed outside Vega stays closed, until the operator decides.
+/// The stop of an account whose row was removed outside Vega; it stays until the operator decides.
 fn taken_away(mobile: &str, mark: &Mark) -> Result<Option<Cooldown>, StoreError> {
     let (Some((account, reason)), Some(since)) = (&mark.closed, mark.time) else {
         return Ok(None);

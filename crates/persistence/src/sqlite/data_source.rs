@@ -1,5 +1,5 @@
 //! An open database: its connections, and everything that is derived from its root key. One connection writes (with
-//! `BEGIN IMMEDIATE`), a few read. A write fails once the key of the database was rotated.
+//! `BEGIN IMMEDIATE`), a few read. A write fails after the key of the database was rotated.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl DataSource {
         &self.reader
     }
 
-    /// Always one and the same connection, which must not write: what others do is told from its own point of view.
+    /// Always the same connection, which must not write: the changes of others are seen from its own point of view.
     pub(crate) fn watcher(&self) -> &SqlitePool {
         &self.watcher
     }
@@ -62,7 +62,7 @@ impl DataSource {
         &self.sealer
     }
 
-    /// The files that take what the database does not.
+    /// The files that store what the database cannot.
     pub(crate) fn spool(&self) -> Spool {
         Spool::beside(&self.path, Arc::clone(&self.sealer))
     }
@@ -89,7 +89,7 @@ impl DataSource {
         &self.writer
     }
 
-    /// Fails where the database takes no change now: makes one commit that changes nothing.
+    /// Fails if the database accepts no change now: makes one commit that changes nothing.
     pub async fn prove_writable(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         sqlx::query("UPDATE seal_key SET key_id = key_id")
@@ -119,7 +119,7 @@ impl DataSource {
         Write::begin(tx, self.recorder.clone(), look).await
     }
 
-    /// Begins a read of rows that decide something: all of it sees one moment.
+    /// Begins a read of rows that decide something: all of its queries see the same snapshot.
     pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
         Reading::begin(&self.reader, &self.recorder.trust).await
     }

@@ -8,9 +8,9 @@ use crate::sqlite::data_source::DataSource;
 /// What the database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseFacts {
-    /// Its maker's name for it.
+    /// The name that its maker gives it.
     pub engine: &'static str,
-    /// Of the engine, such as `3.51.3`.
+    /// The version of the engine, such as `3.51.3`.
     pub engine_version: String,
     /// The number of the newest migration that was made.
     pub schema_version: i64,
@@ -32,7 +32,8 @@ impl DataSource {
         })
     }
 
-    /// Tells keys apart without telling anything of them; the key's own comes with each value that it sealed.
+    /// An id that identifies the key without revealing anything about it. Each value that the key sealed contains the
+    /// id.
     pub fn key_id(&self) -> String {
         self.sealer().key_id().to_string()
     }

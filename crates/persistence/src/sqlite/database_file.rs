@@ -18,8 +18,8 @@ pub(crate) const APPLICATION_ID: i64 = 0x5645_4741;
 /// How long a statement waits for another program that holds the lock.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the file ready to be opened, and looks before anything is written. Returns its path without links: locks stand
-/// beside the file itself, for two names of one database must not give two leases.
+/// Prepares the file for opening, and examines it before anything is written. Returns its path without links: the locks
+/// are files beside the real file, because two names of one database must not give two leases.
 pub(crate) async fn make_ready(path: &Path) -> Result<PathBuf, OpenError> {
     if let Some(kind) = filesystem::foreign_kind(path) {
         let path = path.to_owned();
@@ -39,7 +39,8 @@ pub(crate) async fn make_ready(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(path)
 }
 
-/// SQLite would remove the log of a database that is empty, with all that was not folded into it yet.
+/// Refuses a write-ahead log without its database: SQLite would remove the log of an empty database, with all changes
+/// that were not yet folded into it.
 fn refuse_wal_alone(path: &Path) -> Result<(), OpenError> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let length = |path: &Path| path.metadata().map_or(0, |there| there.len());
@@ -65,7 +66,7 @@ pub(crate) fn path_of(url: &str) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// Held while a database is opened or its key is rotated: by one program at a time.
+/// A lock held while a database is opened or its key is rotated. Only one program holds it at a time.
 pub(crate) async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenError> {
     let lock_path = path.with_extension("open.lock");
     let file = open_private(&lock_path)?;
@@ -76,7 +77,7 @@ pub(crate) async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenE
         .map_err(OpenError::from)
 }
 
-/// Looks before anything is written: first at the file alone, and only where that leaves it open at its tables.
+/// Examines before anything is written: first the file alone, and its tables only if the file does not decide it.
 pub(crate) async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
     if path.metadata().is_ok_and(|there| there.len() == 0) {
         return Ok(());
@@ -104,8 +105,8 @@ pub(crate) async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// The application id and the number of tables, but for the list of migrations, which is made before the file gets its id.
-/// In one statement, and so in one moment: another process may be in its first start.
+/// The application id and the number of tables, without the list of migrations, which is made before the file gets its
+/// id. Both come from one statement, and so from one moment: another process may be in its first start.
 async fn look(options: SqliteConnectOptions) -> Result<(i64, i64), sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(1)

@@ -1,5 +1,6 @@
-//! Degraded reads: the tokens of a database that does not open, from its spool and from its rows, as far as SQLite can read them
-//! without the `-shm` file, which a full or read-only disk does not take. Creates, migrates and seals nothing.
+//! Degraded reads: the tokens of a database that does not open, from its spool and from its rows, as far as SQLite can
+//! read them without the `-shm` file, which cannot be made on a full or read-only disk. Creates, migrates and seals
+//! nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -47,8 +48,8 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     Some(loaded.into_iter().flatten().collect())
 }
 
-/// Where the database cannot say what was revoked, everything was that is older than the last checkpoint of what took a
-/// token out of force.
+/// The marks where the database cannot say what was revoked: every token that is older than the last checkpoint of a
+/// revocation is treated as revoked.
 async fn without_rows(checkpoints: CheckpointFile) -> Marks {
     let last = tokio::task::spawn_blocking(move || checkpoints.last_revocation()).await;
     let mut marks = Marks::default();
@@ -67,16 +68,16 @@ async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<NewT
     kept.iter().filter_map(|kept| kept.token().ok()).collect()
 }
 
-/// What could be read without opening.
+/// The result of reading without opening.
 enum Rows {
     Read(Vec<LoadedToken>, Marks),
     Unread,
-    /// The database is not the one that Vega left, and what lies in its spool is no better.
+    /// The database is not the one that Vega wrote, so its spool is not trusted either.
     DoNotCount,
 }
 
-/// The ways of reading that need no `-shm`, the first that works: alone with the file, or, where there is no write-ahead log
-/// that could be missed, as if nobody could change it.
+/// Tries the ways of reading that need no `-shm`, and uses the first that works: with exclusive access to the file, or,
+/// where there is no write-ahead log whose content could be missed, as if nobody could change the file.
 async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
     if !path.exists() {
         return Rows::Unread;
@@ -119,7 +120,7 @@ async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> 
     Ok(Rows::Read(load_newest(reading, sealer).await?, marks))
 }
 
-/// Another program's database, and what a newer Vega wrote, may mean something else.
+/// Whether the schema is of this version: the tables of another program, or of a newer Vega, may have other meanings.
 async fn is_of_this_version(database: &SqlitePool) -> bool {
     let id: Result<i64, _> = sqlx::query_scalar("PRAGMA application_id")
         .fetch_one(database)

@@ -1,5 +1,5 @@
-//! Erases sealed bytes that nobody can use any more: of tokens that expired a day ago, and of answers as old. The rows stay,
-//! because generations are counted by them.
+//! Erases sealed bytes that nobody can use any more: tokens that expired a day ago, and answers of the same age. The
+//! rows stay, because generations are counted by them.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ const DOING: &str = "erase dead tokens";
 
 /// How long after its end a token is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
-/// A token dies at the next 03:30 IST, so none of an answer is alive a day after it came.
+/// A token dies at the next 03:30 IST, so no token of an answer is alive a day after the answer came.
 const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
-/// Upstox's word for the life of an extended token is a year.
+/// Upstox says that an extended token lives for a year.
 const EXTENDED_LIFE: TimeDelta = TimeDelta::days(366);
 
 pub(crate) async fn erase_dead(data: &DataSource, now: DateTime<Utc>) -> Result<u64, StoreError> {
@@ -81,12 +81,12 @@ pub(crate) async fn erase_dead(data: &DataSource, now: DateTime<Utc>) -> Result<
     Ok(erased.len() as u64)
 }
 
-/// Whether the write-ahead log holds nothing any more.
+/// Whether the write-ahead log is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalState {
     /// It is empty.
     Emptied,
-    /// Another program reads what is in it.
+    /// Another program is reading its content.
     InUse,
 }
 

@@ -1,4 +1,4 @@
-//! Runs and steps in SQLite. A move is a compare-and-set on the state it was decided from.
+//! Runs and steps in SQLite. A change of state is a compare-and-set on the state for which it was decided.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

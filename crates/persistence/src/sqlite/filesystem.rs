@@ -20,13 +20,14 @@ pub(crate) fn foreign_kind(path: &Path) -> Option<String> {
     foreign(magic, type_of_mount(&mounts, &there))
 }
 
-/// Not known here; the operator decides.
+/// The kind of file system is unknown on this system; the operator decides.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn foreign_kind(_path: &Path) -> Option<String> {
     None
 }
 
-/// By the magic number that the kernel gives, and for file systems in user space, which share one, by the mount's type.
+/// Decides by the magic number that the kernel gives, and for file systems in user space, which share one number, by
+/// the mount's type.
 #[cfg(any(target_os = "linux", test))]
 fn foreign(magic: u32, mount_type: Option<&str>) -> Option<String> {
     const FUSE: u32 = 0x6573_5546;
@@ -74,7 +75,8 @@ fn foreign(magic: u32, mount_type: Option<&str>) -> Option<String> {
     Some(format!("a file system of another machine ({name})"))
 }
 
-/// The type of the mount that holds this path, from the kernel's table: the longest mount point, the last of equals.
+/// The type of the mount that holds this path, from the kernel's table: the longest mount point, and the last of equal
+/// ones.
 #[cfg(any(target_os = "linux", test))]
 fn type_of_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     let line = mounts
@@ -89,7 +91,7 @@ fn type_of_mount<'a>(mounts: &'a str, path: &Path) -> Option<&'a str> {
     Some(line.1)
 }
 
-/// The table writes blanks and backslashes of a path as three octal digits.
+/// Decodes a path of the table, in which blanks and backslashes are three octal digits.
 #[cfg(any(target_os = "linux", test))]
 fn unescaped(point: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]

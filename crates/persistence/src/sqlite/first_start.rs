@@ -1,5 +1,5 @@
-//! Detects a database file whose very first commit was cut off by a power failure. Such a file has no owner yet; taken for
-//! another program's, it would lock Vega out for good.
+//! Detects a database file whose very first commit was cut off by a power failure. Such a file has no application id
+//! yet; if it were taken for another program's, Vega could never start again.
 
 use std::io::Read;
 use std::path::Path;

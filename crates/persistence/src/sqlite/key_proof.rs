@@ -5,7 +5,7 @@ use crate::key_files::root_key::{KeyError, RootKey};
 use crate::sealing::seal::Place;
 use crate::sqlite::data_source::DataSource;
 
-/// No row has it; nothing is stored.
+/// A place that no row has; nothing is stored there.
 const NOWHERE: Place<'static> = Place {
     table: "none",
     column: "proof",

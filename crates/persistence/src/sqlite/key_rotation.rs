@@ -1,10 +1,11 @@
-//! Replaces the root key: everything is sealed anew with it in one commit, and the files follow in an order in which every
-//! death leaves a database that opens. First the next key lies on disk; then one commit makes the database its own; then
-//! the old key gets a name by which it stays, and the next one takes its place. `key_files::fetch` ends what was begun.
+//! Replaces the root key. One commit seals everything with the new key, and the files are changed in such an order that
+//! the database opens after a crash at any point. First the next key is written to disk; then one commit makes it the
+//! key of the database; then the old key gets a second name under which it stays, and the next key takes its place.
+//! `key_files::fetch` completes an interrupted rotation.
 //!
-//! The audit trail goes on under the new key. The chain key of the old one is kept, sealed, up to the last entry that was
-//! made with it: so old entries can still be examined, and whoever stole the old key can change none of them, because the
-//! first new entry seals the last old one.
+//! The audit trail goes on under the new key. The chain key of the old root key is kept, sealed, together with the last
+//! entry that was made with it. So old entries can still be examined, and a thief of the old key can change none of
+//! them, because the first new entry seals the last old one.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use crate::sqlite::{audit_rows, audit_trail};
 
 const DOING: &str = "seal everything with a new key";
 
-/// How far a rotation has come. After each step nothing that went before is lost, whatever happens.
+/// How far a rotation has come. After each step nothing earlier is lost, whatever happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationStep {
     /// The next key is on disk.
@@ -78,20 +79,20 @@ impl RotationStep {
 pub struct Rotation {
     /// How many values were sealed anew.
     pub sealed: u64,
-    /// Values that did not open before either, and stay as they are.
+    /// Values that did not open before the rotation either, and are unchanged.
     pub unopened: Vec<String>,
     /// The file with the key in force.
     pub key_file: PathBuf,
-    /// The file with the old key: earlier copies of the database open only with it.
+    /// The file with the old key: earlier copies of the database open only with this key.
     pub old_key: PathBuf,
     /// Whether anything sealed with the old key is left in the database's files.
     pub wal: WalState,
 }
 
-/// Why the key was not replaced, or not wholly.
+/// Why the key was not replaced, or not completely.
 #[derive(Debug, Error)]
 pub enum RotationError {
-    /// The key is not Vega's to write.
+    /// Vega may not write the key.
     #[error(
         "the key in force is the systemd credential {0}, which Vega never writes, so nothing was changed. To rotate it, stop \
          the services that use it, write it into a private file (systemd-creds decrypt) and rotate that one: \
@@ -117,7 +118,7 @@ pub enum RotationError {
     /// Nothing was changed.
     #[error("the key was not replaced, and everything is as it was: {0}")]
     Open(#[from] OpenError),
-    /// The commit failed, which leaves open whether it is durable.
+    /// The commit failed, so it is unknown whether it is durable.
     #[error(
         "the database could not say whether everything is sealed with the new key now: {source}. That key lies in {next}, \
          and the next start of Vega finds out which one counts; remove no key file before"
@@ -125,25 +126,26 @@ pub enum RotationError {
     Unclear {
         /// The new key.
         next: PathBuf,
-        /// What the database said.
+        /// The database's error.
         source: StoreError,
     },
-    /// All is sealed with the new key, but it is not in its place.
+    /// Everything is sealed with the new key, but the key file could not be replaced.
     #[error(
         "everything is sealed with the new key now, which lies in {next}, but it could not be put in its place: {source}. \
          The next start of Vega tries again; remove no key file before"
     )]
     NotInPlace {
-        /// The key in force.
+        /// The file with the key in force.
         next: PathBuf,
-        /// What is in the way.
+        /// Why it could not be put in place.
         source: KeyError,
     },
 }
 
 impl DataSource {
-    /// Replaces the root key. Call it under the lease, while no run is active. This `DataSource` and every other that is
-    /// open can write nothing afterwards; open anew. `passed` is told of each step.
+    /// Replaces the root key. Must be called under the lease, while no run is active. Afterwards this `DataSource`, and
+    /// every other that is open, can write nothing; the caller opens the database again. Calls `passed` after each
+    /// step.
     pub async fn rotate_key(
         &self,
         at: DateTime<Utc>,
@@ -209,7 +211,7 @@ impl DataSource {
     }
 }
 
-/// Everything that one commit changes. Returns how many values were sealed anew, and which did not open.
+/// Makes all changes of the commit. Returns how many values were sealed anew, and which did not open.
 async fn seal_anew(
     tx: &mut Write,
     (old, new): (&RootKey, &RootKey),
@@ -252,7 +254,7 @@ async fn seal_anew(
     Ok((sealed, unopened))
 }
 
-/// Each row whose value fits, with the entry that changed it last. The others get no value that fits.
+/// Each row whose value fits, with the entry that changed it last. The other rows do not get a value that fits.
 async fn fitting_rows(tx: &mut Write) -> Result<Vec<(&'static SealedTable, i64, i64)>, StoreError> {
     let mut fitting = Vec::new();
     for table in ALL {
@@ -265,7 +267,8 @@ async fn fitting_rows(tx: &mut Write) -> Result<Vec<(&'static SealedTable, i64, 
     Ok(fitting)
 }
 
-/// Keeps what made the chain until now, up to its last entry. Where no entry has a value yet, the next one begins the chain.
+/// Keeps the old chain key, up to the last entry that was made with it. If no entry has a value yet, the next one
+/// begins the chain.
 async fn keep_chain_key(tx: &mut Write, old: &RootKey, opens: &Sealer) -> Result<(), StoreError> {
     let is_chained: bool =
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM audit_events WHERE chain IS NOT NULL)")

@@ -1,6 +1,6 @@
-//! One sign-in at a time: a kernel lock on a file beside the database, free the moment its process dies.
-//! The row in `login_lease` only names the holder. The lock is asked for inside a write, which only one process has: who
-//! is refused finds the name of the one that holds it now, and never that of an earlier one.
+//! Allows one sign-in at a time: a kernel lock on a file beside the database, released the moment its process dies. The
+//! row in `login_lease` only names the holder. The lock is requested inside a write, which only one process can have
+//! open; so a process that is refused finds the name of the current holder, and never that of an earlier one.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct FileLoginLease {
 }
 
 impl FileLoginLease {
-    /// Beside the open database.
+    /// The lease of the open database.
     pub fn new(data: DataSource, clock: Arc<dyn Clock>) -> Self {
         let path = data.path().with_extension("lease.lock");
         Self { data, clock, path }
@@ -84,7 +84,7 @@ impl LoginLease for FileLoginLease {
     }
 }
 
-/// Holds the lock while it lives: closing the file, also by dying, gives it back.
+/// Holds the lock until it is dropped: closing the file releases the lock, also when the process dies.
 #[derive(Debug)]
 struct LockedFile(#[expect(dead_code, reason = "held for its lock, never read")] File);
 
@@ -98,7 +98,7 @@ struct HolderRow {
     process: Option<String>,
 }
 
-/// What no other process calls itself, on whichever machine and whenever it runs.
+/// A name that no other process has, on any machine and at any time.
 fn this_process() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| Uuid::new_v4().to_string())

@@ -38,7 +38,8 @@ impl MissingCheckpoint {
 }
 
 impl DataSource {
-    /// Keeps the checkpoint of what was done last, if it is missing. Returns why it still is; also where it cannot be told.
+    /// Writes the checkpoint of the latest change, if it is missing. Returns why it is still missing, or why that could
+    /// not be found out.
     pub async fn missing_checkpoint(&self, at: DateTime<Utc>) -> Option<String> {
         let kept = async {
             match self.checkpoint_to_keep().await? {
@@ -53,7 +54,7 @@ impl DataSource {
         ))
     }
 
-    /// What has to be kept and is not. Nothing of a database that does not count.
+    /// The checkpoint that must be written and is missing. `None` where the database as a whole is not trusted.
     pub(crate) async fn checkpoint_to_keep(&self) -> Result<Option<MissingCheckpoint>, StoreError> {
         let mut reading = self.read().await?;
         if reading.marks.is_err() {

@@ -21,7 +21,7 @@ pub enum OpenError {
     /// A file or folder cannot be used.
     #[error("{}{}", .0, .0.or_elsewhere("VEGA__DATABASE__URL"))]
     File(#[from] FileError),
-    /// The place is another machine's, where SQLite cannot keep its promises.
+    /// The database is on another machine's disk, where SQLite cannot keep its promises.
     #[error(
         "{path} would be on {kind}, where SQLite's locks and its shared memory cannot be trusted: two programs could \
          damage the database. Set VEGA__DATABASE__URL to a path on a disk of this machine; `vega backup` may write \
@@ -47,10 +47,10 @@ pub enum OpenError {
     Damaged {
         /// Which database.
         path: PathBuf,
-        /// What SQLite found first.
+        /// The first problem that SQLite found.
         found: String,
     },
-    /// Its file is gone or empty, and what was written to it last is there still.
+    /// Its file is missing or empty, but the log with its latest changes is still there.
     #[error(
         "{path} is missing or empty, but {wal} holds what was written to it last. Vega makes no new database over it. \
          Put the database back beside it, or move both away to begin anew"
@@ -58,7 +58,7 @@ pub enum OpenError {
     WalAlone {
         /// The database.
         path: PathBuf,
-        /// What belongs to it.
+        /// Its write-ahead log.
         wal: PathBuf,
     },
     /// A later Vega changed it.
@@ -113,7 +113,7 @@ fn way_to_the_key(kept: Option<&Path>) -> String {
     }
 }
 
-/// What the database said, to become an error that names what Vega was doing.
+/// Wraps the database's error; the message names what Vega was doing.
 pub(crate) fn broken(
     doing: &'static str,
     path: &Path,
@@ -138,7 +138,8 @@ mod tests {
 
     use super::*;
 
-    /// From SQLite itself to the words of the operator: none of them tells to restore what is only locked.
+    /// From SQLite itself to the message for the operator: no message advises a restore where the database is only
+    /// locked.
     #[tokio::test]
     async fn what_sqlite_says_reaches_the_advice() {
         let folder = tempfile::tempdir().unwrap();

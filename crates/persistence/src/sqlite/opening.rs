@@ -109,7 +109,7 @@ impl DataSource {
     }
 }
 
-/// Opened when it is first used, and never replaced by another connection as long as it works.
+/// A connection that is opened when it is first used, and never replaced while it works.
 fn watcher(options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(1)
@@ -119,7 +119,7 @@ fn watcher(options: SqliteConnectOptions) -> SqlitePool {
         .connect_lazy_with(options)
 }
 
-/// Looks whether the database is whole, migrates it and fetches the key that belongs to it.
+/// Checks that the database is undamaged, migrates it and fetches its key.
 async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result<RootKey, OpenError> {
     let read = |error: sqlx::Error| broken("read", path)(error.into());
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
@@ -162,7 +162,7 @@ async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result
     }
 }
 
-/// The key that the database names; none before it was first opened with one.
+/// The key that the database names; `None` before it was first opened with a key.
 async fn key_in_force(connection: &mut SqliteConnection) -> Result<Option<KeyInForce>, sqlx::Error> {
     let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as("SELECT key_id, rotated_at FROM seal_key")
         .fetch_optional(connection)
@@ -173,7 +173,7 @@ async fn key_in_force(connection: &mut SqliteConnection) -> Result<Option<KeyInF
     }))
 }
 
-/// From now on the database belongs to this key.
+/// Records that the database belongs to this key from now on.
 async fn name_key(connection: &mut SqliteConnection, id: KeyId) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1)")
         .bind(&id.0[..])
@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// What a connection must say of itself.
+    /// The settings that each connection must confirm.
     const PRAGMAS: [(&str, &str); 7] = [
         ("journal_mode", "wal"),
         ("synchronous", "2"),

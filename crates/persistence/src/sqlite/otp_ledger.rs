@@ -26,7 +26,7 @@ pub(crate) async fn has_press(tx: &mut SqliteConnection, attempt: AttemptId) -> 
     Ok(found > 0)
 }
 
-/// Records a press, and how manyth of its number it is.
+/// Records a press, with its position among the presses for its number.
 pub(crate) async fn record(
     tx: &mut Write,
     attempt: AttemptId,
@@ -57,7 +57,7 @@ pub(crate) async fn record(
     tx.seal(&PRESSES, recorded.last_insert_rowid()).await
 }
 
-/// Fails where the newest so many presses are not all that Vega wrote: how many are left is not known then.
+/// Fails if the newest presses are not all that Vega wrote: how many are left is unknown then.
 pub(crate) async fn refuse_changed(
     tx: &mut Write,
     mobile: &MobileNumber,
@@ -90,8 +90,8 @@ fn are_ours(trust: &RowTrust, mark: Option<&Mark>, rows: &[SqliteRow], newest: u
     next == 0 || rows.len() == newest as usize
 }
 
-/// When the newest so many presses for this number were made, newest last. Where they were changed outside Vega, as many as
-/// were asked for, of now.
+/// The times of the newest presses for this number, at most `newest` of them, the newest last. If rows were changed
+/// outside Vega, returns `newest` presses that count as made now, so that no press is left.
 pub(crate) async fn newest_presses(
     reading: &mut Reading,
     mobile: &MobileNumber,
@@ -109,8 +109,8 @@ pub(crate) async fn newest_presses(
     rows.iter().rev().map(press).collect()
 }
 
-/// The same inside a write. Those that seem to lie in the future are dated anew, once: their time in the window begins now,
-/// and it ends.
+/// The same inside a write. Presses that seem to be in the future get the present time, once: so their time in the
+/// window begins now, and does end.
 pub(crate) async fn redated_presses(
     tx: &mut Write,
     mobile: &MobileNumber,

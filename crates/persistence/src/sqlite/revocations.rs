@@ -1,5 +1,5 @@
-//! Finds rows whose token or key was checked or revoked later, according to the audit trail, for the case that the list of
-//! latest changes is unusable. If the trail does not verify either, every row counts as revoked.
+//! Finds rows of tokens and keys that are older than a later check or revocation in the audit trail. Used when the list
+//! of latest changes is unusable. If the trail does not verify either, every row is treated as revoked.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use crate::sqlite::row_examination::TableRow;
 use crate::sqlite::row_marks::{self, has_ended};
 use crate::sqlite::write::Write;
 
-/// What the record of events says of tokens and keys.
+/// What the audit trail says about tokens and keys.
 pub(crate) struct Revocations {
-    /// Whether it is what Vega wrote.
+    /// Whether the trail is what Vega wrote.
     fits: bool,
-    /// The entry that changed a token of each API last.
+    /// For each API, the entry that changed one of its tokens last.
     tokens: BTreeMap<String, i64>,
     /// The greatest generation of each API.
     newest: BTreeMap<String, Option<i64>>,
-    /// Up to which generation each API's tokens are revoked, and by which entry.
+    /// For each API, the generation up to which its tokens are revoked, and the entry that revoked them.
     revoked: BTreeMap<String, (i64, i64)>,
-    /// What revoked keys.
+    /// The entries that revoked keys, with their texts.
     keys: Vec<(i64, String)>,
 }
 
@@ -42,7 +42,7 @@ struct Entry {
 }
 
 impl Revocations {
-    /// As the record is before anything is written.
+    /// Reads the trail as it is before anything is written.
     pub(crate) async fn read(
         data: &DataSource,
         tx: &mut Write,
@@ -94,7 +94,7 @@ impl Revocations {
         Ok(found)
     }
 
-    /// Whether this row, which this entry changed last, is not to count.
+    /// Whether this row, which `entry` changed last, must not be used.
     pub(crate) fn speak_against(&self, table: &SealedTable, row: &SqliteRow, entry: i64) -> bool {
         match *table {
             TOKENS => {
@@ -122,7 +122,7 @@ impl Revocations {
         }
     }
 
-    /// What was revoked stays so, wherever a copy of it lies.
+    /// Marks what was revoked, so that it stays revoked in every copy.
     pub(crate) fn keep(&self, marks: &mut Marks, at: DateTime<Utc>) {
         for (api, (generation, entry)) in &self.revoked {
             marks.revoke_up_to(api, *generation, *entry, at);
@@ -133,7 +133,7 @@ impl Revocations {
     }
 }
 
-/// Whether these words of a revocation are about this key. Where they name none, it may have been any.
+/// Whether the text of a revocation is about this key. A text that names no key may be about any.
 fn tells_of(words: &str, id: &str) -> bool {
     words.contains(id) || !words.contains('(')
 }

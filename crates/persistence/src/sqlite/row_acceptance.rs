@@ -1,6 +1,7 @@
-//! The operator accepts the database as it is: after a backup was restored, or after somebody changed rows. Rows that fit stay
-//! in force. Rows that do not fit never come into force by this: tokens are dead, keys, links and sessions end, sign-ins are
-//! over; closed accounts stay closed, and OTP requests count. Rows without a value so far are sealed as they stand.
+//! Accepts the database as it is, on the operator's word: after a backup was restored, or after somebody changed rows.
+//! Rows that fit stay in force. Accepting never puts a row into force that does not fit: its token is dead, its key,
+//! link or session ends, its sign-in is over, its account stays closed, and its OTP request still uses the budget. Rows
+//! that had no value so far are sealed as they are.
 
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -29,11 +30,11 @@ const DOING: &str = "accept the database";
 /// What the operator accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accepted {
-    /// Why the database as a whole counted for nothing.
+    /// Why the database as a whole was not trusted.
     pub database: Option<String>,
-    /// How many rows of an earlier Vega were sealed as they stood.
+    /// How many rows of an earlier Vega were sealed as they were.
     pub sealed: Option<u64>,
-    /// What is out of force.
+    /// The rows that are out of force.
     pub rows: Vec<RowFault>,
 }
 
@@ -55,8 +56,8 @@ impl Accepted {
 }
 
 impl DataSource {
-    /// Lets the database count as it is, in one commit that says why, with a new checkpoint. Returns what was accepted; where
-    /// everything fits, nothing is written.
+    /// Accepts the database as it is, in one commit that records the reason, with a new checkpoint. Returns what was
+    /// accepted; if everything fits, nothing is written.
     pub async fn accept(&self, reason: &str, at: DateTime<Utc>) -> Result<Accepted, StoreError> {
         let faults = self.row_faults(RowScope::All).await?;
         if faults.is_none() {
@@ -84,7 +85,8 @@ impl DataSource {
     }
 }
 
-/// Whoever came in by a row that nothing proves would be in now. The operator comes in anew.
+/// Ends all console links and sessions: nothing proves their rows, and without this somebody who forged one would have
+/// access. The operator opens new ones.
 async fn forget_visitors(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::raw_sql("DELETE FROM console_links; DELETE FROM console_sessions")
         .execute(&mut **tx)
@@ -93,7 +95,8 @@ async fn forget_visitors(tx: &mut Write) -> Result<(), StoreError> {
         .map_err(failed(DOING))
 }
 
-/// Puts out of force what does not fit. Returns what else is: what the record of events speaks against.
+/// Puts out of force the rows that do not fit. Returns the other rows that it put out of force, because the audit trail
+/// contradicts them.
 async fn keep_what_fits(
     data: &DataSource,
     tx: &mut Write,
@@ -155,7 +158,7 @@ fn keep_revoked(tx: &mut Write, before: &Marks, at: DateTime<Utc>) -> Result<(),
     Ok(())
 }
 
-/// What fits counts as before, as changed by the entry that it names.
+/// Keeps a row that fits in force, as changed by the entry that it names.
 fn keep(tx: &mut Write, (table, row): (&SealedTable, &SqliteRow)) -> Result<(), StoreError> {
     let Some(entry) = tx.trust.values.entry_of(table, row) else {
         return Ok(());
@@ -175,7 +178,7 @@ fn keep(tx: &mut Write, (table, row): (&SealedTable, &SqliteRow)) -> Result<(), 
     Ok(())
 }
 
-/// What does not fit is worth nothing from now on.
+/// Puts a row that does not fit out of force for good.
 async fn settle(
     tx: &mut Write,
     table: &SealedTable,
@@ -219,7 +222,7 @@ async fn settle(
     Ok(())
 }
 
-/// The presses that are there count, each with a number of its own again.
+/// Counts the presses that are there, and numbers them again.
 async fn count_presses_anew(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE otp_requests SET position =
@@ -236,7 +239,7 @@ async fn count_presses_anew(tx: &mut Write) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An account whose row was removed is stopped until the operator opens it.
+/// Stops an account whose row was removed, until the operator opens it.
 async fn close_again(tx: &mut Write, before: Option<&Marks>) -> Result<(), StoreError> {
     let Some(before) = before else { return Ok(()) };
     let known: Vec<(&str, &Mark)> = before.all_of("closed").collect();

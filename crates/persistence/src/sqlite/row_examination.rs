@@ -21,7 +21,7 @@ use crate::sqlite::row_values;
 
 const DOING: &str = "examine the rows";
 
-/// A row that does not fit, in this state.
+/// The fault of a row that does not fit and has this state.
 pub(crate) fn row_fault(what: impl std::fmt::Display, misfit: Misfit, state: String) -> RowFault {
     RowFault {
         kind: misfit.code(),
@@ -30,28 +30,28 @@ pub(crate) fn row_fault(what: impl std::fmt::Display, misfit: Misfit, state: Str
     }
 }
 
-/// What it is known by once it is on record.
+/// The name of a fault in the audit trail.
 fn name_of(fault: &RowFault) -> String {
     format!("{} {}", fault.words, fault.state)
 }
 
-/// Which rows are looked at.
+/// Which rows are examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowScope {
-    /// Those that decide something now: a few of each API.
+    /// The rows that decide something now: a few of each API.
     Deciding,
     /// Every one, however old.
     All,
 }
 
 impl DataSource {
-    /// Why the database as a whole counts for nothing, if it does.
+    /// Why the database as a whole is not trusted; `None` if it is.
     pub async fn mistrust(&self) -> Result<Option<String>, StoreError> {
         let reading = self.read().await?;
         Ok(reading.marks.as_ref().err().map(ToString::to_string))
     }
 
-    /// Looks at the rows.
+    /// Examines the rows.
     pub async fn row_faults(&self, scope: RowScope) -> Result<RowFaults, StoreError> {
         let mut reading = self.read().await?;
         let rows = read_rows(&mut reading, scope).await?;
@@ -76,8 +76,9 @@ impl DataSource {
         Ok(faults)
     }
 
-    /// Looks at those that decide something now. What is found goes on record: once as long as it stays as it is, and anew
-    /// where the same row is changed again, or after it was mended. Returns what was found now.
+    /// Examines the rows that decide something now, and records new faults in the audit trail. A fault is recorded once
+    /// while the row stays as it is, and again when the row is changed again, or after it was repaired. Returns the
+    /// faults that were recorded now.
     pub async fn examine_rows(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
         let faults = self.row_faults(RowScope::Deciding).await?;
         // What a database that does not count says of itself is put on record when it is accepted.
@@ -112,7 +113,7 @@ impl DataSource {
         Ok(new)
     }
 
-    /// What does not fit and is on record.
+    /// The faults that are recorded.
     async fn told(&self) -> Result<BTreeSet<String>, StoreError> {
         let reading = self.read().await?;
         let marks = reading.marks.as_ref().ok();
@@ -139,7 +140,7 @@ pub(crate) async fn read_rows(
     Ok(rows)
 }
 
-/// How a row does not fit. Where the database as a whole does not count, whether it fits in itself.
+/// How a row does not fit. Where the database as a whole is not trusted, only the row's own value is checked.
 pub(crate) fn misfit(
     trust: &RowTrust,
     marks: Option<&Marks>,
@@ -167,7 +168,7 @@ pub(crate) fn misfit(
     (!is_earlier && !is_latest).then_some(Misfit::PutBack)
 }
 
-/// What is known and not there, in words, and which entry changed it last.
+/// The rows that are known and missing, as text, with the entry that changed each last.
 fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<(String, i64)> {
     let mut there: BTreeSet<String> = BTreeSet::new();
     let mut presses: BTreeMap<String, i64> = BTreeMap::new();

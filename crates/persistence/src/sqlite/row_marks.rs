@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::audit::latest_changes::{Mark, Whose};
 use crate::sealing::row_values::{ATTEMPTS, COOLDOWNS, KEYS, LINKS, PRESSES, SESSIONS, SealedTable, TOKENS};
 
-/// The subject of this row; none where it cannot be read, or for a sign-in that has ended.
+/// The subject of this row; `None` if the row cannot be read, or is a sign-in that has ended.
 pub(crate) fn whose<'r>(table: &SealedTable, row: &'r SqliteRow) -> Option<Whose<'r>> {
     let text = |column: &str| row.try_get::<&'r str, _>(column).ok();
     let id = || row.try_get::<Uuid, _>("id").ok();
@@ -24,7 +24,7 @@ pub(crate) fn whose<'r>(table: &SealedTable, row: &'r SqliteRow) -> Option<Whose
     }
 }
 
-/// What is kept of a change of this row by this entry.
+/// The mark of a change of this row by this entry.
 pub(crate) fn mark(table: &SealedTable, row: &SqliteRow, entry: i64) -> Mark {
     let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_default();
     let time = |column: &str| row.try_get::<DateTime<Utc>, _>(column).ok();
@@ -48,7 +48,7 @@ pub(crate) fn mark(table: &SealedTable, row: &SqliteRow, entry: i64) -> Mark {
     }
 }
 
-/// Of several rows of one subject, the newest has the greatest of these.
+/// A number that is greatest in the newest of several rows with one subject.
 pub(crate) fn number(table: &SealedTable, row: &SqliteRow) -> Option<i64> {
     let column = match *table {
         TOKENS => "generation",
@@ -59,7 +59,7 @@ pub(crate) fn number(table: &SealedTable, row: &SqliteRow) -> Option<i64> {
     row.try_get(column).ok()
 }
 
-/// Of a sign-in that has ended its API.
+/// The API of a sign-in that has ended.
 pub(crate) fn ended(row: &SqliteRow) -> Option<String> {
     row.try_get("api").ok().filter(|_| has_ended(row))
 }
@@ -70,7 +70,7 @@ pub(crate) fn has_ended(row: &SqliteRow) -> bool {
         .is_ok_and(|closed| closed.is_some())
 }
 
-/// What a row is called.
+/// The row's name in messages.
 pub(crate) fn called(table: &SealedTable, row: &SqliteRow) -> String {
     let text = |column: &str| row.try_get::<String, _>(column).unwrap_or_else(|_| "?".into());
     match *table {
@@ -92,13 +92,13 @@ pub(crate) fn called(table: &SealedTable, row: &SqliteRow) -> String {
     }
 }
 
-/// What the token of an API is called.
+/// The name of an API's token.
 pub(crate) fn token(api: &str, generation: Option<i64>) -> String {
     let generation = generation.map_or("?".into(), |generation| generation.to_string());
     format!("the record of the token of {api}, generation {generation},")
 }
 
-/// What a closed account's row is called.
+/// The name of a closed account's row.
 pub(crate) fn closed(account: &str) -> String {
     format!("the record that account {account} is closed")
 }

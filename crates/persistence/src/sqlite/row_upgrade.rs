@@ -1,6 +1,6 @@
-//! Gives rows of a Vega before row values their value, once, at the first start, in one commit with an audit entry. Where the
-//! audit trail does not prove that they are unchanged, the operator is asked first. Afterwards a row without a value is
-//! refused, whoever removed it.
+//! Gives values to the rows of a Vega before row values, once, at the first start, in one commit with an audit entry.
+//! If the audit trail does not prove that the rows are unchanged, the operator must accept them first. Afterwards a row
+//! without a value is refused, no matter who removed the value.
 
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, SqliteConnection};
@@ -20,21 +20,21 @@ use crate::sqlite::{audit_rows, audit_trail};
 
 const DOING: &str = "seal the rows of an earlier Vega";
 
-/// What a database without values is.
+/// The kinds of database in respect of row values.
 enum Unsealed {
-    /// It has values.
+    /// Its rows have values.
     NoMore,
-    /// Just made: there is nothing in it.
+    /// It was just made and is empty.
     New,
-    /// Its trail fits: it is the one that an earlier Vega left.
+    /// Its trail fits: it is as an earlier Vega left it.
     OfBefore,
-    /// An earlier Vega's, but the trail does not prove that nobody else wrote to it.
+    /// An earlier Vega wrote it, but the trail does not prove that nobody else wrote to it.
     Unproven(String),
-    /// Its rows had values once: somebody removed them, to have changed rows sealed as they stand.
+    /// Its rows had values once. Somebody removed them, so that changed rows would be sealed as they are.
     Stripped,
 }
 
-/// Learns what was kept outside of the database, and seals what was there before row values.
+/// Reads what was kept outside the database, and seals the rows from before row values.
 pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
     let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
     data.trust().learn(audit_rows::chain_id(&mut reader).await?).await;
@@ -122,7 +122,7 @@ async fn examine(data: &DataSource, reader: &mut SqliteConnection) -> Result<Uns
     })
 }
 
-/// Begins the list of latest changes, with the rows that there are.
+/// Begins the list of latest changes, with the existing rows.
 async fn begin(data: &DataSource, with_rows: bool) -> Result<(), StoreError> {
     let mut tx = data.write_whatever_it_is().await?;
     tx.forget_marks();
@@ -135,7 +135,7 @@ async fn begin(data: &DataSource, with_rows: bool) -> Result<(), StoreError> {
     tx.commit().await.map_err(failed(DOING))
 }
 
-/// Seals every row as it stands. Returns how many there are.
+/// Seals every row as it is. Returns how many there are.
 pub(crate) async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
     let mut sealed = 0;
     for table in ALL {
@@ -157,7 +157,7 @@ pub(crate) async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
     Ok(sealed)
 }
 
-/// The database's own: whoever opens it has no other.
+/// The database's own clock: the code that opens a database has no other.
 async fn database_clock(connection: &mut SqliteConnection) -> Result<DateTime<Utc>, StoreError> {
     sqlx::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')")
         .fetch_one(connection)

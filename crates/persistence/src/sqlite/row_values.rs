@@ -11,8 +11,8 @@ use crate::sqlite::causes::failed;
 
 const EVERY_ONE: &str = "TRUE";
 
-/// The newest token of each API. A skip scan: from one API to the next in the index, and there to the greatest generation; so
-/// it costs what the APIs cost, however many generations each has.
+/// Selects the newest token of each API by a skip scan: from one API to the next in the index, and within each to the
+/// greatest generation. So the cost grows with the number of APIs, not with the number of their generations.
 pub(crate) const NEWEST_TOKENS: &str = "rowid IN (
     WITH RECURSIVE each(api) AS (
         SELECT min(api) FROM upstox_tokens
@@ -20,7 +20,7 @@ pub(crate) const NEWEST_TOKENS: &str = "rowid IN (
     )
     SELECT (SELECT rowid FROM upstox_tokens WHERE api = each.api ORDER BY generation DESC LIMIT 1) FROM each)";
 
-/// Which rows of a table decide something now.
+/// Selects the rows of a table that decide something now.
 fn deciding_of(table: &SealedTable) -> &'static str {
     match *table {
         TOKENS => NEWEST_TOKENS,
@@ -33,7 +33,7 @@ fn deciding_of(table: &SealedTable) -> &'static str {
     }
 }
 
-/// What the sealed columns hold. `None`: SQLite holds what no Vega wrote.
+/// The contents of the sealed columns. `None`: SQLite holds something that no Vega wrote.
 fn columns<'r>(table: &SealedTable, row: &'r SqliteRow) -> Option<Vec<Stored<'r>>> {
     let columns = table.sealed.iter().map(|column| {
         let stored = row.try_get_raw(*column).ok()?;
@@ -93,7 +93,7 @@ impl RowValues {
     }
 }
 
-/// Tells one state of a row from another.
+/// A digest that differs between two states of a row.
 pub(crate) fn digest(table: &SealedTable, row: &SqliteRow) -> String {
     let mut digest = Sha256::new();
     for column in table.sealed.iter().chain(&["row_entry", "row_value"]) {
@@ -132,7 +132,7 @@ pub(crate) async fn all(
     select(connection, table, EVERY_ONE).await
 }
 
-/// Those that decide something now.
+/// The rows that decide something now.
 pub(crate) async fn deciding(
     connection: &mut SqliteConnection,
     table: &SealedTable,
@@ -160,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// What `NEWEST_TOKENS` says, read row by row.
+    /// The same selection as `NEWEST_TOKENS`, read row by row.
     const ROW_BY_ROW: &str =
         "generation = (SELECT max(generation) FROM upstox_tokens AS same WHERE same.api = upstox_tokens.api)";
 
@@ -172,7 +172,7 @@ mod tests {
             .unwrap()
     }
 
-    /// One connection, for the database is in its memory.
+    /// One connection, because the database is in its memory.
     async fn no_tokens() -> sqlx::SqlitePool {
         let tokens = SqlitePoolOptions::new()
             .max_connections(1)
@@ -210,7 +210,7 @@ mod tests {
         }
     }
 
-    /// A table that is walked row by row takes longer each morning.
+    /// A scan of the table row by row would take longer each morning.
     #[tokio::test]
     async fn no_row_of_an_earlier_generation_is_looked_at() {
         let plan = |which: &str| {

@@ -15,8 +15,8 @@ use crate::sqlite::data_source::DataSource;
 use crate::sqlite::sealed_values;
 
 impl DataSource {
-    /// Opens every sealed value once. One that does not open goes on record, unless it is there already. Returns what
-    /// was found now.
+    /// Opens every sealed value once. A value that does not open is recorded in the audit trail, unless it already is.
+    /// Returns what was recorded now.
     pub async fn examine_seals(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
         const DOING: &str = "examine the sealed values";
         let mut broken = Vec::new();

@@ -13,7 +13,7 @@ pub(crate) struct SealedColumn {
     pub(crate) sql: &'static str,
     /// The column's name in `Place`.
     name: &'static str,
-    /// What stands for API, client id and generation in `Place`.
+    /// The SQL for API, client id and generation in `Place`.
     identity: &'static str,
 }
 
@@ -27,7 +27,7 @@ pub(crate) const CHAIN_KEYS: SealedColumn = SealedColumn {
     identity: "'up to entry ' || last_entry AS api, '' AS client_id, 0 AS generation",
 };
 
-/// The hashes of access keys, each with all that its key is worth.
+/// The hashes of access keys, each sealed together with the rights of its key.
 pub(crate) const KEY_HASHES: SealedColumn = SealedColumn {
     table: "access_keys",
     sql: "sealed_hash",
@@ -67,7 +67,7 @@ pub(crate) const ALL: [SealedColumn; 6] = [
     KEY_HASHES,
 ];
 
-/// One value with the place that it was sealed for.
+/// One value, with the place that it was sealed for.
 #[derive(Debug, FromRow)]
 pub(crate) struct SealedValue {
     pub(crate) row: i64,
@@ -90,7 +90,7 @@ impl SealedValue {
 }
 
 impl SealedColumn {
-    /// Its values. An erased one is none.
+    /// The values of this column, without erased ones.
     pub(crate) async fn values(
         &self,
         connection: &mut SqliteConnection,
@@ -99,7 +99,7 @@ impl SealedColumn {
             .await
     }
 
-    /// Every row, also those in which nothing is sealed.
+    /// Every row, also rows in which nothing is sealed.
     pub(crate) async fn rows(
         &self,
         connection: &mut SqliteConnection,
@@ -107,7 +107,7 @@ impl SealedColumn {
         self.select(connection, "").await
     }
 
-    /// What a `SealedValue` is read from.
+    /// The columns from which a `SealedValue` is read.
     pub(crate) fn columns(&self) -> String {
         let Self { sql, identity, .. } = self;
         format!("rowid AS row, {identity}, coalesce({sql}, x'') AS envelope")
@@ -137,7 +137,7 @@ impl SealedColumn {
         }
     }
 
-    /// Puts an envelope in the place of the one in this row.
+    /// Replaces the envelope in this row.
     pub(crate) async fn replace(
         &self,
         connection: &mut SqliteConnection,

@@ -1,5 +1,5 @@
-//! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect it announces,
-//! or, for a press that was not Vega's, as soon as it is seen.
+//! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect that it
+//! announces; a press that Vega did not make is recorded as soon as it is seen.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -342,7 +342,7 @@ impl SqliteSignInJournal {
     }
 }
 
-/// What is stored of a `state`: enough to find its attempt, not enough to forge a redirect.
+/// The stored form of a `state`: enough to find its attempt, not enough to forge a redirect.
 fn hash_of(state: &OAuthState) -> Vec<u8> {
     Sha256::digest(state.expose()).to_vec()
 }
@@ -383,7 +383,7 @@ impl AttemptRow {
         ApiName::new(&*self.api).map_err(unreadable)
     }
 
-    /// What a code meets that came too late or second.
+    /// The result for a code that came too late, or after another code.
     fn takes_no_code(&self) -> Result<Delivery, StoreError> {
         let api = self.api_name()?;
         Ok(match self.state()? {
@@ -408,7 +408,7 @@ impl AttemptRow {
         }
     }
 
-    /// The code that came back, while its exchange is not intended.
+    /// The code that was delivered, while its exchange was not yet announced.
     fn delivered(&self, sealer: &Sealer) -> Result<Option<AuthorizationCode>, StoreError> {
         let is_unsent = self.state()? == AttemptState::Opened;
         let Some(envelope) = self.sealed_code.as_ref().filter(|_| is_unsent) else {
@@ -419,7 +419,7 @@ impl AttemptRow {
         Ok(Some(AuthorizationCode::new(code)))
     }
 
-    /// One that was changed outside Vega: nothing of it is made use of.
+    /// An attempt that was changed outside Vega: nothing of it is used.
     fn into_left_alone(mut self, error: &StoreError) -> Result<UnfinishedAttempt, StoreError> {
         (self.sealed_code, self.sealed_answer) = (None, None);
         let words = error.to_string();

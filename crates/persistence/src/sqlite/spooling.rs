@@ -13,7 +13,7 @@ use crate::sqlite::sign_in_journal::SqliteSignInJournal;
 use crate::sqlite::token_repository::SqliteTokenRepository;
 
 impl FileTokenSpool {
-    /// Of an open database.
+    /// The spool of an open database.
     pub fn new(data: DataSource) -> Self {
         let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
         Self::over(data.spool(), journal, Arc::new(SqliteTokenRepository::new(data)))
@@ -21,7 +21,7 @@ impl FileTokenSpool {
 }
 
 impl SpoolingTokenRepository {
-    /// What goes into the spool is told to `events`.
+    /// Reports to `events` what goes into the spool.
     pub fn new(database: SqliteTokenRepository, spool: FileTokenSpool, events: Arc<dyn EventSink>) -> Self {
         Self::over(Arc::new(database), spool, events)
     }

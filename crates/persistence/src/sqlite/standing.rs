@@ -1,4 +1,5 @@
-//! Reads and writes in SQLite what `RowTrust` judges: the end of the audit trail and the list of latest changes.
+//! Reads and writes in SQLite the data that `RowTrust` judges: the end of the audit trail and the list of latest
+//! changes.
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -17,7 +18,7 @@ const STANDING: &str =
      FROM (SELECT 1) LEFT JOIN latest_changes AS latest ON latest.id = 1";
 
 impl RowTrust {
-    /// Where the database stands. Fails where it belongs to another key by now.
+    /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.
     pub(crate) async fn look(
         &self,
         connection: &mut SqliteConnection,
@@ -31,7 +32,7 @@ impl RowTrust {
         }
     }
 
-    /// Stores the marks as of the trail's last entry.
+    /// Stores the marks, sealed with the trail's last entry.
     pub(crate) async fn keep(
         &self,
         connection: &mut SqliteConnection,
@@ -53,7 +54,7 @@ impl RowTrust {
         .map(drop)
     }
 
-    /// Whether a row is what Vega wrote last.
+    /// Whether a row is the latest version that Vega wrote.
     pub(crate) fn fits(
         &self,
         marks: &Marks,

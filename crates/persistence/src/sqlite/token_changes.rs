@@ -1,5 +1,6 @@
-//! Notices changes in SQLite and in the spool. SQLite's `data_version` changes on one connection when any other has committed, in
-//! any process; asking for it reads a few bytes of shared memory and no table. For the spool, modification times are compared.
+//! Notices changes in SQLite and in the spool. SQLite's `data_version` changes on one connection when any other has
+//! committed, in any process; reading it costs a few bytes of shared memory and no table. For the spool, modification
+//! times are compared.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -11,7 +12,7 @@ use vega_domain::ports::TokenChanges;
 use crate::spool::slots::Spool;
 use crate::sqlite::data_source::DataSource;
 
-/// Half of what the port promises.
+/// Half of the delay that the port promises.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// `TokenChanges` over SQLite and the spool beside it.
@@ -19,11 +20,11 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 pub struct SqliteTokenChanges {
     data: DataSource,
     spool: Spool,
-    /// What the last call returned for; `None` until there was one.
+    /// The state at which the last call returned; `None` before the first call.
     seen: Mutex<Option<State>>,
 }
 
-/// As long as it is the same, no token and no access key has changed.
+/// While this state is the same, no token and no access key has changed.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     version: i64,
@@ -40,7 +41,7 @@ impl SqliteTokenChanges {
         }
     }
 
-    /// `None` where the database does not say.
+    /// `None` where the database does not answer.
     async fn state(&self) -> Option<State> {
         let version = sqlx::query_scalar("PRAGMA data_version");
         let version = version.fetch_one(self.data.watcher()).await.ok()?;

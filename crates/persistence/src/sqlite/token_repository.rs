@@ -211,7 +211,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
     }
 }
 
-/// The newest token of each API, or why it is unusable: its row does not fit, or is gone.
+/// The newest token of each API, or why it is unusable: its row does not fit, or is missing.
 pub(crate) async fn load_newest(
     mut reading: Reading,
     sealer: &Sealer,
@@ -316,7 +316,7 @@ async fn row_of(tx: &mut SqliteConnection, check: &TokenCheck) -> Result<Option<
         .map_err(failed("read the token that was checked"))
 }
 
-/// Whether a row is what Vega wrote; of the newest one, also whether it is what Vega wrote last.
+/// Whether Vega wrote this row; for the newest token, also whether it is the latest version that Vega wrote.
 pub(crate) fn fits(tx: &Write, row: &SqliteRow, newest: Option<Generation>) -> bool {
     let generation: Option<u32> = row.try_get("generation").ok();
     let api: Option<String> = row.try_get("api").ok();
@@ -346,7 +346,7 @@ fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
     }
 }
 
-/// The token that was checked. One that is not there, or does not open any more, leaves the entry without its fingerprint.
+/// The token that was checked. If it is missing, or no longer opens, the entry has no fingerprint.
 async fn token_of(
     tx: &mut SqliteConnection,
     check: &TokenCheck,
@@ -363,7 +363,7 @@ async fn token_of(
     Ok(token.map(|token| token.access_token))
 }
 
-/// Of what is there and of what is known: a number is given once, also where its row was taken away.
+/// The greatest generation of the rows and the marks: a number is used once, also if its row was removed.
 pub(crate) async fn newest_generation(
     tx: &mut SqliteConnection,
     marks: &Marks,

@@ -30,9 +30,9 @@ pub(crate) struct Write {
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) trust: Arc<RowTrust>,
     pub(crate) checkpoints: CheckpointFile,
-    /// The latest changes as this write leaves them, or why the database is not trusted: this write does not change that.
+    /// The latest changes after this write, or why the database is not trusted, which this write does not change.
     marks: Result<Marks, DatabaseMistrust>,
-    /// The latest changes of a database that is not trusted, where they fit its own trail: they are kept up to date too.
+    /// The latest changes of a database that is not trusted, if they fit its own trail: they are kept up to date too.
     own: Option<Marks>,
     /// The number of this write's first audit entry.
     entry: i64,
@@ -73,7 +73,7 @@ impl Write {
         self.marks.as_ref().err()
     }
 
-    /// The number of the entry that tells of this write's changes.
+    /// The number of the entry that records this write's changes.
     pub(crate) fn entry(&self) -> i64 {
         self.entry
     }
@@ -90,7 +90,7 @@ impl Write {
         self.own.take()
     }
 
-    /// An audit entry was made. It is the trail's last one.
+    /// Notes that an audit entry was made. It is now the trail's last one.
     pub(crate) fn made(&mut self, (entry, value): (i64, Value), at: DateTime<Utc>, kind: AuditKind) {
         self.end = (entry, value.to_vec());
         let Some(cause) = Cause::of(kind) else { return };
@@ -114,13 +114,13 @@ impl Write {
         Ok(self.trust.fits(marks, table, row, whose))
     }
 
-    /// Seals a row as it is now, as changed by this write. Never one that did not fit before.
+    /// Seals a row as it is now, as changed by this write. A row that did not fit before is not sealed.
     pub(crate) async fn seal(&mut self, table: &SealedTable, row: i64) -> Result<(), StoreError> {
         let entry = self.entry;
         self.seal_as_of(table, row, entry).await
     }
 
-    /// The same for a change without an audit entry: the row keeps the entry that it had.
+    /// The same for a change without an audit entry: the row keeps its previous entry.
     pub(crate) async fn seal_as_of(
         &mut self,
         table: &SealedTable,
@@ -143,7 +143,7 @@ impl Write {
         self.seal(table, row).await
     }
 
-    /// Seals a row as it is now and keeps that it is the latest of its subject, unless a newer one is known.
+    /// Seals a row as it is now, and marks it as the latest of its subject, unless a newer one is known.
     pub(crate) async fn seal_and_note(
         &mut self,
         table: &SealedTable,
@@ -170,8 +170,8 @@ impl Write {
         row_values::stored(&mut self.tx, table, row).await
     }
 
-    /// Makes all of it durable, then keeps the trail's end outside the database where that must not be undone. A death in
-    /// between leaves a checkpoint that is older than the database, never a newer one.
+    /// Makes all of it durable, then writes a checkpoint outside the database if the change must not be undone. A crash
+    /// in between leaves a checkpoint that is older than the database, never a newer one.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
         let (entry, chain) = self.end;
         if let Some(marks) = self.marks.as_ref().ok().or(self.own.as_ref()) {
@@ -237,12 +237,12 @@ impl Reading {
         })
     }
 
-    /// Ends it now, and not only when the connection is used again: until then it holds a lock.
+    /// Ends the read now, and not only when the connection is used again: until then the connection holds a lock.
     pub(crate) async fn end(self) -> Result<(), StoreError> {
         self.tx.rollback().await.map_err(failed("end a read"))
     }
 
-    /// Tells what counts.
+    /// The judge of which rows are trusted.
     pub(crate) fn trust(&self) -> &RowTrust {
         &self.trust
     }
@@ -264,7 +264,7 @@ impl Reading {
         }
     }
 
-    /// Whether Vega wrote this row, also as an earlier version.
+    /// Whether Vega wrote this row, as its latest or an earlier version.
     pub(crate) fn is_ours(&self, table: &SealedTable, row: &SqliteRow) -> bool {
         self.marks.is_ok() && self.trust.values.entry_of(table, row).is_some()
     }

@@ -1,5 +1,5 @@
 //! The folder of evidence: names that sort by time, files for the owner alone, the newest twenty kept, and which file
-//! belongs to a failure. What is in the files is none of its business.
+//! belongs to a failure. Does not know what the files contain.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -12,17 +12,17 @@ use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::LastFailure;
 
-/// How many failures are kept; a picture counts with its record.
+/// How many failures are kept. A picture does not count separately from its record.
 const KEPT: usize = 20;
 const STAMP: &str = "%Y%m%dT%H%M%S%.3f";
 const RECORD: &str = "json";
 const PICTURE: &str = "png";
 
-/// A folder of evidence. Whoever starts the program makes it.
+/// A folder of evidence. The program creates it at its start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EvidenceFolder<'a>(pub(super) &'a Path);
 
-/// Places taken for one failure.
+/// The file names reserved for one failure.
 #[derive(Debug)]
 pub(super) struct Places {
     stem: String,
@@ -31,7 +31,7 @@ pub(super) struct Places {
 }
 
 impl EvidenceFolder<'_> {
-    /// Takes a name for a failure at this time that nobody has.
+    /// Reserves a name that is not in use, for a failure at this time.
     pub(super) fn take(self, at: DateTime<Utc>, api: &ApiName, reason: FailureReason) -> io::Result<Places> {
         // Two failures of one millisecond: the later one takes the next that is free.
         for later in 0..1000 {
@@ -50,8 +50,8 @@ impl EvidenceFolder<'_> {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes what is older than the newest twenty; `newest` is one of them, whatever the clock said. Other files of
-    /// the folder stay.
+    /// Removes what is older than the newest twenty. `newest` is always among those kept, whatever the clock said.
+    /// Other files in the folder stay.
     pub(super) fn prune(self, newest: &str) -> io::Result<()> {
         let files = self.files()?;
         let mut stems: BTreeSet<&str> = files
@@ -68,8 +68,9 @@ impl EvidenceFolder<'_> {
         Ok(())
     }
 
-    /// The record of this failure. Its name has the time at which the failure was seen, however much later the file was
-    /// written: after its run began, and before it was stored or in the same second.
+    /// The record of this failure. The name of a record contains the time at which the failure was seen, however much
+    /// later the file was written. That time is after the run began, and before the failure was stored or in the same
+    /// second.
     pub(super) fn record_of(self, last: &LastFailure) -> Option<PathBuf> {
         let (earliest, latest) = (stamp(last.run_began), stamp(last.stored + TimeDelta::seconds(1)));
         let files = self.files().ok()?;
@@ -85,7 +86,7 @@ impl EvidenceFolder<'_> {
         found.max().map(|file| self.0.join(file))
     }
 
-    /// The names of all records, without ending, the newest first, and whether a picture stands beside each.
+    /// The names of all records without ending, the newest first, each with whether it has a picture.
     pub(super) fn stems(self) -> io::Result<Vec<(String, bool)>> {
         let files: BTreeSet<String> = self.files()?.into_iter().collect();
         let named = files.iter().rev().filter_map(|file| Name::of(file));
@@ -103,7 +104,7 @@ impl EvidenceFolder<'_> {
         self.0.join(format!("{stem}.{RECORD}"))
     }
 
-    /// The picture of this name, if there is one. What is no name of evidence leads to no file.
+    /// The picture with this name, if there is one. A name that is no name of evidence never leads to a file.
     pub(super) fn picture_of(self, stem: &str) -> Option<PathBuf> {
         let file = format!("{stem}.{PICTURE}");
         let is_there =
@@ -139,7 +140,7 @@ impl Places {
     }
 }
 
-/// The parts of a name that evidence has: `20261122T084501.123-PRIMARY-otp_timeout.json`.
+/// The parts of a name of evidence: `20261122T084501.123-PRIMARY-otp_timeout.json`.
 struct Name<'a> {
     stem: &'a str,
     stamp: &'a str,
@@ -168,7 +169,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// When, for which API and for which reason the failure of this name was.
+/// Time, API and reason of the failure that has this name.
 pub(super) fn told_by(stem: &str) -> Option<(DateTime<Utc>, ApiName, String)> {
     let file = format!("{stem}.{RECORD}");
     let name = Name::of(&file)?;
@@ -180,7 +181,7 @@ pub(super) fn told_by(stem: &str) -> Option<(DateTime<Utc>, ApiName, String)> {
     ))
 }
 
-/// India's clock, which is never set back, to the millisecond.
+/// The time of India, which is never set back, to the millisecond.
 fn stamp(at: DateTime<Utc>) -> String {
     in_ist(at).format(STAMP).to_string()
 }
@@ -194,7 +195,7 @@ fn is_stamp(text: &str) -> bool {
         })
 }
 
-/// A new file for the owner alone, never one that was there.
+/// Creates a file for the owner alone; fails if it exists.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -303,7 +304,7 @@ mod tests {
         assert_eq!(names(&folder), expected);
     }
 
-    /// A picture whose record could not be written goes like any other.
+    /// A picture whose record could not be written is removed like any other.
     #[test]
     fn a_lone_picture_grows_old_too() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The evidence that was kept, for people who look at it: what each record tells, in words, and its picture. A record that
-//! somebody changed or another version wrote is told as far as it can be read.
+//! Lists the kept evidence for people: the facts of each record as text, and its picture. A record that somebody
+//! changed, or that another version wrote, is listed as far as it can be read.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use vega_domain::ids::ApiName;
 use super::Element;
 use super::folder::{self, EvidenceFolder};
 
-/// No record that Vega writes is longer, in bytes.
+/// The greatest length of a record that Vega writes, in bytes.
 const LONGEST_RECORD: u64 = 256 * 1024;
 
 /// One failed sign-in.
@@ -21,28 +21,28 @@ pub struct KeptEvidence {
     pub id: String,
     /// When the sign-in failed.
     pub at: DateTime<Utc>,
-    /// For which API.
+    /// The API of the sign-in.
     pub api: ApiName,
-    /// The code of the reason; it may be one of another version of Vega.
+    /// The code of the reason; another version of Vega may have written it.
     pub reason: String,
     /// The file of the record.
     pub record: PathBuf,
     /// Whether there is a picture of the page.
     pub has_picture: bool,
-    /// What the record tells.
+    /// The facts in the record.
     pub facts: Vec<Fact>,
 }
 
-/// Something that a record tells.
+/// A fact in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// What it is about.
+    /// The subject of the fact.
     pub about: &'static str,
-    /// What it says; it may come from a page.
+    /// The text of the fact; it may come from a page.
     pub says: String,
 }
 
-/// Everything that is kept in `folder`, the newest first. A folder that is not there holds nothing.
+/// All evidence in `folder`, the newest first. A missing folder gives an empty list.
 pub fn kept(folder: &Path) -> io::Result<Vec<KeptEvidence>> {
     let evidence = EvidenceFolder(folder);
     let stems = match evidence.stems() {
@@ -65,7 +65,7 @@ pub fn kept(folder: &Path) -> io::Result<Vec<KeptEvidence>> {
     Ok(all.collect())
 }
 
-/// The picture of this evidence, as PNG; `None` where there is none, or no evidence has this id.
+/// The picture of this evidence, as PNG; `None` if there is none, or if no evidence has this id.
 pub fn picture_of(folder: &Path, id: &str) -> io::Result<Option<Vec<u8>>> {
     let Some(picture) = EvidenceFolder(folder).picture_of(id) else {
         return Ok(None);
@@ -78,7 +78,7 @@ pub fn picture_of(folder: &Path, id: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The parts of a record that are told.
+/// The parts of a record that are listed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Told {
@@ -134,7 +134,7 @@ fn read(record: &Path) -> io::Result<Told> {
     Ok(serde_json::from_slice(&std::fs::read(record)?)?)
 }
 
-/// To the tenth.
+/// Seconds with one decimal.
 fn seconds(milliseconds: u64) -> String {
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -1,4 +1,4 @@
-//! The rules of evidence without a browser: when there is no picture, and what is left out of words and addresses.
+//! The rules of evidence without a browser: when there is no picture, and what is left out of texts and addresses.
 
 use rstest::rstest;
 

@@ -1,5 +1,5 @@
-//! What the page says in so many words: an error in place of a page, a locked account, an alert. Which screen an alert answers
-//! is decided here; what its words mean, in `verdict`.
+//! Recognises what the page says explicitly: an error instead of a page, a locked account, an alert. Decides which
+//! screen an alert answers; `verdict` decides what its text means.
 
 use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
@@ -9,7 +9,8 @@ use crate::page_snapshot::{Alert, Form, PageSnapshot};
 use crate::redaction::without_numbers;
 use crate::verdict::refusal;
 
-/// What stands in place of a page that could be gone on with, in its own words without what they may repeat of the typing.
+/// The failure for an error or a lock that is shown instead of a usable page, in the page's own words, without what
+/// they may repeat of the entry.
 pub(super) fn page_says(seen: &PageSnapshot, screen: Screen) -> Option<Failure> {
     if let Some(error) = &seen.error {
         // A code that is new is most likely about what the dialog was given: the app.
@@ -26,7 +27,7 @@ pub(super) fn page_says(seen: &PageSnapshot, screen: Screen) -> Option<Failure> 
         .then(|| Failure::new(FailureReason::Blocked, "the page is Cloudflare's, not Upstox's"))
 }
 
-/// A refusal in an alert, whoever typed. `before` is the screen of the last snapshot.
+/// The failure for a refusal in an alert, whether Vega or the human typed. `before` is the screen of the last snapshot.
 pub(super) fn alerts_say(alerts: &[Alert], before: Screen, screen: Screen) -> Option<Failure> {
     alerts.iter().find_map(|alert| {
         let reason = refusal(&alert.words, answered(alert, before, screen)?)?;
@@ -34,7 +35,7 @@ pub(super) fn alerts_say(alerts: &[Alert], before: Screen, screen: Screen) -> Op
     })
 }
 
-/// The screen that an alert answers, or nothing once the page has let the human past that screen.
+/// The screen that an alert answers; `None` if the page has already let the human past that screen.
 fn answered(alert: &Alert, before: Screen, now: Screen) -> Option<Screen> {
     let came_on = alert.form.map_or(now, Form::screen);
     // A page may refuse and go back in the same breath: the words come on the earlier screen.
@@ -46,7 +47,7 @@ fn answered(alert: &Alert, before: Screen, now: Screen) -> Option<Screen> {
     (place(now) <= place(answers)).then_some(answers)
 }
 
-/// How far along the way a screen is.
+/// The position of a screen in the order of a sign-in.
 pub(super) fn place(screen: Screen) -> u8 {
     match screen {
         Screen::Unknown => 0,

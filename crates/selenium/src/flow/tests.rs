@@ -84,7 +84,7 @@ fn pin() -> PageSnapshot {
     }
 }
 
-/// With an alert that came on a form, or where there was none.
+/// The snapshot with an alert that appeared on a form, or without a form.
 fn saying(snapshot: PageSnapshot, form: impl Into<Option<Form>>, words: &str) -> PageSnapshot {
     let alert = Alert {
         words: words.into(),

@@ -1,5 +1,5 @@
-//! What was typed and, as far as can be seen, not submitted: the page emptied the box before, or only looks as if it had
-//! submitted it. How long that lasts is measured here; what is done about it is the flow's.
+//! Tracks an entry that, as far as can be seen, was not submitted: the page emptied it before, or it only looks
+//! submitted. This file measures how long that lasts; the flow decides what to do.
 
 use std::time::Duration;
 
@@ -8,32 +8,32 @@ use vega_domain::failure::{Failure, FailureReason};
 
 use crate::page_snapshot::PageSnapshot;
 
-/// What was typed is gone again for so long.
+/// After this time without the entry, the box is considered emptied.
 const EMPTIED: Duration = Duration::from_secs(2);
 
-/// What is told of a full box that the page emptied.
+/// The text for a full box that the page emptied.
 pub(super) const EMPTIED_BY_THE_PAGE: &str =
     "the page emptied its box, and nobody can tell whether it had submitted what stood there";
 
-/// The end of an attempt whose second factor stands on the page unsubmitted.
+/// The end of an attempt whose second factor is on the page and was not submitted.
 pub(super) fn nothing_done(why: &str) -> Failure {
     let words = format!("what was typed stands there, and {why}");
     Failure::new(FailureReason::PageChanged, words)
 }
 
-/// What the page emptied.
+/// How much of an entry the page emptied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Emptied {
-    /// A part of it: nothing complete stood there that could have been submitted, so no OTP or PIN is used up.
+    /// A part: no complete entry was there that could have been submitted, so no OTP or PIN is used up.
     Part,
-    /// All of it: a page can submit what is complete without an event that tells of it.
+    /// All of it: a page can submit a complete entry without an event that shows it.
     Full,
 }
 
 /// The memory of one attempt.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
-    /// What was typed from the prompt was seen in its box.
+    /// The entry from the prompt was seen in its box.
     held: bool,
     emptied_since: Option<Instant>,
     unmoved_since: Option<Instant>,
@@ -45,7 +45,8 @@ impl Unsent {
         *self = Self::default();
     }
 
-    /// What stood in the box is gone, and nobody saw a submit. `unsent` says whether that may be so at all.
+    /// Notes that the entry is gone from the box, and no submit was seen. `unsent` says whether it can be unsubmitted
+    /// at all.
     pub(super) fn emptied(&mut self, unsent: bool, seen: &PageSnapshot, now: Instant) -> Option<Emptied> {
         let is_empty = seen.form().is_some_and(|(_, empty)| empty);
         let was_full = seen.entry.is_some_and(|entry| entry.full);
@@ -59,7 +60,8 @@ impl Unsent {
         is_so.then_some(if was_full { Emptied::Full } else { Emptied::Part })
     }
 
-    /// How long a full form stands unmoved of which the page only called its server: the call may have been another one.
+    /// How long a full form has not changed after the page called its server: the call may have been for something
+    /// else.
     pub(super) fn unmoved(&mut self, seen: &PageSnapshot, now: Instant) -> Duration {
         let is_full = seen.form().is_some_and(|(_, empty)| !empty);
         let is_guess = seen

@@ -1,4 +1,4 @@
-//! Which document of a tab counts, and what is heard of the others.
+//! Which document of a tab is used, and what text of the others is reported.
 
 use rstest::rstest;
 

@@ -1,4 +1,4 @@
-//! Databases as a Vega of before row values left them, and as somebody makes them look like such a one.
+//! Databases as a Vega before row values left them, and databases that somebody made to look like one.
 
 use rstest::rstest;
 use vega_domain::access::{AccessKey, Scope, SecretHash};
@@ -163,7 +163,7 @@ async fn a_torn_line_of_the_checkpoints_is_no_reason_to_ask() {
     assert!(key_counts(&data).await);
 }
 
-/// How a healthy installation may look when this version starts there first.
+/// States of a healthy installation in which this version may start for the first time.
 #[rstest]
 #[case::cut_by_a_backup_that_was_put_back(Some((5, None)), "", "last one that was written is 5")]
 #[case::a_backup_that_was_written_to(Some((1, Some([9; 32]))), "", "written anew")]
@@ -259,7 +259,8 @@ const UNCHAINED: &str =
     "DROP TRIGGER IF EXISTS audit_events_are_never_changed; UPDATE audit_events SET chain = NULL";
 const EDITED: &str = "DROP TRIGGER IF EXISTS audit_events_are_never_changed; UPDATE audit_events SET detail = 'x' WHERE id = 1";
 
-/// Somebody makes a database whose rows bore values look like one of before, by every means short of the key.
+/// Somebody makes a database whose rows had values look like one from before row values, by every means that needs no
+/// key.
 #[rstest]
 #[case::values_alone(false, &[])]
 #[case::values_alone_of_one_that_was_born_so(true, &[])]
@@ -301,7 +302,7 @@ async fn values_that_were_taken_away_are_never_made_anew(
     assert_eq!(data.mistrust().await.unwrap(), None);
 }
 
-/// Also where the checkpoints were lost.
+/// The same where the checkpoints were lost.
 #[tokio::test]
 async fn one_value_that_was_forgotten_gives_it_away() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the dialog answers where that is no login page.
+//! Answers of the dialog that are no login page.
 
 use rstest::rstest;
 
@@ -29,7 +29,7 @@ fn page_at(host: &str) -> PageSnapshot {
     }
 }
 
-/// In any language: the words are not read.
+/// The browser's error page in any language: its text is not read.
 fn browsers_own(code: &str) -> PageSnapshot {
     let page = answered(0, "text/html", "यह साइट नहीं खुल सकी");
     let answer = Answer {
@@ -171,7 +171,7 @@ fn what_may_become_a_login_page_is_waited_for(#[case] seen: PageSnapshot) {
     }
 }
 
-/// Whatever its language and its status are; what the dialog answers afterwards is told as ever.
+/// In any language and with any status; later answers of the dialog are reported as usual.
 #[test]
 fn a_page_that_looks_at_the_browser_is_the_humans_and_no_answer() {
     let page = answered(403, "text/html", "Sicherheitsüberprüfung wird durchgeführt");
@@ -192,7 +192,7 @@ fn a_page_that_looks_at_the_browser_is_the_humans_and_no_answer() {
     assert_eq!(reason(&script.at(61, &proxy)), Some(FailureReason::BrokerDown));
 }
 
-/// Upstox was there: the network may come back by itself, and if it does not, the code is told.
+/// Upstox was reached before: the network may come back by itself, and if it does not, the code is reported.
 #[test]
 fn a_network_that_goes_away_later_is_told_with_its_code() {
     let mut script = Script::new();
@@ -220,7 +220,7 @@ fn silence_is_told_after_a_while() {
     assert_eq!(reason(&end), Some(FailureReason::Network));
 }
 
-/// What comes later is no answer of the dialog: the human may look at something else meanwhile.
+/// Later pages are no answers of the dialog: the human may look at something else meanwhile.
 #[test]
 fn a_page_elsewhere_is_left_to_the_human_once_upstox_was_there() {
     let mut script = Script::new();

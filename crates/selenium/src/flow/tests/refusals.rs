@@ -1,4 +1,4 @@
-//! The page refuses what was submitted: seen whatever its words look like, told once, and nothing is submitted after it.
+//! The page refuses an entry: recognised whatever its text is, reported once, and nothing is submitted after it.
 
 use rstest::rstest;
 
@@ -7,7 +7,7 @@ use crate::page_snapshot::Entry;
 
 const HELP: &str = "The PIN you use in the app.";
 
-/// In this document, with these lines, and its box filled or not.
+/// A form in this document, with these lines, and its box filled or not.
 pub(super) fn form(form: Form, document: &str, lines: &[&str], filled: bool) -> PageSnapshot {
     let mut seen = match form {
         Form::Mobile => mobile(!filled, filled),
@@ -57,7 +57,7 @@ fn detail(step: &Action) -> Option<&str> {
     }
 }
 
-/// What comes after a filled form that was submitted, and what that is after two seconds.
+/// What follows a filled form that was submitted, and how it is judged after two seconds.
 #[rstest]
 #[case::anew(Form::Pin, form(Form::Pin, "B", &[HELP, "Incorrect PIN. 4 attempts left."], false), Some(FailureReason::PinRefused), "Incorrect PIN. 4 attempts left.")]
 #[case::anew_in_other_words(Form::Pin, form(Form::Pin, "B", &[HELP, "आपका पिन गलत है 482913"], false), Some(FailureReason::PinRefused), "आपका पिन गलत है [number]")]
@@ -134,7 +134,7 @@ fn what_the_page_submits_by_itself_is_not_submitted_again() {
     assert_eq!(script.at(9, &gone), Action::Wait);
 }
 
-/// It was pasted and submitted between two looks.
+/// The entry was pasted and submitted between two looks.
 #[rstest]
 #[case::by_itself(true, Some(FailureReason::PinRefused))]
 #[case::reloaded(false, None)]

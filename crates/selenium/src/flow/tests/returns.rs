@@ -1,5 +1,6 @@
-//! What comes back, and is no refusal or one in another place: an earlier form after a submit, a box that the page emptied
-//! before anything was submitted, a form that looks submitted and is not. And how soon a refusal is noticed.
+//! Forms that come back without a refusal, or with a refusal of another screen: an earlier form after a submit, a box
+//! that the page emptied before anything was submitted, a form that only looks submitted. Also how soon a refusal is
+//! noticed.
 
 use rstest::rstest;
 
@@ -71,7 +72,7 @@ fn the_words_that_refuse_come_first() {
     }
 }
 
-/// The page let the human past the OTP, and not past the PIN that it had refused.
+/// The page accepted the OTP, but had refused the PIN and gave its form back.
 #[test]
 fn a_pin_that_sent_the_human_back_is_told_once_and_stays_refused() {
     let mut script = with_a_window();
@@ -114,7 +115,7 @@ fn a_form_that_was_refused_before_the_first_look(
     assert_eq!(reason(&script.at(5, &seen)), expected);
 }
 
-/// The human asked for the OTP in the window and mistyped it before the first look: the press counts all the same.
+/// The human requested the OTP in the window and mistyped it before the first look: the press is counted all the same.
 #[test]
 fn a_press_in_the_window_is_on_record_also_before_a_refusal() {
     let mut script = Script::new();
@@ -125,7 +126,8 @@ fn a_press_in_the_window_is_on_record_also_before_a_refusal() {
     assert_eq!(reason(&script.at(5, &seen)), Some(FailureReason::OtpRefused));
 }
 
-/// Looks come as often as in a sign-in; what stands on the page from the first of them on is told within three seconds.
+/// Looks come as often as in a sign-in; a refusal that is on the page from the first look on is reported within three
+/// seconds.
 #[rstest]
 #[case::the_same_form(form(Form::Pin, "B", &[HELP, "Nope"], false))]
 #[case::an_earlier_form(form(Form::Otp, "B", &["Enter OTP"], false))]
@@ -155,7 +157,7 @@ fn typed(script: &mut Script) {
     script.at(1, &form(Form::Otp, "A", &[HELP], true));
 }
 
-/// A box into which a page that still loaded let a part of it.
+/// A box of which the page, while it was still loading, kept only a part of the entry.
 fn part(empty: bool) -> PageSnapshot {
     let entry = Entry {
         form: Form::Otp,
@@ -170,7 +172,7 @@ fn part(empty: bool) -> PageSnapshot {
     }
 }
 
-/// A page can submit what is complete without an event that tells of it: another OTP would be the second one.
+/// A page can submit a complete entry without an event that shows it; another OTP would be the second one.
 #[rstest]
 #[case::headless(false, Some(FailureReason::OtpRefused), None)]
 #[case::in_a_window(true, None, Some(Notice::Refused { because: FailureReason::OtpRefused }))]
@@ -212,7 +214,7 @@ fn a_full_box_that_was_emptied_is_never_asked_for_again(
     }
 }
 
-/// Throttling or a changed page after a refused PIN does not take the stop away.
+/// Throttling or a changed page after a refused PIN does not remove the stop.
 #[rstest]
 #[case(FailureReason::Throttled, FailureReason::PinRefused)]
 #[case(FailureReason::PageChanged, FailureReason::PinRefused)]
@@ -229,7 +231,7 @@ fn a_refused_pin_is_the_gravest_but_for_a_lock(#[case] later: FailureReason, #[c
     assert_eq!(failure.reason, counts);
 }
 
-/// Nothing was submitted, so no OTP is used up: headless, nobody else could type it once more.
+/// Nothing was submitted, so no OTP is used up. Without a window nobody else could type it again.
 #[test]
 fn what_the_page_emptied_before_a_submit_is_asked_for_again() {
     let mut script = Script::new();
@@ -270,7 +272,7 @@ fn headless_an_entry_that_nobody_can_submit_ends_soon() {
     assert_eq!(reason(&script.at(47, &stands)), Some(FailureReason::PageChanged));
 }
 
-/// The page called its server when the box was full: perhaps with the PIN, perhaps with something else.
+/// The page called its server when the box was full: perhaps with the PIN, perhaps for something else.
 #[rstest]
 #[case::nothing_comes_of_it(false, false)]
 #[case::it_works_on_it(true, false)]

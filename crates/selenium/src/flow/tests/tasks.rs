@@ -1,4 +1,4 @@
-//! What the human has to do in the window, for as long as it has to be done.
+//! What the human must do in the window, shown for as long as it must be done.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What the page says, and on which screen: refusals, throttling, locked accounts, block pages.
+//! Texts of the page and the screens on which they appear: refusals, throttling, locked accounts, block pages.
 
 use rstest::rstest;
 
@@ -78,7 +78,7 @@ fn the_pages_words_are_understood(
 const THROTTLED: &str = "You have exceeded the maximum number of times you can generate an OTP.";
 const WRONG: &str = "Invalid code. You have 4 attempts left.";
 
-/// The page is seen as `before`; then it is `now`, with an alert that came on `form`.
+/// The page is first `before`; then it is `now`, with an alert that appeared on `form`.
 #[rstest]
 #[case::otp_refused_then_accepted(otp(), pin(), Form::Otp, WRONG, None)]
 #[case::pin_refused_then_accepted(pin(), PageSnapshot { consent: true, ..PageSnapshot::default() }, Form::Pin, WRONG, None)]
@@ -195,7 +195,7 @@ fn the_json_error_page_ends_the_attempt_at_once(#[case] code: &str, #[case] expe
     assert_eq!(reason(&Script::new().at(0, &seen)), Some(expected));
 }
 
-/// A failure goes into log, audit trail, database and reports.
+/// A failure is written to log, audit trail, database and reports.
 #[rstest]
 #[case::alert(
     saying(
