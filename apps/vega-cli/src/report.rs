@@ -4,7 +4,7 @@ mod advice;
 mod status_table;
 mod verdict;
 
-use vega_api_types::{AccountView, ApiView, DatabaseView, RunView, StatusView};
+use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
 use vega_bootstrap::{RowScope, Vega};
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
@@ -42,7 +42,7 @@ pub(crate) async fn as_json(
             .map(|status| ApiView::of(status, evidence.get(&status.api)))
             .collect(),
         accounts,
-        database: DatabaseView::of(&faults, vega.maintenance.missing_checkpoint().await),
+        database: DatabaseFaultsView::of(&faults, vega.maintenance.missing_checkpoint().await),
     })
 }
 
@@ -229,7 +229,7 @@ mod tests {
                 4,
                 &now,
             )],
-            database: DatabaseView::of(&RowFaults::default(), None),
+            database: DatabaseFaultsView::of(&RowFaults::default(), None),
         };
         insta::assert_json_snapshot!(report(&evidence()));
         let without = serde_json::to_value(report(&HashMap::new())).unwrap();

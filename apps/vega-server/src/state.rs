@@ -3,7 +3,6 @@
 
 pub(crate) mod dashboard;
 pub(crate) mod dashboard_refresh;
-pub(crate) mod snapshot;
 pub(crate) mod stream_event;
 
 pub(crate) mod notices;

@@ -13,7 +13,7 @@ use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
 
 use crate::codes::{TokenAnswer, TokenStatus};
-use crate::database::DatabaseView;
+use crate::database::DatabaseFaultsView;
 use crate::failures::{FailureView, LastFailureView};
 use crate::runs::RunView;
 
@@ -182,7 +182,7 @@ pub struct StatusView {
     pub run: Option<RunView>,
     pub apis: Vec<ApiView>,
     pub accounts: Vec<AccountView>,
-    pub database: DatabaseView,
+    pub database: DatabaseFaultsView,
 }
 
 /// Whether programs can trade with what is stored.

@@ -6,7 +6,7 @@ use vega_domain::row_faults::RowFaults;
 
 /// Whether the database is what Vega wrote last.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct DatabaseView {
+pub struct DatabaseFaultsView {
     /// Why nothing in it counts, if it is so.
     pub problem: Option<String>,
     /// The rows that count for nothing.
@@ -15,7 +15,7 @@ pub struct DatabaseView {
     pub checkpoint: Option<String>,
 }
 
-impl DatabaseView {
+impl DatabaseFaultsView {
     pub fn of(faults: &RowFaults, checkpoint: Option<String>) -> Self {
         Self {
             problem: faults.database.clone(),

@@ -8,20 +8,26 @@ mod apis;
 mod audit;
 pub mod codes;
 mod database;
+mod events;
 mod failures;
 mod keys;
 mod plans;
+mod prompts;
 mod runs;
 mod settings;
+mod system;
 
 pub use apis::{
     AccountView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView, ClosedView,
     StatusView, TokenView, VerdictView,
 };
 pub use audit::{AuditFaultView, AuditVerdictView, AuditView, EntryView};
-pub use database::{DatabaseView, RowView};
+pub use database::{DatabaseFaultsView, RowView};
+pub use events::{Snapshot, StepChange, StreamEvent};
 pub use failures::{FailureView, LastFailureView};
 pub use keys::{KeyView, KeysView, UnfitKeyView};
 pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};
+pub use prompts::{PromptView, PromptsView};
 pub use runs::{AcceptedView, NoticeView, Outcome, RunView, StepView, WaitView};
 pub use settings::{ConfigView, SettingView};
+pub use system::{DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView};

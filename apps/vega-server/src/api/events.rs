@@ -15,7 +15,8 @@ use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
-use crate::state::stream_event::{Frame, StreamEvent};
+use crate::state::stream_event::Frame;
+use vega_api_types::StreamEvent;
 
 /// Tells proxies not to buffer, compress or cache the stream.
 const UNBUFFERED: [(HeaderName, &str); 2] = [

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use vega_api_types::PromptsView;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::PromptKind as SecondFactorKind;
 
@@ -17,7 +18,7 @@ use crate::http::extract::{self, Body};
 use crate::http::problem::{Code, Problem};
 use crate::server::Server;
 use crate::state::prompt_queue::{PromptReply, RejectedReply};
-use crate::state::prompt_view::{PromptView, PromptsView, has_window};
+use crate::state::prompt_view::{has_window, view_of};
 
 /// The open prompts, each with its deadline.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/prompt", operation_id = "getPrompt", tag = "runs",
@@ -40,9 +41,7 @@ pub(crate) async fn prompt(
     } else {
         server.prompts.open()
     };
-    let prompts = open
-        .iter()
-        .map(|open| PromptView::of(open, now, has_window, with_link));
+    let prompts = open.iter().map(|open| view_of(open, now, has_window, with_link));
     Ok(Json(PromptsView::of(prompts.collect())))
 }
 

@@ -5,86 +5,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
-use vega_api_types::codes::Route;
+use vega_api_types::{DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView};
 use vega_bootstrap::KeySource;
 use vega_domain::expiry::rfc3339_ist;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
-
-/// What the server works with, and whether it can.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SystemView {
-    v: u8,
-    /// Of Vega.
-    version: &'static str,
-    /// Since when this server runs.
-    started_at: String,
-    started_at_unix: i64,
-    database: DatabaseView,
-    key: KeySourceView,
-    sign_in: SignInView,
-    health: HealthView,
-}
-
-/// The database.
-#[derive(Debug, Serialize, ToSchema)]
-struct DatabaseView {
-    /// As in the settings; masked where it is secret.
-    url: String,
-    /// Such as `SQLite`; null while the database does not answer.
-    engine: Option<&'static str>,
-    engine_version: Option<String>,
-    /// The number of the newest migration.
-    schema_version: Option<i64>,
-}
-
-/// Where the key that seals tokens comes from; never the key.
-#[derive(Debug, Serialize, ToSchema)]
-struct KeySourceView {
-    source: KeySourceKind,
-    /// The file that holds it.
-    path: String,
-    /// Tells keys apart without telling anything of them.
-    id: String,
-}
-
-/// From where.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum KeySourceKind {
-    /// A file of Vega's own.
-    File,
-    /// A credential that the service manager hands in.
-    Credential,
-}
-
-/// How sign-ins are made, as configured; accounts may say otherwise, see the settings.
-#[derive(Debug, Serialize, ToSchema)]
-struct SignInView {
-    route: Route,
-    /// Whether the browser has no window.
-    headless: bool,
-    /// The browser; null where it is found on the path.
-    browser: Option<String>,
-    /// The driver; null where it is found on the path.
-    chromedriver: Option<String>,
-    /// A WebDriver that runs already, if one is used.
-    webdriver_url: Option<String>,
-}
-
-/// What `/readyz` looks at.
-#[derive(Debug, Serialize, ToSchema)]
-struct HealthView {
-    /// Whether the server can do its work.
-    ready: bool,
-    /// Whether the database takes changes and the key is the one that it belongs to.
-    storage: bool,
-    /// Why it is not ready, and what to do.
-    storage_problem: Option<String>,
-}
 
 /// What the server works with, and whether it can do its work.
 #[utoipa::path(get, path = "/api/v1/system", operation_id = "getSystem", tag = "system",

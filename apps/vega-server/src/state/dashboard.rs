@@ -10,10 +10,11 @@ use vega_domain::event::Event;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::run::StepState;
 
-use crate::state::prompt_view::PromptsView;
-use crate::state::snapshot::Snapshot;
-use crate::state::stream_event::{Frame, StepChange, StreamEvent};
+use crate::state::stream_event::Frame;
 use vega_api_types::ApisView;
+use vega_api_types::PromptsView;
+use vega_api_types::Snapshot;
+use vega_api_types::{StepChange, StreamEvent};
 
 /// A client that is this many changes behind is disconnected and starts again with a snapshot.
 const STREAM_BUFFER: usize = 256;

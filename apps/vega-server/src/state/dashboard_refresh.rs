@@ -15,8 +15,8 @@ use vega_domain::sign_in::OtpAllowance;
 use crate::server::Server;
 use crate::state::current_run;
 use crate::state::dashboard::Dashboard;
-use crate::state::prompt_view::{PromptView, has_window};
-use crate::state::snapshot::Snapshot;
+use crate::state::prompt_view::{has_window, views_of};
+use vega_api_types::Snapshot;
 use vega_api_types::{AccountView, ApiView};
 
 /// How often deadlines are checked: statuses and cooldowns end by time alone.
@@ -119,7 +119,7 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
             .collect(),
         accounts,
         run: current_run::current(server).await?,
-        prompts: PromptView::all_of(&server.prompts, moment.at, has_window(&vega.settings)),
+        prompts: views_of(&server.prompts, moment.at, has_window(&vega.settings)),
         closed_from_unix: closed.start.timestamp(),
         closed_until_unix: closed.end.timestamp(),
         now_unix: 0,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use vega_api_types::{AccountView, ApiView, PromptsView, StepChange};
 use vega_domain::account::{Account, Route};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::{AccountHold, Cooldown};
@@ -21,7 +22,7 @@ use super::*;
 use crate::state::dashboard::Dashboard;
 use crate::state::dashboard_refresh::tests::with_step_in;
 use crate::state::prompt_queue::PromptQueue;
-use crate::state::prompt_view::PromptView;
+use crate::state::prompt_view::views_of;
 
 fn failure() -> Failure {
     Failure::new(FailureReason::Throttled, "words")
@@ -89,7 +90,7 @@ fn sent() -> Vec<std::sync::Arc<Frame>> {
     let mut shown = with_step_in(run, StepState::SigningIn);
     shown.apis.push(api());
     shown.accounts.push(account());
-    shown.prompts = PromptView::all_of(&prompts, DateTime::UNIX_EPOCH, true);
+    shown.prompts = views_of(&prompts, DateTime::UNIX_EPOCH, true);
     dashboard.replace(&shown, None);
     let moved = with_step_in(run, StepState::Failed(failure()));
     shown.run = moved.run;
