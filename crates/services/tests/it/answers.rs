@@ -9,8 +9,8 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::ProfileAnswer;
 use vega_domain::token::{CheckResult, TokenStatus};
 
-use crate::database::End;
 use crate::world::{World, token_of, user};
+use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_refused_closes_the_attempt_and_stores_nothing() {
@@ -102,7 +102,7 @@ async fn a_configured_user_counts_more_than_a_learned_one() {
 async fn when_nobody_can_say_whose_an_account_is_the_token_waits() {
     let mut world = World::new();
     world.account.user_id = None;
-    world.database.fail_at("owner");
+    world.faults.fail_at("owner");
     assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
     assert_eq!(world.database.ends(), [End::Open]);
 }

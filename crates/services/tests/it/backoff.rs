@@ -10,8 +10,8 @@ use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::Generation;
 use vega_domain::sign_in::Notice;
 
-use crate::database::End;
 use crate::world::World;
+use vega_testing::memory_store::End;
 
 fn fails(reason: FailureReason) -> Failure {
     Failure::new(reason, "words of the page")

@@ -9,8 +9,8 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::ExchangeError;
 
-use crate::database::End;
 use crate::world::{World, raw_answer};
+use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_wait_closes_the_attempt_and_sends_nothing() {
@@ -137,7 +137,7 @@ async fn a_code_beside_another_failure_is_not_looked_for() {
     let world = World::new();
     let mut human = world.human();
     human.fails = Some(Failure::new(FailureReason::BrowserGone, ""));
-    world.database.fail_at("delivered_code");
+    world.faults.fail_at("delivered_code");
     assert_eq!(
         world.generate_with(&mut human).await.unwrap_err().reason,
         FailureReason::BrowserGone
@@ -150,7 +150,7 @@ async fn a_database_that_cannot_say_leaves_the_attempt_open() {
     let world = World::new();
     let mut human = world.human();
     human.fails = Some(Failure::new(FailureReason::RedirectTimeout, ""));
-    world.database.fail_at("delivered_code");
+    world.faults.fail_at("delivered_code");
     assert_eq!(
         world.generate_with(&mut human).await.unwrap_err().reason,
         FailureReason::Storage

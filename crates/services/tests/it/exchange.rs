@@ -9,8 +9,8 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::ExchangeError;
 use vega_domain::secret::RawAnswer;
 
-use crate::database::End;
 use crate::world::{World, ist, raw_answer};
+use vega_testing::memory_store::End;
 
 fn not_sent() -> Result<RawAnswer, ExchangeError> {
     Err(ExchangeError::NotSent(Failure::new(

@@ -6,11 +6,11 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::{AttemptId, Generation};
+use vega_domain::ids::Generation;
 use vega_domain::token::CheckResult;
 
-use crate::database::End;
 use crate::world::{World, ist, raw_answer, token_of};
+use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn seed_2_4_memory_is_secondary_and_published_last() {
@@ -66,6 +66,7 @@ async fn every_durable_change_names_run_api_and_account() {
         kinds,
         [
             AuditKind::AttemptOpened,
+            AuditKind::OtpRequested,
             AuditKind::ExchangeIntended,
             AuditKind::AnswerReceived,
             AuditKind::TokenStored,
@@ -120,9 +121,7 @@ async fn the_generation_is_one_more_than_the_newest() {
     }
     let mut far = world.database.tokens()[2].token.clone();
     far.generation = Generation::new(41).unwrap();
-    world
-        .database
-        .holds(far, AttemptId::at(ist("2026-11-20T08:45:00")));
+    world.database.put(far);
     let next = Generation::new(42).unwrap();
     assert_eq!(world.generate().await, Ok(next));
     assert_eq!(world.database.attempts()[3].generation, next);

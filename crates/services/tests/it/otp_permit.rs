@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use vega_domain::failure::FailureReason;
 
-use crate::database::End;
 use crate::world::World;
+use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn a_granted_press_is_on_record_before_it_is_made() {
@@ -120,7 +120,7 @@ async fn a_press_after_the_humans_in_the_same_attempt_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_press_in_the_window_that_cannot_be_recorded_ends_the_attempt() {
     let world = World::new();
-    world.database.fail_at("note_otp");
+    world.faults.fail_at("note_otp");
     let mut human = world.human();
     human.presses_in_the_window = true;
     let failure = world.generate_with(&mut human).await.unwrap_err();

@@ -12,8 +12,8 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
 
-use crate::database::End;
 use crate::world::{BUDGET, World, ist, raw_answer, token_of};
+use vega_testing::memory_store::End;
 
 /// How far the dead process came.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -239,7 +239,7 @@ async fn a_sealed_answer_is_judged_like_a_fresh_one() {
 async fn an_answer_that_cannot_be_stored_waits_for_the_next_start() {
     let world = World::at(ist("2026-11-23T02:00:00"));
     world.left(0, Reached::AnswerSealed).await;
-    world.database.fail_at("store");
+    world.faults.fail_at("store");
     let outcome = world.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::Storage);
     assert_eq!(world.database.ends(), [End::Open]);
@@ -248,7 +248,7 @@ async fn an_answer_that_cannot_be_stored_waits_for_the_next_start() {
         "its answer is durable, and this process has it"
     );
 
-    world.database.heal();
+    world.faults.heal();
     assert_eq!(world.recover().await.remove(0).outcome, Ok(Generation::FIRST));
     assert!(world.is_served());
 }
@@ -279,7 +279,7 @@ async fn one_bad_attempt_does_not_keep_the_others_from_their_end() {
 async fn a_journal_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
     let world = World::new();
     world.left(0, Reached::AnswerSealed).await;
-    world.database.fail_at("unfinished");
+    world.faults.fail_at("unfinished");
     assert!(world.service().recover(&[]).await.is_err());
     assert_eq!(world.database.ends(), [End::Open]);
 }

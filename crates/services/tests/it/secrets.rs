@@ -21,11 +21,11 @@ type Trouble = fn(&World);
 #[case::wrong_user(|world: &World| world.broker.reads(Ok(token_of("ZZ9999"))))]
 #[case::profile_of_another(|world: &World| world.broker.says(ProfileAnswer::Valid(user("ZZ9999"))))]
 #[case::dead(|world: &World| world.broker.says(ProfileAnswer::Invalid))]
-#[case::no_open_attempt(|world: &World| world.database.fail_at("open_attempt"))]
-#[case::no_ledger(|world: &World| world.database.fail_at("request_otp"))]
-#[case::no_sealed_code(|world: &World| world.database.fail_at("seal_code"))]
-#[case::no_sealed_answer(|world: &World| world.database.fail_at("seal_answer"))]
-#[case::no_store(|world: &World| world.database.fail_at("store"))]
+#[case::no_open_attempt(|world: &World| world.faults.fail_at("open_attempt"))]
+#[case::no_ledger(|world: &World| world.faults.fail_at("request_otp"))]
+#[case::no_sealed_code(|world: &World| world.faults.fail_at("seal_code"))]
+#[case::no_sealed_answer(|world: &World| world.faults.fail_at("seal_answer"))]
+#[case::no_store(|world: &World| world.faults.fail_at("store"))]
 #[tokio::test(start_paused = true)]
 async fn nothing_that_is_shown_holds_a_secret(#[case] trouble: Trouble) {
     let world = World::new();
@@ -36,7 +36,7 @@ async fn nothing_that_is_shown_holds_a_secret(#[case] trouble: Trouble) {
     if let Err(failure) = &made {
         write!(shown, "\n{failure}").unwrap();
     }
-    world.database.heal();
+    world.faults.heal();
     let recovered = world
         .service()
         .recover(std::slice::from_ref(&world.account))

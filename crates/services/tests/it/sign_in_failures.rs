@@ -3,8 +3,8 @@
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 
-use crate::database::End;
 use crate::world::World;
+use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn every_failed_sign_in_closes_its_attempt_and_sends_nothing() {

@@ -10,8 +10,8 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository};
 use vega_services::{RegistryFollower, RegistryScope};
 
-use crate::database::End;
 use crate::world::World;
+use vega_testing::memory_store::End;
 
 /// All effects of a good sign-in, in order.
 const GOOD: [&str; 14] = [
@@ -54,7 +54,7 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
     #[case] left: Left,
 ) {
     let world = World::new();
-    world.database.fail_at(fails_at);
+    world.faults.fail_at(fails_at);
     let failure = world.generate().await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Storage);
     assert!(failure.detail.contains("the disk is full"), "{failure}");
@@ -80,7 +80,7 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
         "nothing follows, and the attempt is not closed"
     );
 
-    world.database.heal();
+    world.faults.heal();
     let accounts = [world.account.clone()];
     let mut recovered = world.service().recover(&accounts).await.unwrap();
     match left {
@@ -108,7 +108,7 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
     let world = World::new();
-    world.database.fail_at("seal_answer");
+    world.faults.fail_at("seal_answer");
     assert_eq!(world.generate().await, Ok(Generation::FIRST));
     assert!(world.is_served());
     assert_eq!(world.database.ends(), [End::Stored]);
@@ -130,7 +130,7 @@ async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
 #[tokio::test(start_paused = true)]
 async fn a_step_that_cannot_be_recorded_does_not_hold_up_a_token_that_was_received() {
     let world = World::new();
-    world.database.fail_at("record verifying");
+    world.faults.fail_at("record verifying");
     assert_eq!(world.generate().await, Ok(Generation::FIRST));
     assert!(world.is_served());
     let log = world.log.take();
@@ -143,7 +143,7 @@ async fn a_step_that_cannot_be_recorded_does_not_hold_up_a_token_that_was_receiv
 #[tokio::test(start_paused = true)]
 async fn without_the_newest_generation_nothing_begins() {
     let world = World::new();
-    world.database.fail_at("newest_generation");
+    world.faults.fail_at("newest_generation");
     assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
     assert_eq!(world.log.take(), ["newest_generation fails"]);
 }
@@ -151,7 +151,7 @@ async fn without_the_newest_generation_nothing_begins() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_cannot_be_closed_stays_for_the_next_start() {
     let world = World::new();
-    world.database.fail_at("close");
+    world.faults.fail_at("close");
     let mut human = world.human();
     human.fails = Some(Failure::new(FailureReason::OtpRefused, ""));
     let failure = world.generate_with(&mut human).await.unwrap_err();
@@ -163,7 +163,7 @@ async fn an_attempt_that_cannot_be_closed_stays_for_the_next_start() {
 #[tokio::test(start_paused = true)]
 async fn a_token_in_memory_alone_outlives_a_look_into_the_database() {
     let world = World::new();
-    world.database.fail_at("store");
+    world.faults.fail_at("store");
     world.generate().await.unwrap_err();
     let mut tokens = MockUpstoxTokenRepository::new();
     tokens.expect_load_all().returning(|| Ok(Vec::new()));

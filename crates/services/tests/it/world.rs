@@ -20,28 +20,14 @@ use vega_domain::ports::{
 use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 use vega_services::{GenerationPorts, HotTokenRegistry, TokenGenerationService};
+use vega_testing::{Effects, MemoryStore};
 
-use crate::database::Database;
+use crate::faults::Faults;
 
 pub(crate) const BUDGET: OtpBudget = OtpBudget {
     presses: 4,
     window: Duration::from_mins(11),
 };
-
-/// Everything that happened, in order.
-#[derive(Default)]
-pub(crate) struct Log(Mutex<Vec<String>>);
-
-impl Log {
-    pub(crate) fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-
-    /// What happened since the last call.
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
 
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock {
@@ -85,9 +71,10 @@ pub(crate) fn api(name: &str) -> Api {
 }
 
 pub(crate) struct World {
-    pub(crate) log: Arc<Log>,
+    pub(crate) log: Arc<Effects>,
     pub(crate) clock: Arc<PausedClock>,
-    pub(crate) database: Arc<Database>,
+    pub(crate) database: Arc<MemoryStore>,
+    pub(crate) faults: Arc<Faults>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) events: Arc<Events>,
@@ -103,11 +90,13 @@ impl World {
     }
 
     pub(crate) fn at(now: DateTime<Utc>) -> Self {
-        let log = Arc::new(Log::default());
+        let log = Arc::new(Effects::default());
         let clock = PausedClock::at(now);
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+        let faults = Arc::new(Faults::new(Arc::clone(&log), Arc::clone(&registry)));
         Self {
-            database: Arc::new(Database::new(Arc::clone(&log), Arc::clone(&registry))),
+            database: Arc::new(MemoryStore::watched_by(faults.clone())),
+            faults,
             broker: Arc::new(Broker::new(Arc::clone(&log))),
             events: Arc::new(Events {
                 log: Arc::clone(&log),
@@ -164,7 +153,7 @@ impl World {
     ) -> Result<Generation, Failure> {
         let (account, api) = (&self.account, &self.account.apis[0]);
         let service = self.service();
-        let made = service.generate(self.run, account, api, human, &*self.database, cancel);
+        let made = service.generate(self.run, account, api, human, &*self.faults, cancel);
         // Of paused time, so whatever hangs fails at once.
         tokio::time::timeout(Duration::from_hours(1), made).await.unwrap()
     }
@@ -200,7 +189,7 @@ impl World {
 
 /// A scripted session.
 pub(crate) struct Human {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     /// How often the page is asked for an OTP.
     pub(crate) presses: u32,
     /// The human presses "Get OTP" in the window.
@@ -256,7 +245,7 @@ pub(crate) type Post = (Duration, Result<RawAnswer, ExchangeError>);
 
 /// The token and profile endpoints. Without a script they answer well and at once.
 pub(crate) struct Broker {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     pub(crate) posts: Mutex<VecDeque<Post>>,
     pub(crate) read: Mutex<Result<TokenAnswer, Failure>>,
     pub(crate) profile: Mutex<ProfileAnswer>,
@@ -266,7 +255,7 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    fn new(log: Arc<Log>) -> Self {
+    fn new(log: Arc<Effects>) -> Self {
         Self {
             log,
             posts: Mutex::default(),
@@ -354,7 +343,7 @@ impl SessionLogout for Broker {
 
 /// Takes events; a published token is one effect in the log.
 pub(crate) struct Events {
-    log: Arc<Log>,
+    log: Arc<Effects>,
     pub(crate) all: Mutex<Vec<Event>>,
 }
 
