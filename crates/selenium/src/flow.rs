@@ -1,6 +1,7 @@
 //! Decides the next action for what is on the screen. Pure: takes snapshots and times, returns actions. Each action is
 //! taken at most once per attempt, so that no OTP is requested twice and no second factor is submitted twice.
 
+mod action;
 mod answers;
 mod unsent;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::sign_in::{Notice, PromptKind, Screen};
 
+pub(crate) use self::action::Action;
 use self::answers::{alerts_say, page_says, place};
 use self::unsent::{EMPTIED_BY_THE_PAGE, Emptied, Unsent, nothing_done};
 use crate::dialog_answer::{Home, browsers_own};
@@ -44,27 +46,6 @@ const NETWORK_GONE: Duration = Duration::from_secs(3);
 const MOBILE_TRIES: u8 = 3;
 /// A sign-in that goes to and fro between screens ends after this many human timeouts.
 const SCREENS_PER_ATTEMPT: u32 = 3;
-
-/// The next action.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Nothing: the page or the human is busy.
-    Wait,
-    /// Type the mobile number.
-    FillMobile { selector: String },
-    /// Request the permit for an OTP, then press.
-    PressGetOtp { selector: String },
-    /// Record that the human pressed "Get OTP".
-    NotePress,
-    /// Offer the prompt for this second factor, if it is not open already.
-    Offer(PromptKind),
-    /// Press the button under a second factor that was typed from the prompt.
-    Submit { selector: String },
-    /// Tell the human.
-    Tell(Notice),
-    /// End the attempt.
-    Fail(Failure),
-}
 
 /// The state of "Get OTP" in this attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
