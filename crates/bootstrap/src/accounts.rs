@@ -1,4 +1,4 @@
-//! The accounts of an installation: one from the `UPSTOX_*` keys, any number from `vega.toml`, each app once.
+//! The accounts of an installation: one from the `UPSTOX_*` keys, any number from `vega.toml`. Each app may occur once.
 
 mod configured;
 mod from_toml;
@@ -14,7 +14,7 @@ use crate::sources::Sources;
 const ONE_LOGIN: &str =
     "One Upstox login is one account: put its apps together under one, and take the other out";
 
-/// All accounts, the one of the `UPSTOX_*` keys first. `route` is that of accounts that name none.
+/// All accounts, the one of the `UPSTOX_*` keys first. `route` is used for accounts that name none.
 pub(crate) fn read(sources: &Sources, route: Route) -> Result<Vec<Configured>, SettingsError> {
     let mut accounts: Vec<Configured> = from_variables::read(sources, route)?.into_iter().collect();
     if let Some(file) = sources.file_with_accounts() {
@@ -37,7 +37,7 @@ pub(crate) fn read(sources: &Sources, route: Route) -> Result<Vec<Configured>, S
     Ok(accounts)
 }
 
-/// Values that stand in each other's place: Upstox would refuse them only after OTP and PIN were spent.
+/// Refuses values that were interchanged: Upstox would refuse them only after OTP and PIN were spent.
 fn refuse_mixed_up(configured: &Configured) -> Result<(), SettingsError> {
     let account = &configured.account;
     for (api, places) in account.apis.iter().zip(&configured.api_places) {
@@ -73,7 +73,7 @@ fn refuse_mixed_up(configured: &Configured) -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// What is most likely a mistake.
+/// Warnings about what is most likely a mistake.
 pub(crate) fn warnings(accounts: &[Configured]) -> Vec<String> {
     let apis = accounts
         .iter()

@@ -1,10 +1,11 @@
-//! A program's answer on stdout, checked to its last byte: whoever reads it must be able to trust exit code 0. A reader that
-//! went away (`vega audit | head -1`) has what it wanted; anything else that fails is told at the end.
+//! Writes a program's answer to stdout and checks it to the last byte: a program that reads it must be able to trust
+//! exit code 0. A reader that closed the pipe (`vega audit | head -1`) has what it wanted; any other failure is
+//! reported at the end.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What was written to stdout so far, and what became of it.
+/// What was written to stdout so far, and whether that succeeded.
 #[derive(Debug, Default)]
 pub struct Answer(Mutex<Progress>);
 
@@ -23,7 +24,7 @@ impl Answer {
         }))
     }
 
-    /// Writes `text`. After the first failure nothing more is written: what follows a gap is no answer.
+    /// Writes `text`. After the first failure nothing more is written: an answer with a gap is no answer.
     pub fn write(&self, text: &str) {
         let mut progress = self.progress();
         progress.is_begun = true;
@@ -32,17 +33,17 @@ impl Answer {
         }
     }
 
-    /// Whether anything was to be written.
+    /// Whether there was anything to write.
     pub fn is_begun(&self) -> bool {
         self.progress().is_begun
     }
 
-    /// Whether somebody has what was written, as far as that is known now.
+    /// Whether a reader has received what was written, as far as that is known now.
     pub fn is_delivered(&self) -> bool {
         self.progress().problem.is_none()
     }
 
-    /// Why the answer is not whole, when it is not and its reader still wants it. To be asked once, at the end.
+    /// Returns the error if the answer is incomplete and its reader still wants it. Must be called once, at the end.
     pub fn finish(&self) -> io::Result<()> {
         let problem = self.progress().problem.take();
         match problem.map_or_else(close_checked, Err) {
@@ -56,13 +57,14 @@ impl Answer {
     }
 }
 
-/// Past the standard library's own stdout, which takes a descriptor that cannot be written to for success.
+/// Writes directly and not through the standard library's stdout, which treats a descriptor that cannot be written to
+/// as success.
 #[cfg(unix)]
 fn write_whole(mut bytes: &[u8]) -> io::Result<()> {
     use std::os::fd::AsFd;
     use std::time::Duration;
 
-    /// A pipe that somebody made non-blocking is asked again.
+    /// The pause before another attempt on a pipe that somebody made non-blocking.
     const PAUSE: Duration = Duration::from_millis(2);
 
     let mut stdout = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
@@ -85,7 +87,7 @@ fn write_whole(bytes: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// A network file system may say only when a file is closed that it has no room.
+/// Closes the output: a network file system may report a full disk only when a file is closed.
 #[cfg(unix)]
 fn close_checked() -> io::Result<()> {
     use std::os::fd::AsFd;

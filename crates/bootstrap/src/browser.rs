@@ -1,4 +1,4 @@
-//! Finds the browser and its driver, and says what is missing or does not match before anybody is asked for an OTP.
+//! Finds the browser and its driver, and reports what is missing or does not match before anybody is asked for an OTP.
 
 use std::path::{Path, PathBuf};
 
@@ -17,29 +17,29 @@ const BROWSERS: &[&str] = &[
     "google-chrome-stable",
 ];
 const DRIVERS: &[&str] = &["chromedriver"];
-/// On Linux it ties the driver's life to Vega's.
+/// On Linux this program makes the driver end with Vega.
 const TIES: &[&str] = &["setpriv"];
 const CORRECT: &str = "Correct it, or take it out to use what is on the path";
 
-/// Why no sign-in can be made in a browser here.
+/// Why no sign-in in a browser is possible here.
 #[derive(Debug, Error)]
 pub(crate) enum BrowserProblem {
-    /// A configured or looked-for program is not there.
+    /// A program that was configured or searched for is missing.
     #[error("{what} was not found{place}. {fix}")]
     NotFound {
         /// Chromium or ChromeDriver.
         what: &'static str,
-        /// Where it was looked for.
+        /// Where it was searched for.
         place: String,
         /// How to get it.
         fix: &'static str,
     },
-    /// A configured program is there, and cannot be run.
+    /// A configured program exists and cannot be run.
     #[error("{what} cannot be run: {} {why}. {fix}", .path.display())]
     NoProgram {
         /// Chromium or ChromeDriver.
         what: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: &'static str,
@@ -52,7 +52,7 @@ pub(crate) enum BrowserProblem {
          Run Vega in a desktop session, or set VEGA__BROWSER__HEADLESS=true where nobody has to type in the window"
     )]
     NoDisplay,
-    /// The driver would not drive this browser.
+    /// The driver does not fit this browser.
     #[error(
         "the browser and its driver do not match: {} is version {}, but {} is version {}, and ChromeDriver drives only \
          a browser with the same first number. On Debian: apt install chromium chromium-driver, so that both come from \
@@ -96,8 +96,9 @@ pub(crate) fn browser_settings(settings: &Settings, environment: &Environment) -
     }
 }
 
-/// Checks that browser and driver are there and fit, that a window can open and that the driver works, and makes the folders
-/// for profiles and for evidence. The driver is started and ended for it; the browser only says its version.
+/// Checks that browser and driver exist and fit, that a window can open and that the driver works, and makes the
+/// folders for profiles and for evidence. The driver is started and ended for this check; the browser only prints its
+/// version.
 pub(crate) async fn check(settings: &Settings, environment: &Environment) -> Result<(), BrowserProblem> {
     create_private_dir(&settings.browser_profiles)?;
     if let Err(error) = create_private_dir(&settings.evidence) {

@@ -1,18 +1,18 @@
-//! The system's clocks: the one place that asks for the time.
+//! The system's clocks. No other code reads the time.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use vega_domain::clock_reading::SinceBoot;
 use vega_domain::ports::Clock;
 
-/// The system's time, cut to microseconds so that what is stored reads back equal, and the time since boot.
+/// The system's time, cut to microseconds so that a stored time reads back equal, and the time since boot.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
-    /// Which boot this is, where the system tells it.
+    /// The identity of this boot, if the system provides one.
     boot: Option<String>,
 }
 
 impl SystemClock {
-    /// Asks once which boot this is.
+    /// Reads the identity of this boot once.
     pub fn new() -> Self {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         Self {

@@ -1,4 +1,4 @@
-//! Tokens for programs when the database does not open: those that it or its spool still gives.
+//! Tokens for programs when the database does not open: those that can still be read from the database or its spool.
 
 use vega_domain::ids::ApiName;
 use vega_domain::ports::Clock;

@@ -1,4 +1,4 @@
-//! The settings in force, each with where it came from; secrets never with their value.
+//! The settings in force, each with its source; secrets never with their value.
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ pub(crate) fn effective(
     all
 }
 
-/// Where the settings themselves were read.
+/// The files from which the settings were read.
 fn places(sources: &Sources) -> [EffectiveSetting; 2] {
     let places = &sources.places;
     let named = places.named_env_file.as_ref();

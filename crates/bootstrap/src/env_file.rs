@@ -1,5 +1,5 @@
-//! Reads `.env` files: lines of NAME=value, of which only Vega's own are looked at. A refusal names the line and never
-//! repeats it, for it may hold a secret.
+//! Reads `.env` files: lines of NAME=value, of which only Vega's own are used. An error names the line and never
+//! repeats it, because it may hold a secret.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,14 +15,15 @@ use crate::toml_file::LARGEST;
 /// A variable with its value.
 pub(crate) struct Variable {
     pub(crate) value: String,
-    /// Where it came from: a file or the environment.
+    /// Its source: a file or the environment.
     pub(crate) origin: String,
-    /// The same with the line of the file.
+    /// The source with the line of the file.
     pub(crate) place: String,
 }
 
 impl Variable {
-    /// Without what cannot belong to any value: a container tool keeps the quotes of its file, an editor its marks.
+    /// Removes what cannot belong to any value: a container tool keeps the quotes of its file, an editor its byte order
+    /// mark.
     pub(crate) fn new(value: &str, origin: &str, line: Option<usize>) -> Self {
         Self {
             value: tidied(value),
@@ -31,7 +32,7 @@ impl Variable {
         }
     }
 
-    /// Its name with where it came from.
+    /// Its name with its source.
     pub(crate) fn called(&self, name: &str) -> String {
         format!("{name} in {}", self.origin)
     }
@@ -47,7 +48,7 @@ impl Variable {
     }
 }
 
-/// The name that a line gives a value to, if it looks so.
+/// The name to which a line seems to give a value.
 pub(crate) fn name_of(line: &str) -> Option<&str> {
     let (name, _) = line.split_once('=')?;
     let name = name.trim();
@@ -56,8 +57,8 @@ pub(crate) fn name_of(line: &str) -> Option<&str> {
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
-/// Reads `.env` line by line without touching the environment of this process. A value that is empty is none:
-/// `.env.example` is full of them.
+/// Reads `.env` line by line without changing the environment of this process. An empty value counts as no value:
+/// `.env.example` has many of them.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Variable>, SettingsError> {
     let refused = |problem: String| SettingsError::File {
         path: path.to_owned(),
@@ -112,7 +113,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, Variable>, SettingsEr
     Ok(variables)
 }
 
-/// To follow "line 3".
+/// What is wrong with a line; the text follows "line 3".
 fn what_is_bad(line: &str) -> &'static str {
     match quoting(line) {
         Quoting::Open => {
@@ -123,12 +124,12 @@ fn what_is_bad(line: &str) -> &'static str {
     }
 }
 
-/// How the library reads the value of a line.
+/// How the library treats the value of a line.
 enum Quoting {
     Whole,
     /// A quote is not closed, or nothing follows a backslash.
     Open,
-    /// With what stands after a `$` put in, from the process or from elsewhere in the file.
+    /// The library replaces a `$name` by a value from the process or from elsewhere in the file.
     Substitutes,
 }
 

@@ -1,9 +1,9 @@
-//! The process environment, taken once at the start; nothing asks the system again.
+//! The process environment, read once at the start; no other code reads it from the system.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// A snapshot of the environment and the working directory, with what the command line names in their place.
+/// A snapshot of the environment and the working directory, with the overrides of the command line.
 #[derive(Debug, Clone)]
 pub struct Environment {
     variables: Vec<(OsString, OsString)>,
@@ -11,12 +11,12 @@ pub struct Environment {
     named: Named,
 }
 
-/// Where settings are read from, as the command line names it; they win over the variables of the same names.
+/// Places of settings that the command line names; they take precedence over the variables of the same names.
 #[derive(Debug, Clone, Default)]
 pub struct Named {
     /// The folder of `.env`, `vega.toml` and the key.
     pub config_dir: Option<PathBuf>,
-    /// A file like `.env` that wins over the one of the folder.
+    /// A file like `.env` that takes precedence over the one of the folder.
     pub env_file: Option<PathBuf>,
 }
 
@@ -30,7 +30,7 @@ impl Environment {
         }
     }
 
-    /// The same with what the command line names.
+    /// The same with the places that the command line names.
     #[must_use]
     pub fn naming(self, named: Named) -> Self {
         Self { named, ..self }
@@ -49,7 +49,7 @@ impl Environment {
         }
     }
 
-    /// One variable, if it is set to something.
+    /// One variable, if its value is not empty.
     pub fn get(&self, name: &str) -> Option<&OsString> {
         self.variables
             .iter()
@@ -58,7 +58,7 @@ impl Environment {
             .filter(|value| !value.is_empty())
     }
 
-    /// All variables whose name starts with one of the prefixes and is text.
+    /// All variables whose name starts with one of the prefixes and whose name is valid text.
     pub(crate) fn with_prefix(&self, prefixes: &[&str]) -> Vec<(String, &OsStr)> {
         let variables = self.variables.iter();
         variables
@@ -67,8 +67,8 @@ impl Environment {
             .collect()
     }
 
-    /// What a child process may have: everything but Vega's own settings and credentials, which hold secrets. Programs
-    /// are not looked for in folders that change with the working directory.
+    /// The environment for child processes: everything except Vega's own settings and credentials, which hold secrets.
+    /// Folders of the path that change with the working directory are removed too.
     pub(crate) fn for_children(&self) -> Vec<(OsString, OsString)> {
         let is_ours = |name: &OsString| {
             let name = name.to_string_lossy();
@@ -96,8 +96,8 @@ impl Environment {
         &self.named
     }
 
-    /// The first of `programs` that is on the path. What lies in the working directory is anybody's, and found there by
-    /// an entry such as `.`; it is not run.
+    /// The first of `programs` that is on the path. Programs in the working directory are not run: an entry such as `.`
+    /// in the path would find them, and anybody may have put them there.
     pub(crate) fn find_program(&self, programs: &[&str]) -> Option<PathBuf> {
         let folders: Vec<PathBuf> = lasting_folders(self.get("PATH")?).collect();
         programs.iter().find_map(|program| {
@@ -109,12 +109,12 @@ impl Environment {
     }
 }
 
-/// The folders of a path that are the same wherever one stands.
+/// The folders of a path that do not depend on the working directory.
 fn lasting_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path).filter(|folder| folder.is_absolute())
 }
 
-/// A file that this user may execute.
+/// Whether this user may execute the file.
 pub(crate) fn is_program(path: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -1,5 +1,6 @@
-//! What a morning leaves in the log at level INFO, in both programs: who began which run, when Get OTP was pressed, what
-//! was stored, what a run waits for and how it ended. Made from the events alone, in front of the program's own sink.
+//! Writes the events of a morning to the log at level INFO, in both programs: who began which run, when Get OTP was
+//! pressed, what was stored, what a run waits for and how it ended. Uses events alone, and passes them on to the
+//! program's own sink.
 
 use std::sync::Arc;
 
@@ -8,14 +9,14 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ports::{Approver, EventSink};
 use vega_domain::run::StepState;
 
-/// Logs each event and hands it on.
+/// Logs each event and passes it on.
 pub(crate) struct EventLog {
     approver: Arc<dyn Approver>,
     next: Arc<dyn EventSink>,
 }
 
 impl EventLog {
-    /// In front of `next`; a run is begun by a yes of `operator`'s.
+    /// Passes events on to `next`. `approver` is logged as the one who approved a run.
     pub(crate) fn new(approver: Arc<dyn Approver>, next: Arc<dyn EventSink>) -> Self {
         Self { approver, next }
     }

@@ -1,5 +1,5 @@
-//! Which evidence of a failed sign-in the operator is pointed to: that of each API's last failure, where some was kept; and
-//! everything that is kept.
+//! Chooses the evidence of failed sign-ins that is shown to the operator: that of each API's last failure, if some was
+//! kept; and all evidence that is kept.
 
 use std::collections::HashMap;
 use std::io;
@@ -11,14 +11,14 @@ use vega_domain::ports::{RunHistory, StoreError};
 use vega_domain::token::ApiStatus;
 use vega_selenium::{KeptEvidence, evidence_of};
 
-/// The evidence that failed sign-ins left.
+/// The evidence of failed sign-ins.
 pub struct FailureEvidence {
     pub(crate) runs: Arc<dyn RunHistory>,
     pub(crate) folder: PathBuf,
 }
 
 impl FailureEvidence {
-    /// The records of the last failures that `statuses` tell of.
+    /// The records of the last failures in `statuses`.
     pub async fn of(&self, statuses: &[ApiStatus]) -> Result<HashMap<ApiName, PathBuf>, StoreError> {
         if statuses.iter().all(|status| status.last_failure.is_none()) {
             return Ok(HashMap::new());

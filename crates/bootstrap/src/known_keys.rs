@@ -1,14 +1,14 @@
-//! Every key that can be set, but for accounts. What a file says beyond them is refused; of the environment only they
-//! are read.
+//! Every key that can be set, except those of accounts. Other keys in a file are refused; of the environment only these
+//! keys are read.
 
 use crate::settings_error::SettingsError;
 use crate::toml_file::{Entry, Item, TomlFile};
 
-/// Variables of the process alone: a file cannot say where it is.
+/// Variables of the process alone: a file cannot name its own place.
 pub(crate) const CONFIG_DIR: &str = "VEGA__CONFIG_DIR";
 pub(crate) const ENV_FILE: &str = "VEGA__ENV_FILE";
 
-/// As in `vega.toml`; the order in which they are shown.
+/// The keys as in `vega.toml`, in the order in which they are shown.
 pub(crate) const KEYS: &[&str] = &[
     "upstox.api_base_url",
     "network.proxy",
@@ -35,12 +35,12 @@ pub(crate) const ACCOUNTS: &str = "accounts";
 
 const PREFIX: &str = "VEGA";
 
-/// How a key is called in `.env` and in the environment.
+/// The name of a key in `.env` and in the environment.
 pub(crate) fn variable(key: &str) -> String {
     format!("{PREFIX}__{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Whether a variable's name looks like one of the original's, however it is spelt.
+/// Whether a variable's name looks like one of the original's, in any spelling.
 pub(crate) fn is_upstox(name: &str) -> bool {
     name.to_uppercase().starts_with("UPSTOX_")
 }
@@ -50,7 +50,7 @@ pub(crate) fn is_ours(name: &str) -> bool {
     is_upstox(name) || name.to_uppercase().starts_with(&format!("{PREFIX}_"))
 }
 
-/// Whether it is an `UPSTOX_*` key that Vega reads; the account's own tell whether its number is right.
+/// Whether it is an `UPSTOX_*` key that Vega reads. The code for accounts decides whether its number is valid.
 pub(crate) fn is_read(name: &str) -> bool {
     const SINGLE: [&str; 3] = ["UPSTOX_MOBILE_NUMBER", "UPSTOX_REDIRECT_URI", "UPSTOX_USER_ID"];
     const NUMBERED: [&str; 3] = ["UPSTOX_API_NAME_", "UPSTOX_CLIENT_ID_", "UPSTOX_CLIENT_SECRET_"];
@@ -62,12 +62,12 @@ pub(crate) fn is_setting(name: &str) -> bool {
     is_read(name) || KEYS.iter().any(|key| variable(key) == name)
 }
 
-/// Whether text that stands before the first dot of a key of `vega.toml` begins one of Vega's.
+/// Whether the text before the first dot of a key in `vega.toml` begins one of Vega's keys.
 pub(crate) fn begins_a_key(word: &str) -> bool {
     word == ACCOUNTS || KEYS.iter().any(|key| key.split('.').next() == Some(word))
 }
 
-/// Whether its value is nobody else's business, be it read or not.
+/// Whether its value is a secret, even if Vega does not read it.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_uppercase();
     ["SECRET", "PIN", "OTP", "TOKEN", "PASSWORD"]
@@ -76,8 +76,8 @@ pub(crate) fn is_secret(name: &str) -> bool {
         && !name.ends_with("_FILE")
 }
 
-/// Refuses a variable of a file that is no setting: of `VEGA_*` every one, of `UPSTOX_*` those in small letters. The
-/// other unknown `UPSTOX_*` keys may be the original's, and are only warned of.
+/// Refuses a variable of a file that is no setting: every unknown `VEGA_*`, and `UPSTOX_*` in small letters. Other
+/// unknown `UPSTOX_*` keys may be the original's; they only cause a warning.
 pub(crate) fn refuse_unknown_variable(name: &str, place: &str) -> Result<(), SettingsError> {
     let meant = name.to_uppercase();
     if is_upstox(name) {

@@ -1,25 +1,25 @@
-//! The layers of settings, merged by the configuration library: a later layer wins, key by key. Each value keeps where
-//! it stands, which the library's own errors would not tell.
+//! Merges the layers of settings with the configuration library: a later layer takes precedence, key by key. Each value
+//! keeps its place, which the library's own errors would not report.
 
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
-/// A setting where it stands.
+/// A setting with its place.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Given {
-    /// What it is called there.
+    /// Its name there.
     pub(crate) name: String,
-    /// A file with the line where it is known, or the environment.
+    /// A file, with the line if it is known, or the environment.
     pub(crate) place: String,
     /// The same without the line.
     pub(crate) origin: String,
-    /// The text, where it is one value.
+    /// The text, if it is a single value.
     pub(crate) text: Option<String>,
-    /// What it is where it is not one value, to follow "is".
+    /// What it is if it is not a single value; the text follows "is".
     pub(crate) instead: Option<String>,
 }
 
-/// What one source says about the known keys.
+/// The known keys in one source.
 #[derive(Clone, Default)]
 pub(crate) struct Layer(Vec<(&'static str, Given)>);
 
@@ -66,7 +66,7 @@ impl Source for Layer {
     }
 }
 
-/// One over the other, the last on top.
+/// Merges layers; the last one takes precedence.
 pub(crate) fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Config, ConfigError> {
     let mut builder = Config::builder();
     for layer in layers {

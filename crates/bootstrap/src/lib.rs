@@ -1,5 +1,5 @@
-//! What both programs need before they can work: settings from files and environment, logging, a careful process, and
-//! the object graph, built once. The only crate that asks the system for time and environment.
+//! The common start of both programs: settings from files and environment, logging, protection of the process, and the
+//! object graph, built once. The only crate that reads time and environment from the system.
 
 mod accounts;
 mod answer;

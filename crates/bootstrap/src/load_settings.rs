@@ -1,4 +1,4 @@
-//! Loads the settings: sources first, then each setting, the accounts, and what is in force for showing.
+//! Loads the settings: first the sources, then each setting, the accounts, and the list of settings in force.
 
 use crate::accounts;
 use crate::effective::effective;

@@ -1,5 +1,5 @@
-//! Maintenance of key and database, for the programs: rotation, acceptance, backup, and what an operator may know of both.
-//! Hands each call to persistence; when the key may be rotated, `orchestration::between_runs` decides.
+//! Maintenance of key and database for the programs: rotation, acceptance, backup, and the facts that an operator may
+//! know. Passes each call to persistence; `orchestration::between_runs` decides when the key may be rotated.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::port_decorator::PortDecorator;
 /// Why the root key was not rotated.
 #[derive(Debug, Error)]
 pub enum RotateKeyError {
-    /// A run is under way or left.
+    /// A run is under way, or was left by a dead process.
     #[error(transparent)]
     NotBetweenRuns(#[from] NotBetweenRuns),
-    /// The rotation itself.
+    /// The rotation itself failed.
     #[error(transparent)]
     Rotation(#[from] RotationError),
 }
@@ -29,10 +29,10 @@ pub enum RotateKeyError {
 /// Why nothing can be stored now.
 #[derive(Debug, Error)]
 pub enum StorageError {
-    /// The database takes no change.
+    /// The database accepts no change.
     #[error(transparent)]
     Database(#[from] StoreError),
-    /// The key is not what it was when Vega started.
+    /// The key is not the one with which Vega started.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -46,7 +46,7 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Replaces the root key and seals everything anew, under the lease. Afterwards this process can write nothing any more.
+    /// Replaces the root key and seals everything anew, under the lease. Afterwards this process can write nothing.
     pub async fn rotate_key(&self) -> Result<Rotation, RotateKeyError> {
         let _lease = between_runs(&self.ports).await?;
         let passed = |step: RotationStep| {
@@ -56,27 +56,28 @@ impl Maintenance {
         Ok(self.data.rotate_key(self.clock.now(), passed).await?)
     }
 
-    /// Why the database as a whole counts for nothing until the operator accepts it, if it does.
+    /// Why the database as a whole is not trusted until the operator accepts it; `None` if it is trusted.
     pub async fn mistrust(&self) -> Result<Option<String>, StoreError> {
         self.data.mistrust().await
     }
 
-    /// What in the database is not what Vega wrote last.
+    /// The rows of the database that are not the latest version that Vega wrote.
     pub async fn row_faults(&self, scope: RowScope) -> Result<RowFaults, StoreError> {
         self.data.row_faults(scope).await
     }
 
-    /// Lets the database count as it is, for this reason. Returns what was accepted; where everything fits, nothing is written.
+    /// Accepts the database as it is, for this reason. Returns what was accepted; if everything fits, nothing is
+    /// written.
     pub async fn accept(&self, reason: &str) -> Result<Accepted, StoreError> {
         self.data.accept(reason, self.clock.now()).await
     }
 
-    /// Puts rows that do not fit on record, as far as they are not.
+    /// Records rows that do not fit, unless they are already recorded.
     pub async fn record_row_faults(&self) -> Result<(), StoreError> {
         self.data.examine_rows(self.clock.now()).await.map(drop)
     }
 
-    /// Why the checkpoint of what was done last is missing, if it is, after one more try.
+    /// Tries once more to write the checkpoint of the latest change, if it is missing. Returns why it is still missing.
     pub async fn missing_checkpoint(&self) -> Option<String> {
         self.data.missing_checkpoint(self.clock.now()).await
     }
@@ -86,17 +87,17 @@ impl Maintenance {
         self.data.back_up(file, self.clock.now()).await
     }
 
-    /// What the database says of itself.
+    /// Facts about the database.
     pub async fn database_facts(&self) -> Result<DatabaseFacts, StoreError> {
         self.data.facts().await
     }
 
-    /// Tells the root key from others, without telling anything of it.
+    /// An id that identifies the root key without revealing anything about it.
     pub fn key_id(&self) -> String {
         self.data.key_id()
     }
 
-    /// Fails where the database takes no change, or where what is sealed now could not be read later.
+    /// Fails if the database accepts no change, or if values that are sealed now could not be read later.
     pub async fn prove_storage(&self) -> Result<(), StorageError> {
         self.data.prove_writable().await?;
         Ok(self.data.prove_key()?)

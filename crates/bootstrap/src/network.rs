@@ -1,8 +1,9 @@
-//! Which proxy Vega's own calls to Upstox go through: the setting's, else that of `HTTPS_PROXY` (or `https_proxy`), as most
-//! programs read it. `HTTP_PROXY` and `ALL_PROXY` are about other things. The browser follows its own rules.
+//! Chooses the proxy for Vega's own calls to Upstox: the one of the setting, otherwise that of `HTTPS_PROXY` (or
+//! `https_proxy`), as most programs read it. `HTTP_PROXY` and `ALL_PROXY` are for other purposes. The browser follows
+//! its own rules.
 //!
-//! The setting is Vega's own, so a wrong one is refused at the start. The variable is the machine's: one that Vega cannot
-//! use keeps back the calls that should go through it, and nothing else.
+//! The setting is Vega's own, so an invalid one is refused at the start. The variable belongs to the machine: a value
+//! that Vega cannot use blocks the calls that should go through the proxy, and nothing else.
 
 use vega_upstox::Proxy;
 
@@ -14,9 +15,9 @@ use crate::values;
 
 const KEY: &str = "network.proxy";
 
-/// The small letters come first, as with curl.
+/// Small letters come first, as with curl.
 const VARIABLES: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
-/// Both count: going without a proxy where either says so is what whoever wrote it wants.
+/// Both are used: if either asks for no proxy, its author wants no proxy.
 const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
 /// The proxy in force, if there is one.
@@ -49,7 +50,7 @@ pub(crate) fn proxy(sources: &Sources, environment: &Environment) -> Result<Opti
     }))
 }
 
-/// What is shown of it, and where it came from.
+/// The text that is shown for the proxy, and its source.
 pub(crate) fn shown(proxy: Option<&Proxy>, sources: &Sources) -> (String, String) {
     let origin = sources.origin(KEY);
     match proxy {
@@ -80,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// The proxy with what is shown of it, of these variables.
+    /// The proxy from these variables, with the text that is shown for it.
     fn of(variables: &[(&str, &str)]) -> Result<(Option<Proxy>, String), SettingsError> {
         let home = tempfile::tempdir().unwrap();
         let place = [("HOME", home.path().to_str().unwrap())];

@@ -1,15 +1,16 @@
-//! Whether people's other accounts run processes here. ChromeDriver's port lets each of them run programs as the operator
-//! while a sign-in is open (docs/threat-model.md). Nothing is refused for it, for they may be trusted or the operator's own.
+//! Whether other people's user accounts run processes on this machine. Through ChromeDriver's port each of them can run
+//! programs as the operator while a sign-in is open (docs/threat-model.md). Nothing is refused for this reason, because
+//! these accounts may be trusted or the operator's own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Accounts below are the system's own.
+/// User ids below this are the system's own.
 const FIRST_OF_PEOPLE: u32 = 1_000;
-/// So many are named.
+/// How many of them are named.
 const NAMED: usize = 3;
 
-/// A word about them before a sign-in in Vega's browser; `None` where nobody else is seen.
+/// A warning about them before a sign-in in Vega's browser; `None` if nobody else is seen.
 pub(crate) fn warning() -> Option<String> {
     #[cfg(target_os = "linux")]
     let found = people(Path::new("/proc"), nix::unistd::getuid().as_raw(), of_a_person);
@@ -51,7 +52,7 @@ fn people(proc: &Path, own: u32, name: impl Fn(u32) -> Option<String>) -> BTreeS
         .collect()
 }
 
-/// Who started the process: `Uid: 1000 1000 1000 1000`.
+/// The user that started the process, from `Uid: 1000 1000 1000 1000`.
 fn user_in(status: &str) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     line.split_whitespace().next()?.parse().ok()

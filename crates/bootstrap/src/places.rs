@@ -1,5 +1,6 @@
-//! Which files settings are read from: those of the config directory, and those that the command line or a variable
-//! names. Never those of the working directory for being there: whoever wrote them could send tokens anywhere.
+//! Finds the files from which settings are read: those of the config directory, and those that the command line or a
+//! variable names. Files of the working directory are never read merely because they are there: their author could have
+//! tokens sent anywhere.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
@@ -19,15 +20,15 @@ use crate::values;
 const ENV: &str = ".env";
 const TOML: &str = "vega.toml";
 
-/// Where everything is.
+/// The files and folders of the settings.
 pub(crate) struct Places {
     pub(crate) config_dir: PathBuf,
-    /// What names the config directory, if it is not the usual one.
+    /// The option or variable that names the config directory; `None` for the usual one.
     pub(crate) config_dir_named_by: Option<&'static str>,
     pub(crate) data_dir: PathBuf,
-    /// In the order in which they are read; later wins.
+    /// In the order in which they are read; later ones take precedence.
     pub(crate) env_files: Vec<PathBuf>,
-    /// The one of them that was named, with what names it.
+    /// The file among them that was named, with the option or variable that names it.
     pub(crate) named_env_file: Option<(PathBuf, &'static str)>,
     pub(crate) toml: Option<PathBuf>,
 }
@@ -78,11 +79,11 @@ impl Places {
     }
 }
 
-/// A file by its name, and whether a text of that name holds settings of Vega's.
+/// A file name, and whether a text in a file of that name holds settings of Vega's.
 type Kind = (&'static str, fn(&str) -> bool);
 
-/// One line about files of the working directory that hold settings of Vega's and are not read; none where there are
-/// none, or where they are read because they were named.
+/// One line about files of the working directory that hold settings of Vega's and are not read; `None` if there are
+/// none, or if they are read because they were named.
 pub fn left_alone(environment: &Environment) -> Option<String> {
     let places = Places::of(environment).ok();
     let is_read = |path: &Path| places.as_ref().is_some_and(|places| places.reads(path));
@@ -127,7 +128,7 @@ fn holds_our_keys(text: &str) -> bool {
     })
 }
 
-/// A place that the command line names, from the working directory on, or else a variable, in full.
+/// The full path of a place that the command line names, relative to the working directory, or that a variable names.
 fn place(
     environment: &Environment,
     option: Option<&Path>,
@@ -175,8 +176,8 @@ fn refused(by: &str, path: &Path, problem: &NoText) -> SettingsError {
     }
 }
 
-/// The file, if anything is there. What it is shows when it is read: left alone, everything in it would silently not be
-/// set.
+/// The file, if anything exists at the path. What it is shows when it is read: if it were ignored here, none of its
+/// settings would apply and nobody would notice.
 fn there(path: PathBuf) -> Result<Option<PathBuf>, SettingsError> {
     match path.symlink_metadata() {
         Ok(_) => Ok(Some(path)),

@@ -1,5 +1,5 @@
-//! The one place where somebody may stand between the application and its adapters while they are wired. The programs put
-//! nothing there; the whole-system stories bring their own.
+//! The one place where ports can be wrapped between the application and its adapters. The programs wrap nothing; the
+//! whole-system stories use their own decorator.
 
 use std::sync::Arc;
 
@@ -9,36 +9,36 @@ use vega_services::GenerationPorts;
 
 /// Wraps ports. Each method returns what it was given, unless it is overridden.
 pub trait PortDecorator: Send + Sync {
-    /// The time of everything.
+    /// The clock of the whole program.
     fn clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         clock
     }
 
-    /// Where events go.
+    /// The sink of all events.
     fn events(&self, events: Arc<dyn EventSink>) -> Arc<dyn EventSink> {
         events
     }
 
-    /// Where codes from redirects go.
+    /// The receiver of codes from redirects.
     fn codes(&self, codes: Arc<dyn CodeDelivery>) -> Arc<dyn CodeDelivery> {
         codes
     }
 
-    /// The spool, before what is left in it goes into the database.
+    /// The spool, before its remaining records are moved into the database.
     fn spool(&self, spool: FileTokenSpool) -> FileTokenSpool {
         spool
     }
 
-    /// What token generation needs.
+    /// The ports of token generation.
     fn generation(&self, ports: GenerationPorts) -> GenerationPorts {
         ports
     }
 
-    /// A rotation of the root key has come to this step.
+    /// Called when a rotation of the root key has reached this step.
     fn rotating(&self, _step: RotationStep) {}
 }
 
-/// Nothing is between.
+/// Wraps nothing.
 pub struct Undecorated;
 
 impl PortDecorator for Undecorated {}

@@ -1,9 +1,9 @@
-//! A careful process: nothing that it creates can be read by other users, its memory is not written to disk when it
-//! crashes and can be read by nobody else of the same user, and what it starts ends with it.
+//! Protects the process: files that it creates cannot be read by other users, its memory is not written to disk in a
+//! crash and cannot be read by other processes of the same user, and the programs that it starts end with it.
 
-/// Sets the umask to 077 and switches core dumps off, for this process and for the browser that it starts, and closes this
-/// process to debuggers. Where the process was started to keep a browser, that is all it does: then this never returns. Call
-/// it first in `main`, before any other thread exists.
+/// Sets the umask to 077 and switches core dumps off, for this process and for the browser that it starts, and closes
+/// this process to debuggers. If the process was started as a keeper of a browser, it only does that work, and this
+/// never returns. Must be called first in `main`, before any other thread exists.
 pub fn careful_process() {
     #[cfg(unix)]
     {

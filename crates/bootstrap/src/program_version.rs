@@ -1,5 +1,5 @@
-//! Which version a browser or its driver says it is. Whatever cannot be read is no version: a wrapper may print
-//! anything, and a browser of another maker counts in its own way.
+//! Reads the version that a browser or its driver prints. Text that cannot be read counts as no version: a wrapper may
+//! print anything, and a browser of another maker has its own numbers.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-/// A first start from a slow disk can take seconds.
+/// How long to wait: a first start from a slow disk can take seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How those whose versions can be compared begin what they print.
+/// The beginnings of the output of programs whose versions can be compared.
 const NAMES: &[&str] = &[
     "Chromium",
     "Google Chrome for Testing",
@@ -33,7 +33,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// Asks the program; the error says why it gave no answer.
+/// Asks the program; the error says why there is no version.
 pub(crate) async fn read(program: &Path, environment: &[(OsString, OsString)]) -> Result<Version, String> {
     let asked = Command::new(program)
         .arg("--version")
@@ -52,7 +52,7 @@ pub(crate) async fn read(program: &Path, environment: &[(OsString, OsString)]) -
     }
 }
 
-/// The version in what was printed; other lines may stand around it.
+/// The version in the output, which may contain other lines.
 fn parse(printed: &str) -> Option<Version> {
     printed.lines().find_map(|line| {
         let line = line.trim();
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(parse(printed), None);
     }
 
-    /// Time is paused: it leaps to the end of the patience as soon as nothing else is left to do.
+    /// Time is paused: it jumps to the end of the wait as soon as nothing else is left to do.
     #[tokio::test(start_paused = true)]
     async fn a_program_that_never_answers_is_given_up() {
         let folder = tempfile::tempdir().unwrap();

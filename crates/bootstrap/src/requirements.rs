@@ -1,5 +1,5 @@
-//! What a sign-in needs of this machine: the key, browser and driver, a free redirect port. Looks; what follows from it is
-//! decided in `orchestration`.
+//! Examines what a sign-in needs of this machine: the key, browser and driver, a free redirect port. `orchestration`
+//! decides what follows from the result.
 
 use async_trait::async_trait;
 use vega_domain::account::RedirectUri;

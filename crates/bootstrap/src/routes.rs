@@ -1,4 +1,4 @@
-//! The two ways of signing in, behind one port: each account goes its own.
+//! The two ways of signing in, behind one port: each account uses its own route.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use crate::browser;
 use crate::environment::Environment;
 use crate::settings::Settings;
 
-/// Opens an account's session by the account's route.
+/// Opens an account's session for the account's route.
 pub(crate) struct Routes {
     webdriver: OAuthLoginAutomation,
     own_browser: OwnBrowser,
 }
 
 impl Routes {
-    /// What comes back is looked for in `codes`; what is refused goes into the audit trail.
+    /// Looks in `codes` for codes that came back, and records refused redirects in the audit trail.
     pub(crate) fn new(
         settings: &Settings,
         environment: &Environment,

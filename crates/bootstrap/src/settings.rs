@@ -1,4 +1,4 @@
-//! The settings of both programs: what can be set and the defaults. Every refusal says what is wrong, where, and what to
+//! The settings of both programs: what can be set, and the defaults. Every error says what is wrong, where, and what to
 //! do.
 
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub struct Settings {
     pub accounts: Accounts,
     /// Upstox's API.
     pub api_base_url: Url,
-    /// What Vega's own calls to it go through, if anything.
+    /// The proxy for Vega's own calls to it; `None` for no proxy.
     pub proxy: Option<Proxy>,
     /// `sqlite://PATH`.
     pub database_url: String,
@@ -33,9 +33,9 @@ pub struct Settings {
     pub key_source: KeySource,
     /// The browser.
     pub browser: BrowserSection,
-    /// How sign-ins are made for accounts that do not say so themselves.
+    /// The route of accounts that name none themselves.
     pub route: Route,
-    /// Open the links of the own-browser route in the system's browser; asked for on the command line.
+    /// Whether the links of the own-browser route open in the system's browser; requested on the command line.
     pub open_links: bool,
     /// OTP presses per mobile number and window.
     pub otp_budget: OtpBudget,
@@ -43,41 +43,41 @@ pub struct Settings {
     pub cooldown: Duration,
     /// Longest wait for a human at one screen.
     pub human_timeout: Duration,
-    /// Profile calls at once.
+    /// The greatest number of profile calls at the same time.
     pub verification_parallel: usize,
     /// Limit of one call to Upstox.
     pub verification_timeout: Duration,
-    /// When the server checks the stored tokens every day, beside every hour of the market.
+    /// When the server checks the stored tokens every day, in addition to every hour of the market.
     pub verification_at: CheckTimes,
-    /// Where the server listens.
+    /// The address on which the server listens.
     pub listen: SocketAddr,
-    /// How the server's log looks.
+    /// The format of the server's log.
     pub log_format: LogFormat,
     /// The folder of the browser's short-lived profiles.
     pub browser_profiles: PathBuf,
-    /// The folder of what is kept about failed sign-ins.
+    /// The folder of the evidence of failed sign-ins.
     pub evidence: PathBuf,
-    /// What the operator should know about the settings; nothing that stops Vega.
+    /// What the operator should know about the settings; it does not stop Vega.
     pub warnings: Vec<String>,
-    /// Every setting in force with where it came from, for showing.
+    /// Every setting in force with its source, for showing.
     pub effective: Vec<EffectiveSetting>,
 }
 
 /// One setting in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EffectiveSetting {
-    /// As in `vega.toml`: `section.key`; for accounts `account.API.key`.
+    /// The key as in `vega.toml`: `section.key`; for accounts `account.API.key`.
     pub key: String,
-    /// What it is; masked where it is secret.
+    /// Its value; masked if it is secret.
     pub value: String,
     /// A file, `the environment` or `default`.
     pub source: String,
 }
 
-/// The browser, as it can be set.
+/// The settings of the browser.
 #[derive(Debug, Clone)]
 pub struct BrowserSection {
-    /// No window; only on explicit wish.
+    /// No window; only on explicit request.
     pub headless: bool,
     /// The browser to use; found on the path otherwise.
     pub binary: Option<PathBuf>,
@@ -88,7 +88,7 @@ pub struct BrowserSection {
 }
 
 impl Settings {
-    /// What is shown of a setting in force, by its key.
+    /// The shown value of a setting in force, by its key.
     pub fn shown(&self, key: &str) -> Option<&str> {
         let mut effective = self.effective.iter();
         effective
@@ -96,7 +96,7 @@ impl Settings {
             .map(|setting| setting.value.as_str())
     }
 
-    /// Takes `route` for every account, whatever files and environment say.
+    /// Uses `route` for every account, whatever files and environment say.
     pub fn take_route(&mut self, route: Route) {
         self.accounts = self
             .accounts
@@ -106,7 +106,7 @@ impl Settings {
             .collect();
     }
 
-    /// All but the accounts.
+    /// Reads all settings except the accounts.
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let default_database = sources.places.data_dir.join("vega_trade.db");
         let database_url = sources
@@ -171,7 +171,7 @@ impl Settings {
     }
 }
 
-/// The setting, else the service manager's credential, else the file of the config directory.
+/// The key of the setting, otherwise the service manager's credential, otherwise the file of the config directory.
 fn key_source(sources: &Sources) -> Result<KeySource, SettingsError> {
     let folder = sources.places.config_dir.clone();
     Ok(

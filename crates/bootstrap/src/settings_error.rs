@@ -1,4 +1,4 @@
-//! What settings are refused with: what is wrong, where, and what to do. The value of a secret is never told.
+//! The errors of settings: what is wrong, where, and what to do. The value of a secret is never shown.
 
 use std::path::{Path, PathBuf};
 
@@ -33,26 +33,26 @@ pub enum SettingsError {
         /// Why it is needed.
         needed_by: String,
     },
-    /// A key of a file that Vega does not know: left alone, it would do nothing and nobody would notice.
+    /// A file has a key that Vega does not know: if it were ignored, it would have no effect and nobody would notice.
     #[error("{name} in {place} is no setting of Vega. {known}. Correct the name, or take it out")]
     Unknown {
         /// The key.
         name: String,
         /// The file, with the line where it is known.
         place: String,
-        /// What there is instead, as a sentence.
+        /// What exists instead, as a sentence.
         known: String,
     },
-    /// A value is not what its key takes.
+    /// The value is not valid for its key.
     #[error("{name} in {place} is {value:?}, which {problem}")]
     WrongValue {
         /// The key.
         name: String,
         /// The file, or the environment.
         place: String,
-        /// What stands there; no secret.
+        /// The value; never a secret.
         value: String,
-        /// What is wrong with it, and what the key takes.
+        /// What is wrong with it, and which values are valid.
         problem: &'static str,
     },
     /// A list or a section stands where one value belongs, or the other way round.
@@ -62,12 +62,12 @@ pub enum SettingsError {
         name: String,
         /// The file, with the line.
         place: String,
-        /// What stands there.
+        /// What was found.
         found: String,
-        /// What should.
+        /// What is needed.
         wanted: String,
     },
-    /// A value is not what its key takes, as the vocabulary says.
+    /// The value is not valid for its key, by the rules of the domain.
     #[error("{name} in {place}: {problem}")]
     Value {
         /// The key.
@@ -77,7 +77,7 @@ pub enum SettingsError {
         /// What is wrong.
         problem: InvalidValue,
     },
-    /// A secret is not what Upstox gives out; it is not told.
+    /// A secret does not have the form that Upstox gives out; it is not shown.
     #[error("{place}: {problem}")]
     WrongSecret {
         /// The key with its place.
@@ -88,9 +88,9 @@ pub enum SettingsError {
     /// Two keys that are never the same have one value.
     #[error("{first} and {second} have the same value, so one stands in the other's place. {rule}")]
     MixedUp {
-        /// The one key with its place.
+        /// The first key with its place.
         first: String,
-        /// The other.
+        /// The second key with its place.
         second: String,
         /// What to do.
         rule: &'static str,
@@ -98,24 +98,24 @@ pub enum SettingsError {
     /// Two APIs or accounts share what must be unique.
     #[error("{first} and {second} are the same: {value}. {rule}")]
     Twice {
-        /// The one key.
+        /// The first key.
         first: String,
-        /// The other key.
+        /// The second key.
         second: String,
         /// What they share.
         value: String,
-        /// Why that cannot be, and what to do.
+        /// Why that is not possible, and what to do.
         rule: &'static str,
     },
-    /// Two keys give the same thing, and nobody could tell which counts.
+    /// Two keys give the same setting, and it would be unclear which one applies.
     #[error("{first} and {second} say the same thing twice. Take one of them out")]
     Both {
-        /// The one key with its place.
+        /// The first key with its place.
         first: String,
-        /// The other.
+        /// The second key with its place.
         second: String,
     },
-    /// The file that holds a secret gives none.
+    /// The file that should hold a secret gives none.
     #[error("{name} in {place} names {path}, which {problem}")]
     SecretFile {
         /// The key.
@@ -124,7 +124,7 @@ pub enum SettingsError {
         place: String,
         /// The secret's file.
         path: PathBuf,
-        /// What is wrong with it, to follow "which".
+        /// What is wrong with it; the text follows "which".
         problem: String,
     },
     /// A folder or file that was named gives no settings.
@@ -134,10 +134,10 @@ pub enum SettingsError {
         name: String,
         /// What it names.
         path: PathBuf,
-        /// What is wrong with it and what to do, to follow "which".
+        /// What is wrong with it and what to do; the text follows "which".
         problem: String,
     },
-    /// Another user may change what would be read, or put something else in its place.
+    /// Another user can change or replace a file of settings.
     #[error("Vega reads no settings that others may change: {0}")]
     Changeable(#[from] FileError),
     /// `.env` or `vega.toml` cannot be read.
@@ -145,7 +145,7 @@ pub enum SettingsError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what to do, without the words of the file.
+        /// What is wrong and what to do, without quoting the file.
         problem: String,
     },
     /// The layers of settings could not be merged, which is a mistake of Vega's.

@@ -1,6 +1,6 @@
-//! Where settings come from: `.env` and `vega.toml` of the places that `places` knows, and the environment; later wins, and
-//! an empty value is none. Reads text and knows where it stands; what it means is decided in `settings` and `accounts`.
-//! Nothing here may be printed: it holds secrets.
+//! The sources of settings: `.env` and `vega.toml` in the places that `places` finds, and the environment. Later
+//! sources take precedence, and an empty value counts as none. Reads text with its place; `settings` and `accounts`
+//! decide what it means. Nothing here may be printed, because it holds secrets.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -19,26 +19,26 @@ use crate::settings_error::SettingsError;
 use crate::toml_file::{Item, TomlFile};
 use crate::values::{self, Read};
 
-/// Prefixes of the variables that are Vega's.
+/// Prefixes of Vega's variables.
 const PREFIXES: &[&str] = &["UPSTOX_", "VEGA__"];
 
 const SECRET: &str = "UPSTOX_CLIENT_SECRET_";
 
-/// A client secret is a word.
+/// The greatest length of a client secret's file; a secret is one word.
 const LONGEST_SECRET: usize = 4096;
 
-/// What the root key's file is called, in the config directory and among systemd's credentials.
+/// The name of the root key's file, in the config directory and among systemd's credentials.
 pub(crate) const KEY_FILE: &str = "vega.key";
 
-/// What the files and the environment say.
+/// The contents of the files and the environment.
 pub(crate) struct Sources {
     from_files: BTreeMap<String, Variable>,
     from_environment: BTreeMap<String, Variable>,
     toml: Option<TomlFile>,
-    /// All but accounts, by key.
+    /// All settings except accounts, by key.
     merged: Config,
     pub(crate) places: Places,
-    /// The root key, where systemd handed one in.
+    /// The root key, if systemd provided one.
     pub(crate) credential: Option<PathBuf>,
 }
 
@@ -82,7 +82,7 @@ impl Sources {
             .or_else(|| self.from_files.get(name))
     }
 
-    /// One of the known keys, read by `read`; none where nothing sets it.
+    /// One of the known keys, parsed by `read`; `None` if nothing sets it.
     pub(crate) fn setting<T>(
         &self,
         key: &str,
@@ -111,7 +111,7 @@ impl Sources {
         }
     }
 
-    /// Where a known key comes from: a file, the environment or the defaults.
+    /// The source of a known key: a file, the environment or the defaults.
     pub(crate) fn origin(&self, key: &str) -> String {
         self.given(key)
             .map_or_else(|| "default".to_owned(), |given| given.origin)
@@ -130,7 +130,7 @@ impl Sources {
             .filter(move |name| name.starts_with(prefix))
     }
 
-    /// What the operator should know; none of it stops Vega.
+    /// What the operator should know; it does not stop Vega.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.unread_keys().chain(self.open_files()).collect()
     }
@@ -152,7 +152,7 @@ impl Sources {
             })
     }
 
-    /// Files that hold secrets and are open to others.
+    /// Files that hold secrets and that others can read.
     fn open_files(&self) -> impl Iterator<Item = String> {
         let env_files = self.places.env_files.iter().filter(|path| {
             let origin = path.display().to_string();
@@ -172,8 +172,8 @@ impl Sources {
         })
     }
 
-    /// A secret with the place that it came from: the variable itself, or the content of the file that `…_FILE` names;
-    /// the environment before the files.
+    /// A secret with its place: the variable itself, or the content of the file that `…_FILE` names. The environment
+    /// takes precedence over the files.
     pub(crate) fn secret(&self, name: &str) -> Result<Option<(String, String)>, SettingsError> {
         let file_name = format!("{name}_FILE");
         for variables in [&self.from_environment, &self.from_files] {
@@ -193,7 +193,7 @@ impl Sources {
     }
 }
 
-/// The variables that are Vega's. An empty value is the same as none.
+/// Vega's variables of the environment. An empty value is the same as none.
 fn from_environment(environment: &Environment) -> Result<BTreeMap<String, Variable>, SettingsError> {
     const ORIGIN: &str = "the environment";
     let mut variables = BTreeMap::new();
@@ -217,7 +217,7 @@ fn from_environment(environment: &Environment) -> Result<BTreeMap<String, Variab
     Ok(variables)
 }
 
-/// What variables say about the known keys.
+/// The known keys in these variables.
 fn layer_of_variables(variables: &BTreeMap<String, Variable>) -> Layer {
     Layer::new(known_keys::KEYS.iter().filter_map(|key| {
         let name = known_keys::variable(key);
@@ -226,7 +226,7 @@ fn layer_of_variables(variables: &BTreeMap<String, Variable>) -> Layer {
     }))
 }
 
-/// What a file says about them. What is empty is not said.
+/// The known keys in a file. Empty values are skipped.
 fn layer_of_file(file: &TomlFile) -> Layer {
     Layer::new(known_keys::KEYS.iter().filter_map(|key| {
         let entry = file.entry(key)?;
@@ -248,7 +248,8 @@ fn layer_of_file(file: &TomlFile) -> Layer {
     }))
 }
 
-/// systemd names the folder of a service's credentials. It may hold others than Vega's.
+/// The root key in the folder of a service's credentials, which systemd names. The folder may hold credentials of
+/// others too.
 fn credential(environment: &Environment) -> Option<PathBuf> {
     let folder = Path::new(environment.get("CREDENTIALS_DIRECTORY")?);
     let key = folder.join(KEY_FILE);
@@ -280,7 +281,7 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
     })
 }
 
-/// The other of the two ways in which a source can give the same secret.
+/// The name of the other way in which a source can give the same secret.
 fn other_way(name: &str) -> Option<String> {
     name.starts_with(SECRET).then(|| {
         name.strip_suffix("_FILE")
@@ -288,7 +289,7 @@ fn other_way(name: &str) -> Option<String> {
     })
 }
 
-/// Refuses a source that gives a secret both ways.
+/// Refuses a source that gives a secret in both ways.
 fn refuse_two_secrets(variables: &BTreeMap<String, Variable>) -> Result<(), SettingsError> {
     for (name, first) in variables {
         if let Some(way) = other_way(name)

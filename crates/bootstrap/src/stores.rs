@@ -1,5 +1,5 @@
-//! What is durable, wired: the repositories over one open database, with the spool behind those whose records must not be
-//! lost when it fails.
+//! Wires durable state: the repositories over one open database, with the spool as fallback for those whose records
+//! must not be lost when the database fails.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Over an open database. What is left in the spool goes into it first, where it accepts that.
+    /// Builds the repositories over an open database. First moves what is left in the spool into the database, if the
+    /// database accepts that.
     pub(crate) async fn over(
         data: &DataSource,
         spool: FileTokenSpool,

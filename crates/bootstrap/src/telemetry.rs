@@ -1,5 +1,5 @@
-//! Logs: to stderr, so that stdout stays data, with India's time. `RUST_LOG` chooses what is shown. What came from outside
-//! steers no terminal and makes no line of its own.
+//! Logs to stderr, so that stdout holds only data, with India's time. `RUST_LOG` chooses what is shown. Text from
+//! outside cannot control a terminal and cannot start a line of its own.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,10 +14,10 @@ use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
 use crate::clock::SystemClock;
 use crate::environment::Environment;
 
-/// What a library logs as an error, and Vega tells itself, with its cause and what to do.
+/// Switches off the errors that this library logs: Vega reports them itself, with their cause and what to do.
 const TOLD_BY_VEGA: &str = "rustls_platform_verifier=off";
 
-/// How a log looks.
+/// The format of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// Lines for people.
@@ -36,7 +36,7 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// Starts logging for this process; `default` is what is shown without `RUST_LOG`, such as `warn`.
+/// Starts logging for this process; `default` is the level that is shown without `RUST_LOG`, such as `warn`.
 pub fn log_to_stderr(environment: &Environment, default: &str, format: LogFormat) {
     let chosen = environment.get("RUST_LOG").map_or_else(
         || format!("{default},{TOLD_BY_VEGA}").into(),
@@ -63,7 +63,7 @@ pub fn log_to_stderr(environment: &Environment, default: &str, format: LogFormat
     }
 }
 
-/// To a thousandth of a second, with the offset.
+/// The time in milliseconds, with the offset.
 #[derive(Debug)]
 struct IndiasTime(SystemClock);
 
@@ -82,7 +82,7 @@ enum Look {
 }
 
 impl Look {
-    /// One entry as it is shown: on one line, so that words from outside cannot pass for an entry.
+    /// One entry as it is shown: on one line, so that text from outside cannot look like an entry.
     fn of(self, entry: &str) -> String {
         let entry = entry.trim_end_matches('\n');
         let shown = match self {
@@ -94,7 +94,7 @@ impl Look {
     }
 }
 
-/// One entry on its way to stderr; the subscriber writes each in one piece.
+/// One entry on its way to stderr; the subscriber writes each entry in one piece.
 #[derive(Debug)]
 struct Line(Look);
 

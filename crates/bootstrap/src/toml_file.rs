@@ -1,5 +1,5 @@
-//! `vega.toml` as a plain tree with the lines of its keys, so that a refusal can name its place. Knows nothing of what
-//! the keys mean, and never quotes the file: a line of it may hold a secret.
+//! `vega.toml` as a plain tree with the lines of its keys, so that an error can name its place. Does not know what the
+//! keys mean, and never quotes the file, because a line of it may hold a secret.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use vega_persistence::read_text;
 
 use crate::settings_error::SettingsError;
 
-/// Larger than any file of settings.
+/// More than any file of settings needs.
 pub(crate) const LARGEST: usize = 1024 * 1024;
 
 /// One file.
@@ -33,7 +33,7 @@ pub(crate) enum Item {
     One(String),
     Section(Section),
     List(Vec<Item>),
-    /// What no setting takes, by its name.
+    /// A type that no setting uses, by its name.
     Other(&'static str),
 }
 
@@ -74,12 +74,12 @@ impl TomlFile {
         }
     }
 
-    /// Whether a key of this name is set anywhere in it.
+    /// Whether a key of this name is set anywhere in the file.
     pub(crate) fn holds(&self, key: &str) -> bool {
         self.root.holds(key)
     }
 
-    /// For messages.
+    /// The file and the line, for messages.
     pub(crate) fn line(&self, number: usize) -> String {
         format!("{} line {number}", self.path.display())
     }
@@ -106,7 +106,7 @@ impl Item {
         }
     }
 
-    /// What it is, to follow "is".
+    /// The kind of the entry; the text follows "is".
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::One(_) => "one value",

@@ -1,5 +1,5 @@
-//! What the text of a setting may say. Each reader answers with the value, or with what is wrong and what to write, as
-//! the end of a sentence that begins with the key and the text.
+//! Parses the text of settings. Each function returns the value, or what is wrong and what to write, as the end of a
+//! sentence that begins with the key and the text.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use url::{Host, Url};
 use vega_domain::account::Route;
 use vega_domain::check_times::CheckTimes;
 
-/// What was read, or "is no …. Write …".
+/// The value, or "is no …. Write …".
 pub(crate) type Read<T> = Result<T, &'static str>;
 
-/// `11m`, `90s`, `1h 30m`; a day at most, which is as long as anything here can sensibly take.
+/// A duration such as `11m`, `90s`, `1h 30m`; at most a day, because nothing here can sensibly take longer.
 pub(crate) fn duration(text: &str) -> Read<Duration> {
     const LONGEST: Duration = Duration::from_hours(24);
     match humantime::parse_duration(text) {
@@ -40,7 +40,8 @@ pub(crate) fn yes_or_no(text: &str) -> Read<bool> {
     }
 }
 
-/// An address of the web with a host, and nobody's name or password: those would go over the wire and into logs.
+/// An address of the web with a host, without a name or password: those would be sent over the network and written to
+/// logs.
 fn http_url(text: &str) -> Read<Url> {
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
@@ -80,7 +81,7 @@ pub(crate) fn proxy(text: &str) -> Read<Option<Url>> {
     Ok(Some(url))
 }
 
-/// Where tokens, codes and secrets are sent: nobody between may read them. Paths are put behind it.
+/// The address to which tokens, codes and secrets are sent: nobody between may read them. Paths are appended to it.
 pub(crate) fn api_base_url(text: &str) -> Read<Url> {
     let url = http_url(text)?;
     if url.query().is_some() || url.fragment().is_some() {
@@ -96,8 +97,8 @@ pub(crate) fn api_base_url(text: &str) -> Read<Url> {
     Ok(url)
 }
 
-/// Where the OTP and the PIN are sent, to be typed. A `WebDriver` speaks plain HTTP and asks for no password, so it must be
-/// of this machine.
+/// The address of the driver that types the OTP and the PIN. A `WebDriver` speaks plain HTTP and asks for no password,
+/// so the address must be on this machine.
 pub(crate) fn webdriver_url(text: &str) -> Read<Url> {
     let url = http_url(text)?;
     if url.scheme() == "http" && is_loopback(&url) {
@@ -110,7 +111,7 @@ pub(crate) fn webdriver_url(text: &str) -> Read<Url> {
     }
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether data that is sent there stays on this machine.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -131,13 +132,13 @@ pub(crate) fn check_times(text: &str) -> Read<CheckTimes> {
         .map_err(|_| "holds what is no time of day. Write times on India's clock with commas between them, such as 08:30,09:00")
 }
 
-/// How sign-ins are made.
+/// The route of signing in.
 pub(crate) fn route(text: &str) -> Read<Route> {
     text.parse()
         .map_err(|_| "is no way of signing in. Write webdriver or own-browser")
 }
 
-/// Where a server listens. An address of version 4 that is written as one of version 6 is the former.
+/// The address on which a server listens. An IPv4 address that is written as IPv6 becomes IPv4.
 pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
     let address: Result<SocketAddr, _> = text.parse();
     address
@@ -145,7 +146,7 @@ pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
         .map_err(|_| "is no address to listen on. Write an IP address and a port, such as 127.0.0.1:28020")
 }
 
-/// How a log looks.
+/// The format of a log.
 pub(crate) fn log_format(text: &str) -> Read<LogFormat> {
     match text {
         "text" => Ok(LogFormat::Text),
@@ -177,8 +178,8 @@ pub(crate) fn path(text: &str) -> Read<PathBuf> {
     }
 }
 
-/// A wrong value as it may be told: an address can carry a password in front of its host, in its query and behind, and one
-/// that is wrongly written anywhere.
+/// An invalid value in a form that may be shown: an address can contain a password before its host, in its query or
+/// after it, and a malformed address can contain one anywhere.
 pub(crate) fn without_password(text: &str) -> String {
     let small = text.to_lowercase();
     let scheme = text
@@ -200,7 +201,8 @@ pub(crate) fn without_password(text: &str) -> String {
     }
 }
 
-/// A database as it may be shown, whichever it will be: a file has no password, and may have any sign in its name.
+/// The URL of a database in a form that may be shown, for any engine: a file has no password, and may have any
+/// character in its name.
 pub(crate) fn database(url: &str) -> String {
     if url.starts_with("sqlite://") {
         url.to_owned()
@@ -209,7 +211,7 @@ pub(crate) fn database(url: &str) -> String {
     }
 }
 
-/// An address as it may be shown.
+/// An address in a form that may be shown.
 pub(crate) fn shown(url: &Url) -> String {
     without_password(url.as_str())
 }

@@ -1,4 +1,4 @@
-//! The object graph of both programs, built once. Nothing is asked of Upstox and no browser starts here.
+//! Builds the object graph of both programs, once. Sends nothing to Upstox and starts no browser.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -40,10 +40,10 @@ use crate::routes::Routes;
 use crate::settings::Settings;
 use crate::stores::Stores;
 
-/// The token call is made once, so it gets all the time that it may need: giving up loses the sign-in.
+/// The token call is made once, so it gets all the time that it may need: giving up would lose the sign-in.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why Vega could not be put together.
+/// Why Vega could not be built.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The database or the key.
@@ -59,31 +59,31 @@ pub enum StartError {
 
 /// Vega, ready to work.
 pub struct Vega {
-    /// What it runs with.
+    /// Its settings.
     pub settings: Settings,
     /// Verify, decide, run.
     pub orchestrator: AsyncTokenOrchestrator,
-    /// What is stored, by the clock.
+    /// The stored tokens and their validity by the clock.
     pub validity: Arc<TokenValidityService>,
     /// Which accounts are closed.
     pub cooldowns: CooldownManager,
-    /// What programs say of tokens that Upstox refuses.
+    /// Handles reports of programs about tokens that Upstox refuses.
     pub rejections: RejectionService,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
-    /// Who may call the server, as it was stored at the start; `AccessService::follow` keeps it in step.
+    /// Who may call the server, as stored at the start; `AccessService::follow` keeps it up to date.
     pub access: Arc<AccessService>,
-    /// What happened.
+    /// The audit trail.
     pub audit: Arc<dyn AuditHistory>,
-    /// Where refusals go on record, whoever refuses.
+    /// Records refusals of every kind.
     pub refusals: CappedRefusals,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Takes tokens from every reader.
+    /// Revokes tokens.
     pub revocation: RevocationService,
     /// Key and database.
     pub maintenance: Maintenance,
-    /// What failed sign-ins left.
+    /// The evidence of failed sign-ins.
     pub evidence: FailureEvidence,
     follower: RegistryFollower,
     generation: Arc<TokenGenerationService>,
@@ -116,7 +116,7 @@ impl Clients {
 }
 
 impl Vega {
-    /// Opens the database and wires everything. Stored tokens that are servable become hot without a network.
+    /// Opens the database and wires everything. Loads stored tokens that are servable into memory, without a network.
     #[expect(
         clippy::too_many_lines,
         reason = "one object graph, in the order in which its parts need each other"
@@ -274,8 +274,8 @@ impl Vega {
         })
     }
 
-    /// Keeps the tokens in memory in step with the database, whoever changes it, and with the clock. For programs that
-    /// run on; to be dropped before `close`.
+    /// Keeps the tokens in memory up to date with the database, whichever process changes it, and with the clock. For
+    /// programs that run on; must be dropped before `close`.
     pub async fn follow_tokens(&self) -> Infallible {
         self.follower.follow().await
     }
@@ -295,7 +295,7 @@ impl Vega {
         SqliteTokenChanges::new(self.data.clone())
     }
 
-    /// Routes for the redirect URIs of all APIs: they take codes, for whichever process waits for them.
+    /// Routes for the redirect URIs of all APIs: they accept codes for any process that waits for them.
     pub fn callbacks(&self) -> CallbackRouter {
         let (codes, audit) = (Arc::clone(&self.codes), Arc::clone(&self.ports.audit));
         let receiver = CodeReceiver::new(codes, audit, Arc::clone(&self.clock));
@@ -304,17 +304,18 @@ impl Vega {
         callback_router(Arc::new(receiver), uris.collect())
     }
 
-    /// Who listens at an address of this machine: the `vega-server` of this installation, somebody else, or nobody.
+    /// Finds who listens at an address of this machine: the `vega-server` of this installation, another program, or
+    /// nobody.
     pub async fn who_listens(&self, address: SocketAddr) -> Listener {
         who_listens(address, self.data.listener_proof().as_ref()).await
     }
 
-    /// What proves that this program holds the installation's key, to whoever called it at `address` and asks.
+    /// The proof that this program holds the installation's key, for a caller at `address` that asks for it.
     pub fn prove_listener(&self, challenge: &str, address: SocketAddr) -> String {
         self.data.listener_proof().answer(challenge, address)
     }
 
-    /// Closes the database in good order.
+    /// Closes the database properly.
     pub async fn close(&self) {
         if let Err(error) = self.refusals.sum_up().await {
             tracing::warn!(%error, "how much was refused is not on record");
@@ -323,7 +324,7 @@ impl Vega {
     }
 }
 
-/// The stored tokens in memory, and who keeps them in step.
+/// The stored tokens in memory, and the task that keeps them up to date.
 async fn hot_tokens(
     settings: &Settings,
     data: &DataSource,

@@ -46,8 +46,9 @@ const PIN_CONTINUE: &[&str] = &[
     "#pinContinueBtn",
     "form:has(input[type=password]) button[type=submit]",
 ];
-/// Boxes for a human, of Cloudflare, Google, hCaptcha and others, each by where its maker serves it from or by the place
-/// that the maker has one set up. Those that work unseen ask nobody.
+/// Challenges for a human, of Cloudflare, Google, hCaptcha and others. Each is recognised by the address from which its
+/// maker serves it, or by the element in which the maker has it set up. Challenges that work invisibly ask nobody and
+/// are not listed.
 const CHALLENGE: &[&str] = &[
     "iframe[src^='https://challenges.cloudflare.com/']",
     ".cf-turnstile",
@@ -67,8 +68,8 @@ const CHALLENGE: &[&str] = &[
     ".geetest_captcha",
     "iframe[title*='captcha' i]:not([src*='invisible'])",
 ];
-/// Of a page that stands before all others until its scripts have looked at the browser: nothing of it need be shown. What
-/// Cloudflare puts into ordinary pages lies in its own `scripts` folder.
+/// Signs of a page that precedes all others until its scripts have examined the browser; nothing of it need be visible.
+/// Cloudflare's parts of ordinary pages lie in its own `scripts` folder and do not match.
 const PASSAGE: &[&str] = &[
     "form[action*='__cf_chl_']",
     "form[action*='/cdn-cgi/challenge-platform/']",
@@ -92,8 +93,8 @@ impl<'a> LoginPage<'a> {
         Self { browser }
     }
 
-    /// Looks once. Nothing on the page changes, but from the first look on an observer listens for alerts, and each
-    /// look takes what it heard: an alert that is gone is reported once.
+    /// Looks once. Nothing on the page changes, but from the first look on an observer listens for alerts. Each look
+    /// takes the alerts that the observer heard, so an alert that is gone is reported once.
     pub async fn look(&self, mobile: &MobileNumber) -> Result<PageSnapshot, CmdError> {
         let selectors = json!({
             "mobile": MOBILE, "get_otp": GET_OTP, "otp": OTP, "otp_continue": OTP_CONTINUE,
@@ -107,8 +108,8 @@ impl<'a> LoginPage<'a> {
         Ok(serde_json::from_value(seen)?)
     }
 
-    /// Examines the page for the evidence of a failed sign-in. Nothing on it changes, but from the first time on it is
-    /// noted whether anybody types.
+    /// Examines the page for the evidence of a failed sign-in. Nothing on it changes, but from the first examination on
+    /// the page notes whether anybody types.
     pub(crate) async fn examine(&self, mobile: &MobileNumber) -> Result<Examination, CmdError> {
         let selectors = json!({ "otp": OTP, "pin": PIN, "challenge": CHALLENGE });
         let found = self
@@ -123,7 +124,7 @@ impl<'a> LoginPage<'a> {
         self.find(selector).await?.send_keys(mobile.digits()).await
     }
 
-    /// Types a second factor, which the operator gave for this one screen.
+    /// Types a second factor that the operator gave for this screen only.
     pub async fn fill_second_factor(&self, selector: &str, given: &SecondFactor) -> Result<(), CmdError> {
         self.find(selector).await?.send_keys(given.expose()).await
     }
@@ -133,7 +134,8 @@ impl<'a> LoginPage<'a> {
         self.find(selector).await?.click().await
     }
 
-    /// The first that is shown, in the document or in an open shadow tree; without one, whatever the driver finds.
+    /// The first matching element that is shown, in the document or in an open shadow tree; if there is none, the
+    /// element that the driver finds.
     async fn find(&self, selector: &str) -> Result<Element, CmdError> {
         let found = self.browser.execute(FIND, vec![json!(selector)]).await?;
         match found.get(ELEMENT).and_then(serde_json::Value::as_str) {

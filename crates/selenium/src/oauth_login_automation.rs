@@ -33,7 +33,7 @@ use crate::tabs::{Tab, Tabs};
 
 /// How often the page is looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// Looks that fail for so long without a break mean that the page is gone for good.
+/// After this time of failing looks without a success the page is considered gone for good.
 const BLIND_LIMIT: Duration = Duration::from_secs(30);
 
 /// The browser route of signing in.
@@ -45,7 +45,7 @@ pub struct OAuthLoginAutomation {
 }
 
 impl OAuthLoginAutomation {
-    /// With these settings; refused redirects go into `audit`, and `events` hears of each screen.
+    /// With these settings. Refused redirects are recorded in `audit`, and each screen is reported to `events`.
     pub fn new(
         settings: BrowserSettings,
         audit: Arc<dyn AuditTrail>,
@@ -83,9 +83,9 @@ struct AccountSession {
     audit: Arc<dyn AuditTrail>,
     events: Arc<dyn EventSink>,
     clock: Arc<dyn Clock>,
-    /// The last sign-in, if it failed and no evidence of it was kept yet.
+    /// The last sign-in, if it failed and its evidence is not kept yet.
     failed: Option<FailedSignIn>,
-    /// What the page refused and the human may still correct.
+    /// What the page refused, and the human may still correct.
     refused: Mutex<Option<Failure>>,
 }
 
@@ -167,13 +167,13 @@ impl AccountSession {
     }
 }
 
-/// An open prompt. Dropping it takes the question back.
+/// An open prompt. Dropping it withdraws the question.
 struct OpenPrompt<'a> {
     kind: PromptKind,
     answer: Pin<Box<dyn Future<Output = SecondFactor> + Send + 'a>>,
 }
 
-/// What the human is shown to do in the window. Dropping it takes it back.
+/// A task that is shown to the human for the window. Dropping it removes it.
 struct ShownTask<'a> {
     notice: Notice,
     shown: Pin<Box<dyn Future<Output = Infallible> + Send + 'a>>,
@@ -188,13 +188,13 @@ struct Attempt<'s, 'a> {
     prompt: Option<OpenPrompt<'a>>,
     task: Option<ShownTask<'a>>,
     blind_since: Option<Instant>,
-    /// A redirect that is not ours was put on record.
+    /// A redirect that is not ours was recorded.
     refused_one: bool,
     timeline: &'s mut Timeline,
 }
 
 impl Attempt<'_, '_> {
-    /// One turn: where are we, what is to be done, and then wait for the page or for an answer of the operator.
+    /// One turn: recognises the screen, acts, and then waits for the page or for an answer of the operator.
     async fn look_and_act(&mut self) -> Result<Option<AuthorizationCode>, Failure> {
         let before = self.flow.screen();
         let tabs = self.tabs.open(self.session.browser.client()).await;
@@ -236,7 +236,7 @@ impl Attempt<'_, '_> {
         Redirect::read(&as_registered(tab.address.clone(), &api.redirect_uri), api, state)
     }
 
-    /// Puts on record that a redirect was refused, once: it stands in the window until the human goes on.
+    /// Records once that a redirect was refused: it stays in the window until the human goes on.
     async fn note_refusal(&mut self) -> Result<(), Failure> {
         if !std::mem::replace(&mut self.refused_one, true) {
             let why = "a redirect with a missing, wrong or old state arrived in the window";
@@ -261,7 +261,7 @@ impl Attempt<'_, '_> {
         Ok(seen)
     }
 
-    /// Passing trouble is normal while pages change; only when it does not pass it ends the attempt.
+    /// Passing trouble is normal while pages change; it ends the attempt only if it lasts.
     fn or_blind<T>(&mut self, looked: Result<T, Trouble>) -> Result<Option<T>, Failure> {
         match looked {
             Ok(value) => Ok(Some(value)),
@@ -281,7 +281,7 @@ impl Attempt<'_, '_> {
         }
     }
 
-    /// Types or presses where the form stands.
+    /// Types or presses in the frame with the form.
     async fn act(&mut self, action: impl Future<Output = Result<(), CmdError>>) -> Result<(), Trouble> {
         self.tabs.act(self.session.browser.client(), action).await
     }
@@ -369,7 +369,7 @@ impl Attempt<'_, '_> {
         self.prompt = Some(OpenPrompt { kind, answer });
     }
 
-    /// Shows what the human has to do in the window now, and takes back what is done.
+    /// Shows what the human must do in the window now, and removes what is done.
     fn show_task(&mut self) {
         let wanted = self.flow.task();
         if wanted == self.task.as_ref().map(|task| task.notice) {
@@ -393,14 +393,14 @@ impl Attempt<'_, '_> {
         });
     }
 
-    /// When Vega stops waiting for the human at this screen, and how long that is from now.
+    /// The time at which Vega stops waiting for the human at this screen, and how long that is from now.
     fn limit(&self) -> (DateTime<Utc>, Duration) {
         let left = self.flow.time_left(Instant::now());
         let deadline = self.session.clock.now() + TimeDelta::from_std(left).unwrap_or_default();
         (deadline, left)
     }
 
-    /// Until the next look, or until the operator answered the prompt.
+    /// Waits until the next look, or until the operator answered the prompt.
     async fn wait(&mut self) -> Result<(), Failure> {
         let kind = self.prompt.as_ref().map(|prompt| prompt.kind);
         let answered = async {

@@ -1,4 +1,4 @@
-//! What one look at the page showed, and which screen that is.
+//! The result of one look at the page, and which screen it shows.
 
 use std::time::Duration;
 
@@ -18,92 +18,93 @@ pub struct PageSnapshot {
     pub get_otp: Option<Button>,
     /// The box for the OTP or TOTP.
     pub otp: Option<Field>,
-    /// The button under it.
+    /// The button under the box for the OTP.
     pub otp_continue: Option<Button>,
     /// The box for the PIN, or the first of six.
     pub pin: Option<Field>,
-    /// The button under it.
+    /// The button under the box for the PIN.
     pub pin_continue: Option<Button>,
-    /// A box that only a human may tick, without an answer so far.
+    /// A challenge that only a human may solve, not solved so far.
     pub challenge: bool,
     /// A button that allows the app.
     pub consent: bool,
-    /// What the page said since the last look and still says, each once.
+    /// Alerts that appeared since the last look or are still shown, each once.
     pub alerts: Vec<Alert>,
     /// The heading that says the account is locked.
     pub locked: Option<String>,
-    /// The dialog's error in place of a page.
+    /// The error that the dialog shows instead of a page.
     pub error: Option<PageError>,
-    /// The page is in words of Cloudflare's that turn browsers away.
+    /// The page has the text with which Cloudflare turns browsers away.
     pub blocked: bool,
     /// The browser's own error page.
     pub unreachable: bool,
-    /// Which document this is: a reload is another one.
+    /// The identity of this document: a reload gives another one.
     pub document: String,
-    /// The browser came here by a link, a form, a redirect or the page's own reload: nobody reloaded it or went back.
+    /// The browser came here by a link, a form, a redirect or the page's own reload: nobody reloaded the page or went
+    /// back.
     pub arrived_by_itself: bool,
-    /// This form was submitted before the one that stands here came.
+    /// The form that was submitted before the present form appeared.
     pub came_after: Option<Form>,
-    /// Milliseconds since then.
+    /// Milliseconds since that submit.
     pub came_after_ms: u64,
-    /// What became of what was typed into the form that stands here, or stood here last.
+    /// The state of the entry in the form that is shown, or was shown last.
     pub entry: Option<Entry>,
-    /// Somebody types again into the form that the page gave back since the last look.
+    /// The form that the page gave back, and into which somebody has typed again since the last look.
     pub retyped: Option<Form>,
-    /// The page works on something.
+    /// The page shows that it is busy.
     pub busy: bool,
-    /// What the page says, line by line, without its buttons.
+    /// The text of the page, line by line, without its buttons.
     pub lines: Vec<String>,
-    /// The frames that may hold a form, by their number.
+    /// The numbers of the frames that may hold a form.
     pub frames: Vec<u16>,
     /// What the server answered.
     pub answer: Answer,
-    /// The page is not at Upstox: nothing on it is touched. Decided by `home`, not by the page.
+    /// The page is not at Upstox, so nothing on it is touched. Decided by `home`, not by the page.
     #[serde(skip)]
     pub foreign: bool,
 }
 
-/// What is known of an answer whatever it is.
+/// Facts about an answer of any kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Answer {
-    /// With its port; empty where there is none.
+    /// The host with its port; empty where there is none.
     pub host: String,
-    /// Of its address.
+    /// The path of its address.
     pub path: String,
-    /// HTTP's; 0 where the browser does not tell it.
+    /// The HTTP status; 0 where the browser does not report it.
     pub status: u16,
-    /// `text/html`.
+    /// The content type, such as `text/html`.
     pub kind: String,
-    /// Of the page.
+    /// The title of the page.
     pub title: String,
-    /// The first 300 characters of its text.
+    /// The first 300 characters of the page's text.
     pub text: String,
-    /// All of it was loaded.
+    /// The page has finished loading.
     pub complete: bool,
-    /// Of the browser's own error page, such as `ERR_NAME_NOT_RESOLVED`; else empty.
+    /// The code of the browser's own error page, such as `ERR_NAME_NOT_RESOLVED`; otherwise empty.
     pub browsers_code: String,
-    /// Nothing is on it, and nothing would put something there.
+    /// The page is empty, and nothing on it would add content.
     pub bare: bool,
 }
 
-/// What became of an entry in one document.
+/// The state of an entry in one document.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the marks of an entry do not depend on each other"
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Entry {
-    /// Of which form.
+    /// The form of the entry.
     pub form: Form,
-    /// It was complete.
+    /// The entry was complete.
     pub full: bool,
-    /// It was submitted, by whomever.
+    /// The entry was submitted, by anybody.
     pub sent: bool,
-    /// That is a guess: the page called its server when it was complete, or somebody pressed a button that Vega does not
-    /// know beside it.
+    /// The submit is a guess: the page called its server when the entry was complete, or somebody pressed a button
+    /// beside it that Vega does not know.
     #[serde(default)]
     pub guessed: bool,
-    /// The page gave the form back: it emptied it, or marked it as wrong.
+    /// The page gave the form back: it emptied the form, or marked it as wrong.
     pub back: bool,
 }
 
@@ -141,20 +142,20 @@ pub struct Button {
 pub struct PageError {
     /// `UDAPI…`.
     pub code: String,
-    /// The words with it.
+    /// The message with the code.
     pub message: String,
 }
 
 /// A toast or another alert. It may be gone by the time of the look, and the page may have gone on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Alert {
-    /// The page's own words, the first 200 characters.
+    /// The page's own text, the first 200 characters.
     pub words: String,
-    /// The form that was on the page when they came, or the last one before it.
+    /// The form that was on the page when the alert appeared, or the last one before.
     pub form: Option<Form>,
 }
 
-/// The forms on which the page refuses what was typed.
+/// The forms on which the page can refuse an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
@@ -167,7 +168,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// How far along the way it is.
+    /// The position of the form in the order of a sign-in.
     pub(crate) fn place(self) -> u8 {
         match self {
             Self::Mobile => 1,
@@ -187,14 +188,14 @@ impl Form {
 }
 
 impl PageSnapshot {
-    /// The form that was submitted before this one came, within an attempt that is so old. A note of an earlier attempt may
-    /// still lie in the tab.
+    /// The form that was submitted before this one appeared, in an attempt of this age. The age matters because a note
+    /// of an earlier attempt may still be in the tab.
     pub(crate) fn came_after(&self, attempt: Duration) -> Option<Form> {
         self.came_after
             .filter(|_| u128::from(self.came_after_ms) <= attempt.as_millis())
     }
 
-    /// The form of this screen, and whether nothing is typed into it.
+    /// The form of this screen, and whether it is empty.
     pub(crate) fn form(&self) -> Option<(Form, bool)> {
         let empty = |field: &Option<Field>| field.as_ref().is_none_or(|field| field.empty);
         match self.screen() {
@@ -208,8 +209,8 @@ impl PageSnapshot {
         }
     }
 
-    /// Which screen this is. A challenge counts only while it keeps the mobile screen closed or stands alone:
-    /// a solved box stays on the page.
+    /// Which screen this is. A challenge is a screen only while it keeps the mobile screen closed or is shown alone: a
+    /// solved challenge stays on the page.
     pub fn screen(&self) -> Screen {
         if self.foreign {
             return Screen::Unknown;

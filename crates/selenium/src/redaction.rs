@@ -1,11 +1,11 @@
-//! What is left out of the page's words before they go anywhere: numbers that may be a second factor or a mobile number.
-//! Failures are stored, logged and shown, so it happens where they are made. What the words mean is decided elsewhere.
+//! Removes from a page's text the numbers that may be a second factor or a mobile number. Failures are stored, logged
+//! and shown, so the text is redacted where a failure is made. The meaning of the text is decided elsewhere.
 
-/// Second factors and mobile numbers have at least so many digits.
+/// The least number of digits of a second factor or mobile number.
 const DIGITS_OF_A_SECRET: usize = 6;
 
-/// The page's words may repeat what was typed: long numbers go, with white space or dashes in them too. Upstox's error codes
-/// stay.
+/// The text without long numbers, also those with white space or dashes in them: the page may repeat what was typed.
+/// Upstox's error codes stay.
 pub(crate) fn without_numbers(text: &str) -> String {
     let mut rest = text;
     let mut kept = String::new();
@@ -31,7 +31,7 @@ pub(crate) fn without_numbers(text: &str) -> String {
     kept
 }
 
-/// Up to its last digit, with at most one white space or dash between two.
+/// The length up to the number's last digit, with at most one white space or dash between two digits.
 fn length_of_number(text: &str) -> usize {
     let mut end = 0;
     for (at, c) in text.char_indices() {

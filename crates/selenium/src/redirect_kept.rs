@@ -1,20 +1,21 @@
-//! Keeps the redirect in Vega's own window: the browser is told that the host and port of every redirect URI of the
-//! account do not exist. So it never asks whatever program listens there, and the code stands in the address alone, where
-//! Vega reads it. It holds for names, IPv4, IPv6, http and https; where a proxy would be asked instead, it is told to leave
-//! these addresses to the browser.
+//! Keeps the redirect inside Vega's own window: the browser is told that the host and port of every redirect URI of the
+//! account do not exist. So the browser never sends the code to a program that listens there, and the code is only in
+//! the address, where Vega reads it. This works for names, IPv4, IPv6, http and https; where the browser would use a
+//! proxy, it is told to use none for these addresses.
 
 use std::ffi::OsString;
 
 use url::Url;
 use vega_domain::account::{Account, RedirectUri};
 
-/// The page that stands in place of the redirect.
+/// The page that is shown in place of the redirect.
 const DONE: &str = include_str!("done.html");
 
-/// The ports that a browser may try for one address, besides the one in it: it upgrades http to https by itself.
+/// The ports that a browser may try for an address besides its own: browsers upgrade http to https by themselves.
 const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
-/// What the browser must never ask: `localhost:28020`, each once. Where the dialog itself is, it stays reachable.
+/// The addresses that the browser must never call, such as `localhost:28020`, each once. The dialog's own address stays
+/// reachable.
 fn addresses(account: &Account, dialog: &Url) -> Vec<String> {
     let mut addresses = Vec::new();
     for url in account.apis.iter().map(|api| api.redirect_uri.url()) {
@@ -38,7 +39,7 @@ fn addresses(account: &Account, dialog: &Url) -> Vec<String> {
     addresses
 }
 
-/// The argument of Chromium that does it, if there is anything to keep.
+/// Chromium's argument for this; `None` if there is no address to keep.
 pub(crate) fn argument(account: &Account, dialog: &Url) -> Option<String> {
     let rules = addresses(account, dialog)
         .iter()
@@ -47,7 +48,7 @@ pub(crate) fn argument(account: &Account, dialog: &Url) -> Option<String> {
     (!rules.is_empty()).then(|| format!("--host-resolver-rules={}", rules.join(",")))
 }
 
-/// The driver's environment, in which no proxy is asked for these addresses either.
+/// The driver's environment, changed so that no proxy is used for these addresses.
 pub(crate) fn past_proxies(
     environment: &[(OsString, OsString)],
     account: &Account,
@@ -71,7 +72,7 @@ pub(crate) fn past_proxies(
     others.chain([("no_proxy".into(), exceptions)]).collect()
 }
 
-/// The address as it was registered: Chromium goes to https by itself where it knows that a site has that.
+/// The address in its registered form: Chromium changes to https by itself if it knows that a site supports it.
 pub(crate) fn as_registered(mut url: Url, registered: &RedirectUri) -> Url {
     let has_default_port = registered.url().port().is_none() && url.port().is_none();
     let upgraded = registered.url().scheme() == "http" && url.scheme() == "https";

@@ -1,6 +1,7 @@
-//! Where the browser's short-lived files lie: sockets and shared memory, outside the profile, because a socket's path must
-//! be short. The operator's own runtime folder comes first; a folder that others may write is used only as the system's
-//! `/tmp` is made for it. What a dead session left there is removed without going into anything that Vega did not make.
+//! The folder for the browser's short-lived files: sockets and shared memory, outside the profile, because a socket's
+//! path must be short. The operator's own runtime folder comes first; a folder that others may write is used only if it
+//! is protected like the system's `/tmp`. Removes what a dead session left there, without entering any folder that Vega
+//! did not make.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Error, ErrorKind, Result};
@@ -10,10 +11,10 @@ use tempfile::TempDir;
 
 use crate::settings::BrowserSettings;
 
-/// A socket's path has 107 bytes at most, and Chromium adds `/org.chromium.Chromium.XXXXXX/SingletonSocket` to its
-/// folder, as does `/vega-00000000-XXXXXX` before it.
+/// The greatest length of the folder's path. A socket's path has 107 bytes at most, and `/vega-00000000-XXXXXX` and
+/// Chromium's `/org.chromium.Chromium.XXXXXX/SingletonSocket` are added to the folder.
 const LONGEST: usize = 107 - 45 - 22;
-/// The browser's shared memory lies here as well.
+/// The room that is needed, because the browser's shared memory is here as well.
 const ROOM: u64 = 256 * 1024 * 1024;
 
 /// A new private folder, named after the installation whose profiles lie in `settings.profiles`.
@@ -35,7 +36,7 @@ pub(crate) fn scratch_folder(settings: &BrowserSettings) -> Result<TempDir> {
     Err(last)
 }
 
-/// Where it may lie, the best first.
+/// The possible folders, the best first.
 pub(crate) fn folders(settings: &BrowserSettings) -> Vec<PathBuf> {
     let variable = |wanted: &str| {
         let mut variables = settings.environment.iter();
@@ -65,8 +66,8 @@ fn prefix(profiles: &Path) -> String {
     format!("vega-{:08x}-", hasher.finish() >> 32)
 }
 
-/// Removes what dead sessions of this installation left. Nothing of another user is touched, and no folder is gone into
-/// that Chromium did not make for its socket.
+/// Removes what dead sessions of this installation left. Touches nothing of another user, and enters no folder except
+/// those that Chromium makes for its socket.
 pub(crate) fn remove_leftovers(settings: &BrowserSettings) {
     let prefix = prefix(&settings.profiles);
     for folder in folders(settings) {
@@ -80,7 +81,7 @@ pub(crate) fn remove_leftovers(settings: &BrowserSettings) {
     }
 }
 
-/// Files here, and in the folders for sockets; other folders stay, and then this one does.
+/// Removes files here and in the folders for sockets. Other folders stay, and then this folder stays too.
 fn remove_scratch(scratch: &Path) {
     let entries = std::fs::read_dir(scratch).into_iter().flatten().flatten();
     for entry in entries {
@@ -109,13 +110,13 @@ mod of_system {
 
     use nix::unistd::geteuid;
 
-    /// A folder of ours, and no link to one.
+    /// Whether it is a folder of this user, and no link to one.
     pub(super) fn is_our_folder(path: &Path) -> bool {
         path.symlink_metadata()
             .is_ok_and(|entry| entry.is_dir() && entry.uid() == geteuid().as_raw())
     }
 
-    /// Nobody else may even look.
+    /// Whether nobody else may even read the folder.
     pub(super) fn belongs_to_us_alone(folder: &Path) -> bool {
         is_our_folder(folder)
             && folder
@@ -123,8 +124,8 @@ mod of_system {
                 .is_ok_and(|entry| entry.mode() & 0o777 | 0o700 == 0o700)
     }
 
-    /// Nobody else can put another folder in the place of one that we make there: it is ours or root's, and who may write
-    /// in it may not rename what is not theirs (the sticky bit).
+    /// Whether nobody else can replace a folder that Vega makes there: the parent belongs to this user or root, and
+    /// others who may write in it may not rename what is not theirs (the sticky bit).
     pub(super) fn is_safe(folder: &Path) -> bool {
         folder.metadata().is_ok_and(|entry| {
             let is_trusted = entry.uid() == geteuid().as_raw() || entry.uid() == 0;
@@ -200,7 +201,7 @@ mod tests {
         folder
     }
 
-    /// Short, or no socket fits below it.
+    /// A short path; otherwise no socket fits below it.
     fn short() -> TempDir {
         tempfile::Builder::new().prefix("v").tempdir_in("/tmp").unwrap()
     }
@@ -222,7 +223,7 @@ mod tests {
         assert!(of_another_installation.path().exists() && place.path().join("note").exists());
     }
 
-    /// Somebody who knows the name must not make Vega remove what is elsewhere, or deep below.
+    /// Somebody who knows the name must not be able to make Vega remove files elsewhere, or deep below.
     #[test]
     fn a_left_over_is_not_gone_into() {
         let (place, precious) = (short(), short());

@@ -1,5 +1,5 @@
-//! One private browser: driver, incognito window, profile folder. Opened once per account and run, gone afterwards on
-//! every path.
+//! One private browser: driver, incognito window, profile folder. Opened once per account and run, and removed
+//! afterwards on every path.
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,8 +38,8 @@ pub(crate) struct BrowserSession {
 }
 
 impl BrowserSession {
-    /// Starts driver and browser for an account's sign-ins. The caller holds the sign-in lease, so profiles found here are
-    /// left-overs.
+    /// Starts driver and browser for an account's sign-ins. The caller holds the sign-in lease, so profiles found here
+    /// are left over from dead sessions.
     pub(crate) async fn open(settings: &BrowserSettings, account: &Account) -> Result<Self, Failure> {
         let unavailable = |words: String| Failure::new(FailureReason::BrowserUnavailable, words);
         remove_profiles(&settings.profiles);
@@ -109,7 +109,7 @@ impl BrowserSession {
         &self.client
     }
 
-    /// Leaves whatever is shown and opens `url`. The pages load by themselves; nothing waits for them.
+    /// Opens `url` in place of what is shown. Does not wait until pages have loaded.
     pub(crate) async fn go_to(&self, url: &Url) -> Result<(), Failure> {
         Tabs::only_one(&self.client).await?;
         // An address left from the sign-in before must not be taken for this one's redirect.
@@ -122,8 +122,8 @@ impl BrowserSession {
         }
     }
 
-    /// Tells the human that the sign-in for `api` is done: else the browser's error page stood there, with the code in its
-    /// address. Whether that works changes nothing.
+    /// Shows the human that the sign-in for `api` is done: otherwise the browser's error page would be shown, with the
+    /// code in its address. If this fails, nothing changes.
     pub(crate) async fn show_done(&self, api: &ApiName) {
         let page = redirect_kept::done_page(api.as_str());
         let shown = tokio::time::timeout(CLOSE_TIMEOUT, command(self.client.goto(&page))).await;
@@ -149,7 +149,7 @@ impl BrowserSession {
     }
 }
 
-/// Lets the driver start the browser. Why it did not, in words for the operator: the browser's own, where it had any.
+/// Lets the driver start the browser. The error says why it did not start, in the browser's own words if there are any.
 async fn connect(
     builder: &ClientBuilder<HttpConnector>,
     url: &Url,
@@ -186,7 +186,7 @@ async fn connect(
     Err(explained(&browser, &ended))
 }
 
-/// What the driver said, without its stack.
+/// The driver's message without its stack.
 fn first_line(error: &NewSessionError) -> String {
     let words = match error {
         NewSessionError::SessionNotCreated(error) => error.message.to_string(),
@@ -238,7 +238,7 @@ fn capabilities(
     capabilities
 }
 
-/// Profiles of sessions that did not end well. They lie in a private folder of this installation alone.
+/// Removes profiles of sessions that did not end well. They are in a private folder of this installation alone.
 fn remove_profiles(profiles: &Path) {
     let entries = std::fs::read_dir(profiles).into_iter().flatten().flatten();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! What the browser route needs to know; found and checked by the settings of the whole program.
+//! The settings of the browser route. The settings of the whole program find and check them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct BrowserSettings {
     pub headless: bool,
     /// A private folder; each session's profile lives below it and is removed at its end.
     pub profiles: PathBuf,
-    /// A private folder; what is known about failed sign-ins is kept there.
+    /// A private folder for the evidence of failed sign-ins.
     pub evidence: PathBuf,
     /// Longest wait for the human at one screen.
     pub human_timeout: Duration,

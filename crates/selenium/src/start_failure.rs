@@ -1,5 +1,6 @@
-//! Why a browser or its driver did not start: what is known, in their own words, and what to do about each cause. A cause is
-//! named only where it was said or can be seen; where it is guessed, nothing is advised that harms when the guess is wrong.
+//! Explains why a browser or its driver did not start: what is known, in their own words, and what to do about each
+//! cause. A cause is named only if it was reported or can be seen; where it is guessed, no advice is given that harms
+//! when the guess is wrong.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -7,22 +8,22 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::BrowserSettings;
 
-/// A folder that has less room is worth a word.
+/// A folder with less room than this is mentioned.
 #[cfg(unix)]
 const LITTLE_ROOM: u64 = 64 * 1024 * 1024;
 
-/// What helps with a driver when nothing better is known.
+/// The advice for a driver when nothing better is known.
 pub(crate) const BY_HAND: &str = "Start it by hand to see what it says, and whether it is a ChromeDriver. On Debian: apt install \
                                   --reinstall chromium-driver";
 
-/// What Chromium says when an administrator forbids what a driver needs. It then runs on and answers nobody.
+/// What Chromium prints when an administrator forbids what a driver needs. It then runs on and answers nobody.
 pub(crate) const FORBIDDEN: &[&str] = &[
     "disallowed by the system admin",
     "disallowed by system admin",
     "remote debugging is disallowed",
 ];
 
-/// What a display is told by that is not there.
+/// Messages of a missing display.
 const NO_DISPLAY: &[&str] = &[
     "missing x server",
     "cannot open display",
@@ -54,7 +55,7 @@ const CAUSES: &[&str] = &[
     "cannot create user data directory",
 ];
 
-/// What Chromium complains of on many computers, and works.
+/// Complaints that Chromium prints on many computers although it works.
 const NOISE: &[&str] = &[
     "failed to connect to the bus",
     "write: broken pipe",
@@ -67,20 +68,20 @@ const NOISE: &[&str] = &[
     "unexpected operator",
 ];
 
-/// So many lines are told.
+/// How many lines are reported.
 const TOLD: usize = 2;
 
 /// How a program ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ended {
-    /// `None`: it is not known, or it did not end.
+    /// `None`: it is unknown, or the program did not end.
     pub(crate) code: Option<i32>,
     /// The last lines of its error output.
     pub(crate) words: Vec<String>,
 }
 
 impl Ended {
-    /// Nothing that can be run: another start would be the same.
+    /// Whether the file cannot be run at all: another start would have the same result.
     pub(crate) fn is_no_program(&self) -> bool {
         matches!(self.code, Some(126 | 127))
     }
@@ -103,7 +104,8 @@ impl Ended {
         }
     }
 
-    /// The lines that say most: those that name a cause, else the last that are not what every browser complains of.
+    /// The most helpful lines: those that name a cause; otherwise the last ones, without those that every browser
+    /// prints.
     fn telling(&self) -> Vec<&str> {
         let lines = || self.words.iter().map(String::as_str);
         let is_of = |signs: &'static [&'static str]| {
@@ -122,7 +124,7 @@ impl Ended {
     }
 }
 
-/// Which program it is about.
+/// The program that did not start.
 pub(crate) enum Program<'p> {
     Driver(&'p Path),
     Browser(&'p BrowserSettings),
@@ -195,8 +197,8 @@ fn advice(program: &Program<'_>, path: Option<&Path>, name: &str, ended: &Ended)
     format!("Start {name} by hand to see more; the own-browser route needs neither browser nor driver")
 }
 
-/// Whether it is machine code of another kind than this program. Such a file does not fail to start: it is taken for a
-/// shell script, and a shell complains about the strangest things.
+/// Whether the file is machine code for another kind of processor. Such a file does not fail to start: it is taken for
+/// a shell script, and the shell prints misleading errors.
 fn is_for_another_machine(program: &Path) -> bool {
     let kind = |path: &Path| {
         let mut header = [0; 20];
@@ -216,7 +218,7 @@ fn package(program: &Program<'_>) -> &'static str {
     }
 }
 
-/// The display that the browser was given, where it says that it could not use one.
+/// The display that the browser was given, if the browser reports that it could not use one.
 fn lost_display(settings: &BrowserSettings, ended: &Ended) -> Option<String> {
     if settings.headless || !NO_DISPLAY.iter().any(|sign| ended.says(sign)) {
         return None;
@@ -254,7 +256,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// What can be seen of full disks, as a fact.
+/// Whether disks are full, as far as that can be seen.
 #[cfg(unix)]
 fn little_room(settings: &BrowserSettings) -> String {
     let mut folders: Vec<PathBuf> = vec![settings.profiles.clone()];
@@ -314,7 +316,7 @@ mod tests {
         }
     }
 
-    /// What is told, and what must be in it: the cause in the browser's own words, and an advice that fits it.
+    /// The expected message: the cause in the browser's own words, and an advice that fits it.
     #[rstest]
     #[case::display(Some(1), &["Missing X server or $DISPLAY", "The platform failed to initialize.  Exiting.",
         "Failed to connect to the bus: Could not parse server address", "write: Broken pipe (32)"],
@@ -346,7 +348,7 @@ mod tests {
         assert!(!said.contains("--no-sandbox"), "no advice that harms: {said}");
     }
 
-    /// A browser without a window does not mind the display.
+    /// A browser without a window does not need a display.
     #[test]
     fn without_a_window_no_display_is_blamed() {
         let settings = settings("/usr/bin/chromium", true);

@@ -1,6 +1,7 @@
-//! Sees that the page refuses what was submitted, whatever its words look like and whoever submitted it. Two signs are
-//! enough: the page gives the same form back (emptied, or marked as wrong, in the same document or in a new one), or lines
-//! that were not there before the submit say so. A page that still works on it is waited for. Pure, as the flow is.
+//! Recognises that the page refuses an entry, whatever its text is, and whether Vega or the human submitted. Either of
+//! two signs is enough: the page gives the same form back (emptied, or marked as wrong, in the same document or in a
+//! new one), or lines that were not there before the submit say so. A page that is still busy with the entry is waited
+//! for. Pure, like the flow.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,24 +14,24 @@ use crate::page_snapshot::{Form, PageSnapshot};
 use crate::redaction::without_numbers;
 use crate::verdict;
 
-/// A form that came back stands so long, before it is taken for the answer.
+/// After this time a form that came back is taken for the answer.
 const SETTLES: Duration = Duration::from_millis(1500);
-/// Of the page's new words so many characters are told.
+/// How many characters of the page's new text are reported.
 const TOLD: usize = 250;
 
-/// How far an entry has come.
+/// The progress of an entry.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Nothing is typed.
+    /// Nothing was typed.
     #[default]
     Empty,
     /// The box held something when it was last seen in this document.
     Typed,
     /// Submitted.
     Sent,
-    /// Submitted, and the form stands in a new document.
+    /// Submitted, and the form is shown in a new document.
     CameAnew,
-    /// It was refused, and nothing was typed since.
+    /// The entry was refused, and nothing was typed since.
     Answered,
 }
 
@@ -44,30 +45,30 @@ impl Stage {
     }
 }
 
-/// The form that stands or stood last, and what is known of its entry.
+/// The form that is or was shown last, and the state of its entry.
 #[derive(Debug, Default)]
 pub(crate) struct Submission {
     form: Option<Form>,
     document: String,
     stage: Stage,
-    /// What the page said before.
+    /// The lines of the page before the submit.
     before: HashSet<String>,
-    /// What it said since, in the order in which it came.
+    /// The lines that the page added since, in their order.
     news: Vec<String>,
     since: Option<Instant>,
-    /// In which document an earlier form came after which submit, as far as it was not told.
+    /// The document in which an earlier form appeared, and the form that had been submitted; `None` if it was reported.
     sent_back: Option<(String, Form)>,
-    /// The one that was told.
+    /// The one that was reported.
     told: Option<(String, Form)>,
 }
 
 impl Submission {
-    /// Vega, or the human by a press that Vega knows of, submitted the form that stands.
+    /// Notes that the form was submitted, by Vega or by a press of the human that Vega knows of.
     pub(crate) fn made(&mut self) {
         self.stage = Stage::Sent;
     }
 
-    /// The refusal was told. It stays on the page until somebody types again.
+    /// Notes that the refusal was reported. It stays on the page until somebody types again.
     pub(crate) fn answered(&mut self) {
         self.stage = Stage::Answered;
         if let Some(sent_back) = self.sent_back.take() {
@@ -75,27 +76,28 @@ impl Submission {
         }
     }
 
-    /// The form that is answered now, or was submitted last.
+    /// The form that is being answered, or that was submitted last.
     pub(crate) fn form(&self) -> Option<Form> {
         self.form
     }
 
-    /// Whether a form came back in another document, or an earlier one, and nobody knows yet what that means.
+    /// Whether the form came back in another document, or an earlier form came back, and its meaning is still unknown.
     pub(crate) fn is_awaited(&self) -> bool {
         self.sent_back.is_some() || self.stage == Stage::CameAnew
     }
 
-    /// Whether what stood in the form was not submitted, as far as can be seen.
+    /// Whether the entry of the form was not submitted, as far as can be seen.
     pub(crate) fn is_unsent(&self) -> bool {
         matches!(self.stage, Stage::Empty | Stage::Typed)
     }
 
-    /// The redirect came: what was submitted was right.
+    /// Notes that the redirect came: the entry was right.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 
-    /// What the page said since the submit, for a failure that has no words of its own; what refuses comes first.
+    /// The text that the page added since the submit, for a failure that has no text of its own; refusing lines come
+    /// first.
     pub(crate) fn words(&self) -> String {
         let screen = self.form.map_or(Screen::Unknown, Form::screen);
         let mut lines: Vec<&str> = self.news.iter().map(String::as_str).collect();
@@ -104,7 +106,8 @@ impl Submission {
         words.chars().take(TOLD).collect()
     }
 
-    /// Something was submitted and the page answered with words that Vega does not understand, or with the empty form.
+    /// The failure where something was submitted and the page answered with a text that Vega does not understand, or
+    /// with the empty form.
     pub(crate) fn stays_unanswered(&self, seen: &PageSnapshot) -> Option<Failure> {
         let (form, _) = seen.form()?;
         let given_back =
@@ -114,7 +117,7 @@ impl Submission {
         is_refused.then(|| self.failure(verdict::of_form(form.screen())))
     }
 
-    /// What a look says of it, in an attempt that began at `began`.
+    /// The refusal that a look shows, in an attempt that began at `began`.
     pub(crate) fn judge(&mut self, seen: &PageSnapshot, began: Instant, now: Instant) -> Option<Failure> {
         if seen.screen() == Screen::Consent {
             self.forget();
@@ -186,7 +189,7 @@ impl Submission {
         answered.then(|| self.failure(said.unwrap_or_else(|| verdict::of_form(form.screen()))))
     }
 
-    /// The form that was submitted, where the page answered with an earlier one and nobody asked for that.
+    /// The form that was submitted, if the page answered with an earlier form and nobody requested that one.
     fn sent_back_from(&self, form: Form, came_after: Option<Form>, seen: &PageSnapshot) -> Option<Form> {
         let is_here = self.document == seen.document;
         let submitted = self.form.filter(|_| self.stage.is_sent() && !is_here);
@@ -210,7 +213,7 @@ impl Submission {
             .then(|| self.failure(said.unwrap_or_else(|| verdict::of_form(sent.screen()))))
     }
 
-    /// After a submit the page may refuse without a form.
+    /// After a submit the page may refuse without showing a form.
     fn judge_without_form(&mut self, seen: &PageSnapshot, now: Instant) -> Option<Failure> {
         let form = self.form.filter(|_| {
             self.stage.is_sent() || (self.stage == Stage::Typed && self.document != seen.document)
@@ -231,7 +234,7 @@ impl Submission {
         };
     }
 
-    /// The same form in another document: the answer, unless somebody reloaded it or went back to it.
+    /// Handles the same form in another document: it is the answer, unless somebody reloaded the page or went back.
     fn move_on(&mut self, form: Form, came_after: Option<Form>, seen: &PageSnapshot) {
         // The mobile number is typed by Vega, and a page may begin anew before anybody pressed.
         let submitted = self.stage.is_sent()
@@ -278,7 +281,7 @@ impl Submission {
     }
 }
 
-/// A countdown changes its numbers and says the same.
+/// The line without its numbers: a countdown changes them and means the same.
 fn normal(line: &str) -> String {
     let mut normal = String::with_capacity(line.len());
     for c in line.chars() {

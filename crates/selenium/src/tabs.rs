@@ -1,6 +1,6 @@
-//! Finds where a sign-in goes on: a page may open another tab, and a form may stand in a frame. Each turn looks at every
-//! tab, the newest first; the first with a screen that Vega knows is the one that is gone on with, else the one before. A
-//! tab that closes itself is no end while another lives.
+//! Finds the tab in which a sign-in goes on: a page may open another tab, and a form may be in a frame. Each turn looks
+//! at every tab, the newest first. The first tab with a screen that Vega knows is used; if there is none, the tab that
+//! was used before. A tab that closes itself does not end the sign-in while another one is open.
 
 use fantoccini::Client;
 use fantoccini::error::CmdError;
@@ -14,23 +14,23 @@ use crate::dialog_answer::Home;
 use crate::frames::{self, Way, look_into};
 use crate::page_snapshot::{Alert, PageSnapshot};
 
-/// More tabs than these are no sign-in.
+/// The greatest number of tabs of a sign-in.
 const TABS: usize = 6;
 
-/// Where the sign-in stood last.
+/// Where the sign-in was last.
 #[derive(Debug, Default)]
 pub(crate) struct Tabs {
-    /// In the order in which they opened.
+    /// The tabs in the order in which they opened.
     known: Vec<WindowHandle>,
     current: Option<WindowHandle>,
-    /// The tab in which the sign-in stands.
+    /// The tab of the sign-in.
     stands: Option<WindowHandle>,
     frame: Way,
-    /// What each tab said when it was looked at last.
+    /// The text of each tab at its last look.
     said: Vec<(WindowHandle, Vec<String>)>,
 }
 
-/// What one tab shows.
+/// The content of one tab.
 #[derive(Debug, Clone)]
 pub(crate) struct Tab {
     pub(crate) address: Url,
@@ -82,13 +82,13 @@ impl Tabs {
         address
     }
 
-    /// Stays at this tab.
+    /// Moves the driver to this tab.
     pub(crate) async fn stay_at(&mut self, browser: &Client, tab: &Tab) -> Result<(), Trouble> {
         self.go_to(browser, &tab.window).await
     }
 
-    /// Looks at these tabs, and stays where the sign-in goes on. Where no tab has a screen that Vega knows, that is where it
-    /// stood: a tab that a human opens beside it may show anything.
+    /// Looks at these tabs, and moves the driver to the one in which the sign-in goes on. If no tab has a screen that
+    /// Vega knows, that is the previous tab: a tab that a human opens beside it may show anything.
     pub(crate) async fn look(
         &mut self,
         browser: &Client,
@@ -173,7 +173,8 @@ impl Tabs {
         said.map(|(_, lines)| &**lines)
     }
 
-    /// Closes what earlier sign-ins left open besides one tab, and goes there: they may have ended in one that is gone.
+    /// Closes the tabs of earlier sign-ins except one, and moves there: the earlier sign-ins may have ended in a tab
+    /// that is gone.
     pub(crate) async fn only_one(browser: &Client) -> Result<(), Trouble> {
         let open = command(browser.windows()).await?;
         let Some((last, others)) = open.split_last() else {
@@ -192,7 +193,7 @@ impl Tabs {
         command(browser.switch_to_window(last.clone())).await
     }
 
-    /// Acts in the frame in which the form stands, and comes back to the page, whatever the action came to.
+    /// Acts in the frame with the form, and returns to the page, whether the action worked or not.
     pub(crate) async fn act(
         &mut self,
         browser: &Client,

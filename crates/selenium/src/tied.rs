@@ -1,5 +1,6 @@
-//! A program that is dead with Vega on every path: under keepers where this program has them, else as well as a process
-//! group and a signal at the death of its parent can do it. All that drives a browser is started here.
+//! A child program that ends with Vega on every path: under keepers if this program has them, otherwise as well as a
+//! process group and a signal at the death of its parent can ensure it. Every program that drives a browser is started
+//! here.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,13 +15,13 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Tied {
     child: Child,
-    /// Closed, it lets the keepers end everything.
+    /// The tie: when it is closed, the keepers end everything.
     tie: Option<ChildStdin>,
 }
 
 impl Tied {
-    /// Starts `program` with nothing but `environment`; its outputs are pipes. The keepers take `folders` with them when
-    /// they are ended.
+    /// Starts `program` with no other environment than `environment`; its outputs are pipes. The keepers remove
+    /// `folders` when they end.
     pub fn start(
         program: &Path,
         arguments: &[&str],
@@ -43,22 +44,22 @@ impl Tied {
         Ok(Self { child, tie })
     }
 
-    /// What it prints. Once.
+    /// Its standard output. Can be taken once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// What it says to humans. Once.
+    /// Its error output. Can be taken once.
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the program has ended by itself.
     pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Ends it and waits until nothing of it is left.
+    /// Ends the program and waits until none of its processes is left.
     pub async fn end(mut self) {
         if self.tie.take().is_some() && tokio::time::timeout(END_TIMEOUT, self.child.wait()).await.is_ok() {
             return;
@@ -85,8 +86,8 @@ impl Drop for Tied {
     }
 }
 
-/// On Linux the kernel kills the program when its parent dies, as long as it has started none itself. Keepers end all the
-/// rest.
+/// On Linux the kernel kills the program when its parent dies, but not the programs that it started itself. Keepers end
+/// those.
 #[cfg(target_os = "linux")]
 fn command(program: &Path) -> Command {
     const PARENT_DEATH: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];

@@ -1,6 +1,6 @@
-//! Decides what the page's words mean for what was submitted: refused, throttled, locked, or trouble of Upstox's own.
-//! Words that mean nothing to Vega decide nothing; what then follows from the page giving its form back is decided in
-//! `submission`.
+//! Decides what the page's text means for the entry that was submitted: refused, throttled, locked, or trouble of
+//! Upstox's own. A text that Vega does not understand decides nothing; `submission` then decides by the form that the
+//! page gives back.
 
 use vega_domain::failure::FailureReason;
 use vega_domain::sign_in::Screen;
@@ -43,7 +43,7 @@ const TROUBLE: &[&str] = &[
     "session is expired",
     "session timed out",
 ];
-/// What is left of the tries, or what became of what was typed: no page says that of anything but a refusal.
+/// Texts about the remaining tries, or about an entry that was used up: pages say that only in a refusal.
 const USED_UP: &[&str] = &[
     "attempts left",
     "attempt left",
@@ -67,7 +67,7 @@ const USED_UP: &[&str] = &[
     "pin has expired",
     "pin expired",
 ];
-/// What may be locked or blocked beside the login itself.
+/// Things other than the login that may be locked or blocked.
 const NOT_THE_LOGIN: &[&str] = &[
     "cookie",
     "pop-up",
@@ -90,14 +90,14 @@ fn says(words: &str, needles: &[&str]) -> bool {
     needles.iter().any(|needle| words.contains(needle))
 }
 
-/// Whether one of these stands there as a word of its own: "consent" is not "sent", and "unlocked" not "locked".
+/// Whether one of these is in the text as a whole word: "consent" does not contain "sent", nor "unlocked" "locked".
 fn has_word(words: &str, wanted: &[&str]) -> bool {
     words
         .split(|c: char| !c.is_alphanumeric())
         .any(|word| wanted.contains(&word))
 }
 
-/// What `words` refuse on a screen, if anything.
+/// What a text refuses on a screen; `None` if nothing.
 pub(crate) fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
     // "Something went wrong" says nothing of what was typed.
     let lower = words.to_lowercase().replace("went wrong", "");
@@ -139,7 +139,8 @@ pub(crate) fn refusal(words: &str, screen: Screen) -> Option<FailureReason> {
     }
 }
 
-/// What lines that are new after a submit say together: the gravest counts. Trouble is told only where no line refuses.
+/// The meaning of the lines that are new after a submit: the most serious one is used. Trouble is reported only if no
+/// line refuses.
 pub(crate) fn of_lines(lines: &[String], screen: Screen) -> Option<FailureReason> {
     // "Wrong number?" offers a way back.
     let no_question = |line: &&String| !line.trim_end().ends_with('?');
@@ -160,13 +161,13 @@ pub(crate) fn of_lines(lines: &[String], screen: Screen) -> Option<FailureReason
         .or_else(trouble)
 }
 
-/// Whether the page says that it is still at work.
+/// Whether the page says that it is still busy.
 pub(crate) fn says_that_it_works(lines: &[String]) -> bool {
     lines.iter().any(|line| says(&line.to_lowercase(), WORKING))
 }
 
-/// Whether the page says that another OTP was sent: then its box is empty for that. A page that asks for "the code sent to"
-/// somebody says what it wants, not what happened.
+/// Whether the page says that another OTP was sent: then its box is empty for that reason. A page that asks for "the
+/// code sent to" somebody says what it wants, not what happened.
 pub(crate) fn says_that_an_otp_was_sent(lines: &[String]) -> bool {
     let sent = |line: &String| {
         let lower = line.to_lowercase();
@@ -193,7 +194,7 @@ pub(crate) fn says_that_an_otp_was_sent(lines: &[String]) -> bool {
     lines.iter().any(sent)
 }
 
-/// Why Vega stopped the sign-in where the page gave back a form, whatever its words.
+/// Why Vega stopped the sign-in after the page gave back a form, whatever its text is.
 pub(crate) fn of_form(screen: Screen) -> FailureReason {
     match screen {
         Screen::Otp => FailureReason::OtpRefused,

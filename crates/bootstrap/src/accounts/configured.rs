@@ -1,4 +1,4 @@
-//! An account with the places where it was configured, and what both ways to configure one share.
+//! An account with the places where it was configured, and the code that both ways of configuring an account share.
 
 use vega_domain::InvalidValue;
 use vega_domain::account::{Account, RedirectUri};
@@ -16,9 +16,9 @@ pub(crate) struct Configured {
     pub(crate) place: String,
     pub(crate) mobile_place: String,
     pub(crate) user_place: Option<String>,
-    /// None where it is that of all accounts.
+    /// `None` if the account uses the route of all accounts.
     pub(crate) route_place: Option<String>,
-    /// One per API, in their order.
+    /// One for each API, in the order of the APIs.
     pub(crate) api_places: Vec<ApiPlaces>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct ApiPlaces {
     pub(crate) api: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
-    /// None where it is the default.
+    /// `None` if it is the default.
     pub(crate) redirect_uri: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn default_redirect_uri() -> Result<RedirectUri, SettingsError> {
     RedirectUri::new(DEFAULT_REDIRECT_URI).map_err(|problem| wrong("redirect_uri", "the defaults", problem))
 }
 
-/// A redirect URI; what is refused is told without the password that may be in it.
+/// Reads a redirect URI; a refusal never repeats the password that may be in it.
 pub(super) fn redirect_uri(text: &str) -> Result<RedirectUri, InvalidValue> {
     RedirectUri::read(text).map_err(|refused| {
         let (whole, told) = (
@@ -50,7 +50,7 @@ pub(super) fn redirect_uri(text: &str) -> Result<RedirectUri, InvalidValue> {
     })
 }
 
-/// A secret, from the place that is called so.
+/// Reads a secret that was found at `place`.
 pub(super) fn secret(text: &str, place: &str) -> Result<ClientSecret, SettingsError> {
     ClientSecret::read(text).map_err(|problem| SettingsError::WrongSecret {
         place: place.into(),

@@ -1,4 +1,4 @@
-//! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every refusal names the key with its line.
+//! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every error names the key with its line.
 
 use vega_domain::InvalidValue;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
@@ -129,7 +129,7 @@ fn api(
     Ok((api, places))
 }
 
-/// The tables of a list, each with known keys alone.
+/// The tables of a list. Unknown keys are refused.
 fn tables<'a>(
     file: &'a TomlFile,
     entry: &'a Entry,

@@ -11,7 +11,7 @@ use crate::env_file::Variable;
 use crate::settings_error::SettingsError;
 use crate::sources::Sources;
 
-/// The names of the first six APIs where none are given.
+/// The names of the first six APIs if none are configured.
 const DEFAULT_NAMES: [&str; 6] = [
     "PRIMARY",
     "WEBSOCKET1",
@@ -21,7 +21,7 @@ const DEFAULT_NAMES: [&str; 6] = [
     "OPTIONCHAIN2",
 ];
 
-/// The account that the `UPSTOX_*` keys describe, if they name an app.
+/// The account from the `UPSTOX_*` keys; `None` if they name no app.
 pub(super) fn read(sources: &Sources, route: Route) -> Result<Option<Configured>, SettingsError> {
     let numbers = numbers(sources)?;
     refuse_parts_of_no_app(sources, &numbers)?;
@@ -86,7 +86,7 @@ fn numbers(sources: &Sources) -> Result<Vec<usize>, SettingsError> {
     Ok(numbers)
 }
 
-/// The number at the end of a key. `01` and `+1` are refused: they would not be found again under 1.
+/// The number at the end of a key. `01` and `+1` are refused, because a look-up of number 1 would not find them.
 fn number(sources: &Sources, name: &str, digits: &str) -> Result<usize, SettingsError> {
     match digits.parse::<usize>() {
         Ok(number) if number.to_string() == digits => Ok(number),
@@ -101,7 +101,7 @@ fn number(sources: &Sources, name: &str, digits: &str) -> Result<usize, Settings
     }
 }
 
-/// A name or a secret without its client id is a forgotten line, not an app less.
+/// Refuses a name or a secret without its client id: that is a forgotten line, and not one app less.
 fn refuse_parts_of_no_app(sources: &Sources, numbers: &[usize]) -> Result<(), SettingsError> {
     for prefix in ["UPSTOX_CLIENT_SECRET_", "UPSTOX_API_NAME_"] {
         for name in sources.names(prefix) {

@@ -1,4 +1,4 @@
-//! What Vega asks of the driver where tabs and frames go away under it: a driver that answers as Chromium's does.
+//! What Vega asks of the driver when tabs and frames disappear: a driver that answers like Chromium's.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,11 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
-/// Where the driver stands, and what is still there.
+/// The position of the driver, and the tabs and frames that still exist.
 #[derive(Debug, Default)]
 struct Stage {
     windows: Vec<&'static str>,
-    /// Listed, and gone once it is gone to.
+    /// Tabs that are listed, and disappear when the driver moves to them.
     closing: Vec<&'static str>,
     frames: usize,
     window: String,
@@ -164,7 +164,7 @@ async fn the_next_sign_in_begins_in_a_tab_that_lives() {
     assert_eq!(stage.lock().unwrap().window, "first");
 }
 
-/// The frames are gone, or what is in them is: the driver stands at the page again.
+/// The frames, or their contents, are gone: the driver is at the page again.
 #[tokio::test]
 async fn after_an_act_the_driver_stands_at_the_page() {
     for frames in [1, 2] {
