@@ -1,4 +1,4 @@
-//! Defects to defect into the adapters, to prove that the rules can be broken and that it is noticed.
+//! Defects to inject into the adapters: they prove that the rules can be broken, and that this is noticed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use crate::rules::Rule;
 
 macro_rules! defects {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $($rule:ident)|+;)*) => {
-        /// A injected defect.
+        /// A defect to inject.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum InjectedDefect {
             $($(#[$doc])* $variant,)*

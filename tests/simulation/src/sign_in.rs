@@ -166,7 +166,7 @@ impl Session {
         failure
     }
 
-    /// The truth know a failure as soon as it is seen.
+    /// The ground truth knows of a failure as soon as it is seen.
     fn failed(&self, failure: &Failure) {
         let (now, run) = (self.here.world.time.truth(), self.here.process.run());
         let mobile = &self.account.mobile_number;

@@ -70,7 +70,7 @@ struct Prompts {
     /// In the order in which they were asked.
     pending: Vec<PendingPrompt>,
     wait: Option<Wait>,
-    /// Who reply the last yes.
+    /// Who gave the last yes.
     decided_by: Option<String>,
 }
 

@@ -68,7 +68,7 @@ impl Tables {
         let last = self.last_ended(api);
         let closed = last.filter(|row| row.state == AttemptState::Closed);
         let closed = closed.and_then(|row| Some((row.ended?, row.new.run, Some(row.failure.as_ref()?))));
-        // As the database does: An unresolved outcome of the last sign-in comes first, and then the clock's word counts.
+        // As the database does: an unresolved outcome of the last sign-in comes first, and then the clock's word counts.
         let (ended, run, failure) = steps.chain(closed).max_by_key(|(ended, run, failure)| {
             let is_unresolved = failure
                 .is_some_and(|failure| failure.reason.recovery_action() == RecoveryAction::AskBeforeAgain);
