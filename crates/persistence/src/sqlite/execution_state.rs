@@ -195,8 +195,8 @@ impl RunHistory for SqliteExecutionStateRepository {
 
     async fn last_failures(&self) -> Result<Vec<LastFailure>, StoreError> {
         // A step may have come to its end, or lie open again, when its attempt is closed: the later of both tells, whichever
-        // run it was in. The clock may have been set in between, so an unresolved outcome that the last attempt left comes before whatever
-        // seems to be later, and a token of an attempt before that one settles nothing.
+        // run it was in. The clock may have been set in between, so an unresolved outcome that the last attempt left comes
+        // before whatever seems to be later, and a token of an attempt before that one settles nothing.
         let unresolved = FailureReason::ALL
             .iter()
             .filter(|reason| reason.recovery_action() == RecoveryAction::AskBeforeAgain);
