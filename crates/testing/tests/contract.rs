@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::memory_store::full;
@@ -11,15 +12,33 @@ use vega_testing::{MemoryStore, Watcher};
 
 /// May be full.
 #[derive(Default)]
-struct Disk(AtomicBool);
+struct Disk {
+    is_full: AtomicBool,
+    is_spool_full: AtomicBool,
+}
 
 impl Watcher for Disk {
-    fn commits(&self, _: &str) -> Result<(), StoreError> {
-        if self.0.load(Ordering::Relaxed) {
-            return Err(full());
+    fn asked(&self, what: &str) -> Result<(), StoreError> {
+        if what.starts_with("prepare") {
+            return answer(&self.is_spool_full);
         }
         Ok(())
     }
+
+    fn commits(&self, _: &str) -> Result<(), StoreError> {
+        answer(&self.is_full)
+    }
+
+    fn spools(&self, _: &ApiName) -> Result<(), StoreError> {
+        answer(&self.is_spool_full)
+    }
+}
+
+fn answer(is_full: &AtomicBool) -> Result<(), StoreError> {
+    if is_full.load(Ordering::Relaxed) {
+        return Err(full());
+    }
+    Ok(())
 }
 
 struct InMemory {
@@ -40,7 +59,11 @@ impl Installation for InMemory {
     }
 
     async fn refuse_commits(&self, refuse: bool) {
-        self.disk.0.store(refuse, Ordering::Relaxed);
+        self.disk.is_full.store(refuse, Ordering::Relaxed);
+    }
+
+    async fn refuse_spool(&self, refuse: bool) {
+        self.disk.is_spool_full.store(refuse, Ordering::Relaxed);
     }
 }
 

@@ -60,7 +60,9 @@ pub trait UpstoxTokenRepository: Send + Sync {
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended more than a day before `now`, and
-    /// of answers as old that were kept for review. MUST NOT touch a token before that, and MUST leave nothing of the bytes
+    /// of answers as old that were kept for review. An extended token lives a year, longer than the access token that it
+    /// came with: MUST keep it until 366 days and one more have passed since it was issued, or until the access token is
+    /// erased and a newer token of its API brought another one. MUST NOT touch a token before that, and MUST leave nothing of the bytes
     /// in the database's files, unless another program still reads them. Returns how many values were erased.
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError>;
 }

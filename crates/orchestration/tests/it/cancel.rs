@@ -57,7 +57,7 @@ async fn a_cancel_while_the_browser_opens_ends_the_run() {
         ["PRIMARY failed cancelled", "WEBSOCKET1 pending"]
     );
     assert_eq!(ended.state, RunState::Incomplete);
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
     assert!(world.log.take_only(&["sign in", "open_attempt"]).is_empty());
 }
 
@@ -128,7 +128,7 @@ async fn another_process_can_end_the_run() {
         ["PRIMARY done", "WEBSOCKET1 failed cancelled"]
     );
     assert_eq!(ended.id, asked);
-    assert!(world.lease.is_free() && !world.sign_ins.is_a_session_open());
+    assert!(world.database.is_lease_free() && !world.sign_ins.is_a_session_open());
     // Somebody who waits for that end does not wait for what is begun next.
     world.sign_ins.script("WEBSOCKET1", Script::Waits);
     let next = world.orchestrator().start(world.plan().await, WaitPolicy::Wait);

@@ -255,5 +255,5 @@ async fn a_check_that_cannot_be_recorded_ends_verification_without_a_plan() {
     world.faults.fail_at("record_check PRIMARY");
     let error = world.orchestrator().verify(Wanted::default()).await.unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
 }

@@ -193,7 +193,7 @@ fn holds(
     assert_eq!(world.database.runs().len(), 1, "{case}");
     assert_eq!(world.database.runs()[0].state, run.state, "{case}");
     assert!(!run.state.is_active(), "{case}: {:?}", run.state);
-    assert!(world.lease.is_free(), "{case}");
+    assert!(world.database.is_lease_free(), "{case}");
     assert!(!world.sign_ins.is_a_session_open(), "{case}");
     assert_eq!(
         world.database.open_attempts(),
@@ -390,7 +390,7 @@ async fn a_write_that_fails_leaves_no_run_that_goes_on() {
                     world.orchestrator().clear_up().await.unwrap();
                     assert!(!active(), "{case}: {ran:?}");
                     assert!(
-                        world.lease.is_free() && !world.sign_ins.is_a_session_open(),
+                        world.database.is_lease_free() && !world.sign_ins.is_a_session_open(),
                         "{case}"
                     );
                     is_made_good(&world, &case).await;
@@ -456,7 +456,7 @@ async fn whatever_a_dead_process_left_is_cleared_up_and_made_good() {
                     Some(RunState::Incomplete),
                     "{case}"
                 );
-                assert!(world.lease.is_free(), "{case}");
+                assert!(world.database.is_lease_free(), "{case}");
                 is_made_good(&world, &case).await;
             }
         }

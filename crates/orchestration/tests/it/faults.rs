@@ -1,13 +1,18 @@
-//! What fails in a test's database, and which of its effects are told.
+//! What fails in a test's database and in its spool, and which of their effects are told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 use vega_testing::memory_store::full;
 use vega_testing::{Effects, Watcher};
 
 pub(crate) struct Faults {
     log: Arc<Effects>,
+    /// What was asked of the spool.
+    pub(crate) spool: Effects,
+    is_spool_broken: AtomicBool,
     for_good: Mutex<Option<String>>,
     once: Mutex<Option<String>>,
 }
@@ -16,6 +21,8 @@ impl Faults {
     pub(crate) fn new(log: Arc<Effects>) -> Self {
         Self {
             log,
+            spool: Effects::default(),
+            is_spool_broken: AtomicBool::default(),
             for_good: Mutex::default(),
             once: Mutex::default(),
         }
@@ -29,6 +36,11 @@ impl Faults {
     /// The next time, the named effect fails and changes nothing.
     pub(crate) fn fail_once_at(&self, effect: &str) {
         *self.once.lock().unwrap() = Some(effect.to_owned());
+    }
+
+    /// From now on no room can be made in the spool and nothing moved out of it.
+    pub(crate) fn spool_fails(&self) {
+        self.is_spool_broken.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn heal(&self) {
@@ -50,6 +62,26 @@ const UNTOLD: [&str; 8] = [
 ];
 
 impl Watcher for Faults {
+    fn asked(&self, what: &str) -> Result<(), StoreError> {
+        let (word, _) = what.split_once(' ').unwrap_or((what, ""));
+        if word == "prepare" || word == "import" {
+            if self.is_spool_broken.load(Ordering::Relaxed) {
+                return Err(full());
+            }
+            self.spool.add(what);
+        }
+        Ok(())
+    }
+
+    /// What the database does not take is lost: the worst that a run can meet.
+    fn spools(&self, _: &ApiName) -> Result<(), StoreError> {
+        Err(full())
+    }
+
+    fn leases(&self, what: &str) {
+        self.log.add(what);
+    }
+
     fn commits(&self, what: &str) -> Result<(), StoreError> {
         let (word, _) = what.split_once(' ').unwrap_or((what, ""));
         let what = if word == "append" { word } else { what };

@@ -113,7 +113,7 @@ async fn what_is_missing_is_told_before_anybody_is_asked(#[case] missing: Requir
     let told = world.database.audit().pop().unwrap();
     assert_eq!(told.kind, AuditKind::PreflightFailed);
     assert!(told.detail.starts_with(entry), "{told:?}");
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
 }
 
 /// Links need somebody who reads them, or a program that opens them; a code needs a way back.

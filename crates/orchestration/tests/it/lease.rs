@@ -23,7 +23,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     let world = World::two_accounts();
     let plan = world.plan().await;
     let holder = another_process(&world);
-    world.lease.is_held_by(Some(holder.clone()));
+    world.database.lease_is_held_by(Some(holder.clone()));
     let error = world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -37,7 +37,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
     assert!(world.log.take().is_empty());
     assert!(world.database.runs().is_empty());
 
-    world.lease.is_held_by(None);
+    world.database.lease_is_held_by(None);
     world
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
@@ -48,7 +48,7 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
 #[tokio::test(start_paused = true)]
 async fn tokens_can_be_verified_while_another_process_signs_in() {
     let world = World::two_accounts();
-    world.lease.is_held_by(Some(another_process(&world)));
+    world.database.lease_is_held_by(Some(another_process(&world)));
     let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.statuses.len(), 5);
 }
@@ -61,14 +61,14 @@ async fn a_second_run_of_another_orchestrator_is_refused() {
     world.sign_ins.script("PRIMARY", Script::Waits);
     let first = world.orchestrator().start(plan.clone(), WaitPolicy::NoWait);
     tokio::task::yield_now().await;
-    assert!(!world.lease.is_free());
+    assert!(!world.database.is_lease_free());
 
     let second = world.orchestrator().start(plan, WaitPolicy::NoWait);
     assert!(matches!(end_of(&second).await, Err(error) if matches!(*error, RunError::Held(None))));
     first.cancel();
     end_of(&first).await.unwrap();
     assert_eq!(world.database.runs().len(), 1);
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
             .await
             .unwrap_err();
         assert!(matches!(error, RunError::Store(_)), "{error:?}");
-        assert!(world.lease.is_free(), "{fails_at}");
+        assert!(world.database.is_lease_free(), "{fails_at}");
         assert!(!world.sign_ins.is_a_session_open(), "{fails_at}");
     }
 }

@@ -231,7 +231,7 @@ async fn verification_clears_up_first_and_tells_of_it() {
     let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.left_over.cut_off.unwrap().id, left.id);
     assert!(verification.statuses[0].servable, "the recovered token counts");
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +253,7 @@ async fn an_attempt_without_a_run_is_finished_too() {
 async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
     let world = World::two_accounts();
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.lease.is_held_by(Some(LeaseHolder {
+    world.database.lease_is_held_by(Some(LeaseHolder {
         pid: 4711,
         host: "desk-2".into(),
         since: world.clock.now(),
@@ -275,7 +275,7 @@ async fn a_clearing_up_that_the_database_broke_is_finished_by_the_next(#[case] f
     world.left(StepState::Exchanging, Reached::AnswerSealed).await;
     world.faults.fail_at(fails_at);
     let _ = world.resume().recover().await;
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
     world.faults.heal();
     world.resume().recover().await.unwrap();
     assert_eq!(world.database.runs()[0].state, RunState::Incomplete);

@@ -60,7 +60,7 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
         assert_eq!(world.log.take_only(&["sign in"]), signed_in, "{reason}");
         assert_eq!(run.state, RunState::Incomplete, "{reason}");
         assert!(
-            world.lease.is_free() && !world.sign_ins.is_a_session_open(),
+            world.database.is_lease_free() && !world.sign_ins.is_a_session_open(),
             "{reason}"
         );
     }

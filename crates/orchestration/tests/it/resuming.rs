@@ -141,7 +141,7 @@ async fn when_verification_finds_everything_good_the_run_is_completed_without_a_
     assert_eq!(verification.decision, Decision::AllValid);
     let completed = verification.completed.unwrap();
     assert_eq!((completed.id, completed.state), (left.id, RunState::Completed));
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
     assert_eq!(world.log.take_only(&["sign in", "open"]), [""; 0]);
     assert!(world.resume().queries().open().await.unwrap().is_none());
 }
@@ -156,7 +156,7 @@ async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
         panic!("{:?}", verification.left_over)
     };
     assert_eq!((abandoned.id, abandoned.state), (left.id, RunState::Abandoned));
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
     let Decision::SignIn(plan) = verification.decision else {
         panic!("{:?}", verification.decision)
     };

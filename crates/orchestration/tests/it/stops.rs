@@ -225,7 +225,7 @@ async fn a_yes_opens_only_the_stop_that_it_saw() {
 async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
     let world = stopped_by(FailureReason::PinRefused).await;
     let plan = world.plan().await;
-    world.lease.is_held_by(Some(LeaseHolder {
+    world.database.lease_is_held_by(Some(LeaseHolder {
         pid: 7,
         host: "desk".into(),
         since: world.clock.now(),

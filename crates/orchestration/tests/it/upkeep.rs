@@ -1,6 +1,5 @@
 //! What is done unasked: tokens that Upstox could not confirm are confirmed later, without a sign-in.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -44,7 +43,7 @@ async fn what_was_answered_for_is_not_asked_about_again() {
     world.log.take();
     world.orchestrator().upkeep().once().await.unwrap();
     assert!(world.log.take().is_empty());
-    assert_eq!(world.spool.imports.load(Ordering::Relaxed), 1);
+    assert_eq!(world.faults.spool.take(), ["import"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,7 +61,7 @@ async fn a_token_that_upstox_calls_dead_is_told_so_and_not_replaced() {
 async fn a_spool_that_cannot_be_moved_keeps_nobody_from_being_asked() {
     let world = World::of(&[("main", &["PRIMARY"])]);
     world.has("PRIMARY", Standing::NeverVerified);
-    *world.spool.fails.lock().unwrap() = true;
+    world.faults.spool_fails();
     world.orchestrator().upkeep().once().await.unwrap_err();
     assert_eq!(
         world

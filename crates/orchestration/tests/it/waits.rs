@@ -217,7 +217,7 @@ async fn a_wait_ends_with_the_run_and_the_step_keeps_its_reason() {
     let run = crate::world::end_of(&run).await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY failed throttled"]);
     assert_eq!(run.state, RunState::Incomplete);
-    assert!(world.lease.is_free());
+    assert!(world.database.is_lease_free());
 }
 
 /// The operator knows better, in another process.

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,7 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::plan::{Decision, Plan, Wanted};
-use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, MockPresenter, MockPrompter};
+use vega_domain::ports::{Clock, MockPresenter, MockPrompter};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::sign_in::OtpBudget;
@@ -32,7 +31,6 @@ use crate::faults::Faults;
 use crate::human::Human;
 use crate::requirements::Requirements;
 use crate::sign_ins::{Script, SignIns};
-use crate::spool::TestSpool;
 
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock {
@@ -64,53 +62,6 @@ impl Clock for PausedClock {
     }
 }
 
-/// The lease of the installation.
-pub(crate) struct TestLease {
-    log: Arc<Effects>,
-    held: Arc<Mutex<bool>>,
-    elsewhere: Mutex<Option<LeaseHolder>>,
-}
-
-impl TestLease {
-    /// Another process takes it, or gives it back.
-    pub(crate) fn is_held_by(&self, holder: Option<LeaseHolder>) {
-        *self.elsewhere.lock().unwrap() = holder;
-    }
-
-    pub(crate) fn is_free(&self) -> bool {
-        !*self.held.lock().unwrap()
-    }
-}
-
-#[async_trait]
-impl LoginLease for TestLease {
-    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
-        let elsewhere = self.elsewhere.lock().unwrap().clone();
-        if elsewhere.is_some() || std::mem::replace(&mut *self.held.lock().unwrap(), true) {
-            return Err(LeaseError::Held(elsewhere));
-        }
-        self.log.add("lease taken");
-        Ok(Box::new(Held(Arc::clone(&self.log), Arc::clone(&self.held))))
-    }
-}
-
-struct Held(Arc<Effects>, Arc<Mutex<bool>>);
-
-impl std::fmt::Debug for Held {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Held")
-    }
-}
-
-impl Lease for Held {}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.add("lease given back");
-        *self.1.lock().unwrap() = false;
-    }
-}
-
 /// How long an account cools down.
 pub(crate) const COOLDOWN: Duration = Duration::from_mins(11);
 
@@ -132,10 +83,8 @@ pub(crate) struct World {
     pub(crate) faults: Arc<Faults>,
     pub(crate) broker: Arc<Broker>,
     pub(crate) sign_ins: Arc<SignIns>,
-    pub(crate) lease: Arc<TestLease>,
     pub(crate) events: Arc<RecordedEvents>,
     hub: Arc<EventHub>,
-    pub(crate) spool: Arc<TestSpool>,
     pub(crate) registry: Arc<HotTokenRegistry>,
     pub(crate) human: Arc<Human>,
     pub(crate) requirements: Arc<Requirements>,
@@ -157,16 +106,10 @@ impl World {
             faults,
             broker: Arc::new(Broker::new(Arc::clone(&log))),
             sign_ins: Arc::new(SignIns::new(Arc::clone(&log))),
-            lease: Arc::new(TestLease {
-                log: Arc::clone(&log),
-                held: Arc::default(),
-                elsewhere: Mutex::default(),
-            }),
             hub: Arc::new(EventHub::new(events.clone())),
             events,
             human: Arc::default(),
             requirements: Arc::default(),
-            spool: Arc::default(),
             registry: Arc::new(HotTokenRegistry::new(clock.clone())),
             accounts: (1..)
                 .zip(accounts)
@@ -253,10 +196,10 @@ impl World {
         OrchestrationPorts {
             runs: self.database.clone(),
             history: self.database.clone(),
-            lease: self.lease.clone(),
+            lease: self.database.clone(),
             cooldowns: self.database.clone(),
             audit: self.database.clone(),
-            spool: self.spool.clone(),
+            spool: self.database.clone(),
             broker_clock: self.broker.clone(),
             operator: self.human.clone(),
             requirements: self.requirements.clone(),

@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use vega_persistence::{
-    SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
-    SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
+    FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqliteAccessRepository,
+    SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
+    SqliteSignInJournal, SqliteTokenChanges, SqliteTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
+use vega_testing::{RecordedEvents, TestClock};
 
-use crate::world::open;
+use crate::world::{at, database_path, open};
 
 struct InFiles(tempfile::TempDir);
 
@@ -23,28 +25,34 @@ impl Installation for InFiles {
 
     async fn open(&self) -> Stores {
         let data = open(&self.0).await;
+        let events = Arc::new(RecordedEvents::default());
         let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let spool = FileTokenSpool::new(data.clone());
+        let attempts = SpoolingSignInAttempts::new(journal.clone(), spool.clone(), events.clone());
+        let tokens = SqliteTokenRepository::new(data.clone());
         let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
         let access = Arc::new(SqliteAccessRepository::new(data.clone()));
         Stores {
             cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
             runs: runs.clone(),
             run_history: runs,
-            attempts: journal.clone(),
+            attempts: Arc::new(attempts),
             otp_ledger: journal.clone(),
             codes: journal,
-            tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
+            tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
             keys: access.clone(),
             sessions: access,
             audit: Arc::new(SqliteAuditTrail::new(data.clone())),
-            history: Arc::new(SqliteAuditHistory::new(data)),
+            history: Arc::new(SqliteAuditHistory::new(data.clone())),
+            spool: Arc::new(spool),
+            changes: Arc::new(SqliteTokenChanges::new(data.clone())),
+            lease: Arc::new(FileLoginLease::new(data, TestClock::at(at(0)))),
         }
     }
 
     /// The entry is the last of a commit's changes.
     async fn refuse_commits(&self, refuse: bool) {
-        let data = open(&self.0).await;
-        let file = SqliteConnectOptions::new().filename(data.path());
+        let file = SqliteConnectOptions::new().filename(database_path(&self.0));
         let mut file = SqliteConnection::connect_with(&file).await.unwrap();
         let change = if refuse {
             "CREATE TRIGGER refuses BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
@@ -52,6 +60,16 @@ impl Installation for InFiles {
             "DROP TRIGGER refuses"
         };
         sqlx::query(change).execute(&mut file).await.unwrap();
+    }
+
+    /// A file stands where the folder belongs.
+    async fn refuse_spool(&self, refuse: bool) {
+        let folder = database_path(&self.0).with_extension("spool");
+        if refuse {
+            std::fs::write(folder, "").unwrap();
+        } else {
+            std::fs::remove_file(folder).unwrap();
+        }
     }
 }
 

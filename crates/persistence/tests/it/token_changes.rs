@@ -1,16 +1,12 @@
-//! `TokenChanges` over SQLite: two data sources are two processes' worth of connections.
+//! `TokenChanges` over SQLite beyond the contract that every store keeps: files of the spool, and a database that is gone.
 
 use std::time::Duration;
 
-use rstest::rstest;
 use tokio::time::timeout;
-use vega_domain::audit::AuditKind;
-use vega_domain::ids::Generation;
-use vega_domain::ports::{TokenChanges, TokenCheck, TokenSpool, UpstoxTokenRepository};
-use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::{DataSource, FileTokenSpool, SqliteTokenChanges, SqliteTokenRepository};
+use vega_domain::ports::{TokenChanges, TokenSpool};
+use vega_persistence::{FileTokenSpool, SqliteTokenChanges};
 
-use crate::world::{World, api, at, entry, open, token};
+use crate::world::{World, api, open};
 
 /// Far longer than the port promises; how long it takes is measured by `cargo xtask bench`.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -24,66 +20,6 @@ async fn is_told(changes: &SqliteTokenChanges) {
 
 async fn is_not_told(changes: &SqliteTokenChanges) {
     assert!(timeout(QUIET, changes.changed()).await.is_err());
-}
-
-async fn reject(data: &DataSource) {
-    let check = TokenCheck {
-        api: api("PRIMARY"),
-        generation: Generation::FIRST,
-        check: LastCheck {
-            at: at(10),
-            result: CheckResult::Invalid,
-        },
-    };
-    SqliteTokenRepository::new(data.clone())
-        .record_check(&check, &entry(AuditKind::TokenChecked))
-        .await
-        .unwrap();
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
-    ThisProcess,
-    Another,
-}
-
-#[rstest]
-#[case::this_process(By::ThisProcess)]
-#[case::another_process(By::Another)]
-#[tokio::test]
-async fn each_commit_is_told_once_whoever_made_it(#[case] by: By) {
-    let world = World::new().await;
-    let other = open(&world.dir).await;
-    let changes = SqliteTokenChanges::new(world.data.clone());
-    is_told(&changes).await;
-    is_not_told(&changes).await;
-
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    is_told(&changes).await;
-    is_not_told(&changes).await;
-
-    let data = if by == By::Another { &other } else { &world.data };
-    let tokens = SqliteTokenRepository::new(data.clone());
-    tokens
-        .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
-        .await
-        .unwrap();
-    is_told(&changes).await;
-    is_not_told(&changes).await;
-
-    reject(data).await;
-    is_told(&changes).await;
-    is_not_told(&changes).await;
-}
-
-#[tokio::test]
-async fn a_commit_that_comes_while_a_call_waits_ends_it() {
-    let world = World::new().await;
-    let changes = SqliteTokenChanges::new(world.data.clone());
-    is_told(&changes).await;
-    let other = open(&world.dir).await;
-    tokio::join!(is_told(&changes), reject(&other));
 }
 
 #[tokio::test]
@@ -102,21 +38,6 @@ async fn what_goes_into_the_spool_is_told_too() {
     prepare("WEBSOCKET1").await;
     is_told(&changes).await;
     is_not_told(&changes).await;
-}
-
-#[tokio::test]
-async fn a_call_that_is_dropped_has_seen_nothing() {
-    let world = World::new().await;
-    let changes = SqliteTokenChanges::new(world.data.clone());
-    is_told(&changes).await;
-    reject(&world.data).await;
-    for _ in 0..20 {
-        // Given up before SQLite answers, mostly; what is told is told.
-        if timeout(Duration::ZERO, changes.changed()).await.is_ok() {
-            return;
-        }
-    }
-    is_told(&changes).await;
 }
 
 #[tokio::test]

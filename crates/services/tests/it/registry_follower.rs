@@ -1,24 +1,23 @@
 //! `RegistryFollower` on paused time: what the database and the clock do is in the registry soon, and its subscribers
 //! hear of it without any reader.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use vega_domain::account::{Account, Route};
 use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber};
-use vega_domain::ports::{
-    Clock, LoadedToken, MockUpstoxTokenRepository, StoreError, TokenChanges, UnreadableToken,
-};
+use vega_domain::ports::{Clock, StoreError};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
+use vega_testing::{MemoryStore, Watcher};
 
 use crate::world::{api, ist, user};
 
@@ -43,61 +42,23 @@ impl SetClock {
     }
 }
 
-/// The stored tokens, or a database that does not answer.
+/// Whether the database does not answer.
 #[derive(Default)]
-struct Stored {
-    tokens: Mutex<Vec<StoredToken>>,
-    unreadable: Mutex<Vec<ApiName>>,
-    fails: Mutex<bool>,
-    told: Notify,
-}
+struct Disk(AtomicBool);
 
-impl Stored {
-    /// Another process commits.
-    fn becomes(&self, tokens: impl Into<Vec<StoredToken>>) {
-        *self.tokens.lock().unwrap() = tokens.into();
-        self.told.notify_one();
-    }
-
-    fn fails(&self, fails: bool) {
-        *self.fails.lock().unwrap() = fails;
-        self.told.notify_one();
-    }
-
-    fn load(&self) -> Result<Vec<LoadedToken>, StoreError> {
-        if *self.fails.lock().unwrap() {
+impl Watcher for Disk {
+    fn asked(&self, _: &str) -> Result<(), StoreError> {
+        if self.0.load(Ordering::Relaxed) {
             return Err(StoreError::Unreadable("the disk is gone".into()));
         }
-        let unreadable = self.unreadable.lock().unwrap().clone();
-        let tokens = self.tokens.lock().unwrap().clone();
-        Ok(tokens
-            .into_iter()
-            .map(|token| {
-                if unreadable.contains(&token.api) {
-                    Err(UnreadableToken {
-                        api: token.api,
-                        generation: token.generation,
-                        valid_until: token.valid_until,
-                        error: StoreError::Unreadable("damaged".into()),
-                    })
-                } else {
-                    Ok(token)
-                }
-            })
-            .collect())
-    }
-}
-
-#[async_trait]
-impl TokenChanges for Stored {
-    async fn changed(&self) {
-        self.told.notified().await;
+        Ok(())
     }
 }
 
 struct World {
     clock: Arc<SetClock>,
-    stored: Arc<Stored>,
+    disk: Arc<Disk>,
+    stored: Arc<MemoryStore>,
     registry: Arc<HotTokenRegistry>,
     /// From the beginning, so that nothing is told to nobody.
     changes: tokio::sync::Mutex<watch::Receiver<u64>>,
@@ -110,25 +71,33 @@ impl World {
             at: Mutex::new(ist("2026-11-23T08:45:00")),
         });
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
+        let disk = Arc::<Disk>::default();
         Self {
             clock,
-            stored: Arc::default(),
+            stored: Arc::new(MemoryStore::watched_by(disk.clone())),
+            disk,
             changes: registry.subscribe().into(),
             registry,
         }
     }
 
     fn follower(&self, scope: RegistryScope) -> RegistryFollower {
-        let mut tokens = MockUpstoxTokenRepository::new();
-        let stored = Arc::clone(&self.stored);
-        tokens.expect_load_all().returning(move || stored.load());
         RegistryFollower::new(
             Arc::clone(&self.registry),
             scope,
-            Arc::new(tokens),
             self.stored.clone(),
+            Arc::new(self.stored.changes()),
             self.clock.clone(),
         )
+    }
+
+    /// Another process commits: these are the tokens now.
+    fn becomes(&self, tokens: impl Into<Vec<StoredToken>>) {
+        self.stored.replace(tokens.into());
+    }
+
+    fn fails(&self, fails: bool) {
+        self.disk.0.store(fails, Ordering::Relaxed);
     }
 
     /// Lets a follower work, and ends it when the story is over.
@@ -205,7 +174,7 @@ async fn what_another_process_does_is_in_the_registry_and_heard_of() {
     world
         .followed(async {
             for (what, stored, expected) in after {
-                world.stored.becomes(stored);
+                world.becomes(stored);
                 assert!(world.heard().await < SOON, "{what}");
                 assert_eq!(world.served(), expected, "{what}");
             }
@@ -216,7 +185,7 @@ async fn what_another_process_does_is_in_the_registry_and_heard_of() {
 #[tokio::test(start_paused = true)]
 async fn the_last_minute_is_heard_of_without_any_reader() {
     let world = World::new();
-    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world.becomes([world.token("PRIMARY", 1)]);
     world
         .followed(async {
             world.heard().await;
@@ -232,7 +201,7 @@ async fn the_last_minute_is_heard_of_without_any_reader() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_is_followed_both_ways() {
     let world = World::new();
-    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world.becomes([world.token("PRIMARY", 1)]);
     world
         .followed(async {
             world.heard().await;
@@ -249,16 +218,16 @@ async fn a_clock_that_jumps_is_followed_both_ways() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_takes_nothing_away_and_is_asked_again() {
     let world = World::new();
-    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world.becomes([world.token("PRIMARY", 1)]);
     world
         .followed(async {
             world.heard().await;
-            world.stored.fails(true);
-            world.stored.becomes([world.token("PRIMARY", 2)]);
+            world.fails(true);
+            world.becomes([world.token("PRIMARY", 2)]);
             tokio::time::sleep(Duration::from_mins(10)).await;
             assert_eq!(world.served(), [("PRIMARY", 1)]);
             // Nothing tells of its recovery.
-            *world.stored.fails.lock().unwrap() = false;
+            world.fails(false);
             assert!(world.heard().await < SOON);
             assert_eq!(world.served(), [("PRIMARY", 2)]);
         })
@@ -268,11 +237,12 @@ async fn a_database_that_fails_takes_nothing_away_and_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn a_failing_database_does_not_hold_up_the_clock() {
     let world = World::new();
-    world.stored.becomes([world.token("PRIMARY", 1)]);
+    world.becomes([world.token("PRIMARY", 1)]);
     world
         .followed(async {
             world.heard().await;
-            world.stored.fails(true);
+            world.fails(true);
+            world.becomes([]);
             world.clock.set_forward(TimeDelta::days(1));
             assert!(world.heard().await < SOON);
         })
@@ -304,9 +274,7 @@ async fn only_what_is_configured_is_served(
     #[case] expected: Vec<(&'static str, u32)>,
 ) {
     let world = World::new();
-    world
-        .stored
-        .becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
+    world.becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
     world.follower(scope).catch_up().await.unwrap();
     assert_eq!(world.served(), expected);
 }
@@ -315,14 +283,10 @@ async fn only_what_is_configured_is_served(
 async fn a_token_that_does_not_open_takes_its_own_api_out_alone() {
     let world = World::new();
     let follower = world.follower(RegistryScope::Everything);
-    world
-        .stored
-        .becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
+    world.becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
     follower.catch_up().await.unwrap();
-    world
-        .stored
-        .becomes([world.token("PRIMARY", 2), world.token("WEBSOCKET1", 1)]);
-    world.stored.unreadable.lock().unwrap().push(api("PRIMARY").name);
+    world.becomes([world.token("PRIMARY", 2), world.token("WEBSOCKET1", 1)]);
+    world.stored.damage("PRIMARY");
     follower.catch_up().await.unwrap();
     assert_eq!(world.served(), [("WEBSOCKET1", 1)]);
 }

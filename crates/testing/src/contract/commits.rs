@@ -39,6 +39,7 @@ pub async fn a_failed_commit_leaves_nothing<I: Installation>() {
         ledger.request_otp(waiting.id, &mobile(), BUDGET, &wall(1)).await
     };
 
+    world.refuse_spool(true).await;
     world.refuse_commits(true).await;
     fails(&world.save_at(run, "PRIMARY", &StepState::SigningIn, 1).await);
     fails(&world.moves(run, RunState::Incomplete).await);
@@ -53,6 +54,7 @@ pub async fn a_failed_commit_leaves_nothing<I: Installation>() {
     let link = ConsoleLink { made_at: at(0) };
     fails(&world.sessions.put_link(&link, &hash(1), &audit).await);
     world.refuse_commits(false).await;
+    world.refuse_spool(false).await;
 
     assert_eq!(world.audit().await, before);
     let active = world.run_history.active().await.unwrap().unwrap();

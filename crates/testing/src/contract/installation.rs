@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vega_domain::ports::{
     AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, CooldownRepository,
-    ExecutionStateRepository, OtpLedger, RunHistory, SignInAttempts, UpstoxTokenRepository,
+    ExecutionStateRepository, LoginLease, OtpLedger, RunHistory, SignInAttempts, TokenChanges, TokenSpool,
+    UpstoxTokenRepository,
 };
 
 use crate::memory_store::MemoryStore;
@@ -23,6 +24,9 @@ pub struct Stores {
     pub sessions: Arc<dyn ConsoleSessions>,
     pub audit: Arc<dyn AuditTrail>,
     pub history: Arc<dyn AuditHistory>,
+    pub spool: Arc<dyn TokenSpool>,
+    pub changes: Arc<dyn TokenChanges>,
+    pub lease: Arc<dyn LoginLease>,
 }
 
 /// One installation of its own: what is stored in it, and the processes that open it.
@@ -36,6 +40,9 @@ pub trait Installation: Send + Sync + Sized {
 
     /// Whether every commit fails from now on, after its change and before it is durable.
     async fn refuse_commits(&self, refuse: bool);
+
+    /// Whether the spool has no room and takes nothing from now on.
+    async fn refuse_spool(&self, refuse: bool);
 }
 
 impl Stores {
@@ -53,6 +60,9 @@ impl Stores {
             sessions: store.clone(),
             audit: store.clone(),
             history: store.clone(),
+            spool: store.clone(),
+            changes: Arc::new(store.changes()),
+            lease: store.clone(),
         }
     }
 }

@@ -89,6 +89,8 @@ suite! {
         one_attempt_brings_one_token,
         a_check_keeps_the_first_verdicts_and_touches_only_its_generation,
         a_token_is_erased_a_day_after_its_end_and_no_earlier,
+        an_extended_token_outlives_its_access_token_by_a_year,
+        an_extended_token_goes_when_a_newer_one_came,
         only_an_answer_that_needs_review_is_kept_until_it_is_old,
     ]
     access: [
@@ -104,6 +106,23 @@ suite! {
     ]
     commits: [
         a_failed_commit_leaves_nothing,
+    ]
+    spool: [
+        where_no_room_can_be_made_nothing_is_called_kept,
+        what_is_kept_is_shown_and_moved_when_the_database_takes_it,
+        room_that_is_made_again_leaves_what_is_kept,
+        what_the_database_does_not_take_stays_in_the_spool,
+        what_the_database_knows_already_is_only_removed,
+        a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row,
+    ]
+    changes: [
+        each_commit_is_told_whoever_made_it,
+        a_commit_that_comes_while_a_call_waits_ends_it,
+        what_goes_into_the_spool_is_told_too,
+        a_call_that_is_dropped_has_seen_nothing,
+    ]
+    lease: [
+        the_lease_is_held_once_and_free_when_it_is_given_back,
     ]
     audit: [
         an_entry_about_a_token_tells_it_apart_and_does_not_show_it,

@@ -185,6 +185,7 @@ pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installatio
         world.tokens.erase_dead(now).await.unwrap()
     };
     assert_eq!(erase(-1).await, 0);
+    assert_eq!(erase(0).await, 0, "a day, and not more");
     assert_eq!(world.count(AuditKind::TokensErased).await, 0);
     assert_eq!(erase(1).await, 1);
     assert_eq!(erase(1).await, 0);
@@ -197,6 +198,43 @@ pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installatio
     assert_eq!(all[1].as_ref().unwrap().api, api("WEBSOCKET1"));
     let newest = world.tokens.newest_generation(&api("PRIMARY")).await;
     assert_eq!(newest.unwrap(), Some(Generation::FIRST));
+}
+
+/// Nobody reads it through a port, so what was erased is told by the count and its entry.
+pub async fn an_extended_token_outlives_its_access_token_by_a_year<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    world.has(run, "PRIMARY", 1).await;
+    let erase = async |now| world.tokens.erase_dead(now).await.unwrap();
+    assert_eq!(erase(at(50_001) + TimeDelta::days(1)).await, 1, "the access token");
+    let end = at(0) + TimeDelta::days(366) + TimeDelta::days(1);
+    assert_eq!(erase(end).await, 0);
+    assert_eq!(erase(end + TimeDelta::seconds(1)).await, 1);
+    let told = world.audit().await.pop().unwrap();
+    assert_eq!(
+        (told.kind, &*told.detail),
+        (AuditKind::TokensErased, "extended token PRIMARY 1")
+    );
+    assert_eq!(erase(end + TimeDelta::days(1)).await, 0);
+}
+
+pub async fn an_extended_token_goes_when_a_newer_one_came<I: Installation>() {
+    let world = World::<I>::new().await;
+    let run = world.running(&["PRIMARY"]).await;
+    world.has(run, "PRIMARY", 1).await;
+    let attempt = world.answered(run, "PRIMARY", 2).await;
+    let mut without = token(attempt, "PRIMARY", 2);
+    without.extended_token = None;
+    world.store(&without).await.unwrap();
+    let erase = async |seconds| {
+        let now = at(50_000) + TimeDelta::days(1) + TimeDelta::seconds(seconds);
+        world.tokens.erase_dead(now).await.unwrap()
+    };
+    assert_eq!(erase(1).await, 2, "two access tokens, and none replaces the extended one");
+    world.has(run, "PRIMARY", 3).await;
+    assert_eq!(erase(2).await, 2, "an access token and the first extended one");
+    let told = world.audit().await.pop().unwrap().detail;
+    assert_eq!(told, "token PRIMARY 3, extended token PRIMARY 1");
 }
 
 /// It may be the only trace of a token that Upstox gave out.

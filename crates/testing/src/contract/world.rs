@@ -44,6 +44,11 @@ impl<I: Installation> World<I> {
         self.installation.refuse_commits(refuse).await;
     }
 
+    /// See `Installation::refuse_spool`.
+    pub(super) async fn refuse_spool(&self, refuse: bool) {
+        self.installation.refuse_spool(refuse).await;
+    }
+
     pub(super) async fn audit(&self) -> Vec<AuditEntry> {
         let (all, order) = (AuditFilter::default(), AuditOrder::OldestFirst);
         let page = self.history.page(&all, order, None, 1_000).await.unwrap();

@@ -15,7 +15,7 @@ use vega_domain::sign_in::{AttemptState, OtpAllowance, OtpBudget};
 
 use super::audit::{Subject, about};
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, PressRow, Tables};
+use super::tables::{AttemptRow, KeptAnswer, PressRow, Tables};
 
 impl AttemptRow {
     /// An entry that the journal writes by itself.
@@ -52,6 +52,24 @@ impl Tables {
         presses
     }
 
+    pub(super) fn seal_answer(
+        &mut self,
+        attempt: AttemptId,
+        answer: &RawAnswer,
+        at: DateTime<Utc>,
+        audit: &AuditEntry,
+    ) -> Result<Done<()>, StoreError> {
+        let row = self.attempt(attempt)?;
+        if row.state != AttemptState::CodeSealed {
+            return conflict("this attempt waits for no answer");
+        }
+        row.state = AttemptState::Answered;
+        row.answer = Some(answer.clone());
+        row.answered_at = Some(at);
+        row.code = None;
+        Ok(Done::with((), &about(audit, &Subject::Answer(answer))))
+    }
+
     fn by_state(&self, state: &OAuthState) -> Option<&AttemptRow> {
         self.attempts.iter().find(|row| row.new.state == *state)
     }
@@ -78,9 +96,14 @@ impl Tables {
 impl MemoryStore {
     /// How an effect on this attempt is called.
     fn effect(&self, what: &str, id: AttemptId) -> String {
+        let api = self.api_of(id);
+        format!("{what} {}", api.as_ref().map_or("?", ApiName::as_str))
+    }
+
+    fn api_of(&self, id: AttemptId) -> Option<ApiName> {
         let tables = self.tables();
-        let api = tables.attempts.iter().find(|row| row.new.id == id);
-        format!("{what} {}", api.map_or("?", |row| row.new.api.as_str()))
+        let row = tables.attempts.iter().find(|row| row.new.id == id);
+        row.map(|row| row.new.api.clone())
     }
 }
 
@@ -128,16 +151,20 @@ impl SignInAttempts for MemoryStore {
         at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
-        self.commit(&self.effect("seal_answer", attempt), |tables| {
-            let row = tables.attempt(attempt)?;
-            if row.state != AttemptState::CodeSealed {
-                return conflict("this attempt waits for no answer");
-            }
-            row.state = AttemptState::Answered;
-            row.answer = Some(answer.clone());
-            row.answered_at = Some(at);
-            row.code = None;
-            Ok(Done::with((), &about(audit, &Subject::Answer(answer))))
+        let taken = self.commit(&self.effect("seal_answer", attempt), |tables| {
+            tables.seal_answer(attempt, answer, at, audit)
+        });
+        let Some(api) = self.api_of(attempt) else {
+            return taken;
+        };
+        self.or_kept(taken, &api, |spool| {
+            let kept = KeptAnswer {
+                attempt,
+                answer: answer.clone(),
+                received_at: at,
+                audit: audit.clone(),
+            };
+            spool.answers.insert(api.clone(), kept);
         })
     }
 

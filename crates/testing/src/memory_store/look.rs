@@ -11,6 +11,18 @@ use vega_domain::token::{NewToken, StoredToken};
 use super::store::MemoryStore;
 use super::tables::{AttemptRow, End, PressRow, TokenRow};
 
+impl TokenRow {
+    /// A token that no attempt of this test brought.
+    fn put(token: StoredToken) -> Self {
+        Self {
+            attempt: AttemptId::at(token.issued_at),
+            token,
+            extended_token: None,
+            is_erased: false,
+        }
+    }
+}
+
 impl MemoryStore {
     /// The newest token of an API, if it has one whose bytes are there.
     pub fn token(&self, api: &str) -> Option<StoredToken> {
@@ -74,12 +86,24 @@ impl MemoryStore {
     pub fn put(&self, token: StoredToken) {
         let mut tables = self.tables();
         tables.tokens.retain(|row| row.token.api != token.api);
-        tables.tokens.push(TokenRow {
-            attempt: AttemptId::at(token.issued_at),
-            token,
-            extended_token: None,
-            is_erased: false,
-        });
+        tables.tokens.push(TokenRow::put(token));
+        self.is_changed();
+    }
+
+    /// The same with all tokens at once.
+    pub fn replace(&self, tokens: Vec<StoredToken>) {
+        self.tables().tokens = tokens.into_iter().map(TokenRow::put).collect();
+        self.is_changed();
+    }
+
+    /// An API's token cannot be had any more.
+    pub fn damage(&self, api: &str) {
+        let mut tables = self.tables();
+        let of_api = tables
+            .tokens
+            .iter_mut()
+            .filter(|row| row.token.api.as_str() == api);
+        of_api.for_each(|row| row.is_erased = true);
         self.is_changed();
     }
 

@@ -12,6 +12,9 @@ mod journal;
 mod runs;
 mod tokens;
 
+mod lease;
+mod spool;
+
 mod access;
 mod changes;
 mod look;

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use vega_domain::audit::AuditEntry;
+use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 use vega_domain::token::StoredToken;
 
-use super::tables::Tables;
+use super::tables::{LeaseState, Tables};
 
 /// Sees each effect by a name such as `store PRIMARY`, and may refuse it. A look has a name too.
 pub trait Watcher: Send + Sync {
@@ -22,6 +23,17 @@ pub trait Watcher: Send + Sync {
     fn commits(&self, what: &str) -> Result<(), StoreError> {
         let _ = what;
         Ok(())
+    }
+
+    /// Something of this API is about to be kept in the spool.
+    fn spools(&self, api: &ApiName) -> Result<(), StoreError> {
+        let _ = api;
+        Ok(())
+    }
+
+    /// The lease was taken, or is given back.
+    fn leases(&self, what: &str) {
+        let _ = what;
     }
 
     /// This token is about to be stored.
@@ -38,6 +50,7 @@ impl Watcher for Nobody {}
 /// All storage ports over one set of tables.
 pub struct MemoryStore {
     tables: Mutex<Tables>,
+    pub(super) lease: Arc<Mutex<LeaseState>>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) watcher: Arc<dyn Watcher>,
 }
@@ -53,6 +66,7 @@ impl MemoryStore {
     pub fn watched_by(watcher: Arc<dyn Watcher>) -> Self {
         Self {
             tables: Mutex::default(),
+            lease: Arc::default(),
             changed: watch::Sender::default(),
             watcher,
         }

@@ -1,6 +1,6 @@
 //! What a store holds, as plain rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
@@ -9,11 +9,11 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::ports::{NewAttempt, StoredKey};
+use vega_domain::ports::{LeaseHolder, NewAttempt, StoredKey, TokenCheck};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::AttemptState;
-use vega_domain::token::StoredToken;
+use vega_domain::token::{NewToken, StoredToken};
 
 #[derive(Default, Clone)]
 pub(super) struct Tables {
@@ -23,6 +23,8 @@ pub(super) struct Tables {
     pub(super) runs: Vec<RunRow>,
     pub(super) cooldowns: Vec<Cooldown>,
     pub(super) access: AccessTables,
+    /// Beside the database: no commit writes there.
+    pub(super) spool: Spool,
     pub(super) audit: Vec<AuditEntry>,
     /// After which runs the trail's end was kept, and how many entries it had.
     pub(super) checkpoints: Vec<(RunId, usize)>,
@@ -94,4 +96,36 @@ pub(super) struct AccessTables {
     pub(super) keys: Vec<StoredKey>,
     pub(super) links: Vec<(SecretHash, ConsoleLink)>,
     pub(super) sessions: Vec<(SecretHash, ConsoleSession)>,
+}
+
+/// What is kept beside the database.
+#[derive(Default, Clone)]
+pub(super) struct Spool {
+    /// Whose answer and token it has room for.
+    pub(super) rooms: BTreeSet<ApiName>,
+    pub(super) answers: BTreeMap<ApiName, KeptAnswer>,
+    pub(super) tokens: BTreeMap<ApiName, KeptToken>,
+}
+
+#[derive(Clone)]
+pub(super) struct KeptAnswer {
+    pub(super) attempt: AttemptId,
+    pub(super) answer: RawAnswer,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) audit: AuditEntry,
+}
+
+#[derive(Clone)]
+pub(super) struct KeptToken {
+    pub(super) new: NewToken,
+    pub(super) audit: AuditEntry,
+    /// The check that rejected it while it was here. Its entry waits for its commit.
+    pub(super) rejection: Option<(TokenCheck, AuditEntry)>,
+}
+
+/// Who holds the lease.
+#[derive(Default)]
+pub(super) struct LeaseState {
+    pub(super) is_held: bool,
+    pub(super) elsewhere: Option<LeaseHolder>,
 }

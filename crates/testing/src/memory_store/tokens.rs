@@ -1,5 +1,7 @@
 //! Tokens. A row outlives its token's bytes, for its generation counts.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -7,15 +9,17 @@ use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
 use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::AttemptState;
-use vega_domain::token::NewToken;
+use vega_domain::token::{NewToken, StoredToken};
 
 use super::audit::{Subject, about};
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, Tables, TokenRow};
+use super::tables::{AttemptRow, KeptToken, Tables, TokenRow};
 
 /// How long a token is kept after its end, and an answer after the end of what it may have brought.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 const LONGEST_LIFE: TimeDelta = TimeDelta::hours(24);
+/// Upstox says that an extended token lives for a year.
+const EXTENDED_LIFE: TimeDelta = TimeDelta::days(366);
 
 impl TokenRow {
     fn loaded(self) -> LoadedToken {
@@ -37,12 +41,49 @@ impl Tables {
         of_api.max_by_key(|row| row.token.generation)
     }
 
+    /// What readers get: the newer of what the rows and the spool have of each API.
     fn newest_tokens(&self) -> Vec<LoadedToken> {
-        let mut apis: Vec<&ApiName> = self.tokens.iter().map(|row| &row.token.api).collect();
-        apis.sort_unstable();
-        apis.dedup();
-        let newest = apis.into_iter().filter_map(|api| self.newest_token(api));
-        newest.cloned().map(TokenRow::loaded).collect()
+        let rows = self.tokens.iter().map(|row| &row.token.api);
+        let apis: BTreeSet<&ApiName> = rows.chain(self.spool.tokens.keys()).collect();
+        let newest = apis.into_iter().filter_map(|api| {
+            let row = self.newest_token(api);
+            let kept = self.spool.tokens.get(api).map(|kept| &kept.new.token);
+            match row.filter(|row| kept.is_none_or(|kept| row.token.generation >= kept.generation)) {
+                Some(row) => Some(row.clone().loaded()),
+                None => kept.cloned().map(Ok),
+            }
+        });
+        newest.collect()
+    }
+
+    fn newest_generation(&self, api: &ApiName) -> Option<Generation> {
+        let row = self.newest_token(api).map(|row| row.token.generation);
+        let kept = self.spool.tokens.get(api);
+        row.max(kept.map(|kept| kept.new.token.generation))
+    }
+
+    /// Stores a token if it is the next one of its API and its attempt waits for it.
+    pub(super) fn store(&mut self, new: &NewToken, audit: &AuditEntry) -> Result<Done<()>, StoreError> {
+        let before = self.newest_token(&new.token.api).map(|row| row.token.generation);
+        if new.token.generation != Generation::after(before) {
+            return conflict("a newer token was stored first");
+        }
+        let attempt = self.attempt(new.attempt)?;
+        if !matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered) {
+            return conflict("the attempt behind the token is not open");
+        }
+        attempt.state = AttemptState::Stored;
+        attempt.ended_at = Some(audit.at);
+        attempt.code = None;
+        attempt.answer = None;
+        self.tokens.push(TokenRow {
+            token: new.token.clone(),
+            extended_token: new.extended_token.clone(),
+            attempt: new.attempt,
+            is_erased: false,
+        });
+        let subject = Subject::Token(&new.token.access_token);
+        Ok(Done::with((), &about(audit, &subject)))
     }
 
     /// Erases what died a day before `now`, and names it.
@@ -51,9 +92,29 @@ impl Tables {
         let is_dead = |row: &&mut TokenRow| !row.is_erased && row.token.valid_until < now - KEPT;
         for row in self.tokens.iter_mut().filter(is_dead) {
             row.token.access_token = AccessToken::new("");
-            row.extended_token = None;
             row.is_erased = true;
             names.push(format!("token {} {}", row.token.api, row.token.generation));
+        }
+        let extended: Vec<(ApiName, Generation)> = self
+            .tokens
+            .iter()
+            .filter(|row| row.extended_token.is_some())
+            .map(|row| (row.token.api.clone(), row.token.generation))
+            .collect();
+        let is_replaced = |token: &StoredToken| {
+            let mut extended = extended.iter();
+            extended.any(|(api, generation)| *api == token.api && *generation > token.generation)
+        };
+        let is_over = |row: &&mut TokenRow| {
+            let is_old = row.token.issued_at < now - EXTENDED_LIFE - KEPT;
+            row.is_erased && row.extended_token.is_some() && (is_old || is_replaced(&row.token))
+        };
+        for row in self.tokens.iter_mut().filter(is_over) {
+            row.extended_token = None;
+            names.push(format!(
+                "extended token {} {}",
+                row.token.api, row.token.generation
+            ));
         }
         let is_old = |row: &&mut AttemptRow| {
             let came = row.answered_at.is_some_and(|at| at < now - LONGEST_LIFE - KEPT);
@@ -74,9 +135,7 @@ impl UpstoxTokenRepository for MemoryStore {
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
-        self.look("newest_generation", |tables| {
-            tables.newest_token(api).map(|row| row.token.generation)
-        })
+        self.look("newest_generation", |tables| tables.newest_generation(api))
     }
 
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
@@ -90,34 +149,26 @@ impl UpstoxTokenRepository for MemoryStore {
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
-        self.commit(&format!("store {}", new.token.api), |tables| {
-            let before = tables
-                .newest_token(&new.token.api)
-                .map(|row| row.token.generation);
-            if new.token.generation != Generation::after(before) {
-                return conflict("a newer token was stored first");
-            }
-            let attempt = tables.attempt(new.attempt)?;
-            if !matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered) {
-                return conflict("the attempt behind the token is not open");
-            }
-            attempt.state = AttemptState::Stored;
-            attempt.ended_at = Some(audit.at);
-            attempt.code = None;
-            attempt.answer = None;
+        let api = &new.token.api;
+        let taken = self.commit(&format!("store {api}"), |tables| {
+            let done = tables.store(new, audit)?;
             self.watcher.stores(&new.token);
-            tables.tokens.push(TokenRow {
-                token: new.token.clone(),
-                extended_token: new.extended_token.clone(),
-                attempt: new.attempt,
-                is_erased: false,
-            });
-            let subject = Subject::Token(&new.token.access_token);
-            Ok(Done::with((), &about(audit, &subject)))
+            Ok(done)
+        });
+        self.or_kept(taken, api, |spool| {
+            let kept = KeptToken {
+                new: new.clone(),
+                audit: audit.clone(),
+                rejection: None,
+            };
+            spool.tokens.insert(api.clone(), kept);
         })
     }
 
     async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        if self.is_checked_in_spool(check, audit) {
+            return Ok(true);
+        }
         self.commit(&format!("record_check {}", check.api), |tables| {
             let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
             let is_newest = newest == Some(check.generation);

@@ -60,11 +60,15 @@ fn of_page(page: &Page<'_>, spans: Vec<&At<String>>, files: &[File]) -> Vec<Find
         .collect()
 }
 
-/// Rust's tests are functions, the console's have a text for a name.
+/// Rust's tests are functions, those of a contract generic ones; the console's have a text for a name.
 fn has_test(text: &str, name: &str) -> bool {
-    [format!("fn {name}("), format!("\"{name}\""), format!("'{name}'")]
-        .iter()
-        .any(|written| text.contains(written))
+    let written = [
+        format!("fn {name}("),
+        format!("fn {name}<"),
+        format!("\"{name}\""),
+        format!("'{name}'"),
+    ];
+    written.iter().any(|written| text.contains(written))
 }
 
 fn not_there(page: &Page<'_>, name: &At<String>, place: &str) -> Finding {
@@ -86,7 +90,7 @@ mod tests {
             File::made_up(path, text),
             File::made_up(
                 "tests/a.rs",
-                "fn it_holds() {}\nfn it_holds_in_this_way_too() {}\n",
+                "fn it_holds() {}\nfn it_holds_in_this_way_too<I: Installation>() {}\n",
             ),
             File::made_up("web/a.test.ts", "test(\"says so\", () => {});\n"),
         ];

@@ -1,0 +1,58 @@
+//! The lease of the installation: held once, until it is dropped or a test gives it to another process.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use vega_domain::ports::{Lease, LeaseError, LeaseHolder, LoginLease};
+
+use super::store::{MemoryStore, Watcher};
+use super::tables::LeaseState;
+
+impl MemoryStore {
+    /// Another process takes the lease, or gives it back.
+    pub fn lease_is_held_by(&self, holder: Option<LeaseHolder>) {
+        self.lease.lock().unwrap().elsewhere = holder;
+    }
+
+    /// Whether nobody of this process holds it.
+    pub fn is_lease_free(&self) -> bool {
+        !self.lease.lock().unwrap().is_held
+    }
+}
+
+#[async_trait]
+impl LoginLease for MemoryStore {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        let mut state = self.lease.lock().unwrap();
+        if state.is_held || state.elsewhere.is_some() {
+            return Err(LeaseError::Held(state.elsewhere.clone()));
+        }
+        state.is_held = true;
+        self.watcher.leases("lease taken");
+        Ok(Box::new(Held {
+            state: Arc::clone(&self.lease),
+            watcher: Arc::clone(&self.watcher),
+        }))
+    }
+}
+
+struct Held {
+    state: Arc<Mutex<LeaseState>>,
+    watcher: Arc<dyn Watcher>,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+impl Lease for Held {}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.watcher.leases("lease given back");
+        self.state.lock().unwrap().is_held = false;
+    }
+}

@@ -1,0 +1,113 @@
+//! The spool: keeps an answer and a token of each API that has room there while commits fail, shows them to readers, and
+//! moves them into the tables.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use vega_domain::audit::AuditEntry;
+use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ports::{StoreError, TokenCheck, TokenSpool, UpstoxTokenRepository};
+use vega_domain::token::CheckResult;
+
+use super::store::MemoryStore;
+use super::tables::{KeptToken, Spool};
+
+impl KeptToken {
+    fn check(&mut self, check: &TokenCheck, audit: &AuditEntry) {
+        let is_refusal = matches!(check.check.result, CheckResult::Invalid | CheckResult::Revoked);
+        let was_revoked = self.new.token.is_revoked();
+        self.new.token.apply(check.check);
+        if is_refusal && !was_revoked {
+            self.rejection = Some((check.clone(), audit.clone()));
+        }
+    }
+}
+
+impl Spool {
+    /// This generation of an API's token, if it is here.
+    fn token(&mut self, api: &ApiName, generation: Generation) -> Option<&mut KeptToken> {
+        let kept = self.tokens.get_mut(api);
+        kept.filter(|kept| kept.new.token.generation == generation)
+    }
+}
+
+impl MemoryStore {
+    /// What a commit did not take goes into the spool, where there is room for it.
+    pub(super) fn or_kept(
+        &self,
+        taken: Result<(), StoreError>,
+        api: &ApiName,
+        keep: impl FnOnce(&mut Spool),
+    ) -> Result<(), StoreError> {
+        let Err(error @ StoreError::Failed { .. }) = taken else {
+            return taken;
+        };
+        let mut tables = self.tables();
+        if !tables.spool.rooms.contains(api) || self.watcher.spools(api).is_err() {
+            return Err(error);
+        }
+        keep(&mut tables.spool);
+        self.is_changed();
+        Ok(())
+    }
+
+    /// Notes a check of a token that is in the spool, and says whether it is there.
+    pub(super) fn is_checked_in_spool(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
+        let mut tables = self.tables();
+        let kept = tables.spool.token(&check.api, check.generation);
+        let is_there = kept.map(|kept| kept.check(check, audit)).is_some();
+        if is_there {
+            self.is_changed();
+        }
+        is_there
+    }
+}
+
+/// A conflict says that the tables know better by now.
+fn is_moved(taken: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match taken {
+        Ok(()) => Ok(true),
+        Err(StoreError::Conflict(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl TokenSpool for MemoryStore {
+    async fn prepare(&self, apis: &[ApiName]) -> Result<(), StoreError> {
+        for api in apis {
+            self.watcher.asked(&format!("prepare {api}"))?;
+            self.tables().spool.rooms.insert(api.clone());
+        }
+        Ok(())
+    }
+
+    async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
+        self.watcher.asked("import")?;
+        let spool = self.tables().spool.clone();
+        let mut moved = Vec::new();
+        for (api, kept) in spool.answers {
+            let audit = AuditEntry { at, ..kept.audit };
+            let taken = self.commit(&format!("import answer {api}"), |tables| {
+                tables.seal_answer(kept.attempt, &kept.answer, kept.received_at, &audit)
+            });
+            let is_moved = is_moved(taken)?;
+            self.tables().spool.answers.remove(&api);
+            moved.extend(is_moved.then_some(api));
+        }
+        for (api, kept) in spool.tokens {
+            let audit = AuditEntry { at, ..kept.audit };
+            let taken = self.commit(&format!("import token {api}"), |tables| {
+                tables.store(&kept.new, &audit)
+            });
+            let is_moved = is_moved(taken)?;
+            self.tables().spool.tokens.remove(&api);
+            if let Some((check, audit)) = kept.rejection {
+                self.record_check(&check, &AuditEntry { at, ..audit }).await?;
+            }
+            moved.extend(is_moved.then_some(api));
+        }
+        self.is_changed();
+        moved.dedup();
+        Ok(moved)
+    }
+}
