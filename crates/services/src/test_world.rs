@@ -1,7 +1,5 @@
 //! Builders shared by the tests of this crate.
 
-use std::sync::{Arc, Mutex};
-
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::expiry;
@@ -9,24 +7,7 @@ use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, U
 use vega_domain::ports::Clock;
 use vega_domain::secret::{AccessToken, ClientSecret};
 use vega_domain::token::StoredToken;
-
-pub(crate) struct TestClock(Mutex<DateTime<Utc>>);
-
-impl TestClock {
-    pub(crate) fn at(now: DateTime<Utc>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(now)))
-    }
-
-    pub(crate) fn set(&self, now: DateTime<Utc>) {
-        *self.0.lock().unwrap() = now;
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().unwrap()
-    }
-}
+pub(crate) use vega_testing::TestClock;
 
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock(DateTime<Utc>, tokio::time::Instant);

@@ -11,17 +11,15 @@ use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, RunId};
-use vega_domain::ports::{
-    AuditTrail, Clock, EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, StoreError,
-};
+use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
+use vega_domain::ports::{Clock, EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest};
 use vega_domain::run::Wait;
-use vega_domain::secret::{AccessToken, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
+use vega_domain::secret::{ClientSecret, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, SignInLink, WindowTask};
 use vega_selenium::{BrowserSettings, DriverSource, OAuthLoginAutomation};
+use vega_testing::MemoryStore;
 
 use crate::broker::Broker;
 use crate::browser::MOBILE;
@@ -95,7 +93,7 @@ impl SignInDesk {
     pub(crate) async fn sign_in(&self) -> Result<Result<String, Failure>> {
         let automation = OAuthLoginAutomation::new(
             self.settings()?,
-            Arc::new(Nowhere),
+            Arc::new(MemoryStore::default()),
             Arc::clone(&self.seen) as Arc<dyn EventSink>,
             Arc::new(Now),
         );
@@ -148,23 +146,6 @@ impl SignInDesk {
         std::fs::write(&program, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
         Ok(program)
-    }
-}
-
-struct Nowhere;
-
-#[async_trait]
-impl AuditTrail for Nowhere {
-    async fn append(&self, _: &AuditEntry) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn append_about(&self, _: &AuditEntry, _: &AccessToken) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn keep_checkpoint(&self, _: RunId, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
     }
 }
 

@@ -8,30 +8,35 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 use tokio::time::{advance, sleep};
 use vega_domain::access::{ConsoleSession, Scope};
-use vega_domain::audit::AuditKind;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccessKeyId, ApiName, KeyName, SessionId};
-use vega_domain::ports::{Clock, MockAccessKeys, MockConsoleSessions, StoreError};
+use vega_domain::ports::{AccessKeys, Clock, MockAccessKeys, MockConsoleSessions, StoreError};
 use vega_services::{AccessError, AccessService};
+use vega_testing::MemoryStore;
 
-use crate::access_tables::AccessTables;
+use crate::disk::Disk;
 use crate::world::{PausedClock, ist};
 
 /// Longer than the service may need for anything that it does by itself.
 const SOON: Duration = Duration::from_secs(2);
 
 struct World {
-    tables: Arc<AccessTables>,
+    disk: Arc<Disk>,
+    store: Arc<MemoryStore>,
     clock: Arc<PausedClock>,
     access: AccessService,
 }
 
 impl World {
     fn new() -> Self {
-        let tables = Arc::new(AccessTables::default());
+        let disk = Arc::<Disk>::default();
+        let store = Arc::new(MemoryStore::watched_by(disk.clone()));
+        let changes = Arc::new(store.changes());
         let clock = PausedClock::at(ist("2026-11-23T08:45:00"));
         Self {
-            access: AccessService::new(tables.clone(), tables.clone(), tables.clone(), clock.clone()),
-            tables,
+            access: AccessService::new(store.clone(), store.clone(), changes, clock.clone()),
+            disk,
+            store,
             clock,
         }
     }
@@ -39,10 +44,10 @@ impl World {
     /// Another process over the same database.
     fn elsewhere(&self) -> AccessService {
         // Its own news go to nobody.
-        let changes = Arc::new(AccessTables::default());
+        let changes = Arc::new(MemoryStore::default().changes());
         AccessService::new(
-            self.tables.clone(),
-            self.tables.clone(),
+            self.store.clone(),
+            self.store.clone(),
             changes,
             self.clock.clone(),
         )
@@ -60,10 +65,14 @@ impl World {
         self.clock.now() + TimeDelta::seconds(seconds)
     }
 
+    /// As it is stored.
+    async fn last_used_at(&self) -> Option<DateTime<Utc>> {
+        self.store.keys().await.unwrap()[0].key.last_used_at
+    }
+
     fn audit(&self) -> Vec<(AuditKind, String)> {
-        let tables = self.tables.look();
-        let told = tables.audit.iter();
-        told.map(|entry| (entry.kind, entry.detail.clone())).collect()
+        let told = self.store.audit().into_iter();
+        told.map(|entry| (entry.kind, entry.detail)).collect()
     }
 }
 
@@ -90,10 +99,8 @@ async fn a_key_counts_at_once_says_what_it_may_do_and_is_kept_as_a_hash_only() {
         assert_eq!(world.access.key(presented), None, "{presented}");
     }
 
-    let kept = {
-        let tables = world.tables.look();
-        format!("{:?}{:?}{:?}", tables.keys, tables.audit, tables.keys[0].hash)
-    };
+    let keys = world.store.keys().await.unwrap();
+    let kept = format!("{keys:?}{:?}{:?}", world.store.audit(), keys[0].hash);
     assert!(!kept.contains(secret.expose()) && !kept.contains(without_prefix));
     let words = format!("trader ({}): status,token:PRIMARY, without an end", key.id);
     assert_eq!(world.audit(), [(AuditKind::KeyAdded, words)]);
@@ -199,15 +206,14 @@ async fn a_database_that_does_not_answer_takes_no_key_away_and_is_asked_again() 
         .unwrap();
     world
         .followed(async {
-            world.tables.change(|tables| {
-                tables.keys[0].key.revoked_at = Some(first.created_at);
-                tables.fails = true;
-            });
+            let audit = AuditEntry::new(first.created_at, AuditKind::KeyRevoked, "");
+            world.store.revoke_key(first.id, &audit).await.unwrap();
+            world.disk.fails(true);
             sleep(Duration::from_mins(10)).await;
             assert!(world.access.key(secret.expose()).is_some());
             // Nothing tells of its recovery: that the key was used is tried to be stored before, and a minute later.
             sleep(SOON).await;
-            world.tables.look().fails = false;
+            world.disk.fails(false);
             sleep(SOON).await;
             assert_eq!(world.access.key(secret.expose()), None);
         })
@@ -222,7 +228,7 @@ async fn uses_are_stored_within_a_minute_and_once_a_minute_at_most() {
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    let notes = || world.tables.look().notes;
+    let notes = || world.disk.notes();
     world
         .followed(async {
             sleep(SOON).await;
@@ -238,7 +244,7 @@ async fn uses_are_stored_within_a_minute_and_once_a_minute_at_most() {
             let known = world.access.keys().await.unwrap();
             assert_eq!(known[0].last_used_at, Some(last), "also what is not stored yet");
             sleep(Duration::from_secs(62)).await;
-            assert_eq!(world.tables.look().keys[0].key.last_used_at, Some(last));
+            assert_eq!(world.last_used_at().await, Some(last));
             let told = notes();
             sleep(Duration::from_mins(10)).await;
             assert_eq!(notes(), told, "nobody used it since");
@@ -257,13 +263,13 @@ async fn what_was_not_stored_for_a_failing_database_is_stored_later() {
         .unwrap();
     world
         .followed(async {
-            world.tables.look().fails = true;
+            world.disk.fails(true);
             world.access.key(secret.expose()).unwrap();
             let used = world.clock.now();
             sleep(SOON).await;
-            world.tables.look().fails = false;
+            world.disk.fails(false);
             sleep(Duration::from_secs(62)).await;
-            assert_eq!(world.tables.look().keys[0].key.last_used_at, Some(used));
+            assert_eq!(world.last_used_at().await, Some(used));
         })
         .await;
 }
@@ -327,7 +333,7 @@ async fn a_session_lives_while_it_is_used(#[case] calls: &[(u64, bool)], #[case]
         let session = world.access.session(secret.expose()).await.unwrap();
         assert_eq!(session.is_some(), *is_let_in, "at {at}");
     }
-    assert_eq!(world.tables.look().notes, touches);
+    assert_eq!(world.disk.notes(), touches);
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,7 +353,7 @@ async fn a_full_disk_locks_nobody_out() {
         .expect_touch_session()
         .times(1)
         .returning(|_, _| Err(StoreError::Unreadable("the disk is full".into())));
-    let changes = Arc::new(AccessTables::default());
+    let changes = Arc::new(MemoryStore::default().changes());
     let service = AccessService::new(Arc::new(MockAccessKeys::new()), Arc::new(access), changes, clock);
     advance(Duration::from_mins(5)).await;
     assert_eq!(service.session("x").await.unwrap(), Some(session));
@@ -371,7 +377,7 @@ async fn a_session_ends_after_twelve_hours_however_busy_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_does_not_answer_is_no_refusal() {
     let world = World::new();
-    world.tables.look().fails = true;
+    world.disk.fails(true);
     let access = &world.access;
     assert!(access.catch_up().await.is_err());
     assert!(access.make_link().await.is_err());

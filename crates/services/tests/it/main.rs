@@ -7,11 +7,11 @@
 )]
 
 mod access;
-mod access_tables;
 mod answers;
 mod backoff;
 mod cancel;
 mod concurrent_reads;
+mod disk;
 mod exchange;
 mod faults;
 mod order_of_effects;

@@ -1,7 +1,6 @@
 //! `RegistryFollower` on paused time: what the database and the clock do is in the registry soon, and its subscribers
 //! hear of it without any reader.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,12 +12,13 @@ use vega_domain::account::{Account, Route};
 use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber};
-use vega_domain::ports::{Clock, StoreError};
+use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
-use vega_testing::{MemoryStore, Watcher};
+use vega_testing::MemoryStore;
 
+use crate::disk::Disk;
 use crate::world::{api, ist, user};
 
 /// Longer than the follower may need for anything.
@@ -39,19 +39,6 @@ impl Clock for SetClock {
 impl SetClock {
     fn set_forward(&self, by: TimeDelta) {
         *self.at.lock().unwrap() += by;
-    }
-}
-
-/// Whether the database does not answer.
-#[derive(Default)]
-struct Disk(AtomicBool);
-
-impl Watcher for Disk {
-    fn asked(&self, _: &str) -> Result<(), StoreError> {
-        if self.0.load(Ordering::Relaxed) {
-            return Err(StoreError::Unreadable("the disk is gone".into()));
-        }
-        Ok(())
     }
 }
 
@@ -97,7 +84,7 @@ impl World {
     }
 
     fn fails(&self, fails: bool) {
-        self.disk.0.store(fails, Ordering::Relaxed);
+        self.disk.fails(fails);
     }
 
     /// Lets a follower work, and ends it when the story is over.
