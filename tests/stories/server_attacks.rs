@@ -74,6 +74,7 @@ impl World {
         let mut keys = server.get("/api/v1/keys", key).await?.json()?;
         for key in keys["keys"].as_array_mut().context("keys")? {
             key["last_used_at"] = Value::Null;
+            key["last_used_at_unix"] = Value::Null;
         }
         let session = server.get("/api/v1/session", &self.console).await?;
         let mut audit = server.get("/api/v1/audit?limit=500", key).await?.json()?;

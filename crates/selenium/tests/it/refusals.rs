@@ -150,7 +150,8 @@ async fn a_refused_pin_is_noticed_whatever_the_page_makes_of_it() -> Result<()> 
     Ok(())
 }
 
-/// A second button beside the full box, pressed as soon as the box is full; the page then empties the box.
+/// A second button beside the full box, pressed when the box is full and the driver has typed its last key; the page then
+/// empties the box.
 fn with_another_button(words: &str, empties: &str) -> String {
     by_script("").replace(
         "</script>",
@@ -159,7 +160,7 @@ fn with_another_button(words: &str, empties: &str) -> String {
              document.body.insertAdjacentHTML('beforeend', '<button type=button id=other>{words}</button>');
              const other = document.getElementById('other');
              other.addEventListener('click', () => {{ {empties} }});
-             box.addEventListener('input', () => {{ if (box.value.length === 6) setTimeout(() => other.click(), 50) }})</script>"
+             box.addEventListener('input', () => {{ if (box.value.length === 6) setTimeout(() => other.click(), 200) }})</script>"
         ),
     )
 }
