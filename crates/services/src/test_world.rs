@@ -1,13 +1,13 @@
 //! Builders shared by the tests of this crate.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::expiry;
-use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, UserId};
+use vega_domain::ids::{AccountId, ClientId, Generation, UserId};
 use vega_domain::ports::Clock;
-use vega_domain::secret::{AccessToken, ClientSecret};
+use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
 pub(crate) use vega_testing::TestClock;
+pub(crate) use vega_testing::builders::{account_with as account, api};
 
 /// Follows tokio's paused time.
 pub(crate) struct PausedClock(DateTime<Utc>, tokio::time::Instant);
@@ -30,29 +30,6 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
         .unwrap()
         .to_utc()
         + TimeDelta::seconds(seconds)
-}
-
-pub(crate) fn api(name: &str) -> ApiName {
-    ApiName::new(name).unwrap()
-}
-
-pub(crate) fn configured(name: &str) -> Api {
-    Api {
-        name: api(name),
-        client_id: ClientId::new(format!("key-{name}")).unwrap(),
-        client_secret: ClientSecret::new("secret"),
-        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
-    }
-}
-
-pub(crate) fn account(names: &[&str]) -> Account {
-    Account {
-        id: AccountId::new("default").unwrap(),
-        mobile_number: MobileNumber::new("9000000001").unwrap(),
-        user_id: Some(UserId::new("AB1234").unwrap()),
-        route: Route::Webdriver,
-        apis: names.iter().map(|name| configured(name)).collect(),
-    }
 }
 
 pub(crate) fn stored(name: &str, generation: u32) -> StoredToken {

@@ -1,15 +1,16 @@
-//! Builders of what is stored: one account's attempts, runs and tokens, all of one fixed time, with secrets that a test
-//! finds wherever they leak.
+//! Builders of what is configured and stored: one account with its APIs, its attempts, runs and tokens, all of one fixed
+//! time, with secrets that a test finds wherever they leak.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::{ClockReading, SinceBoot};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::ports::NewAttempt;
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
-use vega_domain::secret::{AccessToken, ExtendedToken, OAuthState};
+use vega_domain::secret::{AccessToken, ClientSecret, ExtendedToken, OAuthState};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 
 /// So many seconds after the time of everything here. It has microseconds, which a store keeps.
@@ -56,6 +57,27 @@ pub fn account() -> AccountId {
 /// Its mobile number.
 pub fn mobile() -> MobileNumber {
     MobileNumber::new("9000000001").unwrap()
+}
+
+/// An API as it is configured.
+pub fn configured(name: &str) -> Api {
+    Api {
+        name: api(name),
+        client_id: ClientId::new(format!("key-{name}")).unwrap(),
+        client_secret: ClientSecret::new("CANARY-client-secret"),
+        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
+    }
+}
+
+/// That account as it is configured, with these APIs.
+pub fn account_with(apis: &[&str]) -> Account {
+    Account {
+        id: account(),
+        mobile_number: mobile(),
+        user_id: Some(UserId::new("AB1234").unwrap()),
+        route: Route::Webdriver,
+        apis: apis.iter().map(|name| configured(name)).collect(),
+    }
 }
 
 /// A run that begins.

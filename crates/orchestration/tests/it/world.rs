@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::account::Account;
 use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
@@ -14,7 +14,7 @@ use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, R
 use vega_domain::plan::{Decision, Plan, Wanted};
 use vega_domain::ports::{Clock, MockPresenter, MockPrompter};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
-use vega_domain::secret::{AccessToken, ClientSecret};
+use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_orchestration::{
@@ -24,6 +24,7 @@ use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
 };
+use vega_testing::builders::account_with;
 use vega_testing::{Effects, MemoryStore, RecordedEvents};
 
 use crate::broker::{self, Broker};
@@ -336,16 +337,6 @@ fn account(id: &str, number: u32, apis: &[&str]) -> Account {
     Account {
         id: AccountId::new(id).unwrap(),
         mobile_number: MobileNumber::new(format!("900000000{number}")).unwrap(),
-        user_id: Some(user("AB1234")),
-        route: Route::Webdriver,
-        apis: apis
-            .iter()
-            .map(|name| Api {
-                name: ApiName::new(*name).unwrap(),
-                client_id: ClientId::new(format!("key-{name}")).unwrap(),
-                client_secret: ClientSecret::new("CANARY-client-secret"),
-                redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
-            })
-            .collect(),
+        ..account_with(apis)
     }
 }

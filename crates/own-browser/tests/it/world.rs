@@ -13,14 +13,14 @@ use url::Url;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
 use vega_domain::ports::{
     Clock, EventSink, ListenerProof, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::run::Wait;
-use vega_domain::secret::{AuthorizationCode, ClientSecret, OAuthState, RedirectAddress, SecondFactor};
+use vega_domain::secret::{AuthorizationCode, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
+use vega_testing::builders::{account_with, configured};
 
 use crate::journal::Journal;
 
@@ -206,16 +206,13 @@ impl World {
 
     fn account(&self, api: &str) -> Account {
         Account {
-            id: AccountId::new("default").unwrap(),
-            mobile_number: MobileNumber::new("9000000001").unwrap(),
             user_id: None,
             route: Route::OwnBrowser,
             apis: vec![Api {
-                name: ApiName::new(api).unwrap(),
-                client_id: ClientId::new(format!("key-{api}")).unwrap(),
-                client_secret: ClientSecret::new("CANARY"),
                 redirect_uri: RedirectUri::new(self.uri.as_str()).unwrap(),
+                ..configured(api)
             }],
+            ..account_with(&[])
         }
     }
 

@@ -9,17 +9,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::account::{Account, Api};
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
-use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::ids::{Generation, RunId, UserId};
 use vega_domain::ports::{
     Clock, CodeDelivery, EventSink, ExchangeError, MockPresenter, MockPrompter, ProfileAnswer, ProfileApi,
     SessionLogout, SignInRequest, SignInSession, TokenAnswer, TokenExchange,
 };
-use vega_domain::secret::{AccessToken, AuthorizationCode, ClientSecret, ExtendedToken, RawAnswer};
+use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 use vega_services::{GenerationPorts, HotTokenRegistry, TokenGenerationService};
+use vega_testing::builders::account_with;
+pub(crate) use vega_testing::builders::configured as api;
 use vega_testing::{Effects, MemoryStore};
 
 use crate::faults::Faults;
@@ -61,15 +63,6 @@ pub(crate) fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
-pub(crate) fn api(name: &str) -> Api {
-    Api {
-        name: ApiName::new(name).unwrap(),
-        client_id: ClientId::new(format!("key-{name}")).unwrap(),
-        client_secret: ClientSecret::new("CANARY-client-secret"),
-        redirect_uri: RedirectUri::new("http://localhost:28020/cb").unwrap(),
-    }
-}
-
 pub(crate) struct World {
     pub(crate) log: Arc<Effects>,
     pub(crate) clock: Arc<PausedClock>,
@@ -102,13 +95,7 @@ impl World {
                 log: Arc::clone(&log),
                 all: Mutex::default(),
             }),
-            account: Account {
-                id: AccountId::new("default").unwrap(),
-                mobile_number: MobileNumber::new("9000000001").unwrap(),
-                user_id: Some(user("AB1234")),
-                route: Route::Webdriver,
-                apis: vec![api("PRIMARY"), api("WEBSOCKET1")],
-            },
+            account: account_with(&["PRIMARY", "WEBSOCKET1"]),
             run: RunId::at(now),
             budget: BUDGET,
             log,
