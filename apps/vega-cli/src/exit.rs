@@ -215,8 +215,8 @@ mod tests {
     use rstest::rstest;
     use vega_domain::failure::Failure;
     use vega_domain::ids::{AccountId, ApiName, RunId};
-    use vega_domain::plan::SignInCause;
     use vega_domain::run::{RunState, SkipReason};
+    use vega_testing::builders;
 
     use super::*;
 
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn what_the_run_left_out_counts_too() {
         let done = run_of(&[StepState::Done]);
-        let plan = plan_of(&["PRIMARY"]);
+        let plan = builders::plan(&["PRIMARY"]);
         assert_eq!(of_run_among(&done, &plan, &[], Exit::Ok), Exit::Ok);
         assert_eq!(
             of_run_among(&done, &plan, &[], Exit::AccountStopped),
@@ -303,22 +303,9 @@ mod tests {
     fn what_nobody_asked_for_now_does_not_count() {
         let mut run = run_of(&[failed(FailureReason::PinRefused), StepState::Done]);
         run.steps[1].api = ApiName::new("WEBSOCKET1").unwrap();
-        let exit = |apis| of_run_among(&run, &plan_of(apis), &[], Exit::Ok);
+        let exit = |apis: &[&str]| of_run_among(&run, &builders::plan(apis), &[], Exit::Ok);
         assert_eq!(exit(&["WEBSOCKET1"]), Exit::Ok);
         assert_eq!(exit(&["PRIMARY", "WEBSOCKET1"]), Exit::AccountStopped);
-    }
-
-    fn plan_of(apis: &[&str]) -> Plan {
-        let planned = apis.iter().map(|api| PlannedApi {
-            api: ApiName::new(*api).unwrap(),
-            account: AccountId::new("default").unwrap(),
-            cause: SignInCause::Missing,
-            replaces: None,
-            unresolved: None,
-            last_failure: None,
-            last_attempt: None,
-        });
-        Plan::of(planned.collect()).unwrap()
     }
 
     /// The table of docs/reference/exit-codes.md, as a test.

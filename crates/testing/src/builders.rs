@@ -1,4 +1,4 @@
-//! Builders of what is configured and stored: one account with its APIs, its attempts, runs and tokens, all of one fixed
+//! Builders of what is configured and stored: one account with its APIs, its plans, attempts, runs and tokens, all of one fixed
 //! time, with secrets that a test finds wherever they leak.
 
 use std::time::Duration;
@@ -8,6 +8,7 @@ use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::{ClockReading, SinceBoot};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
+use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::NewAttempt;
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::{AccessToken, ClientSecret, ExtendedToken, OAuthState};
@@ -78,6 +79,20 @@ pub fn account_with(apis: &[&str]) -> Account {
         route: Route::Webdriver,
         apis: apis.iter().map(|name| configured(name)).collect(),
     }
+}
+
+/// A plan to sign in for these APIs of that account, which have no token.
+pub fn plan(apis: &[&str]) -> Plan {
+    let planned = apis.iter().map(|name| PlannedApi {
+        api: api(name),
+        account: account(),
+        cause: SignInCause::Missing,
+        replaces: None,
+        unresolved: None,
+        last_failure: None,
+        last_attempt: None,
+    });
+    Plan::of(planned.collect()).unwrap()
 }
 
 /// A run that begins.

@@ -331,9 +331,8 @@ impl RunRequest {
 #[cfg(test)]
 mod tests {
     use vega_domain::accounts::ApiSelection;
-    use vega_domain::ids::{AccountId, ApiName};
-    use vega_domain::plan::{Plan, PlannedApi, SignInCause};
     use vega_orchestration::WaitPolicy;
+    use vega_testing::builders;
 
     use super::*;
 
@@ -347,16 +346,7 @@ mod tests {
     }
 
     fn plan() -> PlanView {
-        let planned = PlannedApi {
-            api: ApiName::new("PRIMARY").unwrap(),
-            account: AccountId::new("default").unwrap(),
-            cause: SignInCause::Missing,
-            replaces: None,
-            unresolved: None,
-            last_failure: None,
-            last_attempt: None,
-        };
-        PlanView::from(&Plan::of(vec![planned]).unwrap())
+        PlanView::from(&builders::plan(&["PRIMARY"]))
     }
 
     fn ended(ending: Ending) -> Stage {
