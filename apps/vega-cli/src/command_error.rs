@@ -8,7 +8,7 @@ use vega_bootstrap::{
     AccessError, BackupError, ReportError, RevocationError, RotateKeyError, SettingsError, StartError,
 };
 use vega_domain::ports::StoreError;
-use vega_orchestration::RunError;
+use vega_orchestration::{NotBetweenRuns, RunError};
 
 use crate::exit::{Exit, of_run_error};
 
@@ -71,10 +71,37 @@ impl CommandError {
             | Self::Backup(_)
             | Self::Report(ReportError::Store(_))
             | Self::Revocation(_)
-            | Self::RotateKey(RotateKeyError::Rotation(_)) => Exit::Preflight,
-            Self::RotateKey(RotateKeyError::NotBetweenRuns(_)) => Exit::NotAllowed,
+            | Self::RotateKey(
+                RotateKeyError::Rotation(_) | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Store(_)),
+            ) => Exit::Preflight,
+            Self::RotateKey(RotateKeyError::NotBetweenRuns(
+                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
+            )) => Exit::NotAllowed,
             Self::Run(error) => of_run_error(error),
             Self::Report(_) | Self::Io(_) | Self::Json(_) => Exit::Unexpected,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use vega_domain::ports::StoreError;
+
+    use super::*;
+
+    #[rstest]
+    #[case::somebody_signs_in(NotBetweenRuns::Held(RunError::Held(None)), Exit::NotAllowed)]
+    #[case::a_run_is_left(NotBetweenRuns::RunLeft, Exit::NotAllowed)]
+    #[case::the_database_fails(
+        NotBetweenRuns::Store(StoreError::Conflict("no".into())),
+        Exit::Preflight
+    )]
+    fn a_rotation_that_waits_is_told_from_a_database_that_fails(
+        #[case] error: NotBetweenRuns,
+        #[case] exit: Exit,
+    ) {
+        let error = CommandError::RotateKey(RotateKeyError::NotBetweenRuns(error));
+        assert_eq!(error.exit(), exit);
     }
 }

@@ -30,6 +30,16 @@ pub(crate) async fn run(
         return Ok(Exit::Ok);
     };
     let apis = run.steps.iter().map(|step| step.api.clone());
-    let request = wanted.way.request(vega.settings.accounts.select(apis), None);
+    let apis = vega.settings.accounts.select(apis);
+    if apis.is_empty() {
+        let names: Vec<&str> = run.steps.iter().map(|step| step.api.as_str()).collect();
+        output::problem(&format!(
+            "none of the APIs of today's incomplete run is configured any more: {}. Configure one of them again, or run \
+             `vega` for those that are configured now",
+            names.join(", ")
+        ));
+        return Ok(Exit::HumanNeeded);
+    }
+    let request = wanted.way.request(apis, None);
     generate::run(vega, terminal, &request, wanted.way.json, stop).await
 }

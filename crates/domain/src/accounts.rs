@@ -74,6 +74,11 @@ impl ApiSelection {
         }
     }
 
+    /// Whether it names no API at all.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Only(apis) if apis.is_empty())
+    }
+
     /// Whether it is among them.
     pub fn includes(&self, api: &ApiName) -> bool {
         match self {

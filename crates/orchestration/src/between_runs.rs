@@ -1,5 +1,5 @@
-//! Whether a change of the installation may be made that must not happen while somebody signs in: for example a new root key.
-//! What that change is, the caller decides.
+//! Takes the lease for a change that must not happen beside a sign-in, such as a new root key. Refuses while a run is active or
+//! left over.
 
 use thiserror::Error;
 use vega_domain::ports::{Lease, StoreError};

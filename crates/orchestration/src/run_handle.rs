@@ -1,4 +1,4 @@
-//! A run in the background: its events, its end, and the wish that it ends. Clones are handles of the same run.
+//! Handle of a run in the background: its events, its outcome, and its cancellation. Clones are handles of the same run.
 
 use std::fmt;
 use std::sync::Arc;

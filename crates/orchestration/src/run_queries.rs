@@ -1,4 +1,4 @@
-//! What is known of runs, and the wish that one ends. Writes nothing else.
+//! Read-only queries over runs, and the request to cancel one.
 
 use vega_domain::ids::RunId;
 use vega_domain::ports::StoreError;

@@ -1,4 +1,4 @@
-//! An operator that no test may need.
+//! `Nobody`: an operator that panics when it is asked or shown anything.
 
 use std::time::Duration;
 

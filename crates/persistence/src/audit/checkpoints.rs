@@ -18,6 +18,8 @@ use crate::key_files::key_source::KeySource;
 use crate::stored::unreadable;
 
 const FILE_NAME: &str = "vega.checkpoints";
+/// Its first name. A file that still has it is renamed, so that an upgrade loses no checkpoint.
+const FORMER_FILE_NAME: &str = "vega.audit-heads";
 
 /// The file. Several databases may share it, as they may share the key.
 #[derive(Debug, Clone)]
@@ -52,7 +54,13 @@ pub(crate) struct Checkpoint {
 impl CheckpointFile {
     /// The file beside the key, or in the folder where Vega keeps what belongs beside a key.
     pub(crate) fn at(source: &KeySource) -> Self {
-        Self(source.beside(FILE_NAME))
+        let path = source.beside(FILE_NAME);
+        let former = source.beside(FORMER_FILE_NAME);
+        // Whatever goes wrong here shows where the file is read: it is missing.
+        if !path.exists() && former.is_file() {
+            let _ = std::fs::rename(former, &path);
+        }
+        Self(path)
     }
 
     /// Adds a line, durably. Existing lines stay, also when other processes add lines.
@@ -290,6 +298,21 @@ mod tests {
         let error = file.read(None).unwrap_err().to_string();
         assert!(error.contains("line 2 of"), "{error}");
         assert_eq!(std::fs::read_to_string(&file.0).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn a_file_by_the_former_name_is_renamed_and_replaces_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = KeySource::File(dir.path().join("vega.key"));
+        let former = dir.path().join(FORMER_FILE_NAME);
+        CheckpointFile(former.clone()).append(&checkpoint(1)).unwrap();
+        let file = CheckpointFile::at(&source);
+        assert_eq!(file.read(None).unwrap(), [checkpoint(1)]);
+        assert!(!former.exists());
+        CheckpointFile(former.clone()).append(&checkpoint(2)).unwrap();
+        let again = CheckpointFile::at(&source);
+        assert_eq!(again.read(None).unwrap(), [checkpoint(1)]);
+        assert!(former.exists());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Versions of the open database and the id of its key, for `vega doctor` and the console. Contains no secret.
+//! Versions of the open database and the id of its key, for the console and its system page. Contains no secret.
 
 use vega_domain::ports::StoreError;
 

@@ -1,4 +1,4 @@
-//! What a test sees of a store beside the ports, and what it finds there that no port of this test's put there.
+//! Inspection and direct edits of a `MemoryStore`, for tests.
 
 use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
