@@ -151,3 +151,23 @@ async fn one_api_of_an_open_run_can_be_asked_for_alone() -> Result<()> {
     assert_eq!(last["detail"], "completed: 6 of 6 steps settled");
     Ok(())
 }
+
+/// The names were changed meanwhile: nothing is left to go on with, and that is said before anything is asked.
+#[tokio::test]
+async fn a_run_of_apis_that_are_configured_no_more_is_not_taken_for_all() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::with_test_hooks(&upstox)?;
+    killed_after_the_fourth_token(&upstox, &desk).await?;
+    for number in 0..upstox.apps().count() {
+        desk.set(&format!("UPSTOX_API_NAME_{number}"), &format!("NEW{number}"));
+    }
+    let ran = desk.vega(&["resume", "--yes"]).await?;
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("none of the APIs of today's incomplete run is configured any more: "),
+        "{ran:?}"
+    );
+    assert_eq!(upstox.count("tokens_issued").await?, 4);
+    Ok(())
+}
