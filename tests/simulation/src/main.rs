@@ -1,4 +1,4 @@
-//! `days`: plays virtual days and says what was broken. Exit code 0: nothing was, 1: a rule was broken, 2: it could not be
+//! `simulation`: plays virtual days and says what was broken. Exit code 0: nothing was, 1: a rule was broken, 2: it could not be
 //! played.
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use vega_simulation::{Campaign, InjectedDefect, Outcome, campaign};
 /// Any seed would do; a fixed one fails only when the code has changed.
 const SEED: u64 = 1;
 /// Enough for every injected defect; the first find ends it.
-const DAYS_FOR_A_PLANT: u32 = 200;
+const DAYS_FOR_A_DEFECT: u32 = 200;
 /// Four of them are 200 days, beside each other.
 const DAYS: u32 = 50;
 
@@ -60,7 +60,7 @@ fn one_seed_plays_the_same_days_again() {
 #[case(InjectedDefect::EraseLiving)]
 #[case(InjectedDefect::EndlessCooldown)]
 fn an_injected_defect_is_found(#[case] defect: InjectedDefect) {
-    let outcome = play(SEED, DAYS_FOR_A_PLANT, Some(defect));
+    let outcome = play(SEED, DAYS_FOR_A_DEFECT, Some(defect));
     let found = outcome
         .violations
         .iter()
