@@ -107,10 +107,10 @@ impl AuditTrail for CappedRefusals {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
     use super::*;
+    use crate::test_world::{TestClock, at};
 
     #[derive(Default)]
     struct Trail(Mutex<Vec<AuditEntry>>);
@@ -137,18 +137,8 @@ mod tests {
         }
     }
 
-    /// Seconds after some moment.
-    #[derive(Default)]
-    struct MovedClock(AtomicI64);
-
-    impl Clock for MovedClock {
-        fn now(&self) -> DateTime<Utc> {
-            DateTime::from_timestamp(1_790_000_000 + self.0.load(Ordering::Relaxed), 0).unwrap()
-        }
-    }
-
-    fn world() -> (Arc<Trail>, Arc<MovedClock>, CappedRefusals) {
-        let (trail, clock) = (Arc::new(Trail::default()), Arc::new(MovedClock::default()));
+    fn world() -> (Arc<Trail>, Arc<TestClock>, CappedRefusals) {
+        let (trail, clock) = (Arc::new(Trail::default()), TestClock::at(at(0)));
         let capped = CappedRefusals::new(trail.clone(), clock.clone());
         (trail, clock, capped)
     }
@@ -165,7 +155,7 @@ mod tests {
     async fn refusals_go_on_record_again_in_the_next_hour() {
         let (trail, clock, capped) = world();
         for (seconds, on_record) in [(0, 100), (3_599, 100), (3_600, 201), (0, 302)] {
-            clock.0.store(seconds, Ordering::Relaxed);
+            clock.set(at(seconds));
             refuse(&capped, AuditKind::CallRefused, "its key is not known", 110).await;
             assert_eq!(trail.entries().len(), on_record, "after {seconds} s");
         }
@@ -207,7 +197,7 @@ mod tests {
         let (trail, clock, capped) = world();
         refuse(&capped, AuditKind::CallRefused, "its key is not known", 130).await;
         assert_eq!(trail.entries().len(), 100);
-        clock.0.store(3_601, Ordering::Relaxed);
+        clock.set(at(3_601));
         tokio::time::sleep(Duration::from_secs(3_700)).await;
         let entries = trail.entries();
         assert_eq!(entries.len(), 101);

@@ -3,26 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ClientId, Generation, UserId};
-use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
-pub(crate) use vega_testing::TestClock;
 pub(crate) use vega_testing::builders::{account_with as account, api};
-
-/// Follows tokio's paused time.
-pub(crate) struct PausedClock(DateTime<Utc>, tokio::time::Instant);
-
-impl PausedClock {
-    pub(crate) fn at(now: DateTime<Utc>) -> Self {
-        Self(now, tokio::time::Instant::now())
-    }
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.0 + TimeDelta::from_std(self.1.elapsed()).unwrap()
-    }
-}
+pub(crate) use vega_testing::{PausedClock, TestClock};
 
 /// 08:45 IST on a working day, plus seconds.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {

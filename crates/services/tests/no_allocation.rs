@@ -6,31 +6,23 @@
 )]
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use allocation_counter::measure;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use rstest::rstest;
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
-use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
 use vega_services::HotTokenRegistry;
+use vega_testing::TestClock;
 
 const READS: usize = 1_000;
 
-/// Always 08:45 IST on a working day.
-struct Morning;
-
-impl Clock for Morning {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_795_403_700, 0).unwrap()
-    }
-}
-
 fn registry_of_fifty() -> HotTokenRegistry {
-    let registry = HotTokenRegistry::new(Arc::new(Morning));
+    // 08:45 IST on a working day.
+    let now = DateTime::from_timestamp(1_795_403_700, 0).unwrap();
+    let registry = HotTokenRegistry::new(TestClock::at(now));
     for number in 0..50 {
         let token = StoredToken {
             api: ApiName::new(format!("API{number}")).unwrap(),
@@ -39,9 +31,9 @@ fn registry_of_fifty() -> HotTokenRegistry {
             user_id: UserId::new("AB1234").unwrap(),
             generation: Generation::FIRST,
             access_token: AccessToken::new("CANARY-token"),
-            issued_at: Morning.now(),
-            valid_until: expiry::valid_until(Morning.now()),
-            verified_at: Some(Morning.now()),
+            issued_at: now,
+            valid_until: expiry::valid_until(now),
+            verified_at: Some(now),
             rejected_at: None,
             last_check: None,
         };

@@ -16,7 +16,7 @@ pub mod memory_store;
 pub mod nobody;
 pub mod sinks;
 
-pub use clock::TestClock;
+pub use clock::{PausedClock, TestClock};
 pub use memory_store::{MemoryStore, Watcher};
 pub use nobody::Nobody;
 pub use sinks::{Effects, RecordedEvents};

@@ -17,7 +17,7 @@ use vega_domain::run::RunState;
 use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage, WaitPolicy};
 
 use crate::requirements::Requirement;
-use crate::world::{Standing, World};
+use crate::world::{Standing, World, in_india};
 
 fn request() -> GenerationRequest {
     GenerationRequest {
@@ -79,7 +79,7 @@ async fn a_yes_leads_to_a_run_and_its_end() {
 #[case::all_valid(|world: &World| world.has("WEBSOCKET1", Standing::Valid), "AllValid", "no sign-in is needed", &["verified"])]
 #[case::unknown(|world: &World| world.has("WEBSOCKET1", Standing::LastCheckFailed), "AllValid", "no sign-in is needed", &["verified"])]
 #[case::clock_off(|world: &World| world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2))), "NotNow", "differs from Upstox's by 7200 s", &["verified"])]
-#[case::closed_hours(|world: &World| world.clock.is("2026-11-24T03:20:00"), "NotNow", "closed until 03:31 IST", &["verified"])]
+#[case::closed_hours(|world: &World| world.clock.set(in_india("2026-11-24T03:20:00")), "NotNow", "closed until 03:31 IST", &["verified"])]
 #[case::no(|_: &World| (), "Declined", "declined", &["verified", "confirming"])]
 #[tokio::test(start_paused = true)]
 async fn without_a_run_the_outcome_says_why(

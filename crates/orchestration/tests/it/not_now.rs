@@ -101,7 +101,7 @@ async fn a_profile_that_answered_outweighs_a_lost_question_for_the_time() {
 #[tokio::test(start_paused = true)]
 async fn around_0330_nothing_is_signed_in_for_without_force() {
     let world = World::of(&[("main", &["PRIMARY"])]);
-    world.clock.is("2026-11-24T03:20:00");
+    world.clock.set(in_india("2026-11-24T03:20:00"));
     let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
     let until = in_india("2026-11-24T03:31:00");
     assert_eq!(
@@ -129,9 +129,9 @@ async fn around_0330_nothing_is_signed_in_for_without_force() {
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_turn_comes_too_near_0330_is_left_for_the_next_day() {
     let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.clock.is("2026-11-24T03:19:00");
+    world.clock.set(in_india("2026-11-24T03:19:00"));
     let clock = world.clock.clone();
-    let slow = Script::Meanwhile(Box::new(move || clock.is("2026-11-24T03:21:00")));
+    let slow = Script::Meanwhile(Box::new(move || clock.set(in_india("2026-11-24T03:21:00"))));
     world.sign_ins.script("PRIMARY", slow);
     let run = world.run().await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 skipped closed_hours"]);

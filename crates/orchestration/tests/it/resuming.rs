@@ -8,7 +8,7 @@ use vega_domain::plan::{Decision, ForceReason, Wanted};
 use vega_domain::run::{RunRecord, RunState};
 use vega_orchestration::WaitPolicy;
 
-use crate::world::{Standing, World, steps};
+use crate::world::{Standing, World, in_india, steps};
 
 impl World {
     async fn run_forced(&self) -> RunRecord {
@@ -149,7 +149,7 @@ async fn when_verification_finds_everything_good_the_run_is_completed_without_a_
 #[tokio::test(start_paused = true)]
 async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
     let (world, left) = World::incomplete().await;
-    world.clock.is("2026-11-24T08:45:00");
+    world.clock.set(in_india("2026-11-24T08:45:00"));
     let orchestrator = world.orchestrator();
     let verification = orchestrator.verify(Wanted::default()).await.unwrap();
     let [abandoned] = &*verification.left_over.abandoned else {
@@ -174,12 +174,12 @@ async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
 #[tokio::test(start_paused = true)]
 async fn until_0330_it_is_the_same_day() {
     let (world, left) = World::incomplete().await;
-    world.clock.is("2026-11-24T03:10:00");
+    world.clock.set(in_india("2026-11-24T03:10:00"));
     assert_eq!(
         world.resume().queries().open().await.unwrap().unwrap().id,
         left.id
     );
-    world.clock.is("2026-11-24T03:30:00");
+    world.clock.set(in_india("2026-11-24T03:30:00"));
     assert!(world.resume().queries().open().await.unwrap().is_none());
 }
 

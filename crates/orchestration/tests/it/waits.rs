@@ -15,7 +15,7 @@ use vega_domain::run::{RunRecord, RunState, WaitCause};
 use vega_orchestration::WaitPolicy;
 
 use crate::sign_ins::Script;
-use crate::world::{COOLDOWN, World, steps};
+use crate::world::{COOLDOWN, World, in_india, steps};
 
 impl World {
     /// Carries the plan out, waits included. The day is paused time, so a run that hangs fails at once.
@@ -265,7 +265,7 @@ async fn a_clock_that_was_set_back_makes_no_cooldown_longer() {
         .sign_ins
         .script("PRIMARY", Script::Meanwhile(Box::new(|| {})));
     world.run().await.unwrap();
-    world.clock.is("2026-11-23T07:00:00");
+    world.clock.set(in_india("2026-11-23T07:00:00"));
     let began = Instant::now();
     let run = world.run_patiently().await;
     assert_eq!(steps(&run), ["PRIMARY done"]);

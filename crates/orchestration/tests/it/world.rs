@@ -1,10 +1,9 @@
 //! The world around the orchestrators, and the tokens that a test finds in it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::accounts::Accounts;
@@ -25,7 +24,7 @@ use vega_services::{
     TokenValidityService,
 };
 use vega_testing::builders::account_with;
-use vega_testing::{Effects, MemoryStore, RecordedEvents};
+use vega_testing::{Effects, MemoryStore, PausedClock, RecordedEvents};
 
 use crate::broker::{self, Broker};
 use crate::faults::Faults;
@@ -33,34 +32,11 @@ use crate::human::Human;
 use crate::requirements::Requirements;
 use crate::sign_ins::{Script, SignIns};
 
-/// Follows tokio's paused time.
-pub(crate) struct PausedClock {
-    began: Instant,
-    at: Mutex<DateTime<Utc>>,
-}
-
-impl PausedClock {
-    /// It is this time now.
-    pub(crate) fn is(&self, ist: &str) {
-        *self.at.lock().unwrap() = in_india(ist) - self.elapsed();
-    }
-
-    fn elapsed(&self) -> TimeDelta {
-        TimeDelta::from_std(self.began.elapsed()).unwrap()
-    }
-}
-
 /// A moment on India's clock.
 pub(crate) fn in_india(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&format!("{text}+05:30"))
         .unwrap()
         .to_utc()
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.at.lock().unwrap() + self.elapsed()
-    }
 }
 
 /// How long an account cools down.
@@ -98,10 +74,7 @@ impl World {
         let log = Arc::new(Effects::default());
         let faults = Arc::new(Faults::new(Arc::clone(&log)));
         let events = Arc::new(RecordedEvents::default());
-        let clock = Arc::new(PausedClock {
-            began: Instant::now(),
-            at: Mutex::new(in_india("2026-11-23T08:45:00")),
-        });
+        let clock = PausedClock::at(in_india("2026-11-23T08:45:00"));
         Self {
             database: Arc::new(MemoryStore::watched_by(faults.clone())),
             faults,

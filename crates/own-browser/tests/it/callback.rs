@@ -9,11 +9,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use vega_domain::failure::FailureReason;
-use vega_domain::ports::{Clock, CodeDelivery, ListenerProof, SignInSession};
+use vega_domain::ports::{CodeDelivery, ListenerProof, SignInSession};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
+use vega_testing::builders::at;
 
-use crate::world::{Proof, StandingClock, World, browse, browse_as, free_port, look_ahead};
+use crate::world::{Proof, World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
@@ -285,11 +286,7 @@ async fn where_our_vega_server_listens_nobody_else_must() {
         assert_eq!(link.way_back, WayBack::Callback);
         let state = OAuthState::new("S-1");
         let code = AuthorizationCode::new("mk404x");
-        world
-            .journal
-            .deliver_code(&state, &code, StandingClock.now())
-            .await
-            .unwrap();
+        world.journal.deliver_code(&state, &code, at(0)).await.unwrap();
     };
     let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), brings);
     assert_eq!(code.unwrap(), "mk404x");

@@ -6,9 +6,11 @@ use axum::Router;
 use axum::http::StatusCode;
 use vega_domain::account::RedirectUri;
 use vega_own_browser::{CodeReceiver, callback_router};
+use vega_testing::TestClock;
+use vega_testing::builders::at;
 
 use crate::journal::Journal;
-use crate::world::{StandingClock, browse, browse_as, look_ahead};
+use crate::world::{browse, browse_as, look_ahead};
 
 #[tokio::test]
 async fn the_callback_is_a_guest_in_another_router() {
@@ -16,7 +18,7 @@ async fn the_callback_is_a_guest_in_another_router() {
     let host = listener.local_addr().unwrap();
     let journal = Journal::default();
     journal.opens("S-1", "PRIMARY").await;
-    let receiver = CodeReceiver::new(journal.store.clone(), journal.store, Arc::new(StandingClock));
+    let receiver = CodeReceiver::new(journal.store.clone(), journal.store, TestClock::at(at(0)));
     // Two APIs with one path, and a path that a router could take for a pattern.
     let uris = [
         format!("http://{host}/cb"),

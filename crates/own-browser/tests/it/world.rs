@@ -7,20 +7,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use url::Url;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{
-    Clock, EventSink, ListenerProof, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession,
+    EventSink, ListenerProof, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession,
 };
 use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
-use vega_testing::builders::{account_with, configured};
+use vega_testing::TestClock;
+use vega_testing::builders::{account_with, at, configured};
 
 use crate::journal::Journal;
 
@@ -121,14 +121,6 @@ impl ListenerProof for Proof {
     }
 }
 
-pub(crate) struct StandingClock;
-
-impl Clock for StandingClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-    }
-}
-
 /// The other side of the world: what the human sees, and a keyboard.
 pub(crate) struct Desk {
     pub(crate) links: mpsc::UnboundedReceiver<SignInLink>,
@@ -199,7 +191,7 @@ impl World {
             self.journal.store.clone(),
             Arc::new(Proof),
             self.told.clone(),
-            Arc::new(StandingClock),
+            TestClock::at(at(0)),
         );
         route.open(&self.account("PRIMARY")).await.unwrap()
     }

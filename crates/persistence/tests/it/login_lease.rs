@@ -1,27 +1,18 @@
 //! `LoginLease` over a locked file.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use vega_domain::ports::{Clock, LeaseError, LoginLease};
+use vega_domain::ports::{LeaseError, LoginLease};
 use vega_persistence::{DataSource, FileLoginLease};
+use vega_testing::TestClock;
 
 use crate::world::{World, at, database_path, key_path, open};
-
-struct Fixed;
-
-impl Clock for Fixed {
-    fn now(&self) -> DateTime<Utc> {
-        at(7)
-    }
-}
 
 #[tokio::test]
 async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
     let world = World::new().await;
-    let lease = FileLoginLease::new(world.data.clone(), Arc::new(Fixed));
-    let elsewhere = FileLoginLease::new(open(&world.dir).await, Arc::new(Fixed));
+    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)));
+    let elsewhere = FileLoginLease::new(open(&world.dir).await, TestClock::at(at(7)));
 
     let held = lease.acquire().await.unwrap();
     for refused in [elsewhere.acquire().await, lease.acquire().await] {
@@ -41,7 +32,7 @@ async fn who_is_refused_waits_for_the_name_of_the_one_that_holds_it_now() {
     // In a container of its own it may have the same number as this one.
     let other_process = std::process::id();
     let world = World::new().await;
-    let lease = FileLoginLease::new(world.data.clone(), Arc::new(Fixed));
+    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)));
     drop(lease.acquire().await.unwrap());
 
     let raw = world.raw().await;
@@ -72,11 +63,11 @@ async fn two_names_of_one_database_have_one_lease() {
     std::os::unix::fs::symlink(database_path(&world.dir), &alias).unwrap();
     let url = format!("sqlite://{}", alias.display());
     let through_alias = DataSource::open(&url, &key_path(&world.dir)).await.unwrap();
-    let held = FileLoginLease::new(world.data.clone(), Arc::new(Fixed))
+    let held = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)))
         .acquire()
         .await
         .unwrap();
-    let refused = FileLoginLease::new(through_alias, Arc::new(Fixed))
+    let refused = FileLoginLease::new(through_alias, TestClock::at(at(7)))
         .acquire()
         .await;
     assert!(matches!(refused, Err(LeaseError::Held(_))), "{refused:?}");

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
-use vega_domain::ports::{Clock, EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest};
+use vega_domain::ports::{EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest};
 use vega_domain::run::Wait;
 use vega_domain::secret::{ClientSecret, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, SignInLink, WindowTask};
 use vega_selenium::{BrowserSettings, DriverSource, OAuthLoginAutomation};
-use vega_testing::MemoryStore;
+use vega_testing::builders::at;
+use vega_testing::{MemoryStore, PausedClock};
 
 use crate::broker::Broker;
 use crate::browser::MOBILE;
@@ -95,7 +95,7 @@ impl SignInDesk {
             self.settings()?,
             Arc::new(MemoryStore::default()),
             Arc::clone(&self.seen) as Arc<dyn EventSink>,
-            Arc::new(Now),
+            PausedClock::at(at(0)),
         );
         let mut session = match automation.open(&self.account).await {
             Ok(session) => session,
@@ -146,15 +146,6 @@ impl SignInDesk {
         std::fs::write(&program, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
         Ok(program)
-    }
-}
-
-struct Now;
-
-impl Clock for Now {
-    #[expect(clippy::disallowed_methods, reason = "a real browser keeps real time")]
-    fn now(&self) -> DateTime<Utc> {
-        Utc::now()
     }
 }
 

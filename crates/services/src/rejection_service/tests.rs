@@ -54,7 +54,7 @@ fn failing() -> StoreError {
 
 impl World {
     fn new(tokens: Vec<StoredToken>, answers: Vec<ProfileAnswer>) -> Self {
-        let clock = Arc::new(PausedClock::at(at(0)));
+        let clock = PausedClock::at(at(0));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         for token in &tokens {
             registry.publish(token);

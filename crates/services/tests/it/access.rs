@@ -12,10 +12,10 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccessKeyId, ApiName, KeyName, SessionId};
 use vega_domain::ports::{AccessKeys, Clock, MockAccessKeys, MockConsoleSessions, StoreError};
 use vega_services::{AccessError, AccessService};
-use vega_testing::MemoryStore;
+use vega_testing::{MemoryStore, PausedClock};
 
 use crate::disk::Disk;
-use crate::world::{PausedClock, ist};
+use crate::world::ist;
 
 /// Longer than the service may need for anything that it does by itself.
 const SOON: Duration = Duration::from_secs(2);

@@ -1,16 +1,17 @@
 //! A million reads by several threads at once, while tokens are replaced and rejected and the clock goes over 03:30.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation};
 use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
 use vega_services::HotTokenRegistry;
+use vega_testing::TestClock;
 
 use crate::world::{ist, user};
 
@@ -21,19 +22,10 @@ const NIGHTS: u64 = 5;
 const SECONDS: u64 = 240;
 const READS_A_SECOND: u64 = READS / NIGHTS / SECONDS;
 
-/// Goes on by hand, a second at a time.
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.0.load(Ordering::SeqCst), 0).unwrap()
-    }
-}
-
 /// What readers check each answer against. Each number is kept by the writer: what may be served is written before
 /// the registry hears of it, what may not be any more after it.
 struct Market {
-    clock: Arc<HandClock>,
+    clock: Arc<TestClock>,
     registry: HotTokenRegistry,
     api: ApiName,
     stored: AtomicU32,
@@ -96,9 +88,9 @@ impl Market {
                 while self.reads.load(Ordering::Relaxed) < (night * SECONDS + second) * READS_A_SECOND {
                     thread::yield_now();
                 }
-                let now = ist("2026-11-24T03:28:00") + TimeDelta::days(i64::try_from(night).unwrap());
-                let now = now.timestamp() + i64::try_from(second).unwrap();
-                self.clock.0.store(now, Ordering::SeqCst);
+                let nights = TimeDelta::days(i64::try_from(night).unwrap());
+                let seconds = TimeDelta::seconds(i64::try_from(second).unwrap());
+                self.clock.set(ist("2026-11-24T03:28:00") + nights + seconds);
                 if (30..180).contains(&second) {
                     continue;
                 }
@@ -119,7 +111,7 @@ impl Market {
 
 #[test]
 fn a_million_reads_across_0330_meet_no_dead_and_no_older_token() {
-    let clock = Arc::new(HandClock(AtomicI64::new(ist("2026-11-24T03:28:00").timestamp())));
+    let clock = TestClock::at(ist("2026-11-24T03:28:00"));
     let market = Market {
         registry: HotTokenRegistry::new(clock.clone()),
         clock,

@@ -1,10 +1,10 @@
 //! `RegistryFollower` on paused time: what the database and the clock do is in the registry soon, and its subscribers
 //! hear of it without any reader.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use rstest::rstest;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
-use vega_testing::MemoryStore;
+use vega_testing::{MemoryStore, PausedClock};
 
 use crate::disk::Disk;
 use crate::world::{api, ist, user};
@@ -24,26 +24,8 @@ use crate::world::{api, ist, user};
 /// Longer than the follower may need for anything.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Follows tokio's paused time, and can be set.
-struct SetClock {
-    began: Instant,
-    at: Mutex<DateTime<Utc>>,
-}
-
-impl Clock for SetClock {
-    fn now(&self) -> DateTime<Utc> {
-        *self.at.lock().unwrap() + TimeDelta::from_std(self.began.elapsed()).unwrap()
-    }
-}
-
-impl SetClock {
-    fn set_forward(&self, by: TimeDelta) {
-        *self.at.lock().unwrap() += by;
-    }
-}
-
 struct World {
-    clock: Arc<SetClock>,
+    clock: Arc<PausedClock>,
     disk: Arc<Disk>,
     stored: Arc<MemoryStore>,
     registry: Arc<HotTokenRegistry>,
@@ -53,10 +35,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let clock = Arc::new(SetClock {
-            began: Instant::now(),
-            at: Mutex::new(ist("2026-11-23T08:45:00")),
-        });
+        let clock = PausedClock::at(ist("2026-11-23T08:45:00"));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         let disk = Arc::<Disk>::default();
         Self {
@@ -193,7 +172,7 @@ async fn a_clock_that_jumps_is_followed_both_ways() {
         .followed(async {
             world.heard().await;
             for (by, expected) in [(1, vec![]), (-1, vec![("PRIMARY", 1)])] {
-                world.clock.set_forward(TimeDelta::days(by));
+                world.clock.set(world.clock.now() + TimeDelta::days(by));
                 let waited = world.heard().await;
                 assert!(waited < SOON, "{by} day: {waited:?}");
                 assert_eq!(world.served(), expected, "{by} day");
@@ -230,7 +209,7 @@ async fn a_failing_database_does_not_hold_up_the_clock() {
             world.heard().await;
             world.fails(true);
             world.becomes([]);
-            world.clock.set_forward(TimeDelta::days(1));
+            world.clock.set(world.clock.now() + TimeDelta::days(1));
             assert!(world.heard().await < SOON);
         })
         .await;

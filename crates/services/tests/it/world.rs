@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
 use vega_domain::event::Event;
@@ -22,7 +21,7 @@ use vega_domain::sign_in::OtpBudget;
 use vega_services::{GenerationPorts, HotTokenRegistry, TokenGenerationService};
 use vega_testing::builders::account_with;
 pub(crate) use vega_testing::builders::configured as api;
-use vega_testing::{Effects, MemoryStore};
+use vega_testing::{Effects, MemoryStore, PausedClock};
 
 use crate::faults::Faults;
 
@@ -30,27 +29,6 @@ pub(crate) const BUDGET: OtpBudget = OtpBudget {
     presses: 4,
     window: Duration::from_mins(11),
 };
-
-/// Follows tokio's paused time.
-pub(crate) struct PausedClock {
-    began: Instant,
-    at: DateTime<Utc>,
-}
-
-impl PausedClock {
-    pub(crate) fn at(now: DateTime<Utc>) -> Arc<Self> {
-        Arc::new(Self {
-            began: Instant::now(),
-            at: now,
-        })
-    }
-}
-
-impl Clock for PausedClock {
-    fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.began.elapsed()).unwrap()
-    }
-}
 
 /// A moment on India's clock, as `2026-11-23T08:45:00`.
 pub(crate) fn ist(text: &str) -> DateTime<Utc> {
