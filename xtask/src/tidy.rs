@@ -3,6 +3,7 @@
 //! nothing is ever changed, and nothing is downloaded.
 
 mod circles;
+mod contracts;
 mod documents;
 mod finding;
 mod graph;
@@ -73,6 +74,7 @@ fn findings(xtask: &Command) -> Result<Vec<Finding>> {
     findings.extend(migrations::check(&paths));
     findings.extend(circles::check(&sources, &files));
     findings.extend(ports::check(&sources));
+    findings.extend(contracts::check(&files, &sources));
     findings.extend(homes::check(&sources));
     findings.extend(shortcuts::check(&sources));
     findings.extend(machine_paths::check(&files));

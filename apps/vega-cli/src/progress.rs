@@ -229,6 +229,8 @@ fn on_screen(screen: Screen) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use vega_testing::builders::one_event_of_each_kind;
+
     use super::*;
 
     #[test]
@@ -239,6 +241,21 @@ mod tests {
         assert!(progress.is_behind_a_prompt());
         drop(asking);
         assert!(!progress.is_behind_a_prompt());
+    }
+
+    #[test]
+    fn every_event_is_taken_with_and_without_a_terminal() {
+        for is_terminal in [true, false] {
+            let progress = Progress::new(is_terminal);
+            for event in one_event_of_each_kind() {
+                progress.show(&event);
+            }
+            let doing = &locked(&progress.message).doing;
+            assert_eq!(
+                doing,
+                "PRIMARY: waiting for the OTP, in the browser window or here"
+            );
+        }
     }
 
     /// A spinner is one line.

@@ -281,30 +281,49 @@ impl Drop for ResumeSpinner<'_> {
 
 #[cfg(test)]
 mod tests {
-
-    use chrono::DateTime;
+    use rstest::rstest;
     use tokio::time::timeout;
-    use vega_domain::ids::{AccountId, ApiName};
-    use vega_domain::sign_in::Notice;
+    use vega_domain::failure::{Failure, FailureReason};
+    use vega_testing::builders::{plan, wait, window_task};
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_task_stands_with_its_time_left_until_it_is_dropped() {
+    fn terminal(assume_yes: bool) -> Terminal {
         let terminal = Terminal {
-            assume_yes: false,
+            assume_yes,
             can_ask: false,
             can_show: true,
             progress: Progress::new(true),
         };
         terminal.progress.start("PRIMARY: signing in");
-        let task = WindowTask {
-            account: AccountId::new("default").unwrap(),
-            api: ApiName::new("PRIMARY").unwrap(),
-            notice: Notice::Challenge,
-            deadline: DateTime::from_timestamp(1_790_000_300, 0).unwrap(),
-            time_left: Duration::from_mins(5),
-        };
+        terminal
+    }
+
+    fn unresolved() -> Plan {
+        let mut planned = plan(&["PRIMARY"]).apis().to_vec();
+        planned[0].unresolved = Some(Failure::new(FailureReason::NeedsReview, "words"));
+        Plan::of(planned).unwrap()
+    }
+
+    /// `--yes` is the operator's own, and says no more than they could know when they typed it.
+    #[rstest]
+    #[case::nobody(false, plan(&["PRIMARY"]), Answer::NobodyToAsk)]
+    #[case::yes(true, plan(&["PRIMARY"]), Answer::Yes)]
+    #[case::unforeseen(true, unresolved(), Answer::StandingYes)]
+    #[tokio::test]
+    async fn a_terminal_says_yes_for_nobody(
+        #[case] assume_yes: bool,
+        #[case] plan: Plan,
+        #[case] expected: Answer,
+    ) {
+        let terminal = terminal(assume_yes);
+        assert_eq!(terminal.confirm(&plan).await, expected);
+        assert_eq!(terminal.confirm_again(&plan).await, Answer::NobodyToAsk);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_stands_with_its_time_left_until_it_is_dropped() {
+        let (terminal, task) = (terminal(false), window_task());
         let mut shown = terminal.show(&task);
         let half_a_minute = timeout(Duration::from_millis(30_500), &mut shown).await;
         assert!(half_a_minute.is_err());
@@ -317,6 +336,22 @@ mod tests {
             much_later.is_err(),
             "it does not end by itself, also after the deadline"
         );
+        drop(shown);
+        assert_eq!(terminal.progress.says().unwrap(), "PRIMARY: signing in");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_shown_until_it_is_dropped() {
+        let (terminal, wait) = (terminal(false), wait());
+        let mut shown = terminal.show_wait(&wait);
+        let a_minute = timeout(Duration::from_millis(60_500), &mut shown).await;
+        assert!(a_minute.is_err());
+        assert_eq!(
+            terminal.progress.says().unwrap(),
+            "account default is waiting for its OTP budget; goes on in 10:00"
+        );
+        let much_later = timeout(Duration::from_hours(1), &mut shown).await;
+        assert!(much_later.is_err(), "it does not end by itself");
         drop(shown);
         assert_eq!(terminal.progress.says().unwrap(), "PRIMARY: signing in");
     }

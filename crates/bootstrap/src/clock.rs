@@ -47,6 +47,14 @@ impl Clock for SystemClock {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_time_has_no_part_finer_than_a_microsecond() {
+        let clock = SystemClock::new();
+        for _ in 0..100 {
+            assert_eq!(clock.now().timestamp_subsec_nanos() % 1_000, 0);
+        }
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn the_time_since_boot_runs_on_and_names_its_boot() {

@@ -57,3 +57,22 @@ impl EventSink for EventLog {
         self.next.emit(event);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vega_testing::builders::one_event_of_each_kind;
+    use vega_testing::{Nobody, RecordedEvents};
+
+    use super::*;
+
+    #[test]
+    fn every_event_is_logged_and_passed_on() {
+        let next = Arc::new(RecordedEvents::default());
+        let log = EventLog::new(Arc::new(Nobody), next.clone());
+        let events = one_event_of_each_kind();
+        for event in &events {
+            log.emit(event.clone());
+        }
+        assert_eq!(*next.0.lock().unwrap(), events);
+    }
+}

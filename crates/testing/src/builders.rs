@@ -7,12 +7,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::{ClockReading, SinceBoot};
+use vega_domain::event::Event;
 use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::NewAttempt;
-use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
+use vega_domain::run::{RunRecord, RunState, StepRecord, StepState, Wait, WaitCause};
 use vega_domain::secret::{AccessToken, ClientSecret, ExtendedToken, OAuthState};
-use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
+use vega_domain::sign_in::{Notice, Screen, WindowTask};
+use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken, TokenStatus};
 
 /// So many seconds after the time of everything here. It has microseconds, which a store keeps.
 pub fn at(seconds: i64) -> DateTime<Utc> {
@@ -93,6 +95,82 @@ pub fn plan(apis: &[&str]) -> Plan {
         last_attempt: None,
     });
     Plan::of(planned.collect()).unwrap()
+}
+
+/// One event of each kind. A new kind does not compile before it has its place here.
+pub fn one_event_of_each_kind() -> Vec<Event> {
+    let (api, run) = (api("PRIMARY"), RunId::at(at(0)));
+    let mut events = vec![Event::TokenChecked {
+        api: api.clone(),
+        status: TokenStatus::Valid,
+    }];
+    loop {
+        let next = match events.last().unwrap() {
+            Event::TokenChecked { .. } => Event::RunStarted {
+                run,
+                open: 1,
+                settled: 0,
+            },
+            Event::RunStarted { .. } => Event::StepChanged {
+                run,
+                api: api.clone(),
+                state: StepState::SigningIn,
+            },
+            Event::StepChanged { .. } => Event::ScreenSeen {
+                api: api.clone(),
+                screen: Screen::Otp,
+            },
+            Event::ScreenSeen { .. } => Event::OtpRequested {
+                account: account(),
+                api: api.clone(),
+            },
+            Event::OtpRequested { .. } => Event::Noticed {
+                api: api.clone(),
+                notice: Notice::Challenge,
+            },
+            Event::Noticed { .. } => Event::TokenPublished {
+                api: api.clone(),
+                generation: Generation::FIRST,
+            },
+            Event::TokenPublished { .. } => Event::KeptInSpool {
+                api: api.clone(),
+                why: "words".into(),
+            },
+            Event::KeptInSpool { .. } => Event::KeptInMemoryOnly {
+                api: api.clone(),
+                why: "words".into(),
+            },
+            Event::KeptInMemoryOnly { .. } => Event::RunWaits { run, wait: wait() },
+            Event::RunWaits { .. } => Event::RunGoesOn { run },
+            Event::RunGoesOn { .. } => Event::RunEnded {
+                run,
+                state: RunState::Completed,
+            },
+            Event::RunEnded { .. } => return events,
+        };
+        events.push(next);
+    }
+}
+
+/// A run waits for that account's OTP budget, for 11 minutes.
+pub fn wait() -> Wait {
+    Wait {
+        account: account(),
+        cause: WaitCause::OtpBudget,
+        until: at(660),
+        left: Duration::from_mins(11),
+    }
+}
+
+/// The human has to solve a challenge for PRIMARY within five minutes.
+pub fn window_task() -> WindowTask {
+    WindowTask {
+        account: account(),
+        api: api("PRIMARY"),
+        notice: Notice::Challenge,
+        deadline: at(300),
+        time_left: Duration::from_mins(5),
+    }
 }
 
 /// A run that begins.

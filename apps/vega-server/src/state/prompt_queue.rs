@@ -279,3 +279,72 @@ impl Presenter for PromptQueue {
         pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vega_testing::builders::{plan, wait, window_task};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_mins(5);
+
+    /// Lets the other side of the queue come as far as it can.
+    async fn settle() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    fn yes(queue: &PromptQueue, id: Uuid) -> Result<(), RejectedReply> {
+        queue.answer(id, PromptReply::Yes, "the console".into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plan_that_nobody_answers_is_no_yes() {
+        let queue = PromptQueue::new(PATIENCE);
+        assert_eq!(queue.confirm(&plan(&["PRIMARY"])).await, Answer::NobodyToAsk);
+        assert!(queue.open().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_earlier_yes_answers_no_later_question() {
+        let (queue, plan) = (PromptQueue::new(PATIENCE), plan(&["PRIMARY"]));
+        let console = async {
+            settle().await;
+            let id = queue.open()[0].id;
+            assert_eq!(yes(&queue, id), Ok(()));
+            id
+        };
+        let (answer, id) = tokio::join!(queue.confirm(&plan), console);
+        assert_eq!(answer, Answer::Yes);
+
+        let console_again = async {
+            settle().await;
+            assert_eq!(yes(&queue, id), Err(RejectedReply::Gone));
+        };
+        let (answer, ()) = tokio::join!(queue.confirm_again(&plan), console_again);
+        assert_eq!(answer, Answer::NobodyToAsk);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_shown_goes_when_it_is_dropped() {
+        let (queue, wait, task) = (PromptQueue::new(PATIENCE), wait(), window_task());
+        let much_later = Instant::now() + Duration::from_hours(1);
+        let mut shown = queue.show_wait(&wait);
+        assert!(
+            timeout_at(much_later, &mut shown).await.is_err(),
+            "it ended by itself"
+        );
+        assert_eq!(queue.wait(), Some(wait.clone()));
+        drop(shown);
+        assert_eq!(queue.wait(), None);
+
+        let much_later = Instant::now() + Duration::from_hours(1);
+        let mut shown = queue.show(&task);
+        assert!(
+            timeout_at(much_later, &mut shown).await.is_err(),
+            "it ended by itself"
+        );
+        assert!(matches!(queue.open()[0].question, Question::Task(_)));
+        drop(shown);
+        assert!(queue.open().is_empty());
+    }
+}

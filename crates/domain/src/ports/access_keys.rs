@@ -31,11 +31,11 @@ pub struct UnfitKey {
 #[async_trait]
 pub trait AccessKeys: Send + Sync {
     /// Stores a new key, in one commit with `audit`. MUST refuse with `Conflict` while another key of that name is live
-    /// at the time at which this one was made.
+    /// at the time at which this one was made (`a_name_is_free_as_soon_as_no_living_key_has_it`).
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Every key, also revoked and expired ones, oldest first. One that cannot be read MUST NOT hide the others; it counts
-    /// no more.
+    /// Every key, also revoked and expired ones, oldest first. One that cannot be read counts no more and MUST NOT hide
+    /// the others (`a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other`).
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
 
     /// The keys that are on record and not among `keys`, for what their records are.
@@ -43,9 +43,9 @@ pub trait AccessKeys: Send + Sync {
 
     /// Makes a key worthless for good, in one commit with `audit`. Returns whether it was not so already; if it was, or
     /// there never was one, nothing is written. MUST work for one of `unfit_keys`, also when its record is gone: what
-    /// comes back later counts no more.
+    /// comes back later counts no more (`a_key_whose_row_does_not_fit_is_revoked_for_good`).
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError>;
 
-    /// Notes when keys were used last. MUST NOT replace a later time.
+    /// Notes when keys were used last. MUST NOT replace a later time (`the_latest_use_of_a_key_is_kept`).
     async fn record_uses(&self, uses: &[(AccessKeyId, DateTime<Utc>)]) -> Result<(), StoreError>;
 }

@@ -7,10 +7,11 @@ use crate::clock_reading::{ClockReading, SinceBoot};
 /// Tells the time. Lints forbid asking the system elsewhere.
 #[cfg_attr(feature = "mock", mockall::automock)]
 pub trait Clock: Send + Sync {
-    /// The current time in UTC. MUST have no part finer than a microsecond, so that what is stored reads back equal.
+    /// The current time in UTC. MUST have no part finer than a microsecond, so that what is stored reads back equal
+    /// (`the_time_has_no_part_finer_than_a_microsecond`).
     fn now(&self) -> DateTime<Utc>;
 
-    /// The time since boot, where the system tells it. MUST run evenly, whatever happens to the wall clock.
+    /// The time since boot, where the system tells it. It runs evenly, whatever happens to the wall clock.
     fn since_boot(&self) -> Option<SinceBoot> {
         None
     }

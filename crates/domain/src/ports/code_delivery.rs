@@ -24,8 +24,9 @@ pub enum Delivery {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait CodeDelivery: Send + Sync {
-    /// Seals a code that came back with `state`, for the process that waits for it, whichever it is. MUST take the first
-    /// code of an open attempt and no other.
+    /// Seals a code that came back with `state`, for the process that waits for it, whichever it is. MUST take the
+    /// first code of an open attempt and no other (`the_first_code_of_a_state_is_taken_and_no_other`,
+    /// `a_code_for_a_sign_in_that_ended_comes_too_late`).
     async fn deliver_code(
         &self,
         state: &OAuthState,

@@ -21,6 +21,7 @@ pub enum LastPriceAnswer {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait LastPriceApi: Send + Sync {
-    /// One call. MUST answer `TokenDead` only when Upstox said so about this token.
+    /// One call. MUST answer `TokenDead` only when Upstox said so about this token
+    /// (`upstoxs_own_word_calls_the_token_dead`, `everything_else_is_unknown`).
     async fn last_price(&self, token: &AccessToken) -> LastPriceAnswer;
 }

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 /// Answers challenges, and knows right answers. Both sides hold the root key.
 #[cfg_attr(feature = "mock", mockall::automock)]
 pub trait ListenerProof: Send + Sync {
-    /// The answer to `challenge` of whoever listens at `address`. MUST need the root key, MUST be of no use at another address
-    /// or for another challenge, and MUST tell nothing of what the key seals.
+    /// The answer to `challenge` of whoever listens at `address`. MUST need the root key, and MUST be of no use at
+    /// another address or for another challenge (`an_answer_is_right_for_its_challenge_at_its_address_under_its_key`).
+    /// MUST tell nothing of what the key seals (`its_key_is_not_the_fingerprints`).
     fn answer(&self, challenge: &str, address: SocketAddr) -> String;
 
-    /// Whether `answer` is that answer. MUST take as long for a wrong one, wherever it is wrong.
+    /// Whether `answer` is that answer. Takes as long for a wrong one, wherever it is wrong.
     fn is_right(&self, challenge: &str, address: SocketAddr, answer: &str) -> bool;
 }

@@ -39,6 +39,7 @@ pub trait Lease: Send + Sync + std::fmt::Debug {}
 #[async_trait]
 pub trait LoginLease: Send + Sync {
     /// Takes the lease or says who has it; never waits. MUST be free again as soon as the holder's process is dead,
-    /// however it died, and MUST never be held twice.
+    /// however it died (`a_dead_process_leaves_the_lease_to_the_next`). MUST never be held twice
+    /// (`the_lease_is_held_once_and_free_when_it_is_given_back`, `never_1_two_sign_ins_at_once`).
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError>;
 }

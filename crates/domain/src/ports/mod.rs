@@ -1,5 +1,6 @@
 //! The traits at Vega's crate seams, one per file. They stand on the caller's side: `services` and `orchestration` call
-//! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; tests check each.
+//! them, adapters implement them, `bootstrap` brings both together. Sentences with MUST are the contract; each
+//! names the tests that hold it.
 
 mod access_keys;
 mod audit_trail;

@@ -27,9 +27,10 @@ pub enum OtpGrant {
 #[async_trait]
 pub trait OtpLedger: Send + Sync {
     /// Decides over one "Get OTP" press, of Vega's or, on the own-browser route, of the human's, and records it, in one
-    /// commit made before the press. MUST grant at most one press per attempt and at most `budget` per mobile number, also
-    /// across restarts and whatever the account is called. A press that seems to lie in the future MUST NOT hold the
-    /// budget for longer than the window from now on.
+    /// commit made before the press. MUST grant at most one press per attempt and at most `budget` per mobile number,
+    /// also across restarts and whatever the account is called (`presses_are_recorded_counted_and_never_doubled`,
+    /// `the_ledger_survives_a_restart`). A press that seems to lie in the future MUST NOT hold the budget for longer
+    /// than the window from now on (`setting_the_clock_neither_opens_the_ledger_nor_holds_it`).
     async fn request_otp(
         &self,
         attempt: AttemptId,
@@ -40,7 +41,7 @@ pub trait OtpLedger: Send + Sync {
 
     /// Records a "Get OTP" press that was made in the window and not by Vega, whatever the budget says; afterwards it
     /// counts as every other. MUST change nothing when the attempt has a press on record: the ledger knows one per
-    /// attempt, so a further press by hand does not count.
+    /// attempt, so a further press by hand does not count (`a_press_in_the_window_counts_once_and_is_never_refused`).
     async fn note_otp(
         &self,
         attempt: AttemptId,

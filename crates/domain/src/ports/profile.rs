@@ -34,6 +34,7 @@ impl ProfileAnswer {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ProfileApi: Send + Sync {
-    /// One call. MUST answer `Invalid` only when Upstox said so about this token.
+    /// One call. MUST answer `Invalid` only when Upstox said so about this token
+    /// (`upstoxs_own_word_that_the_token_is_dead_means_invalid`, `everything_else_is_unknown`).
     async fn profile(&self, token: &AccessToken) -> ProfileAnswer;
 }

@@ -15,7 +15,8 @@ pub trait OtpPermit: Send + Sync {
     async fn before_press(&self) -> Result<(), Failure>;
 
     /// Puts a press on record that somebody else made in the window. It is made already, so this MUST NOT refuse it for
-    /// the budget; later presses find it there.
+    /// the budget; later presses find it there
+    /// (`a_press_in_the_window_goes_on_record_beyond_the_budget_and_counts_afterwards`).
     async fn pressed_in_the_window(&self) -> Result<(), Failure>;
 }
 
@@ -57,20 +58,33 @@ pub trait SignIn: Send + Sync {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SignInSession: Send {
-    /// Drives one sign-in to an authorization code. MUST press "Get OTP" at most once and only with the permit,
-    /// MUST tell the permit when the OTP was asked for without that press, MUST NOT type an OTP or PIN twice, MUST compare `state`, MUST come to an end by itself.
-    /// MUST return a failure as soon as it is certain: until then nobody has it on disk. MUST begin anew when it is called
-    /// again for the same attempt, with the same `state`: so it is while no OTP was asked for.
+    /// Drives one sign-in to an authorization code. MUST press "Get OTP" at most once and only with the permit
+    /// (`the_usual_way_fills_presses_once_and_offers_each_prompt_once`,
+    /// `a_session_puts_one_press_on_record_and_the_budget_may_refuse_it`). MUST tell the permit when the OTP was asked
+    /// for without that press (`a_press_in_the_window_is_on_record_also_before_a_refusal`). MUST NOT type an OTP or PIN
+    /// twice (`a_second_factor_from_the_prompt_is_submitted_once_when_the_button_opens`,
+    /// `a_full_box_that_was_emptied_is_never_asked_for_again`). MUST compare `state`
+    /// (`a_redirect_that_is_not_ours_is_refused_and_said`,
+    /// `what_belongs_to_no_sign_in_is_refused_explained_and_told_once`). MUST come to an end by itself
+    /// (`an_attempt_that_goes_to_and_fro_ends`, `nobody_comes_back_in_time`).
+    ///
+    /// MUST return a failure as soon as it is certain: until then nobody has it on disk
+    /// (`a_throttled_press_ends_at_the_toast`, `the_json_error_page_ends_the_attempt_at_once`). MUST begin anew when it
+    /// is called again for the same attempt, with the same `state`: so it is while no OTP was asked for
+    /// (`the_same_attempt_can_begin_anew`).
     async fn sign_in<'a>(&mut self, request: SignInRequest<'a>) -> Result<AuthorizationCode, Failure>;
 
-    /// What the page refused in a sign-in that is broken off while the human could still correct it. MUST be the failure of
-    /// that sign-in then: the next one would submit another OTP or PIN without anybody's yes.
+    /// What the page refused in a sign-in that is broken off while the human could still correct it. MUST be the
+    /// failure of that sign-in then: the next one would submit another OTP or PIN without anybody's yes
+    /// (`a_cancel_after_a_refusal_ends_with_the_refusal`).
     fn refused(&self) -> Option<Failure> {
         None
     }
 
     /// Keeps what can be known of the last sign-in if it failed, once. Called when the failure and what follows from it
-    /// are on disk, for it takes its time. MUST come to an end by itself within seconds, and change no failure.
+    /// are on disk, for it takes its time. MUST come to an end by itself within seconds
+    /// (`a_browser_that_does_not_answer_is_not_waited_for`), and MUST change no failure
+    /// (`a_folder_that_cannot_be_made_changes_no_failure`).
     async fn keep_evidence(&mut self) {}
 
     /// Ends the session and everything it started.

@@ -76,8 +76,8 @@ pub trait SignInAttempts: Send + Sync {
     /// Records that an attempt begins.
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt
-    /// already intends an exchange: only one writer wins, and a code is sent once.
+    /// Seals the code and records that it is about to be sent. MUST refuse with `Conflict` when the attempt already
+    /// intends an exchange: only one writer wins, and a code is sent once (`a_code_is_taken_once`).
     async fn seal_code(
         &self,
         attempt: AttemptId,
@@ -95,8 +95,8 @@ pub trait SignInAttempts: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<(), StoreError>;
 
-    /// Closes an attempt that stored no token and erases what it sealed, except an answer that needs review.
-    /// Closing a closed attempt MUST change nothing.
+    /// Closes an attempt that stored no token and erases what it sealed, except an answer that needs review. Closing a
+    /// closed attempt MUST change nothing (`closing_a_closed_attempt_changes_nothing`).
     async fn close(
         &self,
         attempt: AttemptId,
@@ -106,7 +106,7 @@ pub trait SignInAttempts: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Attempts that are neither stored nor closed. Under the lease their processes are dead. An answer that does not
-    /// open MUST NOT hide the other attempts.
+    /// open MUST NOT hide the other attempts (`an_answer_that_does_not_open_hides_no_other_attempt`).
     async fn unfinished(&self) -> Result<Vec<UnfinishedAttempt>, StoreError>;
 
     /// The failure of an attempt that was closed after its step in `run` was saved for the last time: its process died

@@ -22,13 +22,15 @@ pub enum BrowserWindow {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SignInRequirements: Send + Sync {
-    /// MUST fail where what is sealed now could not be read later.
+    /// MUST fail where what is sealed now could not be read later (`a_key_file_that_changes_after_the_start_is_named`).
     fn key(&self) -> Result<(), Unmet>;
 
-    /// MUST fail where no browser can be driven here.
+    /// MUST fail where no browser can be driven here (`it_is_said_before_anybody_is_asked`,
+    /// `a_driver_that_does_not_work_is_named`).
     async fn browser(&self) -> Result<BrowserWindow, Unmet>;
 
-    /// MUST fail, with the reason, where no code could come back to this redirect URI.
+    /// MUST fail, with the reason, where no code could come back to this redirect URI
+    /// (`a_redirect_port_that_is_taken_is_named_where_nobody_can_paste`).
     async fn callback(&self, uri: &RedirectUri) -> Result<(), Unmet>;
 
     /// Whether links to sign in at are opened here, also where nobody could read them.

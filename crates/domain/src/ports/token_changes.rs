@@ -9,8 +9,10 @@ pub trait TokenChanges: Send + Sync {
     /// Returns when a token may have been stored, checked or removed, or an access key added or revoked, since the last
     /// call began to wait; the first call returns at once. It may return for less than that, such as an audit entry.
     ///
-    /// A commit, and what goes into the spool instead, MUST be told within 100 ms, that of this process too. None MUST be
-    /// missed between two calls, and none when a call is dropped halfway. While nobody can tell, it MUST return all the
-    /// same, so that the caller looks.
+    /// A commit, that of this process too, MUST be told (`each_commit_is_told_whoever_made_it`), and so MUST what goes
+    /// into the spool instead (`what_goes_into_the_spool_is_told_too`): within 100 ms, as `cargo xtask bench` measures.
+    /// None MUST be missed between two calls (`a_commit_that_comes_while_a_call_waits_ends_it`), and none when a call
+    /// is dropped halfway (`a_call_that_is_dropped_has_seen_nothing`). While nobody can tell, it MUST return all the
+    /// same, so that the caller looks (`a_database_that_cannot_tell_makes_the_caller_look`).
     async fn changed(&self);
 }

@@ -37,8 +37,9 @@ pub struct TokenAnswer {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait TokenExchange: Send + Sync {
-    /// Sends the code once. MUST NOT repeat the call after the first byte left, on no layer.
-    /// Any HTTP answer is returned unread, so that it can be sealed first.
+    /// Sends the code once. MUST NOT repeat the call after the first byte left, on no layer
+    /// (`a_call_whose_answer_is_lost_is_never_repeated`). Any HTTP answer is returned unread, so that it can be sealed
+    /// first.
     async fn exchange(&self, api: &Api, code: &AuthorizationCode) -> Result<RawAnswer, ExchangeError>;
 
     /// Reads a sealed answer. Pure: the same answer always reads the same.

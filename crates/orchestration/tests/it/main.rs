@@ -9,6 +9,7 @@
 mod broker;
 mod cancel;
 mod deciding;
+mod event_hub;
 mod every_failure;
 mod faults;
 mod generation;

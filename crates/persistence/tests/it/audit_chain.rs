@@ -13,7 +13,7 @@ use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteAuditTra
 use crate::world::{World, account, api, at, key_path, open, url};
 
 /// Three entries: with everything, with half, with the least.
-pub(crate) async fn three(world: &World) -> RunId {
+async fn three(world: &World) -> RunId {
     let run = RunId::at(at(0));
     let trail = SqliteAuditTrail::new(world.data.clone());
     let entry = |seconds, kind, detail: &str| AuditEntry::new(at(seconds), kind, detail);

@@ -1,5 +1,6 @@
 //! `LoginLease` over a locked file.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use vega_domain::ports::{LeaseError, LoginLease};
@@ -7,6 +8,8 @@ use vega_persistence::{DataSource, FileLoginLease};
 use vega_testing::TestClock;
 
 use crate::world::{World, at, database_path, key_path, open};
+
+const HOME: &str = "HOME_OF_THE_HOLDER";
 
 #[tokio::test]
 async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
@@ -24,6 +27,48 @@ async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
     }
     drop(held);
     drop(elsewhere.acquire().await.unwrap());
+}
+
+/// A process of its own: takes the lease of the test that started it, and waits for its death.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how the parent test tells the child what to do"
+)]
+#[tokio::test]
+async fn holder() {
+    let Some(home) = std::env::var_os(HOME) else {
+        return;
+    };
+    let home = std::path::Path::new(&home);
+    let url = format!("sqlite://{}", home.join("data/vega_trade.db").display());
+    let data = DataSource::open(&url, &home.join("config/vega.key"))
+        .await
+        .unwrap();
+    let lease = FileLoginLease::new(data, TestClock::at(at(7)));
+    let _held = lease.acquire().await.unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_dead_process_leaves_the_lease_to_the_next() {
+    let world = World::new().await;
+    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(8)));
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "login_lease::holder", "--nocapture"])
+        .env(HOME, world.dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let holds = async || {
+        let refused = lease.acquire().await;
+        matches!(&refused, Err(LeaseError::Held(Some(by))) if by.pid == holder.id())
+    };
+    while !holds().await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    lease.acquire().await.unwrap();
 }
 
 /// Between the other process's lock and its name stands the name of an earlier holder, which must not be told.

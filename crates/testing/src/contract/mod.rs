@@ -126,5 +126,9 @@ suite! {
     ]
     audit: [
         an_entry_about_a_token_tells_it_apart_and_does_not_show_it,
+        entries_stay_as_they_were_appended_and_in_their_order,
+        the_trail_is_read_page_by_page_in_either_order,
+        only_what_fits_the_whole_filter_is_read,
+        a_trail_that_nobody_changed_is_whole,
     ]
 }
