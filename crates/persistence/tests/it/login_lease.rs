@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use vega_domain::ports::{LeaseError, LoginLease};
 use vega_persistence::{DataSource, FileLoginLease};
 use vega_testing::TestClock;
@@ -46,6 +47,7 @@ async fn holder() {
         .unwrap();
     let lease = FileLoginLease::new(data, TestClock::at(at(7)));
     let _held = lease.acquire().await.unwrap();
+    std::fs::write(home.join("held"), "").unwrap();
     std::future::pending::<()>().await;
 }
 
@@ -59,13 +61,14 @@ async fn a_dead_process_leaves_the_lease_to_the_next() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let holds = async || {
-        let refused = lease.acquire().await;
-        matches!(&refused, Err(LeaseError::Held(Some(by))) if by.pid == holder.id())
-    };
-    while !holds().await {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !world.dir.path().join("held").exists() {
+        assert!(Instant::now() < until, "the holder never came so far");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let refused = lease.acquire().await;
+    let is_held = matches!(&refused, Err(LeaseError::Held(Some(by))) if by.pid == holder.id());
+    assert!(is_held, "{refused:?}");
     holder.kill().unwrap();
     holder.wait().unwrap();
     lease.acquire().await.unwrap();
