@@ -19,6 +19,7 @@ mod ports;
 mod rust_modules;
 mod rust_source;
 mod script_imports;
+mod shapes;
 mod shortcuts;
 mod tree;
 mod use_lines;
@@ -76,6 +77,7 @@ fn findings(xtask: &Command) -> Result<Vec<Finding>> {
     findings.extend(ports::check(&sources));
     findings.extend(contracts::check(&files, &sources));
     findings.extend(homes::check(&sources));
+    findings.extend(shapes::check(&sources));
     findings.extend(shortcuts::check(&sources));
     findings.extend(machine_paths::check(&files));
     findings.extend(documents::check(&files, &names, xtask));

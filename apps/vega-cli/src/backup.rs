@@ -1,6 +1,6 @@
 //! `vega backup FILE`: a copy of the database, examined before it is called good.
 
-use serde::Serialize;
+use vega_api_types::BackupView;
 use vega_bootstrap::{Backup, Vega};
 
 use crate::arguments;
@@ -34,18 +34,8 @@ fn told(backup: &Backup) -> String {
     )
 }
 
-#[derive(Serialize)]
-struct Report {
-    v: u8,
-    file: String,
-    bytes: u64,
-    apis: u32,
-    audit_entries: u64,
-    key_file: String,
-}
-
-fn report(backup: &Backup) -> Report {
-    Report {
+fn report(backup: &Backup) -> BackupView {
+    BackupView {
         v: 1,
         file: backup.file.display().to_string(),
         bytes: backup.bytes,

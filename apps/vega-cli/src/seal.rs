@@ -1,6 +1,6 @@
 //! `vega seal rotate`: a new root key, and everything sealed with it.
 
-use serde::Serialize;
+use vega_api_types::RotationView;
 use vega_bootstrap::{Rotation, Vega, WalState};
 
 use crate::arguments::Seal;
@@ -16,7 +16,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Seal) -> Result<Exit, CommandError
     } else {
         output::data(&told(&rotation));
     }
-    for why in &rotation.unopened {
+    for why in &rotation.unreadable {
         output::say(&format!(
             "warning: {why}. It did not open with the old key either, and stays as it is"
         ));
@@ -45,23 +45,13 @@ fn told(rotation: &Rotation) -> String {
     )
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
-    v: u8,
-    key_file: String,
-    old_key: String,
-    sealed: u64,
-    unopened: &'a [String],
-    log_emptied: bool,
-}
-
-fn report(rotation: &Rotation) -> Report<'_> {
-    Report {
+fn report(rotation: &Rotation) -> RotationView {
+    RotationView {
         v: 1,
         key_file: rotation.key_file.display().to_string(),
-        old_key: rotation.old_key.display().to_string(),
+        old_key_file: rotation.old_key.display().to_string(),
         sealed: rotation.sealed,
-        unopened: &rotation.unopened,
+        unreadable: rotation.unreadable.clone(),
         log_emptied: rotation.wal == WalState::Emptied,
     }
 }

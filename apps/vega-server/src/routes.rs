@@ -24,10 +24,11 @@ use crate::api::{
 };
 use crate::auth::middleware::{SESSION_COOKIE, SESSION_HEADER, require_scope};
 use crate::console::pages;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::http::redirects::{RedirectRoutes, serve_redirects_first};
 use crate::http::{host_check, request_metrics};
 use crate::server::Server;
+use vega_api_types::ProblemCode;
 
 /// Of request bodies, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -136,9 +137,17 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .merge(api)
         .merge(pages::router())
         .with_state(Arc::clone(&server))
-        .fallback(async || Problem::new(Code::NotFound, "See /api/v1/openapi.json for what there is."))
+        .fallback(async || {
+            Problem::new(
+                ProblemCode::NotFound,
+                "See /api/v1/openapi.json for what there is.",
+            )
+        })
         .method_not_allowed_fallback(async || {
-            Problem::new(Code::WrongMethod, "See /api/v1/openapi.json for what there is.")
+            Problem::new(
+                ProblemCode::WrongMethod,
+                "See /api/v1/openapi.json for what there is.",
+            )
         })
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(redirects, serve_redirects_first))
@@ -184,7 +193,7 @@ fn header_if_missing(name: HeaderName, value: &'static str) -> SetResponseHeader
 
 async fn too_slow(_error: BoxError) -> Problem {
     Problem::new(
-        Code::TimedOut,
+        ProblemCode::TimedOut,
         "This took longer than a minute and was given up. Try again.",
     )
 }
@@ -192,7 +201,7 @@ async fn too_slow(_error: BoxError) -> Problem {
 /// The panic's message goes to the log alone.
 fn panicked(_panic: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(
-        Code::Unexpected,
+        ProblemCode::Unexpected,
         "Vega failed here; its log says where. The rest goes on.",
     )
     .into_response()

@@ -1,6 +1,6 @@
 //! The audit trail, entry by entry, and the verdict on whether it is what Vega wrote.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::audit::{AuditVerdict, RecordedEntry};
 use vega_domain::expiry::rfc3339_ist;
@@ -17,6 +17,37 @@ pub struct AuditView {
     pub entries: Vec<EntryView>,
     /// Ask with `after` set to this for what follows; null at the end.
     pub next: Option<i64>,
+}
+
+/// In which order.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryOrder {
+    /// As they were written.
+    #[default]
+    Oldest,
+    /// The last one first.
+    Newest,
+}
+
+/// As what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// An object with all entries, as the pages have them.
+    #[default]
+    Json,
+    /// RFC 4180 with a header line. A cell that a spreadsheet would take for a formula begins with an apostrophe; characters
+    /// that would steer a terminal stand there as their number, such as `\\u{1b}`.
+    Csv,
+}
+
+/// An export as JSON; written entry by entry.
+#[derive(ToSchema)]
+pub struct AuditFile {
+    pub v: u8,
+    /// All that are wanted, oldest first.
+    pub entries: Vec<EntryView>,
 }
 
 /// One entry.

@@ -9,11 +9,17 @@ mod audit;
 pub mod codes;
 mod database;
 mod events;
+mod evidence;
 mod failures;
+mod health;
 mod keys;
+mod maintenance;
 mod plans;
+mod problems;
 mod prompts;
+mod rejections;
 mod runs;
+mod session;
 mod settings;
 mod system;
 
@@ -21,13 +27,21 @@ pub use apis::{
     AccountView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView, ClosedView,
     StatusView, TokenView, VerdictView,
 };
-pub use audit::{AuditFaultView, AuditVerdictView, AuditView, EntryView};
+pub use audit::{
+    AuditFaultView, AuditFile, AuditVerdictView, AuditView, EntryOrder, EntryView, ExportFormat,
+};
 pub use database::{DatabaseFaultsView, RowView};
 pub use events::{Snapshot, StepChange, StreamEvent};
+pub use evidence::{EvidenceView, EvidencesView, FactView};
 pub use failures::{FailureView, LastFailureView};
+pub use health::{LiveView, ReadyView};
 pub use keys::{KeyView, KeysView, UnfitKeyView};
+pub use maintenance::{BackupView, RotationView};
 pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};
-pub use prompts::{PromptView, PromptsView};
-pub use runs::{AcceptedView, NoticeView, Outcome, RunView, StepView, WaitView};
+pub use problems::{ProblemCode, ProblemView};
+pub use prompts::{AnswerBody, PromptView, PromptsView};
+pub use rejections::{RejectionBody, RejectionView};
+pub use runs::{AcceptedView, NoticeView, Outcome, RunBody, RunView, StepView, VerificationBody, WaitView};
+pub use session::{LinkBody, OpenedView, SessionView};
 pub use settings::{ConfigView, SettingView};
 pub use system::{DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView};

@@ -1,6 +1,6 @@
 //! What the operator is asked or shown while a run is under way.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -44,4 +44,41 @@ pub struct PromptView {
     pub redirect_uri: Option<String>,
     /// Why it does not come back by itself and must be pasted, if so.
     pub paste_only: Option<String>,
+}
+
+/// The operator's answer.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum AnswerBody {
+    /// To a plan.
+    Confirm {
+        /// Which question.
+        prompt: Uuid,
+        /// Whether to carry it out.
+        yes: bool,
+    },
+    /// The OTP, as an alternative to typing it in the window.
+    Otp {
+        /// Which question.
+        prompt: Uuid,
+        /// Its six digits; blanks and dashes between them are no part of it.
+        #[schema(min_length = 6, max_length = 64)]
+        otp: String,
+    },
+    /// The PIN, as an alternative to typing it in the window.
+    Pin {
+        /// Which question.
+        prompt: Uuid,
+        /// Its six digits; blanks and dashes between them are no part of it.
+        #[schema(min_length = 6, max_length = 64)]
+        pin: String,
+    },
+    /// The address at which the sign-in ended, from the browser's address bar.
+    Address {
+        /// Which question.
+        prompt: Uuid,
+        /// All of it.
+        #[schema(max_length = 4096)]
+        address: String,
+    },
 }

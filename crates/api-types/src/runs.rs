@@ -1,7 +1,7 @@
 //! How a run looks, whether this process or another carries it out, with its steps and what it waits for. Whoever
 //! carries it out adds what only it knows.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::plan_estimate::length_of;
@@ -9,6 +9,35 @@ use vega_domain::run::{self, RunRecord, Wait};
 
 use crate::codes::{OutcomeCode, RunState, StepReason, StepState};
 use crate::plans::PlanView;
+
+/// What to sign in for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunBody {
+    /// Only these APIs; all that are dead if left out or empty.
+    #[serde(default)]
+    pub apis: Vec<String>,
+    /// Replaces valid tokens too, and begins near 03:30 IST; it needs a reason.
+    #[serde(default)]
+    pub force: bool,
+    /// Why it is forced, in one line; goes on record.
+    #[schema(min_length = 1, max_length = 300)]
+    pub reason: Option<String>,
+    /// Signs in for these again, whatever became of their last sign-in.
+    #[serde(default)]
+    pub again: Vec<String>,
+    /// Whether to wait for cooldowns and the OTP budget; true if left out.
+    pub wait: Option<bool>,
+}
+
+/// What to ask Upstox about.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VerificationBody {
+    /// Only these APIs; all if left out or empty.
+    #[serde(default)]
+    pub apis: Vec<String>,
+}
 
 /// A run as it is shown: one that was asked for here, or one of another process.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

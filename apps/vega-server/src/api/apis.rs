@@ -18,8 +18,9 @@ use vega_domain::token::StoredToken;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
+use vega_api_types::{ProblemCode, ProblemView};
 
 /// Every API and account: how its token stands, never the token.
 #[utoipa::path(get, path = "/api/v1/apis", operation_id = "listApis", tag = "apis",
@@ -32,7 +33,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ApisView> {
 #[utoipa::path(get, path = "/api/v1/apis/{api}", operation_id = "getApi", tag = "apis",
     params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters")),
     responses((status = 200, description = "How it stands", body = ApiView),
-        (status = 404, description = "No such API is configured", body = Problem,
+        (status = 404, description = "No such API is configured", body = ProblemView,
             content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn one(
     State(server): State<Arc<Server>>,
@@ -67,9 +68,9 @@ pub(crate) struct Token {
     responses(
         (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation"))),
         (status = 304, description = "Still the one that you have"),
-        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "A human must sign in", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "The account cools down", body = Problem, content_type = "application/problem+json",
+        (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "A human must sign in", body = ProblemView, content_type = "application/problem+json"),
+        (status = 429, description = "The account cools down", body = ProblemView, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds"))),
         ErrorResponses))]
 pub(crate) async fn token(
@@ -80,7 +81,7 @@ pub(crate) async fn token(
 ) -> Result<Response, Problem> {
     let Some(min_valid) = length(wanted.min_valid.as_deref().unwrap_or("0")) else {
         let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for no token lives longer.";
-        return Err(Problem::new(Code::BadRequest, words));
+        return Err(Problem::new(ProblemCode::BadRequest, words));
     };
     let Ok(name) = ApiName::new(name) else {
         return Err(unknown_api(&server));
@@ -95,7 +96,7 @@ pub(crate) async fn token(
              after 03:30 IST.",
             left.num_seconds()
         );
-        return Err(Problem::new(Code::HumanNeeded, words));
+        return Err(Problem::new(ProblemCode::HumanNeeded, words));
     }
     Ok(answer(&token, &headers))
 }
@@ -134,7 +135,8 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
             "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
              POST /api/v1/verifications."
         );
-        return Problem::new(Code::TokenUnknown, words).until(now + chrono::TimeDelta::seconds(5), now);
+        return Problem::new(ProblemCode::TokenUnknown, words)
+            .until(now + chrono::TimeDelta::seconds(5), now);
     }
     let account = apis
         .accounts
@@ -151,14 +153,14 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
         )
     };
     if let Some(stop) = account.and_then(|account| account.stop.as_ref()) {
-        return Problem::new(Code::HumanNeeded, closed("is stopped", stop));
+        return Problem::new(ProblemCode::HumanNeeded, closed("is stopped", stop));
     }
     if let Some((account, cooldown)) = account.and_then(|account| Some((account, account.cooldown.as_ref()?)))
     {
         let until = account
             .retry_at_unix
             .and_then(|at| DateTime::from_timestamp(at, 0));
-        let problem = Problem::new(Code::CoolingDown, closed("cools down", cooldown));
+        let problem = Problem::new(ProblemCode::CoolingDown, closed("cools down", cooldown));
         return match until {
             Some(until) => problem.until(until, now),
             None => problem,
@@ -167,13 +169,16 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
     let words = format!(
         "The token of {name} is {state}. Run `vega {name}`, or start a run in the console, and sign in."
     );
-    Problem::new(Code::HumanNeeded, words)
+    Problem::new(ProblemCode::HumanNeeded, words)
 }
 
 pub(crate) fn unknown_api(server: &Server) -> Problem {
     let apis = server.vega.settings.accounts.apis();
     let names: Vec<&str> = apis.map(|(_, api)| api.name.as_str()).collect();
-    Problem::new(Code::UnknownApi, format!("There are {}.", names.join(", ")))
+    Problem::new(
+        ProblemCode::UnknownApi,
+        format!("There are {}.", names.join(", ")),
+    )
 }
 
 #[cfg(test)]

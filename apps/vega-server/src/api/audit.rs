@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use utoipa::ToSchema;
-use vega_api_types::{AuditVerdictView, AuditView};
+use vega_api_types::{AuditVerdictView, AuditView, EntryOrder};
 use vega_bootstrap::RowScope;
 use vega_domain::audit::AuditOrder;
 
@@ -21,23 +19,12 @@ const LARGEST_PAGE: u32 = 500;
 /// So many entries are searched for one page at most; `next` then goes on after them.
 const SEARCHED: usize = 20_000;
 
-/// In which order.
-#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Order {
-    /// As they were written.
-    #[default]
-    Oldest,
-    /// The last one first.
-    Newest,
-}
-
 audit_query!(
     /// Which entries are wanted.
     Page {
         /// Which come first: the oldest if left out.
         #[param(inline)]
-        order: Option<Order>,
+        order: Option<EntryOrder>,
         /// Entries that come after this one in the order; from its first if left out.
         #[param(minimum = 0)]
         after: Option<i64>,
@@ -63,8 +50,8 @@ pub(crate) async fn list(
         return Err(bad("after must not be negative."));
     }
     let order = match page.order.unwrap_or_default() {
-        Order::Oldest => AuditOrder::OldestFirst,
-        Order::Newest => AuditOrder::NewestFirst,
+        EntryOrder::Oldest => AuditOrder::OldestFirst,
+        EntryOrder::Newest => AuditOrder::NewestFirst,
     };
     let search = page.search()?;
     let mut entries = Vec::new();

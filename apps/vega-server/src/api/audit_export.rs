@@ -8,9 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
-use serde::Deserialize;
-use utoipa::ToSchema;
-use vega_api_types::EntryView;
+use vega_api_types::{AuditFile, EntryView, ExportFormat};
 use vega_domain::audit::AuditOrder;
 use vega_domain::expiry::in_ist;
 use vega_domain::ports::{AuditHistory, StoreError};
@@ -27,31 +25,17 @@ const PAGE: u32 = 500;
 /// The columns of the CSV file; the fields of an entry, in their order.
 const COLUMNS: [&str; 8] = ["id", "at", "at_unix", "kind", "account", "api", "run", "detail"];
 
-/// As what.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Format {
-    /// An object with all entries, as the pages have them.
-    #[default]
-    Json,
-    /// RFC 4180 with a header line. A cell that a spreadsheet would take for a formula begins with an apostrophe; characters
-    /// that would steer a terminal stand there as their number, such as `\\u{1b}`.
-    Csv,
+fn ending(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Json => "json",
+        ExportFormat::Csv => "csv",
+    }
 }
 
-impl Format {
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-        }
+fn media_type(format: ExportFormat) -> &'static str {
+    match format {
+        ExportFormat::Json => "application/json",
+        ExportFormat::Csv => "text/csv; charset=utf-8; header=present",
     }
 }
 
@@ -60,18 +44,9 @@ audit_query!(
     Export {
         /// JSON if left out.
         #[param(inline)]
-        format: Option<Format>,
+        format: Option<ExportFormat>,
     }
 );
-
-/// The file as JSON.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described; it is written entry by entry")]
-pub(crate) struct AuditFile {
-    v: u8,
-    /// All that are wanted, oldest first.
-    entries: Vec<EntryView>,
-}
 
 /// The audit trail as a file: everything that is wanted, oldest first. An answer that breaks off before its end is not whole.
 #[utoipa::path(get, path = "/api/v1/audit/export", operation_id = "exportAudit", tag = "audit", params(Export),
@@ -84,7 +59,7 @@ pub(crate) async fn export(
     let format = wanted.format.unwrap_or_default();
     let search = wanted.search()?;
     let today = in_ist(server.vega.clock.now()).format("%Y-%m-%d");
-    let name = format!("attachment; filename=\"vega-audit-{today}.{}\"", format.ending());
+    let name = format!("attachment; filename=\"vega-audit-{today}.{}\"", ending(format));
     let mut parts = Parts::new(Arc::clone(&server.vega.audit), search, format);
     // Before the response begins, so that an error has a status.
     let first = parts.next().await?;
@@ -96,7 +71,7 @@ pub(crate) async fn export(
     });
     let body = Body::from_stream(stream::iter(first.map(Ok)).chain(rest));
     let headers = [
-        (header::CONTENT_TYPE, format.media_type().to_owned()),
+        (header::CONTENT_TYPE, media_type(format).to_owned()),
         (header::CONTENT_DISPOSITION, name),
     ];
     Ok((headers, body).into_response())
@@ -106,7 +81,7 @@ pub(crate) async fn export(
 struct Parts {
     audit: Arc<dyn AuditHistory>,
     search: Search,
-    format: Format,
+    format: ExportFormat,
     after: Option<i64>,
     stage: Stage,
 }
@@ -120,7 +95,7 @@ enum Stage {
 }
 
 impl Parts {
-    fn new(audit: Arc<dyn AuditHistory>, search: Search, format: Format) -> Self {
+    fn new(audit: Arc<dyn AuditHistory>, search: Search, format: ExportFormat) -> Self {
         Self {
             audit,
             search,
@@ -159,15 +134,15 @@ impl Parts {
 
     fn begin(&mut self, part: &mut Vec<u8>) {
         match self.format {
-            Format::Json => part.extend_from_slice(br#"{"v":1,"entries":["#),
-            Format::Csv => line(part, &COLUMNS),
+            ExportFormat::Json => part.extend_from_slice(br#"{"v":1,"entries":["#),
+            ExportFormat::Csv => line(part, &COLUMNS),
         }
         self.stage = Stage::NoEntryYet;
     }
 
     fn add(&mut self, part: &mut Vec<u8>, entry: &EntryView) {
         match self.format {
-            Format::Json => {
+            ExportFormat::Json => {
                 let between: &[u8] = if self.stage == Stage::Entries {
                     b",\n"
                 } else {
@@ -176,13 +151,13 @@ impl Parts {
                 part.extend_from_slice(between);
                 part.extend(ShownJson(entry).text().into_bytes());
             }
-            Format::Csv => line(part, &cells(entry)),
+            ExportFormat::Csv => line(part, &cells(entry)),
         }
         self.stage = Stage::Entries;
     }
 
     fn end(&mut self, part: &mut Vec<u8>) {
-        if self.format == Format::Json {
+        if self.format == ExportFormat::Json {
             part.extend_from_slice(b"\n]}\n");
         }
         self.stage = Stage::Over;

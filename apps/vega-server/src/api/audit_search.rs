@@ -11,7 +11,8 @@ use vega_domain::audit::{AuditFilter, RecordedEntry};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::visible::json_for_terminals;
 
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
+use vega_api_types::ProblemCode;
 
 /// In characters.
 const LONGEST_SEARCH: usize = 200;
@@ -104,7 +105,7 @@ impl SearchParams {
 }
 
 pub(crate) fn bad(words: impl Into<String>) -> Problem {
-    Problem::new(Code::BadRequest, words)
+    Problem::new(ProblemCode::BadRequest, words)
 }
 
 fn time(name: &str, text: Option<String>) -> Result<Option<DateTime<Utc>>, Problem> {

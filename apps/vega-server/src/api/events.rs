@@ -13,9 +13,10 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::state::stream_event::Frame;
+use vega_api_types::ProblemCode;
 use vega_api_types::StreamEvent;
 
 /// Tells proxies not to buffer, compress or cache the stream.
@@ -43,10 +44,10 @@ pub(crate) async fn events(
     Problem,
 > {
     let permit = server.stream_limits.acquire(&principal);
-    let permit = permit.map_err(|words| Problem::new(Code::TooManyStreams, words))?;
+    let permit = permit.map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
     let Some((first, rest)) = server.dashboard.subscribe(server.vega.clock.now()) else {
         let words = "The database does not say how things stand. Tokens are served on; see the server's log.";
-        return Err(Problem::new(Code::Storage, words));
+        return Err(Problem::new(ProblemCode::Storage, words));
     };
     // An error is a client that fell behind: its stream ends there.
     let rest = BroadcastStream::new(rest)

@@ -6,25 +6,14 @@ use axum::Json;
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use vega_listening::{CHALLENGE, CalledAt};
 
 use crate::http::extract::QueryParams;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
-
-/// The program that answers; `vega` looks for it where a redirect URI's port is taken.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct LiveView {
-    v: u8,
-    /// Always `vega-server`.
-    program: &'static str,
-    version: &'static str,
-    /// What only a holder of the installation's key can say to the challenge, for the address that was called.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    proof: Option<String>,
-}
+use vega_api_types::{LiveView, ProblemCode, ProblemView, ReadyView};
 
 /// What whoever asks wants to know besides.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -38,9 +27,9 @@ pub(crate) struct Live {
 /// Whether the process answers.
 #[utoipa::path(get, path = "/livez", operation_id = "isLive", security(()), tag = "health", params(Live),
     responses((status = 200, description = "It does", body = LiveView),
-        (status = 400, description = "The challenge is none", body = Problem,
+        (status = 400, description = "The challenge is none", body = ProblemView,
             content_type = "application/problem+json"),
-        (status = 421, description = "The `Host` is not one of this server", body = Problem,
+        (status = 421, description = "The `Host` is not one of this server", body = ProblemView,
             content_type = "application/problem+json")))]
 pub(crate) async fn live(
     State(server): State<Arc<Server>>,
@@ -50,7 +39,7 @@ pub(crate) async fn live(
     let proof = match (wanted.challenge, called) {
         (Some(challenge), _) if !is_challenge(&challenge) => {
             let words = "A challenge has 16 to 64 letters, digits, `-` and `_`.";
-            return Err(Problem::new(Code::BadRequest, words));
+            return Err(Problem::new(ProblemCode::BadRequest, words));
         }
         // For the address of this connection: a program that relays the proof gains nothing.
         (Some(challenge), Some(Extension(CalledAt(address)))) => {
@@ -71,22 +60,10 @@ fn is_challenge(text: &str) -> bool {
     CHALLENGE.contains(&text.len()) && text.chars().all(is_plain)
 }
 
-/// What the server needs to do its work; its hot tokens it has before it answers at all. No names and no figures: anybody may
-/// ask.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ReadyView {
-    v: u8,
-    ready: bool,
-    /// The database takes changes, the key is the one that it belongs to, and what must not be undone has its checkpoint.
-    storage: bool,
-    /// What decides in the database is what Vega wrote last.
-    rows: bool,
-}
-
 /// Whether the server can do its work.
 #[utoipa::path(get, path = "/readyz", operation_id = "isReady", security(()), tag = "health",
     responses((status = 200, description = "It can", body = ReadyView), (status = 503, description = "It cannot", body = ReadyView),
-        (status = 421, description = "The `Host` is not one of this server", body = Problem,
+        (status = 421, description = "The `Host` is not one of this server", body = ProblemView,
             content_type = "application/problem+json")))]
 pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let report = server.readiness.check(&server.vega).await;

@@ -10,8 +10,9 @@ use vega_api_types::KeysView;
 use vega_domain::ids::AccessKeyId;
 
 use crate::http::error_responses::ErrorResponses;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
+use vega_api_types::{ProblemCode, ProblemView};
 
 /// Every access key, also revoked and expired ones, and those whose records do not fit.
 #[utoipa::path(get, path = "/api/v1/keys", operation_id = "listKeys", tag = "keys",
@@ -26,7 +27,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<KeysV
 #[utoipa::path(delete, path = "/api/v1/keys/{id}", operation_id = "revokeKey", tag = "keys",
     params(("id" = String, Path, description = "The key's id")),
     responses((status = 204, description = "It counts no more"),
-        (status = 404, description = "There is no such key, or it counted no more", body = Problem,
+        (status = 404, description = "There is no such key, or it counted no more", body = ProblemView,
             content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn revoke(
     State(server): State<Arc<Server>>,
@@ -34,7 +35,7 @@ pub(crate) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let none = || {
         Problem::new(
-            Code::NotFound,
+            ProblemCode::NotFound,
             "No living key has this id. GET /api/v1/keys lists them.",
         )
     };

@@ -5,26 +5,24 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
-use vega_api_types::PromptsView;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::PromptKind as SecondFactorKind;
 
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::state::prompt_queue::{PromptReply, RejectedReply};
 use crate::state::prompt_view::{has_window, view_of};
+use vega_api_types::{AnswerBody, ProblemCode, ProblemView, PromptsView};
 
 /// The open prompts, each with its deadline.
 #[utoipa::path(get, path = "/api/v1/runs/{id}/prompt", operation_id = "getPrompt", tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses((status = 200, description = "The open questions", body = PromptsView),
-        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses))]
 pub(crate) async fn prompt(
     State(server): State<Arc<Server>>,
@@ -32,8 +30,8 @@ pub(crate) async fn prompt(
     Path(id): Path<String>,
 ) -> Result<Json<PromptsView>, Problem> {
     let request = server.requests.find(extract::run_id(&id)?);
-    let request =
-        request.ok_or_else(|| Problem::new(Code::NoRun, "No run that was asked for here has this id."))?;
+    let request = request
+        .ok_or_else(|| Problem::new(ProblemCode::NoRun, "No run that was asked for here has this id."))?;
     let (now, has_window) = (server.vega.clock.now(), has_window(&server.vega.settings));
     let with_link = matches!(principal, Principal::Console(..));
     let open = if request.is_over() {
@@ -45,72 +43,33 @@ pub(crate) async fn prompt(
     Ok(Json(PromptsView::of(prompts.collect())))
 }
 
-/// The operator's answer.
-#[derive(Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(crate) enum AnswerBody {
-    /// To a plan.
-    Confirm {
-        /// Which question.
-        prompt: Uuid,
-        /// Whether to carry it out.
-        yes: bool,
-    },
-    /// The OTP, as an alternative to typing it in the window.
-    Otp {
-        /// Which question.
-        prompt: Uuid,
-        /// Its six digits; blanks and dashes between them are no part of it.
-        #[schema(min_length = 6, max_length = 64)]
-        otp: String,
-    },
-    /// The PIN, as an alternative to typing it in the window.
-    Pin {
-        /// Which question.
-        prompt: Uuid,
-        /// Its six digits; blanks and dashes between them are no part of it.
-        #[schema(min_length = 6, max_length = 64)]
-        pin: String,
-    },
-    /// The address at which the sign-in ended, from the browser's address bar.
-    Address {
-        /// Which question.
-        prompt: Uuid,
-        /// All of it.
-        #[schema(max_length = 4096)]
-        address: String,
-    },
-}
-
-impl AnswerBody {
-    fn into_reply(self) -> Result<(Uuid, PromptReply), Problem> {
-        // A rejected answer leaves the prompt open until its deadline.
-        let factor = |kind: SecondFactorKind, text: String| -> Result<PromptReply, Problem> {
-            let factor = SecondFactor::read(kind, &text);
-            let factor = factor.map_err(|problem| {
-                let words = format!("{problem}. It was not sent to Upstox and is no try: answer again.");
-                Problem::new(Code::WrongBody, words)
-            });
-            Ok(PromptReply::SecondFactor(kind, factor?))
-        };
-        Ok(match self {
-            Self::Confirm { prompt, yes: true } => (prompt, PromptReply::Yes),
-            Self::Confirm { prompt, yes: false } => (prompt, PromptReply::No),
-            Self::Otp { prompt, otp } => (prompt, factor(SecondFactorKind::Otp, otp)?),
-            Self::Pin { prompt, pin } => (prompt, factor(SecondFactorKind::Pin, pin)?),
-            Self::Address { prompt, address } => {
-                (prompt, PromptReply::Address(RedirectAddress::new(address)))
-            }
-        })
-    }
+fn reply_of(answer: AnswerBody) -> Result<(Uuid, PromptReply), Problem> {
+    // A rejected answer leaves the prompt open until its deadline.
+    let factor = |kind: SecondFactorKind, text: String| -> Result<PromptReply, Problem> {
+        let factor = SecondFactor::read(kind, &text);
+        let factor = factor.map_err(|problem| {
+            let words = format!("{problem}. It was not sent to Upstox and is no try: answer again.");
+            Problem::new(ProblemCode::WrongBody, words)
+        });
+        Ok(PromptReply::SecondFactor(kind, factor?))
+    };
+    Ok(match answer {
+        AnswerBody::Confirm { prompt, yes: true } => (prompt, PromptReply::Yes),
+        AnswerBody::Confirm { prompt, yes: false } => (prompt, PromptReply::No),
+        AnswerBody::Otp { prompt, otp } => (prompt, factor(SecondFactorKind::Otp, otp)?),
+        AnswerBody::Pin { prompt, pin } => (prompt, factor(SecondFactorKind::Pin, pin)?),
+        AnswerBody::Address { prompt, address } => {
+            (prompt, PromptReply::Address(RedirectAddress::new(address)))
+        }
+    })
 }
 
 /// Answers a question. The first answer counts; it is never repeated or logged.
 #[utoipa::path(post, path = "/api/v1/runs/{id}/answers", operation_id = "answer", tag = "runs",
     params(("id" = String, Path, description = "The run")), request_body = AnswerBody,
     responses((status = 204, description = "It was passed on"),
-        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The question is not open, or another one", body = Problem,
+        (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "The question is not open, or another one", body = ProblemView,
             content_type = "application/problem+json"),
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn answer(
@@ -120,23 +79,23 @@ pub(crate) async fn answer(
     Body(body): Body<AnswerBody>,
 ) -> Result<StatusCode, Problem> {
     let request = server.requests.find(extract::run_id(&id)?);
-    let request =
-        request.ok_or_else(|| Problem::new(Code::NoRun, "No run that was asked for here has this id."))?;
-    let (prompt, reply) = body.into_reply()?;
+    let request = request
+        .ok_or_else(|| Problem::new(ProblemCode::NoRun, "No run that was asked for here has this id."))?;
+    let (prompt, reply) = reply_of(body)?;
     if request.is_over() {
         return Err(Problem::new(
-            Code::RunOver,
+            ProblemCode::RunOver,
             "The run is over: nothing is asked any more.",
         ));
     }
     match server.prompts.answer(prompt, reply, principal.name()) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(RejectedReply::Gone) => Err(Problem::new(
-            Code::PromptGone,
+            ProblemCode::PromptGone,
             "This question was answered, ran out, or the sign-in went on without it. See the run's prompt.",
         )),
         Err(RejectedReply::WrongKind) => Err(Problem::new(
-            Code::AnswerDoesNotFit,
+            ProblemCode::AnswerDoesNotFit,
             "The question is of another kind. See the run's prompt.",
         )),
     }

@@ -5,9 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, Path, State};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use vega_api_types::FailureView;
 use vega_api_types::codes::TokenAnswer;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{ApiName, Generation};
@@ -17,53 +14,26 @@ use crate::api::apis::unknown_api;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
+use vega_api_types::{FailureView, ProblemCode, ProblemView, RejectionBody, RejectionView};
 
-/// A token that Upstox refuses.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RejectionBody {
-    /// Which token: its `generation`, as it came with it.
-    #[schema(minimum = 1)]
-    generation: u32,
-}
-
-/// The answer to a report.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RejectionView {
-    v: u8,
-    api: String,
-    answer: TokenAnswer,
-    /// The generation that was reported.
-    generation: u32,
-    /// The API's newest one.
-    newest_generation: u32,
-    /// When Upstox was last asked about the newest one.
-    checked_at: Option<String>,
-    checked_at_unix: Option<i64>,
-    /// Why it is not known, if so.
-    failure: Option<FailureView>,
-}
-
-impl RejectionView {
-    fn of(api: &ApiName, answer: &RejectionAnswer) -> Self {
-        let (word, failure) = match &answer.token {
-            ReportedToken::Alive => (TokenAnswer::Alive, None),
-            ReportedToken::Dead => (TokenAnswer::Dead, None),
-            ReportedToken::Newer => (TokenAnswer::Newer, None),
-            ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::from(failure))),
-        };
-        Self {
-            v: 1,
-            api: api.to_string(),
-            answer: word,
-            generation: answer.reported.get(),
-            newest_generation: answer.newest.get(),
-            checked_at: answer.checked_at.map(rfc3339_ist),
-            checked_at_unix: answer.checked_at.map(|at| at.timestamp()),
-            failure,
-        }
+fn view_of(api: &ApiName, answer: &RejectionAnswer) -> RejectionView {
+    let (word, failure) = match &answer.token {
+        ReportedToken::Alive => (TokenAnswer::Alive, None),
+        ReportedToken::Dead => (TokenAnswer::Dead, None),
+        ReportedToken::Newer => (TokenAnswer::Newer, None),
+        ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::from(failure))),
+    };
+    RejectionView {
+        v: 1,
+        api: api.to_string(),
+        answer: word,
+        generation: answer.reported.get(),
+        newest_generation: answer.newest.get(),
+        checked_at: answer.checked_at.map(rfc3339_ist),
+        checked_at_unix: answer.checked_at.map(|at| at.timestamp()),
+        failure,
     }
 }
 
@@ -72,7 +42,7 @@ impl RejectionView {
 #[utoipa::path(post, path = "/api/v1/apis/{api}/rejections", operation_id = "reportRejection", tag = "apis",
     params(("api" = String, Path, description = "The API's name, such as PRIMARY")), request_body = RejectionBody,
     responses((status = 200, description = "What the token is worth", body = RejectionView),
-        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn report(
     State(server): State<Arc<Server>>,
@@ -83,7 +53,7 @@ pub(crate) async fn report(
     let api = ApiName::new(name).map_err(|_| unknown_api(&server))?;
     let generation = Generation::new(body.generation).map_err(|error| {
         Problem::new(
-            Code::BadRequest,
+            ProblemCode::BadRequest,
             format!("{error}. Send the one that came with the token."),
         )
     })?;
@@ -93,13 +63,13 @@ pub(crate) async fn report(
         .report(&api, generation, &principal.name())
         .await;
     match answer {
-        Ok(answer) => Ok(Json(RejectionView::of(&api, &answer))),
+        Ok(answer) => Ok(Json(view_of(&api, &answer))),
         Err(ReportError::UnknownApi(_)) => Err(unknown_api(&server)),
         Err(error @ ReportError::Future { .. }) => {
             let words = format!("{error}. Send the one that came with the token.");
-            Err(Problem::new(Code::BadRequest, words))
+            Err(Problem::new(ProblemCode::BadRequest, words))
         }
-        Err(error @ ReportError::Store(_)) => Err(Problem::new(Code::Storage, error.to_string())),
-        Err(error @ ReportError::BrokenOff) => Err(Problem::new(Code::Unexpected, error.to_string())),
+        Err(error @ ReportError::Store(_)) => Err(Problem::new(ProblemCode::Storage, error.to_string())),
+        Err(error @ ReportError::BrokenOff) => Err(Problem::new(ProblemCode::Unexpected, error.to_string())),
     }
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
-use serde::Deserialize;
-use utoipa::ToSchema;
-use vega_api_types::{AcceptedView, ApisView, RunView};
+use vega_api_types::{AcceptedView, ApisView, RunBody, RunView, VerificationBody};
 use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
@@ -17,38 +15,19 @@ use crate::api::apis::unknown_api;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
 use crate::state::{current_run, dashboard_refresh};
+use vega_api_types::{ProblemCode, ProblemView};
 
 impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
         let code = match error {
-            RunError::Held(_) => Code::HeldElsewhere,
-            RunError::NotRecovered { .. } | RunError::Store(_) => Code::Storage,
+            RunError::Held(_) => ProblemCode::HeldElsewhere,
+            RunError::NotRecovered { .. } | RunError::Store(_) => ProblemCode::Storage,
         };
         Self::new(code, error.to_string())
     }
-}
-
-/// What to sign in for.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunBody {
-    /// Only these APIs; all that are dead if left out or empty.
-    #[serde(default)]
-    apis: Vec<String>,
-    /// Replaces valid tokens too, and begins near 03:30 IST; it needs a reason.
-    #[serde(default)]
-    force: bool,
-    /// Why it is forced, in one line; goes on record.
-    #[schema(min_length = 1, max_length = 300)]
-    reason: Option<String>,
-    /// Signs in for these again, whatever became of their last sign-in.
-    #[serde(default)]
-    again: Vec<String>,
-    /// Whether to wait for cooldowns and the OTP budget; true if left out.
-    wait: Option<bool>,
 }
 
 type Accepted = (StatusCode, [(HeaderName, String); 1], Json<AcceptedView>);
@@ -58,15 +37,15 @@ type Accepted = (StatusCode, [(HeaderName, String); 1], Json<AcceptedView>);
 #[utoipa::path(post, path = "/api/v1/runs", operation_id = "startRun", tag = "runs", request_body = RunBody,
     responses((status = 202, description = "Asked for, or joined", body = AcceptedView,
             headers(("Location" = String, description = "The run"))),
-        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Another process signs in", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn start(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
     Body(body): Body<RunBody>,
 ) -> Result<Accepted, Problem> {
-    let wanted = body.into_request(&server)?;
+    let wanted = request_of(body, &server)?;
     if server.requests.under_way().is_none() {
         match server.vega.orchestrator.prove_turn().await {
             // Held by this server itself, which recovers or has just ended a run: the request waits for that.
@@ -92,29 +71,27 @@ pub(crate) async fn start(
     Ok((StatusCode::ACCEPTED, location, Json(AcceptedView { joined, run })))
 }
 
-impl RunBody {
-    fn into_request(self, server: &Server) -> Result<GenerationRequest, Problem> {
-        let reason = self.reason.map(ForceReason::new).transpose();
-        let reason = reason.map_err(|error| Problem::new(Code::WrongBody, error.to_string()))?;
-        let force = match (self.force, reason) {
-            (true, Some(reason)) => Some(reason),
-            (true, None) => {
-                let words = "To force needs a reason, which goes on record.";
-                return Err(Problem::new(Code::WrongBody, words));
-            }
-            (false, _) => None,
-        };
-        Ok(GenerationRequest {
-            apis: ApiSelection::named(configured(server, self.apis)?),
-            force,
-            again: configured(server, self.again)?,
-            wait_policy: if self.wait.unwrap_or(true) {
-                WaitPolicy::Wait
-            } else {
-                WaitPolicy::NoWait
-            },
-        })
-    }
+fn request_of(body: RunBody, server: &Server) -> Result<GenerationRequest, Problem> {
+    let reason = body.reason.map(ForceReason::new).transpose();
+    let reason = reason.map_err(|error| Problem::new(ProblemCode::WrongBody, error.to_string()))?;
+    let force = match (body.force, reason) {
+        (true, Some(reason)) => Some(reason),
+        (true, None) => {
+            let words = "To force needs a reason, which goes on record.";
+            return Err(Problem::new(ProblemCode::WrongBody, words));
+        }
+        (false, _) => None,
+    };
+    Ok(GenerationRequest {
+        apis: ApiSelection::named(configured(server, body.apis)?),
+        force,
+        again: configured(server, body.again)?,
+        wait_policy: if body.wait.unwrap_or(true) {
+            WaitPolicy::Wait
+        } else {
+            WaitPolicy::NoWait
+        },
+    })
 }
 
 fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Problem> {
@@ -129,14 +106,14 @@ fn configured(server: &Server, names: Vec<String>) -> Result<Vec<ApiName>, Probl
 
 fn stopping() -> Problem {
     Problem::new(
-        Code::Stopping,
+        ProblemCode::Stopping,
         "The server is being stopped. Ask again when it runs.",
     )
 }
 
 fn no_run() -> Problem {
     Problem::new(
-        Code::NoRun,
+        ProblemCode::NoRun,
         "There is no such run. POST /api/v1/runs asks for one.",
     )
 }
@@ -144,7 +121,7 @@ fn no_run() -> Problem {
 /// The run that is under way, or the last one.
 #[utoipa::path(get, path = "/api/v1/runs/current", operation_id = "getCurrentRun", tag = "runs",
     responses((status = 200, description = "The run", body = RunView),
-        (status = 404, description = "There was none yet", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There was none yet", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses))]
 pub(crate) async fn get_current(State(server): State<Arc<Server>>) -> Result<Json<RunView>, Problem> {
     current_run::current(&server).await?.map(Json).ok_or_else(no_run)
@@ -154,7 +131,7 @@ pub(crate) async fn get_current(State(server): State<Arc<Server>>) -> Result<Jso
 #[utoipa::path(get, path = "/api/v1/runs/{id}", operation_id = "getRun", tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses((status = 200, description = "The run", body = RunView),
-        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses))]
 pub(crate) async fn get(
     State(server): State<Arc<Server>>,
@@ -172,14 +149,19 @@ pub(crate) async fn get(
 #[utoipa::path(delete, path = "/api/v1/runs/{id}", operation_id = "cancelRun", tag = "runs",
     params(("id" = String, Path, description = "The run")),
     responses((status = 202, description = "It ends as soon as a commit under way is finished"),
-        (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is over", body = Problem, content_type = "application/problem+json"), ErrorResponses))]
+        (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "It is over", body = ProblemView, content_type = "application/problem+json"), ErrorResponses))]
 pub(crate) async fn cancel(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = extract::run_id(&id)?;
-    let over = || Problem::new(Code::RunOver, "The run is over: there is nothing to cancel.");
+    let over = || {
+        Problem::new(
+            ProblemCode::RunOver,
+            "The run is over: there is nothing to cancel.",
+        )
+    };
     let orchestrator = &server.vega.orchestrator;
     if let Some(request) = server.requests.find(id) {
         if request.is_over() {
@@ -198,21 +180,12 @@ pub(crate) async fn cancel(
     }
 }
 
-/// What to ask Upstox about.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VerificationBody {
-    /// Only these APIs; all if left out or empty.
-    #[serde(default)]
-    apis: Vec<String>,
-}
-
 /// Asks Upstox about the stored tokens now, all at once. Nothing is signed in for.
 #[utoipa::path(post, path = "/api/v1/verifications", operation_id = "verify", tag = "runs",
     request_body = VerificationBody,
     responses((status = 200, description = "How they stand now", body = ApisView),
-        (status = 404, description = "No such API is configured", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "Another process signs in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Another process signs in", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn verify(
     State(server): State<Arc<Server>>,
@@ -233,7 +206,7 @@ pub(crate) async fn verify(
     });
     match task.await {
         Ok(verified) => verified?,
-        Err(error) => return Err(Problem::new(Code::Unexpected, error.to_string())),
+        Err(error) => return Err(Problem::new(ProblemCode::Unexpected, error.to_string())),
     }
     let (now, _) = dashboard_refresh::read(&server).await?;
     Ok(Json(now.apis()))

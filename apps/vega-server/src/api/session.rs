@@ -8,8 +8,6 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
 use vega_domain::expiry::rfc3339_ist;
 use vega_listening::Visitor;
@@ -18,36 +16,9 @@ use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, SESSION_COOKIE};
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
-
-/// What the link of `vega console` carries after its `#`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LinkBody {
-    #[schema(max_length = 200)]
-    code: String,
-}
-
-/// The session that was opened.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct OpenedView {
-    v: u8,
-    /// Sent once. To be sent along as `x-vega-session` with each call, beside the cookie; either alone opens nothing.
-    secret: String,
-}
-
-/// The console's session.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct SessionView {
-    v: u8,
-    opened_at: String,
-    /// It ends then, or earlier when nobody calls.
-    ends_at: String,
-    ends_at_unix: i64,
-    /// So many seconds without a call end it.
-    idle_seconds: i64,
-}
+use vega_api_types::{LinkBody, OpenedView, ProblemCode, SessionView};
 
 fn cookie(value: String) -> Cookie<'static> {
     Cookie::build((SESSION_COOKIE, value))
@@ -80,7 +51,7 @@ pub(crate) async fn open(
     tokio::time::sleep(BAD_CREDENTIAL_DELAY).await;
     server.audit_refusal("its console link was used, too old, or never was");
     let words = "A link works once, and for 60 seconds. Run `vega console` and open the one that it prints.";
-    Err(Problem::new(Code::LinkUsed, words))
+    Err(Problem::new(ProblemCode::LinkUsed, words))
 }
 
 /// The session that this browser has.
@@ -88,7 +59,7 @@ pub(crate) async fn open(
     responses((status = 200, description = "It is open", body = SessionView), ErrorResponses))]
 pub(crate) async fn get(Extension(principal): Extension<Principal>) -> Result<Json<SessionView>, Problem> {
     let Principal::Console(session, _) = principal else {
-        return Err(Problem::new(Code::NotAllowed, "A key has no session."));
+        return Err(Problem::new(ProblemCode::NotAllowed, "A key has no session."));
     };
     let ends_at = session.opened_at + SESSION_LIFE;
     Ok(Json(SessionView {

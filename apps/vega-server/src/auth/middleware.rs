@@ -16,8 +16,9 @@ use vega_listening::Visitor;
 
 use crate::auth::principal::Principal;
 use crate::auth::route_permissions::{self, Access};
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
+use vega_api_types::ProblemCode;
 
 /// The session cookie, and the header with the session's second secret, which only the page that opened the session knows.
 pub(crate) const SESSION_COOKIE: &str = "vega_session";
@@ -37,10 +38,10 @@ pub(crate) async fn require_scope(
 ) -> Response {
     let Some(route) = route_permissions::find(request.method(), path.as_str()) else {
         tracing::error!(path = path.as_str(), "a route is not in the list of permissions");
-        return Problem::new(Code::Unexpected, "This path is shut.").into_response();
+        return Problem::new(ProblemCode::Unexpected, "This path is shut.").into_response();
     };
     let Ok(params) = params else {
-        return Problem::new(Code::BadRequest, "The path is not UTF-8.").into_response();
+        return Problem::new(ProblemCode::BadRequest, "The path is not UTF-8.").into_response();
     };
     let Access::Restricted { keys, console } = route.access else {
         return next.run(request).await;
@@ -74,7 +75,7 @@ pub(crate) async fn require_scope(
             ),
             Principal::Console(..) => "The console may not do this; a program with an access key may.".into(),
         };
-        return Problem::new(Code::NotAllowed, words).into_response();
+        return Problem::new(ProblemCode::NotAllowed, words).into_response();
     }
     request.extensions_mut().insert(principal);
     next.run(request).await
@@ -83,7 +84,7 @@ pub(crate) async fn require_scope(
 /// A database that was replaced knows no credentials: the answer says that, rather than that they are wrong.
 async fn check_database_counts(server: &Server) -> Result<(), Problem> {
     match server.vega.maintenance.mistrust().await {
-        Ok(Some(mistrust)) => Err(Problem::new(Code::Storage, mistrust)),
+        Ok(Some(mistrust)) => Err(Problem::new(ProblemCode::Storage, mistrust)),
         _ => Ok(()),
     }
 }
@@ -99,7 +100,7 @@ async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal,
         let Some(presented) = presented else {
             server.audit_refusal("its Authorization held no access key");
             let words = "Send the access key as `Authorization: Bearer …`.";
-            return Err(Problem::new(Code::NotSignedIn, words));
+            return Err(Problem::new(ProblemCode::NotSignedIn, words));
         };
         if let Some(key) = access.key(presented) {
             return Ok(Principal::Key(key));
@@ -113,7 +114,7 @@ async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal,
         server.audit_refusal("its access key was not known, revoked or expired");
         let words =
             "This access key is not known, revoked or expired. `vega key list` shows those that count.";
-        return Err(Problem::new(Code::NotSignedIn, words));
+        return Err(Problem::new(ProblemCode::NotSignedIn, words));
     }
     if let Some(cookie) = CookieJar::from_headers(headers).get(SESSION_COOKIE) {
         let second = headers
@@ -133,10 +134,10 @@ async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal,
         check_database_counts(server).await?;
         server.audit_refusal("its console session was over, or never was");
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
-        return Err(Problem::new(Code::NotSignedIn, words));
+        return Err(Problem::new(ProblemCode::NotSignedIn, words));
     }
     // No credentials is no attempt, so it is not recorded.
     let words = "Send an access key (`Authorization: Bearer …`, made with `vega key add`), or open the console with the \
                  link that `vega console` prints.";
-    Err(Problem::new(Code::NotSignedIn, words))
+    Err(Problem::new(ProblemCode::NotSignedIn, words))
 }

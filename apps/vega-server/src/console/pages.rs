@@ -11,7 +11,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::RustEmbed;
 
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
+use vega_api_types::ProblemCode;
 
 const NOT_BUILT: &str = include_str!("pages/index.html");
 const ENTER: &str = include_str!("pages/enter.html");
@@ -87,7 +88,7 @@ fn asset(files: Files, path: &str) -> Response {
             ([cache, (header::CONTENT_TYPE, kind)], bytes).into_response()
         }
         None => Problem::new(
-            Code::NotFound,
+            ProblemCode::NotFound,
             "This console has no such file: load the page again.",
         )
         .into_response(),

@@ -2,7 +2,7 @@
 
 use utoipa::IntoResponses;
 
-use crate::http::problem::Problem;
+use vega_api_types::ProblemView;
 
 /// Of every route that needs a principal.
 #[derive(IntoResponses)]
@@ -10,22 +10,22 @@ use crate::http::problem::Problem;
 pub(crate) enum ErrorResponses {
     /// The request cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(Problem),
+    BadRequest(ProblemView),
     /// Neither a key nor a session came along, or one that is not known.
     #[response(status = 401, content_type = "application/problem+json")]
-    NotSignedIn(Problem),
+    NotSignedIn(ProblemView),
     /// The key or session may not do this, or another site sent it.
     #[response(status = 403, content_type = "application/problem+json")]
-    NotAllowed(Problem),
+    NotAllowed(ProblemView),
     /// The `Host` is not one of this server.
     #[response(status = 421, content_type = "application/problem+json")]
-    WrongHost(Problem),
+    WrongHost(ProblemView),
     /// Vega itself failed.
     #[response(status = 500, content_type = "application/problem+json")]
-    Unexpected(Problem),
+    Unexpected(ProblemView),
     /// The database does not do what it must, or it took too long.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Problem),
+    Unavailable(ProblemView),
 }
 
 /// Of every route with a request body.
@@ -34,14 +34,14 @@ pub(crate) enum ErrorResponses {
 pub(crate) enum BodyErrorResponses {
     /// The body did not come in time.
     #[response(status = 408, content_type = "application/problem+json")]
-    TooSlow(Problem),
+    TooSlow(ProblemView),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Problem),
+    TooLarge(ProblemView),
     /// The body is not JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(Problem),
+    NotJson(ProblemView),
     /// The body does not hold what it must.
     #[response(status = 422, content_type = "application/problem+json")]
-    WrongBody(Problem),
+    WrongBody(ProblemView),
 }

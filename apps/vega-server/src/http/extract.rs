@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
+use vega_api_types::ProblemCode;
 
 /// Within which a body must arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,26 +24,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let Ok(read) = timeout(BODY_TIMEOUT, Json::from_request(request, state)).await else {
             let words = "The body did not come in time. Send it at once, and whole.";
-            return Err(Problem::new(Code::BodyTooSlow, words));
+            return Err(Problem::new(ProblemCode::BodyTooSlow, words));
         };
         match read {
             Ok(Json(body)) => Ok(Self(body)),
             Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
-                Code::NotJson,
+                ProblemCode::NotJson,
                 "Send the body with Content-Type: application/json.",
             )),
             Err(JsonRejection::JsonSyntaxError(_)) => Err(Problem::new(
-                Code::BadRequest,
+                ProblemCode::BadRequest,
                 "The body is not well-formed JSON.",
             )),
             Err(JsonRejection::JsonDataError(_)) => Err(Problem::new(
-                Code::WrongBody,
+                ProblemCode::WrongBody,
                 "The body does not hold what /api/v1/openapi.json says.",
             )),
             Err(rejection) if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE => Err(
-                Problem::new(Code::TooLarge, "No body here is larger than 64 KiB."),
+                Problem::new(ProblemCode::TooLarge, "No body here is larger than 64 KiB."),
             ),
-            Err(_) => Err(Problem::new(Code::BadRequest, "The body could not be read.")),
+            Err(_) => Err(Problem::new(
+                ProblemCode::BadRequest,
+                "The body could not be read.",
+            )),
         }
     }
 }
@@ -57,12 +61,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T>
         let query: Result<Query<T>, QueryRejection> = Query::from_request_parts(parts, state).await;
         match query {
             Ok(Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Problem::new(Code::BadRequest, rejection.body_text())),
+            Err(rejection) => Err(Problem::new(ProblemCode::BadRequest, rejection.body_text())),
         }
     }
 }
 
 /// The id of a run in a path. Text that is no id names no run.
 pub(crate) fn run_id(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| Problem::new(Code::NoRun, "No run has this id."))
+    Uuid::try_parse(text).map_err(|_| Problem::new(ProblemCode::NoRun, "No run has this id."))
 }

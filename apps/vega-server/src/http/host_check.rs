@@ -8,8 +8,9 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::server::Server;
+use vega_api_types::ProblemCode;
 
 /// Refuses a request for another host. It runs before routing.
 pub(crate) async fn require_allowed_host(
@@ -31,7 +32,7 @@ pub(crate) async fn require_allowed_host(
     } else {
         server.audit_refusal("its Host was not one of this server");
         let words = "Call this server by the address that it printed: 127.0.0.1 or localhost, with its port.";
-        Problem::new(Code::WrongHost, words).into_response()
+        Problem::new(ProblemCode::WrongHost, words).into_response()
     }
 }
 
@@ -45,7 +46,7 @@ pub(crate) async fn require_same_origin(
     match cross_site(&server, request.method(), request.headers()) {
         Some(words) => {
             server.audit_refusal("a page of another site sent it");
-            Problem::new(Code::CrossSite, words).into_response()
+            Problem::new(ProblemCode::CrossSite, words).into_response()
         }
         None => next.run(request).await,
     }

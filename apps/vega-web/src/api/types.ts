@@ -12,7 +12,7 @@ export type {
   KeyView as Key,
   LastFailureView as LastFailure,
   PlanView as Plan,
-  Problem,
+  ProblemView as Problem,
   PromptsView as Prompts,
   PromptView as Prompt,
   RunBody as RunWish,

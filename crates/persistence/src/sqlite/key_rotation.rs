@@ -80,7 +80,7 @@ pub struct Rotation {
     /// How many values were sealed anew.
     pub sealed: u64,
     /// Values that did not open before the rotation either, and are unchanged.
-    pub unopened: Vec<String>,
+    pub unreadable: Vec<String>,
     /// The file with the key in force.
     pub key_file: PathBuf,
     /// The file with the old key: earlier copies of the database open only with this key.
@@ -176,7 +176,7 @@ impl DataSource {
         passed(RotationStep::NextKeyWritten);
 
         let day = in_ist(at).format("%Y-%m-%d").to_string();
-        let (sealed, unopened) = match seal_anew(&mut tx, (&old, &new), self.sealer(), at, &day).await {
+        let (sealed, unreadable) = match seal_anew(&mut tx, (&old, &new), self.sealer(), at, &day).await {
             Ok(sealed) => sealed,
             Err(error) => {
                 drop(tx);
@@ -202,7 +202,7 @@ impl DataSource {
         passed(RotationStep::KeyInPlace);
         Ok(Rotation {
             sealed,
-            unopened,
+            unreadable,
             key_file: path,
             old_key,
             // Where this fails, the last program to close the database does it.
@@ -223,7 +223,7 @@ async fn seal_anew(
     // Before anything is sealed anew: the values are over what is sealed.
     let fitting = fitting_rows(tx).await?;
     keep_chain_key(tx, old, opens).await?;
-    let (mut sealed, mut unopened) = (0, Vec::new());
+    let (mut sealed, mut unreadable) = (0, Vec::new());
     for column in &sealed_values::ALL {
         for value in column.values(tx).await? {
             let place = value.place(column);
@@ -232,7 +232,7 @@ async fn seal_anew(
                     column.replace(tx, value.row, seals.seal(place, &secret)?).await?;
                     sealed += 1;
                 }
-                Err(error) => unopened.push(error.to_string()),
+                Err(error) => unreadable.push(error.to_string()),
             }
         }
     }
@@ -251,7 +251,7 @@ async fn seal_anew(
     tx.trust = trust;
     let words = format!("key {} follows {}; {sealed} values sealed anew", new.id, old.id);
     audit_trail::insert(tx, &AuditEntry::new(at, AuditKind::KeyRotated, words)).await?;
-    Ok((sealed, unopened))
+    Ok((sealed, unreadable))
 }
 
 /// Each row whose value fits, with the entry that changed it last. The other rows do not get a value that fits.

@@ -118,7 +118,7 @@ async fn everything_opens_with_the_new_key_and_nothing_of_the_old_one_is_left() 
     let old_key = std::fs::read(key_path(&world.dir)).unwrap();
 
     let rotation = rotate(&world.data).await;
-    assert_eq!((rotation.sealed, &rotation.unopened), (5, &Vec::new()));
+    assert_eq!((rotation.sealed, &rotation.unreadable), (5, &Vec::new()));
     assert_eq!(rotation.wal, WalState::Emptied);
     assert!(
         !contains(&world.bytes_on_disk(), &old_id),
@@ -297,7 +297,7 @@ async fn a_value_that_does_not_open_is_named_and_not_in_the_way() {
     let rotation = rotate(&world.data).await;
     assert_eq!(rotation.sealed, 4);
     assert!(
-        rotation.unopened[0].contains("extended_token of PRIMARY"),
+        rotation.unreadable[0].contains("extended_token of PRIMARY"),
         "{rotation:?}"
     );
     assert_eq!(

@@ -46,7 +46,7 @@ fn trail(details: &[&str]) -> Trail {
 }
 
 /// The file, and of how many bytes each part of it was.
-async fn file(trail: Trail, format: Format, q: &str) -> (String, Vec<usize>) {
+async fn file(trail: Trail, format: ExportFormat, q: &str) -> (String, Vec<usize>) {
     let asked = audit_search::SearchParams {
         q: Some(q.into()),
         ..audit_search::SearchParams::default()
@@ -64,7 +64,7 @@ async fn file(trail: Trail, format: Format, q: &str) -> (String, Vec<usize>) {
 async fn a_long_trail_comes_in_parts_and_whole() {
     for count in [0, 1, 499, 500, 501, 1_000, 1_201] {
         let details = vec!["done"; count];
-        let (json, parts) = file(trail(&details), Format::Json, "").await;
+        let (json, parts) = file(trail(&details), ExportFormat::Json, "").await;
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["v"], 1);
         let ids: Vec<_> = json["entries"]
@@ -79,7 +79,7 @@ async fn a_long_trail_comes_in_parts_and_whole() {
         );
         assert_eq!(ids.len(), count);
         assert_eq!(parts.len(), count / PAGE as usize + 1, "{parts:?}");
-        let (csv, _) = file(trail(&details), Format::Csv, "").await;
+        let (csv, _) = file(trail(&details), ExportFormat::Csv, "").await;
         assert_eq!(csv.split_terminator("\r\n").count(), count + 1);
     }
 }
@@ -88,7 +88,7 @@ async fn a_long_trail_comes_in_parts_and_whole() {
 async fn what_is_not_wanted_is_passed_over_in_every_part() {
     let mut details = vec!["done"; 1_201];
     (details[700], details[1_200]) = ("Upstox SAID no", "upstox said no");
-    let (csv, parts) = file(trail(&details), Format::Csv, "upstox SAID").await;
+    let (csv, parts) = file(trail(&details), ExportFormat::Csv, "upstox SAID").await;
     let ids: Vec<_> = csv.lines().map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(ids, ["id", "701", "1201"]);
     assert_eq!(parts.len(), 3, "none is empty: {parts:?}");
@@ -114,7 +114,7 @@ async fn the_csv_file_has_a_header_quotes_and_no_formula() {
         "",
     ];
     insta::assert_snapshot!(
-        file(trail(&details), Format::Csv, "")
+        file(trail(&details), ExportFormat::Csv, "")
             .await
             .0
             .replace('\r', "\\r")
@@ -125,7 +125,7 @@ async fn the_csv_file_has_a_header_quotes_and_no_formula() {
 #[tokio::test]
 async fn the_csv_file_reads_back() {
     let details = ["a\r\nb,\"c\"", "=cmd|' /C calc'!A0"];
-    let (csv, _) = file(trail(&details), Format::Csv, "").await;
+    let (csv, _) = file(trail(&details), ExportFormat::Csv, "").await;
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), COLUMNS);
     let read: Vec<_> = reader.records().map(|line| line.unwrap()[7].to_owned()).collect();
@@ -136,12 +136,12 @@ async fn the_csv_file_reads_back() {
 #[tokio::test]
 async fn a_file_steers_no_terminal() {
     let words = "red\u{1b}[31m \u{9b}2J \u{202e}gnp\u{200b}\u{7f}\u{2028}";
-    for format in [Format::Csv, Format::Json] {
+    for format in [ExportFormat::Csv, ExportFormat::Json] {
         let (file, _) = file(trail(&[words]), format, "").await;
         let steers =
             |c: char| (c.is_control() && !matches!(c, '\n' | '\r')) || matches!(c, '\u{200b}'..='\u{202e}');
         assert!(!file.contains(steers), "{file:?}");
-        if format == Format::Json {
+        if format == ExportFormat::Json {
             let json: serde_json::Value = serde_json::from_str(&file).unwrap();
             assert_eq!(json["entries"][0]["detail"], words);
         }
@@ -150,7 +150,7 @@ async fn a_file_steers_no_terminal() {
 
 #[tokio::test]
 async fn the_columns_are_the_fields_of_an_entry() {
-    let (json, _) = file(trail(&["done"]), Format::Json, "").await;
+    let (json, _) = file(trail(&["done"]), ExportFormat::Json, "").await;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let mut fields: Vec<_> = json["entries"][0].as_object().unwrap().keys().collect();
     let mut columns = COLUMNS.to_vec();

@@ -155,7 +155,7 @@ export type AuditFaultView = {
 };
 
 /**
- * The file as JSON.
+ * An export as JSON; written entry by entry.
  */
 export type AuditFile = {
     /**
@@ -278,43 +278,6 @@ export type ClosedView = {
      */
     way_out: string;
 };
-
-/**
- * What went wrong. Codes are only ever added.
- */
-export const Code = {
-    BAD_REQUEST: 'bad_request',
-    NOT_SIGNED_IN: 'not_signed_in',
-    NOT_ALLOWED: 'not_allowed',
-    CROSS_SITE: 'cross_site',
-    WRONG_HOST: 'wrong_host',
-    NOT_FOUND: 'not_found',
-    UNKNOWN_API: 'unknown_api',
-    NO_RUN: 'no_run',
-    WRONG_METHOD: 'wrong_method',
-    NOT_JSON: 'not_json',
-    WRONG_BODY: 'wrong_body',
-    TOO_LARGE: 'too_large',
-    BODY_TOO_SLOW: 'body_too_slow',
-    HUMAN_NEEDED: 'human_needed',
-    COOLING_DOWN: 'cooling_down',
-    TOKEN_UNKNOWN: 'token_unknown',
-    HELD_ELSEWHERE: 'held_elsewhere',
-    PROMPT_GONE: 'prompt_gone',
-    ANSWER_DOES_NOT_FIT: 'answer_does_not_fit',
-    RUN_OVER: 'run_over',
-    LINK_USED: 'link_used',
-    STOPPING: 'stopping',
-    TOO_MANY_STREAMS: 'too_many_streams',
-    TIMED_OUT: 'timed_out',
-    STORAGE: 'storage',
-    UNEXPECTED: 'unexpected'
-} as const;
-
-/**
- * What went wrong. Codes are only ever added.
- */
-export type Code = typeof Code[keyof typeof Code];
 
 /**
  * What Vega runs with; secrets masked.
@@ -742,13 +705,50 @@ export type PlannedView = {
 };
 
 /**
+ * What went wrong. Codes are only ever added.
+ */
+export const ProblemCode = {
+    BAD_REQUEST: 'bad_request',
+    NOT_SIGNED_IN: 'not_signed_in',
+    NOT_ALLOWED: 'not_allowed',
+    CROSS_SITE: 'cross_site',
+    WRONG_HOST: 'wrong_host',
+    NOT_FOUND: 'not_found',
+    UNKNOWN_API: 'unknown_api',
+    NO_RUN: 'no_run',
+    WRONG_METHOD: 'wrong_method',
+    NOT_JSON: 'not_json',
+    WRONG_BODY: 'wrong_body',
+    TOO_LARGE: 'too_large',
+    BODY_TOO_SLOW: 'body_too_slow',
+    HUMAN_NEEDED: 'human_needed',
+    COOLING_DOWN: 'cooling_down',
+    TOKEN_UNKNOWN: 'token_unknown',
+    HELD_ELSEWHERE: 'held_elsewhere',
+    PROMPT_GONE: 'prompt_gone',
+    ANSWER_DOES_NOT_FIT: 'answer_does_not_fit',
+    RUN_OVER: 'run_over',
+    LINK_USED: 'link_used',
+    STOPPING: 'stopping',
+    TOO_MANY_STREAMS: 'too_many_streams',
+    TIMED_OUT: 'timed_out',
+    STORAGE: 'storage',
+    UNEXPECTED: 'unexpected'
+} as const;
+
+/**
+ * What went wrong. Codes are only ever added.
+ */
+export type ProblemCode = typeof ProblemCode[keyof typeof ProblemCode];
+
+/**
  * A problem, as it is sent.
  */
-export type Problem = {
+export type ProblemView = {
     /**
      * Which problem.
      */
-    code: Code;
+    code: ProblemCode;
     /**
      * What happened, why, and what to do next.
      */
@@ -1340,27 +1340,27 @@ export type ListApisErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ListApisError = ListApisErrors[keyof ListApisErrors];
@@ -1390,31 +1390,31 @@ export type GetApiErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * No such API is configured
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetApiError = GetApiErrors[keyof GetApiErrors];
@@ -1444,47 +1444,47 @@ export type ReportRejectionErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * No such API is configured
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The body did not come in time.
      */
-    408: Problem;
+    408: ProblemView;
     /**
      * The body is too large.
      */
-    413: Problem;
+    413: ProblemView;
     /**
      * The body is not JSON.
      */
-    415: Problem;
+    415: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The body does not hold what it must.
      */
-    422: Problem;
+    422: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ReportRejectionError = ReportRejectionErrors[keyof ReportRejectionErrors];
@@ -1519,39 +1519,39 @@ export type GetTokenErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * No such API is configured
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * A human must sign in
      */
-    409: Problem;
+    409: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The account cools down
      */
-    429: Problem;
+    429: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetTokenError = GetTokenErrors[keyof GetTokenErrors];
@@ -1617,27 +1617,27 @@ export type ListAuditErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ListAuditError = ListAuditErrors[keyof ListAuditErrors];
@@ -1695,27 +1695,27 @@ export type ExportAuditErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ExportAuditError = ExportAuditErrors[keyof ExportAuditErrors];
@@ -1740,27 +1740,27 @@ export type GetAuditVerdictErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetAuditVerdictError = GetAuditVerdictErrors[keyof GetAuditVerdictErrors];
@@ -1785,27 +1785,27 @@ export type GetConfigErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetConfigError = GetConfigErrors[keyof GetConfigErrors];
@@ -1830,27 +1830,27 @@ export type EventsErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type EventsError = EventsErrors[keyof EventsErrors];
@@ -1875,27 +1875,27 @@ export type ListEvidenceErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ListEvidenceError = ListEvidenceErrors[keyof ListEvidenceErrors];
@@ -1925,31 +1925,31 @@ export type GetEvidencePictureErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such picture
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetEvidencePictureError = GetEvidencePictureErrors[keyof GetEvidencePictureErrors];
@@ -1974,27 +1974,27 @@ export type ListKeysErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type ListKeysError = ListKeysErrors[keyof ListKeysErrors];
@@ -2024,31 +2024,31 @@ export type RevokeKeyErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such key, or it counted no more
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type RevokeKeyError = RevokeKeyErrors[keyof RevokeKeyErrors];
@@ -2073,51 +2073,51 @@ export type StartRunErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * No such API is configured
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The body did not come in time.
      */
-    408: Problem;
+    408: ProblemView;
     /**
      * Another process signs in
      */
-    409: Problem;
+    409: ProblemView;
     /**
      * The body is too large.
      */
-    413: Problem;
+    413: ProblemView;
     /**
      * The body is not JSON.
      */
-    415: Problem;
+    415: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The body does not hold what it must.
      */
-    422: Problem;
+    422: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type StartRunError = StartRunErrors[keyof StartRunErrors];
@@ -2142,31 +2142,31 @@ export type GetCurrentRunErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There was none yet
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetCurrentRunError = GetCurrentRunErrors[keyof GetCurrentRunErrors];
@@ -2196,35 +2196,35 @@ export type CancelRunErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such run
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * It is over
      */
-    409: Problem;
+    409: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type CancelRunError = CancelRunErrors[keyof CancelRunErrors];
@@ -2252,31 +2252,31 @@ export type GetRunErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such run
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetRunError = GetRunErrors[keyof GetRunErrors];
@@ -2306,51 +2306,51 @@ export type AnswerErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such run
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The body did not come in time.
      */
-    408: Problem;
+    408: ProblemView;
     /**
      * The question is not open, or another one
      */
-    409: Problem;
+    409: ProblemView;
     /**
      * The body is too large.
      */
-    413: Problem;
+    413: ProblemView;
     /**
      * The body is not JSON.
      */
-    415: Problem;
+    415: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The body does not hold what it must.
      */
-    422: Problem;
+    422: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type AnswerError = AnswerErrors[keyof AnswerErrors];
@@ -2380,31 +2380,31 @@ export type GetPromptErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * There is no such run
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetPromptError = GetPromptErrors[keyof GetPromptErrors];
@@ -2429,27 +2429,27 @@ export type EndSessionErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type EndSessionError = EndSessionErrors[keyof EndSessionErrors];
@@ -2474,27 +2474,27 @@ export type GetSessionErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetSessionError = GetSessionErrors[keyof GetSessionErrors];
@@ -2519,43 +2519,43 @@ export type OpenSessionErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The body did not come in time.
      */
-    408: Problem;
+    408: ProblemView;
     /**
      * The body is too large.
      */
-    413: Problem;
+    413: ProblemView;
     /**
      * The body is not JSON.
      */
-    415: Problem;
+    415: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The body does not hold what it must.
      */
-    422: Problem;
+    422: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type OpenSessionError = OpenSessionErrors[keyof OpenSessionErrors];
@@ -2580,27 +2580,27 @@ export type GetSystemErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type GetSystemError = GetSystemErrors[keyof GetSystemErrors];
@@ -2625,51 +2625,51 @@ export type VerifyErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * No such API is configured
      */
-    404: Problem;
+    404: ProblemView;
     /**
      * The body did not come in time.
      */
-    408: Problem;
+    408: ProblemView;
     /**
      * Another process signs in
      */
-    409: Problem;
+    409: ProblemView;
     /**
      * The body is too large.
      */
-    413: Problem;
+    413: ProblemView;
     /**
      * The body is not JSON.
      */
-    415: Problem;
+    415: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * The body does not hold what it must.
      */
-    422: Problem;
+    422: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type VerifyError = VerifyErrors[keyof VerifyErrors];
@@ -2699,11 +2699,11 @@ export type IsLiveErrors = {
     /**
      * The challenge is none
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * The `Host` is not one of this server
      */
-    421: Problem;
+    421: ProblemView;
 };
 
 export type IsLiveError = IsLiveErrors[keyof IsLiveErrors];
@@ -2728,27 +2728,27 @@ export type MetricsErrors = {
     /**
      * The request cannot be read.
      */
-    400: Problem;
+    400: ProblemView;
     /**
      * Neither a key nor a session came along, or one that is not known.
      */
-    401: Problem;
+    401: ProblemView;
     /**
      * The key or session may not do this, or another site sent it.
      */
-    403: Problem;
+    403: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * Vega itself failed.
      */
-    500: Problem;
+    500: ProblemView;
     /**
      * The database does not do what it must, or it took too long.
      */
-    503: Problem;
+    503: ProblemView;
 };
 
 export type MetricsError = MetricsErrors[keyof MetricsErrors];
@@ -2773,7 +2773,7 @@ export type IsReadyErrors = {
     /**
      * The `Host` is not one of this server
      */
-    421: Problem;
+    421: ProblemView;
     /**
      * It cannot
      */

@@ -1,0 +1,34 @@
+//! What the commands did that keep database and key.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A copy of the database: the answer of `vega backup --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BackupView {
+    pub v: u8,
+    /// The copy.
+    pub file: String,
+    pub bytes: u64,
+    /// How many APIs have a token in it.
+    pub apis: u32,
+    pub audit_entries: u64,
+    /// The file with the key, which is not in the copy, and without which nobody can read its tokens.
+    pub key_file: String,
+}
+
+/// A new root key: the answer of `vega seal rotate --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RotationView {
+    pub v: u8,
+    /// The file with the key in force.
+    pub key_file: String,
+    /// The file with the key before it: earlier copies of the database open only with that.
+    pub old_key_file: String,
+    /// How many values are sealed with the new key.
+    pub sealed: u64,
+    /// The values that could not be read with the old key either, and are unchanged, each in words.
+    pub unreadable: Vec<String>,
+    /// Whether nothing that the old key sealed is left in the database's log.
+    pub log_emptied: bool,
+}
