@@ -51,7 +51,7 @@ impl Maintenance {
         let _lease = between_runs(&self.ports).await?;
         let passed = |step: RotationStep| {
             tracing::debug!(step = step.code(), "rotating the key");
-            self.decorator.rotating(step);
+            self.decorator.rotating(step.code());
         };
         Ok(self.data.rotate_key(self.clock.now(), passed).await?)
     }

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use vega_domain::ports::{Clock, CodeDelivery, EventSink};
-use vega_persistence::{FileTokenSpool, RotationStep};
+use vega_domain::ports::{Clock, CodeDelivery, EventSink, SignInAttempts, UpstoxTokenRepository};
 use vega_services::GenerationPorts;
 
 /// Wraps ports. Each method returns what it was given, unless it is overridden.
@@ -24,9 +23,14 @@ pub trait PortDecorator: Send + Sync {
         codes
     }
 
-    /// The spool, before its remaining records are moved into the database.
-    fn spool(&self, spool: FileTokenSpool) -> FileTokenSpool {
-        spool
+    /// The attempts that get what the spool moves into the database.
+    fn spooled_attempts(&self, attempts: Arc<dyn SignInAttempts>) -> Arc<dyn SignInAttempts> {
+        attempts
+    }
+
+    /// The tokens that get what the spool moves into the database.
+    fn spooled_tokens(&self, tokens: Arc<dyn UpstoxTokenRepository>) -> Arc<dyn UpstoxTokenRepository> {
+        tokens
     }
 
     /// The ports of token generation.
@@ -34,8 +38,8 @@ pub trait PortDecorator: Send + Sync {
         ports
     }
 
-    /// Called when a rotation of the root key has reached this step.
-    fn rotating(&self, _step: RotationStep) {}
+    /// Called when a rotation of the root key has reached the step of this name.
+    fn rotating(&self, _step: &'static str) {}
 }
 
 /// Wraps nothing.

@@ -134,7 +134,10 @@ impl Vega {
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
         let data = open_database(&settings, clock.now()).await?;
-        let spool = decorator.spool(FileTokenSpool::new(data.clone()));
+        let spool = FileTokenSpool::new(data.clone()).moving_through(
+            |attempts| decorator.spooled_attempts(attempts),
+            |tokens| decorator.spooled_tokens(tokens),
+        );
         let Stores {
             tokens,
             attempts,

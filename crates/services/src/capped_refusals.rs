@@ -109,36 +109,13 @@ impl AuditTrail for CappedRefusals {
 mod tests {
     use std::time::Duration;
 
+    use vega_testing::MemoryStore;
+
     use super::*;
     use crate::test_world::{TestClock, at};
 
-    #[derive(Default)]
-    struct Trail(Mutex<Vec<AuditEntry>>);
-
-    impl Trail {
-        fn entries(&self) -> Vec<AuditEntry> {
-            self.0.lock().unwrap().clone()
-        }
-    }
-
-    #[async_trait]
-    impl AuditTrail for Trail {
-        async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
-            self.0.lock().unwrap().push(entry.clone());
-            Ok(())
-        }
-
-        async fn append_about(&self, entry: &AuditEntry, _token: &AccessToken) -> Result<(), StoreError> {
-            self.append(entry).await
-        }
-
-        async fn keep_checkpoint(&self, _run: RunId, _at: DateTime<Utc>) -> Result<(), StoreError> {
-            Ok(())
-        }
-    }
-
-    fn world() -> (Arc<Trail>, Arc<TestClock>, CappedRefusals) {
-        let (trail, clock) = (Arc::new(Trail::default()), TestClock::at(at(0)));
+    fn world() -> (Arc<MemoryStore>, Arc<TestClock>, CappedRefusals) {
+        let (trail, clock) = (Arc::new(MemoryStore::default()), TestClock::at(at(0)));
         let capped = CappedRefusals::new(trail.clone(), clock.clone());
         (trail, clock, capped)
     }
@@ -157,9 +134,9 @@ mod tests {
         for (seconds, on_record) in [(0, 100), (3_599, 100), (3_600, 201), (0, 302)] {
             clock.set(at(seconds));
             refuse(&capped, AuditKind::CallRefused, "its key is not known", 110).await;
-            assert_eq!(trail.entries().len(), on_record, "after {seconds} s");
+            assert_eq!(trail.audit().len(), on_record, "after {seconds} s");
         }
-        let entries = trail.entries();
+        let entries = trail.audit();
         let mut left_out = entries
             .iter()
             .filter(|entry| entry.kind == AuditKind::RefusalsLeftOut);
@@ -175,13 +152,13 @@ mod tests {
         let (trail, _, capped) = world();
         refuse(&capped, AuditKind::CallRefused, "its key is not known", 70).await;
         refuse(&capped, AuditKind::RedirectRefused, "it lacked a code", 70).await;
-        assert_eq!(trail.entries().len(), 100);
+        assert_eq!(trail.audit().len(), 100);
         refuse(&capped, AuditKind::CallRefused, "its Host is another's", 3).await;
         refuse(&capped, AuditKind::RunStarted, "", 5).await;
-        assert_eq!(trail.entries().len(), 106);
+        assert_eq!(trail.audit().len(), 106);
         capped.sum_up().await.unwrap();
         capped.sum_up().await.unwrap();
-        let entries = trail.entries();
+        let entries = trail.audit();
         assert_eq!(entries.len(), 107, "told once");
         let words = &entries[106].detail;
         assert!(
@@ -196,10 +173,10 @@ mod tests {
     async fn what_was_left_out_is_summed_up_when_the_hour_is_over() {
         let (trail, clock, capped) = world();
         refuse(&capped, AuditKind::CallRefused, "its key is not known", 130).await;
-        assert_eq!(trail.entries().len(), 100);
+        assert_eq!(trail.audit().len(), 100);
         clock.set(at(3_601));
         tokio::time::sleep(Duration::from_secs(3_700)).await;
-        let entries = trail.entries();
+        let entries = trail.audit();
         assert_eq!(entries.len(), 101);
         assert!(entries[100].detail.starts_with("30 more"), "{entries:?}");
     }

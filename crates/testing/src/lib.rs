@@ -12,11 +12,13 @@
 pub mod builders;
 pub mod clock;
 pub mod contract;
+pub mod keyed_proof;
 pub mod memory_store;
 pub mod nobody;
 pub mod sinks;
 
 pub use clock::{PausedClock, TestClock};
+pub use keyed_proof::KeyedProof;
 pub use memory_store::{MemoryStore, Watcher};
 pub use nobody::Nobody;
 pub use sinks::{Effects, RecordedEvents};

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
+use vega_domain::sign_in::Notice;
 
 /// Every effect on the world, in order and in few words.
 #[derive(Default)]
@@ -31,6 +32,18 @@ impl Effects {
 /// Every event, in order.
 #[derive(Default)]
 pub struct RecordedEvents(pub Mutex<Vec<Event>>);
+
+impl RecordedEvents {
+    /// What the human was told by them.
+    pub fn notices(&self) -> Vec<Notice> {
+        let events = self.0.lock().unwrap();
+        let notices = events.iter().filter_map(|event| match event {
+            Event::Noticed { notice, .. } => Some(notice.clone()),
+            _ => None,
+        });
+        notices.collect()
+    }
+}
 
 impl EventSink for RecordedEvents {
     fn emit(&self, event: Event) {

@@ -17,8 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_bootstrap::{Environment, PortDecorator, Undecorated};
 use vega_domain::clock_reading::SinceBoot;
 use vega_domain::event::Event;
-use vega_domain::ports::{Clock, CodeDelivery, EventSink};
-use vega_persistence::{FileTokenSpool, RotationStep};
+use vega_domain::ports::{Clock, CodeDelivery, EventSink, SignInAttempts, UpstoxTokenRepository};
 use vega_services::GenerationPorts;
 
 use self::defect::Defect;
@@ -99,12 +98,14 @@ impl PortDecorator for TestHooks {
         Arc::new(Hooked::new(codes, self))
     }
 
-    /// A point before and after each commit of what the spool moves into the database.
-    fn spool(&self, spool: FileTokenSpool) -> FileTokenSpool {
-        spool.moving_through(
-            |attempts| Arc::new(Hooked::new(attempts, self)),
-            |tokens| Arc::new(Hooked::new(tokens, self)),
-        )
+    /// A point before and after each commit of an answer that the spool moves into the database.
+    fn spooled_attempts(&self, attempts: Arc<dyn SignInAttempts>) -> Arc<dyn SignInAttempts> {
+        Arc::new(Hooked::new(attempts, self))
+    }
+
+    /// The same for each token.
+    fn spooled_tokens(&self, tokens: Arc<dyn UpstoxTokenRepository>) -> Arc<dyn UpstoxTokenRepository> {
+        Arc::new(Hooked::new(tokens, self))
     }
 
     /// A point before and after each durable change and each call that counts.
@@ -123,8 +124,8 @@ impl PortDecorator for TestHooks {
     }
 
     /// A point at each step of a key rotation.
-    fn rotating(&self, step: RotationStep) {
-        self.reach(step.code());
+    fn rotating(&self, step: &'static str) {
+        self.reach(step);
     }
 }
 

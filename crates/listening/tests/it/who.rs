@@ -14,19 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use vega_domain::ports::ListenerProof;
 use vega_listening::{CHALLENGE, CalledAt, Listener, Places, serve, who_listens};
-
-/// A proof whose key is its text.
-struct Keyed(&'static str);
-
-impl ListenerProof for Keyed {
-    fn answer(&self, challenge: &str, address: SocketAddr) -> String {
-        format!("{}/{challenge}/{address}", self.0)
-    }
-
-    fn is_right(&self, challenge: &str, address: SocketAddr, answer: &str) -> bool {
-        self.answer(challenge, address) == answer
-    }
-}
+use vega_testing::KeyedProof;
 
 #[derive(Deserialize)]
 struct LivezQuery {
@@ -37,7 +25,7 @@ struct LivezQuery {
 async fn vega(key: &'static str, at: &str) -> SocketAddr {
     let live = async move |called: axum::Extension<CalledAt>, Query(asked): Query<LivezQuery>| {
         assert!(CHALLENGE.contains(&asked.challenge.len()), "{}", asked.challenge);
-        let proof = Keyed(key).answer(&asked.challenge, called.0.0);
+        let proof = KeyedProof(key).answer(&asked.challenge, called.0.0);
         axum::Json(serde_json::json!({ "v": 1, "program": "vega-server", "version": "1", "proof": proof }))
     };
     let listener = TcpListener::bind(at).await.unwrap();
@@ -70,9 +58,9 @@ async fn says(words: &'static str) -> SocketAddr {
 #[tokio::test]
 async fn only_a_holder_of_the_key_is_ours() {
     let ours = vega("key", "127.0.0.1:0").await;
-    assert_eq!(who_listens(ours, &Keyed("key")).await, Listener::Ours);
+    assert_eq!(who_listens(ours, &KeyedProof("key")).await, Listener::Ours);
     let theirs = vega("another", "127.0.0.1:0").await;
-    assert_eq!(who_listens(theirs, &Keyed("key")).await, Listener::Unproven);
+    assert_eq!(who_listens(theirs, &KeyedProof("key")).await, Listener::Unproven);
 }
 
 /// A socket for both kinds of addresses, as `[::]` and `::ffff:127.0.0.1` are: both sides must speak of one address.
@@ -100,8 +88,11 @@ async fn an_address_of_either_kind_is_the_same(
         "127.0.0.1"
     };
     let called: SocketAddr = format!("{host}:{}", listens.port()).parse().unwrap();
-    assert_eq!(who_listens(called, &Keyed("key")).await, Listener::Ours);
-    assert_eq!(who_listens(called, &Keyed("other")).await, Listener::Unproven);
+    assert_eq!(who_listens(called, &KeyedProof("key")).await, Listener::Ours);
+    assert_eq!(
+        who_listens(called, &KeyedProof("other")).await,
+        Listener::Unproven
+    );
 }
 
 /// It reads the question to its end and fetches the right answer from the real server, which speaks of another address.
@@ -116,10 +107,13 @@ async fn whoever_passes_the_question_on_is_not_believed() {
             tokio::spawn(async move { copy_bidirectional(&mut caller, &mut server).await });
         }
     });
-    assert_eq!(who_listens(squats_at, &Keyed("key")).await, Listener::Unproven);
+    assert_eq!(
+        who_listens(squats_at, &KeyedProof("key")).await,
+        Listener::Unproven
+    );
     // Nor at the same port of another address of this machine.
     let elsewhere = SocketAddr::from(([127, 0, 0, 2], real.port()));
-    assert_eq!(who_listens(elsewhere, &Keyed("key")).await, Listener::Nobody);
+    assert_eq!(who_listens(elsewhere, &KeyedProof("key")).await, Listener::Nobody);
 }
 
 #[rstest]
@@ -140,14 +134,14 @@ async fn whoever_passes_the_question_on_is_not_believed() {
 )]
 #[tokio::test]
 async fn a_claim_is_no_proof(#[case] words: &'static str, #[case] expected: Listener) {
-    assert_eq!(who_listens(says(words).await, &Keyed("key")).await, expected);
+    assert_eq!(who_listens(says(words).await, &KeyedProof("key")).await, expected);
 }
 
 #[tokio::test]
 async fn who_listens_and_says_nothing_is_another_and_who_does_not_is_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    assert_eq!(who_listens(address, &Keyed("key")).await, Listener::Another);
+    assert_eq!(who_listens(address, &KeyedProof("key")).await, Listener::Another);
     drop(listener);
-    assert_eq!(who_listens(address, &Keyed("key")).await, Listener::Nobody);
+    assert_eq!(who_listens(address, &KeyedProof("key")).await, Listener::Nobody);
 }

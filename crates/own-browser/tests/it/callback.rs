@@ -14,7 +14,7 @@ use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
 use vega_testing::builders::at;
 
-use crate::world::{Proof, World, browse, browse_as, free_port, look_ahead};
+use crate::world::{PROOF, World, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
@@ -275,7 +275,7 @@ async fn where_our_vega_server_listens_nobody_else_must() {
     let port = free_port().await;
     let uri = format!("http://127.0.0.1:{port}/cb");
     let serving = listens_there(port, move |challenge| {
-        let proof = Proof.answer(challenge, ([127, 0, 0, 1], port).into());
+        let proof = PROOF.answer(challenge, ([127, 0, 0, 1], port).into());
         format!(r#"{{"v":1,"program":"vega-server","version":"0.1.0","proof":"{proof}"}}"#)
     });
     let serving = serving.await;

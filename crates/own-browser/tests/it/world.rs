@@ -1,26 +1,22 @@
 //! One session of the route: journal, permit, a human who is shown links and pastes addresses, and what was told.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use url::Url;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{
-    EventSink, ListenerProof, OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession,
-};
+use vega_domain::ports::{OtpPermit, Presenter, Prompter, SignIn, SignInRequest, SignInSession};
 use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
 use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
-use vega_testing::TestClock;
 use vega_testing::builders::{account_with, at, configured};
+use vega_testing::{KeyedProof, RecordedEvents, TestClock};
 
 use crate::journal::Journal;
 
@@ -28,7 +24,7 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     pub(crate) human: Human,
     pub(crate) permit: Permit,
-    told: Arc<Told>,
+    events: Arc<RecordedEvents>,
     settings: OwnBrowserSettings,
     uri: String,
 }
@@ -97,29 +93,8 @@ impl Presenter for Human {
     }
 }
 
-#[derive(Default)]
-struct Told(Mutex<Vec<Notice>>);
-
-impl EventSink for Told {
-    fn emit(&self, event: Event) {
-        if let Event::Noticed { notice, .. } = event {
-            self.0.lock().unwrap().push(notice);
-        }
-    }
-}
-
 /// What a `vega-server` of this installation would say.
-pub(crate) struct Proof;
-
-impl ListenerProof for Proof {
-    fn answer(&self, challenge: &str, address: SocketAddr) -> String {
-        format!("{challenge} at {address}")
-    }
-
-    fn is_right(&self, challenge: &str, address: SocketAddr, answer: &str) -> bool {
-        self.answer(challenge, address) == answer
-    }
-}
+pub(crate) const PROOF: KeyedProof = KeyedProof("ours");
 
 /// The other side of the world: what the human sees, and a keyboard.
 pub(crate) struct Desk {
@@ -149,7 +124,7 @@ impl World {
                 asked: AtomicU32::new(0),
                 budget: 4,
             },
-            told: Arc::default(),
+            events: Arc::default(),
             settings: OwnBrowserSettings {
                 authorize_base: Url::parse("https://api.upstox.example").unwrap(),
                 human_timeout: Duration::from_secs(30),
@@ -181,7 +156,7 @@ impl World {
     }
 
     pub(crate) fn told(&self) -> Vec<Notice> {
-        self.told.0.lock().unwrap().clone()
+        self.events.notices()
     }
 
     pub(crate) async fn session(&self) -> Box<dyn SignInSession> {
@@ -189,8 +164,8 @@ impl World {
             self.settings.clone(),
             self.journal.store.clone(),
             self.journal.store.clone(),
-            Arc::new(Proof),
-            self.told.clone(),
+            Arc::new(PROOF),
+            self.events.clone(),
             TestClock::at(at(0)),
         );
         route.open(&self.account("PRIMARY")).await.unwrap()

@@ -2,15 +2,13 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::event::Event;
 use vega_domain::ids::{AttemptId, Generation, RunId};
-use vega_domain::ports::{
-    EventSink, LeftAnswer, SignInAttempts, StoreError, TokenSpool, UpstoxTokenRepository,
-};
+use vega_domain::ports::{LeftAnswer, SignInAttempts, StoreError, TokenSpool, UpstoxTokenRepository};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::StoredToken;
 use vega_persistence::{
@@ -18,30 +16,23 @@ use vega_persistence::{
     SqliteSignInJournal, SqliteTokenRepository, tokens_without_opening,
 };
 
+use vega_testing::RecordedEvents;
+
 use crate::world::{World, api, at, attempt, entry, key_path, open, token, url};
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<Event>>);
-
-impl EventSink for Heard {
-    fn emit(&self, event: Event) {
-        self.0.lock().unwrap().push(event);
-    }
-}
 
 pub(crate) struct Desk {
     pub(crate) world: World,
     pub(crate) spool: FileTokenSpool,
     pub(crate) tokens: SpoolingTokenRepository,
     journal: SpoolingSignInAttempts,
-    heard: Arc<Heard>,
+    heard: Arc<RecordedEvents>,
 }
 
 impl Desk {
     pub(crate) async fn new() -> Self {
         let world = World::new().await;
         let spool = FileTokenSpool::new(world.data.clone());
-        let heard = Arc::new(Heard::default());
+        let heard = Arc::new(RecordedEvents::default());
         Self {
             tokens: SpoolingTokenRepository::new(
                 SqliteTokenRepository::new(world.data.clone()),
