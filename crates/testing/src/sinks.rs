@@ -38,7 +38,7 @@ impl RecordedEvents {
     pub fn notices(&self) -> Vec<Notice> {
         let events = self.0.lock().unwrap();
         let notices = events.iter().filter_map(|event| match event {
-            Event::Noticed { notice, .. } => Some(notice.clone()),
+            Event::Noticed { notice, .. } => Some(*notice),
             _ => None,
         });
         notices.collect()
