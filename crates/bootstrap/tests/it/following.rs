@@ -17,7 +17,7 @@ use crate::other_vega::OtherVega;
 /// Far longer than it takes; how long it takes is measured by `cargo xtask bench`.
 const AT_MOST: Duration = Duration::from_mins(1);
 
-struct World {
+struct TwoProcesses {
     vega: Vega,
     /// A second one, over the same database.
     cli: Vega,
@@ -25,7 +25,7 @@ struct World {
     _home: TempDir,
 }
 
-impl World {
+impl TwoProcesses {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", home.path().join("data/vega_trade.db").display());
@@ -107,71 +107,83 @@ impl World {
 
 #[tokio::test]
 async fn what_another_process_stores_and_learns_is_served_and_no_longer_served() {
-    let world = World::new().await;
-    let [primary, other] = &world.account().apis[..] else {
+    let processes = TwoProcesses::new().await;
+    let [primary, other] = &processes.account().apis[..] else {
         panic!("two APIs are configured")
     };
-    world
+    processes
         .followed(async {
-            world.store(primary, 1).await;
-            world.becomes(primary, Some(1)).await;
-            world.store(other, 1).await;
-            world.becomes(other, Some(1)).await;
-            world.store(primary, 2).await;
-            world.becomes(primary, Some(2)).await;
-            world.check(primary, 2, CheckResult::Invalid).await;
-            world.becomes(primary, None).await;
-            assert_eq!(world.served(other), Some(1));
+            processes.store(primary, 1).await;
+            processes.becomes(primary, Some(1)).await;
+            processes.store(other, 1).await;
+            processes.becomes(other, Some(1)).await;
+            processes.store(primary, 2).await;
+            processes.becomes(primary, Some(2)).await;
+            processes.check(primary, 2, CheckResult::Invalid).await;
+            processes.becomes(primary, None).await;
+            assert_eq!(processes.served(other), Some(1));
         })
         .await;
-    let now = world.vega.clock.now();
-    world.other.close(now).await.unwrap();
-    world.vega.close().await;
+    let now = processes.vega.clock.now();
+    processes.other.close(now).await.unwrap();
+    processes.vega.close().await;
 }
 
 #[tokio::test]
 async fn what_another_process_revokes_is_served_no_longer_though_upstox_is_out_of_reach() {
-    let world = World::new().await;
-    let [primary, other] = &world.account().apis[..] else {
+    let processes = TwoProcesses::new().await;
+    let [primary, other] = &processes.account().apis[..] else {
         panic!("two APIs are configured")
     };
-    world
+    processes
         .followed(async {
             for api in [primary, other] {
-                world.store(api, 1).await;
-                world.becomes(api, Some(1)).await;
+                processes.store(api, 1).await;
+                processes.becomes(api, Some(1)).await;
             }
-            let revoked = world.cli.revocation.revoke(&primary.name).await.unwrap().unwrap();
+            let revoked = processes
+                .cli
+                .revocation
+                .revoke(&primary.name)
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(revoked.logout.unwrap_err().reason, FailureReason::Network);
-            world.becomes(primary, None).await;
-            assert_eq!(world.served(other), Some(1));
-            let status = world.vega.validity.status(&primary.name).await.unwrap().unwrap();
+            processes.becomes(primary, None).await;
+            assert_eq!(processes.served(other), Some(1));
+            let status = processes
+                .vega
+                .validity
+                .status(&primary.name)
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(status.status, TokenStatus::Invalid);
-            world.store(primary, 2).await;
-            world.becomes(primary, Some(2)).await;
+            processes.store(primary, 2).await;
+            processes.becomes(primary, Some(2)).await;
         })
         .await;
 }
 
 #[tokio::test]
 async fn while_nobody_follows_nothing_new_is_served() {
-    let world = World::new().await;
-    let primary = &world.account().apis[0];
-    world.store(primary, 1).await;
-    assert_eq!(world.served(primary), None);
+    let processes = TwoProcesses::new().await;
+    let primary = &processes.account().apis[0];
+    processes.store(primary, 1).await;
+    assert_eq!(processes.served(primary), None);
 }
 
 #[tokio::test]
 async fn a_token_of_an_app_that_is_not_configured_is_not_served() {
-    let world = World::new().await;
-    let [primary, other] = &world.account().apis[..] else {
+    let processes = TwoProcesses::new().await;
+    let [primary, other] = &processes.account().apis[..] else {
         panic!("two APIs are configured")
     };
     let mut of_another_app = primary.clone();
     of_another_app.client_id = other.client_id.clone();
-    world.store(&of_another_app, 1).await;
-    world.store(other, 1).await;
+    processes.store(&of_another_app, 1).await;
+    processes.store(other, 1).await;
     // The second one came later, so the first was looked at.
-    world.followed(world.becomes(other, Some(1))).await;
-    assert_eq!(world.served(primary), None);
+    processes.followed(processes.becomes(other, Some(1))).await;
+    assert_eq!(processes.served(primary), None);
 }

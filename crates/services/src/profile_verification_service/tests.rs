@@ -15,13 +15,13 @@ use vega_domain::token::TokenStatus;
 use super::*;
 use crate::test_world::{TestClock, api, at, stored};
 
-struct World {
+struct VerificationFixture {
     tokens: MockUpstoxTokenRepository,
     registry: Arc<HotTokenRegistry>,
     clock: Arc<TestClock>,
 }
 
-impl World {
+impl VerificationFixture {
     fn new() -> Self {
         let clock = TestClock::at(at(0));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
@@ -71,11 +71,11 @@ async fn each_answer_is_recorded_and_the_registry_follows(
     #[case] status: TokenStatus,
     #[case] hot: bool,
 ) {
-    let mut world = World::new();
+    let mut fixture = VerificationFixture::new();
     let token = stored("PRIMARY", 3);
-    assert!(world.registry.publish(&token));
-    let registry = Arc::clone(&world.registry);
-    world
+    assert!(fixture.registry.publish(&token));
+    let registry = Arc::clone(&fixture.registry);
+    fixture
         .tokens
         .expect_record_check()
         .withf(|check, audit| {
@@ -91,7 +91,7 @@ async fn each_answer_is_recorded_and_the_registry_follows(
         .expect_last_price()
         .return_const(LastPriceAnswer::TokenDead);
 
-    let service = world.with_prices(profiles, prices, 6);
+    let service = fixture.with_prices(profiles, prices, 6);
     let verified = service.verify(vec![token]).await.unwrap();
     assert_eq!(verified[0].status(at(0)), status);
     assert_eq!(registry.get(&api("PRIMARY")).is_some(), hot);
@@ -99,14 +99,14 @@ async fn each_answer_is_recorded_and_the_registry_follows(
 
 #[tokio::test]
 async fn a_superseded_token_is_not_published_by_a_late_answer() {
-    let mut world = World::new();
-    world.tokens.expect_record_check().returning(|_, _| Ok(false));
-    let registry = Arc::clone(&world.registry);
+    let mut fixture = VerificationFixture::new();
+    fixture.tokens.expect_record_check().returning(|_, _| Ok(false));
+    let registry = Arc::clone(&fixture.registry);
     let mut profiles = MockProfileApi::new();
     profiles
         .expect_profile()
         .return_const(ProfileAnswer::Valid(UserId::new("AB1234").unwrap()));
-    world
+    fixture
         .service(profiles, 6)
         .verify(vec![stored("PRIMARY", 1)])
         .await
@@ -133,8 +133,8 @@ impl ProfileApi for SlowProfiles {
 
 #[tokio::test(start_paused = true)]
 async fn calls_run_in_parallel_but_never_more_than_allowed() {
-    let mut world = World::new();
-    world
+    let mut fixture = VerificationFixture::new();
+    fixture
         .tokens
         .expect_record_check()
         .times(20)
@@ -145,7 +145,7 @@ async fn calls_run_in_parallel_but_never_more_than_allowed() {
         most: Arc::clone(&most),
     };
     let tokens = (0..20).map(|index| stored(&format!("API{index}"), 1)).collect();
-    world.service(profiles, 6).verify(tokens).await.unwrap();
+    fixture.service(profiles, 6).verify(tokens).await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 6);
 }
 
@@ -169,8 +169,8 @@ impl ProfileApi for Refusing {
 }
 
 /// 08:45 IST's tokens at 10:00 IST: none is new any more.
-fn mid_morning(world: &World) {
-    world.clock.set(at(75 * 60));
+fn mid_morning(fixture: &VerificationFixture) {
+    fixture.clock.set(at(75 * 60));
 }
 
 const SIX: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
@@ -178,13 +178,13 @@ const SIX: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
 /// Verifies tokens of one account of which Upstox's profile call refuses `refused`. Tells which are invalid and unknown
 /// afterwards, and how often a price was asked for.
 async fn verified(
-    world: World,
+    fixture: VerificationFixture,
     tokens: Vec<StoredToken>,
     refused: &[&'static str],
     price: LastPriceAnswer,
 ) -> (Vec<String>, Vec<String>, usize) {
-    let mut world = world;
-    world.tokens.expect_record_check().returning(|_, _| Ok(true));
+    let mut fixture = fixture;
+    fixture.tokens.expect_record_check().returning(|_, _| Ok(true));
     let asked = Arc::new(AtomicUsize::new(0));
     let mut prices = MockLastPriceApi::new();
     let counted = Arc::clone(&asked);
@@ -192,8 +192,8 @@ async fn verified(
         counted.fetch_add(1, Ordering::SeqCst);
         price.clone()
     });
-    let now = world.clock.now();
-    let service = world.with_prices(Refusing(refused.to_vec()), prices, 6);
+    let now = fixture.clock.now();
+    let service = fixture.with_prices(Refusing(refused.to_vec()), prices, 6);
     let checked = service.verify(tokens).await.unwrap();
     let names = |status| {
         let mut names: Vec<String> = checked
@@ -233,10 +233,10 @@ async fn when_all_that_were_good_are_refused_a_second_call_must_agree(
     #[case] unknown: &[&str],
     #[case] asked: usize,
 ) {
-    let world = World::new();
-    mid_morning(&world);
+    let fixture = VerificationFixture::new();
+    mid_morning(&fixture);
     let tokens = tokens.iter().map(|api| stored(api, 1)).collect();
-    let found = verified(world, tokens, refused, price).await;
+    let found = verified(fixture, tokens, refused, price).await;
     assert_eq!(found, (owned(invalid), owned(unknown), asked));
 }
 
@@ -252,10 +252,10 @@ async fn only_a_token_of_the_account_and_the_morning_vouches() {
     let mut late = stored("B", 1);
     late.issued_at += TimeDelta::minutes(61);
     for other in [stranger, late] {
-        let world = World::new();
-        mid_morning(&world);
+        let fixture = VerificationFixture::new();
+        mid_morning(&fixture);
         let tokens = vec![stored("A", 1), other];
-        let found = verified(world, tokens, &["A"], LastPriceAnswer::Given).await;
+        let found = verified(fixture, tokens, &["A"], LastPriceAnswer::Given).await;
         assert_eq!(found, (owned(&[]), owned(&["A"]), 1));
     }
 }
@@ -271,19 +271,19 @@ async fn a_second_call_is_made_only_where_it_may_save_a_token(
     #[case] is_refused: bool,
     #[case] seconds: i64,
 ) {
-    let world = World::new();
-    world.clock.set(at(seconds));
+    let fixture = VerificationFixture::new();
+    fixture.clock.set(at(seconds));
     let mut token = stored("A", 1);
     token.verified_at = verified_at;
     token.rejected_at = is_refused.then(|| at(-30));
-    let found = verified(world, vec![token], &["A"], LastPriceAnswer::Given).await;
+    let found = verified(fixture, vec![token], &["A"], LastPriceAnswer::Given).await;
     assert_eq!(found, (owned(&["A"]), owned(&[]), 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_new_token_that_is_refused_is_asked_about_for_20_seconds() {
-    let mut world = World::new();
-    world.tokens.expect_record_check().returning(|_, _| Ok(true));
+    let mut fixture = VerificationFixture::new();
+    fixture.tokens.expect_record_check().returning(|_, _| Ok(true));
     let mut profiles = MockProfileApi::new();
     let mut calls = 0;
     profiles.expect_profile().times(4).returning(move |_| {
@@ -296,7 +296,7 @@ async fn a_new_token_that_is_refused_is_asked_about_for_20_seconds() {
     let mut token = stored("PRIMARY", 1);
     token.issued_at = at(-59);
     let began = tokio::time::Instant::now();
-    let checked = world.service(profiles, 6).verify(vec![token]).await.unwrap();
+    let checked = fixture.service(profiles, 6).verify(vec![token]).await.unwrap();
     assert_eq!(checked[0].status(at(7)), TokenStatus::Valid);
     assert_eq!(began.elapsed(), Duration::from_secs(7));
 }
@@ -304,9 +304,9 @@ async fn a_new_token_that_is_refused_is_asked_about_for_20_seconds() {
 /// The token that `verify` never asked about again.
 #[tokio::test]
 async fn a_good_answer_takes_a_refusal_back() {
-    let mut world = World::new();
-    mid_morning(&world);
-    world
+    let mut fixture = VerificationFixture::new();
+    mid_morning(&fixture);
+    fixture
         .tokens
         .expect_record_check()
         .withf(|check, _| check.check.result == CheckResult::Valid)
@@ -314,7 +314,7 @@ async fn a_good_answer_takes_a_refusal_back() {
         .returning(|_, _| Ok(true));
     let mut token = stored("PRIMARY", 1);
     token.rejected_at = Some(at(0));
-    let checked = world
+    let checked = fixture
         .service(Refusing(vec![]), 6)
         .verify(vec![token])
         .await

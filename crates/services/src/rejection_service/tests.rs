@@ -36,7 +36,7 @@ impl ProfileApi for Profiles {
     }
 }
 
-struct World {
+struct RejectionFixture {
     service: Arc<RejectionService>,
     registry: Arc<HotTokenRegistry>,
     profiles: Arc<Profiles>,
@@ -52,7 +52,7 @@ fn failing() -> StoreError {
     StoreError::Unreadable("the disk is full".into())
 }
 
-impl World {
+impl RejectionFixture {
     fn new(tokens: Vec<StoredToken>, answers: Vec<ProfileAnswer>) -> Self {
         let clock = PausedClock::at(at(0));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
@@ -164,84 +164,84 @@ async fn upstox_is_asked_once_for_any_number_of_reports(
     #[case] token: ReportedToken,
     #[case] served: bool,
 ) {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![says]);
-    let answers = join_all((0..200).map(|_| world.report("PRIMARY", 3))).await;
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![says]);
+    let answers = join_all((0..200).map(|_| fixture.report("PRIMARY", 3))).await;
     for answer in answers {
         let answer = answer.unwrap();
         assert_eq!(answer.token, token);
         assert_eq!((answer.reported.get(), answer.newest.get()), (3, 3));
         assert_eq!(answer.checked_at, Some(at(1)));
     }
-    assert_eq!(world.is_served("PRIMARY"), served);
+    assert_eq!(fixture.is_served("PRIMARY"), served);
     tokio::time::sleep(Duration::from_millis(3_900)).await;
-    assert_eq!(world.report("PRIMARY", 3).await.unwrap().token, token);
-    assert_eq!(world.calls(), 1);
+    assert_eq!(fixture.report("PRIMARY", 3).await.unwrap().token, token);
+    assert_eq!(fixture.calls(), 1);
     assert_eq!(
-        *world.audited.lock().unwrap(),
+        *fixture.audited.lock().unwrap(),
         ["token_reported: generation 3, by key trader"]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_five_seconds_upstox_is_asked_anew() {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![alive(), ProfileAnswer::Invalid]);
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![alive(), ProfileAnswer::Invalid]);
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap().token,
+        fixture.report("PRIMARY", 3).await.unwrap().token,
         ReportedToken::Alive
     );
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap().token,
+        fixture.report("PRIMARY", 3).await.unwrap().token,
         ReportedToken::Dead
     );
-    assert!(!world.is_served("PRIMARY"));
-    assert_eq!(world.calls(), 2);
+    assert!(!fixture.is_served("PRIMARY"));
+    assert_eq!(fixture.calls(), 2);
     // What is known to be dead is not asked about again.
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap().token,
+        fixture.report("PRIMARY", 3).await.unwrap().token,
         ReportedToken::Dead
     );
-    assert_eq!(world.calls(), 2);
+    assert_eq!(fixture.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_api_is_asked_about_for_itself() {
     let tokens = vec![stored("PRIMARY", 3), stored("WEBSOCKET1", 3)];
-    let world = World::new(tokens, vec![alive()]);
-    let (first, second) = tokio::join!(world.report("PRIMARY", 3), world.report("WEBSOCKET1", 3));
+    let fixture = RejectionFixture::new(tokens, vec![alive()]);
+    let (first, second) = tokio::join!(fixture.report("PRIMARY", 3), fixture.report("WEBSOCKET1", 3));
     assert!(first.is_ok() && second.is_ok());
-    assert_eq!(world.calls(), 2);
+    assert_eq!(fixture.calls(), 2);
 }
 
 /// The caller hangs up; the word that the token is dead is not lost.
 #[tokio::test(start_paused = true)]
 async fn an_examination_goes_on_without_its_caller() {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
-    let gone = tokio::time::timeout(Duration::from_millis(100), world.report("PRIMARY", 3)).await;
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
+    let gone = tokio::time::timeout(Duration::from_millis(100), fixture.report("PRIMARY", 3)).await;
     assert!(gone.is_err());
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(!world.is_served("PRIMARY"));
-    assert_eq!(world.calls(), 1);
+    assert!(!fixture.is_served("PRIMARY"));
+    assert_eq!(fixture.calls(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_generation_is_newer_without_a_call() {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
     for reported in [1, 2] {
-        let answer = world.report("PRIMARY", reported).await.unwrap();
+        let answer = fixture.report("PRIMARY", reported).await.unwrap();
         assert_eq!(answer.token, ReportedToken::Newer);
         assert_eq!((answer.reported.get(), answer.newest.get()), (reported, 3));
     }
-    assert_eq!(world.calls(), 0);
-    assert!(world.is_served("PRIMARY"));
-    assert!(world.audited.lock().unwrap().is_empty());
+    assert_eq!(fixture.calls(), 0);
+    assert!(fixture.is_served("PRIMARY"));
+    assert!(fixture.audited.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_does_not_exist_cannot_have_been_refused() {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
-    let words = async |name: &str, reported| world.report(name, reported).await.unwrap_err().to_string();
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
+    let words = async |name: &str, reported| fixture.report(name, reported).await.unwrap_err().to_string();
     assert_eq!(
         words("PRIMARY", 4).await,
         "PRIMARY has no generation 4 yet; its newest is 3"
@@ -251,8 +251,8 @@ async fn what_does_not_exist_cannot_have_been_refused() {
         "WEBSOCKET1 has no generation 1 yet; its newest is none"
     );
     assert_eq!(words("REMOVED", 1).await, "no API REMOVED is configured");
-    assert_eq!(world.calls(), 0);
-    assert!(world.is_served("PRIMARY"));
+    assert_eq!(fixture.calls(), 0);
+    assert!(fixture.is_served("PRIMARY"));
 }
 
 /// By time, by the operator's word, by Upstox's, or because its app is configured no more.
@@ -270,48 +270,48 @@ async fn what_is_over_is_dead_without_a_call() {
     let mut other_app = stored("PRIMARY", 3);
     other_app.client_id = ClientId::new("an-earlier-app").unwrap();
     for token in [expired, revoked, rejected, other_app] {
-        let world = World::new(vec![token], vec![alive()]);
+        let fixture = RejectionFixture::new(vec![token], vec![alive()]);
         assert_eq!(
-            world.report("PRIMARY", 3).await.unwrap().token,
+            fixture.report("PRIMARY", 3).await.unwrap().token,
             ReportedToken::Dead
         );
         assert_eq!(
-            world.report("PRIMARY", 2).await.unwrap().token,
+            fixture.report("PRIMARY", 2).await.unwrap().token,
             ReportedToken::Newer
         );
-        assert_eq!(world.calls(), 0);
+        assert_eq!(fixture.calls(), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_in_memory_alone_is_asked_about_too() {
-    let world = World::new(vec![stored("PRIMARY", 2)], vec![alive()]);
-    world.registry.publish_unstored(&stored("PRIMARY", 3));
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 2)], vec![alive()]);
+    fixture.registry.publish_unstored(&stored("PRIMARY", 3));
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap().token,
+        fixture.report("PRIMARY", 3).await.unwrap().token,
         ReportedToken::Alive
     );
     assert_eq!(
-        world.report("PRIMARY", 2).await.unwrap().token,
+        fixture.report("PRIMARY", 2).await.unwrap().token,
         ReportedToken::Newer
     );
-    assert!(world.report("PRIMARY", 4).await.is_err());
+    assert!(fixture.report("PRIMARY", 4).await.is_err());
 }
 
 /// A run brings the next one while Upstox is asked about the one before.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_replaced_meanwhile_is_an_older_one() {
-    let world = World::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
-    let reporting = world.report("PRIMARY", 3);
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
+    let reporting = fixture.report("PRIMARY", 3);
     let replacing = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        *world.stored.lock().unwrap() = vec![stored("PRIMARY", 4)];
-        world.registry.publish(&stored("PRIMARY", 4));
+        *fixture.stored.lock().unwrap() = vec![stored("PRIMARY", 4)];
+        fixture.registry.publish(&stored("PRIMARY", 4));
     };
     let (answer, ()) = tokio::join!(reporting, replacing);
     let answer = answer.unwrap();
     assert_eq!((answer.token, answer.newest.get()), (ReportedToken::Newer, 4));
-    assert!(world.is_served("PRIMARY"), "the new one stays");
+    assert!(fixture.is_served("PRIMARY"), "the new one stays");
 }
 
 /// Within a minute of its issue one refusal is no death.
@@ -320,21 +320,21 @@ async fn a_new_token_is_asked_about_for_a_while() {
     let mut token = stored("PRIMARY", 3);
     token.issued_at = at(-10);
     let refused = || ProfileAnswer::Invalid;
-    let world = World::new(vec![token], vec![refused(), refused(), refused(), alive()]);
-    let answers = join_all((0..20).map(|_| world.report("PRIMARY", 3))).await;
+    let fixture = RejectionFixture::new(vec![token], vec![refused(), refused(), refused(), alive()]);
+    let answers = join_all((0..20).map(|_| fixture.report("PRIMARY", 3))).await;
     assert!(
         answers
             .into_iter()
             .all(|answer| answer.unwrap().token == ReportedToken::Alive)
     );
-    assert_eq!(world.calls(), 4);
-    assert!(world.is_served("PRIMARY"));
-    assert_eq!(world.audited.lock().unwrap().len(), 1);
+    assert_eq!(fixture.calls(), 4);
+    assert!(fixture.is_served("PRIMARY"));
+    assert_eq!(fixture.audited.lock().unwrap().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_does_not_open_is_unknown() {
-    let mut world = World::new(Vec::new(), vec![alive()]);
+    let mut fixture = RejectionFixture::new(Vec::new(), vec![alive()]);
     let mut tokens = MockUpstoxTokenRepository::new();
     tokens.expect_load_all().returning(|| {
         Ok(vec![Err(UnreadableToken {
@@ -344,34 +344,34 @@ async fn a_token_that_does_not_open_is_unknown() {
             error: StoreError::Unreadable("moved".into()),
         })])
     });
-    let service = Arc::get_mut(&mut world.service).unwrap();
+    let service = Arc::get_mut(&mut fixture.service).unwrap();
     Arc::get_mut(&mut service.ports).unwrap().tokens = Arc::new(tokens);
-    let answer = world.report("PRIMARY", 3).await.unwrap();
+    let answer = fixture.report("PRIMARY", 3).await.unwrap();
     assert!(
         matches!(answer.token, ReportedToken::Unknown(failure) if failure.reason == FailureReason::Unreadable)
     );
-    assert!(world.report("PRIMARY", 4).await.is_err());
+    assert!(fixture.report("PRIMARY", 4).await.is_err());
 }
 
 /// What cannot go on record is not done, and the next report tries anew.
 #[tokio::test(start_paused = true)]
 async fn a_failed_examination_answers_nobody_else() {
-    let mut world = World::new(vec![stored("PRIMARY", 3)], vec![alive()]);
+    let mut fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![alive()]);
     let mut audit = MockAuditTrail::new();
     audit
         .expect_append_about()
         .times(1)
         .returning(|_, _| Err(failing()));
     audit.expect_append_about().returning(|_, _| Ok(()));
-    let service = Arc::get_mut(&mut world.service).unwrap();
+    let service = Arc::get_mut(&mut fixture.service).unwrap();
     Arc::get_mut(&mut service.ports).unwrap().audit = Arc::new(audit);
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap_err().to_string(),
+        fixture.report("PRIMARY", 3).await.unwrap_err().to_string(),
         "the disk is full"
     );
-    assert_eq!(world.calls(), 0);
+    assert_eq!(fixture.calls(), 0);
     assert_eq!(
-        world.report("PRIMARY", 3).await.unwrap().token,
+        fixture.report("PRIMARY", 3).await.unwrap().token,
         ReportedToken::Alive
     );
 }

@@ -14,7 +14,7 @@ use crate::test_world::{TestClock, api, at, stored};
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
-struct World {
+struct RevocationFixture {
     log: Log,
     registry: Arc<HotTokenRegistry>,
     service: RevocationService,
@@ -37,7 +37,7 @@ fn full() -> StoreError {
     StoreError::Unreadable("the disk is full".into())
 }
 
-impl World {
+impl RevocationFixture {
     fn new(tokens: Vec<LoadedToken>, outside: Outside) -> Self {
         let log = Log::default();
         let clock = TestClock::at(at(0));
@@ -142,37 +142,37 @@ async fn readers_lose_it_first_and_whatever_upstox_says(
     #[case] told: &str,
     #[case] logout: Result<(), Failure>,
 ) {
-    let world = World::new(
+    let fixture = RevocationFixture::new(
         vec![Ok(stored("PRIMARY", 3)), Ok(stored("WEBSOCKET1", 1))],
         outside,
     );
-    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    let revoked = fixture.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert_eq!(
         (revoked.generation.get(), revoked.was_refused, revoked.logout),
         (3, false, logout)
     );
-    assert!(!world.is_served());
-    assert!(world.registry.get(&api("WEBSOCKET1")).is_some());
-    assert_eq!(world.log(), [RECORDED, LOGGED_OUT, told, &*event()]);
+    assert!(!fixture.is_served());
+    assert!(fixture.registry.get(&api("WEBSOCKET1")).is_some());
+    assert_eq!(fixture.log(), [RECORDED, LOGGED_OUT, told, &*event()]);
     // A check that was under way when it was revoked brings it back for nobody.
-    assert!(!world.registry.publish(&stored("PRIMARY", 3)));
+    assert!(!fixture.registry.publish(&stored("PRIMARY", 3)));
     assert!(
-        world.registry.publish(&stored("PRIMARY", 4)),
+        fixture.registry.publish(&stored("PRIMARY", 4)),
         "a newer one is served"
     );
 }
 
 #[tokio::test]
 async fn what_is_not_on_record_is_logged_out_all_the_same_and_said() {
-    let world = World::new(vec![Ok(stored("PRIMARY", 3))], Outside::DatabaseTakesNothing);
-    let error = world.service.revoke(&api("PRIMARY")).await.unwrap_err();
+    let fixture = RevocationFixture::new(vec![Ok(stored("PRIMARY", 3))], Outside::DatabaseTakesNothing);
+    let error = fixture.service.revoke(&api("PRIMARY")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "the token of PRIMARY was logged out at Upstox, but that is not on record, so programs may still get it: \
          the disk is full"
     );
-    assert!(!world.is_served());
-    assert_eq!(world.log(), [RECORDED, LOGGED_OUT, TOLD]);
+    assert!(!fixture.is_served());
+    assert_eq!(fixture.log(), [RECORDED, LOGGED_OUT, TOLD]);
 }
 
 /// The logout of an earlier revocation may have failed.
@@ -183,10 +183,10 @@ async fn one_that_was_revoked_already_is_logged_out_again() {
         at: at(-5),
         result: CheckResult::Revoked,
     });
-    let world = World::new(vec![Ok(token)], Outside::Works);
-    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    let fixture = RevocationFixture::new(vec![Ok(token)], Outside::Works);
+    let revoked = fixture.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert!(revoked.was_refused && revoked.logout.is_ok());
-    assert_eq!(world.log(), [LOGGED_OUT, TOLD, &*event()]);
+    assert_eq!(fixture.log(), [LOGGED_OUT, TOLD, &*event()]);
 }
 
 /// Upstox may take its own word back, so the operator's goes on record beside it.
@@ -197,10 +197,10 @@ async fn one_that_upstox_called_dead_is_revoked_for_good() {
         at: at(-5),
         result: CheckResult::Invalid,
     });
-    let world = World::new(vec![Ok(token)], Outside::Works);
-    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    let fixture = RevocationFixture::new(vec![Ok(token)], Outside::Works);
+    let revoked = fixture.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert!(revoked.was_refused && revoked.logout.is_ok());
-    assert_eq!(world.log(), [RECORDED, LOGGED_OUT, TOLD, &*event()]);
+    assert_eq!(fixture.log(), [RECORDED, LOGGED_OUT, TOLD, &*event()]);
 }
 
 /// Whichever app or person is configured now: Upstox would take it.
@@ -209,8 +209,8 @@ async fn a_token_of_an_earlier_app_is_revoked_too() {
     let mut token = stored("PRIMARY", 3);
     token.client_id = vega_domain::ids::ClientId::new("an-earlier-app").unwrap();
     token.verified_at = None;
-    let world = World::new(vec![Ok(token)], Outside::Works);
-    assert!(world.service.revoke(&api("PRIMARY")).await.unwrap().is_some());
+    let fixture = RevocationFixture::new(vec![Ok(token)], Outside::Works);
+    assert!(fixture.service.revoke(&api("PRIMARY")).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -221,22 +221,22 @@ async fn a_token_that_does_not_open_is_rejected_here_and_may_live_at_upstox() {
         valid_until: at(60),
         error: StoreError::Unreadable("moved".into()),
     };
-    let world = World::new(vec![Err(unreadable)], Outside::Works);
-    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    let fixture = RevocationFixture::new(vec![Err(unreadable)], Outside::Works);
+    let revoked = fixture.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert_eq!(revoked.logout.unwrap_err().reason, FailureReason::Unreadable);
     let recorded = RECORDED.replace("default", "nobody");
-    assert_eq!(world.log(), [recorded, event()]);
+    assert_eq!(fixture.log(), [recorded, event()]);
 }
 
 /// Neither the database nor the spool took it when it came.
 #[tokio::test]
 async fn a_token_that_is_in_memory_alone_is_revoked_too() {
-    let world = World::new(vec![Ok(stored("PRIMARY", 2))], Outside::Works);
-    world.registry.publish_unstored(&stored("PRIMARY", 3));
-    let revoked = world.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
+    let fixture = RevocationFixture::new(vec![Ok(stored("PRIMARY", 2))], Outside::Works);
+    fixture.registry.publish_unstored(&stored("PRIMARY", 3));
+    let revoked = fixture.service.revoke(&api("PRIMARY")).await.unwrap().unwrap();
     assert_eq!(revoked.generation.get(), 3);
-    assert!(!world.is_served());
-    assert_eq!(world.log()[1], LOGGED_OUT);
+    assert!(!fixture.is_served());
+    assert_eq!(fixture.log()[1], LOGGED_OUT);
 }
 
 fn none() -> Vec<LoadedToken> {
@@ -266,7 +266,7 @@ fn erased() -> Vec<LoadedToken> {
 #[case::erased(erased())]
 #[tokio::test]
 async fn what_cannot_live_is_not_revoked(#[case] tokens: Vec<LoadedToken>) {
-    let world = World::new(tokens, Outside::Works);
-    assert_eq!(world.service.revoke(&api("PRIMARY")).await.unwrap(), None);
-    assert_eq!(world.log(), [""; 0]);
+    let fixture = RevocationFixture::new(tokens, Outside::Works);
+    assert_eq!(fixture.service.revoke(&api("PRIMARY")).await.unwrap(), None);
+    assert_eq!(fixture.log(), [""; 0]);
 }

@@ -20,14 +20,14 @@ use crate::world::ist;
 /// Longer than the service may need for anything that it does by itself.
 const SOON: Duration = Duration::from_secs(2);
 
-struct World {
+struct AccessFixture {
     disk: Arc<Disk>,
     store: Arc<MemoryStore>,
     clock: Arc<PausedClock>,
     access: AccessService,
 }
 
-impl World {
+impl AccessFixture {
     fn new() -> Self {
         let disk = Arc::<Disk>::default();
         let store = Arc::new(MemoryStore::watched_by(disk.clone()));
@@ -86,39 +86,43 @@ fn token(api: &str) -> Scope {
 
 #[tokio::test(start_paused = true)]
 async fn a_key_counts_at_once_says_what_it_may_do_and_is_kept_as_a_hash_only() {
-    let world = World::new();
+    let fixture = AccessFixture::new();
     let scopes = vec![token("PRIMARY"), Scope::Status, Scope::Status];
-    let (key, secret) = world.access.add_key(name("trader"), scopes, None).await.unwrap();
+    let (key, secret) = fixture
+        .access
+        .add_key(name("trader"), scopes, None)
+        .await
+        .unwrap();
     assert_eq!(key.scopes, [Scope::Status, token("PRIMARY")], "each once");
-    let shown = world.access.key(secret.expose()).unwrap();
+    let shown = fixture.access.key(secret.expose()).unwrap();
     assert_eq!(*shown, key);
     assert!(shown.may(&token("PRIMARY")) && !shown.may(&Scope::Admin));
     let wrong = format!("{}x", secret.expose());
     let without_prefix = secret.expose().trim_start_matches("vega_");
     for presented in ["", "vega_", &wrong, without_prefix, &key.id.to_string(), "trader"] {
-        assert_eq!(world.access.key(presented), None, "{presented}");
+        assert_eq!(fixture.access.key(presented), None, "{presented}");
     }
 
-    let keys = world.store.keys().await.unwrap();
-    let kept = format!("{keys:?}{:?}{:?}", world.store.audit(), keys[0].hash);
+    let keys = fixture.store.keys().await.unwrap();
+    let kept = format!("{keys:?}{:?}{:?}", fixture.store.audit(), keys[0].hash);
     assert!(!kept.contains(secret.expose()) && !kept.contains(without_prefix));
     let words = format!("trader ({}): status,token:PRIMARY, without an end", key.id);
-    assert_eq!(world.audit(), [(AuditKind::KeyAdded, words)]);
+    assert_eq!(fixture.audit(), [(AuditKind::KeyAdded, words)]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_dies_at_its_end_without_any_news() {
-    let world = World::new();
-    let end = Some(world.after(60));
-    let (_, secret) = world
+    let fixture = AccessFixture::new();
+    let end = Some(fixture.after(60));
+    let (_, secret) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Runs], end)
         .await
         .unwrap();
     advance(Duration::from_secs(59)).await;
-    assert!(world.access.key(secret.expose()).is_some());
+    assert!(fixture.access.key(secret.expose()).is_some());
     advance(Duration::from_secs(1)).await;
-    assert_eq!(world.access.key(secret.expose()), None);
+    assert_eq!(fixture.access.key(secret.expose()), None);
 }
 
 #[rstest]
@@ -132,55 +136,59 @@ async fn a_key_that_would_be_none_is_refused(
     #[case] ends: Option<i64>,
     #[case] words: &str,
 ) {
-    let world = World::new();
-    let (first, _) = world
+    let fixture = AccessFixture::new();
+    let (first, _) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    let end = ends.map(|seconds| world.after(seconds));
-    let refused = world.access.add_key(name(wanted), scopes, end).await.unwrap_err();
+    let end = ends.map(|seconds| fixture.after(seconds));
+    let refused = fixture
+        .access
+        .add_key(name(wanted), scopes, end)
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains(words), "{refused}");
-    assert_eq!(world.access.keys().await.unwrap(), [first]);
-    assert_eq!(world.audit().len(), 1);
+    assert_eq!(fixture.access.keys().await.unwrap(), [first]);
+    assert_eq!(fixture.audit().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_revoked_key_is_worth_nothing_at_once_and_its_name_is_free() {
-    let world = World::new();
-    let (key, secret) = world
+    let fixture = AccessFixture::new();
+    let (key, secret) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    assert!(world.access.revoke_key(key.id).await.unwrap());
-    assert_eq!(world.access.key(secret.expose()), None);
-    assert!(!world.access.revoke_key(key.id).await.unwrap());
+    assert!(fixture.access.revoke_key(key.id).await.unwrap());
+    assert_eq!(fixture.access.key(secret.expose()), None);
+    assert!(!fixture.access.revoke_key(key.id).await.unwrap());
     assert!(
-        !world
+        !fixture
             .access
-            .revoke_key(AccessKeyId::at(world.after(0)))
+            .revoke_key(AccessKeyId::at(fixture.after(0)))
             .await
             .unwrap()
     );
-    let (_, second) = world
+    let (_, second) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    assert!(world.access.key(second.expose()).is_some());
+    assert!(fixture.access.key(second.expose()).is_some());
     assert_eq!(
-        world.audit()[1],
+        fixture.audit()[1],
         (AuditKind::KeyRevoked, format!("trader ({})", key.id))
     );
-    assert_eq!(world.audit().len(), 3);
+    assert_eq!(fixture.audit().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_another_process_adds_and_revokes_counts_here() {
-    let world = World::new();
-    let other = world.elsewhere();
-    world
+    let fixture = AccessFixture::new();
+    let other = fixture.elsewhere();
+    fixture
         .followed(async {
             sleep(SOON).await;
             let (key, secret) = other
@@ -188,63 +196,63 @@ async fn what_another_process_adds_and_revokes_counts_here() {
                 .await
                 .unwrap();
             sleep(SOON).await;
-            assert!(world.access.key(secret.expose()).is_some());
+            assert!(fixture.access.key(secret.expose()).is_some());
             other.revoke_key(key.id).await.unwrap();
             sleep(SOON).await;
-            assert_eq!(world.access.key(secret.expose()), None);
+            assert_eq!(fixture.access.key(secret.expose()), None);
         })
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_does_not_answer_takes_no_key_away_and_is_asked_again() {
-    let world = World::new();
-    let (first, secret) = world
+    let fixture = AccessFixture::new();
+    let (first, secret) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    world
+    fixture
         .followed(async {
             let audit = AuditEntry::new(first.created_at, AuditKind::KeyRevoked, "");
-            world.store.revoke_key(first.id, &audit).await.unwrap();
-            world.disk.fails(true);
+            fixture.store.revoke_key(first.id, &audit).await.unwrap();
+            fixture.disk.fails(true);
             sleep(Duration::from_mins(10)).await;
-            assert!(world.access.key(secret.expose()).is_some());
+            assert!(fixture.access.key(secret.expose()).is_some());
             // Nothing tells of its recovery: that the key was used is tried to be stored before, and a minute later.
             sleep(SOON).await;
-            world.disk.fails(false);
+            fixture.disk.fails(false);
             sleep(SOON).await;
-            assert_eq!(world.access.key(secret.expose()), None);
+            assert_eq!(fixture.access.key(secret.expose()), None);
         })
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn uses_are_stored_within_a_minute_and_once_a_minute_at_most() {
-    let world = World::new();
-    let (key, secret) = world
+    let fixture = AccessFixture::new();
+    let (key, secret) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    let notes = || world.disk.notes();
-    world
+    let notes = || fixture.disk.notes();
+    fixture
         .followed(async {
             sleep(SOON).await;
             assert_eq!(notes(), 0, "it was not used");
             for _ in 0..600 {
-                world.access.key(secret.expose()).unwrap();
+                fixture.access.key(secret.expose()).unwrap();
                 sleep(Duration::from_secs(1)).await;
             }
             let told = notes();
             assert!((10..=11).contains(&told), "{told} in ten minutes");
-            let last = world.clock.now();
-            world.access.key(secret.expose()).unwrap();
-            let known = world.access.keys().await.unwrap();
+            let last = fixture.clock.now();
+            fixture.access.key(secret.expose()).unwrap();
+            let known = fixture.access.keys().await.unwrap();
             assert_eq!(known[0].last_used_at, Some(last), "also what is not stored yet");
             sleep(Duration::from_secs(62)).await;
-            assert_eq!(world.last_used_at().await, Some(last));
+            assert_eq!(fixture.last_used_at().await, Some(last));
             let told = notes();
             sleep(Duration::from_mins(10)).await;
             assert_eq!(notes(), told, "nobody used it since");
@@ -255,51 +263,58 @@ async fn uses_are_stored_within_a_minute_and_once_a_minute_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_not_stored_for_a_failing_database_is_stored_later() {
-    let world = World::new();
-    let (_, secret) = world
+    let fixture = AccessFixture::new();
+    let (_, secret) = fixture
         .access
         .add_key(name("trader"), vec![Scope::Status], None)
         .await
         .unwrap();
-    world
+    fixture
         .followed(async {
-            world.disk.fails(true);
-            world.access.key(secret.expose()).unwrap();
-            let used = world.clock.now();
+            fixture.disk.fails(true);
+            fixture.access.key(secret.expose()).unwrap();
+            let used = fixture.clock.now();
             sleep(SOON).await;
-            world.disk.fails(false);
+            fixture.disk.fails(false);
             sleep(Duration::from_secs(62)).await;
-            assert_eq!(world.last_used_at().await, Some(used));
+            assert_eq!(fixture.last_used_at().await, Some(used));
         })
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_link_opens_one_session_and_says_so_without_a_secret() {
-    let world = World::new();
-    let code = world.access.make_link().await.unwrap();
+    let fixture = AccessFixture::new();
+    let code = fixture.access.make_link().await.unwrap();
     assert_eq!(
-        world.access.open_session("guessed").await.unwrap().map(drop),
+        fixture.access.open_session("guessed").await.unwrap().map(drop),
         None
     );
-    let secret = world.access.open_session(code.expose()).await.unwrap().unwrap();
-    assert!(world.access.open_session(code.expose()).await.unwrap().is_none());
-    let session = world.access.session(secret.expose()).await.unwrap().unwrap();
+    let secret = fixture.access.open_session(code.expose()).await.unwrap().unwrap();
+    assert!(
+        fixture
+            .access
+            .open_session(code.expose())
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let session = fixture.access.session(secret.expose()).await.unwrap().unwrap();
     for no_secret in [code.expose(), &session.id.to_string(), ""] {
-        assert_eq!(world.access.session(no_secret).await.unwrap(), None);
+        assert_eq!(fixture.access.session(no_secret).await.unwrap(), None);
     }
     assert_eq!(
-        world.access.key(secret.expose()),
+        fixture.access.key(secret.expose()),
         None,
         "a session is no key, so it has no token"
     );
 
-    world.access.end_session(secret.expose()).await.unwrap();
-    world.access.end_session(secret.expose()).await.unwrap();
-    assert_eq!(world.access.session(secret.expose()).await.unwrap(), None);
+    fixture.access.end_session(secret.expose()).await.unwrap();
+    fixture.access.end_session(secret.expose()).await.unwrap();
+    assert_eq!(fixture.access.session(secret.expose()).await.unwrap(), None);
     let words = format!("session {}", session.id);
     assert_eq!(
-        world.audit(),
+        fixture.audit(),
         [
             (AuditKind::ConsoleLinkMade, String::new()),
             (AuditKind::ConsoleSessionOpened, words.clone()),
@@ -310,10 +325,17 @@ async fn one_link_opens_one_session_and_says_so_without_a_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn a_link_is_worth_nothing_after_a_minute() {
-    let world = World::new();
-    let code = world.access.make_link().await.unwrap();
+    let fixture = AccessFixture::new();
+    let code = fixture.access.make_link().await.unwrap();
     advance(Duration::from_mins(1)).await;
-    assert!(world.access.open_session(code.expose()).await.unwrap().is_none());
+    assert!(
+        fixture
+            .access
+            .open_session(code.expose())
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 /// In seconds from the opening: each call, and whether it was let in.
@@ -323,17 +345,17 @@ async fn a_link_is_worth_nothing_after_a_minute() {
 #[case::many_calls(&[(10, true), (20, true), (29, true), (30, true), (40, true), (60, true)], 2)]
 #[tokio::test(start_paused = true)]
 async fn a_session_lives_while_it_is_used(#[case] calls: &[(u64, bool)], #[case] touches: usize) {
-    let world = World::new();
-    let code = world.access.make_link().await.unwrap();
-    let secret = world.access.open_session(code.expose()).await.unwrap().unwrap();
+    let fixture = AccessFixture::new();
+    let code = fixture.access.make_link().await.unwrap();
+    let secret = fixture.access.open_session(code.expose()).await.unwrap().unwrap();
     let mut now = 0;
     for (at, is_let_in) in calls {
         advance(Duration::from_secs(at - now)).await;
         now = *at;
-        let session = world.access.session(secret.expose()).await.unwrap();
+        let session = fixture.access.session(secret.expose()).await.unwrap();
         assert_eq!(session.is_some(), *is_let_in, "at {at}");
     }
-    assert_eq!(world.disk.notes(), touches);
+    assert_eq!(fixture.disk.notes(), touches);
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,30 +383,35 @@ async fn a_full_disk_locks_nobody_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_after_twelve_hours_however_busy_it_is() {
-    let world = World::new();
-    let code = world.access.make_link().await.unwrap();
-    let secret = world.access.open_session(code.expose()).await.unwrap().unwrap();
-    let began = world.clock.now();
+    let fixture = AccessFixture::new();
+    let code = fixture.access.make_link().await.unwrap();
+    let secret = fixture.access.open_session(code.expose()).await.unwrap().unwrap();
+    let began = fixture.clock.now();
     loop {
         advance(Duration::from_mins(5)).await;
-        if world.access.session(secret.expose()).await.unwrap().is_none() {
+        if fixture.access.session(secret.expose()).await.unwrap().is_none() {
             break;
         }
     }
-    assert_eq!(world.clock.now() - began, TimeDelta::hours(12));
+    assert_eq!(fixture.clock.now() - began, TimeDelta::hours(12));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_does_not_answer_is_no_refusal() {
-    let world = World::new();
-    world.disk.fails(true);
-    let access = &world.access;
+    let fixture = AccessFixture::new();
+    fixture.disk.fails(true);
+    let access = &fixture.access;
     assert!(access.catch_up().await.is_err());
     assert!(access.make_link().await.is_err());
     assert!(access.open_session("x").await.is_err());
     assert!(access.session("x").await.is_err());
     assert!(access.end_session("x").await.is_err());
-    assert!(access.revoke_key(AccessKeyId::at(world.after(0))).await.is_err());
+    assert!(
+        access
+            .revoke_key(AccessKeyId::at(fixture.after(0)))
+            .await
+            .is_err()
+    );
     let added = access.add_key(name("trader"), vec![Scope::Status], None).await;
     assert!(matches!(added, Err(AccessError::Store(_))));
 }

@@ -24,7 +24,7 @@ use crate::world::{api, ist, user};
 /// Longer than the follower may need for anything.
 const SOON: Duration = Duration::from_secs(1);
 
-struct World {
+struct FollowerFixture {
     clock: Arc<PausedClock>,
     disk: Arc<Disk>,
     stored: Arc<MemoryStore>,
@@ -33,7 +33,7 @@ struct World {
     changes: tokio::sync::Mutex<watch::Receiver<u64>>,
 }
 
-impl World {
+impl FollowerFixture {
     fn new() -> Self {
         let clock = PausedClock::at(ist("2026-11-23T08:45:00"));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
@@ -116,11 +116,11 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn what_another_process_does_is_in_the_registry_and_heard_of() {
-    let world = World::new();
-    let (first, other) = (world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1));
+    let fixture = FollowerFixture::new();
+    let (first, other) = (fixture.token("PRIMARY", 1), fixture.token("WEBSOCKET1", 1));
     let mut dead = first.clone();
     dead.apply(LastCheck {
-        at: world.clock.now(),
+        at: fixture.clock.now(),
         result: CheckResult::Invalid,
     });
     let after = [
@@ -133,16 +133,16 @@ async fn what_another_process_does_is_in_the_registry_and_heard_of() {
         ("one is rejected", vec![dead, other], vec![("WEBSOCKET1", 1)]),
         (
             "one is replaced, one removed",
-            vec![world.token("PRIMARY", 2)],
+            vec![fixture.token("PRIMARY", 2)],
             vec![("PRIMARY", 2)],
         ),
     ];
-    world
+    fixture
         .followed(async {
             for (what, stored, expected) in after {
-                world.becomes(stored);
-                assert!(world.heard().await < SOON, "{what}");
-                assert_eq!(world.served(), expected, "{what}");
+                fixture.becomes(stored);
+                assert!(fixture.heard().await < SOON, "{what}");
+                assert_eq!(fixture.served(), expected, "{what}");
             }
         })
         .await;
@@ -150,32 +150,32 @@ async fn what_another_process_does_is_in_the_registry_and_heard_of() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_minute_is_heard_of_without_any_reader() {
-    let world = World::new();
-    world.becomes([world.token("PRIMARY", 1)]);
-    world
+    let fixture = FollowerFixture::new();
+    fixture.becomes([fixture.token("PRIMARY", 1)]);
+    fixture
         .followed(async {
-            world.heard().await;
+            fixture.heard().await;
             let last_minute = ist("2026-11-24T03:29:00");
-            let left = (last_minute - world.clock.now()).to_std().unwrap();
-            let waited = world.heard().await;
+            let left = (last_minute - fixture.clock.now()).to_std().unwrap();
+            let waited = fixture.heard().await;
             assert!(waited >= left && waited < left + SOON, "{waited:?} of {left:?}");
-            assert_eq!(world.served(), []);
+            assert_eq!(fixture.served(), []);
         })
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_jumps_is_followed_both_ways() {
-    let world = World::new();
-    world.becomes([world.token("PRIMARY", 1)]);
-    world
+    let fixture = FollowerFixture::new();
+    fixture.becomes([fixture.token("PRIMARY", 1)]);
+    fixture
         .followed(async {
-            world.heard().await;
+            fixture.heard().await;
             for (by, expected) in [(1, vec![]), (-1, vec![("PRIMARY", 1)])] {
-                world.clock.set(world.clock.now() + TimeDelta::days(by));
-                let waited = world.heard().await;
+                fixture.clock.set(fixture.clock.now() + TimeDelta::days(by));
+                let waited = fixture.heard().await;
                 assert!(waited < SOON, "{by} day: {waited:?}");
-                assert_eq!(world.served(), expected, "{by} day");
+                assert_eq!(fixture.served(), expected, "{by} day");
             }
         })
         .await;
@@ -183,34 +183,34 @@ async fn a_clock_that_jumps_is_followed_both_ways() {
 
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_takes_nothing_away_and_is_asked_again() {
-    let world = World::new();
-    world.becomes([world.token("PRIMARY", 1)]);
-    world
+    let fixture = FollowerFixture::new();
+    fixture.becomes([fixture.token("PRIMARY", 1)]);
+    fixture
         .followed(async {
-            world.heard().await;
-            world.fails(true);
-            world.becomes([world.token("PRIMARY", 2)]);
+            fixture.heard().await;
+            fixture.fails(true);
+            fixture.becomes([fixture.token("PRIMARY", 2)]);
             tokio::time::sleep(Duration::from_mins(10)).await;
-            assert_eq!(world.served(), [("PRIMARY", 1)]);
+            assert_eq!(fixture.served(), [("PRIMARY", 1)]);
             // Nothing tells of its recovery.
-            world.fails(false);
-            assert!(world.heard().await < SOON);
-            assert_eq!(world.served(), [("PRIMARY", 2)]);
+            fixture.fails(false);
+            assert!(fixture.heard().await < SOON);
+            assert_eq!(fixture.served(), [("PRIMARY", 2)]);
         })
         .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_database_does_not_hold_up_the_clock() {
-    let world = World::new();
-    world.becomes([world.token("PRIMARY", 1)]);
-    world
+    let fixture = FollowerFixture::new();
+    fixture.becomes([fixture.token("PRIMARY", 1)]);
+    fixture
         .followed(async {
-            world.heard().await;
-            world.fails(true);
-            world.becomes([]);
-            world.clock.set(world.clock.now() + TimeDelta::days(1));
-            assert!(world.heard().await < SOON);
+            fixture.heard().await;
+            fixture.fails(true);
+            fixture.becomes([]);
+            fixture.clock.set(fixture.clock.now() + TimeDelta::days(1));
+            assert!(fixture.heard().await < SOON);
         })
         .await;
 }
@@ -218,13 +218,13 @@ async fn a_failing_database_does_not_hold_up_the_clock() {
 /// A commit of this process, then one of another, then the first one's publication: late, and of a token that is gone.
 #[tokio::test(start_paused = true)]
 async fn a_publication_that_comes_late_does_not_stay() {
-    let world = World::new();
-    world
+    let fixture = FollowerFixture::new();
+    fixture
         .followed(async {
             tokio::time::sleep(SOON).await;
-            assert!(world.registry.publish(&world.token("PRIMARY", 1)));
+            assert!(fixture.registry.publish(&fixture.token("PRIMARY", 1)));
             tokio::time::sleep(SOON).await;
-            assert_eq!(world.served(), []);
+            assert_eq!(fixture.served(), []);
         })
         .await;
 }
@@ -239,22 +239,22 @@ async fn only_what_is_configured_is_served(
     #[case] scope: RegistryScope,
     #[case] expected: Vec<(&'static str, u32)>,
 ) {
-    let world = World::new();
-    world.becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
-    world.follower(scope).catch_up().await.unwrap();
-    assert_eq!(world.served(), expected);
+    let fixture = FollowerFixture::new();
+    fixture.becomes([fixture.token("PRIMARY", 1), fixture.token("WEBSOCKET1", 1)]);
+    fixture.follower(scope).catch_up().await.unwrap();
+    assert_eq!(fixture.served(), expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_does_not_open_takes_its_own_api_out_alone() {
-    let world = World::new();
-    let follower = world.follower(RegistryScope::Everything);
-    world.becomes([world.token("PRIMARY", 1), world.token("WEBSOCKET1", 1)]);
+    let fixture = FollowerFixture::new();
+    let follower = fixture.follower(RegistryScope::Everything);
+    fixture.becomes([fixture.token("PRIMARY", 1), fixture.token("WEBSOCKET1", 1)]);
     follower.catch_up().await.unwrap();
-    world.becomes([world.token("PRIMARY", 2), world.token("WEBSOCKET1", 1)]);
-    world.stored.damage("PRIMARY");
+    fixture.becomes([fixture.token("PRIMARY", 2), fixture.token("WEBSOCKET1", 1)]);
+    fixture.stored.damage("PRIMARY");
     follower.catch_up().await.unwrap();
-    assert_eq!(world.served(), [("WEBSOCKET1", 1)]);
+    assert_eq!(fixture.served(), [("WEBSOCKET1", 1)]);
 }
 
 fn configured(client_id: &str, person: &str) -> RegistryScope {
