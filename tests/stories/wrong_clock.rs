@@ -15,6 +15,11 @@ async fn a_clock_that_is_far_off_keeps_the_browser_shut() -> Result<()> {
         ran.stderr.contains("behind Upstox's") && ran.stderr.contains("Set it right"),
         "{ran:?}"
     );
+    assert_eq!(
+        ran.stderr.matches("Upstox's").count(),
+        1,
+        "it is told once: {ran:?}"
+    );
     assert_eq!(ran.report()?.apis_with_status("missing").len(), 6);
     assert_eq!(upstox.count("dialogs_opened").await?, 0);
 

@@ -5,14 +5,15 @@ use std::future::pending;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use vega_api_types::{Outcome as NotBegun, StatusView};
 use vega_bootstrap::Vega;
 use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::plan::NotNow;
+use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::token::ApiStatus;
-use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, PreflightError, Stage};
+use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage};
 
 use crate::command_error::CommandError;
 use crate::earlier_runs;
@@ -34,7 +35,10 @@ pub(crate) async fn run(
         Stage::Verified(verified) => {
             terminal.verified();
             earlier_runs::tell(verified);
-            warn_of_clock(verified.clock);
+            // A clock that keeps sign-ins shut is told as the outcome.
+            if !matches!(verified.decision, Decision::NotNow(NotNow::ClockOff(_))) {
+                warn_of_clock(verified.clock);
+            }
         }
         Stage::Confirming(_) => {}
         Stage::Running => {
@@ -50,9 +54,8 @@ pub(crate) async fn run(
     };
     terminal.finished();
     let exit = exit::of_outcome(&outcome);
-    let (shows_statuses, exit) = match outcome {
+    let told = match outcome {
         Outcome::Failed(error) => return Err(error.into()),
-        Outcome::NotReady(PreflightError::Commit(error)) => return Err(error.into()),
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
             let statuses = chosen_statuses(vega, &request.apis).await?;
@@ -64,11 +67,22 @@ pub(crate) async fn run(
         }
         told => {
             tell(&told);
-            (says_more_than_the_plan(&told), exit)
+            told
         }
     };
-    if shows_statuses || json {
-        show(vega, json, &chosen_statuses(vega, &request.apis).await?, None).await?;
+    if json {
+        let statuses = chosen_statuses(vega, &request.apis).await?;
+        let outcome = told.code().map(|code| NotBegun {
+            code: code.into(),
+            detail: told.words(),
+        });
+        output::data_json(&StatusView {
+            outcome,
+            ..report::as_json(vega, &statuses, None).await?
+        })?;
+    } else if says_more_than_the_plan(&told) {
+        let statuses = chosen_statuses(vega, &request.apis).await?;
+        show(vega, false, &statuses, None).await?;
     }
     Ok(exit)
 }

@@ -37,6 +37,7 @@ pub(crate) async fn as_json(
         v: 1,
         verdict: verdict(vega, statuses, &closed).view(),
         run: run.map(RunView::stored),
+        outcome: None,
         apis: statuses
             .iter()
             .map(|status| ApiView::of(status, evidence.get(&status.api)))
@@ -218,6 +219,7 @@ mod tests {
             v: 1,
             verdict: Verdict::of(&three(), 3, &[stop()], &now).view(),
             run: None,
+            outcome: None,
             apis: three()
                 .iter()
                 .map(|status| ApiView::of(status, evidence.get(&status.api)))

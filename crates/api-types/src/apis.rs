@@ -15,7 +15,7 @@ use vega_domain::token::{ApiStatus, StoredToken};
 use crate::codes::{TokenAnswer, TokenStatus};
 use crate::database::DatabaseFaultsView;
 use crate::failures::{FailureView, LastFailureView};
-use crate::runs::RunView;
+use crate::runs::{Outcome, RunView};
 
 /// Every API and account.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -180,6 +180,9 @@ pub struct StatusView {
     pub verdict: VerdictView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunView>,
+    /// Why `vega` began no run, if it began none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
     pub apis: Vec<ApiView>,
     pub accounts: Vec<AccountView>,
     pub database: DatabaseFaultsView,

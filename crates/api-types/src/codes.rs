@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::{access, account, audit, failure, plan, run, token};
+use vega_domain::{access, account, audit, failure, outcome_code, plan, run, token};
 
 /// The schema of a string that is one of these codes.
 fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
@@ -251,23 +251,12 @@ pub enum PromptKind {
     Window,
 }
 
-/// Why nothing was begun, or why a run broke off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeCode {
-    AllValid,
-    OnlyUnknown,
-    Declined,
-    Unanswered,
-    Cancelled,
-    Unreachable,
-    ClockOff,
-    ClosedHours,
-    HeldElsewhere,
-    PreflightFailed,
-    NobodyCanBegin,
-    Storage,
-    Unexpected,
+named! {
+    /// Why nothing was begun, or why a run broke off.
+    outcome_code::OutcomeCode {
+        AllValid, OnlyUnknown, Declined, Unanswered, Cancelled, Unreachable, ClockOff, ClosedHours, HeldElsewhere,
+        PreflightFailed, NobodyCanBegin, Storage, Unexpected,
+    }
 }
 
 /// What a token is worth that somebody reports.

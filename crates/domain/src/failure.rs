@@ -189,16 +189,16 @@ failure_reasons! {
         "Check upstox.api_base_url in the settings; it should be https://api.upstox.com.";
     /// Upstox answered with a fault of its own.
     BrokerDown, "broker_down", RetryBeforePress, "Upstox does not work at the moment",
-        "Look at Upstox's status page and generate again later.";
+        "Look at Upstox's status page and try again later.";
     /// Upstox could not be reached.
     Network, "network", RetryBeforePress, "Upstox could not be reached",
-        "Check the network connection, then generate again.";
+        "Check the network connection, then try again.";
     /// No address was found for the name.
     NameUnresolved, "name_unresolved", RetryBeforePress, "Upstox's name was not found",
-        "Check that this computer is online and that its DNS server answers, then generate again.";
+        "Check that this computer is online and that its DNS server answers, then try again.";
     /// The proxy of the settings is not there, or does not let the call through.
     Proxy, "proxy", RetryBeforePress, "the proxy lets nothing through to Upstox",
-        "Set network.proxy right, or none (without it HTTPS_PROXY counts); if it is right, ask whoever runs the proxy, then generate again.";
+        "Set network.proxy right, or none (without it HTTPS_PROXY counts); if it is right, ask whoever runs the proxy, then try again.";
     /// The certificate leads to no authority that this computer trusts.
     UntrustedIssuer, "untrusted_issuer", RetryBeforePress, "whoever answers for Upstox is vouched for by nobody that this computer trusts",
         "Use another network. If a company's proxy or a virus scanner answers there with an authority of its own and you trust it, have its certificate put among those that this computer trusts; Vega sends nothing past this.";
@@ -210,7 +210,7 @@ failure_reasons! {
         "Look whether this network wants a sign-in of its own first, and whether upstox.api_base_url and the hosts file are right; else use another network.";
     /// What came back was not Upstox's.
     ForeignAnswer, "foreign_answer", RetryBeforePress, "somebody else than Upstox answered",
-        "Look whether this network wants a sign-in of its own first (open any page in a browser), or whether a proxy or firewall answers, then generate again.";
+        "Look whether this network wants a sign-in of its own first (open any page in a browser), or whether a proxy or firewall answers, then try again.";
     /// Upstox did not accept the code: wrong, used or too old. It is spent either way.
     CodeRejected, "code_rejected", FailStep, "Upstox did not accept the authorization code",
         "Generate again: Vega signs in afresh and gets a new code.";

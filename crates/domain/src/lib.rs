@@ -16,6 +16,7 @@ pub mod expiry;
 pub mod failure;
 pub mod ids;
 mod invalid_value;
+pub mod outcome_code;
 pub mod plan;
 pub mod plan_estimate;
 mod planned_api;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use tokio::pin;
 use tokio_util::sync::CancellationToken;
 use vega_domain::accounts::ApiSelection;
+use vega_domain::clock_check::ClockCheck;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
+use vega_domain::outcome_code::OutcomeCode;
 use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
 use vega_domain::ports::Approver;
 use vega_domain::run::RunRecord;
@@ -90,6 +92,29 @@ pub struct FinishedRun {
 }
 
 impl Outcome {
+    /// Its stable name, where no run tells it.
+    pub fn code(&self) -> Option<OutcomeCode> {
+        Some(match self {
+            Self::Ran(_) => return None,
+            Self::AllValid => OutcomeCode::AllValid,
+            Self::OnlyUnknown(_) => OutcomeCode::OnlyUnknown,
+            Self::Unreachable(_) => OutcomeCode::Unreachable,
+            Self::NotNow(NotNow::ClockOff(_)) => OutcomeCode::ClockOff,
+            Self::NotNow(NotNow::ClosedHours { .. }) => OutcomeCode::ClosedHours,
+            Self::NotReady(PreflightError::Held(_)) => OutcomeCode::HeldElsewhere,
+            Self::NotReady(PreflightError::NobodyCanBegin { .. }) => OutcomeCode::NobodyCanBegin,
+            Self::NotReady(PreflightError::Commit(_)) => OutcomeCode::Storage,
+            Self::NotReady(_) => OutcomeCode::PreflightFailed,
+            Self::Declined => OutcomeCode::Declined,
+            Self::Unconfirmed(_) | Self::NotCovered(_) => OutcomeCode::Unanswered,
+            Self::Cancelled => OutcomeCode::Cancelled,
+            Self::Failed(error) => match **error {
+                RunError::Held(_) => OutcomeCode::HeldElsewhere,
+                RunError::NotRecovered { .. } | RunError::Store(_) => OutcomeCode::Storage,
+            },
+        })
+    }
+
     /// What happened, why, and what to do next, where no run tells it.
     pub fn words(&self) -> String {
         match self {
@@ -102,11 +127,10 @@ impl Outcome {
                 )
             }
             Self::Unreachable(failure) => unreachable_words(failure),
-            Self::NotNow(NotNow::ClockOff(difference)) => format!(
-                "This computer's clock differs from Upstox's by {} s, and with a clock so wrong nothing is signed in for. Set \
-                 it right, then generate again.",
-                difference.num_seconds().abs()
-            ),
+            Self::NotNow(NotNow::ClockOff(difference)) => {
+                let clock = ClockCheck::TooFarOff(*difference).words().unwrap_or_default();
+                format!("Nothing is signed in for: {clock}, then generate again.")
+            }
             Self::NotNow(NotNow::ClosedHours { until }) => format!(
                 "A token made now would die at 03:30 IST, so sign-ins are closed until {} IST. Generate then, or force it \
                  with a reason.",
@@ -138,7 +162,7 @@ pub fn unreachable_words(failure: &Failure) -> String {
     };
     let next = match failure.reason {
         R::Throttled | R::Blocked | R::BrokerDown | R::Network | R::ServiceHours => {
-            "Wait a little, see whether upstox.com works from here, then generate again."
+            "Wait a little, see whether upstox.com works from here, then try again."
         }
         other => other.advice(),
     };

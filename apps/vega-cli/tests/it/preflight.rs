@@ -154,8 +154,9 @@ fn a_database_that_takes_no_change_is_named() {
     said(home, ONE_API, &["status"]);
     let path = path(home);
     let upstox = upstox();
-    let limited = || {
-        let wanted = vega(home, &settings(&upstox, &path, &[]), &SIGN_IN[1..]);
+    let limited = |arguments: &[&str]| {
+        let wanted = [&SIGN_IN[1..], arguments].concat();
+        let wanted = vega(home, &settings(&upstox, &path, &[]), &wanted);
         let variables = wanted.get_envs();
         let output = Command::new("/bin/sh")
             .args(["-c", GROWS_NO_MORE])
@@ -166,13 +167,14 @@ fn a_database_that_takes_no_change_is_named() {
             .current_dir(home)
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), stderr, output.stdout)
     };
     // What each writes stays in the write-ahead log, for nothing can be folded into the database any more. So the entry of
     // the preflight does not fit first, and soon not even the row that names the holder of the lease.
     for _ in 0..40 {
         let _ = std::fs::remove_file(&id);
-        let (code, stderr) = limited();
+        let (code, stderr, _) = limited(&[]);
         if code == Some(3) {
             continue;
         }
@@ -185,6 +187,14 @@ fn a_database_that_takes_no_change_is_named() {
         );
         if stderr.contains("name the holder of the lease") {
             assert!(!id.exists(), "a driver was started");
+            // Programs read the same in the report.
+            let (code, stderr, report) = limited(&["--json"]);
+            assert_eq!((code, stderr.lines().count()), (Some(9), 1), "{stderr}");
+            let report: Value = serde_json::from_slice(&report).expect("a report");
+            assert_eq!(report["outcome"]["code"], "storage", "{report}");
+            let detail = report["outcome"]["detail"].as_str().unwrap();
+            assert_eq!(stderr.trim_end(), format!("error: {detail}"));
+            assert_eq!(report["apis"][0]["status"], "missing", "{report}");
             return;
         }
     }

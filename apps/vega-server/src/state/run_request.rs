@@ -17,9 +17,9 @@ use vega_bootstrap::Vega;
 use vega_domain::event::Event;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::RunId;
-use vega_domain::plan::{Decision, NotNow};
+use vega_domain::plan::Decision;
 use vega_domain::run::{self, RunRecord};
-use vega_orchestration::{self as orchestration, GenerationRequest, PreflightError, RunError};
+use vega_orchestration::{self as orchestration, GenerationRequest};
 
 use crate::state::notices::Notices;
 use crate::state::prompt_queue::PromptQueue;
@@ -223,22 +223,13 @@ fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn ending_of(request: &RunRequest, outcome: &orchestration::Outcome) -> Ending {
     use orchestration::Outcome as O;
-    let code = match outcome {
-        O::Ran(finished) => return Ending::Ran(finished.run.id, finished.run.state),
-        O::Failed(error) => return request.failed(code_of(error), error.to_string()),
-        O::AllValid => OutcomeCode::AllValid,
-        O::OnlyUnknown(_) => OutcomeCode::OnlyUnknown,
-        O::Unreachable(_) => OutcomeCode::Unreachable,
-        O::NotNow(NotNow::ClockOff(_)) => OutcomeCode::ClockOff,
-        O::NotNow(NotNow::ClosedHours { .. }) => OutcomeCode::ClosedHours,
-        O::NotReady(PreflightError::Held(_)) => OutcomeCode::HeldElsewhere,
-        O::NotReady(PreflightError::NobodyCanBegin { .. }) => OutcomeCode::NobodyCanBegin,
-        O::NotReady(PreflightError::Commit(_)) => OutcomeCode::Storage,
-        O::NotReady(_) => OutcomeCode::PreflightFailed,
-        O::Declined => OutcomeCode::Declined,
-        O::Unconfirmed(_) | O::NotCovered(_) => OutcomeCode::Unanswered,
-        O::Cancelled => OutcomeCode::Cancelled,
-    };
+    if let O::Ran(finished) = outcome {
+        return Ending::Ran(finished.run.id, finished.run.state);
+    }
+    let code = outcome.code().map_or(OutcomeCode::Unexpected, OutcomeCode::from);
+    if let O::Failed(error) = outcome {
+        return request.failed(code, error.to_string());
+    }
     let detail = match code {
         OutcomeCode::Unanswered => {
             "Nobody said yes to the plan in time, so nothing was done. Ask again when you are there.".into()
@@ -250,13 +241,6 @@ fn ending_of(request: &RunRequest, outcome: &orchestration::Outcome) -> Ending {
         _ => RunState::NotBegun,
     };
     Ending::NotBegun(state, Outcome { code, detail })
-}
-
-fn code_of(error: &RunError) -> OutcomeCode {
-    match error {
-        RunError::Held(_) => OutcomeCode::HeldElsewhere,
-        RunError::NotRecovered { .. } | RunError::Store(_) => OutcomeCode::Storage,
-    }
 }
 
 impl RunRequest {

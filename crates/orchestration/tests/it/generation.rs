@@ -78,7 +78,7 @@ async fn a_yes_leads_to_a_run_and_its_end() {
 #[rstest]
 #[case::all_valid(|world: &World| world.has("WEBSOCKET1", Standing::Valid), "AllValid", "no sign-in is needed", &["verified"])]
 #[case::unknown(|world: &World| world.has("WEBSOCKET1", Standing::LastCheckFailed), "AllValid", "no sign-in is needed", &["verified"])]
-#[case::clock_off(|world: &World| world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2))), "NotNow", "differs from Upstox's by 7200 s", &["verified"])]
+#[case::clock_off(|world: &World| world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2))), "NotNow", "2 h 0 min behind Upstox's", &["verified"])]
 #[case::closed_hours(|world: &World| world.clock.set(in_india("2026-11-24T03:20:00")), "NotNow", "closed until 03:31 IST", &["verified"])]
 #[case::no(|_: &World| (), "Declined", "declined", &["verified", "confirming"])]
 #[tokio::test(start_paused = true)]
