@@ -1,37 +1,18 @@
 //! `vega`, the operator's command line. Reads arguments, starts what they ask for, turns outcomes into exit codes.
 
-mod arguments;
-mod audit;
-mod backup;
-mod cancel;
+mod command_line;
+
+mod commands;
+
+mod report;
+mod terminal;
+
 mod command_error;
-mod config;
-mod console_link;
-mod cooldown;
-mod countdown;
+mod exit;
+mod stop;
+
 #[cfg(test)]
 mod documents;
-mod earlier_runs;
-mod exit;
-mod generate;
-mod key;
-mod link;
-mod output;
-mod places;
-mod progress;
-mod report;
-mod resume;
-mod revoke;
-mod seal;
-mod since;
-mod status;
-mod stop;
-mod suggestion;
-mod terminal;
-mod token;
-mod tty;
-mod usage;
-mod verify;
 
 use std::pin::pin;
 use std::process::ExitCode;
@@ -45,12 +26,18 @@ use vega_bootstrap::{
 };
 use vega_domain::ports::Clock;
 
-use crate::arguments::{Arguments, Command};
 use crate::command_error::CommandError;
+use crate::command_line::arguments::{Arguments, Command};
+use crate::command_line::usage::CommandLine;
+use crate::command_line::{places, usage};
+use crate::commands::{
+    audit, backup, cancel, config, console_link, cooldown, generate, key, resume, revoke, seal, status,
+    token, verify,
+};
 use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::terminal::Terminal;
-use crate::usage::CommandLine;
+use crate::terminal::output;
 
 /// How long the end of the program waits for what a stopped command left behind.
 const LEFT_BEHIND: Duration = Duration::from_millis(500);

@@ -4,6 +4,8 @@ mod advice;
 mod status_table;
 mod verdict;
 
+pub(crate) mod earlier_runs;
+
 use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
 use vega_bootstrap::{RowScope, Vega};
 use vega_domain::cooldown::Cooldown;

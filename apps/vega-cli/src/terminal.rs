@@ -1,6 +1,12 @@
 //! The human at the terminal: shows the plan, asks for a yes, offers the OTP and PIN prompts, shows events and what has
 //! to be done in the window.
 
+pub(crate) mod countdown;
+pub(crate) mod link;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod tty;
+
 use std::future::pending;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -14,12 +20,9 @@ use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
 
-use crate::countdown::Countdown;
-use crate::link;
-use crate::output;
-use crate::progress::Progress;
 use crate::report;
-use crate::tty;
+use crate::terminal::countdown::Countdown;
+use crate::terminal::progress::Progress;
 
 /// The operator's terminal, or the lack of one.
 #[derive(Debug)]

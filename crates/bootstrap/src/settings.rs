@@ -1,6 +1,20 @@
 //! The settings of both programs: what can be set, and the defaults. Every error says what is wrong, where, and what to
 //! do.
 
+pub(crate) mod accounts;
+pub(crate) mod effective;
+pub(crate) mod env_file;
+pub(crate) mod environment;
+pub(crate) mod known_keys;
+pub(crate) mod layers;
+pub(crate) mod load_settings;
+pub(crate) mod network;
+pub(crate) mod places;
+pub(crate) mod settings_error;
+pub(crate) mod sources;
+pub(crate) mod toml_file;
+pub(crate) mod values;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +27,9 @@ use vega_domain::sign_in::OtpBudget;
 use vega_persistence::KeySource;
 use vega_upstox::Proxy;
 
-use crate::settings_error::SettingsError;
-use crate::sources::{KEY_FILE, Sources};
+use crate::settings::settings_error::SettingsError;
+use crate::settings::sources::{KEY_FILE, Sources};
 use crate::telemetry::LogFormat;
-use crate::values;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ports::Clock;
 use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
 
-use crate::clock::SystemClock;
-use crate::environment::Environment;
+use crate::machine::clock::SystemClock;
+use crate::settings::environment::Environment;
 
 /// Switches off the errors that this library logs: Vega reports them itself, with their cause and what to do.
 const TOLD_BY_VEGA: &str = "rustls_platform_verifier=off";

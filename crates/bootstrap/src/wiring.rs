@@ -1,5 +1,13 @@
 //! Builds the object graph of both programs, once. Sends nothing to Upstox and starts no browser.
 
+pub(crate) mod degraded_reads;
+pub(crate) mod evidence;
+pub(crate) mod maintenance;
+pub(crate) mod open_database;
+pub(crate) mod port_decorator;
+pub(crate) mod routes;
+pub(crate) mod stores;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,17 +36,17 @@ use vega_upstox::{
     TokenExchangeClient,
 };
 
-use crate::clock::SystemClock;
-use crate::environment::Environment;
 use crate::event_log::EventLog;
-use crate::evidence::FailureEvidence;
-use crate::maintenance::Maintenance;
-use crate::open_database::open_database;
-use crate::port_decorator::PortDecorator;
-use crate::requirements::MachineRequirements;
-use crate::routes::Routes;
+use crate::machine::clock::SystemClock;
+use crate::machine::requirements::MachineRequirements;
 use crate::settings::Settings;
-use crate::stores::Stores;
+use crate::settings::environment::Environment;
+use crate::wiring::evidence::FailureEvidence;
+use crate::wiring::maintenance::Maintenance;
+use crate::wiring::open_database::open_database;
+use crate::wiring::port_decorator::PortDecorator;
+use crate::wiring::routes::Routes;
+use crate::wiring::stores::Stores;
 
 /// The token call is made once, so it gets all the time that it may need: giving up would lose the sign-in.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -15,12 +15,12 @@ struct Call {
 }
 
 const CLOCKS: &[&str] = &[
-    "crates/bootstrap/src/clock.rs",
+    "crates/bootstrap/src/machine/clock.rs",
     "apps/upstox-simulator/src/clock.rs",
 ];
 /// A keeper is told by its parent, and has no settings.
 const ENVIRONMENT: &[&str] = &[
-    "crates/bootstrap/src/environment.rs",
+    "crates/bootstrap/src/settings/environment.rs",
     "crates/selenium/src/keeper.rs",
 ];
 
@@ -132,9 +132,12 @@ mod tests {
     )]
     #[case::our_own_module(SOMEWHERE, "use crate::env; fn a() { env::var(\"X\"); }")]
     #[case::a_type_before_it(SOMEWHERE, "use chrono::Utc; fn a(b: Utc) { ::c::now(); }")]
-    #[case::the_clock("crates/bootstrap/src/clock.rs", "fn a() { chrono::Utc::now(); }")]
+    #[case::the_clock("crates/bootstrap/src/machine/clock.rs", "fn a() { chrono::Utc::now(); }")]
     #[case::the_simulators_clock("apps/upstox-simulator/src/clock.rs", "fn a() { chrono::Utc::now(); }")]
-    #[case::the_environment("crates/bootstrap/src/environment.rs", "fn a() { std::env::vars_os(); }")]
+    #[case::the_environment(
+        "crates/bootstrap/src/settings/environment.rs",
+        "fn a() { std::env::vars_os(); }"
+    )]
     #[case::an_integration_test("crates/upstox/tests/it/a.rs", "fn a() { std::time::Instant::now(); }")]
     #[case::the_stories("tests/src/desk.rs", "fn a() { std::env::var_os(\"PATH\"); }")]
     #[case::automation("xtask/src/shell.rs", "fn a() { std::env::var_os(\"PATH\"); }")]
@@ -145,7 +148,7 @@ mod tests {
     #[test]
     fn the_clocks_home_is_not_the_environments() {
         let source = RustSource::made_up(
-            "crates/bootstrap/src/clock.rs",
+            "crates/bootstrap/src/machine/clock.rs",
             "fn a() { std::env::var(\"X\"); }",
         );
         assert_eq!(check(&[source]).len(), 1);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Command, CommandFactory};
 
 use super::compare_or_write;
-use crate::arguments::Arguments;
+use crate::command_line::arguments::Arguments;
 
 #[test]
 fn the_command_page_says_what_can_be_typed() {

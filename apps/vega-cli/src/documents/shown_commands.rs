@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::repository;
-use crate::arguments::Arguments;
+use crate::command_line::arguments::Arguments;
 
 /// How `vega` is started in a document.
 const STARTS: [&str; 2] = ["vega ", "cargo run -qp vega-cli -- "];

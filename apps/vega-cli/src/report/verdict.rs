@@ -9,7 +9,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
 use vega_domain::token::{ApiStatus, TokenStatus};
 
-use crate::suggestion::some_of;
+use crate::command_line::suggestion::some_of;
 
 /// What the statuses come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,16 @@
+//! One file for each command: passes what was asked to the application, and shows what came of it.
+
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod cancel;
+pub(crate) mod config;
+pub(crate) mod console_link;
+pub(crate) mod cooldown;
+pub(crate) mod generate;
+pub(crate) mod key;
+pub(crate) mod resume;
+pub(crate) mod revoke;
+pub(crate) mod seal;
+pub(crate) mod status;
+pub(crate) mod token;
+pub(crate) mod verify;

@@ -1,0 +1,180 @@
+//! `vega generate`: hands the request to the use case in `orchestration`, passes Ctrl-C on, and shows the outcome.
+
+use std::convert::Infallible;
+use std::future::pending;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use vega_api_types::{Outcome as NotBegun, StatusView};
+use vega_bootstrap::Vega;
+use vega_domain::accounts::ApiSelection;
+use vega_domain::clock_check::ClockCheck;
+use vega_domain::cooldown::Cooldown;
+use vega_domain::plan::{Decision, NotNow};
+use vega_domain::run::{RunRecord, RunState};
+use vega_domain::token::ApiStatus;
+use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage};
+
+use crate::command_error::CommandError;
+use crate::exit::{self, Exit};
+use crate::report;
+use crate::report::earlier_runs;
+use crate::stop::Stop;
+use crate::terminal::Terminal;
+use crate::terminal::output;
+
+pub(crate) async fn run(
+    vega: &Vega,
+    terminal: &Terminal,
+    request: &GenerationRequest,
+    json: bool,
+    stop: &Stop,
+) -> Result<Exit, CommandError> {
+    let (cancel, running) = (CancellationToken::new(), Notify::new());
+    let enter = |stage: Stage<'_>| match stage {
+        Stage::Verified(verified) => {
+            terminal.verified();
+            earlier_runs::tell(verified);
+            // A clock that keeps sign-ins shut is told as the outcome.
+            if !matches!(verified.decision, Decision::NotNow(NotNow::ClockOff(_))) {
+                warn_of_clock(verified.clock);
+            }
+        }
+        Stage::Confirming(_) => {}
+        Stage::Running => {
+            stop.leave_to_the_run();
+            running.notify_one();
+        }
+    };
+    terminal.verifying();
+    let outcome = tokio::select! {
+        biased;
+        outcome = vega.orchestrator.generate(request, terminal, &cancel, &enter) => outcome,
+        never = pass_on(stop, &running, &cancel, terminal) => match never {},
+    };
+    terminal.finished();
+    let exit = exit::of_outcome(&outcome);
+    let told = match outcome {
+        Outcome::Failed(error) => return Err(error.into()),
+        Outcome::Ran(finished) => {
+            let FinishedRun { run, plan, whole } = *finished;
+            let statuses = chosen_statuses(vega, &request.apis).await?;
+            show(vega, json, &statuses, Some(&run)).await?;
+            earlier_runs::tell_rest(&run, &plan);
+            let left_out = exit::of_left_out(&whole, Some(&plan));
+            let exit = exit::of_run_among(&run, &plan, &statuses, left_out);
+            return Ok(exit::graver(exit, stopped(&cancel, &run)));
+        }
+        told => {
+            tell(&told);
+            told
+        }
+    };
+    if json {
+        let statuses = chosen_statuses(vega, &request.apis).await?;
+        let outcome = told.code().map(|code| NotBegun {
+            code: code.into(),
+            detail: told.words(),
+        });
+        output::data_json(&StatusView {
+            outcome,
+            ..report::as_json(vega, &statuses, None).await?
+        })?;
+    } else if says_more_than_the_plan(&told) {
+        let statuses = chosen_statuses(vega, &request.apis).await?;
+        show(vega, false, &statuses, None).await?;
+    }
+    Ok(exit)
+}
+
+/// Passes the wish to stop on to the run, and says what that means: what is stored stays, and `vega` goes on later.
+async fn pass_on(
+    stop: &Stop,
+    running: &Notify,
+    cancel: &CancellationToken,
+    terminal: &Terminal,
+) -> Infallible {
+    running.notified().await;
+    stop.asked(1).await;
+    terminal.say("Stopping: the browser is closed, stored tokens stay. Run `vega` again to go on.");
+    cancel.cancel();
+    stop.asked(2).await;
+    terminal
+        .say("Still stopping: a code that came back is first made into its token, so that it is not lost.");
+    pending().await
+}
+
+/// What it means for the exit code that a run was asked to stop.
+fn stopped(cancel: &CancellationToken, run: &RunRecord) -> Exit {
+    if cancel.is_cancelled() && run.state != RunState::Completed {
+        Exit::NotAllowed
+    } else {
+        Exit::Ok
+    }
+}
+
+/// Says why no run was begun, with the options of the command line that change it.
+fn tell(outcome: &Outcome) {
+    let words = outcome.words();
+    match outcome {
+        Outcome::AllValid | Outcome::OnlyUnknown(_) | Outcome::Unreachable(_) => output::say(&words),
+        Outcome::Declined => output::say("Nothing was done."),
+        Outcome::NotNow(NotNow::ClosedHours { .. }) => {
+            output::problem(&format!("{words} That is --force --reason TEXT."));
+        }
+        Outcome::Unconfirmed(_) => {
+            output::problem("there is no terminal to ask on. Add --yes to carry the plan out");
+        }
+        _ => output::problem(&words),
+    }
+}
+
+/// Whether the statuses say more than the plan that was shown.
+fn says_more_than_the_plan(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::AllValid | Outcome::OnlyUnknown(_) | Outcome::Unreachable(_) | Outcome::NotNow(_)
+    )
+}
+
+async fn chosen_statuses(vega: &Vega, chosen: &ApiSelection) -> Result<Vec<ApiStatus>, CommandError> {
+    let mut statuses = vega.validity.statuses().await?;
+    statuses.retain(|status| chosen.includes(&status.api));
+    Ok(statuses)
+}
+
+/// Says that this computer's clock is wrong, if it is.
+pub(crate) fn warn_of_clock(clock: ClockCheck) {
+    if let Some(words) = clock.words() {
+        output::say(&format!("warning: {words}."));
+    }
+}
+
+/// The verdict and the statuses as a table with what to do next, or as JSON.
+pub(crate) async fn show(
+    vega: &Vega,
+    json: bool,
+    statuses: &[ApiStatus],
+    run: Option<&RunRecord>,
+) -> Result<(), CommandError> {
+    if json {
+        return output::data_json(&report::as_json(vega, statuses, run).await?);
+    }
+    let closed = vega.cooldowns.closed().await?;
+    let colours = console::colors_enabled();
+    let verdict = report::verdict(vega, statuses, &closed);
+    let out = console::Term::stdout();
+    // A pipe has no width.
+    let width = if out.is_term() { out.size().1 } else { u16::MAX };
+    output::data_in_colour(&verdict.headline(width, colours));
+    output::data_in_colour(&report::table(statuses, width, colours));
+    let evidence = vega.evidence.of(statuses).await?;
+    for line in report::advice(statuses, &evidence, &closed) {
+        output::say(&line);
+    }
+    let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
+    for closed in closed.iter().filter(is_shown) {
+        output::say(&report::closed(closed, &vega.clock.reading()));
+    }
+    Ok(())
+}

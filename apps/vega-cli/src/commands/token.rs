@@ -1,0 +1,187 @@
+//! `vega token API`: the token, or the way out. Never waits for a human. Upstox is asked only with `--rejected`, about a
+//! token that it refuses.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::zeroize::Zeroizing;
+use vega_api_types::AnsweredTokenView;
+use vega_api_types::codes::TokenAnswer;
+use vega_bootstrap::{ReportError, ReportedToken, Vega};
+use vega_domain::expiry::in_ist;
+use vega_domain::ids::{ApiName, Generation};
+use vega_domain::token::{StoredToken, TokenStatus};
+
+use crate::command_error::CommandError;
+use crate::command_line::arguments::{Format, Token};
+use crate::exit::Exit;
+use crate::report::with_advice;
+use crate::terminal::output;
+
+/// Who reports, for the audit trail.
+const REPORTER: &str = "`vega token --rejected`";
+
+/// What a shell evaluates where there is no token: a variable of yesterday must not pass for one, and `set -e` must notice.
+pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
+
+pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandError> {
+    let api = &wanted.api;
+    let answer = match wanted.rejected {
+        None => None,
+        Some(reported) => match report(vega, api, reported).await? {
+            Reported::Answer(answer) => Some(answer),
+            Reported::NoToken(exit) => return Ok(exit),
+        },
+    };
+    let Some(token) = vega.registry.get(api) else {
+        let status = vega.validity.status(api).await?;
+        let word = status.map_or(TokenStatus::Missing, |status| status.status);
+        let (exit, way_out) = match word {
+            TokenStatus::Valid => (
+                Exit::HumanNeeded,
+                "It dies within a minute; run `vega` after 03:30 IST",
+            ),
+            TokenStatus::Unknown => (
+                Exit::Unreachable,
+                "Run `vega` to verify it; no sign-in is needed unless Upstox says so",
+            ),
+            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => {
+                (Exit::HumanNeeded, "Run `vega` to sign in")
+            }
+        };
+        let closed = match exit {
+            Exit::HumanNeeded => what_closes(vega, api).await?,
+            _ => String::new(),
+        };
+        output::problem(&format!(
+            "{api} has no usable token: it is {word}. {way_out}{closed}"
+        ));
+        return Ok(exit);
+    };
+    give(&token, wanted, answer, vega.clock.now())
+}
+
+/// What keeps its account from signing in, to follow a sentence; empty where nothing does.
+async fn what_closes(vega: &Vega, api: &ApiName) -> Result<String, CommandError> {
+    let Some((account, _)) = vega.settings.accounts.find(api) else {
+        return Ok(String::new());
+    };
+    let closed = vega.cooldowns.of(&account.id).await?;
+    Ok(closed.map_or_else(String::new, |closed| {
+        let is = if closed.is_stop() {
+            "is stopped"
+        } else {
+            "cools down"
+        };
+        let summary = closed.failure.reason.summary();
+        format!(". Account {} {is}: {summary}. {}", account.id, closed.way_out())
+    }))
+}
+
+/// What a report comes to.
+enum Reported {
+    /// There is a token to print, and this is what was answered.
+    Answer(TokenAnswer),
+    /// There is none; the command ends with this.
+    NoToken(Exit),
+}
+
+/// Says that Upstox refuses a token.
+async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Reported, CommandError> {
+    let answer = match vega.rejections.report(api, reported, REPORTER).await {
+        Ok(answer) => answer,
+        Err(error @ ReportError::Future { .. }) => {
+            output::problem(&format!("{error}. Give the generation that came with the token"));
+            return Ok(Reported::NoToken(Exit::Usage));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (words, comes_to) = match &answer.token {
+        ReportedToken::Alive => (
+            "alive: Upstox takes it, so the call was refused for another cause".into(),
+            Reported::Answer(TokenAnswer::Alive),
+        ),
+        ReportedToken::Newer => (
+            format!("an older one: the newest is generation {}", answer.newest),
+            Reported::Answer(TokenAnswer::Newer),
+        ),
+        ReportedToken::Dead => (
+            "dead. Run `vega` to sign in".into(),
+            Reported::NoToken(Exit::HumanNeeded),
+        ),
+        ReportedToken::Unknown(failure) => (
+            format!("kept: {}", with_advice(failure)),
+            Reported::NoToken(Exit::Unreachable),
+        ),
+    };
+    let words = format!("{api} generation {reported} is {words}");
+    match comes_to {
+        Reported::NoToken(_) => output::problem(&words),
+        Reported::Answer(_) => output::say(&words),
+    }
+    Ok(comes_to)
+}
+
+/// Prints a token that programs may have, if it lives long enough; with the answer to a report in JSON, if there was one.
+pub(crate) fn give(
+    token: &StoredToken,
+    wanted: &Token,
+    answer: Option<TokenAnswer>,
+    now: DateTime<Utc>,
+) -> Result<Exit, CommandError> {
+    let left = token.valid_until - now;
+    if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
+        output::problem(&format!(
+            "{} has a token, but it dies at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            token.api,
+            in_ist(token.valid_until).format("%H:%M")
+        ));
+        return Ok(Exit::HumanNeeded);
+    }
+    let format = if wanted.json { Format::Json } else { wanted.format };
+    output::secret(&printed(token, format, answer)?);
+    Ok(Exit::Ok)
+}
+
+fn printed(
+    token: &StoredToken,
+    format: Format,
+    answer: Option<TokenAnswer>,
+) -> Result<Zeroizing<String>, CommandError> {
+    let secret = token.access_token.expose();
+    Ok(Zeroizing::new(match format {
+        Format::Raw => secret.to_owned(),
+        Format::Env => format!("export UPSTOX_ACCESS_TOKEN={}", *quoted(secret)),
+        Format::Header => format!("Authorization: Bearer {secret}"),
+        Format::Json => serde_json::to_string(&AnsweredTokenView {
+            token: token.into(),
+            answer,
+        })?,
+    }))
+}
+
+/// As one word of a shell, whatever Upstox may put into a token.
+fn quoted(secret: &str) -> Zeroizing<String> {
+    let needs_no_quotes = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    Zeroizing::new(if !secret.is_empty() && secret.chars().all(needs_no_quotes) {
+        secret.to_owned()
+    } else {
+        format!("'{}'", secret.replace('\'', "'\\''"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_upstox_makes_them("eyJ0.eyJz_1-x.c2ln", "eyJ0.eyJz_1-x.c2ln")]
+    #[case::nothing("", "''")]
+    #[case::two_words("a b", "'a b'")]
+    #[case::a_command("a;b$(c)`d`", "'a;b$(c)`d`'")]
+    #[case::a_quote("a'b", "'a'\\''b'")]
+    #[case::a_line("a\nb", "'a\nb'")]
+    fn a_token_is_one_word_of_a_shell(#[case] secret: &str, #[case] word: &str) {
+        assert_eq!(*quoted(secret), word);
+    }
+}

@@ -1,0 +1,219 @@
+//! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every error names the key with its line.
+
+use vega_domain::InvalidValue;
+use vega_domain::account::{Account, Api, RedirectUri, Route};
+use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
+use vega_domain::reading::tidied;
+
+use super::configured::{
+    ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret, wrong,
+};
+use crate::settings::known_keys::{ACCOUNTS, unknown};
+use crate::settings::settings_error::SettingsError;
+use crate::settings::sources;
+use crate::settings::toml_file::{Entry, Item, Section, TomlFile};
+
+const ACCOUNT_KEYS: &[&str] = &[
+    "name",
+    "mobile_number",
+    "user_id",
+    "redirect_uri",
+    "route",
+    "apis",
+];
+const API_KEYS: &[&str] = &[
+    "name",
+    "client_id",
+    "client_secret",
+    "client_secret_file",
+    "redirect_uri",
+];
+
+/// A table of a list, such as `accounts[0].apis[1]`.
+struct Table<'a> {
+    section: &'a Section,
+    name: String,
+    file: &'a TomlFile,
+}
+
+/// Text with the key and the place that it came from.
+struct Text {
+    value: String,
+    name: String,
+    place: String,
+}
+
+/// The accounts of this file.
+pub(super) fn read(file: &TomlFile, route: Route) -> Result<Vec<Configured>, SettingsError> {
+    let entry = file.root.get(ACCOUNTS);
+    let accounts = entry.map_or(Ok(Vec::new()), |entry| {
+        tables(file, entry, ACCOUNTS, &format!("[[{ACCOUNTS}]]"), ACCOUNT_KEYS)
+    })?;
+    accounts.iter().map(|table| account(table, route)).collect()
+}
+
+fn account(table: &Table<'_>, route_of_all: Route) -> Result<Configured, SettingsError> {
+    let redirect = match table.text("redirect_uri")? {
+        Some(text) => (text.checked(redirect_uri)?, Some(table.place_of("redirect_uri"))),
+        None => (default_redirect_uri()?, None),
+    };
+    let key = table.key("apis");
+    let tables = match table.section.get("apis") {
+        Some(entry) => tables(table.file, entry, &key, "[[accounts.apis]]", API_KEYS)?,
+        None => Vec::new(),
+    };
+    if tables.is_empty() {
+        let why = format!("{} is; an account without an app gets no token", table.place());
+        return Err(missing(&key, &why));
+    }
+    let mut apis = Vec::new();
+    let mut api_places = Vec::new();
+    for table in &tables {
+        let (api, places) = api(table, &redirect)?;
+        apis.push(api);
+        api_places.push(places);
+    }
+    let route = table.text("route")?;
+    let account = Account {
+        id: table.needed("name")?.checked(AccountId::read)?,
+        mobile_number: table.needed("mobile_number")?.checked(MobileNumber::read)?,
+        user_id: table
+            .text("user_id")?
+            .map(|text| text.checked(UserId::read))
+            .transpose()?,
+        route: route
+            .as_ref()
+            .map_or(Ok(route_of_all), |text| text.checked(str::parse))?,
+        apis,
+    };
+    Ok(Configured {
+        place: table.place(),
+        mobile_place: table.place_of("mobile_number"),
+        user_place: account.user_id.as_ref().map(|_| table.place_of("user_id")),
+        route_place: route.map(|_| table.place_of("route")),
+        account,
+        api_places,
+    })
+}
+
+fn api(
+    table: &Table<'_>,
+    of_account: &(RedirectUri, Option<String>),
+) -> Result<(Api, ApiPlaces), SettingsError> {
+    let given = (table.text("client_secret")?, table.text("client_secret_file")?);
+    let (client_secret, secret_key) = match given {
+        (Some(secret), Some(file)) => return Err(both(&secret.called(), &file.called())),
+        (Some(secret), None) => (secret.value, "client_secret"),
+        (None, Some(file)) => {
+            let secret = sources::secret_file(&file.name, &file.place, &file.value)?;
+            (secret, "client_secret_file")
+        }
+        (None, None) => return Err(table.lacks("client_secret")),
+    };
+    let (redirect_uri, redirect_place) = match table.text("redirect_uri")? {
+        Some(text) => (text.checked(redirect_uri)?, Some(table.place_of("redirect_uri"))),
+        None => of_account.clone(),
+    };
+    let api = Api {
+        name: table.needed("name")?.checked(ApiName::read)?,
+        client_id: table.needed("client_id")?.checked(ClientId::read)?,
+        client_secret: secret(&client_secret, &table.place_of(secret_key))?,
+        redirect_uri,
+    };
+    let places = ApiPlaces {
+        api: table.place(),
+        client_id: table.place_of("client_id"),
+        client_secret: table.place_of(secret_key),
+        redirect_uri: redirect_place,
+    };
+    Ok((api, places))
+}
+
+/// The tables of a list. Unknown keys are refused.
+fn tables<'a>(
+    file: &'a TomlFile,
+    entry: &'a Entry,
+    name: &str,
+    heading: &str,
+    keys: &[&str],
+) -> Result<Vec<Table<'a>>, SettingsError> {
+    let wrong = |found: &str| SettingsError::WrongShape {
+        name: name.into(),
+        place: file.line(entry.line),
+        found: found.to_owned(),
+        wanted: format!("a line {heading} for each, and below it {}", keys.join(", ")),
+    };
+    let Item::List(items) = &entry.item else {
+        return Err(wrong(entry.item.kind()));
+    };
+    let mut tables = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let Item::Section(section) = item else {
+            return Err(wrong("a list of something else"));
+        };
+        let name = format!("{name}[{index}]");
+        if let Some(entry) = section
+            .entries
+            .iter()
+            .find(|entry| !keys.contains(&entry.key.as_str()))
+        {
+            let known = format!("{heading} has {}", keys.join(", "));
+            return Err(unknown(file, entry, format!("{name}.{}", entry.key), known));
+        }
+        tables.push(Table { section, name, file });
+    }
+    Ok(tables)
+}
+
+impl Table<'_> {
+    fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
+    }
+
+    fn place(&self) -> String {
+        format!("{} in {}", self.name, self.file.path.display())
+    }
+
+    fn place_of(&self, key: &str) -> String {
+        format!("{} in {}", self.key(key), self.file.path.display())
+    }
+
+    fn lacks(&self, key: &str) -> SettingsError {
+        missing(&self.key(key), &format!("{} is", self.place()))
+    }
+
+    fn needed(&self, key: &str) -> Result<Text, SettingsError> {
+        self.text(key)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// The text of a key, unless it is empty.
+    fn text(&self, key: &str) -> Result<Option<Text>, SettingsError> {
+        let Some(entry) = self.section.get(key) else {
+            return Ok(None);
+        };
+        let name = self.key(key);
+        let place = self.file.line(entry.line);
+        match &entry.item {
+            Item::One(text) => {
+                let value = tidied(text);
+                Ok((!value.is_empty()).then_some(Text { value, name, place }))
+            }
+            other => Err(SettingsError::WrongShape {
+                name,
+                place,
+                found: other.kind().to_owned(),
+                wanted: "text in \"quotes\"".into(),
+            }),
+        }
+    }
+}
+
+impl Text {
+    fn called(&self) -> String {
+        format!("{} in {}", self.name, self.place)
+    }
+
+    fn checked<T>(&self, read: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
+        read(&self.value).map_err(|problem| wrong(&self.name, &self.place, problem))
+    }
+}

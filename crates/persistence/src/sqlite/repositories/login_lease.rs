@@ -1,0 +1,118 @@
+//! Allows one sign-in at a time: a kernel lock on a file beside the database, released the moment its process dies. The
+//! row in `login_lease` only names the holder. The lock is requested inside a write, which only one process can have
+//! open; so a process that is refused finds the name of the current holder, and never that of an earlier one.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, SqliteConnection};
+use uuid::Uuid;
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
+
+use crate::files::open_private;
+use crate::sqlite::database::causes::failed;
+use crate::sqlite::database::data_source::DataSource;
+
+/// `LoginLease` over a locked file.
+pub struct FileLoginLease {
+    data: DataSource,
+    clock: Arc<dyn Clock>,
+    path: PathBuf,
+}
+
+impl FileLoginLease {
+    /// The lease of the open database.
+    pub fn new(data: DataSource, clock: Arc<dyn Clock>) -> Self {
+        let path = data.path().with_extension("lease.lock");
+        Self { data, clock, path }
+    }
+
+    async fn name_holder(&self, tx: &mut SqliteConnection) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO login_lease (id, pid, host, since, process) VALUES (1, $1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, host = excluded.host, since = excluded.since,
+                                            process = excluded.process",
+        )
+        .bind(std::process::id())
+        .bind(host_name())
+        .bind(self.clock.now())
+        .bind(this_process())
+        .execute(tx)
+        .await
+        .map_err(failed("name the holder of the lease"))?;
+        Ok(())
+    }
+}
+
+async fn holder(tx: &mut SqliteConnection) -> Result<Option<LeaseHolder>, StoreError> {
+    let row: Option<HolderRow> =
+        sqlx::query_as("SELECT pid, host, since, process FROM login_lease WHERE id = 1")
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("read the holder of the lease"))?;
+    Ok(row.map(|row| LeaseHolder {
+        pid: row.pid,
+        host: row.host,
+        since: row.since,
+        is_this_process: row.process.as_deref() == Some(this_process()),
+    }))
+}
+
+#[async_trait]
+impl LoginLease for FileLoginLease {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        let storage = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed {
+            doing: "take the sign-in lease",
+            source,
+        };
+        let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
+        let mut tx = self.data.write().await?;
+        match file.try_lock() {
+            Ok(()) => {
+                self.name_holder(&mut tx).await?;
+                tx.commit()
+                    .await
+                    .map_err(failed("name the holder of the lease"))?;
+                Ok(Box::new(LockedFile(file)))
+            }
+            Err(TryLockError::WouldBlock) => Err(LeaseError::Held(holder(&mut tx).await?)),
+            Err(TryLockError::Error(error)) => Err(storage(error.into()).into()),
+        }
+    }
+}
+
+/// Holds the lock until it is dropped: closing the file releases the lock, also when the process dies.
+#[derive(Debug)]
+struct LockedFile(#[expect(dead_code, reason = "held for its lock, never read")] File);
+
+impl Lease for LockedFile {}
+
+#[derive(FromRow)]
+struct HolderRow {
+    pid: u32,
+    host: String,
+    since: DateTime<Utc>,
+    process: Option<String>,
+}
+
+/// A name that no other process has, on any machine and at any time.
+fn this_process() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| Uuid::new_v4().to_string())
+}
+
+#[cfg(unix)]
+fn host_name() -> String {
+    nix::sys::utsname::uname().map_or_else(
+        |_| String::from("this machine"),
+        |name| name.nodename().to_string_lossy().into_owned(),
+    )
+}
+
+#[cfg(not(unix))]
+fn host_name() -> String {
+    String::from("this machine")
+}

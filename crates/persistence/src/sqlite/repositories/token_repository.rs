@@ -1,0 +1,380 @@
+//! Tokens in SQLite: one row per API and generation, newest wins, secrets sealed into their row.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
+use vega_domain::audit::AuditEntry;
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
+use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::{NewToken, StoredToken};
+
+use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
+use crate::records::token::{TokenRow, check_columns, revocation};
+use crate::sealing::fingerprint::Subject;
+use crate::sealing::row_values::TOKENS;
+use crate::sealing::seal::{Place, Sealer};
+use crate::sqlite::database::causes::failed;
+use crate::sqlite::database::data_source::DataSource;
+use crate::sqlite::database::write::{Reading, Write, changed_outside};
+use crate::sqlite::integrity::row_marks;
+use crate::sqlite::integrity::row_values::NEWEST_TOKENS;
+use crate::sqlite::integrity::seal_examination::unopened;
+use crate::sqlite::maintenance::erasure;
+use crate::sqlite::repositories::attempt_rows;
+use crate::sqlite::repositories::audit_trail;
+use crate::stored::unreadable;
+
+/// `UpstoxTokenRepository` over SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteTokenRepository(pub(super) DataSource);
+
+impl SqliteTokenRepository {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for SqliteTokenRepository {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        load_newest(self.0.read().await?, self.0.sealer()).await
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        let mut reading = self.0.read().await?;
+        let marks = reading.marks.clone().unwrap_or_default();
+        let revoked = marks.get(Whose::Revoked(api.as_str())).and_then(generation_of);
+        Ok(newest_generation(&mut reading, &marks, api).await?.max(revoked))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        let mut reading = self.0.read().await?;
+        let rows = sqlx::query(
+            "SELECT * FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL ORDER BY verified_at DESC",
+        )
+        .bind(account.as_str())
+        .fetch_all(&mut *reading)
+        .await
+        .map_err(failed("read whose an account is"))?;
+        // Nobody becomes somebody else by an edit.
+        let ours = rows.iter().find(|row| reading.is_ours(&TOKENS, row));
+        let owner = ours.map(|row| row.try_get::<String, _>("user_id"));
+        match owner {
+            None if !rows.is_empty() => Err(StoreError::ChangedOutside(format!(
+                "whose account {account} is was changed outside Vega"
+            ))),
+            owner => owner
+                .transpose()
+                .map_err(unreadable)?
+                .map(UserId::new)
+                .transpose()
+                .map_err(unreadable),
+        }
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "store a token";
+        let token = &new.token;
+        let seal = |column, secret: &str| self.0.sealer().seal(place(token, column), secret.as_bytes());
+        let access_token = seal("access_token", token.access_token.expose())?;
+        let extended_token = new
+            .extended_token
+            .as_ref()
+            .map(|extended| seal("extended_token", extended.expose()))
+            .transpose()?;
+        let (check_at, check_result, check_reason) = check_columns(token.last_check);
+
+        let mut tx = self.0.write().await?;
+        let marks = tx.marks()?.clone();
+        let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
+        let newest = newest_generation(&mut tx, &marks, &token.api).await?;
+        // One that was revoked before it came here has its number already.
+        let revoked = marks
+            .get(Whose::Revoked(token.api.as_str()))
+            .and_then(generation_of);
+        let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
+        if !next.contains(&token.generation) {
+            return Err(StoreError::Conflict(format!(
+                "{} has a newer token already: generation {} cannot follow {}",
+                token.api,
+                token.generation,
+                newest.map_or(0, Generation::get)
+            )));
+        }
+        let stored = sqlx::query(
+            "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
+                 sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
+                 last_check_at, last_check_result, last_check_reason, revoked_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        )
+        .bind(token.api.as_str())
+        .bind(token.generation.get())
+        .bind(token.account.as_str())
+        .bind(token.client_id.as_str())
+        .bind(token.user_id.as_str())
+        .bind(access_token)
+        .bind(extended_token)
+        .bind(token.issued_at)
+        .bind(token.valid_until)
+        .bind(token.verified_at)
+        .bind(token.rejected_at.or(revoked_at))
+        .bind(check_at)
+        .bind(check_result)
+        .bind(check_reason)
+        .bind(revoked_at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        seal_newest(&mut tx, stored.last_insert_rowid()).await?;
+        let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
+        let closed = sqlx::query(
+            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
+             WHERE id = $1 AND status IN ('code_sealed', 'answered')",
+        )
+        .bind(new.attempt.as_uuid())
+        .bind(audit.at)
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if closed.rows_affected() != 1 {
+            return Err(StoreError::Conflict(format!(
+                "the attempt behind the token of {} is not open",
+                token.api
+            )));
+        }
+        attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
+        audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        const DOING: &str = "record a profile check";
+        let (at, result, reason) = check_columns(Some(check.check));
+        let mut tx = self.0.write().await?;
+        let marks = tx.marks()?.clone();
+        let newest = newest_generation(&mut tx, &marks, &check.api).await?;
+        let row = row_of(&mut tx, check).await?;
+        let fits = row.as_ref().is_some_and(|row| fits(&tx, row, newest));
+        sqlx::query(
+            "UPDATE upstox_tokens SET last_check_at = $3, last_check_result = $4, last_check_reason = $5,
+                 verified_at = CASE WHEN $4 = 'valid' THEN coalesce(verified_at, $3) ELSE verified_at END,
+                 rejected_at = CASE $4 WHEN 'invalid' THEN coalesce(rejected_at, $3)
+                                       WHEN 'valid' THEN NULL ELSE rejected_at END,
+                 revoked_at = $6
+             WHERE api = $1 AND generation = $2 AND revoked_at IS NULL",
+        )
+        .bind(check.api.as_str())
+        .bind(check.generation.get())
+        .bind(at)
+        .bind(result)
+        .bind(reason)
+        .bind(revocation(Some(check.check)))
+        .execute(&mut *tx)
+        .await
+        .map_err(failed(DOING))?;
+        if let Some(at) = revocation(Some(check.check)) {
+            let entry = tx.entry();
+            let generation = i64::from(check.generation.get());
+            tx.marks()?
+                .revoke_up_to(check.api.as_str(), generation, entry, at);
+        }
+        // A row that did not fit stays so. After a revocation also when what it was before is put back.
+        if !fits && newest == Some(check.generation) && revocation(Some(check.check)).is_some() {
+            let entry = tx.entry();
+            let marks = tx.marks()?;
+            if let Some(known) = marks.get(Whose::Token(check.api.as_str())).cloned() {
+                marks.set(Whose::Token(check.api.as_str()), Mark { entry, ..known });
+            }
+        }
+        if let Some(number) = row.filter(|_| fits).and_then(|row| row.try_get("number").ok()) {
+            if newest == Some(check.generation) {
+                seal_newest(&mut tx, number).await?;
+            } else {
+                tx.seal(&TOKENS, number).await?;
+            }
+        }
+        match token_of(&mut tx, check, self.0.sealer()).await? {
+            Some(token) => audit_trail::insert_about(&mut tx, audit, Subject::Token(&token)).await?,
+            None => audit_trail::insert(&mut tx, audit).await?,
+        }
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(newest == Some(check.generation))
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        erasure::erase_dead(&self.0, now).await
+    }
+}
+
+/// The newest token of each API, or why it is unusable: its row does not fit, or is missing.
+pub(crate) async fn load_newest(
+    mut reading: Reading,
+    sealer: &Sealer,
+) -> Result<Vec<LoadedToken>, StoreError> {
+    let query = format!("SELECT * FROM upstox_tokens WHERE {NEWEST_TOKENS} ORDER BY api");
+    let rows = sqlx::query(AssertSqlSafe(query))
+        .fetch_all(&mut *reading)
+        .await
+        .map_err(failed("load the tokens"))?;
+    let marks = reading.marks.clone().unwrap_or_default();
+    let mut known: BTreeMap<&str, &Mark> = marks.all_of("token").collect();
+    let mut loaded = Vec::with_capacity(rows.len());
+    for row in rows {
+        let api: String = row.try_get("api").map_err(failed("load the tokens"))?;
+        let mark = known.remove(&*api);
+        loaded.push(open_token(&row, mark, &mut reading, sealer).await?);
+    }
+    for (api, mark) in known {
+        loaded.push(Err(gone(api, mark)?));
+    }
+    Ok(loaded)
+}
+
+/// A token whose row was removed outside Vega.
+fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
+    Ok(UnreadableToken {
+        api: ApiName::new(api).map_err(unreadable)?,
+        generation: generation_of(mark).unwrap_or(Generation::FIRST),
+        valid_until: mark.time.unwrap_or_default(),
+        error: changed_outside(row_marks::token(api, mark.number), Misfit::Gone),
+    })
+}
+
+fn generation_of(mark: &Mark) -> Option<Generation> {
+    let number = mark.number.and_then(|number| u32::try_from(number).ok())?;
+    Generation::new(number).ok()
+}
+
+async fn open_token(
+    row: &SqliteRow,
+    mark: Option<&Mark>,
+    reading: &mut Reading,
+    sealer: &Sealer,
+) -> Result<LoadedToken, StoreError> {
+    let api: String = row.try_get("api").map_err(unreadable)?;
+    let api = ApiName::new(api).map_err(unreadable)?;
+    let whose = Whose::Token(api.as_str());
+    let called = row_marks::called(&TOKENS, row);
+    let fits = reading.fits(&TOKENS, row, whose, called);
+    let parsed = TokenRow::from_row(row).map_err(unreadable);
+    let stored = parsed
+        .as_ref()
+        .ok()
+        .and_then(|row| Some((Generation::new(row.generation).ok()?, row.valid_until)));
+    // What the row says of itself counts only where nothing better is known.
+    let (generation, valid_until) = match (mark, stored) {
+        (Some(mark), stored) if fits.is_err() => (
+            generation_of(mark).or(stored.map(|(generation, _)| generation)),
+            mark.time.or(stored.map(|(_, until)| until)),
+        ),
+        (_, stored) => (
+            stored.map(|(generation, _)| generation),
+            stored.map(|(_, until)| until),
+        ),
+    };
+    let refused = |error| UnreadableToken {
+        api: api.clone(),
+        generation: generation.unwrap_or(Generation::FIRST),
+        valid_until: valid_until.unwrap_or_default(),
+        error,
+    };
+    let row = match parsed {
+        Ok(row) => row,
+        Err(error) => return Ok(Err(refused(fits.err().unwrap_or(error)))),
+    };
+    // The words of a value that was moved tell more than those of its row.
+    let why = match row.erased_at {
+        None => unopened(reading, sealer, row.place(), &row.sealed_access_token).await?,
+        Some(_) => None,
+    };
+    match (fits, why) {
+        (Err(StoreError::ChangedOutside(_)), Some(StoreError::Unreadable(words))) => {
+            return Ok(Err(refused(StoreError::ChangedOutside(words))));
+        }
+        (Err(misfit), _) => return Ok(Err(refused(misfit))),
+        (Ok(()), Some(why)) => return Ok(Err(refused(why))),
+        (Ok(()), None) => {}
+    }
+    if row.erased_at.is_some() {
+        return Ok(Err(refused(StoreError::Erased)));
+    }
+    Ok(row.into_token(sealer).map_err(refused))
+}
+
+/// The row of the token that was checked.
+async fn row_of(tx: &mut SqliteConnection, check: &TokenCheck) -> Result<Option<SqliteRow>, StoreError> {
+    sqlx::query("SELECT rowid AS number, * FROM upstox_tokens WHERE api = $1 AND generation = $2")
+        .bind(check.api.as_str())
+        .bind(check.generation.get())
+        .fetch_optional(tx)
+        .await
+        .map_err(failed("read the token that was checked"))
+}
+
+/// Whether Vega wrote this row; for the newest token, also whether it is the latest version that Vega wrote.
+pub(crate) fn fits(tx: &Write, row: &SqliteRow, newest: Option<Generation>) -> bool {
+    let generation: Option<u32> = row.try_get("generation").ok();
+    let api: Option<String> = row.try_get("api").ok();
+    match api {
+        Some(api) if generation == newest.map(Generation::get) => {
+            matches!(tx.fits(&TOKENS, row, Whose::Token(&api)), Ok(Ok(())))
+        }
+        _ => tx.trust.values.entry_of(&TOKENS, row).is_some(),
+    }
+}
+
+/// Seals the row of an API's newest token as it is now.
+pub(crate) async fn seal_newest(tx: &mut Write, row: i64) -> Result<(), StoreError> {
+    match tx.row(&TOKENS, row).await? {
+        Some(row) => tx.seal_and_note(&TOKENS, &row).await,
+        None => Err(unreadable("a token is gone while it is written")),
+    }
+}
+
+fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
+    Place {
+        table: "upstox_tokens",
+        column,
+        api: token.api.as_str(),
+        client_id: token.client_id.as_str(),
+        generation: token.generation.get(),
+    }
+}
+
+/// The token that was checked. If it is missing, or no longer opens, the entry has no fingerprint.
+async fn token_of(
+    tx: &mut SqliteConnection,
+    check: &TokenCheck,
+    sealer: &Sealer,
+) -> Result<Option<AccessToken>, StoreError> {
+    let row: Option<TokenRow> =
+        sqlx::query_as("SELECT * FROM upstox_tokens WHERE api = $1 AND generation = $2")
+            .bind(check.api.as_str())
+            .bind(check.generation.get())
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("read the token that was checked"))?;
+    let token = row.map(|row| row.into_token(sealer)).and_then(Result::ok);
+    Ok(token.map(|token| token.access_token))
+}
+
+/// The greatest generation of the rows and the marks: a number is used once, also if its row was removed.
+pub(crate) async fn newest_generation(
+    tx: &mut SqliteConnection,
+    marks: &Marks,
+    api: &ApiName,
+) -> Result<Option<Generation>, StoreError> {
+    let newest: Option<u32> = sqlx::query_scalar("SELECT max(generation) FROM upstox_tokens WHERE api = $1")
+        .bind(api.as_str())
+        .fetch_one(tx)
+        .await
+        .map_err(failed("read the newest generation"))?;
+    let known = marks.get(Whose::Token(api.as_str())).and_then(generation_of);
+    let newest = newest.map(Generation::new).transpose().map_err(unreadable)?;
+    Ok(newest.max(known))
+}
