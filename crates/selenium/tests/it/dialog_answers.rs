@@ -119,11 +119,7 @@ async fn a_page_that_looks_at_the_browser_is_waited_for() -> Result<()> {
     let desk = SignInDesk::new(&broker, "http://localhost:28020/cb")?;
     let outcome = desk.sign_in().await?;
     ensure!(outcome.as_deref() == Ok("mk404x"), "{outcome:?}");
-    ensure!(
-        *desk.seen.notices.lock().unwrap() == [Notice::Challenge],
-        "{:?}",
-        desk.seen
-    );
+    ensure!(desk.events.notices() == [Notice::Challenge], "{:?}", desk.seen);
     Ok(())
 }
 

@@ -333,7 +333,7 @@ async fn a_call_that_may_have_been_the_submit_leaves_the_button_to_the_human() -
             .is_err_and(|failure| failure.reason == FailureReason::PinTimeout),
         "{outcome:?}"
     );
-    let notices = desk.seen.notices.lock().unwrap();
+    let notices = desk.events.notices();
     ensure!(notices.contains(&Notice::DoItInTheWindow), "{notices:?}");
     Ok(())
 }
@@ -447,13 +447,9 @@ async fn in_a_window_a_corrected_pin_still_completes_the_sign_in() -> Result<()>
     ensure!(outcome.as_deref() == Ok("mk404x"), "{outcome:?}");
     let because = FailureReason::PinRefused;
     ensure!(
-        desk.seen
-            .notices
-            .lock()
-            .unwrap()
-            .contains(&Notice::Refused { because }),
+        desk.events.notices().contains(&Notice::Refused { because }),
         "{:?}",
-        desk.seen
+        desk.events.notices()
     );
     ensure!(
         *desk.seen.asked.lock().unwrap() == [PromptKind::Pin],

@@ -10,16 +10,15 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::time::Instant;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
-use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber};
-use vega_domain::ports::{EventSink, OtpPermit, Presenter, Prompter, SignIn, SignInRequest};
+use vega_domain::ports::{OtpPermit, Presenter, Prompter, SignIn, SignInRequest};
 use vega_domain::run::Wait;
 use vega_domain::secret::{ClientSecret, OAuthState, RedirectAddress, SecondFactor};
-use vega_domain::sign_in::{Notice, Prompt, PromptKind, SignInLink, WindowTask};
+use vega_domain::sign_in::{Prompt, PromptKind, SignInLink, WindowTask};
 use vega_selenium::{BrowserSettings, DriverSource, OAuthLoginAutomation};
 use vega_testing::builders::at;
-use vega_testing::{MemoryStore, PausedClock};
+use vega_testing::{MemoryStore, PausedClock, RecordedEvents};
 
 use crate::broker::Broker;
 use crate::browser::MOBILE;
@@ -39,6 +38,7 @@ pub(crate) struct SignInDesk {
     pub(crate) human_timeout: Duration,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) seen: Arc<Seen>,
+    pub(crate) events: Arc<RecordedEvents>,
 }
 
 /// What came of it.
@@ -46,7 +46,6 @@ pub(crate) struct SignInDesk {
 pub(crate) struct Seen {
     /// Prompts that were answered.
     pub(crate) asked: Mutex<Vec<PromptKind>>,
-    pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) presses: Mutex<u32>,
     /// When the last prompt was answered, and when the sign-in ended.
     answered: Mutex<Option<Instant>>,
@@ -86,6 +85,7 @@ impl SignInDesk {
             human_timeout: Duration::from_secs(20),
             environment: Vec::new(),
             seen: Arc::default(),
+            events: Arc::default(),
         })
     }
 
@@ -94,7 +94,7 @@ impl SignInDesk {
         let automation = OAuthLoginAutomation::new(
             self.settings()?,
             Arc::new(MemoryStore::default()),
-            Arc::clone(&self.seen) as Arc<dyn EventSink>,
+            self.events.clone(),
             PausedClock::at(at(0)),
         );
         let mut session = match automation.open(&self.account).await {
@@ -146,14 +146,6 @@ impl SignInDesk {
         std::fs::write(&program, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700))?;
         Ok(program)
-    }
-}
-
-impl EventSink for Seen {
-    fn emit(&self, event: Event) {
-        if let Event::Noticed { notice, .. } = event {
-            self.notices.lock().unwrap().push(notice);
-        }
     }
 }
 
