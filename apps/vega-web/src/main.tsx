@@ -7,7 +7,7 @@ import { beginAnewWithEachLink, takeCode } from "./entry/EnterPage";
 import { makeRouter } from "./page/router";
 import "./theme/mantine.css";
 import "./theme/style.css";
-import "./theme/board.css";
+import "./theme/dashboard.css";
 import "./theme/lists.css";
 
 const root = document.getElementById("root");

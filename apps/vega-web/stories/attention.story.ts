@@ -24,7 +24,7 @@ test("the title and a notification call the human", async ({ console, stage, pho
     } as unknown as typeof Notification;
   });
   await console.enter();
-  await expect(page).toHaveTitle("Board – Vega");
+  await expect(page).toHaveTitle("Dashboard – Vega");
   await console.button("Generate PRIMARY").click();
   await expect(page).toHaveTitle("(1) Confirm the plan – Vega");
   await console.button("Yes, sign in for 1 API").click();
@@ -33,7 +33,7 @@ test("the title and a notification call the human", async ({ console, stage, pho
   await expect(page).toHaveTitle("(1) PIN needed for PRIMARY – Vega");
   await console.typePin();
   await console.seesAllValid(1);
-  await expect(page).toHaveTitle("Board – Vega");
+  await expect(page).toHaveTitle("Dashboard – Vega");
 
   const told = await page.evaluate(() => (globalThis as unknown as Told).told);
   expect(told.map(({ title }) => title)).toEqual([

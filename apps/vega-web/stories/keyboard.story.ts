@@ -1,4 +1,4 @@
-// Without a mouse: from the board to the answered OTP by Tab and Enter alone, and one always sees where one is.
+// Without a mouse: from the dashboard to the answered OTP by Tab and Enter alone, and one always sees where one is.
 
 import type { Locator, Page } from "@playwright/test";
 import { readPhone } from "./console";

@@ -1,4 +1,4 @@
-// A session ends: the board goes, and the way back in is told and works.
+// A session ends: the dashboard goes, and the way back in is told and works.
 
 import { NO_SESSION } from "./console";
 import { expect, test } from "./story";
@@ -8,7 +8,7 @@ const OVER = { name: "You are signed out" };
 test.describe("after a quarter of an hour", () => {
   test.use({ scene: { test_hooks: true, signed_in: ["PRIMARY"] } });
 
-  test("the board goes, and a new link opens it again", async ({ console, stage, watch }) => {
+  test("the dashboard goes, and a new link opens it again", async ({ console, stage, watch }) => {
     watch.expects(NO_SESSION);
     await console.enter();
     await expect(console.card("PRIMARY")).toBeVisible();

@@ -18,7 +18,7 @@ async function beginWithPrimary(console: Console) {
 test("the first morning", async ({ console, stage, phone }) => {
   const { page } = console;
   await console.enter();
-  await lookAt(page, "board-red");
+  await lookAt(page, "dashboard-red");
   await console.button("Generate 6 tokens").click();
   await expect(console.prompt("Confirm the plan")).toContainText("Should be done");
   await lookAt(page, "plan");
@@ -37,7 +37,7 @@ test("the first morning", async ({ console, stage, phone }) => {
   await console.button("Let it run").click();
   await stage.human({ enabled: true, delay_ms: 100 });
   await console.seesAllValid();
-  await lookAt(page, "board-green");
+  await lookAt(page, "dashboard-green");
   await console.button(/^Replace PRIMARY/).click();
   await expect(page.getByRole("dialog")).toBeVisible();
   await lookAt(page, "force");
@@ -48,11 +48,11 @@ test("the first morning", async ({ console, stage, phone }) => {
 test.describe("with tokens already", () => {
   test.use({ scene: { signed_in: ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"] } });
 
-  test("a mixed board, and no server", async ({ console, stage, watch }) => {
+  test("a mixed dashboard, and no server", async ({ console, stage, watch }) => {
     watch.expects(GONE);
     await console.enter();
     await expect(console.cards("Valid")).toHaveCount(3);
-    await lookAt(console.page, "board-mixed");
+    await lookAt(console.page, "dashboard-mixed");
     await stage.stop();
     await expect(console.cards("Valid when last seen")).toHaveCount(3);
     await lookAt(console.page, "server-gone");
@@ -70,7 +70,7 @@ test.describe("with keys and a failure", () => {
     await stage.happensOnce("page", "cloudflare_html", { at: "after_pin" });
     await stage.vega("--yes WEBSOCKET2");
     await console.enter();
-    await lookAt(page, "board-failure");
+    await lookAt(page, "dashboard-failure");
     await console.card("WEBSOCKET2").getByRole("link", { name: "Look at what was kept" }).click();
     const picture = page.getByRole("img", { name: /sign-in for WEBSOCKET2 failed/ });
     await expect(picture).toBeVisible();
@@ -93,7 +93,7 @@ test.describe("with keys and a failure", () => {
 test.describe("with two accounts", () => {
   test.use({ scene: { two_accounts: true } });
 
-  test("the board", async ({ console }) => {
+  test("the dashboard", async ({ console }) => {
     await console.enter();
     await lookAt(console.page, "two-accounts");
   });

@@ -15,7 +15,7 @@ export type {
   ProblemView as Problem,
   PromptsView as Prompts,
   PromptView as Prompt,
-  RunBody as RunWish,
+  RunBody as RunRequest,
   RunView as Run,
   SettingView as Setting,
   Snapshot,

@@ -2,7 +2,7 @@
 
 import { type QueryKey, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { signedOut } from "../live/useBoard";
+import { signedOut } from "../live/useDashboard";
 import { CallFailed } from "./client";
 
 /** `everyMs`: asks again so often while the page is looked at. */

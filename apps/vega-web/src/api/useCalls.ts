@@ -4,10 +4,10 @@
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
 import type { AuditSearch } from "../audit/search";
 import { type FileFormat, takeAway } from "../audit/takeAway";
-import { signedOut } from "../live/useBoard";
+import { signedOut } from "../live/useDashboard";
 import { CallFailed, cancelRun, endSession, revokeKey, said, startRun, verify } from "./client";
 import { forgetSessionSecret } from "./session";
-import type { RunWish } from "./types";
+import type { RunRequest } from "./types";
 
 function useCall<Input, Output>(call: (input: Input) => Promise<Output>, changes?: QueryKey) {
   const queries = useQueryClient();
@@ -28,7 +28,7 @@ export function useVerify() {
 }
 
 export function useStartRun() {
-  return useCall((body: RunWish) => said(startRun({ body })));
+  return useCall((body: RunRequest) => said(startRun({ body })));
 }
 
 export function useCancelRun(id: string) {

@@ -11,8 +11,8 @@ import type {
   ListAuditData,
   ListAuditResponses,
 } from "../generated/client/types.gen";
-import { api, board, MORNING, RUN } from "../testing/board";
 import { openAt, openConsole } from "../testing/console";
+import { api, dashboard, MORNING, RUN } from "../testing/dashboard";
 import { network, refused, signedOut, when } from "../testing/network";
 
 function entry(id: number, changes: Partial<Entry> = {}): Entry {
@@ -69,7 +69,7 @@ async function rows() {
 test("shows what happened, newest first, and goes on to older entries", async () => {
   chain();
   const queries = trail([entry(9), entry(7, { api: null, run: null, account: null }), entry(5)]);
-  const { user } = await openAt("/audit", board());
+  const { user } = await openAt("/audit", dashboard());
   expect((await rows()).map((row) => row.textContent)).toEqual([
     expect.stringMatching(
       /25 Nov 2026, 07:59:00 IST 1 min agoToken storedPRIMARY default .*entry 9/,
@@ -86,7 +86,7 @@ test("shows what happened, newest first, and goes on to older entries", async ()
 test("searches and filters; the search stands in the address", async () => {
   chain();
   const queries = trail([entry(9)]);
-  const { user, router } = await openAt("/audit", board());
+  const { user, router } = await openAt("/audit", dashboard());
   await rows();
   await user.type(screen.getByLabelText("Words"), "throttled");
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", q: "throttled" }));
@@ -128,7 +128,7 @@ test("the file holds what is looked for, under the server's name for it", async 
     clicked.push(`${this.download} ${this.href}`);
   });
   keepSessionSecret("CANARY-second");
-  const { user } = await openAt("/audit?api=CHAIN&from=2026-11-24", board());
+  const { user } = await openAt("/audit?api=CHAIN&from=2026-11-24", dashboard());
   await rows();
   await user.click(screen.getByRole("button", { name: "Export CSV" }));
   await waitFor(() => expect(clicked).toEqual(["vega-audit-2026-11-25.csv blob:made-up"]));
@@ -146,7 +146,7 @@ test("a file that is refused is no file", async () => {
   chain();
   trail([entry(9)]);
   network.use(when("get", "/api/v1/audit/export", () => refused(503, "storage", "Not now.")));
-  const { user } = await openAt("/audit", board());
+  const { user } = await openAt("/audit", dashboard());
   await rows();
   await user.click(screen.getByRole("button", { name: "Export JSON" }));
   expect(await screen.findByText("Not now.")).toBeVisible();
@@ -155,7 +155,7 @@ test("a file that is refused is no file", async () => {
 test("what was cleared while it was typed is not looked for", async () => {
   chain();
   const queries = trail([entry(9)]);
-  const { user, router } = await openAt("/audit?api=CHAIN", board());
+  const { user, router } = await openAt("/audit?api=CHAIN", dashboard());
   await rows();
   await user.type(screen.getByLabelText("Words"), "x");
   await user.click(screen.getByRole("button", { name: "Clear" }));
@@ -167,7 +167,7 @@ test("what was cleared while it was typed is not looked for", async () => {
 test("an address with a search opens with it", async () => {
   chain();
   const queries = trail([]);
-  await openAt("/audit?q=9876&api=CHAIN&kind=nonsense", board());
+  await openAt("/audit?q=9876&api=CHAIN&kind=nonsense", dashboard());
   expect(await screen.findByText(/No entry fits/)).toBeVisible();
   expect(queries[0]).toEqual({ order: "newest", q: "9876", api: "CHAIN" });
   expect(screen.getByLabelText("Words")).toHaveValue("9876");
@@ -176,7 +176,7 @@ test("an address with a search opens with it", async () => {
 test("one run's entries are a press away", async () => {
   chain();
   const queries = trail([entry(9)]);
-  const { user } = await openAt("/audit", board());
+  const { user } = await openAt("/audit", dashboard());
   await user.click(await screen.findByRole("button", { name: `run …${RUN.slice(-6)}` }));
   await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", run: RUN }));
 });
@@ -184,7 +184,7 @@ test("one run's entries are a press away", async () => {
 test("says that the audit trail is intact, or where it is broken", async () => {
   chain();
   trail([]);
-  const { user } = await openAt("/audit", board());
+  const { user } = await openAt("/audit", dashboard());
   expect(await screen.findByText(/The audit trail is intact: 1,234 entries/)).toBeVisible();
   expect(screen.getByText("Nothing is on record yet.")).toBeVisible();
   const fault = { kind: "edited", entry: 42, detail: "Entry 42 was edited." } as const;
@@ -199,7 +199,7 @@ test("says that the audit trail is intact, or where it is broken", async () => {
 test("a trail that could not be checked again is not shown as intact", async () => {
   chain();
   trail([]);
-  const { user } = await openAt("/audit", board());
+  const { user } = await openAt("/audit", dashboard());
   expect(await screen.findByText(/The audit trail is intact/)).toHaveClass("intact");
   network.use(when("get", "/api/v1/audit/verdict", () => refused(503, "storage", "Not now.")));
   await user.click(screen.getByRole("button", { name: "Check the audit trail again" }));
@@ -213,7 +213,7 @@ test("without the server the trail is not shown as intact", async () => {
   chain();
   trail([]);
   network.use(when("get", "/api/v1/session", () => Response.error()));
-  const { stream } = await openAt("/audit", board());
+  const { stream } = await openAt("/audit", dashboard());
   await screen.findByText(/The audit trail is intact/);
   stream().fail();
   expect(await screen.findByText(/was intact when last checked/)).toHaveClass("dimmed");
@@ -222,7 +222,7 @@ test("without the server the trail is not shown as intact", async () => {
 test("is read once when it opens", async () => {
   chain();
   const queries = trail([entry(9)]);
-  await openAt("/audit", board());
+  await openAt("/audit", dashboard());
   await rows();
   await new Promise((resolve) => setTimeout(resolve, 800));
   expect(queries).toHaveLength(1);
@@ -231,7 +231,7 @@ test("is read once when it opens", async () => {
 test("what is new does not read all again that was gone through", async () => {
   chain();
   trail([entry(9), entry(7), entry(5)]);
-  const { user, stream } = await openAt("/audit", board());
+  const { user, stream } = await openAt("/audit", dashboard());
   await user.click(await screen.findByRole("button", { name: "Show older entries" }));
   await waitFor(async () => expect(await rows()).toHaveLength(3));
   const queries = trail([entry(11), entry(9), entry(7), entry(5)]);
@@ -249,7 +249,7 @@ test("what is new does not read all again that was gone through", async () => {
 test("follows what happens", async () => {
   chain();
   trail([entry(7)]);
-  const { stream } = await openAt("/audit", board());
+  const { stream } = await openAt("/audit", dashboard());
   expect(await rows()).toHaveLength(1);
   trail([entry(9), entry(7)]);
   stream().change({ event: "token", data: api("PRIMARY", { generation: 4 }) });
@@ -259,7 +259,7 @@ test("follows what happens", async () => {
 test("nothing that a broker said is run", async () => {
   chain();
   trail([entry(9, { detail: "<img src=x onerror=boom()>" })]);
-  await openAt("/audit", board());
+  await openAt("/audit", dashboard());
   expect(await screen.findByText("<img src=x onerror=boom()>")).toBeVisible();
   expect(document.querySelector("main img")).toBeNull();
 });
@@ -267,7 +267,7 @@ test("nothing that a broker said is run", async () => {
 test("a trail that cannot be read is said", async () => {
   const fails = () => refused(503, "storage", "The database does not answer.");
   network.use(when("get", "/api/v1/audit", fails), when("get", "/api/v1/audit/verdict", fails));
-  await openAt("/audit", board());
+  await openAt("/audit", dashboard());
   expect(await screen.findByText("The trail could not be read")).toBeVisible();
   expect(await screen.findByText("The trail could not be checked")).toBeVisible();
   expect(screen.getAllByText("The database does not answer.")).toHaveLength(2);

@@ -11,7 +11,7 @@ import {
 import { useEffect, useEffectEvent, useRef, useState } from "react";
 import { listAudit, said } from "../api/client";
 import { useSessionOf } from "../api/useAnswered";
-import { useBoard } from "../live/useBoard";
+import { useDashboard } from "../live/useDashboard";
 import { Failed } from "../page/Failed";
 import { EntryTable } from "./EntryTable";
 import { FilterForm } from "./FilterForm";
@@ -24,7 +24,7 @@ interface Props {
 }
 
 export function AuditPage({ search, onSearch }: Props) {
-  const board = useBoard();
+  const dashboard = useDashboard();
   return (
     <>
       <h1>Audit trail</h1>
@@ -32,8 +32,8 @@ export function AuditPage({ search, onSearch }: Props) {
       <FilterForm
         search={search}
         onSearch={onSearch}
-        apis={board?.apis ?? []}
-        accounts={board?.accounts ?? []}
+        apis={dashboard?.apis ?? []}
+        accounts={dashboard?.accounts ?? []}
       />
       <Entries search={search} onSearch={onSearch} />
     </>
@@ -100,19 +100,19 @@ function Entries({ search, onSearch }: Props) {
 
 const SETTLES_AFTER_MS = 500;
 
-/** Whatever changes on the board is on record too, a moment later. */
+/** Whatever changes on the dashboard is on record too, a moment later. */
 function useFollow(onNews: () => void) {
-  const board = useBoard();
-  const seen = useRef(board);
+  const dashboard = useDashboard();
+  const seen = useRef(dashboard);
   const tell = useEffectEvent(onNews);
   useEffect(() => {
     // What was there first is in what the page has asked for already.
-    const isFirst = seen.current === null || seen.current === board;
-    seen.current = board;
+    const isFirst = seen.current === null || seen.current === dashboard;
+    seen.current = dashboard;
     if (isFirst) return;
     const timer = setTimeout(() => tell(), SETTLES_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [board]);
+  }, [dashboard]);
 }
 
 function firstOf(all: InfiniteData<unknown>): InfiniteData<unknown> {

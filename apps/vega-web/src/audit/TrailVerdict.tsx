@@ -4,7 +4,7 @@ import { Alert, Button } from "@mantine/core";
 import { getAuditVerdict, said } from "../api/client";
 import type { AuditVerdict } from "../api/types";
 import { useAnswered } from "../api/useAnswered";
-import { useConnection } from "../live/useBoard";
+import { useConnection } from "../live/useDashboard";
 import { Failed } from "../page/Failed";
 import { serverTimeOf } from "../time/clock";
 import { Stamp } from "../time/When";

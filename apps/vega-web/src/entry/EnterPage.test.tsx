@@ -21,7 +21,7 @@ test("other pages keep what stands after their #", () => {
   expect(location.hash).toBe("#part");
 });
 
-test("a link that counts opens the board, and is used once", async () => {
+test("a link that counts opens the dashboard, and is used once", async () => {
   const used = vi.fn();
   network.use(
     when<OpenSessionData, OpenSessionResponses>("post", "/api/v1/session", async ({ body }) => {

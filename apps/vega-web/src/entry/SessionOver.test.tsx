@@ -3,13 +3,13 @@
 import { screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { GetSessionData, GetSessionResponses } from "../generated/client/types.gen";
-import { board, MORNING } from "../testing/board";
-import { openBoard, openConsole } from "../testing/console";
+import { openConsole, openDashboard } from "../testing/console";
+import { dashboard, MORNING } from "../testing/dashboard";
 import { network, refused, signedOut, when } from "../testing/network";
 
 async function ended() {
   network.use(when("get", "/api/v1/session", signedOut));
-  const opened = await openBoard(board());
+  const opened = await openDashboard(dashboard());
   opened.stream().fail();
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
   return opened;
@@ -29,7 +29,7 @@ test("goes on when a link was opened in another tab", async () => {
   hasSession();
   await user.click(screen.getByRole("button", { name: "I opened the link in another tab" }));
   expect(await screen.findByText("Asking the server …")).toBeVisible();
-  stream().snapshot(board());
+  stream().snapshot(dashboard());
   expect(await screen.findByText(/^Yes: you can trade/)).toBeVisible();
 });
 

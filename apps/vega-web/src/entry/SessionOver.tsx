@@ -5,7 +5,7 @@ import { Button, Code } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
 import { getSession, said } from "../api/client";
-import { signedIn } from "../live/useBoard";
+import { signedIn } from "../live/useDashboard";
 import { Failed } from "../page/Failed";
 import { notify } from "../prompts/permission";
 

@@ -1,11 +1,11 @@
 // How each event changes what is shown.
 
 import { expect, test } from "vitest";
-import { account, api, board, missing, prompt, RUN, run, step } from "../testing/board";
+import { account, api, dashboard, missing, prompt, RUN, run, step } from "../testing/dashboard";
 import { apply } from "./frames";
 
 test("a token replaces its API, in its place", () => {
-  const after = apply(board({ apis: [missing("A"), missing("B")] }), {
+  const after = apply(dashboard({ apis: [missing("A"), missing("B")] }), {
     event: "token",
     data: api("A"),
   });
@@ -13,14 +13,14 @@ test("a token replaces its API, in its place", () => {
 });
 
 test("an API that was not known is added", () => {
-  const after = apply(board({ apis: [api("A")] }), { event: "token", data: api("B") });
+  const after = apply(dashboard({ apis: [api("A")] }), { event: "token", data: api("B") });
   expect(after.apis).toEqual([api("A"), api("B")]);
 });
 
 test("a cooldown replaces its account alone", () => {
   const other = account({ account: "other" });
   const changed = account({ otp_presses_left: 0 });
-  const after = apply(board({ accounts: [account(), other] }), {
+  const after = apply(dashboard({ accounts: [account(), other] }), {
     event: "cooldown",
     data: changed,
   });
@@ -28,7 +28,7 @@ test("a cooldown replaces its account alone", () => {
 });
 
 test("a step moves in the run that is shown", () => {
-  const before = board({ run: run({ steps: [step("A", "pending"), step("B", "pending")] }) });
+  const before = dashboard({ run: run({ steps: [step("A", "pending"), step("B", "pending")] }) });
   const after = apply(before, {
     event: "step",
     data: { v: 1, ...step("A", "signing_in"), run: RUN },
@@ -37,14 +37,14 @@ test("a step moves in the run that is shown", () => {
 });
 
 test("a step of another run changes nothing", () => {
-  const before = board({ run: run({ steps: [step("A", "pending")] }) });
+  const before = dashboard({ run: run({ steps: [step("A", "pending")] }) });
   expect(
     apply(before, { event: "step", data: { v: 1, ...step("A", "done"), run: "another" } }),
   ).toBe(before);
 });
 
 test("a run and the questions are replaced whole", () => {
-  const asked = apply(board(), { event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
+  const asked = apply(dashboard(), { event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
   expect(asked.prompts).toEqual([prompt("otp")]);
   const ended = run({ under_way: false, state: "completed" });
   expect(apply(asked, { event: "run", data: ended }).run).toEqual(ended);

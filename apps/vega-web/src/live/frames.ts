@@ -16,25 +16,25 @@ const NAMES: Record<Change["event"], true> = {
 
 export const CHANGES = Object.keys(NAMES) as Change["event"][];
 
-export function apply(board: Snapshot, change: Change): Snapshot {
+export function apply(dashboard: Snapshot, change: Change): Snapshot {
   switch (change.event) {
     case "token":
-      return { ...board, apis: replaced(board.apis, change.data, (api) => api.api) };
+      return { ...dashboard, apis: replaced(dashboard.apis, change.data, (api) => api.api) };
     case "cooldown":
       return {
-        ...board,
-        accounts: replaced(board.accounts, change.data, (account) => account.account),
+        ...dashboard,
+        accounts: replaced(dashboard.accounts, change.data, (account) => account.account),
       };
     case "prompt":
-      return { ...board, prompts: change.data.prompts };
+      return { ...dashboard, prompts: change.data.prompts };
     case "run":
-      return { ...board, run: change.data };
+      return { ...dashboard, run: change.data };
     case "step": {
       const { run, v: _, ...step } = change.data;
-      if (!board.run || board.run.id !== run) return board;
+      if (!dashboard.run || dashboard.run.id !== run) return dashboard;
       return {
-        ...board,
-        run: { ...board.run, steps: replaced(board.run.steps, step, (one) => one.api) },
+        ...dashboard,
+        run: { ...dashboard.run, steps: replaced(dashboard.run.steps, step, (one) => one.api) },
       };
     }
   }

@@ -7,7 +7,7 @@ import type {
   IsLiveData,
   IsLiveResponses,
 } from "../generated/client/types.gen";
-import { api, board, missing } from "../testing/board";
+import { api, dashboard, missing } from "../testing/dashboard";
 import { MadeUpStream } from "../testing/madeUpStream";
 import { network, signedOut, when } from "../testing/network";
 import { type Connection, listen } from "./stream";
@@ -48,16 +48,16 @@ async function pass(milliseconds: number) {
 
 test("is live with its snapshot, not before, and passes on what changes", () => {
   expect(said).toEqual([]);
-  MadeUpStream.open.snapshot(board());
+  MadeUpStream.open.snapshot(dashboard());
   expect(said).toEqual(["live"]);
-  expect(snapshots).toHaveBeenCalledExactlyOnceWith(board());
+  expect(snapshots).toHaveBeenCalledExactlyOnceWith(dashboard());
   MadeUpStream.open.change({ event: "token", data: missing("A") });
   expect(changes).toHaveBeenCalledExactlyOnceWith({ event: "token", data: missing("A") });
 });
 
 test("says at once that it broke, opens another, and is live with that one's snapshot", async () => {
   hasSession();
-  MadeUpStream.open.snapshot(board());
+  MadeUpStream.open.snapshot(dashboard());
   MadeUpStream.open.fail();
   expect(said).toEqual(["live", "gone"]);
   await vi.waitFor(async () => {
@@ -65,7 +65,7 @@ test("says at once that it broke, opens another, and is live with that one's sna
     expect(MadeUpStream.all).toHaveLength(2);
   });
   expect(said).toEqual(["live", "gone"]);
-  MadeUpStream.open.snapshot(board({ apis: [api("A")] }));
+  MadeUpStream.open.snapshot(dashboard({ apis: [api("A")] }));
   expect(said).toEqual(["live", "gone", "live"]);
 });
 
@@ -100,14 +100,14 @@ test("ends for good where the session is over", async () => {
 
 test("a server that does not answer beside an open stream is gone", async () => {
   hasSession();
-  MadeUpStream.open.snapshot(board());
+  MadeUpStream.open.snapshot(dashboard());
   network.use(when<IsLiveData, IsLiveResponses>("get", "/livez", () => Response.error()));
   await pass(5_000);
   await vi.waitFor(() => expect(said).toEqual(["live", "gone"]));
 });
 
 test("a server that answers is left alone", async () => {
-  MadeUpStream.open.snapshot(board());
+  MadeUpStream.open.snapshot(dashboard());
   await pass(60_000);
   expect(said).toEqual(["live"]);
   expect(MadeUpStream.all).toHaveLength(1);

@@ -3,8 +3,8 @@
 import { screen, waitFor } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { EndSessionData, EndSessionResponses } from "../generated/client/types.gen";
-import { board, prompt, run } from "../testing/board";
-import { openAt, openBoard, openConsole } from "../testing/console";
+import { openAt, openConsole, openDashboard } from "../testing/console";
+import { dashboard, prompt, run } from "../testing/dashboard";
 import { network, refused, when } from "../testing/network";
 
 /** The pages ask for more than these tests are about. */
@@ -25,12 +25,12 @@ function quiet() {
 
 test("leads from page to page, and says on which one is", async () => {
   quiet();
-  const { user } = await openBoard(board());
-  expect(screen.getByRole("link", { name: "Board" })).toHaveAttribute("aria-current", "page");
+  const { user } = await openDashboard(dashboard());
+  expect(screen.getByRole("link", { name: "Dashboard" })).toHaveAttribute("aria-current", "page");
   await user.click(screen.getByRole("link", { name: "Audit" }));
   expect(await screen.findByRole("heading", { name: "Audit trail", level: 1 })).toBeVisible();
   expect(screen.getByRole("link", { name: "Audit" })).toHaveAttribute("aria-current", "page");
-  expect(screen.getByRole("link", { name: "Board" })).not.toHaveAttribute("aria-current");
+  expect(screen.getByRole("link", { name: "Dashboard" })).not.toHaveAttribute("aria-current");
   expect(screen.getByRole("main")).toHaveFocus();
   await waitFor(() => expect(document.title).toBe("Audit – Vega"));
   await user.click(screen.getByRole("link", { name: "System" }));
@@ -39,12 +39,14 @@ test("leads from page to page, and says on which one is", async () => {
 
 test("whoever is needed is called from every page", async () => {
   quiet();
-  const { user } = await openAt("/audit", board({ run: run(), prompts: [prompt("otp")] }));
-  const call = await screen.findByRole("link", { name: "Answer it on the board" });
+  const { user } = await openAt("/audit", dashboard({ run: run(), prompts: [prompt("otp")] }));
+  const call = await screen.findByRole("link", { name: "Answer it on the dashboard" });
   await waitFor(() => expect(document.title).toBe("(1) OTP needed for PRIMARY – Vega"));
   await user.click(call);
   expect(await screen.findByRole("region", { name: "OTP needed for PRIMARY" })).toBeVisible();
-  expect(screen.queryByRole("link", { name: "Answer it on the board" })).not.toBeInTheDocument();
+  expect(
+    screen.queryByRole("link", { name: "Answer it on the dashboard" }),
+  ).not.toBeInTheDocument();
 });
 
 test("the content is a press away, and the address stays as it is", async () => {
@@ -58,7 +60,7 @@ test("signs out", async () => {
   network.use(
     when<EndSessionData, EndSessionResponses>("delete", "/api/v1/session", () => [204, undefined]),
   );
-  const { user } = await openBoard(board());
+  const { user } = await openDashboard(dashboard());
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
   await waitFor(() => expect(document.title).toBe("Signed out – Vega"));
@@ -67,14 +69,14 @@ test("signs out", async () => {
 
 test("does not say that one is signed out when it could not be told", async () => {
   network.use(when("delete", "/api/v1/session", () => Response.error()));
-  const { user } = await openBoard(board());
+  const { user } = await openDashboard(dashboard());
   await user.click(screen.getByRole("button", { name: "Sign out" }));
   expect(await screen.findByText("You are still signed in")).toBeVisible();
   expect(screen.getByRole("navigation")).toBeVisible();
 });
 
 test("the colours change from button to button", async () => {
-  const { user } = await openBoard(board());
+  const { user } = await openDashboard(dashboard());
   const root = document.documentElement;
   await user.click(screen.getByRole("button", { name: "Colours: as the system" }));
   expect(root).toHaveAttribute("data-mantine-color-scheme", "light");
@@ -87,7 +89,7 @@ test("the colours change from button to button", async () => {
 test("a page that breaks says so, and leaves the way to the others", async () => {
   vi.spyOn(console, "error").mockImplementation(() => {});
   vi.spyOn(console, "warn").mockImplementation(() => {});
-  await openAt("/", { ...board(), accounts: null as never });
+  await openAt("/", { ...dashboard(), accounts: null as never });
   expect(await screen.findByRole("heading", { name: "This page broke" })).toBeVisible();
   expect(screen.getByText(/tokens stay, and a run that is under way is carried out/)).toBeVisible();
   expect(screen.getByRole("button", { name: "Load the page again" })).toBeVisible();

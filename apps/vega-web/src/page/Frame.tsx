@@ -7,14 +7,14 @@ import { useEffect, useRef } from "react";
 import { useEndSession } from "../api/useCalls";
 import { SessionOver } from "../entry/SessionOver";
 import { useActivity } from "../live/useActivity";
-import { useBoard, useConnection, useStream } from "../live/useBoard";
+import { useConnection, useDashboard, useStream } from "../live/useDashboard";
 import { titleOf } from "../prompts/labels";
 import { useAttention } from "../prompts/useAttention";
 import { Failed } from "./Failed";
 import icon from "./icon.svg";
 
 const PAGES = [
-  { to: "/", name: "Board" },
+  { to: "/", name: "Dashboard" },
   { to: "/audit", name: "Audit" },
   { to: "/system", name: "System" },
 ] as const;
@@ -24,7 +24,7 @@ export function SignedIn() {
   useStream();
   useActivity();
   const connection = useConnection();
-  const prompts = useBoard()?.prompts ?? [];
+  const prompts = useDashboard()?.prompts ?? [];
   const path = useLocation({ select: (location) => location.pathname });
   const isLive = connection === "live";
   const isOver = connection === "signed_out";
@@ -48,7 +48,7 @@ export function SignedIn() {
       )}
       {isLive && first && path !== "/" && (
         <Alert role="alert" color="indigo" variant="filled" icon="!" title={titleOf(first)}>
-          <Link to="/">Answer it on the board</Link>
+          <Link to="/">Answer it on the dashboard</Link>
         </Alert>
       )}
       <Outlet />

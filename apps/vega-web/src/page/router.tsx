@@ -8,7 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { AuditPage } from "../audit/AuditPage";
 import { searchOf } from "../audit/search";
-import { BoardPage } from "../board/BoardPage";
+import { DashboardPage } from "../dashboard/DashboardPage";
 import { EnterPage } from "../entry/EnterPage";
 import { SystemPage } from "../system/SystemPage";
 import { Broken } from "./Broken";
@@ -18,14 +18,18 @@ import { Frame, SignedIn } from "./Frame";
 export function makeRouter(code: string | null, history?: RouterHistory) {
   const root = createRootRoute({
     component: Frame,
-    notFoundComponent: () => <p>There is no such page. The board is at /.</p>,
+    notFoundComponent: () => <p>There is no such page. The dashboard is at /.</p>,
   });
   const signedIn = createRoute({
     getParentRoute: () => root,
     id: "signed-in",
     component: SignedIn,
   });
-  const board = createRoute({ getParentRoute: () => signedIn, path: "/", component: BoardPage });
+  const dashboard = createRoute({
+    getParentRoute: () => signedIn,
+    path: "/",
+    component: DashboardPage,
+  });
   const audit = createRoute({
     getParentRoute: () => signedIn,
     path: "/audit",
@@ -55,7 +59,7 @@ export function makeRouter(code: string | null, history?: RouterHistory) {
     },
   });
   return createRouter({
-    routeTree: root.addChildren([signedIn.addChildren([board, audit, system]), enter]),
+    routeTree: root.addChildren([signedIn.addChildren([dashboard, audit, system]), enter]),
     defaultErrorComponent: Broken,
     ...(history && { history }),
   });

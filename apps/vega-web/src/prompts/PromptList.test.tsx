@@ -11,8 +11,18 @@ import type {
   GetSessionData,
   GetSessionResponses,
 } from "../generated/client/types.gen";
-import { board, failure, MORNING, missing, PROMPT, plan, prompt, RUN, run } from "../testing/board";
-import { openBoard, openConsole } from "../testing/console";
+import { openConsole, openDashboard } from "../testing/console";
+import {
+  dashboard,
+  failure,
+  MORNING,
+  missing,
+  PROMPT,
+  plan,
+  prompt,
+  RUN,
+  run,
+} from "../testing/dashboard";
 import { MadeUpStream } from "../testing/madeUpStream";
 import { network, refused, signedOut, when } from "../testing/network";
 
@@ -33,7 +43,9 @@ function takesAnswers() {
 }
 
 function asked(...prompts: Prompt[]) {
-  return openBoard(board({ apis: [missing("PRIMARY"), missing("CHAIN")], run: run(), prompts }));
+  return openDashboard(
+    dashboard({ apis: [missing("PRIMARY"), missing("CHAIN")], run: run(), prompts }),
+  );
 }
 
 test("a plan shows what a yes starts", async () => {
@@ -250,7 +262,7 @@ test("a session that is over while the link is fetched leads to the way back", a
   );
   openConsole();
   await vi.waitFor(() => MadeUpStream.open);
-  MadeUpStream.open.snapshot(board({ run: run(), prompts: [prompt("link")] }));
+  MadeUpStream.open.snapshot(dashboard({ run: run(), prompts: [prompt("link")] }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });
 
@@ -286,7 +298,7 @@ test("the tab's title says that somebody is needed, and only as long as it is so
   const { stream } = await asked(prompt("otp"));
   await waitFor(() => expect(document.title).toBe("(1) OTP needed for PRIMARY – Vega"));
   stream().change({ event: "prompt", data: { v: 1, prompts: [] } });
-  await waitFor(() => expect(document.title).toBe("Board – Vega"));
+  await waitFor(() => expect(document.title).toBe("Dashboard – Vega"));
 });
 
 /** A browser that notifies, with what it was told. */
@@ -314,7 +326,7 @@ test.each([
     vi.spyOn(document, "hidden", "get").mockReturnValue(hidden);
     vi.spyOn(document, "hasFocus").mockReturnValue(focus);
     const { stream } = await asked(prompt("otp"));
-    stream().change({ event: "cooldown", data: board().accounts[0] ?? expect.fail() });
+    stream().change({ event: "cooldown", data: dashboard().accounts[0] ?? expect.fail() });
     stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });
     await waitFor(() =>
       expect(notified).toHaveBeenCalledExactlyOnceWith("OTP needed for PRIMARY", "What to do."),
@@ -358,11 +370,11 @@ test("a browser that lets no page notify breaks nothing", async () => {
 test("to notify is offered only where it works", async () => {
   const name = "Notify me when I am needed";
   notifies("default");
-  const { unmount } = await openBoard(board());
+  const { unmount } = await openDashboard(dashboard());
   expect(screen.getByRole("button", { name })).toBeVisible();
   unmount();
   letsNoPageNotify("default");
-  await openBoard(board());
+  await openDashboard(dashboard());
   expect(screen.queryByRole("button", { name })).not.toBeInTheDocument();
 });
 
@@ -411,7 +423,7 @@ test("a question answered elsewhere hands on to the next when nobody types", asy
 });
 
 test("nobody's typing is broken into", async () => {
-  const { stream } = await openBoard(board({ run: run() }));
+  const { stream } = await openDashboard(dashboard({ run: run() }));
   const button = screen.getByRole("button", { name: /^Colours/ });
   button.focus();
   stream().change({ event: "prompt", data: { v: 1, prompts: [prompt("otp")] } });

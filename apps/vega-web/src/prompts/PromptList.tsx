@@ -9,9 +9,9 @@ import { titleOf } from "./labels";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
 
-export function PromptList({ board, isLive }: { board: Snapshot; isLive: boolean }) {
+export function PromptList({ dashboard, isLive }: { dashboard: Snapshot; isLive: boolean }) {
   useKeyboardWatch();
-  const { run, prompts } = board;
+  const { run, prompts } = dashboard;
   if (!run?.under_way) return null;
   if (prompts.length === 0) {
     return (

@@ -5,7 +5,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { answer, CallFailed, said } from "../api/client";
 import type { Answer } from "../api/types";
-import { signedOut } from "../live/useBoard";
+import { signedOut } from "../live/useDashboard";
 import { atRest } from "./keyboard";
 
 type Sending =

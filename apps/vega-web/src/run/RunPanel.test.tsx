@@ -3,12 +3,12 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
 import type { CancelRunData, CancelRunResponses } from "../generated/client/types.gen";
-import { board, MORNING, missing, plan, RUN, run, step } from "../testing/board";
-import { openBoard } from "../testing/console";
+import { openDashboard } from "../testing/console";
+import { dashboard, MORNING, missing, plan, RUN, run, step } from "../testing/dashboard";
 import { network, refused, when } from "../testing/network";
 
 function shown(changes: Parameters<typeof run>[0]) {
-  return openBoard(board({ apis: [missing("PRIMARY")], run: run(changes) }));
+  return openDashboard(dashboard({ apis: [missing("PRIMARY")], run: run(changes) }));
 }
 
 test("each step says where it stands, and moves", async () => {

@@ -1,5 +1,5 @@
 // The run that is under way, or the last one: where each step stands, how long it takes, and how it is ended. It is shown
-// from the board alone, so a reload or a second device shows the same.
+// from the dashboard alone, so a reload or a second device shows the same.
 
 import { Alert, Button, Progress } from "@mantine/core";
 import { useState } from "react";

@@ -1,7 +1,7 @@
 // The steps of a run, one per API, in the order in which they are carried out.
 
 import type { Step } from "../api/types";
-import { useBoardTime } from "../live/useBoard";
+import { useDashboardTime } from "../live/useDashboard";
 import { Ago } from "../time/When";
 import { skippedWords, stepLook } from "./labels";
 
@@ -44,7 +44,7 @@ export function StepList({ steps, isUnderWay, isLive }: Props) {
 function LastSeen() {
   return (
     <p className="dimmed">
-      As last seen, at <Ago unix={useBoardTime()} />:
+      As last seen, at <Ago unix={useDashboardTime()} />:
     </p>
   );
 }

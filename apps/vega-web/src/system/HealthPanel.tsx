@@ -4,7 +4,7 @@ import { Alert, Badge, Loader } from "@mantine/core";
 import { getSystem, said } from "../api/client";
 import type { Account, System } from "../api/types";
 import { useAnswered } from "../api/useAnswered";
-import { useConnection } from "../live/useBoard";
+import { useConnection } from "../live/useDashboard";
 import { Failed } from "../page/Failed";
 import { Stamp, Until } from "../time/When";
 

@@ -19,8 +19,8 @@ import type {
   RevokeKeyData,
   RevokeKeyResponses,
 } from "../generated/client/types.gen";
-import { account, board, failure, MORNING, missing } from "../testing/board";
 import { openAt } from "../testing/console";
+import { account, dashboard, failure, MORNING, missing } from "../testing/dashboard";
 import { network, refused, when } from "../testing/network";
 
 const KEY = "0197a000-0000-7000-8000-0000000000aa";
@@ -122,7 +122,7 @@ beforeEach(() => {
 });
 
 test("the settings in force can be looked through", async () => {
-  const { user } = await openAt("/system", board());
+  const { user } = await openAt("/system", dashboard());
   const table = await screen.findByRole("table", { name: "Settings" });
   expect(table).toHaveTextContent("sign_in.otp_budget4default");
   expect(table).toHaveTextContent("98••••••10");
@@ -145,7 +145,7 @@ test("an access key is revoked after a second press, and the list says so", asyn
       return [204, undefined];
     }),
   );
-  const { user } = await openAt("/system", board());
+  const { user } = await openAt("/system", dashboard());
   const table = within(await screen.findByRole("table", { name: "Access keys" }));
   expect(table.getByRole("row", { name: /grafana/ })).toHaveTextContent("status, token:PRIMARY");
   await user.click(table.getByRole("button", { name: "Revoke grafana …" }));
@@ -169,7 +169,7 @@ test("a key whose record does not fit is told, and can be revoked", async () => 
       return [204, undefined];
     }),
   );
-  const { user } = await openAt("/system", board());
+  const { user } = await openAt("/system", dashboard());
   expect(await screen.findByText("The record of key algo does not fit")).toBeVisible();
   await user.click(screen.getByRole("button", { name: "Revoke algo …" }));
   await user.click(screen.getByRole("button", { name: "Revoke algo" }));
@@ -181,7 +181,7 @@ test("a key whose record does not fit is told, and can be revoked", async () => 
 
 test("a key that is kept stays", async () => {
   keys(key());
-  const { user } = await openAt("/system", board());
+  const { user } = await openAt("/system", dashboard());
   await user.click(await screen.findByRole("button", { name: "Revoke grafana …" }));
   await user.click(screen.getByRole("button", { name: "Keep it" }));
   expect(screen.getByRole("button", { name: "Revoke grafana …" })).toHaveFocus();
@@ -192,23 +192,23 @@ test("what cannot be revoked is said", async () => {
   network.use(
     when("delete", "/api/v1/keys/{id}", () => refused(503, "storage", "The disk is full.")),
   );
-  const { user } = await openAt("/system", board());
+  const { user } = await openAt("/system", dashboard());
   await user.click(await screen.findByRole("button", { name: "Revoke grafana …" }));
   await user.click(screen.getByRole("button", { name: "Revoke grafana" }));
   expect(await screen.findByText("The disk is full.")).toBeVisible();
 });
 
 test("an expired key says so, and none is told apart from none yet", async () => {
-  const { unmount } = await openAt("/system", board());
+  const { unmount } = await openAt("/system", dashboard());
   expect(await screen.findByText("There is no access key yet.")).toBeVisible();
   unmount();
   keys(key({ state: "expired", expires_at: "2026-11-24T08:00:00+05:30" }));
-  await openAt("/system", board());
+  await openAt("/system", dashboard());
   expect(await screen.findByText("Expired")).toBeVisible();
 });
 
 test("says how long this session lasts", async () => {
-  await openAt("/system", board());
+  await openAt("/system", dashboard());
   await waitFor(() =>
     expect(screen.getByRole("region", { name: "This console's session" })).toHaveTextContent(
       /Ends19:00 IST \(in 1[01] h \d\d min\), or after 15 min 00 s/,
@@ -217,7 +217,7 @@ test("says how long this session lasts", async () => {
 });
 
 test("says what the server works with, and how many OTPs are left", async () => {
-  await openAt("/system", board({ accounts: [account({ otp_presses_left: 3 })] }));
+  await openAt("/system", dashboard({ accounts: [account({ otp_presses_left: 3 })] }));
   const health = await screen.findByRole("region", { name: "Health" });
   await waitFor(() => expect(health).toHaveTextContent("Ready"));
   expect(health).toHaveTextContent("0.1.0, runs since 25 Nov 2026, 07:00:00 IST");
@@ -230,7 +230,7 @@ test("says what the server works with, and how many OTPs are left", async () => 
 test("says why the server is not ready", async () => {
   const problem = "The disk is full. Free some space.";
   system({ health: { ready: false, storage: false, storage_problem: problem } });
-  await openAt("/system", board());
+  await openAt("/system", dashboard());
   expect(await screen.findByText("Not ready")).toBeVisible();
   expect(screen.getByText(problem)).toBeVisible();
 });
@@ -256,7 +256,7 @@ test("shows what failed sign-ins left behind, the newest open", async () => {
     }),
   );
   keepSessionSecret("CANARY-second");
-  await openAt("/system", board());
+  await openAt("/system", dashboard());
   const [newest, older] = await screen.findAllByRole("group");
   expect(newest).toHaveAttribute("open");
   expect(newest).toHaveTextContent("CHAIN page changed, 25 Nov 2026, 07:59:00 IST");
@@ -270,18 +270,18 @@ test("shows what failed sign-ins left behind, the newest open", async () => {
 });
 
 test("says that there is no evidence", async () => {
-  await openAt("/system", board());
+  await openAt("/system", dashboard());
   expect(await screen.findByText(/No sign-in has failed so far/)).toBeVisible();
 });
 
 test("asks for everything again when the server is back", async () => {
   keys(key());
-  const { stream } = await openAt("/system", board());
+  const { stream } = await openAt("/system", dashboard());
   await screen.findByRole("row", { name: /grafana/ });
   stream().fail();
   keys(key({ name: "prometheus" }));
   await vi.waitFor(() => stream(), { timeout: 3_000 });
-  stream().snapshot(board());
+  stream().snapshot(dashboard());
   expect(await screen.findByRole("row", { name: /prometheus/ })).toBeVisible();
 });
 
@@ -296,10 +296,10 @@ test.each([
   const older = { ...KEPT, id: "20261124T075900-PRIMARY", api: "PRIMARY" };
   evidence(KEPT, older);
   const last_failure = failure({ evidence: `/data/evidence/${older.id}.json` });
-  const { user } = await openAt(first, board({ apis: [missing("PRIMARY", { last_failure })] }));
+  const { user } = await openAt(first, dashboard({ apis: [missing("PRIMARY", { last_failure })] }));
   // Where it was looked at before, it is there at once.
   if (first !== "/") await screen.findByText("PRIMARY", { selector: "summary strong" });
-  await user.click(screen.getByRole("link", { name: "Board" }));
+  await user.click(screen.getByRole("link", { name: "Dashboard" }));
   const look = await screen.findByRole("link", { name: "Look at what was kept" });
   const onMain = vi.fn();
   screen.getByRole("main").addEventListener("focus", onMain);
@@ -314,7 +314,7 @@ test.each([
 
 test("evidence that is kept no longer says so", async () => {
   evidence(KEPT);
-  await openAt("/system#evidence-older", board());
+  await openAt("/system#evidence-older", dashboard());
   expect(await screen.findByText(/is gone: the newest twenty are kept/)).toBeVisible();
   expect(screen.getByRole("heading", { name: "Evidence of failed sign-ins" })).toHaveFocus();
 });

@@ -1,6 +1,6 @@
 // How the server itself stands: its health, what it runs with, what the last failures left behind, who else may call it.
 
-import { useBoard } from "../live/useBoard";
+import { useDashboard } from "../live/useDashboard";
 import { EvidenceList } from "./EvidenceList";
 import { HealthPanel } from "./HealthPanel";
 import { KeyTable } from "./KeyTable";
@@ -8,11 +8,11 @@ import { SessionPanel } from "./SessionPanel";
 import { SettingTable } from "./SettingTable";
 
 export function SystemPage() {
-  const board = useBoard();
+  const dashboard = useDashboard();
   return (
     <>
       <h1>System</h1>
-      <HealthPanel accounts={board?.accounts ?? []} />
+      <HealthPanel accounts={dashboard?.accounts ?? []} />
       <EvidenceList />
       <KeyTable />
       <SettingTable />

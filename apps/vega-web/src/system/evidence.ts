@@ -1,4 +1,4 @@
-// Where the evidence of one failure stands on the system page: the board links to it, the list marks it.
+// Where the evidence of one failure stands on the system page: the dashboard links to it, the list marks it.
 
 /** Of the evidence that is kept under this name. */
 export function placeOf(id: string): string {

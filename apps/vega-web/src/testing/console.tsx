@@ -22,17 +22,17 @@ export function openConsole({ address = "/", code = null }: Options = {}) {
   return { ...view, router, queries, user: userEvent.setup() };
 }
 
-/** Opens it at the board that the stream shows. */
-export async function openBoard(board: Snapshot) {
-  const opened = await openAt("/", board);
+/** Opens it at the dashboard that the stream shows. */
+export async function openDashboard(dashboard: Snapshot) {
+  const opened = await openAt("/", dashboard);
   await screen.findByText(/\d of \d OTPs left/);
   return opened;
 }
 
-/** Opens it at a page, with this board behind it. */
-export async function openAt(address: string, board: Snapshot) {
+/** Opens it at a page, with this dashboard behind it. */
+export async function openAt(address: string, dashboard: Snapshot) {
   const opened = openConsole({ address });
   await vi.waitFor(() => MadeUpStream.open);
-  MadeUpStream.open.snapshot(board);
+  MadeUpStream.open.snapshot(dashboard);
   return { ...opened, stream: () => MadeUpStream.open };
 }

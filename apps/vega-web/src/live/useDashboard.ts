@@ -7,9 +7,9 @@ import { serverTimeOf, setServerTime } from "../time/clock";
 import { apply } from "./frames";
 import { type Connection, listen } from "./stream";
 
-const BOARD = ["board"];
+const DASHBOARD = ["dashboard"];
 const CONNECTION = ["connection"];
-const STREAMED: unknown[] = [...BOARD, ...CONNECTION];
+const STREAMED: unknown[] = [...DASHBOARD, ...CONNECTION];
 
 /** Keeps the stream open while it is mounted and there is a session: once per tab. */
 export function useStream() {
@@ -28,10 +28,13 @@ export function useStream() {
       },
       onSnapshot: (snapshot) => {
         setServerTime(snapshot.now_unix);
-        queries.setQueryData(BOARD, snapshot);
+        queries.setQueryData(DASHBOARD, snapshot);
       },
       onChange: (change) => {
-        queries.setQueryData<Snapshot>(BOARD, (board) => board && apply(board, change));
+        queries.setQueryData<Snapshot>(
+          DASHBOARD,
+          (dashboard) => dashboard && apply(dashboard, change),
+        );
       },
     });
   }, [queries, isOver]);
@@ -48,18 +51,18 @@ export function useConnection(): Connection {
 }
 
 /** Null until the first snapshot. It is old when the connection is not `live`. */
-export function useBoard(): Snapshot | null {
-  return useBoardQuery().data ?? null;
+export function useDashboard(): Snapshot | null {
+  return useDashboardQuery().data ?? null;
 }
 
-/** When the board was last heard of, in Unix seconds of the server's clock. */
-export function useBoardTime(): number {
-  return serverTimeOf(useBoardQuery().dataUpdatedAt);
+/** When the dashboard was last heard of, in Unix seconds of the server's clock. */
+export function useDashboardTime(): number {
+  return serverTimeOf(useDashboardQuery().dataUpdatedAt);
 }
 
-function useBoardQuery() {
+function useDashboardQuery() {
   return useQuery<Snapshot>({
-    queryKey: BOARD,
+    queryKey: DASHBOARD,
     queryFn: skipToken,
     staleTime: Infinity,
     gcTime: Infinity,

@@ -1,11 +1,11 @@
-// The board: the answer, the one action, what the human is asked, the run, and every API by its account.
+// The dashboard: the answer, the one action, what the human is asked, the run, and every API by its account.
 
 import { Button, Loader } from "@mantine/core";
 import { useState } from "react";
-import type { RunWish, Snapshot } from "../api/types";
+import type { RunRequest, Snapshot } from "../api/types";
 import { useStartRun, useVerify } from "../api/useCalls";
 import type { Connection } from "../live/stream";
-import { useBoard, useConnection } from "../live/useBoard";
+import { useConnection, useDashboard } from "../live/useDashboard";
 import { Failed } from "../page/Failed";
 import { NotifyButton } from "../prompts/NotifyButton";
 import { PromptList } from "../prompts/PromptList";
@@ -19,36 +19,36 @@ import { isDead } from "./status";
 import { VerdictBanner } from "./VerdictBanner";
 import { verdictOf } from "./verdict";
 
-export function BoardPage() {
-  const board = useBoard();
+export function DashboardPage() {
+  const dashboard = useDashboard();
   const connection = useConnection();
   const now = useNow();
   return (
     <>
-      <VerdictBanner verdict={verdictOf(board, connection, now)} />
-      {board === null ? (
+      <VerdictBanner verdict={verdictOf(dashboard, connection, now)} />
+      {dashboard === null ? (
         connection === "connecting" && <Loader aria-label="Asking the server" />
       ) : (
-        <Board board={board} connection={connection} />
+        <Dashboard dashboard={dashboard} connection={connection} />
       )}
     </>
   );
 }
 
 /** Why nothing can be started now, or null. */
-function refusalOf(board: Snapshot, connection: Connection): string | null {
+function refusalOf(dashboard: Snapshot, connection: Connection): string | null {
   if (connection === "connecting") return "Asking the server …";
   if (connection !== "live") return "The server does not answer.";
-  if (board.run?.under_way) return "A run is under way.";
+  if (dashboard.run?.under_way) return "A run is under way.";
   return null;
 }
 
 const DAY = 86_400;
 
 /** Why nobody can be signed in for without a force, or null: around 03:30 IST, at the same times each day. */
-function closedOf(board: Snapshot, now: number): string | null {
-  const since = (((now - board.closed_from_unix) % DAY) + DAY) % DAY;
-  const length = board.closed_until_unix - board.closed_from_unix;
+function closedOf(dashboard: Snapshot, now: number): string | null {
+  const since = (((now - dashboard.closed_from_unix) % DAY) + DAY) % DAY;
+  const length = dashboard.closed_until_unix - dashboard.closed_from_unix;
   if (since >= length) return null;
   const opens = istTime(now - since + length, now);
   return `Sign-ins are closed around 03:30 IST, when a new token would die at once. They open at ${opens}.`;
@@ -59,19 +59,19 @@ function actionOf(dead: number): string {
   return dead === 1 ? "Generate 1 token" : `Generate ${dead} tokens`;
 }
 
-function Board({ board, connection }: { board: Snapshot; connection: Connection }) {
+function Dashboard({ dashboard, connection }: { dashboard: Snapshot; connection: Connection }) {
   const [forced, setForced] = useState<string | null>(null);
   const start = useStartRun();
   const verify = useVerify();
   const isLive = connection === "live";
-  const refusal = refusalOf(board, connection);
+  const refusal = refusalOf(dashboard, connection);
   const now = useNow();
-  const dead = board.apis.filter((api) => isDead(api, now));
-  const begin = (wish: RunWish) => {
+  const dead = dashboard.apis.filter((api) => isDead(api, now));
+  const begin = (wish: RunRequest) => {
     verify.reset();
     start.mutate(wish);
   };
-  const closed = closedOf(board, now);
+  const closed = closedOf(dashboard, now);
   const why = refusal ?? closed ?? (dead.length === 0 ? "No token is dead." : null);
   return (
     <>
@@ -103,14 +103,14 @@ function Board({ board, connection }: { board: Snapshot; connection: Connection 
       </div>
       <Failed error={start.error} title="No run was started" />
       <Failed error={verify.error} title="The tokens were not verified" />
-      <div className="board">
+      <div className="dashboard">
         <div className="stack side">
-          <PromptList board={board} isLive={isLive} />
-          {board.run ? <RunPanel run={board.run} isLive={isLive} /> : <NoRun />}
+          <PromptList dashboard={dashboard} isLive={isLive} />
+          {dashboard.run ? <RunPanel run={dashboard.run} isLive={isLive} /> : <NoRun />}
         </div>
         <div className="stack">
-          {board.accounts.map((account) => {
-            const apis = board.apis.filter((api) => api.account === account.account);
+          {dashboard.accounts.map((account) => {
+            const apis = dashboard.apis.filter((api) => api.account === account.account);
             return (
               <section
                 key={account.account}

@@ -67,7 +67,7 @@ export function failure(changes: Partial<LastFailure> = {}): LastFailure {
   };
 }
 
-export function board(changes: Partial<Snapshot> = {}): Snapshot {
+export function dashboard(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     v: 1,
     apis: [api("PRIMARY"), api("CHAIN")],

@@ -1,7 +1,7 @@
 // What closes an account, and whether a run waits until it opens: then nobody needs to do what the failure says comes next.
 
 import type { Failure } from "../api/types";
-import { useBoard } from "../live/useBoard";
+import { useDashboard } from "../live/useDashboard";
 
 interface Closure {
   /** Told once for all APIs of the account; null where it is open. */
@@ -10,9 +10,9 @@ interface Closure {
 }
 
 export function useClosure(name: string): Closure {
-  const board = useBoard();
-  const account = board?.accounts.find((one) => one.account === name);
-  const run = board?.run;
+  const dashboard = useDashboard();
+  const account = dashboard?.accounts.find((one) => one.account === name);
+  const run = dashboard?.run;
   return {
     closedBy: (account?.stop ?? account?.cooldown)?.failure ?? null,
     isWaitedFor: run?.under_way === true && run.wait?.account === name,

@@ -1,8 +1,8 @@
-// What the operator sees and can do on the board.
+// What the operator sees and can do on the dashboard.
 
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import type { RunWish } from "../api/types";
+import type { RunRequest } from "../api/types";
 import type {
   GetSessionData,
   GetSessionResponses,
@@ -12,17 +12,26 @@ import type {
   VerifyData,
   VerifyResponses,
 } from "../generated/client/types.gen";
-import { account, api, board, failure, MORNING, missing, NIGHT, run } from "../testing/board";
-import { openBoard, openConsole } from "../testing/console";
+import { openConsole, openDashboard } from "../testing/console";
+import {
+  account,
+  api,
+  dashboard,
+  failure,
+  MORNING,
+  missing,
+  NIGHT,
+  run,
+} from "../testing/dashboard";
 import { MadeUpStream } from "../testing/madeUpStream";
 import { network, refused, signedOut, when } from "../testing/network";
 
-const DEAD = board({
+const DEAD = dashboard({
   apis: [missing("PRIMARY"), api("CHAIN", { status: "expired" }), api("LEGS")],
 });
 
 function takesRuns() {
-  const wishes: RunWish[] = [];
+  const wishes: RunRequest[] = [];
   network.use(
     when<StartRunData, StartRunResponses>("post", "/api/v1/runs", async ({ body }) => {
       wishes.push(await body());
@@ -47,8 +56,8 @@ test("asks first, and shows no status before the server said one", async () => {
 const NEW_STATUS = "revoked" as TokenStatus;
 
 test("each status is a word beside its sign", async () => {
-  await openBoard(
-    board({
+  await openDashboard(
+    dashboard({
       apis: [
         api("A"),
         missing("B"),
@@ -72,14 +81,14 @@ test("each status is a word beside its sign", async () => {
 });
 
 test("a dead token is valid until no time, whatever it once was", async () => {
-  await openBoard(board({ apis: [api("PRIMARY", { status: "invalid" })] }));
+  await openDashboard(dashboard({ apis: [api("PRIMARY", { status: "invalid" })] }));
   expect(card("PRIMARY").queryByText(/03:30 IST/)).not.toBeInTheDocument();
 });
 
 test("a token that has ended by the server's clock is not shown as valid", async () => {
   const ended = api("PRIMARY", { valid_until_unix: MORNING - 60 });
   const cooling = account({ retry_at: "x", retry_at_unix: MORNING + 600 });
-  await openBoard(board({ apis: [ended, api("CHAIN")], accounts: [cooling] }));
+  await openDashboard(dashboard({ apis: [ended, api("CHAIN")], accounts: [cooling] }));
   expect(card("PRIMARY").getByText("Expired")).toBeVisible();
   expect(card("PRIMARY").queryByText("Valid")).not.toBeInTheDocument();
   expect(card("PRIMARY").getByText("since 07:59 IST", { exact: false })).toBeVisible();
@@ -89,21 +98,21 @@ test("a token that has ended by the server's clock is not shown as valid", async
 
 test("the one action names its effect and asks for all that are dead", async () => {
   const wishes = takesRuns();
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
   await waitFor(() => expect(wishes).toEqual([{}]));
 });
 
 test("one API alone can be generated", async () => {
   const wishes = takesRuns();
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate CHAIN" }));
   await waitFor(() => expect(wishes).toEqual([{ apis: ["CHAIN"] }]));
 });
 
 test("a token that is not dead is replaced with a reason alone", async () => {
   const wishes = takesRuns();
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: /^Replace LEGS/ }));
   const dialog = within(await screen.findByRole("dialog", { name: "Replace the token of LEGS?" }));
   expect(dialog.getByRole("button", { name: "Show the plan" })).toBeDisabled();
@@ -113,17 +122,17 @@ test("a token that is not dead is replaced with a reason alone", async () => {
 });
 
 test.each([
-  ["nothing is dead", board(), "No token is dead."],
+  ["nothing is dead", dashboard(), "No token is dead."],
   ["a run is under way", { ...DEAD, run: run() }, "A run is under way."],
 ])("the action says why it cannot run: %s", async (_, shown, why) => {
-  await openBoard(shown);
+  await openDashboard(shown);
   const button = screen.getByRole("button", { name: /^Generate (2 )?tokens$/ });
   expect(button).toBeDisabled();
   expect(button).toHaveAccessibleDescription(why);
 });
 
 test("each card's button says why it cannot be pressed", async () => {
-  const { stream } = await openBoard(DEAD);
+  const { stream } = await openDashboard(DEAD);
   const buttons = () =>
     screen.getAllByRole("button", { name: /^(Generate (PRIMARY|CHAIN)|Replace)/ });
   for (const button of buttons()) expect(button).not.toHaveAccessibleDescription();
@@ -139,7 +148,7 @@ test("what the server refuses is said in its words", async () => {
       refused(409, "held_elsewhere", "Process 42 signs in."),
     ),
   );
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
   expect(await screen.findByText("Process 42 signs in.")).toBeVisible();
 });
@@ -152,13 +161,13 @@ test("verifies all tokens", async () => {
       return [200, { v: 1, apis: [], accounts: [] }];
     }),
   );
-  const { user } = await openBoard(board());
+  const { user } = await openDashboard(dashboard());
   await user.click(screen.getByRole("button", { name: "Verify now" }));
   await waitFor(() => expect(asked).toHaveBeenCalledExactlyOnceWith({}));
 });
 
 test("follows what changes", async () => {
-  const { stream } = await openBoard(DEAD);
+  const { stream } = await openDashboard(DEAD);
   stream().change({ event: "token", data: api("PRIMARY") });
   expect(await card("PRIMARY").findByText("Valid")).toBeVisible();
   expect(screen.getByRole("button", { name: "Generate 1 token" })).toBeEnabled();
@@ -168,7 +177,7 @@ test("without the server nothing stays green, and nothing can be started", async
   network.use(
     when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => Response.error()),
   );
-  const { stream } = await openBoard(board({ apis: [api("A"), missing("B")] }));
+  const { stream } = await openDashboard(dashboard({ apis: [api("A"), missing("B")] }));
   stream().fail();
   const banner = await screen.findByRole("alert");
   expect(banner).toHaveTextContent("The server does not answer");
@@ -179,16 +188,16 @@ test("without the server nothing stays green, and nothing can be started", async
     expect(button).toBeDisabled();
   }
   await waitFor(() => MadeUpStream.open, { timeout: 3_000 });
-  MadeUpStream.open.snapshot(board({ apis: [api("A")] }));
+  MadeUpStream.open.snapshot(dashboard({ apis: [api("A")] }));
   expect(await card("A").findByText("Valid")).toBeVisible();
   expect(screen.queryByRole("alert")).not.toBeInTheDocument();
 });
 
-test("a session that is over shows the way back instead of the board", async () => {
+test("a session that is over shows the way back instead of the dashboard", async () => {
   network.use(
     when<GetSessionData, GetSessionResponses>("get", "/api/v1/session", () => signedOut()),
   );
-  const { stream } = await openBoard(board());
+  const { stream } = await openDashboard(dashboard());
   stream().fail();
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
   expect(screen.getByText("vega console")).toBeVisible();
@@ -197,7 +206,7 @@ test("a session that is over shows the way back instead of the board", async () 
 
 test("a call that finds the session over shows the same", async () => {
   network.use(when<StartRunData, StartRunResponses>("post", "/api/v1/runs", () => signedOut()));
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
   expect(await screen.findByRole("heading", { name: "You are signed out" })).toBeVisible();
 });
@@ -211,8 +220,8 @@ test("a cooldown says why, until when, and what is usable meanwhile", async () =
     way_out:
       "A run waits until then. `vega cooldown clear default --reason TEXT` opens it at once.",
   };
-  await openBoard(
-    board({
+  await openDashboard(
+    dashboard({
       apis: [missing("PRIMARY"), api("CHAIN")],
       accounts: [
         account({ cooldown, retry_at: "2026-11-25T08:10:00+05:30", retry_at_unix: MORNING + 600 }),
@@ -246,8 +255,8 @@ const COOLING = account({
 
 test("what an account's notice tells, its cards do not tell once more", async () => {
   const other = failure({ summary: "Upstox does not answer", detail: "Timed out." });
-  await openBoard(
-    board({
+  await openDashboard(
+    dashboard({
       apis: [
         missing("PRIMARY", { last_failure: failure() }),
         missing("CHAIN", { last_failure: other }),
@@ -274,8 +283,8 @@ test("while a run waits for an account, nobody is told to begin another", async 
     finish: "x",
     finish_unix: MORNING + 720,
   };
-  await openBoard(
-    board({
+  await openDashboard(
+    dashboard({
       apis: [missing("PRIMARY", { last_failure: other })],
       accounts: [{ ...COOLING, cooldown }],
       run: run({ state: "waiting", wait }),
@@ -296,7 +305,7 @@ test("a stop says what lifts it", async () => {
     failure: failure(),
     way_out: "Your yes opens it. `vega cooldown clear default --reason TEXT` opens it without one.",
   };
-  await openBoard(board({ apis: [missing("PRIMARY")], accounts: [account({ stop })] }));
+  await openDashboard(dashboard({ apis: [missing("PRIMARY")], accounts: [account({ stop })] }));
   const notice = screen.getByRole("group", { name: "Account default is stopped" });
   expect(notice).toHaveTextContent(
     "It does not end by itself. Your yes opens it. vega cooldown clear default --reason TEXT opens it without one.",
@@ -307,14 +316,14 @@ test("a stop says what lifts it", async () => {
 
 test("a used-up OTP budget is a countdown of its own", async () => {
   const used = account({ otp_presses_left: 0, retry_at: "x", retry_at_unix: NIGHT });
-  await openBoard(board({ apis: [missing("PRIMARY")], accounts: [used] }));
+  await openDashboard(dashboard({ apis: [missing("PRIMARY")], accounts: [used] }));
   expect(screen.getByText("Account default waits for its OTP budget")).toBeVisible();
   expect(screen.getByText("0 of 4 OTPs left")).toBeVisible();
 });
 
 test("what failed last is said with its next step", async () => {
-  await openBoard(
-    board({
+  await openDashboard(
+    dashboard({
       apis: [
         missing("PRIMARY", { last_failure: failure({ detail: "<img src=x onerror=boom()>" }) }),
       ],
@@ -327,7 +336,7 @@ test("what failed last is said with its next step", async () => {
 });
 
 test("the page adds no style sheet of its own: the content security policy lets none in", async () => {
-  const { user } = await openBoard(DEAD);
+  const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: /^Replace LEGS/ }));
   await screen.findByRole("dialog");
   expect([...document.querySelectorAll("style")].map((style) => style.textContent)).toEqual([]);
@@ -339,8 +348,8 @@ test.each([
   ["in, as on a day before", MORNING - 60 - 2 * 86_400, MORNING + 600 - 2 * 86_400, true],
   ["after", MORNING - 720, MORNING - 60, false],
 ])("%s the closed hours around 03:30 IST", async (_, from, until, isClosed) => {
-  await openBoard(
-    board({ apis: [api("A"), missing("B")], closed_from_unix: from, closed_until_unix: until }),
+  await openDashboard(
+    dashboard({ apis: [api("A"), missing("B")], closed_from_unix: from, closed_until_unix: until }),
   );
   const words = screen.queryByText(/closed around 03:30 IST.* They open at 08:10 IST/);
   expect(words !== null).toBe(isClosed);
@@ -354,7 +363,7 @@ test.each([
 test("in the closed hours a dead token is made by force, with its reason", async () => {
   const wishes = takesRuns();
   const closed = { closed_from_unix: MORNING - 60, closed_until_unix: MORNING + 600 };
-  const { user } = await openBoard(board({ apis: [missing("B")], ...closed }));
+  const { user } = await openDashboard(dashboard({ apis: [missing("B")], ...closed }));
   await user.click(screen.getByRole("button", { name: "Force B …" }));
   const dialog = within(await screen.findByRole("dialog", { name: "Make a token for B now?" }));
   await user.type(dialog.getByLabelText(/^Why/), "an early order");

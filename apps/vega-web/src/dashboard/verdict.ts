@@ -1,4 +1,4 @@
-// The one question: can I trade at 09:15, and if not, what do I do now? Decided here, from the board and the time alone.
+// The one question: can I trade at 09:15, and if not, what do I do now? Decided here, from the dashboard and the time alone.
 
 import type { Snapshot } from "../api/types";
 import type { Connection } from "../live/stream";
@@ -12,7 +12,11 @@ export interface Verdict {
   next: string;
 }
 
-export function verdictOf(board: Snapshot | null, connection: Connection, now: number): Verdict {
+export function verdictOf(
+  dashboard: Snapshot | null,
+  connection: Connection,
+  now: number,
+): Verdict {
   if (connection === "gone") {
     return {
       kind: "not_known",
@@ -20,10 +24,10 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
       next: "Start vega-server. What this page shows is what was last seen; this page goes on by itself.",
     };
   }
-  if (board === null || connection !== "live") {
+  if (dashboard === null || connection !== "live") {
     return { kind: "not_known", title: "Asking the server …", next: "This takes a moment." };
   }
-  if (board.apis.length === 0) {
+  if (dashboard.apis.length === 0) {
     return {
       kind: "no",
       title: "No: no API is configured",
@@ -32,44 +36,44 @@ export function verdictOf(board: Snapshot | null, connection: Connection, now: n
   }
   const needed = neededAt(now);
   const when = needed === now ? "now" : `at ${istTime(needed, now)}`;
-  const dead = board.apis.filter((api) => isDead(api, now));
+  const dead = dashboard.apis.filter((api) => isDead(api, now));
   if (dead.length > 0) {
     return {
       kind: "no",
-      title: `No: ${dead.length} of ${tokens(board.apis.length)} ${dead.length === 1 ? "is" : "are"} dead`,
+      title: `No: ${dead.length} of ${tokens(dashboard.apis.length)} ${dead.length === 1 ? "is" : "are"} dead`,
       next: nextStep(
-        board,
+        dashboard,
         dead.map((api) => api.account),
       ),
     };
   }
-  const unknown = board.apis.filter((api) => api.status !== "valid");
+  const unknown = dashboard.apis.filter((api) => api.status !== "valid");
   if (unknown.length > 0) {
     return {
       kind: "not_known",
-      title: `Not known: ${unknown.length} of ${tokens(board.apis.length)} could not be checked`,
+      title: `Not known: ${unknown.length} of ${tokens(dashboard.apis.length)} could not be checked`,
       next: "Press Verify now. A token that is not known may well be good: nothing is signed in for.",
     };
   }
-  const ends = Math.min(...board.apis.map((api) => api.valid_until_unix ?? 0));
+  const ends = Math.min(...dashboard.apis.map((api) => api.valid_until_unix ?? 0));
   if (ends <= needed) {
     return {
       kind: "later",
       title: `Valid now, but not ${when}`,
-      next: `${allValid(board.apis.length)} until ${istTime(ends, now)}. Sign in after that.`,
+      next: `${allValid(dashboard.apis.length)} until ${istTime(ends, now)}. Sign in after that.`,
     };
   }
   return {
     kind: "yes",
     title: `Yes: you can trade ${when}`,
-    next: `${allValid(board.apis.length)} until ${istTime(ends, now)}.`,
+    next: `${allValid(dashboard.apis.length)} until ${istTime(ends, now)}.`,
   };
 }
 
-function nextStep(board: Snapshot, accounts: string[]): string {
-  if (board.prompts.length > 0) return "You are needed: see what is asked.";
-  if (board.run?.under_way) return "A run is under way.";
-  const closed = board.accounts.filter((account) => accounts.includes(account.account));
+function nextStep(dashboard: Snapshot, accounts: string[]): string {
+  if (dashboard.prompts.length > 0) return "You are needed: see what is asked.";
+  if (dashboard.run?.under_way) return "A run is under way.";
+  const closed = dashboard.accounts.filter((account) => accounts.includes(account.account));
   if (closed.length > 0 && closed.every((account) => account.stop)) {
     return "The account is stopped: read why, then generate; your yes to the plan opens it again.";
   }
