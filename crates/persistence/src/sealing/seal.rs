@@ -52,7 +52,7 @@ impl fmt::Display for Place<'_> {
 
 /// Why a value does not open. The message follows the name of its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Unopened {
+pub(crate) enum WhyUnreadable {
     #[error("is not a sealed value of this version")]
     NoEnvelope,
     #[error(
@@ -120,15 +120,19 @@ impl Sealer {
             .map_err(|why| StoreError::Unreadable(format!("{place} {why}")))
     }
 
-    pub(crate) fn try_open(&self, place: Place<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unopened> {
+    pub(crate) fn try_open(
+        &self,
+        place: Place<'_>,
+        envelope: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, WhyUnreadable> {
         if envelope.len() < HEADER_LEN || envelope[0] != VERSION {
-            return Err(Unopened::NoEnvelope);
+            return Err(WhyUnreadable::NoEnvelope);
         }
         let (header, sealed) = envelope.split_at(HEADER_LEN);
         if key_of(header) != Some(self.key_id) {
-            return Err(Unopened::OtherKey);
+            return Err(WhyUnreadable::OtherKey);
         }
-        let nonce = XNonce::try_from(&header[1 + KEY_ID_LEN..]).map_err(|_| Unopened::NoEnvelope)?;
+        let nonce = XNonce::try_from(&header[1 + KEY_ID_LEN..]).map_err(|_| WhyUnreadable::NoEnvelope)?;
         let aad = place.associated_data();
         self.cipher
             .decrypt(
@@ -139,7 +143,7 @@ impl Sealer {
                 },
             )
             .map(Zeroizing::new)
-            .map_err(|_| Unopened::Changed)
+            .map_err(|_| WhyUnreadable::Changed)
     }
 
     pub(crate) fn open_text(&self, place: Place<'_>, envelope: &[u8]) -> Result<String, StoreError> {

@@ -61,8 +61,9 @@ async fn assert_worthless(desk: &Desk) {
     let all = desk.tokens.load_all().await.unwrap();
     let served: Vec<_> = all.iter().flatten().filter(|token| !token.is_refused()).collect();
     assert!(served.is_empty(), "{served:?}");
-    let unopened = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
-    let served: Vec<_> = unopened
+    let served_without_opening =
+        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    let served: Vec<_> = served_without_opening
         .unwrap()
         .into_iter()
         .filter(|token| !token.is_refused())
@@ -236,7 +237,11 @@ async fn a_database_that_cannot_be_read_does_not_free_an_earlier_file_of_the_spo
     copies.put_back();
     desk.world.data.close().await;
     make_unreadable(&desk);
-    let unopened = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
-    let unopened = unopened.unwrap();
-    assert!(unopened.iter().all(StoredToken::is_refused), "{unopened:?}");
+    let served_without_opening =
+        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    let served_without_opening = served_without_opening.unwrap();
+    assert!(
+        served_without_opening.iter().all(StoredToken::is_refused),
+        "{served_without_opening:?}"
+    );
 }

@@ -118,8 +118,9 @@ async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
     assert!(desk.tokens.record_check(&check, &revoked).await.unwrap());
     let all = desk.tokens.load_all().await.unwrap();
     assert!(all[0].as_ref().unwrap().is_refused());
-    let unopened = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
-    assert!(unopened.unwrap()[0].is_refused());
+    let served_without_opening =
+        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    assert!(served_without_opening.unwrap()[0].is_refused());
 
     assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
     assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));

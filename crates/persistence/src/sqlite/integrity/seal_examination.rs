@@ -8,7 +8,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 
 use crate::sealing::broken_seal;
-use crate::sealing::seal::{Place, Sealer, Unopened};
+use crate::sealing::seal::{Place, Sealer, WhyUnreadable};
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::integrity::sealed_values;
@@ -24,7 +24,8 @@ impl DataSource {
         for column in &sealed_values::ALL {
             for value in column.values(&mut reader).await? {
                 let place = value.place(column);
-                let Some(why) = unopened(&mut reader, self.sealer(), place, &value.envelope).await? else {
+                let Some(why) = why_unreadable(&mut reader, self.sealer(), place, &value.envelope).await?
+                else {
                     continue;
                 };
                 let mut entry = AuditEntry::new(
@@ -62,7 +63,7 @@ impl DataSource {
 }
 
 /// Why the value in this place does not open; `None` if it does.
-pub(crate) async fn unopened(
+pub(crate) async fn why_unreadable(
     connection: &mut SqliteConnection,
     sealer: &Sealer,
     place: Place<'_>,
@@ -72,7 +73,7 @@ pub(crate) async fn unopened(
         return Ok(None);
     };
     let mut origin = None;
-    if why == Unopened::Changed {
+    if why == WhyUnreadable::Changed {
         for column in &sealed_values::ALL {
             for row in column.rows(connection).await? {
                 let of_row = row.place(column);

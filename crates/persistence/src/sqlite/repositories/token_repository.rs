@@ -22,7 +22,7 @@ use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::write::{Reading, Write, changed_outside};
 use crate::sqlite::integrity::row_marks;
 use crate::sqlite::integrity::row_values::NEWEST_TOKENS;
-use crate::sqlite::integrity::seal_examination::unopened;
+use crate::sqlite::integrity::seal_examination::why_unreadable;
 use crate::sqlite::maintenance::erasure;
 use crate::sqlite::repositories::attempt_rows;
 use crate::sqlite::repositories::audit_trail;
@@ -289,7 +289,7 @@ async fn open_token(
     };
     // The words of a value that was moved tell more than those of its row.
     let why = match row.erased_at {
-        None => unopened(reading, sealer, row.place(), &row.sealed_access_token).await?,
+        None => why_unreadable(reading, sealer, row.place(), &row.sealed_access_token).await?,
         Some(_) => None,
     };
     match (fits, why) {
