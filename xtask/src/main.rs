@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser};
 enum Command {
     /// Sign in six APIs at a simulated Upstox in a real browser
     Demo(demo::Options),
-    /// Play virtual days of the real orchestration, from a seed, and say what was broken
+    /// Play simulated days of the real orchestration, from a seed, and say what was broken
     Simulation(simulation::Options),
     /// Everything that CI runs
     Test,

@@ -1,4 +1,4 @@
-//! `cargo xtask simulation`: virtual days over the real orchestration, from a seed. The program is built and run; what it plays
+//! `cargo xtask simulation`: simulated days over the real orchestration, from a seed. The program is built and run; what it plays
 //! and what must never happen is decided in `tests/simulation`. CI plays 200 of them, and the injected defects, as tests there.
 
 use anyhow::{Result, ensure};

@@ -1,4 +1,4 @@
-//! Virtual days: the real `vega-orchestration`, `vega-services` and `vega-domain` over adapters in memory, with humans,
+//! Simulated days: the real `vega-orchestration`, `vega-services` and `vega-domain` over adapters in memory, with humans,
 //! an Upstox, faults and clocks drawn from one seed. After every step it is looked at what must never happen, told by
 //! the adapters' own truth and not by what Vega says. Started by `cargo xtask simulation`; decides nothing of the product.
 

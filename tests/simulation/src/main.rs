@@ -1,4 +1,4 @@
-//! `simulation`: plays virtual days and says what was broken. Exit code 0: nothing was, 1: a rule was broken, 2: it could not be
+//! `simulation`: plays simulated days and says what was broken. Exit code 0: nothing was, 1: a rule was broken, 2: it could not be
 //! played.
 
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use vega_simulation::{Campaign, InjectedDefect, campaign};
 
-/// Plays virtual days of Vega: seeded humans, an Upstox, faults and clocks over the real orchestration.
+/// Plays simulated days of Vega: the real orchestration with humans, an Upstox, faults and clocks drawn from a seed.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask simulation")]
 struct Options {

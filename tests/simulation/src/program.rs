@@ -133,7 +133,7 @@ impl Program {
     }
 }
 
-/// What a sign-in needs of a machine is there on every virtual day.
+/// What a sign-in needs of a machine is there on every simulated day.
 struct WholeMachine;
 
 #[async_trait]
