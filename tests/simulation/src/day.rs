@@ -10,6 +10,7 @@ use tokio::time::{sleep, sleep_until};
 use vega_domain::ports::Clock;
 
 use crate::fault_state::FaultState;
+use crate::here::Here;
 use crate::process::Manner;
 use crate::process_session::{Came, Generate, visit};
 use crate::program::Program;
@@ -79,7 +80,7 @@ fn happen(world: &Arc<World>, what: ScheduledEvent, visits: &mut JoinSet<()>) {
             dies_after,
             task,
         } => {
-            visits.spawn(visit(world.process(manner, dies_after), task));
+            visits.spawn(visit(Here::starting(world, manner, dies_after), task));
             return;
         }
         ScheduledEvent::Kill => {
@@ -138,7 +139,7 @@ async fn evening(world: &Arc<World>) {
     let mut came = None;
     for _ in 0..ROUNDS {
         sleep(Duration::from_secs(130)).await;
-        let here = world.process(Manner::Terminal, None);
+        let here = Here::starting(world, Manner::Terminal, None);
         let outcome = match Program::start(here.clone()).await {
             Ok(program) => program.generate(&Generate::default()).await,
             Err(error) => Err(Arc::new(error.into())),
@@ -161,7 +162,7 @@ async fn evening(world: &Arc<World>) {
 }
 
 /// What is called valid is what Upstox takes, and programs get it.
-fn check_good_tokens(world: &World, here: &crate::process::Here) {
+fn check_good_tokens(world: &World, here: &Here) {
     let now = world.time.truth();
     for (_, api) in world.accounts.apis() {
         let served = here

@@ -4,8 +4,8 @@ use vega_domain::event::Event;
 use vega_domain::ids::Generation;
 use vega_domain::ports::EventSink;
 
+use crate::here::Here;
 use crate::locked::locked;
-use crate::process::Here;
 
 pub(crate) struct Events {
     here: Here,

@@ -11,8 +11,9 @@ use vega_domain::run::Wait;
 use vega_domain::secret::{RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
 
+use crate::here::Here;
 use crate::locked::locked;
-use crate::process::{Here, Manner};
+use crate::process::Manner;
 
 pub(crate) struct Human {
     here: Here,

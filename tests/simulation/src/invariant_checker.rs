@@ -17,8 +17,9 @@ use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::desk::{BUDGET, COOLDOWN};
 use crate::ground_truth::UnresolvedOutcome;
+use crate::here::Here;
 use crate::locked::locked;
-use crate::process::{Here, Process};
+use crate::process::Process;
 use crate::rules::Rule;
 use crate::world::World;
 
@@ -133,10 +134,8 @@ impl World {
     pub(crate) fn crash_is_noted(&self, process: &Process) {
         let now = self.time.now();
         let crashed: Vec<(ApiName, UnresolvedOutcome)> = self.disk.read(|tables| {
-            let held = |run| {
-                let mut runs = tables.runs.iter();
-                runs.any(|row| row.record.id == run && row.holder == process.number)
-            };
+            let holders = locked(&self.disk.holders);
+            let held = |run| holders.get(&run) == Some(&process.number);
             let open = tables.attempts.iter().filter(|row| row.is_open());
             open.filter(|row| held(row.new.run) && tables.is_pressed(row.new.id))
                 .map(|row| {
@@ -173,10 +172,10 @@ impl World {
                     )
                 })
             });
-            let is_answer_kept = locked(&self.disk.spool)
-                .answers
-                .keys()
-                .any(|api| self.client_of(api).is_some_and(|client| client == issued.client));
+            let is_answer_kept = self.disk.read(|tables| {
+                let mut apis = tables.spool.answers.keys();
+                apis.any(|api| self.client_of(api).is_some_and(|client| client == issued.client))
+            });
             if !told && !is_in_memory && !is_answer_kept && !self.disk.has_token(&text) {
                 let words = format!("P{} had one of {}", process.number, issued.client);
                 self.broken(Rule::TokenDropped, &words);
@@ -187,18 +186,13 @@ impl World {
     /// Nothing is erased that Upstox would still take, and that is not dead for long by what is on record of it.
     pub(crate) fn check_erased(&self) {
         let truth = self.time.truth();
-        let early: Vec<_> = self.disk.read(|tables| {
-            let rows = tables.tokens.iter();
-            rows.filter(|row| row.token.valid_until > truth - TimeDelta::days(1))
-                .filter_map(|row| Some((row.token.api.clone(), row.erased.clone()?.text)))
-                .collect()
-        });
-        for (api, text) in early {
+        for token in self.disk.erased_after(truth - TimeDelta::days(1)) {
             let books = self.upstox.books();
-            let is_alive = books.token(&text).is_some_and(|issued| issued.is_alive(truth));
+            let issued = books.token(token.access_token.expose());
+            let is_alive = issued.is_some_and(|issued| issued.is_alive(truth));
             drop(books);
             if is_alive {
-                self.broken(Rule::ErasedLiving, &format!("of {api}"));
+                self.broken(Rule::ErasedLiving, &format!("of {}", token.api));
             }
         }
     }
@@ -267,7 +261,10 @@ impl World {
             let overdue = tables.runs.iter().any(|row| {
                 row.record.state == RunState::Incomplete && row.record.started_at < expiry::day_start(now)
             });
-            let open = tables.attempts.iter().any(crate::disk::AttemptRow::is_open);
+            let open = tables
+                .attempts
+                .iter()
+                .any(vega_testing::memory_store::AttemptRow::is_open);
             [
                 (active, "an active run"),
                 (overdue, "a run of an earlier day"),
@@ -351,7 +348,7 @@ impl Here {
             return;
         };
         // It died long ago, whatever a clock that was set back says.
-        if row.erased.is_some() {
+        if row.is_erased {
             return;
         }
         let token = row.token;
@@ -483,7 +480,7 @@ impl Here {
             let token = self.world.disk.newest_token(&step.api);
             let is_there = token.is_some_and(|row| {
                 let token = row.token;
-                row.erased.is_none()
+                !row.is_erased
                     && token.verified_at.is_some()
                     && token.rejected_at.is_none()
                     && token.valid_until > now

@@ -5,9 +5,9 @@ use std::fmt;
 use async_trait::async_trait;
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease};
 
+use crate::here::Here;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
-use crate::process::Here;
 
 pub(crate) struct DeskLease {
     here: Here,

@@ -1,23 +1,17 @@
-//! One process of Vega: it can die at every point at which it waits for the outside. Whatever it waited for then never
-//! comes, so nothing of it goes on; only what is on disk or at Upstox survives.
+//! One process of Vega: who answers for it, and what the rules have to remember of it. It may be drawn to die at one of the
+//! points at which it waits for the outside (see `here`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use vega_domain::ids::{ApiName, AttemptId, Generation};
 use vega_domain::plan::Plan;
 use vega_services::HotTokenRegistry;
 
-use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
-use crate::rules::Rule;
-use crate::world::World;
 
 /// Who answers for this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +95,7 @@ impl Process {
     }
 
     /// One more point at which it may die; whether it does here.
-    fn is_last_point(&self) -> bool {
+    pub(crate) fn is_last_point(&self) -> bool {
         match &mut *locked(&self.dies_after) {
             Some(0) => true,
             Some(left) => {
@@ -110,50 +104,5 @@ impl Process {
             }
             None => false,
         }
-    }
-}
-
-/// The world as one process meets it: what every adapter holds.
-#[derive(Clone)]
-pub(crate) struct Here {
-    pub(crate) world: Arc<World>,
-    pub(crate) process: Arc<Process>,
-}
-
-impl Here {
-    /// A point at which the process may die; everything is looked at.
-    pub(crate) async fn point(&self) {
-        if !self.process.is_gone() {
-            self.world.look();
-            if self.process.is_last_point() {
-                self.world.dies(&self.process, "is killed");
-            }
-        }
-        self.stay().await;
-    }
-
-    /// Nothing comes back to a dead process.
-    pub(crate) async fn stay(&self) {
-        if self.process.is_gone() {
-            pending::<()>().await;
-        }
-    }
-
-    pub(crate) async fn rest(&self, length: Duration) {
-        sleep(length).await;
-        self.stay().await;
-    }
-
-    pub(crate) fn tell(&self, what: &str) {
-        self.world.tell(&format!("P{} {what}", self.process.number));
-    }
-
-    pub(crate) fn is_injected(&self, defect: InjectedDefect) -> bool {
-        self.world.defect == Some(defect)
-    }
-
-    pub(crate) fn broken(&self, rule: Rule, words: &str) {
-        self.world
-            .broken(rule, &format!("P{}: {words}", self.process.number));
     }
 }

@@ -11,7 +11,7 @@ use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
 use vega_domain::run::RunRecord;
 use vega_orchestration::{Confirmation, RunError, WaitPolicy};
 
-use crate::process::Here;
+use crate::here::Here;
 use crate::program::Program;
 use crate::rules::Rule;
 

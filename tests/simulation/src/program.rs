@@ -18,12 +18,12 @@ use vega_services::{
 };
 
 use crate::desk::{BUDGET, COOLDOWN};
-use crate::disk::{DiskChanges, Store};
 use crate::events::Events;
+use crate::here::Here;
 use crate::human::Human;
 use crate::lease::DeskLease;
-use crate::process::Here;
 use crate::sign_in::SignIns;
+use crate::store::{DiskChanges, Store};
 use crate::upstox::Endpoints;
 
 /// As many profile calls at once.

@@ -14,7 +14,7 @@ use vega_domain::secret::AuthorizationCode;
 
 use self::own_browser::OwnBrowserSession;
 use self::window::WindowSession;
-use crate::process::Here;
+use crate::here::Here;
 use crate::rules::Rule;
 use crate::upstox::STRANGER;
 

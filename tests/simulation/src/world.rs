@@ -15,7 +15,7 @@ use crate::ground_truth::GroundTruth;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
 use crate::machine_time::MachineTime;
-use crate::process::{Here, Manner, Process};
+use crate::process::Process;
 use crate::rules::{Rule, Violation, Violations};
 use crate::seeded_rng::SeededRng;
 use crate::trace::Trace;
@@ -102,19 +102,16 @@ impl World {
         self.accounts.account(id)
     }
 
-    /// A new process.
-    pub(crate) fn process(self: &Arc<Self>, manner: Manner, dies_after: Option<u32>) -> Here {
-        let number = {
-            let mut started = locked(&self.started);
-            *started += 1;
-            *started
-        };
-        let process = Arc::new(Process::starting(number, manner, dies_after));
-        locked(&self.processes).push(Arc::clone(&process));
-        Here {
-            world: Arc::clone(self),
-            process,
-        }
+    /// What the next process is called.
+    pub(crate) fn next_number(&self) -> u32 {
+        let mut started = locked(&self.started);
+        *started += 1;
+        *started
+    }
+
+    /// This process lives from now on.
+    pub(crate) fn begins(&self, process: &Arc<Process>) {
+        locked(&self.processes).push(Arc::clone(process));
     }
 
     pub(crate) fn living(&self) -> Vec<Arc<Process>> {

@@ -56,8 +56,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (CLI, APP),
     (SERVER, SERVER_MAY),
     ("upstox-simulator", &[]),
-    // It brings adapters of its own.
-    ("vega-simulation", &[DOMAIN, SERVICES, ORCHESTRATION]),
+    // Its storage is the test kit's; it brings the other adapters.
+    ("vega-simulation", &[DOMAIN, SERVICES, ORCHESTRATION, TESTING]),
     // The programs, with its own hands on the ports.
     (
         "vega-hooked",

@@ -14,7 +14,7 @@ pub struct MemoryChanges(Mutex<watch::Receiver<u64>>);
 impl MemoryStore {
     /// News of every commit from now on.
     pub fn changes(&self) -> MemoryChanges {
-        let mut heard = self.changed.subscribe();
+        let mut heard = self.count_changes();
         // The first call returns at once.
         heard.mark_changed();
         MemoryChanges(Mutex::new(heard))

@@ -32,7 +32,8 @@ impl Tables {
         found.ok_or_else(|| StoreError::Conflict("this sign-in attempt does not exist".into()))
     }
 
-    fn is_pressed(&self, id: AttemptId) -> bool {
+    /// Whether Get OTP was pressed in this attempt.
+    pub fn is_pressed(&self, id: AttemptId) -> bool {
         self.presses.iter().any(|press| press.attempt == id)
     }
 
@@ -71,7 +72,8 @@ impl Tables {
     }
 
     fn by_state(&self, state: &OAuthState) -> Option<&AttemptRow> {
-        self.attempts.iter().find(|row| row.new.state == *state)
+        // The newest first: it is nearly always the one, and each comparison takes its time.
+        self.attempts.iter().rev().find(|row| row.new.state == *state)
     }
 
     fn unfinished(&self) -> Vec<UnfinishedAttempt> {

@@ -20,5 +20,6 @@ mod changes;
 mod look;
 
 pub use self::changes::MemoryChanges;
+pub use self::spool::Kept;
 pub use self::store::{MemoryStore, Watcher, full};
-pub use self::tables::End;
+pub use self::tables::{AttemptRow, End, PressRow, Tables, TokenRow};

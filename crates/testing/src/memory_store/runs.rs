@@ -32,7 +32,7 @@ impl Tables {
     }
 
     /// The sign-in for this API that ended last.
-    fn last_ended(&self, api: &ApiName) -> Option<&AttemptRow> {
+    pub fn last_ended(&self, api: &ApiName) -> Option<&AttemptRow> {
         let mut ended = self.attempts.iter().rev();
         ended.find(|row| row.new.api == *api && !row.is_open())
     }

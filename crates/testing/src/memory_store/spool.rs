@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{ApiName, Generation};
-use vega_domain::ports::{StoreError, TokenCheck, TokenSpool, UpstoxTokenRepository};
+use vega_domain::ports::{StoreError, TokenCheck, TokenSpool};
 use vega_domain::token::CheckResult;
 
 use super::store::MemoryStore;
@@ -71,6 +71,82 @@ fn is_moved(taken: Result<(), StoreError>) -> Result<bool, StoreError> {
     }
 }
 
+/// One thing in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// The answer for this API.
+    Answer(ApiName),
+    /// Its token.
+    Token(ApiName),
+}
+
+impl Kept {
+    /// What it is of.
+    pub fn api(&self) -> &ApiName {
+        match self {
+            Self::Answer(api) | Self::Token(api) => api,
+        }
+    }
+}
+
+/// The three steps of an import, between which a process may die.
+impl MemoryStore {
+    /// What is to be moved, answers first.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.read(|tables| {
+            let answers = tables.spool.answers.keys().cloned().map(Kept::Answer);
+            let tokens = tables.spool.tokens.keys().cloned().map(Kept::Token);
+            answers.chain(tokens).collect()
+        })
+    }
+
+    /// Moves one thing into its row, and says whether it was moved: the tables may know better by now.
+    pub fn take_in(&self, kept: &Kept, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let spool = self.tables().spool.clone();
+        match kept {
+            Kept::Answer(api) => {
+                let Some(kept) = spool.answers.get(api) else {
+                    return Ok(false);
+                };
+                let audit = AuditEntry {
+                    at,
+                    ..kept.audit.clone()
+                };
+                is_moved(self.commit(&format!("import answer {api}"), |tables| {
+                    tables.seal_answer(kept.attempt, &kept.answer, kept.received_at, &audit)
+                }))
+            }
+            Kept::Token(api) => {
+                let Some(kept) = spool.tokens.get(api) else {
+                    return Ok(false);
+                };
+                let audit = AuditEntry {
+                    at,
+                    ..kept.audit.clone()
+                };
+                let is_moved = is_moved(self.commit(&format!("import token {api}"), |tables| {
+                    tables.store(&kept.new, &audit)
+                }))?;
+                if let Some((check, audit)) = &kept.rejection {
+                    let entry = AuditEntry { at, ..audit.clone() };
+                    self.check_in_row(check, &entry)?;
+                }
+                Ok(is_moved)
+            }
+        }
+    }
+
+    /// Removes what was moved.
+    pub fn remove(&self, kept: &Kept) {
+        let mut tables = self.tables();
+        match kept {
+            Kept::Answer(api) => drop(tables.spool.answers.remove(api)),
+            Kept::Token(api) => drop(tables.spool.tokens.remove(api)),
+        }
+        self.is_changed();
+    }
+}
+
 #[async_trait]
 impl TokenSpool for MemoryStore {
     async fn prepare(&self, apis: &[ApiName]) -> Result<(), StoreError> {
@@ -83,30 +159,13 @@ impl TokenSpool for MemoryStore {
 
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
         self.watcher.asked("import")?;
-        let spool = self.tables().spool.clone();
         let mut moved = Vec::new();
-        for (api, kept) in spool.answers {
-            let audit = AuditEntry { at, ..kept.audit };
-            let taken = self.commit(&format!("import answer {api}"), |tables| {
-                tables.seal_answer(kept.attempt, &kept.answer, kept.received_at, &audit)
-            });
-            let is_moved = is_moved(taken)?;
-            self.tables().spool.answers.remove(&api);
-            moved.extend(is_moved.then_some(api));
-        }
-        for (api, kept) in spool.tokens {
-            let audit = AuditEntry { at, ..kept.audit };
-            let taken = self.commit(&format!("import token {api}"), |tables| {
-                tables.store(&kept.new, &audit)
-            });
-            let is_moved = is_moved(taken)?;
-            self.tables().spool.tokens.remove(&api);
-            if let Some((check, audit)) = kept.rejection {
-                self.record_check(&check, &AuditEntry { at, ..audit }).await?;
+        for kept in self.kept() {
+            if self.take_in(&kept, at)? {
+                moved.push(kept.api().clone());
             }
-            moved.extend(is_moved.then_some(api));
+            self.remove(&kept);
         }
-        self.is_changed();
         moved.dedup();
         Ok(moved)
     }

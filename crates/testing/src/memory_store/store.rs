@@ -80,6 +80,21 @@ impl MemoryStore {
         self.changed.send_modify(|count| *count += 1);
     }
 
+    /// What a test looks at, which is no call of the store.
+    pub fn read<T>(&self, look: impl FnOnce(&Tables) -> T) -> T {
+        look(&self.tables())
+    }
+
+    /// What a test changes behind the store's back. It is no commit, and no news.
+    pub fn edit<T>(&self, change: impl FnOnce(&mut Tables) -> T) -> T {
+        change(&mut self.tables())
+    }
+
+    /// Counts the changes from now on.
+    pub fn count_changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     /// One look at the tables.
     pub(super) fn look<T>(&self, what: &str, look: impl FnOnce(&Tables) -> T) -> Result<T, StoreError> {
         self.watcher.asked(what)?;

@@ -1,4 +1,4 @@
-//! What a store holds, as plain rows.
+//! What a store holds, as plain rows. A test may look at all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,27 +15,29 @@ use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{NewToken, StoredToken};
 
+/// Every row of a store.
 #[derive(Default, Clone)]
-pub(super) struct Tables {
-    pub(super) tokens: Vec<TokenRow>,
-    pub(super) attempts: Vec<AttemptRow>,
-    pub(super) presses: Vec<PressRow>,
-    pub(super) runs: Vec<RunRow>,
-    pub(super) cooldowns: Vec<Cooldown>,
-    pub(super) access: AccessTables,
+pub struct Tables {
+    pub tokens: Vec<TokenRow>,
+    pub attempts: Vec<AttemptRow>,
+    pub presses: Vec<PressRow>,
+    pub runs: Vec<RunRow>,
+    pub cooldowns: Vec<Cooldown>,
+    pub access: AccessTables,
     /// Beside the database: no commit writes there.
-    pub(super) spool: Spool,
-    pub(super) audit: Vec<AuditEntry>,
+    pub spool: Spool,
+    pub audit: Vec<AuditEntry>,
     /// After which runs the trail's end was kept, and how many entries it had.
-    pub(super) checkpoints: Vec<(RunId, usize)>,
+    pub checkpoints: Vec<(RunId, usize)>,
 }
 
+/// A token. The row stays when its bytes are erased, for its generation counts.
 #[derive(Clone)]
-pub(super) struct TokenRow {
-    pub(super) token: StoredToken,
-    pub(super) extended_token: Option<ExtendedToken>,
-    pub(super) attempt: AttemptId,
-    pub(super) is_erased: bool,
+pub struct TokenRow {
+    pub token: StoredToken,
+    pub extended_token: Option<ExtendedToken>,
+    pub attempt: AttemptId,
+    pub is_erased: bool,
 }
 
 /// How an attempt ended.
@@ -49,24 +51,27 @@ pub enum End {
     Closed(FailureReason),
 }
 
+/// A sign-in, and how far it came.
 #[derive(Clone)]
-pub(super) struct AttemptRow {
-    pub(super) new: NewAttempt,
-    pub(super) state: AttemptState,
-    pub(super) code: Option<AuthorizationCode>,
-    pub(super) sent_at: Option<DateTime<Utc>>,
-    pub(super) answer: Option<RawAnswer>,
-    pub(super) answered_at: Option<DateTime<Utc>>,
-    pub(super) ended_at: Option<DateTime<Utc>>,
-    pub(super) failure: Option<Failure>,
+pub struct AttemptRow {
+    pub new: NewAttempt,
+    pub state: AttemptState,
+    pub code: Option<AuthorizationCode>,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub answer: Option<RawAnswer>,
+    pub answered_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub failure: Option<Failure>,
 }
 
 impl AttemptRow {
-    pub(super) fn is_open(&self) -> bool {
+    /// Whether it is neither stored nor closed.
+    pub fn is_open(&self) -> bool {
         self.state.is_open()
     }
 
-    pub(super) fn end(&self) -> End {
+    /// How it ended.
+    pub fn end(&self) -> End {
         match (&self.failure, self.state) {
             (Some(failure), _) => End::Closed(failure.reason),
             (None, AttemptState::Stored) => End::Stored,
@@ -75,52 +80,57 @@ impl AttemptRow {
     }
 }
 
+/// A press of Get OTP.
 #[derive(Clone)]
-pub(super) struct PressRow {
-    pub(super) attempt: AttemptId,
-    pub(super) mobile: MobileNumber,
-    pub(super) at: ClockReading,
+pub struct PressRow {
+    pub attempt: AttemptId,
+    pub mobile: MobileNumber,
+    pub at: ClockReading,
 }
 
+/// A run.
 #[derive(Clone)]
-pub(super) struct RunRow {
-    pub(super) record: RunRecord,
+pub struct RunRow {
+    pub record: RunRecord,
     /// When each step was saved last.
-    pub(super) saved_at: BTreeMap<ApiName, DateTime<Utc>>,
-    pub(super) taken_up_at: Option<DateTime<Utc>>,
-    pub(super) is_cancel_requested: bool,
+    pub saved_at: BTreeMap<ApiName, DateTime<Utc>>,
+    pub taken_up_at: Option<DateTime<Utc>>,
+    pub is_cancel_requested: bool,
 }
 
+/// Who may call.
 #[derive(Default, Clone)]
-pub(super) struct AccessTables {
-    pub(super) keys: Vec<StoredKey>,
-    pub(super) links: Vec<(SecretHash, ConsoleLink)>,
-    pub(super) sessions: Vec<(SecretHash, ConsoleSession)>,
+pub struct AccessTables {
+    pub keys: Vec<StoredKey>,
+    pub links: Vec<(SecretHash, ConsoleLink)>,
+    pub sessions: Vec<(SecretHash, ConsoleSession)>,
 }
 
 /// What is kept beside the database.
 #[derive(Default, Clone)]
-pub(super) struct Spool {
+pub struct Spool {
     /// Whose answer and token it has room for.
-    pub(super) rooms: BTreeSet<ApiName>,
-    pub(super) answers: BTreeMap<ApiName, KeptAnswer>,
-    pub(super) tokens: BTreeMap<ApiName, KeptToken>,
+    pub rooms: BTreeSet<ApiName>,
+    pub answers: BTreeMap<ApiName, KeptAnswer>,
+    pub tokens: BTreeMap<ApiName, KeptToken>,
 }
 
+/// An answer that the database did not take, with its entry.
 #[derive(Clone)]
-pub(super) struct KeptAnswer {
-    pub(super) attempt: AttemptId,
-    pub(super) answer: RawAnswer,
-    pub(super) received_at: DateTime<Utc>,
-    pub(super) audit: AuditEntry,
+pub struct KeptAnswer {
+    pub attempt: AttemptId,
+    pub answer: RawAnswer,
+    pub received_at: DateTime<Utc>,
+    pub audit: AuditEntry,
 }
 
+/// A token that the database did not take, with its entry.
 #[derive(Clone)]
-pub(super) struct KeptToken {
-    pub(super) new: NewToken,
-    pub(super) audit: AuditEntry,
+pub struct KeptToken {
+    pub new: NewToken,
+    pub audit: AuditEntry,
     /// The check that rejected it while it was here. Its entry waits for its commit.
-    pub(super) rejection: Option<(TokenCheck, AuditEntry)>,
+    pub rejection: Option<(TokenCheck, AuditEntry)>,
 }
 
 /// Who holds the lease.

@@ -36,7 +36,8 @@ impl TokenRow {
 }
 
 impl Tables {
-    pub(super) fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {
+    /// The newest row of an API, whether its bytes are there or not.
+    pub fn newest_token(&self, api: &ApiName) -> Option<&TokenRow> {
         let of_api = self.tokens.iter().filter(|row| row.token.api == *api);
         of_api.max_by_key(|row| row.token.generation)
     }
@@ -128,6 +129,27 @@ impl Tables {
     }
 }
 
+impl MemoryStore {
+    /// Notes a check in its row, and says whether that is the newest of its API.
+    pub(super) fn check_in_row(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+        self.commit(&format!("record_check {}", check.api), |tables| {
+            let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
+            let is_newest = newest == Some(check.generation);
+            let is_it =
+                |row: &&mut TokenRow| row.token.api == check.api && row.token.generation == check.generation;
+            let Some(row) = tables.tokens.iter_mut().find(is_it) else {
+                return Ok(Done::with(is_newest, audit));
+            };
+            row.token.apply(check.check);
+            if row.is_erased {
+                return Ok(Done::with(is_newest, audit));
+            }
+            let entry = about(audit, &Subject::Token(&row.token.access_token));
+            Ok(Done::with(is_newest, &entry))
+        })
+    }
+}
+
 #[async_trait]
 impl UpstoxTokenRepository for MemoryStore {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
@@ -169,21 +191,7 @@ impl UpstoxTokenRepository for MemoryStore {
         if self.is_checked_in_spool(check, audit) {
             return Ok(true);
         }
-        self.commit(&format!("record_check {}", check.api), |tables| {
-            let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
-            let is_newest = newest == Some(check.generation);
-            let is_it =
-                |row: &&mut TokenRow| row.token.api == check.api && row.token.generation == check.generation;
-            let Some(row) = tables.tokens.iter_mut().find(is_it) else {
-                return Ok(Done::with(is_newest, audit));
-            };
-            row.token.apply(check.check);
-            if row.is_erased {
-                return Ok(Done::with(is_newest, audit));
-            }
-            let entry = about(audit, &Subject::Token(&row.token.access_token));
-            Ok(Done::with(is_newest, &entry))
-        })
+        self.check_in_row(check, audit)
     }
 
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -16,9 +16,9 @@ use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnsw
 
 use super::{Issued, STRANGER};
 use crate::fault_state::{Reach, Storage};
+use crate::here::Here;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
-use crate::process::Here;
 use crate::rules::Rule;
 
 /// The calls of one process.

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 use vega_domain::ports::TokenChanges;
 
+use crate::here::Here;
 use crate::injected_defects::InjectedDefect;
-use crate::process::Here;
 
 /// A process hears of a change after so long.
 const TOLD_AFTER: Duration = Duration::from_millis(100);
@@ -21,7 +21,7 @@ pub(crate) struct DiskChanges {
 
 impl DiskChanges {
     pub(crate) fn new(here: Here) -> Self {
-        let mut heard = here.world.disk.changes();
+        let mut heard = here.world.disk.memory.count_changes();
         // The first call returns at once.
         heard.mark_changed();
         Self {
