@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use upstox_simulator::SeedAccount;
 
 use crate::binaries::Binaries;
-use crate::processes;
+use crate::processes::{self, Stop};
 use crate::report::Report;
 use crate::upstox::Upstox;
 
@@ -325,6 +325,11 @@ impl Desk {
     /// The ids of those with this name.
     pub fn process_ids(&self, name: &str) -> Vec<i32> {
         processes::ids_with_home(self.home.path(), name)
+    }
+
+    /// Asks the `vega` that runs at this desk to stop, whoever started it.
+    pub fn stop_vega(&self, how: Stop) -> Result<()> {
+        how.ask_vega_with_home(self.home.path())
     }
 
     /// How they were started: their command lines, one per line.

@@ -10,8 +10,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::Child;
 
-use crate::desk::Desk;
-
 /// Names of the living processes whose `HOME` is `home`.
 pub(crate) fn with_home(home: &Path) -> Vec<String> {
     folders_with_home(home)
@@ -91,15 +89,13 @@ impl Stop {
         signal(process, self.into())
     }
 
-    /// Asks the `vega` that runs at this desk, whoever started it.
-    pub fn ask_vega_at(self, desk: &Desk) -> Result<()> {
+    /// Asks the `vega` that runs with this home, whoever started it.
+    pub(crate) fn ask_vega_with_home(self, home: &Path) -> Result<()> {
         let is_vega = |folder: &PathBuf| {
             let name = std::fs::read_to_string(folder.join("comm"));
             name.is_ok_and(|name| matches!(name.trim(), "vega" | "vega-hooked"))
         };
-        let folder = folders_with_home(desk.path())
-            .find(is_vega)
-            .context("no vega runs")?;
+        let folder = folders_with_home(home).find(is_vega).context("no vega runs")?;
         let id = folder.file_name().and_then(OsStr::to_str).context("a process")?;
         Ok(kill(Pid::from_raw(id.parse()?), Signal::from(self))?)
     }

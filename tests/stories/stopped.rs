@@ -194,7 +194,7 @@ async fn a_question_is_taken_back(#[case] asked: Question, #[case] kill: Option<
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("Sign in for 2 APIs now?").await?;
     match kill {
-        Some(kill) => kill.ask_vega_at(&desk)?,
+        Some(kill) => desk.stop_vega(kill)?,
         None => terminal.type_keys(CTRL_C).await?,
     }
     let ended = tokio::time::timeout(Duration::from_secs(20), terminal.to_its_end()).await;

@@ -4,9 +4,9 @@
 use anyhow::{Result, ensure};
 use clap::Args;
 
+use crate::builds::build_harnesses;
 use crate::install;
 use crate::shell::{binaries, code_of, root, run, step};
-use crate::test::build_harnesses;
 
 /// Each is against another promise.
 const DEFECTS: &[&str] = &[

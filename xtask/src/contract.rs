@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::builds::build_programs;
 use crate::demo_desk::{Desk, Upstox};
 use crate::install;
 use crate::open_hours;
 use crate::shell::{run_with, step};
-use crate::test::build_programs;
 
 /// It takes less, also on a slow machine.
 pub(crate) const LENGTH: Duration = Duration::from_mins(3);

@@ -8,12 +8,12 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::builds::build_programs;
 use crate::console;
 use crate::demo_desk::{CONFIG_DIR, Desk, Upstox, shown};
 use crate::install;
 use crate::open_hours;
 use crate::shell::{say, step, works};
-use crate::test::build_programs;
 
 /// Six sign-ins take seconds, by hand a few minutes.
 const LENGTH: Duration = Duration::from_mins(2);

@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
+use crate::builds::{build_harnesses, build_programs};
 use crate::console;
 use crate::install;
 use crate::open_hours;
-use crate::test::{STORIES, build_harnesses, build_programs, rust_tests};
+use crate::test::{STORIES, rust_tests};
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;

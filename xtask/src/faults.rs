@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Args;
 
+use crate::builds::build_harnesses;
 use crate::install;
 use crate::open_hours;
 use crate::shell::{binaries, root, run};
-use crate::test::build_harnesses;
 
 /// Every write with every error takes less, also on a slow machine.
 const ALL: Duration = Duration::from_hours(1);

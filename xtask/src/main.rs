@@ -2,7 +2,7 @@
 //! It starts programs and imports nothing of Vega's.
 
 mod bench;
-mod bench_http;
+mod builds;
 mod chaos;
 mod console;
 mod contract;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::builds::{build_harnesses, build_programs};
 use crate::chaos;
 use crate::console;
 use crate::contract;
@@ -43,25 +44,6 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     faults::sample()?;
     console::stories()?;
     rust_tests(&["--workspace"])
-}
-
-/// The programs of `tests` that kill and meddle, and the programs with test hooks.
-pub(crate) fn build_harnesses() -> Result<()> {
-    let programs = ["-p", "vega-tests", "-p", "vega-hooked"];
-    shell::run(
-        &root(),
-        "cargo",
-        &[&["build", "--locked", "--bins"], programs.as_slice()].concat(),
-    )
-}
-
-pub(crate) fn build_programs() -> Result<()> {
-    let programs = ["-p", "vega-cli", "-p", "vega-server", "-p", "upstox-simulator"];
-    shell::run(
-        &root(),
-        "cargo",
-        &[&["build", "--locked", "--bins"], programs.as_slice()].concat(),
-    )
 }
 
 /// Runs Rust tests with nextest, or with cargo where nextest is not installed.

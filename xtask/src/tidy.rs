@@ -5,6 +5,7 @@
 mod circles;
 mod contracts;
 mod documents;
+mod edge;
 mod finding;
 mod graph;
 mod headers;

@@ -1,4 +1,4 @@
-//! No file imports itself through others: neither in a Rust crate's production code nor in the console.
+//! No file imports itself through others: neither in the Rust of any package, tests apart, nor in the console.
 //!
 //! The rule is one graph of files for each language, with a parent module as a file like any other: so a parent and its child
 //! may use each other in one direction only. A `mod` line is no import. `rust_modules` and `script_imports` decide what else
@@ -6,18 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::edge::Edge;
 use super::finding::Finding;
 use super::rust_source::RustSource;
 use super::tree::File;
 use super::{rust_modules, script_imports};
-
-/// An import of one file by another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Edge {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) line: usize,
-}
 
 const REMEDY: &str = "Move what both sides need into a file that imports neither, or hand it in";
 

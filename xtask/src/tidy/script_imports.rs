@@ -1,9 +1,9 @@
-//! Which file of the console imports which: relative `import … from` and `export … from` of its TypeScript. An `import type`
-//! does not count, because nothing of it is left when the program runs; neither does `import(…)`, which waits until it is called.
+//! Which file of the console imports which: relative `import … from` and `export … from` of its TypeScript, those of types too.
+//! `import(…)` does not count, because it waits until it is called.
 
 use std::collections::BTreeSet;
 
-use super::circles::Edge;
+use super::edge::Edge;
 use super::tree::File;
 
 const CONSOLE: &str = "apps/vega-web/src/";
@@ -38,8 +38,10 @@ fn imports(text: &str) -> Vec<(&str, usize)> {
     for (at, line) in text.split_inclusive('\n').enumerate() {
         let statement = &text[start..];
         start += line.len();
-        let is_import = statement.starts_with("import ") && !statement.starts_with("import type ");
-        let is_export = statement.starts_with("export {") || statement.starts_with("export *");
+        let is_import = statement.starts_with("import ");
+        let is_export = statement.starts_with("export {")
+            || statement.starts_with("export type {")
+            || statement.starts_with("export *");
         if !is_import && !is_export {
             continue;
         }
@@ -87,7 +89,7 @@ mod tests {
     #[case::for_its_effects("import \"./b\";", &["1 → b.ts"])]
     #[case::an_export("export { b } from \"./b\";\nexport * from \"./c/d\";", &["1 → b.ts", "2 → c/d.tsx"])]
     #[case::types_and_values("import { type B, b } from \"./b\";", &["1 → b.ts"])]
-    #[case::types("import type { B } from \"./b\";\nexport type { B } from \"./b\";", &[])]
+    #[case::types("import type { B } from \"./b\";\nexport type { B } from \"./b\";", &["1 → b.ts", "2 → b.ts"])]
     #[case::late("const b = await import(\"./b\");", &[])]
     #[case::a_package("import { b } from \"b\";", &[])]
     #[case::a_picture("import icon from \"./icon.svg\";", &[])]

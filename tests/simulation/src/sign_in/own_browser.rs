@@ -10,7 +10,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{Clock, CodeDelivery, SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
 
-use super::{Session, fails};
+use super::session::{Session, fails};
 use crate::fault_state::Reach;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{SignInRequest, SignInSession};
 use vega_domain::secret::AuthorizationCode;
 
-use super::{Does, Session, fails};
+use super::session::{Does, Session, fails};
 use crate::fault_state::Reach;
 use crate::injected_defects::InjectedDefect;
 use crate::upstox::AppTrouble;

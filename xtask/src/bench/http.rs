@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bench::Home;
+use crate::bench::home::Home;
 use crate::shell::{say, step, target};
 
 /// As long as the client asks, in seconds.
