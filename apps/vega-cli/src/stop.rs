@@ -1,5 +1,5 @@
-//! Ctrl-C, a polite kill and a terminal that goes away, from the first moment of the program to its last. Until a run has
-//! begun there is nothing to lose, so the command is dropped; a run ends itself, and brings home what is on its way.
+//! Ctrl-C, SIGTERM and a terminal that is closed, from the start of the program to its end. Until a run has begun nothing can be
+//! lost, so the command is dropped. A run ends itself, and stores what is on its way.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -37,7 +37,7 @@ use vega_bootstrap::{
 };
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
-use vega_listening::{Places, serve};
+use vega_listening::{ConnectionSlots, serve};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen};
@@ -168,9 +168,9 @@ async fn run(
         tracing::info!("`vega console` prints a link into the console");
     }
     let router = routes::router(Arc::clone(&server));
-    let places = Places::default();
+    let slots = ConnectionSlots::default();
     let serving = async {
-        let at = |listener| serve(listener, router.clone(), places.clone(), server.stop.clone());
+        let at = |listener| serve(listener, router.clone(), slots.clone(), server.stop.clone());
         let first = at(listener);
         match ipv6_listener {
             Some(ipv6_listener) => {

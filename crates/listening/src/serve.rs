@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, service_fn};
 
-use crate::places::{Asking, Place, Places};
+use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots};
 
 /// So soon the first request's head must be there, drop by drop or at once.
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(50);
 pub struct CalledAt(pub SocketAddr);
 
 /// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
-pub async fn serve(listener: TcpListener, router: Router, places: Places, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -62,14 +62,14 @@ pub async fn serve(listener: TcpListener, router: Router, places: Places, stop: 
             Ok((stream, _)) => {
                 let connection = Connection {
                     stream,
-                    place: places.take(),
+                    slot: slots.take(),
                     router: router.clone(),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
             }
             Err(error) => {
                 tracing::debug!(%error, "no connection can be accepted");
-                places.spare_one();
+                slots.close_one();
                 tokio::time::sleep(TRY_AGAIN).await;
             }
         }
@@ -85,17 +85,13 @@ pub async fn serve(listener: TcpListener, router: Router, places: Places, stop: 
 
 struct Connection {
     stream: TcpStream,
-    place: Place,
+    slot: ConnectionSlot,
     router: Router,
 }
 
 impl Connection {
     async fn serve(self, builder: Builder<TokioExecutor>, graceful: Watcher) {
-        let Self {
-            stream,
-            place,
-            router,
-        } = self;
+        let Self { stream, slot, router } = self;
         // Small events must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -107,11 +103,11 @@ impl Connection {
         };
         // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
         let called_at = SocketAddr::new(called_at.ip().to_canonical(), called_at.port());
-        let visitor = place.visitor().clone();
+        let peer = slot.peer().clone();
         let service = service_fn(move |mut request: Request<_>| {
-            let asking = visitor.asks();
+            let asking = peer.asks();
             request.extensions_mut().insert(CalledAt(called_at));
-            request.extensions_mut().insert(visitor.clone());
+            request.extensions_mut().insert(peer.clone());
             let answer = router.clone().call(request);
             async move {
                 let answer: Response<Body> = answer.await?;
@@ -126,21 +122,21 @@ impl Connection {
         tokio::select! {
             // Whoever hangs up or sends nonsense is no news.
             _ = connection => {}
-            () = place.has_to_go() => {}
-            () = says_nothing(&place) => {}
+            () = slot.is_closed() => {}
+            () = says_nothing(&slot) => {}
         }
     }
 }
 
 /// Returns when the first head is late, and never once it has come.
-async fn says_nothing(place: &Place) {
+async fn says_nothing(slot: &ConnectionSlot) {
     tokio::time::sleep(FIRST_HEAD_WITHIN).await;
-    if place.has_asked() {
+    if slot.has_asked() {
         std::future::pending::<()>().await;
     }
 }
 
-/// A client that takes nothing holds its connection, and a stream's place, for so long.
+/// A client that takes nothing holds its connection, and a stream's slot, for so long.
 #[cfg(target_os = "linux")]
 fn cut_off_who_does_not_read(stream: &TcpStream) {
     let milliseconds = u32::try_from(READ_WITHIN.as_millis()).unwrap_or(u32::MAX);

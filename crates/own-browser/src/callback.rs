@@ -21,11 +21,11 @@ use url::Url;
 use vega_domain::account::RedirectUri;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{ListenerProof, StoreError};
-use vega_listening::{Places, Visitor, serve};
+use vega_listening::{ConnectionSlots, Peer, serve};
 
 use crate::addresses::addresses;
 use crate::code_receiver::{CodeReceiver, Received};
-use crate::{result_page, server};
+use crate::{result_page, server_check};
 
 /// The last page gets so long to reach its browser.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ impl Callback {
 
 async fn arrived(
     State(callback): State<Arc<Callback>>,
-    visitor: Option<Extension<Visitor>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
@@ -130,9 +130,9 @@ async fn arrived(
         return result_page::page(StatusCode::SERVICE_UNAVAILABLE, "Not stored", words);
     };
     if !received.is_refused()
-        && let Some(Extension(visitor)) = visitor
+        && let Some(Extension(peer)) = peer
     {
-        visitor.is_known_now();
+        peer.is_known_now();
     }
     result_page::of(&received)
 }
@@ -143,7 +143,7 @@ pub(crate) struct CallbackListener {
     bound: Vec<SocketAddr>,
     serving: JoinSet<()>,
     /// However many redirect URIs there are.
-    places: Places,
+    slots: ConnectionSlots,
     stop: DropGuard,
 }
 
@@ -154,7 +154,7 @@ impl CallbackListener {
             callback: Arc::new(Callback::new(receiver, news)),
             bound: Vec::new(),
             serving: JoinSet::new(),
-            places: Places::default(),
+            slots: ConnectionSlots::default(),
             stop: CancellationToken::new().drop_guard(),
         }
     }
@@ -175,8 +175,8 @@ impl CallbackListener {
     fn serve(&mut self, listener: TcpListener) {
         let router = Router::new().fallback(only_get(arrived));
         let router = router.with_state(Arc::clone(&self.callback));
-        let (places, stop) = (self.places.clone(), self.stop.token().clone());
-        self.serving.spawn(serve(listener, router, places, stop));
+        let (slots, stop) = (self.slots.clone(), self.stop.token().clone());
+        self.serving.spawn(serve(listener, router, slots, stop));
     }
 
     /// Ends it, after the pages under way were delivered.
@@ -192,7 +192,7 @@ impl CallbackListener {
 /// whoever waits; or says why the code cannot come back by itself.
 pub async fn prove_callback(uri: &RedirectUri, proof: &dyn ListenerProof) -> Result<(), String> {
     match bind(uri, &[]).await {
-        Err(taken) => server::takes_codes_at(uri, proof, taken).await,
+        Err(taken) => server_check::takes_codes_at(uri, proof, taken).await,
         Ok(_) => Ok(()),
     }
 }

@@ -1,7 +1,6 @@
-//! Signs in through any browser of the operator's own: shows the link to Upstox's dialog, and takes the code when it comes
-//! back to the redirect URI or is pasted. The human does everything in between; nothing here looks at a page. What a code
-//! is good for is decided above; which attempt it belongs to says the journal, so any process of this installation may
-//! receive it.
+//! The sign-in adapter for any browser that the operator opens: shows the link to Upstox's dialog, and takes the code when it
+//! comes back to the redirect URI or is pasted. The human does everything in between; no page is read here. `services` decides
+//! what is done with a code. The journal says to which attempt it belongs, so any process of this installation may receive it.
 
 mod addresses;
 mod callback;
@@ -9,7 +8,7 @@ mod code_receiver;
 mod own_browser;
 mod redirect_file;
 mod result_page;
-mod server;
+mod server_check;
 mod settings;
 
 pub use callback::{CallbackRouter, callback_router, prove_callback};

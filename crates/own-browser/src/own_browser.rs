@@ -1,5 +1,5 @@
-//! The route itself: one link per sign-in, then a wait for its code, until the human's time is over. Whoever put the code
-//! on record, this process's listener, a paste or a server beside it, the wait finds it there.
+//! The sign-in itself: shows one link, then waits for its code until the human's time is over. The wait finds the code on
+//! record, whoever put it there: this process's listener, a paste, or a server beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use vega_domain::sign_in::{Notice, SignInLink, WayBack};
 use crate::callback::{CallbackListener, News};
 use crate::code_receiver::{CodeReceiver, Received};
 use crate::redirect_file::{Opening, RedirectFile};
-use crate::server;
+use crate::server_check;
 use crate::settings::OwnBrowserSettings;
 
 /// How often it is asked for a code that another process received.
@@ -138,7 +138,7 @@ impl AccountSession {
     /// Listens at the redirect URI, if that is possible.
     async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
         let listens = match self.listener.listen_at(uri).await {
-            Err(taken) => server::takes_codes_at(uri, self.shared.proof.as_ref(), taken).await,
+            Err(taken) => server_check::takes_codes_at(uri, self.shared.proof.as_ref(), taken).await,
             Ok(()) => Ok(()),
         };
         match listens {

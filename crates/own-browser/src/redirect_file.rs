@@ -1,6 +1,6 @@
-//! Opens a link in the system's browser without naming it on a command line, where every user of the machine could read its
-//! `state`: the browser is given a file that leads on to the link. Only this user can read it, and it is gone with its
-//! sign-in. A browser that is confined to its own files cannot read it either; the operator is told.
+//! Opens a link in the system's browser without writing it on a command line, where every user of the machine could read its
+//! `state`: the browser gets a file that redirects to the link. Only this user can read the file, and it is removed with its
+//! sign-in. A browser that is confined to its own files cannot read it; the operator is told then.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What a follower does while the database does not answer: it asks again after a pause, and says in the log that it is behind.
+//! Pauses between the attempts of a follower while the database does not answer, and the log entry that says it is behind.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! The services between rules and adapters: is a token good, does Upstox agree, make a new one, keep it hot for readers;
-//! and who may call the server. They call ports only; which token is made when is decided in `orchestration`.
+//! Services on top of the domain's rules, over ports alone: whether a stored token is good, verifying it with Upstox, making a
+//! new one, keeping it in memory for readers, and who may call the server. `orchestration` decides which token is made when.
 
 mod access_service;
 mod backoff;
 mod capped_refusals;
 mod hot_token_registry;
-mod patient_profile;
+mod profile_retry;
 mod profile_verification_service;
 mod refusals;
 mod registry_follower;

@@ -17,7 +17,7 @@ use vega_domain::ports::{
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use crate::hot_token_registry::HotTokenRegistry;
-use crate::patient_profile;
+use crate::profile_retry;
 
 /// A token that was made so much later than the refused one says little of it: it may be the first one after the death of all.
 const SAME_MORNING: TimeDelta = TimeDelta::hours(1);
@@ -87,7 +87,7 @@ impl ProfileVerificationService {
     }
 
     async fn ask(&self, token: StoredToken) -> Result<CheckOutcome, StoreError> {
-        let answer = patient_profile::ask(&*self.profiles, &*self.clock, &token).await;
+        let answer = profile_retry::ask(&*self.profiles, &*self.clock, &token).await;
         let was_good = token.verified_at.is_some() && !token.is_refused();
         if answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330() {
             return Ok(CheckOutcome::Refused(token));

@@ -1,5 +1,5 @@
-//! Which refusals go on record: the first hundred of an hour, of whatever kind, and beyond them the first of each kind; after
-//! the hour one entry says how many more there were of each. Whoever knocks without end must not fill the disk.
+//! Decides which refusals are recorded: the first hundred of an hour, of whatever kind, and beyond them the first of each kind.
+//! After the hour one entry says how many more there were of each. Endless calls must not fill the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 

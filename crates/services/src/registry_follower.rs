@@ -1,5 +1,5 @@
-//! Keeps the hot registry in step with what it cannot see: the database, whichever process changes it, and the clock,
-//! however it is set. A database that does not answer takes no proven token away; the clock always does.
+//! Keeps the hot registry in step with the database, whichever process changes it, and with the clock, however it is set. While
+//! the database does not answer, proven tokens stay; tokens that expire are removed in any case.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What becomes of a program's word that Upstox refuses its token: Upstox is asked, once for all who say so within a few
-//! seconds, and a token that is dead leaves every reader. A report never signs in, and nobody's word alone kills a token.
+//! Handles reports of programs that Upstox rejects their token. Upstox is asked once for all reports within a few seconds, and a
+//! dead token is taken from every reader. A report never starts a sign-in, and never makes a token dead by itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

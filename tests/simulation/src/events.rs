@@ -1,4 +1,4 @@
-//! Takes the events of one process: they hold no secret, and some are promises.
+//! Checks the events of one process: none holds a secret, and some of them promise something.
 
 use vega_domain::event::Event;
 use vega_domain::ids::Generation;

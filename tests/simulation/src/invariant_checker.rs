@@ -1,4 +1,4 @@
-//! Looks whether what must never happen has happened, by what the disk, Upstox and the ground truth say.
+//! Checks that nothing has happened that must never happen, from what the disk, Upstox and the ground truth say.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! What somebody may have meant who typed a name that nobody knows.
+//! Suggests which known name was meant by one that is not known.
 
 /// So alike must two names be; clap asks for the same of its own.
 const ALIKE: f64 = 0.7;

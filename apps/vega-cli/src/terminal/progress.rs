@@ -1,4 +1,4 @@
-//! What happens, as lines for a log and as a spinner for a terminal.
+//! Shows events: as lines for a log, and with a spinner on a terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

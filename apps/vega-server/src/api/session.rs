@@ -10,7 +10,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
 use vega_domain::expiry::rfc3339_ist;
-use vega_listening::Visitor;
+use vega_listening::Peer;
 
 use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, SESSION_COOKIE};
 use crate::auth::principal::Principal;
@@ -33,13 +33,13 @@ fn cookie(value: String) -> Cookie<'static> {
     responses((status = 200, description = "It is open; its cookie is set", body = OpenedView), ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
-    visitor: Option<Extension<Visitor>>,
+    peer: Option<Extension<Peer>>,
     jar: CookieJar,
     Body(body): Body<LinkBody>,
 ) -> Result<(CookieJar, Json<OpenedView>), Problem> {
     if let Some(secret) = server.vega.access.open_session(&body.code).await? {
-        if let Some(Extension(visitor)) = visitor {
-            visitor.is_known_now();
+        if let Some(Extension(peer)) = peer {
+            peer.is_known_now();
         }
         let (in_cookie, in_page) = secret.parts();
         let opened = OpenedView {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
-use vega_listening::Visitor;
+use vega_listening::Peer;
 
 use crate::auth::principal::Principal;
 use crate::auth::route_permissions::{self, Access};
@@ -50,8 +50,8 @@ pub(crate) async fn require_scope(
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),
     };
-    if let Some(visitor) = request.extensions().get::<Visitor>() {
-        visitor.is_known_now();
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        peer.is_known_now();
     }
     let may = match &principal {
         Principal::Key(key) => {

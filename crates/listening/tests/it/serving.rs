@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use vega_listening::{Limits, Places, Visitor, serve};
+use vega_listening::{ConnectionSlots, Limits, Peer, serve};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -25,7 +25,12 @@ async fn server(router: Router, limits: Limits) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listener, router, Places::new(limits), stop.clone()));
+    tokio::spawn(serve(
+        listener,
+        router,
+        ConnectionSlots::new(limits),
+        stop.clone(),
+    ));
     Server {
         address,
         _stop: stop.drop_guard(),
@@ -33,9 +38,9 @@ async fn server(router: Router, limits: Limits) -> Server {
 }
 
 fn answers() -> Router {
-    let hello = async |Extension(visitor): Extension<Visitor>, headers: HeaderMap| {
+    let hello = async |Extension(peer): Extension<Peer>, headers: HeaderMap| {
         if headers.contains_key("x-key") {
-            visitor.is_known_now();
+            peer.is_known_now();
         }
         "hello"
     };
@@ -110,7 +115,7 @@ async fn whoever_asks_is_answered_at_once_while_hundreds_are_silent() {
             assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
         }
     }
-    // They hold places until they are sent off: no more than there are.
+    // They hold slots until they are sent off: no more than there are.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let mut open = 0;
     for stream in &mut silent {
@@ -203,6 +208,6 @@ async fn who_does_not_read_is_cut_off() {
         .await
         .unwrap();
     let cut_off = timeout(Duration::from_mins(2), is_dropped).await;
-    assert!(cut_off.is_ok(), "its place is never free again");
+    assert!(cut_off.is_ok(), "its slot is never free again");
     drop(client);
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use vega_domain::ports::ListenerProof;
-use vega_listening::{CHALLENGE, CalledAt, Listener, Places, serve, who_listens};
+use vega_listening::{CHALLENGE, CalledAt, ConnectionSlots, Listener, serve, who_listens};
 use vega_testing::KeyedProof;
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ async fn vega(key: &'static str, at: &str) -> SocketAddr {
     tokio::spawn(serve(
         listener,
         router,
-        Places::default(),
+        ConnectionSlots::default(),
         CancellationToken::new(),
     ));
     address

@@ -7,7 +7,7 @@ use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use super::TokenGenerationService;
 use super::attempt::Attempt;
-use crate::patient_profile;
+use crate::profile_retry;
 
 impl TokenGenerationService {
     /// A token of another person than the account's is logged out and never kept. Whose the account is, is configured,
@@ -44,7 +44,7 @@ impl TokenGenerationService {
 
     /// Asks Upstox about the new token, patiently, and notes the answer in it.
     pub(super) async fn verify(&self, token: &mut StoredToken) -> Result<(), Failure> {
-        let answer = patient_profile::ask(&*self.ports.profiles, &*self.ports.clock, token).await;
+        let answer = profile_retry::ask(&*self.ports.profiles, &*self.ports.clock, token).await;
         let at = self.ports.clock.now();
         let result = answer.check_for(token);
         token.apply(LastCheck { at, result });

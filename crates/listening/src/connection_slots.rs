@@ -1,7 +1,7 @@
-//! Which connections stay when there are more than a program takes. Somebody who has shown a key, a session or a code is
-//! known; all others are strangers, and have places of their own, so that no number of them keeps the known ones out. When
-//! the strangers' places are taken, whoever has been in one state longest goes, and the newcomer is always heard: an honest
-//! one is known, or answered, long before its turn comes.
+//! Limits the connections of a program, and decides which one is closed when there are too many. A peer that has shown a key,
+//! a session or a code is known; all others are strangers, with slots of their own, so that no number of them keeps the known
+//! ones out. When the strangers' slots are taken, the one that has been in one state longest is closed, and the new one is
+//! always accepted: an honest peer is known, or answered, long before that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Together far below the files that this process may have open: commonly 1,024, of which 384 are places.
+    /// Together far below the files that this process may have open: commonly 1,024, of which 384 are slots.
     fn default() -> Self {
         Self::within(files_allowed())
     }
@@ -30,11 +30,11 @@ impl Limits {
     fn within(files: u64) -> Self {
         const MOST: u64 = 384;
         const FEWEST: u64 = 24;
-        let places = (files / 8 * 3).clamp(FEWEST, MOST);
-        let places = usize::try_from(places).unwrap_or_default();
+        let slots = (files / 8 * 3).clamp(FEWEST, MOST);
+        let slots = usize::try_from(slots).unwrap_or_default();
         Self {
-            strangers: places / 3,
-            known: places / 3 * 2,
+            strangers: slots / 3,
+            known: slots / 3 * 2,
         }
     }
 }
@@ -50,9 +50,9 @@ fn files_allowed() -> u64 {
     1_024
 }
 
-/// The places of one program, at however many addresses it listens.
+/// The slots of one program, at however many addresses it listens.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Mutex<Table>>);
+pub struct ConnectionSlots(Arc<Mutex<Table>>);
 
 #[derive(Debug)]
 struct Table {
@@ -72,13 +72,13 @@ struct Held {
     go: CancellationToken,
 }
 
-impl Default for Places {
+impl Default for ConnectionSlots {
     fn default() -> Self {
         Self::new(Limits::default())
     }
 }
 
-impl Places {
+impl ConnectionSlots {
     /// All of them free.
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(Table {
@@ -92,10 +92,10 @@ impl Places {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for somebody who came just now. Somebody else may have to go for it.
-    pub(crate) fn take(&self) -> Place {
+    /// A slot for a new connection. Another one may be closed for it.
+    pub(crate) fn take(&self) -> ConnectionSlot {
         let mut table = self.table();
-        while table.count(false) >= table.limits.strangers && table.send_off(|held| !held.is_known) {}
+        while table.count(false) >= table.limits.strangers && table.close_oldest(|held| !held.is_known) {}
         let id = table.next;
         table.next += 1;
         let go = CancellationToken::new();
@@ -108,18 +108,18 @@ impl Places {
         };
         table.held.insert(id, held);
         drop(table);
-        let visitor = Visitor {
+        let peer = Peer {
             id,
-            places: self.clone(),
+            slots: self.clone(),
         };
-        Place { visitor, go }
+        ConnectionSlot { peer, go }
     }
 
-    /// Makes somebody go who can be spared, because the system has nothing left for a newcomer.
-    pub(crate) fn spare_one(&self) {
+    /// Closes a connection that can be spared, because the system has no file left for a new one.
+    pub(crate) fn close_one(&self) {
         let mut table = self.table();
-        if !table.send_off(|held| !held.is_known) {
-            table.send_off(|held| !held.is_busy);
+        if !table.close_oldest(|held| !held.is_known) {
+            table.close_oldest(|held| !held.is_busy);
         }
     }
 }
@@ -129,9 +129,9 @@ impl Table {
         self.held.values().filter(|held| held.is_known == known).count()
     }
 
-    /// Sends the one off that has been in one state longest, of those that may be; whether there was one.
-    fn send_off(&mut self, may_go: impl Fn(&Held) -> bool) -> bool {
-        let candidates = self.held.iter().filter(|(_, held)| may_go(held));
+    /// Closes the one that has been in one state longest, of those that may be closed; whether there was one.
+    fn close_oldest(&mut self, may_close: impl Fn(&Held) -> bool) -> bool {
+        let candidates = self.held.iter().filter(|(_, held)| may_close(held));
         // Who came first goes first, where the clock cannot tell them apart.
         let oldest = candidates.min_by_key(|(id, held)| (held.since, **id));
         let Some(id) = oldest.map(|(id, _)| *id) else {
@@ -144,52 +144,52 @@ impl Table {
     }
 }
 
-/// One connection's place, until it is dropped.
+/// One connection's slot, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    visitor: Visitor,
+pub(crate) struct ConnectionSlot {
+    peer: Peer,
     go: CancellationToken,
 }
 
-impl Place {
-    pub(crate) fn visitor(&self) -> &Visitor {
-        &self.visitor
+impl ConnectionSlot {
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
     }
 
-    /// Returns when this connection has to go.
-    pub(crate) async fn has_to_go(&self) {
+    /// Returns when this connection is to be closed.
+    pub(crate) async fn is_closed(&self) {
         self.go.cancelled().await;
     }
 
     /// Whether the head of a request has come.
     pub(crate) fn has_asked(&self) -> bool {
-        self.visitor.read(|held| held.has_asked).unwrap_or(true)
+        self.peer.read(|held| held.has_asked).unwrap_or(true)
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.visitor.places.table().held.remove(&self.visitor.id);
+        self.peer.slots.table().held.remove(&self.peer.id);
     }
 }
 
 /// Whoever sends a request: its connection. Every request has it among its extensions.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub struct Peer {
     id: u64,
-    places: Places,
+    slots: ConnectionSlots,
 }
 
-impl Visitor {
-    /// Takes note that this one has shown who it is: it takes a place among the known ones. Where these are all in use it stays
+impl Peer {
+    /// Takes note that this one has shown who it is: it takes a slot among the known ones. Where these are all in use it stays
     /// where it is, and is served all the same.
     pub fn is_known_now(&self) {
-        let mut table = self.places.table();
+        let mut table = self.slots.table();
         if table.held.get(&self.id).is_none_or(|held| held.is_known) {
             return;
         }
         let is_full = |table: &Table| table.count(true) >= table.limits.known;
-        while is_full(&table) && table.send_off(|held| held.is_known && !held.is_busy) {}
+        while is_full(&table) && table.close_oldest(|held| held.is_known && !held.is_busy) {}
         if !is_full(&table)
             && let Some(held) = table.held.get_mut(&self.id)
         {
@@ -198,11 +198,11 @@ impl Visitor {
     }
 
     fn read<T>(&self, what: impl Fn(&Held) -> T) -> Option<T> {
-        self.places.table().held.get(&self.id).map(what)
+        self.slots.table().held.get(&self.id).map(what)
     }
 
     fn turns(&self, is_busy: bool) {
-        if let Some(held) = self.places.table().held.get_mut(&self.id) {
+        if let Some(held) = self.slots.table().held.get_mut(&self.id) {
             held.is_busy = is_busy;
             held.has_asked = true;
             held.since = Instant::now();
@@ -218,7 +218,7 @@ impl Visitor {
 
 /// A request under way, or its answer.
 #[derive(Debug)]
-pub(crate) struct Asking(Visitor);
+pub(crate) struct Asking(Peer);
 
 impl Drop for Asking {
     fn drop(&mut self) {
@@ -252,8 +252,8 @@ mod tests {
         }
     }
 
-    fn must_go(places: &[&Place]) -> Vec<bool> {
-        places.iter().map(|place| place.go.is_cancelled()).collect()
+    fn are_closed(slots: &[&ConnectionSlot]) -> Vec<bool> {
+        slots.iter().map(|slot| slot.go.is_cancelled()).collect()
     }
 
     async fn pass() {
@@ -262,20 +262,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_longest_silent_one_goes_when_strangers_are_too_many() {
-        let places = Places::new(LIMITS);
-        let first = places.take();
+        let slots = ConnectionSlots::new(LIMITS);
+        let first = slots.take();
         pass().await;
-        let second = places.take();
+        let second = slots.take();
         pass().await;
         // It is not the longest silent one any more.
-        let asking = first.visitor().asks();
+        let asking = first.peer().asks();
         pass().await;
-        let third = places.take();
-        assert_eq!(must_go(&[&first, &second, &third]), [false; 3]);
+        let third = slots.take();
+        assert_eq!(are_closed(&[&first, &second, &third]), [false; 3]);
         pass().await;
-        let fourth = places.take();
+        let fourth = slots.take();
         assert_eq!(
-            must_go(&[&first, &second, &third, &fourth]),
+            are_closed(&[&first, &second, &third, &fourth]),
             [false, true, false, false]
         );
         drop(asking);
@@ -283,68 +283,68 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn somebody_who_dawdles_over_a_request_goes_too() {
-        let places = Places::new(LIMITS);
-        let dawdlers: Vec<Place> = (0..3).map(|_| places.take()).collect();
-        let asking: Vec<Asking> = dawdlers.iter().map(|place| place.visitor().asks()).collect();
+        let slots = ConnectionSlots::new(LIMITS);
+        let dawdlers: Vec<ConnectionSlot> = (0..3).map(|_| slots.take()).collect();
+        let asking: Vec<Asking> = dawdlers.iter().map(|slot| slot.peer().asks()).collect();
         pass().await;
-        let newcomer = places.take();
+        let newcomer = slots.take();
         assert!(dawdlers[0].go.is_cancelled() && !newcomer.go.is_cancelled());
         drop(asking);
     }
 
     #[tokio::test(start_paused = true)]
     async fn strangers_take_no_place_of_those_who_are_known() {
-        let places = Places::new(LIMITS);
-        let known = places.take();
-        known.visitor().is_known_now();
+        let slots = ConnectionSlots::new(LIMITS);
+        let known = slots.take();
+        known.peer().is_known_now();
         pass().await;
-        let strangers: Vec<Place> = (0..100).map(|_| places.take()).collect();
+        let strangers: Vec<ConnectionSlot> = (0..100).map(|_| slots.take()).collect();
         assert!(!known.go.is_cancelled());
-        let staying = strangers.iter().filter(|place| !place.go.is_cancelled());
+        let staying = strangers.iter().filter(|slot| !slot.go.is_cancelled());
         assert_eq!(staying.count(), 3);
         assert!(!strangers[99].go.is_cancelled(), "the newcomer is always heard");
     }
 
     #[tokio::test(start_paused = true)]
     async fn of_the_known_ones_the_longest_idle_goes_and_nobody_who_is_served() {
-        let places = Places::new(LIMITS);
-        let [served, idle, next] = std::array::from_fn(|_| places.take());
-        let _stream = served.visitor().asks();
-        served.visitor().is_known_now();
+        let slots = ConnectionSlots::new(LIMITS);
+        let [served, idle, next] = std::array::from_fn(|_| slots.take());
+        let _stream = served.peer().asks();
+        served.peer().is_known_now();
         pass().await;
-        idle.visitor().is_known_now();
+        idle.peer().is_known_now();
         pass().await;
-        next.visitor().is_known_now();
-        assert_eq!(must_go(&[&served, &idle, &next]), [false, true, false]);
-        let _another = next.visitor().asks();
-        let last = places.take();
-        last.visitor().is_known_now();
-        assert_eq!(must_go(&[&served, &next, &last]), [false; 3]);
-        assert!(!last.visitor().read(|held| held.is_known).unwrap());
+        next.peer().is_known_now();
+        assert_eq!(are_closed(&[&served, &idle, &next]), [false, true, false]);
+        let _another = next.peer().asks();
+        let last = slots.take();
+        last.peer().is_known_now();
+        assert_eq!(are_closed(&[&served, &next, &last]), [false; 3]);
+        assert!(!last.peer().read(|held| held.is_known).unwrap());
     }
 
     #[test]
     fn a_place_that_was_given_back_is_free() {
-        let places = Places::new(LIMITS);
+        let slots = ConnectionSlots::new(LIMITS);
         for _ in 0..10 {
-            let visitor = places.take().visitor().clone();
+            let peer = slots.take().peer().clone();
             // It is gone; what it still says changes nothing.
-            visitor.is_known_now();
-            drop(visitor.asks());
+            peer.is_known_now();
+            drop(peer.asks());
         }
-        assert!(places.table().held.is_empty());
+        assert!(slots.table().held.is_empty());
     }
 
     #[test]
     fn where_the_system_has_nothing_left_strangers_go_before_idle_ones() {
-        let places = Places::new(LIMITS);
-        let [busy, idle, stranger] = std::array::from_fn(|_| places.take());
-        let _asking = busy.visitor().asks();
-        busy.visitor().is_known_now();
-        idle.visitor().is_known_now();
+        let slots = ConnectionSlots::new(LIMITS);
+        let [busy, idle, stranger] = std::array::from_fn(|_| slots.take());
+        let _asking = busy.peer().asks();
+        busy.peer().is_known_now();
+        idle.peer().is_known_now();
         for expected in [[false, false, true], [false, true, true], [false, true, true]] {
-            places.spare_one();
-            assert_eq!(must_go(&[&busy, &idle, &stranger]), expected);
+            slots.close_one();
+            assert_eq!(are_closed(&[&busy, &idle, &stranger]), expected);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Looks whether this installation's `vega-server` listens where a code comes back to: it then takes the code for whoever
-//! waits for it, so nobody else has to listen. It must prove itself: who only says so would get the code.
+//! Checks whether this installation's `vega-server` listens at a redirect URI. If so, it receives the code for the process that
+//! waits for it, and nobody else has to listen. The server must prove what it is: a program that only claims to be it would get
+//! the code.
 
 use vega_domain::account::RedirectUri;
 use vega_domain::ports::ListenerProof;

@@ -1,5 +1,5 @@
-//! How Upstox is asked whose a token is, when the answer decides over the token. One refusal of a new token is no death: it
-//! may be newer than what Upstox knows everywhere, so it is asked about again for a while.
+//! Asks Upstox whose a token is, where the answer decides over the token. One refusal of a new token does not mean that it is
+//! dead, because Upstox may not know it everywhere yet: the question is repeated for a while.
 
 use std::time::Duration;
 
