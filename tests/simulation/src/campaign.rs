@@ -84,10 +84,10 @@ async fn desk(
 ) -> Result<()> {
     let accounts = desk::draw(&records.rng)?;
     let world = World::opening(records, accounts, begins);
-    let mut visits = JoinSet::new();
+    let mut sessions = JoinSet::new();
     for day in 0..days {
         outcome.last_day = records.trace.take_day();
-        day::live(&world, begins + TimeDelta::days(day.into()), &mut visits).await;
+        day::live(&world, begins + TimeDelta::days(day.into()), &mut sessions).await;
         outcome.days += 1;
         outcome.violations = records.violations.take();
         outcome.last_day = records.trace.take_day();

@@ -12,7 +12,7 @@ use vega_domain::ports::Clock;
 use crate::fault_state::FaultState;
 use crate::here::Here;
 use crate::process::Manner;
-use crate::process_session::{Came, Generate, visit};
+use crate::process_session::{Came, Generate, play};
 use crate::program::Program;
 use crate::rules::Rule;
 use crate::schedule::{self, EVENING, ScheduledEvent};
@@ -22,7 +22,7 @@ use crate::world::World;
 const ROUNDS: u32 = 6;
 
 /// Lets one day happen. Ends early when a rule is broken.
-pub(crate) async fn live(world: &Arc<World>, begins: DateTime<Utc>, visits: &mut JoinSet<()>) {
+pub(crate) async fn live(world: &Arc<World>, begins: DateTime<Utc>, sessions: &mut JoinSet<()>) {
     let usual = FaultState {
         storm: *world.rng.pick(&[0, 0, 8, 25, 70]),
         slips: *world.rng.pick(&[5, 30, 100]),
@@ -41,18 +41,18 @@ pub(crate) async fn live(world: &Arc<World>, begins: DateTime<Utc>, visits: &mut
             world.change_faults(|faults| *faults = usual);
         }
         sleep_until(world.time.instant(begins + offset(after))).await;
-        collect(visits);
+        collect(sessions);
         if world.is_any_rule_broken() {
             return;
         }
-        happen(world, what, visits);
+        happen(world, what, sessions);
     }
     if !is_evening_over {
         sleep_until(world.time.instant(begins + offset(EVENING))).await;
         evening(world).await;
     }
     sleep_until(world.time.instant(begins + TimeDelta::days(1))).await;
-    collect(visits);
+    collect(sessions);
     world.look();
     world.forget_old();
 }
@@ -62,8 +62,8 @@ fn offset(after: Duration) -> TimeDelta {
 }
 
 /// A panic of a process session is a panic of the campaign.
-fn collect(visits: &mut JoinSet<()>) {
-    while let Some(ended) = visits.try_join_next() {
+fn collect(sessions: &mut JoinSet<()>) {
+    while let Some(ended) = sessions.try_join_next() {
         if let Err(error) = ended
             && let Ok(panic) = error.try_into_panic()
         {
@@ -72,7 +72,7 @@ fn collect(visits: &mut JoinSet<()>) {
     }
 }
 
-fn happen(world: &Arc<World>, what: ScheduledEvent, visits: &mut JoinSet<()>) {
+fn happen(world: &Arc<World>, what: ScheduledEvent, sessions: &mut JoinSet<()>) {
     let now = world.time.truth();
     match what {
         ScheduledEvent::Start {
@@ -80,7 +80,7 @@ fn happen(world: &Arc<World>, what: ScheduledEvent, visits: &mut JoinSet<()>) {
             dies_after,
             task,
         } => {
-            visits.spawn(visit(Here::starting(world, manner, dies_after), task));
+            sessions.spawn(play(Here::starting(world, manner, dies_after), task));
             return;
         }
         ScheduledEvent::Kill => {

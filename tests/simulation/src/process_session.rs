@@ -49,7 +49,7 @@ pub(crate) enum Came {
 }
 
 /// Lives as long as the process does.
-pub(crate) async fn visit(here: Here, task: Task) {
+pub(crate) async fn play(here: Here, task: Task) {
     here.tell(&format!("starts: {task:?} by {:?}", here.process.manner));
     let life = timeout(ENDLESS, live(&here, task));
     tokio::select! {

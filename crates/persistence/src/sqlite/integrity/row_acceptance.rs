@@ -72,7 +72,7 @@ impl DataSource {
         let mut tx = self.write_whatever_it_is().await?;
         if matches!(tx.mistrust(), Some(DatabaseMistrust::Unsealed { .. })) {
             tx.forget_marks();
-            forget_visitors(&mut tx).await?;
+            end_console_sessions(&mut tx).await?;
             accepted.sealed = Some(seal_all(&mut tx).await?);
         } else {
             let outdated = keep_what_fits(self, &mut tx, &accepted.rows, at).await?;
@@ -87,7 +87,7 @@ impl DataSource {
 
 /// Ends all console links and sessions: nothing proves their rows, and without this somebody who forged one would have
 /// access. The operator opens new ones.
-async fn forget_visitors(tx: &mut Write) -> Result<(), StoreError> {
+async fn end_console_sessions(tx: &mut Write) -> Result<(), StoreError> {
     sqlx::raw_sql("DELETE FROM console_links; DELETE FROM console_sessions")
         .execute(&mut **tx)
         .await
