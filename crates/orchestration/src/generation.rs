@@ -132,7 +132,7 @@ impl Outcome {
                 format!("Nothing is signed in for: {clock}, then generate again.")
             }
             Self::NotNow(NotNow::ClosedHours { until }) => format!(
-                "A token made now would die at 03:30 IST, so sign-ins are closed until {} IST. Generate then, or force it \
+                "A token made now would expire at 03:30 IST, so sign-ins are closed until {} IST. Generate then, or force it \
                  with a reason.",
                 in_ist(*until).format("%H:%M")
             ),

@@ -206,7 +206,7 @@ pub(crate) struct Cooldown {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Clear {
-    /// End an account's cooldown or stop now; goes on record
+    /// End an account's cooldown or stop now; the audit trail records it
     Clear {
         /// Whose
         #[arg(value_name = "ACCOUNT")]
@@ -246,7 +246,7 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Accept {
-    /// Let the database count as it is: after a backup was put back, or after rows were changed; goes on record
+    /// Accept the database as it is, after a backup was restored or rows were changed; the audit trail records it
     Accept {
         /// Why, for the audit trail
         #[arg(long, value_name = "TEXT")]
@@ -287,7 +287,7 @@ pub(crate) struct Token {
     /// Whose token
     #[arg(value_name = "API")]
     pub(crate) api: ApiName,
-    /// Refuse a token that dies sooner than this, such as 30m
+    /// Refuse a token that expires sooner than this, such as 30m
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
     pub(crate) min_valid: Duration,
     /// Upstox refuses the token of this generation: Vega asks Upstox about it, and prints the token to use now

@@ -37,7 +37,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
         let (exit, way_out) = match word {
             TokenStatus::Valid => (
                 Exit::HumanNeeded,
-                "It dies within a minute; run `vega` after 03:30 IST",
+                "It expires within a minute; run `vega` after 03:30 IST",
             ),
             TokenStatus::Unknown => (
                 Exit::Unreachable,
@@ -130,7 +130,7 @@ pub(crate) fn give(
     let left = token.valid_until - now;
     if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
         output::problem(&format!(
-            "{} has a token, but it dies at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. A new one is possible after that",
             token.api,
             in_ist(token.valid_until).format("%H:%M")
         ));

@@ -51,7 +51,7 @@ function closedOf(dashboard: Snapshot, now: number): string | null {
   const length = dashboard.closed_until_unix - dashboard.closed_from_unix;
   if (since >= length) return null;
   const opens = istTime(now - since + length, now);
-  return `Sign-ins are closed around 03:30 IST, when a new token would die at once. They open at ${opens}.`;
+  return `Sign-ins are closed around 03:30 IST, when a new token would expire at once. They open at ${opens}.`;
 }
 
 function actionOf(dead: number): string {

@@ -50,7 +50,7 @@ function Reason({ isDead, onForce, onClose }: Omit<Props, "api">) {
     >
       <p>
         {isDead
-          ? "Made before 03:30 IST, it dies then, and another OTP is needed after that."
+          ? "Made before 03:30 IST, it expires then, and another OTP is needed after that."
           : "Its token may still be good. Programs that hold it lose it when Upstox makes another one."}
       </p>
       <TextInput
