@@ -15,7 +15,7 @@ use vega_services::{AccessError, AccessService};
 use vega_testing::{MemoryStore, PausedClock};
 
 use crate::disk::Disk;
-use crate::world::ist;
+use crate::generation_fixture::ist;
 
 /// Longer than the service may need for anything that it does by itself.
 const SOON: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ use vega_domain::token::StoredToken;
 use vega_services::HotTokenRegistry;
 use vega_testing::TestClock;
 
-use crate::world::{ist, user};
+use crate::generation_fixture::{ist, user};
 
 const READS: u64 = 1_000_000;
 const READERS: u64 = 4;

@@ -9,7 +9,7 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::ExchangeError;
 use vega_domain::secret::RawAnswer;
 
-use crate::world::{World, ist, raw_answer};
+use crate::generation_fixture::{GenerationFixture, ist, raw_answer};
 use vega_testing::memory_store::End;
 
 fn not_sent() -> Result<RawAnswer, ExchangeError> {
@@ -38,10 +38,10 @@ async fn a_code_is_sent_again_only_while_it_never_left(
     #[case] posts: usize,
     #[case] outcome: Result<(), FailureReason>,
 ) {
-    let world = World::new();
+    let fixture = GenerationFixture::new();
     let began = Instant::now();
-    world.broker.answers(Duration::ZERO, script);
-    let made = world.generate().await;
+    fixture.broker.answers(Duration::ZERO, script);
+    let made = fixture.generate().await;
     assert!(began.elapsed() <= Duration::from_mins(1));
 
     let mut expected = vec!["seal_code".to_owned()];
@@ -64,45 +64,45 @@ async fn a_code_is_sent_again_only_while_it_never_left(
         Err(reason) => {
             assert_eq!(made.unwrap_err().reason, reason);
             expected.push(format!("close {reason}"));
-            assert_eq!(world.database.ends(), [End::Closed(reason)]);
-            assert!(!world.is_served());
+            assert_eq!(fixture.database.ends(), [End::Closed(reason)]);
+            assert!(!fixture.is_served());
         }
     }
-    assert_eq!(world.log.take()[6..], expected);
+    assert_eq!(fixture.log.take()[6..], expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn tries_are_seconds_apart() {
-    let world = World::new();
+    let fixture = GenerationFixture::new();
     let began = Instant::now();
-    world
+    fixture
         .broker
         .answers(Duration::ZERO, vec![not_sent(), not_sent(), not_sent()]);
-    world.generate().await.unwrap_err();
+    fixture.generate().await.unwrap_err();
     assert_eq!(began.elapsed(), Duration::from_secs(25));
 }
 
 #[tokio::test(start_paused = true)]
 async fn validity_counts_from_the_try_that_left() {
-    let world = World::at(ist("2026-11-23T03:29:58"));
-    world
+    let fixture = GenerationFixture::at(ist("2026-11-23T03:29:58"));
+    fixture
         .broker
         .answers(Duration::from_secs(1), vec![not_sent(), Ok(raw_answer())]);
-    world.generate().await.unwrap();
-    let token = world.database.tokens().remove(0).token;
+    fixture.generate().await.unwrap();
+    let token = fixture.database.tokens().remove(0).token;
     assert_eq!(token.issued_at, ist("2026-11-23T03:30:04"));
     assert_eq!(token.valid_until, ist("2026-11-24T03:30:00"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_keeps_the_words_that_came_with_it() {
-    let world = World::new();
-    world.broker.answers(Duration::ZERO, vec![lost()]);
-    let failure = world.generate().await.unwrap_err();
+    let fixture = GenerationFixture::new();
+    fixture.broker.answers(Duration::ZERO, vec![lost()]);
+    let failure = fixture.generate().await.unwrap_err();
     assert_eq!(
         failure,
         Failure::new(FailureReason::OutcomeUnknown, "connection reset")
     );
-    let closed = world.database.audit().pop().unwrap();
+    let closed = fixture.database.audit().pop().unwrap();
     assert!(closed.detail.contains("outcome_unknown") && closed.detail.contains("connection reset"));
 }

@@ -57,7 +57,7 @@ impl Watcher for Faults {
     fn asked(&self, what: &str) -> Result<(), StoreError> {
         let (effect, _) = short(what);
         self.fails(effect)?;
-        // They are told when they are wished for, also where they change nothing.
+        // They are told when they are requested, also where they change nothing.
         if effect == "request_otp" || effect == "note_otp" {
             self.log.add(effect);
         }

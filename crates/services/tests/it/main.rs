@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 mod access;
@@ -14,6 +14,7 @@ mod concurrent_reads;
 mod disk;
 mod exchange;
 mod faults;
+mod generation_fixture;
 mod order_of_effects;
 mod otp_permit;
 mod recovery;
@@ -21,4 +22,3 @@ mod registry_follower;
 mod secrets;
 mod sign_in_failures;
 mod storage_failures;
-mod world;

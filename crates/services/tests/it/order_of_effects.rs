@@ -9,15 +9,15 @@ use vega_domain::failure::FailureReason;
 use vega_domain::ids::Generation;
 use vega_domain::token::CheckResult;
 
-use crate::world::{World, ist, raw_answer, token_of};
+use crate::generation_fixture::{GenerationFixture, ist, raw_answer, token_of};
 use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn seed_2_4_memory_is_secondary_and_published_last() {
-    let world = World::new();
-    assert_eq!(world.generate().await, Ok(Generation::FIRST));
+    let fixture = GenerationFixture::new();
+    assert_eq!(fixture.generate().await, Ok(Generation::FIRST));
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         [
             "record signing_in",
             "open_attempt",
@@ -35,18 +35,18 @@ async fn seed_2_4_memory_is_secondary_and_published_last() {
             "publish",
         ]
     );
-    assert_eq!(world.database.ends(), [End::Stored]);
-    assert!(world.is_served());
+    assert_eq!(fixture.database.ends(), [End::Stored]);
+    assert!(fixture.is_served());
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_the_otp_screen_no_press_is_recorded() {
-    let world = World::new();
-    let mut human = world.human();
+    let fixture = GenerationFixture::new();
+    let mut human = fixture.human();
     human.presses = 0;
-    world.generate_with(&mut human).await.unwrap();
+    fixture.generate_with(&mut human).await.unwrap();
     assert_eq!(
-        world.log.take()[..4],
+        fixture.log.take()[..4],
         [
             "record signing_in",
             "open_attempt",
@@ -58,9 +58,9 @@ async fn without_the_otp_screen_no_press_is_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn every_durable_change_names_run_api_and_account() {
-    let world = World::new();
-    world.generate().await.unwrap();
-    let audit = world.database.audit();
+    let fixture = GenerationFixture::new();
+    fixture.generate().await.unwrap();
+    let audit = fixture.database.audit();
     let kinds: Vec<_> = audit.iter().map(|entry| entry.kind).collect();
     assert_eq!(
         kinds,
@@ -73,16 +73,16 @@ async fn every_durable_change_names_run_api_and_account() {
         ]
     );
     for entry in audit {
-        assert_eq!(entry.run, Some(world.run), "{:?}", entry.kind);
+        assert_eq!(entry.run, Some(fixture.run), "{:?}", entry.kind);
         assert_eq!(
             entry.api.as_ref(),
-            Some(&world.account.apis[0].name),
+            Some(&fixture.account.apis[0].name),
             "{:?}",
             entry.kind
         );
         assert_eq!(
             entry.account.as_ref(),
-            Some(&world.account.id),
+            Some(&fixture.account.id),
             "{:?}",
             entry.kind
         );
@@ -91,11 +91,11 @@ async fn every_durable_change_names_run_api_and_account() {
 
 #[tokio::test(start_paused = true)]
 async fn each_attempt_has_its_own_state_and_the_journal_knows_it() {
-    let world = World::new();
-    let mut human = world.human();
-    world.generate_with(&mut human).await.unwrap();
-    world.generate_with(&mut human).await.unwrap();
-    let attempts = world.database.attempts();
+    let fixture = GenerationFixture::new();
+    let mut human = fixture.human();
+    fixture.generate_with(&mut human).await.unwrap();
+    fixture.generate_with(&mut human).await.unwrap();
+    let attempts = fixture.database.attempts();
     let journalled: Vec<_> = attempts.iter().map(|attempt| attempt.state.expose()).collect();
     assert_eq!(journalled, human.states);
     assert_ne!(human.states[0], human.states[1]);
@@ -105,30 +105,30 @@ async fn each_attempt_has_its_own_state_and_the_journal_knows_it() {
     );
     assert_ne!(attempts[0].id, attempts[1].id);
     for attempt in attempts {
-        assert_eq!(attempt.client_id, world.account.apis[0].client_id);
+        assert_eq!(attempt.client_id, fixture.account.apis[0].client_id);
         assert_eq!(
             (attempt.run, attempt.account),
-            (world.run, world.account.id.clone())
+            (fixture.run, fixture.account.id.clone())
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_generation_is_one_more_than_the_newest() {
-    let world = World::new();
+    let fixture = GenerationFixture::new();
     for made in 1..=3 {
-        assert_eq!(world.generate().await, Ok(Generation::new(made).unwrap()));
+        assert_eq!(fixture.generate().await, Ok(Generation::new(made).unwrap()));
     }
-    let mut far = world.database.tokens()[2].token.clone();
+    let mut far = fixture.database.tokens()[2].token.clone();
     far.generation = Generation::new(41).unwrap();
-    world.database.put(far);
+    fixture.database.put(far);
     let next = Generation::new(42).unwrap();
-    assert_eq!(world.generate().await, Ok(next));
-    assert_eq!(world.database.attempts()[3].generation, next);
+    assert_eq!(fixture.generate().await, Ok(next));
+    assert_eq!(fixture.database.attempts()[3].generation, next);
     assert_eq!(
-        world
+        fixture
             .registry
-            .get(&world.account.apis[0].name)
+            .get(&fixture.account.apis[0].name)
             .unwrap()
             .generation,
         next
@@ -137,15 +137,15 @@ async fn the_generation_is_one_more_than_the_newest() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stored_token_is_verified_and_carries_what_upstox_sent() {
-    let world = World::new();
-    world.generate().await.unwrap();
-    let stored = world.database.tokens().remove(0);
-    assert_eq!(stored.attempt, world.database.attempts()[0].id);
+    let fixture = GenerationFixture::new();
+    fixture.generate().await.unwrap();
+    let stored = fixture.database.tokens().remove(0);
+    assert_eq!(stored.attempt, fixture.database.attempts()[0].id);
     assert_eq!(stored.extended_token.unwrap().expose(), "CANARY-extended");
     let token = stored.token;
     assert_eq!(token.access_token.expose(), "CANARY-token");
-    assert_eq!(token.client_id, world.account.apis[0].client_id);
-    assert_eq!(token.account, world.account.id);
+    assert_eq!(token.client_id, fixture.account.apis[0].client_id);
+    assert_eq!(token.account, fixture.account.id);
     assert_eq!(token.user_id.as_str(), "AB1234");
     assert_eq!(token.verified_at, Some(ist("2026-11-23T08:45:00")));
     assert_eq!(token.rejected_at, None);
@@ -166,28 +166,28 @@ async fn validity_counts_from_the_moment_the_post_was_sent(
     #[case] exp: Option<&str>,
     #[case] dies: &str,
 ) {
-    let world = World::at(ist(sent));
-    world
+    let fixture = GenerationFixture::at(ist(sent));
+    fixture
         .broker
         .answers(Duration::from_secs(takes), vec![Ok(raw_answer())]);
     let mut answer = token_of("AB1234");
     answer.exp = exp.map(ist);
-    world.broker.reads(Ok(answer));
-    let made = world.generate().await;
-    let token = world.database.tokens().remove(0).token;
+    fixture.broker.reads(Ok(answer));
+    let made = fixture.generate().await;
+    let token = fixture.database.tokens().remove(0).token;
     assert_eq!(token.issued_at, ist(sent));
     assert_eq!(token.valid_until, ist(dies));
     let received = ist(sent) + TimeDelta::seconds(i64::try_from(takes).unwrap());
     assert_eq!(
-        world.is_served(),
+        fixture.is_served(),
         token.is_servable(received),
         "a dead token is served to nobody"
     );
     match made {
-        Ok(_) => assert!(world.is_served(), "only a served token is a success"),
+        Ok(_) => assert!(fixture.is_served(), "only a served token is a success"),
         Err(failure) => {
             assert_eq!(failure.reason, FailureReason::ExpiredMeanwhile);
-            assert!(!world.is_served());
+            assert!(!fixture.is_served());
         }
     }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use vega_domain::failure::FailureReason;
 
-use crate::world::World;
+use crate::generation_fixture::GenerationFixture;
 use vega_testing::memory_store::End;
 
 #[tokio::test(start_paused = true)]
 async fn a_granted_press_is_on_record_before_it_is_made() {
-    let world = World::new();
-    world.generate().await.unwrap();
-    let log = world.log.take();
+    let fixture = GenerationFixture::new();
+    fixture.generate().await.unwrap();
+    let log = fixture.log.take();
     let recorded = log.iter().position(|effect| effect == "request_otp").unwrap();
     assert_eq!(log[recorded + 1], "press");
     assert_eq!(log.iter().filter(|effect| *effect == "press").count(), 1);
@@ -19,17 +19,17 @@ async fn a_granted_press_is_on_record_before_it_is_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_used_up_budget_ends_the_attempt_without_a_press() {
-    let world = World::new();
+    let fixture = GenerationFixture::new();
     for _ in 0..4 {
-        world.generate().await.unwrap();
+        fixture.generate().await.unwrap();
     }
-    world.log.take();
+    fixture.log.take();
 
-    let failure = world.generate().await.unwrap_err();
+    let failure = fixture.generate().await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::OtpBudget);
     assert!(failure.detail.contains("08:56:00 IST"), "{failure}");
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         [
             "record signing_in",
             "open_attempt",
@@ -40,33 +40,33 @@ async fn a_used_up_budget_ends_the_attempt_without_a_press() {
     );
 
     tokio::time::advance(Duration::from_mins(11)).await;
-    world.generate().await.unwrap();
+    fixture.generate().await.unwrap();
     assert!(
-        world.log.take().contains(&"press".to_owned()),
+        fixture.log.take().contains(&"press".to_owned()),
         "the window has passed"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_budget_is_the_one_of_the_settings() {
-    let mut world = World::new();
-    world.budget.presses = 0;
+    let mut fixture = GenerationFixture::new();
+    fixture.budget.presses = 0;
     assert_eq!(
-        world.generate().await.unwrap_err().reason,
+        fixture.generate().await.unwrap_err().reason,
         FailureReason::OtpBudget
     );
-    assert!(!world.log.take().contains(&"press".to_owned()));
+    assert!(!fixture.log.take().contains(&"press".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_press_in_one_attempt_is_refused() {
-    let world = World::new();
-    let mut human = world.human();
+    let fixture = GenerationFixture::new();
+    let mut human = fixture.human();
     human.presses = 2;
-    let failure = world.generate_with(&mut human).await.unwrap_err();
+    let failure = fixture.generate_with(&mut human).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::RedirectTimeout);
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         [
             "record signing_in",
             "open_attempt",
@@ -78,51 +78,51 @@ async fn a_second_press_in_one_attempt_is_refused() {
         ]
     );
     assert_eq!(
-        world.database.ends(),
+        fixture.database.ends(),
         [End::Closed(FailureReason::RedirectTimeout)]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_press_in_the_window_goes_on_record_beyond_the_budget_and_counts_afterwards() {
-    let mut world = World::new();
-    world.budget.presses = 1;
-    let mut by_hand = world.human();
+    let mut fixture = GenerationFixture::new();
+    fixture.budget.presses = 1;
+    let mut by_hand = fixture.human();
     by_hand.presses = 0;
     by_hand.presses_in_the_window = true;
-    world.generate_with(&mut by_hand).await.unwrap();
-    let log = world.log.take();
+    fixture.generate_with(&mut by_hand).await.unwrap();
+    let log = fixture.log.take();
     let pressed = log
         .iter()
         .position(|effect| effect == "press in the window")
         .unwrap();
     assert_eq!(log[pressed + 1], "note_otp");
 
-    let failure = world.generate().await.unwrap_err();
+    let failure = fixture.generate().await.unwrap_err();
     assert_eq!(
         failure.reason,
         FailureReason::OtpBudget,
         "it counts for Vega's presses"
     );
-    world.generate_with(&mut by_hand).await.unwrap();
+    fixture.generate_with(&mut by_hand).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_press_after_the_humans_in_the_same_attempt_is_refused() {
-    let world = World::new();
-    let mut human = world.human();
+    let fixture = GenerationFixture::new();
+    let mut human = fixture.human();
     human.presses_in_the_window = true;
-    let failure = world.generate_with(&mut human).await.unwrap_err();
+    let failure = fixture.generate_with(&mut human).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::RedirectTimeout);
-    assert!(!world.log.take().contains(&"press".to_owned()));
+    assert!(!fixture.log.take().contains(&"press".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_press_in_the_window_that_cannot_be_recorded_ends_the_attempt() {
-    let world = World::new();
-    world.faults.fail_at("note_otp");
-    let mut human = world.human();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("note_otp");
+    let mut human = fixture.human();
     human.presses_in_the_window = true;
-    let failure = world.generate_with(&mut human).await.unwrap_err();
+    let failure = fixture.generate_with(&mut human).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Storage);
 }

@@ -12,7 +12,7 @@ use vega_domain::ports::{
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
 
-use crate::world::{BUDGET, World, ist, raw_answer, token_of};
+use crate::generation_fixture::{BUDGET, GenerationFixture, ist, raw_answer, token_of};
 use vega_testing::memory_store::End;
 
 /// How far the dead process came.
@@ -24,7 +24,7 @@ enum Reached {
     AnswerSealed,
 }
 
-impl World {
+impl GenerationFixture {
     /// Leaves an attempt of an earlier run, for the API at `index`.
     async fn left(&self, index: usize, reached: Reached) -> RunId {
         let at = ist("2026-11-23T03:29:30");
@@ -70,67 +70,67 @@ impl World {
 
 #[tokio::test(start_paused = true)]
 async fn a_sealed_answer_becomes_a_served_token_without_a_human() {
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.broker.reads(Ok(token_of("AB1234")));
-    let run = world.left(0, Reached::AnswerSealed).await;
-    let recovered = world.recover().await.remove(0);
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.broker.reads(Ok(token_of("AB1234")));
+    let run = fixture.left(0, Reached::AnswerSealed).await;
+    let recovered = fixture.recover().await.remove(0);
     assert_eq!((recovered.run, recovered.outcome), (run, Ok(Generation::FIRST)));
-    assert_eq!(recovered.api, world.account.apis[0].name);
-    assert_eq!(world.database.ends(), [End::Stored]);
-    let stored = world.database.audit().pop().unwrap();
+    assert_eq!(recovered.api, fixture.account.apis[0].name);
+    assert_eq!(fixture.database.ends(), [End::Stored]);
+    let stored = fixture.database.audit().pop().unwrap();
     assert_eq!((stored.kind, stored.run), (AuditKind::TokenStored, Some(run)));
     assert!(
-        world.recover().await.is_empty(),
+        fixture.recover().await.is_empty(),
         "nothing is left for a second start"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_recovered_token_is_published_last_and_no_code_is_sent() {
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.left(0, Reached::AnswerSealed).await;
-    world.recover().await;
-    assert_eq!(world.log.take(), ["read", "profile", "store", "publish"]);
-    assert!(world.is_served());
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::AnswerSealed).await;
+    fixture.recover().await;
+    assert_eq!(fixture.log.take(), ["read", "profile", "store", "publish"]);
+    assert!(fixture.is_served());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
-    let world = World::at(ist("2026-11-23T08:45:00"));
-    world.left(0, Reached::AnswerSealed).await;
-    let recovered = world.recover().await.remove(0);
+    let fixture = GenerationFixture::at(ist("2026-11-23T08:45:00"));
+    fixture.left(0, Reached::AnswerSealed).await;
+    let recovered = fixture.recover().await.remove(0);
     assert_eq!(
         recovered.outcome.unwrap_err().reason,
         FailureReason::ExpiredMeanwhile
     );
-    let token = world.database.tokens().remove(0).token;
+    let token = fixture.database.tokens().remove(0).token;
     assert_eq!(token.issued_at, ist("2026-11-23T03:29:30"));
     assert_eq!(token.valid_until, ist("2026-11-23T03:30:00"));
-    assert!(!world.is_served(), "it died before Vega came back");
+    assert!(!fixture.is_served(), "it died before Vega came back");
 }
 
 /// An OTP may be spent: that is another thing than a sign-in that had hardly begun.
 #[tokio::test(start_paused = true)]
 async fn a_death_past_the_press_is_told_as_such() {
-    let world = World::new();
-    world.left(0, Reached::Opened).await;
-    let attempt = world.database.attempts()[0].id;
-    let mobile = &world.account.mobile_number;
+    let fixture = GenerationFixture::new();
+    fixture.left(0, Reached::Opened).await;
+    let attempt = fixture.database.attempts()[0].id;
+    let mobile = &fixture.account.mobile_number;
     let now = ClockReading::by_wall_clock(ist("2026-11-23T03:29:31"));
-    let granted = world.database.request_otp(attempt, mobile, BUDGET, &now).await;
+    let granted = fixture.database.request_otp(attempt, mobile, BUDGET, &now).await;
     assert_eq!(granted.unwrap(), OtpGrant::Granted);
-    let outcome = world.recover().await.remove(0).outcome;
+    let outcome = fixture.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::InterruptedPastPress);
 }
 
 /// The human has signed in, and the process that waited for the code died before it came.
 #[tokio::test(start_paused = true)]
 async fn a_code_that_nobody_lived_to_send_is_sent_once() {
-    let world = World::at(ist("2026-11-23T03:31:00"));
-    world.left(0, Reached::CodeDelivered).await;
-    let recovered = world.recover().await.remove(0);
+    let fixture = GenerationFixture::at(ist("2026-11-23T03:31:00"));
+    fixture.left(0, Reached::CodeDelivered).await;
+    let recovered = fixture.recover().await.remove(0);
     assert_eq!(recovered.outcome, Ok(Generation::FIRST));
-    let sent = world.log.take();
+    let sent = fixture.log.take();
     let expected = [
         "seal_code",
         "POST",
@@ -141,16 +141,16 @@ async fn a_code_that_nobody_lived_to_send_is_sent_once() {
         "publish",
     ];
     assert_eq!(sent, expected);
-    assert!(world.recover().await.is_empty());
+    assert!(fixture.recover().await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_code_that_came_long_ago_is_not_sent() {
-    let world = World::at(ist("2026-11-23T03:39:31"));
-    world.left(0, Reached::CodeDelivered).await;
-    let outcome = world.recover().await.remove(0).outcome;
+    let fixture = GenerationFixture::at(ist("2026-11-23T03:39:31"));
+    fixture.left(0, Reached::CodeDelivered).await;
+    let outcome = fixture.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::Interrupted);
-    assert_eq!(world.log.take(), ["close interrupted"]);
+    assert_eq!(fixture.log.take(), ["close interrupted"]);
 }
 
 #[rstest]
@@ -161,16 +161,16 @@ async fn without_an_answer_the_attempt_is_closed_and_no_code_is_sent(
     #[case] reached: Reached,
     #[case] reason: FailureReason,
 ) {
-    let world = World::new();
-    let run = world.left(0, reached).await;
-    let recovered = world.recover().await.remove(0);
+    let fixture = GenerationFixture::new();
+    let run = fixture.left(0, reached).await;
+    let recovered = fixture.recover().await.remove(0);
     assert_eq!(recovered.outcome.unwrap_err().reason, reason);
-    assert_eq!(world.log.take(), [format!("close {reason}")]);
-    assert_eq!(world.database.ends(), [End::Closed(reason)]);
-    let closed = world.database.audit().pop().unwrap();
+    assert_eq!(fixture.log.take(), [format!("close {reason}")]);
+    assert_eq!(fixture.database.ends(), [End::Closed(reason)]);
+    let closed = fixture.database.audit().pop().unwrap();
     assert_eq!((closed.kind, closed.run), (AuditKind::AttemptClosed, Some(run)));
-    assert_eq!(closed.api.as_ref(), Some(&world.account.apis[0].name));
-    assert_eq!(closed.account.as_ref(), Some(&world.account.id));
+    assert_eq!(closed.api.as_ref(), Some(&fixture.account.apis[0].name));
+    assert_eq!(closed.account.as_ref(), Some(&fixture.account.id));
 }
 
 fn without_account(account: &Account) -> Vec<Account> {
@@ -204,61 +204,61 @@ async fn what_is_not_configured_any_more_is_closed_and_never_stored(
     left: (Reached, FailureReason),
 ) {
     let (reached, reason) = left;
-    let world = World::new();
-    world.left(0, reached).await;
-    let mut recovered = world.service().recover(&now(&world.account)).await.unwrap();
+    let fixture = GenerationFixture::new();
+    fixture.left(0, reached).await;
+    let mut recovered = fixture.service().recover(&now(&fixture.account)).await.unwrap();
     assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
-    assert_eq!(world.log.take(), [format!("close {reason}")]);
-    assert!(world.database.tokens().is_empty());
-    assert!(!world.is_served());
+    assert_eq!(fixture.log.take(), [format!("close {reason}")]);
+    assert!(fixture.database.tokens().is_empty());
+    assert!(!fixture.is_served());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sealed_answer_is_judged_like_a_fresh_one() {
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.left(0, Reached::AnswerSealed).await;
-    world.broker.reads(Ok(token_of("ZZ9999")));
-    let outcome = world.recover().await.remove(0).outcome;
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::AnswerSealed).await;
+    fixture.broker.reads(Ok(token_of("ZZ9999")));
+    let outcome = fixture.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::WrongUser);
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         ["read", "log out", "token_logged_out", "close wrong_user"]
     );
 
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.left(0, Reached::AnswerSealed).await;
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::AnswerSealed).await;
     let outage = Failure::new(FailureReason::BrokerDown, "HTTP 503");
-    world.broker.says(ProfileAnswer::Unknown(outage));
-    let outcome = world.recover().await.remove(0).outcome;
+    fixture.broker.says(ProfileAnswer::Unknown(outage));
+    let outcome = fixture.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::Unverified);
-    assert_eq!(world.log.take(), ["read", "profile", "store"]);
-    assert!(!world.is_served());
+    assert_eq!(fixture.log.take(), ["read", "profile", "store"]);
+    assert!(!fixture.is_served());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_stored_waits_for_the_next_start() {
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.left(0, Reached::AnswerSealed).await;
-    world.faults.fail_at("store");
-    let outcome = world.recover().await.remove(0).outcome;
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::AnswerSealed).await;
+    fixture.faults.fail_at("store");
+    let outcome = fixture.recover().await.remove(0).outcome;
     assert_eq!(outcome.unwrap_err().reason, FailureReason::Storage);
-    assert_eq!(world.database.ends(), [End::Open]);
+    assert_eq!(fixture.database.ends(), [End::Open]);
     assert!(
-        world.is_served(),
+        fixture.is_served(),
         "its answer is durable, and this process has it"
     );
 
-    world.faults.heal();
-    assert_eq!(world.recover().await.remove(0).outcome, Ok(Generation::FIRST));
-    assert!(world.is_served());
+    fixture.faults.heal();
+    assert_eq!(fixture.recover().await.remove(0).outcome, Ok(Generation::FIRST));
+    assert!(fixture.is_served());
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_attempt_does_not_keep_the_others_from_their_end() {
-    let world = World::at(ist("2026-11-23T02:00:00"));
-    world.left(0, Reached::CodeSealed).await;
-    world.left(1, Reached::AnswerSealed).await;
-    let recovered = world.recover().await;
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::CodeSealed).await;
+    fixture.left(1, Reached::AnswerSealed).await;
+    let recovered = fixture.recover().await;
     let reasons: Vec<_> = recovered
         .iter()
         .map(|attempt| {
@@ -277,9 +277,9 @@ async fn one_bad_attempt_does_not_keep_the_others_from_their_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
-    let world = World::new();
-    world.left(0, Reached::AnswerSealed).await;
-    world.faults.fail_at("unfinished");
-    assert!(world.service().recover(&[]).await.is_err());
-    assert_eq!(world.database.ends(), [End::Open]);
+    let fixture = GenerationFixture::new();
+    fixture.left(0, Reached::AnswerSealed).await;
+    fixture.faults.fail_at("unfinished");
+    assert!(fixture.service().recover(&[]).await.is_err());
+    assert_eq!(fixture.database.ends(), [End::Open]);
 }

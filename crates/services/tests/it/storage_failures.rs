@@ -10,7 +10,7 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository};
 use vega_services::{RegistryFollower, RegistryScope};
 
-use crate::world::World;
+use crate::generation_fixture::GenerationFixture;
 use vega_testing::memory_store::End;
 
 /// All effects of a good sign-in, in order.
@@ -53,15 +53,15 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
     #[case] fails_at: &'static str,
     #[case] left: Left,
 ) {
-    let world = World::new();
-    world.faults.fail_at(fails_at);
-    let failure = world.generate().await.unwrap_err();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at(fails_at);
+    let failure = fixture.generate().await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Storage);
     assert!(failure.detail.contains("the disk is full"), "{failure}");
     // A token that neither the database nor the spool took is lost at the end of the process, and not before.
-    assert_eq!(world.is_served(), fails_at == "store");
+    assert_eq!(fixture.is_served(), fails_at == "store");
     let is_alarm = |event: &Event| matches!(event, Event::KeptInMemoryOnly { .. });
-    let alarms = world
+    let alarms = fixture
         .events
         .all
         .lock()
@@ -75,31 +75,31 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
     let mut expected: Vec<String> = GOOD[..position].iter().map(|&effect| effect.into()).collect();
     expected.push(format!("{fails_at} fails"));
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         expected,
         "nothing follows, and the attempt is not closed"
     );
 
-    world.faults.heal();
-    let accounts = [world.account.clone()];
-    let mut recovered = world.service().recover(&accounts).await.unwrap();
+    fixture.faults.heal();
+    let accounts = [fixture.account.clone()];
+    let mut recovered = fixture.service().recover(&accounts).await.unwrap();
     match left {
         Left::Nothing => {
             assert!(recovered.is_empty());
-            assert!(world.log.take().is_empty());
+            assert!(fixture.log.take().is_empty());
         }
         Left::Closed(reason) => {
             assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
-            assert_eq!(world.log.take(), [format!("close {reason}")]);
-            assert!(!world.is_served());
+            assert_eq!(fixture.log.take(), [format!("close {reason}")]);
+            assert!(!fixture.is_served());
         }
         Left::Token => {
             assert_eq!(recovered.remove(0).outcome, Ok(Generation::FIRST));
-            let mut log = world.log.take();
+            let mut log = fixture.log.take();
             // What was in memory only is served already.
             log.retain(|effect| effect != "served before it is stored" || fails_at != "store");
             assert_eq!(log, ["read", "profile", "store", "publish"]);
-            assert!(world.is_served());
+            assert!(fixture.is_served());
         }
     }
 }
@@ -107,12 +107,12 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
 /// The answer is in this process alone: what it brings is not left to its end.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
-    let world = World::new();
-    world.faults.fail_at("seal_answer");
-    assert_eq!(world.generate().await, Ok(Generation::FIRST));
-    assert!(world.is_served());
-    assert_eq!(world.database.ends(), [End::Stored]);
-    let log = world.log.take();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("seal_answer");
+    assert_eq!(fixture.generate().await, Ok(Generation::FIRST));
+    assert!(fixture.is_served());
+    assert_eq!(fixture.database.ends(), [End::Stored]);
+    let log = fixture.log.take();
     assert_eq!(
         log[log.len() - 6..],
         [
@@ -129,11 +129,11 @@ async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
 /// A token that is here is brought home, whatever becomes of the record of it.
 #[tokio::test(start_paused = true)]
 async fn a_step_that_cannot_be_recorded_does_not_hold_up_a_token_that_was_received() {
-    let world = World::new();
-    world.faults.fail_at("record verifying");
-    assert_eq!(world.generate().await, Ok(Generation::FIRST));
-    assert!(world.is_served());
-    let log = world.log.take();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("record verifying");
+    assert_eq!(fixture.generate().await, Ok(Generation::FIRST));
+    assert!(fixture.is_served());
+    let log = fixture.log.take();
     assert_eq!(
         log[log.len() - 5..],
         ["record verifying fails", "read", "profile", "store", "publish"]
@@ -142,38 +142,41 @@ async fn a_step_that_cannot_be_recorded_does_not_hold_up_a_token_that_was_receiv
 
 #[tokio::test(start_paused = true)]
 async fn without_the_newest_generation_nothing_begins() {
-    let world = World::new();
-    world.faults.fail_at("newest_generation");
-    assert_eq!(world.generate().await.unwrap_err().reason, FailureReason::Storage);
-    assert_eq!(world.log.take(), ["newest_generation fails"]);
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("newest_generation");
+    assert_eq!(
+        fixture.generate().await.unwrap_err().reason,
+        FailureReason::Storage
+    );
+    assert_eq!(fixture.log.take(), ["newest_generation fails"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_cannot_be_closed_stays_for_the_next_start() {
-    let world = World::new();
-    world.faults.fail_at("close");
-    let mut human = world.human();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("close");
+    let mut human = fixture.human();
     human.fails = Some(Failure::new(FailureReason::OtpRefused, ""));
-    let failure = world.generate_with(&mut human).await.unwrap_err();
+    let failure = fixture.generate_with(&mut human).await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::Storage);
-    assert_eq!(world.database.ends(), [End::Open]);
+    assert_eq!(fixture.database.ends(), [End::Open]);
 }
 
 /// A registry that follows the database must not take out what the database never had.
 #[tokio::test(start_paused = true)]
 async fn a_token_in_memory_alone_outlives_a_look_into_the_database() {
-    let world = World::new();
-    world.faults.fail_at("store");
-    world.generate().await.unwrap_err();
+    let fixture = GenerationFixture::new();
+    fixture.faults.fail_at("store");
+    fixture.generate().await.unwrap_err();
     let mut tokens = MockUpstoxTokenRepository::new();
     tokens.expect_load_all().returning(|| Ok(Vec::new()));
     let follower = RegistryFollower::new(
-        Arc::clone(&world.registry),
+        Arc::clone(&fixture.registry),
         RegistryScope::Everything,
         Arc::new(tokens),
         Arc::new(MockTokenChanges::new()),
-        world.clock.clone(),
+        fixture.clock.clone(),
     );
     follower.catch_up().await.unwrap();
-    assert!(world.is_served());
+    assert!(fixture.is_served());
 }

@@ -1,4 +1,4 @@
-//! The world around one `TokenGenerationService`: clock, database, broker, human and registry, over one log.
+//! What one `TokenGenerationService` runs over in a test: clock, database, broker, human and registry, over one log.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ pub(crate) fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
 }
 
-pub(crate) struct World {
+pub(crate) struct GenerationFixture {
     pub(crate) log: Arc<Effects>,
     pub(crate) clock: Arc<PausedClock>,
     pub(crate) database: Arc<MemoryStore>,
@@ -54,7 +54,7 @@ pub(crate) struct World {
     pub(crate) budget: OtpBudget,
 }
 
-impl World {
+impl GenerationFixture {
     /// On a working morning.
     pub(crate) fn new() -> Self {
         Self::at(ist("2026-11-23T08:45:00"))
