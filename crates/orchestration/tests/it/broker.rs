@@ -15,7 +15,7 @@ use vega_domain::ports::{
 use vega_domain::secret::{AccessToken, AuthorizationCode, RawAnswer};
 use vega_testing::Effects;
 
-use crate::world::user;
+use crate::orchestration_fixture::user;
 
 pub(crate) struct Broker {
     log: Arc<Effects>,

@@ -13,7 +13,7 @@ use vega_domain::ports::{LastPriceAnswer, ProfileAnswer};
 use vega_domain::token::TokenStatus;
 use vega_orchestration::{RunError, WaitPolicy};
 
-use crate::world::{Standing, World, steps};
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, steps};
 
 const SIX: [&str; 6] = [
     "PRIMARY",
@@ -24,12 +24,12 @@ const SIX: [&str; 6] = [
     "OPTIONCHAIN2",
 ];
 
-fn six_valid() -> World {
-    let world = World::of(&[("main", &SIX)]);
+fn six_valid() -> OrchestrationFixture {
+    let fixture = OrchestrationFixture::of(&[("main", &SIX)]);
     for api in SIX {
-        world.has(api, Standing::Valid);
+        fixture.has(api, Standing::Valid);
     }
-    world
+    fixture
 }
 
 fn names(plan: &Plan) -> Vec<&str> {
@@ -42,8 +42,8 @@ fn api(name: &str) -> ApiName {
 
 #[tokio::test(start_paused = true)]
 async fn with_every_token_valid_nobody_signs_in() {
-    let world = six_valid();
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = six_valid();
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.decision, Decision::AllValid);
     assert!(verification.left_over.cut_off.is_none());
     let seen: Vec<_> = verification
@@ -58,9 +58,9 @@ async fn with_every_token_valid_nobody_signs_in() {
             .iter()
             .all(|status| status.status == TokenStatus::Valid)
     );
-    assert!(world.log.take_only(&["open", "sign in", "begin"]).is_empty());
+    assert!(fixture.log.take_only(&["open", "sign in", "begin"]).is_empty());
     assert!(
-        world.registry.get(&api("PRIMARY")).is_some(),
+        fixture.registry.get(&api("PRIMARY")).is_some(),
         "a proven token is served"
     );
 }
@@ -72,12 +72,12 @@ async fn with_every_token_valid_nobody_signs_in() {
 #[case::never_verified_but_proven_now(Standing::NeverVerified, false)]
 #[tokio::test(start_paused = true)]
 async fn an_unknown_token_never_leads_to_a_sign_in(#[case] standing: Standing, #[case] outage: bool) {
-    let world = six_valid();
-    world.has("WEBSOCKET2", standing);
+    let fixture = six_valid();
+    fixture.has("WEBSOCKET2", standing);
     if outage {
-        world.broker.is_unreachable_for("WEBSOCKET2");
+        fixture.broker.is_unreachable_for("WEBSOCKET2");
     }
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     if outage {
         assert_eq!(
             verification.decision,
@@ -87,19 +87,19 @@ async fn an_unknown_token_never_leads_to_a_sign_in(#[case] standing: Standing, #
         assert_eq!(verification.decision, Decision::AllValid);
     }
 
-    world.has("PRIMARY", Standing::Expired);
-    let run = world.run().await.unwrap();
+    fixture.has("PRIMARY", Standing::Expired);
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.steps.len(), 1);
-    assert_eq!(world.log.take_only(&["sign in"]), ["sign in PRIMARY"]);
+    assert_eq!(fixture.log.take_only(&["sign in"]), ["sign in PRIMARY"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_all_profiles_plans_nothing() {
-    let world = six_valid();
+    let fixture = six_valid();
     for api in SIX {
-        world.broker.is_unreachable_for(api);
+        fixture.broker.is_unreachable_for(api);
     }
-    let decision = world
+    let decision = fixture
         .orchestrator()
         .verify(Wanted::default())
         .await
@@ -113,27 +113,27 @@ async fn an_outage_of_all_profiles_plans_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn two_dead_of_six_are_two_sign_ins() {
-    let world = six_valid();
-    world.has("WEBSOCKET1", Standing::Expired);
-    world.has("OPTIONCHAIN2", Standing::Rejected);
-    let run = world.run().await.unwrap();
+    let fixture = six_valid();
+    fixture.has("WEBSOCKET1", Standing::Expired);
+    fixture.has("OPTIONCHAIN2", Standing::Rejected);
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.steps.len(), 2);
     assert_eq!(
-        world.log.take_only(&["sign in"]),
+        fixture.log.take_only(&["sign in"]),
         ["sign in WEBSOCKET1", "sign in OPTIONCHAIN2"]
     );
-    let again = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let again = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(again.decision, Decision::AllValid);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_upstox_calls_dead_is_planned_and_not_served_any_more() {
-    let world = six_valid();
-    world.orchestrator().verify(Wanted::default()).await.unwrap();
-    assert!(world.registry.get(&api("WEBSOCKET3")).is_some());
-    world.broker.says("WEBSOCKET3", ProfileAnswer::Invalid);
-    assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
-    assert!(world.registry.get(&api("WEBSOCKET3")).is_none());
+    let fixture = six_valid();
+    fixture.orchestrator().verify(Wanted::default()).await.unwrap();
+    assert!(fixture.registry.get(&api("WEBSOCKET3")).is_some());
+    fixture.broker.says("WEBSOCKET3", ProfileAnswer::Invalid);
+    assert_eq!(names(&fixture.plan().await), ["WEBSOCKET3"]);
+    assert!(fixture.registry.get(&api("WEBSOCKET3")).is_none());
 }
 
 /// A fault of the profile call looks like the death of all. Before OTPs are asked for, another kind of call must agree.
@@ -143,14 +143,14 @@ async fn a_token_that_upstox_calls_dead_is_planned_and_not_served_any_more() {
 #[case::no_answer(LastPriceAnswer::Unknown(Failure::new(FailureReason::UnclearRefusal, "")))]
 #[tokio::test(start_paused = true)]
 async fn never_5_a_sign_in_because_one_call_refuses_all_tokens(#[case] price: LastPriceAnswer) {
-    let world = six_valid();
-    world.orchestrator().verify(Wanted::default()).await.unwrap();
-    world.broker.answers_price_calls(price);
+    let fixture = six_valid();
+    fixture.orchestrator().verify(Wanted::default()).await.unwrap();
+    fixture.broker.answers_price_calls(price);
     for name in SIX {
-        world.broker.says(name, ProfileAnswer::Invalid);
+        fixture.broker.says(name, ProfileAnswer::Invalid);
     }
     sleep(Duration::from_mins(90)).await;
-    let decision = world
+    let decision = fixture
         .orchestrator()
         .verify(Wanted::default())
         .await
@@ -165,75 +165,75 @@ async fn never_5_a_sign_in_because_one_call_refuses_all_tokens(#[case] price: La
             force: Some(&reason),
             ..Wanted::default()
         };
-        let decision = world.orchestrator().verify(wanted).await.unwrap().decision;
+        let decision = fixture.orchestrator().verify(wanted).await.unwrap().decision;
         assert_eq!(decision, Decision::OnlyUnknown(vec![name.clone()]));
         assert!(
-            world.registry.get(&name).is_some(),
+            fixture.registry.get(&name).is_some(),
             "programs keep what was proven"
         );
     }
-    assert!(world.log.take_only(&["sign in"]).is_empty());
+    assert!(fixture.log.take_only(&["sign in"]).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_two_kinds_of_calls_refuse_is_planned() {
-    let world = six_valid();
+    let fixture = six_valid();
     for name in SIX {
-        world.broker.says(name, ProfileAnswer::Invalid);
+        fixture.broker.says(name, ProfileAnswer::Invalid);
     }
     sleep(Duration::from_mins(90)).await;
-    assert_eq!(names(&world.plan().await), SIX);
+    assert_eq!(names(&fixture.plan().await), SIX);
 }
 
 /// Upstox called it dead by mistake, and says so when it is asked again.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_is_taken_back_needs_no_sign_in() {
-    let world = six_valid();
-    world.has("WEBSOCKET3", Standing::Rejected);
-    assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
-    world.broker.holds_good("WEBSOCKET3");
-    let decision = world
+    let fixture = six_valid();
+    fixture.has("WEBSOCKET3", Standing::Rejected);
+    assert_eq!(names(&fixture.plan().await), ["WEBSOCKET3"]);
+    fixture.broker.holds_good("WEBSOCKET3");
+    let decision = fixture
         .orchestrator()
         .verify(Wanted::default())
         .await
         .unwrap()
         .decision;
     assert_eq!(decision, Decision::AllValid);
-    assert!(world.log.take_only(&["sign in"]).is_empty());
+    assert!(fixture.log.take_only(&["sign in"]).is_empty());
 }
 
 /// What the operator took back stays so, whatever Upstox says.
 #[tokio::test(start_paused = true)]
 async fn a_revoked_token_is_not_asked_about() {
-    let world = six_valid();
-    world.has("WEBSOCKET3", Standing::Revoked);
-    assert_eq!(names(&world.plan().await), ["WEBSOCKET3"]);
-    assert_eq!(world.log.take_only(&["record_check WEBSOCKET3"]), [""; 0]);
+    let fixture = six_valid();
+    fixture.has("WEBSOCKET3", Standing::Revoked);
+    assert_eq!(names(&fixture.plan().await), ["WEBSOCKET3"]);
+    assert_eq!(fixture.log.take_only(&["record_check WEBSOCKET3"]), [""; 0]);
 }
 
 /// Between the plan and its turn another process found the token good.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_is_taken_back_before_its_turn_costs_no_otp() {
-    let world = six_valid();
-    world.has("WEBSOCKET3", Standing::Rejected);
-    let plan = world.plan().await;
-    world.has("WEBSOCKET3", Standing::Valid);
-    let run = world
+    let fixture = six_valid();
+    fixture.has("WEBSOCKET3", Standing::Rejected);
+    let plan = fixture.plan().await;
+    fixture.has("WEBSOCKET3", Standing::Valid);
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(steps(&run), ["WEBSOCKET3 skipped already_servable"]);
-    assert!(world.log.take_only(&["sign in"]).is_empty());
+    assert!(fixture.log.take_only(&["sign in"]).is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn only_the_chosen_apis_are_asked_about_and_planned() {
-    let world = World::of(&[("main", &SIX)]);
-    world.has("PRIMARY", Standing::Valid);
-    world.has("WEBSOCKET1", Standing::Valid);
+    let fixture = OrchestrationFixture::of(&[("main", &SIX)]);
+    fixture.has("PRIMARY", Standing::Valid);
+    fixture.has("WEBSOCKET1", Standing::Valid);
     let chosen = ApiSelection::Only(vec![api("OPTIONCHAIN1"), api("PRIMARY")]);
-    let verification = world
+    let verification = fixture
         .orchestrator()
         .verify(Wanted {
             apis: &chosen,
@@ -246,14 +246,18 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
     };
     assert_eq!(names(plan), ["OPTIONCHAIN1"]);
     assert_eq!(verification.statuses.len(), 2);
-    assert_eq!(world.log.take_only(&["record_check"]), ["record_check PRIMARY"]);
+    assert_eq!(fixture.log.take_only(&["record_check"]), ["record_check PRIMARY"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_cannot_be_recorded_ends_verification_without_a_plan() {
-    let world = six_valid();
-    world.faults.fail_at("record_check PRIMARY");
-    let error = world.orchestrator().verify(Wanted::default()).await.unwrap_err();
+    let fixture = six_valid();
+    fixture.faults.fail_at("record_check PRIMARY");
+    let error = fixture
+        .orchestrator()
+        .verify(Wanted::default())
+        .await
+        .unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
-    assert!(world.database.is_lease_free());
+    assert!(fixture.database.is_lease_free());
 }

@@ -15,8 +15,8 @@ use vega_domain::run::{RunRecord, RunState, SkipReason, StepState};
 use vega_orchestration::WaitPolicy;
 
 use crate::broker::Exchanged;
+use crate::orchestration_fixture::{OrchestrationFixture, steps, user};
 use crate::sign_ins::Script;
-use crate::world::{World, steps, user};
 
 /// Where in a step the failure strikes, and so in which state the step is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +75,8 @@ const EVERYTHING: [Follows; 8] = [
 /// More often than any run comes again.
 const ALWAYS: usize = 12;
 
-fn world_where(reason: FailureReason, strikes: Strikes, times: usize) -> World {
-    let world = World::of(&[
+fn world_where(reason: FailureReason, strikes: Strikes, times: usize) -> OrchestrationFixture {
+    let fixture = OrchestrationFixture::of(&[
         ("main", &["PRIMARY", "WEBSOCKET1"]),
         ("second", &["OPTIONCHAIN1"]),
     ]);
@@ -90,36 +90,36 @@ fn world_where(reason: FailureReason, strikes: Strikes, times: usize) -> World {
         };
     for _ in 0..times * tries {
         match strikes {
-            Strikes::Opening => world.sign_ins.script("main", Script::Fails(failure.clone())),
-            Strikes::SigningIn => world.sign_ins.script("PRIMARY", Script::Fails(failure.clone())),
-            Strikes::PastPress => world
+            Strikes::Opening => fixture.sign_ins.script("main", Script::Fails(failure.clone())),
+            Strikes::SigningIn => fixture.sign_ins.script("PRIMARY", Script::Fails(failure.clone())),
+            Strikes::PastPress => fixture
                 .sign_ins
                 .script("PRIMARY", Script::FailsPastPress(failure.clone())),
             Strikes::Exchange | Strikes::UnrecordedExchange => {
-                world
+                fixture
                     .broker
                     .exchanges("PRIMARY", Exchanged::Refused(failure.clone()));
             }
-            Strikes::Profile => world
+            Strikes::Profile => fixture
                 .broker
                 .says("PRIMARY", ProfileAnswer::Unknown(failure.clone())),
         }
     }
     if strikes == Strikes::UnrecordedExchange {
-        world.faults.fail_once_at("PRIMARY verifying");
+        fixture.faults.fail_once_at("PRIMARY verifying");
     }
-    world
+    fixture
 }
 
 /// Carries the plan out while this follows.
-async fn run(world: &World, follows: Follows) -> RunRecord {
+async fn run(fixture: &OrchestrationFixture, follows: Follows) -> RunRecord {
     let answer = match follows {
         Follows::Waiting(answer) => answer,
         _ => Some(Answer::Yes),
     };
     for _ in 0..ALWAYS {
         if let Some(answer) = answer {
-            world.human.will_say(answer);
+            fixture.human.will_say(answer);
         }
     }
     let wait_policy = if follows == Follows::Leaving {
@@ -127,21 +127,25 @@ async fn run(world: &World, follows: Follows) -> RunRecord {
     } else {
         WaitPolicy::Wait
     };
-    let (plan, cancel) = (world.plan().await, CancellationToken::new());
-    let runs = world.resume();
+    let (plan, cancel) = (fixture.plan().await, CancellationToken::new());
+    let runs = fixture.resume();
     let meanwhile = async {
         tokio::time::sleep(Duration::from_mins(2)).await;
-        let audit = AuditEntry::new(world.clock.now(), AuditKind::AccountOpened, "");
+        let audit = AuditEntry::new(fixture.clock.now(), AuditKind::AccountOpened, "");
         match follows {
             Follows::Stopped => cancel.cancel(),
             Follows::AskedToEnd => {
-                world.database.request_cancel(world.clock.now()).await.unwrap();
+                fixture
+                    .database
+                    .request_cancel(fixture.clock.now())
+                    .await
+                    .unwrap();
             }
-            Follows::Cleared => world.database.opens_all(),
+            Follows::Cleared => fixture.database.opens_all(),
             Follows::Closed => {
-                for mut stop in world.database.cooldowns() {
+                for mut stop in fixture.database.cooldowns() {
                     stop.hold = AccountHold::Stop;
-                    CooldownRepository::close(&*world.database, &stop, &audit)
+                    CooldownRepository::close(&*fixture.database, &stop, &audit)
                         .await
                         .unwrap();
                 }
@@ -156,8 +160,8 @@ async fn run(world: &World, follows: Follows) -> RunRecord {
 }
 
 /// How often the account has been closed for a while, and for good.
-fn closings(world: &World) -> (usize, usize) {
-    let audit = world.database.audit();
+fn closings(fixture: &OrchestrationFixture) -> (usize, usize) {
+    let audit = fixture.database.audit();
     let count = |kind| audit.iter().filter(|entry| entry.kind == kind).count();
     (count(AuditKind::CooldownBegun), count(AuditKind::AccountStopped))
 }
@@ -182,7 +186,7 @@ fn comes_to(reason: FailureReason, strikes: Strikes) -> FailureReason {
 }
 
 fn holds(
-    world: &World,
+    fixture: &OrchestrationFixture,
     run: &RunRecord,
     seen: FailureReason,
     strikes: Strikes,
@@ -190,13 +194,13 @@ fn holds(
     case: &str,
 ) {
     let next = seen.recovery_action();
-    assert_eq!(world.database.runs().len(), 1, "{case}");
-    assert_eq!(world.database.runs()[0].state, run.state, "{case}");
+    assert_eq!(fixture.database.runs().len(), 1, "{case}");
+    assert_eq!(fixture.database.runs()[0].state, run.state, "{case}");
     assert!(!run.state.is_active(), "{case}: {:?}", run.state);
-    assert!(world.database.is_lease_free(), "{case}");
-    assert!(!world.sign_ins.is_a_session_open(), "{case}");
+    assert!(fixture.database.is_lease_free(), "{case}");
+    assert!(!fixture.sign_ins.is_a_session_open(), "{case}");
     assert_eq!(
-        world.database.open_attempts(),
+        fixture.database.open_attempts(),
         open_attempts(seen, strikes),
         "{case}"
     );
@@ -222,7 +226,7 @@ fn holds(
     } else {
         assert_eq!(*others, StepState::Done, "{case}: another account goes on");
     }
-    let (cooldowns, stops) = closings(world);
+    let (cooldowns, stops) = closings(fixture);
     let is_closed_by_now =
         |cooldown| matches!(next, RecoveryAction::CoolDown | RecoveryAction::CoolDownThenAsk) == cooldown;
     assert!(is_closed_by_now(cooldowns > 0), "{case}: {cooldowns} cooldowns");
@@ -248,13 +252,13 @@ fn open_attempts(seen: FailureReason, strikes: Strikes) -> usize {
 }
 
 /// Once everything is mended, the next yes brings every token that is missing.
-async fn is_made_good(world: &World, case: &str) {
-    world.sign_ins.forget_scripts();
-    world.broker.is_well();
-    world.database.opens_all();
-    let verified = world.orchestrator().verify(Wanted::default()).await.unwrap();
+async fn is_made_good(fixture: &OrchestrationFixture, case: &str) {
+    fixture.sign_ins.forget_scripts();
+    fixture.broker.is_well();
+    fixture.database.opens_all();
+    let verified = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     if let Decision::SignIn(plan) = verified.decision {
-        let run = world
+        let run = fixture
             .resume()
             .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
@@ -267,7 +271,7 @@ async fn is_made_good(world: &World, case: &str) {
             assert_eq!(step.state, StepState::Done, "{case}: {:?}", steps(&run));
         }
     }
-    let verified = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let verified = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert!(matches!(verified.decision, Decision::AllValid), "{case}");
     for status in &verified.statuses {
         assert!(status.servable, "{case}: {}", status.api);
@@ -284,11 +288,11 @@ async fn no_failure_anywhere_ends_a_run_with_an_error_of_its_own() {
             for follows in EVERYTHING {
                 for times in [1, ALWAYS] {
                     let case = format!("{reason}, {strikes:?}, {follows:?}, {times} times");
-                    let world = world_where(reason, strikes, times);
-                    let run = run(&world, follows).await;
+                    let fixture = world_where(reason, strikes, times);
+                    let run = run(&fixture, follows).await;
                     let seen = comes_to(reason, strikes);
-                    holds(&world, &run, seen, strikes, follows, &case);
-                    is_made_good(&world, &case).await;
+                    holds(&fixture, &run, seen, strikes, follows, &case);
+                    is_made_good(&fixture, &case).await;
                 }
             }
         }
@@ -298,15 +302,15 @@ async fn no_failure_anywhere_ends_a_run_with_an_error_of_its_own() {
 /// What the issue was about, by itself: the token call is answered with 429.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_token_call_closes_the_account_and_sends_no_code_again() {
-    let world = world_where(FailureReason::Throttled, Strikes::Exchange, 1);
-    let run = run(&world, Follows::Waiting(None)).await;
+    let fixture = world_where(FailureReason::Throttled, Strikes::Exchange, 1);
+    let run = run(&fixture, Follows::Waiting(None)).await;
     assert_eq!(
         steps(&run),
         ["PRIMARY done", "WEBSOCKET1 done", "OPTIONCHAIN1 done"]
     );
     let calls = ["sign in", "POST", "close account"];
     assert_eq!(
-        world.log.take_only(&calls),
+        fixture.log.take_only(&calls),
         [
             "sign in PRIMARY",
             "POST PRIMARY",
@@ -331,16 +335,16 @@ async fn a_token_call_without_an_answer_ends_no_run_either() {
             (Exchanged::Lost, 1, FailureReason::OutcomeUnknown),
         ] {
             let case = format!("{reason}, {follows:?}");
-            let world = World::of(&[
+            let fixture = OrchestrationFixture::of(&[
                 ("main", &["PRIMARY", "WEBSOCKET1"]),
                 ("second", &["OPTIONCHAIN1"]),
             ]);
             for _ in 0..tries {
-                world.broker.exchanges("PRIMARY", exchanged.clone());
+                fixture.broker.exchanges("PRIMARY", exchanged.clone());
             }
-            let run = run(&world, follows).await;
-            holds(&world, &run, reason, Strikes::Exchange, follows, &case);
-            is_made_good(&world, &case).await;
+            let run = run(&fixture, follows).await;
+            holds(&fixture, &run, reason, Strikes::Exchange, follows, &case);
+            is_made_good(&fixture, &case).await;
         }
     }
 }
@@ -372,28 +376,28 @@ async fn a_write_that_fails_leaves_no_run_that_goes_on() {
                     Some(FailureReason::PinRefused),
                 ] {
                     let case = format!("{effect}, {follows:?}, for good: {for_good}, {reason:?}");
-                    let world = match reason {
+                    let fixture = match reason {
                         Some(reason) => world_where(reason, Strikes::Exchange, 1),
-                        None => World::of(&[("main", &["PRIMARY"])]),
+                        None => OrchestrationFixture::of(&[("main", &["PRIMARY"])]),
                     };
                     if for_good {
-                        world.faults.fail_at(effect);
+                        fixture.faults.fail_at(effect);
                     } else {
-                        world.faults.fail_once_at(effect);
+                        fixture.faults.fail_once_at(effect);
                     }
-                    let ran = ran(&world, follows).await;
-                    let active = || world.database.runs().iter().any(|run| run.state.is_active());
+                    let ran = ran(&fixture, follows).await;
+                    let active = || fixture.database.runs().iter().any(|run| run.state.is_active());
                     if !for_good {
                         assert!(!active(), "{case}: {ran:?}");
                     }
-                    world.faults.heal();
-                    world.orchestrator().clear_up().await.unwrap();
+                    fixture.faults.heal();
+                    fixture.orchestrator().clear_up().await.unwrap();
                     assert!(!active(), "{case}: {ran:?}");
                     assert!(
-                        world.database.is_lease_free() && !world.sign_ins.is_a_session_open(),
+                        fixture.database.is_lease_free() && !fixture.sign_ins.is_a_session_open(),
                         "{case}"
                     );
-                    is_made_good(&world, &case).await;
+                    is_made_good(&fixture, &case).await;
                 }
             }
         }
@@ -401,19 +405,19 @@ async fn a_write_that_fails_leaves_no_run_that_goes_on() {
 }
 
 /// As `run`, but the run may not come to its end.
-async fn ran(world: &World, follows: Follows) -> Result<RunRecord, String> {
+async fn ran(fixture: &OrchestrationFixture, follows: Follows) -> Result<RunRecord, String> {
     let wait_policy = if follows == Follows::Leaving {
         WaitPolicy::NoWait
     } else {
         WaitPolicy::Wait
     };
-    let (plan, cancel) = (world.plan().await, CancellationToken::new());
-    let runs = world.resume();
+    let (plan, cancel) = (fixture.plan().await, CancellationToken::new());
+    let runs = fixture.resume();
     let stop = async {
         tokio::time::sleep(Duration::from_mins(2)).await;
         match follows {
             Follows::Stopped => cancel.cancel(),
-            Follows::Cleared => world.database.opens_all(),
+            Follows::Cleared => fixture.database.opens_all(),
             _ => {}
         }
     };
@@ -438,26 +442,26 @@ async fn whatever_a_dead_process_left_is_cleared_up_and_made_good() {
         for death in &deaths {
             for run_state in [RunState::Planned, RunState::Running, RunState::Waiting] {
                 let case = format!("{reason}, {death:?}, {run_state:?}");
-                let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-                let mut left = world.left_run(&[("PRIMARY", death.clone())]);
+                let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+                let mut left = fixture.left_run(&[("PRIMARY", death.clone())]);
                 left.state = run_state;
-                let now = world.clock.now();
+                let now = fixture.clock.now();
                 let audit = AuditEntry::new(now, AuditKind::AttemptOpened, "");
-                world.database.begin(&left, &audit).await.unwrap();
+                fixture.database.begin(&left, &audit).await.unwrap();
                 if !matches!(death, StepState::Pending) {
-                    let attempt = world.first_attempt(&left);
-                    world.database.open_attempt(&attempt, &audit).await.unwrap();
+                    let attempt = fixture.first_attempt(&left);
+                    fixture.database.open_attempt(&attempt, &audit).await.unwrap();
                     let failure = Failure::new(reason, "words");
-                    world.closes_newest_attempt(&failure, &audit).await;
+                    fixture.closes_newest_attempt(&failure, &audit).await;
                 }
-                let left_over = world.orchestrator().clear_up().await.unwrap();
+                let left_over = fixture.orchestrator().clear_up().await.unwrap();
                 assert_eq!(
                     left_over.cut_off.map(|run| run.state),
                     Some(RunState::Incomplete),
                     "{case}"
                 );
-                assert!(world.database.is_lease_free(), "{case}");
-                is_made_good(&world, &case).await;
+                assert!(fixture.database.is_lease_free(), "{case}");
+                is_made_good(&fixture, &case).await;
             }
         }
     }
@@ -469,18 +473,18 @@ async fn a_token_of_another_profile_or_none_ends_no_run_either() {
     for follows in EVERYTHING {
         for answer in [ProfileAnswer::Invalid, ProfileAnswer::Valid(user("ZZ9999"))] {
             let case = format!("{answer:?}, {follows:?}");
-            let world = World::of(&[
+            let fixture = OrchestrationFixture::of(&[
                 ("main", &["PRIMARY", "WEBSOCKET1"]),
                 ("second", &["OPTIONCHAIN1"]),
             ]);
-            world.broker.says("PRIMARY", answer.clone());
-            let run = run(&world, follows).await;
+            fixture.broker.says("PRIMARY", answer.clone());
+            let run = run(&fixture, follows).await;
             let seen = match answer {
                 ProfileAnswer::Invalid => FailureReason::TokenRejected,
                 _ => FailureReason::Unverified,
             };
-            holds(&world, &run, seen, Strikes::Profile, follows, &case);
-            is_made_good(&world, &case).await;
+            holds(&fixture, &run, seen, Strikes::Profile, follows, &case);
+            is_made_good(&fixture, &case).await;
         }
     }
 }

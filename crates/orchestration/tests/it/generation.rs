@@ -16,8 +16,8 @@ use vega_domain::ports::{Answer, Approver, Clock, MockApprover};
 use vega_domain::run::RunState;
 use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage, WaitPolicy};
 
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, in_india};
 use crate::requirements::Requirement;
-use crate::world::{Standing, World, in_india};
 
 fn request() -> GenerationRequest {
     GenerationRequest {
@@ -35,7 +35,7 @@ fn answering(answer: Answer) -> MockApprover {
 }
 
 /// The outcome, and the stages on the way.
-async fn generate(world: &World, operator: &dyn Approver) -> (Outcome, Vec<&'static str>) {
+async fn generate(fixture: &OrchestrationFixture, operator: &dyn Approver) -> (Outcome, Vec<&'static str>) {
     let stages = Mutex::new(Vec::new());
     let enter = |stage: Stage<'_>| {
         stages.lock().unwrap().push(match stage {
@@ -45,23 +45,23 @@ async fn generate(world: &World, operator: &dyn Approver) -> (Outcome, Vec<&'sta
         });
     };
     let cancel = CancellationToken::new();
-    let outcome = world
+    let outcome = fixture
         .orchestrator()
         .generate(&request(), operator, &cancel, &enter)
         .await;
     (outcome, stages.into_inner().unwrap())
 }
 
-fn one_dead() -> World {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.has("PRIMARY", Standing::Valid);
-    world
+fn one_dead() -> OrchestrationFixture {
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.has("PRIMARY", Standing::Valid);
+    fixture
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_yes_leads_to_a_run_and_its_end() {
-    let world = one_dead();
-    let (outcome, stages) = generate(&world, &answering(Answer::Yes)).await;
+    let fixture = one_dead();
+    let (outcome, stages) = generate(&fixture, &answering(Answer::Yes)).await;
     let Outcome::Ran(finished) = outcome else {
         panic!("{outcome:?}")
     };
@@ -76,25 +76,29 @@ async fn a_yes_leads_to_a_run_and_its_end() {
 
 /// What is no run, with the words that say what to do, and nothing spent.
 #[rstest]
-#[case::all_valid(|world: &World| world.has("WEBSOCKET1", Standing::Valid), "AllValid", "no sign-in is needed", &["verified"])]
-#[case::unknown(|world: &World| world.has("WEBSOCKET1", Standing::LastCheckFailed), "AllValid", "no sign-in is needed", &["verified"])]
-#[case::clock_off(|world: &World| world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2))), "NotNow", "2 h 0 min behind Upstox's", &["verified"])]
-#[case::closed_hours(|world: &World| world.clock.set(in_india("2026-11-24T03:20:00")), "NotNow", "closed until 03:31 IST", &["verified"])]
-#[case::no(|_: &World| (), "Declined", "declined", &["verified", "confirming"])]
+#[case::all_valid(|fixture: &OrchestrationFixture| fixture.has("WEBSOCKET1", Standing::Valid), "AllValid", "no sign-in is needed", &["verified"])]
+#[case::unknown(|fixture: &OrchestrationFixture| fixture.has("WEBSOCKET1", Standing::LastCheckFailed), "AllValid", "no sign-in is needed", &["verified"])]
+#[case::clock_off(|fixture: &OrchestrationFixture| fixture.broker.dates(Some(fixture.clock.now() + TimeDelta::hours(2))), "NotNow", "2 h 0 min behind Upstox's", &["verified"])]
+#[case::closed_hours(|fixture: &OrchestrationFixture| fixture.clock.set(in_india("2026-11-24T03:20:00")), "NotNow", "closed until 03:31 IST", &["verified"])]
+#[case::no(|_: &OrchestrationFixture| (), "Declined", "declined", &["verified", "confirming"])]
 #[tokio::test(start_paused = true)]
 async fn without_a_run_the_outcome_says_why(
-    #[case] given: fn(&World),
+    #[case] given: fn(&OrchestrationFixture),
     #[case] outcome: &str,
     #[case] words: &str,
     #[case] stages: &[&str],
 ) {
-    let world = one_dead();
-    given(&world);
-    let (found, entered) = generate(&world, &answering(Answer::No)).await;
+    let fixture = one_dead();
+    given(&fixture);
+    let (found, entered) = generate(&fixture, &answering(Answer::No)).await;
     assert!(format!("{found:?}").starts_with(outcome), "{found:?}");
     assert!(found.words().contains(words), "{}", found.words());
     assert_eq!(entered, stages);
-    assert_eq!(world.log.take_only(&["open"]), Vec::<String>::new(), "no browser");
+    assert_eq!(
+        fixture.log.take_only(&["open"]),
+        Vec::<String>::new(),
+        "no browser"
+    );
 }
 
 /// Each is on record, and found before the operator is asked.
@@ -104,16 +108,16 @@ async fn without_a_run_the_outcome_says_why(
 #[case::nobody_can_answer(Requirement::Window, "human: nobody could answer")]
 #[tokio::test(start_paused = true)]
 async fn what_is_missing_is_told_before_anybody_is_asked(#[case] missing: Requirement, #[case] entry: &str) {
-    let world = one_dead();
-    world.requirements.lack(missing);
+    let fixture = one_dead();
+    fixture.requirements.lack(missing);
     // Without an expectation, a question would panic.
-    let (outcome, stages) = generate(&world, &MockApprover::new()).await;
+    let (outcome, stages) = generate(&fixture, &MockApprover::new()).await;
     assert!(matches!(outcome, Outcome::NotReady(_)), "{outcome:?}");
     assert_eq!(stages, ["verified"]);
-    let told = world.database.audit().pop().unwrap();
+    let told = fixture.database.audit().pop().unwrap();
     assert_eq!(told.kind, AuditKind::PreflightFailed);
     assert!(told.detail.starts_with(entry), "{told:?}");
-    assert!(world.database.is_lease_free());
+    assert!(fixture.database.is_lease_free());
 }
 
 /// Links need somebody who reads them, or a program that opens them; a code needs a way back.
@@ -131,21 +135,21 @@ async fn the_own_browser_route_has_needs_of_its_own(
     #[case] comes_back: bool,
     #[case] words: &str,
 ) {
-    let mut world = World::of(&[("main", &["PRIMARY"])]);
+    let mut fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
     let own_browser = |account: &Account| Account {
         route: Route::OwnBrowser,
         ..account.clone()
     };
-    world.accounts = world.accounts.iter().map(own_browser).collect();
+    fixture.accounts = fixture.accounts.iter().map(own_browser).collect();
     if opens_links {
-        world.requirements.open_links();
+        fixture.requirements.open_links();
     }
     if !comes_back {
-        world.requirements.lack(Requirement::Callback);
+        fixture.requirements.lack(Requirement::Callback);
     }
     // No browser of Vega's is looked for.
-    world.requirements.lack(Requirement::Browser);
-    let (outcome, _) = generate(&world, &answering(Answer::Yes)).await;
+    fixture.requirements.lack(Requirement::Browser);
+    let (outcome, _) = generate(&fixture, &answering(Answer::Yes)).await;
     match &outcome {
         Outcome::Ran(_) => assert_eq!(words, ""),
         other => assert!(other.words().contains(words) && !words.is_empty(), "{other:?}"),
@@ -158,11 +162,11 @@ async fn the_own_browser_route_has_needs_of_its_own(
 #[case::nobody(Answer::NobodyToAsk)]
 #[tokio::test(start_paused = true)]
 async fn nothing_covered_is_told_with_what_does(#[case] answer: Answer) {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.fails("PRIMARY", FailureReason::PinRefused);
-    let (first, _) = generate(&world, &answering(Answer::Yes)).await;
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.fails("PRIMARY", FailureReason::PinRefused);
+    let (first, _) = generate(&fixture, &answering(Answer::Yes)).await;
     assert!(matches!(first, Outcome::Ran(_)), "{first:?}");
-    let (outcome, stages) = generate(&world, &answering(answer)).await;
+    let (outcome, stages) = generate(&fixture, &answering(answer)).await;
     assert!(matches!(outcome, Outcome::NotCovered(_)), "{outcome:?}");
     assert!(
         outcome.words().contains("only your yes at a terminal opens one"),
@@ -174,10 +178,10 @@ async fn nothing_covered_is_told_with_what_does(#[case] answer: Answer) {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_to_ask_is_no_yes() {
-    let world = one_dead();
-    let (outcome, _) = generate(&world, &answering(Answer::NobodyToAsk)).await;
+    let fixture = one_dead();
+    let (outcome, _) = generate(&fixture, &answering(Answer::NobodyToAsk)).await;
     assert!(matches!(outcome, Outcome::Unconfirmed(_)), "{outcome:?}");
-    assert_eq!(world.log.take_only(&["open"]), Vec::<String>::new());
+    assert_eq!(fixture.log.take_only(&["open"]), Vec::<String>::new());
 }
 
 /// While the operator is asked, and before.
@@ -186,7 +190,7 @@ async fn nobody_to_ask_is_no_yes() {
 #[case::while_asked(false)]
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_request_begins_nothing(#[case] before: bool) {
-    let world = Arc::new(one_dead());
+    let fixture = Arc::new(one_dead());
     let cancel = CancellationToken::new();
     if before {
         cancel.cancel();
@@ -197,38 +201,38 @@ async fn a_cancelled_request_begins_nothing(#[case] before: bool) {
         }
     };
     let waits = Waits;
-    let outcome = world
+    let outcome = fixture
         .orchestrator()
         .generate(&request(), &waits, &cancel, &enter)
         .await;
     assert!(matches!(outcome, Outcome::Cancelled), "{outcome:?}");
-    assert_eq!(world.log.take_only(&["open"]), Vec::<String>::new());
+    assert_eq!(fixture.log.take_only(&["open"]), Vec::<String>::new());
 }
 
 /// Stored state that fails is the outcome, not a panic, and no yes to it is acted upon.
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_is_the_outcome() {
-    let world = one_dead();
-    world.faults.fail_at("append");
-    let (outcome, stages) = generate(&world, &answering(Answer::Yes)).await;
+    let fixture = one_dead();
+    fixture.faults.fail_at("append");
+    let (outcome, stages) = generate(&fixture, &answering(Answer::Yes)).await;
     assert!(
         matches!(outcome, Outcome::NotReady(_) | Outcome::Failed(_)),
         "{outcome:?}"
     );
     assert!(!stages.contains(&"running"), "{stages:?}");
-    assert_eq!(world.log.take_only(&["open"]), Vec::<String>::new());
+    assert_eq!(fixture.log.take_only(&["open"]), Vec::<String>::new());
 }
 
 /// Forced, valid tokens are replaced too.
 #[tokio::test(start_paused = true)]
 async fn force_reaches_the_plan() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.has("PRIMARY", Standing::Valid);
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.has("PRIMARY", Standing::Valid);
     let request = GenerationRequest {
         force: Some(ForceReason::new("the token leaked").unwrap()),
         ..request()
     };
-    let outcome = world
+    let outcome = fixture
         .orchestrator()
         .generate(
             &request,

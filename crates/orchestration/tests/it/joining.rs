@@ -6,15 +6,15 @@ use vega_domain::event::Event;
 use vega_domain::run::RunState;
 use vega_orchestration::WaitPolicy;
 
+use crate::orchestration_fixture::{OrchestrationFixture, end_of, steps};
 use crate::sign_ins::Script;
-use crate::world::{World, end_of, steps};
 
 #[tokio::test(start_paused = true)]
 async fn a_second_start_gets_the_run_that_is_under_way() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    let orchestrator = world.orchestrator();
-    let plan = world.plan().await;
-    world.sign_ins.script("PRIMARY", Script::Waits);
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let orchestrator = fixture.orchestrator();
+    let plan = fixture.plan().await;
+    fixture.sign_ins.script("PRIMARY", Script::Waits);
     assert!(orchestrator.under_way().is_none());
     let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
     let second = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
@@ -26,8 +26,8 @@ async fn a_second_start_gets_the_run_that_is_under_way() {
     let (one, two) = (end_of(&first).await.unwrap(), end_of(&second).await.unwrap());
     assert_eq!(one.id, two.id);
     assert_eq!(steps(&two), ["PRIMARY failed cancelled"]);
-    assert_eq!(world.database.runs().len(), 1);
-    assert_eq!(world.log.take_only(&["lease taken", "open main"]).len(), 2);
+    assert_eq!(fixture.database.runs().len(), 1);
+    assert_eq!(fixture.log.take_only(&["lease taken", "open main"]).len(), 2);
 
     assert!(orchestrator.under_way().is_none(), "it is over");
     let third = orchestrator.start(plan, WaitPolicy::NoWait);
@@ -37,9 +37,9 @@ async fn a_second_start_gets_the_run_that_is_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_joins_hears_what_happens_from_then_on() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    let orchestrator = world.orchestrator();
-    let plan = world.plan().await;
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let orchestrator = fixture.orchestrator();
+    let plan = fixture.plan().await;
     let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
     let mut heard = orchestrator.start(plan, WaitPolicy::NoWait).events();
     let run = end_of(&first).await.unwrap();
@@ -54,17 +54,17 @@ async fn whoever_joins_hears_what_happens_from_then_on() {
     assert_eq!(events.last(), Some(&ended));
     assert_eq!(
         events,
-        *world.events.0.lock().unwrap(),
+        *fixture.events.0.lock().unwrap(),
         "the program hears the same"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_error_reaches_everybody_who_waits() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    let orchestrator = world.orchestrator();
-    let plan = world.plan().await;
-    world.faults.fail_at("PRIMARY done");
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let orchestrator = fixture.orchestrator();
+    let plan = fixture.plan().await;
+    fixture.faults.fail_at("PRIMARY done");
     let first = orchestrator.start(plan.clone(), WaitPolicy::NoWait);
     let second = orchestrator.start(plan, WaitPolicy::NoWait);
     let (one, two) = (

@@ -6,25 +6,25 @@ use vega_orchestration::{RunError, WaitPolicy};
 
 use vega_domain::plan::Wanted;
 
+use crate::orchestration_fixture::{OrchestrationFixture, end_of};
 use crate::sign_ins::Script;
-use crate::world::{World, end_of};
 
-fn another_process(world: &World) -> LeaseHolder {
+fn another_process(fixture: &OrchestrationFixture) -> LeaseHolder {
     LeaseHolder {
         pid: 4711,
         host: "desk-2".into(),
-        since: world.clock.now(),
+        since: fixture.clock.now(),
         is_this_process: false,
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
-    let holder = another_process(&world);
-    world.database.lease_is_held_by(Some(holder.clone()));
-    let error = world
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    let holder = another_process(&fixture);
+    fixture.database.lease_is_held_by(Some(holder.clone()));
+    let error = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -34,11 +34,11 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
         assert!(words.contains(part), "{words}");
     }
     assert!(matches!(error, RunError::Held(Some(told)) if told == holder));
-    assert!(world.log.take().is_empty());
-    assert!(world.database.runs().is_empty());
+    assert!(fixture.log.take().is_empty());
+    assert!(fixture.database.runs().is_empty());
 
-    world.database.lease_is_held_by(None);
-    world
+    fixture.database.lease_is_held_by(None);
+    fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -47,59 +47,59 @@ async fn while_another_process_signs_in_nothing_begins_and_its_name_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn tokens_can_be_verified_while_another_process_signs_in() {
-    let world = World::two_accounts();
-    world.database.lease_is_held_by(Some(another_process(&world)));
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.database.lease_is_held_by(Some(another_process(&fixture)));
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.statuses.len(), 5);
 }
 
 /// Two runs in one process: the first waits for its human when the second comes.
 #[tokio::test(start_paused = true)]
 async fn a_second_run_of_another_orchestrator_is_refused() {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
-    world.sign_ins.script("PRIMARY", Script::Waits);
-    let first = world.orchestrator().start(plan.clone(), WaitPolicy::NoWait);
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.sign_ins.script("PRIMARY", Script::Waits);
+    let first = fixture.orchestrator().start(plan.clone(), WaitPolicy::NoWait);
     tokio::task::yield_now().await;
-    assert!(!world.database.is_lease_free());
+    assert!(!fixture.database.is_lease_free());
 
-    let second = world.orchestrator().start(plan, WaitPolicy::NoWait);
+    let second = fixture.orchestrator().start(plan, WaitPolicy::NoWait);
     assert!(matches!(end_of(&second).await, Err(error) if matches!(*error, RunError::Held(None))));
     first.cancel();
     end_of(&first).await.unwrap();
-    assert_eq!(world.database.runs().len(), 1);
-    assert!(world.database.is_lease_free());
+    assert_eq!(fixture.database.runs().len(), 1);
+    assert!(fixture.database.is_lease_free());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_free_again_when_the_run_could_not_begin_or_end() {
     for fails_at in ["begin", "run completed"] {
-        let world = World::of(&[("main", &["PRIMARY"])]);
-        let plan = world.plan().await;
-        world.faults.fail_at(fails_at);
-        let error = world
+        let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+        let plan = fixture.plan().await;
+        fixture.faults.fail_at(fails_at);
+        let error = fixture
             .resume()
             .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
             .unwrap_err();
         assert!(matches!(error, RunError::Store(_)), "{error:?}");
-        assert!(world.database.is_lease_free(), "{fails_at}");
-        assert!(!world.sign_ins.is_a_session_open(), "{fails_at}");
+        assert!(fixture.database.is_lease_free(), "{fails_at}");
+        assert!(!fixture.sign_ins.is_a_session_open(), "{fails_at}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_run_in_the_database_no_browser_opens() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    let plan = world.plan().await;
-    world.faults.fail_at("begin");
-    world
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let plan = fixture.plan().await;
+    fixture.faults.fail_at("begin");
+    fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         ["lease taken", "begin fails", "lease given back"]
     );
 }

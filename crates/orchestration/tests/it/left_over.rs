@@ -15,7 +15,7 @@ use vega_orchestration::{RunError, WaitPolicy};
 use vega_domain::plan::Wanted;
 
 use crate::broker;
-use crate::world::{Standing, World, steps};
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, steps};
 
 /// How far the dead process came with PRIMARY.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -26,7 +26,7 @@ enum Reached {
     AnswerSealed,
 }
 
-impl World {
+impl OrchestrationFixture {
     /// The attempt for PRIMARY that a process made in this run.
     pub(crate) fn first_attempt(&self, run: &RunRecord) -> NewAttempt {
         self.attempt(run, "PRIMARY")
@@ -109,9 +109,9 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
     #[case] reached: Reached,
     #[case] becomes: &str,
 ) {
-    let world = World::two_accounts();
-    let left = world.left(state, reached).await;
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(state, reached).await;
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(cleared.id, left.id);
     assert_eq!(cleared.state, RunState::Incomplete);
     assert_eq!(
@@ -122,12 +122,12 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
             "WEBSOCKET1 pending".into()
         ]
     );
-    assert_eq!(steps(&world.database.runs()[0]), steps(&cleared));
-    assert_eq!(world.database.open_attempts(), 0);
-    let is_served = world.registry.get(&world.accounts[0].apis[0].name).is_some();
+    assert_eq!(steps(&fixture.database.runs()[0]), steps(&cleared));
+    assert_eq!(fixture.database.open_attempts(), 0);
+    let is_served = fixture.registry.get(&fixture.accounts[0].apis[0].name).is_some();
     assert_eq!(is_served, becomes == "done");
 
-    let log = world.log.take();
+    let log = fixture.log.take();
     assert!(!log.iter().any(|effect| {
         ["open", "sign in", "POST"]
             .iter()
@@ -136,7 +136,7 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
     assert_eq!(log.first().unwrap(), "lease taken");
     assert_eq!(log.last().unwrap(), "lease given back");
     assert!(
-        world.resume().recover().await.unwrap().cut_off.is_none(),
+        fixture.resume().recover().await.unwrap().cut_off.is_none(),
         "it is cleared up once"
     );
 }
@@ -144,16 +144,16 @@ async fn a_left_over_run_ends_incomplete_with_its_open_step_settled(
 /// The process died after the page had refused the PIN: before it said so, or before the account was stopped.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_that_a_dead_process_saw_stops_the_account() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::SigningIn, Reached::Opened).await;
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::SigningIn, Reached::Opened).await;
     let audit = AuditEntry::new(left.started_at, AuditKind::AttemptClosed, "");
     let refused = Failure::new(FailureReason::PinRefused, "words");
-    world.closes_newest_attempt(&refused, &audit).await;
+    fixture.closes_newest_attempt(&refused, &audit).await;
 
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed pin_refused");
-    let [stop] = &*world.database.cooldowns() else {
-        panic!("{:?}", world.database.cooldowns())
+    let [stop] = &*fixture.database.cooldowns() else {
+        panic!("{:?}", fixture.database.cooldowns())
     };
     assert!(stop.is_stop() && stop.account.as_str() == "main", "{stop:?}");
 }
@@ -163,23 +163,23 @@ async fn a_refusal_that_a_dead_process_saw_stops_the_account() {
 #[case::dormant(Failure::new(FailureReason::AccountDormant, "UDAPI100058"))]
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_stops_the_account_does_so_at_the_next_start(#[case] failure: Failure) {
-    let world = World::two_accounts();
-    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.broker.reads(failure.clone());
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    fixture.broker.reads(failure.clone());
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(
         steps(&cleared)[1],
         format!("PRIMARY failed {}", failure.reason.code())
     );
-    assert_eq!(world.database.cooldowns().len(), 1);
+    assert_eq!(fixture.database.cooldowns().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::SigningIn, Reached::Opened).await;
-    world.resume().recover().await.unwrap();
-    let audit = world.database.audit();
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::SigningIn, Reached::Opened).await;
+    fixture.resume().recover().await.unwrap();
+    let audit = fixture.database.audit();
     let changed = audit
         .iter()
         .find(|entry| entry.kind == AuditKind::StepChanged)
@@ -189,15 +189,15 @@ async fn the_entries_of_a_cleared_run_name_that_run_its_api_and_account() {
     assert_eq!(changed.account.as_ref().unwrap().as_str(), "main");
     let ended = audit.last().unwrap();
     assert_eq!((ended.kind, ended.run), (AuditKind::RunEnded, Some(left.id)));
-    assert_eq!(world.database.checkpoints(), [(left.id, audit.len())]);
+    assert_eq!(fixture.database.checkpoints(), [(left.id, audit.len())]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_left_over_run_is_taken_up_only_after_it_has_ended() {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
-    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
-    let run = world
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    let left = fixture.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -210,7 +210,7 @@ async fn a_left_over_run_is_taken_up_only_after_it_has_ended() {
         "the recovered token is good"
     );
     assert_eq!(
-        world.log.take()[..7],
+        fixture.log.take()[..7],
         [
             "lease taken",
             "store PRIMARY",
@@ -226,43 +226,43 @@ async fn a_left_over_run_is_taken_up_only_after_it_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn verification_clears_up_first_and_tells_of_it() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.left_over.cut_off.unwrap().id, left.id);
     assert!(verification.statuses[0].servable, "the recovered token counts");
-    assert!(world.database.is_lease_free());
+    assert!(fixture.database.is_lease_free());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_without_a_run_is_finished_too() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::Verifying, Reached::AnswerSealed).await;
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::Verifying, Reached::AnswerSealed).await;
     let audit = AuditEntry::new(left.started_at, AuditKind::RunEnded, "");
-    world
+    fixture
         .database
         .move_run(left.id, RunState::Incomplete, &audit)
         .await
         .unwrap();
-    assert!(world.resume().recover().await.unwrap().cut_off.is_none());
-    assert_eq!(world.database.open_attempts(), 0);
-    assert!(world.database.token("PRIMARY").is_some());
+    assert!(fixture.resume().recover().await.unwrap().cut_off.is_none());
+    assert_eq!(fixture.database.open_attempts(), 0);
+    assert!(fixture.database.token("PRIMARY").is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
-    let world = World::two_accounts();
-    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.database.lease_is_held_by(Some(LeaseHolder {
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    fixture.database.lease_is_held_by(Some(LeaseHolder {
         pid: 4711,
         host: "desk-2".into(),
-        since: world.clock.now(),
+        since: fixture.clock.now(),
         is_this_process: false,
     }));
-    assert!(world.resume().recover().await.unwrap().cut_off.is_none());
-    assert!(world.log.take().is_empty());
-    assert_eq!(world.database.open_attempts(), 1, "it may be alive there");
-    assert_eq!(world.database.runs()[0].state, RunState::Running);
+    assert!(fixture.resume().recover().await.unwrap().cut_off.is_none());
+    assert!(fixture.log.take().is_empty());
+    assert_eq!(fixture.database.open_attempts(), 1, "it may be alive there");
+    assert_eq!(fixture.database.runs()[0].state, RunState::Running);
 }
 
 #[rstest]
@@ -271,41 +271,41 @@ async fn while_another_process_holds_the_lease_nothing_is_cleared_up() {
 #[case::run("run incomplete")]
 #[tokio::test(start_paused = true)]
 async fn a_clearing_up_that_the_database_broke_is_finished_by_the_next(#[case] fails_at: &str) {
-    let world = World::two_accounts();
-    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.faults.fail_at(fails_at);
-    let _ = world.resume().recover().await;
-    assert!(world.database.is_lease_free());
-    world.faults.heal();
-    world.resume().recover().await.unwrap();
-    assert_eq!(world.database.runs()[0].state, RunState::Incomplete);
-    assert_eq!(world.database.open_attempts(), 0);
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    fixture.faults.fail_at(fails_at);
+    let _ = fixture.resume().recover().await;
+    assert!(fixture.database.is_lease_free());
+    fixture.faults.heal();
+    fixture.resume().recover().await.unwrap();
+    assert_eq!(fixture.database.runs()[0].state, RunState::Incomplete);
+    assert_eq!(fixture.database.open_attempts(), 0);
     assert!(
-        world.database.token("PRIMARY").is_some(),
+        fixture.database.token("PRIMARY").is_some(),
         "the received token is not lost"
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_earlier_failure_of_the_left_over_run_is_kept() {
-    let world = World::two_accounts();
+    let fixture = OrchestrationFixture::two_accounts();
     let failed = StepState::Failed(Failure::new(FailureReason::Throttled, "words"));
-    world.left(failed, Reached::NoAttempt).await;
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    fixture.left(failed, Reached::NoAttempt).await;
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed throttled");
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         ["lease taken", "run incomplete", "lease given back"]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybody_is_asked() {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
-    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.faults.fail_at("store PRIMARY");
-    let refused = world
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    fixture.faults.fail_at("store PRIMARY");
+    let refused = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await;
@@ -317,64 +317,64 @@ async fn a_received_token_that_cannot_be_stored_stops_the_next_run_before_anybod
         ("PRIMARY", FailureReason::Storage)
     );
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         ["lease taken", "store PRIMARY fails", "lease given back"]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_whose_token_was_overtaken_is_closed_and_asked_for_once() {
-    let world = World::two_accounts();
-    world.left(StepState::Exchanging, Reached::AnswerSealed).await;
-    world.has("PRIMARY", Standing::Valid);
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.left(StepState::Exchanging, Reached::AnswerSealed).await;
+    fixture.has("PRIMARY", Standing::Valid);
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed superseded");
-    assert_eq!(world.database.open_attempts(), 0);
+    assert_eq!(fixture.database.open_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_stored_just_before_the_end_counts_as_done() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::Verifying, Reached::NoAttempt).await;
-    let mut token = world.token("PRIMARY", Standing::Valid);
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::Verifying, Reached::NoAttempt).await;
+    let mut token = fixture.token("PRIMARY", Standing::Valid);
     token.verified_at = Some(left.started_at);
-    world.database.put(token);
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    fixture.database.put(token);
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY done");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_of_an_earlier_run_does_not() {
-    let world = World::two_accounts();
-    let left = world.left(StepState::SigningIn, Reached::NoAttempt).await;
-    let mut token = world.token("PRIMARY", Standing::Valid);
+    let fixture = OrchestrationFixture::two_accounts();
+    let left = fixture.left(StepState::SigningIn, Reached::NoAttempt).await;
+    let mut token = fixture.token("PRIMARY", Standing::Valid);
     token.verified_at = Some(left.started_at - TimeDelta::seconds(1));
-    world.database.put(token);
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    fixture.database.put(token);
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
 }
 
 /// It was made by the same run in an earlier start, and Upstox has rejected it since.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_was_lost_since_does_not_either() {
-    let world = World::two_accounts();
-    world.left(StepState::SigningIn, Reached::NoAttempt).await;
-    world.has("PRIMARY", Standing::Rejected);
-    let cleared = world.resume().recover().await.unwrap().cut_off.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.left(StepState::SigningIn, Reached::NoAttempt).await;
+    fixture.has("PRIMARY", Standing::Rejected);
+    let cleared = fixture.resume().recover().await.unwrap().cut_off.unwrap();
     assert_eq!(steps(&cleared)[1], "PRIMARY failed interrupted");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_from_before_0330_is_abandoned() {
-    let world = World::two_accounts();
-    let mut run = world.left_run(&[("PRIMARY", StepState::SigningIn)]);
+    let fixture = OrchestrationFixture::two_accounts();
+    let mut run = fixture.left_run(&[("PRIMARY", StepState::SigningIn)]);
     run.started_at -= TimeDelta::days(1);
-    world
+    fixture
         .database
         .begin(&run, &AuditEntry::new(run.started_at, AuditKind::RunStarted, ""))
         .await
         .unwrap();
-    let cleared = world.resume().recover().await.unwrap();
+    let cleared = fixture.resume().recover().await.unwrap();
     assert!(cleared.cut_off.is_none(), "nobody goes on with it");
     assert_eq!(cleared.abandoned[0].state, RunState::Abandoned);
 }

@@ -1,9 +1,9 @@
-//! Runs over an in-memory world: a database that keeps the ports' contracts, a lease, scripted sign-ins and a broker.
+//! Runs over an in-memory fixture: a database that keeps the ports' contracts, a lease, scripted sign-ins and a broker.
 //! All of them write into one log, so that a test can compare a whole run as one list.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 mod broker;
@@ -20,6 +20,7 @@ mod left_over;
 mod next_steps;
 mod not_now;
 mod operator;
+mod orchestration_fixture;
 mod requirements;
 mod resuming;
 mod scheduled_checks;
@@ -30,4 +31,3 @@ mod spool;
 mod stops;
 mod upkeep;
 mod waits;
-mod world;

@@ -6,7 +6,7 @@ use vega_domain::run::RunState;
 
 use vega_orchestration::WaitPolicy;
 
-use crate::world::{World, steps};
+use crate::orchestration_fixture::{OrchestrationFixture, steps};
 
 /// Who is still signed in for after PRIMARY failed.
 fn goes_on(next: RecoveryAction) -> &'static [&'static str] {
@@ -28,7 +28,7 @@ fn goes_on(next: RecoveryAction) -> &'static [&'static str] {
 #[tokio::test(start_paused = true)]
 async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
     for &reason in FailureReason::ALL {
-        let world = World::of(&[
+        let fixture = OrchestrationFixture::of(&[
             ("main", &["PRIMARY", "WEBSOCKET1"]),
             ("second", &["OPTIONCHAIN1"]),
         ]);
@@ -39,10 +39,10 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
             1
         };
         for _ in 0..tries {
-            world.fails("PRIMARY", reason);
+            fixture.fails("PRIMARY", reason);
         }
-        let plan = world.plan().await;
-        let run = world
+        let plan = fixture.plan().await;
+        let run = fixture
             .resume()
             .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
             .await
@@ -57,10 +57,10 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
             expected.push(format!("{api} {state}"));
         }
         assert_eq!(steps(&run), expected, "{reason}");
-        assert_eq!(world.log.take_only(&["sign in"]), signed_in, "{reason}");
+        assert_eq!(fixture.log.take_only(&["sign in"]), signed_in, "{reason}");
         assert_eq!(run.state, RunState::Incomplete, "{reason}");
         assert!(
-            world.database.is_lease_free() && !world.sign_ins.is_a_session_open(),
+            fixture.database.is_lease_free() && !fixture.sign_ins.is_a_session_open(),
             "{reason}"
         );
     }
@@ -70,29 +70,29 @@ async fn every_failure_stops_as_much_of_the_run_as_it_says_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_session_that_does_not_open_stops_as_much_as_its_failure_says() {
     for &reason in FailureReason::ALL {
-        let world = World::of(&[
+        let fixture = OrchestrationFixture::of(&[
             ("main", &["PRIMARY", "WEBSOCKET1"]),
             ("second", &["OPTIONCHAIN1"]),
         ]);
-        world.fails("main", reason);
-        let run = world.run().await.unwrap();
+        fixture.fails("main", reason);
+        let run = fixture.run().await.unwrap();
         let signed_in: Vec<_> = goes_on(reason.recovery_action())
             .iter()
             .map(|api| format!("sign in {api}"))
             .collect();
-        assert_eq!(world.log.take_only(&["sign in"]), signed_in, "{reason}");
+        assert_eq!(fixture.log.take_only(&["sign in"]), signed_in, "{reason}");
         assert_eq!(run.state, RunState::Incomplete, "{reason}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_is_completed_only_with_every_step_done() {
-    let world = World::two_accounts();
-    world.fails("OPTIONCHAIN2", FailureReason::PageChanged);
-    let run = world.run().await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.fails("OPTIONCHAIN2", FailureReason::PageChanged);
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.state, RunState::Incomplete, "four of five are done");
 
-    let run = world.run().await.unwrap();
+    let run = fixture.run().await.unwrap();
     assert_eq!(
         steps(&run),
         [
@@ -105,22 +105,22 @@ async fn a_run_is_completed_only_with_every_step_done() {
         "the run goes on with what is still missing"
     );
     assert_eq!(run.state, RunState::Completed);
-    let states: Vec<_> = world.database.runs().iter().map(|run| run.state).collect();
+    let states: Vec<_> = fixture.database.runs().iter().map(|run| run.state).collect();
     assert_eq!(states, [RunState::Completed], "it is one run");
-    let signed_in = world.log.take_only(&["sign in"]);
+    let signed_in = fixture.log.take_only(&["sign in"]);
     assert_eq!(signed_in, ["sign in OPTIONCHAIN2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_could_not_be_verified_does_not_complete_a_run() {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.broker.is_unreachable_for("PRIMARY");
-    let run = world.run().await.unwrap();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.broker.is_unreachable_for("PRIMARY");
+    let run = fixture.run().await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY failed unverified", "WEBSOCKET1 done"]);
     assert_eq!(run.state, RunState::Incomplete);
-    assert!(world.database.token("PRIMARY").is_some(), "it is kept");
+    assert!(fixture.database.token("PRIMARY").is_some(), "it is kept");
     assert!(
-        world.registry.get(&world.accounts[0].apis[0].name).is_none(),
+        fixture.registry.get(&fixture.accounts[0].apis[0].name).is_none(),
         "and served to nobody"
     );
 }

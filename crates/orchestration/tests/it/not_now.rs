@@ -12,13 +12,13 @@ use vega_domain::run::RunState;
 
 use vega_orchestration::WaitPolicy;
 
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, in_india, steps};
 use crate::sign_ins::Script;
-use crate::world::{Standing, World, in_india, steps};
 
-fn one_dead() -> World {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.has("PRIMARY", Standing::Valid);
-    world
+fn one_dead() -> OrchestrationFixture {
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.has("PRIMARY", Standing::Valid);
+    fixture
 }
 
 fn force() -> ForceReason {
@@ -34,10 +34,10 @@ async fn a_clock_that_is_slightly_off_is_said_and_stops_nothing(
     #[case] ahead: i64,
     #[case] check: ClockCheck,
 ) {
-    let world = one_dead();
-    let upstox = world.clock.now() - TimeDelta::seconds(ahead);
-    world.broker.dates(Some(upstox));
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = one_dead();
+    let upstox = fixture.clock.now() - TimeDelta::seconds(ahead);
+    fixture.broker.dates(Some(upstox));
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.clock, check);
     assert!(matches!(verification.decision, Decision::SignIn(_)));
 }
@@ -47,9 +47,11 @@ async fn a_clock_that_is_slightly_off_is_said_and_stops_nothing(
 #[case::forced(Some(force()))]
 #[tokio::test(start_paused = true)]
 async fn with_a_wrong_clock_nothing_is_signed_in_for(#[case] force: Option<ForceReason>) {
-    let world = one_dead();
-    world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
-    let verification = world
+    let fixture = one_dead();
+    fixture
+        .broker
+        .dates(Some(fixture.clock.now() + TimeDelta::hours(2)));
+    let verification = fixture
         .orchestrator()
         .verify(Wanted {
             force: force.as_ref(),
@@ -62,17 +64,19 @@ async fn with_a_wrong_clock_nothing_is_signed_in_for(#[case] force: Option<Force
         verification.decision,
         Decision::NotNow(NotNow::ClockOff(two_hours))
     );
-    let entry = world.database.audit().pop().unwrap();
+    let entry = fixture.database.audit().pop().unwrap();
     assert_eq!(entry.kind, AuditKind::SignInRefused);
     assert!(entry.detail.contains("2 h 0 min behind"), "{entry:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn with_nothing_dead_a_wrong_clock_is_only_said() {
-    let world = one_dead();
-    world.has("WEBSOCKET1", Standing::Valid);
-    world.broker.dates(Some(world.clock.now() + TimeDelta::hours(2)));
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = one_dead();
+    fixture.has("WEBSOCKET1", Standing::Valid);
+    fixture
+        .broker
+        .dates(Some(fixture.clock.now() + TimeDelta::hours(2)));
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.decision, Decision::AllValid);
     assert!(matches!(verification.clock, ClockCheck::TooFarOff(_)));
 }
@@ -80,9 +84,9 @@ async fn with_nothing_dead_a_wrong_clock_is_only_said() {
 /// Nobody's token could be asked about, because there is none: the question for the time tells it.
 #[tokio::test(start_paused = true)]
 async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.broker.is_out_of_reach();
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.broker.is_out_of_reach();
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(
         verification.decision,
         Decision::Unreachable(Failure::new(FailureReason::Network, "timed out"))
@@ -91,30 +95,30 @@ async fn when_upstox_is_out_of_reach_no_otp_is_wasted_on_a_first_morning() {
 
 #[tokio::test(start_paused = true)]
 async fn a_profile_that_answered_outweighs_a_lost_question_for_the_time() {
-    let world = one_dead();
-    world.broker.is_out_of_reach();
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = one_dead();
+    fixture.broker.is_out_of_reach();
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert!(matches!(verification.decision, Decision::SignIn(_)));
     assert_eq!(verification.clock, ClockCheck::NotKnown);
 }
 
 #[tokio::test(start_paused = true)]
 async fn around_0330_nothing_is_signed_in_for_without_force() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.clock.set(in_india("2026-11-24T03:20:00"));
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.clock.set(in_india("2026-11-24T03:20:00"));
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     let until = in_india("2026-11-24T03:31:00");
     assert_eq!(
         verification.decision,
         Decision::NotNow(NotNow::ClosedHours { until })
     );
-    let entry = world.database.audit().pop().unwrap();
+    let entry = fixture.database.audit().pop().unwrap();
     assert!(
         entry.kind == AuditKind::SignInRefused && entry.detail.contains("03:31"),
         "{entry:?}"
     );
 
-    let forced = world
+    let forced = fixture
         .orchestrator()
         .verify(Wanted {
             force: Some(&force()),
@@ -128,21 +132,21 @@ async fn around_0330_nothing_is_signed_in_for_without_force() {
 /// The run began in time, but the human was slow.
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_turn_comes_too_near_0330_is_left_for_the_next_day() {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.clock.set(in_india("2026-11-24T03:19:00"));
-    let clock = world.clock.clone();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.clock.set(in_india("2026-11-24T03:19:00"));
+    let clock = fixture.clock.clone();
     let slow = Script::Meanwhile(Box::new(move || clock.set(in_india("2026-11-24T03:21:00"))));
-    world.sign_ins.script("PRIMARY", slow);
-    let run = world.run().await.unwrap();
+    fixture.sign_ins.script("PRIMARY", slow);
+    let run = fixture.run().await.unwrap();
     assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 skipped closed_hours"]);
     assert_eq!(run.state, RunState::Incomplete);
 }
 
 #[tokio::test(start_paused = true)]
 async fn force_replaces_a_valid_token_once() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.has("PRIMARY", Standing::Valid);
-    let forced = world
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.has("PRIMARY", Standing::Valid);
+    let forced = fixture
         .orchestrator()
         .verify(Wanted {
             force: Some(&force()),
@@ -155,15 +159,15 @@ async fn force_replaces_a_valid_token_once() {
     };
     assert_eq!(plan.apis()[0].cause, SignInCause::Forced);
     let cancel = CancellationToken::new();
-    let run = world
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
         .unwrap();
     assert_eq!(steps(&run), ["PRIMARY done"]);
-    assert_eq!(world.database.token("PRIMARY").unwrap().generation.get(), 2);
+    assert_eq!(fixture.database.token("PRIMARY").unwrap().generation.get(), 2);
 
-    let run = world
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
@@ -180,11 +184,11 @@ async fn force_replaces_a_valid_token_once() {
 #[case::last_check_failed(Standing::LastCheckFailed)]
 #[tokio::test(start_paused = true)]
 async fn force_never_replaces_an_unknown_token(#[case] standing: Standing) {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.has("PRIMARY", Standing::Valid);
-    world.has("WEBSOCKET1", standing);
-    world.broker.is_unreachable_for("WEBSOCKET1");
-    let forced = world
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.has("PRIMARY", Standing::Valid);
+    fixture.has("WEBSOCKET1", standing);
+    fixture.broker.is_unreachable_for("WEBSOCKET1");
+    let forced = fixture
         .orchestrator()
         .verify(Wanted {
             force: Some(&force()),

@@ -5,7 +5,7 @@ use vega_domain::audit::AuditKind;
 use vega_domain::ports::{Answer, MockApprover};
 use vega_orchestration::Confirmation;
 
-use crate::world::{Standing, World};
+use crate::orchestration_fixture::{OrchestrationFixture, Standing};
 
 #[rstest]
 #[case::yes(Answer::Yes, AuditKind::PlanConfirmed, "PRIMARY, OPTIONCHAIN2")]
@@ -30,11 +30,11 @@ async fn every_answer_is_written_to_the_audit_trail(
     #[case] kind: AuditKind,
     #[case] detail: &str,
 ) {
-    let world = World::two_accounts();
+    let fixture = OrchestrationFixture::two_accounts();
     for api in ["WEBSOCKET1", "WEBSOCKET2", "OPTIONCHAIN1"] {
-        world.has(api, Standing::Valid);
+        fixture.has(api, Standing::Valid);
     }
-    let plan = world.plan().await;
+    let plan = fixture.plan().await;
     let shown = plan.clone();
     let mut operator = MockApprover::new();
     operator
@@ -43,7 +43,7 @@ async fn every_answer_is_written_to_the_audit_trail(
         .times(1)
         .return_const(answer);
     assert_eq!(
-        world
+        fixture
             .orchestrator()
             .confirm(plan.clone(), &operator)
             .await
@@ -54,18 +54,18 @@ async fn every_answer_is_written_to_the_audit_trail(
             Answer::NobodyToAsk => Confirmation::NobodyToAsk,
         }
     );
-    let entry = world.database.audit().pop().unwrap();
+    let entry = fixture.database.audit().pop().unwrap();
     assert_eq!((entry.kind, entry.detail.as_str()), (kind, detail));
-    assert_eq!(world.log.take(), ["append"], "confirming starts nothing");
+    assert_eq!(fixture.log.take(), ["append"], "confirming starts nothing");
 }
 
 /// A yes that is not on record must not be acted upon.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_recorded_is_an_error() {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
     let mut operator = MockApprover::new();
     operator.expect_confirm().return_const(Answer::Yes);
-    world.faults.fail_at("append");
-    assert!(world.orchestrator().confirm(plan, &operator).await.is_err());
+    fixture.faults.fail_at("append");
+    assert!(fixture.orchestrator().confirm(plan, &operator).await.is_err());
 }

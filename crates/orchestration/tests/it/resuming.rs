@@ -8,9 +8,9 @@ use vega_domain::plan::{Decision, ForceReason, Wanted};
 use vega_domain::run::{RunRecord, RunState};
 use vega_orchestration::WaitPolicy;
 
-use crate::world::{Standing, World, in_india, steps};
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, in_india, steps};
 
-impl World {
+impl OrchestrationFixture {
     async fn run_forced(&self) -> RunRecord {
         let force = ForceReason::new("a test").unwrap();
         let wanted = Wanted {
@@ -31,12 +31,12 @@ impl World {
 
     /// Left by an earlier start: one done, one failed, one that was never begun.
     async fn incomplete() -> (Self, RunRecord) {
-        let world = Self::of(&[
+        let fixture = Self::of(&[
             ("main", &["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]),
             ("second", &["OPTIONCHAIN1"]),
         ]);
-        world.fails("WEBSOCKET1", FailureReason::BrowserGone);
-        let run = world.run().await.unwrap();
+        fixture.fails("WEBSOCKET1", FailureReason::BrowserGone);
+        let run = fixture.run().await.unwrap();
         assert_eq!(
             steps(&run),
             [
@@ -47,16 +47,16 @@ impl World {
             ]
         );
         assert_eq!(run.state, RunState::Incomplete);
-        world.log.take();
-        (world, run)
+        fixture.log.take();
+        (fixture, run)
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_plan_names_the_run_and_begins_with_what_failed_last() {
-    let (world, run) = World::incomplete().await;
-    world.has("OPTIONCHAIN1", Standing::Rejected);
-    let plan = world.plan().await;
+    let (fixture, run) = OrchestrationFixture::incomplete().await;
+    fixture.has("OPTIONCHAIN1", Standing::Rejected);
+    let plan = fixture.plan().await;
     let taken_up = plan.taken_up().unwrap();
     assert_eq!((taken_up.run, taken_up.settled, taken_up.of), (run.id, 2, 4));
     assert_eq!(plan.names(), "WEBSOCKET1, WEBSOCKET2, OPTIONCHAIN1");
@@ -64,8 +64,8 @@ async fn the_plan_names_the_run_and_begins_with_what_failed_last() {
 
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_with_what_is_missing_and_is_completed() {
-    let (world, left) = World::incomplete().await;
-    let run = world.run().await.unwrap();
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    let run = fixture.run().await.unwrap();
     assert_eq!((run.id, run.state), (left.id, RunState::Completed));
     assert_eq!(
         steps(&run),
@@ -77,10 +77,10 @@ async fn it_goes_on_with_what_is_missing_and_is_completed() {
         ]
     );
     assert_eq!(
-        world.log.take_only(&["sign in", "take_up", "begin"]),
+        fixture.log.take_only(&["sign in", "take_up", "begin"]),
         ["take_up", "sign in WEBSOCKET1", "sign in WEBSOCKET2"]
     );
-    let taken_up = world.database.audit();
+    let taken_up = fixture.database.audit();
     let taken_up = taken_up
         .iter()
         .find(|entry| entry.kind == AuditKind::RunTakenUp)
@@ -90,16 +90,16 @@ async fn it_goes_on_with_what_is_missing_and_is_completed() {
         taken_up.detail,
         "2 of 4 steps were settled; WEBSOCKET1 (missing), WEBSOCKET2 (missing)"
     );
-    assert!(world.database.cooldowns().is_empty());
+    assert!(fixture.database.cooldowns().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_was_lost_meanwhile_is_made_again_before_the_run_is_completed() {
-    let (world, left) = World::incomplete().await;
-    world.has("PRIMARY", Standing::Rejected);
-    let run = world.run().await.unwrap();
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    fixture.has("PRIMARY", Standing::Rejected);
+    let run = fixture.run().await.unwrap();
     assert_eq!((run.id, run.state), (left.id, RunState::Completed));
-    let signed_in = world.log.take_only(&["sign in"]);
+    let signed_in = fixture.log.take_only(&["sign in"]);
     assert_eq!(
         signed_in,
         ["sign in WEBSOCKET1", "sign in PRIMARY", "sign in WEBSOCKET2"]
@@ -108,12 +108,12 @@ async fn a_token_that_was_lost_meanwhile_is_made_again_before_the_run_is_complet
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_chosen_stays_open_and_the_run_incomplete() {
-    let (world, left) = World::incomplete().await;
-    let plan = world.plan().await;
-    let chosen = [world.accounts[0].apis[2].name.clone()];
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    let plan = fixture.plan().await;
+    let chosen = [fixture.accounts[0].apis[2].name.clone()];
     let plan = plan.only(&chosen).unwrap();
     let cancel = CancellationToken::new();
-    let run = world
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &cancel)
         .await
@@ -132,31 +132,31 @@ async fn what_is_not_chosen_stays_open_and_the_run_incomplete() {
 
 #[tokio::test(start_paused = true)]
 async fn when_verification_finds_everything_good_the_run_is_completed_without_a_sign_in() {
-    let (world, left) = World::incomplete().await;
-    world.has("WEBSOCKET1", Standing::Valid);
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    fixture.has("WEBSOCKET1", Standing::Valid);
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert!(verification.completed.is_none(), "one is missing");
-    world.has("WEBSOCKET2", Standing::Valid);
-    let verification = world.orchestrator().verify(Wanted::default()).await.unwrap();
+    fixture.has("WEBSOCKET2", Standing::Valid);
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
     assert_eq!(verification.decision, Decision::AllValid);
     let completed = verification.completed.unwrap();
     assert_eq!((completed.id, completed.state), (left.id, RunState::Completed));
-    assert!(world.database.is_lease_free());
-    assert_eq!(world.log.take_only(&["sign in", "open"]), [""; 0]);
-    assert!(world.resume().queries().open().await.unwrap().is_none());
+    assert!(fixture.database.is_lease_free());
+    assert_eq!(fixture.log.take_only(&["sign in", "open"]), [""; 0]);
+    assert!(fixture.resume().queries().open().await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
-    let (world, left) = World::incomplete().await;
-    world.clock.set(in_india("2026-11-24T08:45:00"));
-    let orchestrator = world.orchestrator();
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    fixture.clock.set(in_india("2026-11-24T08:45:00"));
+    let orchestrator = fixture.orchestrator();
     let verification = orchestrator.verify(Wanted::default()).await.unwrap();
     let [abandoned] = &*verification.left_over.abandoned else {
         panic!("{:?}", verification.left_over)
     };
     assert_eq!((abandoned.id, abandoned.state), (left.id, RunState::Abandoned));
-    assert!(world.database.is_lease_free());
+    assert!(fixture.database.is_lease_free());
     let Decision::SignIn(plan) = verification.decision else {
         panic!("{:?}", verification.decision)
     };
@@ -165,7 +165,7 @@ async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
     let verification = orchestrator.verify(Wanted::default()).await.unwrap();
     assert!(verification.left_over.abandoned.is_empty(), "it is told once");
 
-    let run = world.run().await.unwrap();
+    let run = fixture.run().await.unwrap();
     assert_ne!(run.id, left.id);
     assert_eq!(run.state, RunState::Completed);
 }
@@ -173,39 +173,39 @@ async fn on_the_next_day_it_is_abandoned_and_a_fresh_one_begins() {
 /// Sign-ins of the night belong to the day that ends at 03:30.
 #[tokio::test(start_paused = true)]
 async fn until_0330_it_is_the_same_day() {
-    let (world, left) = World::incomplete().await;
-    world.clock.set(in_india("2026-11-24T03:10:00"));
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    fixture.clock.set(in_india("2026-11-24T03:10:00"));
     assert_eq!(
-        world.resume().queries().open().await.unwrap().unwrap().id,
+        fixture.resume().queries().open().await.unwrap().unwrap().id,
         left.id
     );
-    world.clock.set(in_india("2026-11-24T03:30:00"));
-    assert!(world.resume().queries().open().await.unwrap().is_none());
+    fixture.clock.set(in_india("2026-11-24T03:30:00"));
+    assert!(fixture.resume().queries().open().await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_forced_plan_is_a_run_of_its_own_and_leaves_the_open_one_open() {
-    let (world, left) = World::incomplete().await;
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
     tokio::time::advance(TimeDelta::seconds(1).to_std().unwrap()).await;
-    world.has("WEBSOCKET1", Standing::Valid);
-    world.has("WEBSOCKET2", Standing::LastCheckFailed);
-    let forced = world.run_forced().await;
+    fixture.has("WEBSOCKET1", Standing::Valid);
+    fixture.has("WEBSOCKET2", Standing::LastCheckFailed);
+    let forced = fixture.run_forced().await;
     assert_ne!(forced.id, left.id);
     assert_eq!(forced.steps.len(), 4);
     assert_eq!(
-        world.resume().queries().open().await.unwrap().unwrap().id,
+        fixture.resume().queries().open().await.unwrap().unwrap().id,
         left.id
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_run_is_not_taken_up() {
-    let (world, left) = World::incomplete().await;
-    let plan = world.plan().await;
-    let resume = world.resume();
+    let (fixture, left) = OrchestrationFixture::incomplete().await;
+    let plan = fixture.plan().await;
+    let resume = fixture.resume();
     let running = async {
         let cancel = CancellationToken::new();
-        world
+        fixture
             .sign_ins
             .script("WEBSOCKET1", crate::sign_ins::Script::Waits);
         resume.execute(&plan, WaitPolicy::NoWait, &cancel).await.unwrap()
@@ -216,6 +216,6 @@ async fn a_cancelled_run_is_not_taken_up() {
     };
     let (run, ()) = tokio::join!(running, cancelling);
     assert_eq!((run.id, run.state), (left.id, RunState::Cancelled));
-    assert!(world.resume().queries().open().await.unwrap().is_none());
-    assert_eq!(world.plan().await.taken_up(), None);
+    assert!(fixture.resume().queries().open().await.unwrap().is_none());
+    assert_eq!(fixture.plan().await.taken_up(), None);
 }

@@ -10,15 +10,15 @@ use vega_domain::ports::Clock;
 use vega_domain::run::{RunState, StepState};
 use vega_orchestration::{RunError, WaitPolicy};
 
+use crate::orchestration_fixture::{OrchestrationFixture, Standing, steps};
 use crate::sign_ins::Script;
-use crate::world::{Standing, World, steps};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_is_one_strict_sequence_under_the_lease() {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    let run = world.run().await.unwrap();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let run = fixture.run().await.unwrap();
     assert_eq!(
-        world.log.take(),
+        fixture.log.take(),
         [
             "lease taken",
             "begin",
@@ -49,7 +49,7 @@ async fn a_run_is_one_strict_sequence_under_the_lease() {
     assert_eq!(run.finished_at, Some(run.started_at));
     assert_eq!(steps(&run), ["PRIMARY done", "WEBSOCKET1 done"]);
     assert_eq!(
-        steps(&world.database.runs()[0]),
+        steps(&fixture.database.runs()[0]),
         steps(&run),
         "the report is what is on disk"
     );
@@ -57,10 +57,10 @@ async fn a_run_is_one_strict_sequence_under_the_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn two_accounts_have_two_sessions_one_after_the_other() {
-    let world = World::two_accounts();
-    world.run().await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.run().await.unwrap();
     assert_eq!(
-        world
+        fixture
             .log
             .take_only(&["open main", "open second", "sign in", "close"]),
         [
@@ -79,24 +79,24 @@ async fn two_accounts_have_two_sessions_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn an_account_without_dead_tokens_gets_no_session() {
-    let world = World::two_accounts();
+    let fixture = OrchestrationFixture::two_accounts();
     for api in ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"] {
-        world.has(api, Standing::Valid);
+        fixture.has(api, Standing::Valid);
     }
-    world.run().await.unwrap();
+    fixture.run().await.unwrap();
     assert_eq!(
-        world.log.take_only(&["open main", "open second"]),
+        fixture.log.take_only(&["open main", "open second"]),
         ["open second"]
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_does_not_open_fails_its_step_and_is_tried_once() {
-    let world = World::two_accounts();
-    world.fails("main", FailureReason::BrowserGone);
-    let run = world.run().await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.fails("main", FailureReason::BrowserGone);
+    let run = fixture.run().await.unwrap();
     assert_eq!(
-        world.log.take_only(&["open main", "open second", "close"]),
+        fixture.log.take_only(&["open main", "open second", "close"]),
         ["open main", "open second", "close second"]
     );
     assert_eq!(
@@ -108,11 +108,11 @@ async fn a_session_that_does_not_open_fails_its_step_and_is_tried_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_outlives_a_failed_api_of_its_account() {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    world.fails("PRIMARY", FailureReason::CodeRejected);
-    world.run().await.unwrap();
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    fixture.fails("PRIMARY", FailureReason::CodeRejected);
+    fixture.run().await.unwrap();
     assert_eq!(
-        world.log.take_only(&["open main", "sign in", "close"]),
+        fixture.log.take_only(&["open main", "sign in", "close"]),
         ["open main", "sign in PRIMARY", "sign in WEBSOCKET1", "close main"]
     );
 }
@@ -125,17 +125,17 @@ async fn a_session_outlives_a_failed_api_of_its_account() {
 #[case::token("store PRIMARY", "PRIMARY failed storage")]
 #[tokio::test(start_paused = true)]
 async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at: &str, #[case] step: &str) {
-    let world = World::two_accounts();
-    let plan = world.plan().await;
-    world.faults.fail_at(fails_at);
-    let run = world
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.faults.fail_at(fails_at);
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.state, RunState::Incomplete);
     assert_eq!(steps(&run)[..2], [step, "WEBSOCKET1 pending"]);
-    let log = world.log.take();
+    let log = fixture.log.take();
     assert_eq!(
         log[log.len() - 4..],
         [
@@ -154,19 +154,19 @@ async fn a_failing_database_ends_the_run_and_closes_the_session(#[case] fails_at
 #[case::failed("PRIMARY failed throttled")]
 #[tokio::test(start_paused = true)]
 async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_lease(#[case] fails_at: &str) {
-    let world = World::two_accounts();
+    let fixture = OrchestrationFixture::two_accounts();
     if fails_at.contains("throttled") {
-        world.fails("PRIMARY", FailureReason::Throttled);
+        fixture.fails("PRIMARY", FailureReason::Throttled);
     }
-    let plan = world.plan().await;
-    world.faults.fail_at(fails_at);
-    let error = world
+    let plan = fixture.plan().await;
+    fixture.faults.fail_at(fails_at);
+    let error = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
     assert!(matches!(error, RunError::Store(_)), "{error:?}");
-    let mut log = world.log.take();
+    let mut log = fixture.log.take();
     log.retain(|effect| effect != "keep evidence of main");
     let fails = format!("{fails_at} fails");
     let closed = log.iter().position(|effect| effect == "close main").unwrap();
@@ -176,23 +176,23 @@ async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_le
         [fails, "lease given back".into()],
         "the run is ended under the same lease, as far as the database takes it"
     );
-    assert!(!world.sign_ins.is_a_session_open());
+    assert!(!fixture.sign_ins.is_a_session_open());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_served_as_soon_as_it_is_there_whatever_follows() {
-    let world = World::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
-    let primary = world.accounts[0].apis[0].name.clone();
-    let (registry, name) = (world.registry.clone(), primary.clone());
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY", "WEBSOCKET1"])]);
+    let primary = fixture.accounts[0].apis[0].name.clone();
+    let (registry, name) = (fixture.registry.clone(), primary.clone());
     let (seen, mut was_seen) = tokio::sync::oneshot::channel();
     let look = move || seen.send(registry.get(&name).is_some()).unwrap();
-    world
+    fixture
         .sign_ins
         .script("WEBSOCKET1", Script::Meanwhile(Box::new(look)));
-    world.run().await.unwrap();
+    fixture.run().await.unwrap();
     assert_eq!(was_seen.try_recv(), Ok(true));
 
-    let events = world.events.0.lock().unwrap();
+    let events = fixture.events.0.lock().unwrap();
     let published = events
         .iter()
         .position(|event| matches!(event, Event::TokenPublished { api, .. } if *api == primary));
@@ -219,13 +219,13 @@ async fn a_token_is_served_as_soon_as_it_is_there_whatever_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
-    let world = World::two_accounts();
-    world.sign_ins.script(
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.sign_ins.script(
         "OPTIONCHAIN1",
         Script::Fails(Failure::new(FailureReason::CodeRejected, "words of the page")),
     );
-    let run = world.run().await.unwrap();
-    let audit = world.database.audit();
+    let run = fixture.run().await.unwrap();
+    let audit = fixture.database.audit();
     let of_kind = |code: &str| -> Vec<_> { audit.iter().filter(|entry| entry.kind.code() == code).collect() };
     let changes = of_kind("step_changed");
     assert_eq!(changes.len(), 4 * 4 + 2);
@@ -252,46 +252,46 @@ async fn every_step_entry_in_the_audit_trail_names_run_api_and_account() {
     let ended = of_kind("run_ended");
     assert_eq!((ended.len(), ended[0].run), (1, Some(run.id)));
     assert_eq!(
-        world.database.checkpoints(),
+        fixture.database.checkpoints(),
         [(run.id, audit.len())],
         "after its last entry"
     );
-    assert!(!format!("{audit:?} {run:?} {:?}", world.events.0.lock().unwrap()).contains("CANARY"));
+    assert!(!format!("{audit:?} {run:?} {:?}", fixture.events.0.lock().unwrap()).contains("CANARY"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_cannot_be_kept_fails_no_run() {
-    let world = World::two_accounts();
-    world.faults.fail_at("keep_checkpoint");
-    let run = world.run().await.unwrap();
+async fn a_checkpoint_that_cannot_be_kept_fails_no_run() {
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.faults.fail_at("keep_checkpoint");
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
-    assert_eq!(world.database.checkpoints(), []);
+    assert_eq!(fixture.database.checkpoints(), []);
 }
 
 /// A token of an API that nobody signs in for any more.
-fn long_dead(world: &World) {
-    let mut dead = world.token("PRIMARY", Standing::Expired);
+fn long_dead(fixture: &OrchestrationFixture) {
+    let mut dead = fixture.token("PRIMARY", Standing::Expired);
     dead.api = ApiName::new("REMOVED").unwrap();
-    dead.valid_until = world.clock.now() - TimeDelta::days(2);
-    world.database.put(dead);
+    dead.valid_until = fixture.clock.now() - TimeDelta::days(2);
+    fixture.database.put(dead);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
-    let world = World::two_accounts();
-    world.has("PRIMARY", Standing::Expired);
-    long_dead(&world);
-    world.broker.dates(Some(world.clock.now()));
-    let run = world.run().await.unwrap();
+async fn the_end_of_a_run_erases_what_died_long_ago_before_the_checkpoint_is_kept() {
+    let fixture = OrchestrationFixture::two_accounts();
+    fixture.has("PRIMARY", Standing::Expired);
+    long_dead(&fixture);
+    fixture.broker.dates(Some(fixture.clock.now()));
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     assert_eq!(
-        world.log.take_only(&["erase", "run completed"]),
+        fixture.log.take_only(&["erase", "run completed"]),
         ["run completed", "erase_dead"]
     );
-    assert!(world.database.token("REMOVED").is_none());
-    assert!(world.database.token("PRIMARY").is_some());
-    let audit = world.database.audit();
-    assert_eq!(world.database.checkpoints(), [(run.id, audit.len())]);
+    assert!(fixture.database.token("REMOVED").is_none());
+    assert!(fixture.database.token("PRIMARY").is_some());
+    let audit = fixture.database.audit();
+    assert_eq!(fixture.database.checkpoints(), [(run.id, audit.len())]);
 }
 
 /// This computer's clock was set ahead while the run went on: by it the token is long dead, by Upstox's it lives.
@@ -300,29 +300,29 @@ async fn the_end_of_a_run_erases_what_died_long_ago_before_the_head_is_kept() {
 #[case::upstox_does_not_tell(None)]
 #[tokio::test(start_paused = true)]
 async fn nothing_is_erased_by_this_computers_clock(#[case] behind: Option<TimeDelta>) {
-    let world = World::two_accounts();
-    long_dead(&world);
-    let plan = world.plan().await;
-    world
+    let fixture = OrchestrationFixture::two_accounts();
+    long_dead(&fixture);
+    let plan = fixture.plan().await;
+    fixture
         .broker
-        .dates(behind.map(|behind| world.clock.now() - behind));
-    let run = world
+        .dates(behind.map(|behind| fixture.clock.now() - behind));
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap();
     assert_eq!(run.state, RunState::Completed);
-    assert!(world.database.token("REMOVED").is_some());
+    assert!(fixture.database.token("REMOVED").is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_erased_fails_no_run() {
-    let world = World::two_accounts();
-    long_dead(&world);
-    world.broker.dates(Some(world.clock.now()));
-    world.faults.fail_at("erase_dead");
-    let run = world.run().await.unwrap();
+    let fixture = OrchestrationFixture::two_accounts();
+    long_dead(&fixture);
+    fixture.broker.dates(Some(fixture.clock.now()));
+    fixture.faults.fail_at("erase_dead");
+    let run = fixture.run().await.unwrap();
     assert_eq!(run.state, RunState::Completed);
-    assert!(world.database.token("REMOVED").is_some());
-    assert_eq!(world.database.checkpoints().len(), 1);
+    assert!(fixture.database.token("REMOVED").is_some());
+    assert_eq!(fixture.database.checkpoints().len(), 1);
 }

@@ -10,17 +10,17 @@ use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, Clock, CooldownRepository, LeaseHolder, MockApprover};
 use vega_orchestration::{Confirmation, WaitPolicy};
 
-use crate::world::{COOLDOWN, World, steps};
+use crate::orchestration_fixture::{COOLDOWN, OrchestrationFixture, steps};
 
 /// The account `main` is stopped after its first sign-in of two; `second` is done.
-async fn stopped_by(reason: FailureReason) -> World {
-    let world = World::of(&[
+async fn stopped_by(reason: FailureReason) -> OrchestrationFixture {
+    let fixture = OrchestrationFixture::of(&[
         ("main", &["PRIMARY", "WEBSOCKET1"]),
         ("second", &["OPTIONCHAIN1"]),
     ]);
-    world.fails("PRIMARY", reason);
-    world.run().await.unwrap();
-    world
+    fixture.fails("PRIMARY", reason);
+    fixture.run().await.unwrap();
+    fixture
 }
 
 fn says(answer: Answer) -> MockApprover {
@@ -36,8 +36,8 @@ fn planned(plan: &Plan) -> Vec<&str> {
 #[tokio::test(start_paused = true)]
 async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
     for &reason in FailureReason::ALL {
-        let world = stopped_by(reason).await;
-        let cooldowns = world.database.cooldowns();
+        let fixture = stopped_by(reason).await;
+        let cooldowns = fixture.database.cooldowns();
         if reason.recovery_action() == RecoveryAction::StopAccount {
             let [stop] = &*cooldowns else {
                 panic!("{reason}: {cooldowns:?}")
@@ -48,7 +48,7 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
                 "{reason}"
             );
             assert_eq!((stop.failure.reason, &*stop.failure.detail), (reason, "words"));
-            let audit = world.database.audit();
+            let audit = fixture.database.audit();
             let entry = audit
                 .iter()
                 .find(|entry| entry.kind == AuditKind::AccountStopped)
@@ -70,7 +70,7 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
                 (cooldown.failure.reason, &*cooldown.failure.detail),
                 (reason, "words")
             );
-            let audit = world.database.audit();
+            let audit = fixture.database.audit();
             assert!(audit.iter().any(|entry| entry.kind == AuditKind::CooldownBegun));
         } else {
             assert_eq!(cooldowns, [], "{reason}");
@@ -80,9 +80,9 @@ async fn what_stops_an_account_is_stored_with_its_words_and_nothing_else_is() {
 
 #[tokio::test(start_paused = true)]
 async fn the_stop_is_on_disk_before_the_step_ends() {
-    let world = stopped_by(FailureReason::PinRefused).await;
+    let fixture = stopped_by(FailureReason::PinRefused).await;
     assert_eq!(
-        world.log.take_only(&["close account", "PRIMARY failed"]),
+        fixture.log.take_only(&["close account", "PRIMARY failed"]),
         ["close account main", "PRIMARY failed pin_refused"]
     );
 }
@@ -90,16 +90,16 @@ async fn the_stop_is_on_disk_before_the_step_ends() {
 /// Evidence takes seconds. Whoever ends Vega meanwhile must not make it forget what the page refused.
 #[tokio::test(start_paused = true)]
 async fn the_stop_and_the_step_are_on_disk_before_evidence_is_gathered() {
-    let world = World::of(&[("main", &["PRIMARY"])]);
-    world.fails("PRIMARY", FailureReason::OtpRefused);
-    world.sign_ins.evidence_hangs();
-    let (plan, resume, cancel) = (world.plan().await, world.resume(), CancellationToken::new());
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    fixture.fails("PRIMARY", FailureReason::OtpRefused);
+    fixture.sign_ins.evidence_hangs();
+    let (plan, resume, cancel) = (fixture.plan().await, fixture.resume(), CancellationToken::new());
     let run = resume.execute(&plan, WaitPolicy::NoWait, &cancel);
     // It dies while the evidence is gathered.
     let ended = tokio::time::timeout(std::time::Duration::from_hours(1), run).await;
     assert!(ended.is_err(), "{ended:?}");
     assert_eq!(
-        world
+        fixture
             .log
             .take_only(&["close account", "PRIMARY failed", "keep evidence"]),
         [
@@ -108,15 +108,19 @@ async fn the_stop_and_the_step_are_on_disk_before_evidence_is_gathered() {
             "keep evidence of main"
         ]
     );
-    assert_eq!(world.database.open_attempts(), 0);
+    assert_eq!(fixture.database.open_attempts(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_yes_to_the_plan_opens_the_account_again() {
-    let world = stopped_by(FailureReason::PinRefused).await;
-    let plan = world.plan().await;
-    assert_eq!(plan.stopped(), world.database.cooldowns(), "the operator is told");
-    let confirmed = world
+    let fixture = stopped_by(FailureReason::PinRefused).await;
+    let plan = fixture.plan().await;
+    assert_eq!(
+        plan.stopped(),
+        fixture.database.cooldowns(),
+        "the operator is told"
+    );
+    let confirmed = fixture
         .orchestrator()
         .confirm(plan, &says(Answer::Yes))
         .await
@@ -124,7 +128,7 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
     let Confirmation::Start(plan) = confirmed else {
         panic!("{confirmed:?}")
     };
-    let run = world
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -133,8 +137,8 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
         steps(&run),
         ["OPTIONCHAIN1 done", "PRIMARY done", "WEBSOCKET1 done"]
     );
-    assert_eq!(world.database.cooldowns(), []);
-    let audit = world.database.audit();
+    assert_eq!(fixture.database.cooldowns(), []);
+    let audit = fixture.database.audit();
     assert!(audit.iter().any(|entry| entry.kind == AuditKind::AccountOpened));
 }
 
@@ -143,46 +147,46 @@ async fn a_yes_to_the_plan_opens_the_account_again() {
 #[case::nobody(Answer::NobodyToAsk, Confirmation::NobodyToAsk)]
 #[tokio::test(start_paused = true)]
 async fn without_a_yes_it_stays_stopped(#[case] answer: Answer, #[case] expected: Confirmation) {
-    let world = stopped_by(FailureReason::OtpRefused).await;
-    let plan = world.plan().await;
-    let confirmed = world.orchestrator().confirm(plan, &says(answer)).await.unwrap();
+    let fixture = stopped_by(FailureReason::OtpRefused).await;
+    let plan = fixture.plan().await;
+    let confirmed = fixture.orchestrator().confirm(plan, &says(answer)).await.unwrap();
     assert_eq!(confirmed, expected);
-    assert_eq!(world.database.cooldowns().len(), 1);
+    assert_eq!(fixture.database.cooldowns().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_standing_yes_goes_on_without_what_is_stopped() {
-    let world = stopped_by(FailureReason::PinRefused).await;
-    let plan = world.plan().await;
+    let fixture = stopped_by(FailureReason::PinRefused).await;
+    let plan = fixture.plan().await;
     let standing = says(Answer::StandingYes);
-    let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
+    let confirmed = fixture.orchestrator().confirm(plan, &standing).await.unwrap();
     assert_eq!(confirmed, Confirmation::NothingCovered, "only `main` was planned");
 
-    let rejected = world.token("OPTIONCHAIN1", crate::world::Standing::Rejected);
-    world.database.put(rejected);
-    let plan = world.plan().await;
+    let rejected = fixture.token("OPTIONCHAIN1", crate::orchestration_fixture::Standing::Rejected);
+    fixture.database.put(rejected);
+    let plan = fixture.plan().await;
     assert_eq!(planned(&plan), ["PRIMARY", "WEBSOCKET1", "OPTIONCHAIN1"]);
     let standing = says(Answer::StandingYes);
-    let confirmed = world.orchestrator().confirm(plan, &standing).await.unwrap();
+    let confirmed = fixture.orchestrator().confirm(plan, &standing).await.unwrap();
     let Confirmation::Start(rest) = confirmed else {
         panic!("{confirmed:?}")
     };
     assert_eq!(planned(&rest), ["OPTIONCHAIN1"]);
-    assert_eq!(world.database.cooldowns().len(), 1);
+    assert_eq!(fixture.database.cooldowns().len(), 1);
 }
 
 /// Another process stopped the account after this plan was confirmed.
 #[tokio::test(start_paused = true)]
 async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
-    let world = World::of(&[("main", &["PRIMARY"]), ("second", &["OPTIONCHAIN1"])]);
-    let plan = world.plan().await;
-    world.fails("PRIMARY", FailureReason::AccountLocked);
-    world.run().await.unwrap();
-    world.log.take();
-    world
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"]), ("second", &["OPTIONCHAIN1"])]);
+    let plan = fixture.plan().await;
+    fixture.fails("PRIMARY", FailureReason::AccountLocked);
+    fixture.run().await.unwrap();
+    fixture.log.take();
+    fixture
         .database
-        .put(world.token("OPTIONCHAIN1", crate::world::Standing::Rejected));
-    let run = world
+        .put(fixture.token("OPTIONCHAIN1", crate::orchestration_fixture::Standing::Rejected));
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -191,20 +195,20 @@ async fn a_run_leaves_an_account_alone_that_was_stopped_meanwhile() {
         steps(&run),
         ["PRIMARY skipped account_stopped", "OPTIONCHAIN1 done"]
     );
-    assert_eq!(world.log.take_only(&["sign in"]), ["sign in OPTIONCHAIN1"]);
+    assert_eq!(fixture.log.take_only(&["sign in"]), ["sign in OPTIONCHAIN1"]);
 }
 
 /// While the operator read why the account was stopped, it was stopped anew.
 #[tokio::test(start_paused = true)]
 async fn a_yes_opens_only_the_stop_that_it_saw() {
-    let world = stopped_by(FailureReason::PinRefused).await;
-    let plan = world.plan().await;
+    let fixture = stopped_by(FailureReason::PinRefused).await;
+    let plan = fixture.plan().await;
     let mut newer = plan.stopped()[0].clone();
     newer.since.at += chrono::TimeDelta::seconds(1);
     newer.failure.reason = FailureReason::AccountLocked;
     let audit = AuditEntry::new(newer.since.at, AuditKind::AccountStopped, "");
-    world.database.close(&newer, &audit).await.unwrap();
-    let run = world
+    fixture.database.close(&newer, &audit).await.unwrap();
+    let run = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
@@ -217,41 +221,41 @@ async fn a_yes_opens_only_the_stop_that_it_saw() {
             "WEBSOCKET1 skipped account_stopped"
         ]
     );
-    assert_eq!(world.database.cooldowns(), [newer]);
+    assert_eq!(fixture.database.cooldowns(), [newer]);
 }
 
 /// The run could not be started, so nothing was opened.
 #[tokio::test(start_paused = true)]
 async fn a_yes_to_a_run_that_is_held_elsewhere_opens_nothing() {
-    let world = stopped_by(FailureReason::PinRefused).await;
-    let plan = world.plan().await;
-    world.database.lease_is_held_by(Some(LeaseHolder {
+    let fixture = stopped_by(FailureReason::PinRefused).await;
+    let plan = fixture.plan().await;
+    fixture.database.lease_is_held_by(Some(LeaseHolder {
         pid: 7,
         host: "desk".into(),
-        since: world.clock.now(),
+        since: fixture.clock.now(),
         is_this_process: false,
     }));
-    let held = world
+    let held = fixture
         .resume()
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await;
     assert!(held.is_err());
-    assert_eq!(world.database.cooldowns().len(), 1);
+    assert_eq!(fixture.database.cooldowns().len(), 1);
 }
 
 /// The stop belongs to the login: another name for the account opens nothing.
 #[tokio::test(start_paused = true)]
 async fn giving_an_account_another_name_keeps_its_stop() {
-    let mut world = stopped_by(FailureReason::PinRefused).await;
-    let mut accounts = world.accounts.to_vec();
+    let mut fixture = stopped_by(FailureReason::PinRefused).await;
+    let mut accounts = fixture.accounts.to_vec();
     accounts[0].id = AccountId::new("renamed").unwrap();
-    world.accounts = accounts.into();
-    let plan = world.plan().await;
+    fixture.accounts = accounts.into();
+    let plan = fixture.plan().await;
     let stopped: Vec<_> = plan.stopped().iter().map(|stop| stop.account.as_str()).collect();
     assert_eq!(stopped, ["renamed"]);
 
-    let mut accounts = world.accounts.to_vec();
+    let mut accounts = fixture.accounts.to_vec();
     accounts[0].mobile_number = MobileNumber::new("9000000009").unwrap();
-    world.accounts = accounts.into();
-    assert_eq!(world.plan().await.stopped(), [], "another login is not stopped");
+    fixture.accounts = accounts.into();
+    assert_eq!(fixture.plan().await.stopped(), [], "another login is not stopped");
 }

@@ -1,4 +1,4 @@
-//! The world around the orchestrators, and the tokens that a test finds in it.
+//! What the orchestrators run over in a test, and the tokens that a test finds in it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub(crate) enum Standing {
     LastCheckFailed,
 }
 
-pub(crate) struct World {
+pub(crate) struct OrchestrationFixture {
     pub(crate) log: Arc<Effects>,
     pub(crate) clock: Arc<PausedClock>,
     pub(crate) database: Arc<MemoryStore>,
@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) accounts: Accounts,
 }
 
-impl World {
+impl OrchestrationFixture {
     /// On a working morning, without any token.
     pub(crate) fn of(accounts: &[(&str, &[&str])]) -> Self {
         let log = Arc::new(Effects::default());
