@@ -14,13 +14,13 @@ use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_domain::sign_in::{Notice, WayBack};
 use vega_testing::builders::at;
 
-use crate::world::{PROOF, World, browse, browse_as, free_port, look_ahead};
+use crate::sign_in_fixture::{PROOF, SignInFixture, browse, browse_as, free_port, look_ahead};
 
 #[tokio::test]
 async fn a_browser_brings_the_code_and_its_page_says_so() {
     let uri = format!("http://localhost:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let browser = async {
         let link = desk.links.recv().await.unwrap();
         assert_eq!(link.way_back, WayBack::Callback);
@@ -38,9 +38,9 @@ async fn a_browser_brings_the_code_and_its_page_says_so() {
         );
         assert!(page.policy.unwrap().starts_with("default-src 'none'"));
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.unwrap(), "mk404x");
-    assert_eq!(world.told(), []);
+    assert_eq!(fixture.told(), []);
 
     let again = browse(format!("{uri}?code=mk404x&state=S-1")).await;
     assert_eq!(again.status, 200, "a page that is loaded twice is no mistake");
@@ -51,10 +51,10 @@ async fn a_browser_brings_the_code_and_its_page_says_so() {
 #[tokio::test]
 async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    world.journal.opens("S-old", "WEBSOCKET1").await;
-    world.journal.closes("S-old").await;
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    fixture.journal.opens("S-old", "WEBSOCKET1").await;
+    fixture.journal.closes("S-old").await;
+    let mut session = fixture.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
         for (query, status, words) in [
@@ -74,14 +74,14 @@ async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
         assert_eq!(rebound.status, 404, "{rebound:?}");
         assert_eq!(browse(format!("{uri}?code=mk404x&state=S-1")).await.status, 200);
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(
         code.unwrap(),
         "mk404x",
         "the right one is accepted after all of them"
     );
-    assert_eq!(world.told(), [Notice::ForeignRedirect]);
-    let audited = world.journal.refused();
+    assert_eq!(fixture.told(), [Notice::ForeignRedirect]);
+    let audited = fixture.journal.refused();
     assert_eq!(audited.len(), 6, "{audited:?}");
     assert_eq!(audited[0], "no sign-in sent its state");
     assert_eq!(audited[1], "the sign-in for WEBSOCKET1 had ended");
@@ -93,8 +93,8 @@ async fn what_belongs_to_no_sign_in_is_refused_explained_and_told_once() {
 async fn another_process_may_bring_the_code() {
     let port = free_port().await;
     let taken = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-    let (world, mut desk) = World::new(&format!("http://127.0.0.1:{port}/cb"));
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&format!("http://127.0.0.1:{port}/cb"));
+    let mut session = fixture.session().await;
     let server = async {
         use vega_domain::ports::CodeDelivery as _;
         let link = desk.links.recv().await.unwrap();
@@ -103,9 +103,9 @@ async fn another_process_may_bring_the_code() {
         let (state, code) = ("S-1".to_owned(), "mk404x".to_owned());
         let (state, code) = (OAuthState::new(state), AuthorizationCode::new(code));
         let now = chrono::DateTime::UNIX_EPOCH;
-        world.journal.deliver_code(&state, &code, now).await.unwrap();
+        fixture.journal.deliver_code(&state, &code, now).await.unwrap();
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), server);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), server);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
     drop(taken);
@@ -115,15 +115,15 @@ async fn another_process_may_bring_the_code() {
 async fn the_port_is_free_when_the_session_is_closed() {
     let port = free_port().await;
     let uri = format!("http://localhost:{port}/cb");
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     for (api, state) in [("PRIMARY", "S-1"), ("WEBSOCKET1", "S-2")] {
         let browser = async {
             let link = desk.links.recv().await.unwrap();
             assert_eq!(link.way_back, WayBack::Callback, "{api}");
             browse(format!("{uri}?code=mk404x&state={state}")).await;
         };
-        let (code, ()) = tokio::join!(world.sign_in(&mut session, api, state), browser);
+        let (code, ()) = tokio::join!(fixture.sign_in(&mut session, api, state), browser);
         code.unwrap();
     }
     session.close().await;
@@ -133,8 +133,8 @@ async fn the_port_is_free_when_the_session_is_closed() {
 #[tokio::test]
 async fn what_one_sign_in_refused_is_not_told_in_the_next() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     for state in ["S-1", "S-2"] {
         let browser = async {
             desk.links.recv().await.unwrap();
@@ -143,9 +143,9 @@ async fn what_one_sign_in_refused_is_not_told_in_the_next() {
             }
             browse(format!("{uri}?code=mk404x&state={state}")).await;
         };
-        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", state), browser);
+        let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", state), browser);
         code.unwrap();
-        assert_eq!(world.told(), [Notice::ForeignRedirect], "{state}");
+        assert_eq!(fixture.told(), [Notice::ForeignRedirect], "{state}");
     }
     session.close().await;
 }
@@ -154,11 +154,11 @@ async fn what_one_sign_in_refused_is_not_told_in_the_next() {
 #[tokio::test]
 async fn another_uri_at_the_same_port_gets_the_address_that_it_lacks() {
     let port = free_port().await;
-    let (mut world, mut desk) = World::new(&format!("http://127.0.0.1:{port}/cb"));
-    let mut session = world.session().await;
+    let (mut fixture, mut desk) = SignInFixture::new(&format!("http://127.0.0.1:{port}/cb"));
+    let mut session = fixture.session().await;
     for (host, state) in [("127.0.0.1", "S-1"), ("localhost", "S-2")] {
         let uri = format!("http://{host}:{port}/cb");
-        world.is_registered_at(&uri);
+        fixture.is_registered_at(&uri);
         let browser = async {
             let link = desk.links.recv().await.unwrap();
             assert_eq!(link.way_back, WayBack::Callback, "{host}");
@@ -167,7 +167,7 @@ async fn another_uri_at_the_same_port_gets_the_address_that_it_lacks() {
             }
             browse(format!("{uri}?code=mk404x&state={state}")).await;
         };
-        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", state), browser);
+        let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", state), browser);
         code.unwrap();
     }
     session.close().await;
@@ -177,14 +177,14 @@ async fn another_uri_at_the_same_port_gets_the_address_that_it_lacks() {
 #[tokio::test]
 async fn only_a_get_brings_a_code() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
         assert_eq!(look_ahead(format!("{uri}?code=ahead&state=S-1")).await, 405);
         assert_eq!(browse(format!("{uri}?code=mk404x&state=S-1")).await.status, 200);
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
 }
@@ -192,8 +192,8 @@ async fn only_a_get_brings_a_code() {
 /// A session that has signed in at `localhost:port`, and a client at each of its addresses that never ends its request.
 async fn with_slow_clients(port: u16) -> (Box<dyn SignInSession>, Vec<TcpStream>) {
     let uri = format!("http://localhost:{port}/cb");
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
         let mut clients = Vec::new();
@@ -205,7 +205,7 @@ async fn with_slow_clients(port: u16) -> (Box<dyn SignInSession>, Vec<TcpStream>
         browse(format!("{uri}?code=mk404x&state=S-1")).await;
         clients
     };
-    let (code, clients) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, clients) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     code.unwrap();
     (session, clients)
 }
@@ -245,15 +245,15 @@ async fn a_code_waits_for_a_database_that_takes_nothing(
     #[case] status: u16,
 ) {
     let uri = format!("http://localhost:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    world.journal.is_full_for(full_for);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    fixture.journal.is_full_for(full_for);
+    let mut session = fixture.session().await;
     let browser = async {
         desk.links.recv().await.unwrap();
         let page = browse(format!("{uri}?code=mk404x&state=S-1")).await;
         assert_eq!(page.status, status, "{page:?}");
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.as_deref().map_err(|failure| failure.reason), ends);
     session.close().await;
 }
@@ -279,16 +279,16 @@ async fn where_our_vega_server_listens_nobody_else_must() {
         format!(r#"{{"v":1,"program":"vega-server","version":"0.1.0","proof":"{proof}"}}"#)
     });
     let serving = serving.await;
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let brings = async {
         let link = desk.links.recv().await.unwrap();
         assert_eq!(link.way_back, WayBack::Callback);
         let state = OAuthState::new("S-1");
         let code = AuthorizationCode::new("mk404x");
-        world.journal.deliver_code(&state, &code, at(0)).await.unwrap();
+        fixture.journal.deliver_code(&state, &code, at(0)).await.unwrap();
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), brings);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), brings);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
     serving.abort();
@@ -313,8 +313,8 @@ async fn a_program_that_cannot_prove_itself_is_named_and_not_waited_for(
     let port = free_port().await;
     let uri = format!("http://127.0.0.1:{port}/cb");
     let serving = listens_there(port, |_| says.to_owned()).await;
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let pastes = async {
         let link = desk.links.recv().await.unwrap();
         let WayBack::PasteOnly { why } = &link.way_back else {
@@ -325,7 +325,7 @@ async fn a_program_that_cannot_prove_itself_is_named_and_not_waited_for(
             .send(format!("{uri}?code=mk404x&state=S-1"))
             .unwrap();
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), pastes);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), pastes);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
     serving.abort();
@@ -347,8 +347,8 @@ fn open_files() -> usize {
 async fn the_code_comes_back_while_a_crowd_is_silent(#[case] crowd: usize) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    let mut session = fixture.session().await;
     let host = uri
         .trim_start_matches("http://")
         .trim_end_matches("/cb")
@@ -371,7 +371,7 @@ async fn the_code_comes_back_while_a_crowd_is_silent(#[case] crowd: usize) {
         assert!(of_listener < 512, "{of_listener} files for a crowd of {crowd}");
         silent
     };
-    let (code, silent) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, silent) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
     drop(silent);
@@ -381,9 +381,9 @@ async fn the_code_comes_back_while_a_crowd_is_silent(#[case] crowd: usize) {
 #[tokio::test]
 async fn a_browser_that_hangs_up_leaves_its_code_behind() {
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (world, mut desk) = World::new(&uri);
-    world.journal.is_full_for(3);
-    let mut session = world.session().await;
+    let (fixture, mut desk) = SignInFixture::new(&uri);
+    fixture.journal.is_full_for(3);
+    let mut session = fixture.session().await;
     let host = uri
         .trim_start_matches("http://")
         .trim_end_matches("/cb")
@@ -395,7 +395,7 @@ async fn a_browser_that_hangs_up_leaves_its_code_behind() {
         stream.write_all(request.as_bytes()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     assert_eq!(code.unwrap(), "mk404x");
     session.close().await;
 }

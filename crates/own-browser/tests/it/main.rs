@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 mod callback;
@@ -11,4 +11,4 @@ mod journal;
 mod redirect_file;
 mod router;
 mod sign_in;
-mod world;
+mod sign_in_fixture;

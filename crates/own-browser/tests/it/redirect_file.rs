@@ -7,7 +7,7 @@ use std::time::Duration;
 use vega_domain::failure::FailureReason;
 use vega_domain::sign_in::Notice;
 
-use crate::world::{World, free_port};
+use crate::sign_in_fixture::{SignInFixture, free_port};
 
 /// A folder with an `xdg-open` that writes down how it was called and ends with `code`.
 fn opener(code: u8) -> tempfile::TempDir {
@@ -34,12 +34,12 @@ async fn the_browser_is_given_a_file_that_leads_to_the_link_and_goes_with_the_si
     let folder = opener(0);
     let runtime = tempfile::tempdir().unwrap();
     std::fs::set_permissions(runtime.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    let (mut world, desk) = World::new("https://desk.example/cb");
-    world.opens_links(vec![
+    let (mut fixture, desk) = SignInFixture::new("https://desk.example/cb");
+    fixture.opens_links(vec![
         ("PATH".into(), folder.path().into()),
         ("XDG_RUNTIME_DIR".into(), runtime.path().into()),
     ]);
-    let mut session = world.session().await;
+    let mut session = fixture.session().await;
     let browser = async {
         let called = folder.path().join("called");
         while !called.exists() {
@@ -59,9 +59,9 @@ async fn the_browser_is_given_a_file_that_leads_to_the_link_and_goes_with_the_si
         assert!(file.exists());
         desk.keyboard.send(PASTE.into()).unwrap();
     };
-    let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), browser);
+    let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), browser);
     code.unwrap();
-    assert_eq!(world.told(), []);
+    assert_eq!(fixture.told(), []);
     let environment = std::fs::read_to_string(folder.path().join("environment")).unwrap();
     assert!(
         !environment.contains("CARGO"),
@@ -79,18 +79,18 @@ async fn a_browser_that_does_not_start_is_told() {
     let fails = opener(3);
     let nothing = tempfile::tempdir().unwrap();
     for folder in [&fails, &nothing] {
-        let (mut world, desk) = World::new("https://desk.example/cb");
-        world.opens_links(vec![("PATH".into(), folder.path().into())]);
-        let mut session = world.session().await;
+        let (mut fixture, desk) = SignInFixture::new("https://desk.example/cb");
+        fixture.opens_links(vec![("PATH".into(), folder.path().into())]);
+        let mut session = fixture.session().await;
         let told = async {
-            while world.told().is_empty() {
+            while fixture.told().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             desk.keyboard.send(PASTE.into()).unwrap();
         };
-        let (code, ()) = tokio::join!(world.sign_in(&mut session, "PRIMARY", "S-1"), told);
+        let (code, ()) = tokio::join!(fixture.sign_in(&mut session, "PRIMARY", "S-1"), told);
         code.unwrap();
-        assert_eq!(world.told(), [Notice::LinkNotOpened]);
+        assert_eq!(fixture.told(), [Notice::LinkNotOpened]);
     }
 }
 
@@ -98,12 +98,12 @@ async fn a_browser_that_does_not_start_is_told() {
 #[tokio::test]
 async fn the_code_is_waited_for_while_the_browser_starts() {
     let folder = opener_that("exec /bin/sleep 2");
-    let (mut world, desk) = World::new("https://desk.example/cb");
-    world.opens_links(vec![("PATH".into(), folder.path().into())]);
-    let mut session = world.session().await;
+    let (mut fixture, desk) = SignInFixture::new("https://desk.example/cb");
+    fixture.opens_links(vec![("PATH".into(), folder.path().into())]);
+    let mut session = fixture.session().await;
     desk.keyboard.send(PASTE.into()).unwrap();
     let began = tokio::time::Instant::now();
-    world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap();
+    fixture.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
@@ -111,11 +111,11 @@ async fn the_code_is_waited_for_while_the_browser_starts() {
 async fn a_link_that_reaches_nobody_is_not_waited_for() {
     let nothing = tempfile::tempdir().unwrap();
     let uri = format!("http://127.0.0.1:{}/cb", free_port().await);
-    let (mut world, _desk) = World::new(&uri);
-    world.opens_links(vec![("PATH".into(), nothing.path().into())]);
-    world.has_nobody();
-    let mut session = world.session().await;
-    let failure = world.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap_err();
+    let (mut fixture, _desk) = SignInFixture::new(&uri);
+    fixture.opens_links(vec![("PATH".into(), nothing.path().into())]);
+    fixture.has_nobody();
+    let mut session = fixture.session().await;
+    let failure = fixture.sign_in(&mut session, "PRIMARY", "S-1").await.unwrap_err();
     assert_eq!(failure.reason, FailureReason::OwnBrowserUnavailable);
     assert!(
         failure.detail.contains("no browser could be started"),

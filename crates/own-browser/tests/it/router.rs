@@ -10,7 +10,7 @@ use vega_testing::TestClock;
 use vega_testing::builders::at;
 
 use crate::journal::Journal;
-use crate::world::{browse, browse_as, look_ahead};
+use crate::sign_in_fixture::{browse, browse_as, look_ahead};
 
 #[tokio::test]
 async fn the_callback_is_a_guest_in_another_router() {

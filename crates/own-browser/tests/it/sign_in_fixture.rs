@@ -20,7 +20,7 @@ use vega_testing::{KeyedProof, RecordedEvents, TestClock};
 
 use crate::journal::Journal;
 
-pub(crate) struct World {
+pub(crate) struct SignInFixture {
     pub(crate) journal: Journal,
     pub(crate) human: Human,
     pub(crate) permit: Permit,
@@ -96,7 +96,7 @@ impl Presenter for Human {
 /// What a `vega-server` of this installation would say.
 pub(crate) const PROOF: KeyedProof = KeyedProof("ours");
 
-/// The other side of the world: what the human sees, and a keyboard.
+/// The other side of the fixture: what the human sees, and a keyboard.
 pub(crate) struct Desk {
     pub(crate) links: mpsc::UnboundedReceiver<SignInLink>,
     pub(crate) keyboard: mpsc::UnboundedSender<String>,
@@ -108,12 +108,12 @@ pub(crate) async fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-impl World {
+impl SignInFixture {
     /// With redirect URIs at `uri`.
     pub(crate) fn new(uri: &str) -> (Self, Desk) {
         let (links_to, links) = mpsc::unbounded_channel();
         let (keyboard, pastes) = mpsc::unbounded_channel();
-        let world = Self {
+        let fixture = Self {
             journal: Journal::default(),
             human: Human {
                 links: links_to,
@@ -133,7 +133,7 @@ impl World {
             },
             uri: uri.into(),
         };
-        (world, Desk { links, keyboard })
+        (fixture, Desk { links, keyboard })
     }
 
     /// From now on APIs have this redirect URI.
