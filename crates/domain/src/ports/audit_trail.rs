@@ -1,5 +1,5 @@
 //! Ports: the audit trail. Changes carry their entry through their own port; `AuditTrail` is for what happens without a
-//! change, `AuditHistory` for whoever reads the trail or doubts it.
+//! change, `AuditHistory` for whoever reads the trail or checks it.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub trait AuditTrail: Send + Sync {
     /// (`entries_stay_as_they_were_appended_and_in_their_order`,
     /// `audit_events_can_be_added_but_never_changed_or_removed`). A change of it, of its place or of the entries before
     /// it MUST be found by `AuditHistory::verify` (`every_single_bit_edit_of_a_small_audit_table_is_found`,
-    /// `what_is_done_to_the_table_is_found_without_heads`).
+    /// `what_is_done_to_the_table_is_found_without_checkpoints`).
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError>;
 
     /// Appends one entry about a token that is stored nowhere. The entry MUST tell it apart from other tokens, in the
@@ -28,7 +28,7 @@ pub trait AuditTrail: Send + Sync {
     async fn append_about(&self, entry: &AuditEntry, token: &AccessToken) -> Result<(), StoreError>;
 
     /// Keeps the trail's last entry on record outside the database, at the end of a run. A trail that is cut before it
-    /// MUST be found by `AuditHistory::verify` (`a_tail_that_was_cut_with_its_count_is_found_by_the_head`).
+    /// MUST be found by `AuditHistory::verify` (`a_tail_that_was_cut_with_its_count_is_found_by_the_checkpoint`).
     async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError>;
 }
 
@@ -48,6 +48,6 @@ pub trait AuditHistory: Send + Sync {
     /// Looks whether all entries are those that were written, and whether the trail goes on from each checkpoint that
     /// was kept: beside the key, or in a copy of that file. MUST find nothing wrong where nothing was changed
     /// (`a_trail_that_nobody_changed_is_whole`). Trails MUST NOT be compared with checkpoints of another database
-    /// (`heads_are_compared_with_their_own_trail_alone`).
+    /// (`checkpoints_are_compared_with_their_own_trail_alone`).
     async fn verify<'a>(&'a self, checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError>;
 }

@@ -109,7 +109,7 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
     if !faults.is_none() {
         return Ok(Verdict::Damaged(format!("rows do not fit: {faults:?}")));
     }
-    remove_torn_head(folder)?;
+    remove_torn_checkpoint(folder)?;
     let audit = SqliteAuditHistory::new(data.clone()).verify(None).await?;
     if let Some(fault) = audit.fault {
         return Ok(Verdict::Damaged(format!("audit trail: {fault}")));
@@ -142,7 +142,7 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
 }
 
 /// A checkpoint that was not acknowledged may be torn. Vega then names the line and asks the operator to remove it.
-fn remove_torn_head(folder: &Folder) -> Result<()> {
+fn remove_torn_checkpoint(folder: &Folder) -> Result<()> {
     let checkpoints = std::fs::read(folder.checkpoints()).unwrap_or_default();
     let whole = checkpoints
         .iter()

@@ -8,7 +8,7 @@ use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey};
 use vega_persistence::SqliteAccessRepository;
 use vega_testing::builders::entry_at;
 
-use crate::world::{World, api, at, entry, open};
+use crate::database_fixture::{DatabaseFixture, api, at, entry, open};
 
 fn hash(number: u8) -> SecretHash {
     SecretHash::from_bytes([number; 32])
@@ -69,15 +69,15 @@ async fn redeem(links: &SqliteAccessRepository, link: u8, session: &ConsoleSessi
 #[case::unreadable("UPDATE access_keys SET scopes = 'everything' WHERE name = 'trader'")]
 #[tokio::test]
 async fn a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other(#[case] change: &'static str) {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let keys = SqliteAccessRepository::new(fixture.data.clone());
     let (mut trader, watcher) = (key("trader", 1), key("watcher", 2));
     trader.key.expires_at = Some(at(9_000));
     add(&keys, &trader).await.unwrap();
     add(&keys, &watcher).await.unwrap();
-    sqlx::query(change).execute(&world.raw().await).await.unwrap();
+    sqlx::query(change).execute(&fixture.raw().await).await.unwrap();
     assert_eq!(keys.keys().await.unwrap(), [watcher]);
-    let broken = world.data.examine_seals(at(10)).await.unwrap();
+    let broken = fixture.data.examine_seals(at(10)).await.unwrap();
     assert_eq!(broken.len(), 1, "{broken:?}");
     // Its name is free again, where it still has it.
     add(&keys, &key("trader", 3)).await.unwrap();
@@ -85,13 +85,13 @@ async fn a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other(#
 
 #[tokio::test]
 async fn a_key_that_was_revoked_is_revived_by_nobody() {
-    let world = World::new().await;
-    let keys = SqliteAccessRepository::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let keys = SqliteAccessRepository::new(fixture.data.clone());
     let trader = key("trader", 1);
     add(&keys, &trader).await.unwrap();
     let audit = entry_at(AuditKind::KeyRevoked, 5);
     assert!(keys.revoke_key(trader.key.id, &audit).await.unwrap());
-    let raw = world.raw().await;
+    let raw = fixture.raw().await;
     let undo = sqlx::query("UPDATE access_keys SET revoked_at = NULL");
     assert!(undo.execute(&raw).await.is_err(), "the database itself refuses");
     for change in [
@@ -107,8 +107,8 @@ async fn a_key_that_was_revoked_is_revived_by_nobody() {
 
 #[tokio::test]
 async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell() {
-    let world = World::new().await;
-    let older = SqliteAccessRepository::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let older = SqliteAccessRepository::new(fixture.data.clone());
     let mut revoked = key("watcher", 2);
     let trader = key("trader", 1);
     add(&older, &trader).await.unwrap();
@@ -116,21 +116,21 @@ async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell()
     let audit = entry_at(AuditKind::KeyRevoked, 5);
     older.revoke_key(revoked.key.id, &audit).await.unwrap();
     revoked.key.revoked_at = Some(at(5));
-    world.data.rotate_key(at(10), |_| ()).await.unwrap();
+    fixture.data.rotate_key(at(10), |_| ()).await.unwrap();
     let refused = older.keys().await.unwrap_err();
     assert!(refused.to_string().contains("was rotated"), "{refused}");
-    let newer = SqliteAccessRepository::new(open(&world.dir).await);
+    let newer = SqliteAccessRepository::new(open(&fixture.dir).await);
     assert_eq!(newer.keys().await.unwrap(), [trader, revoked]);
 }
 
 #[tokio::test]
 async fn what_has_died_is_forgotten_and_what_lives_is_not() {
-    let world = World::new().await;
-    let access = SqliteAccessRepository::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let access = SqliteAccessRepository::new(fixture.data.clone());
     let count = async |table| {
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         let rows: i64 = sqlx::query_scalar(sql)
-            .fetch_one(&world.raw().await)
+            .fetch_one(&fixture.raw().await)
             .await
             .unwrap();
         rows

@@ -10,12 +10,12 @@ use vega_domain::ids::RunId;
 use vega_domain::ports::{AuditHistory, AuditTrail};
 use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteAuditTrail};
 
-use crate::world::{World, account, api, at, key_path, open, url};
+use crate::database_fixture::{DatabaseFixture, account, api, at, key_path, open, url};
 
 /// Three entries: with everything, with half, with the least.
-async fn three(world: &World) -> RunId {
+async fn three(fixture: &DatabaseFixture) -> RunId {
     let run = RunId::at(at(0));
-    let trail = SqliteAuditTrail::new(world.data.clone());
+    let trail = SqliteAuditTrail::new(fixture.data.clone());
     let entry = |seconds, kind, detail: &str| AuditEntry::new(at(seconds), kind, detail);
     let all = [
         entry(0, AuditKind::StepChanged, "done")
@@ -30,34 +30,34 @@ async fn three(world: &World) -> RunId {
     run
 }
 
-async fn keep_checkpoint(world: &World, run: RunId) {
-    let trail = SqliteAuditTrail::new(world.data.clone());
+async fn keep_checkpoint(fixture: &DatabaseFixture, run: RunId) {
+    let trail = SqliteAuditTrail::new(fixture.data.clone());
     trail.keep_checkpoint(run, at(9)).await.unwrap();
 }
 
-async fn append(world: &World) {
-    let trail = SqliteAuditTrail::new(world.data.clone());
+async fn append(fixture: &DatabaseFixture) {
+    let trail = SqliteAuditTrail::new(fixture.data.clone());
     let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, "PRIMARY");
     trail.append(&entry).await.unwrap();
 }
 
-async fn verify(world: &World) -> AuditVerdict {
-    let history = SqliteAuditHistory::new(world.data.clone());
+async fn verify(fixture: &DatabaseFixture) -> AuditVerdict {
+    let history = SqliteAuditHistory::new(fixture.data.clone());
     history.verify(None).await.unwrap()
 }
 
-async fn fault(world: &World) -> Option<AuditFault> {
-    verify(world).await.fault
+async fn fault(fixture: &DatabaseFixture) -> Option<AuditFault> {
+    verify(fixture).await.fault
 }
 
-fn checkpoints(world: &World) -> PathBuf {
-    world.dir.path().join("config/vega.checkpoints")
+fn checkpoints(fixture: &DatabaseFixture) -> PathBuf {
+    fixture.dir.path().join("config/vega.checkpoints")
 }
 
 /// Somebody with the database file and without scruples: no trigger stops them, and they need not be durable.
-async fn attacker(world: &World) -> SqlitePool {
+async fn attacker(fixture: &DatabaseFixture) -> SqlitePool {
     let options = SqliteConnectOptions::new()
-        .filename(world.data.path())
+        .filename(fixture.data.path())
         .foreign_keys(false)
         .pragma("ignore_check_constraints", "ON")
         .synchronous(SqliteSynchronous::Off);
@@ -76,22 +76,22 @@ async fn sql(pool: &SqlitePool, text: &str) {
 
 #[tokio::test]
 async fn a_trail_that_nobody_touched_is_intact_also_after_a_restart() {
-    let world = World::new().await;
-    assert_eq!(verify(&world).await.entries, 0, "an empty one");
-    let run = three(&world).await;
-    keep_checkpoint(&world, run).await;
-    append(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    assert_eq!(verify(&fixture).await.entries, 0, "an empty one");
+    let run = three(&fixture).await;
+    keep_checkpoint(&fixture, run).await;
+    append(&fixture).await;
     let expected = AuditVerdict {
         entries: 4,
         checkpoints: 1,
         other_checkpoints: 0,
         fault: None,
     };
-    assert_eq!(verify(&world).await, expected);
-    world.data.close().await;
-    let again = World {
-        data: open(&world.dir).await,
-        ..world
+    assert_eq!(verify(&fixture).await, expected);
+    fixture.data.close().await;
+    let again = DatabaseFixture {
+        data: open(&fixture.dir).await,
+        ..fixture
     };
     append(&again).await;
     keep_checkpoint(&again, run).await;
@@ -105,9 +105,9 @@ async fn a_trail_that_nobody_touched_is_intact_also_after_a_restart() {
 
 #[tokio::test]
 async fn every_single_bit_edit_of_a_small_audit_table_is_found() {
-    let world = World::new().await;
-    three(&world).await;
-    let pool = attacker(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    let pool = attacker(&fixture).await;
     let mut edits = BTreeMap::new();
     for (column, kind) in [
         ("at", "TEXT"),
@@ -135,7 +135,7 @@ async fn every_single_bit_edit_of_a_small_audit_table_is_found() {
                 let mut changed = value.clone().unwrap();
                 changed[bit / 8] ^= 1 << (bit % 8);
                 put(Some(changed)).await;
-                let found = fault(&world).await;
+                let found = fault(&fixture).await;
                 assert_eq!(
                     found,
                     Some(AuditFault::Edited { entry: id }),
@@ -150,13 +150,13 @@ async fn every_single_bit_edit_of_a_small_audit_table_is_found() {
                 put(other).await;
                 // The first may have been written by a Vega without values, but then the second does not fit.
                 let entry = if (column, id) == ("chain", 1) { 2 } else { id };
-                let found = fault(&world).await;
+                let found = fault(&fixture).await;
                 assert_eq!(found, Some(AuditFault::Edited { entry }), "{column}");
             }
             put(value).await;
         }
     }
-    assert_eq!(fault(&world).await, None, "every edit was taken back");
+    assert_eq!(fault(&fixture).await, None, "every edit was taken back");
     assert_eq!(edits["chain"], 3 * 256);
     assert_eq!(
         (edits["run_id"], edits["account"], edits["api"]),
@@ -166,9 +166,9 @@ async fn every_single_bit_edit_of_a_small_audit_table_is_found() {
 
 #[tokio::test]
 async fn every_single_bit_edit_of_a_number_is_found() {
-    let world = World::new().await;
-    three(&world).await;
-    let pool = attacker(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    let pool = attacker(&fixture).await;
     for id in 1..=3_i64 {
         for bit in 0..64 {
             let moved = id ^ (1 << bit);
@@ -178,12 +178,12 @@ async fn every_single_bit_edit_of_a_number_is_found() {
             let renumber = "UPDATE audit_events SET id = $2 WHERE id = $1";
             let to = sqlx::query(renumber).bind(id).bind(moved);
             to.execute(&pool).await.unwrap();
-            assert!(fault(&world).await.is_some(), "entry {id} as {moved}");
+            assert!(fault(&fixture).await.is_some(), "entry {id} as {moved}");
             let back = sqlx::query(renumber).bind(moved).bind(id);
             back.execute(&pool).await.unwrap();
         }
     }
-    assert_eq!(fault(&world).await, None, "every edit was taken back");
+    assert_eq!(fault(&fixture).await, None, "every edit was taken back");
 }
 
 #[rstest]
@@ -216,40 +216,40 @@ async fn every_single_bit_edit_of_a_number_is_found() {
 #[case::another_trail("UPDATE audit_chain SET chain_id = randomblob(16)", AuditFault::Edited { entry: 1 })]
 #[case::no_trail("DELETE FROM audit_chain", AuditFault::Edited { entry: 1 })]
 #[tokio::test]
-async fn what_is_done_to_the_table_is_found_without_heads(
+async fn what_is_done_to_the_table_is_found_without_checkpoints(
     #[case] attack: &str,
     #[case] expected: AuditFault,
 ) {
-    let world = World::new().await;
-    three(&world).await;
-    sql(&attacker(&world).await, attack).await;
-    assert_eq!(fault(&world).await, Some(expected));
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    sql(&attacker(&fixture).await, attack).await;
+    assert_eq!(fault(&fixture).await, Some(expected));
     // And it stays found when Vega goes on, which it must be able to.
-    append(&world).await;
-    assert!(fault(&world).await.is_some());
+    append(&fixture).await;
+    assert!(fault(&fixture).await.is_some());
 }
 
 const CUT: &str = "DELETE FROM audit_events WHERE id > 1;
                    UPDATE sqlite_sequence SET seq = 1 WHERE name = 'audit_events'";
 
 #[tokio::test]
-async fn a_tail_that_was_cut_with_its_count_is_found_by_the_head() {
-    let world = World::new().await;
-    three(&world).await;
-    sql(&attacker(&world).await, CUT).await;
-    assert_eq!(fault(&world).await, None, "nothing but a checkpoint can tell");
+async fn a_tail_that_was_cut_with_its_count_is_found_by_the_checkpoint() {
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    sql(&attacker(&fixture).await, CUT).await;
+    assert_eq!(fault(&fixture).await, None, "nothing but a checkpoint can tell");
 
-    let world = World::new().await;
-    let run = three(&world).await;
-    keep_checkpoint(&world, run).await;
-    sql(&attacker(&world).await, CUT).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = three(&fixture).await;
+    keep_checkpoint(&fixture, run).await;
+    sql(&attacker(&fixture).await, CUT).await;
     let cut = AuditFault::Cut { last: 1, written: 3 };
-    assert_eq!(fault(&world).await, Some(cut));
+    assert_eq!(fault(&fixture).await, Some(cut));
     // Vega fills the gap up without knowing.
-    append(&world).await;
-    append(&world).await;
+    append(&fixture).await;
+    append(&fixture).await;
     assert_eq!(
-        fault(&world).await,
+        fault(&fixture).await,
         Some(AuditFault::Rewritten {
             entry: 3,
             run: Some(run)
@@ -258,15 +258,15 @@ async fn a_tail_that_was_cut_with_its_count_is_found_by_the_head() {
 }
 
 #[tokio::test]
-async fn values_that_were_all_taken_away_and_made_anew_are_found_by_the_head() {
-    let world = World::new().await;
-    let run = three(&world).await;
-    keep_checkpoint(&world, run).await;
+async fn values_that_were_all_taken_away_and_made_anew_are_found_by_the_checkpoint() {
+    let fixture = DatabaseFixture::new().await;
+    let run = three(&fixture).await;
+    keep_checkpoint(&fixture, run).await;
     let forgotten = "UPDATE audit_events SET chain = NULL; UPDATE audit_events SET detail = 'x' WHERE id = 2";
-    sql(&attacker(&world).await, forgotten).await;
-    append(&world).await;
+    sql(&attacker(&fixture).await, forgotten).await;
+    append(&fixture).await;
     assert_eq!(
-        fault(&world).await,
+        fault(&fixture).await,
         Some(AuditFault::Rewritten {
             entry: 3,
             run: Some(run)
@@ -276,39 +276,39 @@ async fn values_that_were_all_taken_away_and_made_anew_are_found_by_the_head() {
 
 #[tokio::test]
 async fn entries_of_an_earlier_vega_are_sealed_by_the_first_one_with_a_value() {
-    let world = World::new().await;
-    let pool = attacker(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    let pool = attacker(&fixture).await;
     let old = "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_started', 'old');";
     sql(&pool, &old.repeat(2)).await;
-    assert_eq!(fault(&world).await, None);
-    append(&world).await;
-    append(&world).await;
-    assert_eq!(verify(&world).await.entries, 4);
-    assert_eq!(fault(&world).await, None);
+    assert_eq!(fault(&fixture).await, None);
+    append(&fixture).await;
+    append(&fixture).await;
+    assert_eq!(verify(&fixture).await.entries, 4);
+    assert_eq!(fault(&fixture).await, None);
     sql(&pool, "UPDATE audit_events SET detail = 'new' WHERE id = 1").await;
-    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 3 }));
+    assert_eq!(fault(&fixture).await, Some(AuditFault::Edited { entry: 3 }));
 }
 
 #[tokio::test]
 async fn another_key_makes_another_trail() {
-    let world = World::new().await;
-    three(&world).await;
-    world.data.close().await;
-    std::fs::remove_file(world.dir.path().join("config/vega.key")).unwrap();
-    let missing = DataSource::open(&url(&world.dir), &key_path(&world.dir)).await;
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    fixture.data.close().await;
+    std::fs::remove_file(fixture.dir.path().join("config/vega.key")).unwrap();
+    let missing = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir)).await;
     assert!(matches!(missing, Err(OpenError::Key(_))), "{missing:?}");
     // Where somebody takes away even the name of its key, it gets another one, and the trail tells.
-    sql(&world.raw().await, "DELETE FROM seal_key").await;
-    let world = World {
-        data: open(&world.dir).await,
-        ..world
+    sql(&fixture.raw().await, "DELETE FROM seal_key").await;
+    let fixture = DatabaseFixture {
+        data: open(&fixture.dir).await,
+        ..fixture
     };
-    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 1 }));
+    assert_eq!(fault(&fixture).await, Some(AuditFault::Edited { entry: 1 }));
 }
 
 #[tokio::test]
-async fn heads_are_compared_with_their_own_trail_alone() {
-    let (one, other) = (World::new().await, World::new().await);
+async fn checkpoints_are_compared_with_their_own_trail_alone() {
+    let (one, other) = (DatabaseFixture::new().await, DatabaseFixture::new().await);
     let run = three(&one).await;
     keep_checkpoint(&one, run).await;
     three(&other).await;
@@ -327,18 +327,18 @@ async fn heads_are_compared_with_their_own_trail_alone() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_head_is_kept_in_a_private_file_beside_the_key() {
+async fn the_checkpoint_is_kept_in_a_private_file_beside_the_key() {
     use std::os::unix::fs::PermissionsExt;
-    let world = World::new().await;
-    let run = three(&world).await;
-    keep_checkpoint(&world, run).await;
-    keep_checkpoint(&world, run).await;
-    let mode = std::fs::metadata(checkpoints(&world))
+    let fixture = DatabaseFixture::new().await;
+    let run = three(&fixture).await;
+    keep_checkpoint(&fixture, run).await;
+    keep_checkpoint(&fixture, run).await;
+    let mode = std::fs::metadata(checkpoints(&fixture))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o600);
-    let text = std::fs::read_to_string(checkpoints(&world)).unwrap();
+    let text = std::fs::read_to_string(checkpoints(&fixture)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     // The first one is of before any entry: it tells that rows bear values.
     assert_eq!(lines.len(), 3);
@@ -349,10 +349,10 @@ async fn the_head_is_kept_in_a_private_file_beside_the_key() {
 
 #[tokio::test]
 async fn writers_of_several_openings_make_one_trail() {
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     let mut writing = Vec::new();
     for _ in 0..4 {
-        let trail = SqliteAuditTrail::new(open(&world.dir).await);
+        let trail = SqliteAuditTrail::new(open(&fixture.dir).await);
         writing.push(tokio::spawn(async move {
             for second in 0..10 {
                 let entry = AuditEntry::new(at(second), AuditKind::TokenChecked, "valid");
@@ -363,20 +363,20 @@ async fn writers_of_several_openings_make_one_trail() {
     for writer in writing {
         writer.await.unwrap();
     }
-    let verdict = verify(&world).await;
+    let verdict = verify(&fixture).await;
     assert_eq!((verdict.entries, verdict.fault), (40, None));
 }
 
 #[tokio::test]
 async fn a_long_trail_is_walked_to_its_end() {
-    let world = World::new().await;
-    let pool = attacker(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    let pool = attacker(&fixture).await;
     let old = "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_started', 'old');";
     sql(&pool, &format!("BEGIN; {} COMMIT", old.repeat(1_200))).await;
-    append(&world).await;
-    assert_eq!(verify(&world).await.entries, 1_201);
+    append(&fixture).await;
+    assert_eq!(verify(&fixture).await.entries, 1_201);
     sql(&pool, "UPDATE audit_events SET detail = 'new' WHERE id = 1201").await;
-    assert_eq!(fault(&world).await, Some(AuditFault::Edited { entry: 1_201 }));
+    assert_eq!(fault(&fixture).await, Some(AuditFault::Edited { entry: 1_201 }));
 }
 
 /// All that the table says, with the types of it, as SQLite itself reads it.
@@ -397,10 +397,10 @@ async fn content(path: &Path) -> Result<Vec<String>, sqlx::Error> {
 #[tokio::test]
 async fn a_bit_changed_in_the_file_before_a_row_is_found_or_says_nothing_new() {
     const HEADER: usize = 11;
-    let world = World::new().await;
-    three(&world).await;
-    let path = world.data.path().to_owned();
-    world.data.close().await;
+    let fixture = DatabaseFixture::new().await;
+    three(&fixture).await;
+    let path = fixture.data.path().to_owned();
+    fixture.data.close().await;
     let whole = std::fs::read(&path).unwrap();
     let before = content(&path).await.unwrap();
     let row = b"account_openeddefaultwhy";
@@ -413,7 +413,7 @@ async fn a_bit_changed_in_the_file_before_a_row_is_found_or_says_nothing_new() {
         std::fs::write(&path, changed).unwrap();
         let says_nothing_new = content(&path).await.is_ok_and(|now| now == before);
         // SQLite itself notices some of them.
-        let is_intact = match DataSource::open(&url(&world.dir), &key_path(&world.dir)).await {
+        let is_intact = match DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir)).await {
             Ok(data) => {
                 let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await;
                 data.close().await;

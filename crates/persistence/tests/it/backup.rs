@@ -7,21 +7,21 @@ use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
 use vega_domain::ports::{AuditHistory, AuditTrail};
 use vega_persistence::{BackupError, DataSource, OpenError, SqliteAuditHistory, SqliteAuditTrail};
 
+use crate::database_fixture::{DatabaseFixture, at, database_path, key_path, open, url};
 use crate::key_rotation::{assert_all_opens, fault, sealed};
-use crate::world::{World, at, database_path, key_path, open, url};
 
 async fn append(data: &DataSource) {
     let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, "PRIMARY");
     SqliteAuditTrail::new(data.clone()).append(&entry).await.unwrap();
 }
 
-fn file(world: &World) -> PathBuf {
-    world.dir.path().join("backup.db")
+fn file(fixture: &DatabaseFixture) -> PathBuf {
+    fixture.dir.path().join("backup.db")
 }
 
 /// What lies beside the backup that a backup might have made.
-fn left(world: &World) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(world.dir.path())
+fn left(fixture: &DatabaseFixture) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(fixture.dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| !["data", "config"].contains(&name.as_str()))
@@ -31,35 +31,35 @@ fn left(world: &World) -> Vec<String> {
 }
 
 /// As the guide tells it: the database's files are moved away, and the backup takes the place of the first.
-fn put_in_place(world: &World) {
-    let database = database_path(&world.dir);
+fn put_in_place(fixture: &DatabaseFixture) {
+    let database = database_path(&fixture.dir);
     for suffix in ["", "-wal", "-shm"] {
         let mut name = database.clone().into_os_string();
         name.push(suffix);
-        let _ = std::fs::rename(&name, world.dir.path().join(format!("old{suffix}")));
+        let _ = std::fs::rename(&name, fixture.dir.path().join(format!("old{suffix}")));
     }
-    std::fs::copy(file(world), &database).unwrap();
+    std::fs::copy(file(fixture), &database).unwrap();
 }
 
 #[tokio::test]
 async fn a_backup_is_whole_and_private_and_goes_on_record() {
-    let world = World::new().await;
-    sealed(&world).await;
-    let entries = world.audit_kinds().await.len();
-    let backup = world.data.back_up(&file(&world), at(50)).await.unwrap();
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let entries = fixture.audit_kinds().await.len();
+    let backup = fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
     assert_eq!((backup.apis, backup.audit_entries), (1, entries as u64));
     assert_eq!(
         (&backup.file, &backup.key_file),
-        (&file(&world), &key_path(&world.dir))
+        (&file(&fixture), &key_path(&fixture.dir))
     );
     let made = std::fs::metadata(&backup.file).unwrap();
     assert_eq!(
         (made.len(), made.permissions().mode() & 0o777),
         (backup.bytes, 0o600)
     );
-    assert_eq!(left(&world), ["backup.db"]);
-    assert_eq!(world.audit_kinds().await[entries..], ["backup_made"]);
-    let key = std::fs::read(key_path(&world.dir)).unwrap();
+    assert_eq!(left(&fixture), ["backup.db"]);
+    assert_eq!(fixture.audit_kinds().await[entries..], ["backup_made"]);
+    let key = std::fs::read(key_path(&fixture.dir)).unwrap();
     let bytes = std::fs::read(&backup.file).unwrap();
     assert!(
         !bytes.windows(20).any(|part| part == &key[11..31]),
@@ -81,17 +81,17 @@ async fn a_backup_is_whole_and_private_and_goes_on_record() {
 
 #[tokio::test]
 async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made() {
-    let world = World::new().await;
-    sealed(&world).await;
-    let trail = SqliteAuditTrail::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let trail = SqliteAuditTrail::new(fixture.data.clone());
     let run = vega_domain::ids::RunId::at(at(0));
     trail.keep_checkpoint(run, at(40)).await.unwrap();
-    world.data.back_up(&file(&world), at(50)).await.unwrap();
-    let copied = world.audit_kinds().await.len() - 1;
-    append(&world.data).await;
+    fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
+    let copied = fixture.audit_kinds().await.len() - 1;
+    append(&fixture.data).await;
     // As after a death: the log was not folded in, and would not fit the backup.
-    put_in_place(&world);
-    let data = open(&world.dir).await;
+    put_in_place(&fixture);
+    let data = open(&fixture.dir).await;
     assert_all_opens(&data).await;
     let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await.unwrap();
     assert_eq!(
@@ -106,37 +106,37 @@ async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made()
 /// The checkpoints know of more than the backup does, which is what a cut looks like.
 #[tokio::test]
 async fn what_a_backup_does_not_know_of_is_missed() {
-    let world = World::new().await;
-    append(&world.data).await;
-    world.data.back_up(&file(&world), at(50)).await.unwrap();
-    append(&world.data).await;
+    let fixture = DatabaseFixture::new().await;
+    append(&fixture.data).await;
+    fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
+    append(&fixture.data).await;
     let run = vega_domain::ids::RunId::at(at(0));
-    SqliteAuditTrail::new(world.data.clone())
+    SqliteAuditTrail::new(fixture.data.clone())
         .keep_checkpoint(run, at(60))
         .await
         .unwrap();
-    world.data.close().await;
-    put_in_place(&world);
-    let data = open(&world.dir).await;
+    fixture.data.close().await;
+    put_in_place(&fixture);
+    let data = open(&fixture.dir).await;
     assert_eq!(fault(&data).await, Some(AuditFault::Cut { last: 1, written: 3 }));
 }
 
 #[tokio::test]
 async fn a_backup_of_before_a_rotation_opens_with_the_key_that_was_kept() {
-    let world = World::new().await;
-    sealed(&world).await;
-    world.data.back_up(&file(&world), at(50)).await.unwrap();
-    let rotation = world.data.rotate_key(at(60), |_| ()).await.unwrap();
-    world.data.close().await;
-    put_in_place(&world);
-    let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
+    let rotation = fixture.data.rotate_key(at(60), |_| ()).await.unwrap();
+    fixture.data.close().await;
+    put_in_place(&fixture);
+    let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
         .await
         .unwrap_err();
     let OpenError::WrongKey { kept, .. } = refused else {
         panic!("{refused:?}")
     };
     assert_eq!(kept, Some(rotation.old_key.clone()));
-    let data = DataSource::open(&url(&world.dir), &rotation.old_key)
+    let data = DataSource::open(&url(&fixture.dir), &rotation.old_key)
         .await
         .unwrap();
     // The rotation left a checkpoint that the backup does not reach.
@@ -149,38 +149,38 @@ async fn a_backup_of_before_a_rotation_opens_with_the_key_that_was_kept() {
 
 #[tokio::test]
 async fn nothing_is_replaced() {
-    let world = World::new().await;
-    let file = file(&world);
+    let fixture = DatabaseFixture::new().await;
+    let file = file(&fixture);
     std::fs::write(&file, "precious").unwrap();
-    let refused = world.data.back_up(&file, at(50)).await;
+    let refused = fixture.data.back_up(&file, at(50)).await;
     assert!(matches!(refused, Err(BackupError::IsThere(_))), "{refused:?}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/nowhere", &file).unwrap();
     assert!(matches!(
-        world.data.back_up(&file, at(50)).await,
+        fixture.data.back_up(&file, at(50)).await,
         Err(BackupError::IsThere(_))
     ));
-    let refused = world.data.back_up(world.data.path(), at(50)).await;
+    let refused = fixture.data.back_up(fixture.data.path(), at(50)).await;
     assert!(
         matches!(refused, Err(BackupError::IsThere(_))),
         "not even the database itself"
     );
-    assert_eq!(left(&world), ["backup.db"]);
-    assert_eq!(world.audit_kinds().await, Vec::<String>::new());
+    assert_eq!(left(&fixture), ["backup.db"]);
+    assert_eq!(fixture.audit_kinds().await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn one_that_cannot_be_written_leaves_nothing() {
-    let world = World::new().await;
-    let nowhere = world.dir.path().join("folder/backup.db");
-    let refused = world.data.back_up(&nowhere, at(50)).await.unwrap_err();
+    let fixture = DatabaseFixture::new().await;
+    let nowhere = fixture.dir.path().join("folder/backup.db");
+    let refused = fixture.data.back_up(&nowhere, at(50)).await.unwrap_err();
     assert!(matches!(refused, BackupError::File(_)), "{refused:?}");
-    let refused = world
+    let refused = fixture
         .data
         .back_up(Path::new("/dev/full/x"), at(50))
         .await
         .unwrap_err();
     assert!(matches!(refused, BackupError::File(_)), "{refused:?}");
-    assert_eq!(left(&world), Vec::<String>::new());
+    assert_eq!(left(&fixture), Vec::<String>::new());
 }

@@ -13,7 +13,7 @@ use vega_persistence::{
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::{RecordedEvents, TestClock};
 
-use crate::world::{at, database_path, open};
+use crate::database_fixture::{at, database_path, open};
 
 struct InFiles(tempfile::TempDir);
 

@@ -2,12 +2,12 @@
 
 use vega_persistence::DataSource;
 
-use crate::world::{World, key_path, url};
+use crate::database_fixture::{DatabaseFixture, key_path, url};
 
 #[tokio::test]
 async fn the_database_names_its_newest_migration_and_the_engine() {
-    let world = World::new().await;
-    let facts = world.data.facts().await.unwrap();
+    let fixture = DatabaseFixture::new().await;
+    let facts = fixture.data.facts().await.unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/sqlite");
     let names = std::fs::read_dir(folder)
         .unwrap()
@@ -22,17 +22,17 @@ async fn the_database_names_its_newest_migration_and_the_engine() {
 
 #[tokio::test]
 async fn the_id_of_a_key_stays_with_it_and_tells_it_from_others() {
-    let world = World::new().await;
-    let id = world.data.key_id();
+    let fixture = DatabaseFixture::new().await;
+    let id = fixture.data.key_id();
     assert_eq!(id.len(), 16);
-    world.data.close().await;
-    let again = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+    fixture.data.close().await;
+    let again = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
         .await
         .unwrap();
     assert_eq!(again.key_id(), id);
-    let other = World::new().await;
+    let other = DatabaseFixture::new().await;
     assert_ne!(other.data.key_id(), id);
-    let key = std::fs::read(key_path(&world.dir)).unwrap();
+    let key = std::fs::read(key_path(&fixture.dir)).unwrap();
     assert!(
         !String::from_utf8_lossy(&key).contains(&id),
         "it is no part of the key"

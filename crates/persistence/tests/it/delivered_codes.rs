@@ -8,7 +8,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::{CodeDelivery, Delivery, NewAttempt, SignInAttempts};
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-use crate::world::{World, at, attempt, entry};
+use crate::database_fixture::{DatabaseFixture, at, attempt, entry};
 
 fn code(text: &str) -> AuthorizationCode {
     AuthorizationCode::new(text)
@@ -18,29 +18,29 @@ fn primary() -> ApiName {
     ApiName::new("PRIMARY").unwrap()
 }
 
-async fn waiting(world: &World) -> NewAttempt {
-    let run = world.running(&["PRIMARY"]).await;
+async fn waiting(fixture: &DatabaseFixture) -> NewAttempt {
+    let run = fixture.running(&["PRIMARY"]).await;
     let attempt = attempt(run, "PRIMARY", 1);
     let audit = entry(AuditKind::AttemptOpened);
-    world.journal.open_attempt(&attempt, &audit).await.unwrap();
+    fixture.journal.open_attempt(&attempt, &audit).await.unwrap();
     attempt
 }
 
 /// Anybody may send redirects; they must not queue up for the one writer, nor wait for it.
 #[tokio::test]
 async fn a_redirect_that_brings_nothing_new_does_not_wait_for_the_writer() {
-    let world = World::new().await;
-    let NewAttempt { id, state, .. } = waiting(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    let NewAttempt { id, state, .. } = waiting(&fixture).await;
     let foreign = OAuthState::new("somebody else's");
     let deliver = async |state: &OAuthState| {
         let code = code("mk404x");
-        let delivered = world.journal.deliver_code(state, &code, at(2));
+        let delivered = fixture.journal.deliver_code(state, &code, at(2));
         let soon = tokio::time::timeout(Duration::from_secs(2), delivered).await;
         soon.expect("it waits for the writer").unwrap()
     };
     assert_eq!(deliver(&state).await, Delivery::Taken(primary()));
 
-    let raw = world.raw().await;
+    let raw = fixture.raw().await;
     let busy = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert_eq!(deliver(&foreign).await, Delivery::Unknown);
     assert_eq!(deliver(&state).await, Delivery::CameBefore(primary()));
@@ -48,16 +48,16 @@ async fn a_redirect_that_brings_nothing_new_does_not_wait_for_the_writer() {
 
     let failure = Failure::new(FailureReason::RedirectTimeout, "");
     let audit = entry(AuditKind::AttemptClosed);
-    world.journal.close(id, &failure, at(3), &audit).await.unwrap();
+    fixture.journal.close(id, &failure, at(3), &audit).await.unwrap();
     let _busy = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
     assert_eq!(deliver(&state).await, Delivery::TooLate(primary()));
 }
 
 #[tokio::test]
 async fn a_delivered_code_is_sealed_and_erased_when_its_sign_in_ends() {
-    let world = World::new().await;
-    let NewAttempt { id, state, .. } = waiting(&world).await;
-    world
+    let fixture = DatabaseFixture::new().await;
+    let NewAttempt { id, state, .. } = waiting(&fixture).await;
+    fixture
         .journal
         .deliver_code(&state, &code("CANARY-code"), at(1))
         .await
@@ -66,7 +66,7 @@ async fn a_delivered_code_is_sealed_and_erased_when_its_sign_in_ends() {
         let query = sqlx::query_scalar("SELECT sealed_code FROM sign_in_attempts WHERE id = $1");
         query
             .bind(id.as_uuid())
-            .fetch_one(&world.raw().await)
+            .fetch_one(&fixture.raw().await)
             .await
             .unwrap()
     };
@@ -74,6 +74,6 @@ async fn a_delivered_code_is_sealed_and_erased_when_its_sign_in_ends() {
     assert!(!String::from_utf8_lossy(&sealed).contains("CANARY"));
     let failure = Failure::new(FailureReason::Interrupted, "");
     let audit = entry(AuditKind::AttemptClosed);
-    world.journal.close(id, &failure, at(2), &audit).await.unwrap();
+    fixture.journal.close(id, &failure, at(2), &audit).await.unwrap();
     assert_eq!(stored().await, None);
 }

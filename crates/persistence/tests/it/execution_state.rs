@@ -5,17 +5,19 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::ExecutionStateRepository;
 use vega_domain::run::{RunState, SkipReason, StepState};
 
-use crate::world::{World, api, entry};
+use crate::database_fixture::{DatabaseFixture, api, entry};
 
 /// Whoever writes into the file, by whatever program: the database itself refuses the move.
 #[tokio::test]
 async fn every_move_of_a_run_that_the_domain_refuses_is_refused_by_the_database() {
-    let world = World::new().await;
-    world.running(&["PRIMARY"]).await;
-    let raw = world.raw().await;
+    let fixture = DatabaseFixture::new().await;
+    fixture.running(&["PRIMARY"]).await;
+    let raw = fixture.raw().await;
     for from in RunState::ALL {
         for to in RunState::ALL {
-            world.put_run_and_steps_in(from.as_str(), &StepState::Done).await;
+            fixture
+                .put_run_and_steps_in(from.as_str(), &StepState::Done)
+                .await;
             let moved = sqlx::query("UPDATE execution_runs SET state = $1")
                 .bind(to.as_str())
                 .execute(&raw)
@@ -44,12 +46,12 @@ fn every_step_state() -> Vec<StepState> {
 
 #[tokio::test]
 async fn every_move_of_a_step_that_the_domain_refuses_is_refused_by_the_database() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let raw = world.raw().await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let raw = fixture.raw().await;
     for from in every_step_state() {
         for to in every_step_state() {
-            world.put_run_and_steps_in("running", &from).await;
+            fixture.put_run_and_steps_in("running", &from).await;
             let moved = sqlx::query("UPDATE execution_steps SET state = $1, reason = $2")
                 .bind(to.as_str())
                 .bind(to.reason().0)
@@ -61,8 +63,8 @@ async fn every_move_of_a_step_that_the_domain_refuses_is_refused_by_the_database
                 "{from:?} -> {to:?}: {moved:?}"
             );
             // Within a run an end is an end.
-            world.put_run_and_steps_in("running", &from).await;
-            let saved = world
+            fixture.put_run_and_steps_in("running", &from).await;
+            let saved = fixture
                 .runs
                 .save_step(run, &api("PRIMARY"), &to, &entry(AuditKind::StepChanged))
                 .await;
@@ -77,11 +79,11 @@ async fn every_move_of_a_step_that_the_domain_refuses_is_refused_by_the_database
 
 #[tokio::test]
 async fn a_run_with_a_token_missing_is_not_called_completed_by_the_database() {
-    let world = World::new().await;
-    world.running(&["PRIMARY"]).await;
-    let raw = world.raw().await;
+    let fixture = DatabaseFixture::new().await;
+    fixture.running(&["PRIMARY"]).await;
+    let raw = fixture.raw().await;
     for step in every_step_state() {
-        world.put_run_and_steps_in("running", &step).await;
+        fixture.put_run_and_steps_in("running", &step).await;
         let moved = sqlx::query("UPDATE execution_runs SET state = 'completed'")
             .execute(&raw)
             .await;
@@ -91,11 +93,11 @@ async fn a_run_with_a_token_missing_is_not_called_completed_by_the_database() {
 
 #[tokio::test]
 async fn a_step_moves_in_an_active_run_only() {
-    let world = World::new().await;
-    world.running(&["PRIMARY"]).await;
-    let raw = world.raw().await;
+    let fixture = DatabaseFixture::new().await;
+    fixture.running(&["PRIMARY"]).await;
+    let raw = fixture.raw().await;
     for run in RunState::ALL {
-        world
+        fixture
             .put_run_and_steps_in(run.as_str(), &StepState::Pending)
             .await;
         let moved = sqlx::query("UPDATE execution_steps SET state = 'signing_in'")

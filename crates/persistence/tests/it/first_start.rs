@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use vega_persistence::{DataSource, OpenError};
 
-use crate::world::{database_path, key_path, url};
+use crate::database_fixture::{database_path, key_path, url};
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();

@@ -16,27 +16,27 @@ use vega_persistence::{
 };
 
 use crate::access_repository::key;
-use crate::world::{World, at, attempt, entry, key_path, open, token, url};
+use crate::database_fixture::{DatabaseFixture, at, attempt, entry, key_path, open, token, url};
 
 /// A token with its extended one, an answer, and a code that is on its way: one value in every sealed column but the
 /// chain keys' and the access keys'.
-pub(crate) async fn sealed(world: &World) {
-    let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
-    let stored = world.answered(run, "PRIMARY", 1).await;
-    world
+pub(crate) async fn sealed(fixture: &DatabaseFixture) {
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    let stored = fixture.answered(run, "PRIMARY", 1).await;
+    fixture
         .tokens
         .store(&token(stored, "PRIMARY", 1), &entry(AuditKind::TokenStored))
         .await
         .unwrap();
-    world.answered(run, "WEBSOCKET1", 1).await;
+    fixture.answered(run, "WEBSOCKET1", 1).await;
     let waiting = attempt(run, "WEBSOCKET2", 1);
-    world
+    fixture
         .journal
         .open_attempt(&waiting, &entry(AuditKind::AttemptOpened))
         .await
         .unwrap();
     let code = AuthorizationCode::new("CANARY-delivered");
-    world
+    fixture
         .journal
         .deliver_code(&waiting.state, &code, at(1))
         .await
@@ -83,8 +83,8 @@ async fn append(data: &DataSource, words: &str) {
     SqliteAuditTrail::new(data.clone()).append(&entry).await.unwrap();
 }
 
-fn key_files(world: &World) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(world.dir.path().join("config"))
+fn key_files(fixture: &DatabaseFixture) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(fixture.dir.path().join("config"))
         .unwrap()
         .map(|file| file.unwrap().path())
         .filter(|file| file.to_string_lossy().contains("vega.key"))
@@ -105,30 +105,30 @@ async fn raw(path: &Path) -> SqlitePool {
 
 #[tokio::test]
 async fn everything_opens_with_the_new_key_and_nothing_of_the_old_one_is_left() {
-    let world = World::new().await;
-    sealed(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
     let old_id: Vec<u8> = sqlx::query_scalar("SELECT key_id FROM seal_key")
-        .fetch_one(&world.raw().await)
+        .fetch_one(&fixture.raw().await)
         .await
         .unwrap();
     assert!(
-        contains(&world.bytes_on_disk(), &old_id),
+        contains(&fixture.bytes_on_disk(), &old_id),
         "the search below can find it"
     );
-    let old_key = std::fs::read(key_path(&world.dir)).unwrap();
+    let old_key = std::fs::read(key_path(&fixture.dir)).unwrap();
 
-    let rotation = rotate(&world.data).await;
+    let rotation = rotate(&fixture.data).await;
     assert_eq!((rotation.sealed, &rotation.unreadable), (5, &Vec::new()));
     assert_eq!(rotation.wal, WalState::Emptied);
     assert!(
-        !contains(&world.bytes_on_disk(), &old_id),
+        !contains(&fixture.bytes_on_disk(), &old_id),
         "also before any connection is closed"
     );
-    world.data.close().await;
-    assert!(!contains(&world.bytes_on_disk(), &old_id));
+    fixture.data.close().await;
+    assert!(!contains(&fixture.bytes_on_disk(), &old_id));
 
     assert_eq!(
-        key_files(&world),
+        key_files(&fixture),
         [rotation.key_file.clone(), rotation.old_key.clone()]
     );
     let name = rotation.old_key.file_name().unwrap().to_str().unwrap();
@@ -138,29 +138,29 @@ async fn everything_opens_with_the_new_key_and_nothing_of_the_old_one_is_left() 
     );
     assert_eq!(std::fs::read(&rotation.old_key).unwrap(), old_key);
     assert_ne!(std::fs::read(&rotation.key_file).unwrap(), old_key);
-    for file in key_files(&world) {
+    for file in key_files(&fixture) {
         assert_eq!(
             std::fs::metadata(file).unwrap().permissions().mode() & 0o777,
             0o600
         );
     }
 
-    let again = open(&world.dir).await;
+    let again = open(&fixture.dir).await;
     assert_all_opens(&again).await;
-    assert_eq!(world.audit_kinds().await.last().unwrap(), "key_rotated");
+    assert_eq!(fixture.audit_kinds().await.last().unwrap(), "key_rotated");
 }
 
 #[tokio::test]
 async fn the_audit_trail_is_intact_over_rotations() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let trail = SqliteAuditTrail::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let trail = SqliteAuditTrail::new(fixture.data.clone());
     trail.keep_checkpoint(run, at(9)).await.unwrap();
-    rotate(&world.data).await;
-    let data = open(&world.dir).await;
+    rotate(&fixture.data).await;
+    let data = open(&fixture.dir).await;
     append(&data, "between").await;
     rotate(&data).await;
-    let data = open(&world.dir).await;
+    let data = open(&fixture.dir).await;
     append(&data, "after").await;
     SqliteAuditTrail::new(data.clone())
         .keep_checkpoint(run, at(9))
@@ -176,24 +176,24 @@ async fn the_audit_trail_is_intact_over_rotations() {
 
 #[tokio::test]
 async fn a_trail_that_began_with_the_rotation_is_intact() {
-    let world = World::new().await;
-    rotate(&world.data).await;
-    let data = open(&world.dir).await;
+    let fixture = DatabaseFixture::new().await;
+    rotate(&fixture.data).await;
+    let data = open(&fixture.dir).await;
     assert_eq!(fault(&data).await, None);
     rotate(&data).await;
-    assert_eq!(fault(&open(&world.dir).await).await, None);
+    assert_eq!(fault(&open(&fixture.dir).await).await, None);
 }
 
 /// Whoever stole the old key can write entries that fit in themselves, but not under what came after.
 #[tokio::test]
 async fn an_entry_that_was_forged_with_the_old_key_is_found() {
-    let world = World::new().await;
-    append(&world.data, "first").await;
-    world.data.close().await;
+    let fixture = DatabaseFixture::new().await;
+    append(&fixture.data, "first").await;
+    fixture.data.close().await;
     let stolen = tempfile::tempdir().unwrap();
     for folder in ["data", "config"] {
         std::fs::create_dir(stolen.path().join(folder)).unwrap();
-        for file in std::fs::read_dir(world.dir.path().join(folder)).unwrap() {
+        for file in std::fs::read_dir(fixture.dir.path().join(folder)).unwrap() {
             let file = file.unwrap();
             std::fs::copy(file.path(), stolen.path().join(folder).join(file.file_name())).unwrap();
         }
@@ -202,10 +202,10 @@ async fn an_entry_that_was_forged_with_the_old_key_is_found() {
     append(&forger, "forged").await;
     forger.close().await;
 
-    let data = open(&world.dir).await;
+    let data = open(&fixture.dir).await;
     append(&data, "second").await;
     rotate(&data).await;
-    let data = open(&world.dir).await;
+    let data = open(&fixture.dir).await;
     assert_eq!(fault(&data).await, None);
     let attacker = raw(data.path()).await;
     sqlx::raw_sql("DROP TRIGGER audit_events_are_never_changed")
@@ -246,25 +246,25 @@ async fn a_kept_chain_key_that_is_gone_moved_or_changed_is_found() {
             AuditFault::Cut { last: 2, written: 3 },
         ),
     ] {
-        let world = World::new().await;
-        append(&world.data, "one").await;
-        append(&world.data, "two").await;
-        rotate(&world.data).await;
-        let data = open(&world.dir).await;
+        let fixture = DatabaseFixture::new().await;
+        append(&fixture.data, "one").await;
+        append(&fixture.data, "two").await;
+        rotate(&fixture.data).await;
+        let data = open(&fixture.dir).await;
         assert_eq!(fault(&data).await, None);
-        sqlx::raw_sql(attack).execute(&world.raw().await).await.unwrap();
+        sqlx::raw_sql(attack).execute(&fixture.raw().await).await.unwrap();
         assert_eq!(fault(&data).await, Some(expected), "{attack}");
     }
 }
 
 #[tokio::test]
 async fn a_program_that_has_the_old_key_still_writes_nothing() {
-    let world = World::new().await;
-    sealed(&world).await;
-    let other = open(&world.dir).await;
-    rotate(&world.data).await;
-    let entries = world.audit_kinds().await.len();
-    for data in [&world.data, &other] {
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let other = open(&fixture.dir).await;
+    rotate(&fixture.data).await;
+    let entries = fixture.audit_kinds().await.len();
+    for data in [&fixture.data, &other] {
         let refused = SqliteAuditTrail::new(data.clone())
             .append(&entry(AuditKind::PlanDeclined))
             .await;
@@ -281,55 +281,55 @@ async fn a_program_that_has_the_old_key_still_writes_nothing() {
         let words = loaded.unwrap_err().to_string();
         assert!(words.contains("rotated while this program ran"), "{words}");
     }
-    assert_eq!(world.audit_kinds().await.len(), entries);
-    assert_eq!(key_files(&world).len(), 2);
-    assert_all_opens(&open(&world.dir).await).await;
+    assert_eq!(fixture.audit_kinds().await.len(), entries);
+    assert_eq!(key_files(&fixture).len(), 2);
+    assert_all_opens(&open(&fixture.dir).await).await;
 }
 
 #[tokio::test]
 async fn a_value_that_does_not_open_is_named_and_not_in_the_way() {
-    let world = World::new().await;
-    sealed(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
     sqlx::query("UPDATE upstox_tokens SET sealed_extended_token = zeroblob(60)")
-        .execute(&world.raw().await)
+        .execute(&fixture.raw().await)
         .await
         .unwrap();
-    let rotation = rotate(&world.data).await;
+    let rotation = rotate(&fixture.data).await;
     assert_eq!(rotation.sealed, 4);
     assert!(
         rotation.unreadable[0].contains("extended_token of PRIMARY"),
         "{rotation:?}"
     );
     assert_eq!(
-        open(&world.dir).await.examine_seals(at(0)).await.unwrap().len(),
+        open(&fixture.dir).await.examine_seals(at(0)).await.unwrap().len(),
         1
     );
 }
 
 #[tokio::test]
 async fn a_credential_is_used_and_never_written() {
-    let world = World::new().await;
-    sealed(&world).await;
-    world.data.close().await;
-    let credentials = world.dir.path().join("credentials");
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    fixture.data.close().await;
+    let credentials = fixture.dir.path().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
     let key = credentials.join("vega.key");
-    std::fs::rename(key_path(&world.dir), &key).unwrap();
+    std::fs::rename(key_path(&fixture.dir), &key).unwrap();
     // As systemd does it for a service with a user of its own.
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o440)).unwrap();
     std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o500)).unwrap();
     let source = KeySource::Credential {
         key: key.clone(),
-        folder: world.dir.path().join("config"),
+        folder: fixture.dir.path().join("config"),
     };
-    let data = DataSource::open(&url(&world.dir), &source).await.unwrap();
+    let data = DataSource::open(&url(&fixture.dir), &source).await.unwrap();
     assert_all_opens(&data).await;
     let run = vega_domain::ids::RunId::at(at(0));
     SqliteAuditTrail::new(data.clone())
         .keep_checkpoint(run, at(9))
         .await
         .unwrap();
-    assert!(world.dir.path().join("config/vega.checkpoints").exists());
+    assert!(fixture.dir.path().join("config/vega.checkpoints").exists());
     let refused = data.rotate_key(at(100), |_| ()).await.unwrap_err();
     assert!(refused.to_string().contains("systemd-creds"), "{refused}");
     assert_eq!(std::fs::read_dir(&credentials).unwrap().count(), 1);
@@ -337,32 +337,32 @@ async fn a_credential_is_used_and_never_written() {
     data.close().await;
 
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o444)).unwrap();
-    let open = DataSource::open(&url(&world.dir), &source)
+    let open = DataSource::open(&url(&fixture.dir), &source)
         .await
         .unwrap_err()
         .to_string();
     assert!(open.contains("read by other users"), "{open}");
     std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o700)).unwrap();
     std::fs::remove_file(&key).unwrap();
-    assert!(DataSource::open(&url(&world.dir), &source).await.is_err());
+    assert!(DataSource::open(&url(&fixture.dir), &source).await.is_err());
     assert!(!key.exists(), "none is made where systemd puts them");
 }
 
 /// The key may serve several databases: one that was not rotated says where its key is now.
 #[tokio::test]
 async fn another_database_with_the_old_key_is_told_where_it_is() {
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     let other_url = format!(
         "sqlite://{}",
-        world.dir.path().join("other/vega_trade.db").display()
+        fixture.dir.path().join("other/vega_trade.db").display()
     );
-    DataSource::open(&other_url, &key_path(&world.dir))
+    DataSource::open(&other_url, &key_path(&fixture.dir))
         .await
         .unwrap()
         .close()
         .await;
-    let rotation = rotate(&world.data).await;
-    let refused = DataSource::open(&other_url, &key_path(&world.dir))
+    let rotation = rotate(&fixture.data).await;
+    let refused = DataSource::open(&other_url, &key_path(&fixture.dir))
         .await
         .unwrap_err();
     let OpenError::WrongKey { kept, .. } = &refused else {
@@ -377,7 +377,7 @@ async fn another_database_with_the_old_key_is_told_where_it_is() {
     );
     DataSource::open(&other_url, &rotation.old_key).await.unwrap();
     assert_eq!(
-        key_files(&world).len(),
+        key_files(&fixture).len(),
         2,
         "and nothing was put in any other place"
     );
@@ -386,16 +386,16 @@ async fn another_database_with_the_old_key_is_told_where_it_is() {
 /// A sealed column that the list does not know would stay with the old key.
 #[tokio::test]
 async fn every_sealed_column_of_the_schema_is_sealed_anew() {
-    let world = World::new().await;
-    sealed(&world).await;
-    append(&world.data, "so that there is a chain key").await;
-    let access = SqliteAccessRepository::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    append(&fixture.data, "so that there is a chain key").await;
+    let access = SqliteAccessRepository::new(fixture.data.clone());
     let audit = entry(AuditKind::KeyAdded);
     access.add_key(&key("trader", 1), &audit).await.unwrap();
-    rotate(&world.data).await;
-    let data = open(&world.dir).await;
+    rotate(&fixture.data).await;
+    let data = open(&fixture.dir).await;
     rotate(&data).await;
-    let raw = world.raw().await;
+    let raw = fixture.raw().await;
     let id: Vec<u8> = sqlx::query_scalar("SELECT key_id FROM seal_key")
         .fetch_one(&raw)
         .await

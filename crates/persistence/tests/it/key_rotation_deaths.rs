@@ -8,8 +8,8 @@ use std::time::Duration;
 use rstest::rstest;
 use vega_persistence::{DataSource, RotationStep};
 
+use crate::database_fixture::{DatabaseFixture, at, open};
 use crate::key_rotation::{assert_all_opens, fault, sealed};
-use crate::world::{World, at, open};
 
 const HOME: &str = "VEGA_TEST_ROTATES_IN";
 const DIES_AT: &str = "VEGA_TEST_DIES_AT";
@@ -41,10 +41,10 @@ async fn child() {
     }
 }
 
-fn start_child(world: &World, dies_at: &str) -> std::process::Child {
+fn start_child(fixture: &DatabaseFixture, dies_at: &str) -> std::process::Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "key_rotation_deaths::child", "--nocapture"])
-        .env(HOME, world.dir.path())
+        .env(HOME, fixture.dir.path())
         .env(DIES_AT, dies_at)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -53,9 +53,9 @@ fn start_child(world: &World, dies_at: &str) -> std::process::Child {
 }
 
 /// Opens with what lies there, is whole, and can be rotated again.
-async fn assert_whole(world: &World, what: &str) {
+async fn assert_whole(fixture: &DatabaseFixture, what: &str) {
     for _ in 0..2 {
-        let data = open(&world.dir).await;
+        let data = open(&fixture.dir).await;
         assert_all_opens(&data).await;
         assert_eq!(fault(&data).await, None, "{what}");
         data.rotate_key(at(200), |_| ()).await.unwrap();
@@ -71,9 +71,9 @@ async fn assert_whole(world: &World, what: &str) {
 #[case(RotationStep::KeyInPlace, 1)]
 #[tokio::test]
 async fn a_death_after_each_step_loses_nothing(#[case] step: RotationStep, #[case] rotations: usize) {
-    let world = World::new().await;
-    sealed(&world).await;
-    let mut child = start_child(&world, step.code());
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let mut child = start_child(&fixture, step.code());
     let ended = child.wait().unwrap();
     assert_eq!(
         ended.code(),
@@ -81,33 +81,33 @@ async fn a_death_after_each_step_loses_nothing(#[case] step: RotationStep, #[cas
         "the child reached {step:?} and was killed there"
     );
     let rotated = || async {
-        let kinds = world.audit_kinds().await;
+        let kinds = fixture.audit_kinds().await;
         kinds.iter().filter(|kind| *kind == "key_rotated").count()
     };
     assert_eq!(rotated().await, rotations);
-    assert_whole(&world, step.code()).await;
+    assert_whole(&fixture, step.code()).await;
     assert_eq!(rotated().await, rotations + 2);
 }
 
 #[tokio::test]
 async fn a_death_at_any_moment_loses_nothing() {
     // Its own connections stay open meanwhile, so that locks which this process lost by mistake are missed.
-    let world = World::new().await;
-    sealed(&world).await;
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
     for round in 0..25_u64 {
-        let mut child = start_child(&world, "");
+        let mut child = start_child(&fixture, "");
         // From its first words on it opens and rotates without end.
         let mut first = [0; 1];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
         tokio::time::sleep(Duration::from_millis(round * 17 % 200)).await;
         child.kill().unwrap();
         child.wait().unwrap();
-        let data = open(&world.dir).await;
+        let data = open(&fixture.dir).await;
         assert_all_opens(&data).await;
         assert_eq!(fault(&data).await, None, "round {round}");
         data.close().await;
     }
-    let rotated = world.audit_kinds().await;
+    let rotated = fixture.audit_kinds().await;
     let rotated = rotated.iter().filter(|kind| *kind == "key_rotated").count();
     assert!(
         rotated > 12,

@@ -8,15 +8,15 @@ use vega_domain::ports::{LeaseError, LoginLease};
 use vega_persistence::{DataSource, FileLoginLease};
 use vega_testing::TestClock;
 
-use crate::world::{World, at, database_path, key_path, open};
+use crate::database_fixture::{DatabaseFixture, at, database_path, key_path, open};
 
 const HOME: &str = "HOME_OF_THE_HOLDER";
 
 #[tokio::test]
 async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
-    let world = World::new().await;
-    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)));
-    let elsewhere = FileLoginLease::new(open(&world.dir).await, TestClock::at(at(7)));
+    let fixture = DatabaseFixture::new().await;
+    let lease = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(7)));
+    let elsewhere = FileLoginLease::new(open(&fixture.dir).await, TestClock::at(at(7)));
 
     let held = lease.acquire().await.unwrap();
     for refused in [elsewhere.acquire().await, lease.acquire().await] {
@@ -53,16 +53,16 @@ async fn holder() {
 
 #[tokio::test]
 async fn a_dead_process_leaves_the_lease_to_the_next() {
-    let world = World::new().await;
-    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(8)));
+    let fixture = DatabaseFixture::new().await;
+    let lease = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(8)));
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "login_lease::holder", "--nocapture"])
-        .env(HOME, world.dir.path())
+        .env(HOME, fixture.dir.path())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let until = Instant::now() + Duration::from_secs(30);
-    while !world.dir.path().join("held").exists() {
+    while !fixture.dir.path().join("held").exists() {
         assert!(Instant::now() < until, "the holder never came so far");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -79,13 +79,13 @@ async fn a_dead_process_leaves_the_lease_to_the_next() {
 async fn who_is_refused_waits_for_the_name_of_the_one_that_holds_it_now() {
     // In a container of its own it may have the same number as this one.
     let other_process = std::process::id();
-    let world = World::new().await;
-    let lease = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)));
+    let fixture = DatabaseFixture::new().await;
+    let lease = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(7)));
     drop(lease.acquire().await.unwrap());
 
-    let raw = world.raw().await;
+    let raw = fixture.raw().await;
     let mut other = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let lock = std::fs::File::open(world.data.path().with_extension("lease.lock")).unwrap();
+    let lock = std::fs::File::open(fixture.data.path().with_extension("lease.lock")).unwrap();
     lock.try_lock().unwrap();
     let mut refused = tokio::spawn(async move { lease.acquire().await });
     let too_early = tokio::time::timeout(Duration::from_millis(200), &mut refused).await;
@@ -106,12 +106,12 @@ async fn who_is_refused_waits_for_the_name_of_the_one_that_holds_it_now() {
 
 #[tokio::test]
 async fn two_names_of_one_database_have_one_lease() {
-    let world = World::new().await;
-    let alias = world.dir.path().join("alias.db");
-    std::os::unix::fs::symlink(database_path(&world.dir), &alias).unwrap();
+    let fixture = DatabaseFixture::new().await;
+    let alias = fixture.dir.path().join("alias.db");
+    std::os::unix::fs::symlink(database_path(&fixture.dir), &alias).unwrap();
     let url = format!("sqlite://{}", alias.display());
-    let through_alias = DataSource::open(&url, &key_path(&world.dir)).await.unwrap();
-    let held = FileLoginLease::new(world.data.clone(), TestClock::at(at(7)))
+    let through_alias = DataSource::open(&url, &key_path(&fixture.dir)).await.unwrap();
+    let held = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(7)))
         .acquire()
         .await
         .unwrap();

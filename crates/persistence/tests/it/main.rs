@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 mod access_repository;
@@ -11,6 +11,7 @@ mod audit_history;
 mod backup;
 mod contract;
 mod database_facts;
+mod database_fixture;
 mod degraded_reads;
 mod delivered_codes;
 mod erasure;
@@ -33,4 +34,3 @@ mod spool_checks;
 mod token_changes;
 mod token_repository;
 mod unfit_keys;
-mod world;

@@ -9,7 +9,7 @@ use vega_persistence::{
     tokens_without_opening,
 };
 
-use crate::world::{World, at, database_path, entry, key_path, open, url};
+use crate::database_fixture::{DatabaseFixture, at, database_path, entry, key_path, open, url};
 
 use crate::row_values::{Stage, attacker, hash, sql};
 use crate::rows_put_back::Kept;
@@ -18,22 +18,22 @@ use crate::rows_put_back::Kept;
 pub(crate) struct File(Vec<u8>);
 
 impl File {
-    pub(crate) async fn keep(world: &World) -> Self {
-        let pool = world.raw().await;
+    pub(crate) async fn keep(fixture: &DatabaseFixture) -> Self {
+        let pool = fixture.raw().await;
         sql(&pool, "PRAGMA wal_checkpoint(TRUNCATE)").await;
         pool.close().await;
-        Self(std::fs::read(world.data.path()).unwrap())
+        Self(std::fs::read(fixture.data.path()).unwrap())
     }
 
-    pub(crate) async fn put_back(&self, world: &World) -> DataSource {
-        world.data.close().await;
+    pub(crate) async fn put_back(&self, fixture: &DatabaseFixture) -> DataSource {
+        fixture.data.close().await;
         for suffix in ["-wal", "-shm"] {
-            let mut name = database_path(&world.dir).into_os_string();
+            let mut name = database_path(&fixture.dir).into_os_string();
             name.push(suffix);
             let _ = std::fs::remove_file(name);
         }
-        std::fs::write(database_path(&world.dir), &self.0).unwrap();
-        open(&world.dir).await
+        std::fs::write(database_path(&fixture.dir), &self.0).unwrap();
+        open(&fixture.dir).await
     }
 }
 
@@ -44,12 +44,12 @@ pub(crate) fn over(stage: Stage, data: DataSource) -> Stage {
         open_attempt: stage.open_attempt,
         key: stage.key,
         session: stage.session,
-        world: World {
+        fixture: DatabaseFixture {
             tokens: vega_persistence::SqliteTokenRepository::new(data.clone()),
             runs: vega_persistence::SqliteExecutionStateRepository::new(data.clone()),
             journal: vega_persistence::SqliteSignInJournal::new(data.clone()),
             data,
-            dir: stage.world.dir,
+            dir: stage.fixture.dir,
         },
     }
 }
@@ -57,11 +57,11 @@ pub(crate) fn over(stage: Stage, data: DataSource) -> Stage {
 #[tokio::test]
 async fn an_older_database_serves_nothing_until_it_is_accepted() {
     let stage = Stage::new().await;
-    let file = File::keep(&stage.world).await;
+    let file = File::keep(&stage.fixture).await;
     stage.revoke_token().await;
-    let data = file.put_back(&stage.world).await;
+    let data = file.put_back(&stage.fixture).await;
     let stage = over(stage, data);
-    let mistrust = stage.world.data.mistrust().await.unwrap().unwrap();
+    let mistrust = stage.fixture.data.mistrust().await.unwrap().unwrap();
     assert!(mistrust.contains("older than its checkpoint"), "{mistrust}");
     assert!(matches!(
         stage.token().await.unwrap_err(),
@@ -70,53 +70,59 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     assert_eq!(stage.access.keys().await.unwrap(), []);
     assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
     assert!(stage.press().await.is_err());
-    assert!(stage.world.data.prove_writable().await.is_err());
-    let dir = &stage.world.dir;
+    assert!(stage.fixture.data.prove_writable().await.is_err());
+    let dir = &stage.fixture.dir;
     let without = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
     assert!(without.is_empty(), "{without:?}");
     // What is put on record meanwhile makes it no newer.
-    let trail = SqliteAuditTrail::new(stage.world.data.clone());
+    let trail = SqliteAuditTrail::new(stage.fixture.data.clone());
     for _ in 0..5 {
         let entry = AuditEntry::new(at(30), AuditKind::PreflightFailed, "");
         trail.append(&entry).await.unwrap();
     }
-    assert!(stage.world.data.mistrust().await.unwrap().is_some());
+    assert!(stage.fixture.data.mistrust().await.unwrap().is_some());
     // Another process that runs meanwhile learns of the operator's word.
     let other = open(dir).await;
     assert!(other.mistrust().await.unwrap().is_some());
     let accepted = stage
-        .world
+        .fixture
         .data
         .accept("restored Monday's", at(40))
         .await
         .unwrap();
     assert!(accepted.database.is_some());
-    for data in [stage.world.data.clone(), other, open(dir).await] {
+    for data in [stage.fixture.data.clone(), other, open(dir).await] {
         assert_eq!(data.mistrust().await.unwrap(), None);
     }
     stage.token().await.unwrap();
     assert_eq!(stage.access.keys().await.unwrap().len(), 1);
-    let verdict = SqliteAuditHistory::new(stage.world.data.clone())
+    let verdict = SqliteAuditHistory::new(stage.fixture.data.clone())
         .verify(None)
         .await
         .unwrap();
     assert_eq!((verdict.fault, verdict.checkpoints), (None, 1));
-    let kinds = stage.world.audit_kinds().await;
+    let kinds = stage.fixture.audit_kinds().await;
     assert_eq!(kinds.last().unwrap(), "database_accepted");
     assert!(
-        stage.world.data.accept("again", at(41)).await.unwrap().is_none(),
+        stage
+            .fixture
+            .data
+            .accept("again", at(41))
+            .await
+            .unwrap()
+            .is_none(),
         "once is enough"
     );
-    assert_eq!(stage.world.audit_kinds().await.len(), kinds.len());
+    assert_eq!(stage.fixture.audit_kinds().await.len(), kinds.len());
 }
 
 #[tokio::test]
 async fn a_revoked_key_does_not_come_back_with_an_older_database() {
     let stage = Stage::new().await;
-    let file = File::keep(&stage.world).await;
+    let file = File::keep(&stage.fixture).await;
     let audit = entry(AuditKind::KeyRevoked);
     stage.access.revoke_key(stage.key, &audit).await.unwrap();
-    let data = file.put_back(&stage.world).await;
+    let data = file.put_back(&stage.fixture).await;
     assert!(data.mistrust().await.unwrap().is_some());
     assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
 }
@@ -126,15 +132,15 @@ async fn a_revoked_key_does_not_come_back_with_an_older_database() {
 async fn checkpoints_that_are_lost_make_nothing_older() {
     let stage = Stage::new().await;
     stage.revoke_token().await;
-    stage.world.data.close().await;
-    let checkpoints = stage.world.dir.path().join("config/vega.checkpoints");
+    stage.fixture.data.close().await;
+    let checkpoints = stage.fixture.dir.path().join("config/vega.checkpoints");
     let text = std::fs::read_to_string(&checkpoints).unwrap();
     for kept in [Some(format!("{text}torn")), Some("nonsense\n".into()), None] {
         match kept {
             Some(text) => std::fs::write(&checkpoints, text).unwrap(),
             None => std::fs::remove_file(&checkpoints).unwrap(),
         }
-        let data = open(&stage.world.dir).await;
+        let data = open(&stage.fixture.dir).await;
         assert_eq!(data.mistrust().await.unwrap(), None);
         data.close().await;
     }
@@ -143,20 +149,20 @@ async fn checkpoints_that_are_lost_make_nothing_older() {
 #[tokio::test]
 async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint() {
     let stage = Stage::new().await;
-    std::fs::remove_file(stage.world.dir.path().join("config/vega.checkpoints")).unwrap();
-    let pool = attacker(&stage.world).await;
+    std::fs::remove_file(stage.fixture.dir.path().join("config/vega.checkpoints")).unwrap();
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["latest_changes"]).await;
     let count: i64 = sqlx::query("SELECT max(id) FROM audit_events")
         .fetch_one(&pool)
         .await
         .unwrap()
         .get(0);
-    let trail = SqliteAuditTrail::new(stage.world.data.clone());
+    let trail = SqliteAuditTrail::new(stage.fixture.data.clone());
     trail
         .append(&AuditEntry::new(at(8), AuditKind::PlanDeclined, ""))
         .await
         .unwrap();
-    assert_eq!(stage.world.data.mistrust().await.unwrap(), None);
+    assert_eq!(stage.fixture.data.mistrust().await.unwrap(), None);
     sql(&pool, &format!("DELETE FROM audit_events WHERE id > {count}")).await;
     sql(
         &pool,
@@ -164,8 +170,8 @@ async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint()
     )
     .await;
     Kept::put_back(&pool, &["latest_changes"]).await;
-    assert!(stage.world.data.mistrust().await.unwrap().is_some());
-    let other = open(&stage.world.dir).await;
+    assert!(stage.fixture.data.mistrust().await.unwrap().is_some());
+    let other = open(&stage.fixture.dir).await;
     assert_eq!(
         other.mistrust().await.unwrap(),
         None,

@@ -7,10 +7,10 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AuditTrail, UpstoxTokenRepository};
 use vega_persistence::{DataSource, KeyError, OpenError, SqliteAuditTrail, SqliteTokenRepository};
 
-use crate::world::{World, at, database_path, entry, key_path, open, token, url};
+use crate::database_fixture::{DatabaseFixture, at, database_path, entry, key_path, open, token, url};
 
-async fn pragma(world: &World, name: &'static str) -> String {
-    let raw = world.raw().await;
+async fn pragma(fixture: &DatabaseFixture, name: &'static str) -> String {
+    let raw = fixture.raw().await;
     let text: Result<String, _> = sqlx::query_scalar(name).fetch_one(&raw).await;
     match text {
         Ok(text) => text,
@@ -24,8 +24,8 @@ async fn pragma(world: &World, name: &'static str) -> String {
 
 #[tokio::test]
 async fn the_file_is_private_ours_and_in_wal_mode() {
-    let world = World::new().await;
-    for path in [database_path(&world.dir), key_path(&world.dir)] {
+    let fixture = DatabaseFixture::new().await;
+    for path in [database_path(&fixture.dir), key_path(&fixture.dir)] {
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(
             (mode(&path), mode(path.parent().unwrap())),
@@ -34,26 +34,26 @@ async fn the_file_is_private_ours_and_in_wal_mode() {
             path.display()
         );
     }
-    let wal = database_path(&world.dir).with_extension("db-wal");
+    let wal = database_path(&fixture.dir).with_extension("db-wal");
     assert_eq!(
         std::fs::metadata(wal).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert_eq!(pragma(&world, "PRAGMA journal_mode").await, "wal");
+    assert_eq!(pragma(&fixture, "PRAGMA journal_mode").await, "wal");
     assert_eq!(
-        pragma(&world, "PRAGMA application_id").await,
+        pragma(&fixture, "PRAGMA application_id").await,
         0x5645_4741.to_string()
     );
 }
 
 #[tokio::test]
 async fn every_table_is_strict() {
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     let loose: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0
          AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations'",
     )
-    .fetch_all(&world.raw().await)
+    .fetch_all(&fixture.raw().await)
     .await
     .unwrap();
     assert!(loose.is_empty(), "{loose:?}");
@@ -61,8 +61,8 @@ async fn every_table_is_strict() {
 
 #[tokio::test]
 async fn audit_events_can_be_added_but_never_changed_or_removed() {
-    let world = World::new().await;
-    let audit = SqliteAuditTrail::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let audit = SqliteAuditTrail::new(fixture.data.clone());
     let line = AuditEntry::new(at(0), AuditKind::PlanDeclined, "no");
     audit.append(&line).await.unwrap();
     for attack in [
@@ -71,25 +71,25 @@ async fn audit_events_can_be_added_but_never_changed_or_removed() {
         "INSERT INTO audit_events (at, kind, detail) VALUES ('2026-11-23T00:00:00+00:00', 'run_ended', '')",
     ] {
         assert!(
-            sqlx::query(attack).execute(&world.raw().await).await.is_err(),
+            sqlx::query(attack).execute(&fixture.raw().await).await.is_err(),
             "{attack}"
         );
     }
-    assert_eq!(world.audit_kinds().await, ["plan_declined"]);
+    assert_eq!(fixture.audit_kinds().await, ["plan_declined"]);
 }
 
 #[tokio::test]
 async fn it_opens_again_with_what_was_stored() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    world
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
+    fixture
         .tokens
         .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
         .await
         .unwrap();
-    world.data.close().await;
-    let tokens = SqliteTokenRepository::new(open(&world.dir).await);
+    fixture.data.close().await;
+    let tokens = SqliteTokenRepository::new(open(&fixture.dir).await);
     assert_eq!(tokens.load_all().await.unwrap().len(), 1);
 }
 
@@ -111,10 +111,10 @@ async fn many_may_open_at_once_at_the_very_first_start() {
 #[tokio::test]
 async fn a_first_start_that_did_not_come_far_is_begun_again() {
     let dir = tempfile::tempdir().unwrap();
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     let query = "SELECT sql FROM sqlite_schema WHERE name = '_sqlx_migrations'";
     let list: String = sqlx::query_scalar(query)
-        .fetch_one(&world.raw().await)
+        .fetch_one(&fixture.raw().await)
         .await
         .unwrap();
     let path = database_path(&dir);
@@ -134,9 +134,9 @@ async fn a_first_start_that_did_not_come_far_is_begun_again() {
 
 /// The locks that this machine's programs hold on the database and on what lies beside it, as the kernel tells them.
 #[cfg(target_os = "linux")]
-fn locks(world: &World) -> Vec<String> {
+fn locks(fixture: &DatabaseFixture) -> Vec<String> {
     use std::os::unix::fs::MetadataExt;
-    let files = ["vega_trade.db", "vega_trade.db-shm"].map(|name| world.dir.path().join("data").join(name));
+    let files = ["vega_trade.db", "vega_trade.db-shm"].map(|name| fixture.dir.path().join("data").join(name));
     let inodes = files.map(|file| format!(":{} ", std::fs::metadata(file).unwrap().ino()));
     let all = std::fs::read_to_string("/proc/locks").unwrap();
     let mut ours: Vec<String> = all
@@ -154,24 +154,28 @@ fn locks(world: &World) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn another_opening_takes_no_locks_away() {
-    let world = World::new().await;
-    let before = locks(&world);
+    let fixture = DatabaseFixture::new().await;
+    let before = locks(&fixture);
     assert!(
         before.len() >= 2,
         "the kernel knows of a lock on each: {before:?}"
     );
-    let second = open(&world.dir).await;
-    assert_eq!(locks(&world), before, "a second one in this process shares them");
+    let second = open(&fixture.dir).await;
+    assert_eq!(
+        locks(&fixture),
+        before,
+        "a second one in this process shares them"
+    );
     second.close().await;
-    assert_eq!(locks(&world), before);
-    world
+    assert_eq!(locks(&fixture), before);
+    fixture
         .data
-        .back_up(&world.dir.path().join("copy.db"), at(1))
+        .back_up(&fixture.dir.path().join("copy.db"), at(1))
         .await
         .unwrap();
-    assert_eq!(locks(&world), before);
-    world.data.rotate_key(at(2), |_| ()).await.unwrap();
-    assert_eq!(locks(&world), before);
+    assert_eq!(locks(&fixture), before);
+    fixture.data.rotate_key(at(2), |_| ()).await.unwrap();
+    assert_eq!(locks(&fixture), before);
 }
 
 #[tokio::test]
@@ -212,16 +216,16 @@ async fn another_programs_database_is_refused_and_left_alone() {
 /// Damage that is not in the first page, where every open would stumble over it.
 #[tokio::test]
 async fn a_damaged_database_is_refused_and_left_as_it_was() {
-    let world = World::new().await;
-    world.data.close().await;
-    let path = database_path(&world.dir);
+    let fixture = DatabaseFixture::new().await;
+    fixture.data.close().await;
+    let path = database_path(&fixture.dir);
     let whole = std::fs::read(&path).unwrap();
     // A page's kind, how many rows are in it, the kind of the first page, and how many pages there are.
     for place in [4096 * 7, 4096 * 7 + 4, 100, 28] {
         let mut damaged = whole.clone();
         damaged[place] ^= 0xff;
         std::fs::write(&path, &damaged).unwrap();
-        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+        let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
             .await
             .map(drop);
         assert!(
@@ -231,32 +235,32 @@ async fn a_damaged_database_is_refused_and_left_as_it_was() {
         assert_eq!(std::fs::read(&path).unwrap(), damaged);
     }
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    let cut = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+    let cut = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
         .await
         .map(drop);
     assert!(matches!(cut, Err(OpenError::Damaged { .. })), "{cut:?}");
     std::fs::write(&path, whole).unwrap();
-    open(&world.dir).await;
+    open(&fixture.dir).await;
 }
 
 /// SQLite would remove the log, and Vega would begin anew over what it holds.
 #[tokio::test]
 async fn no_database_is_made_over_the_log_of_one_that_is_gone() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    world.answered(run, "PRIMARY", 1).await;
-    let path = database_path(&world.dir);
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.answered(run, "PRIMARY", 1).await;
+    let path = database_path(&fixture.dir);
     let wal = path.with_extension("db-wal");
     let log = std::fs::read(&wal).unwrap();
     assert!(!log.is_empty());
-    world.data.close().await;
+    fixture.data.close().await;
     for empty in [true, false] {
         std::fs::remove_file(&path).unwrap();
         if empty {
             std::fs::write(&path, "").unwrap();
         }
         std::fs::write(&wal, &log).unwrap();
-        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+        let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
             .await
             .map(drop);
         assert!(matches!(refused, Err(OpenError::WalAlone { .. })), "{refused:?}");
@@ -270,10 +274,10 @@ async fn no_database_is_made_over_the_log_of_one_that_is_gone() {
 #[tokio::test]
 async fn files_beside_the_database_that_others_can_read_are_refused() {
     for name in ["vega_trade.db-wal", "vega_trade.db-shm", "vega_trade.open.lock"] {
-        let world = World::new().await;
-        let file = world.dir.path().join("data").join(name);
+        let fixture = DatabaseFixture::new().await;
+        let file = fixture.dir.path().join("data").join(name);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
-        let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+        let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
             .await
             .map(drop)
             .unwrap_err();
@@ -284,26 +288,26 @@ async fn files_beside_the_database_that_others_can_read_are_refused() {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9999, 'from the future', 1, x'00', 0)",
     )
-    .execute(&world.raw().await)
+    .execute(&fixture.raw().await)
     .await
     .unwrap();
-    let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir)).await;
+    let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir)).await;
     assert!(matches!(refused, Err(OpenError::Newer(_))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_missing_or_other_key_over_sealed_tokens_is_refused() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    world.answered(run, "PRIMARY", 1).await;
-    world.data.close().await;
-    let other = world.dir.path().join("config/other.key");
-    let missing = DataSource::open(&url(&world.dir), &other).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.answered(run, "PRIMARY", 1).await;
+    fixture.data.close().await;
+    let other = fixture.dir.path().join("config/other.key");
+    let missing = DataSource::open(&url(&fixture.dir), &other).await;
     assert!(
         matches!(
             missing,
@@ -316,16 +320,20 @@ async fn a_missing_or_other_key_over_sealed_tokens_is_refused() {
     let elsewhere = tempfile::tempdir().unwrap();
     open(&elsewhere).await.close().await;
     std::fs::copy(key_path(&elsewhere), &other).unwrap();
-    let wrong = DataSource::open(&url(&world.dir), &other).await;
+    let wrong = DataSource::open(&url(&fixture.dir), &other).await;
     assert!(matches!(wrong, Err(OpenError::WrongKey { .. })), "{wrong:?}");
 }
 
 #[tokio::test]
 async fn a_database_that_others_can_read_is_refused() {
-    let world = World::new().await;
-    world.data.close().await;
-    std::fs::set_permissions(database_path(&world.dir), std::fs::Permissions::from_mode(0o644)).unwrap();
-    let refused = DataSource::open(&url(&world.dir), &key_path(&world.dir))
+    let fixture = DatabaseFixture::new().await;
+    fixture.data.close().await;
+    std::fs::set_permissions(
+        database_path(&fixture.dir),
+        std::fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    let refused = DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir))
         .await
         .unwrap_err()
         .to_string();

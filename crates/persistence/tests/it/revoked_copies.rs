@@ -8,9 +8,9 @@ use vega_domain::ports::{AccessKeys, TokenCheck, TokenSpool, UpstoxTokenReposito
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_persistence::{SqliteAccessRepository, tokens_without_opening};
 
+use crate::database_fixture::{account, api, at, key_path, url};
 use crate::row_values::{attacker, sql};
 use crate::spool::Desk;
-use crate::world::{account, api, at, key_path, url};
 
 /// The spool's files as they were.
 struct Copies(Vec<(PathBuf, Vec<u8>)>);
@@ -49,7 +49,7 @@ async fn revoke(desk: &Desk) {
 
 /// With its log, from which SQLite would build a part of it again.
 fn make_unreadable(desk: &Desk) {
-    let database = desk.world.data.path();
+    let database = desk.fixture.data.path();
     for ending in ["db", "db-wal", "db-shm"] {
         let _ = std::fs::remove_file(database.with_extension(ending));
     }
@@ -62,7 +62,7 @@ async fn assert_worthless(desk: &Desk) {
     let served: Vec<_> = all.iter().flatten().filter(|token| !token.is_refused()).collect();
     assert!(served.is_empty(), "{served:?}");
     let served_without_opening =
-        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+        tokens_without_opening(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
     let served: Vec<_> = served_without_opening
         .unwrap()
         .into_iter()
@@ -89,7 +89,7 @@ async fn an_earlier_file_of_the_spool_does_not_bring_a_revoked_token_back() {
     assert_worthless(&desk).await;
     desk.table_works("upstox_tokens").await;
     desk.spool.import(at(20)).await.unwrap();
-    let row = desk.world.token("PRIMARY").await;
+    let row = desk.fixture.token("PRIMARY").await;
     assert!(row.is_revoked() && !row.is_servable(at(21)));
     let newest = desk.tokens.newest_generation(&api("PRIMARY")).await.unwrap();
     assert_eq!(newest, Some(Generation::FIRST));
@@ -113,11 +113,11 @@ async fn the_next_token_counts_after_a_revoked_one_that_is_lost() {
     desk.table_works("upstox_tokens").await;
     let newest = desk.tokens.newest_generation(&api("PRIMARY")).await.unwrap();
     assert_eq!(newest, Some(Generation::FIRST));
-    let attempt = desk.world.answered(run, "PRIMARY", 2).await;
-    let new = crate::world::token(attempt, "PRIMARY", 2);
+    let attempt = desk.fixture.answered(run, "PRIMARY", 2).await;
+    let new = crate::database_fixture::token(attempt, "PRIMARY", 2);
     let stored = AuditEntry::new(at(9), AuditKind::TokenStored, "");
     desk.tokens.store(&new, &stored).await.unwrap();
-    assert!(desk.world.token("PRIMARY").await.is_servable(at(10)));
+    assert!(desk.fixture.token("PRIMARY").await.is_servable(at(10)));
 }
 
 #[tokio::test]
@@ -133,9 +133,9 @@ async fn a_row_that_was_taken_away_and_accepted_does_not_come_back_from_the_spoo
         desk.table_works("upstox_tokens").await;
         desk.spool.import(at(6)).await.unwrap();
         revoke(&desk).await;
-        let pool = attacker(&desk.world).await;
+        let pool = attacker(&desk.fixture).await;
         sql(&pool, &format!("DELETE FROM upstox_tokens{spoil}")).await;
-        desk.world.data.accept("looked at it", at(60)).await.unwrap();
+        desk.fixture.data.accept("looked at it", at(60)).await.unwrap();
         copies.put_back();
         assert_worthless(&desk).await;
     }
@@ -149,17 +149,21 @@ async fn a_clock_that_was_ahead_at_an_acceptance_takes_no_later_token() {
     let (run, _) = desk.kept_token().await;
     desk.table_works("upstox_tokens").await;
     desk.spool.import(at(6)).await.unwrap();
-    let pool = attacker(&desk.world).await;
+    let pool = attacker(&desk.fixture).await;
     sql(
         &pool,
         "DELETE FROM latest_changes; DELETE FROM audit_events WHERE id > 2",
     )
     .await;
-    desk.world.data.accept("looked at it", at(100_000)).await.unwrap();
-    assert!(desk.world.token("PRIMARY").await.is_revoked());
+    desk.fixture
+        .data
+        .accept("looked at it", at(100_000))
+        .await
+        .unwrap();
+    assert!(desk.fixture.token("PRIMARY").await.is_revoked());
 
-    let attempt = desk.world.answered(run, "PRIMARY", 2).await;
-    let new = crate::world::token(attempt, "PRIMARY", 2);
+    let attempt = desk.fixture.answered(run, "PRIMARY", 2).await;
+    let new = crate::database_fixture::token(attempt, "PRIMARY", 2);
     let stored = AuditEntry::new(at(9), AuditKind::TokenStored, "");
     desk.table_fails("upstox_tokens").await;
     desk.tokens.store(&new, &stored).await.unwrap();
@@ -170,7 +174,7 @@ async fn a_clock_that_was_ahead_at_an_acceptance_takes_no_later_token() {
     );
     desk.table_works("upstox_tokens").await;
     desk.spool.import(at(11)).await.unwrap();
-    assert!(desk.world.token("PRIMARY").await.is_servable(at(12)));
+    assert!(desk.fixture.token("PRIMARY").await.is_servable(at(12)));
 }
 
 /// A token of before waits in the spool, and somebody makes its sign-in look open again: it is moved, as a revoked one.
@@ -180,13 +184,13 @@ async fn an_edited_sign_in_makes_no_token_of_before_good() {
     desk.kept_token().await;
     let copies = Copies::keep(&desk);
     desk.table_works("upstox_tokens").await;
-    let pool = attacker(&desk.world).await;
+    let pool = attacker(&desk.fixture).await;
     sql(
         &pool,
         "DELETE FROM latest_changes; DELETE FROM audit_events WHERE id = 1",
     )
     .await;
-    desk.world.data.accept("looked at it", at(60)).await.unwrap();
+    desk.fixture.data.accept("looked at it", at(60)).await.unwrap();
     copies.put_back();
     sql(
         &pool,
@@ -206,19 +210,19 @@ async fn a_checkpoint_of_something_else_withholds_no_token() {
     let desk = Desk::new().await;
     desk.kept_token().await;
     let key = crate::access_repository::key("ALGO", 1);
-    let access = SqliteAccessRepository::new(desk.world.data.clone());
+    let access = SqliteAccessRepository::new(desk.fixture.data.clone());
     let added = AuditEntry::new(at(6), AuditKind::KeyAdded, "");
     access.add_key(&key, &added).await.unwrap();
     let revoked = AuditEntry::new(at(7), AuditKind::KeyRevoked, "");
     assert!(access.revoke_key(key.key.id, &revoked).await.unwrap());
-    desk.world.data.close().await;
+    desk.fixture.data.close().await;
     make_unreadable(&desk);
     let served = async || {
-        let tokens = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+        let tokens = tokens_without_opening(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
         tokens.unwrap().iter().filter(|token| !token.is_refused()).count()
     };
     assert_eq!(served().await, 1);
-    let checkpoints = key_path(&desk.world.dir).with_file_name("vega.checkpoints");
+    let checkpoints = key_path(&desk.fixture.dir).with_file_name("vega.checkpoints");
     let text = std::fs::read_to_string(&checkpoints).unwrap();
     assert!(text.contains(" other-change "), "{text}");
     std::fs::write(&checkpoints, text.replace(" other-change ", " change ")).unwrap();
@@ -231,14 +235,14 @@ async fn a_database_that_cannot_be_read_does_not_free_an_earlier_file_of_the_spo
     let desk = Desk::new().await;
     desk.kept_token().await;
     let copies = Copies::keep(&desk);
-    let before = tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    let before = tokens_without_opening(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
     assert_eq!(before.unwrap().len(), 1);
     revoke(&desk).await;
     copies.put_back();
-    desk.world.data.close().await;
+    desk.fixture.data.close().await;
     make_unreadable(&desk);
     let served_without_opening =
-        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+        tokens_without_opening(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
     let served_without_opening = served_without_opening.unwrap();
     assert!(
         served_without_opening.iter().all(StoredToken::is_refused),

@@ -22,7 +22,9 @@ use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::{RowScope, SqliteAccessRepository, SqliteCooldownRepository, tokens_without_opening};
 
 use crate::access_repository::key;
-use crate::world::{World, account, api, at, attempt, entry, key_path, mobile, open, token, url};
+use crate::database_fixture::{
+    DatabaseFixture, account, api, at, attempt, entry, key_path, mobile, open, token, url,
+};
 
 /// Columns that decide nothing, each with why.
 const HARMLESS: [(&str, &str, &str); 1] = [(
@@ -64,7 +66,7 @@ const STEPS: (&str, &str) = (
 );
 
 pub(crate) struct Stage {
-    pub(crate) world: World,
+    pub(crate) fixture: DatabaseFixture,
     pub(crate) access: SqliteAccessRepository,
     pub(crate) cooldowns: SqliteCooldownRepository,
     pub(crate) open_attempt: AttemptId,
@@ -97,32 +99,32 @@ pub(crate) fn stop() -> Cooldown {
 impl Stage {
     /// One row of everything: a token, a key, a link, a session, a stop, a press, sign-ins open and ended.
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
-        let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+        let fixture = DatabaseFixture::new().await;
+        let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
         for generation in [1, 2] {
-            let done = world.answered(run, "PRIMARY", generation).await;
+            let done = fixture.answered(run, "PRIMARY", generation).await;
             let mut new = token(done, "PRIMARY", generation);
             new.token.generation = Generation::new(generation).unwrap();
-            world
+            fixture
                 .tokens
                 .store(&new, &entry(AuditKind::TokenStored))
                 .await
                 .unwrap();
         }
         let left = attempt(run, "WEBSOCKET1", 1);
-        world
+        fixture
             .journal
             .open_attempt(&left, &entry(AuditKind::AttemptOpened))
             .await
             .unwrap();
         let (bot, session) = (key("bot", 3), session());
         let stage = Self {
-            access: SqliteAccessRepository::new(world.data.clone()),
-            cooldowns: SqliteCooldownRepository::new(world.data.clone()),
+            access: SqliteAccessRepository::new(fixture.data.clone()),
+            cooldowns: SqliteCooldownRepository::new(fixture.data.clone()),
             open_attempt: left.id,
             key: bot.key.id,
             session: session.id,
-            world,
+            fixture,
         };
         assert_eq!(stage.press().await.unwrap(), OtpGrant::Granted);
         stage
@@ -154,7 +156,7 @@ impl Stage {
             window: Duration::from_mins(11),
         };
         let now = ClockReading::by_wall_clock(at(2));
-        self.world
+        self.fixture
             .journal
             .request_otp(self.open_attempt, &mobile(), budget, &now)
             .await
@@ -173,7 +175,7 @@ impl Stage {
     }
 
     pub(crate) async fn faults(&self) -> RowFaults {
-        self.world.data.row_faults(RowScope::All).await.unwrap()
+        self.fixture.data.row_faults(RowScope::All).await.unwrap()
     }
 
     pub(crate) async fn revoke_token(&self) {
@@ -187,11 +189,11 @@ impl Stage {
             check: LastCheck { at: at(20), result },
         };
         let audit = entry(kind).about(&account(), &api("PRIMARY"));
-        self.world.tokens.record_check(&check, &audit).await.unwrap();
+        self.fixture.tokens.record_check(&check, &audit).await.unwrap();
     }
 
     pub(crate) async fn token(&self) -> Result<(), StoreError> {
-        let mut all = self.world.tokens.load_all().await.unwrap();
+        let mut all = self.fixture.tokens.load_all().await.unwrap();
         all.retain(|loaded| match loaded {
             Ok(token) => token.api == api("PRIMARY"),
             Err(unreadable) => unreadable.api == api("PRIMARY"),
@@ -205,9 +207,9 @@ impl Stage {
 }
 
 /// Somebody with the file and without scruples: no check and no trigger stops them.
-pub(crate) async fn attacker(world: &World) -> SqlitePool {
+pub(crate) async fn attacker(fixture: &DatabaseFixture) -> SqlitePool {
     let options = SqliteConnectOptions::new()
-        .filename(world.data.path())
+        .filename(fixture.data.path())
         .foreign_keys(false)
         .pragma("ignore_check_constraints", "ON")
         .synchronous(SqliteSynchronous::Off);
@@ -239,7 +241,7 @@ async fn texts(pool: &SqlitePool, query: String) -> Vec<String> {
 #[tokio::test]
 async fn every_column_of_every_row_is_sealed_or_harmless_with_a_reason() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     let tables = texts(
         &pool,
         "SELECT name FROM sqlite_schema WHERE type = 'table'".into(),
@@ -324,7 +326,7 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
     let stage = Stage::new().await;
     stage.revoke_token().await;
     let edit = format!("UPDATE upstox_tokens SET {edit} WHERE generation = 2");
-    sql(&attacker(&stage.world).await, &edit).await;
+    sql(&attacker(&stage.fixture).await, &edit).await;
     let error = stage.token().await.unwrap_err();
     assert!(matches!(error, StoreError::ChangedOutside(_)), "{error}");
     let check = TokenCheck {
@@ -336,11 +338,11 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
         },
     };
     let audit = entry(AuditKind::TokenChecked);
-    stage.world.tokens.record_check(&check, &audit).await.unwrap();
+    stage.fixture.tokens.record_check(&check, &audit).await.unwrap();
     let error = stage.token().await.unwrap_err();
     assert!(matches!(error, StoreError::ChangedOutside(_)), "{error}");
-    stage.world.data.close().await;
-    let dir = &stage.world.dir;
+    stage.fixture.data.close().await;
+    let dir = &stage.fixture.dir;
     let read = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
     assert!(read.is_empty(), "also without opening: {read:?}");
 }
@@ -348,7 +350,7 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
 #[tokio::test]
 async fn what_is_accepted_is_out_of_force() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     sql(
         &pool,
         "UPDATE upstox_tokens SET valid_until = '2099-01-01T00:00:00+00:00';
@@ -356,36 +358,36 @@ async fn what_is_accepted_is_out_of_force() {
          DELETE FROM cooldowns; UPDATE sign_in_attempts SET opened_at = '2099-01-01T00:00:00+00:00'",
     )
     .await;
-    let accepted = stage.world.data.accept("after a look", at(60)).await.unwrap();
+    let accepted = stage.fixture.data.accept("after a look", at(60)).await.unwrap();
     assert!(accepted.rows.len() > 5, "{accepted:?}");
     assert_eq!(stage.faults().await, RowFaults::default());
-    let token = stage.world.token("PRIMARY").await;
+    let token = stage.fixture.token("PRIMARY").await;
     assert!(token.rejected_at.is_some() && !token.is_servable(at(61)));
     // For good: Upstox's word does not bring it back.
     stage.check(CheckResult::Valid, AuditKind::TokenChecked).await;
-    assert!(!stage.world.token("PRIMARY").await.is_servable(at(61)));
+    assert!(!stage.fixture.token("PRIMARY").await.is_servable(at(61)));
     assert_eq!(stage.access.keys().await.unwrap(), []);
     assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
     assert!(stage.cooldowns.load_all().await.unwrap()[0].is_stop());
-    assert_eq!(stage.world.journal.unfinished().await.unwrap().len(), 0);
+    assert_eq!(stage.fixture.journal.unfinished().await.unwrap().len(), 0);
 }
 
 #[tokio::test]
 async fn a_rotation_seals_what_fits_and_nothing_else() {
     let stage = Stage::new().await;
-    stage.world.data.rotate_key(at(70), |_| ()).await.unwrap();
-    let data = open(&stage.world.dir).await;
+    stage.fixture.data.rotate_key(at(70), |_| ()).await.unwrap();
+    let data = open(&stage.fixture.dir).await;
     assert_eq!(
         data.row_faults(RowScope::All).await.unwrap(),
         RowFaults::default()
     );
     sql(
-        &attacker(&stage.world).await,
+        &attacker(&stage.fixture).await,
         "UPDATE upstox_tokens SET user_id = 'ZZ9999' WHERE generation = 2",
     )
     .await;
     data.rotate_key(at(71), |_| ()).await.unwrap();
-    let data = open(&stage.world.dir).await;
+    let data = open(&stage.fixture.dir).await;
     let faults = data.row_faults(RowScope::All).await.unwrap();
     assert_eq!(
         (faults.rows.len(), faults.rows[0].kind),
@@ -397,13 +399,13 @@ async fn a_rotation_seals_what_fits_and_nothing_else() {
 #[tokio::test]
 async fn what_does_not_fit_is_on_record_once() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     sql(
         &pool,
         "UPDATE upstox_tokens SET user_id = 'ZZ9999' WHERE generation = 2",
     )
     .await;
-    assert_eq!(stage.world.data.examine_rows(at(80)).await.unwrap().len(), 1);
-    assert_eq!(stage.world.data.examine_rows(at(81)).await.unwrap().len(), 0);
-    assert_eq!(stage.world.audit_kinds().await.last().unwrap(), "row_broken");
+    assert_eq!(stage.fixture.data.examine_rows(at(80)).await.unwrap().len(), 1);
+    assert_eq!(stage.fixture.data.examine_rows(at(81)).await.unwrap().len(), 0);
+    assert_eq!(stage.fixture.audit_kinds().await.last().unwrap(), "row_broken");
 }

@@ -10,10 +10,10 @@ use vega_domain::token::CheckResult;
 use vega_persistence::SqliteAccessRepository;
 
 use crate::access_repository::key;
+use crate::database_fixture::{at, entry};
 use crate::older_database::{File, over};
 use crate::row_values::{Stage, attacker, hash, sql};
 use crate::rows_put_back::Kept;
-use crate::world::{at, entry};
 
 const SPOILED: &[&str] = &[
     "DELETE FROM latest_changes",
@@ -38,16 +38,16 @@ async fn spoiled(stage: &Stage, pool: &SqlitePool, how: &str) {
 #[tokio::test]
 async fn what_was_revoked_does_not_come_back_by_the_operators_word(#[values(0, 1, 2, 3)] how: usize) {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     spoiled(&stage, &pool, SPOILED[how]).await;
-    let mistrust = stage.world.data.mistrust().await.unwrap().unwrap();
+    let mistrust = stage.fixture.data.mistrust().await.unwrap().unwrap();
     assert!(mistrust.contains("puts the rest out of force"), "{mistrust}");
-    let accepted = stage.world.data.accept("looked at it", at(60)).await.unwrap();
+    let accepted = stage.fixture.data.accept("looked at it", at(60)).await.unwrap();
     assert_eq!(stage.faults().await, RowFaults::default());
-    let token = stage.world.token("PRIMARY").await;
+    let token = stage.fixture.token("PRIMARY").await;
     assert!(!token.is_servable(at(61)), "{accepted:?}");
     stage.check(CheckResult::Valid, AuditKind::TokenChecked).await;
-    assert!(!stage.world.token("PRIMARY").await.is_servable(at(61)));
+    assert!(!stage.fixture.token("PRIMARY").await.is_servable(at(61)));
     assert_eq!(stage.access.keys().await.unwrap(), []);
     assert_eq!(stage.access.session(&hash(9)).await.unwrap(), None);
     for what in [
@@ -66,13 +66,13 @@ async fn what_was_revoked_does_not_come_back_by_the_operators_word(#[values(0, 1
 #[tokio::test]
 async fn what_was_refused_since_does_not_come_back_by_the_operators_word() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["upstox_tokens"]).await;
     stage.check(CheckResult::Invalid, AuditKind::TokenChecked).await;
     Kept::put_back(&pool, &["upstox_tokens"]).await;
     sql(&pool, SPOILED[0]).await;
-    stage.world.data.accept("looked at it", at(60)).await.unwrap();
-    assert!(!stage.world.token("PRIMARY").await.is_servable(at(61)));
+    stage.fixture.data.accept("looked at it", at(60)).await.unwrap();
+    assert!(!stage.fixture.token("PRIMARY").await.is_servable(at(61)));
 }
 
 /// What nothing speaks against goes on, where the record of events tells.
@@ -85,11 +85,11 @@ async fn what_was_never_revoked_goes_on_after_a_spoiled_list() {
         .add_key(&other, &entry(AuditKind::KeyAdded))
         .await
         .unwrap();
-    sql(&attacker(&stage.world).await, SPOILED[0]).await;
+    sql(&attacker(&stage.fixture).await, SPOILED[0]).await;
     assert_eq!(stage.access.keys().await.unwrap(), []);
-    stage.world.data.accept("looked at it", at(60)).await.unwrap();
+    stage.fixture.data.accept("looked at it", at(60)).await.unwrap();
     assert_eq!(stage.access.keys().await.unwrap().len(), 2);
-    assert!(stage.world.token("PRIMARY").await.is_servable(at(61)));
+    assert!(stage.fixture.token("PRIMARY").await.is_servable(at(61)));
 }
 
 /// Where the record does not fit either, nobody can tell.
@@ -109,13 +109,13 @@ async fn a_record_that_was_spoiled_too_takes_every_key_and_token(#[case] edit: &
         .add_key(&other, &entry(AuditKind::KeyAdded))
         .await
         .unwrap();
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     spoiled(&stage, &pool, SPOILED[0]).await;
     sql(&pool, edit).await;
-    let accepted = stage.world.data.accept("looked at it", at(60)).await.unwrap();
+    let accepted = stage.fixture.data.accept("looked at it", at(60)).await.unwrap();
     assert!(accepted.database.is_some());
     assert_eq!(stage.access.keys().await.unwrap(), []);
-    assert!(!stage.world.token("PRIMARY").await.is_servable(at(61)));
+    assert!(!stage.fixture.token("PRIMARY").await.is_servable(at(61)));
     assert_eq!(stage.faults().await, RowFaults::default());
 }
 
@@ -123,7 +123,7 @@ async fn a_record_that_was_spoiled_too_takes_every_key_and_token(#[case] edit: &
 #[tokio::test]
 async fn an_older_row_within_an_older_database_does_not_count() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     let other = key("other", 5);
     stage
         .access
@@ -135,13 +135,13 @@ async fn an_older_row_within_an_older_database_does_not_count() {
     stage.access.revoke_key(stage.key, &audit).await.unwrap();
     Kept::put_back(&pool, &["access_keys"]).await;
     pool.close().await;
-    let file = File::keep(&stage.world).await;
+    let file = File::keep(&stage.fixture).await;
     stage.revoke_token().await;
-    let data = file.put_back(&stage.world).await;
+    let data = file.put_back(&stage.fixture).await;
     let stage = over(stage, data);
     assert!(
         stage
-            .world
+            .fixture
             .data
             .mistrust()
             .await
@@ -150,14 +150,14 @@ async fn an_older_row_within_an_older_database_does_not_count() {
             .contains("older")
     );
     // What is put on record meanwhile does not spoil what tells.
-    let found = stage.world.data.examine_rows(at(50)).await.unwrap();
+    let found = stage.fixture.data.examine_rows(at(50)).await.unwrap();
     assert_eq!(found, []);
-    stage.world.data.accept("Monday's", at(60)).await.unwrap();
+    stage.fixture.data.accept("Monday's", at(60)).await.unwrap();
     let living = stage.access.keys().await.unwrap();
     assert_eq!(living.len(), 1, "{living:?}");
     assert_eq!(living[0].key.id, other.key.id);
     assert!(
-        stage.world.token("PRIMARY").await.is_servable(at(61)),
+        stage.fixture.token("PRIMARY").await.is_servable(at(61)),
         "as it was then"
     );
 }
@@ -165,8 +165,8 @@ async fn an_older_row_within_an_older_database_does_not_count() {
 #[tokio::test]
 async fn each_tampering_of_one_row_is_on_record() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
-    let examine = async |second| stage.world.data.examine_rows(at(second)).await.unwrap().len();
+    let pool = attacker(&stage.fixture).await;
+    let examine = async |second| stage.fixture.data.examine_rows(at(second)).await.unwrap().len();
     let edit = "UPDATE upstox_tokens SET user_id = 'ZZ9999' WHERE generation = 2";
     Kept::keep(&pool, &["upstox_tokens"]).await;
     sql(&pool, edit).await;
@@ -185,7 +185,7 @@ async fn each_tampering_of_one_row_is_on_record() {
     assert_eq!(examine(84).await, 0, "mended");
     sql(&pool, edit).await;
     assert_eq!((examine(85).await, examine(86).await), (1, 0), "the same again");
-    stage.world.data.accept("looked at it", at(87)).await.unwrap();
+    stage.fixture.data.accept("looked at it", at(87)).await.unwrap();
     assert_eq!(examine(88).await, 0);
     sql(
         &pool,
@@ -195,7 +195,7 @@ async fn each_tampering_of_one_row_is_on_record() {
     assert_eq!(examine(89).await, 1, "after it was accepted");
     sql(&pool, "DELETE FROM access_keys").await;
     assert_eq!((examine(90).await, examine(91).await), (1, 0), "taken away");
-    let kinds = stage.world.audit_kinds().await;
+    let kinds = stage.fixture.audit_kinds().await;
     assert_eq!(kinds.iter().filter(|kind| *kind == "row_broken").count(), 5);
 }
 
@@ -204,15 +204,15 @@ async fn each_tampering_of_one_row_is_on_record() {
 async fn a_checkpoint_that_could_not_be_kept_is_told_and_made_up_for() {
     use std::os::unix::fs::PermissionsExt;
     let stage = Stage::new().await;
-    let checkpoints = stage.world.dir.path().join("config/vega.checkpoints");
-    let file = File::keep(&stage.world).await;
-    assert_eq!(stage.world.data.missing_checkpoint(at(50)).await, None);
+    let checkpoints = stage.fixture.dir.path().join("config/vega.checkpoints");
+    let file = File::keep(&stage.fixture).await;
+    assert_eq!(stage.fixture.data.missing_checkpoint(at(50)).await, None);
     let mode = |mode| std::fs::set_permissions(&checkpoints, std::fs::Permissions::from_mode(mode)).unwrap();
     // Vega adds nothing to a file that others may write.
     mode(0o666);
     stage.revoke_token().await;
     for _ in 0..2 {
-        let missing = stage.world.data.missing_checkpoint(at(51)).await.unwrap();
+        let missing = stage.fixture.data.missing_checkpoint(at(51)).await.unwrap();
         assert!(
             missing.contains("no checkpoint") && missing.contains("vega.checkpoints"),
             "{missing}"
@@ -220,17 +220,17 @@ async fn a_checkpoint_that_could_not_be_kept_is_told_and_made_up_for() {
     }
     mode(0o600);
     let before = std::fs::read_to_string(&checkpoints).unwrap().lines().count();
-    let other = crate::world::open(&stage.world.dir).await;
+    let other = crate::database_fixture::open(&stage.fixture.dir).await;
     let after = std::fs::read_to_string(&checkpoints).unwrap().lines().count();
     assert_eq!(after, before + 1, "the next program keeps it");
     assert_eq!(other.missing_checkpoint(at(52)).await, None);
-    assert_eq!(stage.world.data.missing_checkpoint(at(52)).await, None);
+    assert_eq!(stage.fixture.data.missing_checkpoint(at(52)).await, None);
     assert_eq!(
         std::fs::read_to_string(&checkpoints).unwrap().lines().count(),
         after
     );
     other.close().await;
-    let data = file.put_back(&stage.world).await;
+    let data = file.put_back(&stage.fixture).await;
     assert!(
         data.mistrust()
             .await

@@ -16,7 +16,7 @@ use vega_domain::ports::{
 use vega_domain::row_faults::RowFaults;
 use vega_domain::secret::AuthorizationCode;
 
-use crate::world::{account, api, at, attempt, entry, mobile, token};
+use crate::database_fixture::{account, api, at, attempt, entry, mobile, token};
 
 use crate::row_values::{Stage, attacker, hash, session, sql, stop};
 
@@ -48,7 +48,7 @@ impl Kept {
 #[tokio::test]
 async fn a_token_row_from_before_its_revocation_is_not_served() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["upstox_tokens", "latest_changes"]).await;
     stage.revoke_token().await;
     Kept::put_back(&pool, &["upstox_tokens"]).await;
@@ -70,7 +70,7 @@ async fn a_token_row_from_before_its_revocation_is_not_served() {
 #[tokio::test]
 async fn what_did_not_fit_when_it_was_revoked_stays_revoked() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     let key = stage.access.keys().await.unwrap()[0].key.id;
     Kept::keep(&pool, &["upstox_tokens", "access_keys"]).await;
     sql(
@@ -91,7 +91,7 @@ async fn what_did_not_fit_when_it_was_revoked_stays_revoked() {
 #[tokio::test]
 async fn a_token_row_that_was_taken_away_is_missed_and_its_number_is_not_given_again() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     sql(&pool, "DELETE FROM upstox_tokens WHERE generation = 2").await;
     let error = stage.token().await.unwrap_err();
     assert!(
@@ -102,7 +102,7 @@ async fn a_token_row_that_was_taken_away_is_missed_and_its_number_is_not_given_a
     let error = stage.token().await.unwrap_err();
     assert!(error.to_string().contains("was taken away"), "{error}");
     let newest = stage
-        .world
+        .fixture
         .tokens
         .newest_generation(&api("PRIMARY"))
         .await
@@ -113,28 +113,28 @@ async fn a_token_row_that_was_taken_away_is_missed_and_its_number_is_not_given_a
 #[tokio::test]
 async fn a_newer_token_is_served_beside_what_does_not_fit() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     sql(&pool, "UPDATE upstox_tokens SET user_id = 'ZZ9999'").await;
     stage.token().await.unwrap_err();
-    let run = stage.world.runs.active().await.unwrap().unwrap().id;
-    let done = stage.world.answered(run, "PRIMARY", 3).await;
+    let run = stage.fixture.runs.active().await.unwrap().unwrap().id;
+    let done = stage.fixture.answered(run, "PRIMARY", 3).await;
     let mut new = token(done, "PRIMARY", 3);
     new.token.generation = Generation::new(3).unwrap();
     stage
-        .world
+        .fixture
         .tokens
         .store(&new, &entry(AuditKind::TokenStored))
         .await
         .unwrap();
     stage.token().await.unwrap();
-    let owner = stage.world.tokens.owner(&account()).await.unwrap().unwrap();
+    let owner = stage.fixture.tokens.owner(&account()).await.unwrap().unwrap();
     assert_eq!(owner.as_str(), "AB1234");
 }
 
 #[tokio::test]
 async fn a_key_row_from_before_its_revocation_opens_nothing() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["access_keys"]).await;
     let id = stage.key;
     assert!(
@@ -164,7 +164,7 @@ async fn a_key_row_from_before_its_revocation_opens_nothing() {
 #[tokio::test]
 async fn sessions_and_links_come_back_to_nobody() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["console_sessions", "console_links"]).await;
     assert!(stage.access.session(&hash(9)).await.unwrap().is_some());
     stage.access.touch_session(stage.session, at(100)).await.unwrap();
@@ -189,7 +189,7 @@ async fn sessions_and_links_come_back_to_nobody() {
     .await;
     assert!(!stage.redeem(7, &session()).await, "a link that Vega never made");
     sql(&pool, "DELETE FROM console_sessions").await;
-    stage.world.data.close().await;
+    stage.fixture.data.close().await;
 }
 
 #[rstest]
@@ -199,7 +199,7 @@ async fn sessions_and_links_come_back_to_nobody() {
 #[tokio::test]
 async fn a_closed_account_stays_closed_whatever_is_done_to_its_row(#[case] edit: &str) {
     let stage = Stage::new().await;
-    sql(&attacker(&stage.world).await, edit).await;
+    sql(&attacker(&stage.fixture).await, edit).await;
     let closed = stage.cooldowns.load_all().await.unwrap();
     assert_eq!(closed.len(), 1);
     assert!(closed[0].is_stop(), "{:?}", closed[0]);
@@ -237,14 +237,14 @@ async fn a_closed_account_stays_closed_whatever_is_done_to_its_row(#[case] edit:
 #[tokio::test]
 async fn no_press_is_made_while_the_record_of_presses_does_not_fit(#[case] edit: &str) {
     let stage = Stage::new().await;
-    sql(&attacker(&stage.world).await, edit).await;
+    sql(&attacker(&stage.fixture).await, edit).await;
     let next = attempt(
-        stage.world.runs.active().await.unwrap().unwrap().id,
+        stage.fixture.runs.active().await.unwrap().unwrap().id,
         "WEBSOCKET1",
         1,
     );
     stage
-        .world
+        .fixture
         .journal
         .open_attempt(&next, &entry(AuditKind::AttemptOpened))
         .await
@@ -255,9 +255,9 @@ async fn no_press_is_made_while_the_record_of_presses_does_not_fit(#[case] edit:
     };
     let refused = stage.press().await.unwrap_err();
     assert!(matches!(refused, StoreError::ChangedOutside(_)), "{refused}");
-    let shown = stage.world.journal.otp_presses(&mobile(), 4).await.unwrap();
+    let shown = stage.fixture.journal.otp_presses(&mobile(), 4).await.unwrap();
     assert_eq!(shown.len(), 4, "none is left");
-    stage.world.data.accept("looked at it", at(50)).await.unwrap();
+    stage.fixture.data.accept("looked at it", at(50)).await.unwrap();
     assert_eq!(stage.faults().await, RowFaults::default());
     assert_eq!(stage.press().await.unwrap(), OtpGrant::Granted);
 }
@@ -265,9 +265,9 @@ async fn no_press_is_made_while_the_record_of_presses_does_not_fit(#[case] edit:
 #[tokio::test]
 async fn a_sign_in_that_was_brought_back_sends_its_code_to_nobody() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     let code = AuthorizationCode::new("CANARY-code");
-    let journal = &stage.world.journal;
+    let journal = &stage.fixture.journal;
     let at_first = stage.open_attempt;
     Kept::keep(&pool, &["sign_in_attempts"]).await;
     let audit = entry(AuditKind::ExchangeIntended);
@@ -296,7 +296,7 @@ async fn how_the_last_sign_in_ended_is_unresolved_when_its_row_is_edited() {
     let stage = Stage::new().await;
     let failure = Failure::new(FailureReason::OutcomeUnknown, "no answer");
     stage
-        .world
+        .fixture
         .journal
         .close(
             stage.open_attempt,
@@ -306,13 +306,13 @@ async fn how_the_last_sign_in_ended_is_unresolved_when_its_row_is_edited() {
         )
         .await
         .unwrap();
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     for edit in [
         "UPDATE sign_in_attempts SET failure = 'network' WHERE api = 'WEBSOCKET1'",
         "DELETE FROM sign_in_attempts WHERE api = 'WEBSOCKET1'",
     ] {
         sql(&pool, edit).await;
-        let failures = stage.world.runs.last_failures().await.unwrap();
+        let failures = stage.fixture.runs.last_failures().await.unwrap();
         let last = failures
             .iter()
             .find(|last| last.api == api("WEBSOCKET1"))

@@ -4,22 +4,22 @@ use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ports::{AuditHistory, UpstoxTokenRepository};
 use vega_persistence::SqliteAuditHistory;
 
+use crate::database_fixture::{DatabaseFixture, api, at, entry, token};
 use crate::key_rotation::sealed;
-use crate::world::{World, api, at, entry, token};
 
-async fn world() -> World {
-    let world = World::new().await;
-    sealed(&world).await;
-    world
+async fn fixture() -> DatabaseFixture {
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    fixture
 }
 
-async fn sql(world: &World, text: &'static str) {
-    sqlx::raw_sql(text).execute(&world.raw().await).await.unwrap();
+async fn sql(fixture: &DatabaseFixture, text: &'static str) {
+    sqlx::raw_sql(text).execute(&fixture.raw().await).await.unwrap();
 }
 
 /// What is on record of broken seals.
-async fn on_record(world: &World) -> Vec<String> {
-    let history = SqliteAuditHistory::new(world.data.clone());
+async fn on_record(fixture: &DatabaseFixture) -> Vec<String> {
+    let history = SqliteAuditHistory::new(fixture.data.clone());
     let all = history
         .page(&AuditFilter::default(), AuditOrder::OldestFirst, None, 1000)
         .await
@@ -56,10 +56,10 @@ async fn on_record(world: &World) -> Vec<String> {
 )]
 #[tokio::test]
 async fn each_cause_has_its_words_and_goes_on_record_once(#[case] attack: &'static str, #[case] words: &str) {
-    let world = world().await;
-    assert_eq!(world.data.examine_seals(at(7)).await.unwrap(), []);
-    sql(&world, attack).await;
-    let loaded = world.tokens.load_all().await.unwrap();
+    let fixture = fixture().await;
+    assert_eq!(fixture.data.examine_seals(at(7)).await.unwrap(), []);
+    sql(&fixture, attack).await;
+    let loaded = fixture.tokens.load_all().await.unwrap();
     let said = loaded[0].as_ref().unwrap_err().error.to_string();
     assert!(said.contains(words), "{said}");
     assert!(
@@ -67,44 +67,48 @@ async fn each_cause_has_its_words_and_goes_on_record_once(#[case] attack: &'stat
         "{said}"
     );
 
-    let found = world.data.examine_seals(at(7)).await.unwrap();
+    let found = fixture.data.examine_seals(at(7)).await.unwrap();
     assert_eq!((found.len(), found[0].at), (1, at(7)));
-    let recorded = on_record(&world).await;
+    let recorded = on_record(&fixture).await;
     assert!(recorded.len() == 1 && recorded[0].contains(words), "{recorded:?}");
-    assert_eq!(world.data.examine_seals(at(8)).await.unwrap(), [], "it is known");
-    assert_eq!(on_record(&world).await.len(), 1);
-
-    sql(&world, "UPDATE upstox_tokens SET sealed_access_token = x'02'").await;
     assert_eq!(
-        world.data.examine_seals(at(9)).await.unwrap().len(),
+        fixture.data.examine_seals(at(8)).await.unwrap(),
+        [],
+        "it is known"
+    );
+    assert_eq!(on_record(&fixture).await.len(), 1);
+
+    sql(&fixture, "UPDATE upstox_tokens SET sealed_access_token = x'02'").await;
+    assert_eq!(
+        fixture.data.examine_seals(at(9)).await.unwrap().len(),
         1,
         "another one is not"
     );
-    assert_eq!(on_record(&world).await.len(), 2);
+    assert_eq!(on_record(&fixture).await.len(), 2);
 }
 
 /// Back in its place it opens, so what was moved is whole.
 #[tokio::test]
 async fn a_value_that_was_moved_from_an_erased_row_is_told_too() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
     for generation in [1, 2] {
-        let attempt = world.answered(run, "PRIMARY", generation).await;
+        let attempt = fixture.answered(run, "PRIMARY", generation).await;
         let new = token(attempt, "PRIMARY", generation);
-        world
+        fixture
             .tokens
             .store(&new, &entry(AuditKind::TokenStored))
             .await
             .unwrap();
     }
     sql(
-        &world,
+        &fixture,
         "UPDATE upstox_tokens SET sealed_access_token = (SELECT sealed_access_token FROM upstox_tokens WHERE generation = 1)
              WHERE generation = 2;
          UPDATE upstox_tokens SET sealed_access_token = x'', erased_at = '' WHERE generation = 1",
     )
     .await;
-    let found = world.data.examine_seals(at(7)).await.unwrap();
+    let found = fixture.data.examine_seals(at(7)).await.unwrap();
     let [entry] = &found[..] else { panic!("{found:?}") };
     assert!(
         entry

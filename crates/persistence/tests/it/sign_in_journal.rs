@@ -4,24 +4,24 @@ use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{LeftAnswer, SignInAttempts};
 
-use crate::world::{World, at, entry};
+use crate::database_fixture::{DatabaseFixture, at, entry};
 
 #[tokio::test]
 async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
     for (reason, kept) in [
         (FailureReason::WrongUser, false),
         (FailureReason::NeedsReview, true),
     ] {
-        let id = world.answered(run, "PRIMARY", 1).await;
+        let id = fixture.answered(run, "PRIMARY", 1).await;
         let end = Failure::new(reason, "words");
-        world
+        fixture
             .journal
             .close(id, &end, at(5), &entry(AuditKind::AttemptClosed))
             .await
             .unwrap();
-        world
+        fixture
             .journal
             .close(
                 id,
@@ -34,13 +34,13 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
         let (failure, code, answer): (String, Option<Vec<u8>>, Option<Vec<u8>>) =
             sqlx::query_as("SELECT failure, sealed_code, sealed_answer FROM sign_in_attempts WHERE id = $1")
                 .bind(id.as_uuid())
-                .fetch_one(&world.raw().await)
+                .fetch_one(&fixture.raw().await)
                 .await
                 .unwrap();
         assert_eq!(failure, reason.code(), "closing a closed attempt changes nothing");
         assert_eq!((code, answer.is_some()), (None, kept), "{reason}");
     }
-    let closings = world
+    let closings = fixture
         .audit_kinds()
         .await
         .iter()
@@ -51,16 +51,16 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_open_hides_no_other_attempt() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let broken = world.answered(run, "PRIMARY", 1).await;
-    let good = world.answered(run, "PRIMARY", 1).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let broken = fixture.answered(run, "PRIMARY", 1).await;
+    let good = fixture.answered(run, "PRIMARY", 1).await;
     sqlx::query("UPDATE sign_in_attempts SET sealed_answer = x'00' WHERE id = $1")
         .bind(broken.as_uuid())
-        .execute(&world.raw().await)
+        .execute(&fixture.raw().await)
         .await
         .unwrap();
-    let unfinished = world.journal.unfinished().await.unwrap();
+    let unfinished = fixture.journal.unfinished().await.unwrap();
     let find = |id| &unfinished.iter().find(|attempt| attempt.id == id).unwrap().answer;
     assert!(matches!(find(broken), LeftAnswer::Unreadable(_)));
     assert!(matches!(find(good), LeftAnswer::Sealed(_)));

@@ -18,10 +18,10 @@ use vega_persistence::{
 
 use vega_testing::RecordedEvents;
 
-use crate::world::{World, api, at, attempt, entry, key_path, open, token, url};
+use crate::database_fixture::{DatabaseFixture, api, at, attempt, entry, key_path, open, token, url};
 
 pub(crate) struct Desk {
-    pub(crate) world: World,
+    pub(crate) fixture: DatabaseFixture,
     pub(crate) spool: FileTokenSpool,
     pub(crate) tokens: SpoolingTokenRepository,
     journal: SpoolingSignInAttempts,
@@ -30,29 +30,29 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn new() -> Self {
-        let world = World::new().await;
-        let spool = FileTokenSpool::new(world.data.clone());
+        let fixture = DatabaseFixture::new().await;
+        let spool = FileTokenSpool::new(fixture.data.clone());
         let heard = Arc::new(RecordedEvents::default());
         Self {
             tokens: SpoolingTokenRepository::new(
-                SqliteTokenRepository::new(world.data.clone()),
+                SqliteTokenRepository::new(fixture.data.clone()),
                 spool.clone(),
                 heard.clone(),
             ),
             journal: SpoolingSignInAttempts::new(
-                Arc::new(SqliteSignInJournal::new(world.data.clone())),
+                Arc::new(SqliteSignInJournal::new(fixture.data.clone())),
                 spool.clone(),
                 heard.clone(),
             ),
             spool,
             heard,
-            world,
+            fixture,
         }
     }
 
     /// From now on this table takes nothing, as on a full disk.
     pub(crate) async fn table_fails(&self, table: &'static str) {
-        let raw = self.world.raw().await;
+        let raw = self.fixture.raw().await;
         for (number, what) in ["INSERT", "UPDATE"].iter().enumerate() {
             let sql = format!(
                 "CREATE TRIGGER full_disk_{number}_{table} BEFORE {what} ON {table}
@@ -63,7 +63,7 @@ impl Desk {
     }
 
     pub(crate) async fn table_works(&self, table: &'static str) {
-        let raw = self.world.raw().await;
+        let raw = self.fixture.raw().await;
         for number in 0..2 {
             let sql = format!("DROP TRIGGER full_disk_{number}_{table}");
             sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&raw).await.unwrap();
@@ -71,7 +71,7 @@ impl Desk {
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
-        self.world.data.path().with_extension("spool")
+        self.fixture.data.path().with_extension("spool")
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -92,8 +92,8 @@ impl Desk {
 
     /// A token of `PRIMARY` that the database did not take: it is in the spool, and the table still takes none.
     pub(crate) async fn kept_token(&self) -> (RunId, AttemptId) {
-        let run = self.world.running(&["PRIMARY"]).await;
-        let attempt = self.world.answered(run, "PRIMARY", 1).await;
+        let run = self.fixture.running(&["PRIMARY"]).await;
+        let attempt = self.fixture.answered(run, "PRIMARY", 1).await;
         self.table_fails("upstox_tokens").await;
         let (new, stored) = (token(attempt, "PRIMARY", 1), entry(AuditKind::TokenStored));
         self.tokens.store(&new, &stored).await.unwrap();
@@ -102,7 +102,7 @@ impl Desk {
 
     /// A code is about to be sent.
     async fn exchanging(&self, name: &str) -> AttemptId {
-        let run = self.world.running(&[name]).await;
+        let run = self.fixture.running(&[name]).await;
         let attempt = attempt(run, name, 1);
         self.journal
             .open_attempt(&attempt, &entry(AuditKind::AttemptOpened))
@@ -124,7 +124,7 @@ impl Desk {
 
     pub(crate) async fn audit(&self) -> Vec<(String, String)> {
         sqlx::query_as("SELECT kind, detail FROM audit_events ORDER BY id")
-            .fetch_all(&self.world.raw().await)
+            .fetch_all(&self.fixture.raw().await)
             .await
             .unwrap()
     }
@@ -148,7 +148,7 @@ async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later(
     assert_eq!(kept.as_deref(), Some("CANARY-token-PRIMARY-1"));
     assert_eq!(desk.newest("PRIMARY").await, Some(1));
     assert!(
-        desk.world.tokens.load_all().await.unwrap().is_empty(),
+        desk.fixture.tokens.load_all().await.unwrap().is_empty(),
         "it is in no row"
     );
     let refused = desk.spool.import(at(8)).await;
@@ -161,7 +161,7 @@ async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later(
 
     desk.table_works("upstox_tokens").await;
     assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
-    let row = desk.world.token("PRIMARY").await;
+    let row = desk.fixture.token("PRIMARY").await;
     assert_same(&row, &token(attempt, "PRIMARY", 1).token);
     assert_eq!(desk.access_token("PRIMARY").await, kept);
     assert!(
@@ -169,7 +169,7 @@ async fn a_token_that_the_database_does_not_take_can_be_used_and_is_moved_later(
         "it is moved once"
     );
     assert!(
-        desk.world.journal.unfinished().await.unwrap().is_empty(),
+        desk.fixture.journal.unfinished().await.unwrap().is_empty(),
         "its attempt is closed"
     );
     let (kind, detail) = desk.audit().await.pop().unwrap();
@@ -187,7 +187,7 @@ async fn an_answer_that_the_journal_does_not_take_is_no_lost_answer() {
     desk.table_works("sign_in_attempts").await;
 
     desk.spool.import(at(9)).await.unwrap();
-    let left = desk.world.journal.unfinished().await.unwrap();
+    let left = desk.fixture.journal.unfinished().await.unwrap();
     let LeftAnswer::Sealed(answer) = &left[0].answer else {
         panic!("{left:?}")
     };
@@ -210,8 +210,8 @@ async fn a_token_whose_answer_is_in_the_spool_too_is_moved_with_it() {
         .unwrap();
     desk.table_works("sign_in_attempts").await;
     assert_eq!(desk.spool.import(at(9)).await.unwrap(), [api("PRIMARY")]);
-    assert_eq!(desk.world.token("PRIMARY").await.generation, Generation::FIRST);
-    assert!(desk.world.journal.unfinished().await.unwrap().is_empty());
+    assert_eq!(desk.fixture.token("PRIMARY").await.generation, Generation::FIRST);
+    assert!(desk.fixture.journal.unfinished().await.unwrap().is_empty());
 }
 
 /// A process died between the commit and the clearing.
@@ -241,9 +241,9 @@ async fn a_newer_token_of_the_database_wins_over_the_spool() {
     let stored = entry(AuditKind::TokenStored);
     desk.table_works("upstox_tokens").await;
     for generation in 1..=2 {
-        let attempt = desk.world.answered(run, "PRIMARY", generation).await;
+        let attempt = desk.fixture.answered(run, "PRIMARY", generation).await;
         let newer = token(attempt, "PRIMARY", generation);
-        desk.world.tokens.store(&newer, &stored).await.unwrap();
+        desk.fixture.tokens.store(&newer, &stored).await.unwrap();
     }
     assert_eq!(
         desk.access_token("PRIMARY").await.as_deref(),
@@ -318,10 +318,10 @@ async fn nothing_kept_can_be_read_without_the_key() {
 #[tokio::test]
 async fn a_damaged_record_is_not_believed_and_hides_no_other(#[case] damage: fn(&mut Vec<u8>)) {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let run = desk.fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
     let (one, two) = (
-        desk.world.answered(run, "PRIMARY", 1).await,
-        desk.world.answered(run, "WEBSOCKET1", 1).await,
+        desk.fixture.answered(run, "PRIMARY", 1).await,
+        desk.fixture.answered(run, "WEBSOCKET1", 1).await,
     );
     desk.table_fails("upstox_tokens").await;
     let stored = entry(AuditKind::TokenStored);
@@ -363,10 +363,10 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 async fn a_database_that_does_not_open_leaves_readers_the_spool() {
     let desk = Desk::new().await;
     let (_, attempt) = desk.kept_token().await;
-    desk.world.data.close().await;
-    std::fs::write(desk.world.data.path(), "no database").unwrap();
+    desk.fixture.data.close().await;
+    std::fs::write(desk.fixture.data.path(), "no database").unwrap();
 
-    let (url, key) = (url(&desk.world.dir), key_path(&desk.world.dir));
+    let (url, key) = (url(&desk.fixture.dir), key_path(&desk.fixture.dir));
     let tokens = tokens_without_opening(&url, &key).await.unwrap();
     assert_eq!(tokens.len(), 1);
     assert_same(&tokens[0], &token(attempt, "PRIMARY", 1).token);
@@ -379,9 +379,9 @@ async fn a_database_that_does_not_open_leaves_readers_the_spool() {
 #[tokio::test]
 async fn a_database_that_stays_busy_is_one_that_fails() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
-    let raw = desk.world.raw().await;
+    let run = desk.fixture.running(&["PRIMARY"]).await;
+    let attempt = desk.fixture.answered(run, "PRIMARY", 1).await;
+    let raw = desk.fixture.raw().await;
     let mut other = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
     sqlx::query("UPDATE execution_runs SET started_at = started_at")
         .execute(&mut *other)
@@ -405,13 +405,13 @@ async fn the_key_is_not_rotated_while_the_spool_holds_something() {
     let attempt = desk.exchanging("PRIMARY").await;
     desk.table_fails("sign_in_attempts").await;
     desk.receive(attempt).await.unwrap();
-    let data = &desk.world.data;
+    let data = &desk.fixture.data;
     let refused = data.rotate_key(at(3), |_| ()).await;
     assert!(matches!(refused, Err(RotationError::Spooled)), "{refused:?}");
     desk.table_works("sign_in_attempts").await;
     desk.spool.import(at(4)).await.unwrap();
     data.rotate_key(at(5), |_| ()).await.unwrap();
-    let again = open(&desk.world.dir).await;
+    let again = open(&desk.fixture.dir).await;
     let left = SqliteSignInJournal::new(again).unfinished().await.unwrap();
     assert!(matches!(left[0].answer, LeftAnswer::Sealed(_)), "{left:?}");
 }
@@ -421,12 +421,12 @@ async fn a_spool_that_others_can_read_is_refused() {
     let desk = Desk::new().await;
     desk.spool.prepare(&[api("PRIMARY")]).await.unwrap();
     std::fs::set_permissions(desk.folder(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let refused = DataSource::open(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+    let refused = DataSource::open(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
     let words = refused.map(drop).unwrap_err().to_string();
     assert!(
         words.contains("vega_trade.spool") && words.contains("chmod 700"),
         "{words}"
     );
     std::fs::set_permissions(desk.folder(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    open(&desk.world.dir).await;
+    open(&desk.fixture.dir).await;
 }

@@ -8,8 +8,8 @@ use vega_domain::ports::{TokenCheck, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::tokens_without_opening;
 
+use crate::database_fixture::{api, at, entry, key_path, token, url};
 use crate::spool::Desk;
-use crate::world::{api, at, entry, key_path, token, url};
 
 #[tokio::test]
 async fn a_check_of_a_kept_token_is_kept_with_it() {
@@ -37,7 +37,7 @@ async fn a_check_of_a_kept_token_is_kept_with_it() {
     );
     desk.table_works("upstox_tokens").await;
     desk.spool.import(at(9)).await.unwrap();
-    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
+    assert_eq!(desk.fixture.token("PRIMARY").await.rejected_at, Some(at(7)));
     let audit = desk.audit().await;
     let [.., stored, rejected] = &audit[..] else {
         panic!("{audit:?}")
@@ -88,7 +88,7 @@ async fn what_became_of_a_kept_token_moves_with_it(
     assert_eq!((kept.is_refused(), kept.is_revoked()), (refused, revoked));
     desk.table_works("upstox_tokens").await;
     desk.spool.import(at(20)).await.unwrap();
-    let row = desk.world.token("PRIMARY").await;
+    let row = desk.fixture.token("PRIMARY").await;
     assert_eq!((row.is_refused(), row.is_revoked()), (refused, revoked));
     assert_eq!(desk.audit().await.pop().unwrap().0, told_last);
 }
@@ -98,14 +98,14 @@ async fn what_became_of_a_kept_token_moves_with_it(
 #[tokio::test]
 async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
     let desk = Desk::new().await;
-    let run = desk.world.running(&["PRIMARY"]).await;
-    let attempt = desk.world.answered(run, "PRIMARY", 1).await;
+    let run = desk.fixture.running(&["PRIMARY"]).await;
+    let attempt = desk.fixture.answered(run, "PRIMARY", 1).await;
     desk.table_fails("upstox_tokens").await;
     let stored = entry(AuditKind::TokenStored);
     let new = token(attempt, "PRIMARY", 1);
     desk.tokens.store(&new, &stored).await.unwrap();
     desk.table_works("upstox_tokens").await;
-    desk.world.tokens.store(&new, &stored).await.unwrap();
+    desk.fixture.tokens.store(&new, &stored).await.unwrap();
     let check = TokenCheck {
         api: api("PRIMARY"),
         generation: Generation::FIRST,
@@ -119,12 +119,12 @@ async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
     let all = desk.tokens.load_all().await.unwrap();
     assert!(all[0].as_ref().unwrap().is_refused());
     let served_without_opening =
-        tokens_without_opening(&url(&desk.world.dir), &key_path(&desk.world.dir)).await;
+        tokens_without_opening(&url(&desk.fixture.dir), &key_path(&desk.fixture.dir)).await;
     assert!(served_without_opening.unwrap()[0].is_refused());
 
     assert!(desk.spool.import(at(9)).await.unwrap().is_empty());
-    assert_eq!(desk.world.token("PRIMARY").await.rejected_at, Some(at(7)));
-    assert!(desk.world.token("PRIMARY").await.is_revoked());
+    assert_eq!(desk.fixture.token("PRIMARY").await.rejected_at, Some(at(7)));
+    assert!(desk.fixture.token("PRIMARY").await.is_revoked());
     assert_eq!(desk.audit().await.pop().unwrap().0, "token_revoked");
     let before = desk.audit().await.len();
     desk.spool.import(at(10)).await.unwrap();

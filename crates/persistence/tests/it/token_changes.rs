@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use vega_domain::ports::{TokenChanges, TokenSpool};
 use vega_persistence::{FileTokenSpool, SqliteTokenChanges};
 
-use crate::world::{World, api, open};
+use crate::database_fixture::{DatabaseFixture, api, open};
 
 /// Far longer than the port promises; how long it takes is measured by `cargo xtask bench`.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -24,14 +24,14 @@ async fn is_not_told(changes: &SqliteTokenChanges) {
 
 #[tokio::test]
 async fn what_goes_into_the_spool_is_told_too() {
-    let world = World::new().await;
-    let spool = FileTokenSpool::new(open(&world.dir).await);
+    let fixture = DatabaseFixture::new().await;
+    let spool = FileTokenSpool::new(open(&fixture.dir).await);
     let prepare = async |name| spool.prepare(&[api(name)]).await.unwrap();
     prepare("PRIMARY").await;
-    let changes = SqliteTokenChanges::new(world.data.clone());
+    let changes = SqliteTokenChanges::new(fixture.data.clone());
     is_told(&changes).await;
     is_not_told(&changes).await;
-    let slot = world.data.path().with_extension("spool").join("PRIMARY.slot");
+    let slot = fixture.data.path().with_extension("spool").join("PRIMARY.slot");
     std::fs::write(slot, b"what another process keeps").unwrap();
     is_told(&changes).await;
     is_not_told(&changes).await;
@@ -42,10 +42,10 @@ async fn what_goes_into_the_spool_is_told_too() {
 
 #[tokio::test]
 async fn a_database_that_cannot_tell_makes_the_caller_look() {
-    let world = World::new().await;
-    let changes = SqliteTokenChanges::new(world.data.clone());
+    let fixture = DatabaseFixture::new().await;
+    let changes = SqliteTokenChanges::new(fixture.data.clone());
     is_told(&changes).await;
-    world.data.close().await;
+    fixture.data.close().await;
     for _ in 0..3 {
         is_told(&changes).await;
     }

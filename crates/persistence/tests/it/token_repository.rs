@@ -5,26 +5,26 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{StoreError, UpstoxTokenRepository};
 use vega_domain::token::CheckResult;
 
-use crate::world::{World, api, at, entry, token};
+use crate::database_fixture::{DatabaseFixture, api, at, entry, token};
 
 #[tokio::test]
 async fn storing_closes_the_attempt_and_erases_its_code_and_answer() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    world
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
+    fixture
         .tokens
         .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
         .await
         .unwrap();
     let (status, code, answer): (String, Option<Vec<u8>>, Option<Vec<u8>>) =
         sqlx::query_as("SELECT status, sealed_code, sealed_answer FROM sign_in_attempts")
-            .fetch_one(&world.raw().await)
+            .fetch_one(&fixture.raw().await)
             .await
             .unwrap();
     assert_eq!((status.as_str(), code, answer), ("stored", None, None));
 
-    let again = world
+    let again = fixture
         .tokens
         .store(&token(attempt, "PRIMARY", 2), &entry(AuditKind::TokenStored))
         .await;
@@ -37,29 +37,29 @@ async fn storing_closes_the_attempt_and_erases_its_code_and_answer() {
 /// From before there was a column for what the operator revoked.
 #[tokio::test]
 async fn a_rejection_of_an_earlier_vega_stays_for_good() {
-    let world = World::new().await;
+    let fixture = DatabaseFixture::new().await;
     let migration = include_str!("../../../../migrations/sqlite/0014_revoked_tokens.sql");
     let update = migration.lines().last().unwrap();
     assert!(
         update.starts_with("UPDATE upstox_tokens SET revoked_at"),
         "{update}"
     );
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
     for name in ["PRIMARY", "WEBSOCKET1"] {
-        let attempt = world.answered(run, name, 1).await;
+        let attempt = fixture.answered(run, name, 1).await;
         let stored = entry(AuditKind::TokenStored);
-        world
+        fixture
             .tokens
             .store(&token(attempt, name, 1), &stored)
             .await
             .unwrap();
     }
-    world.check("PRIMARY", 1, CheckResult::Invalid).await;
-    sqlx::query(update).execute(&world.raw().await).await.unwrap();
+    fixture.check("PRIMARY", 1, CheckResult::Invalid).await;
+    sqlx::query(update).execute(&fixture.raw().await).await.unwrap();
     // Read as it stands there: the migration comes before rows have their values.
     let revoked: Vec<String> =
         sqlx::query_scalar("SELECT api FROM upstox_tokens WHERE revoked_at IS NOT NULL")
-            .fetch_all(&world.raw().await)
+            .fetch_all(&fixture.raw().await)
             .await
             .unwrap();
     assert_eq!(revoked, ["PRIMARY"]);
@@ -67,11 +67,11 @@ async fn a_rejection_of_an_earlier_vega_stays_for_good() {
 
 #[tokio::test]
 async fn one_unreadable_token_does_not_hide_the_others() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
     for name in ["PRIMARY", "WEBSOCKET1"] {
-        let attempt = world.answered(run, name, 1).await;
-        world
+        let attempt = fixture.answered(run, name, 1).await;
+        fixture
             .tokens
             .store(&token(attempt, name, 1), &entry(AuditKind::TokenStored))
             .await
@@ -82,17 +82,17 @@ async fn one_unreadable_token_does_not_hide_the_others() {
         "UPDATE upstox_tokens SET sealed_access_token =
              (SELECT sealed_access_token FROM upstox_tokens WHERE api = 'WEBSOCKET1') WHERE api = 'PRIMARY'",
     )
-    .execute(&world.raw().await)
+    .execute(&fixture.raw().await)
     .await
     .unwrap();
-    let all = world.tokens.load_all().await.unwrap();
+    let all = fixture.tokens.load_all().await.unwrap();
     let Err(moved) = &all[0] else {
         panic!("a moved value must not open")
     };
     assert!(matches!(&moved.error, StoreError::ChangedOutside(words) if words.contains("moved it there")));
     assert_eq!((moved.api.as_str(), moved.valid_until), ("PRIMARY", at(50_000)));
     assert_eq!(
-        world.tokens.newest_generation(&api("PRIMARY")).await.unwrap(),
+        fixture.tokens.newest_generation(&api("PRIMARY")).await.unwrap(),
         Some(Generation::FIRST)
     );
     assert_eq!(
@@ -103,16 +103,16 @@ async fn one_unreadable_token_does_not_hide_the_others() {
 
 #[tokio::test]
 async fn no_secret_is_readable_on_disk() {
-    let world = World::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    world
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
+    fixture
         .tokens
         .store(&token(attempt, "PRIMARY", 1), &entry(AuditKind::TokenStored))
         .await
         .unwrap();
-    world.answered(run, "WEBSOCKET1", 1).await;
-    let bytes = world.bytes_on_disk();
+    fixture.answered(run, "WEBSOCKET1", 1).await;
+    let bytes = fixture.bytes_on_disk();
     let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
     assert!(holds(b"PRIMARY"), "the look must see the file's text");
     assert!(!holds(b"CANARY"), "a secret is on disk in clear");

@@ -7,9 +7,9 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AccessKeys, ConsoleSessions};
 
 use crate::access_repository::key;
+use crate::database_fixture::{at, entry};
 use crate::row_values::{Stage, attacker, hash, sql};
 use crate::rows_put_back::Kept;
-use crate::world::{at, entry};
 
 fn told(kind: AuditKind, key: &AccessKey) -> AuditEntry {
     AuditEntry::new(at(30), kind, format!("{} ({}): status", key.name, key.id))
@@ -26,7 +26,7 @@ fn told(kind: AuditKind, key: &AccessKey) -> AuditEntry {
 #[tokio::test]
 async fn a_key_whose_row_does_not_fit_is_revoked_for_good(#[case] edit: &str, #[case] names: &[&str]) {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     let other = key("other", 5);
     let id = other.key.id;
     stage
@@ -50,13 +50,13 @@ async fn a_key_whose_row_does_not_fit_is_revoked_for_good(#[case] edit: &str, #[
 
     let audit = told(AuditKind::KeyRevoked, &other.key);
     assert!(stage.access.revoke_key(id, &audit).await.unwrap());
-    assert_eq!(stage.world.audit_kinds().await.last().unwrap(), "key_revoked");
+    assert_eq!(stage.fixture.audit_kinds().await.last().unwrap(), "key_revoked");
     let unfit = stage.access.unfit_keys().await.unwrap();
     assert!(unfit.iter().all(|key| key.id != id), "it is over: {unfit:?}");
     Kept::put_back(&pool, &["access_keys"]).await;
     let living = stage.access.keys().await.unwrap();
     assert!(living.iter().all(|stored| stored.key.id != id), "{living:?}");
-    stage.world.data.accept("looked at it", at(40)).await.unwrap();
+    stage.fixture.data.accept("looked at it", at(40)).await.unwrap();
     Kept::put_back(&pool, &["access_keys"]).await;
     let living = stage.access.keys().await.unwrap();
     assert!(living.iter().all(|stored| stored.key.id != id), "{living:?}");
@@ -65,23 +65,23 @@ async fn a_key_whose_row_does_not_fit_is_revoked_for_good(#[case] edit: &str, #[
 #[tokio::test]
 async fn a_key_that_never_was_is_not_revoked() {
     let stage = Stage::new().await;
-    let kinds = stage.world.audit_kinds().await;
+    let kinds = stage.fixture.audit_kinds().await;
     let never = key("never", 8).key;
     let audit = told(AuditKind::KeyRevoked, &never);
     assert!(!stage.access.revoke_key(never.id, &audit).await.unwrap());
-    assert_eq!(stage.world.audit_kinds().await, kinds);
+    assert_eq!(stage.fixture.audit_kinds().await, kinds);
 }
 
 #[tokio::test]
 async fn a_session_whose_row_was_taken_away_ends_all_the_same() {
     let stage = Stage::new().await;
-    let pool = attacker(&stage.world).await;
+    let pool = attacker(&stage.fixture).await;
     Kept::keep(&pool, &["console_sessions"]).await;
     sql(&pool, "DELETE FROM console_sessions").await;
     let audit = entry(AuditKind::ConsoleSessionEnded);
     assert!(stage.access.end_session(stage.session, &audit).await.unwrap());
     assert_eq!(
-        stage.world.audit_kinds().await.last().unwrap(),
+        stage.fixture.audit_kinds().await.last().unwrap(),
         "console_session_ended"
     );
     Kept::put_back(&pool, &["console_sessions"]).await;

@@ -103,7 +103,7 @@ impl AuditHistory for MemoryStore {
     }
 
     /// Nobody can get at these entries but through the ports, which change none.
-    async fn verify<'a>(&'a self, _heads: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
+    async fn verify<'a>(&'a self, _checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
         self.look("audit", |tables| AuditVerdict {
             entries: tables.audit.len() as u64,
             checkpoints: tables.checkpoints.len() as u64,

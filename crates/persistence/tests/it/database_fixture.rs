@@ -15,7 +15,7 @@ use vega_persistence::{
 
 pub(crate) use vega_testing::builders::{account, api, at, attempt, entry, mobile, run, token};
 
-pub(crate) struct World {
+pub(crate) struct DatabaseFixture {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) data: DataSource,
     pub(crate) tokens: SqliteTokenRepository,
@@ -23,7 +23,7 @@ pub(crate) struct World {
     pub(crate) journal: SqliteSignInJournal,
 }
 
-impl World {
+impl DatabaseFixture {
     pub(crate) async fn new() -> Self {
         Self::over(tempfile::tempdir().unwrap()).await
     }
