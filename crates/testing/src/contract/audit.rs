@@ -5,10 +5,10 @@ use vega_domain::ids::{AccountId, RunId};
 use vega_domain::secret::AccessToken;
 
 use super::installation::Installation;
-use super::world::World;
+use super::contract_fixture::ContractFixture;
 use crate::builders::{account, api, at, entry, entry_at, token};
 
-impl<I: Installation> World<I> {
+impl<I: Installation> ContractFixture<I> {
     async fn append(&self, entry: &AuditEntry) {
         self.audit.append(entry).await.unwrap();
     }
@@ -36,22 +36,22 @@ impl<I: Installation> World<I> {
 
 /// Whoever writes, and whatever its clock says.
 pub async fn entries_stay_as_they_were_appended_and_in_their_order<I: Installation>() {
-    let world = World::<I>::new().await;
-    let elsewhere = world.elsewhere().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let elsewhere = fixture.elsewhere().await;
     let (first, earlier) = (
         entry_at(AuditKind::PlanDeclined, 9),
         entry_at(AuditKind::PlanDeclined, 1),
     );
-    world.append(&first).await;
+    fixture.append(&first).await;
     elsewhere.audit.append(&earlier).await.unwrap();
-    let run = world.running(&["PRIMARY"]).await;
-    world.append(&first).await;
-    world.has(run, "PRIMARY", 1).await;
-    let trail = world.audit().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.append(&first).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let trail = fixture.audit().await;
     let started = entry(AuditKind::RunStarted);
     assert_eq!(trail[..4], [first.clone(), earlier, started, first]);
 
-    world.tokens.erase_dead(at(1_000_000)).await.unwrap();
+    fixture.tokens.erase_dead(at(1_000_000)).await.unwrap();
     let later = elsewhere
         .history
         .page(&AuditFilter::default(), AuditOrder::OldestFirst, None, 1_000)
@@ -64,14 +64,14 @@ pub async fn entries_stay_as_they_were_appended_and_in_their_order<I: Installati
 }
 
 pub async fn the_trail_is_read_page_by_page_in_either_order<I: Installation>() {
-    let world = World::<I>::new().await;
-    let (_, mut expected) = world.four().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let (_, mut expected) = fixture.four().await;
     for order in [AuditOrder::OldestFirst, AuditOrder::NewestFirst] {
         let mut read = Vec::new();
         let mut after = None;
         for length in [3, 1, 0] {
             let all = AuditFilter::default();
-            let page = world.history.page(&all, order, after, 3).await.unwrap();
+            let page = fixture.history.page(&all, order, after, 3).await.unwrap();
             assert_eq!(page.len(), length, "{order:?}");
             after = page.last().map(|entry| entry.id).or(after);
             read.extend(page.into_iter().map(|recorded| recorded.entry));
@@ -82,8 +82,8 @@ pub async fn the_trail_is_read_page_by_page_in_either_order<I: Installation>() {
 }
 
 pub async fn only_what_fits_the_whole_filter_is_read<I: Installation>() {
-    let world = World::<I>::new().await;
-    let (run, entries) = world.four().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let (run, entries) = fixture.four().await;
     let all = AuditFilter::default;
     let (since, until, run) = (Some(at(1)), Some(at(2)), Some(run));
     let (kind, account, api) = (
@@ -108,7 +108,7 @@ pub async fn only_what_fits_the_whole_filter_is_read<I: Installation>() {
     ];
     for (filter, expected) in filters {
         let order = AuditOrder::OldestFirst;
-        let page = world.history.page(&filter, order, None, 9).await.unwrap();
+        let page = fixture.history.page(&filter, order, None, 9).await.unwrap();
         let read: Vec<&AuditEntry> = page.iter().map(|recorded| &recorded.entry).collect();
         let expected: Vec<&AuditEntry> = expected.iter().map(|at| &entries[*at]).collect();
         assert_eq!(read, expected, "{filter:?}");
@@ -116,32 +116,32 @@ pub async fn only_what_fits_the_whole_filter_is_read<I: Installation>() {
 }
 
 pub async fn a_trail_that_nobody_changed_is_whole<I: Installation>() {
-    let world = World::<I>::new().await;
-    let verdict = world.history.verify(None).await.unwrap();
+    let fixture = ContractFixture::<I>::new().await;
+    let verdict = fixture.history.verify(None).await.unwrap();
     assert_eq!((verdict.entries, verdict.checkpoints, verdict.fault), (0, 0, None));
     for seconds in [4, 5] {
         let run = RunId::at(at(seconds));
-        world.four().await;
-        world.audit.keep_checkpoint(run, at(seconds)).await.unwrap();
+        fixture.four().await;
+        fixture.audit.keep_checkpoint(run, at(seconds)).await.unwrap();
     }
-    world.append(&entry(AuditKind::PlanDeclined)).await;
-    let verdict = world.elsewhere().await.history.verify(None).await.unwrap();
+    fixture.append(&entry(AuditKind::PlanDeclined)).await;
+    let verdict = fixture.elsewhere().await.history.verify(None).await.unwrap();
     assert_eq!((verdict.entries, verdict.checkpoints, verdict.fault), (9, 2, None));
 }
 
 /// A token that is stored nowhere is told apart by the same mark as one that is.
 pub async fn an_entry_about_a_token_tells_it_apart_and_does_not_show_it<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
     let stored = token(attempt, "PRIMARY", 1);
-    world.store(&stored).await.unwrap();
+    fixture.store(&stored).await.unwrap();
     let other = AccessToken::new("CANARY-another-token");
     let audit = entry(AuditKind::TokenStored);
     for token in [&stored.token.access_token, &other] {
-        world.audit.append_about(&audit, token).await.unwrap();
+        fixture.audit.append_about(&audit, token).await.unwrap();
     }
-    let trail = world.audit().await;
+    let trail = fixture.audit().await;
     let mut about = trail.iter().filter(|entry| entry.kind == AuditKind::TokenStored);
     let mut detail = || about.next().unwrap().detail.as_str();
     let (stored, same, another) = (detail(), detail(), detail());

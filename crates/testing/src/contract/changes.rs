@@ -9,7 +9,7 @@ use vega_domain::ports::{TokenChanges, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
 
 use super::installation::{Installation, Stores};
-use super::world::World;
+use super::contract_fixture::ContractFixture;
 use crate::builders::{api, at, entry, token};
 
 /// Far longer than the port promises; how long it takes is measured by `cargo xtask bench`.
@@ -41,48 +41,48 @@ async fn reject(stores: &Stores) {
 }
 
 pub async fn each_commit_is_told_whoever_made_it<I: Installation>() {
-    let world = World::<I>::new().await;
-    let other = world.elsewhere().await;
-    let changes = &*world.changes;
+    let fixture = ContractFixture::<I>::new().await;
+    let other = fixture.elsewhere().await;
+    let changes = &*fixture.changes;
     is_told_once(changes).await;
 
-    let run = world.running(&["PRIMARY"]).await;
-    world.has(run, "PRIMARY", 1).await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
     is_told_once(changes).await;
-    for by in [&*world, &other] {
+    for by in [&*fixture, &other] {
         reject(by).await;
         is_told_once(changes).await;
     }
 }
 
 pub async fn a_commit_that_comes_while_a_call_waits_ends_it<I: Installation>() {
-    let world = World::<I>::new().await;
-    let other = world.elsewhere().await;
-    is_told(&*world.changes).await;
-    tokio::join!(is_told(&*world.changes), reject(&other));
+    let fixture = ContractFixture::<I>::new().await;
+    let other = fixture.elsewhere().await;
+    is_told(&*fixture.changes).await;
+    tokio::join!(is_told(&*fixture.changes), reject(&other));
 }
 
 pub async fn what_goes_into_the_spool_is_told_too<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    world.spool.prepare(&[api("PRIMARY")]).await.unwrap();
-    world.refuse_commits(true).await;
-    let other = world.elsewhere().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.spool.prepare(&[api("PRIMARY")]).await.unwrap();
+    fixture.refuse_commits(true).await;
+    let other = fixture.elsewhere().await;
     is_told_once(&*other.changes).await;
-    world.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
+    fixture.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
     is_told_once(&*other.changes).await;
 }
 
 pub async fn a_call_that_is_dropped_has_seen_nothing<I: Installation>() {
-    let world = World::<I>::new().await;
-    is_told(&*world.changes).await;
-    reject(&world).await;
+    let fixture = ContractFixture::<I>::new().await;
+    is_told(&*fixture.changes).await;
+    reject(&fixture).await;
     for _ in 0..20 {
         // Given up before the store answers, mostly; what is told is told.
-        if timeout(Duration::ZERO, world.changes.changed()).await.is_ok() {
+        if timeout(Duration::ZERO, fixture.changes.changed()).await.is_ok() {
             return;
         }
     }
-    is_told(&*world.changes).await;
+    is_told(&*fixture.changes).await;
 }

@@ -7,7 +7,7 @@ use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 use super::installation::Installation;
-use super::world::{World, is_conflict};
+use super::contract_fixture::{ContractFixture, is_conflict};
 use crate::builders::{api, at, run};
 
 fn code(text: &str) -> AuthorizationCode {
@@ -18,7 +18,7 @@ fn refused() -> Failure {
     Failure::new(FailureReason::PinRefused, "words")
 }
 
-impl<I: Installation> World<I> {
+impl<I: Installation> ContractFixture<I> {
     /// A sign-in that waits for its code.
     async fn waiting(&self) -> NewAttempt {
         let run = self.running(&["PRIMARY"]).await;
@@ -37,41 +37,41 @@ async fn waits_for(codes: &dyn CodeDelivery, state: &OAuthState) -> Option<Strin
 }
 
 pub async fn a_code_is_taken_once<I: Installation>() {
-    let world = World::<I>::new().await;
-    let attempt = world.waiting().await.id;
-    world.seal_code(attempt).await.unwrap();
-    is_conflict(&world.seal_code(attempt).await);
-    world.seal_answer(attempt).await.unwrap();
-    is_conflict(&world.seal_code(attempt).await);
+    let fixture = ContractFixture::<I>::new().await;
+    let attempt = fixture.waiting().await.id;
+    fixture.seal_code(attempt).await.unwrap();
+    is_conflict(&fixture.seal_code(attempt).await);
+    fixture.seal_answer(attempt).await.unwrap();
+    is_conflict(&fixture.seal_code(attempt).await);
     assert_eq!(
-        world.count(AuditKind::ExchangeIntended).await,
+        fixture.count(AuditKind::ExchangeIntended).await,
         1,
         "the first writer wins"
     );
 }
 
 pub async fn an_answer_needs_an_intended_exchange_and_comes_once<I: Installation>() {
-    let world = World::<I>::new().await;
-    let attempt = world.waiting().await.id;
-    is_conflict(&world.seal_answer(attempt).await);
-    world.seal_code(attempt).await.unwrap();
-    world.seal_answer(attempt).await.unwrap();
-    is_conflict(&world.seal_answer(attempt).await);
+    let fixture = ContractFixture::<I>::new().await;
+    let attempt = fixture.waiting().await.id;
+    is_conflict(&fixture.seal_answer(attempt).await);
+    fixture.seal_code(attempt).await.unwrap();
+    fixture.seal_answer(attempt).await.unwrap();
+    is_conflict(&fixture.seal_answer(attempt).await);
 }
 
 pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let opened = world.opened(run, "PRIMARY", 1).await;
-    let delivered = world.opened(run, "PRIMARY", 1).await;
-    world.deliver(&delivered.state, "CANARY-first").await;
-    let sent = world.opened(run, "PRIMARY", 1).await;
-    world.seal_code(sent.id).await.unwrap();
-    let answered = world.answered(run, "PRIMARY", 1).await;
-    let closed = world.answered(run, "PRIMARY", 1).await;
-    world.closes(closed, &refused(), 5).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let opened = fixture.opened(run, "PRIMARY", 1).await;
+    let delivered = fixture.opened(run, "PRIMARY", 1).await;
+    fixture.deliver(&delivered.state, "CANARY-first").await;
+    let sent = fixture.opened(run, "PRIMARY", 1).await;
+    fixture.seal_code(sent.id).await.unwrap();
+    let answered = fixture.answered(run, "PRIMARY", 1).await;
+    let closed = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.closes(closed, &refused(), 5).await;
 
-    let unfinished = world.attempts.unfinished().await.unwrap();
+    let unfinished = fixture.attempts.unfinished().await.unwrap();
     assert_eq!(unfinished.len(), 4);
     let find = |id| unfinished.iter().find(|attempt| attempt.id == id).unwrap();
     let found = find(opened.id);
@@ -95,31 +95,31 @@ pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
 }
 
 pub async fn closing_a_closed_attempt_changes_nothing<I: Installation>() {
-    let world = World::<I>::new().await;
-    let NewAttempt { id, run, .. } = world.waiting().await;
-    world.closes(id, &refused(), 5).await;
-    world
+    let fixture = ContractFixture::<I>::new().await;
+    let NewAttempt { id, run, .. } = fixture.waiting().await;
+    fixture.closes(id, &refused(), 5).await;
+    fixture
         .closes(id, &Failure::new(FailureReason::Interrupted, ""), 9)
         .await;
-    let unsaved = world.attempts.unsaved_failure(run, &api("PRIMARY")).await;
+    let unsaved = fixture.attempts.unsaved_failure(run, &api("PRIMARY")).await;
     assert_eq!(unsaved.unwrap(), Some(refused()));
-    assert_eq!(world.count(AuditKind::AttemptClosed).await, 1);
+    assert_eq!(fixture.count(AuditKind::AttemptClosed).await, 1);
 }
 
 /// Its process died between the attempt's end and the step's, or before the attempt was even opened again.
 pub async fn a_failure_that_no_step_tells_of_is_found<I: Installation>() {
-    let world = World::<I>::new().await;
+    let fixture = ContractFixture::<I>::new().await;
     let run = run(&["PRIMARY", "WEBSOCKET1"]);
-    world.begins(&run).await;
+    fixture.begins(&run).await;
     let run = run.id;
-    let unsaved = async |name: &str| world.attempts.unsaved_failure(run, &api(name)).await.unwrap();
+    let unsaved = async |name: &str| fixture.attempts.unsaved_failure(run, &api(name)).await.unwrap();
     let save = async |seconds, state: &StepState| {
-        world.save_at(run, "PRIMARY", state, seconds).await.unwrap();
+        fixture.save_at(run, "PRIMARY", state, seconds).await.unwrap();
     };
     save(1, &StepState::SigningIn).await;
-    let attempt = world.opened(run, "PRIMARY", 1).await.id;
+    let attempt = fixture.opened(run, "PRIMARY", 1).await.id;
     assert_eq!(unsaved("PRIMARY").await, None, "it is open");
-    world.closes(attempt, &refused(), 5).await;
+    fixture.closes(attempt, &refused(), 5).await;
     assert_eq!(unsaved("PRIMARY").await, Some(refused()));
     assert_eq!(unsaved("WEBSOCKET1").await, None);
     save(6, &StepState::Pending).await;
@@ -127,15 +127,15 @@ pub async fn a_failure_that_no_step_tells_of_is_found<I: Installation>() {
 }
 
 pub async fn the_first_code_of_a_state_is_taken_and_no_other<I: Installation>() {
-    let world = World::<I>::new().await;
-    let state = world.waiting().await.state;
-    let codes = &*world.codes;
+    let fixture = ContractFixture::<I>::new().await;
+    let state = fixture.waiting().await.state;
+    let codes = &*fixture.codes;
     assert_eq!(waits_for(codes, &state).await, None);
 
     // From another process, as a server beside the waiting command line.
-    let server = world.elsewhere().await.codes;
+    let server = fixture.elsewhere().await.codes;
     let foreign = OAuthState::new("somebody else's");
-    assert_eq!(world.deliver(&foreign, "x").await, Delivery::Unknown);
+    assert_eq!(fixture.deliver(&foreign, "x").await, Delivery::Unknown);
 
     let (first, second) = (code("CANARY-first"), code("CANARY-second"));
     let (one, other) = tokio::join!(
@@ -148,29 +148,29 @@ pub async fn the_first_code_of_a_state_is_taken_and_no_other<I: Installation>() 
     assert_eq!(outcomes[1 - winner], Delivery::CameBefore(api("PRIMARY")));
     let expected = ["CANARY-first", "CANARY-second"][winner];
     assert_eq!(waits_for(codes, &state).await.as_deref(), Some(expected));
-    assert_eq!(world.count(AuditKind::CodeReceived).await, 1);
+    assert_eq!(fixture.count(AuditKind::CodeReceived).await, 1);
 }
 
 pub async fn a_delivered_code_is_sent_once<I: Installation>() {
-    let world = World::<I>::new().await;
-    let NewAttempt { id, state, .. } = world.waiting().await;
-    world.deliver(&state, "CANARY-code").await;
-    world.seal_code(id).await.unwrap();
-    is_conflict(&world.seal_code(id).await);
+    let fixture = ContractFixture::<I>::new().await;
+    let NewAttempt { id, state, .. } = fixture.waiting().await;
+    fixture.deliver(&state, "CANARY-code").await;
+    fixture.seal_code(id).await.unwrap();
+    is_conflict(&fixture.seal_code(id).await);
     assert_eq!(
-        waits_for(&*world.codes, &state).await,
+        waits_for(&*fixture.codes, &state).await,
         None,
         "it is on its way"
     );
-    let again = world.deliver(&state, "CANARY-code").await;
+    let again = fixture.deliver(&state, "CANARY-code").await;
     assert_eq!(again, Delivery::CameBefore(api("PRIMARY")));
 }
 
 pub async fn a_code_for_a_sign_in_that_ended_comes_too_late<I: Installation>() {
-    let world = World::<I>::new().await;
-    let NewAttempt { id, state, .. } = world.waiting().await;
-    world.closes(id, &refused(), 1).await;
-    let late = world.deliver(&state, "CANARY-code").await;
+    let fixture = ContractFixture::<I>::new().await;
+    let NewAttempt { id, state, .. } = fixture.waiting().await;
+    fixture.closes(id, &refused(), 1).await;
+    let late = fixture.deliver(&state, "CANARY-code").await;
     assert_eq!(late, Delivery::TooLate(api("PRIMARY")));
-    assert_eq!(waits_for(&*world.codes, &state).await, None);
+    assert_eq!(waits_for(&*fixture.codes, &state).await, None);
 }

@@ -3,20 +3,20 @@
 use vega_domain::ports::LeaseError;
 
 use super::installation::Installation;
-use super::world::World;
+use super::contract_fixture::ContractFixture;
 
 pub async fn the_lease_is_held_once_and_free_when_it_is_given_back<I: Installation>() {
-    let world = World::<I>::new().await;
-    let elsewhere = world.elsewhere().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let elsewhere = fixture.elsewhere().await;
 
-    let held = world.lease.acquire().await.unwrap();
-    for refused in [elsewhere.lease.acquire().await, world.lease.acquire().await] {
+    let held = fixture.lease.acquire().await.unwrap();
+    for refused in [elsewhere.lease.acquire().await, fixture.lease.acquire().await] {
         assert!(matches!(refused, Err(LeaseError::Held(_))), "{refused:?}");
     }
     drop(held);
     let again = elsewhere.lease.acquire().await.unwrap();
-    let refused = world.lease.acquire().await;
+    let refused = fixture.lease.acquire().await;
     assert!(matches!(refused, Err(LeaseError::Held(_))), "{refused:?}");
     drop(again);
-    world.lease.acquire().await.unwrap();
+    fixture.lease.acquire().await.unwrap();
 }

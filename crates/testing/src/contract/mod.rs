@@ -2,8 +2,8 @@
 //! and takes all of them with `contract_tests!`. What is about one store alone, its files, its sealing, what is changed
 //! behind its back, is that store's to test.
 
+mod contract_fixture;
 mod installation;
-mod world;
 
 pub use self::installation::{Installation, Stores};
 

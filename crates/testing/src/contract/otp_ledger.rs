@@ -9,7 +9,7 @@ use vega_domain::ports::OtpGrant;
 use vega_domain::sign_in::OtpBudget;
 
 use super::installation::Installation;
-use super::world::World;
+use super::contract_fixture::ContractFixture;
 use crate::builders::{at, mobile, wall};
 
 const BUDGET: OtpBudget = OtpBudget {
@@ -17,7 +17,7 @@ const BUDGET: OtpBudget = OtpBudget {
     window: Duration::from_mins(11),
 };
 
-impl<I: Installation> World<I> {
+impl<I: Installation> ContractFixture<I> {
     async fn four_attempts(&self) -> Vec<AttemptId> {
         let run = self.running(&["PRIMARY"]).await;
         let mut attempts = Vec::new();
@@ -34,10 +34,10 @@ impl<I: Installation> World<I> {
 }
 
 pub async fn presses_are_recorded_counted_and_never_doubled<I: Installation>() {
-    let world = World::<I>::new().await;
-    let attempts = world.four_attempts().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let attempts = fixture.four_attempts().await;
     let press = async |index: usize, number: &MobileNumber, seconds| {
-        world.press(attempts[index], number, &wall(seconds)).await
+        fixture.press(attempts[index], number, &wall(seconds)).await
     };
     let other = MobileNumber::new("9000000002").unwrap();
 
@@ -63,26 +63,26 @@ pub async fn presses_are_recorded_counted_and_never_doubled<I: Installation>() {
         "the first press has left the window"
     );
 
-    let pressed = world.otp_ledger.otp_presses(&mobile(), 9).await.unwrap();
+    let pressed = fixture.otp_ledger.otp_presses(&mobile(), 9).await.unwrap();
     assert_eq!(pressed, [wall(0), wall(2), wall(660)]);
-    let newest = world.otp_ledger.otp_presses(&mobile(), 2).await.unwrap();
+    let newest = fixture.otp_ledger.otp_presses(&mobile(), 2).await.unwrap();
     assert_eq!(newest, [wall(2), wall(660)]);
-    assert_eq!(world.count(AuditKind::OtpRequested).await, 4);
-    assert_eq!(world.count(AuditKind::OtpWithheld).await, 1);
+    assert_eq!(fixture.count(AuditKind::OtpRequested).await, 4);
+    assert_eq!(fixture.count(AuditKind::OtpWithheld).await, 1);
 }
 
 pub async fn a_press_in_the_window_counts_once_and_is_never_refused<I: Installation>() {
-    let world = World::<I>::new().await;
-    let attempts = world.four_attempts().await;
+    let fixture = ContractFixture::<I>::new().await;
+    let attempts = fixture.four_attempts().await;
     let note = async |index: usize, seconds| {
-        let noted = world
+        let noted = fixture
             .otp_ledger
             .note_otp(attempts[index], &mobile(), &wall(seconds))
             .await;
         noted.unwrap();
     };
     let press =
-        async |index: usize, seconds| world.press(attempts[index], &mobile(), &wall(seconds)).await;
+        async |index: usize, seconds| fixture.press(attempts[index], &mobile(), &wall(seconds)).await;
 
     note(0, 0).await;
     note(0, 1).await;
@@ -106,20 +106,20 @@ pub async fn a_press_in_the_window_counts_once_and_is_never_refused<I: Installat
     );
 
     assert_eq!(
-        world.otp_ledger.otp_presses(&mobile(), 9).await.unwrap(),
+        fixture.otp_ledger.otp_presses(&mobile(), 9).await.unwrap(),
         [wall(0), wall(3), wall(6)],
         "one row per attempt, with its first time"
     );
-    assert_eq!(world.count(AuditKind::OtpRequestedInWindow).await, 2);
-    assert_eq!(world.count(AuditKind::OtpRequested).await, 1);
+    assert_eq!(fixture.count(AuditKind::OtpRequestedInWindow).await, 2);
+    assert_eq!(fixture.count(AuditKind::OtpRequested).await, 1);
 }
 
 pub async fn the_ledger_survives_a_restart<I: Installation>() {
-    let world = World::<I>::new().await;
-    let attempts = world.four_attempts().await;
-    world.press(attempts[0], &mobile(), &wall(0)).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let attempts = fixture.four_attempts().await;
+    fixture.press(attempts[0], &mobile(), &wall(0)).await;
 
-    let ledger = world.elsewhere().await.otp_ledger;
+    let ledger = fixture.elsewhere().await.otp_ledger;
     assert_eq!(ledger.otp_presses(&mobile(), 9).await.unwrap(), [wall(0)]);
     let again = ledger.request_otp(attempts[0], &mobile(), BUDGET, &wall(9)).await;
     assert_eq!(again.unwrap(), OtpGrant::PressedBefore);
@@ -127,10 +127,10 @@ pub async fn the_ledger_survives_a_restart<I: Installation>() {
 
 /// The clock is set, and set again; the time since boot tells the truth, and after a new boot nothing is held for ever.
 pub async fn setting_the_clock_neither_opens_the_ledger_nor_holds_it<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
     let press = async |wall_clock: i64, boot: &str, elapsed: u64| {
-        let attempt = world.opened(run, "PRIMARY", 1).await.id;
+        let attempt = fixture.opened(run, "PRIMARY", 1).await.id;
         let now = ClockReading {
             at: at(wall_clock),
             since_boot: Some(SinceBoot {
@@ -138,7 +138,7 @@ pub async fn setting_the_clock_neither_opens_the_ledger_nor_holds_it<I: Installa
                 elapsed: Duration::from_secs(elapsed),
             }),
         };
-        world.press(attempt, &mobile(), &now).await
+        fixture.press(attempt, &mobile(), &now).await
     };
     let used_up = |until| OtpGrant::BudgetUsedUp { until: at(until) };
     assert_eq!(press(0, "a", 100).await, OtpGrant::Granted);

@@ -6,20 +6,20 @@ use vega_domain::ids::RunId;
 use vega_domain::run::{RunState, SkipReason, StepState};
 
 use super::installation::Installation;
-use super::world::{World, is_conflict};
+use super::contract_fixture::{ContractFixture, is_conflict};
 use crate::builders::{at, entry, entry_at, run, run_at};
 
 pub async fn a_run_and_its_steps_read_back_in_order<I: Installation>() {
-    let world = World::<I>::new().await;
+    let fixture = ContractFixture::<I>::new().await;
     let mut begun = run(&["WEBSOCKET1", "PRIMARY"]);
-    world.begins(&begun).await;
+    fixture.begins(&begun).await;
     let failed = StepState::Failed(Failure::new(FailureReason::Throttled, "the page's words"));
-    world.save(begun.id, "PRIMARY", &failed).await;
+    fixture.save(begun.id, "PRIMARY", &failed).await;
 
     begun.steps[1].state = failed;
-    let again = world.elsewhere().await.run_history;
+    let again = fixture.elsewhere().await.run_history;
     for found in [
-        world.run_history.active().await,
+        fixture.run_history.active().await,
         again.find(begun.id).await,
         again.newest().await,
     ] {
@@ -31,23 +31,23 @@ pub async fn a_run_and_its_steps_read_back_in_order<I: Installation>() {
         assert_eq!(found.steps, begun.steps);
     }
     assert_eq!(
-        world.audit_kinds().await,
+        fixture.audit_kinds().await,
         [AuditKind::RunStarted, AuditKind::StepChanged]
     );
 }
 
 pub async fn one_run_is_active_at_most<I: Installation>() {
-    let world = World::<I>::new().await;
-    let first = world.running(&["PRIMARY"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let first = fixture.running(&["PRIMARY"]).await;
     let second = run_at(&["PRIMARY"], 1);
-    let begin = async || world.runs.begin(&second, &entry(AuditKind::RunStarted)).await;
+    let begin = async || fixture.runs.begin(&second, &entry(AuditKind::RunStarted)).await;
     is_conflict(&begin().await);
-    assert!(world.run_history.find(second.id).await.unwrap().is_none());
-    world.end(first, RunState::Incomplete).await;
+    assert!(fixture.run_history.find(second.id).await.unwrap().is_none());
+    fixture.end(first, RunState::Incomplete).await;
     begin().await.unwrap();
 }
 
-impl<I: Installation> World<I> {
+impl<I: Installation> ContractFixture<I> {
     /// A run that came to this state after its step had gone this way.
     async fn run_in(&self, state: RunState, step: &[StepState]) -> RunId {
         let mut begun = run(&["PRIMARY"]);
@@ -70,10 +70,10 @@ impl<I: Installation> World<I> {
 pub async fn a_run_makes_no_move_that_the_domain_refuses<I: Installation>() {
     for from in RunState::ALL {
         for to in RunState::ALL {
-            let world = World::<I>::new().await;
-            let id = world.run_in(from, &[StepState::SigningIn, StepState::Done]).await;
-            let before = world.audit().await.len();
-            let moved = world.moves(id, to).await;
+            let fixture = ContractFixture::<I>::new().await;
+            let id = fixture.run_in(from, &[StepState::SigningIn, StepState::Done]).await;
+            let before = fixture.audit().await.len();
+            let moved = fixture.moves(id, to).await;
             assert_eq!(
                 moved.is_ok(),
                 from.may_become(to),
@@ -82,9 +82,9 @@ pub async fn a_run_makes_no_move_that_the_domain_refuses<I: Installation>() {
             if moved.is_err() {
                 is_conflict(&moved);
             }
-            let stored = world.run_history.find(id).await.unwrap().unwrap().state;
+            let stored = fixture.run_history.find(id).await.unwrap().unwrap().state;
             assert_eq!(stored, if moved.is_ok() { to } else { from });
-            let written = world.audit().await.len() - before;
+            let written = fixture.audit().await.len() - before;
             assert_eq!(written, usize::from(moved.is_ok()), "{from:?} -> {to:?}");
         }
     }
@@ -111,19 +111,19 @@ pub async fn a_step_makes_no_move_that_the_domain_refuses<I: Installation>() {
         let from = way.last().unwrap();
         for to in step_states() {
             let to = to.last().unwrap();
-            let world = World::<I>::new().await;
-            let id = world.running(&["PRIMARY"]).await;
+            let fixture = ContractFixture::<I>::new().await;
+            let id = fixture.running(&["PRIMARY"]).await;
             for state in way.iter().filter(|state| **state != StepState::Pending) {
-                world.save(id, "PRIMARY", state).await;
+                fixture.save(id, "PRIMARY", state).await;
             }
-            let saved = world.save_at(id, "PRIMARY", to, 5).await;
+            let saved = fixture.save_at(id, "PRIMARY", to, 5).await;
             // Within a run an end is an end.
             let may = from.may_become(to) && !from.is_final();
             assert_eq!(saved.is_ok(), may, "{from:?} -> {to:?}: {saved:?}");
             if saved.is_err() {
                 is_conflict(&saved);
             }
-            let stored = world.run_history.active().await.unwrap().unwrap();
+            let stored = fixture.run_history.active().await.unwrap().unwrap();
             assert_eq!(&stored.steps[0].state, if may { to } else { from });
         }
     }
@@ -131,14 +131,14 @@ pub async fn a_step_makes_no_move_that_the_domain_refuses<I: Installation>() {
 
 pub async fn a_step_moves_in_an_active_run_only<I: Installation>() {
     for run in RunState::ALL {
-        let world = World::<I>::new().await;
+        let fixture = ContractFixture::<I>::new().await;
         // No run is completed with a step that lies open, and no run goes on with one that is done.
         let (step, to): (&[StepState], _) = match run {
             RunState::Completed => (&[StepState::SigningIn, StepState::Done], StepState::Pending),
             _ => (&[], StepState::SigningIn),
         };
-        let id = world.run_in(run, step).await;
-        let saved = world.save_at(id, "PRIMARY", &to, 5).await;
+        let id = fixture.run_in(run, step).await;
+        let saved = fixture.save_at(id, "PRIMARY", &to, 5).await;
         assert_eq!(saved.is_ok(), run.is_active(), "{run:?}: {saved:?}");
         if saved.is_err() {
             is_conflict(&saved);
@@ -147,14 +147,14 @@ pub async fn a_step_moves_in_an_active_run_only<I: Installation>() {
 }
 
 pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Installation>() {
-    let world = World::<I>::new().await;
-    let id = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let id = fixture.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
     let failed = StepState::Failed(Failure::new(FailureReason::BrowserGone, "words"));
-    world.save(id, "PRIMARY", &failed).await;
-    assert_eq!(world.runs.request_cancel(at(1)).await.unwrap(), Some(id));
-    world.end(id, RunState::Incomplete).await;
+    fixture.save(id, "PRIMARY", &failed).await;
+    assert_eq!(fixture.runs.request_cancel(at(1)).await.unwrap(), Some(id));
+    fixture.end(id, RunState::Incomplete).await;
 
-    let left = world.run_history.incomplete().await.unwrap();
+    let left = fixture.run_history.incomplete().await.unwrap();
     assert_eq!((left.len(), left[0].id, left[0].steps.len()), (1, id, 3));
     let mut wanted = left[0].clone();
     wanted.steps.rotate_left(1);
@@ -162,21 +162,21 @@ pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Inst
     wanted.steps[0].state = StepState::Skipped(SkipReason::AlreadyServable);
     wanted.steps.extend(run(&["OPTIONCHAIN1"]).steps);
     let audit = entry_at(AuditKind::RunTakenUp, 90);
-    world.runs.take_up(&wanted, &audit).await.unwrap();
+    fixture.runs.take_up(&wanted, &audit).await.unwrap();
 
-    let active = world.run_history.active().await.unwrap().unwrap();
+    let active = fixture.run_history.active().await.unwrap().unwrap();
     assert_eq!((active.id, active.state), (id, RunState::Running));
     assert_eq!((active.started_at, active.finished_at), (at(0), None));
     assert_eq!(active.steps, wanted.steps);
-    assert!(world.run_history.incomplete().await.unwrap().is_empty());
+    assert!(fixture.run_history.incomplete().await.unwrap().is_empty());
     assert!(
-        !world.runs.is_cancel_requested(id).await.unwrap(),
+        !fixture.runs.is_cancel_requested(id).await.unwrap(),
         "that was about the time before"
     );
-    assert_eq!(world.audit_kinds().await.last(), Some(&AuditKind::RunTakenUp));
+    assert_eq!(fixture.audit_kinds().await.last(), Some(&AuditKind::RunTakenUp));
 
-    world.save(id, "PRIMARY", &failed).await;
-    let failures = world.run_history.last_failures().await.unwrap();
+    fixture.save(id, "PRIMARY", &failed).await;
+    let failures = fixture.run_history.last_failures().await.unwrap();
     assert_eq!(
         failures[0].run_began,
         at(90),
@@ -185,51 +185,51 @@ pub async fn an_incomplete_run_is_taken_up_with_its_steps_in_a_new_order<I: Inst
 }
 
 pub async fn no_other_run_is_taken_up_and_no_step_is_bent<I: Installation>() {
-    let world = World::<I>::new().await;
-    let id = world.running(&["PRIMARY"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let id = fixture.running(&["PRIMARY"]).await;
     let taken = entry(AuditKind::RunTakenUp);
-    let mut record = world.run_history.active().await.unwrap().unwrap();
-    is_conflict(&world.runs.take_up(&record, &taken).await);
-    world.end(id, RunState::Incomplete).await;
+    let mut record = fixture.run_history.active().await.unwrap().unwrap();
+    is_conflict(&fixture.runs.take_up(&record, &taken).await);
+    fixture.end(id, RunState::Incomplete).await;
 
     record.steps[0].state = StepState::Verifying;
-    is_conflict(&world.runs.take_up(&record, &taken).await);
+    is_conflict(&fixture.runs.take_up(&record, &taken).await);
     assert_eq!(
-        world.run_history.incomplete().await.unwrap().len(),
+        fixture.run_history.incomplete().await.unwrap().len(),
         1,
         "nothing was changed"
     );
 
     let other = run_at(&["PRIMARY"], 1);
-    world.begins(&other).await;
+    fixture.begins(&other).await;
     record.steps[0].state = StepState::Pending;
-    is_conflict(&world.runs.take_up(&record, &taken).await);
-    world.end(other.id, RunState::Incomplete).await;
-    let newest = world.run_history.incomplete().await.unwrap();
+    is_conflict(&fixture.runs.take_up(&record, &taken).await);
+    fixture.end(other.id, RunState::Incomplete).await;
+    let newest = fixture.run_history.incomplete().await.unwrap();
     let newest: Vec<_> = newest.iter().map(|run| run.id).collect();
     assert_eq!(newest, [other.id, id]);
-    world.runs.take_up(&record, &taken).await.unwrap();
+    fixture.runs.take_up(&record, &taken).await.unwrap();
 }
 
 pub async fn steps_of_an_ended_or_unknown_run_do_not_change<I: Installation>() {
-    let world = World::<I>::new().await;
-    let id = world.running(&["PRIMARY"]).await;
-    let save = async |run, name| world.save_at(run, name, &StepState::SigningIn, 5).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let id = fixture.running(&["PRIMARY"]).await;
+    let save = async |run, name| fixture.save_at(run, name, &StepState::SigningIn, 5).await;
     is_conflict(&save(id, "OTHER").await);
     is_conflict(&save(RunId::at(at(9)), "PRIMARY").await);
-    world.end(id, RunState::Cancelled).await;
+    fixture.end(id, RunState::Cancelled).await;
     is_conflict(&save(id, "PRIMARY").await);
-    assert!(world.run_history.active().await.unwrap().is_none());
+    assert!(fixture.run_history.active().await.unwrap().is_none());
 }
 
 pub async fn an_active_run_can_be_asked_to_end_and_no_other<I: Installation>() {
-    let world = World::<I>::new().await;
-    assert_eq!(world.runs.request_cancel(at(1)).await.unwrap(), None);
-    let id = world.running(&["PRIMARY"]).await;
-    assert!(!world.runs.is_cancel_requested(id).await.unwrap());
-    assert_eq!(world.runs.request_cancel(at(2)).await.unwrap(), Some(id));
-    assert!(world.runs.is_cancel_requested(id).await.unwrap());
-    world.end(id, RunState::Cancelled).await;
-    assert_eq!(world.runs.request_cancel(at(3)).await.unwrap(), None);
-    assert_eq!(world.count(AuditKind::CancelRequested).await, 1);
+    let fixture = ContractFixture::<I>::new().await;
+    assert_eq!(fixture.runs.request_cancel(at(1)).await.unwrap(), None);
+    let id = fixture.running(&["PRIMARY"]).await;
+    assert!(!fixture.runs.is_cancel_requested(id).await.unwrap());
+    assert_eq!(fixture.runs.request_cancel(at(2)).await.unwrap(), Some(id));
+    assert!(fixture.runs.is_cancel_requested(id).await.unwrap());
+    fixture.end(id, RunState::Cancelled).await;
+    assert_eq!(fixture.runs.request_cancel(at(3)).await.unwrap(), None);
+    assert_eq!(fixture.count(AuditKind::CancelRequested).await, 1);
 }

@@ -7,52 +7,52 @@ use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck};
 
 use super::installation::Installation;
-use super::world::World;
+use super::contract_fixture::ContractFixture;
 use crate::builders::{api, at, entry, token};
 
 /// An answer and a token that the database did not take; it takes nothing still.
-async fn both_kept<I: Installation>() -> (World<I>, AttemptId) {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
-    let answered = world.answered(run, "PRIMARY", 1).await;
-    let waiting = world.opened(run, "WEBSOCKET1", 1).await.id;
-    world.seal_code(waiting).await.unwrap();
+async fn both_kept<I: Installation>() -> (ContractFixture<I>, AttemptId) {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let answered = fixture.answered(run, "PRIMARY", 1).await;
+    let waiting = fixture.opened(run, "WEBSOCKET1", 1).await.id;
+    fixture.seal_code(waiting).await.unwrap();
     let both = [api("PRIMARY"), api("WEBSOCKET1")];
-    world.spool.prepare(&both).await.unwrap();
-    world.refuse_commits(true).await;
-    world.store(&token(answered, "PRIMARY", 1)).await.unwrap();
-    world.seal_answer(waiting).await.unwrap();
-    (world, answered)
+    fixture.spool.prepare(&both).await.unwrap();
+    fixture.refuse_commits(true).await;
+    fixture.store(&token(answered, "PRIMARY", 1)).await.unwrap();
+    fixture.seal_answer(waiting).await.unwrap();
+    (fixture, answered)
 }
 
 pub async fn where_no_room_can_be_made_nothing_is_called_kept<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let answered = world.answered(run, "PRIMARY", 1).await;
-    world.refuse_spool(true).await;
-    let refused = world.spool.prepare(&[api("PRIMARY")]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let answered = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.refuse_spool(true).await;
+    let refused = fixture.spool.prepare(&[api("PRIMARY")]).await;
     assert!(matches!(refused, Err(StoreError::Failed { .. })), "{refused:?}");
-    world.refuse_commits(true).await;
-    let lost = world.store(&token(answered, "PRIMARY", 1)).await;
+    fixture.refuse_commits(true).await;
+    let lost = fixture.store(&token(answered, "PRIMARY", 1)).await;
     assert!(matches!(lost, Err(StoreError::Failed { .. })), "{lost:?}");
 }
 
 pub async fn what_is_kept_is_shown_and_moved_when_the_database_takes_it<I: Installation>() {
-    let (world, _) = both_kept::<I>().await;
-    let before = world.audit().await;
+    let (fixture, _) = both_kept::<I>().await;
+    let before = fixture.audit().await;
     assert_eq!(
-        world.token("PRIMARY").await.access_token.expose(),
+        fixture.token("PRIMARY").await.access_token.expose(),
         "CANARY-token-PRIMARY-1"
     );
-    let newest = world.tokens.newest_generation(&api("PRIMARY")).await;
+    let newest = fixture.tokens.newest_generation(&api("PRIMARY")).await;
     assert_eq!(newest.unwrap(), Some(Generation::FIRST));
 
-    world.refuse_commits(false).await;
-    let elsewhere = world.elsewhere().await;
+    fixture.refuse_commits(false).await;
+    let elsewhere = fixture.elsewhere().await;
     let mut moved = elsewhere.spool.import(at(900)).await.unwrap();
     moved.sort_unstable();
     assert_eq!(moved, [api("PRIMARY"), api("WEBSOCKET1")]);
-    let after = world.audit().await;
+    let after = fixture.audit().await;
     let mut entries: Vec<_> = after[before.len()..]
         .iter()
         .map(|entry| (entry.kind, entry.at))
@@ -65,55 +65,55 @@ pub async fn what_is_kept_is_shown_and_moved_when_the_database_takes_it<I: Insta
             (AuditKind::TokenStored, at(900))
         ]
     );
-    let left = world.attempts.unfinished().await.unwrap();
+    let left = fixture.attempts.unfinished().await.unwrap();
     let [left] = &left[..] else {
         panic!("the token's attempt is over: {left:?}")
     };
     assert!(matches!(left.answer, LeftAnswer::Sealed(_)), "{:?}", left.answer);
 
-    assert_eq!(world.spool.import(at(901)).await.unwrap(), []);
-    assert_eq!(world.audit().await.len(), after.len());
+    assert_eq!(fixture.spool.import(at(901)).await.unwrap(), []);
+    assert_eq!(fixture.audit().await.len(), after.len());
 }
 
 pub async fn room_that_is_made_again_leaves_what_is_kept<I: Installation>() {
-    let (world, _) = both_kept::<I>().await;
+    let (fixture, _) = both_kept::<I>().await;
     let all = [api("PRIMARY"), api("WEBSOCKET1"), api("OPTIONCHAIN1")];
-    world.spool.prepare(&all).await.unwrap();
-    world.refuse_commits(false).await;
-    assert_eq!(world.spool.import(at(900)).await.unwrap().len(), 2);
+    fixture.spool.prepare(&all).await.unwrap();
+    fixture.refuse_commits(false).await;
+    assert_eq!(fixture.spool.import(at(900)).await.unwrap().len(), 2);
 }
 
 pub async fn what_the_database_does_not_take_stays_in_the_spool<I: Installation>() {
-    let (world, _) = both_kept::<I>().await;
-    let before = world.audit().await;
-    let refused = world.spool.import(at(900)).await;
+    let (fixture, _) = both_kept::<I>().await;
+    let before = fixture.audit().await;
+    let refused = fixture.spool.import(at(900)).await;
     assert!(matches!(refused, Err(StoreError::Failed { .. })), "{refused:?}");
-    world.token("PRIMARY").await;
-    world.refuse_commits(false).await;
-    assert_eq!(world.audit().await, before);
-    assert_eq!(world.spool.import(at(901)).await.unwrap().len(), 2);
+    fixture.token("PRIMARY").await;
+    fixture.refuse_commits(false).await;
+    assert_eq!(fixture.audit().await, before);
+    assert_eq!(fixture.spool.import(at(901)).await.unwrap().len(), 2);
 }
 
 pub async fn what_the_database_knows_already_is_only_removed<I: Installation>() {
-    let (world, answered) = both_kept::<I>().await;
-    world.refuse_commits(false).await;
+    let (fixture, answered) = both_kept::<I>().await;
+    fixture.refuse_commits(false).await;
     let mut stored = token(answered, "PRIMARY", 1);
     stored.token.access_token = AccessToken::new("CANARY-token-in-its-row");
-    world.store(&stored).await.unwrap();
-    let before = world.count(AuditKind::TokenStored).await;
+    fixture.store(&stored).await.unwrap();
+    let before = fixture.count(AuditKind::TokenStored).await;
 
-    let moved = world.spool.import(at(900)).await.unwrap();
+    let moved = fixture.spool.import(at(900)).await.unwrap();
     assert_eq!(moved, [api("WEBSOCKET1")]);
-    assert_eq!(world.count(AuditKind::TokenStored).await, before);
+    assert_eq!(fixture.count(AuditKind::TokenStored).await, before);
     assert_eq!(
-        world.token("PRIMARY").await.access_token.expose(),
+        fixture.token("PRIMARY").await.access_token.expose(),
         "CANARY-token-in-its-row"
     );
-    assert_eq!(world.spool.import(at(901)).await.unwrap(), []);
+    assert_eq!(fixture.spool.import(at(901)).await.unwrap(), []);
 }
 
 pub async fn a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row<I: Installation>() {
-    let (world, _) = both_kept::<I>().await;
+    let (fixture, _) = both_kept::<I>().await;
     let check = TokenCheck {
         api: api("PRIMARY"),
         generation: Generation::FIRST,
@@ -123,13 +123,13 @@ pub async fn a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row<I: Ins
         },
     };
     let audit = entry(AuditKind::TokenChecked);
-    assert!(world.tokens.record_check(&check, &audit).await.unwrap());
-    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(50)));
+    assert!(fixture.tokens.record_check(&check, &audit).await.unwrap());
+    assert_eq!(fixture.token("PRIMARY").await.rejected_at, Some(at(50)));
 
-    world.refuse_commits(false).await;
-    world.spool.import(at(900)).await.unwrap();
-    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(50)));
-    let told = world.audit().await;
+    fixture.refuse_commits(false).await;
+    fixture.spool.import(at(900)).await.unwrap();
+    assert_eq!(fixture.token("PRIMARY").await.rejected_at, Some(at(50)));
+    let told = fixture.audit().await;
     let told = told.iter().find(|entry| entry.kind == AuditKind::TokenChecked);
     assert_eq!(told.unwrap().at, at(900));
 }

@@ -8,17 +8,17 @@ use vega_domain::ports::{StoreError, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
 
 use super::installation::Installation;
-use super::world::{World, is_conflict};
+use super::contract_fixture::{ContractFixture, is_conflict};
 use crate::builders::{account, api, at, entry, token};
 
 pub async fn a_stored_token_reads_back_whole<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
     let new = token(attempt, "PRIMARY", 1);
-    world.store(&new).await.unwrap();
+    fixture.store(&new).await.unwrap();
 
-    let found = world.token("PRIMARY").await;
+    let found = fixture.token("PRIMARY").await;
     assert_eq!(found.access_token.expose(), "CANARY-token-PRIMARY-1");
     assert_eq!(
         (found.client_id, found.user_id, found.generation, found.account),
@@ -48,76 +48,76 @@ pub async fn a_stored_token_reads_back_whole<I: Installation>() {
 }
 
 pub async fn every_api_has_its_newest_token<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
     for (name, generation) in [("WEBSOCKET1", 1), ("PRIMARY", 1), ("PRIMARY", 2)] {
-        world.has(run, name, generation).await;
+        fixture.has(run, name, generation).await;
     }
-    let all = world.elsewhere().await.tokens.load_all().await.unwrap();
+    let all = fixture.elsewhere().await.tokens.load_all().await.unwrap();
     let all = all.iter().map(|token| token.as_ref().unwrap());
     let seen: Vec<_> = all
         .map(|token| (token.api.as_str(), token.generation.get()))
         .collect();
     assert_eq!(seen, [("PRIMARY", 2), ("WEBSOCKET1", 1)]);
-    let newest = async |name| world.tokens.newest_generation(&api(name)).await.unwrap();
+    let newest = async |name| fixture.tokens.newest_generation(&api(name)).await.unwrap();
     assert_eq!(newest("PRIMARY").await, Generation::new(2).ok());
     assert_eq!(newest("WEBSOCKET2").await, None);
-    assert_eq!(world.count(AuditKind::TokenStored).await, 3);
+    assert_eq!(fixture.count(AuditKind::TokenStored).await, 3);
 }
 
 pub async fn an_account_is_whose_its_newest_verified_token_is<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
-    assert_eq!(world.tokens.owner(&account()).await.unwrap(), None);
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;
+    assert_eq!(fixture.tokens.owner(&account()).await.unwrap(), None);
     for (name, user, verified) in [
         ("PRIMARY", "AB1234", Some(at(6))),
         ("WEBSOCKET1", "CD5678", Some(at(7))),
         ("OPTIONCHAIN1", "EF9012", Some(at(5))),
         ("WEBSOCKET2", "ZZ9999", None),
     ] {
-        let attempt = world.answered(run, name, 1).await;
+        let attempt = fixture.answered(run, name, 1).await;
         let mut new = token(attempt, name, 1);
         new.token.user_id = UserId::new(user).unwrap();
         new.token.verified_at = verified;
-        world.store(&new).await.unwrap();
+        fixture.store(&new).await.unwrap();
     }
-    let owner = world.tokens.owner(&account()).await.unwrap();
+    let owner = fixture.tokens.owner(&account()).await.unwrap();
     assert_eq!(owner, Some(UserId::new("CD5678").unwrap()));
     let other = AccountId::new("family").unwrap();
-    assert_eq!(world.tokens.owner(&other).await.unwrap(), None);
+    assert_eq!(fixture.tokens.owner(&other).await.unwrap(), None);
 }
 
 pub async fn a_stale_generation_is_refused_and_nothing_is_written<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let second = world.answered(run, "PRIMARY", 1).await;
-    world.has(run, "PRIMARY", 1).await;
-    let before = world.audit().await.len();
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let second = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let before = fixture.audit().await.len();
 
     for generation in [1, 3] {
-        is_conflict(&world.store(&token(second, "PRIMARY", generation)).await);
+        is_conflict(&fixture.store(&token(second, "PRIMARY", generation)).await);
     }
-    assert_eq!(world.audit().await.len(), before);
-    let kept = world.token("PRIMARY").await;
+    assert_eq!(fixture.audit().await.len(), before);
+    let kept = fixture.token("PRIMARY").await;
     assert_eq!(kept.access_token.expose(), "CANARY-token-PRIMARY-1");
-    let open = world.attempts.unfinished().await.unwrap();
+    let open = fixture.attempts.unfinished().await.unwrap();
     assert_eq!(open.len(), 1, "the refused token's attempt is as it was");
 }
 
 pub async fn one_attempt_brings_one_token<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    let attempt = world.answered(run, "PRIMARY", 1).await;
-    world.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
-    assert_eq!(world.attempts.unfinished().await.unwrap().len(), 0);
-    is_conflict(&world.store(&token(attempt, "PRIMARY", 2)).await);
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let attempt = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
+    assert_eq!(fixture.attempts.unfinished().await.unwrap().len(), 0);
+    is_conflict(&fixture.store(&token(attempt, "PRIMARY", 2)).await);
 }
 
 pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
     for generation in [1, 2] {
-        world.has(run, "PRIMARY", generation).await;
+        fixture.has(run, "PRIMARY", generation).await;
     }
     let record = async |generation, seconds, result| {
         let check = TokenCheck {
@@ -129,7 +129,7 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
             },
         };
         let audit = entry(AuditKind::TokenChecked);
-        world.tokens.record_check(&check, &audit).await.unwrap()
+        fixture.tokens.record_check(&check, &audit).await.unwrap()
     };
     let unreachable = CheckResult::Unknown(FailureReason::Network);
 
@@ -139,7 +139,7 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
     );
     assert!(record(2, 20, CheckResult::Valid).await);
     assert!(record(2, 30, unreachable).await);
-    let token = world.token("PRIMARY").await;
+    let token = fixture.token("PRIMARY").await;
     assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
     let last = LastCheck {
         at: at(30),
@@ -149,12 +149,12 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
 
     record(2, 40, CheckResult::Invalid).await;
     record(2, 50, CheckResult::Invalid).await;
-    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(40)));
+    assert_eq!(fixture.token("PRIMARY").await.rejected_at, Some(at(40)));
     record(2, 55, unreachable).await;
-    assert_eq!(world.token("PRIMARY").await.rejected_at, Some(at(40)));
+    assert_eq!(fixture.token("PRIMARY").await.rejected_at, Some(at(40)));
 
     record(2, 60, CheckResult::Valid).await;
-    let token = world.token("PRIMARY").await;
+    let token = fixture.token("PRIMARY").await;
     assert_eq!((token.verified_at, token.rejected_at), (Some(at(3)), None));
     assert!(!token.is_refused(), "a good answer takes a refusal back");
 
@@ -165,7 +165,7 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
         (95, CheckResult::Revoked),
     ] {
         assert!(record(2, seconds, result).await);
-        let token = world.token("PRIMARY").await;
+        let token = fixture.token("PRIMARY").await;
         assert!(token.is_refused() && token.is_revoked(), "{result:?}");
         assert_eq!(token.rejected_at, Some(at(70)));
         assert_eq!(token.last_check.unwrap().at, at(70));
@@ -173,44 +173,44 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
 }
 
 pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY", "WEBSOCKET1"]).await;
-    world.has(run, "PRIMARY", 1).await;
-    let attempt = world.answered(run, "WEBSOCKET1", 1).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let attempt = fixture.answered(run, "WEBSOCKET1", 1).await;
     let mut later = token(attempt, "WEBSOCKET1", 1);
     later.token.valid_until = at(50_010);
-    world.store(&later).await.unwrap();
+    fixture.store(&later).await.unwrap();
     let erase = async |seconds| {
         let now = at(50_000) + TimeDelta::days(1) + TimeDelta::seconds(seconds);
-        world.tokens.erase_dead(now).await.unwrap()
+        fixture.tokens.erase_dead(now).await.unwrap()
     };
     assert_eq!(erase(-1).await, 0);
     assert_eq!(erase(0).await, 0, "a day, and not more");
-    assert_eq!(world.count(AuditKind::TokensErased).await, 0);
+    assert_eq!(fixture.count(AuditKind::TokensErased).await, 0);
     assert_eq!(erase(1).await, 1);
     assert_eq!(erase(1).await, 0);
-    assert_eq!(world.count(AuditKind::TokensErased).await, 1);
+    assert_eq!(fixture.count(AuditKind::TokensErased).await, 1);
 
-    let all = world.tokens.load_all().await.unwrap();
+    let all = fixture.tokens.load_all().await.unwrap();
     let dead = all[0].as_ref().unwrap_err();
     assert_eq!((dead.api.as_str(), dead.valid_until), ("PRIMARY", at(50_000)));
     assert!(matches!(dead.error, StoreError::Erased), "{:?}", dead.error);
     assert_eq!(all[1].as_ref().unwrap().api, api("WEBSOCKET1"));
-    let newest = world.tokens.newest_generation(&api("PRIMARY")).await;
+    let newest = fixture.tokens.newest_generation(&api("PRIMARY")).await;
     assert_eq!(newest.unwrap(), Some(Generation::FIRST));
 }
 
 /// Nobody reads it through a port, so what was erased is told by the count and its entry.
 pub async fn an_extended_token_outlives_its_access_token_by_a_year<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    world.has(run, "PRIMARY", 1).await;
-    let erase = async |now| world.tokens.erase_dead(now).await.unwrap();
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let erase = async |now| fixture.tokens.erase_dead(now).await.unwrap();
     assert_eq!(erase(at(50_001) + TimeDelta::days(1)).await, 1, "the access token");
     let end = at(0) + TimeDelta::days(366) + TimeDelta::days(1);
     assert_eq!(erase(end).await, 0);
     assert_eq!(erase(end + TimeDelta::seconds(1)).await, 1);
-    let told = world.audit().await.pop().unwrap();
+    let told = fixture.audit().await.pop().unwrap();
     assert_eq!(
         (told.kind, &*told.detail),
         (AuditKind::TokensErased, "extended token PRIMARY 1")
@@ -219,34 +219,34 @@ pub async fn an_extended_token_outlives_its_access_token_by_a_year<I: Installati
 }
 
 pub async fn an_extended_token_goes_when_a_newer_one_came<I: Installation>() {
-    let world = World::<I>::new().await;
-    let run = world.running(&["PRIMARY"]).await;
-    world.has(run, "PRIMARY", 1).await;
-    let attempt = world.answered(run, "PRIMARY", 2).await;
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let attempt = fixture.answered(run, "PRIMARY", 2).await;
     let mut without = token(attempt, "PRIMARY", 2);
     without.extended_token = None;
-    world.store(&without).await.unwrap();
+    fixture.store(&without).await.unwrap();
     let erase = async |seconds| {
         let now = at(50_000) + TimeDelta::days(1) + TimeDelta::seconds(seconds);
-        world.tokens.erase_dead(now).await.unwrap()
+        fixture.tokens.erase_dead(now).await.unwrap()
     };
     assert_eq!(erase(1).await, 2, "two access tokens, and none replaces the extended one");
-    world.has(run, "PRIMARY", 3).await;
+    fixture.has(run, "PRIMARY", 3).await;
     assert_eq!(erase(2).await, 2, "an access token and the first extended one");
-    let told = world.audit().await.pop().unwrap().detail;
+    let told = fixture.audit().await.pop().unwrap().detail;
     assert_eq!(told, "token PRIMARY 3, extended token PRIMARY 1");
 }
 
 /// It may be the only trace of a token that Upstox gave out.
 pub async fn only_an_answer_that_needs_review_is_kept_until_it_is_old<I: Installation>() {
     for (reason, kept) in [(FailureReason::NeedsReview, 1), (FailureReason::PinRefused, 0)] {
-        let world = World::<I>::new().await;
-        let run = world.running(&["PRIMARY"]).await;
-        let attempt = world.answered(run, "PRIMARY", 1).await;
-        world.closes(attempt, &Failure::new(reason, ""), 5).await;
+        let fixture = ContractFixture::<I>::new().await;
+        let run = fixture.running(&["PRIMARY"]).await;
+        let attempt = fixture.answered(run, "PRIMARY", 1).await;
+        fixture.closes(attempt, &Failure::new(reason, ""), 5).await;
         let erase = async |seconds| {
             let now = at(2) + TimeDelta::days(2) + TimeDelta::seconds(seconds);
-            world.tokens.erase_dead(now).await.unwrap()
+            fixture.tokens.erase_dead(now).await.unwrap()
         };
         assert_eq!(erase(-1).await, 0, "{reason}");
         assert_eq!(erase(1).await, kept, "{reason}");

@@ -14,12 +14,12 @@ use super::installation::{Installation, Stores};
 use crate::builders::{api, at, attempt, entry, entry_at, run, token};
 
 /// An installation as one process sees it.
-pub(super) struct World<I> {
+pub(super) struct ContractFixture<I> {
     installation: I,
     stores: Stores,
 }
 
-impl<I> Deref for World<I> {
+impl<I> Deref for ContractFixture<I> {
     type Target = Stores;
 
     fn deref(&self) -> &Stores {
@@ -27,7 +27,7 @@ impl<I> Deref for World<I> {
     }
 }
 
-impl<I: Installation> World<I> {
+impl<I: Installation> ContractFixture<I> {
     pub(super) async fn new() -> Self {
         let installation = I::fresh().await;
         let stores = installation.open().await;
