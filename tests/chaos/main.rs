@@ -12,7 +12,7 @@ use clap::Parser;
 use tokio::time::Instant;
 use vega_tests::say;
 
-use crate::round::World;
+use crate::round::ChaosFixture;
 
 /// Kills vega again and again, and looks whether it keeps its promises.
 #[derive(Debug, Parser)]
@@ -75,21 +75,21 @@ async fn run(options: &Options) -> Result<bool> {
 /// So many kills at one desk. Whether promises were broken.
 async fn at_one_desk(seed: u64, kills: u32, defect: Option<&str>) -> Result<bool> {
     let began = Instant::now();
-    let mut world = World::start(seed, defect).await?;
-    while world.kills() < kills {
-        let broken = world.round().await?;
+    let mut fixture = ChaosFixture::start(seed, defect).await?;
+    while fixture.kills() < kills {
+        let broken = fixture.round().await?;
         for words in &broken {
-            say(&format!("BROKEN after kill {}: {words}", world.kills()));
+            say(&format!("BROKEN after kill {}: {words}", fixture.kills()));
         }
         if !broken.is_empty() {
             say(&format!(
                 "again with: cargo xtask chaos --seed {seed} --kills {}",
-                world.kills()
+                fixture.kills()
             ));
-            world.tell(began.elapsed());
+            fixture.tell(began.elapsed());
             return Ok(true);
         }
     }
-    world.tell(began.elapsed());
+    fixture.tell(began.elapsed());
     Ok(false)
 }

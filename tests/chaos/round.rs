@@ -18,7 +18,7 @@ const APPS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A desk, its Upstox, its human, and what is known of them.
-pub(crate) struct World {
+pub(crate) struct ChaosFixture {
     upstox: Upstox,
     desk: Desk,
     deeds: Arc<Mutex<Deeds>>,
@@ -32,7 +32,7 @@ pub(crate) struct World {
     /// Starts that may have taken a press since an OTP window passed.
     presses: u32,
     /// Apps whose last sign-in of this day has spent an OTP that brought no token.
-    doubtful: BTreeSet<String>,
+    unresolved: BTreeSet<String>,
     /// Vega left something out that needs a yes of its own.
     is_yes_wanted: bool,
 }
@@ -54,7 +54,7 @@ impl Went {
     }
 }
 
-impl World {
+impl ChaosFixture {
     pub(crate) async fn start(seed: u64, defect: Option<&str>) -> Result<Self> {
         let upstox = Upstox::start_with_apps(APPS).await?;
         let mut desk = Desk::with_test_hooks(&upstox)?;
@@ -62,7 +62,7 @@ impl World {
         desk.trust_one()?;
         let calendar = Calendar::of_a_morning(&upstox, &desk).await?;
         let deeds = Arc::default();
-        let mut world = Self {
+        let mut fixture = Self {
             promises: Promises::new(&deeds),
             upstox,
             desk,
@@ -73,26 +73,29 @@ impl World {
             ends: 0,
             lives: (PATIENCE, PATIENCE),
             presses: 0,
-            doubtful: BTreeSet::new(),
+            unresolved: BTreeSet::new(),
             is_yes_wanted: false,
         };
         // One morning without a death shows how long it takes; a defect comes after it.
         let began = Instant::now();
-        let all = world.sign_in(&["--yes"], &KillTime::After(PATIENCE)).await?;
-        world.lives.0 = began.elapsed();
+        let all = fixture.sign_in(&["--yes"], &KillTime::After(PATIENCE)).await?;
+        fixture.lives.0 = began.elapsed();
         ensure!(
             all.code == Some(0),
             "a morning without a death fails: {}",
             all.shown
         );
         let began = Instant::now();
-        world.recover(&KillTime::After(PATIENCE)).await?;
-        world.lives.1 = began.elapsed();
-        world.promises.after_recovery(&world.upstox, &world.desk).await?;
+        fixture.recover(&KillTime::After(PATIENCE)).await?;
+        fixture.lives.1 = began.elapsed();
+        fixture
+            .promises
+            .after_recovery(&fixture.upstox, &fixture.desk)
+            .await?;
         if let Some(defect) = defect {
-            world.desk.inject(defect)?;
+            fixture.desk.inject(defect)?;
         }
-        Ok(world)
+        Ok(fixture)
     }
 
     pub(crate) fn kills(&self) -> u32 {
@@ -126,13 +129,15 @@ impl World {
         let kill_time = KillTime::of_a_sign_in(&mut self.random, &open, life);
         let went = self.sign_in(&arguments, &kill_time).await?;
         if is_standing {
-            let again = went.opened.iter().filter(|api| self.doubtful.contains(*api));
+            let again = went.opened.iter().filter(|api| self.unresolved.contains(*api));
             broken.extend(
-                again.map(|api| format!("P3: a standing yes signed in for {api}, which is in doubt")),
+                again.map(|api| {
+                    format!("P3: a standing yes signed in for {api}, whose outcome is unresolved")
+                }),
             );
         }
         self.is_yes_wanted = matches!(went.code, Some(3 | 5));
-        // 3, 5: what is in doubt was left out. 4: the budget is used up.
+        // 3, 5: what has an unresolved outcome was left out. 4: the budget is used up.
         if !matches!(went.code, None | Some(0 | 3..=5)) {
             broken.push(format!("vega ended with {:?}: {}", went.code, went.shown));
         }
@@ -159,7 +164,7 @@ impl World {
                 ));
             }
         }
-        self.doubt(&went);
+        self.note_unresolved(&went);
         broken.extend(self.promises.broken());
         if !broken.is_empty() {
             say(&format!(
@@ -193,19 +198,19 @@ impl World {
         }
         if is_new_day {
             self.promises.tokens_died();
-            self.doubtful.clear();
+            self.unresolved.clear();
         }
         Ok(())
     }
 
-    /// What `vega` is told, and whether that is a yes that covers nothing doubtful.
+    /// What `vega` is told, and whether that is a yes that covers no unresolved outcome.
     fn arguments(&mut self) -> (Vec<String>, bool) {
         let mut arguments = vec!["--yes".to_owned(), "--no-wait".to_owned()];
         let is_standing = !self.is_yes_wanted && self.random.bool();
         if !is_standing {
             for api in self.open_apps() {
-                // The doubt is answered, even if this start dies before it used the answer.
-                self.doubtful.remove(&api);
+                // The unresolved outcome has its yes, even if this start dies before it used the answer.
+                self.unresolved.remove(&api);
                 arguments.extend(["--again".to_owned(), api]);
             }
         }
@@ -265,13 +270,13 @@ impl World {
     }
 
     /// What the human pressed for and did not get must not be asked for again by itself today.
-    fn doubt(&mut self, went: &Went) {
-        self.doubtful.retain(|api| !self.promises.is_held(api));
+    fn note_unresolved(&mut self, went: &Went) {
+        self.unresolved.retain(|api| !self.promises.is_held(api));
         let opened = self.deeds(|deeds| deeds.opened.clone());
         let newest = opened.len() - went.opened.len();
         for (api, opened) in went.opened.iter().zip(&opened[newest..]) {
             if opened.pressed && !self.promises.is_held(api) {
-                self.doubtful.insert(api.clone());
+                self.unresolved.insert(api.clone());
             }
         }
     }

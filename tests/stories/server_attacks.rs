@@ -14,7 +14,7 @@ use crate::server_route_permissions::{key, link};
 const AT_ONCE: usize = 32;
 
 /// Everything that is worth an attack: a token, a run that waits for its yes, a key, a session, a link.
-pub(crate) struct World {
+pub(crate) struct AttackFixture {
     upstox: Upstox,
     desk: Desk,
     pub(crate) server: Arc<Server>,
@@ -26,7 +26,7 @@ pub(crate) struct World {
     leaks: Arc<Leaks>,
 }
 
-impl World {
+impl AttackFixture {
     pub(crate) async fn new() -> Result<Self> {
         let upstox = Upstox::start().await?;
         let desk = Desk::new(&upstox)?;
@@ -292,49 +292,49 @@ fn matrix(server: &Server, target: &Target, callers: &[&Caller]) -> Vec<Attack> 
 
 #[tokio::test]
 async fn no_mix_of_headers_gets_through_but_the_right_ones() -> Result<()> {
-    let world = World::new().await?;
-    let callers = [&Caller::Stranger, &world.key, &world.console];
+    let fixture = AttackFixture::new().await?;
+    let callers = [&Caller::Stranger, &fixture.key, &fixture.console];
 
     // A link lives for a minute: it comes first, and is good afterwards.
-    let code = link(&world.desk, &world.server).await?;
+    let code = link(&fixture.desk, &fixture.server).await?;
     let target = Target::new("POST", "/api/v1/session", Some(json!({ "code": code })));
-    let attacks = matrix(&world.server, &target, &callers);
+    let attacks = matrix(&fixture.server, &target, &callers);
     assert_eq!(attacks.len(), 853);
-    assert_eq!(world.attack(attacks).await?, [""; 0]);
-    world.server.open_console(&code).await?;
+    assert_eq!(fixture.attack(attacks).await?, [""; 0]);
+    fixture.server.open_console(&code).await?;
 
-    let before = world.state().await?;
-    for (target, count) in world
+    let before = fixture.state().await?;
+    for (target, count) in fixture
         .targets()
         .iter()
         .zip([426, 857, 857, 857, 857, 425, 425, 429])
     {
-        let attacks = matrix(&world.server, target, &callers);
+        let attacks = matrix(&fixture.server, target, &callers);
         assert_eq!(attacks.len(), count, "{} {}", target.method, target.path);
-        assert_eq!(world.attack(attacks).await?, [""; 0]);
+        assert_eq!(fixture.attack(attacks).await?, [""; 0]);
     }
-    assert_eq!(world.state().await?, before);
-    assert_eq!(before["prompts"]["prompts"][0]["id"], world.prompt.as_str());
+    assert_eq!(fixture.state().await?, before);
+    assert_eq!(before["prompts"]["prompts"][0]["id"], fixture.prompt.as_str());
     Ok(())
 }
 
 /// A page at another port of the console's host gets its cookie from the browser, and may send whatever its server likes.
 #[tokio::test]
 async fn either_half_of_a_session_opens_nothing() -> Result<()> {
-    let world = World::new().await?;
-    let Caller::Console(cookie, second) = &world.console else {
+    let fixture = AttackFixture::new().await?;
+    let Caller::Console(cookie, second) = &fixture.console else {
         anyhow::bail!("no console");
     };
-    let other = world
+    let other = fixture
         .server
-        .open_console(&link(&world.desk, &world.server).await?)
+        .open_console(&link(&fixture.desk, &fixture.server).await?)
         .await?;
     let Caller::Console(_, of_another) = &other else {
         anyhow::bail!("no console");
     };
     let none = String::new();
     let (_, bare) = cookie.split_once('=').context("a cookie")?;
-    let before = world.state().await?;
+    let before = fixture.state().await?;
     let mut attacks = Vec::new();
     for (cookie, second) in [
         (cookie, &none),
@@ -345,11 +345,13 @@ async fn either_half_of_a_session_opens_nothing() -> Result<()> {
         (&format!("{cookie}.{second}"), &none),
         (&format!("vega_session={second}"), &bare.to_owned()),
     ] {
-        for target in world.targets() {
-            let mut request = target.bare("application/json").with("Host", world.server.host());
+        for target in fixture.targets() {
+            let mut request = target
+                .bare("application/json")
+                .with("Host", fixture.server.host());
             request = request
                 .with("Sec-Fetch-Site", "same-origin")
-                .with("Origin", world.server.address());
+                .with("Origin", fixture.server.address());
             if !cookie.is_empty() {
                 request = request.with("Cookie", cookie);
             }
@@ -363,7 +365,7 @@ async fn either_half_of_a_session_opens_nothing() -> Result<()> {
         }
     }
     assert_eq!(attacks.len(), 56);
-    assert_eq!(world.attack(attacks).await?, [""; 0]);
-    assert_eq!(world.state().await?, before);
+    assert_eq!(fixture.attack(attacks).await?, [""; 0]);
+    assert_eq!(fixture.state().await?, before);
     Ok(())
 }

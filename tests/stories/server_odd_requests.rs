@@ -4,11 +4,11 @@
 use anyhow::{Context, Result};
 use vega_tests::{Caller, Desk, Request, Server, Upstox};
 
-use crate::server_attacks::{Attack, Target, World, lacks_headers};
+use crate::server_attacks::{Attack, AttackFixture, Target, lacks_headers};
 
 /// Requests to one target, each with the statuses that it may be refused with.
-struct Odd<'w> {
-    world: &'w World,
+struct Odd<'f> {
+    fixture: &'f AttackFixture,
     target: Target,
     found: Vec<Attack>,
 }
@@ -28,9 +28,9 @@ impl Odd<'_> {
     fn theirs(&self, request: Request) -> Request {
         let is_session = self.target.path == "/api/v1/session";
         request.by(if is_session {
-            &self.world.console
+            &self.fixture.console
         } else {
-            &self.world.key
+            &self.fixture.key
         })
     }
 
@@ -38,11 +38,11 @@ impl Odd<'_> {
     fn named(&self) -> Request {
         self.target
             .bare("application/json")
-            .with("Host", self.world.server.host())
+            .with("Host", self.fixture.server.host())
     }
 
     fn hosts(&mut self) {
-        let (host, origin) = (self.world.server.host(), self.world.server.address());
+        let (host, origin) = (self.fixture.server.host(), self.fixture.server.address());
         let port = host.rsplit(':').next().unwrap_or_default();
         for odd in [
             "localhost",
@@ -76,7 +76,7 @@ impl Odd<'_> {
     }
 
     fn sites(&mut self) {
-        let host = self.world.server.host();
+        let host = self.fixture.server.host();
         for odd in [
             "http://evil.example",
             "https://localhost",
@@ -109,15 +109,15 @@ impl Odd<'_> {
             "application/json-patch",
             "",
         ] {
-            let request = self.target.bare(kind).with("Host", self.world.server.host());
+            let request = self.target.bare(kind).with("Host", self.fixture.server.host());
             self.add(self.ours(request), &[415]);
         }
-        let untyped = Request::to(&self.world.server, self.target.method, &self.target.path);
+        let untyped = Request::to(&self.fixture.server, self.target.method, &self.target.path);
         self.add(self.ours(untyped.body(body)), &[415]);
     }
 
     fn methods(&mut self) {
-        let host = self.world.server.host();
+        let host = self.fixture.server.host();
         for method in ["OPTIONS", "PUT", "PATCH", "TRACE", "post", "PURGE"] {
             let other = Target {
                 method,
@@ -145,7 +145,7 @@ impl Odd<'_> {
         let request = self.ours(head.bare("").with("Host", host));
         self.add(request, if is_read { &[200] } else { &[405] });
         for name in ["X-HTTP-Method-Override", "X-Original-URL", "X-Forwarded-Host"] {
-            let look = Request::to(&self.world.server, "GET", "/livez").with(name, &self.target.path);
+            let look = Request::to(&self.fixture.server, "GET", "/livez").with(name, &self.target.path);
             self.add(self.ours(look), &[200]);
         }
     }
@@ -153,12 +153,16 @@ impl Odd<'_> {
 
 #[tokio::test]
 async fn nothing_odd_is_taken_for_something_else() -> Result<()> {
-    let world = World::new().await?;
-    let before = world.state().await?;
+    let fixture = AttackFixture::new().await?;
+    let before = fixture.state().await?;
     let mut attacks = Vec::new();
-    for target in world.targets() {
-        let (world, found) = (&world, Vec::new());
-        let mut odd = Odd { world, target, found };
+    for target in fixture.targets() {
+        let (fixture, found) = (&fixture, Vec::new());
+        let mut odd = Odd {
+            fixture,
+            target,
+            found,
+        };
         odd.hosts();
         odd.sites();
         odd.types();
@@ -177,19 +181,19 @@ async fn nothing_odd_is_taken_for_something_else() -> Result<()> {
         "/api/v1/apis/PRIMARY%00/token",
         "/api/v1/apis/%ff/token",
     ] {
-        let request = Request::to(&world.server, "GET", path);
+        let request = Request::to(&fixture.server, "GET", path);
         let expected = vec![400, 401, 403, 404];
-        for request in [request.clone(), request.by(&world.console)] {
+        for request in [request.clone(), request.by(&fixture.console)] {
             let expected = expected.clone();
             attacks.push(Attack { request, expected });
         }
     }
     assert_eq!(attacks.len(), 374);
-    assert_eq!(world.attack(attacks).await?, [""; 0]);
-    assert_eq!(world.state().await?, before);
+    assert_eq!(fixture.attack(attacks).await?, [""; 0]);
+    assert_eq!(fixture.state().await?, before);
 
     // No figure of its own for every method that somebody makes up.
-    let figures = world.server.get("/metrics", &world.key).await?;
+    let figures = fixture.server.get("/metrics", &fixture.key).await?;
     assert!(figures.text.contains("other") && !figures.text.contains("PURGE"));
     Ok(())
 }
