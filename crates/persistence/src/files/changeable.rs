@@ -31,12 +31,12 @@ pub enum Place {
 /// change everything anyway. A missing file or folder is accepted; one that cannot be examined is reported by the code
 /// that reads it.
 pub fn refuse_if_others_may_change(path: &Path, place: Place) -> Result<(), FileError> {
-    static WHO: OnceLock<Who> = OnceLock::new();
-    WHO.get_or_init(Who::runs_this).look(path, place)
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    IDENTITY.get_or_init(Identity::of_this_process).look(path, place)
 }
 
-/// The user that runs Vega, and what is known of the others.
-struct Who {
+/// The user and groups that this process runs as, and what is known of the others.
+struct Identity {
     user: u32,
     name: Option<String>,
     /// The groups of which this process is a member.
@@ -47,8 +47,8 @@ struct Who {
     group: String,
 }
 
-impl Who {
-    fn runs_this() -> Self {
+impl Identity {
+    fn of_this_process() -> Self {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let user = geteuid();
         Self {

@@ -34,8 +34,8 @@ fn file(folder: &Path) -> PathBuf {
 }
 
 /// This user in a made-up list of groups: the folders that a test makes belong to `group`.
-fn one_of(name: Option<&str>, groups: &[u32], passwd: &str, group: &str) -> Who {
-    Who {
+fn one_of(name: Option<&str>, groups: &[u32], passwd: &str, group: &str) -> Identity {
+    Identity {
         user: geteuid().as_raw(),
         name: name.map(str::to_owned),
         groups: groups.to_vec(),
