@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{ApiName, AttemptId};
 use vega_domain::ports::StoreError;
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::memory_store::full;
@@ -64,6 +64,14 @@ impl Installation for InMemory {
 
     async fn refuse_spool(&self, refuse: bool) {
         self.disk.is_spool_full.store(refuse, Ordering::Relaxed);
+    }
+
+    async fn damage_token(&self, api: &str) {
+        self.store.damage_token(api);
+    }
+
+    async fn damage_answer(&self, attempt: AttemptId) {
+        self.store.damage_answer(attempt);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
+use vega_domain::ids::AttemptId;
 use vega_persistence::{
     FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqliteAccessRepository,
     SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
@@ -16,6 +17,14 @@ use vega_testing::{RecordedEvents, TestClock};
 use crate::database_fixture::{at, database_path, open};
 
 struct InFiles(tempfile::TempDir);
+
+impl InFiles {
+    /// A look at the file past Vega.
+    async fn raw(&self) -> SqliteConnection {
+        let file = SqliteConnectOptions::new().filename(database_path(&self.0));
+        SqliteConnection::connect_with(&file).await.unwrap()
+    }
+}
 
 #[async_trait]
 impl Installation for InFiles {
@@ -52,14 +61,12 @@ impl Installation for InFiles {
 
     /// The entry is the last of a commit's changes.
     async fn refuse_commits(&self, refuse: bool) {
-        let file = SqliteConnectOptions::new().filename(database_path(&self.0));
-        let mut file = SqliteConnection::connect_with(&file).await.unwrap();
         let change = if refuse {
             "CREATE TRIGGER refuses BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         } else {
             "DROP TRIGGER refuses"
         };
-        sqlx::query(change).execute(&mut file).await.unwrap();
+        sqlx::query(change).execute(&mut self.raw().await).await.unwrap();
     }
 
     /// A file stands where the folder belongs.
@@ -70,6 +77,22 @@ impl Installation for InFiles {
         } else {
             std::fs::remove_file(folder).unwrap();
         }
+    }
+
+    async fn damage_token(&self, api: &str) {
+        sqlx::query("UPDATE upstox_tokens SET sealed_access_token = x'00' WHERE api = $1")
+            .bind(api)
+            .execute(&mut self.raw().await)
+            .await
+            .unwrap();
+    }
+
+    async fn damage_answer(&self, attempt: AttemptId) {
+        sqlx::query("UPDATE sign_in_attempts SET sealed_answer = x'00' WHERE id = $1")
+            .bind(attempt.as_uuid())
+            .execute(&mut self.raw().await)
+            .await
+            .unwrap();
     }
 }
 

@@ -1,8 +1,8 @@
-//! `SignInAttempts` over SQLite: what it erases, and what it does about rows that do not open.
+//! `SignInAttempts` over SQLite: what it erases.
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::{LeftAnswer, SignInAttempts};
+use vega_domain::ports::SignInAttempts;
 
 use crate::database_fixture::{DatabaseFixture, at, entry};
 
@@ -47,21 +47,4 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
         .filter(|kind| *kind == "attempt_closed")
         .count();
     assert_eq!(closings, 2);
-}
-
-#[tokio::test]
-async fn an_answer_that_does_not_open_hides_no_other_attempt() {
-    let fixture = DatabaseFixture::new().await;
-    let run = fixture.running(&["PRIMARY"]).await;
-    let broken = fixture.answered(run, "PRIMARY", 1).await;
-    let good = fixture.answered(run, "PRIMARY", 1).await;
-    sqlx::query("UPDATE sign_in_attempts SET sealed_answer = x'00' WHERE id = $1")
-        .bind(broken.as_uuid())
-        .execute(&fixture.raw().await)
-        .await
-        .unwrap();
-    let unfinished = fixture.journal.unfinished().await.unwrap();
-    let find = |id| &unfinished.iter().find(|attempt| attempt.id == id).unwrap().answer;
-    assert!(matches!(find(broken), LeftAnswer::Unreadable(_)));
-    assert!(matches!(find(good), LeftAnswer::Sealed(_)));
 }

@@ -19,7 +19,7 @@ use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
 use vega_testing::{MemoryStore, PausedClock};
 
 use crate::disk::Disk;
-use crate::world::{api, ist, user};
+use crate::generation_fixture::{api, ist, user};
 
 /// Longer than the follower may need for anything.
 const SOON: Duration = Duration::from_secs(1);
@@ -252,7 +252,7 @@ async fn a_token_that_does_not_open_takes_its_own_api_out_alone() {
     fixture.becomes([fixture.token("PRIMARY", 1), fixture.token("WEBSOCKET1", 1)]);
     follower.catch_up().await.unwrap();
     fixture.becomes([fixture.token("PRIMARY", 2), fixture.token("WEBSOCKET1", 1)]);
-    fixture.stored.damage("PRIMARY");
+    fixture.stored.damage_token("PRIMARY");
     follower.catch_up().await.unwrap();
     assert_eq!(fixture.served(), [("WEBSOCKET1", 1)]);
 }

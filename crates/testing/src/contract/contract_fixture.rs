@@ -49,6 +49,16 @@ impl<I: Installation> ContractFixture<I> {
         self.installation.refuse_spool(refuse).await;
     }
 
+    /// See `Installation::damage_token`.
+    pub(super) async fn damage_token(&self, api: &str) {
+        self.installation.damage_token(api).await;
+    }
+
+    /// See `Installation::damage_answer`.
+    pub(super) async fn damage_answer(&self, attempt: AttemptId) {
+        self.installation.damage_answer(attempt).await;
+    }
+
     pub(super) async fn audit(&self) -> Vec<AuditEntry> {
         let (all, order) = (AuditFilter::default(), AuditOrder::OldestFirst);
         let page = self.history.page(&all, order, None, 1_000).await.unwrap();

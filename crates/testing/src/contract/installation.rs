@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use vega_domain::ids::AttemptId;
 use vega_domain::ports::{
     AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, CooldownRepository,
     ExecutionStateRepository, LoginLease, OtpLedger, RunHistory, SignInAttempts, TokenChanges, TokenSpool,
@@ -43,6 +44,12 @@ pub trait Installation: Send + Sync + Sized {
 
     /// Whether the spool has no room and takes nothing from now on.
     async fn refuse_spool(&self, refuse: bool);
+
+    /// Somebody changes what is stored of an API's token, so that it does not open any more.
+    async fn damage_token(&self, api: &str);
+
+    /// The same with the answer of an attempt.
+    async fn damage_answer(&self, attempt: AttemptId);
 }
 
 impl Stores {

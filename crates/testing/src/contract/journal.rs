@@ -94,6 +94,18 @@ pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
     );
 }
 
+pub async fn an_answer_that_does_not_open_hides_no_other_attempt<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let damaged = fixture.answered(run, "PRIMARY", 1).await;
+    let whole = fixture.answered(run, "PRIMARY", 1).await;
+    fixture.damage_answer(damaged).await;
+    let unfinished = fixture.attempts.unfinished().await.unwrap();
+    let find = |id| &unfinished.iter().find(|attempt| attempt.id == id).unwrap().answer;
+    assert!(matches!(find(damaged), LeftAnswer::Unreadable(_)));
+    assert!(matches!(find(whole), LeftAnswer::Sealed(_)));
+}
+
 pub async fn closing_a_closed_attempt_changes_nothing<I: Installation>() {
     let fixture = ContractFixture::<I>::new().await;
     let NewAttempt { id, run, .. } = fixture.waiting().await;

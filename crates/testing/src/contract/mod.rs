@@ -75,6 +75,7 @@ suite! {
         a_code_is_taken_once,
         an_answer_needs_an_intended_exchange_and_comes_once,
         unfinished_attempts_tell_how_far_they_came,
+        an_answer_that_does_not_open_hides_no_other_attempt,
         closing_a_closed_attempt_changes_nothing,
         a_failure_that_no_step_tells_of_is_found,
         the_first_code_of_a_state_is_taken_and_no_other,
@@ -84,6 +85,7 @@ suite! {
     tokens: [
         a_stored_token_reads_back_whole,
         every_api_has_its_newest_token,
+        one_unreadable_token_does_not_hide_the_others,
         an_account_is_whose_its_newest_verified_token_is,
         a_stale_generation_is_refused_and_nothing_is_written,
         one_attempt_brings_one_token,

@@ -65,6 +65,23 @@ pub async fn every_api_has_its_newest_token<I: Installation>() {
     assert_eq!(fixture.count(AuditKind::TokenStored).await, 3);
 }
 
+pub async fn one_unreadable_token_does_not_hide_the_others<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    fixture.has(run, "WEBSOCKET1", 1).await;
+    fixture.damage_token("PRIMARY").await;
+
+    let all = fixture.tokens.load_all().await.unwrap();
+    let [Err(damaged), Ok(whole)] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!((damaged.api.as_str(), damaged.valid_until), ("PRIMARY", at(50_000)));
+    assert_eq!(whole.access_token.expose(), "CANARY-token-WEBSOCKET1-1");
+    let newest = fixture.tokens.newest_generation(&api("PRIMARY")).await;
+    assert_eq!(newest.unwrap(), Some(Generation::FIRST));
+}
+
 pub async fn an_account_is_whose_its_newest_verified_token_is<I: Installation>() {
     let fixture = ContractFixture::<I>::new().await;
     let run = fixture.running(&["PRIMARY", "WEBSOCKET1", "WEBSOCKET2"]).await;

@@ -65,7 +65,7 @@ impl Tables {
             return conflict("this attempt waits for no answer");
         }
         row.state = AttemptState::Answered;
-        row.answer = Some(answer.clone());
+        row.answer = LeftAnswer::Sealed(answer.clone());
         row.answered_at = Some(at);
         row.code = None;
         Ok(Done::with((), &about(audit, &Subject::Answer(answer))))
@@ -89,7 +89,7 @@ impl Tables {
             otp_pressed: self.is_pressed(row.new.id),
             delivered: row.code.clone().filter(|_| row.state == AttemptState::Opened),
             exchange_sent_at: row.sent_at,
-            answer: row.answer.clone().map_or(LeftAnswer::None, LeftAnswer::Sealed),
+            answer: row.answer.clone(),
         })
         .collect()
     }
@@ -118,7 +118,7 @@ impl SignInAttempts for MemoryStore {
                 state: AttemptState::Opened,
                 code: None,
                 sent_at: None,
-                answer: None,
+                answer: LeftAnswer::None,
                 answered_at: None,
                 ended_at: None,
                 failure: None,
@@ -188,7 +188,7 @@ impl SignInAttempts for MemoryStore {
             row.failure = Some(failure.clone());
             row.code = None;
             if failure.reason != FailureReason::NeedsReview {
-                row.answer = None;
+                row.answer = LeftAnswer::None;
             }
             Ok(Done::with((), audit))
         })

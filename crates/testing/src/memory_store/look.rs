@@ -4,7 +4,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::ids::{AttemptId, MobileNumber, RunId};
-use vega_domain::ports::NewAttempt;
+use vega_domain::ports::{LeftAnswer, NewAttempt};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{NewToken, StoredToken};
 
@@ -97,13 +97,21 @@ impl MemoryStore {
     }
 
     /// An API's token cannot be had any more.
-    pub fn damage(&self, api: &str) {
+    pub fn damage_token(&self, api: &str) {
         let mut tables = self.tables();
         let of_api = tables
             .tokens
             .iter_mut()
             .filter(|row| row.token.api.as_str() == api);
         of_api.for_each(|row| row.is_erased = true);
+        self.is_changed();
+    }
+
+    /// The answer of an attempt does not open any more.
+    pub fn damage_answer(&self, attempt: AttemptId) {
+        let mut tables = self.tables();
+        let row = tables.attempts.iter_mut().find(|row| row.new.id == attempt);
+        row.expect("an attempt of this store").answer = LeftAnswer::Unreadable("it was damaged".into());
         self.is_changed();
     }
 

@@ -9,7 +9,7 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
-use vega_domain::ports::{LeaseHolder, NewAttempt, StoredKey, TokenCheck};
+use vega_domain::ports::{LeaseHolder, LeftAnswer, NewAttempt, StoredKey, TokenCheck};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::AttemptState;
@@ -58,7 +58,7 @@ pub struct AttemptRow {
     pub state: AttemptState,
     pub code: Option<AuthorizationCode>,
     pub sent_at: Option<DateTime<Utc>>,
-    pub answer: Option<RawAnswer>,
+    pub answer: LeftAnswer,
     pub answered_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub failure: Option<Failure>,

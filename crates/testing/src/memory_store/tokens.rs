@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+use vega_domain::ports::{
+    LeftAnswer, LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository,
+};
 use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{NewToken, StoredToken};
@@ -76,7 +78,7 @@ impl Tables {
         attempt.state = AttemptState::Stored;
         attempt.ended_at = Some(audit.at);
         attempt.code = None;
-        attempt.answer = None;
+        attempt.answer = LeftAnswer::None;
         self.tokens.push(TokenRow {
             token: new.token.clone(),
             extended_token: new.extended_token.clone(),
@@ -119,10 +121,10 @@ impl Tables {
         }
         let is_old = |row: &&mut AttemptRow| {
             let came = row.answered_at.is_some_and(|at| at < now - LONGEST_LIFE - KEPT);
-            !row.is_open() && row.answer.is_some() && came
+            !row.is_open() && !matches!(row.answer, LeftAnswer::None) && came
         };
         for row in self.attempts.iter_mut().filter(is_old) {
-            row.answer = None;
+            row.answer = LeftAnswer::None;
             names.push(format!("answer {} {}", row.new.api, row.new.generation));
         }
         names

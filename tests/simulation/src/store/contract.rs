@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use vega_domain::ids::AttemptId;
 use vega_testing::builders::at;
 use vega_testing::contract::{Installation, Stores};
 
@@ -61,6 +62,14 @@ impl Installation for OneDesk {
 
     async fn refuse_spool(&self, refuse: bool) {
         self.0.change_faults(|faults| faults.spool_fails = refuse);
+    }
+
+    async fn damage_token(&self, api: &str) {
+        self.0.disk.memory.damage_token(api);
+    }
+
+    async fn damage_answer(&self, attempt: AttemptId) {
+        self.0.disk.memory.damage_answer(attempt);
     }
 }
 
