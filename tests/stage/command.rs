@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail};
 
-/// One wish.
+/// One request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// A new one-time link to the console.

@@ -15,10 +15,10 @@ use crate::scene::Scene;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let wish = std::env::args()
+    let request = std::env::args()
         .nth(1)
         .context("say which scene to set, as JSON; {} is one")?;
-    let scene: Scene = serde_json::from_str(&wish).context("no scene")?;
+    let scene: Scene = serde_json::from_str(&request).context("no scene")?;
     let mut stage = scene.set().await?;
     say(&stage.opening().to_string());
 

@@ -52,7 +52,7 @@ async fn the_trail_is_shown_newest_first_and_only_what_is_wanted() -> Result<()>
     let middle = &all[all.len() / 2];
     let at = middle["at"].as_str().context("a time")?;
     let escaped = at.replace('+', "%2B");
-    let wishes: [(String, Fits); 7] = [
+    let queries: [(String, Fits); 7] = [
         ("kind=attempt_opened".into(), &|entry| {
             entry["kind"] == "attempt_opened"
         }),
@@ -70,7 +70,7 @@ async fn the_trail_is_shown_newest_first_and_only_what_is_wanted() -> Result<()>
             entry["detail"] == "signing_in"
         }),
     ];
-    for (query, fits) in wishes {
+    for (query, fits) in queries {
         let (wanted, _) = entries(&server, &console, &format!("limit=500&{query}")).await?;
         let expected: Vec<Value> = all.iter().filter(|entry| fits(entry)).cloned().collect();
         assert!(

@@ -147,7 +147,7 @@ impl AccountSession {
         }
     }
 
-    /// Opens the link in the system's browser, if that is wished, and lets it in until this is dropped. Ends only when
+    /// Opens the link in the system's browser, if the settings say so, and lets it in until this is dropped. Ends only when
     /// the link has reached nobody.
     async fn open(&self, link: &SignInLink, can_see: bool) -> Failure {
         let settings = &self.shared.settings;

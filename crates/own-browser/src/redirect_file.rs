@@ -22,7 +22,7 @@ const SNAPS: &str = "/var/lib/snapd/desktop/applications";
 /// The environment of what is started.
 pub(crate) type Variables = [(OsString, OsString)];
 
-/// What became of the wish to open a link.
+/// What became of the request to open a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
     /// A browser was started.

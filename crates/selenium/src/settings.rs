@@ -24,7 +24,7 @@ pub struct BrowserSettings {
     pub driver: DriverSource,
     /// The browser to start; `None` leaves the choice to the driver.
     pub binary: Option<PathBuf>,
-    /// No window. Only on explicit wish: the human works in the window.
+    /// No window. Only on explicit request: the human works in the window.
     pub headless: bool,
     /// A private folder; each session's profile lives below it and is removed at its end.
     pub profiles: PathBuf,

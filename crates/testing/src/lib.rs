@@ -6,7 +6,7 @@
 #![expect(
     clippy::missing_panics_doc,
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 pub mod builders;

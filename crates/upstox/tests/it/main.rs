@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that cannot set up its world should stop there"
+    reason = "a test that cannot set up its fixture should stop there"
 )]
 
 mod broken_server;

@@ -56,7 +56,7 @@ impl ExecutionStateRepository for SqliteExecutionStateRepository {
         if from != Some(RunState::Incomplete) {
             return Err(refused_move(run.id, from, RunState::Running));
         }
-        // A wish to end it was about the time before.
+        // A request to end it was about the time before.
         sqlx::query(
             "UPDATE execution_runs SET state = $2, resumed_at = $3, finished_at = NULL, cancel_requested_at = NULL
              WHERE id = $1",
