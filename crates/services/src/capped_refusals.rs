@@ -112,7 +112,7 @@ mod tests {
     use vega_testing::MemoryStore;
 
     use super::*;
-    use crate::test_world::{TestClock, at};
+    use crate::test_builders::{TestClock, at};
 
     fn world() -> (Arc<MemoryStore>, Arc<TestClock>, CappedRefusals) {
         let (trail, clock) = (Arc::new(MemoryStore::default()), TestClock::at(at(0)));

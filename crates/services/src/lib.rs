@@ -12,7 +12,7 @@ mod registry_follower;
 mod rejection_service;
 mod revocation_service;
 #[cfg(test)]
-mod test_world;
+mod test_builders;
 mod token_generation_service;
 mod token_validity_service;
 

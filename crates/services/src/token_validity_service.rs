@@ -157,7 +157,7 @@ mod tests {
     use vega_domain::token::{CheckResult, LastCheck};
 
     use super::*;
-    use crate::test_world::{TestClock, account, api, at, stored};
+    use crate::test_builders::{TestClock, account, api, at, stored};
 
     fn service(tokens: Vec<LoadedToken>, clock: Arc<TestClock>) -> TokenValidityService {
         service_after(FailureReason::Throttled, tokens, clock)

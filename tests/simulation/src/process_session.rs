@@ -81,9 +81,9 @@ impl Program {
             Task::Generate(wanted) => {
                 self.generate(&wanted).await?;
             }
-            Task::Serve(wishes) => {
+            Task::Serve(requests) => {
                 let _beside = self.runs_on();
-                self.serve(wishes).await;
+                self.serve(requests).await;
             }
             Task::Cancel => self.cancel().await?,
             Task::Read => {
@@ -93,8 +93,8 @@ impl Program {
         Ok(())
     }
 
-    async fn serve(&self, wishes: Vec<(Duration, Generate)>) {
-        for (after, wanted) in wishes {
+    async fn serve(&self, requests: Vec<(Duration, Generate)>) {
+        for (after, wanted) in requests {
             sleep(after).await;
             self.here.stay().await;
             if let Err(error) = self.generate(&wanted).await {

@@ -181,11 +181,11 @@ impl Draw<'_> {
             self.add(at, read);
         }
         if self.rng.permille(300) {
-            let wishes = (0..self.rng.between(2..=6))
+            let requests = (0..self.rng.between(2..=6))
                 .map(|_| (self.at(30, 1800), self.generate()))
                 .collect();
             let at = self.at(4 * HOUR, 8 * HOUR);
-            self.start(at, Task::Serve(wishes));
+            self.start(at, Task::Serve(requests));
             // Somebody else makes tokens beside the server, which must hear of them.
             if self.rng.permille(600) {
                 let task = Task::Generate(Generate {
@@ -208,11 +208,11 @@ impl Draw<'_> {
             self.start(at, task);
         }
         if self.rng.permille(150) {
-            let wishes = (0..self.rng.between(1..=6))
+            let requests = (0..self.rng.between(1..=6))
                 .map(|_| (self.at(10, 1800), self.generate()))
                 .collect();
             let at = self.at(to - 5400, to - 600);
-            self.start(at, Task::Serve(wishes));
+            self.start(at, Task::Serve(requests));
         }
     }
 

@@ -87,7 +87,7 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// Passes the wish to stop on to the run, and says what that means: what is stored stays, and `vega` goes on later.
+/// Passes the request to stop on to the run, and says what that means: what is stored stays, and `vega` goes on later.
 async fn pass_on(
     stop: &Stop,
     running: &Notify,

@@ -31,14 +31,14 @@ const DEAD = dashboard({
 });
 
 function takesRuns() {
-  const wishes: RunRequest[] = [];
+  const requests: RunRequest[] = [];
   network.use(
     when<StartRunData, StartRunResponses>("post", "/api/v1/runs", async ({ body }) => {
-      wishes.push(await body());
+      requests.push(await body());
       return [202, { ...run(), joined: false }];
     }),
   );
-  return wishes;
+  return requests;
 }
 
 function card(name: string) {
@@ -97,28 +97,28 @@ test("a token that has ended by the server's clock is not shown as valid", async
 });
 
 test("the one action names its effect and asks for all that are dead", async () => {
-  const wishes = takesRuns();
+  const requests = takesRuns();
   const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate 2 tokens" }));
-  await waitFor(() => expect(wishes).toEqual([{}]));
+  await waitFor(() => expect(requests).toEqual([{}]));
 });
 
 test("one API alone can be generated", async () => {
-  const wishes = takesRuns();
+  const requests = takesRuns();
   const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: "Generate CHAIN" }));
-  await waitFor(() => expect(wishes).toEqual([{ apis: ["CHAIN"] }]));
+  await waitFor(() => expect(requests).toEqual([{ apis: ["CHAIN"] }]));
 });
 
 test("a token that is not dead is replaced with a reason alone", async () => {
-  const wishes = takesRuns();
+  const requests = takesRuns();
   const { user } = await openDashboard(DEAD);
   await user.click(screen.getByRole("button", { name: /^Replace LEGS/ }));
   const dialog = within(await screen.findByRole("dialog", { name: "Replace the token of LEGS?" }));
   expect(dialog.getByRole("button", { name: "Show the plan" })).toBeDisabled();
   await user.type(dialog.getByRole("textbox", { name: /Why/ }), "  leaked ");
   await user.click(dialog.getByRole("button", { name: "Show the plan" }));
-  await waitFor(() => expect(wishes).toEqual([{ apis: ["LEGS"], force: true, reason: "leaked" }]));
+  await waitFor(() => expect(requests).toEqual([{ apis: ["LEGS"], force: true, reason: "leaked" }]));
 });
 
 test.each([
@@ -361,7 +361,7 @@ test.each([
 });
 
 test("in the closed hours a dead token is made by force, with its reason", async () => {
-  const wishes = takesRuns();
+  const requests = takesRuns();
   const closed = { closed_from_unix: MORNING - 60, closed_until_unix: MORNING + 600 };
   const { user } = await openDashboard(dashboard({ apis: [missing("B")], ...closed }));
   await user.click(screen.getByRole("button", { name: "Force B …" }));
@@ -369,6 +369,6 @@ test("in the closed hours a dead token is made by force, with its reason", async
   await user.type(dialog.getByLabelText(/^Why/), "an early order");
   await user.click(dialog.getByRole("button", { name: "Show the plan" }));
   await waitFor(() =>
-    expect(wishes).toEqual([{ apis: ["B"], force: true, reason: "an early order" }]),
+    expect(requests).toEqual([{ apis: ["B"], force: true, reason: "an early order" }]),
   );
 });

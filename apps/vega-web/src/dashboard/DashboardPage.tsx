@@ -67,9 +67,9 @@ function Dashboard({ dashboard, connection }: { dashboard: Snapshot; connection:
   const refusal = refusalOf(dashboard, connection);
   const now = useNow();
   const dead = dashboard.apis.filter((api) => isDead(api, now));
-  const begin = (wish: RunRequest) => {
+  const begin = (request: RunRequest) => {
     verify.reset();
-    start.mutate(wish);
+    start.mutate(request);
   };
   const closed = closedOf(dashboard, now);
   const why = refusal ?? closed ?? (dead.length === 0 ? "No token is dead." : null);

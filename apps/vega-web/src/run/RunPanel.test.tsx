@@ -1,4 +1,4 @@
-// How a run looks from its wish to its end.
+// How a run looks from its request to its end.
 
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test, vi } from "vitest";

@@ -6,7 +6,7 @@ use vega_domain::failure::FailureReason;
 use vega_domain::token::{CheckResult, LastCheck};
 
 use super::*;
-use crate::test_world::{TestClock, api, at, stored};
+use crate::test_builders::{TestClock, api, at, stored};
 
 fn registry() -> HotTokenRegistry {
     HotTokenRegistry::new(TestClock::at(at(0)))

@@ -13,7 +13,7 @@ use vega_domain::secret::AccessToken;
 use vega_domain::token::TokenStatus;
 
 use super::*;
-use crate::test_world::{TestClock, api, at, stored};
+use crate::test_builders::{TestClock, api, at, stored};
 
 struct VerificationFixture {
     tokens: MockUpstoxTokenRepository,

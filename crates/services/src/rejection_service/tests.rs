@@ -15,7 +15,7 @@ use vega_domain::secret::AccessToken;
 use vega_domain::token::LastCheck;
 
 use super::*;
-use crate::test_world::{PausedClock, account, api, at, stored};
+use crate::test_builders::{PausedClock, account, api, at, stored};
 
 /// Answers each call after a second, and counts them.
 struct Profiles {

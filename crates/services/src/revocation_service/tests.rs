@@ -9,7 +9,7 @@ use vega_domain::ports::{
 use vega_domain::token::StoredToken;
 
 use super::*;
-use crate::test_world::{TestClock, api, at, stored};
+use crate::test_builders::{TestClock, api, at, stored};
 
 /// What happened, in order.
 type Log = Arc<Mutex<Vec<String>>>;
