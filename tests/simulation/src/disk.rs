@@ -21,6 +21,8 @@ const DAYS_KEPT: usize = 3;
 #[derive(Default)]
 pub(crate) struct Gate {
     pub(crate) is_database_shut: AtomicBool,
+    /// The call under way is one of those that change something, and the database is shut.
+    pub(crate) is_call_refused: AtomicBool,
     pub(crate) is_spool_shut: AtomicBool,
     commits: AtomicUsize,
     spooled: AtomicUsize,
@@ -43,6 +45,14 @@ fn answer(is_shut: &AtomicBool, taken: &AtomicUsize) -> Result<(), StoreError> {
 }
 
 impl Watcher for Gate {
+    /// A call that changes nothing is refused too.
+    fn asked(&self, _: &str) -> Result<(), StoreError> {
+        if self.is_call_refused.load(Ordering::Relaxed) {
+            return Err(full());
+        }
+        Ok(())
+    }
+
     fn commits(&self, _: &str) -> Result<(), StoreError> {
         answer(&self.is_database_shut, &self.commits)
     }
@@ -169,7 +179,7 @@ impl Disk {
         self.has_token(text) || erased.any(|token| token.access_token.expose() == text)
     }
 
-    /// Makes a change that may erase bytes, and keeps what they were for the rules.
+    /// The tokens whose bytes are there, for `note_erased`.
     pub(crate) fn before_erasure(&self) -> Vec<StoredToken> {
         self.read(|tables| {
             let rows = tables.tokens.iter().filter(|row| !row.is_erased);

@@ -74,11 +74,13 @@ impl Store {
         let is_shut = faults.storage != Storage::Works || rng.permille(faults.storm / 6);
         let is_spool_shut = is_shut && (faults.spool_fails || rng.permille(faults.storm));
         disk.gate.is_database_shut.store(is_shut, Ordering::Relaxed);
+        disk.gate.is_call_refused.store(is_shut, Ordering::Relaxed);
         disk.gate.is_spool_shut.store(is_spool_shut, Ordering::Relaxed);
         let (commits, spooled) = disk.gate.counts();
         let told = disk.read(|tables| tables.audit.len());
         // The memory store never waits, so nothing comes between.
         let outcome = call.await;
+        disk.gate.is_call_refused.store(false, Ordering::Relaxed);
         let (commits, spooled) = (disk.gate.counts().0 - commits, disk.gate.counts().1 - spooled);
         let effect = match (commits, spooled) {
             (0, 0) => Effect::Nothing,

@@ -4,7 +4,7 @@
 //! a child module. A re-export (`pub use`) is none: it is followed, and whoever uses the name imports the file that it comes
 //! from. Code under `#[cfg(test)]` does not count, nor do the files of such modules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::edge::Edge;
 use super::rust_source::{RustSource, Token};
@@ -26,10 +26,18 @@ type Modules = BTreeMap<Vec<String>, Module>;
 pub(crate) fn edges(sources: &[RustSource]) -> Vec<Edge> {
     let mut crates: BTreeMap<&str, Modules> = BTreeMap::new();
     let mut tests = Vec::new();
+    let libraries: BTreeSet<&str> = sources
+        .iter()
+        .filter_map(|source| source.path.strip_suffix("/src/lib.rs"))
+        .collect();
     for source in sources {
         let Some((name, path)) = module_of(&source.path) else {
             continue;
         };
+        // The program beside a library is a crate of its own, which names the library from outside.
+        if libraries.contains(name) && source.path.ends_with("/src/main.rs") {
+            continue;
+        }
         let (tokens, test_modules) = production(&source.tokens);
         tests.extend(
             test_modules
@@ -130,7 +138,7 @@ fn home<'m>(modules: &'m Modules, path: &[String], reexports_left: usize) -> Opt
 }
 
 /// The tokens without items under `#[cfg(test)]`, and the modules among those items that have files of their own.
-fn production(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
+pub(crate) fn production(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     let (mut kept, mut test_modules) = (Vec::new(), Vec::new());
     let mut rest = tokens;
     while let Some((token, after)) = rest.split_first() {
@@ -269,6 +277,17 @@ mod tests {
         files.retain(|(path, _)| *path != file);
         files.push((file, text));
         assert_eq!(shown(&files), expected);
+    }
+
+    #[test]
+    fn the_program_beside_a_library_hides_nothing_of_it() {
+        let files = [
+            ("lib.rs", "mod a; mod b; pub use b::B;"),
+            ("a.rs", "use crate::B;"),
+            ("b.rs", ""),
+            ("main.rs", "fn main() {}"),
+        ];
+        assert_eq!(shown(&files), ["a.rs:1 → b.rs"]);
     }
 
     #[test]

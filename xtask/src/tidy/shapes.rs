@@ -1,8 +1,9 @@
 //! A JSON shape is in `crates/api-types`, so that `--json`, the server and the OpenAPI file have one. In the sources of the
-//! two programs nothing derives or implements `Serialize` or `ToSchema`, and no JSON is put together by `json!`. Tests inside
-//! the sources, which only compare, are at the end of a file and are left out.
+//! two programs nothing derives or implements `Serialize` or `ToSchema`, and no JSON is put together by `json!`. Items
+//! under `#[cfg(test)]`, which only compare, are left out.
 
 use super::finding::Finding;
+use super::rust_modules::production;
 use super::rust_source::{RustSource, Token};
 
 const PROGRAMS: [&str; 2] = ["apps/vega-cli/src/", "apps/vega-server/src/"];
@@ -11,7 +12,8 @@ const SHAPES: [&str; 2] = ["Serialize", "ToSchema"];
 pub(crate) fn check(sources: &[RustSource]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in sources.iter().filter(|source| is_watched(&source.path)) {
-        findings.extend(shapes(program(&source.tokens)).map(|token| {
+        let (tokens, _) = production(&source.tokens);
+        findings.extend(shapes(&tokens).map(|token| {
             Finding::at_line(
                 &source.path,
                 token.line,
@@ -25,14 +27,6 @@ pub(crate) fn check(sources: &[RustSource]) -> Vec<Finding> {
 
 fn is_watched(path: &str) -> bool {
     PROGRAMS.iter().any(|program| path.starts_with(program)) && !path.ends_with("/tests.rs")
-}
-
-/// What comes before the tests of a file.
-fn program(tokens: &[Token]) -> &[Token] {
-    let tests = tokens
-        .windows(4)
-        .position(|words| words[0].is("cfg") && words[2].is("test") && words[3].is(")"));
-    &tokens[..tests.unwrap_or(tokens.len())]
 }
 
 /// The words that make a shape: in a `derive`, behind `impl`, or `json!`.
@@ -64,6 +58,7 @@ mod tests {
     #[case::derived_among_others("#[derive(Debug, Clone, ToSchema)] struct A;")]
     #[case::by_its_path("#[derive(serde::Serialize)] struct A;")]
     #[case::implemented("impl serde::Serialize for A {}")]
+    #[case::behind_a_test_item("#[cfg(test)] mod tests; #[derive(Serialize)] struct A;")]
     #[case::put_together("fn a() -> Value { serde_json::json!({ \"v\": 1 }) }")]
     fn a_shape_of_a_program_is_found(#[case] text: &str) {
         for path in [SERVER, "apps/vega-cli/src/a.rs"] {

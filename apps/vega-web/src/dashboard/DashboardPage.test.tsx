@@ -118,7 +118,9 @@ test("a token that is not dead is replaced with a reason alone", async () => {
   expect(dialog.getByRole("button", { name: "Show the plan" })).toBeDisabled();
   await user.type(dialog.getByRole("textbox", { name: /Why/ }), "  leaked ");
   await user.click(dialog.getByRole("button", { name: "Show the plan" }));
-  await waitFor(() => expect(requests).toEqual([{ apis: ["LEGS"], force: true, reason: "leaked" }]));
+  await waitFor(() =>
+    expect(requests).toEqual([{ apis: ["LEGS"], force: true, reason: "leaked" }]),
+  );
 });
 
 test.each([

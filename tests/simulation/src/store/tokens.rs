@@ -50,8 +50,11 @@ impl UpstoxTokenRepository for Store {
         let api = &check.api;
         let what = format!("check of {api} {}: {:?}", check.generation, check.check.result);
         let call = self.memory().record_check(check, audit);
+        let is_known = self.has_generation(api, check.generation);
         self.commit(&what, &[AuditKind::TokenChecked], call, |_, _| {
-            self.here.world.token_changed(api);
+            if is_known {
+                self.here.world.token_changed(api);
+            }
         })
         .await
     }
@@ -68,6 +71,17 @@ impl UpstoxTokenRepository for Store {
             world.check_erased();
         })
         .await
+    }
+}
+
+impl Store {
+    /// Whether this generation is in a row or in the spool.
+    fn has_generation(&self, api: &ApiName, generation: Generation) -> bool {
+        let is_it = |token: &StoredToken| token.api == *api && token.generation == generation;
+        self.here.world.disk.read(|tables| {
+            let mut kept = tables.spool.tokens.values();
+            tables.tokens.iter().any(|row| is_it(&row.token)) || kept.any(|kept| is_it(&kept.new.token))
+        })
     }
 }
 
