@@ -66,19 +66,25 @@ impl Watcher for Gate {
 struct Over {
     tokens: BTreeSet<(ApiName, Generation)>,
     attempts: BTreeSet<AttemptId>,
-    runs: BTreeSet<RunId>,
+    presses: BTreeSet<AttemptId>,
+    /// With its end, which is another one when the run is taken up again.
+    runs: BTreeMap<RunId, Option<DateTime<Utc>>>,
 }
 
 impl Over {
     fn by_now(tables: &Tables) -> Self {
-        let finished = tables.runs.iter().filter(|row| row.record.finished_at.is_some());
         let tokens = tables.tokens.iter().map(|row| &row.token);
         Self {
             tokens: tokens
                 .map(|token| (token.api.clone(), token.generation))
                 .collect(),
             attempts: tables.attempts.iter().map(|row| row.new.id).collect(),
-            runs: finished.map(|row| row.record.id).collect(),
+            presses: tables.presses.iter().map(|press| press.attempt).collect(),
+            runs: tables
+                .runs
+                .iter()
+                .map(|row| (row.record.id, row.record.finished_at))
+                .collect(),
         }
     }
 }
@@ -131,14 +137,16 @@ impl Disk {
                 let token = (row.token.api.clone(), row.token.generation);
                 newest.is_one(&row.token) || !old.tokens.contains(&token)
             });
-            let is_kept = |id: &AttemptId| !old.attempts.contains(id);
             tables
                 .attempts
-                .retain(|row| row.is_open() || is_kept(&row.new.id));
-            tables.presses.retain(|press| is_kept(&press.attempt));
+                .retain(|row| row.is_open() || !old.attempts.contains(&row.new.id));
             tables
-                .runs
-                .retain(|row| row.record.finished_at.is_none() || !old.runs.contains(&row.record.id));
+                .presses
+                .retain(|press| !old.presses.contains(&press.attempt));
+            tables.runs.retain(|row| {
+                let end = row.record.finished_at;
+                end.is_none() || old.runs.get(&row.record.id) != Some(&end)
+            });
         });
         let kept: BTreeSet<RunId> = self.read(|tables| tables.runs.iter().map(|row| row.record.id).collect());
         locked(&self.holders).retain(|run, _| kept.contains(run));

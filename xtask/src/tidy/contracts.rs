@@ -1,11 +1,11 @@
 //! A contract is tested: each sentence with MUST in the documentation of a port ends with the names of the tests that hold
-//! it, as inline code in brackets, and they exist. Tests of the contract suite are generic functions there; all others
-//! bear an attribute.
+//! it, as inline code in brackets, and they exist. Tests of the contract suite are public functions there; all others
+//! bear the attribute of a test.
 
 use std::collections::HashSet;
 
 use super::finding::Finding;
-use super::rust_source::RustSource;
+use super::rust_source::{RustSource, Token};
 use super::tree::File;
 
 const PORTS: &str = "crates/domain/src/ports/";
@@ -79,14 +79,44 @@ fn tests(sources: &[RustSource]) -> HashSet<&str> {
             if !tokens[at - 1].is("fn") {
                 continue;
             }
-            let before = tokens[..at - 1].iter().rev().find(|token| !token.is("async"));
-            let has_attribute = before.is_some_and(|token| token.is("]"));
-            if has_attribute || source.path.starts_with(SUITE) {
+            let is_of_suite = source.path.starts_with(SUITE)
+                && matches!(&tokens[..at - 1], [.., public, asynchronous] if public.is("pub") && asynchronous.is("async"));
+            if is_of_suite || is_marked_as_test(&tokens[..at - 1]) {
                 tests.insert(tokens[at].text.as_str());
             }
         }
     }
     tests
+}
+
+/// Whether one of the attributes at the end of these tokens makes a test of what follows.
+fn is_marked_as_test(before: &[Token]) -> bool {
+    let mut rest = match before {
+        [rest @ .., last] if last.is("async") => rest,
+        rest => rest,
+    };
+    while rest.last().is_some_and(|token| token.is("]")) {
+        let mut depth = 0;
+        let begin = rest.iter().rposition(|token| {
+            depth += i32::from(token.is("]")) - i32::from(token.is("["));
+            depth == 0
+        });
+        let Some(begin) = begin else {
+            return false;
+        };
+        let name = rest[begin + 1..]
+            .iter()
+            .take_while(|token| token.is_word() || token.is(":"));
+        if name
+            .last()
+            .is_some_and(|token| token.is("test") || token.is("rstest"))
+        {
+            return true;
+        }
+        // Without the `#` before it.
+        rest = &rest[..begin.saturating_sub(1)];
+    }
+    false
 }
 
 #[cfg(test)]
@@ -104,11 +134,12 @@ mod tests {
         let sources = [
             RustSource::made_up(
                 &format!("{SUITE}port.rs"),
-                "pub async fn it_is_taken_once<I: Installation>() {}",
+                "pub async fn it_is_taken_once<I: Installation>() {}\nasync fn it_only_helps_a_test() {}",
             ),
             RustSource::made_up(
                 "crates/a/tests/it/port.rs",
-                "#[tokio::test]\nasync fn nobody_is_asked_twice() {}\nfn this_is_no_test() {}",
+                "#[tokio::test]\n#[cfg(unix)]\nasync fn nobody_is_asked_twice() {}\n\
+                 #[must_use]\nfn this_is_no_test() {}",
             ),
         ];
         printed(&check(&[port], &sources))
@@ -140,6 +171,11 @@ mod tests {
         "/// MUST work (`it_is_given_back_once`).",
         3,
         "names the test it_is_given_back_once, which"
+    )]
+    #[case::a_helper_of_the_suite(
+        "/// MUST work (`it_only_helps_a_test`).",
+        3,
+        "names the test it_only_helps_a_test, which"
     )]
     #[case::no_test(
         "/// MUST work (`this_is_no_test`).",

@@ -47,7 +47,7 @@ pub trait AuditHistory: Send + Sync {
 
     /// Looks whether all entries are those that were written, and whether the trail goes on from each checkpoint that
     /// was kept: beside the key, or in a copy of that file. MUST find nothing wrong where nothing was changed
-    /// (`a_trail_that_nobody_changed_is_whole`). Trails MUST NOT be compared with checkpoints of another database
+    /// (`a_trail_that_nobody_changed_is_intact`). Trails MUST NOT be compared with checkpoints of another database
     /// (`checkpoints_are_compared_with_their_own_trail_alone`).
     async fn verify<'a>(&'a self, checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError>;
 }

@@ -5,8 +5,8 @@ use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
 use vega_domain::ports::{ConsoleSessions, StoreError, StoredKey};
 
-use super::installation::Installation;
 use super::contract_fixture::{ContractFixture, is_conflict};
+use super::installation::Installation;
 use crate::builders::{api, at, entry, entry_at};
 
 pub(super) fn hash(number: u8) -> SecretHash {

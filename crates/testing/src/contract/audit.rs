@@ -4,8 +4,8 @@ use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ids::{AccountId, RunId};
 use vega_domain::secret::AccessToken;
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 use crate::builders::{account, api, at, entry, entry_at, token};
 
 impl<I: Installation> ContractFixture<I> {
@@ -115,10 +115,13 @@ pub async fn only_what_fits_the_whole_filter_is_read<I: Installation>() {
     }
 }
 
-pub async fn a_trail_that_nobody_changed_is_whole<I: Installation>() {
+pub async fn a_trail_that_nobody_changed_is_intact<I: Installation>() {
     let fixture = ContractFixture::<I>::new().await;
     let verdict = fixture.history.verify(None).await.unwrap();
-    assert_eq!((verdict.entries, verdict.checkpoints, verdict.fault), (0, 0, None));
+    assert_eq!(
+        (verdict.entries, verdict.checkpoints, verdict.fault),
+        (0, 0, None)
+    );
     for seconds in [4, 5] {
         let run = RunId::at(at(seconds));
         fixture.four().await;
@@ -126,7 +129,10 @@ pub async fn a_trail_that_nobody_changed_is_whole<I: Installation>() {
     }
     fixture.append(&entry(AuditKind::PlanDeclined)).await;
     let verdict = fixture.elsewhere().await.history.verify(None).await.unwrap();
-    assert_eq!((verdict.entries, verdict.checkpoints, verdict.fault), (9, 2, None));
+    assert_eq!(
+        (verdict.entries, verdict.checkpoints, verdict.fault),
+        (9, 2, None)
+    );
 }
 
 /// A token that is stored nowhere is told apart by the same mark as one that is.

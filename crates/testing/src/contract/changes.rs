@@ -8,8 +8,8 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{TokenChanges, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
 
-use super::installation::{Installation, Stores};
 use super::contract_fixture::ContractFixture;
+use super::installation::{Installation, Stores};
 use crate::builders::{api, at, entry, token};
 
 /// Far longer than the port promises; how long it takes is measured by `cargo xtask bench`.

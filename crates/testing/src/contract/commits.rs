@@ -12,9 +12,9 @@ use vega_domain::secret::AuthorizationCode;
 use vega_domain::sign_in::OtpBudget;
 
 use super::access::{hash, key};
+use super::contract_fixture::ContractFixture;
 use super::cooldowns::closed;
 use super::installation::Installation;
-use super::contract_fixture::ContractFixture;
 use crate::builders::{at, entry, mobile, token, wall};
 
 const BUDGET: OtpBudget = OtpBudget {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use vega_domain::audit::AuditKind;
+use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
-use vega_domain::clock_reading::ClockReading;
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 use crate::builders::{at, entry, moment};
 
 pub(super) fn closed(id: &str, hold: AccountHold) -> Cooldown {

@@ -6,8 +6,8 @@ use vega_domain::ports::{CodeDelivery, Delivery, LeftAnswer, NewAttempt};
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 
-use super::installation::Installation;
 use super::contract_fixture::{ContractFixture, is_conflict};
+use super::installation::Installation;
 use crate::builders::{api, at, run};
 
 fn code(text: &str) -> AuthorizationCode {
@@ -169,11 +169,7 @@ pub async fn a_delivered_code_is_sent_once<I: Installation>() {
     fixture.deliver(&state, "CANARY-code").await;
     fixture.seal_code(id).await.unwrap();
     is_conflict(&fixture.seal_code(id).await);
-    assert_eq!(
-        waits_for(&*fixture.codes, &state).await,
-        None,
-        "it is on its way"
-    );
+    assert_eq!(waits_for(&*fixture.codes, &state).await, None, "it is on its way");
     let again = fixture.deliver(&state, "CANARY-code").await;
     assert_eq!(again, Delivery::CameBefore(api("PRIMARY")));
 }

@@ -6,8 +6,8 @@ use vega_domain::ids::RunId;
 use vega_domain::ports::LastFailure;
 use vega_domain::run::{RunState, StepState};
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 use crate::builders::{at, entry_at, run, run_at, token};
 
 fn failed(reason: FailureReason) -> StepState {

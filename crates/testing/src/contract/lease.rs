@@ -2,8 +2,8 @@
 
 use vega_domain::ports::LeaseError;
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 
 pub async fn the_lease_is_held_once_and_free_when_it_is_given_back<I: Installation>() {
     let fixture = ContractFixture::<I>::new().await;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use vega_domain::audit::AuditKind;
-use vega_domain::ids::{AttemptId, MobileNumber};
 use vega_domain::clock_reading::{ClockReading, SinceBoot};
+use vega_domain::ids::{AttemptId, MobileNumber};
 use vega_domain::ports::OtpGrant;
 use vega_domain::sign_in::OtpBudget;
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 use crate::builders::{at, mobile, wall};
 
 const BUDGET: OtpBudget = OtpBudget {
@@ -81,8 +81,7 @@ pub async fn a_press_in_the_window_counts_once_and_is_never_refused<I: Installat
             .await;
         noted.unwrap();
     };
-    let press =
-        async |index: usize, seconds| fixture.press(attempts[index], &mobile(), &wall(seconds)).await;
+    let press = async |index: usize, seconds| fixture.press(attempts[index], &mobile(), &wall(seconds)).await;
 
     note(0, 0).await;
     note(0, 1).await;

@@ -5,8 +5,8 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::RunId;
 use vega_domain::run::{RunState, SkipReason, StepState};
 
-use super::installation::Installation;
 use super::contract_fixture::{ContractFixture, is_conflict};
+use super::installation::Installation;
 use crate::builders::{at, entry, entry_at, run, run_at};
 
 pub async fn a_run_and_its_steps_read_back_in_order<I: Installation>() {
@@ -71,7 +71,9 @@ pub async fn a_run_makes_no_move_that_the_domain_refuses<I: Installation>() {
     for from in RunState::ALL {
         for to in RunState::ALL {
             let fixture = ContractFixture::<I>::new().await;
-            let id = fixture.run_in(from, &[StepState::SigningIn, StepState::Done]).await;
+            let id = fixture
+                .run_in(from, &[StepState::SigningIn, StepState::Done])
+                .await;
             let before = fixture.audit().await.len();
             let moved = fixture.moves(id, to).await;
             assert_eq!(

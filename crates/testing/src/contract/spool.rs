@@ -6,8 +6,8 @@ use vega_domain::ports::{LeftAnswer, StoreError, TokenCheck};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck};
 
-use super::installation::Installation;
 use super::contract_fixture::ContractFixture;
+use super::installation::Installation;
 use crate::builders::{api, at, entry, token};
 
 /// An answer and a token that the database did not take; it takes nothing still.

@@ -7,8 +7,8 @@ use vega_domain::ids::{AccountId, Generation, UserId};
 use vega_domain::ports::{StoreError, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
 
-use super::installation::Installation;
 use super::contract_fixture::{ContractFixture, is_conflict};
+use super::installation::Installation;
 use crate::builders::{account, api, at, entry, token};
 
 pub async fn a_stored_token_reads_back_whole<I: Installation>() {
@@ -76,7 +76,10 @@ pub async fn one_unreadable_token_does_not_hide_the_others<I: Installation>() {
     let [Err(damaged), Ok(whole)] = &all[..] else {
         panic!("{all:?}");
     };
-    assert_eq!((damaged.api.as_str(), damaged.valid_until), ("PRIMARY", at(50_000)));
+    assert_eq!(
+        (damaged.api.as_str(), damaged.valid_until),
+        ("PRIMARY", at(50_000))
+    );
     assert_eq!(whole.access_token.expose(), "CANARY-token-WEBSOCKET1-1");
     let newest = fixture.tokens.newest_generation(&api("PRIMARY")).await;
     assert_eq!(newest.unwrap(), Some(Generation::FIRST));
@@ -223,7 +226,11 @@ pub async fn an_extended_token_outlives_its_access_token_by_a_year<I: Installati
     let run = fixture.running(&["PRIMARY"]).await;
     fixture.has(run, "PRIMARY", 1).await;
     let erase = async |now| fixture.tokens.erase_dead(now).await.unwrap();
-    assert_eq!(erase(at(50_001) + TimeDelta::days(1)).await, 1, "the access token");
+    assert_eq!(
+        erase(at(50_001) + TimeDelta::days(1)).await,
+        1,
+        "the access token"
+    );
     let end = at(0) + TimeDelta::days(366) + TimeDelta::days(1);
     assert_eq!(erase(end).await, 0);
     assert_eq!(erase(end + TimeDelta::seconds(1)).await, 1);
@@ -247,7 +254,11 @@ pub async fn an_extended_token_goes_when_a_newer_one_came<I: Installation>() {
         let now = at(50_000) + TimeDelta::days(1) + TimeDelta::seconds(seconds);
         fixture.tokens.erase_dead(now).await.unwrap()
     };
-    assert_eq!(erase(1).await, 2, "two access tokens, and none replaces the extended one");
+    assert_eq!(
+        erase(1).await,
+        2,
+        "two access tokens, and none replaces the extended one"
+    );
     fixture.has(run, "PRIMARY", 3).await;
     assert_eq!(erase(2).await, 2, "an access token and the first extended one");
     let told = fixture.audit().await.pop().unwrap().detail;

@@ -89,7 +89,7 @@ impl Kept {
     }
 }
 
-/// The three steps of an import, between which a process may die.
+/// The steps of an import, between which a process may die: into its row, its rejection too, and out of the spool.
 impl MemoryStore {
     /// What is to be moved, answers first.
     pub fn kept(&self) -> Vec<Kept> {
@@ -124,16 +124,23 @@ impl MemoryStore {
                     at,
                     ..kept.audit.clone()
                 };
-                let is_moved = is_moved(self.commit(&format!("import token {api}"), |tables| {
+                is_moved(self.commit(&format!("import token {api}"), |tables| {
                     tables.store(&kept.new, &audit)
-                }))?;
-                if let Some((check, audit)) = &kept.rejection {
-                    let entry = AuditEntry { at, ..audit.clone() };
-                    self.check_in_row(check, &entry)?;
-                }
-                Ok(is_moved)
+                }))
             }
         }
+    }
+
+    /// Notes in its row the check that rejected a token while it was kept, if there was one.
+    pub fn take_in_rejection(&self, kept: &Kept, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let rejection = self.read(|tables| {
+            let kept = tables.spool.tokens.get(kept.api());
+            kept.and_then(|kept| kept.rejection.clone())
+        });
+        let (Some((check, audit)), Kept::Token(_)) = (rejection, kept) else {
+            return Ok(());
+        };
+        self.check_in_row(&check, &AuditEntry { at, ..audit }).map(drop)
     }
 
     /// Removes what was moved.
@@ -164,6 +171,7 @@ impl TokenSpool for MemoryStore {
             if self.take_in(&kept, at)? {
                 moved.push(kept.api().clone());
             }
+            self.take_in_rejection(&kept, at)?;
             self.remove(&kept);
         }
         moved.dedup();

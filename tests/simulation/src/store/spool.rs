@@ -19,24 +19,33 @@ impl Store {
             return Ok(false);
         }
         let world = &self.here.world;
-        let (what, kinds) = match kept {
-            Kept::Answer(api) => (
-                format!("the kept answer of {api}"),
-                &[AuditKind::AnswerReceived][..],
-            ),
-            Kept::Token(api) => (
-                format!("the kept token of {api}"),
-                &[AuditKind::TokenStored, AuditKind::TokenChecked][..],
-            ),
+        let (what, kind) = match kept {
+            Kept::Answer(api) => (format!("the kept answer of {api}"), AuditKind::AnswerReceived),
+            Kept::Token(api) => (format!("the kept token of {api}"), AuditKind::TokenStored),
         };
         let call = async { self.memory().take_in(kept, at) };
-        self.commit(&what, kinds, call, |is_moved, _| {
+        self.commit(&what, &[kind], call, |is_moved, _| {
             if let (true, Kept::Token(api)) = (is_moved, kept) {
                 world.truth(|truth| truth.settled(api));
                 world.token_changed(api);
             }
         })
         .await
+    }
+
+    /// The rejection of a kept token into its row.
+    async fn take_in_rejection(&self, kept: &Kept, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let is_rejected = self.memory().read(|tables| {
+            let kept = tables.spool.tokens.get(kept.api());
+            kept.is_some_and(|kept| kept.rejection.is_some())
+        });
+        if !is_rejected || matches!(kept, Kept::Answer(_)) {
+            return Ok(());
+        }
+        let what = format!("the rejection of the kept token of {}", kept.api());
+        let call = async { self.memory().take_in_rejection(kept, at) };
+        self.commit(&what, &[AuditKind::TokenChecked], call, |(), _| ())
+            .await
     }
 }
 
@@ -59,6 +68,7 @@ impl TokenSpool for Store {
             if self.take_in(&kept, at).await? {
                 moved.push(kept.api().clone());
             }
+            self.take_in_rejection(&kept, at).await?;
             self.memory().remove(&kept);
             self.here.point().await;
         }
