@@ -23,10 +23,8 @@ pub use vega_listening::Listener;
 pub use vega_persistence::{
     Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowScope, WalState,
 };
-pub use vega_selenium::KeptEvidence;
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::degraded_reads::token_without_opening;
-pub use wiring::evidence::FailureEvidence;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
 pub use wiring::{StartError, Vega};

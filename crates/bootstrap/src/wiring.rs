@@ -1,7 +1,6 @@
 //! Builds the object graph of both programs, once. Sends nothing to Upstox and starts no browser.
 
 pub(crate) mod degraded_reads;
-pub(crate) mod evidence;
 pub(crate) mod maintenance;
 pub(crate) mod open_database;
 pub(crate) mod port_decorator;
@@ -26,10 +25,11 @@ use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_selenium::FileEvidenceStore;
 use vega_services::{
-    AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
-    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
-    TokenGenerationService, TokenValidityService,
+    AccessService, CappedRefusals, EvidenceService, GenerationPorts, HotTokenRegistry,
+    ProfileVerificationService, RegistryFollower, RegistryScope, RejectionPorts, RejectionService,
+    RevocationPorts, RevocationService, TokenGenerationService, TokenValidityService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -41,7 +41,6 @@ use crate::machine::clock::SystemClock;
 use crate::machine::requirements::MachineRequirements;
 use crate::settings::Settings;
 use crate::settings::environment::Environment;
-use crate::wiring::evidence::FailureEvidence;
 use crate::wiring::maintenance::Maintenance;
 use crate::wiring::open_database::open_database;
 use crate::wiring::port_decorator::PortDecorator;
@@ -92,7 +91,7 @@ pub struct Vega {
     /// Key and database.
     pub maintenance: Maintenance,
     /// The evidence of failed sign-ins.
-    pub evidence: FailureEvidence,
+    pub evidence: EvidenceService,
     follower: RegistryFollower,
     generation: Arc<TokenGenerationService>,
     data: DataSource,
@@ -259,10 +258,10 @@ impl Vega {
             clock: Arc::clone(&clock),
             decorator,
         };
-        let evidence = FailureEvidence {
-            runs: ports.history.clone(),
-            folder: settings.evidence.clone(),
-        };
+        let evidence = EvidenceService::new(
+            ports.history.clone(),
+            Arc::new(FileEvidenceStore::new(settings.evidence.clone())),
+        );
         Ok(Self {
             settings,
             orchestrator,

@@ -12,6 +12,7 @@ pub mod clock_check;
 pub mod clock_reading;
 pub mod cooldown;
 pub mod event;
+pub mod evidence;
 pub mod expiry;
 pub mod failure;
 pub mod ids;

@@ -4,10 +4,11 @@
 
 mod folder;
 mod kept;
+mod store;
 
 use std::future::Future;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -19,11 +20,10 @@ use vega_domain::account::RedirectUri;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, MobileNumber};
-use vega_domain::ports::LastFailure;
 use vega_domain::sign_in::Screen;
 
 use self::folder::EvidenceFolder;
-pub use self::kept::{Fact, KeptEvidence, kept, picture_of};
+pub use self::store::FileEvidenceStore;
 use crate::command::{Trouble, command};
 use crate::examination::{Element, Examination};
 use crate::login_page::LoginPage;
@@ -33,11 +33,6 @@ use crate::redaction::without_numbers;
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 /// The number of screens that are recorded; a page may go to and fro for ever.
 const SCREENS: usize = 100;
-
-/// The record of this failure, if one was kept in `folder`.
-pub fn evidence_of(folder: &Path, last: &LastFailure) -> Option<PathBuf> {
-    EvidenceFolder(folder).record_of(last)
-}
 
 /// The screens of one attempt in the order in which they were seen.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ mod tied;
 mod verdict;
 
 pub use driver_proof::prove_driver;
-pub use evidence::{Fact, KeptEvidence, PageEvidence, evidence_of, kept, picture_of};
+pub use evidence::{FileEvidenceStore, PageEvidence};
 pub use examination::Element;
 #[cfg(target_os = "linux")]
 pub use keeper::keep_if_asked;

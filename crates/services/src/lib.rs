@@ -1,9 +1,10 @@
 //! Services on top of the domain's rules, over ports alone: whether a stored token is good, verifying it with Upstox, making a
-//! new one, keeping it in memory for readers, and who may call the server. `orchestration` decides which token is made when.
+//! new one, keeping it in memory for readers, the evidence of failures, and who may call the server. `orchestration` decides which token is made when.
 
 mod access_service;
 mod backoff;
 mod capped_refusals;
+mod evidence_service;
 mod hot_token_registry;
 mod profile_retry;
 mod profile_verification_service;
@@ -18,6 +19,7 @@ mod token_validity_service;
 
 pub use access_service::{AccessError, AccessService};
 pub use capped_refusals::CappedRefusals;
+pub use evidence_service::EvidenceService;
 pub use hot_token_registry::HotTokenRegistry;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};

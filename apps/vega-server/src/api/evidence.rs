@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use vega_bootstrap::KeptEvidence;
+use vega_domain::evidence::KeptEvidence;
 use vega_domain::expiry::rfc3339_ist;
 
 use crate::http::error_responses::ErrorResponses;

@@ -10,6 +10,7 @@ mod code_delivery;
 mod console_sessions;
 mod cooldown_repository;
 mod event_sink;
+mod evidence_store;
 mod execution_state;
 mod last_price;
 mod listener_proof;
@@ -36,6 +37,7 @@ pub use code_delivery::{CodeDelivery, Delivery};
 pub use console_sessions::ConsoleSessions;
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
+pub use evidence_store::EvidenceStore;
 pub use execution_state::ExecutionStateRepository;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use listener_proof::ListenerProof;
@@ -59,11 +61,11 @@ pub use self::{
     access_keys::MockAccessKeys, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
     clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
     cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
-    execution_state::MockExecutionStateRepository, last_price::MockLastPriceApi,
-    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockApprover,
-    operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger, profile::MockProfileApi,
-    run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
-    sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
-    token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    evidence_store::MockEvidenceStore, execution_state::MockExecutionStateRepository,
+    last_price::MockLastPriceApi, listener_proof::MockListenerProof, login_lease::MockLoginLease,
+    operator::MockApprover, operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger,
+    profile::MockProfileApi, run_history::MockRunHistory, session_logout::MockSessionLogout,
+    sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
+    sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
     token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };

@@ -2,11 +2,10 @@
 //! changed, or that another version wrote, is listed as far as it can be read.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use vega_domain::ids::ApiName;
+use vega_domain::evidence::{Fact, KeptEvidence};
 
 use super::Element;
 use super::folder::{self, EvidenceFolder};
@@ -14,36 +13,8 @@ use super::folder::{self, EvidenceFolder};
 /// The greatest length of a record that Vega writes, in bytes.
 const LONGEST_RECORD: u64 = 256 * 1024;
 
-/// One failed sign-in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptEvidence {
-    /// Its name in the folder, without ending.
-    pub id: String,
-    /// When the sign-in failed.
-    pub at: DateTime<Utc>,
-    /// The API of the sign-in.
-    pub api: ApiName,
-    /// The code of the reason; another version of Vega may have written it.
-    pub reason: String,
-    /// The file of the record.
-    pub record: PathBuf,
-    /// Whether there is a picture of the page.
-    pub has_picture: bool,
-    /// The facts in the record.
-    pub facts: Vec<Fact>,
-}
-
-/// A fact in a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// The subject of the fact.
-    pub about: &'static str,
-    /// The text of the fact; it may come from a page.
-    pub says: String,
-}
-
 /// All evidence in `folder`, the newest first. A missing folder gives an empty list.
-pub fn kept(folder: &Path) -> io::Result<Vec<KeptEvidence>> {
+pub(super) fn kept(folder: &Path) -> io::Result<Vec<KeptEvidence>> {
     let evidence = EvidenceFolder(folder);
     let stems = match evidence.stems() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -66,7 +37,7 @@ pub fn kept(folder: &Path) -> io::Result<Vec<KeptEvidence>> {
 }
 
 /// The picture of this evidence, as PNG; `None` if there is none, or if no evidence has this id.
-pub fn picture_of(folder: &Path, id: &str) -> io::Result<Option<Vec<u8>>> {
+pub(super) fn picture_of(folder: &Path, id: &str) -> io::Result<Option<Vec<u8>>> {
     let Some(picture) = EvidenceFolder(folder).picture_of(id) else {
         return Ok(None);
     };
