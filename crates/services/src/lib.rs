@@ -26,4 +26,4 @@ pub use registry_follower::{RegistryFollower, RegistryScope};
 pub use rejection_service::{RejectionAnswer, RejectionPorts, RejectionService, ReportError, ReportedToken};
 pub use revocation_service::{Revocation, RevocationError, RevocationPorts, RevocationService};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
-pub use token_validity_service::TokenValidityService;
+pub use token_validity_service::{TokenValidityService, servable};

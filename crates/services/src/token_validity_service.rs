@@ -133,6 +133,18 @@ pub(crate) fn current<'a>(
     })
 }
 
+/// The token of `api` that a program may have at `now`, of those that were read where the database does not open.
+pub fn servable(
+    stored: Vec<StoredToken>,
+    accounts: &Accounts,
+    api: &ApiName,
+    now: DateTime<Utc>,
+) -> Option<StoredToken> {
+    let (account, api) = accounts.find(api)?;
+    let mut stored = stored.into_iter();
+    stored.find(|token| token.fits(account, api) && token.is_servable(now))
+}
+
 fn missing(account: &Account, api: &Api) -> ApiStatus {
     ApiStatus {
         api: api.name.clone(),
@@ -151,6 +163,7 @@ fn missing(account: &Account, api: &Api) -> ApiStatus {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
+    use rstest::rstest;
     use vega_domain::ids::{ClientId, Generation, UserId};
     use vega_domain::ports::{LastFailure, MockRunHistory, MockUpstoxTokenRepository, UnreadableToken};
 
@@ -316,6 +329,26 @@ mod tests {
         let living = service.living().await.unwrap();
         let names: Vec<_> = living.iter().map(|token| token.api.as_str()).collect();
         assert_eq!(names, ["PRIMARY", "WEBSOCKET2"]);
+    }
+
+    #[rstest]
+    #[case::as_configured("PRIMARY", 0, true)]
+    #[case::before_its_last_minute("PRIMARY", 67_439, true)]
+    #[case::in_its_last_minute("PRIMARY", 67_440, false)]
+    #[case::dead_by_time("WEBSOCKET1", 0, false)]
+    #[case::of_another_app("WEBSOCKET3", 0, false)]
+    #[case::of_another_person("OPTIONCHAIN2", 0, false)]
+    #[case::of_no_configured_api("REMOVED", 0, false)]
+    fn a_program_gets_what_was_read_only_if_it_may_have_it(
+        #[case] name: &str,
+        #[case] seconds: i64,
+        #[case] is_given: bool,
+    ) {
+        let names = ["PRIMARY", "WEBSOCKET1", "WEBSOCKET3", "OPTIONCHAIN2"];
+        let accounts = Accounts::from(vec![account(&names)]);
+        let read = tokens().into_iter().flatten().collect();
+        let given = servable(read, &accounts, &api(name), at(seconds));
+        assert_eq!(given.map(|token| token.api), is_given.then(|| api(name)));
     }
 
     #[tokio::test]
