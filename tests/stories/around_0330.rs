@@ -30,6 +30,10 @@ async fn tokens_die_at_0330_and_nobody_signs_in_just_before() -> Result<()> {
     it_is(1, (21, 59, 30), &upstox, &desk).await?;
     let last_minute = desk.vega(&["token", "PRIMARY"]).await?;
     assert_eq!(last_minute.code, Some(3), "{last_minute:?}");
+    assert!(
+        last_minute.stderr.contains("from 03:31 IST on"),
+        "{last_minute:?}"
+    );
     assert_eq!(upstox.profile_status(&token).await?, 200, "it still lives");
 
     it_is(1, (22, 0, 1), &upstox, &desk).await?;

@@ -136,6 +136,9 @@ async fn at_0330_tokens_expire_by_themselves() -> Result<()> {
             token["servable"] == false && token["status"] == "valid"
         })
         .await?;
+    let last_minute = server.get(TOKEN, &program).await?;
+    assert_eq!(last_minute.status, 409, "{last_minute:?}");
+    assert!(last_minute.text.contains("from 03:31 IST on"), "{last_minute:?}");
     desk.move_clock(TimeDelta::seconds(left + 1))?;
     events
         .until("token", |token| token["status"] == "expired")

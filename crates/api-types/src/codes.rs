@@ -71,6 +71,12 @@ macro_rules! named {
             }
         }
 
+        impl From<$name> for $module::$name {
+            fn from(code: $name) -> Self {
+                match code { $($name::$variant => Self::$variant,)* }
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())

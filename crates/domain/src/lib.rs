@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod failure;
 pub mod ids;
 mod invalid_value;
+pub mod no_token;
 pub mod outcome_code;
 pub mod plan;
 pub mod plan_estimate;
@@ -46,6 +47,7 @@ pub use ids::{
     SessionId, UserId,
 };
 pub use invalid_value::InvalidValue;
+pub use no_token::NoToken;
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{

@@ -6,14 +6,17 @@ use secrecy::zeroize::Zeroizing;
 use vega_api_types::AnsweredTokenView;
 use vega_api_types::codes::TokenAnswer;
 use vega_bootstrap::{ReportError, ReportedToken, Vega};
+use vega_domain::clock_reading::ClockReading;
+use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
+use vega_domain::no_token::{NoToken, standing};
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::command_error::CommandError;
 use crate::command_line::arguments::{Format, Token};
 use crate::exit::Exit;
-use crate::report::with_advice;
+use crate::report::{self, with_advice};
 use crate::terminal::output;
 
 /// Who reports, for the audit trail.
@@ -32,48 +35,48 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
         },
     };
     let Some(token) = vega.registry.get(api) else {
-        let status = vega.validity.status(api).await?;
-        let word = status.map_or(TokenStatus::Missing, |status| status.status);
-        let (exit, way_out) = match word {
-            TokenStatus::Valid => (
-                Exit::HumanNeeded,
-                "It expires within a minute; run `vega` after 03:30 IST",
-            ),
-            TokenStatus::Unknown => (
-                Exit::Unreachable,
-                "Run `vega` to verify it; no sign-in is needed unless Upstox says so",
-            ),
-            TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing => {
-                (Exit::HumanNeeded, "Run `vega` to sign in")
-            }
-        };
-        let closed = match exit {
-            Exit::HumanNeeded => what_closes(vega, api).await?,
-            _ => String::new(),
-        };
-        output::problem(&format!(
-            "{api} has no usable token: it is {word}. {way_out}{closed}"
-        ));
+        let (exit, words) = no_token(vega, api).await?;
+        output::problem(&words);
         return Ok(exit);
     };
     give(&token, wanted, answer, vega.clock.now())
 }
 
-/// What keeps its account from signing in, to follow a sentence; empty where nothing does.
-async fn what_closes(vega: &Vega, api: &ApiName) -> Result<String, CommandError> {
-    let Some((account, _)) = vega.settings.accounts.find(api) else {
-        return Ok(String::new());
+/// Why there is no token to print, in words, and what the command ends with.
+async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
+    let status = vega.validity.status(api).await?;
+    let closed = match &status {
+        Some(status) => vega.cooldowns.of(&status.account).await?,
+        None => None,
     };
-    let closed = vega.cooldowns.of(&account.id).await?;
-    Ok(closed.map_or_else(String::new, |closed| {
-        let is = if closed.is_stop() {
-            "is stopped"
-        } else {
-            "cools down"
-        };
-        let summary = closed.failure.reason.summary();
-        format!(". Account {} {is}: {summary}. {}", account.id, closed.way_out())
-    }))
+    let (stop, cooldown) = match &closed {
+        Some(closed) if closed.is_stop() => (Some(closed), None),
+        closed => (None, closed.as_ref()),
+    };
+    let valid_until = status.as_ref().and_then(|status| status.valid_until);
+    let status = status.map_or(TokenStatus::Missing, |status| status.status);
+    let why = NoToken::of(status, valid_until, stop, cooldown);
+    let (exit, way_out) = way_out(why, &vega.clock.reading());
+    let is = standing(status);
+    Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
+}
+
+/// A human is needed wherever a token is missing or dead, also by one who waits for a cooldown.
+fn way_out(why: NoToken<&Cooldown>, now: &ClockReading) -> (Exit, String) {
+    match why {
+        NoToken::Unknown => (
+            Exit::Unreachable,
+            "Run `vega` to verify it; no sign-in is needed unless Upstox says so".into(),
+        ),
+        NoToken::Stopped(closed) | NoToken::CoolingDown(closed) => {
+            (Exit::HumanNeeded, report::closed(closed, now))
+        }
+        NoToken::LastMinute { until } => {
+            let until = in_ist(until).format("%H:%M");
+            (Exit::HumanNeeded, format!("Run `vega` from {until} IST on"))
+        }
+        NoToken::SignIn => (Exit::HumanNeeded, "Run `vega` to sign in".into()),
+    }
 }
 
 /// What a report comes to.
@@ -170,9 +173,43 @@ fn quoted(secret: &str) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rstest::rstest;
+    use vega_domain::cooldown::AccountHold;
+    use vega_domain::failure::{Failure, FailureReason};
+    use vega_domain::ids::{AccountId, MobileNumber};
 
     use super::*;
+
+    /// The cooldown, the stop and the last minute are told apart; a program that waits for a token hears of the same exit.
+    #[test]
+    fn each_cause_of_no_token_has_its_way_out() {
+        let at = DateTime::parse_from_rfc3339("2026-11-24T03:31:00+05:30").unwrap();
+        let now = ClockReading::by_wall_clock(at.to_utc());
+        let closed = |hold, reason| Cooldown {
+            account: AccountId::new("default").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
+            since: now.clone(),
+            hold,
+            failure: Failure::new(reason, ""),
+        };
+        let length = Duration::from_mins(11);
+        let cooldown = closed(AccountHold::Cooldown { length }, FailureReason::Throttled);
+        let stop = closed(AccountHold::Stop, FailureReason::PinRefused);
+        let told = [
+            NoToken::Unknown,
+            NoToken::Stopped(&stop),
+            NoToken::CoolingDown(&cooldown),
+            NoToken::LastMinute { until: now.at },
+            NoToken::SignIn,
+        ]
+        .map(|why| {
+            let (exit, words) = way_out(why, &now);
+            format!("{}: {words}", exit as u8)
+        });
+        insta::assert_snapshot!(told.join("\n"));
+    }
 
     #[rstest]
     #[case::as_upstox_makes_them("eyJ0.eyJz_1-x.c2ln", "eyJ0.eyJz_1-x.c2ln")]

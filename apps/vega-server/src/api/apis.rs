@@ -8,12 +8,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use vega_api_types::codes::TokenStatus;
-use vega_api_types::{ApiView, ApisView, ClosedView, TokenView};
+use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, TokenView};
+use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
+use vega_domain::no_token::{NoToken, standing};
 use vega_domain::token::StoredToken;
 
 use crate::http::error_responses::ErrorResponses;
@@ -129,47 +130,58 @@ fn why_not(server: &Server, name: &ApiName) -> Problem {
     let Some(api) = apis.apis.iter().find(|view| view.api == name.as_str()) else {
         return unknown_api(server);
     };
-    let now = server.vega.clock.now();
-    if api.status == TokenStatus::Unknown {
-        let words = format!(
-            "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
-             POST /api/v1/verifications."
-        );
-        return Problem::new(ProblemCode::TokenUnknown, words)
-            .until(now + chrono::TimeDelta::seconds(5), now);
-    }
-    let account = apis
-        .accounts
-        .iter()
-        .find(|account| account.account == api.account);
-    let state = match api.status {
-        TokenStatus::Valid => "in its last minute",
-        status => status.as_str(),
-    };
-    let closed = |is: &str, closed: &ClosedView| {
+    let mut accounts = apis.accounts.iter();
+    let account = accounts.find(|account| account.account == api.account);
+    no_token(api, account, server.vega.clock.now())
+}
+
+fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) -> Problem {
+    let name = &api.api;
+    let valid_until = api.valid_until_unix;
+    let why = NoToken::of(
+        api.status.into(),
+        valid_until.and_then(|at| DateTime::from_timestamp(at, 0)),
+        account.and_then(|account| account.stop.as_ref()),
+        account.and_then(|account| account.cooldown.as_ref()),
+    );
+    let is = standing(api.status.into());
+    let closed = |does: &str, closed: &ClosedView| {
         format!(
-            "The token of {name} is {state}, and account {} {is}: {}. {}",
+            "The token of {name} is {is}, and account {} {does}: {}. {}",
             api.account, closed.failure.summary, closed.way_out
         )
     };
-    if let Some(stop) = account.and_then(|account| account.stop.as_ref()) {
-        return Problem::new(ProblemCode::HumanNeeded, closed("is stopped", stop));
+    match why {
+        NoToken::Unknown => {
+            let words = format!(
+                "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
+                 POST /api/v1/verifications."
+            );
+            Problem::new(ProblemCode::TokenUnknown, words).until(now + TimeDelta::seconds(5), now)
+        }
+        NoToken::Stopped(stop) => Problem::new(ProblemCode::HumanNeeded, closed("is stopped", stop)),
+        NoToken::CoolingDown(cooldown) => {
+            let problem = Problem::new(ProblemCode::CoolingDown, closed("cools down", cooldown));
+            let until = account.and_then(|account| account.retry_at_unix);
+            match until.and_then(|at| DateTime::from_timestamp(at, 0)) {
+                Some(until) => problem.until(until, now),
+                None => problem,
+            }
+        }
+        NoToken::LastMinute { until } => {
+            let words = format!(
+                "The token of {name} is {is}. Run `vega {name}`, or start a run in the console, from {} IST on, and sign in.",
+                in_ist(until).format("%H:%M")
+            );
+            Problem::new(ProblemCode::HumanNeeded, words)
+        }
+        NoToken::SignIn => {
+            let words = format!(
+                "The token of {name} is {is}. Run `vega {name}`, or start a run in the console, and sign in."
+            );
+            Problem::new(ProblemCode::HumanNeeded, words)
+        }
     }
-    if let Some((account, cooldown)) = account.and_then(|account| Some((account, account.cooldown.as_ref()?)))
-    {
-        let until = account
-            .retry_at_unix
-            .and_then(|at| DateTime::from_timestamp(at, 0));
-        let problem = Problem::new(ProblemCode::CoolingDown, closed("cools down", cooldown));
-        return match until {
-            Some(until) => problem.until(until, now),
-            None => problem,
-        };
-    }
-    let words = format!(
-        "The token of {name} is {state}. Run `vega {name}`, or start a run in the console, and sign in."
-    );
-    Problem::new(ProblemCode::HumanNeeded, words)
 }
 
 pub(crate) fn unknown_api(server: &Server) -> Problem {
@@ -183,7 +195,74 @@ pub(crate) fn unknown_api(server: &Server) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use vega_domain::account::{Account, Route};
+    use vega_domain::clock_reading::ClockReading;
+    use vega_domain::cooldown::{AccountHold, Cooldown};
+    use vega_domain::failure::{Failure, FailureReason};
+    use vega_domain::ids::{AccountId, MobileNumber};
+    use vega_domain::sign_in::OtpAllowance;
+    use vega_domain::token::{ApiStatus, TokenStatus};
+
     use super::*;
+
+    /// PRIMARY's token so, and its account closed so, 40 seconds before the token's last minute is over.
+    fn problem(status: TokenStatus, hold: Option<(AccountHold, FailureReason)>) -> Problem {
+        let at = DateTime::parse_from_rfc3339("2026-11-24T03:29:20+05:30").unwrap();
+        let now = ClockReading::by_wall_clock(at.to_utc());
+        let account = Account {
+            id: AccountId::new("default").unwrap(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
+            user_id: None,
+            route: Route::Webdriver,
+            apis: Vec::new(),
+        };
+        let closed = hold.map(|(hold, reason)| Cooldown {
+            account: account.id.clone(),
+            mobile_number: account.mobile_number.clone(),
+            since: now.clone(),
+            hold,
+            failure: Failure::new(reason, ""),
+        });
+        let status = ApiStatus {
+            api: ApiName::new("PRIMARY").unwrap(),
+            account: account.id.clone(),
+            status,
+            servable: false,
+            generation: None,
+            valid_until: Some(now.at + TimeDelta::seconds(40)),
+            verified_at: None,
+            last_check: None,
+            last_failure: None,
+            last_attempt: None,
+        };
+        let account = AccountView::of(&account, closed.as_ref(), &OtpAllowance::Left(1), 4, &now);
+        no_token(&ApiView::of(&status, None), Some(&account), now.at)
+    }
+
+    #[tokio::test]
+    async fn each_cause_of_no_token_has_its_code_and_its_way_out() {
+        let length = Duration::from_mins(11);
+        let cooldown = (AccountHold::Cooldown { length }, FailureReason::Throttled);
+        let stop = (AccountHold::Stop, FailureReason::PinRefused);
+        let mut told = Vec::new();
+        for problem in [
+            problem(TokenStatus::Unknown, None),
+            problem(TokenStatus::Invalid, Some(stop)),
+            problem(TokenStatus::Missing, Some(cooldown)),
+            problem(TokenStatus::Valid, None),
+            problem(TokenStatus::Expired, None),
+        ] {
+            let answer = problem.into_response();
+            let retry_after = answer.headers().get(header::RETRY_AFTER).cloned();
+            let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
+                .await
+                .unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let (status, code, detail) = (&body["status"], &body["code"], &body["detail"]);
+            told.push(format!("{status} {code}, retry after {retry_after:?}: {detail}"));
+        }
+        insta::assert_snapshot!(told.join("\n"));
+    }
 
     #[test]
     fn a_length_is_read_as_on_the_command_line_or_in_seconds() {
