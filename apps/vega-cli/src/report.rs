@@ -8,11 +8,10 @@ pub(crate) mod earlier_runs;
 
 use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
 use vega_bootstrap::{RowScope, Vega};
-use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
+use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
 use vega_domain::run::RunRecord;
-use vega_domain::token::ApiStatus;
 
 pub(crate) use self::advice::{advice, closed, run_under_way, stopped, with_advice};
 pub(crate) use self::status_table::table;
@@ -22,37 +21,25 @@ use crate::command_error::CommandError;
 /// The answer of `status --json` and of `verify --json`, and with the run that of `generate --json`.
 pub(crate) async fn as_json(
     vega: &Vega,
-    statuses: &[ApiStatus],
+    overview: &Overview,
     run: Option<&RunRecord>,
 ) -> Result<StatusView, CommandError> {
-    let closed = vega.cooldowns.closed().await?;
-    let evidence = vega.evidence.of(statuses).await?;
     let faults = vega.maintenance.row_faults(RowScope::Deciding).await?;
-    let (budget, now) = (vega.settings.otp_budget.presses, vega.clock.reading());
-    let mut accounts = Vec::new();
-    for account in vega.settings.accounts.iter() {
-        let closed = closed.iter().find(|closed| closed.account == account.id);
-        let allowance = vega.otp_allowance(account).await?;
-        accounts.push(AccountView::of(account, closed, &allowance, budget, &now));
-    }
     Ok(StatusView {
         v: 1,
-        verdict: verdict(vega, statuses, &closed).view(),
+        verdict: verdict(vega, overview).view(),
         run: run.map(RunView::stored),
         outcome: None,
-        apis: statuses
-            .iter()
-            .map(|status| ApiView::of(status, evidence.get(&status.api)))
-            .collect(),
-        accounts,
+        apis: ApiView::all(overview),
+        accounts: AccountView::all(overview),
         database: DatabaseFaultsView::of(&faults, vega.maintenance.missing_checkpoint().await),
     })
 }
 
-/// Over what is shown now.
-pub(crate) fn verdict(vega: &Vega, statuses: &[ApiStatus], closed: &[Cooldown]) -> Verdict {
+/// Over what is shown.
+pub(crate) fn verdict(vega: &Vega, overview: &Overview) -> Verdict {
     let configured = vega.settings.accounts.apis().count();
-    Verdict::of(statuses, configured, closed, &vega.clock.reading())
+    Verdict::of(&overview.statuses, configured, &overview.closed, &overview.now)
 }
 
 /// What a plan for so many APIs will take.
@@ -93,14 +80,13 @@ mod tests {
     use std::path::PathBuf;
 
     use chrono::DateTime;
-    use vega_domain::account::{Account, Route};
     use vega_domain::clock_reading::ClockReading;
-    use vega_domain::cooldown::AccountHold;
+    use vega_domain::cooldown::{AccountHold, Cooldown};
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::{AccountId, ApiName, Generation, MobileNumber};
     use vega_domain::row_faults::RowFaults;
     use vega_domain::sign_in::OtpAllowance;
-    use vega_domain::token::TokenStatus;
+    use vega_domain::token::{ApiStatus, TokenStatus};
 
     use super::*;
 
@@ -209,34 +195,27 @@ mod tests {
 
     #[test]
     fn the_json_shape_is_fixed() {
-        let now = stop().since;
-        let account = Account {
-            id: AccountId::new("default").unwrap(),
-            mobile_number: MobileNumber::new("9000000001").unwrap(),
-            user_id: None,
-            route: Route::Webdriver,
-            apis: Vec::new(),
+        let report = |evidence: HashMap<ApiName, PathBuf>| {
+            let overview = Overview {
+                statuses: three().to_vec(),
+                evidence,
+                closed: vec![stop()],
+                allowances: vec![(stop().account, OtpAllowance::Left(3))],
+                otp_budget: 4,
+                now: stop().since,
+            };
+            StatusView {
+                v: 1,
+                verdict: Verdict::of(&three(), 3, &[stop()], &overview.now).view(),
+                run: None,
+                outcome: None,
+                apis: ApiView::all(&overview),
+                accounts: AccountView::all(&overview),
+                database: DatabaseFaultsView::of(&RowFaults::default(), None),
+            }
         };
-        let report = |evidence: &HashMap<ApiName, PathBuf>| StatusView {
-            v: 1,
-            verdict: Verdict::of(&three(), 3, &[stop()], &now).view(),
-            run: None,
-            outcome: None,
-            apis: three()
-                .iter()
-                .map(|status| ApiView::of(status, evidence.get(&status.api)))
-                .collect(),
-            accounts: vec![AccountView::of(
-                &account,
-                Some(&stop()),
-                &OtpAllowance::Left(3),
-                4,
-                &now,
-            )],
-            database: DatabaseFaultsView::of(&RowFaults::default(), None),
-        };
-        insta::assert_json_snapshot!(report(&evidence()));
-        let without = serde_json::to_value(report(&HashMap::new())).unwrap();
+        insta::assert_json_snapshot!(report(evidence()));
+        let without = serde_json::to_value(report(HashMap::new())).unwrap();
         assert!(
             without["apis"][1]["last_failure"]["evidence"].is_null(),
             "{without}"

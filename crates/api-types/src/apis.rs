@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use vega_domain::account::Account;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::rfc3339_ist;
-use vega_domain::ids::Generation;
+use vega_domain::ids::{AccountId, Generation};
+use vega_domain::overview::Overview;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
 
@@ -51,6 +51,14 @@ pub struct ApiView {
 }
 
 impl ApiView {
+    /// Those of an overview.
+    pub fn all(overview: &Overview) -> Vec<Self> {
+        let statuses = overview.statuses.iter();
+        statuses
+            .map(|status| Self::of(status, overview.evidence.get(&status.api)))
+            .collect()
+    }
+
     /// With the file of the evidence of its last failure, if some was kept.
     pub fn of(status: &ApiStatus, evidence: Option<&PathBuf>) -> Self {
         Self {
@@ -117,8 +125,19 @@ impl ClosedView {
 }
 
 impl AccountView {
+    /// Those of an overview.
+    pub fn all(overview: &Overview) -> Vec<Self> {
+        let allowances = overview.allowances.iter();
+        allowances
+            .map(|(account, allowance)| {
+                let closed = overview.closed(account);
+                Self::of(account, closed, allowance, overview.otp_budget, &overview.now)
+            })
+            .collect()
+    }
+
     pub fn of(
-        account: &Account,
+        account: &AccountId,
         closed: Option<&Cooldown>,
         allowance: &OtpAllowance,
         otp_budget: u32,
@@ -133,7 +152,7 @@ impl AccountView {
         let cooldown_until = cooldown.and_then(|closed| closed.until(now));
         let retry_at = cooldown_until.max(budget_until).filter(|_| stop.is_none());
         Self {
-            account: account.id.to_string(),
+            account: account.to_string(),
             otp_presses_left,
             otp_budget,
             retry_at: retry_at.map(rfc3339_ist),

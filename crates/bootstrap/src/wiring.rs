@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::broadcast;
-use vega_domain::account::Account;
 use vega_domain::event::Event;
 use vega_domain::ports::{
     AuditHistory, Clock, CodeDelivery, EventSink, ListenerProof, Operator, StoreError, TokenChanges,
     UpstoxTokenRepository,
 };
-use vega_domain::sign_in::OtpAllowance;
 use vega_listening::{Listener, who_listens};
-use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
+use vega_orchestration::{
+    AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts, OverviewService,
+};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
 use vega_selenium::FileEvidenceStore;
@@ -91,9 +91,10 @@ pub struct Vega {
     /// Key and database.
     pub maintenance: Maintenance,
     /// The evidence of failed sign-ins.
-    pub evidence: EvidenceService,
+    pub evidence: Arc<EvidenceService>,
+    /// How APIs and accounts stand.
+    pub overview: OverviewService,
     follower: RegistryFollower,
-    generation: Arc<TokenGenerationService>,
     data: DataSource,
     ports: OrchestrationPorts,
     codes: Arc<dyn CodeDelivery>,
@@ -258,10 +259,19 @@ impl Vega {
             clock: Arc::clone(&clock),
             decorator,
         };
-        let evidence = EvidenceService::new(
+        let evidence = Arc::new(EvidenceService::new(
             ports.history.clone(),
             Arc::new(FileEvidenceStore::new(settings.evidence.clone())),
-        );
+        ));
+        let overview = OverviewService {
+            accounts: settings.accounts.clone(),
+            validity: Arc::clone(&validity),
+            evidence: Arc::clone(&evidence),
+            cooldowns: cooldowns.clone(),
+            generation,
+            otp_budget: settings.otp_budget,
+            clock: Arc::clone(&clock),
+        };
         Ok(Self {
             settings,
             orchestrator,
@@ -273,11 +283,11 @@ impl Vega {
             revocation,
             maintenance,
             evidence,
+            overview,
             follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             refusals,
             clock,
-            generation,
             data,
             ports,
             codes,
@@ -288,11 +298,6 @@ impl Vega {
     /// programs that run on; must be dropped before `close`.
     pub async fn follow_tokens(&self) -> Infallible {
         self.follower.follow().await
-    }
-
-    /// How many "Get OTP" presses the account has left now.
-    pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
-        self.generation.otp_allowance(account).await
     }
 
     /// Every event from now on.

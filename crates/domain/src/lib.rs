@@ -19,6 +19,7 @@ pub mod ids;
 mod invalid_value;
 pub mod no_token;
 pub mod outcome_code;
+pub mod overview;
 pub mod plan;
 pub mod plan_estimate;
 mod planned_api;
@@ -48,6 +49,7 @@ pub use ids::{
 };
 pub use invalid_value::InvalidValue;
 pub use no_token::NoToken;
+pub use overview::Overview;
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{

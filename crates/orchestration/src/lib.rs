@@ -23,6 +23,7 @@ mod run_queries;
 
 mod between_runs;
 mod cooldown_manager;
+mod overview_service;
 mod scheduled_checks;
 mod upkeep;
 
@@ -34,6 +35,7 @@ pub use between_runs::{NotBetweenRuns, between_runs};
 pub use cooldown_manager::CooldownManager;
 pub use event_hub::EventHub;
 pub use generation::{FinishedRun, GenerationRequest, Outcome, Stage, unreachable_words};
+pub use overview_service::OverviewService;
 pub use ports::OrchestrationPorts;
 pub use preflight::PreflightError;
 pub use resume_orchestrator::ResumeOrchestrator;

@@ -72,13 +72,14 @@ pub(crate) async fn run(
     };
     if json {
         let statuses = chosen_statuses(vega, &request.apis).await?;
+        let overview = vega.overview.of(statuses).await?;
         let outcome = told.code().map(|code| NotBegun {
             code: code.into(),
             detail: told.words(),
         });
         output::data_json(&StatusView {
             outcome,
-            ..report::as_json(vega, &statuses, None).await?
+            ..report::as_json(vega, &overview, None).await?
         })?;
     } else if says_more_than_the_plan(&told) {
         let statuses = chosen_statuses(vega, &request.apis).await?;
@@ -157,24 +158,23 @@ pub(crate) async fn show(
     statuses: &[ApiStatus],
     run: Option<&RunRecord>,
 ) -> Result<(), CommandError> {
+    let overview = vega.overview.of(statuses.to_vec()).await?;
     if json {
-        return output::data_json(&report::as_json(vega, statuses, run).await?);
+        return output::data_json(&report::as_json(vega, &overview, run).await?);
     }
-    let closed = vega.cooldowns.closed().await?;
     let colours = console::colors_enabled();
-    let verdict = report::verdict(vega, statuses, &closed);
+    let verdict = report::verdict(vega, &overview);
     let out = console::Term::stdout();
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
     output::data_in_colour(&verdict.headline(width, colours));
     output::data_in_colour(&report::table(statuses, width, colours));
-    let evidence = vega.evidence.of(statuses).await?;
-    for line in report::advice(statuses, &evidence, &closed) {
+    for line in report::advice(statuses, &overview.evidence, &overview.closed) {
         output::say(&line);
     }
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
-    for closed in closed.iter().filter(is_shown) {
-        output::say(&report::closed(closed, &vega.clock.reading()));
+    for closed in overview.closed.iter().filter(is_shown) {
+        output::say(&report::closed(closed, &overview.now));
     }
     Ok(())
 }

@@ -195,7 +195,6 @@ pub(crate) fn unknown_api(server: &Server) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use vega_domain::account::{Account, Route};
     use vega_domain::clock_reading::ClockReading;
     use vega_domain::cooldown::{AccountHold, Cooldown};
     use vega_domain::failure::{Failure, FailureReason};
@@ -209,23 +208,17 @@ mod tests {
     fn problem(status: TokenStatus, hold: Option<(AccountHold, FailureReason)>) -> Problem {
         let at = DateTime::parse_from_rfc3339("2026-11-24T03:29:20+05:30").unwrap();
         let now = ClockReading::by_wall_clock(at.to_utc());
-        let account = Account {
-            id: AccountId::new("default").unwrap(),
-            mobile_number: MobileNumber::new("9000000001").unwrap(),
-            user_id: None,
-            route: Route::Webdriver,
-            apis: Vec::new(),
-        };
+        let account = AccountId::new("default").unwrap();
         let closed = hold.map(|(hold, reason)| Cooldown {
-            account: account.id.clone(),
-            mobile_number: account.mobile_number.clone(),
+            account: account.clone(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
             since: now.clone(),
             hold,
             failure: Failure::new(reason, ""),
         });
         let status = ApiStatus {
             api: ApiName::new("PRIMARY").unwrap(),
-            account: account.id.clone(),
+            account: account.clone(),
             status,
             servable: false,
             generation: None,

@@ -10,7 +10,6 @@ use tokio::sync::broadcast::error::TryRecvError;
 use vega_domain::event::Event;
 use vega_domain::expiry::closed_hours;
 use vega_domain::ports::{StoreError, TokenChanges};
-use vega_domain::sign_in::OtpAllowance;
 
 use crate::server::Server;
 use crate::state::current_run;
@@ -94,38 +93,20 @@ async fn refresh(
 /// Reads a snapshot and its earliest deadline.
 pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
-    let statuses = vega.validity.statuses().await?;
-    let evidence = vega.evidence.of(&statuses).await?;
-    let closed = vega.cooldowns.closed().await?;
-    let moment = vega.clock.reading();
-    let mut ends: Vec<DateTime<Utc>> = statuses.iter().filter_map(|status| status.valid_until).collect();
-    ends.extend(closed.iter().filter_map(|closed| closed.until(&moment)));
-    let mut accounts = Vec::new();
-    for account in vega.settings.accounts.iter() {
-        let closed = closed.iter().find(|closed| closed.account == account.id);
-        let allowance = vega.otp_allowance(account).await?;
-        if let OtpAllowance::UsedUp { until } = allowance {
-            ends.push(until);
-        }
-        let budget = vega.settings.otp_budget.presses;
-        accounts.push(AccountView::of(account, closed, &allowance, budget, &moment));
-    }
-    let closed = closed_hours(moment.at);
+    let overview = vega.overview.all().await?;
+    let now = overview.now.at;
+    let closed = closed_hours(now);
     let snapshot = Snapshot {
         v: 1,
-        apis: statuses
-            .iter()
-            .map(|status| ApiView::of(status, evidence.get(&status.api)))
-            .collect(),
-        accounts,
+        apis: ApiView::all(&overview),
+        accounts: AccountView::all(&overview),
         run: current_run::current(server).await?,
-        prompts: views_of(&server.prompts, moment.at, has_window(&vega.settings)),
+        prompts: views_of(&server.prompts, now, has_window(&vega.settings)),
         closed_from_unix: closed.start.timestamp(),
         closed_until_unix: closed.end.timestamp(),
         now_unix: 0,
     };
-    ends.retain(|end| *end > moment.at);
-    Ok((snapshot, ends.into_iter().min()))
+    Ok((snapshot, overview.next_deadline()))
 }
 
 /// Fills the dashboard before the server listens.

@@ -21,6 +21,7 @@ mod next_steps;
 mod not_now;
 mod operator;
 mod orchestration_fixture;
+mod overview;
 mod requirements;
 mod resuming;
 mod scheduled_checks;

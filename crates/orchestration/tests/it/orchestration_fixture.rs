@@ -11,16 +11,17 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber, RunId, UserId};
 use vega_domain::plan::{Decision, Plan, Wanted};
-use vega_domain::ports::{Clock, MockPresenter, MockPrompter};
+use vega_domain::ports::{Clock, MockEvidenceStore, MockPresenter, MockPrompter};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_orchestration::{
-    AsyncTokenOrchestrator, EventHub, OrchestrationPorts, ResumeOrchestrator, RunError, RunHandle, WaitPolicy,
+    AsyncTokenOrchestrator, EventHub, OrchestrationPorts, OverviewService, ResumeOrchestrator, RunError,
+    RunHandle, WaitPolicy,
 };
 use vega_services::{
-    GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
+    EvidenceService, GenerationPorts, HotTokenRegistry, ProfileVerificationService, TokenGenerationService,
     TokenValidityService,
 };
 use vega_testing::builders::account_with;
@@ -41,6 +42,11 @@ pub(crate) fn in_india(text: &str) -> DateTime<Utc> {
 
 /// How long an account cools down.
 pub(crate) const COOLDOWN: Duration = Duration::from_mins(11);
+
+const OTP_BUDGET: OtpBudget = OtpBudget {
+    presses: 4,
+    window: Duration::from_mins(11),
+};
 
 /// What a stored token is worth.
 #[derive(Debug, Clone, Copy)]
@@ -201,10 +207,7 @@ impl OrchestrationFixture {
                 events: self.hub.clone(),
                 clock: self.clock.clone(),
             },
-            OtpBudget {
-                presses: 4,
-                window: Duration::from_mins(11),
-            },
+            OTP_BUDGET,
         ))
     }
 
@@ -215,6 +218,22 @@ impl OrchestrationFixture {
             self.validity(),
             self.generation(),
         )
+    }
+
+    /// Evidence was kept of every failed sign-in.
+    pub(crate) fn overview(&self) -> OverviewService {
+        let mut kept = MockEvidenceStore::new();
+        kept.expect_record_of()
+            .returning(|last| Some(format!("/{}", last.api).into()));
+        OverviewService {
+            accounts: self.accounts.clone(),
+            validity: self.validity(),
+            evidence: Arc::new(EvidenceService::new(self.database.clone(), Arc::new(kept))),
+            cooldowns: self.ports().cooldown_manager(&self.accounts),
+            generation: self.generation(),
+            otp_budget: OTP_BUDGET,
+            clock: self.clock.clone(),
+        }
     }
 
     pub(crate) fn orchestrator(&self) -> AsyncTokenOrchestrator {

@@ -7,7 +7,6 @@ use chrono::DateTime;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use vega_api_types::{AccountView, ApiView, PromptsView, StepChange};
-use vega_domain::account::{Account, Route};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
@@ -30,24 +29,17 @@ fn failure() -> Failure {
 
 fn account() -> AccountView {
     let id = AccountId::new("default").unwrap();
-    let account = Account {
-        id: id.clone(),
-        mobile_number: MobileNumber::new("9000000001").unwrap(),
-        user_id: None,
-        route: Route::Webdriver,
-        apis: Vec::new(),
-    };
     let now = ClockReading::by_wall_clock(DateTime::UNIX_EPOCH);
     let closed = Cooldown {
-        account: id,
+        account: id.clone(),
         since: now.clone(),
-        mobile_number: account.mobile_number.clone(),
+        mobile_number: MobileNumber::new("9000000001").unwrap(),
         hold: AccountHold::Cooldown {
             length: Duration::from_mins(11),
         },
         failure: failure(),
     };
-    AccountView::of(&account, Some(&closed), &OtpAllowance::Left(3), 4, &now)
+    AccountView::of(&id, Some(&closed), &OtpAllowance::Left(3), 4, &now)
 }
 
 fn api() -> ApiView {

@@ -1,0 +1,130 @@
+//! How APIs and accounts stand at one moment: what the command line and the server both show. Holds no secrets.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock_reading::ClockReading;
+use crate::cooldown::Cooldown;
+use crate::ids::{AccountId, ApiName};
+use crate::sign_in::OtpAllowance;
+use crate::token::ApiStatus;
+
+/// How APIs and accounts stand at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// How the tokens stand, of all APIs or of those that are meant.
+    pub statuses: Vec<ApiStatus>,
+    /// The records of their last failures, where some were kept.
+    pub evidence: HashMap<ApiName, PathBuf>,
+    /// The accounts that are closed.
+    pub closed: Vec<Cooldown>,
+    /// How many OTPs each account may ask for, in the configuration's order.
+    pub allowances: Vec<(AccountId, OtpAllowance)>,
+    /// How many OTPs an account may ask for in a window.
+    pub otp_budget: u32,
+    /// The moment.
+    pub now: ClockReading,
+}
+
+impl Overview {
+    /// What closes this account, if anything does.
+    pub fn closed(&self, account: &AccountId) -> Option<&Cooldown> {
+        self.closed.iter().find(|closed| closed.account == *account)
+    }
+
+    /// When something of this changes by time alone, if anything does.
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        let expiries = self.statuses.iter().filter_map(|status| status.valid_until);
+        let cooldowns = self.closed.iter().filter_map(|closed| closed.until(&self.now));
+        let budgets = self
+            .allowances
+            .iter()
+            .filter_map(|(_, allowance)| match allowance {
+                OtpAllowance::UsedUp { until } => Some(*until),
+                OtpAllowance::Left(_) => None,
+            });
+        let ends = expiries.chain(cooldowns).chain(budgets);
+        ends.filter(|end| *end > self.now.at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::cooldown::AccountHold;
+    use crate::failure::{Failure, FailureReason};
+    use crate::ids::MobileNumber;
+    use crate::token::TokenStatus;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn account() -> AccountId {
+        AccountId::new("default").unwrap()
+    }
+
+    fn status(valid_until: i64) -> ApiStatus {
+        ApiStatus {
+            api: ApiName::new("PRIMARY").unwrap(),
+            account: account(),
+            status: TokenStatus::Valid,
+            servable: true,
+            generation: None,
+            valid_until: Some(at(valid_until)),
+            verified_at: None,
+            last_check: None,
+            last_failure: None,
+            last_attempt: None,
+        }
+    }
+
+    fn closed(hold: AccountHold) -> Cooldown {
+        Cooldown {
+            account: account(),
+            mobile_number: MobileNumber::new("9000000001").unwrap(),
+            since: ClockReading::by_wall_clock(at(0)),
+            hold,
+            failure: Failure::new(FailureReason::Throttled, ""),
+        }
+    }
+
+    fn cooldown(seconds: u64) -> Cooldown {
+        let length = Duration::from_secs(seconds);
+        closed(AccountHold::Cooldown { length })
+    }
+
+    fn used_up(until: i64) -> OtpAllowance {
+        OtpAllowance::UsedUp { until: at(until) }
+    }
+
+    #[rstest]
+    #[case::nothing_ends(vec![], vec![closed(AccountHold::Stop)], OtpAllowance::Left(1), None)]
+    #[case::a_token(vec![status(300), status(200)], vec![cooldown(400)], used_up(300), Some(200))]
+    #[case::a_cooldown(vec![status(300)], vec![cooldown(150)], used_up(300), Some(150))]
+    #[case::a_budget(vec![status(300)], vec![cooldown(400)], used_up(120), Some(120))]
+    #[case::what_is_over_ends_no_more(vec![status(50), status(100)], vec![], used_up(100), None)]
+    fn the_next_deadline_is_the_first_that_is_still_to_come(
+        #[case] statuses: Vec<ApiStatus>,
+        #[case] closed: Vec<Cooldown>,
+        #[case] allowance: OtpAllowance,
+        #[case] expected: Option<i64>,
+    ) {
+        let overview = Overview {
+            statuses,
+            evidence: HashMap::new(),
+            closed,
+            allowances: vec![(account(), allowance)],
+            otp_budget: 4,
+            now: ClockReading::by_wall_clock(at(100)),
+        };
+        assert_eq!(overview.next_deadline(), expected.map(at));
+    }
+}
