@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use vega_domain::ids::{ApiName, AttemptId};
+use vega_domain::ids::{AccessKeyId, ApiName, AttemptId};
 use vega_domain::ports::StoreError;
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::memory_store::full;
@@ -72,6 +72,10 @@ impl Installation for InMemory {
 
     async fn damage_answer(&self, attempt: AttemptId) {
         self.store.damage_answer(attempt);
+    }
+
+    async fn damage_key(&self, key: AccessKeyId) {
+        self.store.damage_key(key);
     }
 }
 

@@ -35,7 +35,7 @@ pub trait AccessKeys: Send + Sync {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError>;
 
     /// Every key, also revoked and expired ones, oldest first. One that cannot be read counts no more and MUST NOT hide
-    /// the others (`a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other`).
+    /// the others (`a_damaged_key_counts_no_more_and_hides_no_other`).
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError>;
 
     /// The keys that are on record and not among `keys`, for what their records are.
@@ -43,7 +43,8 @@ pub trait AccessKeys: Send + Sync {
 
     /// Makes a key worthless for good, in one commit with `audit`. Returns whether it was not so already; if it was, or
     /// there never was one, nothing is written. MUST work for one of `unfit_keys`, also when its record is gone: what
-    /// comes back later counts no more (`a_key_whose_row_does_not_fit_is_revoked_for_good`).
+    /// comes back later counts no more (`a_damaged_key_is_revoked_once_and_for_good`,
+    /// `a_key_whose_row_does_not_fit_is_revoked_for_good`).
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError>;
 
     /// Notes when keys were used last. MUST NOT replace a later time (`the_latest_use_of_a_key_is_kept`).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
-use vega_domain::ids::AttemptId;
+use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
     FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqliteAccessRepository,
     SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
@@ -90,6 +90,14 @@ impl Installation for InFiles {
     async fn damage_answer(&self, attempt: AttemptId) {
         sqlx::query("UPDATE sign_in_attempts SET sealed_answer = x'00' WHERE id = $1")
             .bind(attempt.as_uuid())
+            .execute(&mut self.raw().await)
+            .await
+            .unwrap();
+    }
+
+    async fn damage_key(&self, key: AccessKeyId) {
+        sqlx::query("UPDATE access_keys SET scopes = 'admin' WHERE id = $1")
+            .bind(key.as_uuid())
             .execute(&mut self.raw().await)
             .await
             .unwrap();

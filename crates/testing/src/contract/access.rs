@@ -3,7 +3,7 @@
 use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
-use vega_domain::ports::{ConsoleSessions, StoreError, StoredKey};
+use vega_domain::ports::{ConsoleSessions, StoreError, StoredKey, UnfitKey};
 
 use super::contract_fixture::{ContractFixture, is_conflict};
 use super::installation::Installation;
@@ -121,6 +121,36 @@ pub async fn a_key_is_revoked_once_and_for_good<I: Installation>() {
         1,
         "what changed nothing is not on record"
     );
+}
+
+pub async fn a_damaged_key_counts_no_more_and_hides_no_other<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
+    fixture.add(&trader).await.unwrap();
+    fixture.add(&watcher).await.unwrap();
+    fixture.damage_key(trader.key.id).await;
+    assert_eq!(fixture.keys().await, std::slice::from_ref(&watcher));
+    let told = UnfitKey {
+        id: trader.key.id,
+        names: vec!["trader".into()],
+    };
+    assert_eq!(fixture.keys.unfit_keys().await.unwrap(), [told]);
+    let again = key("trader", 3);
+    fixture.add(&again).await.unwrap();
+    assert_eq!(fixture.keys().await, [watcher, again]);
+}
+
+pub async fn a_damaged_key_is_revoked_once_and_for_good<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let (trader, watcher) = (key("trader", 1), key("watcher", 2));
+    fixture.add(&trader).await.unwrap();
+    fixture.add(&watcher).await.unwrap();
+    fixture.damage_key(trader.key.id).await;
+    assert!(fixture.revoke(trader.key.id, 50).await);
+    assert_eq!(fixture.keys.unfit_keys().await.unwrap(), [], "it is over");
+    assert_eq!(fixture.keys().await, [watcher]);
+    assert!(!fixture.revoke(trader.key.id, 60).await);
+    assert_eq!(fixture.count(AuditKind::KeyRevoked).await, 1);
 }
 
 pub async fn the_latest_use_of_a_key_is_kept<I: Installation>() {

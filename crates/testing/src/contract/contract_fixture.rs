@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditOrder};
 use vega_domain::failure::Failure;
-use vega_domain::ids::{AttemptId, RunId};
+use vega_domain::ids::{AccessKeyId, AttemptId, RunId};
 use vega_domain::ports::{NewAttempt, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepState};
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
@@ -57,6 +57,11 @@ impl<I: Installation> ContractFixture<I> {
     /// See `Installation::damage_answer`.
     pub(super) async fn damage_answer(&self, attempt: AttemptId) {
         self.installation.damage_answer(attempt).await;
+    }
+
+    /// See `Installation::damage_key`.
+    pub(super) async fn damage_key(&self, key: AccessKeyId) {
+        self.installation.damage_key(key).await;
     }
 
     pub(super) async fn audit(&self) -> Vec<AuditEntry> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use vega_domain::ids::AttemptId;
+use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_domain::ports::{
     AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, CooldownRepository,
     ExecutionStateRepository, LoginLease, OtpLedger, RunHistory, SignInAttempts, TokenChanges, TokenSpool,
@@ -50,6 +50,9 @@ pub trait Installation: Send + Sync + Sized {
 
     /// The same with the answer of an attempt.
     async fn damage_answer(&self, attempt: AttemptId);
+
+    /// The same with the record of an access key.
+    async fn damage_key(&self, key: AccessKeyId);
 }
 
 impl Stores {

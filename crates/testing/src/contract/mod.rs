@@ -112,6 +112,8 @@ suite! {
         keys_stay_over_a_restart_oldest_first,
         a_name_is_free_as_soon_as_no_living_key_has_it,
         a_key_is_revoked_once_and_for_good,
+        a_damaged_key_counts_no_more_and_hides_no_other,
+        a_damaged_key_is_revoked_once_and_for_good,
         the_latest_use_of_a_key_is_kept,
         a_link_opens_one_session_whoever_asks_at_once,
         a_link_opens_within_its_life_and_never_later,

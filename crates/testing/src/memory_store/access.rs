@@ -8,14 +8,25 @@ use vega_domain::ids::{AccessKeyId, SessionId};
 use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey, UnfitKey};
 
 use super::store::{Done, MemoryStore, conflict};
+use super::tables::AccessTables;
+
+impl AccessTables {
+    fn is_damaged(&self, stored: &StoredKey) -> bool {
+        self.damaged_keys.contains(&stored.key.id)
+    }
+
+    fn fit_keys(&self) -> impl Iterator<Item = &StoredKey> {
+        self.keys.iter().filter(|stored| !self.is_damaged(stored))
+    }
+}
 
 #[async_trait]
 impl AccessKeys for MemoryStore {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit("add_key", |tables| {
             let (name, now) = (&new.key.name, new.key.created_at);
-            let mut keys = tables.access.keys.iter();
-            if keys.any(|stored| stored.key.name == *name && stored.key.is_live(now)) {
+            let has_name = |stored: &StoredKey| stored.key.name == *name && stored.key.is_live(now);
+            if tables.access.fit_keys().any(has_name) {
                 return conflict("a living key has this name");
             }
             tables.access.keys.push(new.clone());
@@ -25,19 +36,31 @@ impl AccessKeys for MemoryStore {
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
         self.look("keys", |tables| {
-            let mut keys = tables.access.keys.clone();
+            let mut keys: Vec<StoredKey> = tables.access.fit_keys().cloned().collect();
             keys.sort_by_key(|stored| stored.key.id);
             keys
         })
     }
 
-    /// Nobody changes a record here but through the port.
     async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
-        self.look("unfit_keys", |_| Vec::new())
+        self.look("unfit_keys", |tables| {
+            let access = &tables.access;
+            let unfit = access.keys.iter().filter(|stored| access.is_damaged(stored));
+            unfit
+                .map(|stored| UnfitKey {
+                    id: stored.key.id,
+                    names: vec![stored.key.name.to_string()],
+                })
+                .collect()
+        })
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {
         self.commit("revoke_key", |tables| {
+            if tables.access.damaged_keys.remove(&id) {
+                tables.access.keys.retain(|stored| stored.key.id != id);
+                return Ok(Done::with(true, audit));
+            }
             let mut keys = tables.access.keys.iter_mut();
             let living = keys.find(|stored| stored.key.id == id && stored.key.revoked_at.is_none());
             let Some(stored) = living else {

@@ -3,7 +3,7 @@
 use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::ids::{AttemptId, MobileNumber, RunId};
+use vega_domain::ids::{AccessKeyId, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{LeftAnswer, NewAttempt};
 use vega_domain::run::RunRecord;
 use vega_domain::token::{NewToken, StoredToken};
@@ -112,6 +112,12 @@ impl MemoryStore {
         let mut tables = self.tables();
         let row = tables.attempts.iter_mut().find(|row| row.new.id == attempt);
         row.expect("an attempt of this store").answer = LeftAnswer::Unreadable("it was damaged".into());
+        self.is_changed();
+    }
+
+    /// The record of an access key does not fit any more.
+    pub fn damage_key(&self, key: AccessKeyId) {
+        self.tables().access.damaged_keys.insert(key);
         self.is_changed();
     }
 

@@ -8,7 +8,7 @@ use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
+use vega_domain::ids::{AccessKeyId, ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{LeaseHolder, LeftAnswer, NewAttempt, StoredKey, TokenCheck};
 use vega_domain::run::RunRecord;
 use vega_domain::secret::{AuthorizationCode, ExtendedToken, RawAnswer};
@@ -102,6 +102,8 @@ pub struct RunRow {
 #[derive(Default, Clone)]
 pub struct AccessTables {
     pub keys: Vec<StoredKey>,
+    /// Those of `keys` whose record does not fit any more.
+    pub damaged_keys: BTreeSet<AccessKeyId>,
     pub links: Vec<(SecretHash, ConsoleLink)>,
     pub sessions: Vec<(SecretHash, ConsoleSession)>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use vega_domain::ids::AttemptId;
+use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_testing::builders::at;
 use vega_testing::contract::{Installation, Stores};
 
@@ -70,6 +70,10 @@ impl Installation for OneDesk {
 
     async fn damage_answer(&self, attempt: AttemptId) {
         self.0.disk.memory.damage_answer(attempt);
+    }
+
+    async fn damage_key(&self, key: AccessKeyId) {
+        self.0.disk.memory.damage_key(key);
     }
 }
 
