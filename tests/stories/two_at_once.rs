@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use serde_json::{Value, json};
-use vega_tests::{Desk, Opener, Ran, Upstox, end_politely, until};
+use vega_tests::{Desk, Opener, Ran, Terminal, Upstox, end_politely, until};
 
 /// The first round at a desk makes its key and its database as well; the later ones find the names of earlier holders.
 const DESKS: usize = 5;
@@ -45,6 +45,29 @@ async fn a_second_vega_names_the_first_and_presses_nothing() -> Result<()> {
         "left: {:?}",
         desk.processes()
     );
+    Ok(())
+}
+
+/// The second began while the first had its question open: the yes comes too late, and a program hears of it as well.
+#[tokio::test]
+async fn a_yes_that_comes_after_another_began_is_reported_too() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+    let mut late = desk.start_in_terminal(&["--json"])?;
+    let mut terminal = Terminal::of(&mut late)?;
+    terminal.wait_for("Sign in for 6 APIs now?").await?;
+
+    let first = desk.start(&["--yes"])?;
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    terminal.type_keys("y").await?;
+    let told = terminal.to_its_end().await?;
+    assert_eq!(late.wait().await?.code(), Some(11), "{told}");
+    assert!(told.contains(r#""code": "held_elsewhere""#), "{told}");
+    assert!(told.contains(r#""apis": ["#), "{told}");
+
+    end_politely(&first)?;
+    Ran::to_its_end(first).await?;
     Ok(())
 }
 

@@ -55,7 +55,8 @@ pub(crate) async fn run(
     terminal.finished();
     let exit = exit::of_outcome(&outcome);
     let told = match outcome {
-        Outcome::Failed(error) => return Err(error.into()),
+        // Without its report it ends as any command that fails.
+        Outcome::Failed(error) if !json => return Err(error.into()),
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
             let statuses = chosen_statuses(vega, &request.apis).await?;
@@ -71,16 +72,12 @@ pub(crate) async fn run(
         }
     };
     if json {
-        let statuses = chosen_statuses(vega, &request.apis).await?;
-        let overview = vega.overview.of(statuses).await?;
-        let outcome = told.code().map(|code| NotBegun {
-            code: code.into(),
-            detail: told.words(),
-        });
-        output::data_json(&StatusView {
-            outcome,
-            ..report::as_json(vega, &overview, None).await?
-        })?;
+        match not_begun(vega, &request.apis, &told).await {
+            Ok(report) => output::data_json(&report)?,
+            // Stored state that failed before, and was told, fails the report too.
+            Err(_) if matches!(told, Outcome::Failed(_)) => {}
+            Err(error) => return Err(error),
+        }
     } else if says_more_than_the_plan(&told) {
         let statuses = chosen_statuses(vega, &request.apis).await?;
         show(vega, false, &statuses, None).await?;
@@ -112,6 +109,20 @@ fn stopped(cancel: &CancellationToken, run: &RunRecord) -> Exit {
     } else {
         Exit::Ok
     }
+}
+
+/// The report where no run was begun.
+async fn not_begun(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Result<StatusView, CommandError> {
+    let statuses = chosen_statuses(vega, apis).await?;
+    let overview = vega.overview.of(statuses).await?;
+    let outcome = outcome.code().map(|code| NotBegun {
+        code: code.into(),
+        detail: outcome.words(),
+    });
+    Ok(StatusView {
+        outcome,
+        ..report::as_json(vega, &overview, None).await?
+    })
 }
 
 /// Says why no run was begun, with the options of the command line that change it.
