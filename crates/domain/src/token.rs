@@ -129,7 +129,12 @@ impl StoredToken {
     /// Whether a program may have it at `now`: verified once, not rejected, not somebody else's, more than a minute left.
     /// A later check that merely failed takes no proven token away.
     pub fn is_servable(&self, now: DateTime<Utc>) -> bool {
-        self.verified_at.is_some() && !self.is_refused() && self.valid_until - now > LAST_SECONDS
+        self.verified_at.is_some() && !self.is_refused() && now < self.served_until()
+    }
+
+    /// When its last minute begins, in which no program gets it.
+    pub fn served_until(&self) -> DateTime<Utc> {
+        self.valid_until - LAST_SECONDS
     }
 
     /// Whether Upstox spoke against it: called it dead, or somebody else's.

@@ -2,35 +2,50 @@
 //! a newer generation is never replaced by an older one, also not when the newer one is gone already. Who looks at the
 //! clock and at other processes is `RegistryFollower`; a reader gets nothing dead in any case.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
-use chrono::{DateTime, Utc};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::Clock;
 use vega_domain::token::StoredToken;
 
+/// The coarse clock may lag by this much: a tick of the system, or a processor that stood still under a hypervisor.
+const COARSE_LAG: TimeDelta = TimeDelta::seconds(5);
+
 /// What is known of one API's newest token.
 enum Slot {
     /// Readers get it as long as it lives.
-    Hot(Arc<StoredToken>),
+    Hot(Hot),
     /// The same, though nothing durable took it: that the database lacks it takes it from nobody.
-    OnlyHere(Arc<StoredToken>),
+    OnlyHere(Hot),
     /// It cannot be served now: its time is over, it was never verified, or the database has none any more.
     Gone(Generation),
     /// Upstox spoke against it. Only the database brings it back.
     Refused(Generation),
 }
 
-/// Each slot is made anew when it changes, so that two snapshots can be compared by address.
-type Slots = HashMap<ApiName, Arc<Slot>>;
+/// A token that readers get.
+struct Hot {
+    token: Arc<StoredToken>,
+    /// Until then the coarse clock alone decides.
+    surely_until: i64,
+}
+
+/// The place of one API. It stays as long as the registry, so that a reader looks it up once. Its slot is made anew when it
+/// changes, so that what was there before can be told by its address.
+#[derive(Default)]
+struct Place(ArcSwapOption<Slot>);
+
+type Places = HashMap<ApiName, Arc<Place>>;
 
 /// The hot registry. Reads take no lock, wait for nobody and allocate nothing (but for a thread's first one, which gets the
 /// thread its place among the readers).
 pub struct HotTokenRegistry {
-    slots: ArcSwap<Slots>,
+    /// Only gains places.
+    places: ArcSwap<Places>,
     /// Writers one after the other; no reader takes it.
     writing: Mutex<()>,
     /// How often what readers get has changed.
@@ -38,8 +53,15 @@ pub struct HotTokenRegistry {
     clock: Arc<dyn Clock>,
 }
 
+/// Hands out the token of one API, whichever it is at the time. Made by `HotTokenRegistry::reader`.
+#[derive(Clone)]
+pub struct TokenReader {
+    place: Arc<Place>,
+    clock: Arc<dyn Clock>,
+}
+
 /// What the registry held at one moment, to tell what changed since.
-pub(crate) struct Mark(Arc<Slots>);
+pub(crate) struct Mark(HashMap<ApiName, Arc<Slot>>);
 
 /// Whether the registry is what the database was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +72,23 @@ pub(crate) enum Reconciled {
     ButForLaterChanges,
 }
 
+impl TokenReader {
+    /// The token, if a program may have it now.
+    pub fn get(&self) -> Option<Arc<StoredToken>> {
+        self.place.serve(&*self.clock, Arc::clone)
+    }
+
+    /// What `look` makes of the token, if a program may have it now. Cheaper than `get`: nothing is counted.
+    pub fn read<T>(&self, look: impl FnOnce(&StoredToken) -> T) -> Option<T> {
+        self.place.serve(&*self.clock, |token| look(token))
+    }
+}
+
 impl HotTokenRegistry {
     /// An empty registry.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            slots: ArcSwap::default(),
+            places: ArcSwap::default(),
             writing: Mutex::default(),
             changes: watch::Sender::new(0),
             clock,
@@ -63,11 +97,17 @@ impl HotTokenRegistry {
 
     /// The token of one API, if a program may have it now.
     pub fn get(&self, api: &ApiName) -> Option<Arc<StoredToken>> {
-        let slots = self.slots.load();
-        // After the snapshot: what was alive when it was looked up may be dead when it is handed out.
-        let now = self.clock.now();
-        let token = slots.get(api)?.token()?;
-        token.is_servable(now).then(|| Arc::clone(token))
+        self.places.load().get(api)?.serve(&*self.clock, Arc::clone)
+    }
+
+    /// Reads the token of one API again and again without looking the API up, also of one that has no token yet.
+    pub fn reader(&self, api: &ApiName) -> TokenReader {
+        let found = self.places.load().get(api).cloned();
+        let place = found.unwrap_or_else(|| self.change(|writer| writer.place(api)));
+        TokenReader {
+            place,
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     /// Tells when what readers get has changed: a token came, was replaced, was taken out, or began its last minute. The
@@ -86,33 +126,33 @@ impl HotTokenRegistry {
     /// The same for a token that neither the database nor the spool took. It lives as long as this process.
     pub fn publish_unstored(&self, token: &StoredToken) -> bool {
         let slot = match Slot::of(token, self.clock.now()) {
-            Slot::Hot(token) => Slot::OnlyHere(token),
+            Slot::Hot(hot) => Slot::OnlyHere(hot),
             other => other,
         };
         self.put(token, slot)
     }
 
     fn put(&self, token: &StoredToken, slot: Slot) -> bool {
-        let mut published = false;
-        self.change(|slots| {
-            let is_too_old = slots.get(&token.api).is_some_and(|slot| match **slot {
-                Slot::Hot(_) | Slot::OnlyHere(_) | Slot::Gone(_) => token.generation < slot.generation(),
+        self.change(|writer| {
+            let held = writer.slot(&token.api);
+            let is_too_old = held.is_some_and(|held| match *held {
+                Slot::Hot(_) | Slot::OnlyHere(_) | Slot::Gone(_) => token.generation < held.generation(),
                 Slot::Refused(refused) => token.generation <= refused,
             });
+            let published = !is_too_old && slot.hot().is_some();
             if !is_too_old {
-                published = slot.token().is_some();
-                slots.insert(token.api.clone(), Arc::new(slot));
+                writer.put(&token.api, slot);
             }
-        });
-        published
+            published
+        })
     }
 
     /// Takes a token out that Upstox called dead or somebody else's. A newer one stays.
     pub fn remove(&self, api: &ApiName, generation: Generation) {
-        self.change(|slots| {
-            let held = slots.get(api).map(|slot| slot.generation());
+        self.change(|writer| {
+            let held = writer.slot(api).map(|slot| slot.generation());
             if held.is_none_or(|held| held <= generation) {
-                slots.insert(api.clone(), Arc::new(Slot::Refused(generation)));
+                writer.put(api, Slot::Refused(generation));
             }
         });
     }
@@ -120,11 +160,18 @@ impl HotTokenRegistry {
     /// Takes out what is in its last minute or past it.
     pub(crate) fn expire(&self) {
         let now = self.clock.now();
-        let has_died = |slot: &Slot| slot.token().is_some_and(|token| !token.is_servable(now));
-        if self.slots.load().values().any(|slot| has_died(slot)) {
-            self.change(|slots| {
-                for slot in slots.values_mut().filter(|slot| has_died(slot)) {
-                    *slot = Arc::new(Slot::Gone(slot.generation()));
+        let has_died = |place: &Place| {
+            let slot = place.0.load();
+            let hot = slot.as_ref().and_then(|slot| slot.hot());
+            hot.is_some_and(|hot| !hot.token.is_servable(now))
+        };
+        let places = self.places.load();
+        if places.values().any(|place| has_died(place)) {
+            self.change(|writer| {
+                for (api, place) in places.iter().filter(|(_, place)| has_died(place)) {
+                    if let Some(slot) = &*place.0.load() {
+                        writer.put(api, Slot::Gone(slot.generation()));
+                    }
                 }
             });
         }
@@ -132,7 +179,11 @@ impl HotTokenRegistry {
 
     /// What is held now. To be taken before the tokens are loaded that `reconcile` gets.
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.slots.load_full())
+        let places = self.places.load();
+        let held = places
+            .iter()
+            .filter_map(|(api, place)| Some((api.clone(), place.0.load_full()?)));
+        Mark(held.collect())
     }
 
     /// Makes the registry what the database is, `stored` being the newest token of each API that has one. Slots that
@@ -144,17 +195,17 @@ impl HotTokenRegistry {
             .into_iter()
             .map(|token| (token.api.clone(), token))
             .collect();
-        self.change(|slots| {
-            let known = slots.keys().chain(stored.keys()).cloned();
-            let apis: std::collections::HashSet<ApiName> = known.collect();
+        self.change(|writer| {
+            let known = writer.places.keys().chain(stored.keys()).cloned();
+            let apis: HashSet<ApiName> = known.collect();
             for api in apis {
                 let token = stored.remove(&api);
-                let held = slots.get(&api);
-                if held.map(Arc::as_ptr) != mark.0.get(&api).map(Arc::as_ptr) {
+                let held = writer.slot(&api);
+                if held.as_ref().map(Arc::as_ptr) != mark.0.get(&api).map(Arc::as_ptr) {
                     outcome = Reconciled::ButForLaterChanges;
                     continue;
                 }
-                let slot = match (token, held.map(Arc::as_ref)) {
+                let slot = match (token, held.as_deref()) {
                     (Some(token), held) if held.is_none_or(|held| held.generation() <= token.generation) => {
                         Slot::of(&token, now)
                     }
@@ -162,37 +213,90 @@ impl HotTokenRegistry {
                     // A backup was put back, say: what it lacks is not durable, what it has is older.
                     (_, Some(held)) => Slot::Gone(held.generation()),
                 };
-                slots.insert(api, Arc::new(slot));
+                writer.put(&api, slot);
             }
         });
         outcome
     }
 
-    fn change(&self, change: impl FnOnce(&mut Slots)) {
+    /// Has one writer at work, and tells subscribers once if readers get something else afterwards.
+    fn change<T>(&self, change: impl FnOnce(&mut Writer) -> T) -> T {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = self.slots.load_full();
-        let mut after = Slots::clone(&before);
-        change(&mut after);
-        let served = |slots: &Slots, api| {
-            slots
-                .get(api)
-                .and_then(|slot| slot.token())
-                .map(|token| token.generation)
+        let mut writer = Writer {
+            places: self.places.load_full(),
+            has_more_places: false,
+            is_noticed: false,
         };
-        let differs = after
-            .keys()
-            .any(|api| served(&before, api) != served(&after, api));
-        self.slots.store(Arc::new(after));
-        if differs {
+        let made = change(&mut writer);
+        if writer.has_more_places {
+            self.places.store(writer.places);
+        }
+        if writer.is_noticed {
             self.changes.send_modify(|changes| *changes += 1);
         }
+        made
+    }
+}
+
+/// Who holds the registry's lock for writers.
+struct Writer {
+    places: Arc<Places>,
+    /// Whether `places` are not yet the registry's.
+    has_more_places: bool,
+    /// Whether readers get something else now.
+    is_noticed: bool,
+}
+
+impl Writer {
+    fn place(&mut self, api: &ApiName) -> Arc<Place> {
+        if let Some(place) = self.places.get(api) {
+            return Arc::clone(place);
+        }
+        let place = Arc::<Place>::default();
+        Arc::make_mut(&mut self.places).insert(api.clone(), Arc::clone(&place));
+        self.has_more_places = true;
+        place
+    }
+
+    fn slot(&self, api: &ApiName) -> Option<Arc<Slot>> {
+        self.places.get(api)?.0.load_full()
+    }
+
+    fn put(&mut self, api: &ApiName, slot: Slot) {
+        let served = |slot: Option<&Slot>| Some(slot?.hot()?.token.generation);
+        let after = served(Some(&slot));
+        let before = self.place(api).0.swap(Some(Arc::new(slot)));
+        self.is_noticed |= served(before.as_deref()) != after;
+    }
+}
+
+impl Place {
+    fn serve<T>(&self, clock: &dyn Clock, look: impl FnOnce(&Arc<StoredToken>) -> T) -> Option<T> {
+        let slot = self.0.load();
+        // The clock after the slot: what was alive when it was looked up may be dead when it is handed out.
+        let hot = slot.as_ref()?.hot().filter(|hot| hot.lives(clock))?;
+        Some(look(&hot.token))
+    }
+}
+
+impl Hot {
+    fn of(token: &StoredToken) -> Self {
+        let surely = token.served_until() - COARSE_LAG;
+        Self {
+            token: Arc::new(token.clone()),
+            surely_until: surely.timestamp_micros(),
+        }
+    }
+
+    fn lives(&self, clock: &dyn Clock) -> bool {
+        clock.coarse_micros() < self.surely_until || self.token.is_servable(clock.now())
     }
 }
 
 impl Slot {
     fn of(token: &StoredToken, now: DateTime<Utc>) -> Self {
         if token.is_servable(now) {
-            Self::Hot(Arc::new(token.clone()))
+            Self::Hot(Hot::of(token))
         } else if token.is_refused() {
             Self::Refused(token.generation)
         } else {
@@ -203,14 +307,14 @@ impl Slot {
     /// What is older than this never gets in.
     fn generation(&self) -> Generation {
         match self {
-            Self::Hot(token) | Self::OnlyHere(token) => token.generation,
+            Self::Hot(hot) | Self::OnlyHere(hot) => hot.token.generation,
             Self::Gone(generation) | Self::Refused(generation) => *generation,
         }
     }
 
-    fn token(&self) -> Option<&Arc<StoredToken>> {
+    fn hot(&self) -> Option<&Hot> {
         match self {
-            Self::Hot(token) | Self::OnlyHere(token) => Some(token),
+            Self::Hot(hot) | Self::OnlyHere(hot) => Some(hot),
             Self::Gone(_) | Self::Refused(_) => None,
         }
     }

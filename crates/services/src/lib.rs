@@ -20,7 +20,7 @@ mod token_validity_service;
 pub use access_service::{AccessError, AccessService};
 pub use capped_refusals::CappedRefusals;
 pub use evidence_service::EvidenceService;
-pub use hot_token_registry::HotTokenRegistry;
+pub use hot_token_registry::{HotTokenRegistry, TokenReader};
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};
 pub use rejection_service::{RejectionAnswer, RejectionPorts, RejectionService, ReportError, ReportedToken};

@@ -51,9 +51,13 @@ fn a_read_allocates_nothing(#[case] api: &str, #[case] is_there: bool) {
     // A thread's first read gets the thread its place among the readers.
     assert_eq!(registry.get(&api).is_some(), is_there);
 
+    let reader = registry.reader(&api);
+
     let counted = measure(|| {
         for _ in 0..READS {
             black_box(registry.get(black_box(&api)));
+            black_box(reader.get());
+            black_box(reader.read(|token| token.generation));
         }
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");

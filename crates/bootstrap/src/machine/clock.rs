@@ -34,6 +34,14 @@ impl Clock for SystemClock {
     }
 
     #[cfg(target_os = "linux")]
+    fn coarse_micros(&self) -> i64 {
+        match nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME_COARSE) {
+            Ok(time) => time.tv_sec() * 1_000_000 + time.tv_nsec() / 1_000,
+            Err(_) => self.now().timestamp_micros(),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
     fn since_boot(&self) -> Option<SinceBoot> {
         let elapsed = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).ok()?;
         Some(SinceBoot {
@@ -52,6 +60,17 @@ mod tests {
         let clock = SystemClock::new();
         for _ in 0..100 {
             assert_eq!(clock.now().timestamp_subsec_nanos() % 1_000, 0);
+        }
+    }
+
+    /// How late it is depends on the machine; that it is never early does not.
+    #[test]
+    fn the_coarse_time_is_the_time_or_a_little_earlier() {
+        let clock = SystemClock::new();
+        for _ in 0..100 {
+            let before = clock.coarse_micros();
+            let now = clock.now().timestamp_micros();
+            assert!(before <= now && now - before < 5_000_000, "{before} {now}");
         }
     }
 

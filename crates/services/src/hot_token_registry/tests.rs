@@ -254,3 +254,64 @@ fn subscribers_hear_of_what_readers_see_and_of_nothing_else() {
     });
     step("another look at the clock", false, &|| registry.expire());
 }
+
+/// A service makes its readers when it starts, whatever there is then.
+#[test]
+fn a_reader_gets_whatever_token_there_is_at_the_time() {
+    let registry = registry();
+    let reader = registry.reader(&api("PRIMARY"));
+    let other = registry.reader(&api("WEBSOCKET1"));
+    let read = || reader.read(|token| token.generation.get());
+    assert_eq!(read(), None);
+    registry.publish(&stored("PRIMARY", 1));
+    assert_eq!(read(), Some(1));
+    registry.publish(&stored("PRIMARY", 2));
+    assert_eq!(read(), Some(2));
+    registry.remove(&api("PRIMARY"), generation(2));
+    assert_eq!(read(), None);
+    catch_up(&registry, Some(stored("PRIMARY", 3)));
+    assert_eq!(read(), Some(3));
+    assert_eq!(served(&registry), Some(3));
+    assert!(other.get().is_none());
+}
+
+/// A clock that is late, as the coarse one is where a machine stood still.
+struct LateClock(Arc<TestClock>, TimeDelta);
+
+impl Clock for LateClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+
+    fn coarse_micros(&self) -> i64 {
+        (self.0.now() - self.1).timestamp_micros()
+    }
+}
+
+#[rstest]
+#[case::on_time(TimeDelta::zero())]
+#[case::by_a_tick(TimeDelta::milliseconds(4))]
+#[case::by_five_seconds(TimeDelta::seconds(5))]
+fn never_6_a_token_served_in_its_last_minute_by_a_late_clock(#[case] late: TimeDelta) {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(Arc::new(LateClock(clock.clone(), late)));
+    let token = stored("PRIMARY", 1);
+    registry.publish(&token);
+    let reader = registry.reader(&token.api);
+    let last_minute = token.valid_until - TimeDelta::seconds(60);
+    for (milliseconds, is_served) in [
+        (-6_000, true),
+        (-5_000, true),
+        (-1, true),
+        (0, false),
+        (5_000, false),
+    ] {
+        clock.set(last_minute + TimeDelta::milliseconds(milliseconds));
+        let by_reader = reader.get().is_some();
+        assert_eq!(
+            (by_reader, served(&registry).is_some()),
+            (is_served, is_served),
+            "{milliseconds} ms"
+        );
+    }
+}

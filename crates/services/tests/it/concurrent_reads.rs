@@ -10,7 +10,7 @@ use vega_domain::ids::{AccountId, ApiName, ClientId, Generation};
 use vega_domain::ports::Clock;
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
-use vega_services::HotTokenRegistry;
+use vega_services::{HotTokenRegistry, TokenReader};
 use vega_testing::TestClock;
 
 use crate::generation_fixture::{ist, user};
@@ -28,6 +28,7 @@ struct Market {
     clock: Arc<TestClock>,
     registry: HotTokenRegistry,
     api: ApiName,
+    reader: TokenReader,
     stored: AtomicU32,
     rejected: AtomicU32,
     reads: AtomicU64,
@@ -41,7 +42,10 @@ impl Market {
         let mut seen = 0;
         while self.reads.fetch_add(1, Ordering::Relaxed) < READS || self.is_open.load(Ordering::SeqCst) {
             let (before, rejected) = (self.clock.now(), self.rejected.load(Ordering::SeqCst));
-            let Some(token) = self.registry.get(&self.api) else {
+            let by_name = || self.registry.get(&self.api);
+            // Both ways see the same, in whichever order they are used.
+            let is_by_name = self.reads.load(Ordering::Relaxed).is_multiple_of(2);
+            let Some(token) = (if is_by_name { by_name() } else { self.reader.get() }) else {
                 continue;
             };
             let generation = token.generation.get();
@@ -112,10 +116,13 @@ impl Market {
 #[test]
 fn a_million_reads_across_0330_meet_no_dead_and_no_older_token() {
     let clock = TestClock::at(ist("2026-11-24T03:28:00"));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let api = ApiName::new("PRIMARY").unwrap();
     let market = Market {
-        registry: HotTokenRegistry::new(clock.clone()),
+        reader: registry.reader(&api),
+        registry,
         clock,
-        api: ApiName::new("PRIMARY").unwrap(),
+        api,
         stored: AtomicU32::new(0),
         rejected: AtomicU32::new(0),
         reads: AtomicU64::new(0),
