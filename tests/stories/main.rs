@@ -16,6 +16,7 @@ mod key_rotation;
 mod killed;
 mod last_byte;
 mod launchers;
+mod looked_up;
 mod lost_answer;
 mod morning_told;
 mod must_never_happen;

@@ -8,6 +8,7 @@ pub(crate) mod console_link;
 pub(crate) mod cooldown;
 pub(crate) mod generate;
 pub(crate) mod key;
+pub(crate) mod looked_up;
 pub(crate) mod resume;
 pub(crate) mod revoke;
 pub(crate) mod seal;

@@ -30,9 +30,10 @@ use crate::command_error::CommandError;
 use crate::command_line::arguments::{Arguments, Command};
 use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
+use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, cooldown, generate, key, resume, revoke, seal, status,
-    token, verify,
+    audit, backup, cancel, config, console_link, cooldown, generate, key, looked_up, resume, revoke, seal,
+    status, token, verify,
 };
 use crate::exit::Exit;
 use crate::stop::Stop;
@@ -66,7 +67,12 @@ fn carried_out(
     decorator: Arc<dyn PortDecorator>,
 ) -> Exit {
     log_to_stderr(&environment, "warn", LogFormat::Text);
-    let outcome = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = match &arguments.command {
+        // Threads that nobody needs take longer to start than the look.
+        Some(command) if may_be_looked_up(command) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let outcome = runtime
         .enable_all()
         .build()
         .map_err(CommandError::from)
@@ -106,6 +112,14 @@ async fn run(
     }
     if usage::tell_unknown_api(&arguments, line, &settings) {
         return Ok(Exit::Usage);
+    }
+    if let Some(command) = arguments
+        .command
+        .as_ref()
+        .filter(|command| may_be_looked_up(command))
+        && let Some(exit) = looked_up::answer(&settings, command, &*decorator).await
+    {
+        return Ok(exit);
     }
     let way = arguments.way();
     if let Some(route) = way.and_then(|way| way.route) {
@@ -174,7 +188,10 @@ async fn command(
             generate::run(vega, terminal, &wanted.request(), wanted.way.json, stop).await
         }
         Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,
-        Command::Status(wanted) => status::run(vega, wanted.json).await,
+        Command::Status(wanted) => {
+            let faults = vega.stored.row_faults().await?;
+            status::run(&vega.stored, &faults, wanted.json).await
+        }
         Command::Verify(wanted) => verify::run(vega, terminal, &wanted).await,
         Command::Cancel => cancel::run(vega).await,
         Command::Cooldown(wanted) => cooldown::run(vega, &wanted).await,

@@ -7,7 +7,7 @@ mod verdict;
 pub(crate) mod earlier_runs;
 
 use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
-use vega_bootstrap::{RowScope, Vega};
+use vega_bootstrap::StoredState;
 use vega_domain::expiry::in_ist;
 use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
@@ -20,26 +20,30 @@ use crate::command_error::CommandError;
 
 /// The answer of `status --json` and of `verify --json`, and with the run that of `generate --json`.
 pub(crate) async fn as_json(
-    vega: &Vega,
+    stored: &StoredState,
     overview: &Overview,
     run: Option<&RunRecord>,
 ) -> Result<StatusView, CommandError> {
-    let faults = vega.maintenance.row_faults(RowScope::Deciding).await?;
+    let faults = stored.row_faults().await?;
     Ok(StatusView {
         v: 1,
-        verdict: verdict(vega, overview).view(),
+        verdict: verdict(overview).view(),
         run: run.map(RunView::stored),
         outcome: None,
         apis: ApiView::all(overview),
         accounts: AccountView::all(overview),
-        database: DatabaseFaultsView::of(&faults, vega.maintenance.missing_checkpoint().await),
+        database: DatabaseFaultsView::of(&faults, stored.missing_checkpoint().await),
     })
 }
 
 /// Over what is shown.
-pub(crate) fn verdict(vega: &Vega, overview: &Overview) -> Verdict {
-    let configured = vega.settings.accounts.apis().count();
-    Verdict::of(&overview.statuses, configured, &overview.closed, &overview.now)
+pub(crate) fn verdict(overview: &Overview) -> Verdict {
+    Verdict::of(
+        &overview.statuses,
+        overview.configured,
+        &overview.closed,
+        &overview.now,
+    )
 }
 
 /// What a plan for so many APIs will take.
@@ -197,6 +201,7 @@ mod tests {
     fn the_json_shape_is_fixed() {
         let report = |evidence: HashMap<ApiName, PathBuf>| {
             let overview = Overview {
+                configured: 3,
                 statuses: three().to_vec(),
                 evidence,
                 closed: vec![stop()],

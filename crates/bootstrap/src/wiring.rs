@@ -5,6 +5,7 @@ pub(crate) mod maintenance;
 pub(crate) mod open_database;
 pub(crate) mod port_decorator;
 pub(crate) mod routes;
+pub(crate) mod stored_state;
 pub(crate) mod stores;
 
 use std::convert::Infallible;
@@ -20,16 +21,13 @@ use vega_domain::ports::{
     UpstoxTokenRepository,
 };
 use vega_listening::{Listener, who_listens};
-use vega_orchestration::{
-    AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts, OverviewService,
-};
+use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
-use vega_selenium::FileEvidenceStore;
 use vega_services::{
-    AccessService, CappedRefusals, EvidenceService, GenerationPorts, HotTokenRegistry,
-    ProfileVerificationService, RegistryFollower, RegistryScope, RejectionPorts, RejectionService,
-    RevocationPorts, RevocationService, TokenGenerationService, TokenValidityService,
+    AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
+    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
+    TokenGenerationService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -45,6 +43,7 @@ use crate::wiring::maintenance::Maintenance;
 use crate::wiring::open_database::open_database;
 use crate::wiring::port_decorator::PortDecorator;
 use crate::wiring::routes::Routes;
+use crate::wiring::stored_state::{StoredPorts, StoredState};
 use crate::wiring::stores::Stores;
 
 /// The token call is made once, so it gets all the time that it may need: giving up would lose the sign-in.
@@ -70,10 +69,8 @@ pub struct Vega {
     pub settings: Settings,
     /// Verify, decide, run.
     pub orchestrator: AsyncTokenOrchestrator,
-    /// The stored tokens and their validity by the clock.
-    pub validity: Arc<TokenValidityService>,
-    /// Which accounts are closed.
-    pub cooldowns: CooldownManager,
+    /// What is stored, as it is read.
+    pub stored: StoredState,
     /// Handles reports of programs about tokens that Upstox refuses.
     pub rejections: RejectionService,
     /// Tokens in memory.
@@ -90,10 +87,6 @@ pub struct Vega {
     pub revocation: RevocationService,
     /// Key and database.
     pub maintenance: Maintenance,
-    /// The evidence of failed sign-ins.
-    pub evidence: Arc<EvidenceService>,
-    /// How APIs and accounts stand.
-    pub overview: OverviewService,
     follower: RegistryFollower,
     data: DataSource,
     ports: OrchestrationPorts,
@@ -179,12 +172,19 @@ impl Vega {
         );
         access.catch_up().await?;
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
-        let validity = Arc::new(TokenValidityService::new(
-            settings.accounts.clone(),
-            Arc::clone(&tokens),
-            runs.clone(),
-            Arc::clone(&clock),
-        ));
+        let stored = StoredPorts {
+            tokens: Arc::clone(&tokens),
+            runs: runs.clone(),
+            otp_ledger: otp_ledger.clone(),
+            cooldowns: CooldownManager::new(
+                settings.accounts.clone(),
+                cooldowns.clone(),
+                Arc::clone(&clock),
+                settings.cooldown,
+            ),
+            clock: Arc::clone(&clock),
+        };
+        let stored = StoredState::over(&settings, data.clone(), stored);
         let verification = Arc::new(ProfileVerificationService::new(
             upstox.profiles.clone(),
             upstox.prices,
@@ -245,13 +245,12 @@ impl Vega {
             clock: Arc::clone(&clock),
             cooldown: settings.cooldown,
         };
-        let cooldowns = ports.cooldown_manager(&settings.accounts);
         let orchestrator = AsyncTokenOrchestrator::new(
             settings.accounts.clone(),
             ports.clone(),
-            Arc::clone(&validity),
+            Arc::clone(&stored.validity),
             verification,
-            Arc::clone(&generation),
+            generation,
         );
         let maintenance = Maintenance {
             data: data.clone(),
@@ -259,31 +258,15 @@ impl Vega {
             clock: Arc::clone(&clock),
             decorator,
         };
-        let evidence = Arc::new(EvidenceService::new(
-            ports.history.clone(),
-            Arc::new(FileEvidenceStore::new(settings.evidence.clone())),
-        ));
-        let overview = OverviewService {
-            accounts: settings.accounts.clone(),
-            validity: Arc::clone(&validity),
-            evidence: Arc::clone(&evidence),
-            cooldowns: cooldowns.clone(),
-            generation,
-            otp_budget: settings.otp_budget,
-            clock: Arc::clone(&clock),
-        };
         Ok(Self {
             settings,
             orchestrator,
-            validity,
-            cooldowns,
+            stored,
             rejections,
             registry,
             access: Arc::new(access),
             revocation,
             maintenance,
-            evidence,
-            overview,
             follower,
             audit: Arc::new(SqliteAuditHistory::new(data.clone())),
             refusals,

@@ -16,6 +16,8 @@ use crate::token::ApiStatus;
 pub struct Overview {
     /// How the tokens stand, of all APIs or of those that are meant.
     pub statuses: Vec<ApiStatus>,
+    /// How many APIs are configured.
+    pub configured: usize,
     /// The records of their last failures, where some were kept.
     pub evidence: HashMap<ApiName, PathBuf>,
     /// The accounts that are closed.
@@ -118,6 +120,7 @@ mod tests {
         #[case] expected: Option<i64>,
     ) {
         let overview = Overview {
+            configured: statuses.len(),
             statuses,
             evidence: HashMap::new(),
             closed,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use vega_domain::accounts::Accounts;
 use vega_domain::overview::Overview;
-use vega_domain::ports::{Clock, StoreError};
+use vega_domain::ports::{Clock, OtpLedger, StoreError};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::ApiStatus;
-use vega_services::{EvidenceService, TokenGenerationService, TokenValidityService};
+use vega_services::{EvidenceService, TokenValidityService, otp_allowance};
 
 use crate::cooldown_manager::CooldownManager;
 
@@ -22,9 +22,9 @@ pub struct OverviewService {
     pub evidence: Arc<EvidenceService>,
     /// Which accounts are closed.
     pub cooldowns: CooldownManager,
-    /// What is left of the OTP budget.
-    pub generation: Arc<TokenGenerationService>,
-    /// All of it.
+    /// The presses of "Get OTP".
+    pub otp_ledger: Arc<dyn OtpLedger>,
+    /// How many there may be.
     pub otp_budget: OtpBudget,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -43,9 +43,11 @@ impl OverviewService {
         let now = self.clock.reading();
         let mut allowances = Vec::new();
         for account in self.accounts.iter() {
-            allowances.push((account.id.clone(), self.generation.otp_allowance(account).await?));
+            let allowance = otp_allowance(&*self.otp_ledger, self.otp_budget, account, &now).await?;
+            allowances.push((account.id.clone(), allowance));
         }
         Ok(Overview {
+            configured: self.accounts.apis().count(),
             statuses,
             evidence,
             closed,

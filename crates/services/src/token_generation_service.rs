@@ -28,6 +28,7 @@ use vega_domain::token::{NewToken, StoredToken};
 
 use self::attempt::{Attempt, LedgerPermit, random_state};
 use crate::hot_token_registry::HotTokenRegistry;
+use crate::otp_allowance::otp_allowance;
 
 /// Pauses between tries of what had no effect: a call of which no byte left, a sign-in that asked for no OTP. Three tries
 /// in all.
@@ -148,10 +149,14 @@ impl TokenGenerationService {
 
     /// How many "Get OTP" presses the account has now.
     pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
-        let budget = self.otp_budget;
-        let mobile = &account.mobile_number;
-        let presses = self.ports.otp_ledger.otp_presses(mobile, budget.presses).await?;
-        Ok(budget.allowance(&presses, &self.ports.clock.reading()))
+        let ports = &self.ports;
+        otp_allowance(
+            &*ports.otp_ledger,
+            self.otp_budget,
+            account,
+            &ports.clock.reading(),
+        )
+        .await
     }
 
     /// Why an attempt ended whose process died before it could say so.

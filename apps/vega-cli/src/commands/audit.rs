@@ -75,7 +75,7 @@ async fn accept(vega: &Vega, reason: &ForceReason) -> Result<Exit, CommandError>
     for row in &accepted.rows {
         output::data(&format!("Out of force: {}.", row.words));
     }
-    Ok(undone_by_an_older_file(vega).await.unwrap_or(Exit::Ok))
+    Ok(undone_by_an_older_file(vega.maintenance.missing_checkpoint().await).unwrap_or(Exit::Ok))
 }
 
 fn counts(accepted: &Accepted) -> String {
@@ -90,9 +90,8 @@ fn counts(accepted: &Accepted) -> String {
 }
 
 /// Tells where something that was done just now could be undone by putting an older file back.
-pub(crate) async fn undone_by_an_older_file(vega: &Vega) -> Option<Exit> {
-    let words = vega.maintenance.missing_checkpoint().await?;
-    output::problem(&words);
+pub(crate) fn undone_by_an_older_file(missing_checkpoint: Option<String>) -> Option<Exit> {
+    output::problem(&missing_checkpoint?);
     Some(Exit::Preflight)
 }
 
@@ -136,7 +135,7 @@ async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<E
     if !rows.is_none() {
         return Ok(Exit::Preflight);
     }
-    if let Some(exit) = undone_by_an_older_file(vega).await {
+    if let Some(exit) = undone_by_an_older_file(vega.maintenance.missing_checkpoint().await) {
         return Ok(exit);
     }
     if verdict.checkpoints == 0 {

@@ -18,7 +18,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Cooldown) -> Result<Exit, CommandE
     {
         return Ok(refused);
     }
-    let (closed, now) = (vega.cooldowns.closed().await?, vega.clock.reading());
+    let (closed, now) = (vega.stored.cooldowns.closed().await?, vega.clock.reading());
     if wanted.json {
         output::data_json(&ClosedAccountsView::of(&closed, &now))?;
         return Ok(Exit::Ok);
@@ -52,8 +52,8 @@ async fn clear(vega: &Vega, account: &AccountId, reason: &ForceReason) -> Result
     // What a dead process saw closes the account now, not after the operator has opened it.
     vega.orchestrator.clear_up().await?;
     let why = format!("cleared by the operator: {reason}");
-    match vega.cooldowns.of(account).await? {
-        Some(closed) if vega.cooldowns.open(&closed, &why).await? => {
+    match vega.stored.cooldowns.of(account).await? {
+        Some(closed) if vega.stored.cooldowns.open(&closed, &why).await? => {
             output::say(&format!("Account {account} is open again."));
         }
         // Whoever opened it first did what was wanted.

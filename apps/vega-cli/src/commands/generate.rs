@@ -6,7 +6,7 @@ use std::future::pending;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vega_api_types::{Outcome as NotBegun, StatusView};
-use vega_bootstrap::Vega;
+use vega_bootstrap::{StoredState, Vega};
 use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
@@ -60,7 +60,7 @@ pub(crate) async fn run(
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
             let statuses = chosen_statuses(vega, &request.apis).await?;
-            show(vega, json, &statuses, Some(&run)).await?;
+            show(&vega.stored, json, &statuses, Some(&run)).await?;
             earlier_runs::tell_rest(&run, &plan);
             let left_out = exit::of_left_out(&whole, Some(&plan));
             let exit = exit::of_run_among(&run, &plan, &statuses, left_out);
@@ -80,7 +80,7 @@ pub(crate) async fn run(
         }
     } else if says_more_than_the_plan(&told) {
         let statuses = chosen_statuses(vega, &request.apis).await?;
-        show(vega, false, &statuses, None).await?;
+        show(&vega.stored, false, &statuses, None).await?;
     }
     Ok(exit)
 }
@@ -114,14 +114,14 @@ fn stopped(cancel: &CancellationToken, run: &RunRecord) -> Exit {
 /// The report where no run was begun.
 async fn not_begun(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Result<StatusView, CommandError> {
     let statuses = chosen_statuses(vega, apis).await?;
-    let overview = vega.overview.of(statuses).await?;
+    let overview = vega.stored.overview.of(statuses).await?;
     let outcome = outcome.code().map(|code| NotBegun {
         code: code.into(),
         detail: outcome.words(),
     });
     Ok(StatusView {
         outcome,
-        ..report::as_json(vega, &overview, None).await?
+        ..report::as_json(&vega.stored, &overview, None).await?
     })
 }
 
@@ -150,7 +150,7 @@ fn says_more_than_the_plan(outcome: &Outcome) -> bool {
 }
 
 async fn chosen_statuses(vega: &Vega, chosen: &ApiSelection) -> Result<Vec<ApiStatus>, CommandError> {
-    let mut statuses = vega.validity.statuses().await?;
+    let mut statuses = vega.stored.validity.statuses().await?;
     statuses.retain(|status| chosen.includes(&status.api));
     Ok(statuses)
 }
@@ -164,17 +164,17 @@ pub(crate) fn warn_of_clock(clock: ClockCheck) {
 
 /// The verdict and the statuses as a table with what to do next, or as JSON.
 pub(crate) async fn show(
-    vega: &Vega,
+    stored: &StoredState,
     json: bool,
     statuses: &[ApiStatus],
     run: Option<&RunRecord>,
 ) -> Result<(), CommandError> {
-    let overview = vega.overview.of(statuses.to_vec()).await?;
+    let overview = stored.overview.of(statuses.to_vec()).await?;
     if json {
-        return output::data_json(&report::as_json(vega, &overview, run).await?);
+        return output::data_json(&report::as_json(stored, &overview, run).await?);
     }
     let colours = console::colors_enabled();
-    let verdict = report::verdict(vega, &overview);
+    let verdict = report::verdict(&overview);
     let out = console::Term::stdout();
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };

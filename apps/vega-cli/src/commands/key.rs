@@ -149,7 +149,7 @@ async fn revoked(vega: &Vega, name: &str, is_done: bool) -> Exit {
     } else {
         format!("Key {name} was revoked already.")
     });
-    undone_by_an_older_file(vega).await.unwrap_or(Exit::Ok)
+    undone_by_an_older_file(vega.maintenance.missing_checkpoint().await).unwrap_or(Exit::Ok)
 }
 
 /// Keys that stand on no list, for nobody can tell what they may do.

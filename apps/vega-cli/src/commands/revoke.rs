@@ -33,7 +33,7 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Revoke) -> Re
         return Ok(Exit::Ok);
     };
     output::say(&here(&revocation));
-    let undone = undone_by_an_older_file(vega).await;
+    let undone = undone_by_an_older_file(vega.maintenance.missing_checkpoint().await);
     match &revocation.logout {
         Ok(()) => {
             output::say("Upstox has logged it out. `vega` signs in for a new one.");

@@ -44,9 +44,9 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
 
 /// Why there is no token to print, in words, and what the command ends with.
 async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
-    let status = vega.validity.status(api).await?;
+    let status = vega.stored.validity.status(api).await?;
     let closed = match &status {
-        Some(status) => vega.cooldowns.of(&status.account).await?,
+        Some(status) => vega.stored.cooldowns.of(&status.account).await?,
         None => None,
     };
     let (stop, cooldown) = match &closed {

@@ -29,6 +29,6 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> Re
         output::say(&unreachable_words(failure));
         exit = Exit::Unreachable;
     }
-    show(vega, wanted.json, &verified.statuses, None).await?;
+    show(&vega.stored, wanted.json, &verified.statuses, None).await?;
     Ok(exit)
 }

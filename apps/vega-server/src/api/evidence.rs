@@ -43,7 +43,7 @@ fn unreadable(error: &std::io::Error) -> Problem {
 #[utoipa::path(get, path = "/api/v1/evidence", operation_id = "listEvidence", tag = "system",
     responses((status = 200, description = "What is kept", body = EvidencesView), ErrorResponses))]
 pub(crate) async fn list(State(server): State<Arc<Server>>) -> Result<Json<EvidencesView>, Problem> {
-    let kept = server.vega.evidence.kept().await;
+    let kept = server.vega.stored.evidence.kept().await;
     let kept = kept.map_err(|error| unreadable(&error))?.into_iter();
     Ok(Json(EvidencesView {
         v: 1,
@@ -61,7 +61,7 @@ pub(crate) async fn picture(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let picture = server.vega.evidence.picture(&id).await;
+    let picture = server.vega.stored.evidence.picture(&id).await;
     match picture.map_err(|error| unreadable(&error))? {
         Some(png) => Ok(([(header::CONTENT_TYPE, "image/png")], png).into_response()),
         None => Err(Problem::new(

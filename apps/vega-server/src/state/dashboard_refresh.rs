@@ -93,7 +93,7 @@ async fn refresh(
 /// Reads a snapshot and its earliest deadline.
 pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
-    let overview = vega.overview.all().await?;
+    let overview = vega.stored.overview.all().await?;
     let now = overview.now.at;
     let closed = closed_hours(now);
     let snapshot = Snapshot {

@@ -153,6 +153,7 @@ async fn what_another_process_revokes_is_served_no_longer_though_upstox_is_out_o
             assert_eq!(processes.served(other), Some(1));
             let status = processes
                 .vega
+                .stored
                 .validity
                 .status(&primary.name)
                 .await

@@ -230,7 +230,7 @@ impl OrchestrationFixture {
             validity: self.validity(),
             evidence: Arc::new(EvidenceService::new(self.database.clone(), Arc::new(kept))),
             cooldowns: self.ports().cooldown_manager(&self.accounts),
-            generation: self.generation(),
+            otp_ledger: self.database.clone(),
             otp_budget: OTP_BUDGET,
             clock: self.clock.clone(),
         }

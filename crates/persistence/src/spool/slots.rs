@@ -149,6 +149,13 @@ impl Spool {
         Ok(records)
     }
 
+    /// Whether the spool surely holds nothing, not even what cannot be read.
+    pub(crate) fn is_clear(&self) -> bool {
+        let is_empty = |path: &PathBuf, kind| matches!(self.read::<IgnoredAny>(path, kind), Ok(None));
+        let holds_none = |path: &PathBuf| is_empty(path, Kind::Answer) && is_empty(path, Kind::Token);
+        self.files().is_ok_and(|files| files.iter().all(holds_none))
+    }
+
     /// Whether the spool holds anything that can be read. Records that cannot be read are already lost.
     pub(crate) fn holds_anything(&self) -> Result<bool, StoreError> {
         for kind in [Kind::Answer, Kind::Token] {

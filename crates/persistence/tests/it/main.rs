@@ -23,6 +23,7 @@ mod key_rotation_deaths;
 mod login_lease;
 mod older_database;
 mod opening;
+mod opening_to_read;
 mod revoked_copies;
 mod row_values;
 mod rows_accepted;

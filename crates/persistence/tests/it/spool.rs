@@ -30,7 +30,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) async fn new() -> Self {
-        let fixture = DatabaseFixture::new().await;
+        Self::over(DatabaseFixture::new().await)
+    }
+
+    pub(crate) fn over(fixture: DatabaseFixture) -> Self {
         let spool = FileTokenSpool::new(fixture.data.clone());
         let heard = Arc::new(RecordedEvents::default());
         Self {

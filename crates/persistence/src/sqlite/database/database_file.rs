@@ -32,11 +32,15 @@ pub(crate) async fn make_ready(path: &Path) -> Result<PathBuf, OpenError> {
     create_private(path)?;
     let path = path.canonicalize().map_err(files::io("resolve", path))?;
     refuse_if_not_ours(&path).await?;
-    for suffix in ["-wal", "-shm"] {
-        files::refuse_open_one(&beside(&path, suffix))?;
+    for neighbour in private_neighbours(&path) {
+        files::refuse_open_one(&neighbour)?;
     }
-    files::refuse_open_one(&folder_of(&path))?;
     Ok(path)
+}
+
+/// What may lie beside the database and must not be open to others either.
+pub(crate) fn private_neighbours(path: &Path) -> [PathBuf; 3] {
+    [beside(path, "-wal"), beside(path, "-shm"), folder_of(path)]
 }
 
 /// Refuses a write-ahead log without its database: SQLite would remove the log of an empty database, with all changes

@@ -129,10 +129,7 @@ async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result
     if !has_wal_fix(&version) {
         return Err(OpenError::OldSqlite(version));
     }
-    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-        .fetch_one(writer)
-        .await
-        .map_err(read)?;
+    let found = quick_check(writer).await.map_err(read)?;
     if found != "ok" {
         let path = path.to_owned();
         return Err(OpenError::Damaged { path, found });
@@ -160,6 +157,12 @@ async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result
             kept,
         }),
     }
+}
+
+/// `ok`, or the first damage that SQLite finds.
+pub(crate) async fn quick_check(database: &SqlitePool) -> Result<String, sqlx::Error> {
+    let check = sqlx::query_scalar("PRAGMA quick_check(1)");
+    check.fetch_one(database).await
 }
 
 /// The key that the database names; `None` before it was first opened with a key.

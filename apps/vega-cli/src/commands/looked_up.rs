@@ -1,0 +1,44 @@
+//! The answers that need no more than a look at what is stored. Decides when a look will do: a database that needs no
+//! preparation, and nothing in it that has to be told or put on record. Everything else is answered by all of Vega.
+
+use vega_bootstrap::{PortDecorator, Settings, StoredState};
+
+use crate::command_line::arguments::Command;
+use crate::commands::{status, token};
+use crate::exit::Exit;
+
+/// Whether this command may be answered by a look.
+pub(crate) fn may_be_looked_up(command: &Command) -> bool {
+    match command {
+        Command::Status(_) => true,
+        Command::Token(wanted) => wanted.rejected.is_none(),
+        _ => false,
+    }
+}
+
+/// The answer of a command that `may_be_looked_up`; `None` where a look will not do, and nothing was said.
+pub(crate) async fn answer(
+    settings: &Settings,
+    command: &Command,
+    decorator: &dyn PortDecorator,
+) -> Option<Exit> {
+    let stored = StoredState::open(settings, decorator).await?;
+    let answered = match command {
+        Command::Status(wanted) => of_status(&stored, wanted.json).await,
+        Command::Token(wanted) => match stored.token(&wanted.api).await {
+            Ok(Some(token)) => token::give(&token, wanted, None, stored.clock.now()).ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    stored.close().await;
+    answered
+}
+
+async fn of_status(stored: &StoredState, json: bool) -> Option<Exit> {
+    let faults = stored.faults_if_undamaged().await?;
+    if !faults.is_none() || stored.missing_checkpoint().await.is_some() {
+        return None;
+    }
+    status::run(stored, &faults, json).await.ok()
+}

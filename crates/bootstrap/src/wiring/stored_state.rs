@@ -1,0 +1,149 @@
+//! What is stored, for commands that only look. Wires no network, browser or run. Where the database needs no preparation it is
+//! opened to be read alone, which takes a fraction of a start of all of `Vega`.
+
+use std::sync::Arc;
+
+use vega_domain::accounts::Accounts;
+use vega_domain::ids::ApiName;
+use vega_domain::ports::{Clock, LoadedToken, OtpLedger, RunHistory, StoreError, UpstoxTokenRepository};
+use vega_domain::row_faults::RowFaults;
+use vega_domain::run::RunRecord;
+use vega_domain::token::StoredToken;
+use vega_orchestration::{CooldownManager, OverviewService};
+use vega_persistence::{
+    DataSource, RowScope, SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal,
+    SqliteTokenRepository,
+};
+use vega_selenium::FileEvidenceStore;
+use vega_services::{EvidenceService, TokenValidityService, servable};
+
+use crate::machine::clock::SystemClock;
+use crate::settings::Settings;
+use crate::wiring::port_decorator::PortDecorator;
+
+/// Stored state, as it is read.
+pub struct StoredState {
+    /// The stored tokens and their validity by the clock.
+    pub validity: Arc<TokenValidityService>,
+    /// Which accounts are closed.
+    pub cooldowns: CooldownManager,
+    /// The evidence of failed sign-ins.
+    pub evidence: Arc<EvidenceService>,
+    /// How APIs and accounts stand.
+    pub overview: OverviewService,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    accounts: Accounts,
+    tokens: Arc<dyn UpstoxTokenRepository>,
+    runs: Arc<dyn RunHistory>,
+    data: DataSource,
+}
+
+/// What stored state is read through.
+pub(crate) struct StoredPorts {
+    pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
+    pub(crate) runs: Arc<dyn RunHistory>,
+    pub(crate) otp_ledger: Arc<dyn OtpLedger>,
+    pub(crate) cooldowns: CooldownManager,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl StoredState {
+    /// Opens the database to be read alone. `None` where it has to be opened with all of `Vega`, which mends what is wrong or
+    /// tells why it cannot be used.
+    pub async fn open(settings: &Settings, decorator: &dyn PortDecorator) -> Option<Self> {
+        let data = DataSource::open_to_read(&settings.database_url, settings.key_source.clone()).await?;
+        let clock = decorator.clock(Arc::new(SystemClock::new()));
+        let cooldowns = CooldownManager::new(
+            settings.accounts.clone(),
+            Arc::new(SqliteCooldownRepository::new(data.clone())),
+            Arc::clone(&clock),
+            settings.cooldown,
+        );
+        let ports = StoredPorts {
+            tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
+            runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
+            otp_ledger: Arc::new(SqliteSignInJournal::new(data.clone())),
+            cooldowns,
+            clock,
+        };
+        Some(Self::over(settings, data, ports))
+    }
+
+    pub(crate) fn over(settings: &Settings, data: DataSource, ports: StoredPorts) -> Self {
+        let StoredPorts {
+            tokens,
+            runs,
+            otp_ledger,
+            cooldowns,
+            clock,
+        } = ports;
+        let accounts = settings.accounts.clone();
+        let validity = Arc::new(TokenValidityService::new(
+            accounts.clone(),
+            Arc::clone(&tokens),
+            Arc::clone(&runs),
+            Arc::clone(&clock),
+        ));
+        let evidence = Arc::new(EvidenceService::new(
+            Arc::clone(&runs),
+            Arc::new(FileEvidenceStore::new(settings.evidence.clone())),
+        ));
+        let overview = OverviewService {
+            accounts: accounts.clone(),
+            validity: Arc::clone(&validity),
+            evidence: Arc::clone(&evidence),
+            cooldowns: cooldowns.clone(),
+            otp_ledger,
+            otp_budget: settings.otp_budget,
+            clock: Arc::clone(&clock),
+        };
+        Self {
+            validity,
+            cooldowns,
+            evidence,
+            overview,
+            clock,
+            accounts,
+            tokens,
+            runs,
+            data,
+        }
+    }
+
+    /// The token of `api`, if a program may have it now.
+    pub async fn token(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
+        let stored = self.tokens.load_all().await?;
+        let readable = stored.into_iter().filter_map(LoadedToken::ok).collect();
+        Ok(servable(readable, &self.accounts, api, self.clock.now()))
+    }
+
+    /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
+    pub async fn active_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        self.runs.active().await
+    }
+
+    /// The rows that decide something now and are not the latest version that Vega wrote.
+    pub async fn row_faults(&self) -> Result<RowFaults, StoreError> {
+        self.data.row_faults(RowScope::Deciding).await
+    }
+
+    /// The same, if the database is undamaged.
+    pub async fn faults_if_undamaged(&self) -> Option<RowFaults> {
+        if self.data.is_undamaged().await {
+            self.row_faults().await.ok()
+        } else {
+            None
+        }
+    }
+
+    /// Tries once more to write the checkpoint of the latest change, if it is missing. Returns why it is still missing.
+    pub async fn missing_checkpoint(&self) -> Option<String> {
+        self.data.missing_checkpoint(self.clock.now()).await
+    }
+
+    /// Closes the database properly.
+    pub async fn close(&self) {
+        self.data.close().await;
+    }
+}
