@@ -10,4 +10,5 @@ pub(crate) mod first_start;
 pub(crate) mod open_error;
 pub(crate) mod opening;
 pub(crate) mod opening_to_read;
+pub(crate) mod watch;
 pub(crate) mod write;

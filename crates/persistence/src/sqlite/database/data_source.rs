@@ -16,6 +16,7 @@ use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
 use crate::sqlite::database::causes::failed;
+use crate::sqlite::database::watch::Watch;
 use crate::sqlite::database::write::{Reading, Write};
 
 /// An open database with its root key. Clones share it.
@@ -23,7 +24,7 @@ use crate::sqlite::database::write::{Reading, Write};
 pub struct DataSource {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
-    pub(super) watcher: SqlitePool,
+    pub(super) watch: Arc<Watch>,
     pub(super) sealer: Arc<Sealer>,
     pub(super) listener_proof: Arc<KeyedListenerProof>,
     pub(super) recorder: Recorder,
@@ -39,7 +40,7 @@ impl DataSource {
 
     /// Closes all connections, so that the WAL is folded into the file.
     pub async fn close(&self) {
-        self.watcher.close().await;
+        self.watch.close().await;
         self.reader.close().await;
         self.writer.close().await;
     }
@@ -53,9 +54,8 @@ impl DataSource {
         &self.reader
     }
 
-    /// Always the same connection, which must not write: the changes of others are seen from its own point of view.
-    pub(crate) fn watcher(&self) -> &SqlitePool {
-        &self.watcher
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
     }
 
     pub(crate) fn sealer(&self) -> &Sealer {

@@ -15,9 +15,11 @@ use crate::key_files::root_key::{KeyId, RootKey};
 use crate::key_files::{self, Fetched, KeyInForce};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::{Sealer, key_of};
+use crate::spool::slots::Spool;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::database_file::{self, BUSY_TIMEOUT, lock_for_opening};
 use crate::sqlite::database::open_error::{OpenError, broken};
+use crate::sqlite::database::watch::Watch;
 use crate::sqlite::integrity::row_upgrade;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -82,11 +84,13 @@ impl DataSource {
                 .connect_with(options.clone())
                 .await
                 .map_err(|error| database("open")(error.into()))?;
+            let sealer = Arc::new(Sealer::new(&key));
+            let spool = Spool::beside(&path, Arc::clone(&sealer));
             let data = Self {
                 writer: writer.clone(),
                 reader,
-                watcher: watcher(options),
-                sealer: Arc::new(Sealer::new(&key)),
+                watch: Watch::new(for_the_watch(options), spool),
+                sealer,
                 listener_proof: Arc::new(KeyedListenerProof::new(&key)),
                 recorder: Recorder::new(&key, &key_source),
                 key_source,
@@ -110,7 +114,7 @@ impl DataSource {
 }
 
 /// A connection that is opened when it is first used, and never replaced while it works.
-fn watcher(options: SqliteConnectOptions) -> SqlitePool {
+fn for_the_watch(options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)

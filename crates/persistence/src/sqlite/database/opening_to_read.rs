@@ -13,10 +13,12 @@ use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
+use crate::spool::slots::Spool;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::database_file::{APPLICATION_ID, BUSY_TIMEOUT, path_of, private_neighbours};
 use crate::sqlite::database::filesystem;
 use crate::sqlite::database::opening::{MIGRATIONS, quick_check};
+use crate::sqlite::database::watch::Watch;
 
 /// What tells whether a database is as `open` leaves it.
 #[derive(Debug, sqlx::FromRow)]
@@ -47,11 +49,12 @@ impl DataSource {
         }
         let key = RootKey::load_from(&key_source).ok()?;
         let database = connect(&path).await?;
+        let sealer = Arc::new(Sealer::new(&key));
         let opened = Self {
             writer: database.clone(),
-            reader: database.clone(),
-            watcher: database,
-            sealer: Arc::new(Sealer::new(&key)),
+            watch: Watch::new(database.clone(), Spool::beside(&path, Arc::clone(&sealer))),
+            reader: database,
+            sealer,
             listener_proof: Arc::new(KeyedListenerProof::new(&key)),
             recorder: Recorder::new(&key, &key_source),
             key_source,
