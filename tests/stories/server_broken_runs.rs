@@ -47,3 +47,33 @@ async fn a_run_that_breaks_off_has_its_record_and_its_reason_and_goes_on_later()
     assert_eq!(server.stop().await?, Some(0));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_report_of_a_run_that_breaks_off_has_the_run_and_the_reason() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["status"]).await?.code, Some(3));
+    desk.sql(
+        "CREATE TRIGGER story BEFORE UPDATE ON execution_steps WHEN new.state = 'done'
+         BEGIN SELECT RAISE(ABORT, 'no step is done in this story'); END",
+    )?;
+    let ran = desk.vega(&["--yes", "--json", "PRIMARY"]).await?;
+    assert_eq!(ran.code, Some(9), "{ran:?}");
+    let report = ran.json()?;
+    assert_eq!(
+        (&report["outcome"]["code"], &report["run"]["state"]),
+        (&json!("storage"), &json!("running")),
+        "its end could not be put on record: {report}"
+    );
+    assert_eq!(
+        report["apis"][0]["status"], "valid",
+        "the token is there: {report}"
+    );
+
+    desk.sql("DROP TRIGGER story")?;
+    let again = desk.vega(&["--yes", "--json", "PRIMARY"]).await?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(again.json()?["outcome"]["code"], "all_valid", "{again:?}");
+    assert_eq!(upstox.count("otp_presses").await?, 1);
+    Ok(())
+}

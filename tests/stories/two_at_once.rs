@@ -65,6 +65,9 @@ async fn a_yes_that_comes_after_another_began_is_reported_too() -> Result<()> {
     assert_eq!(late.wait().await?.code(), Some(11), "{told}");
     assert!(told.contains(r#""code": "held_elsewhere""#), "{told}");
     assert!(told.contains(r#""apis": ["#), "{told}");
+    let counters = upstox.counters().await?;
+    let signing_in = ["otp_presses", "dialogs_opened"].map(|name| counters[name].clone());
+    assert_eq!(signing_in, [json!(1), json!(1)], "{counters}");
 
     end_politely(&first)?;
     Ran::to_its_end(first).await?;

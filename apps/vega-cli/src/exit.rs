@@ -193,7 +193,7 @@ fn of_preflight(error: &PreflightError) -> Exit {
 pub(crate) fn of_run_error(error: &RunError) -> Exit {
     match error {
         RunError::Held(_) => Exit::NotAllowed,
-        RunError::Store(_) | RunError::NotRecovered { .. } => Exit::Preflight,
+        RunError::Store(_) | RunError::BrokeOff { .. } | RunError::NotRecovered { .. } => Exit::Preflight,
     }
 }
 

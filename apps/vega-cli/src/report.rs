@@ -31,7 +31,7 @@ pub(crate) async fn as_json(
         run: run.map(RunView::stored),
         outcome: None,
         apis: ApiView::all(overview),
-        accounts: AccountView::all(overview),
+        accounts: AccountView::all(overview, &stored.overview.allowances(&overview.now).await?),
         database: DatabaseFaultsView::of(&faults, stored.missing_checkpoint().await),
     })
 }
@@ -88,6 +88,7 @@ mod tests {
     use vega_domain::cooldown::{AccountHold, Cooldown};
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::{AccountId, ApiName, Generation, MobileNumber};
+    use vega_domain::overview::OtpAllowances;
     use vega_domain::row_faults::RowFaults;
     use vega_domain::sign_in::OtpAllowance;
     use vega_domain::token::{ApiStatus, TokenStatus};
@@ -199,14 +200,16 @@ mod tests {
 
     #[test]
     fn the_json_shape_is_fixed() {
+        let allowances = OtpAllowances {
+            of: vec![(stop().account, OtpAllowance::Left(3))],
+            budget: 4,
+        };
         let report = |evidence: HashMap<ApiName, PathBuf>| {
             let overview = Overview {
                 configured: 3,
                 statuses: three().to_vec(),
                 evidence,
                 closed: vec![stop()],
-                allowances: vec![(stop().account, OtpAllowance::Left(3))],
-                otp_budget: 4,
                 now: stop().since,
             };
             StatusView {
@@ -215,7 +218,7 @@ mod tests {
                 run: None,
                 outcome: None,
                 apis: ApiView::all(&overview),
-                accounts: AccountView::all(&overview),
+                accounts: AccountView::all(&overview, &allowances),
                 database: DatabaseFaultsView::of(&RowFaults::default(), None),
             }
         };

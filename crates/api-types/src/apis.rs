@@ -8,7 +8,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{AccountId, Generation};
-use vega_domain::overview::Overview;
+use vega_domain::no_token::Closed;
+use vega_domain::overview::{OtpAllowances, Overview};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
 
@@ -51,7 +52,7 @@ pub struct ApiView {
 }
 
 impl ApiView {
-    /// Those of an overview.
+    /// One for each API of the overview.
     pub fn all(overview: &Overview) -> Vec<Self> {
         let statuses = overview.statuses.iter();
         statuses
@@ -125,15 +126,20 @@ impl ClosedView {
 }
 
 impl AccountView {
-    /// Those of an overview.
-    pub fn all(overview: &Overview) -> Vec<Self> {
-        let allowances = overview.allowances.iter();
-        allowances
-            .map(|(account, allowance)| {
-                let closed = overview.closed(account);
-                Self::of(account, closed, allowance, overview.otp_budget, &overview.now)
-            })
-            .collect()
+    /// What closes it, if anything does.
+    pub fn closed(&self) -> Option<Closed<&ClosedView>> {
+        let stop = self.stop.as_ref().map(Closed::Stop);
+        stop.or_else(|| self.cooldown.as_ref().map(Closed::Cooldown))
+    }
+
+    /// One for each account.
+    pub fn all(overview: &Overview, allowances: &OtpAllowances) -> Vec<Self> {
+        let each = allowances.of.iter();
+        each.map(|(account, allowance)| {
+            let closed = overview.closed(account);
+            Self::of(account, closed, allowance, allowances.budget, &overview.now)
+        })
+        .collect()
     }
 
     pub fn of(
@@ -199,7 +205,7 @@ pub struct StatusView {
     pub verdict: VerdictView,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunView>,
-    /// Why `vega` began no run, if it began none.
+    /// Why `vega` began no run, if it began none, or why its run broke off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     pub apis: Vec<ApiView>,

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::clock_reading::ClockReading;
 use crate::failure::{Failure, RecoveryAction};
 use crate::ids::{AccountId, MobileNumber};
+use crate::no_token::Closed;
 
 /// What ends a closed account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +38,15 @@ pub struct Cooldown {
 }
 
 impl Cooldown {
+    /// As a stop or as a cooldown.
+    pub fn closed(&self) -> Closed<&Self> {
+        if self.is_stop() {
+            Closed::Stop(self)
+        } else {
+            Closed::Cooldown(self)
+        }
+    }
+
     /// Whether only the operator can end it.
     pub fn is_stop(&self) -> bool {
         self.hold == AccountHold::Stop

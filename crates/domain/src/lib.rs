@@ -49,7 +49,7 @@ pub use ids::{
 };
 pub use invalid_value::InvalidValue;
 pub use no_token::NoToken;
-pub use overview::Overview;
+pub use overview::{OtpAllowances, Overview};
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};
 pub use run::{RunRecord, RunState, StepRecord, StepState};
 pub use secret::{

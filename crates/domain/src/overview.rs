@@ -22,12 +22,17 @@ pub struct Overview {
     pub evidence: HashMap<ApiName, PathBuf>,
     /// The accounts that are closed.
     pub closed: Vec<Cooldown>,
-    /// How many OTPs each account may ask for, in the configuration's order.
-    pub allowances: Vec<(AccountId, OtpAllowance)>,
-    /// How many OTPs an account may ask for in a window.
-    pub otp_budget: u32,
     /// The moment.
     pub now: ClockReading,
+}
+
+/// How many OTPs the accounts may ask for at the same moment. Apart from the overview: only who shows it has to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtpAllowances {
+    /// For each account, in the configuration's order.
+    pub of: Vec<(AccountId, OtpAllowance)>,
+    /// How many an account may ask for in a window.
+    pub budget: u32,
 }
 
 impl Overview {
@@ -36,19 +41,23 @@ impl Overview {
         self.closed.iter().find(|closed| closed.account == *account)
     }
 
-    /// When something of this changes by time alone, if anything does.
+    /// When the next token or cooldown ends, if one does.
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         let expiries = self.statuses.iter().filter_map(|status| status.valid_until);
         let cooldowns = self.closed.iter().filter_map(|closed| closed.until(&self.now));
-        let budgets = self
-            .allowances
-            .iter()
-            .filter_map(|(_, allowance)| match allowance {
-                OtpAllowance::UsedUp { until } => Some(*until),
-                OtpAllowance::Left(_) => None,
-            });
-        let ends = expiries.chain(cooldowns).chain(budgets);
+        let ends = expiries.chain(cooldowns);
         ends.filter(|end| *end > self.now.at).min()
+    }
+}
+
+impl OtpAllowances {
+    /// When the next budget that is used up has room again, if one is.
+    pub fn next_deadline(&self, now: &ClockReading) -> Option<DateTime<Utc>> {
+        let budgets = self.of.iter().filter_map(|(_, allowance)| match allowance {
+            OtpAllowance::UsedUp { until } => Some(*until),
+            OtpAllowance::Left(_) => None,
+        });
+        budgets.filter(|end| *end > now.at).min()
     }
 }
 
@@ -108,15 +117,13 @@ mod tests {
     }
 
     #[rstest]
-    #[case::nothing_ends(vec![], vec![closed(AccountHold::Stop)], OtpAllowance::Left(1), None)]
-    #[case::a_token(vec![status(300), status(200)], vec![cooldown(400)], used_up(300), Some(200))]
-    #[case::a_cooldown(vec![status(300)], vec![cooldown(150)], used_up(300), Some(150))]
-    #[case::a_budget(vec![status(300)], vec![cooldown(400)], used_up(120), Some(120))]
-    #[case::what_is_over_ends_no_more(vec![status(50), status(100)], vec![], used_up(100), None)]
+    #[case::nothing_ends(vec![], vec![closed(AccountHold::Stop)], None)]
+    #[case::a_token(vec![status(300), status(200)], vec![cooldown(400)], Some(200))]
+    #[case::a_cooldown(vec![status(300)], vec![cooldown(150)], Some(150))]
+    #[case::what_is_over_ends_no_more(vec![status(50), status(100)], vec![], None)]
     fn the_next_deadline_is_the_first_that_is_still_to_come(
         #[case] statuses: Vec<ApiStatus>,
         #[case] closed: Vec<Cooldown>,
-        #[case] allowance: OtpAllowance,
         #[case] expected: Option<i64>,
     ) {
         let overview = Overview {
@@ -124,10 +131,27 @@ mod tests {
             statuses,
             evidence: HashMap::new(),
             closed,
-            allowances: vec![(account(), allowance)],
-            otp_budget: 4,
             now: ClockReading::by_wall_clock(at(100)),
         };
         assert_eq!(overview.next_deadline(), expected.map(at));
+    }
+
+    #[rstest]
+    #[case::all_have_room(vec![OtpAllowance::Left(1)], None)]
+    #[case::the_first_of_two(vec![used_up(300), used_up(120)], Some(120))]
+    #[case::what_is_over_ends_no_more(vec![used_up(100), used_up(300)], Some(300))]
+    fn the_next_budget_with_room_is_the_first_that_is_still_to_come(
+        #[case] allowances: Vec<OtpAllowance>,
+        #[case] expected: Option<i64>,
+    ) {
+        let allowances = OtpAllowances {
+            of: allowances
+                .into_iter()
+                .map(|allowance| (account(), allowance))
+                .collect(),
+            budget: 4,
+        };
+        let now = ClockReading::by_wall_clock(at(100));
+        assert_eq!(allowances.next_deadline(&now), expected.map(at));
     }
 }

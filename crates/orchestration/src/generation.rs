@@ -110,7 +110,9 @@ impl Outcome {
             Self::Cancelled => OutcomeCode::Cancelled,
             Self::Failed(error) => match **error {
                 RunError::Held(_) => OutcomeCode::HeldElsewhere,
-                RunError::NotRecovered { .. } | RunError::Store(_) => OutcomeCode::Storage,
+                RunError::NotRecovered { .. } | RunError::Store(_) | RunError::BrokeOff { .. } => {
+                    OutcomeCode::Storage
+                }
             },
         })
     }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use vega_domain::accounts::Accounts;
-use vega_domain::overview::Overview;
+use vega_domain::clock_reading::ClockReading;
+use vega_domain::overview::{OtpAllowances, Overview};
 use vega_domain::ports::{Clock, OtpLedger, StoreError};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::ApiStatus;
@@ -14,7 +15,7 @@ use crate::cooldown_manager::CooldownManager;
 
 /// How APIs and accounts stand.
 pub struct OverviewService {
-    /// The configured ones.
+    /// The accounts of the configuration.
     pub accounts: Accounts,
     /// How the tokens stand.
     pub validity: Arc<TokenValidityService>,
@@ -24,7 +25,7 @@ pub struct OverviewService {
     pub cooldowns: CooldownManager,
     /// The presses of "Get OTP".
     pub otp_ledger: Arc<dyn OtpLedger>,
-    /// How many there may be.
+    /// How many of them there may be in a window.
     pub otp_budget: OtpBudget,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -36,24 +37,27 @@ impl OverviewService {
         self.of(self.validity.statuses().await?).await
     }
 
-    /// Of the APIs of these statuses, and of every account.
+    /// Of the APIs of these statuses.
     pub async fn of(&self, statuses: Vec<ApiStatus>) -> Result<Overview, StoreError> {
         let evidence = self.evidence.of(&statuses).await?;
         let closed = self.cooldowns.closed().await?;
-        let now = self.clock.reading();
-        let mut allowances = Vec::new();
-        for account in self.accounts.iter() {
-            let allowance = otp_allowance(&*self.otp_ledger, self.otp_budget, account, &now).await?;
-            allowances.push((account.id.clone(), allowance));
-        }
         Ok(Overview {
             configured: self.accounts.apis().count(),
             statuses,
             evidence,
             closed,
-            allowances,
-            otp_budget: self.otp_budget.presses,
-            now,
+            now: self.clock.reading(),
         })
+    }
+
+    /// What is left of the OTP budget of every account, then.
+    pub async fn allowances(&self, now: &ClockReading) -> Result<OtpAllowances, StoreError> {
+        let mut of = Vec::new();
+        for account in self.accounts.iter() {
+            let allowance = otp_allowance(&*self.otp_ledger, self.otp_budget, account, now).await?;
+            of.push((account.id.clone(), allowance));
+        }
+        let budget = self.otp_budget.presses;
+        Ok(OtpAllowances { of, budget })
     }
 }

@@ -82,7 +82,7 @@ impl ResumeOrchestrator {
             Ok(record) => Ok(record),
             Err(error) => {
                 self.break_off(run, &error).await;
-                Err(error.into())
+                Err(RunError::BrokeOff { run, error })
             }
         }
     }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{LeaseError, LeaseHolder, StoreError};
 
 /// Why a run could not be started or kept on disk.
@@ -24,6 +24,24 @@ pub enum RunError {
     /// The database failed. What was stored before stays.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The same, while this run was under way.
+    #[error("{error}")]
+    BrokeOff {
+        /// The run.
+        run: RunId,
+        /// What the database said.
+        error: StoreError,
+    },
+}
+
+impl RunError {
+    /// The run that broke off, if one had begun.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::BrokeOff { run, .. } => Some(*run),
+            Self::Held(_) | Self::NotRecovered { .. } | Self::Store(_) => None,
+        }
+    }
 }
 
 impl From<LeaseError> for RunError {

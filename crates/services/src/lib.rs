@@ -1,5 +1,6 @@
 //! Services on top of the domain's rules, over ports alone: whether a stored token is good, verifying it with Upstox, making a
-//! new one, keeping it in memory for readers, the evidence of failures, and who may call the server. `orchestration` decides which token is made when.
+//! new one, keeping it in memory for readers, the evidence of failures, and who may call the server. `orchestration` decides
+//! which token is made when.
 
 mod access_service;
 mod backoff;
@@ -28,4 +29,4 @@ pub use registry_follower::{RegistryFollower, RegistryScope};
 pub use rejection_service::{RejectionAnswer, RejectionPorts, RejectionService, ReportError, ReportedToken};
 pub use revocation_service::{Revocation, RevocationError, RevocationPorts, RevocationService};
 pub use token_generation_service::{GenerationPorts, Recovered, StepRecorder, TokenGenerationService};
-pub use token_validity_service::{TokenValidityService, servable};
+pub use token_validity_service::{TokenValidityService, servable_of};

@@ -1,5 +1,5 @@
 //! What is stored, and what it is worth by the clock: the 03:30 IST rule of `domain::expiry` over the repository.
-//! Asks nobody outside.
+//! Also which of the tokens that were read a program may have. Asks nobody outside.
 
 use std::sync::Arc;
 
@@ -133,8 +133,8 @@ pub(crate) fn current<'a>(
     })
 }
 
-/// The token of `api` that a program may have at `now`, of those that were read where the database does not open.
-pub fn servable(
+/// The token of `api` that a program may have at `now`, of those that were read.
+pub fn servable_of(
     stored: Vec<StoredToken>,
     accounts: &Accounts,
     api: &ApiName,
@@ -347,7 +347,7 @@ mod tests {
         let names = ["PRIMARY", "WEBSOCKET1", "WEBSOCKET3", "OPTIONCHAIN2"];
         let accounts = Accounts::from(vec![account(&names)]);
         let read = tokens().into_iter().flatten().collect();
-        let given = servable(read, &accounts, &api(name), at(seconds));
+        let given = servable_of(read, &accounts, &api(name), at(seconds));
         assert_eq!(given.map(|token| token.api), is_given.then(|| api(name)));
     }
 

@@ -5,11 +5,12 @@ use std::future::pending;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use vega_api_types::{Outcome as NotBegun, StatusView};
+use vega_api_types::{Outcome as OutcomeView, StatusView};
 use vega_bootstrap::{StoredState, Vega};
 use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
+use vega_domain::outcome_code::OutcomeCode;
 use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::token::ApiStatus;
@@ -55,7 +56,7 @@ pub(crate) async fn run(
     terminal.finished();
     let exit = exit::of_outcome(&outcome);
     let told = match outcome {
-        // Without its report it ends as any command that fails.
+        // Without `--json` it ends like any failed command.
         Outcome::Failed(error) if !json => return Err(error.into()),
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
@@ -72,11 +73,14 @@ pub(crate) async fn run(
         }
     };
     if json {
-        match not_begun(vega, &request.apis, &told).await {
+        match report_of(vega, &request.apis, &told).await {
             Ok(report) => output::data_json(&report)?,
-            // Stored state that failed before, and was told, fails the report too.
-            Err(_) if matches!(told, Outcome::Failed(_)) => {}
-            Err(error) => return Err(error),
+            // The database failed before, and that was told.
+            Err(_) if told.code() == Some(OutcomeCode::Storage) => {}
+            Err(error) => {
+                output::problem(&error.to_string());
+                return Ok(exit::graver(exit, error.exit()));
+            }
         }
     } else if says_more_than_the_plan(&told) {
         let statuses = chosen_statuses(vega, &request.apis).await?;
@@ -111,17 +115,24 @@ fn stopped(cancel: &CancellationToken, run: &RunRecord) -> Exit {
     }
 }
 
-/// The report where no run was begun.
-async fn not_begun(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Result<StatusView, CommandError> {
+/// The report where no run was begun, or one broke off.
+async fn report_of(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Result<StatusView, CommandError> {
     let statuses = chosen_statuses(vega, apis).await?;
     let overview = vega.stored.overview.of(statuses).await?;
-    let outcome = outcome.code().map(|code| NotBegun {
+    let run = match outcome {
+        Outcome::Failed(error) => match error.run() {
+            Some(run) => vega.orchestrator.runs().find(run).await?,
+            None => None,
+        },
+        _ => None,
+    };
+    let outcome = outcome.code().map(|code| OutcomeView {
         code: code.into(),
         detail: outcome.words(),
     });
     Ok(StatusView {
         outcome,
-        ..report::as_json(&vega.stored, &overview, None).await?
+        ..report::as_json(&vega.stored, &overview, run.as_ref()).await?
     })
 }
 

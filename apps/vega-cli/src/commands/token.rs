@@ -10,7 +10,7 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
-use vega_domain::no_token::{NoToken, standing};
+use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::command_error::CommandError;
@@ -45,35 +45,35 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
 /// Why there is no token to print, in words, and what the command ends with.
 async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
     let status = vega.stored.validity.status(api).await?;
+    // A token that may be good is no matter of accounts.
     let closed = match &status {
-        Some(status) => vega.stored.cooldowns.of(&status.account).await?,
-        None => None,
+        Some(status) if status.status != TokenStatus::Unknown => {
+            vega.stored.cooldowns.of(&status.account).await?
+        }
+        _ => None,
     };
-    let (stop, cooldown) = match &closed {
-        Some(closed) if closed.is_stop() => (Some(closed), None),
-        closed => (None, closed.as_ref()),
-    };
+    let closed = closed.as_ref().map(Cooldown::closed);
     let valid_until = status.as_ref().and_then(|status| status.valid_until);
     let status = status.map_or(TokenStatus::Missing, |status| status.status);
-    let why = NoToken::of(status, valid_until, stop, cooldown);
-    let (exit, way_out) = way_out(why, &vega.clock.reading());
-    let is = standing(status);
+    let now = vega.clock.reading();
+    let (exit, way_out) = way_out(NoToken::of(status, valid_until, closed, now.at), &now);
+    let is = status_words(status);
     Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
 }
 
-/// A human is needed wherever a token is missing or dead, also by one who waits for a cooldown.
+/// The same exit for every token that is missing or dead, also while its account cools down.
 fn way_out(why: NoToken<&Cooldown>, now: &ClockReading) -> (Exit, String) {
     match why {
         NoToken::Unknown => (
             Exit::Unreachable,
             "Run `vega` to verify it; no sign-in is needed unless Upstox says so".into(),
         ),
-        NoToken::Stopped(closed) | NoToken::CoolingDown(closed) => {
+        NoToken::Closed(Closed::Stop(closed) | Closed::Cooldown(closed)) => {
             (Exit::HumanNeeded, report::closed(closed, now))
         }
-        NoToken::LastMinute { until } => {
-            let until = in_ist(until).format("%H:%M");
-            (Exit::HumanNeeded, format!("Run `vega` from {until} IST on"))
+        NoToken::NotBefore(from) => {
+            let from = in_ist(from).format("%H:%M");
+            (Exit::HumanNeeded, format!("Run `vega` from {from} IST on"))
         }
         NoToken::SignIn => (Exit::HumanNeeded, "Run `vega` to sign in".into()),
     }
@@ -133,9 +133,10 @@ pub(crate) fn give(
     let left = token.valid_until - now;
     if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
         output::problem(&format!(
-            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. A new one is possible after that",
+            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
             token.api,
-            in_ist(token.valid_until).format("%H:%M")
+            in_ist(token.valid_until).format("%H:%M"),
+            in_ist(new_one_from(token.valid_until)).format("%H:%M")
         ));
         return Ok(Exit::HumanNeeded);
     }
@@ -199,9 +200,9 @@ mod tests {
         let stop = closed(AccountHold::Stop, FailureReason::PinRefused);
         let told = [
             NoToken::Unknown,
-            NoToken::Stopped(&stop),
-            NoToken::CoolingDown(&cooldown),
-            NoToken::LastMinute { until: now.at },
+            NoToken::Closed(stop.closed()),
+            NoToken::Closed(cooldown.closed()),
+            NoToken::NotBefore(now.at),
             NoToken::SignIn,
         ]
         .map(|why| {

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, TokenView};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
-use vega_domain::no_token::{NoToken, standing};
+use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
 use vega_domain::token::StoredToken;
 
 use crate::http::error_responses::ErrorResponses;
@@ -94,8 +94,9 @@ pub(crate) async fn token(
     if left < min_valid {
         let words = format!(
             "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign in \
-             after 03:30 IST.",
-            left.num_seconds()
+             from {} IST on.",
+            left.num_seconds(),
+            in_ist(new_one_from(token.valid_until)).format("%H:%M")
         );
         return Err(Problem::new(ProblemCode::HumanNeeded, words));
     }
@@ -141,10 +142,10 @@ fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) ->
     let why = NoToken::of(
         api.status.into(),
         valid_until.and_then(|at| DateTime::from_timestamp(at, 0)),
-        account.and_then(|account| account.stop.as_ref()),
-        account.and_then(|account| account.cooldown.as_ref()),
+        account.and_then(AccountView::closed),
+        now,
     );
-    let is = standing(api.status.into());
+    let is = status_words(api.status.into());
     let closed = |does: &str, closed: &ClosedView| {
         format!(
             "The token of {name} is {is}, and account {} {does}: {}. {}",
@@ -159,8 +160,10 @@ fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) ->
             );
             Problem::new(ProblemCode::TokenUnknown, words).until(now + TimeDelta::seconds(5), now)
         }
-        NoToken::Stopped(stop) => Problem::new(ProblemCode::HumanNeeded, closed("is stopped", stop)),
-        NoToken::CoolingDown(cooldown) => {
+        NoToken::Closed(Closed::Stop(stop)) => {
+            Problem::new(ProblemCode::HumanNeeded, closed("is stopped", stop))
+        }
+        NoToken::Closed(Closed::Cooldown(cooldown)) => {
             let problem = Problem::new(ProblemCode::CoolingDown, closed("cools down", cooldown));
             let until = account.and_then(|account| account.retry_at_unix);
             match until.and_then(|at| DateTime::from_timestamp(at, 0)) {
@@ -168,10 +171,10 @@ fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) ->
                 None => problem,
             }
         }
-        NoToken::LastMinute { until } => {
+        NoToken::NotBefore(from) => {
             let words = format!(
                 "The token of {name} is {is}. Run `vega {name}`, or start a run in the console, from {} IST on, and sign in.",
-                in_ist(until).format("%H:%M")
+                in_ist(from).format("%H:%M")
             );
             Problem::new(ProblemCode::HumanNeeded, words)
         }

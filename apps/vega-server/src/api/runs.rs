@@ -24,7 +24,9 @@ impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
         let code = match error {
             RunError::Held(_) => ProblemCode::HeldElsewhere,
-            RunError::NotRecovered { .. } | RunError::Store(_) => ProblemCode::Storage,
+            RunError::NotRecovered { .. } | RunError::Store(_) | RunError::BrokeOff { .. } => {
+                ProblemCode::Storage
+            }
         };
         Self::new(code, error.to_string())
     }

@@ -94,19 +94,21 @@ async fn refresh(
 pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<Utc>>), StoreError> {
     let vega = &server.vega;
     let overview = vega.stored.overview.all().await?;
+    let allowances = vega.stored.overview.allowances(&overview.now).await?;
     let now = overview.now.at;
     let closed = closed_hours(now);
     let snapshot = Snapshot {
         v: 1,
         apis: ApiView::all(&overview),
-        accounts: AccountView::all(&overview),
+        accounts: AccountView::all(&overview, &allowances),
         run: current_run::current(server).await?,
         prompts: views_of(&server.prompts, now, has_window(&vega.settings)),
         closed_from_unix: closed.start.timestamp(),
         closed_until_unix: closed.end.timestamp(),
         now_unix: 0,
     };
-    Ok((snapshot, overview.next_deadline()))
+    let deadlines = [overview.next_deadline(), allowances.next_deadline(&overview.now)];
+    Ok((snapshot, deadlines.into_iter().flatten().min()))
 }
 
 /// Fills the dashboard before the server listens.

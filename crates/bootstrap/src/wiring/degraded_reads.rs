@@ -5,7 +5,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::Clock;
 use vega_domain::token::StoredToken;
 use vega_persistence::tokens_without_opening;
-use vega_services::servable;
+use vega_services::servable_of;
 
 use crate::machine::clock::SystemClock;
 use crate::settings::Settings;
@@ -14,5 +14,5 @@ use crate::settings::Settings;
 pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
     let now = SystemClock::new().now();
     let stored = tokens_without_opening(&settings.database_url, &settings.key_source).await?;
-    servable(stored, &settings.accounts, api, now)
+    servable_of(stored, &settings.accounts, api, now)
 }

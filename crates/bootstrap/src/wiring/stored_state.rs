@@ -15,7 +15,7 @@ use vega_persistence::{
     SqliteTokenRepository,
 };
 use vega_selenium::FileEvidenceStore;
-use vega_services::{EvidenceService, TokenValidityService, servable};
+use vega_services::{EvidenceService, TokenValidityService, servable_of};
 
 use crate::machine::clock::SystemClock;
 use crate::settings::Settings;
@@ -115,7 +115,7 @@ impl StoredState {
     pub async fn token(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
         let stored = self.tokens.load_all().await?;
         let readable = stored.into_iter().filter_map(LoadedToken::ok).collect();
-        Ok(servable(readable, &self.accounts, api, self.clock.now()))
+        Ok(servable_of(readable, &self.accounts, api, self.clock.now()))
     }
 
     /// The run that a process carries out now, or the dead one that nobody cleared up after yet.

@@ -12,7 +12,7 @@ use crate::evidence::KeptEvidence;
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait EvidenceStore: Send + Sync {
-    /// The file of the record of this failure, if one was kept. It MUST be of the same API, reason and run
+    /// The file of the record of this failure, if one was kept and can be found. It MUST be of the same API, reason and run
     /// (`a_failure_is_found_by_api_reason_and_run`).
     async fn record_of(&self, last: &LastFailure) -> Option<PathBuf>;
 

@@ -165,7 +165,7 @@ async fn a_step_whose_end_cannot_be_recorded_closes_the_session_and_frees_the_le
         .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
         .await
         .unwrap_err();
-    assert!(matches!(error, RunError::Store(_)), "{error:?}");
+    assert!(matches!(error, RunError::BrokeOff { .. }), "{error:?}");
     let mut log = fixture.log.take();
     log.retain(|effect| effect != "keep evidence of main");
     let fails = format!("{fails_at} fails");

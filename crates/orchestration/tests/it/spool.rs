@@ -67,7 +67,8 @@ async fn a_database_that_fails_for_good_ends_it_after_seconds() {
     fixture.faults.fail_at("PRIMARY done");
     let began = Instant::now();
     let error = fixture.run().await.unwrap_err();
-    assert!(matches!(error, RunError::Store(_)), "{error:?}");
+    assert!(matches!(error, RunError::BrokeOff { .. }), "{error:?}");
+    assert_eq!(error.run(), fixture.database.runs().first().map(|run| run.id));
     let waited = began.elapsed();
     assert!(
         waited >= Duration::from_secs(10) && waited < Duration::from_secs(12),

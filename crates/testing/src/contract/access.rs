@@ -148,8 +148,15 @@ pub async fn a_damaged_key_is_revoked_once_and_for_good<I: Installation>() {
     fixture.damage_key(trader.key.id).await;
     assert!(fixture.revoke(trader.key.id, 50).await);
     assert_eq!(fixture.keys.unfit_keys().await.unwrap(), [], "it is over");
-    assert_eq!(fixture.keys().await, [watcher]);
-    assert!(!fixture.revoke(trader.key.id, 60).await);
+    let again = fixture.elsewhere().await.keys;
+    assert_eq!(again.unfit_keys().await.unwrap(), [], "over a restart too");
+    let revoked = again
+        .revoke_key(trader.key.id, &entry_at(AuditKind::KeyRevoked, 60))
+        .await;
+    assert!(!revoked.unwrap());
+    let new = key("trader", 3);
+    fixture.add(&new).await.unwrap();
+    assert_eq!(again.keys().await.unwrap(), [watcher, new]);
     assert_eq!(fixture.count(AuditKind::KeyRevoked).await, 1);
 }
 

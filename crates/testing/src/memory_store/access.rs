@@ -45,13 +45,15 @@ impl AccessKeys for MemoryStore {
     async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
         self.look("unfit_keys", |tables| {
             let access = &tables.access;
-            let unfit = access.keys.iter().filter(|stored| access.is_damaged(stored));
-            unfit
+            let damaged = access.keys.iter().filter(|stored| access.is_damaged(stored));
+            let mut unfit: Vec<UnfitKey> = damaged
                 .map(|stored| UnfitKey {
                     id: stored.key.id,
                     names: vec![stored.key.name.to_string()],
                 })
-                .collect()
+                .collect();
+            unfit.sort_by_key(|key| key.id);
+            unfit
         })
     }
 

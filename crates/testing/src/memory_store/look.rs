@@ -117,7 +117,10 @@ impl MemoryStore {
 
     /// The record of an access key does not fit any more.
     pub fn damage_key(&self, key: AccessKeyId) {
-        self.tables().access.damaged_keys.insert(key);
+        let mut tables = self.tables();
+        let mut keys = tables.access.keys.iter();
+        assert!(keys.any(|stored| stored.key.id == key), "a key of this store");
+        tables.access.damaged_keys.insert(key);
         self.is_changed();
     }
 
