@@ -100,11 +100,9 @@ impl RowTrust {
 
     /// Reads the file of checkpoints now. A file that cannot be read counts as empty: that is logged, and is no reason
     /// for mistrust.
-    async fn kept(&self, chain_id: Vec<u8>) -> Seen {
-        let checkpoints = self.checkpoints.clone();
-        let newest = tokio::task::spawn_blocking(move || checkpoints.newest(&chain_id)).await;
-        match newest {
-            Ok(Ok(newest)) => Seen {
+    fn kept(&self, chain_id: &[u8]) -> Seen {
+        match self.checkpoints.newest(chain_id) {
+            Ok(newest) => Seen {
                 accepted: newest.accepted,
                 entry: newest
                     .checkpoint
@@ -114,12 +112,8 @@ impl RowTrust {
                     .checkpoint
                     .map_or_else(Vec::new, |checkpoint| checkpoint.value.to_vec()),
             },
-            Ok(Err(error)) => {
+            Err(error) => {
                 tracing::warn!(%error, "whether the database is older than its checkpoint cannot be told");
-                Seen::default()
-            }
-            Err(panicked) => {
-                tracing::error!(%panicked, "the checkpoints could not be read");
                 Seen::default()
             }
         }
@@ -146,8 +140,8 @@ impl RowTrust {
     }
 
     /// Reads what was kept of this trail outside the database.
-    pub(crate) async fn learn(&self, chain_id: Vec<u8>) {
-        let kept = self.kept(chain_id).await;
+    pub(crate) fn learn(&self, chain_id: &[u8]) {
+        let kept = self.kept(chain_id);
         *self.seen() = kept;
     }
 
@@ -173,7 +167,7 @@ impl RowTrust {
     }
 
     /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process.
-    pub(crate) async fn accepted_since(
+    pub(crate) fn accepted_since(
         &self,
         look: &Look,
         standing: &Standing,
@@ -185,7 +179,7 @@ impl RowTrust {
         ) {
             return None;
         }
-        let kept = self.kept(standing.chain_id.clone().unwrap_or_default()).await;
+        let kept = self.kept(standing.chain_id.as_deref().unwrap_or_default());
         if kept.accepted <= seen.accepted {
             return None;
         }

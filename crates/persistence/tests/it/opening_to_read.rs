@@ -21,9 +21,16 @@ async fn store(fixture: &DatabaseFixture, run: RunId, name: &str) {
     fixture.tokens.store(&new, &stored).await.unwrap();
 }
 
+/// Not at its first start, after which the file says whose it is.
+async fn started_before() -> DatabaseFixture {
+    let first = DatabaseFixture::new().await;
+    first.data.close().await;
+    DatabaseFixture::over(first.dir).await
+}
+
 /// With a stored token of PRIMARY.
 async fn with_a_token() -> DatabaseFixture {
-    let fixture = DatabaseFixture::new().await;
+    let fixture = started_before().await;
     let run = fixture.running(&["PRIMARY"]).await;
     store(&fixture, run, "PRIMARY").await;
     fixture
@@ -74,9 +81,7 @@ async fn it_is_read_and_nothing_of_it_changes() {
 /// A server runs, and its commits are in the log alone.
 #[tokio::test]
 async fn what_another_process_commits_meanwhile_is_seen() {
-    let first = DatabaseFixture::new().await;
-    first.data.close().await;
-    let fixture = DatabaseFixture::over(first.dir).await;
+    let fixture = started_before().await;
     let run = fixture.running(&["PRIMARY", "CHAIN"]).await;
     store(&fixture, run, "PRIMARY").await;
     let data = look(&fixture.dir).await.unwrap();
@@ -89,10 +94,9 @@ async fn what_another_process_commits_meanwhile_is_seen() {
 }
 
 async fn raw(fixture: &DatabaseFixture, statement: &'static str) {
-    sqlx::query(statement)
-        .execute(&fixture.raw().await)
-        .await
-        .unwrap();
+    let pool = fixture.raw().await;
+    sqlx::query(statement).execute(&pool).await.unwrap();
+    pool.close().await;
 }
 
 fn chmod(path: &Path, mode: u32) {
@@ -138,10 +142,10 @@ async fn where_a_start_has_something_to_say_it_is_left_to_it(#[case] change: fn(
 #[case::older("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")]
 #[case::without_a_named_key("DELETE FROM seal_key")]
 #[case::without_the_list_of_changes("DELETE FROM latest_changes")]
-#[case::changed_as_a_whole("UPDATE latest_changes SET marks = '{}'")]
 #[tokio::test]
 async fn what_no_start_of_this_version_left_is_left_to_a_start(#[case] change: &'static str) {
     let fixture = with_a_token().await;
+    look(&fixture.dir).await.unwrap().close().await;
     raw(&fixture, change).await;
     fixture.data.close().await;
     assert!(look(&fixture.dir).await.is_none());
@@ -155,21 +159,35 @@ async fn a_database_of_another_key_is_left_to_a_start() {
     assert!(found.is_none());
 }
 
+async fn gives_nothing(dir: &tempfile::TempDir) {
+    let data = look(dir).await.unwrap();
+    let loaded = SqliteTokenRepository::new(data.clone()).load_all().await.unwrap();
+    assert!(loaded.iter().all(Result::is_err), "{loaded:?}");
+    assert!(data.mistrust().await.unwrap().is_some());
+    data.close().await;
+}
+
 #[tokio::test]
-async fn an_older_database_is_left_to_a_start() {
+async fn a_database_that_was_changed_as_a_whole_gives_nothing() {
+    let fixture = with_a_token().await;
+    raw(&fixture, "UPDATE latest_changes SET marks = '{}'").await;
+    fixture.data.close().await;
+    gives_nothing(&fixture.dir).await;
+}
+
+#[tokio::test]
+async fn an_older_database_gives_nothing() {
     let stage = Stage::new().await;
     let older = File::keep(&stage.fixture).await;
     let audit = entry(AuditKind::KeyRevoked);
     assert!(stage.access.revoke_key(stage.key, &audit).await.unwrap());
     older.put_back(&stage.fixture).await.close().await;
-    assert!(look(&stage.fixture.dir).await.is_none());
+    gives_nothing(&stage.fixture.dir).await;
 }
 
 #[tokio::test]
 async fn what_is_in_the_spool_has_to_be_moved_first() {
-    let first = DatabaseFixture::new().await;
-    first.data.close().await;
-    let desk = Desk::over(DatabaseFixture::over(first.dir).await);
+    let desk = Desk::over(started_before().await);
     desk.spool.prepare(&[api("PRIMARY")]).await.unwrap();
     let empty = look(&desk.fixture.dir).await;
     empty.expect("room alone is nothing to move").close().await;

@@ -32,7 +32,7 @@ struct State {
 impl DataSource {
     /// Opens the database at `url` to look at it with the root key from `key`. Whatever is written through it fails. `None`
     /// where `open` has something to do first or to say: no database or key yet, one of another version or key, files that
-    /// others can read, a token in the spool, a database that does not count.
+    /// others can read, a token in the spool.
     pub async fn open_to_read(url: &str, key: impl Into<KeySource>) -> Option<Self> {
         let key_source = key.into();
         let path = path_of(url).ok()?;
@@ -87,8 +87,8 @@ impl DataSource {
         if !is_as_left || !self.spool().is_clear() {
             return Ok(false);
         }
-        self.trust().learn(state.chain_id.unwrap_or_default()).await;
-        Ok(self.mistrust().await.is_ok_and(|mistrust| mistrust.is_none()))
+        self.trust().learn(&state.chain_id.unwrap_or_default());
+        Ok(true)
     }
 }
 
@@ -102,13 +102,16 @@ fn names_vega(path: &Path) -> io::Result<bool> {
     Ok(i64::from(id) == APPLICATION_ID)
 }
 
-/// A connection that can write leaves no `-wal` and `-shm` behind when it is closed; `query_only` keeps it from writing rows.
+/// One connection, because a second one would read the schema once more. One that can write leaves no `-wal` and `-shm` behind
+/// when it is closed; `query_only` keeps it from writing rows.
 async fn connect(path: &Path) -> Option<SqlitePool> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("query_only", "ON")
         .pragma("trusted_schema", "OFF");
-    let connected = SqlitePoolOptions::new().connect_with(options).await;
-    connected.ok()
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false);
+    pool.connect_with(options).await.ok()
 }

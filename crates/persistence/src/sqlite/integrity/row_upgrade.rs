@@ -37,7 +37,7 @@ enum Unsealed {
 /// Reads what was kept outside the database, and seals the rows from before row values.
 pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
     let mut reader = data.reader().acquire().await.map_err(failed(DOING))?;
-    data.trust().learn(audit_rows::chain_id(&mut reader).await?).await;
+    data.trust().learn(&audit_rows::chain_id(&mut reader).await?);
     let is_sealed: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM latest_changes)")
         .fetch_one(&mut *reader)
         .await

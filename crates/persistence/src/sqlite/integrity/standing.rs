@@ -26,7 +26,7 @@ impl RowTrust {
     ) -> Result<Look, StoreError> {
         let found = standing(connection, before.entry()).await?;
         let look = self.compare(&found, &before)?;
-        match self.accepted_since(&look, &found, &before).await {
+        match self.accepted_since(&look, &found, &before) {
             Some(accepted) => self.compare(&standing(connection, accepted.entry()).await?, &accepted),
             None => Ok(look),
         }

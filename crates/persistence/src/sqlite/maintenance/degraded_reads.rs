@@ -111,7 +111,7 @@ async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
 
 async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> Result<Rows, StoreError> {
     let mut connection = database.acquire().await.map_err(failed("load the tokens"))?;
-    trust.learn(chain_id(&mut connection).await?).await;
+    trust.learn(&chain_id(&mut connection).await?);
     drop(connection);
     let reading = Reading::begin(database, trust).await?;
     let Ok(marks) = reading.marks.clone() else {
