@@ -1,5 +1,6 @@
 //! The accounts of an installation, and a choice among their APIs.
 
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,23 +9,32 @@ use crate::ids::{AccountId, ApiName};
 
 /// Every account, in the order of the configuration, which is the order of signing in. A copy is cheap.
 #[derive(Debug, Clone)]
-pub struct Accounts(Arc<[Account]>);
+pub struct Accounts(Arc<Indexed>);
+
+#[derive(Debug)]
+struct Indexed {
+    accounts: Vec<Account>,
+    /// Which account an API is of, and which of its APIs it is: thousands are looked for again and again.
+    places: HashMap<ApiName, (usize, usize)>,
+}
 
 impl Accounts {
     /// Every API with its account.
     pub fn apis(&self) -> impl Iterator<Item = (&Account, &Api)> {
-        let accounts = self.0.iter();
+        let accounts = self.iter();
         accounts.flat_map(|account| account.apis.iter().map(move |api| (account, api)))
     }
 
     /// The API of this name, with its account.
     pub fn find(&self, name: &ApiName) -> Option<(&Account, &Api)> {
-        self.apis().find(|(_, api)| api.name == *name)
+        let (account, api) = *self.0.places.get(name)?;
+        let account = self.0.accounts.get(account)?;
+        Some((account, account.apis.get(api)?))
     }
 
     /// The account of this name.
     pub fn account(&self, id: &AccountId) -> Option<&Account> {
-        self.0.iter().find(|account| account.id == *id)
+        self.iter().find(|account| account.id == *id)
     }
 
     /// Which of these APIs are configured.
@@ -38,19 +48,25 @@ impl Deref for Accounts {
     type Target = [Account];
 
     fn deref(&self) -> &[Account] {
-        &self.0
+        &self.0.accounts
     }
 }
 
 impl FromIterator<Account> for Accounts {
     fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
-        Self(accounts.into_iter().collect())
+        Self::from(accounts.into_iter().collect::<Vec<_>>())
     }
 }
 
 impl From<Vec<Account>> for Accounts {
     fn from(accounts: Vec<Account>) -> Self {
-        Self(accounts.into())
+        let mut places = HashMap::new();
+        for (number, account) in accounts.iter().enumerate() {
+            for (index, api) in account.apis.iter().enumerate() {
+                places.entry(api.name.clone()).or_insert((number, index));
+            }
+        }
+        Self(Arc::new(Indexed { accounts, places }))
     }
 }
 

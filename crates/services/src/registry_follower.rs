@@ -13,7 +13,7 @@ use vega_domain::token::StoredToken;
 
 use crate::backoff::until_caught_up;
 use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
-use crate::token_validity_service::current;
+use crate::token_validity_service::{by_api, current};
 
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
 
@@ -113,11 +113,13 @@ impl RegistryScope {
     fn of(&self, stored: Vec<LoadedToken>) -> Vec<StoredToken> {
         match self {
             Self::Everything => stored.into_iter().flatten().collect(),
-            Self::Configured(accounts) => accounts
-                .apis()
-                .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
-                .cloned()
-                .collect(),
+            Self::Configured(accounts) => {
+                let stored = by_api(&stored);
+                let apis = accounts.apis();
+                apis.filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
+                    .cloned()
+                    .collect()
+            }
         }
     }
 }

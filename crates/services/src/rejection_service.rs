@@ -19,7 +19,7 @@ use vega_domain::token::{CheckResult, StoredToken};
 
 use crate::hot_token_registry::HotTokenRegistry;
 use crate::profile_verification_service::ProfileVerificationService;
-use crate::token_validity_service::current;
+use crate::token_validity_service::{by_api, current};
 
 /// Whoever reports the same token so soon after another one gets the same answer.
 const SHARED_FOR: Duration = Duration::from_secs(5);
@@ -226,7 +226,7 @@ impl RejectionPorts {
             return Err(ReportError::UnknownApi(api.clone()));
         };
         let stored = self.tokens.load_all().await?;
-        let newest = match current(&stored, account, configured) {
+        let newest = match current(&by_api(&stored), account, configured) {
             Some(Ok(token)) => Newest::Token(Box::new(token.clone())),
             Some(Err(unreadable)) => {
                 let is_over = matches!(unreadable.error, StoreError::Erased)

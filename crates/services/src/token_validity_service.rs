@@ -1,6 +1,7 @@
 //! What is stored, and what it is worth by the clock: the 03:30 IST rule of `domain::expiry` over the repository.
 //! Also which of the tokens that were read a program may have. Asks nobody outside.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -41,13 +42,17 @@ impl TokenValidityService {
         let stored = self.tokens.load_all().await?;
         let failures = self.runs.last_failures().await?;
         let now = self.clock.now();
+        let stored = by_api(&stored);
+        let mut told: HashMap<&ApiName, &LastFailure> = HashMap::new();
+        for last in failures.iter().filter(|last| !is_overdue(last, now)) {
+            told.entry(&last.api).or_insert(last);
+        }
         Ok(self
             .accounts
             .apis()
             .map(|(account, api)| {
                 let mut status = missing(account, api);
-                let mut of_api = failures.iter().filter(|last| !is_overdue(last, now));
-                let failure = of_api.find(|last| last.api == api.name);
+                let failure = told.get(&api.name).copied();
                 status.last_failure = failure.map(|last| last.failure.clone());
                 status.last_attempt = failure.and_then(|last| last.attempt);
                 match current(&stored, account, api) {
@@ -97,6 +102,7 @@ impl TokenValidityService {
     /// The newest token of each configured API that may be alive, be it that Upstox called it dead before.
     pub async fn living(&self) -> Result<Vec<StoredToken>, StoreError> {
         let stored = self.tokens.load_all().await?;
+        let stored = by_api(&stored);
         let now = self.clock.now();
         Ok(self
             .accounts
@@ -121,16 +127,24 @@ fn is_overdue(last: &LastFailure, now: DateTime<Utc>) -> bool {
         && last.stored < expiry::day_start(now)
 }
 
+/// The stored tokens, to be found by their APIs.
+pub(crate) fn by_api(stored: &[LoadedToken]) -> HashMap<&ApiName, &LoadedToken> {
+    let each = stored.iter().map(|loaded| match loaded {
+        Ok(token) => (&token.api, loaded),
+        Err(unreadable) => (&unreadable.api, loaded),
+    });
+    each.collect()
+}
+
 /// The stored token of an API, if it was made for the app and the person that are configured now.
 pub(crate) fn current<'a>(
-    stored: &'a [LoadedToken],
+    stored: &HashMap<&ApiName, &'a LoadedToken>,
     account: &Account,
     api: &Api,
 ) -> Option<&'a LoadedToken> {
-    stored.iter().find(|loaded| match loaded {
-        Ok(token) => token.fits(account, api),
-        Err(unreadable) => unreadable.api == api.name,
-    })
+    let found = *stored.get(&api.name)?;
+    let is_for_another = matches!(found, Ok(token) if !token.fits(account, api));
+    (!is_for_another).then_some(found)
 }
 
 /// The token of `api` that a program may have at `now`, of those that were read.

@@ -4,6 +4,9 @@ mod configured;
 mod from_toml;
 mod from_variables;
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
 use vega_domain::account::Route;
 
 use self::configured::missing;
@@ -121,34 +124,65 @@ fn refuse_twins(accounts: &[Configured]) -> Result<(), SettingsError> {
         .iter()
         .flat_map(|configured| configured.account.apis.iter().zip(&configured.api_places))
         .collect();
+    // The first place of each value, so that thousands of APIs are looked at once each.
+    let (mut ids_in_any_case, mut secrets) = (BTreeMap::<_, usize>::new(), BTreeMap::<_, usize>::new());
+    let (mut names, mut ids) = (HashMap::<_, usize>::new(), HashMap::<_, usize>::new());
     for (index, &(second, second_places)) in apis.iter().enumerate() {
-        for &(first, first_places) in &apis[..index] {
-            for (id, id_place, other, other_place) in [
-                (first, first_places, second, second_places),
-                (second, second_places, first, first_places),
-            ] {
-                if id
-                    .client_id
-                    .as_str()
-                    .eq_ignore_ascii_case(other.client_secret.expose())
-                {
-                    return Err(SettingsError::MixedUp {
-                        first: id_place.client_id.clone(),
-                        second: other_place.client_secret.clone(),
-                        rule: "Put each app's own secret in its place",
-                    });
-                }
-            }
-            let (first_place, second_place) = (&first_places.api, &second_places.api);
-            if first.name == second.name {
-                let rule = "An API's name is unique over all accounts: give one of them another name";
-                return Err(twice(first_place, second_place, second.name.as_str(), rule));
-            }
-            if first.client_id == second.client_id {
-                let rule = "A new token of an app kills its earlier one, so each app is configured once: take one out";
-                return Err(twice(first_place, second_place, second.client_id.as_str(), rule));
-            }
+        let (id, secret) = (
+            AnyCase(second.client_id.as_str()),
+            AnyCase(second.client_secret.expose()),
+        );
+        let mixed_up = |id_of: usize, secret_of: usize| SettingsError::MixedUp {
+            first: apis[id_of].1.client_id.clone(),
+            second: apis[secret_of].1.client_secret.clone(),
+            rule: "Put each app's own secret in its place",
+        };
+        if let Some(&first) = ids_in_any_case.get(&secret) {
+            return Err(mixed_up(first, index));
         }
+        if let Some(&first) = secrets.get(&id) {
+            return Err(mixed_up(index, first));
+        }
+        if let Some(&first) = names.get(&second.name) {
+            let rule = "An API's name is unique over all accounts: give one of them another name";
+            let (first_place, second_place) = (&apis[first].1.api, &second_places.api);
+            return Err(twice(first_place, second_place, second.name.as_str(), rule));
+        }
+        if let Some(&first) = ids.get(&second.client_id) {
+            let rule =
+                "A new token of an app kills its earlier one, so each app is configured once: take one out";
+            let (first_place, second_place) = (&apis[first].1.api, &second_places.api);
+            return Err(twice(first_place, second_place, second.client_id.as_str(), rule));
+        }
+        ids_in_any_case.entry(id).or_insert(index);
+        secrets.entry(secret).or_insert(index);
+        names.insert(&second.name, index);
+        ids.insert(&second.client_id, index);
     }
     Ok(())
 }
+
+/// A value whose case does not matter, without a copy of it.
+#[derive(Clone, Copy)]
+struct AnyCase<'a>(&'a str);
+
+impl Ord for AnyCase<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let lower = |byte: u8| byte.to_ascii_lowercase();
+        self.0.bytes().map(lower).cmp(other.0.bytes().map(lower))
+    }
+}
+
+impl PartialOrd for AnyCase<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for AnyCase<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for AnyCase<'_> {}

@@ -44,7 +44,7 @@ impl TomlFile {
             problem,
         };
         let text = read_text(path, LARGEST).map_err(|problem| refused(format!("it {problem}")))?;
-        let lines = Lines(&text);
+        let lines = Lines::of(&text);
         let table = DeTable::parse(&text).map_err(|error| {
             let place = error
                 .span()
@@ -117,20 +117,28 @@ impl Item {
     }
 }
 
-struct Lines<'a>(&'a str);
+struct Lines<'a> {
+    text: &'a str,
+    /// Where each line ends.
+    ends: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at).collect();
+        Self { text, ends }
+    }
+}
 
 impl Lines<'_> {
     fn number(&self, at: usize) -> usize {
-        self.before(at).matches('\n').count() + 1
+        self.ends.partition_point(|end| *end < at) + 1
     }
 
     fn place(&self, at: usize) -> String {
-        let column = self.before(at).chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
         format!("line {}, column {column}", self.number(at))
-    }
-
-    fn before(&self, at: usize) -> &str {
-        self.0.get(..at).unwrap_or(self.0)
     }
 }
 
