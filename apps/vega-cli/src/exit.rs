@@ -220,7 +220,7 @@ mod tests {
 
     use super::*;
 
-    /// The order of interfaces.md; 11, which it leaves open, stands between what is unclear and what is partial.
+    /// The order of `docs/reference/exit-codes.md`; 11 stands between what is unclear and what is partial.
     const ORDER: [u8; 10] = [2, 9, 7, 8, 6, 4, 5, 11, 12, 3];
 
     #[test]

@@ -26,7 +26,7 @@ pub enum Scope {
     Token(ApiName),
     /// Begin runs, follow and cancel them.
     Runs,
-    /// See the settings and the access keys, revoke keys and tokens. Nothing else: whoever administers gets no token, and
+    /// See the settings and the access keys, revoke keys. Nothing else: whoever administers gets no token, and
     /// begins no run, unless that was granted too.
     Admin,
 }

@@ -1,4 +1,4 @@
-//! One API that a plan signs in for, and why. Which APIs those are, `plan` decides.
+//! One API that a plan signs in for, and why: which status calls for a sign-in is decided here. `plan` gathers them.
 
 use std::fmt;
 

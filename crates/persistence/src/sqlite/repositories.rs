@@ -9,7 +9,7 @@ pub(crate) mod audit_trail;
 pub(crate) mod cooldown_repository;
 pub(crate) mod execution_state;
 pub(crate) mod login_lease;
-pub(crate) mod otp_ledger;
+pub(crate) mod otp_rows;
 pub(crate) mod sign_in_journal;
 pub(crate) mod spooling;
 pub(crate) mod token_changes;

@@ -23,7 +23,7 @@ use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::repositories::attempt_rows;
 use crate::sqlite::repositories::audit_trail;
-use crate::sqlite::repositories::otp_ledger;
+use crate::sqlite::repositories::otp_rows;
 use crate::stored::unreadable;
 
 macro_rules! attempt_columns {
@@ -224,14 +224,14 @@ impl OtpLedger for SqliteSignInJournal {
         let mut tx = self.0.write().await?;
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
-        if otp_ledger::has_press(&mut tx, attempt).await? {
+        if otp_rows::has_press(&mut tx, attempt).await? {
             return Ok(OtpGrant::PressedBefore);
         }
-        otp_ledger::refuse_changed(&mut tx, mobile, budget.presses).await?;
-        let presses = otp_ledger::redated_presses(&mut tx, mobile, budget.presses, now).await?;
+        otp_rows::refuse_changed(&mut tx, mobile, budget.presses).await?;
+        let presses = otp_rows::redated_presses(&mut tx, mobile, budget.presses, now).await?;
         let (grant, kind, detail) = match budget.allowance(&presses, now) {
             OtpAllowance::Left(left) => {
-                otp_ledger::record(&mut tx, attempt, mobile, now).await?;
+                otp_rows::record(&mut tx, attempt, mobile, now).await?;
                 (
                     OtpGrant::Granted,
                     AuditKind::OtpRequested,
@@ -256,10 +256,10 @@ impl OtpLedger for SqliteSignInJournal {
     ) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
-        if otp_ledger::has_press(&mut tx, attempt).await? {
+        if otp_rows::has_press(&mut tx, attempt).await? {
             return Ok(());
         }
-        otp_ledger::record(&mut tx, attempt, mobile, now).await?;
+        otp_rows::record(&mut tx, attempt, mobile, now).await?;
         let entry = row.audit(
             now.at,
             AuditKind::OtpRequestedInWindow,
@@ -271,7 +271,7 @@ impl OtpLedger for SqliteSignInJournal {
 
     async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
         let mut reading = self.0.read().await?;
-        otp_ledger::newest_presses(&mut reading, mobile, newest).await
+        otp_rows::newest_presses(&mut reading, mobile, newest).await
     }
 }
 
