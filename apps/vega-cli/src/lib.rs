@@ -189,8 +189,8 @@ async fn command(
         }
         Command::Resume(wanted) => resume::run(vega, terminal, wanted, stop).await,
         Command::Status(wanted) => {
-            let faults = vega.stored.row_faults().await?;
-            status::run(&vega.stored, &faults, wanted.json).await
+            let findings = vega.stored.findings().await?;
+            status::run(&vega.stored, findings, wanted.json).await
         }
         Command::Verify(wanted) => verify::run(vega, terminal, &wanted).await,
         Command::Cancel => cancel::run(vega).await,

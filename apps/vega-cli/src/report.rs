@@ -7,7 +7,7 @@ mod verdict;
 pub(crate) mod earlier_runs;
 
 use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
-use vega_bootstrap::StoredState;
+use vega_bootstrap::{Findings, StoredState};
 use vega_domain::expiry::in_ist;
 use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
@@ -23,8 +23,8 @@ pub(crate) async fn as_json(
     stored: &StoredState,
     overview: &Overview,
     run: Option<&RunRecord>,
+    findings: Findings,
 ) -> Result<StatusView, CommandError> {
-    let faults = stored.row_faults().await?;
     Ok(StatusView {
         v: 1,
         verdict: verdict(overview).view(),
@@ -32,7 +32,7 @@ pub(crate) async fn as_json(
         outcome: None,
         apis: ApiView::all(overview),
         accounts: AccountView::all(overview, &stored.overview.allowances(&overview.now).await?),
-        database: DatabaseFaultsView::of(&faults, stored.missing_checkpoint().await),
+        database: DatabaseFaultsView::of(&findings.faults, findings.missing_checkpoint),
     })
 }
 

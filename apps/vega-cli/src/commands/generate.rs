@@ -11,6 +11,7 @@ use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::outcome_code::OutcomeCode;
+use vega_domain::overview::Overview;
 use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::token::ApiStatus;
@@ -132,7 +133,13 @@ async fn report_of(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Resul
     });
     Ok(StatusView {
         outcome,
-        ..report::as_json(&vega.stored, &overview, run.as_ref()).await?
+        ..report::as_json(
+            &vega.stored,
+            &overview,
+            run.as_ref(),
+            vega.stored.findings().await?,
+        )
+        .await?
     })
 }
 
@@ -182,14 +189,22 @@ pub(crate) async fn show(
 ) -> Result<(), CommandError> {
     let overview = stored.overview.of(statuses.to_vec()).await?;
     if json {
-        return output::data_json(&report::as_json(stored, &overview, run).await?);
+        let findings = stored.findings().await?;
+        return output::data_json(&report::as_json(stored, &overview, run, findings).await?);
     }
+    show_text(&overview);
+    Ok(())
+}
+
+/// The verdict and the statuses as a table with what to do next.
+pub(crate) fn show_text(overview: &Overview) {
     let colours = console::colors_enabled();
-    let verdict = report::verdict(&overview);
+    let verdict = report::verdict(overview);
     let out = console::Term::stdout();
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
     output::data_in_colour(&verdict.headline(width, colours));
+    let statuses = &overview.statuses;
     output::data_in_colour(&report::table(statuses, width, colours));
     for line in report::advice(statuses, &overview.evidence, &overview.closed) {
         output::say(&line);
@@ -198,5 +213,4 @@ pub(crate) async fn show(
     for closed in overview.closed.iter().filter(is_shown) {
         output::say(&report::closed(closed, &overview.now));
     }
-    Ok(())
 }

@@ -36,9 +36,12 @@ pub(crate) async fn answer(
 }
 
 async fn of_status(stored: &StoredState, json: bool) -> Option<Exit> {
-    let faults = stored.faults_if_undamaged().await?;
-    if !faults.is_none() || stored.missing_checkpoint().await.is_some() {
+    if !stored.is_undamaged().await {
         return None;
     }
-    status::run(stored, &faults, json).await.ok()
+    let findings = stored.findings().await.ok()?;
+    if !findings.are_none() {
+        return None;
+    }
+    status::run(stored, findings, json).await.ok()
 }

@@ -1,30 +1,37 @@
 //! `vega status`: what is stored, and what a run does meanwhile. Asks neither Upstox nor the human.
 
-use vega_bootstrap::StoredState;
-use vega_domain::row_faults::RowFaults;
+use vega_bootstrap::{Findings, StoredState};
 
 use crate::command_error::CommandError;
 use crate::commands::audit;
-use crate::commands::generate::show;
+use crate::commands::generate::show_text;
 use crate::exit::{self, Exit};
 use crate::report;
 use crate::terminal::output;
 
-/// With what does not fit of the rows that decide something.
-pub(crate) async fn run(stored: &StoredState, faults: &RowFaults, json: bool) -> Result<Exit, CommandError> {
-    let statuses = stored.validity.statuses().await?;
+/// With what does not fit in the database.
+pub(crate) async fn run(stored: &StoredState, findings: Findings, json: bool) -> Result<Exit, CommandError> {
+    let overview = stored.overview.all().await?;
     let run = stored.active_run().await?;
-    show(stored, json, &statuses, run.as_ref()).await?;
-    if let Some(run) = run.filter(|_| !json) {
-        output::say(&report::run_under_way(&run));
+    let exit = if findings.faults.database.is_some() {
+        Exit::Preflight
+    } else {
+        exit::of_statuses(&overview.statuses)
+    };
+    let told = audit::faults(&findings.faults);
+    let missing_checkpoint = findings.missing_checkpoint.clone();
+    if json {
+        output::data_json(&report::as_json(stored, &overview, run.as_ref(), findings).await?)?;
+    } else {
+        show_text(&overview);
+        if let Some(run) = run {
+            output::say(&report::run_under_way(&run));
+        }
     }
-    for line in audit::faults(faults) {
+    for line in told {
         output::problem(&line);
     }
     // Told, and no matter of the exit code: the tokens are what they are.
-    audit::undone_by_an_older_file(stored.missing_checkpoint().await);
-    if faults.database.is_some() {
-        return Ok(Exit::Preflight);
-    }
-    Ok(exit::of_statuses(&statuses))
+    audit::undone_by_an_older_file(missing_checkpoint);
+    Ok(exit)
 }

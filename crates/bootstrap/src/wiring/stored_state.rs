@@ -39,6 +39,21 @@ pub struct StoredState {
     data: DataSource,
 }
 
+/// What does not fit in a database that can be read.
+pub struct Findings {
+    /// The rows that decide something now and are not the latest version that Vega wrote.
+    pub faults: RowFaults,
+    /// Why the checkpoint of the latest change is missing.
+    pub missing_checkpoint: Option<String>,
+}
+
+impl Findings {
+    /// Whether everything fits.
+    pub fn are_none(&self) -> bool {
+        self.faults.is_none() && self.missing_checkpoint.is_none()
+    }
+}
+
 /// What stored state is read through.
 pub(crate) struct StoredPorts {
     pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
@@ -123,23 +138,17 @@ impl StoredState {
         self.runs.active().await
     }
 
-    /// The rows that decide something now and are not the latest version that Vega wrote.
-    pub async fn row_faults(&self) -> Result<RowFaults, StoreError> {
-        self.data.row_faults(RowScope::Deciding).await
+    /// What does not fit in the database. Tries once more to write the checkpoint of the latest change, if it is missing.
+    pub async fn findings(&self) -> Result<Findings, StoreError> {
+        Ok(Findings {
+            faults: self.data.row_faults(RowScope::Deciding).await?,
+            missing_checkpoint: self.data.missing_checkpoint(self.clock.now()).await,
+        })
     }
 
-    /// The same, if the database is undamaged.
-    pub async fn faults_if_undamaged(&self) -> Option<RowFaults> {
-        if self.data.is_undamaged().await {
-            self.row_faults().await.ok()
-        } else {
-            None
-        }
-    }
-
-    /// Tries once more to write the checkpoint of the latest change, if it is missing. Returns why it is still missing.
-    pub async fn missing_checkpoint(&self) -> Option<String> {
-        self.data.missing_checkpoint(self.clock.now()).await
+    /// Whether SQLite finds no damage in the whole file.
+    pub async fn is_undamaged(&self) -> bool {
+        self.data.is_undamaged().await
     }
 
     /// Closes the database properly.

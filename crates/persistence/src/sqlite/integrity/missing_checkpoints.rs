@@ -6,7 +6,7 @@ use vega_domain::audit::AuditKind;
 use vega_domain::ports::StoreError;
 
 use crate::audit::chain::Value;
-use crate::audit::checkpoints::{Cause, Checkpoint, Newest};
+use crate::audit::checkpoints::{Cause, Checkpoint};
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::write::Reading;
@@ -67,7 +67,7 @@ impl DataSource {
 
     async fn missing_in(&self, reading: &mut Reading) -> Result<Option<MissingCheckpoint>, StoreError> {
         let chain_id = audit_rows::chain_id(reading).await?;
-        let newest = self.newest_checkpoint(chain_id.clone()).await?;
+        let newest = self.checkpoints().newest(&chain_id)?;
         // A small part of the trail: each run leaves a checkpoint, too.
         let since: Vec<(String, DateTime<Utc>)> =
             sqlx::query_as("SELECT kind, at FROM audit_events WHERE id > $1")
@@ -98,12 +98,5 @@ impl DataSource {
             value,
             revoked_at: revoked.map(|(_, at)| *at).max(),
         }))
-    }
-
-    pub(crate) async fn newest_checkpoint(&self, chain_id: Vec<u8>) -> Result<Newest, StoreError> {
-        let checkpoints = self.checkpoints().clone();
-        tokio::task::spawn_blocking(move || checkpoints.newest(&chain_id))
-            .await
-            .unwrap_or_else(|panicked| Err(unreadable(panicked)))
     }
 }

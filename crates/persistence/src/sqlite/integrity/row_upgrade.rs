@@ -105,7 +105,7 @@ async fn examine(data: &DataSource, reader: &mut SqliteConnection) -> Result<Uns
     let chain_id = audit_rows::chain_id(&mut *reader).await?;
     let history = SqliteAuditHistory::new(data.clone());
     // Kept where who writes the database does not write.
-    let (kept, unread) = match data.newest_checkpoint(chain_id).await {
+    let (kept, unread) = match data.checkpoints().newest(&chain_id) {
         Ok(newest) => (newest.is_told_of || newest.is_strange, None),
         Err(error) => (false, Some(error)),
     };
