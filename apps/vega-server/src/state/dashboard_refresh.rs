@@ -30,6 +30,7 @@ pub(crate) async fn keep_current(server: &Server) -> Infallible {
     let mut prompts = server.prompts.changes();
     let mut requests = server.requests.changes();
     let changes = server.vega.changes();
+    let mut another = changes.changed();
     let mut timer = tokio::time::interval(DEADLINE_CHECK_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut is_stale = false;
@@ -43,7 +44,7 @@ pub(crate) async fn keep_current(server: &Server) -> Infallible {
             _ = tokens.changed() => {}
             _ = prompts.changed() => {}
             _ = requests.changed() => {}
-            () = changes.changed() => {}
+            () = &mut another => another = changes.changed(),
             _ = timer.tick() => {
                 let next = server.dashboard.next_deadline();
                 if !is_stale && next.is_none_or(|next| next > server.vega.clock.now()) {

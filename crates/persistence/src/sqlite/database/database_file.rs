@@ -57,7 +57,7 @@ fn refuse_wal_alone(path: &Path) -> Result<(), OpenError> {
 }
 
 /// SQLite's own files beside the database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

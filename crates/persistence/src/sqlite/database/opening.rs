@@ -89,7 +89,7 @@ impl DataSource {
             let data = Self {
                 writer: writer.clone(),
                 reader,
-                watch: Watch::new(for_the_watch(options), spool),
+                watch: Watch::new(for_the_watch(options), &path, spool),
                 sealer,
                 listener_proof: Arc::new(KeyedListenerProof::new(&key)),
                 recorder: Recorder::new(&key, &key_source),

@@ -52,7 +52,7 @@ impl DataSource {
         let sealer = Arc::new(Sealer::new(&key));
         let opened = Self {
             writer: database.clone(),
-            watch: Watch::new(database.clone(), Spool::beside(&path, Arc::clone(&sealer))),
+            watch: Watch::new(database.clone(), &path, Spool::beside(&path, Arc::clone(&sealer))),
             reader: database,
             sealer,
             listener_proof: Arc::new(KeyedListenerProof::new(&key)),

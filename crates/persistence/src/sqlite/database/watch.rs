@@ -1,18 +1,38 @@
-//! Watches the database and its spool for the whole process: one connection, one look every so often, for however many wait.
+//! Watches the database and its spool for the whole process: one connection, one look every so often, for however many wait;
+//! while nothing is written, little more than the times of the files.
 //! SQLite's `data_version` changes on one connection when any other has committed, in any process; reading it costs a few bytes
 //! of shared memory and no table. For the spool, modification times are compared.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
+use tokio::runtime::Builder;
 use tokio::sync::{Mutex, watch};
 
 use crate::spool::slots::Spool;
+use crate::sqlite::database::database_file::beside;
 
 /// Half of the delay that the port `TokenChanges` promises.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who commits writes the log first and makes it visible when the log is on disk: the looks go on for ten seconds after a trace of
+/// a write. Where there is none, the traces alone are looked at.
+const LOOKS_AFTER_A_TRACE: u32 = 200;
+
+/// For what leaves no trace that this process can see: once a second.
+const LOOK_IN_ANY_CASE: u32 = 20;
+
+/// What a write changes on disk, whoever makes it.
+#[derive(Debug, PartialEq, Eq)]
+struct Traces {
+    /// Time and length of the write-ahead log.
+    log: Option<(Option<SystemTime>, u64)>,
+    spooled: Vec<(PathBuf, Option<SystemTime>)>,
+}
 
 /// While this state is the same, no token and no access key has changed.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,25 +41,35 @@ struct State {
     spooled: Vec<(PathBuf, Option<SystemTime>)>,
 }
 
+/// What the next look needs of the last one.
+#[derive(Debug, Default)]
+struct Last {
+    /// Held from look to look: to take it out of its pool and put it back wakes its thread twice more.
+    connection: Option<PoolConnection<Sqlite>>,
+    /// The state; `None` before the first look, and while the database does not answer.
+    seen: Option<State>,
+}
+
 /// The watch over one database.
 #[derive(Debug)]
 pub(crate) struct Watch {
     /// Always the same connection, which must not write: the changes of others are seen from its own point of view.
-    connection: SqlitePool,
+    pool: SqlitePool,
+    log: PathBuf,
     spool: Spool,
-    /// The state at the last look; `None` before the first one, and while the database does not answer.
-    seen: Mutex<Option<State>>,
+    last: Mutex<Last>,
     changes: watch::Sender<u64>,
     is_looking: OnceLock<()>,
 }
 
 impl Watch {
     /// Over a pool of one connection that is never replaced while it works.
-    pub(crate) fn new(connection: SqlitePool, spool: Spool) -> Arc<Self> {
+    pub(crate) fn new(pool: SqlitePool, database: &Path, spool: Spool) -> Arc<Self> {
         Arc::new(Self {
-            connection,
+            pool,
+            log: beside(database, "-wal"),
             spool,
-            seen: Mutex::default(),
+            last: Mutex::default(),
             changes: watch::Sender::new(0),
             is_looking: OnceLock::new(),
         })
@@ -48,43 +78,145 @@ impl Watch {
     /// Counts what changes from now on. The first subscriber begins the looks, which go on until the database is closed.
     pub(crate) fn subscribe(self: &Arc<Self>) -> watch::Receiver<u64> {
         self.is_looking.get_or_init(|| {
-            tokio::spawn(look_again_and_again(Arc::downgrade(self)));
+            let watch = Arc::downgrade(self);
+            let thread = std::thread::Builder::new().name("vega-watch".into());
+            if let Err(error) = thread.spawn(move || look_on_this_thread(watch)) {
+                tracing::error!(%error, "nobody watches what other processes change");
+            }
         });
         self.changes.subscribe()
     }
 
     /// Looks now, and tells all subscribers if something changed since the last look. Returns whether the database answered.
     pub(crate) async fn look(&self) -> bool {
-        let mut seen = self.seen.lock().await;
-        let state = self.state().await;
+        let mut last = self.last.lock().await;
+        // Taken out, so that a look which is dropped halfway leaves no connection with half an answer.
+        let held = last.connection.take();
+        let connection = if let Some(connection) = held {
+            Ok(connection)
+        } else {
+            // It may be another one than before.
+            last.seen = None;
+            self.pool.acquire().await
+        };
+        let (state, connection) = match connection {
+            Ok(connection) => self.state(connection).await,
+            Err(_) => (None, None),
+        };
+        last.connection = connection;
         let answered = state.is_some();
         // A new connection counts anew, so that what was seen before means nothing any more.
-        if *seen != state || !answered {
-            *seen = state;
+        if last.seen != state || !answered {
+            last.seen = state;
             self.changes.send_modify(|changes| *changes += 1);
         }
         answered
     }
 
-    async fn state(&self) -> Option<State> {
+    fn traces(&self) -> Traces {
+        let log = self.log.metadata().ok();
+        Traces {
+            log: log.map(|log| (log.modified().ok(), log.len())),
+            spooled: self.spool.written(),
+        }
+    }
+
+    async fn state(
+        &self,
+        mut connection: PoolConnection<Sqlite>,
+    ) -> (Option<State>, Option<PoolConnection<Sqlite>>) {
         let version = sqlx::query_scalar("PRAGMA data_version");
-        let version = version.fetch_one(&self.connection).await.ok()?;
+        let Ok(version) = version.fetch_one(&mut *connection).await else {
+            return (None, None);
+        };
         let spooled = self.spool.written();
-        Some(State { version, spooled })
+        (Some(State { version, spooled }), Some(connection))
     }
 
     pub(crate) async fn close(&self) {
-        self.connection.close().await;
+        self.last.lock().await.connection = None;
+        self.pool.close().await;
+    }
+}
+
+/// A thread of its own: on the threads of the program each look wakes several of them.
+fn look_on_this_thread(watch: Weak<Watch>) {
+    match Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime.block_on(look_again_and_again(watch)),
+        Err(error) => tracing::error!(%error, "nobody watches what other processes change"),
     }
 }
 
 async fn look_again_and_again(watch: Weak<Watch>) {
+    let mut pace = Pace::default();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(watch) = watch.upgrade() else { return };
-        watch.look().await;
-        if watch.connection.is_closed() {
+        if pace.is_look_due(watch.traces()) {
+            watch.look().await;
+        }
+        if watch.pool.is_closed() {
             return;
         }
+    }
+}
+
+/// Decides when to look.
+#[derive(Debug, Default)]
+struct Pace {
+    traces: Option<Traces>,
+    looks_left: u32,
+    ticks: u32,
+}
+
+impl Pace {
+    /// To be asked at each tick.
+    fn is_look_due(&mut self, found: Traces) -> bool {
+        self.ticks = self.ticks.wrapping_add(1);
+        let found = Some(found);
+        if self.traces != found {
+            (self.traces, self.looks_left) = (found, LOOKS_AFTER_A_TRACE);
+        }
+        let is_due = self.looks_left > 0 || self.ticks.is_multiple_of(LOOK_IN_ANY_CASE);
+        self.looks_left = self.looks_left.saturating_sub(1);
+        is_due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(length: u64) -> Traces {
+        Traces {
+            log: Some((Some(SystemTime::UNIX_EPOCH), length)),
+            spooled: Vec::new(),
+        }
+    }
+
+    /// Which of so many ticks are looks.
+    fn looks(pace: &mut Pace, ticks: u32, found: impl Fn() -> Traces) -> u32 {
+        (0..ticks).map(|_| u32::from(pace.is_look_due(found()))).sum()
+    }
+
+    #[test]
+    fn each_tick_is_a_look_for_ten_seconds_after_a_write_and_one_in_a_second_then() {
+        let mut pace = Pace::default();
+        assert_eq!(
+            looks(&mut pace, LOOKS_AFTER_A_TRACE, || log(1)),
+            LOOKS_AFTER_A_TRACE
+        );
+        assert_eq!(looks(&mut pace, 10 * LOOK_IN_ANY_CASE, || log(1)), 10);
+        assert!(pace.is_look_due(log(2)), "at once");
+        assert_eq!(
+            looks(&mut pace, LOOKS_AFTER_A_TRACE - 1, || log(2)),
+            LOOKS_AFTER_A_TRACE - 1
+        );
+        assert_eq!(looks(&mut pace, 10 * LOOK_IN_ANY_CASE, || log(2)), 10);
+        let spooled = || Traces {
+            spooled: vec![(PathBuf::from("PRIMARY.slot"), None)],
+            ..log(2)
+        };
+        assert!(pace.is_look_due(spooled()), "the spool leaves traces too");
     }
 }
