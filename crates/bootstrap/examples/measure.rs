@@ -6,9 +6,11 @@ mod other_vega;
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
 use tokio::time::{Instant, sleep};
 use vega_bootstrap::{Environment, Settings, SystemClock, Vega};
 use vega_domain::ids::Generation;
@@ -29,8 +31,14 @@ async fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("fill") => fill(&settings).await,
         Some("hot-read") => hot_read(&start(settings, environment).await?),
+        Some("bare-load") => {
+            bare_load();
+            Ok(())
+        }
         Some("changes") => changes(&start(settings, environment).await?).await,
-        _ => bail!("give `fill`, `hot-read` or `changes`, and Vega's settings in the environment"),
+        _ => {
+            bail!("give `fill`, `hot-read`, `bare-load` or `changes`, and Vega's settings in the environment")
+        }
     }
 }
 
@@ -58,19 +66,45 @@ async fn fill(settings: &Settings) -> Result<()> {
     other.close(now).await
 }
 
-/// Nanoseconds of one read, per batch.
+/// Nanoseconds of one read, per batch, while another thread reads too and a third one publishes every millisecond.
 fn hot_read(vega: &Vega) -> Result<()> {
     let api = &vega.settings.accounts[0].apis[0].name;
-    vega.registry.get(api).context("no token is hot; `fill` first")?;
-    let batch = |_| {
-        let began = Instant::now();
-        for _ in 0..READS_A_BATCH {
-            black_box(vega.registry.get(black_box(api)));
-        }
-        began.elapsed().as_secs_f64() * 1e9 / f64::from(READS_A_BATCH)
-    };
-    say((0..BATCHES).map(batch));
+    let token = vega.registry.get(api).context("no token is hot; `fill` first")?;
+    let reader = vega.registry.reader(api);
+    let read = || black_box(&reader).read(|token| token.generation);
+    let is_over = AtomicBool::new(false);
+    let figures = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                black_box(read());
+            }
+        });
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                vega.registry.publish(&token);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let figures: Vec<f64> = (0..BATCHES).map(|_| batch(read)).collect();
+        is_over.store(true, Ordering::Relaxed);
+        figures
+    });
+    say(figures);
     Ok(())
+}
+
+/// The floor of a hot read: one load of what may be swapped.
+fn bare_load() {
+    let bare = ArcSwap::from_pointee(7_u32);
+    say((0..BATCHES).map(|_| batch(|| **black_box(&bare).load())));
+}
+
+fn batch<T>(read: impl Fn() -> T) -> f64 {
+    let began = Instant::now();
+    for _ in 0..READS_A_BATCH {
+        black_box(read());
+    }
+    began.elapsed().as_secs_f64() * 1e9 / f64::from(READS_A_BATCH)
 }
 
 /// Milliseconds from the end of another process's commit until readers get the new token, or no longer a rejected one.

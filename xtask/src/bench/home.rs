@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::shell::{step, target};
 
 const APIS: usize = 50;
-const STARTS: usize = 20;
+const STARTS: usize = 50;
 
 /// A fresh home with the settings of fifty APIs, and an Upstox that nobody can reach.
 pub(crate) struct Home(PathBuf);
@@ -66,25 +66,43 @@ impl Home {
         figures.collect()
     }
 
-    /// Milliseconds of each start.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long a start takes is what is asked"
-    )]
-    pub(crate) fn starts(&self) -> Result<Vec<f64>> {
-        let vega = target().join("release/vega");
-        step(&format!("vega token, {STARTS} times"));
-        let mut took = Vec::new();
-        for number in 0..STARTS {
-            // The first one's token was rejected while changes were measured.
-            let api = format!("API{}", 1 + number % (APIS - 1));
-            let began = Instant::now();
-            let text = output(self.program(&vega).args(["token", &api]))?;
-            took.push(began.elapsed().as_secs_f64() * 1e3);
-            ensure!(text.starts_with("CANARY-token-"), "vega token {api} said {text}");
-        }
-        Ok(took)
+    /// Milliseconds of each start of `vega` with these arguments.
+    pub(crate) fn starts(&self, arguments: &[&str]) -> Result<Vec<f64>> {
+        step(&format!("vega {}, {STARTS} times", arguments.join(" ")));
+        let mut vega = self.program(&target().join("release/vega"));
+        took(vega.args(arguments))
     }
+
+    /// Milliseconds of each start of `sqlite3` that reads one row of the same database.
+    pub(crate) fn one_row(&self) -> Result<Vec<f64>> {
+        step(&format!("sqlite3, {STARTS} times"));
+        let query = "SELECT api, generation FROM upstox_tokens LIMIT 1";
+        took(
+            Command::new("sqlite3")
+                .arg(self.0.join("vega_trade.db"))
+                .arg(query),
+        )
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a start takes is what is asked"
+)]
+fn took(command: &mut Command) -> Result<Vec<f64>> {
+    let mut took = Vec::new();
+    for _ in 0..STARTS {
+        let began = Instant::now();
+        // A token that was rejected while changes were measured makes no success of `vega status`.
+        let said = command.output()?.stdout;
+        took.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(
+            !said.is_empty(),
+            "{} said nothing",
+            command.get_program().display()
+        );
+    }
+    Ok(took)
 }
 
 fn output(command: &mut Command) -> Result<String> {
