@@ -116,7 +116,7 @@ impl DataSource {
         let mut tx = tx.map_err(failed("begin a write"))?;
         // After a rotation elsewhere, this process's key would seal and chain wrongly.
         let look = self.recorder.trust.look(&mut tx, before).await?;
-        Write::begin(tx, self.recorder.clone(), look).await
+        Write::begin(tx, &self.path, self.recorder.clone(), look).await
     }
 
     /// Begins a read of rows that decide something: all of its queries see the same snapshot.

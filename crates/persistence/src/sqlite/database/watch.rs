@@ -19,8 +19,8 @@ use crate::sqlite::database::database_file::beside;
 /// Half of the delay that the port `TokenChanges` promises.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Who commits writes the log first and makes it visible when the log is on disk: the looks go on for ten seconds after a trace of
-/// a write. Where there is none, the traces alone are looked at.
+/// Who commits writes the log first and makes it visible when the log is on disk, and Vega then leaves a trace. For other
+/// programs, and for a Vega that dies in between, the looks go on for ten seconds after a trace.
 const LOOKS_AFTER_A_TRACE: u32 = 200;
 
 /// For what leaves no trace that this process can see: once a second.
@@ -138,6 +138,23 @@ impl Watch {
         self.pool.close().await;
     }
 }
+
+/// Marks the log as written now, after a commit that is visible: however long the disk took, those who watch look once more. SQLite
+/// locks nothing of this file, and it is not opened here.
+#[cfg(unix)]
+pub(crate) fn leave_trace(log: &Path) {
+    use nix::fcntl::AT_FDCWD;
+    use nix::sys::stat::{UtimensatFlags, utimensat};
+    use nix::sys::time::TimeSpec;
+
+    let (accessed, modified) = (TimeSpec::UTIME_OMIT, TimeSpec::UTIME_NOW);
+    if let Err(error) = utimensat(AT_FDCWD, log, &accessed, &modified, UtimensatFlags::FollowSymlink) {
+        tracing::debug!(%error, "a commit left no trace");
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn leave_trace(_log: &Path) {}
 
 /// A thread of its own: on the threads of the program each look wakes several of them.
 fn look_on_this_thread(watch: Weak<Watch>) {

@@ -2,6 +2,7 @@
 //! latest changes together, or nothing. A read sees rows and list in one snapshot.
 
 use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,8 @@ use crate::audit::row_trust::{Look, RowTrust};
 use crate::sealing::fingerprint::Fingerprints;
 use crate::sealing::row_values::SealedTable;
 use crate::sqlite::database::causes::failed;
+use crate::sqlite::database::database_file::beside;
+use crate::sqlite::database::watch;
 use crate::sqlite::integrity::row_marks;
 use crate::sqlite::integrity::row_values;
 use crate::sqlite::repositories::audit_rows;
@@ -26,6 +29,8 @@ use crate::sqlite::repositories::audit_rows;
 /// An open write.
 pub(crate) struct Write {
     tx: Transaction<'static, Sqlite>,
+    /// The write-ahead log, on which a commit leaves a trace for those who watch.
+    log: PathBuf,
     pub(crate) chain: Arc<AuditChain>,
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) trust: Arc<RowTrust>,
@@ -44,6 +49,7 @@ pub(crate) struct Write {
 impl Write {
     pub(crate) async fn begin(
         mut tx: Transaction<'static, Sqlite>,
+        database: &Path,
         recorder: Recorder,
         look: Look,
     ) -> Result<Self, StoreError> {
@@ -56,6 +62,7 @@ impl Write {
         } = recorder;
         Ok(Self {
             tx,
+            log: beside(database, "-wal"),
             chain,
             fingerprints,
             trust,
@@ -182,6 +189,7 @@ impl Write {
             None => Vec::new(),
         };
         self.tx.commit().await?;
+        watch::leave_trace(&self.log);
         match self.checkpoint {
             Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain),
             _ if self.marks.is_ok() => self.trust.saw(entry, &chain),
@@ -287,4 +295,30 @@ impl DerefMut for Reading {
 /// The error for a row that is not the last version that Vega wrote.
 pub(crate) fn changed_outside(what: impl std::fmt::Display, misfit: Misfit) -> StoreError {
     StoreError::ChangedOutside(format!("{what} {misfit}: it counts for nothing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use crate::sqlite::database::data_source::DataSource;
+
+    /// The file that stands for the log has no other reason to change.
+    #[tokio::test]
+    async fn a_commit_leaves_a_trace_once_it_is_visible() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("data/vega_trade.db").display());
+        let data = DataSource::open(&url, &dir.path().join("config/vega.key"))
+            .await
+            .unwrap();
+        let log = dir.path().join("log");
+        let file = std::fs::File::create(&log).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let mut write = data.write().await.unwrap();
+        write.log.clone_from(&log);
+        let at = |log: &std::path::Path| log.metadata().unwrap().modified().unwrap();
+        assert_eq!(at(&log), SystemTime::UNIX_EPOCH);
+        write.commit().await.unwrap();
+        assert!(at(&log) > SystemTime::UNIX_EPOCH);
+    }
 }
