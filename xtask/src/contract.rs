@@ -7,10 +7,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::builds::build_programs;
-use crate::demo_desk::{Desk, Upstox};
+use crate::demo_desk::{Desk, HUMAN, Upstox};
 use crate::install;
 use crate::open_hours;
-use crate::shell::{run_with, step};
+use crate::shell::{binaries, run_with, step};
 
 /// It takes less, also on a slow machine.
 pub(crate) const LENGTH: Duration = Duration::from_mins(3);
@@ -36,7 +36,7 @@ pub(crate) fn run_alone() -> Result<()> {
 pub(crate) fn contract() -> Result<()> {
     let schemathesis = install::python_packages(PACKAGES, "schemathesis")?.join("schemathesis");
     let schemathesis = schemathesis.display().to_string();
-    let upstox = Upstox::start(true)?;
+    let upstox = Upstox::start(&binaries(), Some(HUMAN))?;
     let desk = Desk::new("contract", &upstox, false)?;
     // So that there is a token to serve.
     let mut vega = desk.program("vega");

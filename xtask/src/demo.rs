@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::builds::build_programs;
 use crate::console;
-use crate::demo_desk::{CONFIG_DIR, Desk, Upstox, shown};
+use crate::demo_desk::{CONFIG_DIR, Desk, HUMAN, Upstox, shown};
 use crate::install;
 use crate::open_hours;
-use crate::shell::{say, step, works};
+use crate::shell::{binaries, say, step, works};
 
 /// Six sign-ins take seconds, by hand a few minutes.
 const LENGTH: Duration = Duration::from_mins(2);
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     build_programs()?;
     open_hours::wait_for(LENGTH);
 
-    let upstox = Upstox::start(!options.headed)?;
+    let upstox = Upstox::start(&binaries(), (!options.headed).then_some(HUMAN))?;
     let desk = Desk::new("demo", &upstox, options.headed)?;
     let server = desk.start_server()?;
     if options.headed {

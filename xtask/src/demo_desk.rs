@@ -11,14 +11,28 @@ use serde_json::Value;
 
 use crate::shell::{binaries, root};
 
+/// How long the human of the demo waits before each step, in milliseconds.
+pub(crate) const HUMAN: u32 = 400;
+
 /// The console's usual port; another one is taken when it is in use.
 const CONSOLE_PORT: u16 = 28020;
 
 /// The demo's config directory, in its folder.
 pub(crate) const CONFIG_DIR: &str = "config";
 
-/// A program that ends with the demo.
+/// A program that ends with its handle.
 pub(crate) struct Companion(Child);
+
+impl Companion {
+    pub(crate) fn of(program: Child) -> Self {
+        Self(program)
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
 
 impl Drop for Companion {
     fn drop(&mut self) {
@@ -34,19 +48,20 @@ pub(crate) struct Upstox {
 }
 
 impl Upstox {
-    /// Starts it on a free port; `human` plays the person at the window.
-    pub(crate) fn start(human: bool) -> Result<Self> {
-        let mut command = Command::new(binaries().join("upstox-simulator"));
+    /// Starts the one of this folder on a free port. A human who waits so many milliseconds before each step plays the person
+    /// at the window, or nobody.
+    pub(crate) fn start(programs: &Path, human: Option<u32>) -> Result<Self> {
+        let mut command = Command::new(programs.join("upstox-simulator"));
         command.args(["--listen", "127.0.0.1:0"]);
-        if human {
-            command.args(["--simulated-human", "400"]);
+        if let Some(pause) = human {
+            command.args(["--simulated-human", &pause.to_string()]);
         }
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .context("the simulator cannot be started")?;
         let stdout = child.stdout.take().context("the simulator's output")?;
-        let program = Companion(child);
+        let program = Companion::of(child);
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let started: Value = serde_json::from_str(&line).context("the simulator did not say where it is")?;
@@ -77,6 +92,18 @@ impl Upstox {
     /// Lets something happen there.
     pub(crate) fn post(&self, page: &str) -> Result<()> {
         ureq::post(format!("{}/_sim/{page}", self.base_url)).send_empty()?;
+        Ok(())
+    }
+
+    /// The same, as described.
+    pub(crate) fn post_with(&self, page: &str, value: &Value) -> Result<()> {
+        ureq::post(format!("{}/_sim/{page}", self.base_url)).send_json(value)?;
+        Ok(())
+    }
+
+    /// Takes something away there.
+    pub(crate) fn delete(&self, page: &str) -> Result<()> {
+        ureq::delete(format!("{}/_sim/{page}", self.base_url)).call()?;
         Ok(())
     }
 }
@@ -145,7 +172,7 @@ impl Desk {
             .program("vega-server")
             .spawn()
             .context("vega-server cannot be started")?;
-        let server = Companion(server);
+        let server = Companion::of(server);
         let up = (0..100).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
             ureq::get(format!("{}livez", self.console)).call().is_ok()

@@ -28,6 +28,14 @@ pub(crate) fn harness_tools() -> Result<()> {
     apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
+/// What counts instructions.
+pub(crate) fn valgrind() -> Result<()> {
+    if works("valgrind", "--version") {
+        return Ok(());
+    }
+    apt(&["valgrind"], "valgrind")
+}
+
 /// Python with what it makes folders of packages with.
 fn python() -> Result<()> {
     let has_venv = std::process::Command::new("python3")

@@ -1,120 +1,179 @@
-//! The home of a benchmark: fifty APIs, and an Upstox that nobody can reach. Runs programs of the release build there.
+//! A home of the bench: a folder below `target/bench` with settings, key and database, and the programs of the release
+//! build that run there. What is measured with them is for others to say.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use serde_json::Value;
 
-use crate::shell::{step, target};
+use crate::bench::programs::said;
+use crate::demo_desk::Upstox;
+use crate::shell::target;
 
-const APIS: usize = 50;
-const STARTS: usize = 50;
+/// No account of a made-up desk has more.
+const APIS_OF_AN_ACCOUNT: usize = 60;
 
-/// A fresh home with the settings of fifty APIs, and an Upstox that nobody can reach.
-pub(crate) struct Home(PathBuf);
+/// What is configured: `vega.toml` and the names in it.
+#[derive(Default)]
+pub(crate) struct Settings {
+    text: String,
+    apis: Vec<String>,
+}
+
+pub(crate) struct Home {
+    folder: PathBuf,
+    apis: Vec<String>,
+    upstox: String,
+}
+
+impl Settings {
+    /// So many APIs, `API0` and on.
+    pub(crate) fn made_up(apis: usize) -> Self {
+        let mut settings = Self::default();
+        for number in 0..apis {
+            if number % APIS_OF_AN_ACCOUNT == 0 {
+                let account = number / APIS_OF_AN_ACCOUNT;
+                settings.account(&format!("account{account}"), &format!("9{account:09}"));
+            }
+            let name = format!("API{number}");
+            settings.api(&name, &format!("key-{number}"), &format!("secret-{number}"));
+        }
+        settings
+    }
+
+    /// The first account of a simulated Upstox.
+    pub(crate) fn of(upstox: &Upstox) -> Result<Self> {
+        let state = upstox.sim("state")?;
+        let account = &state["accounts"][0];
+        let text = |value: &Value| value.as_str().map(str::to_owned).context("the simulator's state");
+        let mut settings = Self::default();
+        settings.account(&text(&account["name"])?, &text(&account["mobile"])?);
+        for app in account["apps"].as_array().context("the simulator's apps")? {
+            settings.api(
+                &text(&app["name"])?,
+                &text(&app["client_id"])?,
+                &text(&app["client_secret"])?,
+            );
+        }
+        Ok(settings)
+    }
+
+    fn account(&mut self, name: &str, mobile: &str) {
+        self.table("accounts", &[("name", name), ("mobile_number", mobile)]);
+    }
+
+    fn api(&mut self, name: &str, id: &str, secret: &str) {
+        let values = [("name", name), ("client_id", id), ("client_secret", secret)];
+        self.table("accounts.apis", &values);
+        self.apis.push(name.to_owned());
+    }
+
+    fn table(&mut self, name: &str, values: &[(&str, &str)]) {
+        let values = values.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
+        let lines = [format!("[[{name}]]\n")].into_iter().chain(values);
+        self.text.extend(lines);
+    }
+}
 
 impl Home {
-    pub(crate) fn new() -> Result<Self> {
-        let home = target().join("bench");
-        if home.exists() {
-            std::fs::remove_dir_all(&home)?;
+    /// A fresh one, in the place of an earlier one of this name.
+    pub(crate) fn new(name: &str, settings: Settings, upstox: &str) -> Result<Self> {
+        let folder = target().join("bench").join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
         }
-        std::fs::create_dir_all(&home)?;
-        Ok(Self(home))
+        let config = folder.join(".config/vega");
+        std::fs::create_dir_all(&config)?;
+        let file = config.join("vega.toml");
+        std::fs::write(&file, &settings.text)?;
+        // As Chromium's human sees it: a window, though nobody does.
+        let browser = folder.join("chromium-without-a-window");
+        std::fs::write(&browser, "#!/bin/sh\nexec chromium --headless=new \"$@\"\n")?;
+        for (path, mode) in [(&config, 0o700), (&file, 0o600), (&browser, 0o700)] {
+            #[cfg(unix)]
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        }
+        Ok(Self {
+            folder,
+            apis: settings.apis,
+            upstox: upstox.to_owned(),
+        })
     }
 
-    /// What a program of the release says.
-    pub(crate) fn output(&self, program: &str, arguments: &[&str]) -> Result<String> {
-        output(
-            self.program(&target().join("release").join(program))
-                .args(arguments),
-        )
+    /// The names of what is configured.
+    pub(crate) fn apis(&self) -> impl Iterator<Item = &str> {
+        self.apis.iter().map(String::as_str)
     }
 
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.join("vega_trade.db")
+    }
+
+    /// `vega` with these arguments.
+    pub(crate) fn vega(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program(&release("vega"));
+        command.args(arguments);
+        command
+    }
+
+    /// `sqlite3` with this query of the same database.
+    pub(crate) fn sqlite3(&self, query: &str) -> Command {
+        let mut command = self.program(Path::new("sqlite3"));
+        command.arg(self.database()).arg(query);
+        command
+    }
+
+    /// Any program, at this home and with nothing of the operator's own Vega.
     pub(crate) fn program(&self, path: &Path) -> Command {
         let mut command = Command::new(path);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["UPSTOX_", "VEGA_", "XDG_"]
+                .iter()
+                .any(|own| text.starts_with(own))
+            {
+                command.env_remove(&name);
+            }
+        }
         command
-            .env_clear()
-            .env("HOME", &self.0)
+            .current_dir(&self.folder)
+            .env("HOME", &self.folder)
+            .env("WAYLAND_DISPLAY", "of-the-bench")
             .env(
                 "VEGA__DATABASE__URL",
-                format!("sqlite://{}/vega_trade.db", self.0.display()),
+                format!("sqlite://{}", self.database().display()),
             )
-            .env("VEGA__KEY_FILE", self.0.join("vega.key"))
-            .env("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9")
-            .env("UPSTOX_MOBILE_NUMBER", "9000000001")
-            .current_dir(&self.0);
-        for number in 0..APIS {
-            command
-                .env(format!("UPSTOX_CLIENT_ID_{number}"), format!("key-{number}"))
-                .env(
-                    format!("UPSTOX_CLIENT_SECRET_{number}"),
-                    format!("secret-{number}"),
-                )
-                .env(format!("UPSTOX_API_NAME_{number}"), format!("API{number}"));
-        }
+            .env("VEGA__KEY_FILE", self.folder.join("vega.key"))
+            .env("VEGA__UPSTOX__API_BASE_URL", &self.upstox)
+            .env(
+                "VEGA__BROWSER__BINARY",
+                self.folder.join("chromium-without-a-window"),
+            );
         command
     }
 
-    /// What an example of the release measures.
-    pub(crate) fn figures(&self, example: &str, what: &str) -> Result<Vec<f64>> {
-        step(&format!("{example}: {what}"));
-        let program = target().join("release/examples").join(example);
-        let text = output(self.program(&program).arg(what))?;
+    /// What an example of the release measures at this home.
+    pub(crate) fn figures(&self, name: &str, arguments: &[&str]) -> Result<Vec<f64>> {
+        let mut command = self.program(&example(name));
+        command.args(arguments);
+        let text = said(&mut command)?;
         let figures = text.lines().map(|line| line.parse().context("a figure"));
         figures.collect()
     }
-
-    /// Milliseconds of each start of `vega` with these arguments.
-    pub(crate) fn starts(&self, arguments: &[&str]) -> Result<Vec<f64>> {
-        step(&format!("vega {}, {STARTS} times", arguments.join(" ")));
-        let mut vega = self.program(&target().join("release/vega"));
-        took(vega.args(arguments))
-    }
-
-    /// Milliseconds of each start of `sqlite3` that reads one row of the same database.
-    pub(crate) fn one_row(&self) -> Result<Vec<f64>> {
-        step(&format!("sqlite3, {STARTS} times"));
-        let query = "SELECT api, generation FROM upstox_tokens LIMIT 1";
-        took(
-            Command::new("sqlite3")
-                .arg(self.0.join("vega_trade.db"))
-                .arg(query),
-        )
-    }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a start takes is what is asked"
-)]
-fn took(command: &mut Command) -> Result<Vec<f64>> {
-    let mut took = Vec::new();
-    for _ in 0..STARTS {
-        let began = Instant::now();
-        // A token that was rejected while changes were measured makes no success of `vega status`.
-        let said = command.output()?.stdout;
-        took.push(began.elapsed().as_secs_f64() * 1e3);
-        ensure!(
-            !said.is_empty(),
-            "{} said nothing",
-            command.get_program().display()
-        );
-    }
-    Ok(took)
+/// A program of the release build.
+pub(crate) fn release(name: &str) -> PathBuf {
+    target().join("release").join(name)
 }
 
-fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
-    ensure!(
-        output.status.success(),
-        "{} failed: {}",
-        command.get_program().display(),
-        output.status
-    );
-    Ok(String::from_utf8(output.stdout)?)
+/// An example of the release build.
+pub(crate) fn example(name: &str) -> PathBuf {
+    target().join("release/examples").join(name)
+}
+
+/// Python with Upstox's SDK.
+pub(crate) fn python() -> PathBuf {
+    target().join("python/bin/python")
 }

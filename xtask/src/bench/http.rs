@@ -1,93 +1,90 @@
-//! The part of `cargo xtask bench` about HTTP: how fast the server hands out tokens, beside an axum handler that does
-//! nothing, and how much memory it takes.
+//! Token reads over HTTP, beside an axum handler that does nothing: as many as a few connections get, on a machine of their
+//! own and beside other work, and at a rate that programs have. The example `load` asks and measures.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::bench::home::Home;
-use crate::shell::{say, step, target};
+use crate::bench::programs::said;
+use crate::bench::row::Measured;
+use crate::bench::server::Server;
+use crate::bench::world::World;
+use crate::demo_desk::Companion;
+use crate::shell::step;
 
-/// As long as the client asks, in seconds.
+const PATH: &str = "/api/v1/apis/API1/token";
+const ROUNDS: usize = 3;
+/// As long as `load` asks, in seconds.
 const LASTS: f64 = 5.0;
-const STARTS_WITHIN: Duration = Duration::from_secs(20);
+/// Keeps a core busy for as long as it is let.
+const BUSY: &str = "while :; do :; done";
 
-/// A program that ends with its handle.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Who asks, and whom beside the floor.
+struct Asking<'a> {
+    home: &'a Home,
+    key: &'a str,
+    vega: Server,
+    empty: Server,
 }
 
-/// Microseconds of each token read at a rate that programs have; what goes with it is only told.
-pub(crate) fn token_reads(home: &Home) -> Result<Vec<f64>> {
-    let key = home.output("vega", &["key", "add", "bench", "--scope", "token:API1"])?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?.to_string();
-    drop(listener);
-    let server = home
-        .program(&target().join("release/vega-server"))
-        .env("VEGA__SERVER__LISTEN", &address)
-        .stderr(Stdio::null())
-        .spawn()
-        .context("vega-server cannot be started")?;
-    let server = Running(server);
-    wait_for(&address)?;
-    let load = target().join("release/examples/load");
-    let empty = Command::new(&load).arg("empty").stdout(Stdio::piped()).spawn()?;
-    let mut empty = Running(empty);
-    let mut beside = String::new();
-    BufReader::new(empty.0.stdout.take().context("its output")?).read_line(&mut beside)?;
-
-    let path = "/api/v1/apis/API1/token";
-    let ask = |address: &str, path: &str, rate: &str| -> Result<Vec<f64>> {
-        let output = Command::new(&load)
-            .args([address, path, key.trim(), rate])
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(output.status.success(), "load failed: {}", output.status);
-        let text = String::from_utf8(output.stdout)?;
-        text.lines()
-            .map(|line| line.parse().context("a figure"))
-            .collect()
+/// Answers in a second and their p99, alone and beside other work; then the answers at a rate.
+pub(crate) fn token_reads(world: &World) -> Result<Vec<Measured>> {
+    let home = world.fifty()?;
+    let key = said(&mut home.vega(&["key", "add", "bench", "--scope", "token:API1"]))?;
+    let asking = Asking {
+        home,
+        key: key.trim(),
+        vega: Server::start(home)?,
+        empty: Server::empty_handler()?,
     };
-    step("token reads over HTTP, as fast as it goes, beside an empty handler");
-    for (what, address, path) in [
-        ("an empty axum handler", beside.trim(), "/"),
-        ("a token read", address.as_str(), path),
-    ] {
-        let mut took = ask(address, path, "0")?;
-        took.sort_by(f64::total_cmp);
-        #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
-        let per_second = took.len() as f64 / LASTS;
-        say(&format!(
-            "{what}: {per_second:.0} per second, median {:.0} µs, p99 {:.0} µs",
-            took[took.len() / 2],
-            took[took.len() * 99 / 100]
-        ));
-    }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.0.id())).unwrap_or_default();
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    say(&format!(
-        "memory of vega-server afterwards: {}",
-        memory.unwrap_or("unknown").trim()
-    ));
-    step("token reads over HTTP, 200 per second");
-    ask(&address, path, "200")
+    let alone = asking.as_fast_as_it_goes("alone")?;
+    let busy = other_work()?;
+    let beside = asking.as_fast_as_it_goes("beside other work")?;
+    drop(busy);
+    step("token reads over HTTP at a rate");
+    let at_a_rate = Measured::alone(asking.asked(&asking.vega, PATH, "200")?);
+    let all = [alone, beside].into_iter().flatten().chain([at_a_rate]);
+    Ok(all.collect())
 }
 
-fn wait_for(address: &str) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "a program of another process starts")]
-    let began = std::time::Instant::now();
-    while std::net::TcpStream::connect(address).is_err() {
-        ensure!(began.elapsed() < STARTS_WITHIN, "vega-server does not listen");
-        std::thread::sleep(Duration::from_millis(50));
+/// Something else that wants each core.
+fn other_work() -> Result<Vec<Companion>> {
+    let cores = std::thread::available_parallelism()?.get();
+    let work = (0..cores).map(|_| {
+        let busy = Command::new("sh").args(["-c", BUSY]).spawn();
+        Ok(Companion::of(busy.context("a shell cannot be started")?))
+    });
+    work.collect()
+}
+
+impl Asking<'_> {
+    /// Answers in a second and the p99 of each round, Vega and the floor in turns.
+    fn as_fast_as_it_goes(&self, how: &str) -> Result<[Measured; 2]> {
+        let (mut rates, mut tails) = (Measured::default(), Measured::default());
+        for round in 1..=ROUNDS {
+            step(&format!("token reads over HTTP {how}, round {round} of {ROUNDS}"));
+            let (rate, tail) = summary(self.asked(&self.vega, PATH, "0")?);
+            rates.figures.push(rate);
+            tails.figures.push(tail);
+            let (rate, tail) = summary(self.asked(&self.empty, "/", "0")?);
+            rates.floor.push(rate);
+            tails.floor.push(tail);
+        }
+        Ok([rates, tails])
     }
-    Ok(())
+
+    /// Microseconds of each answer.
+    fn asked(&self, server: &Server, path: &str, rate: &str) -> Result<Vec<f64>> {
+        let arguments = [&*server.address, path, self.key, rate];
+        self.home.figures("load", &arguments)
+    }
+}
+
+/// Answers in a second, and the microseconds that ninety-nine of a hundred took at most.
+fn summary(mut took: Vec<f64>) -> (f64, f64) {
+    took.sort_by(f64::total_cmp);
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
+    let rate = took.len() as f64 / LASTS;
+    (rate, took.get(took.len() * 99 / 100).copied().unwrap_or_default())
 }
