@@ -3,6 +3,7 @@
 //! profile. It checks nothing, keeps nothing and leaves OTP and PIN to the simulated human. Argument: the simulator's address.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -37,8 +38,9 @@ async fn main() -> Result<()> {
         .read_json()?;
     let account = &state["accounts"][0];
     let mobile = text(account, "mobile")?;
-    let (_driver, port) = driver()?;
-    let browser = browser(port).await?;
+    let scratch = tempfile::tempdir()?;
+    let (_driver, port) = driver(scratch.path())?;
+    let browser = browser(port, scratch.path()).await?;
     for app in account["apps"].as_array().context("apps")? {
         let code = sign_in(&browser, &upstox, mobile, app).await?;
         exchange(&upstox, app, &code)?;
@@ -46,9 +48,11 @@ async fn main() -> Result<()> {
     Ok(browser.close().await?)
 }
 
-fn driver() -> Result<(Driver, u16)> {
+/// Driver and browser put their short-lived files into `scratch`.
+fn driver(scratch: &Path) -> Result<(Driver, u16)> {
     let mut driver = Command::new("chromedriver")
         .args(["--port=0", "--log-level=WARNING"])
+        .env("TMPDIR", scratch)
         .stdout(Stdio::piped())
         .spawn()
         .context("chromedriver cannot be started")?;
@@ -63,8 +67,10 @@ fn driver() -> Result<(Driver, u16)> {
 }
 
 /// With what Vega tells the browser, as far as it changes how long things take.
-async fn browser(port: u16) -> Result<Client> {
+async fn browser(port: u16, scratch: &Path) -> Result<Client> {
+    let profile = format!("--user-data-dir={}", scratch.join("profile").display());
     let mut arguments = vec![
+        &*profile,
         "--headless=new",
         "--incognito",
         "--remote-debugging-pipe",

@@ -28,6 +28,14 @@ impl Companion {
         Self(program)
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let asked = Command::new("kill").arg(self.0.id().to_string()).status()?;
+        ensure!(asked.success(), "a program could not be asked to end: {asked}");
+        self.0.wait()?;
+        Ok(())
+    }
+
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
