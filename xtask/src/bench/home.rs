@@ -177,3 +177,20 @@ pub(crate) fn example(name: &str) -> PathBuf {
 pub(crate) fn python() -> PathBuf {
     target().join("python/bin/python")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_apis_are_sixty_of_an_account() {
+        let settings = Settings::made_up(61);
+        let mobiles = ["9000000000", "9000000001"].map(|mobile| settings.text.matches(mobile).count());
+        assert_eq!(mobiles, [1, 1], "each account has its own");
+        assert_eq!(settings.text.matches("[[accounts]]").count(), 2);
+        assert_eq!(settings.text.matches("[[accounts.apis]]").count(), 61);
+        assert_eq!(settings.apis.last().map(String::as_str), Some("API60"));
+        let (_, second) = settings.text.split_once("account1").unwrap();
+        assert!(second.contains("API60") && !second.contains("API59"), "{second}");
+    }
+}
