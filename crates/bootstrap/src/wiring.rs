@@ -10,6 +10,7 @@ pub(crate) mod stores;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,15 +104,14 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(settings: &Settings) -> Result<Self, ClientError> {
+    fn new(settings: &Settings, http: &HttpClient) -> Result<Self, ClientError> {
         let (base, timeout) = (&settings.api_base_url, settings.verification_timeout);
-        let http = HttpClient::through(settings.proxy.clone())?;
         Ok(Self {
-            exchange: Arc::new(TokenExchangeClient::new(&http, base, EXCHANGE_TIMEOUT)?),
-            profiles: Arc::new(ProfileVerifier::new(&http, base, timeout)?),
-            prices: Arc::new(LastPriceClient::new(&http, base, timeout)?),
-            logout: Arc::new(SessionLogoutClient::new(&http, base, timeout)?),
-            broker_clock: Arc::new(DateHeaderClock::new(&http, base, timeout)?),
+            exchange: Arc::new(TokenExchangeClient::new(http, base, EXCHANGE_TIMEOUT)?),
+            profiles: Arc::new(ProfileVerifier::new(http, base, timeout)?),
+            prices: Arc::new(LastPriceClient::new(http, base, timeout)?),
+            logout: Arc::new(SessionLogoutClient::new(http, base, timeout)?),
+            broker_clock: Arc::new(DateHeaderClock::new(http, base, timeout)?),
         })
     }
 }
@@ -134,6 +134,9 @@ impl Vega {
         let events = Arc::new(EventLog::new(operator.clone(), events));
         let hub = Arc::new(EventHub::new(events));
         let events: Arc<dyn EventSink> = hub.clone();
+        // It reads all certificates that this machine trusts: meanwhile the database is opened.
+        let proxy = settings.proxy.clone();
+        let http = tokio::task::spawn_blocking(move || HttpClient::through(proxy));
         let data = open_database(&settings, clock.now()).await?;
         let spool = FileTokenSpool::new(data.clone()).moving_through(
             |attempts| decorator.spooled_attempts(attempts),
@@ -154,7 +157,10 @@ impl Vega {
         let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
         let audit = Arc::new(refusals.clone());
         let codes = decorator.codes(codes);
-        let upstox = Clients::new(&settings)?;
+        let http = http
+            .await
+            .unwrap_or_else(|ended| resume_unwind(ended.into_panic()))?;
+        let upstox = Clients::new(&settings, &http)?;
         let sign_in = Arc::new(Routes::new(
             &settings,
             &environment,

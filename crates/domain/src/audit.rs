@@ -29,6 +29,8 @@ macro_rules! audit_kinds {
 audit_kinds! {
     /// A profile check settled or changed what is known of a token.
     TokenChecked = "token_checked",
+    /// Profile checks of several tokens told nothing new.
+    TokensChecked = "tokens_checked",
     /// A program reported that Upstox refuses a token, and Upstox is asked about it.
     TokenReported = "token_reported",
     /// A new token was stored.

@@ -66,6 +66,17 @@ pub enum CheckResult {
     Unknown(FailureReason),
 }
 
+impl fmt::Display for CheckResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid => f.write_str("valid"),
+            Self::Invalid => f.write_str("invalid"),
+            Self::Revoked => f.write_str("revoked"),
+            Self::Unknown(reason) => write!(f, "unknown ({reason})"),
+        }
+    }
+}
+
 /// The newest profile check of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastCheck {
@@ -160,6 +171,17 @@ impl StoredToken {
     /// Whether it was made so short a while ago that Upstox may not know it everywhere yet.
     pub fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         (TimeDelta::zero()..=FRESH).contains(&(now - self.issued_at))
+    }
+
+    /// Whether a check tells more than that what was known is still so.
+    pub fn is_changed_by(&self, check: LastCheck) -> bool {
+        let mut after = self.clone();
+        after.apply(check);
+        let known = |token: &Self| {
+            let result = token.last_check.map(|check| check.result);
+            (result, token.verified_at.is_some(), token.rejected_at.is_some())
+        };
+        known(self) != known(&after)
     }
 
     /// Takes a check into account, as the database does.
@@ -260,6 +282,36 @@ mod tests {
     }
 
     const UNREACHABLE: CheckResult = CheckResult::Unknown(FailureReason::Network);
+
+    /// The time of a check is no news, and nothing is of a token that the operator took back.
+    #[rstest]
+    #[case::still_valid(true, false, Some(CheckResult::Valid), CheckResult::Valid, false)]
+    #[case::proven(false, false, Some(UNREACHABLE), CheckResult::Valid, true)]
+    #[case::first_check(true, false, None, CheckResult::Valid, true)]
+    #[case::dead(true, false, Some(CheckResult::Valid), CheckResult::Invalid, true)]
+    #[case::still_dead(true, true, Some(CheckResult::Invalid), CheckResult::Invalid, false)]
+    #[case::refusal_taken_back(true, true, Some(CheckResult::Invalid), CheckResult::Valid, true)]
+    #[case::refused_in_between(true, true, Some(UNREACHABLE), CheckResult::Valid, true)]
+    #[case::outage(true, false, Some(CheckResult::Valid), UNREACHABLE, true)]
+    #[case::same_outage(true, false, Some(UNREACHABLE), UNREACHABLE, false)]
+    #[case::other_outage(
+        true,
+        false,
+        Some(UNREACHABLE),
+        CheckResult::Unknown(FailureReason::StaticIp),
+        true
+    )]
+    #[case::revoked(true, true, Some(CheckResult::Revoked), CheckResult::Valid, false)]
+    fn a_check_tells_something_new(
+        #[case] verified: bool,
+        #[case] rejected: bool,
+        #[case] last: Option<CheckResult>,
+        #[case] result: CheckResult,
+        #[case] is_new: bool,
+    ) {
+        let check = LastCheck { at: at(-10), result };
+        assert_eq!(token(verified, rejected, last).is_changed_by(check), is_new);
+    }
 
     #[rstest]
     #[case::fresh(true, false, Some(CheckResult::Valid), -3600, TokenStatus::Valid, true)]

@@ -1,6 +1,7 @@
-//! Asks Upstox about stored tokens, a few at a time. Each answer is recorded as it comes; a dead token leaves the hot
-//! registry in the same step, a proven one enters it. A proven token is not called dead by the profile call alone: either
-//! another token of the account is answered for, so that the call works, or a second kind of call agrees.
+//! Asks Upstox about stored tokens, a few at a time. An answer that changes what is known is recorded as it comes; a dead token
+//! leaves the hot registry in the same step, a proven one enters it. What is still as it was is recorded in one commit when
+//! everybody was asked. A proven token is not called dead by the profile call alone: either another token of the account is
+//! answered for, so that the call works, or a second kind of call agrees.
 
 use std::sync::Arc;
 
@@ -33,12 +34,11 @@ pub struct ProfileVerificationService {
     parallel: usize,
 }
 
-/// What asking about one token came to.
-enum CheckOutcome {
-    /// It is on record.
-    Settled(StoredToken),
-    /// The profile call refuses a token that was good, and the rest of the round is to be heard first.
-    Refused(StoredToken),
+/// What was answered about one token.
+struct Answered {
+    token: StoredToken,
+    check: LastCheck,
+    audit: AuditEntry,
 }
 
 impl ProfileVerificationService {
@@ -67,32 +67,50 @@ impl ProfileVerificationService {
     /// does not take; what was recorded before stays.
     pub async fn verify(&self, tokens: Vec<StoredToken>) -> Result<Vec<StoredToken>, StoreError> {
         let asking = tokens.into_iter().map(|token| self.ask(token));
-        let mut asked = stream::iter(asking).buffer_unordered(self.parallel);
-        let (mut verified, mut refused) = (Vec::new(), Vec::new());
-        while let Some(answer) = asked.next().await {
-            match answer? {
-                CheckOutcome::Settled(token) => verified.push(token),
-                CheckOutcome::Refused(token) => refused.push(token),
+        // What has come while a commit was made goes into the next one.
+        let mut asked = stream::iter(asking)
+            .buffer_unordered(self.parallel)
+            .ready_chunks(self.parallel);
+        let (mut verified, mut refused, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(answers) = asked.next().await {
+            let mut changed = Vec::new();
+            for (token, answer) in answers {
+                if self.needs_more(&token, &answer) {
+                    refused.push(token);
+                    continue;
+                }
+                let answered = self.answered(token, &answer);
+                if answered.token.is_changed_by(answered.check) {
+                    changed.push(answered);
+                } else {
+                    unchanged.push(answered);
+                }
             }
+            verified.extend(self.record(changed).await?);
         }
+        verified.extend(self.record(unchanged).await?);
         let settling = refused.into_iter().map(|token| {
             let is_vouched_for = verified.iter().any(|other| vouches_for(other, &token));
             self.settle(token, is_vouched_for)
         });
-        let mut settled = stream::iter(settling.collect::<Vec<_>>()).buffer_unordered(self.parallel);
-        while let Some(token) = settled.next().await {
-            verified.push(token?);
+        let mut settled = stream::iter(settling.collect::<Vec<_>>())
+            .buffer_unordered(self.parallel)
+            .ready_chunks(self.parallel);
+        while let Some(answered) = settled.next().await {
+            verified.extend(self.record(answered).await?);
         }
         Ok(verified)
     }
 
-    async fn ask(&self, token: StoredToken) -> Result<CheckOutcome, StoreError> {
+    async fn ask(&self, token: StoredToken) -> (StoredToken, ProfileAnswer) {
         let answer = profile_retry::ask(&*self.profiles, &*self.clock, &token).await;
+        (token, answer)
+    }
+
+    /// Whether the profile call refuses a token that was good: the rest of the round is to be heard first.
+    fn needs_more(&self, token: &StoredToken, answer: &ProfileAnswer) -> bool {
         let was_good = token.verified_at.is_some() && !token.is_refused();
-        if answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330() {
-            return Ok(CheckOutcome::Refused(token));
-        }
-        self.record(token, &answer).await.map(CheckOutcome::Settled)
+        *answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330()
     }
 
     /// Then all tokens die, and no sign-in begins.
@@ -101,13 +119,13 @@ impl ProfileVerificationService {
     }
 
     /// A token that was good and is refused by the profile call.
-    async fn settle(&self, token: StoredToken, is_vouched_for: bool) -> Result<StoredToken, StoreError> {
+    async fn settle(&self, token: StoredToken, is_vouched_for: bool) -> Answered {
         let answer = if is_vouched_for {
             ProfileAnswer::Invalid
         } else {
             self.second_opinion(&token).await
         };
-        self.record(token, &answer).await
+        self.answered(token, &answer)
     }
 
     /// What a call of another kind says of a token that the profile call refuses.
@@ -127,11 +145,8 @@ impl ProfileVerificationService {
         ProfileAnswer::Unknown(words)
     }
 
-    async fn record(
-        &self,
-        mut token: StoredToken,
-        answer: &ProfileAnswer,
-    ) -> Result<StoredToken, StoreError> {
+    /// What an answer that came now means for the token.
+    fn answered(&self, token: StoredToken, answer: &ProfileAnswer) -> Answered {
         let check = LastCheck {
             at: self.clock.now(),
             result: answer.check_for(&token),
@@ -144,23 +159,39 @@ impl ProfileVerificationService {
         tracing::debug!(api = %token.api, detail, "profile checked");
         let audit =
             AuditEntry::new(check.at, AuditKind::TokenChecked, detail).about(&token.account, &token.api);
-        let record = TokenCheck {
-            api: token.api.clone(),
-            generation: token.generation,
-            check,
-        };
-        let newest = self.tokens.record_check(&record, &audit).await?;
-        token.apply(check);
-        if newest {
-            self.registry.publish(&token);
-        } else if token.is_refused() {
-            self.registry.remove(&token.api, token.generation);
+        Answered { token, check, audit }
+    }
+
+    /// One commit; then registry and programs follow.
+    async fn record(&self, answered: Vec<Answered>) -> Result<Vec<StoredToken>, StoreError> {
+        if answered.is_empty() {
+            return Ok(Vec::new());
         }
-        self.events.emit(Event::TokenChecked {
-            api: token.api.clone(),
-            status: token.status(check.at),
+        let recorded = answered.iter().map(|Answered { token, check, audit }| {
+            let check = TokenCheck {
+                api: token.api.clone(),
+                generation: token.generation,
+                check: *check,
+            };
+            (check, audit.clone())
         });
-        Ok(token)
+        let newest = self.tokens.record_checks(&recorded.collect::<Vec<_>>()).await?;
+        let known = answered.into_iter().zip(newest);
+        Ok(known
+            .map(|(Answered { mut token, check, .. }, is_newest)| {
+                token.apply(check);
+                if is_newest {
+                    self.registry.publish(&token);
+                } else if token.is_refused() {
+                    self.registry.remove(&token.api, token.generation);
+                }
+                self.events.emit(Event::TokenChecked {
+                    api: token.api.clone(),
+                    status: token.status(check.at),
+                });
+                token
+            })
+            .collect())
     }
 }
 

@@ -163,7 +163,7 @@ impl RevocationService {
         };
         let words = format!("generation {}, by the operator", target.generation);
         let audit = target.audit(api, now, AuditKind::TokenRevoked, words);
-        self.0.tokens.record_check(&check, &audit).await.map(drop)
+        self.0.tokens.record_checks(&[(check, audit)]).await.map(drop)
     }
 
     async fn log_out(&self, api: &ApiName, target: &Target) -> Result<(), Failure> {

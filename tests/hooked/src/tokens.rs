@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, UpstoxTokenRepository};
 use vega_domain::token::NewToken;
 
 use super::Hooked;
@@ -27,8 +27,8 @@ impl UpstoxTokenRepository for Hooked<dyn UpstoxTokenRepository> {
         self.around("token_stored", self.port.store(new, audit)).await
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        self.around("check_recorded", self.port.record_check(check, audit))
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        self.around("checks_recorded", self.port.record_checks(checks))
             .await
     }
 

@@ -66,6 +66,17 @@ impl Store {
         call: impl Future<Output = Result<T, StoreError>> + Send,
         then: impl FnOnce(&T, Effect) + Send,
     ) -> Result<T, StoreError> {
+        self.commit_of(what, (kinds, 1), call, then).await
+    }
+
+    /// The same, where so many entries tell of one commit.
+    async fn commit_of<T>(
+        &self,
+        what: &str,
+        told_as: (&[AuditKind], usize),
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+        then: impl FnOnce(&T, Effect) + Send,
+    ) -> Result<T, StoreError> {
         let here = &self.here;
         here.point().await;
         here.rest(Duration::from_millis(3)).await;
@@ -94,7 +105,7 @@ impl Store {
             (Ok(_), Effect::Committed) => here.tell(&format!("commits {what}")),
             (Ok(_), Effect::Spooled) => here.tell(&format!("keeps in the spool: {what}")),
         }
-        self.check_entries(told, commits, kinds);
+        self.check_entries(told, commits, told_as);
         if let Ok(value) = &outcome {
             then(value, effect);
         }
@@ -103,7 +114,7 @@ impl Store {
     }
 
     /// Every commit that is to be in the trail is there, and as what it is.
-    fn check_entries(&self, told: usize, commits: usize, kinds: &[AuditKind]) {
+    fn check_entries(&self, told: usize, commits: usize, (kinds, each): (&[AuditKind], usize)) {
         if self.here.is_injected(InjectedDefect::SkipAudit) {
             self.memory().edit(|tables| {
                 let skipped = tables.audit.iter().skip(told);
@@ -123,7 +134,7 @@ impl Store {
                 self.here.broken(Rule::Unaudited, &words);
             }
         }
-        if !kinds.is_empty() && commits != entries.len() {
+        if !kinds.is_empty() && commits * each != entries.len() {
             let words = format!("{commits} changes and {} entries", entries.len());
             self.here.broken(Rule::Unaudited, &words);
         }

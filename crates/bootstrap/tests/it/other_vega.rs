@@ -101,8 +101,9 @@ impl OtherVega {
             generation,
             check,
         };
+        let audit = entry(check.check.at, AuditKind::TokenChecked);
         SqliteTokenRepository::new(self.data.clone())
-            .record_check(&check, &entry(check.check.at, AuditKind::TokenChecked))
+            .record_checks(&[(check, audit)])
             .await?;
         Ok(())
     }

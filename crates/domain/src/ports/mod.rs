@@ -53,7 +53,9 @@ pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
 pub use store_error::{StorageCause, StoreError};
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
-pub use token_repository::{LoadedToken, TokenCheck, UnreadableToken, UpstoxTokenRepository};
+pub use token_repository::{
+    LoadedToken, RecordedCheck, TokenCheck, UnreadableToken, UpstoxTokenRepository, entry_for_unchanged,
+};
 pub use token_spool::TokenSpool;
 
 #[cfg(feature = "mock")]

@@ -1,10 +1,12 @@
 //! Port: the tokens of all APIs.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::StoreError;
-use crate::audit::AuditEntry;
+use crate::audit::{AuditEntry, AuditKind};
 use crate::ids::{AccountId, ApiName, Generation, UserId};
 use crate::token::{LastCheck, NewToken, StoredToken};
 
@@ -18,6 +20,40 @@ pub struct TokenCheck {
     /// What came out.
     pub check: LastCheck,
 }
+
+/// A check with the audit entry that tells of it.
+pub type RecordedCheck = (TokenCheck, AuditEntry);
+
+/// The audit entry of checks that changed nothing: one tells of all of them. A single one keeps its own.
+pub fn entry_for_unchanged(checks: &[&RecordedCheck]) -> Option<AuditEntry> {
+    let (_, first) = checks.first()?;
+    if checks.len() == 1 {
+        return Some(first.clone());
+    }
+    let mut names: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (check, _) in checks {
+        let result = check.check.result.to_string();
+        names.entry(result).or_default().push(check.api.as_str());
+    }
+    let told = names.iter().map(|(result, names)| {
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let first: Vec<&str> = names.iter().take(NAMED).copied().collect();
+        format!("{} {result} as before: {}{more}", names.len(), first.join(", "))
+    });
+    let detail = told.collect::<Vec<_>>().join("; ");
+    let at = checks.iter().map(|(_, audit)| audit.at).max().unwrap_or(first.at);
+    let mut entry = AuditEntry::new(at, AuditKind::TokensChecked, detail);
+    if checks.iter().all(|(_, audit)| audit.account == first.account) {
+        entry.account.clone_from(&first.account);
+    }
+    Some(entry)
+}
+
+/// So many APIs of one result are named in one entry.
+const NAMED: usize = 20;
 
 /// A token that is on record but cannot be had: it does not open (wrong key, damage, or a value moved from another row), or
 /// it died long ago and was erased.
@@ -57,11 +93,13 @@ pub trait UpstoxTokenRepository: Send + Sync {
     /// (`a_stale_generation_is_refused_and_nothing_is_written`).
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError>;
 
-    /// Records a check in one commit with `audit`, as `StoredToken::apply` does. `verified_at` keeps its first value,
-    /// and so does `rejected_at` until a good answer clears it. MUST change only the given generation, and nothing of
-    /// one that the operator revoked (`a_check_keeps_the_first_verdicts_and_touches_only_its_generation`). Returns
-    /// whether that generation is still the newest.
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError>;
+    /// Records checks, each as `StoredToken::apply` does, all in one commit with their audit entries. `verified_at` keeps
+    /// its first value, and so does `rejected_at` until a good answer clears it. MUST change only the given generations,
+    /// and nothing of one that the operator revoked
+    /// (`a_check_keeps_the_first_verdicts_and_touches_only_its_generation`). A check that changes what is known
+    /// (`StoredToken::is_changed_by`) MUST keep its own entry; all others together leave the one of `entry_for_unchanged`
+    /// (`checks_that_change_nothing_share_one_entry`). Returns for each whether its generation is still the newest.
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError>;
 
     /// Erases, in one commit with its audit entry, the bytes of tokens whose time ended more than a day before `now`,
     /// and of answers as old that were kept for review. MUST NOT touch a token before that
@@ -73,4 +111,65 @@ pub trait UpstoxTokenRepository: Send + Sync {
     /// (`a_token_is_erased_a_day_after_its_end_and_not_before`,
     /// `what_a_reader_held_back_goes_with_the_last_connection`). Returns how many values were erased.
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::token::CheckResult;
+
+    fn check(api: &str, account: &str, result: CheckResult, seconds: i64) -> RecordedCheck {
+        let at = DateTime::from_timestamp(1_790_000_000 + seconds, 0).unwrap();
+        let api = ApiName::new(api).unwrap();
+        let audit = AuditEntry::new(at, AuditKind::TokenChecked, "its own words");
+        let audit = audit.about(&AccountId::new(account).unwrap(), &api);
+        let check = TokenCheck {
+            api,
+            generation: Generation::FIRST,
+            check: LastCheck { at, result },
+        };
+        (check, audit)
+    }
+
+    #[test]
+    fn one_entry_tells_of_all_that_is_as_before() {
+        let checks = [
+            check("B", "main", CheckResult::Valid, 1),
+            check("A", "main", CheckResult::Valid, 2),
+            check("C", "main", CheckResult::Invalid, 0),
+        ];
+        let entry = entry_for_unchanged(&checks.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!(entry.detail, "1 invalid as before: C; 2 valid as before: B, A");
+        assert_eq!((entry.kind, entry.api), (AuditKind::TokensChecked, None));
+        assert_eq!(
+            (entry.at, entry.account),
+            (checks[1].1.at, checks[1].1.account.clone())
+        );
+    }
+
+    #[rstest]
+    #[case::twenty(20, "API19")]
+    #[case::more(23, "API19 and 3 more")]
+    fn it_names_no_more_than_can_be_read(#[case] count: usize, #[case] end: &str) {
+        let checks = (0..count).map(|n| check(&format!("API{n}"), "main", CheckResult::Valid, 0));
+        let checks: Vec<_> = checks.collect();
+        let entry = entry_for_unchanged(&checks.iter().collect::<Vec<_>>()).unwrap();
+        assert!(
+            entry
+                .detail
+                .starts_with(&format!("{count} valid as before: API0, "))
+        );
+        assert!(entry.detail.ends_with(end), "{}", entry.detail);
+    }
+
+    #[test]
+    fn one_alone_keeps_its_own_and_nothing_leaves_none() {
+        let alone = check("A", "main", CheckResult::Valid, 0);
+        assert_eq!(entry_for_unchanged(&[&alone]), Some(alone.1.clone()));
+        assert_eq!(entry_for_unchanged(&[]), None);
+        let other = check("B", "family", CheckResult::Valid, 0);
+        assert_eq!(entry_for_unchanged(&[&alone, &other]).unwrap().account, None);
+    }
 }

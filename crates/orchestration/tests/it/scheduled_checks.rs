@@ -29,8 +29,8 @@ async fn checked_within(fixture: &OrchestrationFixture, long: Duration) -> Vec<S
         let mut seen = Vec::new();
         loop {
             sleep(Duration::from_secs(1)).await;
-            for effect in fixture.log.take_only(&["record_check PRIMARY"]) {
-                let fails = effect.trim_start_matches("record_check PRIMARY");
+            for effect in fixture.log.take_only(&["record_checks PRIMARY WEBSOCKET1"]) {
+                let fails = effect.trim_start_matches("record_checks PRIMARY WEBSOCKET1");
                 seen.push(format!(
                     "{}{fails}",
                     in_ist(fixture.clock.now()).format("%a %H:%M")
@@ -74,7 +74,7 @@ async fn a_check_takes_a_dead_token_out_and_a_mistake_back() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_fails_is_made_again_soon() {
     let fixture = fixture();
-    fixture.faults.fail_once_at("record_check PRIMARY");
+    fixture.faults.fail_once_at("record_checks PRIMARY WEBSOCKET1");
     let seen = checked_within(&fixture, Duration::from_mins(30)).await;
     assert_eq!(seen, ["Mon 09:00 fails", "Mon 09:00"]);
 }

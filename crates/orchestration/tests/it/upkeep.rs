@@ -55,7 +55,7 @@ async fn a_token_that_upstox_calls_dead_is_told_so_and_not_replaced() {
     fixture.broker.says("PRIMARY", ProfileAnswer::Invalid);
     fixture.log.take();
     fixture.orchestrator().upkeep().once().await.unwrap();
-    assert_eq!(fixture.log.take(), ["record_check PRIMARY"]);
+    assert_eq!(fixture.log.take(), ["record_checks PRIMARY"]);
     assert!(fixture.database.token("PRIMARY").unwrap().rejected_at.is_some());
 }
 
@@ -85,6 +85,6 @@ async fn an_outage_is_asked_into_less_and_less_often() {
     fixture.log.take();
     let upkeep = fixture.orchestrator().upkeep();
     let _ = tokio::time::timeout(Duration::from_hours(2), upkeep.go_on()).await;
-    let asked = fixture.log.take_only(&["record_check PRIMARY"]).len();
+    let asked = fixture.log.take_only(&["record_checks PRIMARY"]).len();
     assert!((5..=20).contains(&asked), "{asked} times in two hours");
 }

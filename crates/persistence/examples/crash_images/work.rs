@@ -163,7 +163,7 @@ impl Worker {
                         CheckResult::Valid
                     }),
                 };
-                self.tokens.record_check(&check, &audit).await?;
+                self.tokens.record_checks(&[(check, audit)]).await?;
             }
             Commit::RunCompleted => self.runs.move_run(self.run, RunState::Completed, &audit).await?,
         }

@@ -100,7 +100,7 @@ impl FileTokenSpool {
         let kept = kept.iter().find(|kept| kept.is(&token.api, token.generation));
         if let Some(rejection) = kept.map(KeptToken::rejection).transpose()?.flatten() {
             let audit = rejection.audit.written_at(at)?;
-            self.tokens.record_check(&rejection.check, &audit).await?;
+            self.tokens.record_checks(&[(rejection.check, audit)]).await?;
         }
         Ok(())
     }

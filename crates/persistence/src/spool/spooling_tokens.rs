@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::event::Event;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{EventSink, LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{
+    EventSink, LoadedToken, RecordedCheck, StoreError, TokenCheck, UpstoxTokenRepository,
+};
 use vega_domain::token::{CheckResult, NewToken};
 
 use crate::audit::latest_changes::Marks;
@@ -49,7 +51,11 @@ impl SpoolingTokenRepository {
     }
 
     async fn revoked_in_database(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
-        match self.database.record_check(check, audit).await {
+        match self
+            .database
+            .record_checks(&[(check.clone(), audit.clone())])
+            .await
+        {
             Ok(_) => true,
             Err(error) => {
                 let (api, generation) = (&check.api, check.generation);
@@ -106,9 +112,13 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
         Ok(())
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
         let kept = self.spool.tokens().await?;
-        if let Some(kept) = kept.iter().find(|kept| kept.is(&check.api, check.generation)) {
+        let of = |check: &TokenCheck| kept.iter().find(|kept| kept.is(&check.api, check.generation));
+        let (in_spool, in_rows): (Vec<_>, Vec<_>) =
+            checks.iter().cloned().partition(|(check, _)| of(check).is_some());
+        for (check, audit) in &in_spool {
+            let Some(kept) = of(check) else { continue };
             // It is in no row yet: what was found goes with it. A revocation is also on record where nobody puts an earlier
             // file in the place of a later one.
             let is_on_record =
@@ -116,9 +126,13 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
             self.spool
                 .keep_token(kept.checked(check.check, audit, is_on_record)?)
                 .await?;
-            return Ok(true);
         }
-        self.database.record_check(check, audit).await
+        if in_rows.is_empty() {
+            return Ok(vec![true; checks.len()]);
+        }
+        let mut stored = self.database.record_checks(&in_rows).await?.into_iter();
+        let is_newest = |(check, _): &RecordedCheck| of(check).is_some() || stored.next().unwrap_or_default();
+        Ok(checks.iter().map(is_newest).collect())
     }
 
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -13,4 +13,6 @@ pub(crate) mod otp_rows;
 pub(crate) mod sign_in_journal;
 pub(crate) mod spooling;
 pub(crate) mod token_changes;
+pub(crate) mod token_checks;
 pub(crate) mod token_repository;
+pub(crate) mod token_rows;

@@ -32,7 +32,7 @@ impl DatabaseFixture {
             check: LastCheck { at: at(9), result },
         };
         let audit = entry(AuditKind::TokenChecked);
-        self.tokens.record_check(&check, &audit).await.unwrap();
+        self.tokens.record_checks(&[(check, audit)]).await.unwrap();
     }
 
     async fn store(&self, name: &str, generation: u32, run: vega_domain::ids::RunId) {

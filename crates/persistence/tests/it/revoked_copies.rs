@@ -44,7 +44,8 @@ async fn revoke(desk: &Desk) {
     };
     let words = "generation 1, by the operator";
     let audit = AuditEntry::new(at(7), AuditKind::TokenRevoked, words).about(&account(), &api("PRIMARY"));
-    assert!(desk.tokens.record_check(&check, &audit).await.unwrap());
+    let newest = desk.tokens.record_checks(&[(check, audit)]).await.unwrap();
+    assert_eq!(newest, [true]);
 }
 
 /// With its log, from which SQLite would build a part of it again.

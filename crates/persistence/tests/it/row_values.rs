@@ -189,7 +189,11 @@ impl Stage {
             check: LastCheck { at: at(20), result },
         };
         let audit = entry(kind).about(&account(), &api("PRIMARY"));
-        self.fixture.tokens.record_check(&check, &audit).await.unwrap();
+        self.fixture
+            .tokens
+            .record_checks(&[(check, audit)])
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn token(&self) -> Result<(), StoreError> {
@@ -338,7 +342,12 @@ async fn an_edited_token_is_served_to_nobody_and_no_check_brings_it_back(#[case]
         },
     };
     let audit = entry(AuditKind::TokenChecked);
-    stage.fixture.tokens.record_check(&check, &audit).await.unwrap();
+    stage
+        .fixture
+        .tokens
+        .record_checks(&[(check, audit)])
+        .await
+        .unwrap();
     let error = stage.token().await.unwrap_err();
     assert!(matches!(error, StoreError::ChangedOutside(_)), "{error}");
     stage.fixture.data.close().await;

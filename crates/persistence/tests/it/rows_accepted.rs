@@ -4,13 +4,15 @@
 use rstest::rstest;
 use sqlx::sqlite::SqlitePool;
 use vega_domain::audit::AuditKind;
-use vega_domain::ports::{AccessKeys, ConsoleSessions};
+use vega_domain::failure::FailureReason;
+use vega_domain::ids::Generation;
+use vega_domain::ports::{AccessKeys, ConsoleSessions, TokenCheck, UpstoxTokenRepository};
 use vega_domain::row_faults::RowFaults;
-use vega_domain::token::CheckResult;
+use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::SqliteAccessRepository;
 
 use crate::access_repository::key;
-use crate::database_fixture::{at, entry};
+use crate::database_fixture::{DatabaseFixture, account, api, at, entry, token};
 use crate::older_database::{File, over};
 use crate::row_values::{Stage, attacker, hash, sql};
 use crate::rows_put_back::Kept;
@@ -90,6 +92,37 @@ async fn what_was_never_revoked_goes_on_after_a_spoiled_list() {
     stage.fixture.data.accept("looked at it", at(60)).await.unwrap();
     assert_eq!(stage.access.keys().await.unwrap().len(), 2);
     assert!(stage.fixture.token("PRIMARY").await.is_servable(at(61)));
+}
+
+/// Each of several checks in one commit has an entry of its own: none makes another one's row look put back.
+#[tokio::test]
+async fn what_was_checked_with_others_goes_on_after_a_spoiled_list() {
+    let fixture = DatabaseFixture::new().await;
+    let apis = ["PRIMARY", "WEBSOCKET1"];
+    let run = fixture.running(&apis).await;
+    let mut checks = Vec::new();
+    for name in apis {
+        let attempt = fixture.answered(run, name, 1).await;
+        let new = token(attempt, name, 1);
+        let stored = entry(AuditKind::TokenStored);
+        fixture.tokens.store(&new, &stored).await.unwrap();
+        let check = TokenCheck {
+            api: api(name),
+            generation: Generation::FIRST,
+            check: LastCheck {
+                at: at(20),
+                result: CheckResult::Unknown(FailureReason::Network),
+            },
+        };
+        let audit = entry(AuditKind::TokenChecked).about(&account(), &api(name));
+        checks.push((check, audit));
+    }
+    fixture.tokens.record_checks(&checks).await.unwrap();
+    sql(&attacker(&fixture).await, SPOILED[0]).await;
+    fixture.data.accept("looked at it", at(60)).await.unwrap();
+    for name in apis {
+        assert!(fixture.token(name).await.is_servable(at(61)), "{name}");
+    }
 }
 
 /// Where the record does not fit either, nobody can tell.

@@ -23,12 +23,8 @@ async fn a_check_of_a_kept_token_is_kept_with_it() {
             result: CheckResult::Invalid,
         },
     };
-    assert!(
-        desk.tokens
-            .record_check(&check, &entry(AuditKind::TokenChecked))
-            .await
-            .unwrap()
-    );
+    let recorded = [(check, entry(AuditKind::TokenChecked))];
+    assert_eq!(desk.tokens.record_checks(&recorded).await.unwrap(), [true]);
     let all = desk.tokens.load_all().await.unwrap();
     assert_eq!(
         all[0].as_ref().unwrap().rejected_at,
@@ -81,7 +77,8 @@ async fn what_became_of_a_kept_token_moves_with_it(
             },
         };
         let audit = entry(AuditKind::TokenChecked);
-        assert!(desk.tokens.record_check(&check, &audit).await.unwrap());
+        let newest = desk.tokens.record_checks(&[(check, audit)]).await.unwrap();
+        assert_eq!(newest, [true]);
     }
     let all = desk.tokens.load_all().await.unwrap();
     let kept = all[0].as_ref().unwrap();
@@ -115,7 +112,8 @@ async fn a_token_in_both_places_that_is_rejected_in_one_is_served_from_none() {
         },
     };
     let revoked = entry(AuditKind::TokenRevoked);
-    assert!(desk.tokens.record_check(&check, &revoked).await.unwrap());
+    let newest = desk.tokens.record_checks(&[(check, revoked)]).await.unwrap();
+    assert_eq!(newest, [true]);
     let all = desk.tokens.load_all().await.unwrap();
     assert!(all[0].as_ref().unwrap().is_refused());
     let served_without_opening =

@@ -1,5 +1,6 @@
 //! What each answer comes to: on record, in the registry, and for the token's account.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use chrono::TimeDelta;
 use rstest::rstest;
 use vega_domain::failure::Failure;
 use vega_domain::ids::UserId;
-use vega_domain::ports::{MockEventSink, MockLastPriceApi, MockProfileApi, MockUpstoxTokenRepository};
+use vega_domain::ports::{
+    MockEventSink, MockLastPriceApi, MockProfileApi, MockUpstoxTokenRepository, RecordedCheck,
+};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::TokenStatus;
 
@@ -56,6 +59,11 @@ impl VerificationFixture {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the port's answer")]
+fn all_newest(checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+    Ok(vec![true; checks.len()])
+}
+
 fn unreachable() -> ProfileAnswer {
     ProfileAnswer::Unknown(Failure::new(FailureReason::Network, "refused"))
 }
@@ -77,12 +85,13 @@ async fn each_answer_is_recorded_and_the_registry_follows(
     let registry = Arc::clone(&fixture.registry);
     fixture
         .tokens
-        .expect_record_check()
-        .withf(|check, audit| {
+        .expect_record_checks()
+        .withf(|checks| {
+            let (check, audit) = &checks[0];
             check.generation.get() == 3 && check.check.at == at(0) && audit.kind == AuditKind::TokenChecked
         })
         .times(1)
-        .returning(|_, _| Ok(true));
+        .returning(all_newest);
     let mut profiles = MockProfileApi::new();
     profiles.expect_profile().times(1).return_const(answer);
 
@@ -100,7 +109,10 @@ async fn each_answer_is_recorded_and_the_registry_follows(
 #[tokio::test]
 async fn a_superseded_token_is_not_published_by_a_late_answer() {
     let mut fixture = VerificationFixture::new();
-    fixture.tokens.expect_record_check().returning(|_, _| Ok(false));
+    fixture
+        .tokens
+        .expect_record_checks()
+        .returning(|_| Ok(vec![false]));
     let registry = Arc::clone(&fixture.registry);
     let mut profiles = MockProfileApi::new();
     profiles
@@ -136,9 +148,9 @@ async fn calls_run_in_parallel_but_never_more_than_allowed() {
     let mut fixture = VerificationFixture::new();
     fixture
         .tokens
-        .expect_record_check()
-        .times(20)
-        .returning(|_, _| Ok(true));
+        .expect_record_checks()
+        .times(4)
+        .returning(all_newest);
     let most = Arc::new(AtomicUsize::new(0));
     let profiles = SlowProfiles {
         under_way: Arc::default(),
@@ -184,7 +196,7 @@ async fn verified(
     price: LastPriceAnswer,
 ) -> (Vec<String>, Vec<String>, usize) {
     let mut fixture = fixture;
-    fixture.tokens.expect_record_check().returning(|_, _| Ok(true));
+    fixture.tokens.expect_record_checks().returning(all_newest);
     let asked = Arc::new(AtomicUsize::new(0));
     let mut prices = MockLastPriceApi::new();
     let counted = Arc::clone(&asked);
@@ -283,7 +295,7 @@ async fn a_second_call_is_made_only_where_it_may_save_a_token(
 #[tokio::test(start_paused = true)]
 async fn a_new_token_that_is_refused_is_asked_about_for_20_seconds() {
     let mut fixture = VerificationFixture::new();
-    fixture.tokens.expect_record_check().returning(|_, _| Ok(true));
+    fixture.tokens.expect_record_checks().returning(all_newest);
     let mut profiles = MockProfileApi::new();
     let mut calls = 0;
     profiles.expect_profile().times(4).returning(move |_| {
@@ -308,10 +320,10 @@ async fn a_good_answer_takes_a_refusal_back() {
     mid_morning(&fixture);
     fixture
         .tokens
-        .expect_record_check()
-        .withf(|check, _| check.check.result == CheckResult::Valid)
+        .expect_record_checks()
+        .withf(|checks| checks[0].0.check.result == CheckResult::Valid)
         .times(1)
-        .returning(|_, _| Ok(true));
+        .returning(all_newest);
     let mut token = stored("PRIMARY", 1);
     token.rejected_at = Some(at(0));
     let checked = fixture
@@ -320,4 +332,68 @@ async fn a_good_answer_takes_a_refusal_back() {
         .await
         .unwrap();
     assert_eq!(checked[0].status(at(75 * 60)), TokenStatus::Valid);
+}
+
+/// What is on record after each commit, with the results of its checks.
+fn commits_of(fixture: &mut VerificationFixture) -> Arc<Mutex<Vec<Vec<String>>>> {
+    let commits: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+    let told = Arc::clone(&commits);
+    fixture.tokens.expect_record_checks().returning(move |checks| {
+        let told_of = checks
+            .iter()
+            .map(|(check, _)| format!("{} {}", check.api, check.check.result));
+        let mut told_of: Vec<String> = told_of.collect();
+        told_of.sort();
+        told.lock().unwrap().push(told_of);
+        all_newest(checks)
+    });
+    commits
+}
+
+/// The answer about the token of A takes longest.
+struct Slow(MockProfileApi);
+
+#[async_trait]
+impl ProfileApi for Slow {
+    async fn profile(&self, token: &AccessToken) -> ProfileAnswer {
+        let is_first = token.expose() == "token-A-1";
+        tokio::time::sleep(Duration::from_secs(if is_first { 5 } else { 1 })).await;
+        self.0.profile(token).await
+    }
+}
+
+/// News is on record before the slowest call is over; what is as it was waits for the end of the round.
+#[tokio::test(start_paused = true)]
+async fn what_changed_is_recorded_as_it_comes_and_the_rest_in_one_commit() {
+    let mut fixture = VerificationFixture::new();
+    mid_morning(&fixture);
+    let commits = commits_of(&mut fixture);
+    let mut tokens: Vec<StoredToken> = SIX.iter().map(|api| stored(api, 1)).collect();
+    tokens[1].verified_at = None;
+    tokens[4].rejected_at = Some(at(-30));
+    for token in [0, 2, 3, 5] {
+        tokens[token].apply(LastCheck {
+            at: at(-40),
+            result: CheckResult::Valid,
+        });
+    }
+    tokens[5].last_check = Some(LastCheck {
+        at: at(-40),
+        result: CheckResult::Unknown(FailureReason::Network),
+    });
+    let registry = Arc::clone(&fixture.registry);
+    let mut profiles = MockProfileApi::new();
+    profiles.expect_profile().returning(|token| match token.expose() {
+        "token-F-1" => unreachable(),
+        _ => ProfileAnswer::Valid(UserId::new("AB1234").unwrap()),
+    });
+    let service = fixture.service(Slow(profiles), 6);
+    let verifying = tokio::spawn(async move { service.verify(tokens).await.map(|all| all.len()) });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(*commits.lock().unwrap(), [["B valid", "E valid"]]);
+    assert!(registry.get(&api("B")).is_some(), "served since it is on record");
+    assert_eq!(verifying.await.unwrap().unwrap(), 6);
+    let last = commits.lock().unwrap().pop().unwrap();
+    assert_eq!(last, ["A valid", "C valid", "D valid", "F unknown (network)"]);
+    assert_eq!(commits.lock().unwrap().len(), 1);
 }

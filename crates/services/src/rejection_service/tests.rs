@@ -9,7 +9,7 @@ use vega_domain::accounts::Accounts;
 use vega_domain::ids::{ClientId, UserId};
 use vega_domain::ports::{
     LoadedToken, MockAuditTrail, MockEventSink, MockLastPriceApi, MockUpstoxTokenRepository, ProfileAnswer,
-    ProfileApi, UnreadableToken,
+    ProfileApi, TokenCheck, UnreadableToken,
 };
 use vega_domain::secret::AccessToken;
 use vega_domain::token::LastCheck;
@@ -78,14 +78,14 @@ impl RejectionFixture {
             Ok(of_api.map(|token| token.generation).max())
         });
         let held = Arc::clone(&stored);
-        tokens.expect_record_check().returning(move |check, _| {
+        tokens.expect_record_checks().returning(move |checks| {
             let mut held = held.lock().unwrap();
-            let newest = held.iter_mut().find(|token| token.api == check.api);
-            let Some(token) = newest.filter(|token| token.generation == check.generation) else {
-                return Ok(false);
+            let mut is_newest = |check: &TokenCheck| {
+                let newest = held.iter_mut().find(|token| token.api == check.api);
+                let token = newest.filter(|token| token.generation == check.generation);
+                token.map(|token| token.apply(check.check)).is_some()
             };
-            token.apply(check.check);
-            Ok(true)
+            Ok(checks.iter().map(|(check, _)| is_newest(check)).collect())
         });
         let tokens = Arc::new(tokens);
         let mut prices = MockLastPriceApi::new();

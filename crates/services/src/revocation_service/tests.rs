@@ -51,7 +51,10 @@ impl RevocationFixture {
             .expect_load_all()
             .returning(move || Ok(loaded.lock().unwrap().take().unwrap()));
         let told = Arc::clone(&log);
-        tokens.expect_record_check().returning(move |check, audit| {
+        tokens.expect_record_checks().returning(move |checks| {
+            let [(check, audit)] = checks else {
+                panic!("one token is revoked")
+            };
             assert_eq!(check.check.result, CheckResult::Revoked);
             let about = audit.account.as_ref().map_or("nobody", AccountId::as_str);
             told.lock().unwrap().push(format!(
@@ -63,7 +66,7 @@ impl RevocationFixture {
             if outside == Outside::DatabaseTakesNothing {
                 return Err(full());
             }
-            Ok(true)
+            Ok(vec![true])
         });
         let mut logout = MockSessionLogout::new();
         let (told, hot) = (Arc::clone(&log), Arc::clone(&registry));

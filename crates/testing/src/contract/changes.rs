@@ -37,7 +37,7 @@ async fn reject(stores: &Stores) {
         },
     };
     let audit = entry(AuditKind::TokenChecked);
-    stores.tokens.record_check(&check, &audit).await.unwrap();
+    stores.tokens.record_checks(&[(check, audit)]).await.unwrap();
 }
 
 pub async fn each_commit_is_told_whoever_made_it<I: Installation>() {

@@ -103,6 +103,7 @@ suite! {
         a_stale_generation_is_refused_and_nothing_is_written,
         one_attempt_brings_one_token,
         a_check_keeps_the_first_verdicts_and_touches_only_its_generation,
+        checks_that_change_nothing_share_one_entry,
         a_token_is_erased_a_day_after_its_end_and_no_earlier,
         an_extended_token_outlives_its_access_token_by_a_year,
         an_extended_token_goes_when_a_newer_one_came,

@@ -123,7 +123,8 @@ pub async fn a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row<I: Ins
         },
     };
     let audit = entry(AuditKind::TokenChecked);
-    assert!(fixture.tokens.record_check(&check, &audit).await.unwrap());
+    let newest = fixture.tokens.record_checks(&[(check, audit)]).await.unwrap();
+    assert_eq!(newest, [true]);
     assert_eq!(fixture.token("PRIMARY").await.rejected_at, Some(at(50)));
 
     fixture.refuse_commits(false).await;

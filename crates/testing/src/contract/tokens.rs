@@ -1,7 +1,7 @@
 //! The contract of `UpstoxTokenRepository`.
 
 use chrono::TimeDelta;
-use vega_domain::audit::AuditKind;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, Generation, UserId};
 use vega_domain::ports::{StoreError, TokenCheck};
@@ -149,7 +149,7 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
             },
         };
         let audit = entry(AuditKind::TokenChecked);
-        fixture.tokens.record_check(&check, &audit).await.unwrap()
+        fixture.tokens.record_checks(&[(check, audit)]).await.unwrap()[0]
     };
     let unreachable = CheckResult::Unknown(FailureReason::Network);
 
@@ -190,6 +190,78 @@ pub async fn a_check_keeps_the_first_verdicts_and_touches_only_its_generation<I:
         assert_eq!(token.rejected_at, Some(at(70)));
         assert_eq!(token.last_check.unwrap().at, at(70));
     }
+}
+
+/// One that tells something new keeps its own entry, wherever it stands among the others.
+pub async fn checks_that_change_nothing_share_one_entry<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let apis = ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2", "WEBSOCKET3"];
+    let run = fixture.running(&apis).await;
+    for api in apis {
+        fixture.has(run, api, 1).await;
+    }
+    let (valid, unreachable) = (CheckResult::Valid, CheckResult::Unknown(FailureReason::Network));
+    let record = async |seconds, checks: &[(&str, CheckResult)]| {
+        let recorded = checks.iter().map(|(name, result)| {
+            let check = TokenCheck {
+                api: api(name),
+                generation: Generation::FIRST,
+                check: LastCheck {
+                    at: at(seconds),
+                    result: *result,
+                },
+            };
+            let audit = AuditEntry::new(at(seconds), AuditKind::TokenChecked, "as asked");
+            (check, audit.about(&account(), &api(name)))
+        });
+        let before = fixture.audit().await.len();
+        let recorded: Vec<_> = recorded.collect();
+        let newest = fixture.tokens.record_checks(&recorded).await.unwrap();
+        assert_eq!(newest, vec![true; checks.len()]);
+        for (name, result) in checks {
+            let last = LastCheck {
+                at: at(seconds),
+                result: *result,
+            };
+            assert_eq!(fixture.token(name).await.last_check, Some(last), "{name}");
+        }
+        let told = fixture.audit().await.split_off(before).into_iter().map(|entry| {
+            let api = entry.api.map_or_else(String::new, |api| api.to_string());
+            assert_eq!(entry.account, Some(account()));
+            (entry.kind.code(), api, entry.detail)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let first = record(10, &apis.map(|api| (api, unreachable))).await;
+    let of = |told: &[(&'static str, String, String)]| {
+        told.iter()
+            .map(|(kind, api, _)| format!("{kind} {api}"))
+            .collect::<Vec<_>>()
+    };
+    let each = apis.map(|api| format!("token_checked {api}"));
+    assert_eq!(of(&first), each, "they were valid");
+
+    let second = record(20, &apis.map(|api| (api, unreachable))).await;
+    let words = "4 unknown (network) as before: PRIMARY, WEBSOCKET1, WEBSOCKET2, WEBSOCKET3";
+    assert_eq!(second, [("tokens_checked", String::new(), words.to_owned())]);
+
+    let third = [
+        ("PRIMARY", unreachable),
+        ("WEBSOCKET1", CheckResult::Invalid),
+        ("WEBSOCKET2", unreachable),
+        ("WEBSOCKET3", valid),
+    ];
+    let third = record(30, &third).await;
+    let expected = [
+        "token_checked WEBSOCKET1",
+        "token_checked WEBSOCKET3",
+        "tokens_checked ",
+    ];
+    assert_eq!(of(&third), expected);
+    assert_eq!(third[2].2, "2 unknown (network) as before: PRIMARY, WEBSOCKET2");
+
+    let alone = record(40, &[("PRIMARY", unreachable)]).await;
+    assert_eq!(of(&alone), ["token_checked PRIMARY"]);
 }
 
 pub async fn a_token_is_erased_a_day_after_its_end_and_no_earlier<I: Installation>() {

@@ -140,7 +140,8 @@ impl MemoryStore {
         let (Some((check, audit)), Kept::Token(_)) = (rejection, kept) else {
             return Ok(());
         };
-        self.check_in_row(&check, &AuditEntry { at, ..audit }).map(drop)
+        self.check_in_rows(&[(check, AuditEntry { at, ..audit })])
+            .map(drop)
     }
 
     /// Removes what was moved.

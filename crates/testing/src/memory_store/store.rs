@@ -113,7 +113,7 @@ impl MemoryStore {
         let done = change(&mut next)?;
         if done.is_change {
             self.watcher.commits(what)?;
-            next.audit.extend(done.entry);
+            next.audit.extend(done.entries);
             *tables = next;
             self.is_changed();
         }
@@ -125,7 +125,7 @@ impl MemoryStore {
 pub(super) struct Done<T> {
     value: T,
     is_change: bool,
-    entry: Option<AuditEntry>,
+    entries: Vec<AuditEntry>,
 }
 
 impl<T> Done<T> {
@@ -134,7 +134,16 @@ impl<T> Done<T> {
         Self {
             value,
             is_change: true,
-            entry: Some(entry.clone()),
+            entries: vec![entry.clone()],
+        }
+    }
+
+    /// Several changes in one, with the entries that tell of them.
+    pub(super) fn with_all(value: T, entries: Vec<AuditEntry>) -> Self {
+        Self {
+            value,
+            is_change: true,
+            entries,
         }
     }
 
@@ -143,7 +152,7 @@ impl<T> Done<T> {
         Self {
             value,
             is_change: true,
-            entry: None,
+            entries: Vec::new(),
         }
     }
 
@@ -151,7 +160,7 @@ impl<T> Done<T> {
         Self {
             value,
             is_change: false,
-            entry: None,
+            entries: Vec::new(),
         }
     }
 }

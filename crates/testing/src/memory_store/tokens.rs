@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{
-    LeftAnswer, LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository,
+    LeftAnswer, LoadedToken, RecordedCheck, StoreError, UnreadableToken, UpstoxTokenRepository,
+    entry_for_unchanged,
 };
 use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::AttemptState;
@@ -131,23 +132,40 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Applies a check to its row, and tells whether it changed what is known and which entry tells of it.
+    fn check(&mut self, (check, audit): &RecordedCheck) -> (bool, AuditEntry) {
+        let is_it =
+            |row: &&mut TokenRow| row.token.api == check.api && row.token.generation == check.generation;
+        let Some(row) = self.tokens.iter_mut().find(is_it) else {
+            return (true, audit.clone());
+        };
+        let is_changed = row.is_erased || row.token.is_changed_by(check.check);
+        row.token.apply(check.check);
+        if row.is_erased {
+            return (is_changed, audit.clone());
+        }
+        (is_changed, about(audit, &Subject::Token(&row.token.access_token)))
+    }
+}
+
 impl MemoryStore {
-    /// Notes a check in its row, and says whether that is the newest of its API.
-    pub(super) fn check_in_row(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        self.commit(&format!("record_check {}", check.api), |tables| {
-            let newest = tables.newest_token(&check.api).map(|row| row.token.generation);
-            let is_newest = newest == Some(check.generation);
-            let is_it =
-                |row: &&mut TokenRow| row.token.api == check.api && row.token.generation == check.generation;
-            let Some(row) = tables.tokens.iter_mut().find(is_it) else {
-                return Ok(Done::with(is_newest, audit));
-            };
-            row.token.apply(check.check);
-            if row.is_erased {
-                return Ok(Done::with(is_newest, audit));
+    /// Notes checks in their rows, and says of each whether that is the newest of its API.
+    pub(super) fn check_in_rows(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        let names: Vec<&str> = checks.iter().map(|(check, _)| check.api.as_str()).collect();
+        self.commit(&format!("record_checks {}", names.join(" ")), |tables| {
+            let (mut newest, mut entries, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
+            for recorded in checks {
+                let check = &recorded.0;
+                let of_api = tables.newest_token(&check.api).map(|row| row.token.generation);
+                newest.push(of_api == Some(check.generation));
+                match tables.check(recorded) {
+                    (true, entry) => entries.push(entry),
+                    (false, entry) => unchanged.push((check.clone(), entry)),
+                }
             }
-            let entry = about(audit, &Subject::Token(&row.token.access_token));
-            Ok(Done::with(is_newest, &entry))
+            entries.extend(entry_for_unchanged(&unchanged.iter().collect::<Vec<_>>()));
+            Ok(Done::with_all(newest, entries))
         })
     }
 }
@@ -189,11 +207,24 @@ impl UpstoxTokenRepository for MemoryStore {
         })
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        if self.is_checked_in_spool(check, audit) {
-            return Ok(true);
-        }
-        self.check_in_row(check, audit)
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        let is_in_spool: Vec<bool> = checks
+            .iter()
+            .map(|(check, audit)| self.is_checked_in_spool(check, audit))
+            .collect();
+        let in_rows = checks
+            .iter()
+            .zip(&is_in_spool)
+            .filter(|(_, in_spool)| !**in_spool);
+        let in_rows: Vec<RecordedCheck> = in_rows.map(|(recorded, _)| recorded.clone()).collect();
+        let stored = if in_rows.is_empty() {
+            Vec::new()
+        } else {
+            self.check_in_rows(&in_rows)?
+        };
+        let mut stored = stored.into_iter();
+        let is_newest = |in_spool| in_spool || stored.next().unwrap_or_default();
+        Ok(is_in_spool.into_iter().map(is_newest).collect())
     }
 
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -8,7 +8,7 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{
-    ExchangeError, LoadedToken, StoreError, TokenAnswer, TokenCheck, TokenExchange, UpstoxTokenRepository,
+    ExchangeError, LoadedToken, RecordedCheck, StoreError, TokenAnswer, TokenExchange, UpstoxTokenRepository,
 };
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::NewToken;
@@ -37,8 +37,8 @@ impl UpstoxTokenRepository for EarlyTokens {
         self.port.owner(account).await
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        self.port.record_check(check, audit).await
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        self.port.record_checks(checks).await
     }
 
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UpstoxTokenRepository};
+use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, TokenCheck, UpstoxTokenRepository};
 use vega_domain::token::{NewToken, StoredToken};
 
 use super::{Effect, Store};
@@ -46,14 +46,21 @@ impl UpstoxTokenRepository for Store {
         Ok(())
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        let api = &check.api;
-        let what = format!("check of {api} {}: {:?}", check.generation, check.check.result);
-        let call = self.memory().record_check(check, audit);
-        let is_known = self.has_generation(api, check.generation);
-        self.commit(&what, &[AuditKind::TokenChecked], call, |_, _| {
-            if is_known {
-                self.here.world.token_changed(api);
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        let told = checks.iter().map(|(check, _)| {
+            let (api, generation, result) = (&check.api, check.generation, check.check.result);
+            format!("check of {api} {generation}: {result:?}")
+        });
+        let what = told.collect::<Vec<_>>().join(", ");
+        let kinds = [AuditKind::TokenChecked, AuditKind::TokensChecked];
+        let entries = self.entries_of(checks);
+        let call = self.memory().record_checks(checks);
+        let known = checks.iter().map(|(check, _)| check);
+        let known = known.filter(|check| self.has_generation(&check.api, check.generation));
+        let known: Vec<&TokenCheck> = known.collect();
+        self.commit_of(&what, (&kinds, entries), call, |_, _| {
+            for check in known {
+                self.here.world.token_changed(&check.api);
             }
         })
         .await
@@ -75,6 +82,20 @@ impl UpstoxTokenRepository for Store {
 }
 
 impl Store {
+    /// How many entries tell of these checks: one of each that changes what is known, and one of all others.
+    fn entries_of(&self, checks: &[RecordedCheck]) -> usize {
+        let tells_more = |(check, _): &&RecordedCheck| {
+            self.here.world.disk.read(|tables| {
+                let mut rows = tables.tokens.iter();
+                let row =
+                    rows.find(|row| row.token.api == check.api && row.token.generation == check.generation);
+                row.is_none_or(|row| row.is_erased || row.token.is_changed_by(check.check))
+            })
+        };
+        let changed = checks.iter().filter(tells_more).count();
+        changed + usize::from(changed < checks.len())
+    }
+
     /// Whether this generation is in a row or in the spool.
     fn has_generation(&self, api: &ApiName, generation: Generation) -> bool {
         let is_it = |token: &StoredToken| token.api == *api && token.generation == generation;

@@ -170,6 +170,7 @@ export type AuditFile = {
  */
 export const AuditKind = {
     TOKEN_CHECKED: 'token_checked',
+    TOKENS_CHECKED: 'tokens_checked',
     TOKEN_REPORTED: 'token_reported',
     TOKEN_STORED: 'token_stored',
     PREFLIGHT_PASSED: 'preflight_passed',

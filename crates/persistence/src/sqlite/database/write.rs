@@ -85,6 +85,11 @@ impl Write {
         self.entry
     }
 
+    /// The number of the trail's last entry, which may be one of this write's.
+    pub(crate) fn last_entry(&self) -> i64 {
+        self.end.0
+    }
+
     /// The latest changes so far.
     pub(crate) fn marks(&mut self) -> Result<&mut Marks, StoreError> {
         self.marks.as_mut().map_err(|mistrust| mistrust.clone().into())
@@ -156,7 +161,16 @@ impl Write {
         table: &SealedTable,
         row: &SqliteRow,
     ) -> Result<(), StoreError> {
-        let entry = self.entry;
+        self.seal_and_note_as_of(table, row, self.entry).await
+    }
+
+    /// The same for a row that another entry than this write's first one changed.
+    pub(crate) async fn seal_and_note_as_of(
+        &mut self,
+        table: &SealedTable,
+        row: &SqliteRow,
+        entry: i64,
+    ) -> Result<(), StoreError> {
         if let Some(whose) = row_marks::whose(table, row) {
             let mark = row_marks::mark(table, row, entry);
             let marks = self.marks()?;
@@ -165,7 +179,7 @@ impl Write {
             }
         }
         let number = row.try_get("number").map_err(failed("read a row"))?;
-        self.seal(table, number).await
+        self.seal_as_of(table, number, entry).await
     }
 
     /// The row as it is stored.

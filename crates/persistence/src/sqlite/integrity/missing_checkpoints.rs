@@ -2,6 +2,7 @@
 //! the file was lost. Reports the reason until it succeeds.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 use vega_domain::audit::AuditKind;
 use vega_domain::ports::StoreError;
 
@@ -68,15 +69,23 @@ impl DataSource {
     async fn missing_in(&self, reading: &mut Reading) -> Result<Option<MissingCheckpoint>, StoreError> {
         let chain_id = audit_rows::chain_id(reading).await?;
         let newest = self.checkpoints().newest(&chain_id)?;
-        // A small part of the trail: each run leaves a checkpoint, too.
-        let since: Vec<(String, DateTime<Utc>)> =
-            sqlx::query_as("SELECT kind, at FROM audit_events WHERE id > $1")
-                .bind(newest.checkpoint.map_or(-1, |checkpoint| checkpoint.entry))
-                .fetch_all(&mut **reading)
-                .await
-                .map_err(failed(DOING))?;
+        // Each run leaves a checkpoint, too, but checks may go on for weeks without one.
+        let mut query = QueryBuilder::new("SELECT kind, at FROM audit_events WHERE id > ");
+        query.push_bind(newest.checkpoint.map_or(-1, |checkpoint| checkpoint.entry));
+        query.push(" AND kind IN (");
+        let kinds = AuditKind::ALL.iter().filter(|kind| Cause::of(**kind).is_some());
+        let mut separated = query.separated(", ");
+        for kind in kinds {
+            separated.push_bind(kind.code());
+        }
+        query.push(")");
+        let since: Vec<(String, DateTime<Utc>)> = query
+            .build_query_as()
+            .fetch_all(&mut **reading)
+            .await
+            .map_err(failed(DOING))?;
         let cause = |kind: &str| Cause::of(AuditKind::parse(kind).ok()?);
-        if newest.is_told_of && !since.iter().any(|(kind, _)| cause(kind).is_some()) {
+        if newest.is_told_of && since.is_empty() {
             return Ok(None);
         }
         let revoked = since

@@ -5,27 +5,30 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, Row};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
-use vega_domain::ports::{LoadedToken, StoreError, TokenCheck, UnreadableToken, UpstoxTokenRepository};
-use vega_domain::secret::AccessToken;
+use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, UnreadableToken, UpstoxTokenRepository};
 use vega_domain::token::{NewToken, StoredToken};
 
-use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
+use crate::audit::latest_changes::{Mark, Misfit, Whose};
 use crate::records::token::{TokenRow, check_columns, revocation};
 use crate::sealing::fingerprint::Subject;
 use crate::sealing::row_values::TOKENS;
 use crate::sealing::seal::{Place, Sealer};
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
-use crate::sqlite::database::write::{Reading, Write, changed_outside};
+use crate::sqlite::database::write::{Reading, changed_outside};
 use crate::sqlite::integrity::row_marks;
 use crate::sqlite::integrity::row_values::NEWEST_TOKENS;
 use crate::sqlite::integrity::seal_examination::why_unreadable;
 use crate::sqlite::maintenance::erasure;
 use crate::sqlite::repositories::attempt_rows;
 use crate::sqlite::repositories::audit_trail;
+use crate::sqlite::repositories::token_checks;
+use crate::sqlite::repositories::token_rows::{
+    generation_of, known_generation, newest_generation, seal_newest,
+};
 use crate::stored::unreadable;
 
 /// `UpstoxTokenRepository` over SQLite.
@@ -49,7 +52,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         let mut reading = self.0.read().await?;
         let marks = reading.marks.clone().unwrap_or_default();
         let revoked = marks.get(Whose::Revoked(api.as_str())).and_then(generation_of);
-        Ok(newest_generation(&mut reading, &marks, api).await?.max(revoked))
+        let known = known_generation(&marks, api);
+        Ok(newest_generation(&mut reading, known, api).await?.max(revoked))
     }
 
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
@@ -92,7 +96,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         let mut tx = self.0.write().await?;
         let marks = tx.marks()?.clone();
         let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
-        let newest = newest_generation(&mut tx, &marks, &token.api).await?;
+        let newest = newest_generation(&mut tx, known_generation(&marks, &token.api), &token.api).await?;
         // One that was revoked before it came here has its number already.
         let revoked = marks
             .get(Whose::Revoked(token.api.as_str()))
@@ -130,7 +134,8 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .execute(&mut *tx)
         .await
         .map_err(failed(DOING))?;
-        seal_newest(&mut tx, stored.last_insert_rowid()).await?;
+        let entry = tx.entry();
+        seal_newest(&mut tx, stored.last_insert_rowid(), entry).await?;
         let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
         let closed = sqlx::query(
             "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
@@ -152,58 +157,11 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         tx.commit().await.map_err(failed(DOING))
     }
 
-    async fn record_check(&self, check: &TokenCheck, audit: &AuditEntry) -> Result<bool, StoreError> {
-        const DOING: &str = "record a profile check";
-        let (at, result, reason) = check_columns(Some(check.check));
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.0.write().await?;
-        let marks = tx.marks()?.clone();
-        let newest = newest_generation(&mut tx, &marks, &check.api).await?;
-        let row = row_of(&mut tx, check).await?;
-        let fits = row.as_ref().is_some_and(|row| fits(&tx, row, newest));
-        sqlx::query(
-            "UPDATE upstox_tokens SET last_check_at = $3, last_check_result = $4, last_check_reason = $5,
-                 verified_at = CASE WHEN $4 = 'valid' THEN coalesce(verified_at, $3) ELSE verified_at END,
-                 rejected_at = CASE $4 WHEN 'invalid' THEN coalesce(rejected_at, $3)
-                                       WHEN 'valid' THEN NULL ELSE rejected_at END,
-                 revoked_at = $6
-             WHERE api = $1 AND generation = $2 AND revoked_at IS NULL",
-        )
-        .bind(check.api.as_str())
-        .bind(check.generation.get())
-        .bind(at)
-        .bind(result)
-        .bind(reason)
-        .bind(revocation(Some(check.check)))
-        .execute(&mut *tx)
-        .await
-        .map_err(failed(DOING))?;
-        if let Some(at) = revocation(Some(check.check)) {
-            let entry = tx.entry();
-            let generation = i64::from(check.generation.get());
-            tx.marks()?
-                .revoke_up_to(check.api.as_str(), generation, entry, at);
-        }
-        // A row that did not fit stays so. After a revocation also when what it was before is put back.
-        if !fits && newest == Some(check.generation) && revocation(Some(check.check)).is_some() {
-            let entry = tx.entry();
-            let marks = tx.marks()?;
-            if let Some(known) = marks.get(Whose::Token(check.api.as_str())).cloned() {
-                marks.set(Whose::Token(check.api.as_str()), Mark { entry, ..known });
-            }
-        }
-        if let Some(number) = row.filter(|_| fits).and_then(|row| row.try_get("number").ok()) {
-            if newest == Some(check.generation) {
-                seal_newest(&mut tx, number).await?;
-            } else {
-                tx.seal(&TOKENS, number).await?;
-            }
-        }
-        match token_of(&mut tx, check, self.0.sealer()).await? {
-            Some(token) => audit_trail::insert_about(&mut tx, audit, Subject::Token(&token)).await?,
-            None => audit_trail::insert(&mut tx, audit).await?,
-        }
-        tx.commit().await.map_err(failed(DOING))?;
-        Ok(newest == Some(check.generation))
+        let newest = token_checks::record(&mut tx, checks, self.0.sealer()).await?;
+        tx.commit().await.map_err(failed("record profile checks"))?;
+        Ok(newest)
     }
 
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
@@ -243,11 +201,6 @@ fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
         valid_until: mark.time.unwrap_or_default(),
         error: changed_outside(row_marks::token(api, mark.number), Misfit::Gone),
     })
-}
-
-fn generation_of(mark: &Mark) -> Option<Generation> {
-    let number = mark.number.and_then(|number| u32::try_from(number).ok())?;
-    Generation::new(number).ok()
 }
 
 async fn open_token(
@@ -306,36 +259,6 @@ async fn open_token(
     Ok(row.into_token(sealer).map_err(refused))
 }
 
-/// The row of the token that was checked.
-async fn row_of(tx: &mut SqliteConnection, check: &TokenCheck) -> Result<Option<SqliteRow>, StoreError> {
-    sqlx::query("SELECT rowid AS number, * FROM upstox_tokens WHERE api = $1 AND generation = $2")
-        .bind(check.api.as_str())
-        .bind(check.generation.get())
-        .fetch_optional(tx)
-        .await
-        .map_err(failed("read the token that was checked"))
-}
-
-/// Whether Vega wrote this row; for the newest token, also whether it is the latest version that Vega wrote.
-pub(crate) fn fits(tx: &Write, row: &SqliteRow, newest: Option<Generation>) -> bool {
-    let generation: Option<u32> = row.try_get("generation").ok();
-    let api: Option<String> = row.try_get("api").ok();
-    match api {
-        Some(api) if generation == newest.map(Generation::get) => {
-            matches!(tx.fits(&TOKENS, row, Whose::Token(&api)), Ok(Ok(())))
-        }
-        _ => tx.trust.values.entry_of(&TOKENS, row).is_some(),
-    }
-}
-
-/// Seals the row of an API's newest token as it is now.
-pub(crate) async fn seal_newest(tx: &mut Write, row: i64) -> Result<(), StoreError> {
-    match tx.row(&TOKENS, row).await? {
-        Some(row) => tx.seal_and_note(&TOKENS, &row).await,
-        None => Err(unreadable("a token is gone while it is written")),
-    }
-}
-
 fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
     Place {
         table: "upstox_tokens",
@@ -344,37 +267,4 @@ fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
         client_id: token.client_id.as_str(),
         generation: token.generation.get(),
     }
-}
-
-/// The token that was checked. If it is missing, or no longer opens, the entry has no fingerprint.
-async fn token_of(
-    tx: &mut SqliteConnection,
-    check: &TokenCheck,
-    sealer: &Sealer,
-) -> Result<Option<AccessToken>, StoreError> {
-    let row: Option<TokenRow> =
-        sqlx::query_as("SELECT * FROM upstox_tokens WHERE api = $1 AND generation = $2")
-            .bind(check.api.as_str())
-            .bind(check.generation.get())
-            .fetch_optional(tx)
-            .await
-            .map_err(failed("read the token that was checked"))?;
-    let token = row.map(|row| row.into_token(sealer)).and_then(Result::ok);
-    Ok(token.map(|token| token.access_token))
-}
-
-/// The greatest generation of the rows and the marks: a number is used once, also if its row was removed.
-pub(crate) async fn newest_generation(
-    tx: &mut SqliteConnection,
-    marks: &Marks,
-    api: &ApiName,
-) -> Result<Option<Generation>, StoreError> {
-    let newest: Option<u32> = sqlx::query_scalar("SELECT max(generation) FROM upstox_tokens WHERE api = $1")
-        .bind(api.as_str())
-        .fetch_one(tx)
-        .await
-        .map_err(failed("read the newest generation"))?;
-    let known = marks.get(Whose::Token(api.as_str())).and_then(generation_of);
-    let newest = newest.map(Generation::new).transpose().map_err(unreadable)?;
-    Ok(newest.max(known))
 }
