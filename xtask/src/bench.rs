@@ -158,6 +158,7 @@ fn build() -> Result<()> {
         "hot_reads",
         "newest_tokens",
         "bare_webdriver",
+        "empty_handler",
         "load",
         "six_connections",
     ];

@@ -1,4 +1,4 @@
-//! Token reads over HTTP, beside an axum handler that does nothing: as many as a few connections get, on a machine of their
+//! Token reads over HTTP, beside an axum handler that does nothing: as many as 32 connections get, on a machine of their
 //! own and beside other work, and at a rate that programs have. The example `load` asks and measures.
 
 use std::process::Command;

@@ -63,7 +63,7 @@ pub(crate) const GROUPS: &[Group] = &[
         name: "http",
         measure: http::token_reads,
         rows: &[
-            row("http", "/s", "token over HTTP, 8 connections")
+            row("http", "/s", "token over HTTP, 32 connections")
                 .beside(EMPTY)
                 .target(PartOfFloor(0.8)),
             row("http-p99", "µs", "the p99 of these answers")

@@ -61,8 +61,7 @@ impl Server {
 
     /// An axum handler that does nothing. It says in its first line where it listens.
     pub(crate) fn empty_handler() -> Result<Self> {
-        let mut child = Command::new(example("load"))
-            .arg("empty")
+        let mut child = Command::new(example("empty_handler"))
             .stdout(Stdio::piped())
             .spawn()
             .context("the empty handler cannot be started")?;
