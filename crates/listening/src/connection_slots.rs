@@ -4,7 +4,9 @@
 //! always accepted: an honest peer is known, or answered, long before that.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +54,13 @@ fn files_allowed() -> u64 {
 
 /// The slots of one program, at however many addresses it listens.
 #[derive(Debug, Clone)]
-pub struct ConnectionSlots(Arc<Mutex<Table>>);
+pub struct ConnectionSlots(Arc<Slots>);
+
+#[derive(Debug)]
+struct Slots {
+    began: Instant,
+    table: Mutex<Table>,
+}
 
 #[derive(Debug)]
 struct Table {
@@ -63,13 +71,34 @@ struct Table {
 
 #[derive(Debug)]
 struct Held {
-    is_known: bool,
-    /// A request is under way, or its answer.
-    is_busy: bool,
-    has_asked: bool,
-    /// Of what it does now, or does not.
-    since: Instant,
+    peer: Arc<State>,
     go: CancellationToken,
+}
+
+/// How it stands with one connection. Its requests change this without the table's lock, which all connections share.
+#[derive(Debug, Default)]
+struct State {
+    /// Changed under the table's lock, which counts these.
+    is_known: AtomicBool,
+    /// A request is under way, or its answer.
+    is_busy: AtomicBool,
+    has_asked: AtomicBool,
+    /// Of what it does now, or does not: microseconds from when the slots began.
+    since: AtomicU64,
+}
+
+impl State {
+    fn is_known(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed)
+    }
+
+    fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
+    }
+
+    fn since(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for ConnectionSlots {
@@ -81,35 +110,45 @@ impl Default for ConnectionSlots {
 impl ConnectionSlots {
     /// All of them free.
     pub fn new(limits: Limits) -> Self {
-        Self(Arc::new(Mutex::new(Table {
+        let table = Table {
             limits,
             next: 0,
             held: HashMap::new(),
-        })))
+        };
+        Self(Arc::new(Slots {
+            began: Instant::now(),
+            table: Mutex::new(table),
+        }))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// A slot for a new connection. Another one may be closed for it.
     pub(crate) fn take(&self) -> ConnectionSlot {
         let mut table = self.table();
-        while table.count(false) >= table.limits.strangers && table.close_oldest(|held| !held.is_known) {}
+        while table.count(false) >= table.limits.strangers && table.close_oldest(|peer| !peer.is_known()) {}
         let id = table.next;
         table.next += 1;
         let go = CancellationToken::new();
+        let state = Arc::new(State {
+            since: self.now().into(),
+            ..State::default()
+        });
         let held = Held {
-            is_known: false,
-            is_busy: false,
-            has_asked: false,
-            since: Instant::now(),
+            peer: Arc::clone(&state),
             go: go.clone(),
         };
         table.held.insert(id, held);
         drop(table);
         let peer = Peer {
             id,
+            state,
             slots: self.clone(),
         };
         ConnectionSlot { peer, go }
@@ -118,22 +157,23 @@ impl ConnectionSlots {
     /// Closes a connection that can be spared, because the system has no file left for a new one.
     pub(crate) fn close_one(&self) {
         let mut table = self.table();
-        if !table.close_oldest(|held| !held.is_known) {
-            table.close_oldest(|held| !held.is_busy);
+        if !table.close_oldest(|peer| !peer.is_known()) {
+            table.close_oldest(|peer| !peer.is_busy());
         }
     }
 }
 
 impl Table {
     fn count(&self, known: bool) -> usize {
-        self.held.values().filter(|held| held.is_known == known).count()
+        let held = self.held.values();
+        held.filter(|held| held.peer.is_known() == known).count()
     }
 
     /// Closes the one that has been in one state longest, of those that may be closed; whether there was one.
-    fn close_oldest(&mut self, may_close: impl Fn(&Held) -> bool) -> bool {
-        let candidates = self.held.iter().filter(|(_, held)| may_close(held));
+    fn close_oldest(&mut self, may_close: impl Fn(&State) -> bool) -> bool {
+        let candidates = self.held.iter().filter(|(_, held)| may_close(&held.peer));
         // Who came first goes first, where the clock cannot tell them apart.
-        let oldest = candidates.min_by_key(|(id, held)| (held.since, **id));
+        let oldest = candidates.min_by_key(|(id, held)| (held.peer.since(), **id));
         let Some(id) = oldest.map(|(id, _)| *id) else {
             return false;
         };
@@ -163,7 +203,16 @@ impl ConnectionSlot {
 
     /// Whether the head of a request has come.
     pub(crate) fn has_asked(&self) -> bool {
-        self.peer.read(|held| held.has_asked).unwrap_or(true)
+        self.peer.state.has_asked.load(Ordering::Relaxed)
+    }
+
+    /// How long it has been asked for nothing; no time at all while it is answered.
+    pub(crate) fn idle_for(&self) -> Duration {
+        let state = &self.peer.state;
+        if state.is_busy() {
+            return Duration::ZERO;
+        }
+        Duration::from_micros(self.peer.slots.now().saturating_sub(state.since()))
     }
 }
 
@@ -177,6 +226,7 @@ impl Drop for ConnectionSlot {
 #[derive(Debug, Clone)]
 pub struct Peer {
     id: u64,
+    state: Arc<State>,
     slots: ConnectionSlots,
 }
 
@@ -184,29 +234,25 @@ impl Peer {
     /// Takes note that this one has shown who it is: it takes a slot among the known ones. Where these are all in use it stays
     /// where it is, and is served all the same.
     pub fn is_known_now(&self) {
+        if self.state.is_known() {
+            return;
+        }
         let mut table = self.slots.table();
-        if table.held.get(&self.id).is_none_or(|held| held.is_known) {
+        if !table.held.contains_key(&self.id) {
             return;
         }
         let is_full = |table: &Table| table.count(true) >= table.limits.known;
-        while is_full(&table) && table.close_oldest(|held| held.is_known && !held.is_busy) {}
-        if !is_full(&table)
-            && let Some(held) = table.held.get_mut(&self.id)
-        {
-            held.is_known = true;
+        while is_full(&table) && table.close_oldest(|peer| peer.is_known() && !peer.is_busy()) {}
+        if !is_full(&table) {
+            self.state.is_known.store(true, Ordering::Relaxed);
         }
-    }
-
-    fn read<T>(&self, what: impl Fn(&Held) -> T) -> Option<T> {
-        self.slots.table().held.get(&self.id).map(what)
     }
 
     fn turns(&self, is_busy: bool) {
-        if let Some(held) = self.slots.table().held.get_mut(&self.id) {
-            held.is_busy = is_busy;
-            held.has_asked = true;
-            held.since = Instant::now();
-        }
+        let state = &self.state;
+        state.is_busy.store(is_busy, Ordering::Relaxed);
+        state.has_asked.store(true, Ordering::Relaxed);
+        state.since.store(self.slots.now(), Ordering::Relaxed);
     }
 
     /// A request has begun; it ends when what is returned is dropped.
@@ -228,8 +274,6 @@ impl Drop for Asking {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::advance;
 
     use super::*;
@@ -320,7 +364,7 @@ mod tests {
         let last = slots.take();
         last.peer().is_known_now();
         assert_eq!(are_closed(&[&served, &next, &last]), [false; 3]);
-        assert!(!last.peer().read(|held| held.is_known).unwrap());
+        assert!(!last.peer().state.is_known());
     }
 
     #[test]

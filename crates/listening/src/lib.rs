@@ -8,5 +8,5 @@ mod who;
 
 pub use connection_slots::{ConnectionSlots, Limits, Peer};
 pub use holder::{Holder, holder_of};
-pub use serve::{CalledAt, serve};
+pub use serve::{AtOnce, CalledAt, serve, serve_with};
 pub use who::{CHALLENGE, Listener, who_listens};

@@ -10,8 +10,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response};
+use futures_util::future::{Either, ready};
 use http_body::{Frame, SizeHint};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
@@ -22,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, service_fn};
 
-use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots};
+use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots, Peer};
 
 /// So soon the first request's head must be there, drop by drop or at once.
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(2);
@@ -44,14 +46,21 @@ pub struct CalledAt(pub SocketAddr);
 
 /// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
 pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
+    serve_with(listener, |_, _| None, router, slots, stop).await;
+}
+
+/// The same, where `at_once` is asked before the router. It gets requests without extensions.
+pub async fn serve_with(
+    listener: TcpListener,
+    at_once: impl AtOnce,
+    router: Router,
+    slots: ConnectionSlots,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(NEXT_HEAD_WITHIN)
-        .max_buf_size(HEADERS);
+    builder.http1().max_buf_size(HEADERS);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -63,6 +72,7 @@ pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots
                 let connection = Connection {
                     stream,
                     slot: slots.take(),
+                    at_once: at_once.clone(),
                     router: router.clone(),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
@@ -83,15 +93,32 @@ pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots
     }
 }
 
-struct Connection {
+/// Answers a request at once, or leaves it to the router.
+pub trait AtOnce:
+    Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Clone + Send + Sync + 'static
+{
+}
+
+impl<F> AtOnce for F where
+    F: Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Clone + Send + Sync + 'static
+{
+}
+
+struct Connection<F> {
     stream: TcpStream,
     slot: ConnectionSlot,
+    at_once: F,
     router: Router,
 }
 
-impl Connection {
+impl<F: AtOnce> Connection<F> {
     async fn serve(self, builder: Builder<TokioExecutor>, graceful: Watcher) {
-        let Self { stream, slot, router } = self;
+        let Self {
+            stream,
+            slot,
+            at_once,
+            router,
+        } = self;
         // Small events must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -104,11 +131,15 @@ impl Connection {
         // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
         let called_at = SocketAddr::new(called_at.ip().to_canonical(), called_at.port());
         let peer = slot.peer().clone();
-        let service = service_fn(move |mut request: Request<_>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             let asking = peer.asks();
-            request.extensions_mut().insert(CalledAt(called_at));
-            request.extensions_mut().insert(peer.clone());
-            let answer = router.clone().call(request);
+            let answer = if let Some(answer) = at_once(&request, &peer) {
+                Either::Left(ready(Ok(answer)))
+            } else {
+                request.extensions_mut().insert(CalledAt(called_at));
+                request.extensions_mut().insert(peer.clone());
+                Either::Right(router.clone().call(request))
+            };
             async move {
                 let answer: Response<Body> = answer.await?;
                 Ok::<_, Infallible>(answer.map(|body| Answering {
@@ -123,16 +154,24 @@ impl Connection {
             // Whoever hangs up or sends nonsense is no news.
             _ = connection => {}
             () = slot.is_closed() => {}
-            () = says_nothing(&slot) => {}
+            () = head_is_late(&slot) => {}
         }
     }
 }
 
-/// Returns when the first head is late, and never once it has come.
-async fn says_nothing(slot: &ConnectionSlot) {
+/// Returns when a head is late: the first one, or the next one of a connection that was used. One look after the other, as a
+/// timer for each head would cost each request.
+async fn head_is_late(slot: &ConnectionSlot) {
     tokio::time::sleep(FIRST_HEAD_WITHIN).await;
-    if slot.has_asked() {
-        std::future::pending::<()>().await;
+    if !slot.has_asked() {
+        return;
+    }
+    loop {
+        let left = NEXT_HEAD_WITHIN.saturating_sub(slot.idle_for());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left).await;
     }
 }
 
@@ -172,5 +211,45 @@ impl HttpBody for Answering {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep, timeout};
+
+    use super::*;
+
+    /// When a connection is given up that does this meanwhile, in whole seconds.
+    async fn given_up_after(slot: &ConnectionSlot, meanwhile: impl Future<Output = ()>) -> u64 {
+        let began = Instant::now();
+        let late = async {
+            let late = timeout(Duration::from_hours(1), head_is_late(slot)).await;
+            late.expect("it is never given up");
+            began.elapsed().as_secs()
+        };
+        tokio::join!(late, meanwhile).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_is_late_by_when_the_one_before_was_answered() {
+        let slots = ConnectionSlots::default();
+        let silent = slots.take();
+        assert_eq!(given_up_after(&silent, async {}).await, 2);
+
+        let asked_once = slots.take();
+        drop(asked_once.peer().asks());
+        assert_eq!(given_up_after(&asked_once, async {}).await, 75);
+
+        // A long answer, and a request just in time.
+        let busy = slots.take();
+        let answer = busy.peer().asks();
+        let meanwhile = async {
+            sleep(Duration::from_secs(200)).await;
+            drop(answer);
+            sleep(Duration::from_secs(74)).await;
+            drop(busy.peer().asks());
+        };
+        assert_eq!(given_up_after(&busy, meanwhile).await, 200 + 74 + 75);
     }
 }
