@@ -43,6 +43,7 @@ mod server_no_leaks;
 mod server_odd_requests;
 mod server_pasted_answers;
 mod server_programs;
+mod server_quick_reads;
 mod server_refusals;
 mod server_route_permissions;
 mod server_runs;

@@ -9,6 +9,7 @@ pub(crate) mod host_check;
 pub(crate) mod redirects;
 
 pub(crate) mod request_metrics;
+pub(crate) mod response_headers;
 pub(crate) mod stream_limits;
 
 pub(crate) mod error_responses;

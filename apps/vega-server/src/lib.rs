@@ -1,7 +1,8 @@
 //! `vega-server`: REST, server-sent events and the console's pages on a loopback address. It decides who may call and how
 //! answers look; what is done is decided in the crates below.
 //!
-//! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`.
+//! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`; a plain token
+//! read takes the short way of `quick_reads`.
 
 mod usage;
 
@@ -10,6 +11,8 @@ mod http;
 mod auth;
 
 mod routes;
+
+mod quick_reads;
 
 mod api;
 
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::http::Request;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use vega_bootstrap::{
@@ -37,10 +41,11 @@ use vega_bootstrap::{
 };
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
-use vega_listening::{ConnectionSlots, serve};
+use vega_listening::{ConnectionSlots, Peer, serve_with};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen};
+use crate::quick_reads::QuickReads;
 use crate::server::Server;
 use crate::state::dashboard_refresh;
 use crate::state::prompt_queue::PromptQueue;
@@ -168,9 +173,14 @@ async fn run(
         tracing::info!("`vega console` prints a link into the console");
     }
     let router = routes::router(Arc::clone(&server));
+    let reads = QuickReads::new(Arc::clone(&server));
+    let at_once = move |request: &Request<_>, peer: &Peer| reads.answer(request, peer);
     let slots = ConnectionSlots::default();
     let serving = async {
-        let at = |listener| serve(listener, router.clone(), slots.clone(), server.stop.clone());
+        let at = |listener| {
+            let (at_once, router) = (at_once.clone(), router.clone());
+            serve_with(listener, at_once, router, slots.clone(), server.stop.clone())
+        };
         let first = at(listener);
         match ipv6_listener {
             Some(ipv6_listener) => {

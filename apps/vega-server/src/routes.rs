@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{BoxError, Json, Router};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,7 +24,8 @@ use crate::auth::middleware::{SESSION_COOKIE, SESSION_HEADER, require_scope};
 use crate::console::pages;
 use crate::http::problem::Problem;
 use crate::http::redirects::{RedirectRoutes, serve_redirects_first};
-use crate::http::{host_check, request_metrics};
+use crate::http::response_headers::{REQUEST_ID, RequestIds};
+use crate::http::{host_check, request_metrics, response_headers};
 use crate::server::Server;
 use vega_api_types::ProblemCode;
 
@@ -34,10 +33,6 @@ use vega_api_types::ProblemCode;
 const BODY_LIMIT: usize = 64 * 1024;
 /// Of every request. The longest are verifications, which ask Upstox, up to its own limit twice.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
-
-/// The console loads nothing from other hosts, runs nothing inline, and is neither framed nor sent elsewhere.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-                      connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -158,37 +153,14 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 /// What every response gets: a request id, metrics, security headers, and a problem document after a panic or a timeout.
 fn with_common_layers(router: Router) -> Router {
     let around = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), RequestIds))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
         .layer(from_fn(request_metrics::measure))
-        .layer(header_if_missing(
-            header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY,
-        ))
-        .layer(header_if_missing(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header_if_missing(header::REFERRER_POLICY, "no-referrer"))
-        .layer(header_if_missing(header::X_FRAME_OPTIONS, "DENY"))
-        .layer(header_if_missing(header::CACHE_CONTROL, "no-store"))
-        .layer(header_if_missing(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ))
-        .layer(header_if_missing(
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ))
-        .layer(header_if_missing(
-            HeaderName::from_static("permissions-policy"),
-            "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-        ))
+        .map_response(response_headers::complete)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::error_handling::HandleErrorLayer::new(too_slow))
         .timeout(TIME_LIMIT);
     router.layer(around)
-}
-
-fn header_if_missing(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 async fn too_slow(_error: BoxError) -> Problem {
@@ -212,7 +184,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use axum::body::Body;
-    use axum::http::Request;
+    use axum::http::{Request, header};
     use tower::ServiceExt;
     use vega_bootstrap::Environment;
 

@@ -2,6 +2,7 @@
 //! Whoever needs the text says `expose()`, which a reader of the code can search for.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
@@ -154,6 +155,30 @@ impl fmt::Debug for RawAnswer {
     }
 }
 
+/// A token as programs are answered it: written once, handed out often. Whoever holds the last copy wipes it.
+#[derive(Clone)]
+pub struct TokenAnswer(Arc<SecretSlice<u8>>);
+
+impl TokenAnswer {
+    /// Takes the bytes over.
+    pub fn new(answer: Vec<u8>) -> Self {
+        Self(Arc::new(SecretSlice::from(answer)))
+    }
+}
+
+/// The bytes themselves, for the answer's body.
+impl AsRef<[u8]> for TokenAnswer {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenAnswer([redacted])")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +197,7 @@ mod tests {
             format!("{:?}", LinkCode::new(canary)),
             format!("{:?}", SessionSecret::new(canary)),
             format!("{:?}", RawAnswer::new(200, canary.as_bytes().to_vec(), true)),
+            format!("{:?}", TokenAnswer::new(canary.as_bytes().to_vec())),
         ];
         for text in shown {
             assert!(!text.contains(canary), "{text}");

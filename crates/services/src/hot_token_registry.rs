@@ -3,13 +3,14 @@
 //! clock and at other processes is `RegistryFollower`; a reader gets nothing dead in any case.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::Clock;
+use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
 
 /// The coarse clock may lag by this much: a tick of the system, or a processor that stood still under a hypervisor.
@@ -18,9 +19,9 @@ const COARSE_LAG: TimeDelta = TimeDelta::seconds(5);
 /// What is known of one API's newest token.
 enum Slot {
     /// Readers get it as long as it lives.
-    Hot(Hot),
+    Hot(HotToken),
     /// The same, though nothing durable took it: that the database lacks it takes it from nobody.
-    OnlyHere(Hot),
+    OnlyHere(HotToken),
     /// It cannot be served now: its time is over, it was never verified, or the database has none any more.
     Gone(Generation),
     /// Upstox spoke against it. Only the database brings it back.
@@ -28,8 +29,10 @@ enum Slot {
 }
 
 /// A token that readers get.
-struct Hot {
+pub struct HotToken {
     token: Arc<StoredToken>,
+    /// What programs are answered, once somebody wrote it. It is no older than the token and goes with it.
+    answer: OnceLock<TokenAnswer>,
     /// Until then the coarse clock alone decides.
     surely_until: i64,
 }
@@ -75,12 +78,24 @@ pub(crate) enum Reconciled {
 impl TokenReader {
     /// The token, if a program may have it now.
     pub fn get(&self) -> Option<Arc<StoredToken>> {
-        self.place.serve(&*self.clock, Arc::clone)
+        self.place.serve(&*self.clock, |hot| Arc::clone(&hot.token))
     }
 
     /// What `look` makes of the token, if a program may have it now. Cheaper than `get`: nothing is counted.
     pub fn read<T>(&self, look: impl FnOnce(&StoredToken) -> T) -> Option<T> {
-        self.place.serve(&*self.clock, |token| look(token))
+        self.place.serve(&*self.clock, |hot| look(&hot.token))
+    }
+}
+
+impl HotToken {
+    /// The token itself.
+    pub fn token(&self) -> &StoredToken {
+        &self.token
+    }
+
+    /// What programs are answered: `write` is asked once for each token that gets in here.
+    pub fn answer(&self, write: impl FnOnce(&StoredToken) -> TokenAnswer) -> TokenAnswer {
+        self.answer.get_or_init(|| write(&self.token)).clone()
     }
 }
 
@@ -97,7 +112,12 @@ impl HotTokenRegistry {
 
     /// The token of one API, if a program may have it now.
     pub fn get(&self, api: &ApiName) -> Option<Arc<StoredToken>> {
-        self.places.load().get(api)?.serve(&*self.clock, Arc::clone)
+        self.read(api, |hot| Arc::clone(&hot.token))
+    }
+
+    /// What `look` makes of the token of one API, if a program may have it now.
+    pub fn read<T>(&self, api: &ApiName, look: impl FnOnce(&HotToken) -> T) -> Option<T> {
+        self.places.load().get(api)?.serve(&*self.clock, look)
     }
 
     /// Reads the token of one API again and again without looking the API up, also of one that has no token yet.
@@ -271,19 +291,20 @@ impl Writer {
 }
 
 impl Place {
-    fn serve<T>(&self, clock: &dyn Clock, look: impl FnOnce(&Arc<StoredToken>) -> T) -> Option<T> {
+    fn serve<T>(&self, clock: &dyn Clock, look: impl FnOnce(&HotToken) -> T) -> Option<T> {
         let slot = self.0.load();
         // The clock after the slot: what was alive when it was looked up may be dead when it is handed out.
         let hot = slot.as_ref()?.hot().filter(|hot| hot.lives(clock))?;
-        Some(look(&hot.token))
+        Some(look(hot))
     }
 }
 
-impl Hot {
+impl HotToken {
     fn of(token: &StoredToken) -> Self {
         let surely = token.served_until() - COARSE_LAG;
         Self {
             token: Arc::new(token.clone()),
+            answer: OnceLock::new(),
             surely_until: surely.timestamp_micros(),
         }
     }
@@ -296,7 +317,7 @@ impl Hot {
 impl Slot {
     fn of(token: &StoredToken, now: DateTime<Utc>) -> Self {
         if token.is_servable(now) {
-            Self::Hot(Hot::of(token))
+            Self::Hot(HotToken::of(token))
         } else if token.is_refused() {
             Self::Refused(token.generation)
         } else {
@@ -312,7 +333,7 @@ impl Slot {
         }
     }
 
-    fn hot(&self) -> Option<&Hot> {
+    fn hot(&self) -> Option<&HotToken> {
         match self {
             Self::Hot(hot) | Self::OnlyHere(hot) => Some(hot),
             Self::Gone(_) | Self::Refused(_) => None,

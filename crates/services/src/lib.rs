@@ -22,7 +22,7 @@ mod token_validity_service;
 pub use access_service::{AccessError, AccessService};
 pub use capped_refusals::CappedRefusals;
 pub use evidence_service::EvidenceService;
-pub use hot_token_registry::{HotTokenRegistry, TokenReader};
+pub use hot_token_registry::{HotToken, HotTokenRegistry, TokenReader};
 pub use otp_allowance::otp_allowance;
 pub use profile_verification_service::ProfileVerificationService;
 pub use registry_follower::{RegistryFollower, RegistryScope};

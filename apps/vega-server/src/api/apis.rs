@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,9 @@ use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, TokenView};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
+use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
+use vega_services::HotToken;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
@@ -87,20 +90,21 @@ pub(crate) async fn token(
     let Ok(name) = ApiName::new(name) else {
         return Err(unknown_api(&server));
     };
-    let Some(token) = server.vega.registry.get(&name) else {
-        return Err(why_not(&server, &name));
-    };
-    let left = token.valid_until - server.vega.clock.now();
-    if left < min_valid {
-        let words = format!(
-            "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign in \
-             from {} IST on.",
-            left.num_seconds(),
-            in_ist(new_one_from(token.valid_until)).format("%H:%M")
-        );
-        return Err(Problem::new(ProblemCode::HumanNeeded, words));
-    }
-    Ok(answer(&token, &headers))
+    let answered = server.vega.registry.read(&name, |hot| {
+        let valid_until = hot.token().valid_until;
+        let left = valid_until - server.vega.clock.now();
+        if left < min_valid {
+            let words = format!(
+                "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign \
+                 in from {} IST on.",
+                left.num_seconds(),
+                in_ist(new_one_from(valid_until)).format("%H:%M")
+            );
+            return Err(Problem::new(ProblemCode::HumanNeeded, words));
+        }
+        Ok(answer(hot, &headers))
+    });
+    answered.unwrap_or_else(|| Err(why_not(&server, &name)))
 }
 
 /// As `--min-valid` has it, or in seconds alone; at most a day.
@@ -113,8 +117,9 @@ fn length(text: &str) -> Option<TimeDelta> {
     (length <= A_DAY).then(|| TimeDelta::from_std(length).ok())?
 }
 
-fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", token.generation.get());
+/// The answer to a program that may have the token: the token, or that the program has it.
+pub(crate) fn answer(hot: &HotToken, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", hot.token().generation.get());
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut known = known
         .filter_map(|value| value.to_str().ok())
@@ -122,7 +127,23 @@ fn answer(token: &StoredToken, headers: &HeaderMap) -> Response {
     if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
-    ([(header::ETAG, tag)], Json(TokenView::from(token))).into_response()
+    let body = Bytes::from_owner(hot.answer(written));
+    (
+        [
+            (header::ETAG, tag.as_str()),
+            (header::CONTENT_TYPE, "application/json"),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+fn written(token: &StoredToken) -> TokenAnswer {
+    // Longer than what goes with a token, so that no copy of it is left where the buffer was before it grew.
+    let mut text = Vec::with_capacity(token.access_token.expose().len() + 512);
+    let view = TokenView::from(token);
+    serde_json::to_writer(&mut text, &view).expect("a view without maps and floats is JSON");
+    TokenAnswer::new(text)
 }
 
 /// Why there is no token to serve, from the dashboard.

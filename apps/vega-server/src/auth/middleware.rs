@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
+use vega_domain::access::AccessKey;
 use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
 use vega_listening::Peer;
@@ -43,9 +44,9 @@ pub(crate) async fn require_scope(
     let Ok(params) = params else {
         return Problem::new(ProblemCode::BadRequest, "The path is not UTF-8.").into_response();
     };
-    let Access::Restricted { keys, console } = route.access else {
+    if route.access == Access::Public {
         return next.run(request).await;
-    };
+    }
     let principal = match authenticate(&server, request.headers()).await {
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),
@@ -53,15 +54,9 @@ pub(crate) async fn require_scope(
     if let Some(peer) = request.extensions().get::<Peer>() {
         peer.is_known_now();
     }
-    let may = match &principal {
-        Principal::Key(key) => {
-            let api = params.iter().find(|(name, _)| *name == "api");
-            let api = api.and_then(|(_, api)| ApiName::new(api).ok());
-            keys.iter().any(|scope| scope.is_met_by(key, api.as_ref()))
-        }
-        Principal::Console(..) => console,
-    };
-    if !may {
+    let api = params.iter().find(|(name, _)| *name == "api");
+    let api = api.and_then(|(_, api)| ApiName::new(api).ok());
+    if !route.access.lets_in(&principal, api.as_ref()) {
         server.audit_refusal(format!(
             "{} lacks the scope for {} {}",
             principal.name(),
@@ -89,15 +84,25 @@ async fn check_database_counts(server: &Server) -> Result<(), Problem> {
     }
 }
 
+/// The access key that a request with these headers presents, if it counts now.
+pub(crate) fn key_that_counts(server: &Server, headers: &HeaderMap) -> Option<Arc<AccessKey>> {
+    server
+        .vega
+        .access
+        .key(bearer(headers.get(header::AUTHORIZATION)?)?)
+}
+
+/// The key in an `Authorization`.
+fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+}
+
 /// Finds the principal that these headers prove.
 async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal, Problem> {
     let access = &server.vega.access;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let presented = value.to_str().ok().and_then(|text| {
-            let (scheme, key) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-        });
-        let Some(presented) = presented else {
+        let Some(presented) = bearer(value) else {
             server.audit_refusal("its Authorization held no access key");
             let words = "Send the access key as `Authorization: Bearer …`.";
             return Err(Problem::new(ProblemCode::NotSignedIn, words));

@@ -4,6 +4,8 @@ use axum::http::Method;
 use vega_domain::access::{AccessKey, Scope};
 use vega_domain::ids::ApiName;
 
+use crate::auth::principal::Principal;
+
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -14,6 +16,19 @@ pub(crate) enum Access {
         keys: &'static [RequiredScope],
         console: bool,
     },
+}
+
+impl Access {
+    /// Whether `principal` may call; `api` is the API in the path.
+    pub(crate) fn lets_in(self, principal: &Principal, api: Option<&ApiName>) -> bool {
+        match (self, principal) {
+            (Self::Public, _) => true,
+            (Self::Restricted { keys, .. }, Principal::Key(key)) => {
+                keys.iter().any(|scope| scope.is_met_by(key, api))
+            }
+            (Self::Restricted { console, .. }, Principal::Console(..)) => console,
+        }
+    }
 }
 
 /// A scope that lets a key in.
@@ -28,7 +43,7 @@ pub(crate) enum RequiredScope {
 
 impl RequiredScope {
     /// Whether `key` has this scope; `api` is the API in the path.
-    pub(crate) fn is_met_by(self, key: &AccessKey, api: Option<&ApiName>) -> bool {
+    fn is_met_by(self, key: &AccessKey, api: Option<&ApiName>) -> bool {
         match (self, api) {
             (Self::Status, _) => key.may(&Scope::Status),
             (Self::Runs, _) => key.may(&Scope::Runs),

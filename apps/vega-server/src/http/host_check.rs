@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,22 +18,26 @@ pub(crate) async fn require_allowed_host(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        _ => None,
-    };
-    // An absolute-form target must agree with the header.
-    let authority = request.uri().authority().map(axum::http::uri::Authority::as_str);
-    let is_ours = host.is_some_and(|host| server.allowed_hosts.has_host(host))
-        && authority.is_none_or(|name| server.allowed_hosts.has_host(name));
-    if is_ours {
+    if is_for_us(&server, request.uri(), request.headers()) {
         next.run(request).await
     } else {
         server.audit_refusal("its Host was not one of this server");
         let words = "Call this server by the address that it printed: 127.0.0.1 or localhost, with its port.";
         Problem::new(ProblemCode::WrongHost, words).into_response()
     }
+}
+
+/// Whether the request is for this server, by its only `Host`.
+pub(crate) fn is_for_us(server: &Server, uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    };
+    // An absolute-form target must agree with the header.
+    let authority = uri.authority().map(axum::http::uri::Authority::as_str);
+    host.is_some_and(|host| server.allowed_hosts.has_host(host))
+        && authority.is_none_or(|name| server.allowed_hosts.has_host(name))
 }
 
 /// Refuses requests that pages of other sites send. Redirect URIs and the console's pages are exempt: requests for them come
@@ -53,7 +57,7 @@ pub(crate) async fn require_same_origin(
 }
 
 /// Why the request counts as one of another site, if it does.
-fn cross_site(server: &Server, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn cross_site(server: &Server, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     let is_write = !matches!(*method, Method::GET | Method::HEAD);
     // No browser sends one of these twice.
     let text = |name| {

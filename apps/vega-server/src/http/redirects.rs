@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::Uri;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
@@ -34,11 +35,16 @@ pub(crate) async fn serve_redirects_first(
     request: Request,
     next: Next,
 ) -> Response {
-    let (path, carries) = (request.uri().path(), request.uri().query().is_some());
-    // Without a query it is a request for the console.
-    let is_page = path == "/" && !carries;
-    if !is_page && redirects.server.allowed_hosts.takes_redirects_at(path) {
+    if is_redirect(&redirects.server, request.uri()) {
         return redirects.routes.oneshot(request).await.into_response();
     }
     next.run(request).await
+}
+
+/// Whether a request for this is the end of a sign-in.
+pub(crate) fn is_redirect(server: &Server, uri: &Uri) -> bool {
+    let (path, carries) = (uri.path(), uri.query().is_some());
+    // Without a query it is a request for the console.
+    let is_page = path == "/" && !carries;
+    !is_page && server.allowed_hosts.takes_redirects_at(path)
 }

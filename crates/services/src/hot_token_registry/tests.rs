@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use rstest::rstest;
 use vega_domain::failure::FailureReason;
+use vega_domain::secret::TokenAnswer;
 use vega_domain::token::{CheckResult, LastCheck};
 
 use super::*;
@@ -314,4 +315,51 @@ fn never_6_a_token_served_in_its_last_minute_by_a_late_clock(#[case] late: TimeD
             "{milliseconds} ms"
         );
     }
+}
+
+/// What programs are answered, and whether it was written for this read.
+fn answered(registry: &HotTokenRegistry) -> Option<(String, bool)> {
+    registry.read(&api("PRIMARY"), |hot| {
+        let mut is_fresh = false;
+        let answer = hot.answer(|token| {
+            is_fresh = true;
+            TokenAnswer::new(token.access_token.expose().as_bytes().to_vec())
+        });
+        (String::from_utf8(answer.as_ref().to_vec()).unwrap(), is_fresh)
+    })
+}
+
+#[test]
+fn never_6_an_answer_outlives_its_token() {
+    let clock = TestClock::at(at(0));
+    let registry = HotTokenRegistry::new(clock.clone());
+    let is = |text: &str, is_fresh| Some((text.to_owned(), is_fresh));
+    assert_eq!(answered(&registry), None);
+    registry.publish(&stored("PRIMARY", 1));
+    assert_eq!(answered(&registry), is("token-PRIMARY-1", true));
+    assert_eq!(answered(&registry), is("token-PRIMARY-1", false), "written once");
+    registry.publish(&stored("PRIMARY", 2));
+    assert_eq!(
+        answered(&registry),
+        is("token-PRIMARY-2", true),
+        "a new generation"
+    );
+    registry.remove(&api("PRIMARY"), generation(2));
+    assert_eq!(answered(&registry), None, "refused");
+    let last = stored("PRIMARY", 3);
+    catch_up(&registry, Some(last.clone()));
+    assert_eq!(
+        answered(&registry),
+        is("token-PRIMARY-3", true),
+        "of another process"
+    );
+    clock.set(last.valid_until - TimeDelta::seconds(60));
+    assert_eq!(
+        answered(&registry),
+        None,
+        "its last minute, before anybody took it out"
+    );
+    clock.set(at(0));
+    catch_up(&registry, None);
+    assert_eq!(answered(&registry), None, "gone from the database");
 }
