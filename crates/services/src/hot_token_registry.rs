@@ -13,7 +13,8 @@ use vega_domain::ports::Clock;
 use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
 
-/// The coarse clock may lag by this much: a tick of the system, or a processor that stood still under a hypervisor.
+/// The coarse clock may lag by this much before a token's last minute begins: a tick of the system, or a processor that stood
+/// still under a hypervisor. A dead token would need a clock that is late by this and that minute.
 const COARSE_LAG: TimeDelta = TimeDelta::seconds(5);
 
 /// What is known of one API's newest token.

@@ -16,7 +16,7 @@ pub(crate) fn may_be_looked_up(command: &Command) -> bool {
     }
 }
 
-/// The answer of a command that `may_be_looked_up`; `None` where a look will not do, and nothing was said.
+/// The answer of a command that `may_be_looked_up`; `None` where a look will not do, and nothing was answered.
 pub(crate) async fn answer(
     settings: &Settings,
     command: &Command,

@@ -9,7 +9,7 @@ use vega_domain::ids::RunId;
 use vega_domain::ports::{AccessKeys, TokenSpool, UpstoxTokenRepository};
 use vega_persistence::{DataSource, SqliteTokenRepository};
 
-use crate::database_fixture::{DatabaseFixture, api, database_path, entry, key_path, token, url};
+use crate::database_fixture::{DatabaseFixture, api, at, database_path, entry, key_path, token, url};
 use crate::older_database::File;
 use crate::row_values::Stage;
 use crate::spool::Desk;
@@ -149,6 +149,18 @@ async fn what_no_start_of_this_version_left_is_left_to_a_start(#[case] change: &
     raw(&fixture, change).await;
     fixture.data.close().await;
     assert!(look(&fixture.dir).await.is_none());
+}
+
+/// Or the same edit, made again, would not be on record again.
+#[tokio::test]
+async fn a_row_that_fits_again_is_recorded_by_a_start_first() {
+    let fixture = with_a_token().await;
+    raw(&fixture, "UPDATE upstox_tokens SET generation = generation + 1").await;
+    assert_eq!(fixture.data.examine_rows(at(9)).await.unwrap().len(), 2);
+    raw(&fixture, "UPDATE upstox_tokens SET generation = generation - 1").await;
+    assert!(look(&fixture.dir).await.is_none());
+    fixture.data.examine_rows(at(9)).await.unwrap();
+    look(&fixture.dir).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Opens the database for a program that only looks and must not wait: makes, migrates, examines and records nothing. Decides
+//! Opens the database for a program that only looks and must not wait: makes, migrates and examines nothing. Decides
 //! when that will do; wherever it does not, `open` mends what is wrong or says it.
 
 use std::io::{self, Read};
@@ -26,13 +26,16 @@ struct State {
     schema: Option<i64>,
     key_id: Option<Vec<u8>>,
     has_latest_changes: bool,
+    /// A start records when a row that did not fit does so again.
+    has_told_of_rows: bool,
     chain_id: Option<Vec<u8>>,
 }
 
 impl DataSource {
     /// Opens the database at `url` to look at it with the root key from `key`. Whatever is written through it fails. `None`
     /// where `open` has something to do first or to say: no database or key yet, one of another version or key, files that
-    /// others can read, a token in the spool.
+    /// others can read, a token in the spool, a row that was found changed. Not for a process that has this database open
+    /// already: it reads the file's header, and to close a file drops all locks that the process holds on it.
     pub async fn open_to_read(url: &str, key: impl Into<KeySource>) -> Option<Self> {
         let key_source = key.into();
         let path = path_of(url).ok()?;
@@ -77,13 +80,16 @@ impl DataSource {
             "SELECT (SELECT max(version) FROM _sqlx_migrations) AS schema,
                     (SELECT key_id FROM seal_key) AS key_id,
                     EXISTS (SELECT 1 FROM latest_changes) AS has_latest_changes,
+                    EXISTS (SELECT 1 FROM latest_changes WHERE marks LIKE '%\"told %') AS has_told_of_rows,
                     (SELECT chain_id FROM audit_chain) AS chain_id",
         )
         .fetch_one(&self.reader)
         .await?;
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        let is_as_left =
-            state.schema == newest && state.key_id.as_deref() == Some(&key.0[..]) && state.has_latest_changes;
+        let is_as_left = state.schema == newest
+            && state.key_id.as_deref() == Some(&key.0[..])
+            && state.has_latest_changes
+            && !state.has_told_of_rows;
         if !is_as_left || !self.spool().is_clear() {
             return Ok(false);
         }

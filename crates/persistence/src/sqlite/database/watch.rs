@@ -4,7 +4,8 @@
 //! of shared memory and no table. For the spool, modification times are compared.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use sqlx::Sqlite;
@@ -59,7 +60,7 @@ pub(crate) struct Watch {
     spool: Spool,
     last: Mutex<Last>,
     changes: watch::Sender<u64>,
-    is_looking: OnceLock<()>,
+    is_looking: AtomicBool,
 }
 
 impl Watch {
@@ -71,24 +72,39 @@ impl Watch {
             spool,
             last: Mutex::default(),
             changes: watch::Sender::new(0),
-            is_looking: OnceLock::new(),
+            is_looking: AtomicBool::new(false),
         })
     }
 
-    /// Counts what changes from now on. The first subscriber begins the looks, which go on until the database is closed.
-    pub(crate) fn subscribe(self: &Arc<Self>) -> watch::Receiver<u64> {
-        self.is_looking.get_or_init(|| {
-            let watch = Arc::downgrade(self);
-            let thread = std::thread::Builder::new().name("vega-watch".into());
-            if let Err(error) = thread.spawn(move || look_on_this_thread(watch)) {
-                tracing::error!(%error, "nobody watches what other processes change");
-            }
-        });
+    /// Counts what changes from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Looks now, and tells all subscribers if something changed since the last look. Returns whether the database answered.
-    pub(crate) async fn look(&self) -> bool {
+    /// Looks now, in a task of its own: a caller that is not polled for a while holds nobody up. Returns whether somebody
+    /// goes on looking; then all subscribers are told of what changes.
+    pub(crate) async fn look_now(self: &Arc<Self>) -> bool {
+        let watch = Arc::clone(self);
+        let answered = tokio::spawn(async move { watch.look().await }).await;
+        answered.unwrap_or(false) && self.goes_on()
+    }
+
+    /// Begins the looks, or begins them again where they ended. They go on until the database is closed.
+    fn goes_on(self: &Arc<Self>) -> bool {
+        if self.is_looking.swap(true, Ordering::AcqRel) {
+            return true;
+        }
+        let looking = Looking(Arc::downgrade(self));
+        let thread = std::thread::Builder::new().name("vega-watch".into());
+        let begun = thread.spawn(move || look_on_this_thread(&looking));
+        if let Err(error) = &begun {
+            tracing::error!(%error, "nobody watches what other processes change");
+        }
+        begun.is_ok()
+    }
+
+    /// Looks, and tells all subscribers if something changed since the last look. Returns whether the database answered.
+    async fn look(&self) -> bool {
         let mut last = self.last.lock().await;
         // Taken out, so that a look which is dropped halfway leaves no connection with half an answer.
         let held = last.connection.take();
@@ -134,8 +150,30 @@ impl Watch {
     }
 
     pub(crate) async fn close(&self) {
+        // Closed from here on, so that no look takes the connection once more.
+        let closing = self.pool.close();
         self.last.lock().await.connection = None;
-        self.pool.close().await;
+        closing.await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // On its way back to the pool it would need a runtime, and the last one who has the watch may be outside.
+        let connection = self.last.get_mut().connection.take();
+        drop(connection.map(PoolConnection::detach));
+    }
+}
+
+/// Who looks again and again. However that ends, those who wait are told, so that they ask once more and it begins anew.
+struct Looking(Weak<Watch>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        if let Some(watch) = self.0.upgrade() {
+            watch.is_looking.store(false, Ordering::Release);
+            watch.changes.send_modify(|changes| *changes += 1);
+        }
     }
 }
 
@@ -157,14 +195,14 @@ pub(crate) fn leave_trace(log: &Path) {
 pub(crate) fn leave_trace(_log: &Path) {}
 
 /// A thread of its own: on the threads of the program each look wakes several of them.
-fn look_on_this_thread(watch: Weak<Watch>) {
+fn look_on_this_thread(looking: &Looking) {
     match Builder::new_current_thread().enable_time().build() {
-        Ok(runtime) => runtime.block_on(look_again_and_again(watch)),
+        Ok(runtime) => runtime.block_on(look_again_and_again(&looking.0)),
         Err(error) => tracing::error!(%error, "nobody watches what other processes change"),
     }
 }
 
-async fn look_again_and_again(watch: Weak<Watch>) {
+async fn look_again_and_again(watch: &Weak<Watch>) {
     let mut pace = Pace::default();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -202,13 +240,32 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::SqlitePoolOptions;
+
     use super::*;
+    use crate::key_files::root_key::RootKey;
+    use crate::sealing::seal::Sealer;
 
     fn log(length: u64) -> Traces {
         Traces {
             log: Some((Some(SystemTime::UNIX_EPOCH), length)),
             spooled: Vec::new(),
         }
+    }
+
+    #[tokio::test]
+    async fn where_nobody_looks_any_more_those_who_wait_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = RootKey::create(&dir.path().join("key")).unwrap();
+        let path = dir.path().join("vega.db");
+        let spool = Spool::beside(&path, Arc::new(Sealer::new(&key)));
+        let pool = SqlitePoolOptions::new().connect_lazy("sqlite::memory:").unwrap();
+        let watch = Watch::new(pool, &path, spool);
+        let waits = watch.subscribe();
+        watch.is_looking.store(true, Ordering::Release);
+        drop(Looking(Arc::downgrade(&watch)));
+        assert!(waits.has_changed().unwrap());
+        assert!(!watch.is_looking.load(Ordering::Acquire), "it can begin again");
     }
 
     /// Which of so many ticks are looks.

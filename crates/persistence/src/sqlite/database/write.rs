@@ -319,7 +319,7 @@ mod tests {
 
     /// The file that stands for the log has no other reason to change.
     #[tokio::test]
-    async fn a_commit_leaves_a_trace_once_it_is_visible() {
+    async fn a_commit_leaves_a_trace_once_it_is_visible_and_not_before() {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", dir.path().join("data/vega_trade.db").display());
         let data = DataSource::open(&url, &dir.path().join("config/vega.key"))
@@ -328,11 +328,21 @@ mod tests {
         let log = dir.path().join("log");
         let file = std::fs::File::create(&log).unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
-        let mut write = data.write().await.unwrap();
-        write.log.clone_from(&log);
+        let write = async || {
+            let mut write = data.write().await.unwrap();
+            assert!(write.log.is_file(), "{:?}", write.log);
+            write.log.clone_from(&log);
+            write
+        };
         let at = |log: &std::path::Path| log.metadata().unwrap().modified().unwrap();
+        let mut refused = write().await;
+        let edit = "PRAGMA defer_foreign_keys = ON;
+                    INSERT INTO execution_steps (run_id, api, account, position, state, updated_at)
+                    VALUES (X'00', 'PRIMARY', 'main', 0, 'pending', '')";
+        sqlx::raw_sql(edit).execute(&mut *refused).await.unwrap();
+        refused.commit().await.unwrap_err();
         assert_eq!(at(&log), SystemTime::UNIX_EPOCH);
-        write.commit().await.unwrap();
+        write().await.commit().await.unwrap();
         assert!(at(&log) > SystemTime::UNIX_EPOCH);
     }
 }
