@@ -66,13 +66,13 @@ pub(crate) const GROUPS: &[Group] = &[
             row("http", "/s", "token over HTTP, 32 connections")
                 .beside(EMPTY)
                 .target(PartOfFloor(0.8)),
-            row("http-p99", "µs", "the p99 of these answers")
+            row("http-p99", "µs", "p99 of the answers, 32 connections")
                 .beside(EMPTY)
                 .target(TimesFloor(2.0)),
-            row("http-busy", "/s", "the same beside other work")
+            row("http-busy", "/s", "token over HTTP, beside other work")
                 .beside(EMPTY)
                 .target(PartOfFloor(0.8)),
-            row("http-busy-p99", "µs", "the p99 of these answers")
+            row("http-busy-p99", "µs", "p99 of the answers, beside other work")
                 .beside(EMPTY)
                 .target(TimesFloor(2.0)),
             row("http-200", "µs", "a token over HTTP, 200 per second").promises(1_000.0),
