@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything CI runs. The Rust tests, stories included, come last, so that their summary ends it.
 
-use std::time::Duration;
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -13,7 +14,7 @@ use crate::faults;
 use crate::generate;
 use crate::install;
 use crate::open_hours;
-use crate::shell::{self, root, run_with, works};
+use crate::shell::{self, root, run_with, say, works};
 use crate::tidy;
 
 /// The Rust tests with the stories take less, also on a slow machine.
@@ -28,22 +29,54 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::harness_tools()?;
     install::story_packages()?;
     let root = root();
-    shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
-    tidy::run(xtask)?;
-    dependencies()?;
-    clippy(&["--workspace"])?;
-    clippy(&["-p", "vega-persistence", "--features", "injected-defects"])?;
-    generate::check()?;
-    console::check()?;
-    build_programs()?;
-    build_harnesses()?;
-    crash_images::run_briefly()?;
+    let mut stages = Stages::default();
+    stages.run("format and tidy", || {
+        shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
+        tidy::run(xtask)
+    })?;
+    stages.run("dependencies and clippy", || {
+        dependencies()?;
+        clippy(&["--workspace"])?;
+        clippy(&["-p", "vega-persistence", "--features", "injected-defects"])
+    })?;
+    stages.run("generated files", generate::check)?;
+    stages.run("console", console::check)?;
+    stages.run("programs", || {
+        build_programs()?;
+        build_harnesses()
+    })?;
+    stages.run("crash images", crash_images::run_briefly)?;
     open_hours::wait_for(contract::LENGTH + console::STORIES + STORIES + HARNESSES);
-    contract::contract()?;
-    chaos::sample()?;
-    faults::sample()?;
-    console::stories()?;
+    stages.run("contract", contract::contract)?;
+    stages.run("chaos", chaos::sample)?;
+    stages.run("faults", faults::sample)?;
+    stages.run("console stories", console::stories)?;
+    say(&stages.to_string());
     rust_tests(&["--workspace"])
+}
+
+/// How long each stage took. The Rust tests tell by themselves.
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    #[expect(clippy::disallowed_methods, reason = "it is told, and decides nothing")]
+    fn run(&mut self, name: &'static str, stage: impl FnOnce() -> Result<()>) -> Result<()> {
+        let began = Instant::now();
+        stage()?;
+        self.0.push((name, began.elapsed()));
+        Ok(())
+    }
+}
+
+impl Display for Stages {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let all: Duration = self.0.iter().map(|(_, took)| took).sum();
+        for (name, took) in self.0.iter().chain([&("all", all)]) {
+            writeln!(f, "{:>5} s  {name}", took.as_secs())?;
+        }
+        Ok(())
+    }
 }
 
 /// Runs Rust tests with nextest, or with cargo where nextest is not installed.

@@ -1,6 +1,8 @@
 //! The page object: where each element is, how to look at the page, how to act on it. All selectors live here.
 //! Source: ids seen in public scripts from 2023 to 2026; Upstox does not promise them, hence the fallbacks.
 
+use std::time::Duration;
+
 use fantoccini::elements::{Element, ElementRef};
 use fantoccini::{Client, Locator, error::CmdError};
 use serde_json::json;
@@ -16,6 +18,7 @@ const LOOK: &str = concat!(
     include_str!("page/challenge.js"),
     include_str!("page/look.js")
 );
+const WAIT: &str = include_str!("page/wait.js");
 const FIND: &str = include_str!("page/element.js");
 const EXAMINE: &str = include_str!("evidence.js");
 /// WebDriver's name for the id of an element.
@@ -106,6 +109,12 @@ impl<'a> LoginPage<'a> {
             .execute(LOOK, vec![selectors, json!(mobile.digits())])
             .await?;
         Ok(serde_json::from_value(seen)?)
+    }
+
+    /// Waits until the page changes after the last look, for `most` at most. Fails where the page goes away meanwhile.
+    pub async fn change(&self, most: Duration) -> Result<(), CmdError> {
+        let most = json!(u64::try_from(most.as_millis()).unwrap_or(u64::MAX));
+        self.browser.execute(WAIT, vec![most]).await.map(drop)
     }
 
     /// Examines the page for the evidence of a failed sign-in. Nothing on it changes, but from the first examination on

@@ -20,7 +20,7 @@ use vega_domain::ports::{AuditTrail, Clock, EventSink, SignIn, SignInRequest, Si
 use vega_domain::secret::{AuthorizationCode, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, PromptKind, Screen, WindowTask};
 
-use crate::command::{Trouble, silent_dialog};
+use crate::command::{Trouble, command, silent_dialog};
 use crate::dialog_answer::Home;
 use crate::evidence::{self, FailedSignIn, Timeline};
 use crate::flow::{Action, Flow, Rules};
@@ -31,8 +31,10 @@ use crate::session::BrowserSession;
 use crate::settings::BrowserSettings;
 use crate::tabs::{Tab, Tabs};
 
-/// How often the page is looked at.
+/// How long at most the page is not looked at.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How long at least, however busy the page is.
+const REST: Duration = Duration::from_millis(15);
 /// After this time of failing looks without a success the page is considered gone for good.
 const BLIND_LIMIT: Duration = Duration::from_secs(30);
 
@@ -212,14 +214,12 @@ impl Attempt<'_, '_> {
         if !foreign.is_empty() {
             self.note_refusal().await?;
         }
-        let next = if !foreign.is_empty() && others.is_empty() {
-            self.flow.foreign_redirect(Instant::now())
-        } else {
-            match self.look(&others).await? {
-                Some(seen) => self.flow.next(&seen, Instant::now()),
-                None => Action::Wait,
-            }
-        };
+        let (mut was_seen, mut next) = (false, Action::Wait);
+        if !foreign.is_empty() && others.is_empty() {
+            next = self.flow.foreign_redirect(Instant::now());
+        } else if let Some(seen) = self.look(&others).await? {
+            (was_seen, next) = (true, self.flow.next(&seen, Instant::now()));
+        }
         self.session.note_refused(self.flow.refused().cloned());
         self.screen_changed(before, self.flow.screen());
         if self.flow.hands_off() {
@@ -227,7 +227,7 @@ impl Attempt<'_, '_> {
         }
         self.carry_out(next).await?;
         self.show_task();
-        self.wait().await?;
+        self.wait(was_seen).await?;
         Ok(None)
     }
 
@@ -400,8 +400,17 @@ impl Attempt<'_, '_> {
         (deadline, left)
     }
 
-    /// Waits until the next look, or until the operator answered the prompt.
-    async fn wait(&mut self) -> Result<(), Failure> {
+    /// Waits until the next look is due, or until the operator answered the prompt.
+    async fn wait(&mut self, was_seen: bool) -> Result<(), Failure> {
+        let page = self.page;
+        let next_look = async move {
+            if !was_seen {
+                sleep(LOOK_EVERY).await;
+                return Ok(());
+            }
+            let (changed, ()) = tokio::join!(command(page.change(LOOK_EVERY)), sleep(REST));
+            changed
+        };
         let kind = self.prompt.as_ref().map(|prompt| prompt.kind);
         let answered = async {
             match &mut self.prompt {
@@ -418,7 +427,7 @@ impl Attempt<'_, '_> {
         let given = tokio::select! {
             given = answered => given,
             never = showing => match never {},
-            () = sleep(LOOK_EVERY) => return Ok(()),
+            changed = next_look => return self.or_blind(changed).map(drop),
         };
         self.prompt = None;
         match kind {

@@ -2,6 +2,7 @@
 //! afterwards on every path.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fantoccini::error::NewSessionError;
@@ -35,6 +36,8 @@ pub(crate) struct BrowserSession {
     driver: Option<Driver>,
     /// Profile and short-lived files.
     folders: [TempDir; 2],
+    /// The window shows a page of the browser's or of Vega's own.
+    shows_ours: AtomicBool,
 }
 
 impl BrowserSession {
@@ -94,6 +97,7 @@ impl BrowserSession {
                     client,
                     driver,
                     folders: [folder, scratch],
+                    shows_ours: AtomicBool::new(true),
                 })
             }
             Err(words) => {
@@ -113,7 +117,9 @@ impl BrowserSession {
     pub(crate) async fn go_to(&self, url: &Url) -> Result<(), Failure> {
         Tabs::only_one(&self.client).await?;
         // An address left from the sign-in before must not be taken for this one's redirect.
-        command(self.client.goto("about:blank")).await?;
+        if !self.shows_ours.swap(false, Ordering::Relaxed) {
+            command(self.client.goto("about:blank")).await?;
+        }
         match command(self.client.goto(url.as_str())).await {
             // A redirect chain that ends at a closed port is such trouble, and yet the address is there to read.
             Ok(()) | Err(Trouble::Passing(_) | Trouble::Said(_)) => Ok(()),
@@ -127,7 +133,9 @@ impl BrowserSession {
     pub(crate) async fn show_done(&self, api: &ApiName) {
         let page = redirect_kept::done_page(api.as_str());
         let shown = tokio::time::timeout(CLOSE_TIMEOUT, command(self.client.goto(&page))).await;
-        if !matches!(shown, Ok(Ok(()))) {
+        let is_shown = matches!(shown, Ok(Ok(())));
+        self.shows_ours.store(is_shown, Ordering::Relaxed);
+        if !is_shown {
             tracing::debug!("the window does not say that the sign-in is done");
         }
     }

@@ -37,6 +37,14 @@ function listen() {
     reloads: false,
     // Somebody pressed what leads back.
     turnedBack: false,
+    // How often something changed, also at the last look; and who waits for more.
+    changes: 0,
+    seen: 0,
+    wake: null,
+  };
+  const change = () => {
+    heard.changes += 1;
+    heard.wake?.();
   };
   const watched = new WeakSet();
   const fadingIn = (element) =>
@@ -185,23 +193,28 @@ function listen() {
       for (const [kind, note] of Object.entries(acts)) {
         // Those of a shadow tree come by the document too, but for "submit".
         if (tree === document || kind === "submit") tree.addEventListener(kind, note, true);
+        if (tree === document) tree.addEventListener(kind, change, true);
       }
       observer.observe(tree, {
         subtree: true,
         childList: true,
         characterData: true,
         attributes: true,
-        attributeFilter: ["class", "style", "hidden", "role", "aria-invalid"],
+        attributeFilter: ["class", "style", "hidden", "role", "aria-invalid", "disabled"],
       });
     }
     listenToAlerts();
     heard.follow();
   };
-  const observer = new MutationObserver(heard.listen);
+  const observer = new MutationObserver(() => {
+    heard.listen();
+    change();
+  });
   // A page may submit by itself what is complete, and leave: no event tells of that.
   window.addEventListener("pagehide", () => {
     const { entry } = heard;
     if (entry?.full && performance.now() - entry.otherAt > 1000) markSent(entry);
+    change();
   });
   // A reload by the browser's own button is the human's; the page's own may be its answer.
   window.navigation?.addEventListener("navigate", (event) => {

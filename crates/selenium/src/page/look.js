@@ -1,5 +1,6 @@
 // Looks at the login page once and says what is on it. Reads no secret: of the OTP and PIN boxes, and of a challenge's
 // answer, only whether they are empty or complete.
+ear.seen = ear.changes;
 const field = (name) => {
   const found = find(name);
   return found && { selector: found.selector, empty: !holdsSomething(boxesOf(name)) };

@@ -11,3 +11,4 @@ mod redirects;
 mod refusals;
 mod screens;
 mod sign_in;
+mod waits;
