@@ -1,4 +1,4 @@
-//! The human goes back in the window and forward again while it asks for the OTP.
+//! The human leaves the page in the window and comes back while it asks for the OTP.
 
 use std::time::Duration;
 
@@ -33,6 +33,29 @@ async fn a_page_per_screen_goes_on_where_it_was() -> Result<()> {
     window.end().await
 }
 
+/// The browser keeps a page that was left and shows it again as it was.
+#[tokio::test]
+async fn a_page_that_comes_back_whole_goes_on_where_it_was() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let mut desk = Desk::new(&upstox)?;
+    let window = Window::at(&mut desk).await?;
+    upstox.human_at_the_desk(false).await?;
+
+    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("OTP for account default").await?;
+    let asked = window.address().await?;
+    // To the empty page on which the window opened.
+    window.back().await?;
+    window.forward().await?;
+    assert_eq!(window.address().await?, asked);
+    upstox.human_at_the_desk(true).await?;
+    terminal.wait_for("token stored and verified").await?;
+    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
+    assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
+    window.end().await
+}
+
 #[tokio::test]
 async fn a_page_that_begins_anew_is_the_humans() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -43,9 +66,9 @@ async fn a_page_that_begins_anew_is_the_humans() -> Result<()> {
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
-    // Before the dialog there was nothing.
-    window.back().await?;
-    window.forward().await?;
+    let asked = window.address().await?;
+    window.open("about:blank").await?;
+    window.open(&asked).await?;
     terminal.wait_for("Vega presses Get OTP once only").await?;
     terminal
         .wait_for_falling_time("PRIMARY: go on in the browser window, ")
