@@ -3,10 +3,12 @@
 //! everybody was asked. A proven token is not called dead by the profile call alone: either another token of the account is
 //! answered for, so that the call works, or a second kind of call agrees.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry;
@@ -66,40 +68,62 @@ impl ProfileVerificationService {
     /// Verifies all of `tokens` and returns them with what is known now. Ends with the first answer that the database
     /// does not take; what was recorded before stays.
     pub async fn verify(&self, tokens: Vec<StoredToken>) -> Result<Vec<StoredToken>, StoreError> {
-        let asking = tokens.into_iter().map(|token| self.ask(token));
-        // What has come while a commit was made goes into the next one.
-        let mut asked = stream::iter(asking)
-            .buffer_unordered(self.parallel)
-            .ready_chunks(self.parallel);
         let (mut verified, mut refused, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(answers) = asked.next().await {
-            let mut changed = Vec::new();
-            for (token, answer) in answers {
-                if self.needs_more(&token, &answer) {
-                    refused.push(token);
-                    continue;
+        let asking: Vec<_> = tokens.into_iter().map(|token| self.ask(token)).collect();
+        let (asking, mut answers) = self.a_few_at_a_time(asking);
+        let recording = async {
+            let mut come = Vec::new();
+            while answers.recv_many(&mut come, self.parallel).await > 0 {
+                let mut changed = Vec::new();
+                for (token, answer) in come.drain(..) {
+                    if self.needs_more(&token, &answer) {
+                        refused.push(token);
+                        continue;
+                    }
+                    let answered = self.answered(token, &answer);
+                    if answered.token.is_changed_by(answered.check) {
+                        changed.push(answered);
+                    } else {
+                        unchanged.push(answered);
+                    }
                 }
-                let answered = self.answered(token, &answer);
-                if answered.token.is_changed_by(answered.check) {
-                    changed.push(answered);
-                } else {
-                    unchanged.push(answered);
-                }
+                verified.extend(self.record(changed).await?);
             }
-            verified.extend(self.record(changed).await?);
-        }
+            Ok(())
+        };
+        tokio::try_join!(asking, recording)?;
         verified.extend(self.record(unchanged).await?);
         let settling = refused.into_iter().map(|token| {
             let is_vouched_for = verified.iter().any(|other| vouches_for(other, &token));
             self.settle(token, is_vouched_for)
         });
-        let mut settled = stream::iter(settling.collect::<Vec<_>>())
-            .buffer_unordered(self.parallel)
-            .ready_chunks(self.parallel);
-        while let Some(answered) = settled.next().await {
-            verified.extend(self.record(answered).await?);
-        }
+        let (settling, mut answers) = self.a_few_at_a_time(settling.collect());
+        let recording = async {
+            let (mut come, mut settled) = (Vec::new(), Vec::new());
+            while answers.recv_many(&mut come, self.parallel).await > 0 {
+                settled.extend(self.record(std::mem::take(&mut come)).await?);
+            }
+            Ok::<_, StoreError>(settled)
+        };
+        let ((), settled) = tokio::try_join!(settling, recording)?;
+        verified.extend(settled);
         Ok(verified)
+    }
+
+    /// Carries out what `asking` is made of, and where its answers come out. To be polled beside whoever records them: a call goes
+    /// on while a commit is made, however long the disk takes, and what has come meanwhile goes into the next commit.
+    fn a_few_at_a_time<T>(
+        &self,
+        asking: Vec<impl Future<Output = T>>,
+    ) -> (impl Future<Output = Result<(), StoreError>>, UnboundedReceiver<T>) {
+        let (answers, come) = mpsc::unbounded_channel();
+        let asked = stream::iter(asking).buffer_unordered(self.parallel);
+        let asking = asked.for_each(move |answer| {
+            // Nobody listens any more where the database takes nothing.
+            let _ = answers.send(answer);
+            ready(())
+        });
+        (asking.map(Ok), come)
     }
 
     async fn ask(&self, token: StoredToken) -> (StoredToken, ProfileAnswer) {

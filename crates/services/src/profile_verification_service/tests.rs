@@ -5,15 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
+use tokio::time::Instant;
 use vega_domain::failure::Failure;
-use vega_domain::ids::UserId;
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{
-    MockEventSink, MockLastPriceApi, MockProfileApi, MockUpstoxTokenRepository, RecordedCheck,
+    LoadedToken, MockEventSink, MockLastPriceApi, MockProfileApi, MockUpstoxTokenRepository, RecordedCheck,
 };
 use vega_domain::secret::AccessToken;
-use vega_domain::token::TokenStatus;
+use vega_domain::token::{NewToken, TokenStatus};
 
 use super::*;
 use crate::test_builders::{TestClock, api, at, stored};
@@ -396,4 +397,85 @@ async fn what_changed_is_recorded_as_it_comes_and_the_rest_in_one_commit() {
     let last = commits.lock().unwrap().pop().unwrap();
     assert_eq!(last, ["A valid", "C valid", "D valid", "F unknown (network)"]);
     assert_eq!(commits.lock().unwrap().len(), 1);
+}
+
+/// A database on a disk that stalls.
+struct StallingTokens;
+
+const STALLS: Duration = Duration::from_secs(30);
+
+#[async_trait]
+impl UpstoxTokenRepository for StallingTokens {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn newest_generation(&self, _api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        Ok(None)
+    }
+
+    async fn owner(&self, _account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        Ok(None)
+    }
+
+    async fn store(&self, _new: &NewToken, _audit: &AuditEntry) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        tokio::time::sleep(STALLS).await;
+        all_newest(checks)
+    }
+
+    async fn erase_dead(&self, _now: DateTime<Utc>) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+/// Each call takes a second longer than the one before. Keeps when each answer was taken.
+struct OneAfterTheOther {
+    calls: AtomicUsize,
+    began: Instant,
+    taken: Arc<Mutex<Vec<u64>>>,
+}
+
+#[async_trait]
+impl ProfileApi for OneAfterTheOther {
+    async fn profile(&self, _token: &AccessToken) -> ProfileAnswer {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst) as u64;
+        tokio::time::sleep(Duration::from_secs(call + 1)).await;
+        self.taken.lock().unwrap().push(self.began.elapsed().as_secs());
+        ProfileAnswer::Valid(UserId::new("AB1234").unwrap())
+    }
+}
+
+/// Otherwise a call whose time ends meanwhile would count as not answered.
+#[tokio::test(start_paused = true)]
+async fn calls_go_on_while_a_commit_is_made() {
+    let fixture = VerificationFixture::new();
+    let taken = Arc::default();
+    let profiles = OneAfterTheOther {
+        calls: AtomicUsize::new(0),
+        began: Instant::now(),
+        taken: Arc::clone(&taken),
+    };
+    let mut events = MockEventSink::new();
+    events.expect_emit().return_const(());
+    let service = ProfileVerificationService::new(
+        Arc::new(profiles),
+        Arc::new(MockLastPriceApi::new()),
+        Arc::new(StallingTokens),
+        fixture.registry,
+        Arc::new(events),
+        fixture.clock,
+        6,
+    );
+    // Never checked before, so each answer changes what is known.
+    let tokens = ["ONE", "TWO", "THREE"].map(|name| stored(name, 1));
+    let began = Instant::now();
+    let verified = service.verify(tokens.to_vec()).await.unwrap();
+    assert_eq!(verified.len(), 3);
+    assert_eq!(*taken.lock().unwrap(), [1, 2, 3]);
+    // The two that came during the first commit share the second one.
+    assert_eq!(began.elapsed(), Duration::from_secs(1) + 2 * STALLS);
 }
