@@ -2,7 +2,7 @@
 //! trail, and that trail with what this process and the checkpoints saw of it.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -34,6 +34,9 @@ pub(crate) struct RowTrust {
     key: KeyId,
     checkpoints: CheckpointFile,
     seen: Mutex<Seen>,
+    /// The list that was read or written last, with its value: of thousands of APIs it is long, and most reads find it
+    /// unchanged.
+    parsed: Mutex<Option<(Vec<u8>, Arc<Marks>)>>,
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
 }
@@ -60,9 +63,9 @@ pub(crate) struct Standing {
 
 /// The result of a look: the marks, or why the database is not trusted; and the end of the trail.
 pub(crate) struct Look {
-    pub(crate) marks: Result<Marks, DatabaseMistrust>,
+    pub(crate) marks: Result<Arc<Marks>, DatabaseMistrust>,
     /// The marks, if they fit the trail in the database, whether or not that trail is the one that was seen before.
-    pub(crate) own: Option<Marks>,
+    pub(crate) own: Option<Arc<Marks>>,
     pub(crate) last: i64,
     pub(crate) chain: Vec<u8>,
 }
@@ -85,6 +88,7 @@ impl RowTrust {
             key: key.id,
             checkpoints,
             seen: Mutex::default(),
+            parsed: Mutex::default(),
             unsealed: Mutex::default(),
         }
     }
@@ -187,7 +191,12 @@ impl RowTrust {
         Some(Before(kept))
     }
 
-    fn judge(&self, standing: &Standing, seen: &Seen, own: Option<Marks>) -> Result<Marks, DatabaseMistrust> {
+    fn judge(
+        &self,
+        standing: &Standing,
+        seen: &Seen,
+        own: Option<Arc<Marks>>,
+    ) -> Result<Arc<Marks>, DatabaseMistrust> {
         let mut unsealed = self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
         if standing.value.is_some() {
             // The operator accepted them, in whichever process.
@@ -209,7 +218,7 @@ impl RowTrust {
     }
 
     /// The marks, if they belong to the trail that is in the database.
-    fn own(&self, standing: &Standing) -> Option<Marks> {
+    fn own(&self, standing: &Standing) -> Option<Arc<Marks>> {
         let (entry, marks, value) = (
             standing.entry?,
             standing.marks.as_ref()?,
@@ -217,9 +226,24 @@ impl RowTrust {
         );
         let chain = standing.chain.as_deref().unwrap_or_default();
         let fits = self.mac(entry, chain, marks).verify_slice(value).is_ok();
-        (entry == standing.last && fits)
-            .then(|| serde_json::from_str(marks).ok())
-            .flatten()
+        if entry != standing.last || !fits {
+            return None;
+        }
+        // The value is of this text, as was just proven: one value, one list.
+        let parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((of, marks)) = parsed
+            && of == *value
+        {
+            return Some(marks);
+        }
+        let marks: Arc<Marks> = Arc::new(serde_json::from_str(marks).ok()?);
+        self.knows(value.clone(), Arc::clone(&marks));
+        Some(marks)
+    }
+
+    /// Remembers the list that this value seals.
+    pub(crate) fn knows(&self, value: Vec<u8>, marks: Arc<Marks>) {
+        *self.parsed.lock().unwrap_or_else(PoisonError::into_inner) = Some((value, marks));
     }
 
     fn mac(&self, entry: i64, chain: &[u8], marks: &str) -> Hmac<Sha256> {

@@ -20,7 +20,7 @@ use crate::spool::records::{KeptToken, put_kept};
 #[async_trait]
 pub(crate) trait TokenRows: UpstoxTokenRepository {
     /// The list of latest changes, if the database as a whole is trusted.
-    async fn marks(&self) -> Result<Option<Marks>, StoreError>;
+    async fn marks(&self) -> Result<Option<Arc<Marks>>, StoreError>;
 }
 
 /// `UpstoxTokenRepository` over the database and the spool.

@@ -11,12 +11,14 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
 use vega_domain::ports::{
     AccessKeys, ConsoleSessions, CooldownRepository, OtpGrant, OtpLedger, RunHistory, SignInAttempts,
-    StoreError, UpstoxTokenRepository,
+    StoreError, TokenCheck, UpstoxTokenRepository,
 };
 use vega_domain::row_faults::RowFaults;
 use vega_domain::secret::AuthorizationCode;
+use vega_domain::token::{CheckResult, LastCheck};
+use vega_persistence::SqliteTokenRepository;
 
-use crate::database_fixture::{account, api, at, attempt, entry, mobile, token};
+use crate::database_fixture::{account, api, at, attempt, entry, mobile, open, token};
 
 use crate::row_values::{Stage, attacker, hash, session, sql, stop};
 
@@ -61,6 +63,43 @@ async fn a_token_row_from_before_its_revocation_is_not_served() {
     assert_eq!((faults.rows.len(), faults.rows[0].kind), (1, "put_back"));
     // With the list of latest changes it fits in itself, but the trail went on.
     Kept::put_back(&pool, &["latest_changes"]).await;
+    assert!(matches!(
+        stage.token().await.unwrap_err(),
+        StoreError::NotAccepted(_)
+    ));
+}
+
+/// It is remembered by its value, which must be that of what is stored.
+#[tokio::test]
+async fn a_list_of_changes_that_was_read_before_is_read_again_when_it_changes() {
+    let stage = Stage::new().await;
+    stage.token().await.unwrap();
+    // Another process changes the list together with a row, and this one does so after it.
+    let elsewhere = SqliteTokenRepository::new(open(&stage.fixture.dir).await);
+    let check = LastCheck {
+        at: at(15),
+        result: CheckResult::Invalid,
+    };
+    let check = TokenCheck {
+        api: api("PRIMARY"),
+        generation: Generation::new(2).unwrap(),
+        check,
+    };
+    elsewhere
+        .record_checks(&[(check, entry(AuditKind::TokenChecked))])
+        .await
+        .unwrap();
+    stage.token().await.unwrap();
+    stage.revoke_token().await;
+    stage.token().await.unwrap();
+    assert!(stage.faults().await.is_none());
+    // The value is left as it is, and the list is edited.
+    let pool = attacker(&stage.fixture).await;
+    sql(
+        &pool,
+        "UPDATE latest_changes SET marks = replace(marks, 'revoked PRIMARY', 'revoked OTHER')",
+    )
+    .await;
     assert!(matches!(
         stage.token().await.unwrap_err(),
         StoreError::NotAccepted(_)

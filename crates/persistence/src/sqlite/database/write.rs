@@ -36,9 +36,9 @@ pub(crate) struct Write {
     pub(crate) trust: Arc<RowTrust>,
     pub(crate) checkpoints: CheckpointFile,
     /// The latest changes after this write, or why the database is not trusted, which this write does not change.
-    marks: Result<Marks, DatabaseMistrust>,
+    marks: Result<Arc<Marks>, DatabaseMistrust>,
     /// The latest changes of a database that is not trusted, if they fit its own trail: they are kept up to date too.
-    own: Option<Marks>,
+    own: Option<Arc<Marks>>,
     /// The number of this write's first audit entry.
     entry: i64,
     /// The trail's last entry.
@@ -92,13 +92,16 @@ impl Write {
 
     /// The latest changes so far.
     pub(crate) fn marks(&mut self) -> Result<&mut Marks, StoreError> {
-        self.marks.as_mut().map_err(|mistrust| mistrust.clone().into())
+        match &mut self.marks {
+            Ok(marks) => Ok(Arc::make_mut(marks)),
+            Err(mistrust) => Err(mistrust.clone().into()),
+        }
     }
 
     /// Begins an empty list of latest changes: when the operator accepts the database, and when rows get their first values.
     /// Returns the previous list, where it fits the trail.
-    pub(crate) fn forget_marks(&mut self) -> Option<Marks> {
-        self.marks = Ok(Marks::default());
+    pub(crate) fn forget_marks(&mut self) -> Option<Arc<Marks>> {
+        self.marks = Ok(Arc::default());
         self.own.take()
     }
 
@@ -195,8 +198,10 @@ impl Write {
     /// in between leaves a checkpoint that is older than the database, never a newer one.
     pub(crate) async fn commit(mut self) -> Result<(), sqlx::Error> {
         let (entry, chain) = self.end;
+        let mut kept = None;
         if let Some(marks) = self.marks.as_ref().ok().or(self.own.as_ref()) {
-            self.trust.keep(&mut self.tx, marks, (entry, &chain)).await?;
+            let value = self.trust.keep(&mut self.tx, marks, (entry, &chain)).await?;
+            kept = Some((value, Arc::clone(marks)));
         }
         let chain_id = match self.checkpoint {
             Some(_) => audit_rows::chain_id(&mut self.tx).await.unwrap_or_default(),
@@ -204,6 +209,9 @@ impl Write {
         };
         self.tx.commit().await?;
         watch::leave_trace(&self.log);
+        if let Some((value, marks)) = kept {
+            self.trust.knows(value, marks);
+        }
         match self.checkpoint {
             Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain),
             _ if self.marks.is_ok() => self.trust.saw(entry, &chain),
@@ -239,36 +247,15 @@ impl DerefMut for Write {
     }
 }
 
-/// An open read.
-pub(crate) struct Reading {
-    tx: Transaction<'static, Sqlite>,
-    trust: Arc<RowTrust>,
+/// Which rows are trusted, as a read found it.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    pub(crate) trust: Arc<RowTrust>,
     /// The latest changes, or why the database is not trusted.
-    pub(crate) marks: Result<Marks, DatabaseMistrust>,
+    pub(crate) marks: Result<Arc<Marks>, DatabaseMistrust>,
 }
 
-impl Reading {
-    pub(crate) async fn begin(database: &SqlitePool, trust: &Arc<RowTrust>) -> Result<Self, StoreError> {
-        let before = trust.before();
-        let mut tx = database.begin().await.map_err(failed("begin a read"))?;
-        let look = trust.look(&mut tx, before).await?;
-        Ok(Self {
-            tx,
-            trust: Arc::clone(trust),
-            marks: look.marks,
-        })
-    }
-
-    /// Ends the read now, and not only when the connection is used again: until then the connection holds a lock.
-    pub(crate) async fn end(self) -> Result<(), StoreError> {
-        self.tx.rollback().await.map_err(failed("end a read"))
-    }
-
-    /// The judge of which rows are trusted.
-    pub(crate) fn trust(&self) -> &RowTrust {
-        &self.trust
-    }
-
+impl Judge {
     /// Whether this row is the last version that Vega wrote; the error names `what`.
     pub(crate) fn fits(
         &self,
@@ -289,6 +276,32 @@ impl Reading {
     /// Whether Vega wrote this row, as its latest or an earlier version.
     pub(crate) fn is_ours(&self, table: &SealedTable, row: &SqliteRow) -> bool {
         self.marks.is_ok() && self.trust.values.entry_of(table, row).is_some()
+    }
+}
+
+/// An open read.
+pub(crate) struct Reading {
+    tx: Transaction<'static, Sqlite>,
+    pub(crate) judge: Judge,
+}
+
+impl Reading {
+    pub(crate) async fn begin(database: &SqlitePool, trust: &Arc<RowTrust>) -> Result<Self, StoreError> {
+        let before = trust.before();
+        let mut tx = database.begin().await.map_err(failed("begin a read"))?;
+        let look = trust.look(&mut tx, before).await?;
+        Ok(Self {
+            tx,
+            judge: Judge {
+                trust: Arc::clone(trust),
+                marks: look.marks,
+            },
+        })
+    }
+
+    /// Ends the read now, and not only when the connection is used again: until then the connection holds a lock.
+    pub(crate) async fn end(self) -> Result<(), StoreError> {
+        self.tx.rollback().await.map_err(failed("end a read"))
     }
 }
 

@@ -58,7 +58,7 @@ impl DataSource {
     /// The checkpoint that must be written and is missing. `None` where the database as a whole is not trusted.
     pub(crate) async fn checkpoint_to_keep(&self) -> Result<Option<MissingCheckpoint>, StoreError> {
         let mut reading = self.read().await?;
-        if reading.marks.is_err() {
+        if reading.judge.marks.is_err() {
             return Ok(None);
         }
         let missing = self.missing_in(&mut reading).await;

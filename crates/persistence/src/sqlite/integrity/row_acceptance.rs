@@ -19,9 +19,10 @@ use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::write::{Write, changed_outside};
 use crate::sqlite::integrity::revocations::Revocations;
-use crate::sqlite::integrity::row_examination::{RowScope, TableRow, misfit, read_rows, row_fault};
+use crate::sqlite::integrity::row_examination::{RowScope, misfit, read_rows, row_fault};
 use crate::sqlite::integrity::row_marks::{self, called, has_ended};
 use crate::sqlite::integrity::row_upgrade::seal_all;
+use crate::sqlite::integrity::row_values;
 use crate::sqlite::repositories::attempt_rows::ended_mark;
 use crate::sqlite::repositories::audit_trail;
 
@@ -104,7 +105,7 @@ async fn keep_what_fits(
     at: DateTime<Utc>,
 ) -> Result<Vec<RowFault>, StoreError> {
     let before = tx.forget_marks();
-    let rows = read_rows(tx, RowScope::All).await?;
+    let rows = read_rows(tx).await?;
     let record = match before {
         Some(_) => None,
         None => Some(Revocations::read(data, tx, &rows).await?),
@@ -112,7 +113,7 @@ async fn keep_what_fits(
     let mut presses_fit = true;
     let mut outdated = Vec::new();
     for (table, row) in &rows {
-        match misfit(&tx.trust, before.as_ref(), table, row) {
+        match misfit(&tx.trust, before.as_deref(), table, row) {
             Some(_) if **table == PRESSES => presses_fit = false,
             Some(_) => settle(tx, table, row, at).await?,
             None => {
@@ -138,7 +139,7 @@ async fn keep_what_fits(
     if !presses_fit || presses_gone || before.is_none() {
         count_presses_anew(tx).await?;
     }
-    close_again(tx, before.as_ref()).await?;
+    close_again(tx, before.as_deref()).await?;
     Ok(outdated)
 }
 
@@ -232,9 +233,8 @@ async fn count_presses_anew(tx: &mut Write) -> Result<(), StoreError> {
     .execute(&mut **tx)
     .await
     .map_err(failed(DOING))?;
-    let rows: Vec<TableRow> = read_rows(tx, RowScope::All).await?;
-    for (table, row) in rows.iter().filter(|(table, _)| **table == PRESSES) {
-        tx.seal_and_note(table, row).await?;
+    for row in row_values::all(tx, &PRESSES).await? {
+        tx.seal_and_note(&PRESSES, &row).await?;
     }
     Ok(())
 }

@@ -48,29 +48,36 @@ impl DataSource {
     /// Why the database as a whole is not trusted; `None` if it is.
     pub async fn mistrust(&self) -> Result<Option<String>, StoreError> {
         let reading = self.read().await?;
-        Ok(reading.marks.as_ref().err().map(ToString::to_string))
+        Ok(reading.judge.marks.as_ref().err().map(ToString::to_string))
     }
 
     /// Examines the rows.
     pub async fn row_faults(&self, scope: RowScope) -> Result<RowFaults, StoreError> {
         let mut reading = self.read().await?;
-        let rows = read_rows(&mut reading, scope).await?;
         let mut faults = RowFaults {
-            database: reading.marks.as_ref().err().map(ToString::to_string),
+            database: reading.judge.marks.as_ref().err().map(ToString::to_string),
             rows: Vec::new(),
         };
         // Rows that bear no value yet are not what does not fit.
-        if matches!(reading.marks, Err(DatabaseMistrust::Unsealed { .. })) {
+        if matches!(reading.judge.marks, Err(DatabaseMistrust::Unsealed { .. })) {
             return Ok(faults);
         }
-        let marks = reading.marks.as_ref().ok();
-        for (table, row) in &rows {
-            if let Some(misfit) = misfit(self.trust(), marks, table, row) {
-                let state = row_values::digest(table, row);
-                faults.rows.push(row_fault(called(table, row), misfit, state));
-            }
+        let marks = reading.judge.marks.clone().ok();
+        let marks = marks.as_deref();
+        let mut there = There::default();
+        for table in ALL {
+            row_values::for_each(&mut reading, table, scope, |row| {
+                if let Some(marks) = marks {
+                    there.note(table, row, marks);
+                }
+                if let Some(misfit) = misfit(self.trust(), marks, table, row) {
+                    let state = row_values::digest(table, row);
+                    faults.rows.push(row_fault(called(table, row), misfit, state));
+                }
+            })
+            .await?;
         }
-        for (what, entry) in marks.map_or_else(Vec::new, |marks| gone(&rows, marks, scope)) {
+        for (what, entry) in marks.map_or_else(Vec::new, |marks| there.gone(marks, scope)) {
             faults.rows.push(row_fault(what, Misfit::Gone, entry.to_string()));
         }
         Ok(faults)
@@ -116,7 +123,7 @@ impl DataSource {
     /// The faults that are recorded.
     async fn told(&self) -> Result<BTreeSet<String>, StoreError> {
         let reading = self.read().await?;
-        let marks = reading.marks.as_ref().ok();
+        let marks = reading.judge.marks.as_ref().ok();
         let told = marks.into_iter().flat_map(|marks| marks.all_of("told"));
         Ok(told.map(|(name, _)| name.to_owned()).collect())
     }
@@ -125,16 +132,11 @@ impl DataSource {
 /// A row of one of the tables.
 pub(crate) type TableRow = (&'static SealedTable, SqliteRow);
 
-pub(crate) async fn read_rows(
-    connection: &mut SqliteConnection,
-    scope: RowScope,
-) -> Result<Vec<TableRow>, StoreError> {
+/// Every row of all tables.
+pub(crate) async fn read_rows(connection: &mut SqliteConnection) -> Result<Vec<TableRow>, StoreError> {
     let mut rows = Vec::new();
     for table in ALL {
-        let found = match scope {
-            RowScope::Deciding => row_values::deciding(connection, table).await?,
-            RowScope::All => row_values::all(connection, table).await?,
-        };
+        let found = row_values::all(connection, table).await?;
         rows.extend(found.into_iter().map(|row| (table, row)));
     }
     Ok(rows)
@@ -168,54 +170,63 @@ pub(crate) fn misfit(
     (!is_earlier && !is_latest).then_some(Misfit::PutBack)
 }
 
-/// The rows that are known and missing, as text, with the entry that changed each last.
-fn gone(rows: &[TableRow], marks: &Marks, scope: RowScope) -> Vec<(String, i64)> {
-    let mut there: BTreeSet<String> = BTreeSet::new();
-    let mut presses: BTreeMap<String, i64> = BTreeMap::new();
-    for (table, row) in rows {
-        let ended = row_marks::ended(row).filter(|_| **table == ATTEMPTS);
+/// The rows that were found, by the names of their marks.
+#[derive(Default)]
+struct There {
+    rows: BTreeSet<String>,
+    /// How many OTP presses of each number.
+    presses: BTreeMap<String, i64>,
+}
+
+impl There {
+    fn note(&mut self, table: &SealedTable, row: &SqliteRow, marks: &Marks) {
+        let ended = row_marks::ended(row).filter(|_| *table == ATTEMPTS);
         let Some(whose) = ended
             .as_ref()
             .map(|api| Whose::Ended(api))
             .or_else(|| row_marks::whose(table, row))
         else {
-            continue;
+            return;
         };
-        let name = whose.to_string();
-        if **table == PRESSES {
-            *presses.entry(name).or_default() += 1;
+        if *table == PRESSES {
+            *self.presses.entry(whose.to_string()).or_default() += 1;
         } else {
             let known = marks.get(whose).and_then(|mark| mark.number);
             if known.is_none() || known == row_marks::number(table, row) {
-                there.insert(name);
+                self.rows.insert(whose.to_string());
             }
         }
     }
-    let mut gone = Vec::new();
-    for (name, mark) in marks.iter() {
-        let (kind, rest) = name.split_once(' ').unwrap_or((name, ""));
-        let is_gone = match kind {
-            // Those are of no row.
-            "revoked" | "told" => false,
-            "presses" => {
-                scope == RowScope::All
-                    && presses.get(name).copied().unwrap_or_default() < mark.number.unwrap_or_default()
-            }
-            _ => !there.contains(name),
-        };
-        if is_gone {
-            let what = match (kind, &mark.closed) {
-                ("token", _) => row_marks::token(rest, mark.number),
-                ("closed", Some((account, _))) => row_marks::closed(account),
-                ("presses", _) => "the record of an OTP press".into(),
-                ("key", _) => format!("the access key {rest}"),
-                ("link", _) => "a link into the console".into(),
-                ("session", _) => format!("the console session {rest}"),
-                ("ended", _) => format!("the record of the last sign-in for {rest}"),
-                _ => format!("the record of the sign-in {rest}"),
+
+    /// The rows that are known and missing, as text, with the entry that changed each last.
+    fn gone(&self, marks: &Marks, scope: RowScope) -> Vec<(String, i64)> {
+        let mut gone = Vec::new();
+        for (name, mark) in marks.iter() {
+            let (kind, rest) = name.split_once(' ').unwrap_or((name, ""));
+            let is_gone = match kind {
+                // Those are of no row.
+                "revoked" | "told" => false,
+                "presses" => {
+                    scope == RowScope::All
+                        && self.presses.get(name).copied().unwrap_or_default()
+                            < mark.number.unwrap_or_default()
+                }
+                _ => !self.rows.contains(name),
             };
-            gone.push((what, mark.entry));
+            if is_gone {
+                let what = match (kind, &mark.closed) {
+                    ("token", _) => row_marks::token(rest, mark.number),
+                    ("closed", Some((account, _))) => row_marks::closed(account),
+                    ("presses", _) => "the record of an OTP press".into(),
+                    ("key", _) => format!("the access key {rest}"),
+                    ("link", _) => "a link into the console".into(),
+                    ("session", _) => format!("the console session {rest}"),
+                    ("ended", _) => format!("the record of the last sign-in for {rest}"),
+                    _ => format!("the record of the sign-in {rest}"),
+                };
+                gone.push((what, mark.entry));
+            }
         }
+        gone
     }
-    gone
 }

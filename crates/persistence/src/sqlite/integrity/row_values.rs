@@ -1,5 +1,6 @@
 //! Rows with values in SQLite: reads, seals and compares them. What a value covers is decided in `sealing::row_values`.
 
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Decode, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
@@ -8,8 +9,10 @@ use vega_domain::ports::StoreError;
 use crate::hex::hex;
 use crate::sealing::row_values::{ATTEMPTS, PRESSES, RowValues, SealedTable, Stored, TOKENS};
 use crate::sqlite::database::causes::failed;
+use crate::sqlite::integrity::row_examination::RowScope;
 
 const EVERY_ONE: &str = "TRUE";
+const DOING: &str = "read the rows";
 
 /// Selects the newest token of each API by a skip scan: from one API to the next in the index, and within each to the
 /// greatest generation. So the cost grows with the number of APIs, not with the number of their generations.
@@ -129,29 +132,33 @@ pub(crate) async fn all(
     connection: &mut SqliteConnection,
     table: &SealedTable,
 ) -> Result<Vec<SqliteRow>, StoreError> {
-    select(connection, table, EVERY_ONE).await
+    sqlx::query(AssertSqlSafe(query(table, EVERY_ONE)))
+        .fetch_all(connection)
+        .await
+        .map_err(failed(DOING))
 }
 
-/// The rows that decide something now.
-pub(crate) async fn deciding(
+/// Looks at each row of a table, one after the other: of thousands of APIs all at once would be a lot of memory.
+pub(crate) async fn for_each(
     connection: &mut SqliteConnection,
     table: &SealedTable,
-) -> Result<Vec<SqliteRow>, StoreError> {
-    select(connection, table, deciding_of(table)).await
+    scope: RowScope,
+    mut look: impl FnMut(&SqliteRow),
+) -> Result<(), StoreError> {
+    let which = match scope {
+        RowScope::Deciding => deciding_of(table),
+        RowScope::All => EVERY_ONE,
+    };
+    let mut rows = sqlx::query(AssertSqlSafe(query(table, which))).fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(failed(DOING))? {
+        look(&row);
+    }
+    Ok(())
 }
 
-async fn select(
-    connection: &mut SqliteConnection,
-    table: &SealedTable,
-    which: &str,
-) -> Result<Vec<SqliteRow>, StoreError> {
+fn query(table: &SealedTable, which: &str) -> String {
     let name = table.name;
-    sqlx::query(AssertSqlSafe(format!(
-        "SELECT rowid AS number, * FROM {name} WHERE {which} ORDER BY rowid"
-    )))
-    .fetch_all(connection)
-    .await
-    .map_err(failed("read the rows"))
+    format!("SELECT rowid AS number, * FROM {name} WHERE {which} ORDER BY rowid")
 }
 
 #[cfg(test)]

@@ -32,13 +32,13 @@ impl RowTrust {
         }
     }
 
-    /// Stores the marks, sealed with the trail's last entry.
+    /// Stores the marks, sealed with the trail's last entry. Returns the value that seals them.
     pub(crate) async fn keep(
         &self,
         connection: &mut SqliteConnection,
         marks: &Marks,
         (entry, chain): (i64, &[u8]),
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<Vec<u8>, sqlx::Error> {
         let (text, value) = self
             .sealed(marks, (entry, chain))
             .map_err(|error| sqlx::Error::Encode(error.into()))?;
@@ -48,10 +48,10 @@ impl RowTrust {
         )
         .bind(entry)
         .bind(text)
-        .bind(value)
+        .bind(&value)
         .execute(connection)
         .await
-        .map(drop)
+        .map(|_| value)
     }
 
     /// Whether a row is the latest version that Vega wrote.

@@ -50,13 +50,13 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
 
 /// The marks where the database cannot say what was revoked: every token that is older than the last checkpoint of a
 /// revocation is treated as revoked.
-async fn without_rows(checkpoints: CheckpointFile) -> Marks {
+async fn without_rows(checkpoints: CheckpointFile) -> Arc<Marks> {
     let last = tokio::task::spawn_blocking(move || checkpoints.last_revocation()).await;
     let mut marks = Marks::default();
     if let Ok(Some(last)) = last {
         marks.revoke_all(last);
     }
-    marks
+    Arc::new(marks)
 }
 
 async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<NewToken> {
@@ -70,7 +70,7 @@ async fn in_spool(database: std::path::PathBuf, sealer: Arc<Sealer>) -> Vec<NewT
 
 /// The result of reading without opening.
 enum Rows {
-    Read(Vec<LoadedToken>, Marks),
+    Read(Vec<LoadedToken>, Arc<Marks>),
     Unread,
     /// The database is not the one that Vega wrote, so its spool is not trusted either.
     DoNotCount,
@@ -114,7 +114,7 @@ async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> 
     trust.learn(&chain_id(&mut connection).await?);
     drop(connection);
     let reading = Reading::begin(database, trust).await?;
-    let Ok(marks) = reading.marks.clone() else {
+    let Ok(marks) = reading.judge.marks.clone() else {
         return Ok(Rows::DoNotCount);
     };
     Ok(Rows::Read(load_newest(reading, sealer).await?, marks))

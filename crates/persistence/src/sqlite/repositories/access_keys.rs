@@ -24,7 +24,7 @@ use crate::stored::unreadable;
 /// Every key, oldest first. Keys that do not open, or are not the latest version that Vega wrote, are reported and left
 /// out.
 pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<StoredKey>, StoreError> {
-    if let Err(mistrust) = &reading.marks {
+    if let Err(mistrust) = &reading.judge.marks {
         tracing::debug!("no access key counts: {mistrust}");
         return Ok(Vec::new());
     }
@@ -40,7 +40,7 @@ pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<St
 
 fn counting(reading: &Reading, stored: &SqliteRow, sealer: &Sealer) -> Result<StoredKey, StoreError> {
     let row = KeyRow::from_row(stored).map_err(unreadable)?;
-    reading.fits(
+    reading.judge.fits(
         &KEYS,
         stored,
         Whose::Key(row.id),
@@ -51,7 +51,7 @@ fn counting(reading: &Reading, stored: &SqliteRow, sealer: &Sealer) -> Result<St
 
 /// The keys that are not accepted because their rows do not fit or are missing.
 pub(crate) async fn unfit(mut reading: Reading, sealer: &Sealer) -> Result<Vec<UnfitKey>, StoreError> {
-    let Ok(marks) = reading.marks.clone() else {
+    let Ok(marks) = reading.judge.marks.clone() else {
         return Ok(Vec::new());
     };
     let mut gone: BTreeSet<Uuid> = marks

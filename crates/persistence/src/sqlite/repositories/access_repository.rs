@@ -156,7 +156,7 @@ impl ConsoleSessions for SqliteAccessRepository {
         let Some(row) = row else { return Ok(None) };
         let session = SessionRow::from_row(&row).map_err(unreadable)?.into_session();
         let whose = Whose::Session(session.id.as_uuid());
-        match reading.fits(&SESSIONS, &row, whose, "a console session") {
+        match reading.judge.fits(&SESSIONS, &row, whose, "a console session") {
             Ok(()) => Ok(Some(session)),
             Err(error) => {
                 tracing::error!(%error, "a console session counts no more");

@@ -1,6 +1,8 @@
 //! Rows of sign-ins, sealed at each change. They decide whether a code may be sent, so a sign-in that was edited, or restored
 //! from before its end, is not continued.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use vega_domain::failure::{Failure, FailureReason};
@@ -11,6 +13,7 @@ use crate::audit::latest_changes::{Mark, Misfit, Whose};
 use crate::sealing::row_values::ATTEMPTS;
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::write::{Reading, Write, changed_outside};
+use crate::sqlite::integrity::row_examination::RowScope;
 use crate::sqlite::integrity::row_marks::{self, called, has_ended};
 use crate::sqlite::integrity::row_values;
 use crate::stored::unreadable;
@@ -102,31 +105,38 @@ pub(crate) fn ended_mark(row: &SqliteRow, entry: i64) -> Mark {
 pub(crate) fn refuse_changed_row(reading: &Reading, row: &SqliteRow) -> Result<(), StoreError> {
     if has_ended(row) {
         // Whether it is the last one is looked at where that counts.
-        return if reading.is_ours(&ATTEMPTS, row) {
+        return if reading.judge.is_ours(&ATTEMPTS, row) {
             Ok(())
         } else {
             Err(changed_outside(called(&ATTEMPTS, row), Misfit::Changed))
         };
     }
     let id: uuid::Uuid = row.try_get("id").map_err(failed("read a sign-in attempt"))?;
-    reading.fits(&ATTEMPTS, row, Whose::Attempt(id), called(&ATTEMPTS, row))
+    reading
+        .judge
+        .fits(&ATTEMPTS, row, Whose::Attempt(id), called(&ATTEMPTS, row))
 }
 
 /// The APIs whose last finished sign-in is missing or changed: how it ended is unknown.
 pub(crate) async fn changed_ends(reading: &mut Reading) -> Result<Vec<LastFailure>, StoreError> {
-    let Ok(marks) = reading.marks.clone() else {
+    let Ok(marks) = reading.judge.marks.clone() else {
         return Ok(Vec::new());
     };
-    let rows = row_values::deciding(reading, &ATTEMPTS).await?;
+    let judge = reading.judge.clone();
+    let mut ended = BTreeMap::new();
+    row_values::for_each(reading, &ATTEMPTS, RowScope::Deciding, |row| {
+        if has_ended(row) {
+            let entry = judge.trust.values.entry_of(&ATTEMPTS, row);
+            ended.insert(row_marks::number(&ATTEMPTS, row), entry);
+        }
+    })
+    .await?;
     let mut unresolved = Vec::new();
     for (api, mark) in marks.all_of("ended") {
-        let row = rows
-            .iter()
-            .find(|row| row_marks::number(&ATTEMPTS, row) == mark.number && has_ended(row));
-        let misfit = match row.map(|row| reading.trust().values.entry_of(&ATTEMPTS, row)) {
+        let misfit = match ended.get(&mark.number) {
             None => Misfit::Gone,
             Some(None) => Misfit::Changed,
-            Some(Some(entry)) if entry == mark.entry => continue,
+            Some(Some(entry)) if *entry == mark.entry => continue,
             Some(Some(_)) => Misfit::PutBack,
         };
         let at = mark.time.unwrap_or_default();

@@ -48,7 +48,7 @@ impl AuditTrail for SqliteAuditTrail {
     async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
         // A trail that does not count leaves no checkpoint.
         let mut reading = self.0.read().await?;
-        if let Err(mistrust) = &reading.marks {
+        if let Err(mistrust) = &reading.judge.marks {
             return Err(mistrust.clone().into());
         }
         let last: Option<(i64, Option<Vec<u8>>, Vec<u8>)> = sqlx::query_as(

@@ -43,7 +43,7 @@ impl CooldownRepository for SqliteCooldownRepository {
             .await
             .map_err(failed("read the closed accounts"))?;
         // In a database that does not count no sign-in begins.
-        let Ok(marks) = reading.marks.clone() else {
+        let Ok(marks) = reading.judge.marks.clone() else {
             let all = rows
                 .iter()
                 .map(|row| CooldownRow::from_row(row).map_err(unreadable));
@@ -55,7 +55,9 @@ impl CooldownRepository for SqliteCooldownRepository {
             let mobile: String = row.try_get("mobile_number").map_err(unreadable)?;
             known.remove(&*mobile);
             let called = row_marks::called(&COOLDOWNS, row);
-            let fits = reading.fits(&COOLDOWNS, row, Whose::Closed(&mobile), called);
+            let fits = reading
+                .judge
+                .fits(&COOLDOWNS, row, Whose::Closed(&mobile), called);
             let mut cooldown = CooldownRow::from_row(row).map_err(unreadable)?.into_cooldown()?;
             if let Err(error) = fits {
                 // A changed row closes its account with no end, until the operator decides.

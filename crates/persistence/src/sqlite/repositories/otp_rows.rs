@@ -99,9 +99,9 @@ pub(crate) async fn newest_presses(
 ) -> Result<Vec<ClockReading>, StoreError> {
     let rows = newest_rows(reading, mobile, newest).await?;
     // In a database that does not count no press is made at all.
-    if let Ok(marks) = &reading.marks {
+    if let Ok(marks) = &reading.judge.marks {
         let mark = marks.get(Whose::Presses(mobile.digits()));
-        if !are_ours(reading.trust(), mark, &rows, newest) {
+        if !are_ours(&reading.judge.trust, mark, &rows, newest) {
             let of_now = ClockReading::by_wall_clock(DateTime::<Utc>::MAX_UTC);
             return Ok(vec![of_now; newest as usize]);
         }

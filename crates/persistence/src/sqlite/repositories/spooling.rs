@@ -29,7 +29,7 @@ impl SpoolingTokenRepository {
 
 #[async_trait]
 impl TokenRows for SqliteTokenRepository {
-    async fn marks(&self) -> Result<Option<Marks>, StoreError> {
-        Ok(self.0.read().await?.marks.ok())
+    async fn marks(&self) -> Result<Option<Arc<Marks>>, StoreError> {
+        Ok(self.0.read().await?.judge.marks.ok())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow, Row};
 use vega_domain::audit::AuditEntry;
@@ -18,7 +19,7 @@ use crate::sealing::row_values::TOKENS;
 use crate::sealing::seal::{Place, Sealer};
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
-use crate::sqlite::database::write::{Reading, changed_outside};
+use crate::sqlite::database::write::{Judge, Reading, changed_outside};
 use crate::sqlite::integrity::row_marks;
 use crate::sqlite::integrity::row_values::NEWEST_TOKENS;
 use crate::sqlite::integrity::seal_examination::why_unreadable;
@@ -50,7 +51,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
         let mut reading = self.0.read().await?;
-        let marks = reading.marks.clone().unwrap_or_default();
+        let marks = reading.judge.marks.clone().unwrap_or_default();
         let revoked = marks.get(Whose::Revoked(api.as_str())).and_then(generation_of);
         let known = known_generation(&marks, api);
         Ok(newest_generation(&mut reading, known, api).await?.max(revoked))
@@ -66,7 +67,7 @@ impl UpstoxTokenRepository for SqliteTokenRepository {
         .await
         .map_err(failed("read whose an account is"))?;
         // Nobody becomes somebody else by an edit.
-        let ours = rows.iter().find(|row| reading.is_ours(&TOKENS, row));
+        let ours = rows.iter().find(|row| reading.judge.is_ours(&TOKENS, row));
         let owner = ours.map(|row| row.try_get::<String, _>("user_id"));
         match owner {
             None if !rows.is_empty() => Err(StoreError::ChangedOutside(format!(
@@ -174,18 +175,20 @@ pub(crate) async fn load_newest(
     mut reading: Reading,
     sealer: &Sealer,
 ) -> Result<Vec<LoadedToken>, StoreError> {
+    let judge = reading.judge.clone();
     let query = format!("SELECT * FROM upstox_tokens WHERE {NEWEST_TOKENS} ORDER BY api");
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .fetch_all(&mut *reading)
-        .await
-        .map_err(failed("load the tokens"))?;
-    let marks = reading.marks.clone().unwrap_or_default();
+    let mut rows = sqlx::query(AssertSqlSafe(query)).fetch(&mut *reading);
+    let mut found = Vec::new();
+    while let Some(row) = rows.try_next().await.map_err(failed("load the tokens"))? {
+        found.push(FoundToken::read(&row, &judge)?);
+    }
+    drop(rows);
+    let marks = judge.marks.unwrap_or_default();
     let mut known: BTreeMap<&str, &Mark> = marks.all_of("token").collect();
-    let mut loaded = Vec::with_capacity(rows.len());
-    for row in rows {
-        let api: String = row.try_get("api").map_err(failed("load the tokens"))?;
-        let mark = known.remove(&*api);
-        loaded.push(open_token(&row, mark, &mut reading, sealer).await?);
+    let mut loaded = Vec::with_capacity(found.len());
+    for token in found {
+        let mark = known.remove(token.api.as_str());
+        loaded.push(token.open(mark, &mut reading, sealer).await?);
     }
     for (api, mark) in known {
         loaded.push(Err(gone(api, mark)?));
@@ -203,60 +206,75 @@ fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
     })
 }
 
-async fn open_token(
-    row: &SqliteRow,
-    mark: Option<&Mark>,
-    reading: &mut Reading,
-    sealer: &Sealer,
-) -> Result<LoadedToken, StoreError> {
-    let api: String = row.try_get("api").map_err(unreadable)?;
-    let api = ApiName::new(api).map_err(unreadable)?;
-    let whose = Whose::Token(api.as_str());
-    let called = row_marks::called(&TOKENS, row);
-    let fits = reading.fits(&TOKENS, row, whose, called);
-    let parsed = TokenRow::from_row(row).map_err(unreadable);
-    let stored = parsed
-        .as_ref()
-        .ok()
-        .and_then(|row| Some((Generation::new(row.generation).ok()?, row.valid_until)));
-    // What the row says of itself counts only where nothing better is known.
-    let (generation, valid_until) = match (mark, stored) {
-        (Some(mark), stored) if fits.is_err() => (
-            generation_of(mark).or(stored.map(|(generation, _)| generation)),
-            mark.time.or(stored.map(|(_, until)| until)),
-        ),
-        (_, stored) => (
-            stored.map(|(generation, _)| generation),
-            stored.map(|(_, until)| until),
-        ),
-    };
-    let refused = |error| UnreadableToken {
-        api: api.clone(),
-        generation: generation.unwrap_or(Generation::FIRST),
-        valid_until: valid_until.unwrap_or_default(),
-        error,
-    };
-    let row = match parsed {
-        Ok(row) => row,
-        Err(error) => return Ok(Err(refused(fits.err().unwrap_or(error)))),
-    };
-    // The words of a value that was moved tell more than those of its row.
-    let why = match row.erased_at {
-        None => why_unreadable(reading, sealer, row.place(), &row.sealed_access_token).await?,
-        Some(_) => None,
-    };
-    match (fits, why) {
-        (Err(StoreError::ChangedOutside(_)), Some(StoreError::Unreadable(words))) => {
-            return Ok(Err(refused(StoreError::ChangedOutside(words))));
+/// A token's row, and whether it is the last version that Vega wrote.
+struct FoundToken {
+    api: ApiName,
+    row: Result<TokenRow, StoreError>,
+    fits: Result<(), StoreError>,
+}
+
+impl FoundToken {
+    fn read(row: &SqliteRow, judge: &Judge) -> Result<Self, StoreError> {
+        let api: String = row.try_get("api").map_err(unreadable)?;
+        let api = ApiName::new(api).map_err(unreadable)?;
+        let called = row_marks::called(&TOKENS, row);
+        Ok(Self {
+            fits: judge.fits(&TOKENS, row, Whose::Token(api.as_str()), called),
+            row: TokenRow::from_row(row).map_err(unreadable),
+            api,
+        })
+    }
+
+    async fn open(
+        self,
+        mark: Option<&Mark>,
+        reading: &mut Reading,
+        sealer: &Sealer,
+    ) -> Result<LoadedToken, StoreError> {
+        let Self { api, row, fits } = self;
+        let stored = row
+            .as_ref()
+            .ok()
+            .and_then(|row| Some((Generation::new(row.generation).ok()?, row.valid_until)));
+        // What the row says of itself counts only where nothing better is known.
+        let (generation, valid_until) = match (mark, stored) {
+            (Some(mark), stored) if fits.is_err() => (
+                generation_of(mark).or(stored.map(|(generation, _)| generation)),
+                mark.time.or(stored.map(|(_, until)| until)),
+            ),
+            (_, stored) => (
+                stored.map(|(generation, _)| generation),
+                stored.map(|(_, until)| until),
+            ),
+        };
+        let refused = |error| UnreadableToken {
+            api: api.clone(),
+            generation: generation.unwrap_or(Generation::FIRST),
+            valid_until: valid_until.unwrap_or_default(),
+            error,
+        };
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => return Ok(Err(refused(fits.err().unwrap_or(error)))),
+        };
+        // The words of a value that was moved tell more than those of its row.
+        let why = match row.erased_at {
+            None => why_unreadable(reading, sealer, row.place(), &row.sealed_access_token).await?,
+            Some(_) => None,
+        };
+        match (fits, why) {
+            (Err(StoreError::ChangedOutside(_)), Some(StoreError::Unreadable(words))) => {
+                return Ok(Err(refused(StoreError::ChangedOutside(words))));
+            }
+            (Err(misfit), _) => return Ok(Err(refused(misfit))),
+            (Ok(()), Some(why)) => return Ok(Err(refused(why))),
+            (Ok(()), None) => {}
         }
-        (Err(misfit), _) => return Ok(Err(refused(misfit))),
-        (Ok(()), Some(why)) => return Ok(Err(refused(why))),
-        (Ok(()), None) => {}
+        if row.erased_at.is_some() {
+            return Ok(Err(refused(StoreError::Erased)));
+        }
+        Ok(row.into_token(sealer).map_err(refused))
     }
-    if row.erased_at.is_some() {
-        return Ok(Err(refused(StoreError::Erased)));
-    }
-    Ok(row.into_token(sealer).map_err(refused))
 }
 
 fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
