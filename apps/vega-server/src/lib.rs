@@ -32,7 +32,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::http::Request;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use vega_bootstrap::{
@@ -41,7 +40,7 @@ use vega_bootstrap::{
 };
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
-use vega_listening::{ConnectionSlots, Peer, serve_with};
+use vega_listening::{AtOnce, ConnectionSlots, serve_with};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen};
@@ -174,11 +173,11 @@ async fn run(
     }
     let router = routes::router(Arc::clone(&server));
     let reads = QuickReads::new(Arc::clone(&server));
-    let at_once = move |request: &Request<_>, peer: &Peer| reads.answer(request, peer);
+    let at_once: AtOnce = Arc::new(move |request, peer| reads.answer(request, peer));
     let slots = ConnectionSlots::default();
     let serving = async {
         let at = |listener| {
-            let (at_once, router) = (at_once.clone(), router.clone());
+            let (at_once, router) = (Arc::clone(&at_once), router.clone());
             serve_with(listener, at_once, router, slots.clone(), server.stop.clone())
         };
         let first = at(listener);

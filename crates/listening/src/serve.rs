@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use axum::http::{Request, Response};
 use futures_util::future::{Either, ready};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 #[cfg(target_os = "linux")]
@@ -46,21 +47,21 @@ pub struct CalledAt(pub SocketAddr);
 
 /// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
 pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
-    serve_with(listener, |_, _| None, router, slots, stop).await;
+    serve_with(listener, Arc::new(|_, _| None), router, slots, stop).await;
 }
 
 /// The same, where `at_once` is asked before the router. It gets requests without extensions.
 pub async fn serve_with(
     listener: TcpListener,
-    at_once: impl AtOnce,
+    at_once: AtOnce,
     router: Router,
     slots: ConnectionSlots,
     stop: CancellationToken,
 ) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().max_buf_size(HEADERS);
+    let mut builder = Builder::new();
+    builder.max_buf_size(HEADERS);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -72,7 +73,7 @@ pub async fn serve_with(
                 let connection = Connection {
                     stream,
                     slot: slots.take(),
-                    at_once: at_once.clone(),
+                    at_once: Arc::clone(&at_once),
                     router: router.clone(),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
@@ -93,26 +94,19 @@ pub async fn serve_with(
     }
 }
 
-/// Answers a request at once, or leaves it to the router.
-pub trait AtOnce:
-    Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Clone + Send + Sync + 'static
-{
-}
+/// Answers a request at once, or leaves it to the router. One type for all: what serves a connection is compiled here once, for
+/// speed, whatever the program's own code is compiled for.
+pub type AtOnce = Arc<dyn Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Send + Sync>;
 
-impl<F> AtOnce for F where
-    F: Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Clone + Send + Sync + 'static
-{
-}
-
-struct Connection<F> {
+struct Connection {
     stream: TcpStream,
     slot: ConnectionSlot,
-    at_once: F,
+    at_once: AtOnce,
     router: Router,
 }
 
-impl<F: AtOnce> Connection<F> {
-    async fn serve(self, builder: Builder<TokioExecutor>, graceful: Watcher) {
+impl Connection {
+    async fn serve(self, builder: Builder, graceful: Watcher) {
         let Self {
             stream,
             slot,
@@ -149,7 +143,7 @@ impl<F: AtOnce> Connection<F> {
             }
         });
         let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = pin!(graceful.watch(connection.into_owned()));
+        let connection = pin!(graceful.watch(connection));
         tokio::select! {
             // Whoever hangs up or sends nonsense is no news.
             _ = connection => {}

@@ -11,7 +11,7 @@ pub use database::data_source::DataSource;
 pub use database::database_facts::DatabaseFacts;
 pub use database::open_error::OpenError;
 pub use integrity::row_acceptance::Accepted;
-pub use integrity::row_examination::RowScope;
+pub use integrity::row_values::RowScope;
 pub use maintenance::backup::{Backup, BackupError};
 pub use maintenance::degraded_reads::tokens_without_opening;
 pub use maintenance::erasure::WalState;

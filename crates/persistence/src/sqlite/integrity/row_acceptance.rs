@@ -19,10 +19,10 @@ use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::database::write::{Write, changed_outside};
 use crate::sqlite::integrity::revocations::Revocations;
-use crate::sqlite::integrity::row_examination::{RowScope, misfit, read_rows, row_fault};
+use crate::sqlite::integrity::row_examination::{misfit, read_rows, row_fault};
 use crate::sqlite::integrity::row_marks::{self, called, has_ended};
 use crate::sqlite::integrity::row_upgrade::seal_all;
-use crate::sqlite::integrity::row_values;
+use crate::sqlite::integrity::row_values::{self, RowScope};
 use crate::sqlite::repositories::attempt_rows::ended_mark;
 use crate::sqlite::repositories::audit_trail;
 

@@ -16,7 +16,7 @@ use crate::sealing::row_values::{ALL, ATTEMPTS, PRESSES, SealedTable};
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
 use crate::sqlite::integrity::row_marks::{self, called};
-use crate::sqlite::integrity::row_values;
+use crate::sqlite::integrity::row_values::{self, RowScope};
 use crate::sqlite::repositories::audit_trail;
 
 const DOING: &str = "examine the rows";
@@ -33,15 +33,6 @@ pub(crate) fn row_fault(what: impl std::fmt::Display, misfit: Misfit, state: Str
 /// The name of a fault in the audit trail.
 fn name_of(fault: &RowFault) -> String {
     format!("{} {}", fault.words, fault.state)
-}
-
-/// Which rows are examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowScope {
-    /// The rows that decide something now: a few of each API.
-    Deciding,
-    /// Every one, however old.
-    All,
 }
 
 impl DataSource {

@@ -9,10 +9,18 @@ use vega_domain::ports::StoreError;
 use crate::hex::hex;
 use crate::sealing::row_values::{ATTEMPTS, PRESSES, RowValues, SealedTable, Stored, TOKENS};
 use crate::sqlite::database::causes::failed;
-use crate::sqlite::integrity::row_examination::RowScope;
 
 const EVERY_ONE: &str = "TRUE";
 const DOING: &str = "read the rows";
+
+/// Which rows are examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowScope {
+    /// The rows that decide something now: a few of each API.
+    Deciding,
+    /// Every one, however old.
+    All,
+}
 
 /// Selects the newest token of each API by a skip scan: from one API to the next in the index, and within each to the
 /// greatest generation. So the cost grows with the number of APIs, not with the number of their generations.

@@ -13,9 +13,8 @@ use crate::audit::latest_changes::{Mark, Misfit, Whose};
 use crate::sealing::row_values::ATTEMPTS;
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::write::{Reading, Write, changed_outside};
-use crate::sqlite::integrity::row_examination::RowScope;
 use crate::sqlite::integrity::row_marks::{self, called, has_ended};
-use crate::sqlite::integrity::row_values;
+use crate::sqlite::integrity::row_values::{self, RowScope};
 use crate::stored::unreadable;
 
 /// A sign-in's row before a change.

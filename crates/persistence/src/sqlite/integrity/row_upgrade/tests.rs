@@ -10,7 +10,7 @@ use crate::audit::chain::RawRow;
 use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
 use crate::key_files::key_source::KeySource;
 use crate::sqlite::integrity::row_acceptance::Accepted;
-use crate::sqlite::integrity::row_examination::RowScope;
+use crate::sqlite::integrity::row_values::RowScope;
 use crate::sqlite::repositories::access_repository::SqliteAccessRepository;
 
 async fn open(dir: &tempfile::TempDir) -> DataSource {
