@@ -17,6 +17,7 @@ pub use machine::process::careful_process;
 pub use settings::environment::{Environment, Named};
 pub use settings::places::left_alone;
 pub use settings::settings_error::SettingsError;
+pub use settings::values::length;
 pub use settings::{EffectiveSetting, Settings};
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::Listener;

@@ -288,7 +288,7 @@ pub(crate) struct Token {
     #[arg(value_name = "API")]
     pub(crate) api: ApiName,
     /// Refuse a token that expires sooner than this, such as 30m
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
     pub(crate) min_valid: Duration,
     /// Upstox refuses the token of this generation: Vega asks Upstox about it, and prints the token to use now
     #[arg(long, value_name = "GENERATION", value_parser = generation)]

@@ -91,6 +91,20 @@ fn a_shell_gets_what_unsets_the_variable_and_fails(
     assert!(output.stderr.starts_with(b"error: "), "{output:?}");
 }
 
+/// As over HTTP.
+#[rstest]
+#[case("30m", 3)]
+#[case("1800", 3)]
+#[case("1h 30m", 3)]
+#[case("-5", 2)]
+#[case("1800 apples", 2)]
+fn how_long_a_token_must_live_is_a_length_or_seconds(#[case] length: &str, #[case] code: i32) {
+    let home = tempfile::tempdir().unwrap();
+    let wanted = format!("--min-valid={length}");
+    let output = vega(home.path(), ONE_API, &["token", "PRIMARY", &wanted]).output();
+    assert_eq!(output.unwrap().status.code(), Some(code));
+}
+
 #[rstest]
 #[case("raw")]
 #[case("json")]

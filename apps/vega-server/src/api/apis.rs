@@ -83,7 +83,7 @@ pub(crate) async fn token(
     QueryParams(wanted): QueryParams<Token>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Some(min_valid) = length(wanted.min_valid.as_deref().unwrap_or("0")) else {
+    let Some(min_valid) = up_to_a_day(wanted.min_valid.as_deref().unwrap_or("0")) else {
         let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for no token lives longer.";
         return Err(Problem::new(ProblemCode::BadRequest, words));
     };
@@ -107,13 +107,9 @@ pub(crate) async fn token(
     answered.unwrap_or_else(|| Err(why_not(&server, &name)))
 }
 
-/// As `--min-valid` has it, or in seconds alone; at most a day.
-fn length(text: &str) -> Option<TimeDelta> {
-    let seconds = text.bytes().all(|digit| digit.is_ascii_digit());
-    let length = match text.parse() {
-        Ok(number) if seconds => Duration::from_secs(number),
-        _ => humantime::parse_duration(text).ok()?,
-    };
+/// As `--min-valid` has it; at most a day.
+fn up_to_a_day(text: &str) -> Option<TimeDelta> {
+    let length = vega_bootstrap::length(text).ok()?;
     (length <= A_DAY).then(|| TimeDelta::from_std(length).ok())?
 }
 
@@ -283,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_length_is_read_as_on_the_command_line_or_in_seconds() {
-        let seconds = |text| length(text).map(|length| length.num_seconds());
+        let seconds = |text| up_to_a_day(text).map(|length| length.num_seconds());
         for (text, expected) in [
             ("0", Some(0)),
             ("1800", Some(1_800)),

@@ -24,6 +24,15 @@ pub(crate) fn duration(text: &str) -> Read<Duration> {
     }
 }
 
+/// A length of time as programs give it: with its units, such as `30m`, or in seconds alone.
+pub fn length(text: &str) -> Result<Duration, humantime::DurationError> {
+    let seconds = text.bytes().all(|digit| digit.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if seconds => Ok(Duration::from_secs(number)),
+        _ => humantime::parse_duration(text),
+    }
+}
+
 /// A whole number from 1.
 pub(crate) fn count<T: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Read<T> {
     match text.parse::<T>() {
