@@ -49,6 +49,9 @@ async fn a_page_that_comes_back_whole_goes_on_where_it_was() -> Result<()> {
     window.back().await?;
     window.forward().await?;
     assert_eq!(window.address().await?, asked);
+    let words = window.text().await?;
+    let is_whole = words.contains("Verify your number");
+    assert!(is_whole, "the browser has not kept the page: {words}");
     upstox.human_at_the_desk(true).await?;
     terminal.wait_for("token stored and verified").await?;
     assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());

@@ -43,6 +43,13 @@ struct Answered {
     audit: AuditEntry,
 }
 
+/// What the profile call said of one token.
+enum Heard {
+    Answered(Answered),
+    /// It refuses the token, which was good.
+    Doubted(StoredToken),
+}
+
 impl ProfileVerificationService {
     /// `parallel` calls at once at most. `prices` gives the second opinion.
     pub fn new(
@@ -69,22 +76,19 @@ impl ProfileVerificationService {
     /// does not take; what was recorded before stays.
     pub async fn verify(&self, tokens: Vec<StoredToken>) -> Result<Vec<StoredToken>, StoreError> {
         let (mut verified, mut refused, mut unchanged) = (Vec::new(), Vec::new(), Vec::new());
-        let asking: Vec<_> = tokens.into_iter().map(|token| self.ask(token)).collect();
+        let asking = tokens.into_iter().map(|token| self.ask(token));
         let (asking, mut answers) = self.a_few_at_a_time(asking);
         let recording = async {
             let mut come = Vec::new();
-            while answers.recv_many(&mut come, self.parallel).await > 0 {
+            while answers.recv_many(&mut come, usize::MAX).await > 0 {
                 let mut changed = Vec::new();
-                for (token, answer) in come.drain(..) {
-                    if self.needs_more(&token, &answer) {
-                        refused.push(token);
-                        continue;
-                    }
-                    let answered = self.answered(token, &answer);
-                    if answered.token.is_changed_by(answered.check) {
-                        changed.push(answered);
-                    } else {
-                        unchanged.push(answered);
+                for heard in come.drain(..) {
+                    match heard {
+                        Heard::Doubted(token) => refused.push(token),
+                        Heard::Answered(answered) if answered.token.is_changed_by(answered.check) => {
+                            changed.push(answered);
+                        }
+                        Heard::Answered(answered) => unchanged.push(answered),
                     }
                 }
                 verified.extend(self.record(changed).await?);
@@ -97,10 +101,11 @@ impl ProfileVerificationService {
             let is_vouched_for = verified.iter().any(|other| vouches_for(other, &token));
             self.settle(token, is_vouched_for)
         });
-        let (settling, mut answers) = self.a_few_at_a_time(settling.collect());
+        let settling: Vec<_> = settling.collect();
+        let (settling, mut answers) = self.a_few_at_a_time(settling);
         let recording = async {
             let (mut come, mut settled) = (Vec::new(), Vec::new());
-            while answers.recv_many(&mut come, self.parallel).await > 0 {
+            while answers.recv_many(&mut come, usize::MAX).await > 0 {
                 settled.extend(self.record(std::mem::take(&mut come)).await?);
             }
             Ok::<_, StoreError>(settled)
@@ -114,7 +119,7 @@ impl ProfileVerificationService {
     /// on while a commit is made, however long the disk takes, and what has come meanwhile goes into the next commit.
     fn a_few_at_a_time<T>(
         &self,
-        asking: Vec<impl Future<Output = T>>,
+        asking: impl IntoIterator<Item = impl Future<Output = T>>,
     ) -> (impl Future<Output = Result<(), StoreError>>, UnboundedReceiver<T>) {
         let (answers, come) = mpsc::unbounded_channel();
         let asked = stream::iter(asking).buffer_unordered(self.parallel);
@@ -126,9 +131,14 @@ impl ProfileVerificationService {
         (asking.map(Ok), come)
     }
 
-    async fn ask(&self, token: StoredToken) -> (StoredToken, ProfileAnswer) {
+    /// What it means is decided when it comes, and not after a commit.
+    async fn ask(&self, token: StoredToken) -> Heard {
         let answer = profile_retry::ask(&*self.profiles, &*self.clock, &token).await;
-        (token, answer)
+        if self.needs_more(&token, &answer) {
+            Heard::Doubted(token)
+        } else {
+            Heard::Answered(self.answered(token, &answer))
+        }
     }
 
     /// Whether the profile call refuses a token that was good: the rest of the round is to be heard first.

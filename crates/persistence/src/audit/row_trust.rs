@@ -237,12 +237,12 @@ impl RowTrust {
             return Some(marks);
         }
         let marks: Arc<Marks> = Arc::new(serde_json::from_str(marks).ok()?);
-        self.knows(value.clone(), Arc::clone(&marks));
+        self.remember(value.clone(), Arc::clone(&marks));
         Some(marks)
     }
 
-    /// Remembers the list that this value seals.
-    pub(crate) fn knows(&self, value: Vec<u8>, marks: Arc<Marks>) {
+    /// Keeps the list that this value seals, for the next look.
+    pub(crate) fn remember(&self, value: Vec<u8>, marks: Arc<Marks>) {
         *self.parsed.lock().unwrap_or_else(PoisonError::into_inner) = Some((value, marks));
     }
 

@@ -210,7 +210,7 @@ impl Write {
         self.tx.commit().await?;
         watch::leave_trace(&self.log);
         if let Some((value, marks)) = kept {
-            self.trust.knows(value, marks);
+            self.trust.remember(value, marks);
         }
         match self.checkpoint {
             Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain),

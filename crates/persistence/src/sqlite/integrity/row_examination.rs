@@ -55,11 +55,11 @@ impl DataSource {
         }
         let marks = reading.judge.marks.clone().ok();
         let marks = marks.as_deref();
-        let mut there = There::default();
+        let mut found = FoundRows::default();
         for table in ALL {
             row_values::for_each(&mut reading, table, scope, |row| {
                 if let Some(marks) = marks {
-                    there.note(table, row, marks);
+                    found.note(table, row, marks);
                 }
                 if let Some(misfit) = misfit(self.trust(), marks, table, row) {
                     let state = row_values::digest(table, row);
@@ -68,7 +68,7 @@ impl DataSource {
             })
             .await?;
         }
-        for (what, entry) in marks.map_or_else(Vec::new, |marks| there.gone(marks, scope)) {
+        for (what, entry) in marks.map_or_else(Vec::new, |marks| found.gone(marks, scope)) {
             faults.rows.push(row_fault(what, Misfit::Gone, entry.to_string()));
         }
         Ok(faults)
@@ -163,13 +163,13 @@ pub(crate) fn misfit(
 
 /// The rows that were found, by the names of their marks.
 #[derive(Default)]
-struct There {
+struct FoundRows {
     rows: BTreeSet<String>,
     /// How many OTP presses of each number.
     presses: BTreeMap<String, i64>,
 }
 
-impl There {
+impl FoundRows {
     fn note(&mut self, table: &SealedTable, row: &SqliteRow, marks: &Marks) {
         let ended = row_marks::ended(row).filter(|_| *table == ATTEMPTS);
         let Some(whose) = ended

@@ -1,4 +1,5 @@
-//! Rows with values in SQLite: reads, seals and compares them. What a value covers is decided in `sealing::row_values`.
+//! Rows with values in SQLite: which of them are looked at, and how they are read, sealed and compared. What a value covers is
+//! decided in `sealing::row_values`.
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
