@@ -1,6 +1,4 @@
-//! The human leaves the page in the window and comes back while it asks for the OTP.
-
-use std::time::Duration;
+//! The human goes back in the window and forward again while it asks for the OTP.
 
 use anyhow::Result;
 use serde_json::json;
@@ -56,38 +54,5 @@ async fn a_page_that_comes_back_whole_goes_on_where_it_was() -> Result<()> {
     terminal.wait_for("token stored and verified").await?;
     assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
     assert_eq!(upstox.counts().await?, Counts::of_a_good_run(1));
-    window.end().await
-}
-
-#[tokio::test]
-async fn a_page_that_begins_anew_is_the_humans() -> Result<()> {
-    let upstox = Upstox::start().await?;
-    let mut desk = Desk::new(&upstox)?;
-    let window = Window::at(&mut desk).await?;
-    upstox.human_at_the_desk(false).await?;
-
-    let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
-    let mut terminal = Terminal::of(&mut vega)?;
-    terminal.wait_for("OTP for account default").await?;
-    let asked = window.address().await?;
-    window.open("about:blank").await?;
-    window.open(&asked).await?;
-    terminal.wait_for("Vega presses Get OTP once only").await?;
-    terminal
-        .wait_for_falling_time("PRIMARY: go on in the browser window, ")
-        .await?;
-    assert_eq!(upstox.count("otp_presses").await?, 1, "{}", terminal.shown());
-
-    upstox.human_does_everything(Duration::from_millis(100)).await?;
-    terminal.wait_for("token stored and verified").await?;
-    assert_eq!(vega.wait().await?.code(), Some(0), "{}", terminal.shown());
-    assert_eq!(
-        upstox.counts().await?,
-        Counts {
-            otp_presses: 2,
-            ..Counts::of_a_good_run(1)
-        },
-        "the second press was the human's"
-    );
     window.end().await
 }

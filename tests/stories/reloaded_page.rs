@@ -1,15 +1,19 @@
-//! The human reloads the page while it asks for the OTP. The page then begins anew, and a second press of Get OTP is the
+//! The human reloads the page, or leaves it and opens it anew, while it asks for the OTP. The page then begins anew, and a second press of Get OTP is the
 //! human's to make.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use rstest::rstest;
 use vega_tests::{Counts, Desk, Terminal, Upstox, Window};
 
 const PRESSED_BEFORE: &str = "Vega presses Get OTP once only";
 
+#[rstest]
+#[case::reloaded(false)]
+#[case::left_and_opened_anew(true)]
 #[tokio::test]
-async fn the_human_goes_on_by_hand() -> Result<()> {
+async fn the_human_goes_on_by_hand(#[case] is_left: bool) -> Result<()> {
     let upstox = Upstox::start().await?;
     let mut desk = Desk::new(&upstox)?;
     let window = Window::at(&mut desk).await?;
@@ -18,8 +22,17 @@ async fn the_human_goes_on_by_hand() -> Result<()> {
     let mut vega = desk.start_in_terminal(&["PRIMARY", "--yes"])?;
     let mut terminal = Terminal::of(&mut vega)?;
     terminal.wait_for("OTP for account default").await?;
-    window.reload().await?;
+    if is_left {
+        let asked = window.address().await?;
+        window.open("about:blank").await?;
+        window.open(&asked).await?;
+    } else {
+        window.reload().await?;
+    }
     terminal.wait_for(PRESSED_BEFORE).await?;
+    terminal
+        .wait_for_falling_time("PRIMARY: go on in the browser window, ")
+        .await?;
     assert_eq!(upstox.count("otp_presses").await?, 1, "{}", terminal.shown());
 
     upstox.human_does_everything(Duration::from_millis(100)).await?;
