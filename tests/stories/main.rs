@@ -54,6 +54,7 @@ mod session_modes;
 mod stopped;
 mod terminal;
 mod three_mornings;
+mod told_elsewhere;
 mod two_accounts;
 mod two_at_once;
 mod two_dead_of_six;

@@ -13,37 +13,28 @@ use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
 use vega_domain::run::RunRecord;
 
-pub(crate) use self::advice::{advice, closed, run_under_way, stopped, with_advice};
+pub(crate) use self::advice::{advice, closed, signing_in, stopped, with_advice};
 pub(crate) use self::status_table::table;
-use self::verdict::Verdict;
+pub(crate) use self::verdict::Verdict;
 use crate::command_error::CommandError;
 
 /// The answer of `status --json` and of `verify --json`, and with the run that of `generate --json`.
 pub(crate) async fn as_json(
     stored: &StoredState,
     overview: &Overview,
+    verdict: &Verdict,
     run: Option<&RunRecord>,
     findings: Findings,
 ) -> Result<StatusView, CommandError> {
     Ok(StatusView {
         v: 1,
-        verdict: verdict(overview).view(),
+        verdict: verdict.view(),
         run: run.map(RunView::stored),
         outcome: None,
         apis: ApiView::all(overview),
         accounts: AccountView::all(overview, &stored.overview.allowances(&overview.now).await?),
         database: DatabaseFaultsView::of(&findings.faults, findings.missing_checkpoint),
     })
-}
-
-/// Over what is shown.
-pub(crate) fn verdict(overview: &Overview) -> Verdict {
-    Verdict::of(
-        &overview.statuses,
-        overview.configured,
-        &overview.closed,
-        &overview.now,
-    )
 }
 
 /// What a plan for so many APIs will take.
@@ -84,6 +75,7 @@ mod tests {
     use std::path::PathBuf;
 
     use chrono::DateTime;
+    use vega_bootstrap::SigningIn;
     use vega_domain::clock_reading::ClockReading;
     use vega_domain::cooldown::{AccountHold, Cooldown};
     use vega_domain::failure::{Failure, FailureReason};
@@ -214,7 +206,7 @@ mod tests {
             };
             StatusView {
                 v: 1,
-                verdict: Verdict::of(&three(), 3, &[stop()], &overview.now).view(),
+                verdict: Verdict::of(&overview, &SigningIn::Nobody).view(),
                 run: None,
                 outcome: None,
                 apis: ApiView::all(&overview),

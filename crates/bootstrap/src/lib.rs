@@ -28,5 +28,5 @@ pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, Rev
 pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
-pub use wiring::stored_state::{Findings, StoredState};
+pub use wiring::stored_state::{Findings, SigningIn, StoredState};
 pub use wiring::{StartError, Vega};

@@ -181,6 +181,7 @@ impl Vega {
         let stored = StoredPorts {
             tokens: Arc::clone(&tokens),
             runs: runs.clone(),
+            lease: lease.clone(),
             otp_ledger: otp_ledger.clone(),
             cooldowns: CooldownManager::new(
                 settings.accounts.clone(),

@@ -125,7 +125,7 @@ impl Outcome {
                 let names: Vec<&str> = apis.iter().map(ApiName::as_str).collect();
                 let names = names.join(", ");
                 format!(
-                    "Upstox could not be asked about {names}. No sign-in was made: these tokens may well be good."
+                    "Upstox did not say whether {names} can be used. No sign-in was made: these tokens may well be good."
                 )
             }
             Self::Unreachable(failure) => unreachable_words(failure),

@@ -1,7 +1,6 @@
 //! Why a run could not be started, or not be kept on disk.
 
 use thiserror::Error;
-use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::ports::{LeaseError, LeaseHolder, StoreError};
@@ -55,12 +54,7 @@ impl From<LeaseError> for RunError {
 
 fn held_by(holder: Option<&LeaseHolder>) -> String {
     match holder {
-        Some(holder) => format!(
-            "another Vega signs in now: process {} on {}, since {} IST",
-            holder.pid,
-            holder.host,
-            in_ist(holder.since).format("%H:%M:%S")
-        ),
+        Some(holder) => format!("another Vega signs in now: {holder}"),
         None => "another Vega signs in now".into(),
     }
 }

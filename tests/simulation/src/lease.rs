@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease};
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
 
 use crate::here::Here;
 use crate::injected_defects::InjectedDefect;
@@ -28,15 +28,26 @@ impl LoginLease for DeskLease {
         let holder = *locked(&here.world.lease);
         if let Some(holder) = holder.filter(|_| !here.is_injected(InjectedDefect::LeaseForAll)) {
             here.tell(&format!("is told that P{holder} holds the lease"));
-            return Err(LeaseError::Held(Some(LeaseHolder {
-                pid: holder,
-                host: "desk".into(),
-                since: here.world.time.now(),
-                is_this_process: false,
-            })));
+            return Err(LeaseError::Held(Some(named(here, holder))));
         }
         *locked(&here.world.lease) = Some(number);
         Ok(Box::new(Held(here.clone())))
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        let here = &self.here;
+        here.point().await;
+        let holder = *locked(&here.world.lease);
+        Ok(holder.map(|number| named(here, number)))
+    }
+}
+
+fn named(here: &Here, number: u32) -> LeaseHolder {
+    LeaseHolder {
+        pid: number,
+        host: "desk".into(),
+        since: here.world.time.now(),
+        is_this_process: number == here.process.number,
     }
 }
 

@@ -6,7 +6,7 @@ use std::future::pending;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use vega_api_types::{Outcome as OutcomeView, StatusView};
-use vega_bootstrap::{StoredState, Vega};
+use vega_bootstrap::{SigningIn, StoredState, Vega};
 use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
@@ -19,8 +19,8 @@ use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage};
 
 use crate::command_error::CommandError;
 use crate::exit::{self, Exit};
-use crate::report;
 use crate::report::earlier_runs;
+use crate::report::{self, Verdict};
 use crate::stop::Stop;
 use crate::terminal::Terminal;
 use crate::terminal::output;
@@ -131,15 +131,11 @@ async fn report_of(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Resul
         code: code.into(),
         detail: outcome.words(),
     });
+    let verdict = Verdict::of(&overview, &vega.stored.signing_in().await?);
+    let findings = vega.stored.findings().await?;
     Ok(StatusView {
         outcome,
-        ..report::as_json(
-            &vega.stored,
-            &overview,
-            run.as_ref(),
-            vega.stored.findings().await?,
-        )
-        .await?
+        ..report::as_json(&vega.stored, &overview, &verdict, run.as_ref(), findings).await?
     })
 }
 
@@ -188,18 +184,20 @@ pub(crate) async fn show(
     run: Option<&RunRecord>,
 ) -> Result<(), CommandError> {
     let overview = stored.overview.of(statuses.to_vec()).await?;
+    let signing_in = stored.signing_in().await?;
     if json {
         let findings = stored.findings().await?;
-        return output::data_json(&report::as_json(stored, &overview, run, findings).await?);
+        let verdict = Verdict::of(&overview, &signing_in);
+        return output::data_json(&report::as_json(stored, &overview, &verdict, run, findings).await?);
     }
-    show_text(&overview);
+    show_text(&overview, &signing_in);
     Ok(())
 }
 
-/// The verdict and the statuses as a table with what to do next.
-pub(crate) fn show_text(overview: &Overview) {
+/// The verdict and the statuses as a table with what to do next, and what a run does meanwhile.
+pub(crate) fn show_text(overview: &Overview, signing_in: &SigningIn) {
     let colours = console::colors_enabled();
-    let verdict = report::verdict(overview);
+    let verdict = Verdict::of(overview, signing_in);
     let out = console::Term::stdout();
     // A pipe has no width.
     let width = if out.is_term() { out.size().1 } else { u16::MAX };
@@ -212,5 +210,8 @@ pub(crate) fn show_text(overview: &Overview) {
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
     for closed in overview.closed.iter().filter(is_shown) {
         output::say(&report::closed(closed, &overview.now));
+    }
+    if let Some(line) = report::signing_in(signing_in) {
+        output::say(&line);
     }
 }

@@ -6,13 +6,13 @@ use crate::command_error::CommandError;
 use crate::commands::audit;
 use crate::commands::generate::show_text;
 use crate::exit::{self, Exit};
-use crate::report;
+use crate::report::{self, Verdict};
 use crate::terminal::output;
 
 /// With what does not fit in the database.
 pub(crate) async fn run(stored: &StoredState, findings: Findings, json: bool) -> Result<Exit, CommandError> {
     let overview = stored.overview.all().await?;
-    let run = stored.active_run().await?;
+    let signing_in = stored.signing_in().await?;
     let exit = if findings.faults.database.is_some() {
         Exit::Preflight
     } else {
@@ -21,12 +21,11 @@ pub(crate) async fn run(stored: &StoredState, findings: Findings, json: bool) ->
     let told = audit::faults(&findings.faults);
     let missing_checkpoint = findings.missing_checkpoint.clone();
     if json {
-        output::data_json(&report::as_json(stored, &overview, run.as_ref(), findings).await?)?;
+        let verdict = Verdict::of(&overview, &signing_in);
+        let run = signing_in.run();
+        output::data_json(&report::as_json(stored, &overview, &verdict, run, findings).await?)?;
     } else {
-        show_text(&overview);
-        if let Some(run) = run {
-            output::say(&report::run_under_way(&run));
-        }
+        show_text(&overview, &signing_in);
     }
     for line in told {
         output::problem(&line);

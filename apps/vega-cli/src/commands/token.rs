@@ -5,12 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
 use vega_api_types::AnsweredTokenView;
 use vega_api_types::codes::TokenAnswer;
-use vega_bootstrap::{ReportError, ReportedToken, Vega};
+use vega_bootstrap::{ReportError, ReportedToken, SigningIn, Vega};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
+use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::{StoredToken, TokenStatus};
 
 use crate::command_error::CommandError;
@@ -56,7 +57,15 @@ async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandE
     let valid_until = status.as_ref().and_then(|status| status.valid_until);
     let status = status.map_or(TokenStatus::Missing, |status| status.status);
     let now = vega.clock.reading();
-    let (exit, way_out) = way_out(NoToken::of(status, valid_until, closed, now.at), &now);
+    let why = NoToken::of(status, valid_until, closed, now.at);
+    let (exit, way_out) = match (&why, vega.stored.signing_in().await?) {
+        (NoToken::SignIn, SigningIn::Busy(holder)) => (
+            Exit::HumanNeeded,
+            format!("Another Vega is busy with sign-ins: {holder}. Ask again when that has ended"),
+        ),
+        (NoToken::SignIn, SigningIn::Run(run)) => (Exit::HumanNeeded, from_run(api, &run)),
+        _ => way_out(why, &now),
+    };
     let is = status_words(status);
     Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
 }
@@ -76,6 +85,23 @@ fn way_out(why: NoToken<&Cooldown>, now: &ClockReading) -> (Exit, String) {
             (Exit::HumanNeeded, format!("Run `vega` from {from} IST on"))
         }
         NoToken::SignIn => (Exit::HumanNeeded, "Run `vega` to sign in".into()),
+    }
+}
+
+/// What a run that is under way means for this API.
+fn from_run(api: &ApiName, run: &RunRecord) -> String {
+    let step = run.steps.iter().find(|step| step.api == *api);
+    let began = in_ist(run.started_at).format("%H:%M");
+    match step.map(|step| &step.state) {
+        None => {
+            format!("The run that began at {began} IST leaves it out. Run `vega {api}` when that has ended")
+        }
+        Some(StepState::Failed(_) | StepState::Skipped(_)) => {
+            format!("The run that began at {began} IST did not get one. Run `vega {api}` when that has ended")
+        }
+        Some(_) => {
+            format!("The run that began at {began} IST signs in for it. Ask again when that has ended")
+        }
     }
 }
 
@@ -179,7 +205,8 @@ mod tests {
     use rstest::rstest;
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};
-    use vega_domain::ids::{AccountId, MobileNumber};
+    use vega_domain::ids::{AccountId, MobileNumber, RunId};
+    use vega_domain::run::{RunState, StepRecord};
 
     use super::*;
 
@@ -209,6 +236,31 @@ mod tests {
             let (exit, words) = way_out(why, &now);
             format!("{}: {words}", exit as u8)
         });
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_run_that_is_under_way_is_waited_for_where_it_may_bring_the_token() {
+        let api = |name: &str| ApiName::new(name).unwrap();
+        let step = |name: &str, state| StepRecord {
+            api: api(name),
+            account: AccountId::new("default").unwrap(),
+            state,
+        };
+        let failure = Failure::new(FailureReason::PinTimeout, "");
+        let run = RunRecord {
+            id: RunId::at(DateTime::UNIX_EPOCH),
+            state: RunState::Running,
+            started_at: DateTime::UNIX_EPOCH,
+            finished_at: None,
+            steps: vec![
+                step("PRIMARY", StepState::SigningIn),
+                step("WEBSOCKET1", StepState::Pending),
+                step("WEBSOCKET2", StepState::Failed(failure)),
+            ],
+        };
+        let told =
+            ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2", "WEBSOCKET3"].map(|name| from_run(&api(name), &run));
         insta::assert_snapshot!(told.join("\n"));
     }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use vega_bootstrap::SigningIn;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
@@ -44,8 +45,23 @@ pub(crate) fn advice(
     failures.chain(unsettled).collect()
 }
 
+/// Who signs in now, if anybody does, and what was left by one that did.
+pub(crate) fn signing_in(signing_in: &SigningIn) -> Option<String> {
+    match signing_in {
+        SigningIn::Nobody => None,
+        SigningIn::Busy(holder) => Some(format!("Another Vega is busy with sign-ins: {holder}.")),
+        SigningIn::Run(run) => Some(run_under_way(run)),
+        SigningIn::CutOff(run) => Some(format!(
+            "A run that began at {} IST was cut off: {} of {} tokens are there. `vega` goes on with it.",
+            in_ist(run.started_at).format("%H:%M"),
+            run.settled(),
+            run.steps.len()
+        )),
+    }
+}
+
 /// What a run that has not ended is doing, another process's too.
-pub(crate) fn run_under_way(run: &RunRecord) -> String {
+fn run_under_way(run: &RunRecord) -> String {
     let now: Vec<String> = run
         .steps
         .iter()
@@ -113,6 +129,7 @@ mod tests {
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::FailureReason;
     use vega_domain::ids::{AccountId, MobileNumber, RunId};
+    use vega_domain::ports::LeaseHolder;
     use vega_domain::run::StepRecord;
     use vega_domain::token::TokenStatus;
 
@@ -193,6 +210,18 @@ mod tests {
         let expected = "A run that began at 05:30 IST has not ended: 1 of 2 tokens are there; WEBSOCKET1 is being signed in \
                         for. `vega cancel`, or the button in the console, ends it.";
         assert_eq!(words, expected);
+        let told = [
+            SigningIn::Nobody,
+            SigningIn::Busy(LeaseHolder {
+                pid: 4711,
+                host: "desk1".into(),
+                since: DateTime::UNIX_EPOCH,
+                is_this_process: false,
+            }),
+            SigningIn::CutOff(run.clone()),
+        ]
+        .map(|who| signing_in(&who).unwrap_or_default());
+        insta::assert_snapshot!(told.join("\n"));
         run.state = RunState::Waiting;
         run.steps[1].state = StepState::Pending;
         let words = run_under_way(&run);

@@ -4,9 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use console::{Color, style};
 use vega_api_types::VerdictView;
+use vega_bootstrap::SigningIn;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
+use vega_domain::overview::Overview;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
 use crate::command_line::suggestion::some_of;
@@ -16,7 +18,7 @@ use crate::command_line::suggestion::some_of;
 enum Readiness {
     /// Programs get every token.
     Ready,
-    /// They do, and Upstox could not be asked about some of them since.
+    /// They do, and Upstox did not confirm some of them when it was asked last.
     Unconfirmed,
     /// They do not get all.
     NotReady,
@@ -33,13 +35,14 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Over `statuses`, of so many APIs that are configured, where these accounts are closed.
-    pub(crate) fn of(
-        statuses: &[ApiStatus],
-        configured: usize,
-        closed: &[Cooldown],
-        now: &ClockReading,
-    ) -> Self {
+    /// Over what is shown, while somebody signs in or nobody does.
+    pub(crate) fn of(overview: &Overview, signing_in: &SigningIn) -> Self {
+        let Overview {
+            statuses,
+            closed,
+            now,
+            ..
+        } = overview;
         let usable = statuses.iter().filter(|status| status.servable);
         let until = usable.filter_map(|status| status.valid_until).min();
         let not_ready: Vec<&ApiStatus> = statuses.iter().filter(|status| !status.servable).collect();
@@ -49,7 +52,7 @@ impl Verdict {
             .collect();
         let of = statuses.len();
         // A part must not pass for all.
-        let ready = if of == configured {
+        let ready = if of == overview.configured {
             "Ready".to_owned()
         } else {
             let all: Vec<&ApiStatus> = statuses.iter().collect();
@@ -64,7 +67,7 @@ impl Verdict {
             ([], Some(until)) => (
                 Readiness::Unconfirmed,
                 format!(
-                    "{ready} until {}, but Upstox could not be asked about {} of {of} since: {}.",
+                    "{ready} until {}, but Upstox did not confirm {} of {of} since: {}.",
                     shown(until, now.at),
                     unconfirmed.len(),
                     names(&unconfirmed)
@@ -74,7 +77,7 @@ impl Verdict {
                 let others = until.map_or(String::new(), |until| {
                     format!(" The others are ready until {}.", shown(until, now.at))
                 });
-                let way = way_out(missing, closed, now);
+                let way = way_out(missing, closed, signing_in, now);
                 (
                     Readiness::NotReady,
                     format!("{}.{others}{way}", lacking(missing, of)),
@@ -144,7 +147,12 @@ const KINDS: [(TokenStatus, &str); 5] = [
 ];
 
 /// What keeps a sign-in from being made now, or what makes it.
-fn way_out(missing: &[&ApiStatus], closed: &[Cooldown], now: &ClockReading) -> String {
+fn way_out(
+    missing: &[&ApiStatus],
+    closed: &[Cooldown],
+    signing_in: &SigningIn,
+    now: &ClockReading,
+) -> String {
     if missing.iter().all(|status| status.status == TokenStatus::Unknown) {
         return " `vega verify` asks Upstox about them.".into();
     }
@@ -157,7 +165,11 @@ fn way_out(missing: &[&ApiStatus], closed: &[Cooldown], now: &ClockReading) -> S
     };
     let closed: Vec<&Cooldown> = closed.iter().filter(concerns).collect();
     match &*closed {
-        [] => " `vega` signs in.".into(),
+        [] => match signing_in {
+            SigningIn::Nobody | SigningIn::CutOff(_) => " `vega` signs in.".into(),
+            SigningIn::Busy(_) => " Another Vega is busy with sign-ins.".into(),
+            SigningIn::Run(_) => " A run is under way.".into(),
+        },
         closed => closed
             .iter()
             .map(|closed| match closed.until(now) {
@@ -205,12 +217,14 @@ fn shown(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::time::Duration;
 
     use rstest::rstest;
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};
-    use vega_domain::ids::{AccountId, ApiName, MobileNumber};
+    use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
+    use vega_domain::run::{RunRecord, RunState};
     use vega_domain::token::TokenStatus as S;
 
     use super::*;
@@ -247,18 +261,22 @@ mod tests {
         }
     }
 
+    fn overview(statuses: Vec<ApiStatus>, closed: &[Cooldown], at: &str) -> Overview {
+        Overview {
+            configured: statuses.len(),
+            statuses,
+            evidence: HashMap::new(),
+            closed: closed.to_vec(),
+            now: ClockReading::by_wall_clock(ist(at)),
+        }
+    }
+
     fn words(statuses: &[(&str, TokenStatus, bool)], closed: &[Cooldown], at: &str) -> String {
         let statuses: Vec<ApiStatus> = statuses
             .iter()
             .map(|(api, word, servable)| status(api, *word, *servable))
             .collect();
-        Verdict::of(
-            &statuses,
-            statuses.len(),
-            closed,
-            &ClockReading::by_wall_clock(ist(at)),
-        )
-        .words
+        Verdict::of(&overview(statuses, closed, at), &SigningIn::Nobody).words
     }
 
     #[rstest]
@@ -267,7 +285,7 @@ mod tests {
     #[case::in_the_closed_hours(&[("A", S::Valid, true)], "24T03:25", "Ready until 03:30 IST.")]
     #[case::clock_set_back(&[("A", S::Valid, true)], "22T03:00", "Ready until 03:30 IST on 24 Nov.")]
     #[case::a_later_check_failed(&[("A", S::Valid, true), ("B", S::Unknown, true)], MORNING,
-        "Ready until 03:30 IST, but Upstox could not be asked about 1 of 2 since: B.")]
+        "Ready until 03:30 IST, but Upstox did not confirm 1 of 2 since: B.")]
     #[case::some_missing(&[("A", S::Valid, true), ("B", S::Missing, false), ("C", S::Missing, false)], MORNING,
         "2 of 3 missing: B, C. The others are ready until 03:30 IST. `vega` signs in.")]
     #[case::all_expired(&[("A", S::Expired, false), ("B", S::Expired, false)], "24T08:45",
@@ -311,6 +329,39 @@ mod tests {
         );
     }
 
+    /// Who starts a second one is only refused.
+    #[rstest]
+    #[case::missing(S::Missing, false, MORNING, "1 of 1 missing: A. A run is under way.")]
+    #[case::unknown(
+        S::Unknown,
+        false,
+        MORNING,
+        "1 of 1 unknown: A. `vega verify` asks Upstox about them."
+    )]
+    #[case::closed_hours(
+        S::Missing,
+        false,
+        "24T03:25",
+        "1 of 1 missing: A. Sign-ins are closed until 03:31 IST."
+    )]
+    #[case::ready(S::Valid, true, MORNING, "Ready until 03:30 IST.")]
+    fn during_a_run_nobody_is_sent_to_begin_one(
+        #[case] word: TokenStatus,
+        #[case] servable: bool,
+        #[case] at: &str,
+        #[case] expected: &str,
+    ) {
+        let overview = overview(vec![status("A", word, servable)], &[], at);
+        let run = RunRecord {
+            id: RunId::at(DateTime::UNIX_EPOCH),
+            state: RunState::Running,
+            started_at: DateTime::UNIX_EPOCH,
+            finished_at: None,
+            steps: Vec::new(),
+        };
+        assert_eq!(Verdict::of(&overview, &SigningIn::Run(run)).words, expected);
+    }
+
     #[test]
     fn sixty_apis_are_one_line_too() {
         let names: Vec<String> = (0..60).map(|number| format!("API{number}")).collect();
@@ -330,23 +381,23 @@ mod tests {
     #[test]
     fn a_part_does_not_pass_for_all() {
         let part = [status("A", S::Valid, true), status("B", S::Valid, true)];
-        let verdict = Verdict::of(&part, 6, &[], &ClockReading::by_wall_clock(ist(MORNING)));
+        let part = Overview {
+            configured: 6,
+            ..overview(part.to_vec(), &[], MORNING)
+        };
+        let verdict = Verdict::of(&part, &SigningIn::Nobody);
         assert_eq!(verdict.words, "A, B ready until 03:30 IST.");
     }
 
     #[test]
     fn programs_get_the_same() {
-        let ready = Verdict::of(
-            &[status("A", S::Valid, true)],
-            1,
-            &[],
-            &ClockReading::by_wall_clock(ist(MORNING)),
-        );
+        let ready = overview(vec![status("A", S::Valid, true)], &[], MORNING);
+        let ready = Verdict::of(&ready, &SigningIn::Nobody);
         let report = serde_json::to_value(ready.view()).unwrap();
         assert_eq!(report["ready"], true);
         assert_eq!(report["ready_until"], "2026-11-24T03:30:00+05:30");
         let mixed = [status("A", S::Valid, true), status("B", S::Missing, false)];
-        let not = Verdict::of(&mixed, 2, &[], &ClockReading::by_wall_clock(ist(MORNING)));
+        let not = Verdict::of(&overview(mixed.to_vec(), &[], MORNING), &SigningIn::Nobody);
         let report = serde_json::to_value(not.view()).unwrap();
         assert_eq!(report["ready"], false);
         assert!(report["ready_until"].is_null(), "{report}");

@@ -75,12 +75,12 @@ fn what_is_pasted_with_more_is_refused_by_its_settings_name() {
 #[case::env(
     ".config/vega/.env",
     "UPSTOX_CLIENT_SECRET_0='API_SECRET=CANARY12'\n",
-    "UPSTOX_CLIENT_SECRET_0 in [home]/.config/vega/.env: "
+    "UPSTOX_CLIENT_SECRET_0 in [home]/.config/vega/.env line 1: "
 )]
 #[case::file(
     "primary",
     "api_secret: CANARY12\n",
-    "UPSTOX_CLIENT_SECRET_0_FILE in the environment: "
+    "[home]/primary, which UPSTOX_CLIENT_SECRET_0_FILE in the environment names: "
 )]
 fn so_it_is_in_files(#[case] file: &str, #[case] text: &str, #[case] named: &str) {
     let home = tempfile::tempdir().unwrap();

@@ -172,7 +172,7 @@ fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) ->
     match why {
         NoToken::Unknown => {
             let words = format!(
-                "Upstox could not be asked whether the token of {name} is good. Vega asks again; so may you, with \
+                "Upstox did not say whether the token of {name} is good. Vega asks again; so may you, with \
                  POST /api/v1/verifications."
             );
             Problem::new(ProblemCode::TokenUnknown, words).until(now + TimeDelta::seconds(5), now)

@@ -43,7 +43,7 @@ const RUNS: Record<RunState, string> = {
 const SKIPPED: Record<SkipReason, string> = {
   already_servable: "its token is good",
   last_minute: "its token is in its last minute",
-  unknown: "Upstox could not be asked about it",
+  unknown: "Upstox did not say whether it is good",
   closed_hours: "a token made now would expire at 03:30 IST",
   account_stopped: "its account is stopped",
   cooling_down: "its account cools down",

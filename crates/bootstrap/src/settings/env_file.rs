@@ -34,7 +34,7 @@ impl Variable {
 
     /// Its name with its source.
     pub(crate) fn called(&self, name: &str) -> String {
-        format!("{name} in {}", self.origin)
+        format!("{name} in {}", self.place)
     }
 
     pub(crate) fn given(&self, name: String) -> Given {

@@ -182,7 +182,8 @@ impl Sources {
             }
             if let Some(variable) = variables.get(&file_name) {
                 let secret = secret_file(&file_name, &variable.place, &variable.value)?;
-                return Ok(Some((secret, variable.called(&file_name))));
+                let place = file_named_by(&variable.value, &variable.called(&file_name));
+                return Ok(Some((secret, place)));
             }
         }
         Ok(None)
@@ -279,6 +280,11 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
         path: path.into(),
         problem,
     })
+}
+
+/// The place of a secret that is in the file of this path.
+pub(crate) fn file_named_by(path: &str, called: &str) -> String {
+    format!("{path}, which {called} names")
 }
 
 /// The name of the other way in which a source can give the same secret.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use vega_domain::accounts::Accounts;
 use vega_domain::ids::ApiName;
-use vega_domain::ports::{Clock, LoadedToken, OtpLedger, RunHistory, StoreError, UpstoxTokenRepository};
+use vega_domain::ports::{
+    Clock, LeaseHolder, LoadedToken, LoginLease, OtpLedger, RunHistory, StoreError, UpstoxTokenRepository,
+};
 use vega_domain::row_faults::RowFaults;
 use vega_domain::run::RunRecord;
 use vega_domain::token::StoredToken;
 use vega_orchestration::{CooldownManager, OverviewService};
 use vega_persistence::{
-    DataSource, RowScope, SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal,
-    SqliteTokenRepository,
+    DataSource, FileLoginLease, RowScope, SqliteCooldownRepository, SqliteExecutionStateRepository,
+    SqliteSignInJournal, SqliteTokenRepository,
 };
 use vega_selenium::FileEvidenceStore;
 use vega_services::{EvidenceService, TokenValidityService, servable_of};
@@ -36,7 +38,31 @@ pub struct StoredState {
     accounts: Accounts,
     tokens: Arc<dyn UpstoxTokenRepository>,
     runs: Arc<dyn RunHistory>,
+    lease: Arc<dyn LoginLease>,
     data: DataSource,
+}
+
+/// Who signs in now.
+#[derive(Debug)]
+pub enum SigningIn {
+    /// Nobody.
+    Nobody,
+    /// A process without a run: it begins one, finishes what a dead one left, or replaces the key.
+    Busy(LeaseHolder),
+    /// A process that carries out this run.
+    Run(RunRecord),
+    /// Nobody: the process that carried out this run is dead, and no other one cleared up after it yet.
+    CutOff(RunRecord),
+}
+
+impl SigningIn {
+    /// The run that has not ended.
+    pub fn run(&self) -> Option<&RunRecord> {
+        match self {
+            Self::Run(run) | Self::CutOff(run) => Some(run),
+            Self::Nobody | Self::Busy(_) => None,
+        }
+    }
 }
 
 /// What does not fit in a database that can be read.
@@ -58,6 +84,7 @@ impl Findings {
 pub(crate) struct StoredPorts {
     pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
     pub(crate) runs: Arc<dyn RunHistory>,
+    pub(crate) lease: Arc<dyn LoginLease>,
     pub(crate) otp_ledger: Arc<dyn OtpLedger>,
     pub(crate) cooldowns: CooldownManager,
     pub(crate) clock: Arc<dyn Clock>,
@@ -78,6 +105,7 @@ impl StoredState {
         let ports = StoredPorts {
             tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
             runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
+            lease: Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock))),
             otp_ledger: Arc::new(SqliteSignInJournal::new(data.clone())),
             cooldowns,
             clock,
@@ -89,6 +117,7 @@ impl StoredState {
         let StoredPorts {
             tokens,
             runs,
+            lease,
             otp_ledger,
             cooldowns,
             clock,
@@ -122,6 +151,7 @@ impl StoredState {
             accounts,
             tokens,
             runs,
+            lease,
             data,
         }
     }
@@ -133,9 +163,20 @@ impl StoredState {
         Ok(servable_of(readable, &self.accounts, api, self.clock.now()))
     }
 
-    /// The run that a process carries out now, or the dead one that nobody cleared up after yet.
-    pub async fn active_run(&self) -> Result<Option<RunRecord>, StoreError> {
-        self.runs.active().await
+    /// Who signs in now.
+    pub async fn signing_in(&self) -> Result<SigningIn, StoreError> {
+        let holder = self.lease.holder().await?;
+        let run = self.runs.active().await?;
+        Ok(match (holder, run) {
+            (None, None) => SigningIn::Nobody,
+            (Some(holder), None) => SigningIn::Busy(holder),
+            (Some(_), Some(run)) => SigningIn::Run(run),
+            // It may have taken the lease and begun since.
+            (None, Some(run)) => match self.lease.holder().await? {
+                Some(_) => SigningIn::Run(run),
+                None => SigningIn::CutOff(run),
+            },
+        })
     }
 
     /// What does not fit in the database. Tries once more to write the checkpoint of the latest change, if it is missing.

@@ -1,10 +1,13 @@
 //! Port: one sign-in at a time per installation.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
 use super::StoreError;
+use crate::expiry::in_ist;
 
 /// Who holds the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,14 @@ pub struct LeaseHolder {
     /// Whether that is this very process. Not told by its number, which another machine, another container or an earlier
     /// process may have had.
     pub is_this_process: bool,
+}
+
+/// As people find it: `process 4711 on desk1, since 08:45:01 IST`.
+impl fmt::Display for LeaseHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = in_ist(self.since).format("%H:%M:%S");
+        write!(f, "process {} on {}, since {since} IST", self.pid, self.host)
+    }
 }
 
 /// Why the lease was not given.
@@ -42,4 +53,8 @@ pub trait LoginLease: Send + Sync {
     /// however it died (`a_dead_process_leaves_the_lease_to_the_next`). MUST never be held twice
     /// (`the_lease_is_held_once_and_free_when_it_is_given_back`, `never_1_two_sign_ins_at_once`).
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError>;
+
+    /// Who has the lease now. MUST tell nobody who gave it back or died, and MUST NOT keep anybody from taking it
+    /// (`who_has_the_lease_is_told_while_it_is_held`, `a_dead_process_leaves_the_lease_to_the_next`).
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError>;
 }

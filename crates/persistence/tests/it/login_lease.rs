@@ -69,8 +69,11 @@ async fn a_dead_process_leaves_the_lease_to_the_next() {
     let refused = lease.acquire().await;
     let is_held = matches!(&refused, Err(LeaseError::Held(Some(by))) if by.pid == holder.id());
     assert!(is_held, "{refused:?}");
+    let told = lease.holder().await.unwrap();
+    assert!(told.as_ref().is_some_and(|by| by.pid == holder.id()), "{told:?}");
     holder.kill().unwrap();
     holder.wait().unwrap();
+    assert_eq!(lease.holder().await.unwrap(), None, "it is dead");
     lease.acquire().await.unwrap();
 }
 

@@ -141,6 +141,7 @@ suite! {
     ]
     lease: [
         the_lease_is_held_once_and_free_when_it_is_given_back,
+        who_has_the_lease_is_told_while_it_is_held,
     ]
     audit: [
         an_entry_about_a_token_tells_it_apart_and_does_not_show_it,

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use vega_domain::ports::{Lease, LeaseError, LeaseHolder, LoginLease};
+use chrono::DateTime;
+use vega_domain::ports::{Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
 
 use super::store::{MemoryStore, Watcher};
 use super::tables::LeaseState;
@@ -34,6 +35,17 @@ impl LoginLease for MemoryStore {
             state: Arc::clone(&self.lease),
             watcher: Arc::clone(&self.watcher),
         }))
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        let state = self.lease.lock().unwrap();
+        let here = || LeaseHolder {
+            pid: std::process::id(),
+            host: "here".into(),
+            since: DateTime::UNIX_EPOCH,
+            is_this_process: true,
+        };
+        Ok(state.elsewhere.clone().or_else(|| state.is_held.then(here)))
     }
 }
 

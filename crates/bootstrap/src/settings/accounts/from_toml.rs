@@ -101,12 +101,15 @@ fn api(
     of_account: &(RedirectUri, Option<String>),
 ) -> Result<(Api, ApiPlaces), SettingsError> {
     let given = (table.text("client_secret")?, table.text("client_secret_file")?);
-    let (client_secret, secret_key) = match given {
+    let (client_secret, secret_place) = match given {
         (Some(secret), Some(file)) => return Err(both(&secret.called(), &file.called())),
-        (Some(secret), None) => (secret.value, "client_secret"),
+        (Some(secret), None) => {
+            let place = secret.called();
+            (secret.value, place)
+        }
         (None, Some(file)) => {
             let secret = sources::secret_file(&file.name, &file.place, &file.value)?;
-            (secret, "client_secret_file")
+            (secret, sources::file_named_by(&file.value, &file.called()))
         }
         (None, None) => return Err(table.lacks("client_secret")),
     };
@@ -117,13 +120,13 @@ fn api(
     let api = Api {
         name: table.needed("name")?.checked(ApiName::read)?,
         client_id: table.needed("client_id")?.checked(ClientId::read)?,
-        client_secret: secret(&client_secret, &table.place_of(secret_key))?,
+        client_secret: secret(&client_secret, &secret_place)?,
         redirect_uri,
     };
     let places = ApiPlaces {
         api: table.place(),
         client_id: table.place_of("client_id"),
-        client_secret: table.place_of(secret_key),
+        client_secret: secret_place,
         redirect_uri: redirect_place,
     };
     Ok((api, places))
@@ -175,7 +178,11 @@ impl Table<'_> {
     }
 
     fn place_of(&self, key: &str) -> String {
-        format!("{} in {}", self.key(key), self.file.path.display())
+        let place = self.section.get(key).map_or_else(
+            || self.file.path.display().to_string(),
+            |entry| self.file.line(entry.line),
+        );
+        format!("{} in {place}", self.key(key))
     }
 
     fn lacks(&self, key: &str) -> SettingsError {

@@ -1,6 +1,7 @@
 //! Allows one sign-in at a time: a kernel lock on a file beside the database, released the moment its process dies. The
 //! row in `login_lease` only names the holder. The lock is requested inside a write, which only one process can have
-//! open; so a process that is refused finds the name of the current holder, and never that of an earlier one.
+//! open; so a process that is refused finds the name of the current holder, and never that of an earlier one. Who only
+//! asks looks for a second lock, which the holder sets once it is named and which can be seen without being taken.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -76,10 +77,80 @@ impl LoginLease for FileLoginLease {
                 tx.commit()
                     .await
                     .map_err(failed("name the holder of the lease"))?;
+                seen::show(&file).map_err(|error| storage(error.into()))?;
                 Ok(Box::new(LockedFile(file)))
             }
             Err(TryLockError::WouldBlock) => Err(LeaseError::Held(holder(&mut tx).await?)),
             Err(TryLockError::Error(error)) => Err(storage(error.into()).into()),
+        }
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        let is_held = match File::open(&self.path) {
+            Ok(file) => seen::is_shown(&file),
+            // Nobody ever signed in here.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        };
+        let is_held = is_held.map_err(|error| StoreError::Failed {
+            doing: "look who has the sign-in lease",
+            source: error.into(),
+        })?;
+        if !is_held {
+            return Ok(None);
+        }
+        let mut reading = self.data.read().await?;
+        holder(&mut reading).await
+    }
+}
+
+/// The second lock: one of the open file, so it too is released the moment its process dies. Independent of the first one.
+#[cfg(target_os = "linux")]
+mod seen {
+    use std::fs::File;
+    use std::io;
+
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc::{F_UNLCK, F_WRLCK, SEEK_SET, c_int, flock};
+
+    /// Nobody else sets it, so it is never in the way.
+    pub(super) fn show(file: &File) -> io::Result<()> {
+        fcntl(file, FcntlArg::F_OFD_SETLK(&whole()?))?;
+        Ok(())
+    }
+
+    pub(super) fn is_shown(file: &File) -> io::Result<bool> {
+        let mut found = whole()?;
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
+        Ok(c_int::from(found.l_type) != F_UNLCK)
+    }
+
+    fn whole() -> io::Result<flock> {
+        Ok(flock {
+            l_type: F_WRLCK.try_into().map_err(io::Error::other)?,
+            l_whence: SEEK_SET.try_into().map_err(io::Error::other)?,
+            l_start: 0,
+            l_len: 0,
+            l_pid: 0,
+        })
+    }
+}
+
+/// Without a lock that can be seen: the first one is taken by several, for a moment.
+#[cfg(not(target_os = "linux"))]
+mod seen {
+    use std::fs::{File, TryLockError};
+    use std::io;
+
+    pub(super) fn show(_: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn is_shown(file: &File) -> io::Result<bool> {
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 }
