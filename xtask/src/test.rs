@@ -1,6 +1,9 @@
-//! `cargo xtask test`: everything CI runs. The Rust tests, stories included, come last, so that their summary ends it.
+//! `cargo xtask test`: everything CI runs. The Rust tests come last, so that their summary ends it; the stories are among
+//! them, and the tests that compare what is generated from the code.
 
 use std::fmt::{self, Display, Formatter};
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -11,7 +14,6 @@ use crate::console;
 use crate::contract;
 use crate::crash_images;
 use crate::faults;
-use crate::generate;
 use crate::install;
 use crate::open_hours;
 use crate::shell::{self, root, run_with, say, works};
@@ -39,7 +41,6 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
         clippy(&["--workspace"])?;
         clippy(&["-p", "vega-persistence", "--features", "injected-defects"])
     })?;
-    stages.run("generated files", generate::check)?;
     stages.run("console", console::check)?;
     stages.run("programs", || {
         build_programs()?;
@@ -47,10 +48,15 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     })?;
     stages.run("crash images", crash_images::run_briefly)?;
     open_hours::wait_for(contract::LENGTH + console::STORIES + STORIES + HARNESSES);
-    stages.run("contract", contract::contract)?;
-    stages.run("chaos", chaos::sample)?;
-    stages.run("faults", faults::sample)?;
-    stages.run("console stories", console::stories)?;
+    // Each mostly waits, for a browser or a disk, and has desks of its own.
+    stages.beside(
+        |stages| stages.run("console stories", console::stories),
+        |stages| {
+            stages.run("contract", contract::contract)?;
+            stages.run("chaos", chaos::sample)?;
+            stages.run("faults", faults::sample)
+        },
+    )?;
     say(&stages.to_string());
     rust_tests(&["--workspace"])
 }
@@ -67,12 +73,29 @@ impl Stages {
         self.0.push((name, began.elapsed()));
         Ok(())
     }
+
+    /// Two rows of stages at once. Both come to their end, also where one fails.
+    fn beside(
+        &mut self,
+        first: impl FnOnce(&mut Self) -> Result<()> + Send,
+        second: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let (mut ours, mut theirs) = (Self::default(), Self::default());
+        let (first, second) = thread::scope(|scope| {
+            let first = scope.spawn(|| first(&mut theirs));
+            let second = second(&mut ours);
+            let first = first.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (first, second)
+        });
+        self.0.append(&mut theirs.0);
+        self.0.append(&mut ours.0);
+        first.and(second)
+    }
 }
 
 impl Display for Stages {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let all: Duration = self.0.iter().map(|(_, took)| took).sum();
-        for (name, took) in self.0.iter().chain([&("all", all)]) {
+        for (name, took) in &self.0 {
             writeln!(f, "{:>5} s  {name}", took.as_secs())?;
         }
         Ok(())
