@@ -17,6 +17,7 @@ pub(crate) mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -73,7 +74,7 @@ pub struct Settings {
     /// What the operator should know about the settings; it does not stop Vega.
     pub warnings: Vec<String>,
     /// Every setting in force with its source, for showing.
-    pub effective: Vec<EffectiveSetting>,
+    pub effective: Arc<[EffectiveSetting]>,
 }
 
 /// One setting in force.
@@ -179,7 +180,7 @@ impl Settings {
                 .unwrap_or_default(),
             accounts: Vec::new().into(),
             warnings: Vec::new(),
-            effective: Vec::new(),
+            effective: Arc::default(),
         })
     }
 }

@@ -208,7 +208,8 @@ impl<'r> AccountScheduler<'r> {
         }
         if step.is_for_budget()
             && let Some(account) = dependencies.account(id)
-            && let OtpAllowance::UsedUp { until } = dependencies.generation.otp_allowance(account).await?
+            && let [OtpAllowance::UsedUp { until }] =
+                *dependencies.generation.otp_allowances([account]).await?
         {
             let left = (until - now.at).to_std().unwrap_or_default();
             return Ok(Some(ends(WaitCause::OtpBudget, left)));

@@ -200,15 +200,16 @@ impl AsyncTokenOrchestrator {
     /// What the plan will take, as far as that can be known.
     async fn estimate(&self, plan: &Plan, closed: &[Cooldown]) -> Result<PlanEstimate, StoreError> {
         let now = self.ports.clock.reading();
-        let mut standings = Vec::new();
-        for account in self.accounts.iter() {
+        let allowances = self.generation.otp_allowances(self.accounts.iter()).await?;
+        let standings = self.accounts.iter().zip(allowances).map(|(account, allowance)| {
             let closed = closed.iter().find(|closed| closed.account == account.id);
-            standings.push(Standing {
+            Standing {
                 account: account.id.clone(),
-                allowance: self.generation.otp_allowance(account).await?,
+                allowance,
                 cools_until: closed.and_then(|closed| closed.until(&now)),
-            });
-        }
+            }
+        });
+        let standings: Vec<_> = standings.collect();
         Ok(PlanEstimate::of(plan.apis(), &standings, now.at))
     }
 

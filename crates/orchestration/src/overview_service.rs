@@ -9,7 +9,7 @@ use vega_domain::overview::{OtpAllowances, Overview};
 use vega_domain::ports::{Clock, OtpLedger, StoreError};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::ApiStatus;
-use vega_services::{EvidenceService, TokenValidityService, otp_allowance};
+use vega_services::{EvidenceService, TokenValidityService, otp_allowances};
 
 use crate::cooldown_manager::CooldownManager;
 
@@ -52,12 +52,12 @@ impl OverviewService {
 
     /// What is left of the OTP budget of every account, then.
     pub async fn allowances(&self, now: &ClockReading) -> Result<OtpAllowances, StoreError> {
-        let mut of = Vec::new();
-        for account in self.accounts.iter() {
-            let allowance = otp_allowance(&*self.otp_ledger, self.otp_budget, account, now).await?;
-            of.push((account.id.clone(), allowance));
-        }
-        let budget = self.otp_budget.presses;
-        Ok(OtpAllowances { of, budget })
+        let accounts = self.accounts.iter();
+        let allowances = otp_allowances(&*self.otp_ledger, self.otp_budget, accounts.clone(), now).await?;
+        let ids = accounts.map(|account| account.id.clone());
+        Ok(OtpAllowances {
+            of: ids.zip(allowances).collect(),
+            budget: self.otp_budget.presses,
+        })
     }
 }

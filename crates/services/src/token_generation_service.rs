@@ -28,7 +28,7 @@ use vega_domain::token::{NewToken, StoredToken};
 
 use self::attempt::{Attempt, LedgerPermit, random_state};
 use crate::hot_token_registry::HotTokenRegistry;
-use crate::otp_allowance::otp_allowance;
+use crate::otp_allowances::otp_allowances;
 
 /// Pauses between tries of what had no effect: a call of which no byte left, a sign-in that asked for no OTP. Three tries
 /// in all.
@@ -147,16 +147,14 @@ impl TokenGenerationService {
         self.finish(&attempt, &answer, sent_at).await
     }
 
-    /// How many "Get OTP" presses the account has now.
-    pub async fn otp_allowance(&self, account: &Account) -> Result<OtpAllowance, StoreError> {
+    /// How many "Get OTP" presses each of the accounts has now, in their order.
+    pub async fn otp_allowances(
+        &self,
+        accounts: impl IntoIterator<Item = &Account>,
+    ) -> Result<Vec<OtpAllowance>, StoreError> {
         let ports = &self.ports;
-        otp_allowance(
-            &*ports.otp_ledger,
-            self.otp_budget,
-            account,
-            &ports.clock.reading(),
-        )
-        .await
+        let now = ports.clock.reading();
+        otp_allowances(&*ports.otp_ledger, self.otp_budget, accounts, &now).await
     }
 
     /// Why an attempt ended whose process died before it could say so.

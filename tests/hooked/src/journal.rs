@@ -85,8 +85,12 @@ impl OtpLedger for Hooked<dyn OtpLedger> {
         self.port.note_otp(attempt, mobile, now).await
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
-        self.port.otp_presses(mobile, newest).await
+    async fn otp_presses(
+        &self,
+        mobiles: &[MobileNumber],
+        newest: u32,
+    ) -> Result<Vec<Vec<ClockReading>>, StoreError> {
+        self.port.otp_presses(mobiles, newest).await
     }
 }
 

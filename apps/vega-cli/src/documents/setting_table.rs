@@ -37,7 +37,7 @@ fn table() -> String {
     let settings = Settings::load(&environment).unwrap();
     let kept = part_of(PAGE, PART);
     let mut table = "| key | variable | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
-    for setting in &settings.effective {
+    for setting in &*settings.effective {
         let is_of_account = setting.key.starts_with("default.");
         let is_a_place = ["config_dir", "env_file"].contains(&setting.key.as_str());
         if is_of_account || is_a_place {

@@ -43,13 +43,18 @@ impl Readiness {
             Err(error) => Err(error),
         };
         let rows = match vega.maintenance.row_faults(RowScope::Deciding).await {
-            Ok(faults) if faults.is_none() => Ok(()),
-            Ok(faults) => Err(told(&faults)),
+            Ok(faults) => {
+                if let Err(error) = vega.maintenance.record_row_faults(&faults).await {
+                    tracing::warn!(%error, "what does not fit is not on record yet");
+                }
+                if faults.is_none() {
+                    Ok(())
+                } else {
+                    Err(told(&faults))
+                }
+            }
             Err(error) => Err(error.to_string()),
         };
-        if let Err(error) = vega.maintenance.record_row_faults().await {
-            tracing::warn!(%error, "what does not fit is not on record yet");
-        }
         let report = Report { storage, rows };
         for error in [&report.storage, &report.rows]
             .into_iter()

@@ -22,7 +22,7 @@ impl Settings {
                 .iter()
                 .map(|configured| configured.account.clone())
                 .collect(),
-            effective: effective(&settings, &accounts, &sources),
+            effective: effective(&settings, &accounts, &sources).into(),
             warnings: sources
                 .warnings()
                 .into_iter()

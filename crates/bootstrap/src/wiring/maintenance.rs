@@ -72,9 +72,10 @@ impl Maintenance {
         self.data.accept(reason, self.clock.now()).await
     }
 
-    /// Records rows that do not fit, unless they are already recorded.
-    pub async fn record_row_faults(&self) -> Result<(), StoreError> {
-        self.data.examine_rows(self.clock.now()).await.map(drop)
+    /// Records these faults of the rows that decide something now, unless they are already recorded.
+    pub async fn record_row_faults(&self, faults: &RowFaults) -> Result<(), StoreError> {
+        let recorded = self.data.record_row_faults(faults, self.clock.now()).await;
+        recorded.map(drop)
     }
 
     /// Tries once more to write the checkpoint of the latest change, if it is missing. Returns why it is still missing.

@@ -49,6 +49,10 @@ pub trait OtpLedger: Send + Sync {
         now: &ClockReading,
     ) -> Result<(), StoreError>;
 
-    /// When "Get OTP" was pressed for this number: the newest so many, newest last.
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError>;
+    /// When "Get OTP" was pressed for each of these numbers, in their order: the newest so many of each, newest last.
+    async fn otp_presses(
+        &self,
+        mobiles: &[MobileNumber],
+        newest: u32,
+    ) -> Result<Vec<Vec<ClockReading>>, StoreError>;
 }

@@ -294,7 +294,13 @@ async fn no_press_is_made_while_the_record_of_presses_does_not_fit(#[case] edit:
     };
     let refused = stage.press().await.unwrap_err();
     assert!(matches!(refused, StoreError::ChangedOutside(_)), "{refused}");
-    let shown = stage.fixture.journal.otp_presses(&mobile(), 4).await.unwrap();
+    let shown = stage
+        .fixture
+        .journal
+        .otp_presses(&[mobile()], 4)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(shown.len(), 4, "none is left");
     stage.fixture.data.accept("looked at it", at(50)).await.unwrap();
     assert_eq!(stage.faults().await, RowFaults::default());

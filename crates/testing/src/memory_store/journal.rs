@@ -266,8 +266,15 @@ impl OtpLedger for MemoryStore {
         })
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
-        self.look("otp_presses", |tables| tables.newest_presses(mobile, newest))
+    async fn otp_presses(
+        &self,
+        mobiles: &[MobileNumber],
+        newest: u32,
+    ) -> Result<Vec<Vec<ClockReading>>, StoreError> {
+        self.look("otp_presses", |tables| {
+            let of = mobiles.iter();
+            of.map(|mobile| tables.newest_presses(mobile, newest)).collect()
+        })
     }
 }
 

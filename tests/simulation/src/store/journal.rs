@@ -188,8 +188,12 @@ impl OtpLedger for Store {
         .await
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
-        self.look(self.memory().otp_presses(mobile, newest)).await
+    async fn otp_presses(
+        &self,
+        mobiles: &[MobileNumber],
+        newest: u32,
+    ) -> Result<Vec<Vec<ClockReading>>, StoreError> {
+        self.look(self.memory().otp_presses(mobiles, newest)).await
     }
 }
 

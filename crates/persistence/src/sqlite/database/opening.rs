@@ -28,6 +28,9 @@ pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite
 const SQLITE_WITH_WAL_FIX: (u32, u32, u32) = (3, 51, 3);
 
 const READERS: u32 = 4;
+/// In KiB. The usual 2 MB for each would hold a large database several times; whoever reads all of it gets by with less, for
+/// the system has the pages too.
+const CACHE_OF_A_READER: &str = "-512";
 
 impl DataSource {
     /// Opens the database at `url` (`sqlite://PATH`), creating and migrating it where needed, with the root key from
@@ -78,7 +81,7 @@ impl DataSource {
             .map_err(|error| database("open")(error.into()))?;
         let opened = async {
             let key = prepare(&writer, &path, &key_source).await?;
-            let options = options.read_only(true);
+            let options = options.read_only(true).pragma("cache_size", CACHE_OF_A_READER);
             let reader = SqlitePoolOptions::new()
                 .max_connections(READERS)
                 .connect_with(options.clone())

@@ -74,11 +74,19 @@ impl DataSource {
         Ok(faults)
     }
 
-    /// Examines the rows that decide something now, and records new faults in the audit trail. A fault is recorded once
-    /// while the row stays as it is, and again when the row is changed again, or after it was repaired. Returns the
-    /// faults that were recorded now.
+    /// Examines the rows that decide something now, and records new faults in the audit trail. Returns what was recorded now.
     pub async fn examine_rows(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
         let faults = self.row_faults(RowScope::Deciding).await?;
+        self.record_row_faults(&faults, at).await
+    }
+
+    /// Records the faults of the rows that decide something now in the audit trail: each once while the row stays as it is,
+    /// and again when the row is changed again, or after it was repaired. Returns what was recorded now.
+    pub async fn record_row_faults(
+        &self,
+        faults: &RowFaults,
+        at: DateTime<Utc>,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
         // What a database that does not count says of itself is put on record when it is accepted.
         if faults.database.is_some() {
             return Ok(Vec::new());

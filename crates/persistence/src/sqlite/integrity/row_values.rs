@@ -3,8 +3,8 @@
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Decode, Row, Sqlite, SqliteConnection, TypeInfo, ValueRef};
+use sqlx::sqlite::{SqliteRow, SqliteValueRef};
+use sqlx::{AssertSqlSafe, Decode, Row, SqliteConnection, TypeInfo, ValueRef};
 use vega_domain::ports::StoreError;
 
 use crate::hex::hex;
@@ -52,13 +52,13 @@ fn columns<'r>(table: &SealedTable, row: &'r SqliteRow) -> Option<Vec<Stored<'r>
         if stored.is_null() {
             return Some(Stored::Null);
         }
-        let kind = stored.type_info().name().to_owned();
-        match &*kind {
-            "INTEGER" => <i64 as Decode<Sqlite>>::decode(stored).ok().map(Stored::Integer),
-            "TEXT" => <&str as Decode<Sqlite>>::decode(stored).ok().map(Stored::Text),
-            "BLOB" => <&[u8] as Decode<Sqlite>>::decode(stored).ok().map(Stored::Blob),
-            _ => None,
-        }
+        let read: fn(SqliteValueRef<'r>) -> Option<Stored<'r>> = match stored.type_info().name() {
+            "INTEGER" => |stored| i64::decode(stored).ok().map(Stored::Integer),
+            "TEXT" => |stored| <&str>::decode(stored).ok().map(Stored::Text),
+            "BLOB" => |stored| <&[u8]>::decode(stored).ok().map(Stored::Blob),
+            _ => return None,
+        };
+        read(stored)
     });
     columns.collect()
 }

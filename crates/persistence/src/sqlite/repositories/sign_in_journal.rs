@@ -269,9 +269,17 @@ impl OtpLedger for SqliteSignInJournal {
         tx.commit().await.map_err(failed("record an OTP request"))
     }
 
-    async fn otp_presses(&self, mobile: &MobileNumber, newest: u32) -> Result<Vec<ClockReading>, StoreError> {
+    async fn otp_presses(
+        &self,
+        mobiles: &[MobileNumber],
+        newest: u32,
+    ) -> Result<Vec<Vec<ClockReading>>, StoreError> {
         let mut reading = self.0.read().await?;
-        otp_rows::newest_presses(&mut reading, mobile, newest).await
+        let mut presses = Vec::with_capacity(mobiles.len());
+        for mobile in mobiles {
+            presses.push(otp_rows::newest_presses(&mut reading, mobile, newest).await?);
+        }
+        Ok(presses)
     }
 }
 
