@@ -2,11 +2,7 @@
 //! sign-ins and has no run, and after the process of a run was killed. Whoever reads them must not be sent to begin a run
 //! that would only be refused.
 
-use std::fs::File;
-
 use anyhow::Result;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc::{F_WRLCK, SEEK_SET, flock};
 use vega_tests::{Desk, Ran, Upstox, end_at_once};
 
 fn headline(ran: &Ran) -> &str {
@@ -14,8 +10,12 @@ fn headline(ran: &Ran) -> &str {
 }
 
 /// Holds the sign-in lease of this desk, as a process does that finishes what a dead one left, say.
-fn hold_lease(desk: &Desk) -> Result<File> {
-    let file = File::options()
+#[cfg(target_os = "linux")]
+fn hold_lease(desk: &Desk) -> Result<std::fs::File> {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc::{F_WRLCK, SEEK_SET, flock};
+
+    let file = std::fs::File::options()
         .write(true)
         .open(desk.database().with_extension("lease.lock"))?;
     file.try_lock()?;
@@ -69,6 +69,7 @@ async fn a_second_terminal_is_told_of_the_run_and_not_to_begin_one() -> Result<(
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_second_terminal_is_told_who_is_busy_with_sign_ins_without_a_run() -> Result<()> {
     let upstox = Upstox::start().await?;

@@ -4,6 +4,7 @@
 //! asks looks for a second lock, which the holder sets once it is named and which can be seen without being taken.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -77,7 +78,9 @@ impl LoginLease for FileLoginLease {
                 tx.commit()
                     .await
                     .map_err(failed("name the holder of the lease"))?;
-                seen::show(&file).map_err(|error| storage(error.into()))?;
+                if let Err(error) = seen::show(&file) {
+                    tracing::debug!(%error, "who has the lease cannot be seen here; whoever looks takes it for a moment");
+                }
                 Ok(Box::new(LockedFile(file)))
             }
             Err(TryLockError::WouldBlock) => Err(LeaseError::Held(holder(&mut tx).await?)),
@@ -89,7 +92,7 @@ impl LoginLease for FileLoginLease {
         let is_held = match File::open(&self.path) {
             Ok(file) => seen::is_shown(&file),
             // Nobody ever signed in here.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         };
         let is_held = is_held.map_err(|error| StoreError::Failed {
@@ -121,8 +124,11 @@ mod seen {
 
     pub(super) fn is_shown(file: &File) -> io::Result<bool> {
         let mut found = whole()?;
-        fcntl(file, FcntlArg::F_OFD_GETLK(&mut found))?;
-        Ok(c_int::from(found.l_type) != F_UNLCK)
+        match fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)) {
+            Ok(_) => Ok(c_int::from(found.l_type) != F_UNLCK),
+            // Not every filesystem and container has such locks.
+            Err(_) => super::is_taken(file),
+        }
     }
 
     fn whole() -> io::Result<flock> {
@@ -136,22 +142,25 @@ mod seen {
     }
 }
 
-/// Without a lock that can be seen: the first one is taken by several, for a moment.
+/// Where there are no locks that can be seen.
 #[cfg(not(target_os = "linux"))]
 mod seen {
-    use std::fs::{File, TryLockError};
+    use std::fs::File;
     use std::io;
+
+    pub(super) use super::is_taken as is_shown;
 
     pub(super) fn show(_: &File) -> io::Result<()> {
         Ok(())
     }
+}
 
-    pub(super) fn is_shown(file: &File) -> io::Result<bool> {
-        match file.try_lock_shared() {
-            Ok(()) => Ok(false),
-            Err(TryLockError::WouldBlock) => Ok(true),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+/// Takes the first lock for a moment, as several may.
+fn is_taken(file: &File) -> io::Result<bool> {
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
