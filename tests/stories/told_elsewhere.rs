@@ -2,6 +2,8 @@
 //! sign-ins and has no run, and after the process of a run was killed. Whoever reads them must not be sent to begin a run
 //! that would only be refused.
 
+use std::fs::File;
+
 use anyhow::Result;
 use vega_tests::{Desk, Ran, Upstox, end_at_once};
 
@@ -10,23 +12,9 @@ fn headline(ran: &Ran) -> &str {
 }
 
 /// Holds the sign-in lease of this desk, as a process does that finishes what a dead one left, say.
-#[cfg(target_os = "linux")]
-fn hold_lease(desk: &Desk) -> Result<std::fs::File> {
-    use nix::fcntl::{FcntlArg, fcntl};
-    use nix::libc::{F_WRLCK, SEEK_SET, flock};
-
-    let file = std::fs::File::options()
-        .write(true)
-        .open(desk.database().with_extension("lease.lock"))?;
+fn hold_lease(desk: &Desk) -> Result<File> {
+    let file = File::open(desk.database().with_extension("lease.lock"))?;
     file.try_lock()?;
-    let whole = flock {
-        l_type: F_WRLCK.try_into()?,
-        l_whence: SEEK_SET.try_into()?,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    fcntl(&file, FcntlArg::F_OFD_SETLK(&whole))?;
     Ok(file)
 }
 
@@ -53,6 +41,15 @@ async fn a_second_terminal_is_told_of_the_run_and_not_to_begin_one() -> Result<(
         assert!(token.stderr.contains(words), "{token:?}");
         assert!(!token.stderr.contains("Run `vega` to sign in"), "{token:?}");
     }
+    let verified = desk.vega(&["verify"]).await?;
+    assert!(
+        headline(&verified).ends_with("A run is under way."),
+        "{verified:?}"
+    );
+    for command in ["status", "verify"] {
+        let report = desk.vega(&[command, "--json"]).await?.json()?;
+        assert_eq!(report["run"]["under_way"], true, "{report}");
+    }
     let second = desk.vega(&["--yes", "--json"]).await?;
     assert_eq!(second.code, Some(11), "{second:?}");
     let words = second.json()?["verdict"]["words"].to_string();
@@ -61,15 +58,22 @@ async fn a_second_terminal_is_told_of_the_run_and_not_to_begin_one() -> Result<(
     end_at_once(&vega)?;
     vega.wait().await?;
     let status = desk.vega(&["status"]).await?;
-    assert!(headline(&status).ends_with("`vega` signs in."), "{status:?}");
+    assert!(
+        headline(&status).ends_with("A run was cut off; `vega` goes on with it."),
+        "{status:?}"
+    );
     assert!(
         status.stderr.contains("was cut off: 0 of 2 tokens are there"),
         "{status:?}"
     );
+    let report = desk.vega(&["status", "--json"]).await?.json()?;
+    assert_eq!(
+        report["run"]["under_way"], false,
+        "nobody carries it out: {report}"
+    );
     Ok(())
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_second_terminal_is_told_who_is_busy_with_sign_ins_without_a_run() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -86,6 +90,13 @@ async fn a_second_terminal_is_told_who_is_busy_with_sign_ins_without_a_run() -> 
     let token = desk.vega(&["token", "WEBSOCKET1"]).await?;
     assert_eq!(token.code, Some(3), "{token:?}");
     assert!(token.stderr.contains(words), "{token:?}");
+    upstox.revoke_tokens().await?;
+    let rejected = desk.vega(&["token", "PRIMARY", "--rejected", "1"]).await?;
+    assert_eq!(rejected.code, Some(3), "{rejected:?}");
+    assert!(
+        rejected.stderr.contains("dead. ") && rejected.stderr.contains(words),
+        "{rejected:?}"
+    );
 
     drop(lease);
     let status = desk.vega(&["status"]).await?;

@@ -72,3 +72,28 @@ fn make(environment: &[(&str, &OsStr)]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The Rust tests run them by whatever name they have; only who generates asks for the names.
+    #[test]
+    fn every_test_that_generates_has_the_name_that_is_asked_for() {
+        for Generated { package, test, .. } in ALL {
+            let path: Vec<&str> = test.split("::").filter(|part| *part != "tests").collect();
+            let [modules @ .., name] = &*path else {
+                panic!("{test} is no name")
+            };
+            let file = root()
+                .join("apps")
+                .join(package)
+                .join("src")
+                .join(modules.join("/"));
+            let file = file.with_extension("rs");
+            let text = std::fs::read_to_string(&file).unwrap();
+            let is_there = text.contains(&format!("fn {name}()"));
+            assert!(is_there, "{} has no test {name}", file.display());
+        }
+    }
+}

@@ -89,7 +89,10 @@ impl Stages {
         });
         self.0.append(&mut theirs.0);
         self.0.append(&mut ours.0);
-        first.and(second)
+        match (first, second) {
+            (Err(first), Err(second)) => Err(first.context(format!("{second:#}"))),
+            (first, second) => first.and(second),
+        }
     }
 }
 

@@ -7,34 +7,42 @@ mod verdict;
 pub(crate) mod earlier_runs;
 
 use vega_api_types::{AccountView, ApiView, DatabaseFaultsView, RunView, StatusView};
-use vega_bootstrap::{Findings, StoredState};
+use vega_bootstrap::{Findings, SigningIn, StoredState};
 use vega_domain::expiry::in_ist;
 use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
-use vega_domain::run::RunRecord;
 
 pub(crate) use self::advice::{advice, closed, signing_in, stopped, with_advice};
 pub(crate) use self::status_table::table;
 pub(crate) use self::verdict::Verdict;
 use crate::command_error::CommandError;
 
-/// The answer of `status --json` and of `verify --json`, and with the run that of `generate --json`.
+/// The answer of `generate --json` with its run, and of `status --json` and `verify --json` with the one that has not ended.
 pub(crate) async fn as_json(
     stored: &StoredState,
     overview: &Overview,
     verdict: &Verdict,
-    run: Option<&RunRecord>,
+    run: Option<RunView>,
     findings: Findings,
 ) -> Result<StatusView, CommandError> {
     Ok(StatusView {
         v: 1,
         verdict: verdict.view(),
-        run: run.map(RunView::stored),
+        run,
         outcome: None,
         apis: ApiView::all(overview),
         accounts: AccountView::all(overview, &stored.overview.allowances(&overview.now).await?),
         database: DatabaseFaultsView::of(&findings.faults, findings.missing_checkpoint),
     })
+}
+
+/// The run that has not ended, another process's too.
+pub(crate) fn run_of(signing_in: &SigningIn) -> Option<RunView> {
+    match signing_in {
+        SigningIn::Nobody | SigningIn::Busy(_) => None,
+        SigningIn::Run(run) => Some(RunView::stored(run)),
+        SigningIn::CutOff(run) => Some(RunView::cut_off(run)),
+    }
 }
 
 /// What a plan for so many APIs will take.
@@ -75,7 +83,6 @@ mod tests {
     use std::path::PathBuf;
 
     use chrono::DateTime;
-    use vega_bootstrap::SigningIn;
     use vega_domain::clock_reading::ClockReading;
     use vega_domain::cooldown::{AccountHold, Cooldown};
     use vega_domain::failure::{Failure, FailureReason};

@@ -197,8 +197,8 @@ impl ClosedAccountsView {
     }
 }
 
-/// Every API and account and what they come to: the answer of `vega status --json` and `vega verify --json`;
-/// `vega --json` adds the run.
+/// Every API and account and what they come to, with the run that was carried out, is under way or was cut off: the answer of
+/// `vega --json`, `vega status --json` and `vega verify --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StatusView {
     pub v: u8,

@@ -105,6 +105,14 @@ impl RunView {
         }
     }
 
+    /// A run that nobody carries out any more, and whose end is not on record yet.
+    pub fn cut_off(record: &RunRecord) -> Self {
+        Self {
+            under_way: false,
+            ..Self::stored_or_none(Some(record))
+        }
+    }
+
     /// The same but for its steps, which are told of one by one.
     #[must_use]
     pub fn without_steps(&self) -> Self {

@@ -250,7 +250,7 @@ failure_reasons! {
     /// Another process stored a newer token of this API first.
     Superseded, "superseded", FailStep, "a newer token of this API was stored meanwhile",
         "Nothing is to be done: the newer token is the one that counts.";
-    /// The token is stored, but Upstox could not be asked about it.
+    /// The token is stored, but Upstox did not say whether it is good.
     Unverified, "unverified", VerifyLater, "the token is stored but Upstox could not confirm it yet",
         "Generate again: Vega verifies the stored token first and signs in only if Upstox calls it dead.";
     /// The database did not take a change.

@@ -5,7 +5,7 @@ use std::future::pending;
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use vega_api_types::{Outcome as OutcomeView, StatusView};
+use vega_api_types::{Outcome as OutcomeView, RunView, StatusView};
 use vega_bootstrap::{SigningIn, StoredState, Vega};
 use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
@@ -127,6 +127,7 @@ async fn report_of(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Resul
         },
         _ => None,
     };
+    let run = run.as_ref().map(RunView::stored);
     let outcome = outcome.code().map(|code| OutcomeView {
         code: code.into(),
         detail: outcome.words(),
@@ -135,7 +136,7 @@ async fn report_of(vega: &Vega, apis: &ApiSelection, outcome: &Outcome) -> Resul
     let findings = vega.stored.findings().await?;
     Ok(StatusView {
         outcome,
-        ..report::as_json(&vega.stored, &overview, &verdict, run.as_ref(), findings).await?
+        ..report::as_json(&vega.stored, &overview, &verdict, run, findings).await?
     })
 }
 
@@ -188,6 +189,7 @@ pub(crate) async fn show(
     if json {
         let findings = stored.findings().await?;
         let verdict = Verdict::of(&overview, &signing_in);
+        let run = run.map(RunView::stored).or_else(|| report::run_of(&signing_in));
         return output::data_json(&report::as_json(stored, &overview, &verdict, run, findings).await?);
     }
     show_text(&overview, &signing_in);
@@ -211,7 +213,7 @@ pub(crate) fn show_text(overview: &Overview, signing_in: &SigningIn) {
     for closed in overview.closed.iter().filter(is_shown) {
         output::say(&report::closed(closed, &overview.now));
     }
-    if let Some(line) = report::signing_in(signing_in) {
+    if let Some(line) = report::signing_in(signing_in, overview.now.at) {
         output::say(&line);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) async fn run(stored: &StoredState, findings: Findings, json: bool) ->
     let missing_checkpoint = findings.missing_checkpoint.clone();
     if json {
         let verdict = Verdict::of(&overview, &signing_in);
-        let run = signing_in.run();
+        let run = report::run_of(&signing_in);
         output::data_json(&report::as_json(stored, &overview, &verdict, run, findings).await?)?;
     } else {
         show_text(&overview, &signing_in);

@@ -12,7 +12,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
 use vega_domain::run::{RunRecord, StepState};
-use vega_domain::token::{StoredToken, TokenStatus};
+use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
 
 use crate::command_error::CommandError;
 use crate::command_line::arguments::{Format, Token};
@@ -46,28 +46,48 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
 /// Why there is no token to print, in words, and what the command ends with.
 async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
     let status = vega.stored.validity.status(api).await?;
+    let is = status
+        .as_ref()
+        .map_or(TokenStatus::Missing, |status| status.status);
+    let (exit, way_out) = way_out_of(vega, api, status.as_ref()).await?;
+    let is = status_words(is);
+    Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
+}
+
+/// What helps an API without a token, and what the command ends with.
+async fn way_out_of(
+    vega: &Vega,
+    api: &ApiName,
+    status: Option<&ApiStatus>,
+) -> Result<(Exit, String), CommandError> {
     // A token that may be good is no matter of accounts.
-    let closed = match &status {
+    let closed = match status {
         Some(status) if status.status != TokenStatus::Unknown => {
             vega.stored.cooldowns.of(&status.account).await?
         }
         _ => None,
     };
     let closed = closed.as_ref().map(Cooldown::closed);
-    let valid_until = status.as_ref().and_then(|status| status.valid_until);
+    let valid_until = status.and_then(|status| status.valid_until);
     let status = status.map_or(TokenStatus::Missing, |status| status.status);
     let now = vega.clock.reading();
     let why = NoToken::of(status, valid_until, closed, now.at);
-    let (exit, way_out) = match (&why, vega.stored.signing_in().await?) {
-        (NoToken::SignIn, SigningIn::Busy(holder)) => (
-            Exit::HumanNeeded,
-            format!("Another Vega is busy with sign-ins: {holder}. Ask again when that has ended"),
-        ),
-        (NoToken::SignIn, SigningIn::Run(run)) => (Exit::HumanNeeded, from_run(api, &run)),
-        _ => way_out(why, &now),
+    let words = match why {
+        NoToken::SignIn => meanwhile(api, &vega.stored.signing_in().await?),
+        _ => None,
     };
-    let is = status_words(status);
-    Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
+    Ok(words.map_or_else(|| way_out(why, &now), |words| (Exit::HumanNeeded, words)))
+}
+
+/// What is waited for while somebody signs in already.
+fn meanwhile(api: &ApiName, signing_in: &SigningIn) -> Option<String> {
+    match signing_in {
+        SigningIn::Nobody | SigningIn::CutOff(_) => None,
+        SigningIn::Busy(holder) => Some(format!(
+            "Another Vega is busy with sign-ins: {holder}. Ask again when that has ended"
+        )),
+        SigningIn::Run(run) => Some(from_run(api, run)),
+    }
 }
 
 /// The same exit for every token that is missing or dead, also while its account cools down.
@@ -98,6 +118,12 @@ fn from_run(api: &ApiName, run: &RunRecord) -> String {
         }
         Some(StepState::Failed(_) | StepState::Skipped(_)) => {
             format!("The run that began at {began} IST did not get one. Run `vega {api}` when that has ended")
+        }
+        // It came this moment, or is dead again.
+        Some(StepState::Done) => {
+            format!(
+                "The run that began at {began} IST got one. Ask again, or run `vega {api}` when that has ended"
+            )
         }
         Some(_) => {
             format!("The run that began at {began} IST signs in for it. Ask again when that has ended")
@@ -132,10 +158,11 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
             format!("an older one: the newest is generation {}", answer.newest),
             Reported::Answer(TokenAnswer::Newer),
         ),
-        ReportedToken::Dead => (
-            "dead. Run `vega` to sign in".into(),
-            Reported::NoToken(Exit::HumanNeeded),
-        ),
+        ReportedToken::Dead => {
+            let status = vega.stored.validity.status(api).await?;
+            let (exit, way_out) = way_out_of(vega, api, status.as_ref()).await?;
+            (format!("dead. {way_out}"), Reported::NoToken(exit))
+        }
         ReportedToken::Unknown(failure) => (
             format!("kept: {}", with_advice(failure)),
             Reported::NoToken(Exit::Unreachable),
@@ -257,10 +284,17 @@ mod tests {
                 step("PRIMARY", StepState::SigningIn),
                 step("WEBSOCKET1", StepState::Pending),
                 step("WEBSOCKET2", StepState::Failed(failure)),
+                step("WEBSOCKET3", StepState::Done),
             ],
         };
-        let told =
-            ["PRIMARY", "WEBSOCKET1", "WEBSOCKET2", "WEBSOCKET3"].map(|name| from_run(&api(name), &run));
+        let names = [
+            "PRIMARY",
+            "WEBSOCKET1",
+            "WEBSOCKET2",
+            "WEBSOCKET3",
+            "OPTIONCHAIN1",
+        ];
+        let told = names.map(|name| from_run(&api(name), &run));
         insta::assert_snapshot!(told.join("\n"));
     }
 

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use vega_bootstrap::SigningIn;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::expiry::in_ist;
+use vega_domain::expiry::{day_start, in_ist};
 use vega_domain::failure::Failure;
 use vega_domain::ids::ApiName;
 use vega_domain::run::{RunRecord, RunState, StepState};
@@ -46,11 +47,17 @@ pub(crate) fn advice(
 }
 
 /// Who signs in now, if anybody does, and what was left by one that did.
-pub(crate) fn signing_in(signing_in: &SigningIn) -> Option<String> {
+pub(crate) fn signing_in(signing_in: &SigningIn, now: DateTime<Utc>) -> Option<String> {
     match signing_in {
         SigningIn::Nobody => None,
         SigningIn::Busy(holder) => Some(format!("Another Vega is busy with sign-ins: {holder}.")),
         SigningIn::Run(run) => Some(run_under_way(run)),
+        SigningIn::CutOff(run) if run.started_at < day_start(now) => Some(format!(
+            "The run of {} IST was cut off, and 03:30 IST came after {} of {} tokens: `vega` begins a new one.",
+            in_ist(run.started_at).format("%-d %b %H:%M"),
+            run.settled(),
+            run.steps.len()
+        )),
         SigningIn::CutOff(run) => Some(format!(
             "A run that began at {} IST was cut off: {} of {} tokens are there. `vega` goes on with it.",
             in_ist(run.started_at).format("%H:%M"),
@@ -125,7 +132,7 @@ pub(crate) fn stopped(stop: &Cooldown) -> String {
 mod tests {
     use std::time::Duration;
 
-    use chrono::DateTime;
+    use chrono::TimeDelta;
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::FailureReason;
     use vega_domain::ids::{AccountId, MobileNumber, RunId};
@@ -220,7 +227,12 @@ mod tests {
             }),
             SigningIn::CutOff(run.clone()),
         ]
-        .map(|who| signing_in(&who).unwrap_or_default());
+        .map(|who| signing_in(&who, DateTime::UNIX_EPOCH).unwrap_or_default());
+        let next_day = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+        let told = [
+            told.join("\n"),
+            signing_in(&SigningIn::CutOff(run.clone()), next_day).unwrap(),
+        ];
         insta::assert_snapshot!(told.join("\n"));
         run.state = RunState::Waiting;
         run.steps[1].state = StepState::Pending;

@@ -7,7 +7,7 @@ use vega_api_types::VerdictView;
 use vega_bootstrap::SigningIn;
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
-use vega_domain::expiry::{closed_until, in_ist, rfc3339_ist};
+use vega_domain::expiry::{closed_until, day_start, in_ist, rfc3339_ist};
 use vega_domain::overview::Overview;
 use vega_domain::token::{ApiStatus, TokenStatus};
 
@@ -166,6 +166,9 @@ fn way_out(
     let closed: Vec<&Cooldown> = closed.iter().filter(concerns).collect();
     match &*closed {
         [] => match signing_in {
+            SigningIn::CutOff(run) if run.started_at >= day_start(now.at) => {
+                " A run was cut off; `vega` goes on with it.".into()
+            }
             SigningIn::Nobody | SigningIn::CutOff(_) => " `vega` signs in.".into(),
             SigningIn::Busy(_) => " Another Vega is busy with sign-ins.".into(),
             SigningIn::Run(_) => " A run is under way.".into(),
@@ -329,6 +332,25 @@ mod tests {
         );
     }
 
+    fn run(began: &str) -> RunRecord {
+        RunRecord {
+            id: RunId::at(ist(began)),
+            state: RunState::Running,
+            started_at: ist(began),
+            finished_at: None,
+            steps: Vec::new(),
+        }
+    }
+
+    #[rstest]
+    #[case::of_today("23T08:40", "1 of 1 missing: A. A run was cut off; `vega` goes on with it.")]
+    #[case::of_the_day_before("22T20:00", "1 of 1 missing: A. `vega` signs in.")]
+    fn a_run_that_was_cut_off_is_gone_on_with_on_its_day(#[case] began: &str, #[case] expected: &str) {
+        let overview = overview(vec![status("A", S::Missing, false)], &[], MORNING);
+        let cut_off = SigningIn::CutOff(run(began));
+        assert_eq!(Verdict::of(&overview, &cut_off).words, expected);
+    }
+
     /// Who starts a second one is only refused.
     #[rstest]
     #[case::missing(S::Missing, false, MORNING, "1 of 1 missing: A. A run is under way.")]
@@ -352,14 +374,10 @@ mod tests {
         #[case] expected: &str,
     ) {
         let overview = overview(vec![status("A", word, servable)], &[], at);
-        let run = RunRecord {
-            id: RunId::at(DateTime::UNIX_EPOCH),
-            state: RunState::Running,
-            started_at: DateTime::UNIX_EPOCH,
-            finished_at: None,
-            steps: Vec::new(),
-        };
-        assert_eq!(Verdict::of(&overview, &SigningIn::Run(run)).words, expected);
+        assert_eq!(
+            Verdict::of(&overview, &SigningIn::Run(run("23T08:40"))).words,
+            expected
+        );
     }
 
     #[test]

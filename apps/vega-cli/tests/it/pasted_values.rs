@@ -80,7 +80,7 @@ fn what_is_pasted_with_more_is_refused_by_its_settings_name() {
 #[case::file(
     "primary",
     "api_secret: CANARY12\n",
-    "[home]/primary, which UPSTOX_CLIENT_SECRET_0_FILE in the environment names: "
+    "UPSTOX_CLIENT_SECRET_0_FILE in the environment (the file [home]/primary): "
 )]
 fn so_it_is_in_files(#[case] file: &str, #[case] text: &str, #[case] named: &str) {
     let home = tempfile::tempdir().unwrap();
@@ -112,6 +112,22 @@ fn secrets_and_ids_of_two_apps_in_each_others_place_are_seen() {
         words.contains("UPSTOX_CLIENT_ID_0") && words.contains("UPSTOX_CLIENT_SECRET_1"),
         "{words}"
     );
+}
+
+#[test]
+fn a_file_with_the_secret_of_another_app_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("second");
+    write(&file, "key-zero\n");
+    let file = file.display().to_string();
+    let second = [
+        ("UPSTOX_CLIENT_ID_0", "key-zero"),
+        ("UPSTOX_CLIENT_ID_1", "key-one"),
+        ("UPSTOX_CLIENT_SECRET_1_FILE", &*file),
+    ];
+    let words = refused(home.path(), &[ONE_API, &second].concat(), &["status"]);
+    let told = "UPSTOX_CLIENT_SECRET_1_FILE in the environment (the file [home]/second) have the same value";
+    assert!(words.contains(told), "{words}");
 }
 
 /// As Upstox gives them out, and with what editors and tools put around.

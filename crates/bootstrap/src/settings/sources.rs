@@ -284,7 +284,7 @@ pub(crate) fn secret_file(name: &str, place: &str, path: &str) -> Result<String,
 
 /// The place of a secret that is in the file of this path.
 pub(crate) fn file_named_by(path: &str, called: &str) -> String {
-    format!("{path}, which {called} names")
+    format!("{called} (the file {path})")
 }
 
 /// The name of the other way in which a source can give the same secret.

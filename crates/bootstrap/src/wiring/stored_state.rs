@@ -47,22 +47,12 @@ pub struct StoredState {
 pub enum SigningIn {
     /// Nobody.
     Nobody,
-    /// A process without a run: it begins one, finishes what a dead one left, or replaces the key.
+    /// A process without a run: it begins or ended one, finishes what was left without a run, or replaces the key.
     Busy(LeaseHolder),
-    /// A process that carries out this run.
+    /// A process that carries out this run, or clears up after the dead one that did.
     Run(RunRecord),
-    /// Nobody: the process that carried out this run is dead, and no other one cleared up after it yet.
+    /// Nobody: this run is not carried out any more, and its end is not on record yet. Its process is dead, as a rule.
     CutOff(RunRecord),
-}
-
-impl SigningIn {
-    /// The run that has not ended.
-    pub fn run(&self) -> Option<&RunRecord> {
-        match self {
-            Self::Run(run) | Self::CutOff(run) => Some(run),
-            Self::Nobody | Self::Busy(_) => None,
-        }
-    }
 }
 
 /// What does not fit in a database that can be read.

@@ -54,7 +54,9 @@ pub trait LoginLease: Send + Sync {
     /// (`the_lease_is_held_once_and_free_when_it_is_given_back`, `never_1_two_sign_ins_at_once`).
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError>;
 
-    /// Who has the lease now. MUST tell nobody who gave it back or died, and MUST NOT keep anybody from taking it
-    /// (`who_has_the_lease_is_told_while_it_is_held`, `a_dead_process_leaves_the_lease_to_the_next`).
+    /// Who has the lease now; while a process takes it, the name may still be that of the one before. MUST tell of nobody
+    /// once it was given back or its holder died, and MUST NOT refuse it to anybody
+    /// (`who_has_the_lease_is_told_while_it_is_held`, `a_dead_process_leaves_the_lease_to_the_next`,
+    /// `who_looks_refuses_the_lease_to_nobody`).
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError>;
 }

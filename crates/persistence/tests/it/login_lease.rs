@@ -107,6 +107,21 @@ async fn who_is_refused_waits_for_the_name_of_the_one_that_holds_it_now() {
     assert!(!holder.is_this_process, "a number alone says nothing");
 }
 
+/// A look takes the lock as several may: it is neither told as a holder, nor does it refuse the lease to anybody.
+#[tokio::test]
+async fn who_looks_refuses_the_lease_to_nobody() {
+    let fixture = DatabaseFixture::new().await;
+    let lease = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(7)));
+    drop(lease.acquire().await.unwrap());
+    let look = std::fs::File::open(fixture.data.path().with_extension("lease.lock")).unwrap();
+    look.lock_shared().unwrap();
+    assert_eq!(lease.holder().await.unwrap(), None);
+    let acquired = tokio::spawn(async move { lease.acquire().await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(look);
+    acquired.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn two_names_of_one_database_have_one_lease() {
     let fixture = DatabaseFixture::new().await;

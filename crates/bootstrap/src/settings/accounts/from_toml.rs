@@ -174,15 +174,19 @@ impl Table<'_> {
     }
 
     fn place(&self) -> String {
-        format!("{} in {}", self.name, self.file.path.display())
+        let first = self.section.entries.first();
+        format!("{} in {}", self.name, self.place_at(first))
     }
 
     fn place_of(&self, key: &str) -> String {
-        let place = self.section.get(key).map_or_else(
+        format!("{} in {}", self.key(key), self.place_at(self.section.get(key)))
+    }
+
+    fn place_at(&self, entry: Option<&Entry>) -> String {
+        entry.map_or_else(
             || self.file.path.display().to_string(),
             |entry| self.file.line(entry.line),
-        );
-        format!("{} in {place}", self.key(key))
+        )
     }
 
     fn lacks(&self, key: &str) -> SettingsError {

@@ -1,12 +1,13 @@
 //! Allows one sign-in at a time: a kernel lock on a file beside the database, released the moment its process dies. The
 //! row in `login_lease` only names the holder. The lock is requested inside a write, which only one process can have
 //! open; so a process that is refused finds the name of the current holder, and never that of an earlier one. Who only
-//! asks looks for a second lock, which the holder sets once it is named and which can be seen without being taken.
+//! looks takes the lock for a moment as several may, and whoever requests it waits for that moment.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -17,6 +18,11 @@ use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, Stor
 use crate::files::open_private;
 use crate::sqlite::database::causes::failed;
 use crate::sqlite::database::data_source::DataSource;
+
+/// Far longer than a look takes.
+const A_LOOK: Duration = Duration::from_millis(5);
+/// How many looks in a row whoever requests the lock waits for.
+const LOOKS: u32 = 200;
 
 /// `LoginLease` over a locked file.
 pub struct FileLoginLease {
@@ -72,25 +78,22 @@ impl LoginLease for FileLoginLease {
         };
         let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
         let mut tx = self.data.write().await?;
-        match file.try_lock() {
-            Ok(()) => {
+        match taken(&file).await {
+            Ok(true) => {
                 self.name_holder(&mut tx).await?;
                 tx.commit()
                     .await
                     .map_err(failed("name the holder of the lease"))?;
-                if let Err(error) = seen::show(&file) {
-                    tracing::debug!(%error, "who has the lease cannot be seen here; whoever looks takes it for a moment");
-                }
                 Ok(Box::new(LockedFile(file)))
             }
-            Err(TryLockError::WouldBlock) => Err(LeaseError::Held(holder(&mut tx).await?)),
-            Err(TryLockError::Error(error)) => Err(storage(error.into()).into()),
+            Ok(false) => Err(LeaseError::Held(holder(&mut tx).await?)),
+            Err(error) => Err(storage(error.into()).into()),
         }
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
         let is_held = match File::open(&self.path) {
-            Ok(file) => seen::is_shown(&file),
+            Ok(file) => is_held(&file),
             // Nobody ever signed in here.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -107,58 +110,25 @@ impl LoginLease for FileLoginLease {
     }
 }
 
-/// The second lock: one of the open file, so it too is released the moment its process dies. Independent of the first one.
-#[cfg(target_os = "linux")]
-mod seen {
-    use std::fs::File;
-    use std::io;
-
-    use nix::fcntl::{FcntlArg, fcntl};
-    use nix::libc::{F_UNLCK, F_WRLCK, SEEK_SET, c_int, flock};
-
-    /// Nobody else sets it, so it is never in the way.
-    pub(super) fn show(file: &File) -> io::Result<()> {
-        fcntl(file, FcntlArg::F_OFD_SETLK(&whole()?))?;
-        Ok(())
-    }
-
-    pub(super) fn is_shown(file: &File) -> io::Result<bool> {
-        let mut found = whole()?;
-        match fcntl(file, FcntlArg::F_OFD_GETLK(&mut found)) {
-            Ok(_) => Ok(c_int::from(found.l_type) != F_UNLCK),
-            // Not every filesystem and container has such locks.
-            Err(_) => super::is_taken(file),
+/// Takes the lock for one alone, unless another one holds it so.
+async fn taken(file: &File) -> io::Result<bool> {
+    let mut looks = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if looks == LOOKS || is_held(file)? => return Ok(false),
+            // Somebody looks.
+            Err(TryLockError::WouldBlock) => looks += 1,
+            Err(TryLockError::Error(error)) => return Err(error),
         }
-    }
-
-    fn whole() -> io::Result<flock> {
-        Ok(flock {
-            l_type: F_WRLCK.try_into().map_err(io::Error::other)?,
-            l_whence: SEEK_SET.try_into().map_err(io::Error::other)?,
-            l_start: 0,
-            l_len: 0,
-            l_pid: 0,
-        })
+        tokio::time::sleep(A_LOOK).await;
     }
 }
 
-/// Where there are no locks that can be seen.
-#[cfg(not(target_os = "linux"))]
-mod seen {
-    use std::fs::File;
-    use std::io;
-
-    pub(super) use super::is_taken as is_shown;
-
-    pub(super) fn show(_: &File) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Takes the first lock for a moment, as several may.
-fn is_taken(file: &File) -> io::Result<bool> {
+/// Whether one alone has the lock.
+fn is_held(file: &File) -> io::Result<bool> {
     match file.try_lock_shared() {
-        Ok(()) => Ok(false),
+        Ok(()) => file.unlock().map(|()| false),
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(error)) => Err(error),
     }
