@@ -21,6 +21,8 @@ const END_WITHIN: Duration = Duration::from_secs(2);
 /// How often the driver is started. ChromeDriver takes any free port of IPv4 and then needs the same port of IPv6. If
 /// that one is in use, it ends. Another start gets another port, which may be free.
 const STARTS: u32 = 3;
+/// What it says then, in small letters. A launcher that started it may live on, so that its end does not show.
+const PORT_IN_USE: &str = "bind() failed: address already in use";
 
 /// A running ChromeDriver. Dropping it ends the driver and the browser.
 #[derive(Debug)]
@@ -83,8 +85,13 @@ impl Driver {
         };
         let words = LastWords::of(stderr, |_| false);
         let mut lines = BufReader::new(stdout).lines();
-        let port = tokio::time::timeout(START_TIMEOUT, port_from(&mut lines)).await;
-        match port {
+        let port = tokio::time::timeout(START_TIMEOUT, async {
+            tokio::select! {
+                port = port_from(&mut lines) => port,
+                () = port_is_in_use(&words) => None,
+            }
+        });
+        match port.await {
             Ok(Some(port)) => {
                 // Read on, or the driver stops when the pipe is full.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -134,6 +141,12 @@ fn code(status: ExitStatus) -> Option<i32> {
     status.code()
 }
 
+/// Waits until the driver has said that its port is in use, and has had the time to go on all the same.
+async fn port_is_in_use(words: &LastWords) {
+    words.until_said(&[PORT_IN_USE]).await;
+    tokio::time::sleep(END_WITHIN).await;
+}
+
 async fn port_from(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<u16> {
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(port) = port_in(&line) {
@@ -179,6 +192,18 @@ mod tests {
         );
         let started = started(&script).await;
         assert_eq!(started.ok().and_then(|driver| driver.url().port()), port);
+    }
+
+    /// Its launcher holds its output open, so that only its words tell of its end.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_driver_behind_a_launcher_that_finds_its_port_taken_is_started_again() {
+        let script = "echo x >> \"$0.starts\"\n\
+             if [ $(wc -l < \"$0.starts\") = 1 ]; then\n\
+             echo '[1795984611.799][SEVERE]: bind() failed: Address already in use (98)' >&2; exec sleep 60\nfi\n\
+             echo 'ChromeDriver was started successfully on port 40123.'\nexec sleep 60\n";
+        let started = started(script).await;
+        assert_eq!(started.unwrap().url().port(), Some(40_123));
     }
 
     #[cfg(unix)]
