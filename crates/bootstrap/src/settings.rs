@@ -16,7 +16,7 @@ pub(crate) mod toml_file;
 pub(crate) mod values;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ use vega_domain::account::{Account, Route};
 use vega_domain::accounts::Accounts;
 use vega_domain::check_times::CheckTimes;
 use vega_domain::sign_in::OtpBudget;
-use vega_persistence::KeySource;
+use vega_persistence::{DatabasePlace, KeySource};
 use vega_upstox::Proxy;
 
 use crate::settings::settings_error::SettingsError;
-use crate::settings::sources::{KEY_FILE, Sources};
+use crate::settings::sources::{KEY_FILE, Sources, secret_file};
 use crate::telemetry::LogFormat;
 
 /// Everything that can be set.
@@ -43,6 +43,10 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// `sqlite://PATH`.
     pub database_url: String,
+    /// The same, with what is needed to get there.
+    pub database_place: DatabasePlace,
+    /// The file with the password for a database on a server.
+    pub password_file: Option<PathBuf>,
     /// Where the root key is.
     pub key_source: KeySource,
     /// The browser.
@@ -124,18 +128,28 @@ impl Settings {
     pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
         let default_database = sources.places.data_dir.join("vega_trade.db");
         let database_url = sources
-            .setting("database.url", values::sqlite_url)?
+            .setting("database.url", values::database_url)?
             .unwrap_or_else(|| format!("sqlite://{}", default_database.display()));
+        let password_file = sources.setting("database.password_file", values::path)?;
+        let database_place = DatabasePlace {
+            ca: sources.setting("database.ca", values::path)?,
+            folder: sources.places.data_dir.clone(),
+            ..DatabasePlace::from(&database_url)
+        };
+        let database_place = match &password_file {
+            Some(file) => database_place.with_password(database_password(sources, file)?),
+            None => database_place,
+        };
         // Named after the database, so that two installations never share browser profiles or evidence.
-        let database = database_url
-            .strip_prefix("sqlite://")
-            .map_or(default_database, PathBuf::from);
+        let database = database_place.local_file().unwrap_or(default_database);
         Ok(Self {
             api_base_url: sources
                 .setting("upstox.api_base_url", values::api_base_url)?
                 .unwrap_or_else(upstox),
             proxy: None,
             database_url,
+            database_place,
+            password_file,
             browser_profiles: database.with_extension("browser-profiles"),
             evidence: database.with_extension("evidence"),
             key_source: key_source(sources)?,
@@ -198,6 +212,13 @@ fn key_source(sources: &Sources) -> Result<KeySource, SettingsError> {
             (None, None) => KeySource::File(folder.join(KEY_FILE)),
         },
     )
+}
+
+/// The password in this file.
+fn database_password(sources: &Sources, file: &Path) -> Result<String, SettingsError> {
+    const KEY: &str = "database.password_file";
+    let text = secret_file(KEY, &sources.origin(KEY), &file.to_string_lossy())?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 fn upstox() -> Url {

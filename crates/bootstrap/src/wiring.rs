@@ -24,7 +24,7 @@ use vega_domain::ports::{
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
-use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqliteAuditHistory, SqliteTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
     AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
     RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
@@ -173,7 +173,7 @@ impl Vega {
         let access = AccessService::new(
             access.clone(),
             access,
-            Arc::new(SqliteTokenChanges::new(data.clone())),
+            Arc::new(SqlTokenChanges::new(data.clone())),
             Arc::clone(&clock),
         );
         access.catch_up().await?;
@@ -275,7 +275,7 @@ impl Vega {
             revocation,
             maintenance,
             follower,
-            audit: Arc::new(SqliteAuditHistory::new(data.clone())),
+            audit: Arc::new(SqlAuditHistory::new(data.clone())),
             refusals,
             clock,
             data,
@@ -297,7 +297,7 @@ impl Vega {
 
     /// Tells when anything in the database may have changed, whichever process changed it.
     pub fn changes(&self) -> impl TokenChanges + use<> {
-        SqliteTokenChanges::new(self.data.clone())
+        SqlTokenChanges::new(self.data.clone())
     }
 
     /// Routes for the redirect URIs of all APIs: they accept codes for any process that waits for them.
@@ -341,7 +341,7 @@ async fn hot_tokens(
         Arc::clone(&registry),
         RegistryScope::Configured(settings.accounts.clone()),
         Arc::clone(tokens),
-        Arc::new(SqliteTokenChanges::new(data.clone())),
+        Arc::new(SqlTokenChanges::new(data.clone())),
         Arc::clone(clock),
     );
     follower.catch_up().await?;

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio::time::Instant;
 use vega_domain::ports::UpstoxTokenRepository;
-use vega_persistence::{DataSource, SqliteTokenRepository};
+use vega_persistence::{DataSource, SqlTokenRepository};
 
 const APIS: usize = 50;
 const LOADS: usize = 100;
@@ -30,7 +30,7 @@ async fn main() -> Result<()> {
     let filling = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path)).await?;
     sqlx::query(FILL).execute(&filling).await?;
     filling.close().await;
-    let tokens = SqliteTokenRepository::new(data.clone());
+    let tokens = SqlTokenRepository::new(data.clone());
     for _ in 0..LOADS {
         let began = Instant::now();
         let loaded = tokens.load_all().await?;

@@ -5,6 +5,7 @@ mod file_error;
 
 mod changeable;
 mod private;
+pub(crate) mod process_lock;
 pub(crate) mod text_file;
 
 pub use changeable::{Place, refuse_if_others_may_change};

@@ -16,21 +16,42 @@ mod sealing;
 mod audit;
 mod records;
 
+mod sql;
+
+mod database;
+mod integrity;
+mod maintenance;
+mod repositories;
+
+mod postgres;
 mod sqlite;
 
 mod spool;
 
+pub use database::data_source::DataSource;
+pub use database::database_facts::DatabaseFacts;
+pub use database::open_error::OpenError;
+pub use database::place::DatabasePlace;
 pub use files::text_file::{NoText, read_text};
 pub use files::{FileError, Place, create_private_dir, refuse_if_others_may_change};
+pub use integrity::row_acceptance::Accepted;
+pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
+pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
+pub use repositories::access_repository::SqlAccessRepository;
+pub use repositories::audit_history::SqlAuditHistory;
+pub use repositories::audit_trail::SqlAuditTrail;
+pub use repositories::cooldown_repository::SqlCooldownRepository;
+pub use repositories::execution_state::SqlExecutionStateRepository;
+pub use repositories::sign_in_journal::SqlSignInJournal;
+pub use repositories::token_changes::SqlTokenChanges;
+pub use repositories::token_repository::SqlTokenRepository;
 pub use sealing::listener_proof::KeyedListenerProof;
 pub use spool::import::FileTokenSpool;
 pub use spool::spooling_attempts::SpoolingSignInAttempts;
 pub use spool::spooling_tokens::SpoolingTokenRepository;
-pub use sqlite::{
-    Accepted, Backup, BackupError, DataSource, DatabaseFacts, FileLoginLease, OpenError, Rotation,
-    RotationError, RotationStep, RowScope, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail,
-    SqliteCooldownRepository, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenChanges,
-    SqliteTokenRepository, WalState, tokens_without_opening,
-};
+pub use sqlite::backup::{Backup, BackupError};
+pub use sqlite::degraded_reads::tokens_without_opening;
+pub use sqlite::login_lease::FileLoginLease;
+pub use sqlite::wal::WalState;

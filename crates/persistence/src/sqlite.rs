@@ -1,27 +1,15 @@
-//! Vega's state in SQLite: opening, writing, one repository for each port, examination and maintenance. What needs no engine
-//! lies beside this folder.
+//! Vega's state in a SQLite file: what is checked before SQLite touches it, opening, one writer, the watch over its changes, the causes
+//! of its errors, copies of it. Rows and statements are those of both engines and lie beside this folder.
 
-mod database;
-mod integrity;
-mod repositories;
-
-mod maintenance;
-
-pub use database::data_source::DataSource;
-pub use database::database_facts::DatabaseFacts;
-pub use database::open_error::OpenError;
-pub use integrity::row_acceptance::Accepted;
-pub use integrity::row_values::RowScope;
-pub use maintenance::backup::{Backup, BackupError};
-pub use maintenance::degraded_reads::tokens_without_opening;
-pub use maintenance::erasure::WalState;
-pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
-pub use repositories::access_repository::SqliteAccessRepository;
-pub use repositories::audit_history::SqliteAuditHistory;
-pub use repositories::audit_trail::SqliteAuditTrail;
-pub use repositories::cooldown_repository::SqliteCooldownRepository;
-pub use repositories::execution_state::SqliteExecutionStateRepository;
-pub use repositories::login_lease::FileLoginLease;
-pub use repositories::sign_in_journal::SqliteSignInJournal;
-pub use repositories::token_changes::SqliteTokenChanges;
-pub use repositories::token_repository::SqliteTokenRepository;
+pub(crate) mod backup;
+pub(crate) mod causes;
+pub(crate) mod database_file;
+pub(crate) mod degraded_reads;
+pub(crate) mod engine;
+pub(crate) mod filesystem;
+pub(crate) mod first_start;
+pub(crate) mod login_lease;
+pub(crate) mod opening;
+pub(crate) mod opening_to_read;
+pub(crate) mod wal;
+pub(crate) mod watch;

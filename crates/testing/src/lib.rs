@@ -15,10 +15,12 @@ pub mod contract;
 pub mod keyed_proof;
 pub mod memory_store;
 pub mod nobody;
+pub mod postgres;
 pub mod sinks;
 
 pub use clock::{PausedClock, TestClock};
 pub use keyed_proof::KeyedProof;
 pub use memory_store::{MemoryStore, Watcher};
 pub use nobody::Nobody;
+pub use postgres::PostgresServer;
 pub use sinks::{Effects, RecordedEvents};

@@ -10,7 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use url::Url;
 use vega_domain::ids::ApiName;
 use vega_domain::ports::{Clock, ProfileAnswer, ProfileApi};
-use vega_persistence::{DataSource, SqliteTokenChanges, SqliteTokenRepository};
+use vega_persistence::{DataSource, SqlTokenChanges, SqlTokenRepository};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
 use vega_upstox::{HttpClient, ProfileVerifier};
 
@@ -43,8 +43,8 @@ async fn main() -> Result<()> {
     let follower = RegistryFollower::new(
         Arc::clone(&registry),
         RegistryScope::Everything,
-        Arc::new(SqliteTokenRepository::new(data.clone())),
-        Arc::new(SqliteTokenChanges::new(data.clone())),
+        Arc::new(SqlTokenRepository::new(data.clone())),
+        Arc::new(SqlTokenChanges::new(data.clone())),
         clock,
     );
     follower.catch_up().await?;

@@ -1,4 +1,5 @@
-//! Migrations are numbered without gaps, named alike, and the same in every database's folder.
+//! Migrations are numbered without gaps, named alike, and the same in every database's folder. A database that came later begins with
+//! all of the schema so far, under the number that it has in the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +32,13 @@ pub(crate) fn check(paths: &[&str]) -> Vec<Finding> {
     }
     let everywhere: BTreeSet<&str> = databases.values().flatten().copied().collect();
     for (database, names) in &databases {
-        findings.extend(everywhere.difference(names).map(|missing| {
+        let begins_at = names.first().and_then(|first| whole_schema(first));
+        let missing = everywhere.difference(names).filter(|missing| {
+            let is_before =
+                number(missing).is_some_and(|number| begins_at.is_some_and(|first| number <= first));
+            !is_before && whole_schema(missing).is_none()
+        });
+        findings.extend(missing.map(|missing| {
             Finding::in_file(
                 &format!("{HOME}{database}/{missing}"),
                 "is missing, while another database has it",
@@ -44,7 +51,10 @@ pub(crate) fn check(paths: &[&str]) -> Vec<Finding> {
 
 fn in_order(database: &str, names: &BTreeSet<&str>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut last = 0;
+    let mut last = names
+        .first()
+        .and_then(|first| whole_schema(first))
+        .map_or(0, |first| first - 1);
     for name in names {
         let path = format!("{HOME}{database}/{name}");
         let Some(number) = number(name) else {
@@ -73,6 +83,11 @@ fn in_order(database: &str, names: &BTreeSet<&str>) -> Vec<Finding> {
     findings
 }
 
+/// The number of a first migration that makes all of the schema so far.
+fn whole_schema(name: &str) -> Option<u32> {
+    number(name).filter(|_| name.ends_with("_whole_schema.sql"))
+}
+
 fn number(name: &str) -> Option<u32> {
     let (number, rest) = name.split_once('_')?;
     let words = rest.strip_suffix(".sql")?;
@@ -94,6 +109,10 @@ mod tests {
     #[case::none(&["Cargo.toml"])]
     #[case::in_order(&["migrations/sqlite/0001_initial.sql", "migrations/sqlite/0002_add_x2.sql", "migrations/README.md"])]
     #[case::alike(&["migrations/postgres/0001_initial.sql", "migrations/sqlite/0001_initial.sql"])]
+    #[case::later(&[
+        "migrations/sqlite/0001_a.sql", "migrations/sqlite/0002_b.sql", "migrations/sqlite/0003_c.sql",
+        "migrations/postgres/0002_whole_schema.sql", "migrations/postgres/0003_c.sql",
+    ])]
     fn migrations_in_order_pass(#[case] paths: &[&str]) {
         assert_eq!(printed(&check(paths)), [""; 0]);
     }
@@ -125,6 +144,10 @@ mod tests {
     #[rstest]
     #[case::only_in_one(
         &["migrations/postgres/0001_a.sql", "migrations/sqlite/0001_a.sql", "migrations/sqlite/0002_b.sql"],
+        "migrations/postgres/0002_b.sql: is missing, while another database has it"
+    )]
+    #[case::after_the_whole_schema(
+        &["migrations/postgres/0001_whole_schema.sql", "migrations/sqlite/0001_a.sql", "migrations/sqlite/0002_b.sql"],
         "migrations/postgres/0002_b.sql: is missing, while another database has it"
     )]
     #[case::in_no_folder(&["migrations/0001_a.sql"], "migrations/0001_a.sql: belongs to no database")]

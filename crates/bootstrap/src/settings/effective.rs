@@ -23,6 +23,8 @@ pub(crate) fn effective(
             |path| path.display().to_string(),
         )
     };
+    let file =
+        |path: Option<&PathBuf>| path.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
     let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
@@ -30,6 +32,8 @@ pub(crate) fn effective(
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("network.proxy", proxy),
         ("database.url", values::database(&settings.database_url)),
+        ("database.password_file", file(settings.password_file.as_ref())),
+        ("database.ca", file(settings.database_place.ca.as_ref())),
         ("key_file", settings.key_source.path().display().to_string()),
         ("browser.headless", settings.browser.headless.to_string()),
         ("browser.binary", path(&settings.browser.binary)),

@@ -13,6 +13,8 @@ pub(crate) const KEYS: &[&str] = &[
     "upstox.api_base_url",
     "network.proxy",
     "database.url",
+    "database.password_file",
+    "database.ca",
     "key_file",
     "browser.headless",
     "browser.binary",

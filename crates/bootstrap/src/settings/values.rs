@@ -9,6 +9,7 @@ use crate::telemetry::LogFormat;
 use url::{Host, Url};
 use vega_domain::account::Route;
 use vega_domain::check_times::CheckTimes;
+use vega_persistence::DatabasePlace;
 
 /// The value, or "is no …. Write …".
 pub(crate) type Read<T> = Result<T, &'static str>;
@@ -164,12 +165,22 @@ pub(crate) fn log_format(text: &str) -> Read<LogFormat> {
     }
 }
 
-/// `sqlite://` and a full path.
-pub(crate) fn sqlite_url(text: &str) -> Read<String> {
+/// `sqlite://` and a full path, or `postgres://` and what names a database on a server.
+pub(crate) fn database_url(text: &str) -> Read<String> {
+    if ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+    {
+        return match DatabasePlace::from(text).wrong_server_url() {
+            None => Ok(text.to_owned()),
+            Some(wrong) => Err(wrong.words()),
+        };
+    }
     match text.strip_prefix("sqlite://") {
         Some(path) if Path::new(path).is_absolute() && !path.contains(['?', '#']) => Ok(text.to_owned()),
         _ => Err(
-            "is no database that Vega can use. Write sqlite:// and a full path, such as sqlite:///home/me/vega_trade.db",
+            "is no database that Vega can use. Write sqlite:// and a full path, such as sqlite:///home/me/vega_trade.db, or a \
+             database on a server, such as postgres://vega@db.example/vega",
         ),
     }
 }
@@ -213,7 +224,8 @@ pub(crate) fn without_password(text: &str) -> String {
 /// The URL of a database in a form that may be shown, for any engine: a file has no password, and may have any
 /// character in its name.
 pub(crate) fn database(url: &str) -> String {
-    if url.starts_with("sqlite://") {
+    // One in force holds no password.
+    if database_url(url).is_ok() {
         url.to_owned()
     } else {
         without_password(url)
@@ -395,8 +407,13 @@ mod tests {
     #[case("sqlite://", false)]
     #[case("sqlite:///x?mode=memory", false)]
     #[case("sqlite://relative.db", false)]
-    fn a_database_is_sqlite_with_a_full_path(#[case] text: &str, #[case] taken: bool) {
-        assert_eq!(sqlite_url(text).is_ok(), taken);
+    #[case("postgres://vega@db.example/vega", true)]
+    #[case("postgresql://vega@db1,db2:5433/vega", true)]
+    #[case("postgres://vega:CANARY@db.example/vega", false)]
+    #[case("postgres://vega@db.example/vega?sslmode=require", false)]
+    #[case("mysql://vega@db.example/vega", false)]
+    fn a_database_is_a_file_with_a_full_path_or_on_a_server(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(database_url(text).is_ok(), taken);
     }
 
     #[rstest]

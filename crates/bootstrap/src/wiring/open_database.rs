@@ -8,7 +8,7 @@ use crate::settings::Settings;
 
 /// Opens the database, and records sealed values that do not open and rows that do not fit.
 pub(crate) async fn open_database(settings: &Settings, now: DateTime<Utc>) -> Result<DataSource, OpenError> {
-    let data = DataSource::open(&settings.database_url, &settings.key_source).await?;
+    let data = DataSource::open(&settings.database_place, &settings.key_source).await?;
     match data.examine_seals(now).await {
         Ok(found) => {
             for entry in found {

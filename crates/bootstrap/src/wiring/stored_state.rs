@@ -13,8 +13,8 @@ use vega_domain::run::RunRecord;
 use vega_domain::token::StoredToken;
 use vega_orchestration::{CooldownManager, OverviewService};
 use vega_persistence::{
-    DataSource, FileLoginLease, RowScope, SqliteCooldownRepository, SqliteExecutionStateRepository,
-    SqliteSignInJournal, SqliteTokenRepository,
+    DataSource, RowScope, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
+    SqlTokenRepository,
 };
 use vega_selenium::FileEvidenceStore;
 use vega_services::{EvidenceService, TokenValidityService, servable_of};
@@ -88,15 +88,15 @@ impl StoredState {
         let clock = decorator.clock(Arc::new(SystemClock::new()));
         let cooldowns = CooldownManager::new(
             settings.accounts.clone(),
-            Arc::new(SqliteCooldownRepository::new(data.clone())),
+            Arc::new(SqlCooldownRepository::new(data.clone())),
             Arc::clone(&clock),
             settings.cooldown,
         );
         let ports = StoredPorts {
-            tokens: Arc::new(SqliteTokenRepository::new(data.clone())),
-            runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
-            lease: Arc::new(FileLoginLease::new(data.clone(), Arc::clone(&clock))),
-            otp_ledger: Arc::new(SqliteSignInJournal::new(data.clone())),
+            tokens: Arc::new(SqlTokenRepository::new(data.clone())),
+            runs: Arc::new(SqlExecutionStateRepository::new(data.clone())),
+            lease: data.login_lease(Arc::clone(&clock)),
+            otp_ledger: Arc::new(SqlSignInJournal::new(data.clone())),
             cooldowns,
             clock,
         };

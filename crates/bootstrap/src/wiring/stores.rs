@@ -4,12 +4,11 @@
 use std::sync::Arc;
 
 use vega_domain::ports::{
-    Clock, CodeDelivery, EventSink, OtpLedger, SignInAttempts, TokenSpool, UpstoxTokenRepository,
+    Clock, CodeDelivery, EventSink, LoginLease, OtpLedger, SignInAttempts, TokenSpool, UpstoxTokenRepository,
 };
 use vega_persistence::{
-    DataSource, FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository,
-    SqliteAccessRepository, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
-    SqliteSignInJournal, SqliteTokenRepository,
+    DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
+    SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository,
 };
 
 /// The repositories of one installation.
@@ -19,11 +18,11 @@ pub(crate) struct Stores {
     pub(crate) otp_ledger: Arc<dyn OtpLedger>,
     pub(crate) codes: Arc<dyn CodeDelivery>,
     pub(crate) spool: Arc<FileTokenSpool>,
-    pub(crate) runs: Arc<SqliteExecutionStateRepository>,
-    pub(crate) cooldowns: Arc<SqliteCooldownRepository>,
-    pub(crate) audit: Arc<SqliteAuditTrail>,
-    pub(crate) lease: Arc<FileLoginLease>,
-    pub(crate) access: Arc<SqliteAccessRepository>,
+    pub(crate) runs: Arc<SqlExecutionStateRepository>,
+    pub(crate) cooldowns: Arc<SqlCooldownRepository>,
+    pub(crate) audit: Arc<SqlAuditTrail>,
+    pub(crate) lease: Arc<dyn LoginLease>,
+    pub(crate) access: Arc<SqlAccessRepository>,
 }
 
 impl Stores {
@@ -38,8 +37,8 @@ impl Stores {
         if let Err(error) = spool.import(clock.now()).await {
             tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
         }
-        let tokens = SqliteTokenRepository::new(data.clone());
-        let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let tokens = SqlTokenRepository::new(data.clone());
+        let journal = Arc::new(SqlSignInJournal::new(data.clone()));
         Self {
             tokens: Arc::new(SpoolingTokenRepository::new(
                 tokens,
@@ -54,11 +53,11 @@ impl Stores {
             otp_ledger: journal.clone(),
             codes: journal,
             spool: Arc::new(spool),
-            runs: Arc::new(SqliteExecutionStateRepository::new(data.clone())),
-            cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
-            audit: Arc::new(SqliteAuditTrail::new(data.clone())),
-            lease: Arc::new(FileLoginLease::new(data.clone(), Arc::clone(clock))),
-            access: Arc::new(SqliteAccessRepository::new(data.clone())),
+            runs: Arc::new(SqlExecutionStateRepository::new(data.clone())),
+            cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
+            audit: Arc::new(SqlAuditTrail::new(data.clone())),
+            lease: data.login_lease(Arc::clone(clock)),
+            access: Arc::new(SqlAccessRepository::new(data.clone())),
         }
     }
 }

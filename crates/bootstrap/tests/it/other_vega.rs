@@ -14,9 +14,7 @@ use vega_domain::ports::{
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
-use vega_persistence::{
-    DataSource, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
-};
+use vega_persistence::{DataSource, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository};
 
 pub(crate) struct OtherVega {
     data: DataSource,
@@ -34,7 +32,7 @@ impl OtherVega {
             finished_at: None,
             steps: Vec::new(),
         };
-        let runs = SqliteExecutionStateRepository::new(data.clone());
+        let runs = SqlExecutionStateRepository::new(data.clone());
         runs.begin(&run, &entry(now, AuditKind::RunStarted)).await?;
         Ok(Self { data, run: run.id })
     }
@@ -47,7 +45,7 @@ impl OtherVega {
         generation: Generation,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let journal = SqliteSignInJournal::new(self.data.clone());
+        let journal = SqlSignInJournal::new(self.data.clone());
         let id = AttemptId::at(now);
         let attempt = NewAttempt {
             id,
@@ -90,7 +88,7 @@ impl OtherVega {
             extended_token: None,
             attempt: id,
         };
-        let tokens = SqliteTokenRepository::new(self.data.clone());
+        let tokens = SqlTokenRepository::new(self.data.clone());
         Ok(tokens.store(&new, &entry(now, AuditKind::TokenStored)).await?)
     }
 
@@ -102,7 +100,7 @@ impl OtherVega {
             check,
         };
         let audit = entry(check.check.at, AuditKind::TokenChecked);
-        SqliteTokenRepository::new(self.data.clone())
+        SqlTokenRepository::new(self.data.clone())
             .record_checks(&[(check, audit)])
             .await?;
         Ok(())
@@ -110,7 +108,7 @@ impl OtherVega {
 
     /// Ends the run and closes the database.
     pub(crate) async fn close(self, now: DateTime<Utc>) -> Result<()> {
-        let runs = SqliteExecutionStateRepository::new(self.data.clone());
+        let runs = SqlExecutionStateRepository::new(self.data.clone());
         runs.move_run(self.run, RunState::Completed, &entry(now, AuditKind::RunEnded))
             .await?;
         self.data.close().await;

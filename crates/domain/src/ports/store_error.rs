@@ -54,19 +54,22 @@ pub enum StorageCause {
     Damaged,
     /// The disk did not do what it was asked.
     Disk,
+    /// The server that has it cannot be reached, or does not answer.
+    Away,
     /// None of these.
     Other,
 }
 
 impl StorageCause {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Busy,
         Self::Full,
         Self::ReadOnly,
         Self::CannotOpen,
         Self::Damaged,
         Self::Disk,
+        Self::Away,
         Self::Other,
     ];
 
@@ -123,6 +126,10 @@ impl StorageCause {
                 "Look into the system's log for errors of the disk, and copy the data directory to another one before you \
                  go on"
             }
+            Self::Away => {
+                "Look whether the database server runs and can be reached from here, and whether the network between works; Vega \
+                 tries again by itself"
+            }
             Self::Other => {
                 "Look whether the data directory is there and belongs to this user; report this if it is"
             }
@@ -137,7 +144,7 @@ impl StorageCause {
             Self::ReadOnly => FailureReason::StorageReadOnly,
             Self::Damaged => FailureReason::StorageDamaged,
             Self::Disk => FailureReason::StorageDisk,
-            Self::CannotOpen | Self::Other => FailureReason::Storage,
+            Self::CannotOpen | Self::Away | Self::Other => FailureReason::Storage,
         }
     }
 }

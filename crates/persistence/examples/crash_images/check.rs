@@ -9,7 +9,7 @@ use chrono::DateTime;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AuditHistory, AuditTrail, UpstoxTokenRepository};
-use vega_persistence::{DataSource, RowScope, SqliteAuditHistory, SqliteAuditTrail, SqliteTokenRepository};
+use vega_persistence::{DataSource, RowScope, SqlAuditHistory, SqlAuditTrail, SqlTokenRepository};
 
 use crate::Folder;
 use crate::script;
@@ -110,7 +110,7 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
         return Ok(Verdict::Damaged(format!("rows do not fit: {faults:?}")));
     }
     remove_torn_checkpoint(folder)?;
-    let audit = SqliteAuditHistory::new(data.clone()).verify(None).await?;
+    let audit = SqlAuditHistory::new(data.clone()).verify(None).await?;
     if let Some(fault) = audit.fault {
         return Ok(Verdict::Damaged(format!("audit trail: {fault}")));
     }
@@ -134,7 +134,7 @@ async fn examine_open(folder: &Folder, data: &DataSource, promised: &Promised) -
         AuditKind::PlanDeclined,
         "after the power cut",
     );
-    SqliteAuditTrail::new(data.clone())
+    SqlAuditTrail::new(data.clone())
         .append(&entry)
         .await
         .context("the next commit")?;
@@ -156,7 +156,7 @@ fn remove_torn_checkpoint(folder: &Folder) -> Result<()> {
 
 /// The newest token of each API opens and is the one that was stored.
 async fn unreadable_token(data: &DataSource) -> Result<Option<String>> {
-    for loaded in SqliteTokenRepository::new(data.clone()).load_all().await? {
+    for loaded in SqlTokenRepository::new(data.clone()).load_all().await? {
         let token = match loaded {
             Ok(token) => token,
             Err(unreadable) => return Ok(Some(unreadable.error.to_string())),

@@ -20,7 +20,7 @@ use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer}
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
 use vega_persistence::{
-    DataSource, SqliteAuditTrail, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
+    DataSource, SqlAuditTrail, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository,
 };
 
 use crate::Folder;
@@ -56,7 +56,7 @@ pub(crate) async fn run(folder: &Folder, synchronous: Synchronous) -> Result<()>
             worker.make(commit).await?;
             told.commit()?;
         }
-        let trail = SqliteAuditTrail::new(data.clone());
+        let trail = SqlAuditTrail::new(data.clone());
         trail.keep_checkpoint(worker.run, worker.at).await?;
         told.checkpoint()?;
         if session + 1 < script::SESSIONS {
@@ -101,9 +101,9 @@ impl Told {
 }
 
 struct Worker {
-    tokens: SqliteTokenRepository,
-    runs: SqliteExecutionStateRepository,
-    journal: SqliteSignInJournal,
+    tokens: SqlTokenRepository,
+    runs: SqlExecutionStateRepository,
+    journal: SqlSignInJournal,
     attempts: HashMap<SignIn, AttemptId>,
     session: u32,
     run: RunId,
@@ -114,9 +114,9 @@ impl Worker {
     fn new(data: DataSource, session: u32) -> Self {
         let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000 + i64::from(session));
         Self {
-            tokens: SqliteTokenRepository::new(data.clone()),
-            runs: SqliteExecutionStateRepository::new(data.clone()),
-            journal: SqliteSignInJournal::new(data),
+            tokens: SqlTokenRepository::new(data.clone()),
+            runs: SqlExecutionStateRepository::new(data.clone()),
+            journal: SqlSignInJournal::new(data),
             attempts: HashMap::new(),
             session,
             run: RunId::at(at),

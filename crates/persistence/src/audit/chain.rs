@@ -6,10 +6,11 @@ use std::fmt;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use sqlx::FromRow;
 use zeroize::Zeroizing;
 
 use crate::key_files::root_key::{RootKey, keyed};
+use crate::sql::value::Stored;
+use crate::sql::{FromRow, Row};
 
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega audit chain 1";
@@ -33,47 +34,59 @@ impl fmt::Debug for AuditChain {
     }
 }
 
-/// One entry as it is stored: for each column, the database's name of its type, and its bytes.
-#[derive(Debug, FromRow)]
+/// One entry as it is stored: for each column, the name of its kind, and its bytes.
+#[derive(Debug)]
 pub(crate) struct RawRow {
     pub(crate) id: i64,
-    at_type: String,
-    at: Option<Vec<u8>>,
-    kind_type: String,
-    kind: Option<Vec<u8>>,
-    account_type: String,
-    account: Option<Vec<u8>>,
-    api_type: String,
-    api: Option<Vec<u8>>,
-    run_id_type: String,
-    run_id: Option<Vec<u8>>,
-    detail_type: String,
-    detail: Option<Vec<u8>>,
-    chain_type: String,
-    chain: Option<Vec<u8>>,
+    sealed: [RawValue; 6],
+    chain: RawValue,
+}
+
+/// What one column holds.
+#[derive(Debug)]
+struct RawValue {
+    kind: &'static str,
+    bytes: Option<Vec<u8>>,
+}
+
+impl RawValue {
+    fn of(row: &Row, column: &str) -> Self {
+        // What no Vega writes is of a kind that fits nothing.
+        let stored = row.stored(column).ok();
+        Self {
+            kind: stored.map_or("other", Stored::kind),
+            bytes: stored.and_then(Stored::bytes).map(<[u8]>::to_vec),
+        }
+    }
+}
+
+impl FromRow for RawRow {
+    fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        let sealed = ["at", "kind", "account", "api", "run_id", "detail"];
+        Ok(Self {
+            id: row.try_get("id")?,
+            sealed: sealed.map(|column| RawValue::of(row, column)),
+            chain: RawValue::of(row, "chain"),
+        })
+    }
 }
 
 impl RawRow {
     /// Whether the entry has a value.
     pub(crate) fn is_chained(&self) -> bool {
-        self.chain.is_some()
+        self.chain.kind != Stored::Null.kind()
     }
 
     /// Whether the entry has this value.
     pub(crate) fn bears(&self, value: &Value) -> bool {
-        self.chain_type == "blob" && self.chain.as_deref() == Some(value)
+        self.chain.kind == "blob" && self.chain.bytes.as_deref() == Some(value)
     }
 
-    /// Type and bytes of all that is sealed, in order.
+    /// Kind and bytes of all that is sealed, in order.
     fn columns(&self) -> [(&str, Option<&[u8]>); 6] {
-        [
-            (&self.at_type, self.at.as_deref()),
-            (&self.kind_type, self.kind.as_deref()),
-            (&self.account_type, self.account.as_deref()),
-            (&self.api_type, self.api.as_deref()),
-            (&self.run_id_type, self.run_id.as_deref()),
-            (&self.detail_type, self.detail.as_deref()),
-        ]
+        self.sealed
+            .each_ref()
+            .map(|value| (value.kind, value.bytes.as_deref()))
     }
 }
 
@@ -142,7 +155,7 @@ impl AuditChain {
     }
 
     /// The value of an entry that is about to be stored after the value `before`.
-    pub(crate) fn of_new(&self, before: &[u8], row: &NewRow<'_>) -> Value {
+    pub(crate) fn of_entry(&self, before: &[u8], row: &NewRow<'_>) -> Value {
         self.next(ENTRY, before, row.id, row.columns())
     }
 
@@ -193,7 +206,7 @@ mod tests {
             detail: "",
         };
         let before = chain.beginning(b"one");
-        let value = |row: &NewRow<'_>| chain.of_new(&before, row);
+        let value = |row: &NewRow<'_>| chain.of_entry(&before, row);
         // One run of bytes, were it not for the lengths: `text` is the name of both columns' type.
         assert_ne!(value(&row("a", Some("btextc"))), value(&row("atextb", Some("c"))));
         assert_ne!(value(&row("a", None)), value(&row("a", Some(""))));

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use sqlx::FromRow;
 use vega_domain::ports::StoreError;
 
 use crate::audit::checkpoints::CheckpointFile;
@@ -14,6 +13,7 @@ use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::sealing::row_values::RowValues;
+use crate::sql::record;
 
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega latest changes 1";
@@ -47,18 +47,20 @@ impl fmt::Debug for RowTrust {
     }
 }
 
-/// The state of the database's trail and list of latest changes, as read within one snapshot.
-#[derive(Debug, FromRow)]
-pub(crate) struct Standing {
-    key_id: Option<Vec<u8>>,
-    chain_id: Option<Vec<u8>>,
-    /// The trail's last entry.
-    last: i64,
-    chain: Option<Vec<u8>>,
-    seen: Option<Vec<u8>>,
-    entry: Option<i64>,
-    marks: Option<String>,
-    value: Option<Vec<u8>>,
+record! {
+    /// The state of the database's trail and list of latest changes, as read within one snapshot.
+    #[derive(Debug)]
+    pub(crate) struct Standing {
+        key_id: Option<Vec<u8>>,
+        chain_id: Option<Vec<u8>>,
+        /// The trail's last entry.
+        last: i64,
+        chain: Option<Vec<u8>>,
+        seen: Option<Vec<u8>>,
+        entry: Option<i64>,
+        marks: Option<String>,
+        value: Option<Vec<u8>>,
+    }
 }
 
 /// The result of a look: the marks, or why the database is not trusted; and the end of the trail.

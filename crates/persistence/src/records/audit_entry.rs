@@ -1,27 +1,24 @@
-//! A row of `audit_events`, and the entry in it; how times are stored as text.
+//! A row of `audit_events`, and the entry in it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use sqlx::FromRow;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use vega_domain::InvalidValue;
 use vega_domain::audit::{AuditEntry, AuditKind, RecordedEntry};
 use vega_domain::ids::{AccountId, ApiName, RunId};
 use vega_domain::ports::StoreError;
 
-/// How times are stored. The same as sqlx writes, and said here because the chain seals the text.
-pub(crate) fn stored_time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, false)
-}
+use crate::sql::record;
 
-#[derive(FromRow)]
-pub(crate) struct AuditEntryRow {
-    id: i64,
-    at: DateTime<Utc>,
-    kind: String,
-    account: Option<String>,
-    api: Option<String>,
-    run_id: Option<Uuid>,
-    detail: String,
+record! {
+    pub(crate) struct AuditEntryRow {
+        id: i64,
+        at: DateTime<Utc>,
+        kind: String,
+        account: Option<String>,
+        api: Option<String>,
+        run_id: Option<Uuid>,
+        detail: String,
+    }
 }
 
 impl AuditEntryRow {

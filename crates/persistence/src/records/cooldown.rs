@@ -3,25 +3,26 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, MobileNumber};
 use vega_domain::ports::StoreError;
 
 use crate::records::clock_columns::moment;
+use crate::sql::record;
 use crate::stored::unreadable;
 
-#[derive(FromRow)]
-pub(crate) struct CooldownRow {
-    mobile_number: String,
-    account: String,
-    since: DateTime<Utc>,
-    boot: Option<String>,
-    since_boot_ms: Option<i64>,
-    length_ms: Option<i64>,
-    reason: String,
-    detail: String,
+record! {
+    pub(crate) struct CooldownRow {
+        mobile_number: String,
+        account: String,
+        since: DateTime<Utc>,
+        boot: Option<String>,
+        since_boot_ms: Option<i64>,
+        length_ms: Option<i64>,
+        reason: String,
+        detail: String,
+    }
 }
 
 impl CooldownRow {

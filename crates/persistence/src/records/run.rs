@@ -1,21 +1,22 @@
 //! Rows of `execution_runs` and `execution_steps`, and how a run or step last failed.
 
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 use uuid::Uuid;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, RunId};
 use vega_domain::ports::{LastFailure, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 
+use crate::sql::record;
 use crate::stored::unreadable;
 
-#[derive(FromRow)]
-pub(crate) struct RunRow {
-    pub(crate) id: Uuid,
-    state: String,
-    started_at: DateTime<Utc>,
-    finished_at: Option<DateTime<Utc>>,
+record! {
+    pub(crate) struct RunRow {
+        pub(crate) id: Uuid,
+        state: String,
+        started_at: DateTime<Utc>,
+        finished_at: Option<DateTime<Utc>>,
+    }
 }
 
 impl RunRow {
@@ -34,13 +35,14 @@ impl RunRow {
     }
 }
 
-#[derive(FromRow)]
-pub(crate) struct StepRow {
-    api: String,
-    account: String,
-    state: String,
-    reason: Option<String>,
-    detail: Option<String>,
+record! {
+    pub(crate) struct StepRow {
+        api: String,
+        account: String,
+        state: String,
+        reason: Option<String>,
+        detail: Option<String>,
+    }
 }
 
 impl StepRow {
@@ -54,14 +56,15 @@ impl StepRow {
     }
 }
 
-#[derive(FromRow)]
-pub(crate) struct FailureRow {
-    api: String,
-    run_began: DateTime<Utc>,
-    stored: DateTime<Utc>,
-    reason: String,
-    detail: Option<String>,
-    attempt: Option<Uuid>,
+record! {
+    pub(crate) struct FailureRow {
+        api: String,
+        run_began: DateTime<Utc>,
+        stored: DateTime<Utc>,
+        reason: String,
+        detail: Option<String>,
+        attempt: Option<Uuid>,
+    }
 }
 
 impl FailureRow {

@@ -1,7 +1,6 @@
 //! A row of `upstox_tokens`, and the token in it.
 
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
 use vega_domain::ports::StoreError;
@@ -9,6 +8,7 @@ use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 
 use crate::sealing::seal::{Place, Sealer};
+use crate::sql::{FromRow, Row};
 use crate::stored::unreadable;
 
 pub(crate) type CheckColumns = (Option<DateTime<Utc>>, Option<&'static str>, Option<&'static str>);
@@ -32,7 +32,6 @@ pub(crate) fn revocation(check: Option<LastCheck>) -> Option<DateTime<Utc>> {
         .map(|check| check.at)
 }
 
-#[derive(FromRow)]
 pub(crate) struct TokenRow {
     api: String,
     pub(crate) generation: u32,
@@ -49,8 +48,29 @@ pub(crate) struct TokenRow {
     last_check_reason: Option<String>,
     pub(crate) erased_at: Option<DateTime<Utc>>,
     /// A database that was not opened may be of an earlier Vega, which has no such column.
-    #[sqlx(default)]
     revoked_at: Option<DateTime<Utc>>,
+}
+
+impl FromRow for TokenRow {
+    fn from_row(row: &Row) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            api: row.try_get("api")?,
+            generation: row.try_get("generation")?,
+            account: row.try_get("account")?,
+            client_id: row.try_get("client_id")?,
+            user_id: row.try_get("user_id")?,
+            sealed_access_token: row.try_get("sealed_access_token")?,
+            issued_at: row.try_get("issued_at")?,
+            valid_until: row.try_get("valid_until")?,
+            verified_at: row.try_get("verified_at")?,
+            rejected_at: row.try_get("rejected_at")?,
+            last_check_at: row.try_get("last_check_at")?,
+            last_check_result: row.try_get("last_check_result")?,
+            last_check_reason: row.try_get("last_check_reason")?,
+            erased_at: row.try_get("erased_at")?,
+            revoked_at: row.try_get_or_default("revoked_at")?,
+        })
+    }
 }
 
 impl TokenRow {

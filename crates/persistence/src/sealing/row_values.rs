@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use crate::key_files::root_key::RootKey;
+use crate::sql::value::Stored;
 
 /// Keeps this key apart from every other use of the root key.
 const CONTEXT: &[u8] = b"vega row value 1";
@@ -119,15 +120,6 @@ pub(crate) const ATTEMPTS: SealedTable = SealedTable {
 /// All tables with row values.
 pub(crate) const ALL: [&SealedTable; 7] =
     [&TOKENS, &KEYS, &LINKS, &SESSIONS, &COOLDOWNS, &PRESSES, &ATTEMPTS];
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stored<'r> {
-    Null,
-    Integer(i64),
-    Text(&'r str),
-    Blob(&'r [u8]),
-}
 
 /// Makes and compares row values.
 pub(crate) struct RowValues(Hmac<Sha256>);

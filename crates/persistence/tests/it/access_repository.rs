@@ -5,7 +5,7 @@ use vega_domain::access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretH
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::{AccessKeyId, KeyName, SessionId};
 use vega_domain::ports::{AccessKeys, ConsoleSessions, StoreError, StoredKey};
-use vega_persistence::SqliteAccessRepository;
+use vega_persistence::SqlAccessRepository;
 use vega_testing::builders::entry_at;
 
 use crate::database_fixture::{DatabaseFixture, api, at, entry, open};
@@ -37,17 +37,17 @@ fn session(opened: i64) -> ConsoleSession {
     }
 }
 
-async fn add(keys: &SqliteAccessRepository, key: &StoredKey) -> Result<(), StoreError> {
+async fn add(keys: &SqlAccessRepository, key: &StoredKey) -> Result<(), StoreError> {
     keys.add_key(key, &entry(AuditKind::KeyAdded)).await
 }
 
-async fn put_link(links: &SqliteAccessRepository, made: i64, number: u8) {
+async fn put_link(links: &SqlAccessRepository, made: i64, number: u8) {
     let link = ConsoleLink { made_at: at(made) };
     let audit = entry(AuditKind::ConsoleLinkMade);
     links.put_link(&link, &hash(number), &audit).await.unwrap();
 }
 
-async fn redeem(links: &SqliteAccessRepository, link: u8, session: &ConsoleSession, secret: u8) -> bool {
+async fn redeem(links: &SqlAccessRepository, link: u8, session: &ConsoleSession, secret: u8) -> bool {
     let audit = entry(AuditKind::ConsoleSessionOpened);
     let (link, secret) = (hash(link), hash(secret));
     let opened = links.redeem_link(&link, session, &secret, &audit);
@@ -70,7 +70,7 @@ async fn redeem(links: &SqliteAccessRepository, link: u8, session: &ConsoleSessi
 #[tokio::test]
 async fn a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other(#[case] change: &'static str) {
     let fixture = DatabaseFixture::new().await;
-    let keys = SqliteAccessRepository::new(fixture.data.clone());
+    let keys = SqlAccessRepository::new(fixture.data.clone());
     let (mut trader, watcher) = (key("trader", 1), key("watcher", 2));
     trader.key.expires_at = Some(at(9_000));
     add(&keys, &trader).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_key_that_was_changed_outside_vega_counts_no_more_and_hides_no_other(#
 #[tokio::test]
 async fn a_key_that_was_revoked_is_revived_by_nobody() {
     let fixture = DatabaseFixture::new().await;
-    let keys = SqliteAccessRepository::new(fixture.data.clone());
+    let keys = SqlAccessRepository::new(fixture.data.clone());
     let trader = key("trader", 1);
     add(&keys, &trader).await.unwrap();
     let audit = entry_at(AuditKind::KeyRevoked, 5);
@@ -108,7 +108,7 @@ async fn a_key_that_was_revoked_is_revived_by_nobody() {
 #[tokio::test]
 async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell() {
     let fixture = DatabaseFixture::new().await;
-    let older = SqliteAccessRepository::new(fixture.data.clone());
+    let older = SqlAccessRepository::new(fixture.data.clone());
     let mut revoked = key("watcher", 2);
     let trader = key("trader", 1);
     add(&older, &trader).await.unwrap();
@@ -119,14 +119,14 @@ async fn keys_outlive_a_rotation_and_an_older_process_says_that_it_cannot_tell()
     fixture.data.rotate_key(at(10), |_| ()).await.unwrap();
     let refused = older.keys().await.unwrap_err();
     assert!(refused.to_string().contains("was rotated"), "{refused}");
-    let newer = SqliteAccessRepository::new(open(&fixture.dir).await);
+    let newer = SqlAccessRepository::new(open(&fixture.dir).await);
     assert_eq!(newer.keys().await.unwrap(), [trader, revoked]);
 }
 
 #[tokio::test]
 async fn what_has_died_is_forgotten_and_what_lives_is_not() {
     let fixture = DatabaseFixture::new().await;
-    let access = SqliteAccessRepository::new(fixture.data.clone());
+    let access = SqlAccessRepository::new(fixture.data.clone());
     let count = async |table| {
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         let rows: i64 = sqlx::query_scalar(sql)

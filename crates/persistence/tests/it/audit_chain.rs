@@ -8,14 +8,14 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSy
 use vega_domain::audit::{AuditEntry, AuditFault, AuditKind, AuditVerdict};
 use vega_domain::ids::RunId;
 use vega_domain::ports::{AuditHistory, AuditTrail};
-use vega_persistence::{DataSource, OpenError, SqliteAuditHistory, SqliteAuditTrail};
+use vega_persistence::{DataSource, OpenError, SqlAuditHistory, SqlAuditTrail};
 
 use crate::database_fixture::{DatabaseFixture, account, api, at, key_path, open, url};
 
 /// Three entries: with everything, with half, with the least.
 async fn three(fixture: &DatabaseFixture) -> RunId {
     let run = RunId::at(at(0));
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     let entry = |seconds, kind, detail: &str| AuditEntry::new(at(seconds), kind, detail);
     let all = [
         entry(0, AuditKind::StepChanged, "done")
@@ -31,18 +31,18 @@ async fn three(fixture: &DatabaseFixture) -> RunId {
 }
 
 async fn keep_checkpoint(fixture: &DatabaseFixture, run: RunId) {
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     trail.keep_checkpoint(run, at(9)).await.unwrap();
 }
 
 async fn append(fixture: &DatabaseFixture) {
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, "PRIMARY");
     trail.append(&entry).await.unwrap();
 }
 
 async fn verify(fixture: &DatabaseFixture) -> AuditVerdict {
-    let history = SqliteAuditHistory::new(fixture.data.clone());
+    let history = SqlAuditHistory::new(fixture.data.clone());
     history.verify(None).await.unwrap()
 }
 
@@ -312,7 +312,7 @@ async fn checkpoints_are_compared_with_their_own_trail_alone() {
     let run = three(&one).await;
     keep_checkpoint(&one, run).await;
     three(&other).await;
-    let both = SqliteAuditHistory::new(other.data.clone());
+    let both = SqlAuditHistory::new(other.data.clone());
     let verdict = both.verify(Some(&checkpoints(&one))).await.unwrap();
     let expected = AuditVerdict {
         entries: 3,
@@ -352,7 +352,7 @@ async fn writers_of_several_openings_make_one_trail() {
     let fixture = DatabaseFixture::new().await;
     let mut writing = Vec::new();
     for _ in 0..4 {
-        let trail = SqliteAuditTrail::new(open(&fixture.dir).await);
+        let trail = SqlAuditTrail::new(open(&fixture.dir).await);
         writing.push(tokio::spawn(async move {
             for second in 0..10 {
                 let entry = AuditEntry::new(at(second), AuditKind::TokenChecked, "valid");
@@ -415,7 +415,7 @@ async fn a_bit_changed_in_the_file_before_a_row_is_found_or_says_nothing_new() {
         // SQLite itself notices some of them.
         let is_intact = match DataSource::open(&url(&fixture.dir), &key_path(&fixture.dir)).await {
             Ok(data) => {
-                let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await;
+                let verdict = SqlAuditHistory::new(data.clone()).verify(None).await;
                 data.close().await;
                 verdict.is_ok_and(|verdict| verdict.fault.is_none())
             }

@@ -2,7 +2,7 @@
 
 use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ports::{AuditHistory, AuditTrail};
-use vega_persistence::{SqliteAuditHistory, SqliteAuditTrail};
+use vega_persistence::{SqlAuditHistory, SqlAuditTrail};
 
 use crate::database_fixture::{DatabaseFixture, at};
 
@@ -10,7 +10,7 @@ use crate::database_fixture::{DatabaseFixture, at};
 #[tokio::test]
 async fn a_fraction_of_a_second_is_on_the_right_side_of_a_bound() {
     let fixture = DatabaseFixture::new().await;
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     let half = at(1) + chrono::TimeDelta::milliseconds(500);
     for at in [at(1), half, at(2)] {
         trail
@@ -18,7 +18,7 @@ async fn a_fraction_of_a_second_is_on_the_right_side_of_a_bound() {
             .await
             .unwrap();
     }
-    let history = SqliteAuditHistory::new(fixture.data.clone());
+    let history = SqlAuditHistory::new(fixture.data.clone());
     let ids = async |since, until| {
         let filter = AuditFilter {
             since,

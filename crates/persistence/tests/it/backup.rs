@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use vega_domain::audit::{AuditEntry, AuditFault, AuditKind};
 use vega_domain::ports::{AuditHistory, AuditTrail};
-use vega_persistence::{BackupError, DataSource, OpenError, SqliteAuditHistory, SqliteAuditTrail};
+use vega_persistence::{BackupError, DataSource, OpenError, SqlAuditHistory, SqlAuditTrail};
 
 use crate::database_fixture::{DatabaseFixture, at, database_path, key_path, open, url};
 use crate::key_rotation::{assert_all_opens, fault, sealed};
 
 async fn append(data: &DataSource) {
     let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, "PRIMARY");
-    SqliteAuditTrail::new(data.clone()).append(&entry).await.unwrap();
+    SqlAuditTrail::new(data.clone()).append(&entry).await.unwrap();
 }
 
 fn file(fixture: &DatabaseFixture) -> PathBuf {
@@ -83,7 +83,7 @@ async fn a_backup_is_whole_and_private_and_goes_on_record() {
 async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made() {
     let fixture = DatabaseFixture::new().await;
     sealed(&fixture).await;
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     let run = vega_domain::ids::RunId::at(at(0));
     trail.keep_checkpoint(run, at(40)).await.unwrap();
     fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_restored_backup_has_everything_and_the_trail_ends_where_it_was_made()
     put_in_place(&fixture);
     let data = open(&fixture.dir).await;
     assert_all_opens(&data).await;
-    let verdict = SqliteAuditHistory::new(data.clone()).verify(None).await.unwrap();
+    let verdict = SqlAuditHistory::new(data.clone()).verify(None).await.unwrap();
     assert_eq!(
         (verdict.entries, verdict.checkpoints, verdict.fault),
         (copied as u64, 1, None),
@@ -111,7 +111,7 @@ async fn what_a_backup_does_not_know_of_is_missed() {
     fixture.data.back_up(&file(&fixture), at(50)).await.unwrap();
     append(&fixture.data).await;
     let run = vega_domain::ids::RunId::at(at(0));
-    SqliteAuditTrail::new(fixture.data.clone())
+    SqlAuditTrail::new(fixture.data.clone())
         .keep_checkpoint(run, at(60))
         .await
         .unwrap();

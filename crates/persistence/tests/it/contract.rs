@@ -7,9 +7,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
-    FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqliteAccessRepository,
-    SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository, SqliteExecutionStateRepository,
-    SqliteSignInJournal, SqliteTokenChanges, SqliteTokenRepository,
+    FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
+    SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
+    SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::{RecordedEvents, TestClock};
@@ -35,14 +35,14 @@ impl Installation for InFiles {
     async fn open(&self) -> Stores {
         let data = open(&self.0).await;
         let events = Arc::new(RecordedEvents::default());
-        let journal = Arc::new(SqliteSignInJournal::new(data.clone()));
+        let journal = Arc::new(SqlSignInJournal::new(data.clone()));
         let spool = FileTokenSpool::new(data.clone());
         let attempts = SpoolingSignInAttempts::new(journal.clone(), spool.clone(), events.clone());
-        let tokens = SqliteTokenRepository::new(data.clone());
-        let runs = Arc::new(SqliteExecutionStateRepository::new(data.clone()));
-        let access = Arc::new(SqliteAccessRepository::new(data.clone()));
+        let tokens = SqlTokenRepository::new(data.clone());
+        let runs = Arc::new(SqlExecutionStateRepository::new(data.clone()));
+        let access = Arc::new(SqlAccessRepository::new(data.clone()));
         Stores {
-            cooldowns: Arc::new(SqliteCooldownRepository::new(data.clone())),
+            cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
             runs: runs.clone(),
             run_history: runs,
             attempts: Arc::new(attempts),
@@ -51,10 +51,10 @@ impl Installation for InFiles {
             tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
             keys: access.clone(),
             sessions: access,
-            audit: Arc::new(SqliteAuditTrail::new(data.clone())),
-            history: Arc::new(SqliteAuditHistory::new(data.clone())),
+            audit: Arc::new(SqlAuditTrail::new(data.clone())),
+            history: Arc::new(SqlAuditHistory::new(data.clone())),
             spool: Arc::new(spool),
-            changes: Arc::new(SqliteTokenChanges::new(data.clone())),
+            changes: Arc::new(SqlTokenChanges::new(data.clone())),
             lease: Arc::new(FileLoginLease::new(data, TestClock::at(at(0)))),
         }
     }

@@ -9,18 +9,16 @@ use vega_domain::ports::{ExecutionStateRepository, SignInAttempts, UpstoxTokenRe
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::StoredToken;
-use vega_persistence::{
-    DataSource, SqliteExecutionStateRepository, SqliteSignInJournal, SqliteTokenRepository,
-};
+use vega_persistence::{DataSource, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository};
 
 pub(crate) use vega_testing::builders::{account, api, at, attempt, entry, mobile, run, token};
 
 pub(crate) struct DatabaseFixture {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) data: DataSource,
-    pub(crate) tokens: SqliteTokenRepository,
-    pub(crate) runs: SqliteExecutionStateRepository,
-    pub(crate) journal: SqliteSignInJournal,
+    pub(crate) tokens: SqlTokenRepository,
+    pub(crate) runs: SqlExecutionStateRepository,
+    pub(crate) journal: SqlSignInJournal,
 }
 
 impl DatabaseFixture {
@@ -32,9 +30,9 @@ impl DatabaseFixture {
     pub(crate) async fn over(dir: tempfile::TempDir) -> Self {
         let data = open(&dir).await;
         Self {
-            tokens: SqliteTokenRepository::new(data.clone()),
-            runs: SqliteExecutionStateRepository::new(data.clone()),
-            journal: SqliteSignInJournal::new(data.clone()),
+            tokens: SqlTokenRepository::new(data.clone()),
+            runs: SqlExecutionStateRepository::new(data.clone()),
+            journal: SqlSignInJournal::new(data.clone()),
             data,
             dir,
         }

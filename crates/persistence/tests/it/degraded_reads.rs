@@ -5,7 +5,7 @@ use std::path::Path;
 use vega_domain::audit::AuditKind;
 use vega_domain::ports::UpstoxTokenRepository;
 use vega_domain::token::StoredToken;
-use vega_persistence::{DataSource, SqliteTokenRepository, tokens_without_opening};
+use vega_persistence::{DataSource, SqlTokenRepository, tokens_without_opening};
 
 use crate::database_fixture::{DatabaseFixture, database_path, entry, key_path, token, url};
 
@@ -17,7 +17,7 @@ async fn with_a_token() -> DatabaseFixture {
     let run = fixture.running(&["PRIMARY"]).await;
     let attempt = fixture.answered(run, "PRIMARY", 1).await;
     let stored = entry(AuditKind::TokenStored);
-    let tokens = SqliteTokenRepository::new(fixture.data.clone());
+    let tokens = SqlTokenRepository::new(fixture.data.clone());
     tokens
         .store(&token(attempt, "PRIMARY", 1), &stored)
         .await

@@ -5,7 +5,7 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{AuditTrail, CodeDelivery, SignInAttempts, TokenCheck, UpstoxTokenRepository};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState};
 use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::SqliteAuditTrail;
+use vega_persistence::SqlAuditTrail;
 
 use crate::database_fixture::{DatabaseFixture, api, at, attempt, entry, token};
 
@@ -56,7 +56,7 @@ async fn all_entries_about_a_token_bear_one_fingerprint() {
     }
     // The same token, should Upstox hand it to a stranger.
     let same = AccessToken::new("CANARY-token-PRIMARY-1");
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     let logged_out = entry(AuditKind::TokenLoggedOut);
     trail.append_about(&logged_out, &same).await.unwrap();
     assert_eq!(fixture.fingerprint(AuditKind::TokenLoggedOut).await, stored);

@@ -11,8 +11,8 @@ use vega_domain::ports::{
 };
 use vega_domain::secret::AuthorizationCode;
 use vega_persistence::{
-    DataSource, KeySource, OpenError, Rotation, RotationError, SqliteAccessRepository, SqliteAuditHistory,
-    SqliteAuditTrail, SqliteSignInJournal, SqliteTokenRepository, WalState,
+    DataSource, KeySource, OpenError, Rotation, RotationError, SqlAccessRepository, SqlAuditHistory,
+    SqlAuditTrail, SqlSignInJournal, SqlTokenRepository, WalState,
 };
 
 use crate::access_repository::key;
@@ -45,12 +45,12 @@ pub(crate) async fn sealed(fixture: &DatabaseFixture) {
 
 /// Everything that `sealed` sealed opens, as it was.
 pub(crate) async fn assert_all_opens(data: &DataSource) {
-    let tokens = SqliteTokenRepository::new(data.clone()).load_all().await.unwrap();
+    let tokens = SqlTokenRepository::new(data.clone()).load_all().await.unwrap();
     let [Ok(stored)] = &tokens[..] else {
         panic!("{tokens:?}")
     };
     assert_eq!(stored.access_token.expose(), "CANARY-token-PRIMARY-1");
-    let left = SqliteSignInJournal::new(data.clone()).unfinished().await.unwrap();
+    let left = SqlSignInJournal::new(data.clone()).unfinished().await.unwrap();
     let mut found = (false, false);
     for attempt in &left {
         match &attempt.answer {
@@ -70,7 +70,7 @@ pub(crate) async fn assert_all_opens(data: &DataSource) {
 }
 
 pub(crate) async fn fault(data: &DataSource) -> Option<AuditFault> {
-    let history = SqliteAuditHistory::new(data.clone());
+    let history = SqlAuditHistory::new(data.clone());
     history.verify(None).await.unwrap().fault
 }
 
@@ -80,7 +80,7 @@ async fn rotate(data: &DataSource) -> Rotation {
 
 async fn append(data: &DataSource, words: &str) {
     let entry = AuditEntry::new(at(5), AuditKind::PlanConfirmed, words);
-    SqliteAuditTrail::new(data.clone()).append(&entry).await.unwrap();
+    SqlAuditTrail::new(data.clone()).append(&entry).await.unwrap();
 }
 
 fn key_files(fixture: &DatabaseFixture) -> Vec<PathBuf> {
@@ -154,7 +154,7 @@ async fn everything_opens_with_the_new_key_and_nothing_of_the_old_one_is_left() 
 async fn the_audit_trail_is_intact_over_rotations() {
     let fixture = DatabaseFixture::new().await;
     let run = fixture.running(&["PRIMARY"]).await;
-    let trail = SqliteAuditTrail::new(fixture.data.clone());
+    let trail = SqlAuditTrail::new(fixture.data.clone());
     trail.keep_checkpoint(run, at(9)).await.unwrap();
     rotate(&fixture.data).await;
     let data = open(&fixture.dir).await;
@@ -162,11 +162,11 @@ async fn the_audit_trail_is_intact_over_rotations() {
     rotate(&data).await;
     let data = open(&fixture.dir).await;
     append(&data, "after").await;
-    SqliteAuditTrail::new(data.clone())
+    SqlAuditTrail::new(data.clone())
         .keep_checkpoint(run, at(9))
         .await
         .unwrap();
-    let verdict = SqliteAuditHistory::new(data).verify(None).await.unwrap();
+    let verdict = SqlAuditHistory::new(data).verify(None).await.unwrap();
     // Each rotation leaves one too.
     assert_eq!(
         (verdict.entries, verdict.checkpoints, verdict.fault),
@@ -265,7 +265,7 @@ async fn a_program_that_has_the_old_key_still_writes_nothing() {
     rotate(&fixture.data).await;
     let entries = fixture.audit_kinds().await.len();
     for data in [&fixture.data, &other] {
-        let refused = SqliteAuditTrail::new(data.clone())
+        let refused = SqlAuditTrail::new(data.clone())
             .append(&entry(AuditKind::PlanDeclined))
             .await;
         let Err(StoreError::Unreadable(words)) = refused else {
@@ -277,7 +277,7 @@ async fn a_program_that_has_the_old_key_still_writes_nothing() {
             Err(RotationError::Store(_))
         ));
         // As a whole, as when the database fails: tokens that are in memory stay there.
-        let loaded = SqliteTokenRepository::new(data.clone()).load_all().await;
+        let loaded = SqlTokenRepository::new(data.clone()).load_all().await;
         let words = loaded.unwrap_err().to_string();
         assert!(words.contains("rotated while this program ran"), "{words}");
     }
@@ -325,7 +325,7 @@ async fn a_credential_is_used_and_never_written() {
     let data = DataSource::open(&url(&fixture.dir), &source).await.unwrap();
     assert_all_opens(&data).await;
     let run = vega_domain::ids::RunId::at(at(0));
-    SqliteAuditTrail::new(data.clone())
+    SqlAuditTrail::new(data.clone())
         .keep_checkpoint(run, at(9))
         .await
         .unwrap();
@@ -389,7 +389,7 @@ async fn every_sealed_column_of_the_schema_is_sealed_anew() {
     let fixture = DatabaseFixture::new().await;
     sealed(&fixture).await;
     append(&fixture.data, "so that there is a chain key").await;
-    let access = SqliteAccessRepository::new(fixture.data.clone());
+    let access = SqlAccessRepository::new(fixture.data.clone());
     let audit = entry(AuditKind::KeyAdded);
     access.add_key(&key("trader", 1), &audit).await.unwrap();
     rotate(&fixture.data).await;

@@ -24,6 +24,7 @@ mod login_lease;
 mod older_database;
 mod opening;
 mod opening_to_read;
+mod postgres_contract;
 mod revoked_copies;
 mod row_values;
 mod rows_accepted;

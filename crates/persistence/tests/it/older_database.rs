@@ -5,7 +5,7 @@ use sqlx::Row;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AccessKeys, AuditHistory, AuditTrail, ConsoleSessions, StoreError};
 use vega_persistence::{
-    DataSource, SqliteAccessRepository, SqliteAuditHistory, SqliteAuditTrail, SqliteCooldownRepository,
+    DataSource, SqlAccessRepository, SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository,
     tokens_without_opening,
 };
 
@@ -39,15 +39,15 @@ impl File {
 
 pub(crate) fn over(stage: Stage, data: DataSource) -> Stage {
     Stage {
-        access: SqliteAccessRepository::new(data.clone()),
-        cooldowns: SqliteCooldownRepository::new(data.clone()),
+        access: SqlAccessRepository::new(data.clone()),
+        cooldowns: SqlCooldownRepository::new(data.clone()),
         open_attempt: stage.open_attempt,
         key: stage.key,
         session: stage.session,
         fixture: DatabaseFixture {
-            tokens: vega_persistence::SqliteTokenRepository::new(data.clone()),
-            runs: vega_persistence::SqliteExecutionStateRepository::new(data.clone()),
-            journal: vega_persistence::SqliteSignInJournal::new(data.clone()),
+            tokens: vega_persistence::SqlTokenRepository::new(data.clone()),
+            runs: vega_persistence::SqlExecutionStateRepository::new(data.clone()),
+            journal: vega_persistence::SqlSignInJournal::new(data.clone()),
             data,
             dir: stage.fixture.dir,
         },
@@ -75,7 +75,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     let without = tokens_without_opening(&url(dir), &key_path(dir)).await.unwrap();
     assert!(without.is_empty(), "{without:?}");
     // What is put on record meanwhile makes it no newer.
-    let trail = SqliteAuditTrail::new(stage.fixture.data.clone());
+    let trail = SqlAuditTrail::new(stage.fixture.data.clone());
     for _ in 0..5 {
         let entry = AuditEntry::new(at(30), AuditKind::PreflightFailed, "");
         trail.append(&entry).await.unwrap();
@@ -96,7 +96,7 @@ async fn an_older_database_serves_nothing_until_it_is_accepted() {
     }
     stage.token().await.unwrap();
     assert_eq!(stage.access.keys().await.unwrap().len(), 1);
-    let verdict = SqliteAuditHistory::new(stage.fixture.data.clone())
+    let verdict = SqlAuditHistory::new(stage.fixture.data.clone())
         .verify(None)
         .await
         .unwrap();
@@ -124,7 +124,7 @@ async fn a_revoked_key_does_not_come_back_with_an_older_database() {
     stage.access.revoke_key(stage.key, &audit).await.unwrap();
     let data = file.put_back(&stage.fixture).await;
     assert!(data.mistrust().await.unwrap().is_some());
-    assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
+    assert_eq!(SqlAccessRepository::new(data).keys().await.unwrap(), []);
 }
 
 /// A lost file of checkpoints, one that cannot be read, and a torn line are not an older database.
@@ -157,7 +157,7 @@ async fn a_process_that_runs_on_notices_an_older_database_without_a_checkpoint()
         .await
         .unwrap()
         .get(0);
-    let trail = SqliteAuditTrail::new(stage.fixture.data.clone());
+    let trail = SqlAuditTrail::new(stage.fixture.data.clone());
     trail
         .append(&AuditEntry::new(at(8), AuditKind::PlanDeclined, ""))
         .await

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{AuditTrail, UpstoxTokenRepository};
-use vega_persistence::{DataSource, KeyError, OpenError, SqliteAuditTrail, SqliteTokenRepository};
+use vega_persistence::{DataSource, KeyError, OpenError, SqlAuditTrail, SqlTokenRepository};
 
 use crate::database_fixture::{DatabaseFixture, at, database_path, entry, key_path, open, token, url};
 
@@ -62,7 +62,7 @@ async fn every_table_is_strict() {
 #[tokio::test]
 async fn audit_events_can_be_added_but_never_changed_or_removed() {
     let fixture = DatabaseFixture::new().await;
-    let audit = SqliteAuditTrail::new(fixture.data.clone());
+    let audit = SqlAuditTrail::new(fixture.data.clone());
     let line = AuditEntry::new(at(0), AuditKind::PlanDeclined, "no");
     audit.append(&line).await.unwrap();
     for attack in [
@@ -89,7 +89,7 @@ async fn it_opens_again_with_what_was_stored() {
         .await
         .unwrap();
     fixture.data.close().await;
-    let tokens = SqliteTokenRepository::new(open(&fixture.dir).await);
+    let tokens = SqlTokenRepository::new(open(&fixture.dir).await);
     assert_eq!(tokens.load_all().await.unwrap().len(), 1);
 }
 

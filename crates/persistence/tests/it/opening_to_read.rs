@@ -7,7 +7,7 @@ use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::RunId;
 use vega_domain::ports::{AccessKeys, TokenSpool, UpstoxTokenRepository};
-use vega_persistence::{DataSource, SqliteTokenRepository};
+use vega_persistence::{DataSource, SqlTokenRepository};
 
 use crate::database_fixture::{DatabaseFixture, api, at, database_path, entry, key_path, token, url};
 use crate::older_database::File;
@@ -61,7 +61,7 @@ async fn it_is_read_and_nothing_of_it_changes() {
     let before = contents(&folder);
 
     let data = look(&fixture.dir).await.unwrap();
-    let loaded = SqliteTokenRepository::new(data.clone()).load_all().await.unwrap();
+    let loaded = SqlTokenRepository::new(data.clone()).load_all().await.unwrap();
     let [Ok(token)] = &loaded[..] else {
         panic!("{loaded:?}");
     };
@@ -85,7 +85,7 @@ async fn what_another_process_commits_meanwhile_is_seen() {
     let run = fixture.running(&["PRIMARY", "CHAIN"]).await;
     store(&fixture, run, "PRIMARY").await;
     let data = look(&fixture.dir).await.unwrap();
-    let tokens = SqliteTokenRepository::new(data.clone());
+    let tokens = SqlTokenRepository::new(data.clone());
     let count = async || tokens.load_all().await.unwrap().len();
     assert_eq!(count().await, 1);
     store(&fixture, run, "CHAIN").await;
@@ -173,7 +173,7 @@ async fn a_database_of_another_key_is_left_to_a_start() {
 
 async fn gives_nothing(dir: &tempfile::TempDir) {
     let data = look(dir).await.unwrap();
-    let loaded = SqliteTokenRepository::new(data.clone()).load_all().await.unwrap();
+    let loaded = SqlTokenRepository::new(data.clone()).load_all().await.unwrap();
     assert!(loaded.iter().all(Result::is_err), "{loaded:?}");
     assert!(data.mistrust().await.unwrap().is_some());
     data.close().await;

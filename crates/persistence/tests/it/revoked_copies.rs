@@ -6,7 +6,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::Generation;
 use vega_domain::ports::{AccessKeys, TokenCheck, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
-use vega_persistence::{SqliteAccessRepository, tokens_without_opening};
+use vega_persistence::{SqlAccessRepository, tokens_without_opening};
 
 use crate::database_fixture::{account, api, at, key_path, url};
 use crate::row_values::{attacker, sql};
@@ -211,7 +211,7 @@ async fn a_checkpoint_of_something_else_withholds_no_token() {
     let desk = Desk::new().await;
     desk.kept_token().await;
     let key = crate::access_repository::key("ALGO", 1);
-    let access = SqliteAccessRepository::new(desk.fixture.data.clone());
+    let access = SqlAccessRepository::new(desk.fixture.data.clone());
     let added = AuditEntry::new(at(6), AuditKind::KeyAdded, "");
     access.add_key(&key, &added).await.unwrap();
     let revoked = AuditEntry::new(at(7), AuditKind::KeyRevoked, "");

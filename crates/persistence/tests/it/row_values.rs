@@ -19,7 +19,7 @@ use vega_domain::ports::{
 use vega_domain::row_faults::RowFaults;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::{RowScope, SqliteAccessRepository, SqliteCooldownRepository, tokens_without_opening};
+use vega_persistence::{RowScope, SqlAccessRepository, SqlCooldownRepository, tokens_without_opening};
 
 use crate::access_repository::key;
 use crate::database_fixture::{
@@ -67,8 +67,8 @@ const STEPS: (&str, &str) = (
 
 pub(crate) struct Stage {
     pub(crate) fixture: DatabaseFixture,
-    pub(crate) access: SqliteAccessRepository,
-    pub(crate) cooldowns: SqliteCooldownRepository,
+    pub(crate) access: SqlAccessRepository,
+    pub(crate) cooldowns: SqlCooldownRepository,
     pub(crate) open_attempt: AttemptId,
     pub(crate) key: AccessKeyId,
     pub(crate) session: SessionId,
@@ -119,8 +119,8 @@ impl Stage {
             .unwrap();
         let (bot, session) = (key("bot", 3), session());
         let stage = Self {
-            access: SqliteAccessRepository::new(fixture.data.clone()),
-            cooldowns: SqliteCooldownRepository::new(fixture.data.clone()),
+            access: SqlAccessRepository::new(fixture.data.clone()),
+            cooldowns: SqlCooldownRepository::new(fixture.data.clone()),
             open_attempt: left.id,
             key: bot.key.id,
             session: session.id,

@@ -9,7 +9,7 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::{AccessKeys, ConsoleSessions, TokenCheck, UpstoxTokenRepository};
 use vega_domain::row_faults::RowFaults;
 use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::SqliteAccessRepository;
+use vega_persistence::SqlAccessRepository;
 
 use crate::access_repository::key;
 use crate::database_fixture::{DatabaseFixture, account, api, at, entry, token};
@@ -271,5 +271,5 @@ async fn a_checkpoint_that_could_not_be_kept_is_told_and_made_up_for() {
             .unwrap()
             .contains("older than its checkpoint")
     );
-    assert_eq!(SqliteAccessRepository::new(data).keys().await.unwrap(), []);
+    assert_eq!(SqlAccessRepository::new(data).keys().await.unwrap(), []);
 }

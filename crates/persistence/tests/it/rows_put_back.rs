@@ -16,7 +16,7 @@ use vega_domain::ports::{
 use vega_domain::row_faults::RowFaults;
 use vega_domain::secret::AuthorizationCode;
 use vega_domain::token::{CheckResult, LastCheck};
-use vega_persistence::SqliteTokenRepository;
+use vega_persistence::SqlTokenRepository;
 
 use crate::database_fixture::{account, api, at, attempt, entry, mobile, open, token};
 
@@ -75,7 +75,7 @@ async fn a_list_of_changes_that_was_read_before_is_read_again_when_it_changes() 
     let stage = Stage::new().await;
     stage.token().await.unwrap();
     // Another process changes the list together with a row, and this one does so after it.
-    let elsewhere = SqliteTokenRepository::new(open(&stage.fixture.dir).await);
+    let elsewhere = SqlTokenRepository::new(open(&stage.fixture.dir).await);
     let check = LastCheck {
         at: at(15),
         result: CheckResult::Invalid,

@@ -2,7 +2,7 @@
 
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ports::{AuditHistory, UpstoxTokenRepository};
-use vega_persistence::SqliteAuditHistory;
+use vega_persistence::SqlAuditHistory;
 
 use crate::database_fixture::{DatabaseFixture, api, at, entry, token};
 use crate::key_rotation::sealed;
@@ -19,7 +19,7 @@ async fn sql(fixture: &DatabaseFixture, text: &'static str) {
 
 /// What is on record of broken seals.
 async fn on_record(fixture: &DatabaseFixture) -> Vec<String> {
-    let history = SqliteAuditHistory::new(fixture.data.clone());
+    let history = SqlAuditHistory::new(fixture.data.clone());
     let all = history
         .page(&AuditFilter::default(), AuditOrder::OldestFirst, None, 1000)
         .await

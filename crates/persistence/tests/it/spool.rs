@@ -13,7 +13,7 @@ use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::token::StoredToken;
 use vega_persistence::{
     DataSource, FileTokenSpool, RotationError, SpoolingSignInAttempts, SpoolingTokenRepository,
-    SqliteSignInJournal, SqliteTokenRepository, tokens_without_opening,
+    SqlSignInJournal, SqlTokenRepository, tokens_without_opening,
 };
 
 use vega_testing::RecordedEvents;
@@ -38,12 +38,12 @@ impl Desk {
         let heard = Arc::new(RecordedEvents::default());
         Self {
             tokens: SpoolingTokenRepository::new(
-                SqliteTokenRepository::new(fixture.data.clone()),
+                SqlTokenRepository::new(fixture.data.clone()),
                 spool.clone(),
                 heard.clone(),
             ),
             journal: SpoolingSignInAttempts::new(
-                Arc::new(SqliteSignInJournal::new(fixture.data.clone())),
+                Arc::new(SqlSignInJournal::new(fixture.data.clone())),
                 spool.clone(),
                 heard.clone(),
             ),
@@ -415,7 +415,7 @@ async fn the_key_is_not_rotated_while_the_spool_holds_something() {
     desk.spool.import(at(4)).await.unwrap();
     data.rotate_key(at(5), |_| ()).await.unwrap();
     let again = open(&desk.fixture.dir).await;
-    let left = SqliteSignInJournal::new(again).unfinished().await.unwrap();
+    let left = SqlSignInJournal::new(again).unfinished().await.unwrap();
     assert!(matches!(left[0].answer, LeftAnswer::Sealed(_)), "{left:?}");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use vega_domain::ports::{TokenChanges, TokenSpool};
-use vega_persistence::{FileTokenSpool, SqliteTokenChanges};
+use vega_persistence::{FileTokenSpool, SqlTokenChanges};
 
 use crate::database_fixture::{DatabaseFixture, api, open};
 
@@ -14,11 +14,11 @@ const AT_MOST: Duration = Duration::from_secs(30);
 /// Long enough to ask several times.
 const QUIET: Duration = Duration::from_millis(300);
 
-async fn is_told(changes: &SqliteTokenChanges) {
+async fn is_told(changes: &SqlTokenChanges) {
     timeout(AT_MOST, changes.changed()).await.unwrap();
 }
 
-async fn is_not_told(changes: &SqliteTokenChanges) {
+async fn is_not_told(changes: &SqlTokenChanges) {
     assert!(timeout(QUIET, changes.changed()).await.is_err());
 }
 
@@ -28,7 +28,7 @@ async fn what_goes_into_the_spool_is_told_too() {
     let spool = FileTokenSpool::new(open(&fixture.dir).await);
     let prepare = async |name| spool.prepare(&[api(name)]).await.unwrap();
     prepare("PRIMARY").await;
-    let changes = SqliteTokenChanges::new(fixture.data.clone());
+    let changes = SqlTokenChanges::new(fixture.data.clone());
     is_told(&changes).await;
     is_not_told(&changes).await;
     let slot = fixture.data.path().with_extension("spool").join("PRIMARY.slot");
@@ -43,7 +43,7 @@ async fn what_goes_into_the_spool_is_told_too() {
 #[tokio::test]
 async fn a_database_that_cannot_tell_makes_the_caller_look() {
     let fixture = DatabaseFixture::new().await;
-    let changes = SqliteTokenChanges::new(fixture.data.clone());
+    let changes = SqlTokenChanges::new(fixture.data.clone());
     is_told(&changes).await;
     fixture.data.close().await;
     for _ in 0..3 {

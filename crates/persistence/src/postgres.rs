@@ -1,0 +1,13 @@
+//! Vega's state in PostgreSQL: finding and opening the server's database, one writer on all machines, news of commits, and the causes
+//! of errors. Rows and statements are those of both engines and lie beside this folder.
+
+pub(crate) mod causes;
+pub(crate) mod connection;
+pub(crate) mod engine;
+pub(crate) mod fitness;
+pub(crate) mod lease;
+pub(crate) mod opening;
+pub(crate) mod own_lease;
+pub(crate) mod poll;
+pub(crate) mod server;
+pub(crate) mod session;

@@ -1,0 +1,50 @@
+//! The connections of an open PostgreSQL database: one writes, a few read, and one is told of news. One row is locked by whoever
+//! writes, on whichever machine.
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgPool;
+
+use crate::postgres::own_lease::OwnLease;
+use crate::postgres::poll::Poll;
+use crate::postgres::session::{PgSession, READ, WRITE};
+use crate::sql::{self, Session};
+
+/// The connections. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresEngine {
+    pub(crate) writer: PgPool,
+    pub(crate) reader: PgPool,
+    pub(crate) poll: Arc<Poll>,
+    pub(crate) lease: Arc<OwnLease>,
+}
+
+impl PostgresEngine {
+    /// The writer's row is locked at once, so that a read inside sees what the write will change. Each statement sees what was
+    /// committed before it: one moment for the whole transaction would be one from before the wait for the lock.
+    pub(crate) async fn begin_write(&self) -> Result<Session, sqlx::Error> {
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+        let mut session = Session::Postgres(PgSession::begin(&self.writer, WRITE, begin).await?);
+        let lock = "SELECT last_entry FROM writer WHERE id = 1 FOR UPDATE";
+        sql::query_scalar::<i64>(lock).fetch_one(&mut session).await?;
+        Ok(session)
+    }
+
+    pub(crate) async fn begin_read(&self) -> Result<Session, sqlx::Error> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let session = PgSession::begin(&self.reader, READ, begin).await?;
+        Ok(Session::Postgres(session))
+    }
+
+    pub(crate) async fn acquire(&self) -> Result<Session, sqlx::Error> {
+        let session = PgSession::acquire(&self.reader, READ).await?;
+        Ok(Session::Postgres(session))
+    }
+
+    pub(crate) async fn close(&self) {
+        self.lease.settle().await;
+        self.poll.close();
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}

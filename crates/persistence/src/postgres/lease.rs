@@ -1,0 +1,265 @@
+//! Allows one sign-in at a time on all machines. A row says who has the lease, with an epoch that is never used twice and a heartbeat
+//! that grows while the holder lives. Free is what was given back, and what stayed the same for a while in this process's own looks: no
+//! wall clock counts, and an outage of the database takes the lease from nobody who lives. On one machine a locked file comes first,
+//! so that one window and one folder of profiles are used at a time.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Error};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
+
+use crate::database::causes::failed;
+use crate::database::data_source::DataSource;
+use crate::files::open_private;
+use crate::files::process_lock::{host_name, taken, this_process};
+use crate::postgres::connection::CONNECT;
+use crate::postgres::engine::PostgresEngine;
+use crate::postgres::session::READ;
+use crate::repositories::audit_trail;
+use crate::sql;
+use crate::sql::{Session, record};
+
+/// So often a holder says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// So long nothing is heard of a holder before it counts as dead.
+pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+
+const DOING: &str = "take the sign-in lease";
+
+/// `LoginLease` over a row of the database.
+pub(crate) struct RowLoginLease {
+    data: DataSource,
+    engine: PostgresEngine,
+    clock: Arc<dyn Clock>,
+    path: PathBuf,
+}
+
+record! {
+    #[derive(Debug, Clone)]
+    struct LeaseRow {
+        epoch: i64,
+        heartbeat: i64,
+        released: bool,
+        pid: i64,
+        host: String,
+        since: DateTime<Utc>,
+        process: String,
+    }
+}
+
+impl LeaseRow {
+    async fn read(session: &mut Session) -> Result<Option<Self>, StoreError> {
+        let row =
+            "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1";
+        sql::query_as(row)
+            .fetch_optional(session)
+            .await
+            .map_err(failed("read the holder of the lease"))
+    }
+
+    fn holder(&self) -> LeaseHolder {
+        LeaseHolder {
+            pid: u32::try_from(self.pid).unwrap_or_default(),
+            host: self.host.clone(),
+            since: self.since,
+            is_this_process: self.process == this_process(),
+        }
+    }
+}
+
+impl RowLoginLease {
+    /// The lease of the open database.
+    pub(crate) fn new(data: DataSource, engine: PostgresEngine, clock: Arc<dyn Clock>) -> Self {
+        let path = data.path().with_extension("lease.lock");
+        Self {
+            data,
+            engine,
+            clock,
+            path,
+        }
+    }
+
+    /// Whether the holder's process is dead, as far as this process has seen.
+    fn is_silent(&self, row: &LeaseRow) -> bool {
+        let silence = self.engine.poll.silence_of(row.epoch, row.heartbeat);
+        silence.is_some_and(|silence| silence >= SILENCE)
+    }
+
+    /// The row as it was when this process took the lease.
+    async fn take(&self) -> Result<Result<i64, LeaseHolder>, StoreError> {
+        let mut tx = self.data.write().await?;
+        let found = LeaseRow::read(&mut tx).await?;
+        let held = found.as_ref().filter(|row| !row.released);
+        if let Some(row) = held.filter(|row| !self.is_silent(row)) {
+            return Ok(Err(row.holder()));
+        }
+        // No other write is open, so nobody else takes it now; and an epoch is used once, also by one process.
+        let epoch: i64 =
+            sql::query_scalar("UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
+                .fetch_one(&mut tx)
+                .await
+                .map_err(failed(DOING))?;
+        sql::query(
+            "INSERT INTO login_lease (id, epoch, heartbeat, released, pid, host, since, process)
+             VALUES (1, $1, 0, false, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, heartbeat = 0, released = false, pid = excluded.pid,
+                 host = excluded.host, since = excluded.since, process = excluded.process",
+        )
+        .bind(epoch)
+        .bind(std::process::id())
+        .bind(host_name())
+        .bind(self.clock.now())
+        .bind(this_process())
+        .execute(&mut tx)
+        .await
+        .map_err(failed(DOING))?;
+        if let Some(dead) = held {
+            let words = format!(
+                "{}; nothing was heard of it for {} s",
+                dead.holder(),
+                SILENCE.as_secs()
+            );
+            let entry = AuditEntry::new(self.clock.now(), AuditKind::LeaseTakenOver, words);
+            audit_trail::insert(&mut tx, &entry).await?;
+        }
+        tx.commit().await.map_err(failed(DOING))?;
+        Ok(Ok(epoch))
+    }
+}
+
+#[async_trait]
+impl LoginLease for RowLoginLease {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        let storage =
+            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed { doing: DOING, source };
+        // What this process gave back is on its way.
+        self.engine.lease.settle().await;
+        let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
+        match taken(&file).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let found = LeaseRow::read(&mut self.data.session().await?).await?;
+                return Err(LeaseError::Held(found.map(|row| row.holder())));
+            }
+            Err(error) => return Err(storage(error.into()).into()),
+        }
+        // From now on it is seen whether a holder is silent.
+        self.engine.poll.look_now().await;
+        match self.take().await? {
+            Err(holder) => Err(LeaseError::Held(Some(holder))),
+            Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, file))),
+        }
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        self.engine.lease.settle().await;
+        let found = LeaseRow::read(&mut self.data.session().await?).await?;
+        let held = found.filter(|row| !row.released && !self.is_silent(row));
+        Ok(held.map(|row| row.holder()))
+    }
+}
+
+/// A held lease. Dropping it gives it back.
+#[derive(Debug)]
+struct HeldLease {
+    engine: PostgresEngine,
+    epoch: i64,
+    heartbeat: JoinHandle<()>,
+    lost: watch::Receiver<bool>,
+    /// Held for its lock.
+    file: Option<File>,
+}
+
+impl HeldLease {
+    fn begin(engine: &PostgresEngine, epoch: i64, file: File) -> Self {
+        let (loses, lost) = watch::channel(false);
+        let options = engine.poll.options().clone();
+        Self {
+            engine: engine.clone(),
+            epoch,
+            heartbeat: tokio::spawn(beat(options, epoch, loses)),
+            lost,
+            file: Some(file),
+        }
+    }
+}
+
+#[async_trait]
+impl Lease for HeldLease {
+    async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+        // Without a runtime nothing is said, and the lease is free when nothing was heard of it for a while.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        let (options, epoch, file) = (self.engine.poll.options().clone(), self.epoch, self.file.take());
+        let going_back = runtime.spawn(async move {
+            let given_back = async {
+                let mut connection = options.connect().await?;
+                let update = "UPDATE login_lease SET released = true WHERE id = 1 AND epoch = $1";
+                sqlx::query(update).bind(epoch).execute(&mut connection).await
+            };
+            match timeout(READ, given_back).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the sign-in lease was not given back"),
+                Err(_) => tracing::warn!("the sign-in lease was not given back: the database did not answer"),
+            }
+            drop(file);
+        });
+        self.engine.lease.goes_back(going_back);
+    }
+}
+
+/// Says again and again that the holder lives, until somebody else has the lease.
+async fn beat(options: PgConnectOptions, epoch: i64, loses: watch::Sender<bool>) {
+    let mut ticks = interval(HEARTBEAT);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connection = None;
+    loop {
+        ticks.tick().await;
+        match timeout(CONNECT, one_beat(&options, &mut connection, epoch)).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => {
+                loses.send_replace(true);
+                return;
+            }
+            // Who cannot say it has not lost the lease: another one's writes would tell.
+            Ok(Err(_)) | Err(_) => connection = None,
+        }
+    }
+}
+
+/// Whether the lease is still this one's.
+async fn one_beat(
+    options: &PgConnectOptions,
+    connection: &mut Option<PgConnection>,
+    epoch: i64,
+) -> Result<bool, Error> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(options.connect().await?),
+    };
+    let update =
+        "UPDATE login_lease SET heartbeat = heartbeat + 1 WHERE id = 1 AND epoch = $1 AND NOT released";
+    let beaten = sqlx::query(update).bind(epoch).execute(connection).await?;
+    Ok(beaten.rows_affected() == 1)
+}

@@ -1,0 +1,200 @@
+//! Opens a database on a server: checks that the server keeps what it acknowledges, migrates the database, and fetches its root key.
+
+use std::sync::Arc;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::audit::recorder::Recorder;
+use crate::database::data_source::DataSource;
+use crate::database::engine::Engine;
+use crate::database::open_error::OpenError;
+use crate::database::place::DatabasePlace;
+use crate::files::create_private_dir;
+use crate::integrity::row_upgrade;
+use crate::key_files::key_source::KeySource;
+use crate::key_files::root_key::{KeyId, RootKey};
+use crate::key_files::{self, Fetched, KeyInForce};
+use crate::postgres::connection::{CONNECT, primary};
+use crate::postgres::engine::PostgresEngine;
+use crate::postgres::fitness::{About, Unfit};
+use crate::postgres::poll::Poll;
+use crate::postgres::server::Server;
+use crate::postgres::session::READ;
+use crate::sealing::listener_proof::KeyedListenerProof;
+use crate::sealing::seal::Sealer;
+use crate::spool::slots::Spool;
+
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+const READERS: u32 = 4;
+/// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
+pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result<DataSource, OpenError> {
+    let mut server = Server::of(&place.url).map_err(|why| OpenError::ServerUrl { why })?;
+    (server.password, server.ca) = (place.password.clone(), place.ca.clone());
+    // Without a key there must be no database either; whether one may be made is known when the database is.
+    RootKey::check(&key_source, true)?;
+    let path = server.local_file(&place.folder);
+    if let Some(folder) = path.parent() {
+        create_private_dir(folder)?;
+    }
+    let named = || server.to_string();
+    let options = primary(&server).await.map_err(|why| OpenError::NotConnected {
+        server: named(),
+        why: why.into(),
+    })?;
+    let failed = |doing| {
+        move |source: sqlx::Error| OpenError::OnServer {
+            doing,
+            server: named(),
+            source: source.into(),
+        }
+    };
+    let pool_of = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(CONNECT)
+            .connect_lazy_with(options.clone())
+    };
+    let (writer, reader) = (pool_of(1), pool_of(READERS));
+    let about = About::ask(&reader)
+        .await
+        .map_err(failed("ask for the settings of"))?;
+    let unfit = match about.unfit() {
+        Some(unfit) => Some(unfit),
+        None if news_comes_through(&options).await => None,
+        None => Some(Unfit::Pooled),
+    };
+    if let Some(unfit) = unfit {
+        return Err(OpenError::Unfit {
+            server: named(),
+            unfit,
+        });
+    }
+    about.warn();
+    migrate(&options, &writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) => OpenError::Newer(named().into()),
+        error => OpenError::OnServer {
+            doing: "migrate",
+            server: named(),
+            source: error.into(),
+        },
+    })?;
+    let key = fetch_key(&writer, &reader, &key_source, &server).await?;
+    let sealer = Arc::new(Sealer::new(&key));
+    let poll = Poll::new(options, reader.clone(), Spool::beside(&path, Arc::clone(&sealer)));
+    let data = DataSource {
+        engine: Engine::Postgres(PostgresEngine {
+            writer,
+            reader,
+            poll,
+            lease: Arc::default(),
+        }),
+        sealer,
+        listener_proof: Arc::new(KeyedListenerProof::new(&key)),
+        recorder: Recorder::new(&key, &key_source),
+        key_source,
+        path,
+    };
+    row_upgrade::prepare(&data)
+        .await
+        .map_err(|error| OpenError::OnServer {
+            doing: "seal the rows of",
+            server: named(),
+            source: error.into(),
+        })?;
+    Ok(data)
+}
+
+/// Whether a notification to oneself arrives.
+async fn news_comes_through(options: &PgConnectOptions) -> bool {
+    let channel = format!("vega_{}", Uuid::new_v4().simple());
+    let arrives = async {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(options.clone());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(&channel).await?;
+        sqlx::query("SELECT pg_notify($1, '')")
+            .bind(&channel)
+            .execute(&mut listener)
+            .await?;
+        listener.try_recv().await
+    };
+    matches!(timeout(READ, arrives).await, Ok(Ok(Some(_))))
+}
+
+/// Migrates, unless that is done. One machine at a time: whoever migrates has a lock of the server for it. A migration may take
+/// longer than any statement of later.
+async fn migrate(options: &PgConnectOptions, writer: &PgPool) -> Result<(), MigrateError> {
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    let made: Result<Option<i64>, sqlx::Error> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(writer)
+            .await;
+    if made.is_ok_and(|made| made == newest) {
+        return Ok(());
+    }
+    let unhurried = options
+        .clone()
+        .options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(CONNECT)
+        .connect_lazy_with(unhurried);
+    let done = MIGRATIONS.run(&pool).await;
+    pool.close().await;
+    done
+}
+
+/// The root key of this database. It is made once, by the program that then names it there; other machines get its file by hand.
+async fn fetch_key(
+    writer: &PgPool,
+    reader: &PgPool,
+    source: &KeySource,
+    server: &Server,
+) -> Result<RootKey, OpenError> {
+    let failed = |error: sqlx::Error| OpenError::OnServer {
+        doing: "read",
+        server: server.to_string(),
+        source: error.into(),
+    };
+    let wrong = |kept| OpenError::WrongKey {
+        key_file: source.path().to_owned(),
+        database: server.to_string().into(),
+        kept,
+    };
+    if let Some(named) = key_in_force(reader).await.map_err(failed)? {
+        return match key_files::fetch(source, Some(&named))? {
+            Fetched::Key(key) => Ok(key),
+            Fetched::Other(kept) => Err(wrong(kept)),
+        };
+    }
+    let key = match key_files::fetch(source, None)? {
+        Fetched::Key(key) => key,
+        Fetched::Other(kept) => return Err(wrong(kept)),
+    };
+    // Two machines may begin at once: one of them names its key, and the other one learns of it.
+    sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+        .bind(&key.id.0[..])
+        .execute(writer)
+        .await
+        .map_err(failed)?;
+    let named = key_in_force(writer).await.map_err(failed)?;
+    match named {
+        Some(named) if named.id == key.id => Ok(key),
+        _ => Err(wrong(None)),
+    }
+}
+
+async fn key_in_force(database: &PgPool) -> Result<Option<KeyInForce>, sqlx::Error> {
+    let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as("SELECT key_id, rotated_at FROM seal_key")
+        .fetch_optional(database)
+        .await?;
+    Ok(row.and_then(|(id, since)| {
+        let id = KeyId::of(&id)?;
+        Some(KeyInForce { id, since })
+    }))
+}

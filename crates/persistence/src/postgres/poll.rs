@@ -1,0 +1,278 @@
+//! News of commits for the whole process: one connection that listens, and a question each second that finds what no notification
+//! told. A notification is a hint; what is there now is the truth. For the spool beside the database, modification times are
+//! compared.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use sqlx::FromRow;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::postgres::connection::CONNECT;
+use crate::spool::slots::Spool;
+
+/// What commits notify on.
+const CHANNEL: &str = "vega";
+/// For the answer to the question of each second.
+const ANSWER: Duration = Duration::from_secs(2);
+/// Half of the delay that the port `TokenChanges` promises for what lies in files.
+const LOOK_INTO_FILES_EVERY: Duration = Duration::from_millis(50);
+/// In looks into files: the question to the database, each second.
+const ASK_EVERY: u32 = 20;
+/// Before the next try after the connection was lost.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A number that grows with each commit that changes what is served, whoever makes it; and who has the lease, as long as somebody has.
+const STATE: &str = "SELECT changes, epoch, heartbeat
+     FROM (SELECT changes FROM writer WHERE id = 1) AS writer
+     LEFT JOIN (SELECT epoch, heartbeat FROM login_lease WHERE id = 1 AND NOT released) AS lease ON true";
+/// Looks that are further apart prove no silence: the database may have been away.
+const LOOKS_APART: Duration = Duration::from_secs(3);
+
+/// What the database said.
+#[derive(Debug, Clone, Copy, FromRow)]
+struct Answer {
+    changes: i64,
+    epoch: Option<i64>,
+    heartbeat: Option<i64>,
+}
+
+/// While this state is the same, no commit was missed.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    changes: i64,
+    spooled: Vec<(PathBuf, Option<SystemTime>)>,
+}
+
+/// A holder of the lease, as it was seen: the same from the first of these looks to the last one.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    epoch: i64,
+    heartbeat: i64,
+    first: Instant,
+    last: Instant,
+}
+
+impl Heard {
+    fn now(answer: &Answer, before: Option<Self>) -> Option<Self> {
+        let (epoch, heartbeat, now) = (answer.epoch?, answer.heartbeat?, Instant::now());
+        let same = before.filter(|before| {
+            (before.epoch, before.heartbeat) == (epoch, heartbeat) && now - before.last <= LOOKS_APART
+        });
+        Some(Self {
+            epoch,
+            heartbeat,
+            first: same.map_or(now, |same| same.first),
+            last: now,
+        })
+    }
+}
+
+/// The watch over one database.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    options: PgConnectOptions,
+    /// Where somebody asks who does not listen.
+    reader: PgPool,
+    spool: Spool,
+    /// `None` before the first look, and while the database does not answer.
+    seen: Mutex<Option<State>>,
+    heard: std::sync::Mutex<Option<Heard>>,
+    changes: watch::Sender<u64>,
+    is_looking: AtomicBool,
+    is_closed: AtomicBool,
+}
+
+impl Poll {
+    pub(crate) fn new(options: PgConnectOptions, reader: PgPool, spool: Spool) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            reader,
+            spool,
+            seen: Mutex::default(),
+            heard: std::sync::Mutex::default(),
+            changes: watch::Sender::new(0),
+            is_looking: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// How to connect to the database.
+    pub(crate) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// How long nothing was heard of this holder of the lease, as far as this process looked. `None` where it was not looked at, or
+    /// said something since.
+    pub(crate) fn silence_of(&self, epoch: i64, heartbeat: i64) -> Option<Duration> {
+        let heard = (*self.heard())?;
+        ((heard.epoch, heard.heartbeat) == (epoch, heartbeat)).then(|| heard.last - heard.first)
+    }
+
+    fn heard(&self) -> std::sync::MutexGuard<'_, Option<Heard>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what changes from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Looks now, in a task of its own: a caller that is not polled for a while holds nobody up. Returns whether somebody goes
+    /// on looking; then all subscribers are told of what changes.
+    pub(crate) async fn look_now(self: &Arc<Self>) -> bool {
+        let poll = Arc::clone(self);
+        let look = async move {
+            let asked = sqlx::query_as(STATE).fetch_one(&poll.reader);
+            poll.compare(within(ANSWER, asked).await).await
+        };
+        let answered = tokio::spawn(look).await;
+        answered.unwrap_or(false) && self.goes_on()
+    }
+
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.tell();
+    }
+
+    /// Begins to listen, or begins again where that ended.
+    fn goes_on(self: &Arc<Self>) -> bool {
+        if self.is_closed.load(Ordering::Acquire) {
+            return false;
+        }
+        if !self.is_looking.swap(true, Ordering::AcqRel) {
+            let looking = Looking(Arc::downgrade(self));
+            tokio::spawn(async move { listen_again_and_again(&looking.0).await });
+        }
+        true
+    }
+
+    fn tell(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells all subscribers if something changed since the last look. Returns whether the database answered.
+    async fn compare(&self, answer: Option<Answer>) -> bool {
+        let mut seen = self.seen.lock().await;
+        let state = answer.map(|answer| State {
+            changes: answer.changes,
+            spooled: self.spool.written(),
+        });
+        if let Some(answer) = answer {
+            let mut heard = self.heard();
+            *heard = Heard::now(&answer, *heard);
+        }
+        let answered = state.is_some();
+        if *seen != state || !answered {
+            *seen = state;
+            self.tell();
+        }
+        answered
+    }
+
+    /// Tells all subscribers if something was written to the spool.
+    async fn look_into_files(&self) {
+        let spooled = self.spool.written();
+        let mut seen = self.seen.lock().await;
+        if let Some(seen) = &mut *seen
+            && seen.spooled != spooled
+        {
+            seen.spooled = spooled;
+            self.tell();
+        }
+    }
+}
+
+/// Who listens. However that ends, those who wait are told, so that they ask once more and it begins anew.
+struct Looking(Weak<Poll>);
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        if let Some(poll) = self.0.upgrade() {
+            poll.is_looking.store(false, Ordering::Release);
+            poll.tell();
+        }
+    }
+}
+
+/// The answer, if it comes in time.
+async fn within<T>(time: Duration, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Option<T> {
+    match timeout(time, answer).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the database has no news");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn listen_again_and_again(poll: &Weak<Poll>) {
+    loop {
+        let Some(options) = poll.upgrade().map(|poll| poll.options.clone()) else {
+            return;
+        };
+        // A pool of its own, which goes with the connection: what the connection had not read yet is nobody's.
+        let connections = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+        if listen(poll, &connections).await.is_none() {
+            return;
+        }
+        drop(connections);
+        sleep(PAUSE).await;
+    }
+}
+
+/// Listens until the connection is lost. `None` when nobody needs it any more.
+async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
+    let connected = async {
+        let mut listener = PgListener::connect_with(connections).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    };
+    let Some(mut listener) = within(CONNECT, connected).await else {
+        poll.upgrade()?.compare(None).await;
+        return Some(());
+    };
+    let mut ticks = interval(LOOK_INTO_FILES_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // First what was committed before it listened.
+    let mut asks_in = 0;
+    loop {
+        tokio::select! {
+            notified = listener.try_recv() => {
+                let poll = poll.upgrade()?;
+                // After anything but a notification this connection says nothing more.
+                if !matches!(notified, Ok(Some(_))) {
+                    poll.compare(None).await;
+                    return Some(());
+                }
+                let asked = sqlx::query_as(STATE).fetch_one(&mut listener);
+                if !poll.compare(within(ANSWER, asked).await).await {
+                    return Some(());
+                }
+            }
+            _ = ticks.tick() => {
+                let poll = poll.upgrade()?;
+                if poll.is_closed.load(Ordering::Acquire) {
+                    return None;
+                }
+                if asks_in > 0 {
+                    asks_in -= 1;
+                    poll.look_into_files().await;
+                    continue;
+                }
+                asks_in = ASK_EVERY;
+                let asked = sqlx::query_as(STATE).fetch_one(&mut listener);
+                let answer = within(ANSWER, asked).await;
+                if !poll.compare(answer).await {
+                    return Some(());
+                }
+            }
+        }
+    }
+}

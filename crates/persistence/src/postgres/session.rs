@@ -1,0 +1,118 @@
+//! A connection to PostgreSQL in use. Each answer is waited for until a deadline; a connection that missed one is closed, for what
+//! it would say next belongs to nobody.
+
+use std::io;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Error, Postgres, raw_sql};
+use tokio::time::timeout;
+
+/// For the answer to a read.
+pub(crate) const READ: Duration = Duration::from_secs(5);
+/// For the answer to a write, which may wait for another one.
+pub(crate) const WRITE: Duration = Duration::from_secs(10);
+/// For the end of a transaction that nobody waits for.
+const ROLLBACK: Duration = Duration::from_secs(2);
+
+/// A connection in use.
+pub(crate) struct PgSession {
+    /// `None` after it missed a deadline.
+    connection: Option<PoolConnection<Postgres>>,
+    is_in_transaction: bool,
+    deadline: Duration,
+}
+
+impl PgSession {
+    /// One connection of these, for single statements.
+    pub(crate) async fn acquire(pool: &PgPool, deadline: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            connection: Some(pool.acquire().await?),
+            is_in_transaction: false,
+            deadline,
+        })
+    }
+
+    /// The same in a transaction that begins with this statement.
+    pub(crate) async fn begin(
+        pool: &PgPool,
+        deadline: Duration,
+        statement: &'static str,
+    ) -> Result<Self, Error> {
+        let mut session = Self::acquire(pool, deadline).await?;
+        session.is_in_transaction = true;
+        session.run(statement).await?;
+        Ok(session)
+    }
+
+    /// Asks on this connection, until the deadline.
+    pub(crate) async fn ask<T>(
+        &mut self,
+        question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(connection) = &mut self.connection else {
+            return Err(missed());
+        };
+        if let Ok(answer) = timeout(self.deadline, question(connection)).await {
+            answer
+        } else {
+            self.close();
+            Err(missed())
+        }
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
+        self.ask(async |connection| raw_sql(statement).execute(connection).await.map(drop))
+            .await
+    }
+
+    /// Makes the transaction's changes durable. Where this fails it is not known whether they are.
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        self.end("COMMIT").await
+    }
+
+    pub(crate) async fn rollback(mut self) -> Result<(), Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(&mut self, statement: &'static str) -> Result<(), Error> {
+        if !self.is_in_transaction {
+            return Ok(());
+        }
+        let ended = self.run(statement).await;
+        if ended.is_err() {
+            self.close();
+        }
+        self.is_in_transaction = false;
+        ended
+    }
+
+    /// Out of the pool, which would ask it whether it works before it gives its place to another one.
+    fn close(&mut self) {
+        drop(self.connection.take().map(PoolConnection::detach));
+    }
+}
+
+impl Drop for PgSession {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take().filter(|_| self.is_in_transaction) else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            drop(connection.detach());
+            return;
+        };
+        runtime.spawn(async move {
+            let ended = timeout(ROLLBACK, raw_sql("ROLLBACK").execute(&mut *connection)).await;
+            if !matches!(ended, Ok(Ok(_))) {
+                drop(connection.detach());
+            }
+        });
+    }
+}
+
+fn missed() -> Error {
+    let words = "the database did not answer in time";
+    Error::Io(io::Error::new(io::ErrorKind::TimedOut, words))
+}

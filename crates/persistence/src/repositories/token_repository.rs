@@ -1,0 +1,287 @@
+//! Tokens in SQLite: one row per API and generation, newest wins, secrets sealed into their row.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use sqlx::AssertSqlSafe;
+use vega_domain::audit::AuditEntry;
+use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
+use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, UnreadableToken, UpstoxTokenRepository};
+use vega_domain::token::{NewToken, StoredToken};
+
+use crate::audit::latest_changes::{Mark, Misfit, Whose};
+use crate::database::causes::failed;
+use crate::database::data_source::DataSource;
+use crate::database::write::{Judge, Reading, changed_outside};
+use crate::integrity::row_marks;
+use crate::integrity::row_values::NEWEST_TOKENS;
+use crate::integrity::seal_examination::why_unreadable;
+use crate::maintenance::erasure;
+use crate::records::token::{TokenRow, check_columns, revocation};
+use crate::repositories::attempt_rows;
+use crate::repositories::audit_trail;
+use crate::repositories::token_checks;
+use crate::repositories::token_rows::{generation_of, known_generation, newest_generation, seal_newest};
+use crate::sealing::fingerprint::Subject;
+use crate::sealing::row_values::TOKENS;
+use crate::sealing::seal::{Place, Sealer};
+use crate::sql;
+use crate::sql::{FromRow, Row};
+use crate::stored::unreadable;
+
+/// `UpstoxTokenRepository` over SQLite.
+#[derive(Debug, Clone)]
+pub struct SqlTokenRepository(pub(super) DataSource);
+
+impl SqlTokenRepository {
+    /// Over an open database.
+    pub fn new(data: DataSource) -> Self {
+        Self(data)
+    }
+}
+
+#[async_trait]
+impl UpstoxTokenRepository for SqlTokenRepository {
+    async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
+        load_newest(self.0.read().await?, self.0.sealer()).await
+    }
+
+    async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
+        let mut reading = self.0.read().await?;
+        let marks = reading.judge.marks.clone().unwrap_or_default();
+        let revoked = marks.get(Whose::Revoked(api.as_str())).and_then(generation_of);
+        let known = known_generation(&marks, api);
+        Ok(newest_generation(&mut reading, known, api).await?.max(revoked))
+    }
+
+    async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
+        let mut reading = self.0.read().await?;
+        let rows = sql::query(
+            "SELECT * FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL ORDER BY verified_at DESC",
+        )
+        .bind(account.as_str())
+        .fetch_all(&mut reading)
+        .await
+        .map_err(failed("read whose an account is"))?;
+        // Nobody becomes somebody else by an edit.
+        let ours = rows.iter().find(|row| reading.judge.is_ours(&TOKENS, row));
+        let owner = ours.map(|row| row.try_get::<String>("user_id"));
+        match owner {
+            None if !rows.is_empty() => Err(StoreError::ChangedOutside(format!(
+                "whose account {account} is was changed outside Vega"
+            ))),
+            owner => owner
+                .transpose()
+                .map_err(unreadable)?
+                .map(UserId::new)
+                .transpose()
+                .map_err(unreadable),
+        }
+    }
+
+    async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        const DOING: &str = "store a token";
+        let token = &new.token;
+        let seal = |column, secret: &str| self.0.sealer().seal(place(token, column), secret.as_bytes());
+        let access_token = seal("access_token", token.access_token.expose())?;
+        let extended_token = new
+            .extended_token
+            .as_ref()
+            .map(|extended| seal("extended_token", extended.expose()))
+            .transpose()?;
+        let (check_at, check_result, check_reason) = check_columns(token.last_check);
+
+        let mut tx = self.0.write().await?;
+        let marks = tx.marks()?.clone();
+        let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
+        let newest = newest_generation(&mut tx, known_generation(&marks, &token.api), &token.api).await?;
+        // One that was revoked before it came here has its number already.
+        let revoked = marks
+            .get(Whose::Revoked(token.api.as_str()))
+            .and_then(generation_of);
+        let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
+        if !next.contains(&token.generation) {
+            return Err(StoreError::Conflict(format!(
+                "{} has a newer token already: generation {} cannot follow {}",
+                token.api,
+                token.generation,
+                newest.map_or(0, Generation::get)
+            )));
+        }
+        let stored: i64 = sql::query_scalar(
+            "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
+                 sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
+                 last_check_at, last_check_result, last_check_reason, revoked_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING rowid",
+        )
+        .bind(token.api.as_str())
+        .bind(token.generation.get())
+        .bind(token.account.as_str())
+        .bind(token.client_id.as_str())
+        .bind(token.user_id.as_str())
+        .bind(access_token)
+        .bind(extended_token)
+        .bind(token.issued_at)
+        .bind(token.valid_until)
+        .bind(token.verified_at)
+        .bind(token.rejected_at.or(revoked_at))
+        .bind(check_at)
+        .bind(check_result)
+        .bind(check_reason)
+        .bind(revoked_at)
+        .fetch_one(&mut tx)
+        .await
+        .map_err(failed(DOING))?;
+        let entry = tx.entry();
+        seal_newest(&mut tx, stored, entry).await?;
+        let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
+        let closed = sql::query(
+            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
+             WHERE id = $1 AND status IN ('code_sealed', 'answered')",
+        )
+        .bind(new.attempt.as_uuid())
+        .bind(audit.at)
+        .execute(&mut tx)
+        .await
+        .map_err(failed(DOING))?;
+        if closed != 1 {
+            return Err(StoreError::Conflict(format!(
+                "the attempt behind the token of {} is not open",
+                token.api
+            )));
+        }
+        attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
+        audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
+        tx.commit().await.map_err(failed(DOING))
+    }
+
+    async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
+        let mut tx = self.0.write().await?;
+        let newest = token_checks::record(&mut tx, checks, self.0.sealer()).await?;
+        tx.commit().await.map_err(failed("record profile checks"))?;
+        Ok(newest)
+    }
+
+    async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        erasure::erase_dead(&self.0, now).await
+    }
+}
+
+/// The newest token of each API, or why it is unusable: its row does not fit, or is missing.
+pub(crate) async fn load_newest(
+    mut reading: Reading,
+    sealer: &Sealer,
+) -> Result<Vec<LoadedToken>, StoreError> {
+    let judge = reading.judge.clone();
+    let query = format!("SELECT * FROM upstox_tokens WHERE {NEWEST_TOKENS} ORDER BY api");
+    let mut rows = sql::query(AssertSqlSafe(query)).fetch(&mut reading);
+    let mut found = Vec::new();
+    while let Some(row) = rows.try_next().await.map_err(failed("load the tokens"))? {
+        found.push(FoundToken::read(&row, &judge)?);
+    }
+    drop(rows);
+    let marks = judge.marks.unwrap_or_default();
+    let mut known: BTreeMap<&str, &Mark> = marks.all_of("token").collect();
+    let mut loaded = Vec::with_capacity(found.len());
+    for token in found {
+        let mark = known.remove(token.api.as_str());
+        loaded.push(token.open(mark, &mut reading, sealer).await?);
+    }
+    for (api, mark) in known {
+        loaded.push(Err(gone(api, mark)?));
+    }
+    Ok(loaded)
+}
+
+/// A token whose row was removed outside Vega.
+fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
+    Ok(UnreadableToken {
+        api: ApiName::new(api).map_err(unreadable)?,
+        generation: generation_of(mark).unwrap_or(Generation::FIRST),
+        valid_until: mark.time.unwrap_or_default(),
+        error: changed_outside(row_marks::token(api, mark.number), Misfit::Gone),
+    })
+}
+
+/// A token's row, and whether it is the last version that Vega wrote.
+struct FoundToken {
+    api: ApiName,
+    row: Result<TokenRow, StoreError>,
+    fits: Result<(), StoreError>,
+}
+
+impl FoundToken {
+    fn read(row: &Row, judge: &Judge) -> Result<Self, StoreError> {
+        let api: String = row.try_get("api").map_err(unreadable)?;
+        let api = ApiName::new(api).map_err(unreadable)?;
+        let called = row_marks::called(&TOKENS, row);
+        Ok(Self {
+            fits: judge.fits(&TOKENS, row, Whose::Token(api.as_str()), called),
+            row: TokenRow::from_row(row).map_err(unreadable),
+            api,
+        })
+    }
+
+    async fn open(
+        self,
+        mark: Option<&Mark>,
+        reading: &mut Reading,
+        sealer: &Sealer,
+    ) -> Result<LoadedToken, StoreError> {
+        let Self { api, row, fits } = self;
+        let stored = row
+            .as_ref()
+            .ok()
+            .and_then(|row| Some((Generation::new(row.generation).ok()?, row.valid_until)));
+        // What the row says of itself counts only where nothing better is known.
+        let (generation, valid_until) = match (mark, stored) {
+            (Some(mark), stored) if fits.is_err() => (
+                generation_of(mark).or(stored.map(|(generation, _)| generation)),
+                mark.time.or(stored.map(|(_, until)| until)),
+            ),
+            (_, stored) => (
+                stored.map(|(generation, _)| generation),
+                stored.map(|(_, until)| until),
+            ),
+        };
+        let refused = |error| UnreadableToken {
+            api: api.clone(),
+            generation: generation.unwrap_or(Generation::FIRST),
+            valid_until: valid_until.unwrap_or_default(),
+            error,
+        };
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => return Ok(Err(refused(fits.err().unwrap_or(error)))),
+        };
+        // The words of a value that was moved tell more than those of its row.
+        let why = match row.erased_at {
+            None => why_unreadable(reading, sealer, row.place(), &row.sealed_access_token).await?,
+            Some(_) => None,
+        };
+        match (fits, why) {
+            (Err(StoreError::ChangedOutside(_)), Some(StoreError::Unreadable(words))) => {
+                return Ok(Err(refused(StoreError::ChangedOutside(words))));
+            }
+            (Err(misfit), _) => return Ok(Err(refused(misfit))),
+            (Ok(()), Some(why)) => return Ok(Err(refused(why))),
+            (Ok(()), None) => {}
+        }
+        if row.erased_at.is_some() {
+            return Ok(Err(refused(StoreError::Erased)));
+        }
+        Ok(row.into_token(sealer).map_err(refused))
+    }
+}
+
+fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
+    Place {
+        table: "upstox_tokens",
+        column,
+        api: token.api.as_str(),
+        client_id: token.client_id.as_str(),
+        generation: token.generation.get(),
+    }
+}

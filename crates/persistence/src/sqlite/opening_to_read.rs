@@ -1,0 +1,132 @@
+//! Opens the database for a program that only looks and must not wait: makes, migrates and examines nothing. Decides
+//! when that will do; wherever it does not, `open` mends what is wrong or says it.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+
+use crate::audit::recorder::Recorder;
+use crate::database::data_source::DataSource;
+use crate::database::engine::Engine;
+use crate::files::{Place, refuse_if_others_may_change, refuse_open_one};
+use crate::key_files::key_source::KeySource;
+use crate::key_files::root_key::{KeyId, RootKey};
+use crate::sealing::listener_proof::KeyedListenerProof;
+use crate::sealing::seal::Sealer;
+use crate::spool::slots::Spool;
+use crate::sqlite::database_file::{APPLICATION_ID, BUSY_TIMEOUT, beside, path_of, private_neighbours};
+use crate::sqlite::engine::SqliteEngine;
+use crate::sqlite::filesystem;
+use crate::sqlite::opening::{MIGRATIONS, quick_check};
+use crate::sqlite::watch::Watch;
+
+/// What tells whether a database is as `open` leaves it.
+#[derive(Debug, sqlx::FromRow)]
+struct State {
+    schema: Option<i64>,
+    key_id: Option<Vec<u8>>,
+    has_latest_changes: bool,
+    /// A start records when a row that did not fit does so again.
+    has_told_of_rows: bool,
+    chain_id: Option<Vec<u8>>,
+}
+
+impl DataSource {
+    /// Opens the database at `url` to look at it with the root key from `key`. Whatever is written through it fails. `None`
+    /// where `open` has something to do first or to say: no database or key yet, one of another version or key, files that
+    /// others can read, a token in the spool, a row that was found changed. Not for a process that has this database open
+    /// already: it reads the file's header, and to close a file drops all locks that the process holds on it.
+    pub async fn open_to_read(url: &str, key: impl Into<KeySource>) -> Option<Self> {
+        let key_source = key.into();
+        let path = path_of(url).ok()?;
+        if filesystem::foreign_kind(&path).is_some() {
+            return None;
+        }
+        refuse_if_others_may_change(path.parent()?, Place::Folder).ok()?;
+        let path = path.canonicalize().ok()?;
+        if !names_vega(&path).unwrap_or(false) {
+            return None;
+        }
+        for file in private_neighbours(&path).iter().chain([&path]) {
+            refuse_open_one(file).ok()?;
+        }
+        let key = RootKey::load_from(&key_source).ok()?;
+        let database = connect(&path).await?;
+        let sealer = Arc::new(Sealer::new(&key));
+        let opened = Self {
+            engine: Engine::Sqlite(SqliteEngine {
+                writer: database.clone(),
+                watch: Watch::new(database.clone(), &path, Spool::beside(&path, Arc::clone(&sealer))),
+                log: beside(&path, "-wal"),
+                reader: database.clone(),
+            }),
+            sealer,
+            listener_proof: Arc::new(KeyedListenerProof::new(&key)),
+            recorder: Recorder::new(&key, &key_source),
+            key_source,
+            path,
+        };
+        if opened.needs_nothing(&database, key.id).await.unwrap_or(false) {
+            return Some(opened);
+        }
+        opened.close().await;
+        None
+    }
+
+    /// Whether SQLite finds no damage in the whole file.
+    pub async fn is_undamaged(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(engine) => quick_check(&engine.reader).await.is_ok_and(|found| found == "ok"),
+            // The server looks after its pages.
+            Engine::Postgres(_) => true,
+        }
+    }
+
+    async fn needs_nothing(&self, database: &SqlitePool, key: KeyId) -> Result<bool, sqlx::Error> {
+        let state: State = sqlx::query_as(
+            "SELECT (SELECT max(version) FROM _sqlx_migrations) AS schema,
+                    (SELECT key_id FROM seal_key) AS key_id,
+                    EXISTS (SELECT 1 FROM latest_changes) AS has_latest_changes,
+                    EXISTS (SELECT 1 FROM latest_changes WHERE marks LIKE '%\"told %') AS has_told_of_rows,
+                    (SELECT chain_id FROM audit_chain) AS chain_id",
+        )
+        .fetch_one(database)
+        .await?;
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let is_as_left = state.schema == newest
+            && state.key_id.as_deref() == Some(&key.0[..])
+            && state.has_latest_changes
+            && !state.has_told_of_rows;
+        if !is_as_left || !self.spool().is_clear() {
+            return Ok(false);
+        }
+        self.trust().learn(&state.chain_id.unwrap_or_default());
+        Ok(true)
+    }
+}
+
+/// Whether the file itself says that it is Vega's. Of another program's, and of one whose only content is in its log, SQLite
+/// could change what lies there by opening it.
+fn names_vega(path: &Path) -> io::Result<bool> {
+    // SQLite file format, "The Database Header": the application id is at 68.
+    let mut header = [0; 72];
+    std::fs::File::open(path)?.read_exact(&mut header)?;
+    let id = u32::from_be_bytes([header[68], header[69], header[70], header[71]]);
+    Ok(i64::from(id) == APPLICATION_ID)
+}
+
+/// One connection, because a second one would read the schema once more. One that can write leaves no `-wal` and `-shm` behind
+/// when it is closed; `query_only` keeps it from writing rows.
+async fn connect(path: &Path) -> Option<SqlitePool> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("query_only", "ON")
+        .pragma("trusted_schema", "OFF");
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .test_before_acquire(false);
+    pool.connect_with(options).await.ok()
+}

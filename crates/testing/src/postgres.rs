@@ -1,0 +1,209 @@
+//! A PostgreSQL server for tests: one for all processes of a test run, in a folder of its own, reached through a socket that only
+//! this user and the server's can open. It is started by whoever needs it first and ends soon after the last one that uses it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Ends the server when nobody uses it any more: who uses it holds a shared lock on the file `users`.
+const ENDS_IT: &str = r#"
+cd "$1"
+while sleep 5; do
+    exec 9>starts
+    flock 9
+    if flock --nonblock users true; then
+        "$2" -D data -m fast -w stop
+        rm -rf data
+        exit
+    fi
+    exec 9>&-
+done
+"#;
+
+/// Where Debian keeps the programs of each version, and what to install.
+const PROGRAMS: &str = "/usr/lib/postgresql";
+const MISSING: &str =
+    "PostgreSQL 15 or newer is missing: `cargo xtask test` installs it, or `apt install postgresql`";
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct PostgresServer {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// Held for its lock.
+    _user: File,
+}
+
+impl PostgresServer {
+    /// The server of this test run.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<PostgresServer> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            // A socket's path has no room for a long one.
+            let folder = format!("vega-tests-postgres-{}", user_id());
+            Self::in_folder(&std::env::temp_dir().join(folder))
+        })
+    }
+
+    /// Starts a server there, unless one runs.
+    fn in_folder(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(folder, private).unwrap();
+        let starts = File::create(folder.join("starts")).unwrap();
+        starts.lock().unwrap();
+        let user = File::create(folder.join("users")).unwrap();
+        user.lock_shared().unwrap();
+        let server = Self {
+            folder: folder.to_owned(),
+            programs: programs(),
+            _user: user,
+        };
+        if !server.runs() {
+            server.start();
+        }
+        server
+    }
+
+    fn runs(&self) -> bool {
+        let status = self.run_as_server(&["pg_ctl", "-D", "data", "status"]);
+        status.status.success()
+    }
+
+    fn start(&self) {
+        let _ = std::fs::remove_dir_all(self.folder.join("data"));
+        if is_root() {
+            let given = Command::new("chown").arg("postgres").arg(&self.folder).output();
+            assert!(given.unwrap().status.success());
+        }
+        let made = [
+            "initdb",
+            "-D",
+            "data",
+            "-U",
+            "vega",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-k",
+        ];
+        self.run_as_server(&[&made[..], &["--no-sync"]].concat())
+            .expect("initdb");
+        let options = "-c listen_addresses= -c unix_socket_directories=.. -c max_connections=400";
+        let start = ["pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start"];
+        self.run_as_server(&start).expect("pg_ctl start");
+        // It goes on when this process has ended, and forks for that.
+        let ends = Command::new("setsid")
+            .arg("--fork")
+            .args(self.as_server(&["sh", "-c", ENDS_IT, "ends"]))
+            .arg(&self.folder)
+            .arg(self.programs.join("pg_ctl"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(ends.unwrap().success());
+    }
+
+    /// A command as the server's user: PostgreSQL refuses to run as root.
+    fn as_server(&self, command: &[&str]) -> Vec<String> {
+        let mut words = Vec::new();
+        if is_root() {
+            words.extend(["runuser", "-u", "postgres", "--"].map(String::from));
+        }
+        let program = self.programs.join(command[0]);
+        words.push(if program.exists() {
+            program.to_str().unwrap().to_owned()
+        } else {
+            command[0].to_owned()
+        });
+        words.extend(command[1..].iter().map(|word| (*word).to_owned()));
+        words
+    }
+
+    fn run_as_server(&self, command: &[&str]) -> Ran {
+        let words = self.as_server(command);
+        let output = Command::new(&words[0])
+            .args(&words[1..])
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .output();
+        Ran(output.unwrap())
+    }
+
+    /// The URL of a new database with nothing in it.
+    pub fn fresh_database(&self) -> String {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{}_{number}", std::process::id());
+        self.sql("postgres", &format!("DROP DATABASE IF EXISTS {name}"));
+        self.sql("postgres", &format!("CREATE DATABASE {name} STRATEGY file_copy"));
+        format!("postgres://vega@/{name}?host={}", self.folder.display())
+    }
+
+    /// Runs statements past Vega in the database of this URL.
+    pub fn change(&self, url: &str, statements: &str) {
+        let (_, rest) = url.rsplit_once("@/").unwrap();
+        let (database, _) = rest.split_once('?').unwrap();
+        self.sql(database, statements);
+    }
+
+    fn sql(&self, database: &str, statements: &str) {
+        let host = self.folder.to_str().unwrap();
+        let ran = Command::new(self.programs.join("psql"))
+            .args([
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-h",
+                host,
+                "-U",
+                "vega",
+                "-d",
+                database,
+                "-c",
+                statements,
+            ])
+            .output();
+        Ran(ran.unwrap()).expect(statements);
+    }
+}
+
+struct Ran(Output);
+
+impl std::ops::Deref for Ran {
+    type Target = Output;
+
+    fn deref(&self) -> &Output {
+        &self.0
+    }
+}
+
+impl Ran {
+    fn expect(&self, what: &str) {
+        assert!(self.0.status.success(), "{what}: {:?}", self.0);
+    }
+}
+
+fn is_root() -> bool {
+    user_id() == "0"
+}
+
+fn user_id() -> String {
+    let id = Command::new("id").arg("-u").output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim().to_owned()
+}
+
+/// The folder with the programs of the newest version.
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir(PROGRAMS).expect(MISSING);
+    let versions =
+        versions.filter_map(|version| version.ok()?.file_name().into_string().ok()?.parse::<u32>().ok());
+    let newest = versions.max().filter(|newest| *newest >= 15).expect(MISSING);
+    Path::new(PROGRAMS).join(newest.to_string()).join("bin")
+}
