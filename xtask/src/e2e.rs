@@ -12,6 +12,7 @@ pub(crate) fn run() -> Result<()> {
     install::browser()?;
     install::console_packages()?;
     install::harness_tools()?;
+    install::postgres()?;
     install::story_packages()?;
     console::build()?;
     build_programs()?;

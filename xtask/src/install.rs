@@ -28,6 +28,19 @@ pub(crate) fn harness_tools() -> Result<()> {
     apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
+/// The database server for desks with several machines. Tests start one of their own.
+pub(crate) fn postgres() -> Result<()> {
+    const PROGRAMS: &str = "/usr/lib/postgresql";
+    let has_server = std::fs::read_dir(PROGRAMS).is_ok_and(|versions| {
+        let versions = versions.filter_map(|version| version.ok());
+        versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists())
+    });
+    if has_server {
+        return Ok(());
+    }
+    apt(&["postgresql"], "PostgreSQL 15 or newer, its server and its client")
+}
+
 /// What counts instructions.
 pub(crate) fn valgrind() -> Result<()> {
     if works("valgrind", "--version") {

@@ -29,6 +29,7 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::browser()?;
     install::console_packages()?;
     install::harness_tools()?;
+    install::postgres()?;
     install::story_packages()?;
     let root = root();
     let mut stages = Stages::default();

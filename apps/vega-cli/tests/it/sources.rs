@@ -62,9 +62,17 @@ fn the_example_names_every_setting() {
         .filter_map(|line| line.strip_prefix("# "))
         .filter(|line| line.starts_with("VEGA__"))
         .collect();
-    write(&home.path().join(".config/vega/.env"), set.join("\n"));
+    let set = set
+        .join("\n")
+        .replace("/home/me", &home.path().display().to_string());
+    write(&home.path().join(".config/vega/.env"), set);
+    write(
+        &home.path().join(".config/vega/database.password"),
+        "CANARY-password\n",
+    );
     let said = said(home.path(), ONE_API, &["config"]);
     assert!(said.starts_with("exit 0"), "{said}");
+    assert!(!said.contains("CANARY"), "{said}");
     // The places of files are told by the environment and the command line alone.
     let of_a_file = |line: &&str| {
         ["│ default.", "│ config_dir ", "│ env_file "]

@@ -18,7 +18,7 @@ use crate::repositories::audit_history::SqlAuditHistory;
 use crate::repositories::{audit_rows, audit_trail};
 use crate::sealing::row_values::{ALL, ATTEMPTS};
 use crate::sql;
-use crate::sql::Session;
+use crate::sql::{EngineName, Session};
 
 const DOING: &str = "seal the rows of an earlier Vega";
 
@@ -161,7 +161,13 @@ pub(crate) async fn seal_all(tx: &mut Write) -> Result<u64, StoreError> {
 
 /// The database's own clock: the code that opens a database has no other.
 async fn database_clock(connection: &mut Session) -> Result<DateTime<Utc>, StoreError> {
-    sql::query_scalar("SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')")
+    let now = match connection.engine_name() {
+        EngineName::Sqlite => "SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', 'now')",
+        EngineName::Postgres => {
+            "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')"
+        }
+    };
+    sql::query_scalar(now)
         .fetch_one(connection)
         .await
         .map_err(failed(DOING))

@@ -67,16 +67,16 @@ impl About {
         }
     }
 
-    /// Says what the operator should know and may want.
-    pub(crate) fn warn(&self) {
+    /// Says what the operator should know and may want. A server says it at each start, a command only where asked for more.
+    pub(crate) fn say_what_is_missing(&self) {
         if self.synchronous_standby_names.is_empty() {
-            tracing::warn!(
+            tracing::info!(
                 "the database server has no synchronous standby: if it is lost and another one takes its place, the last commits \
                  may be lost with it"
             );
         }
         if self.data_checksums != "on" {
-            tracing::warn!(
+            tracing::info!(
                 "the database server does not check its pages: damage of its disk may go unnoticed"
             );
         }

@@ -73,7 +73,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             unfit,
         });
     }
-    about.warn();
+    about.say_what_is_missing();
     migrate(&options, &writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) => OpenError::Newer(named().into()),
         error => OpenError::OnServer {
