@@ -32,13 +32,18 @@ pub(crate) fn harness_tools() -> Result<()> {
 pub(crate) fn postgres() -> Result<()> {
     const PROGRAMS: &str = "/usr/lib/postgresql";
     let has_server = std::fs::read_dir(PROGRAMS).is_ok_and(|versions| {
-        let versions = versions.filter_map(|version| version.ok());
-        versions.map(|version| version.path().join("bin/initdb")).any(|program| program.exists())
+        let versions = versions.filter_map(Result::ok);
+        versions
+            .map(|version| version.path().join("bin/initdb"))
+            .any(|program| program.exists())
     });
     if has_server {
         return Ok(());
     }
-    apt(&["postgresql"], "PostgreSQL 15 or newer, its server and its client")
+    apt(
+        &["postgresql"],
+        "PostgreSQL 15 or newer, its server and its client",
+    )
 }
 
 /// What counts instructions.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{NotNow, Plan, PlannedApi};
+use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 use vega_orchestration::{Outcome, PreflightError, RunError};
@@ -82,11 +83,12 @@ fn of_reason(reason: FailureReason) -> Exit {
         | R::StorageReadOnly
         | R::StorageDamaged
         | R::StorageDisk
+        | R::StorageAway
         | R::Unreadable
         | R::EndpointUnknown
         | R::BrowserUnavailable
         | R::OwnBrowserUnavailable => Exit::Preflight,
-        R::Cancelled => Exit::NotAllowed,
+        R::Cancelled | R::TakenOver => Exit::NotAllowed,
         R::ClientRejected
         | R::AppInactive
         | R::CodeRejected
@@ -192,7 +194,11 @@ fn of_preflight(error: &PreflightError) -> Exit {
 
 pub(crate) fn of_run_error(error: &RunError) -> Exit {
     match error {
-        RunError::Held(_) => Exit::NotAllowed,
+        RunError::Held(_)
+        | RunError::BrokeOff {
+            error: StoreError::TakenOver(_),
+            ..
+        } => Exit::NotAllowed,
         RunError::Store(_) | RunError::BrokeOff { .. } | RunError::NotRecovered { .. } => Exit::Preflight,
     }
 }

@@ -271,6 +271,12 @@ failure_reasons! {
     /// The disk did not do what it was asked.
     StorageDisk, "storage_disk", EndRun, "the disk failed under the database",
         "Look into the system's log for errors of the disk, and copy the data directory to another one before you go on.";
+    /// The server with the database cannot be reached.
+    StorageAway, "storage_away", EndRun, "the database server cannot be reached",
+        "Look whether the database server runs and can be reached from here, then generate again.";
+    /// Another process has the lease that this one had.
+    TakenOver, "taken_over", EndRun, "another Vega took the sign-in over, because nothing was heard of this one",
+        "Look how it goes on there, then generate again if something is left.";
     /// Vega's process ended in the middle of the sign-in.
     Interrupted, "interrupted", FailStep, "Vega was ended in the middle of the sign-in",
         "Generate again to go on.";
@@ -292,7 +298,7 @@ impl FailureReason {
             .ok_or_else(|| InvalidValue::new("failure reason", format!("{code:?} is not known")))
     }
 
-    /// Whether the database was the cause: what is sealed in it stays, and the next start finishes it.
+    /// Whether the database was the cause: what is sealed in it stays, and the next start finishes it, or whoever has the lease.
     pub fn is_of_storage(self) -> bool {
         matches!(
             self,
@@ -302,6 +308,8 @@ impl FailureReason {
                 | Self::StorageReadOnly
                 | Self::StorageDamaged
                 | Self::StorageDisk
+                | Self::StorageAway
+                | Self::TakenOver
         )
     }
 

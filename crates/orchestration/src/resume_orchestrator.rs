@@ -59,7 +59,7 @@ impl ResumeOrchestrator {
         cancel: &CancellationToken,
     ) -> Result<RunRecord, RunError> {
         let dependencies = &self.dependencies;
-        let _lease = dependencies.ports.lease.acquire().await?;
+        let lease = dependencies.ports.lease.acquire().await?;
         self.recovery.recover_under_lease(dependencies).await?;
         // The yes saw these stops. Under the lease, so that a run that is held by another process opens nothing.
         for stop in plan.stopped() {
@@ -78,7 +78,13 @@ impl ResumeOrchestrator {
             wait_policy,
             cancel: cancel.child_token(),
         };
-        match self.carry_out(context).await {
+        // Whoever has the lease then has the run too: the browser is closed, and nothing more is written.
+        let carried_out = tokio::select! {
+            biased;
+            carried_out = self.carry_out(context) => carried_out,
+            () = lease.lost() => Err(StoreError::TakenOver(dependencies.ports.lease.holder().await.unwrap_or_default())),
+        };
+        match carried_out {
             Ok(record) => Ok(record),
             Err(error) => {
                 self.break_off(run, &error).await;

@@ -6,6 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod fitness;
 pub(crate) mod lease;
+pub(crate) mod lease_row;
 pub(crate) mod opening;
 pub(crate) mod own_lease;
 pub(crate) mod poll;

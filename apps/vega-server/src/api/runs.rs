@@ -9,6 +9,7 @@ use vega_api_types::{AcceptedView, ApisView, RunBody, RunView, VerificationBody}
 use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
+use vega_domain::ports::StoreError;
 use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
 
 use crate::api::apis::unknown_api;
@@ -23,7 +24,11 @@ use vega_api_types::{ProblemCode, ProblemView};
 impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
         let code = match error {
-            RunError::Held(_) => ProblemCode::HeldElsewhere,
+            RunError::Held(_)
+            | RunError::BrokeOff {
+                error: StoreError::TakenOver(_),
+                ..
+            } => ProblemCode::HeldElsewhere,
             RunError::NotRecovered { .. } | RunError::Store(_) | RunError::BrokeOff { .. } => {
                 ProblemCode::Storage
             }

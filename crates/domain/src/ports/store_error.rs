@@ -7,6 +7,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::lease_holder::LeaseHolder;
 use crate::failure::{Failure, FailureReason};
 
 /// Why durable state could not be read or changed.
@@ -26,6 +27,9 @@ pub enum StoreError {
     /// nothing is written.
     #[error("{0}")]
     NotAccepted(String),
+    /// Another process has the sign-in lease that this one had; nothing was written.
+    #[error("another Vega took the sign-in over, because nothing was heard of this one{}", .0.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    TakenOver(Option<LeaseHolder>),
     /// The token died more than a day ago, and its bytes were erased.
     #[error("the token died long ago and was erased")]
     Erased,
@@ -144,7 +148,8 @@ impl StorageCause {
             Self::ReadOnly => FailureReason::StorageReadOnly,
             Self::Damaged => FailureReason::StorageDamaged,
             Self::Disk => FailureReason::StorageDisk,
-            Self::CannotOpen | Self::Away | Self::Other => FailureReason::Storage,
+            Self::Away => FailureReason::StorageAway,
+            Self::CannotOpen | Self::Other => FailureReason::Storage,
         }
     }
 }
@@ -191,6 +196,9 @@ impl From<StoreError> for Failure {
                 StorageCause::of(&*source).reason(),
                 format!("could not {doing}: {source}"),
             ),
+            taken_over @ StoreError::TakenOver(_) => {
+                Self::new(FailureReason::TakenOver, taken_over.to_string())
+            }
             other => Self::new(FailureReason::Storage, other.to_string()),
         }
     }

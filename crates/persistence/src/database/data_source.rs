@@ -103,6 +103,14 @@ impl DataSource {
         }
     }
 
+    /// The same for a write of a sign-in: fails where another process has the lease by now. So what a process does that was stopped
+    /// for a while changes nothing any more.
+    pub(crate) async fn write_of_sign_in(&self) -> Result<Write, StoreError> {
+        let mut write = self.write().await?;
+        self.engine.refuse_taken_over(&mut write).await?;
+        Ok(write)
+    }
+
     /// The same for entries that are recorded even if the database is not trusted.
     pub(crate) async fn write_whatever_it_is(&self) -> Result<Write, StoreError> {
         let before = self.recorder.trust.before();

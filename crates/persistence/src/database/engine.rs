@@ -40,6 +40,14 @@ impl Engine {
         }
     }
 
+    /// Fails, inside a write, if another process has the lease that this one had. A lock of the system is never lost.
+    pub(crate) async fn refuse_taken_over(&self, write: &mut Session) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(engine) => engine.refuse_taken_over(write).await,
+        }
+    }
+
     /// To be called after each commit of a write.
     pub(crate) fn committed(&self) {
         match self {

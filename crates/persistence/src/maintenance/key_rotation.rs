@@ -162,7 +162,7 @@ impl DataSource {
             return Err(RotationError::Spooled);
         }
         let old = RootKey::load(&path)?;
-        let mut tx = self.write().await?;
+        let mut tx = self.write_of_sign_in().await?;
         if old.id != self.sealer().key_id() {
             let words = format!(
                 "{} was replaced while this program ran: start it again",

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use sqlx::postgres::PgPool;
+use vega_domain::ports::StoreError;
 
+use crate::database::causes::failed;
+use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::own_lease::OwnLease;
 use crate::postgres::poll::Poll;
 use crate::postgres::session::{PgSession, READ, WRITE};
@@ -28,6 +31,21 @@ impl PostgresEngine {
         let lock = "SELECT last_entry FROM writer WHERE id = 1 FOR UPDATE";
         sql::query_scalar::<i64>(lock).fetch_one(&mut session).await?;
         Ok(session)
+    }
+
+    /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.
+    pub(crate) async fn refuse_taken_over(&self, write: &mut Session) -> Result<(), StoreError> {
+        let epoch = sql::query_scalar("SELECT epoch FROM writer WHERE id = 1")
+            .fetch_one(write)
+            .await;
+        if self
+            .lease
+            .is_under(epoch.map_err(failed("look who has the sign-in lease"))?)
+        {
+            return Ok(());
+        }
+        let holder = LeaseRow::read(write).await?.filter(|row| !row.released);
+        Err(StoreError::TakenOver(holder.map(|row| row.holder())))
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Session, sqlx::Error> {

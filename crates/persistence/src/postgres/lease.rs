@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Error};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
 
@@ -24,15 +23,18 @@ use crate::files::open_private;
 use crate::files::process_lock::{host_name, taken, this_process};
 use crate::postgres::connection::CONNECT;
 use crate::postgres::engine::PostgresEngine;
+use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::session::READ;
 use crate::repositories::audit_trail;
 use crate::sql;
-use crate::sql::{Session, record};
 
 /// So often a holder says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// So long nothing is heard of a holder before it counts as dead.
 pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+
+/// While a holder is listened to.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 const DOING: &str = "take the sign-in lease";
 
@@ -42,39 +44,6 @@ pub(crate) struct RowLoginLease {
     engine: PostgresEngine,
     clock: Arc<dyn Clock>,
     path: PathBuf,
-}
-
-record! {
-    #[derive(Debug, Clone)]
-    struct LeaseRow {
-        epoch: i64,
-        heartbeat: i64,
-        released: bool,
-        pid: i64,
-        host: String,
-        since: DateTime<Utc>,
-        process: String,
-    }
-}
-
-impl LeaseRow {
-    async fn read(session: &mut Session) -> Result<Option<Self>, StoreError> {
-        let row =
-            "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1";
-        sql::query_as(row)
-            .fetch_optional(session)
-            .await
-            .map_err(failed("read the holder of the lease"))
-    }
-
-    fn holder(&self) -> LeaseHolder {
-        LeaseHolder {
-            pid: u32::try_from(self.pid).unwrap_or_default(),
-            host: self.host.clone(),
-            since: self.since,
-            is_this_process: self.process == this_process(),
-        }
-    }
 }
 
 impl RowLoginLease {
@@ -95,7 +64,30 @@ impl RowLoginLease {
         silence.is_some_and(|silence| silence >= SILENCE)
     }
 
-    /// The row as it was when this process took the lease.
+    /// Listens to whoever has the lease until he says something, or counts as dead. Of one that was heard just now that is known.
+    async fn hear_the_holder(&self) -> Result<(), StoreError> {
+        let mut is_told = false;
+        loop {
+            self.engine.poll.look_now().await;
+            let found = LeaseRow::read(&mut self.data.session().await?).await?;
+            let Some(row) = found.filter(|row| !row.released) else {
+                return Ok(());
+            };
+            if self.is_silent(&row) || self.engine.poll.spoke_within(row.epoch, 2 * HEARTBEAT) {
+                return Ok(());
+            }
+            if !is_told && self.engine.poll.silence_of(row.epoch, row.heartbeat) > Some(HEARTBEAT) {
+                let (holder, silence) = (row.holder(), SILENCE.as_secs());
+                tracing::warn!(
+                    "{holder} has the sign-in lease, and nothing is heard of it. After {silence} s it counts as dead"
+                );
+                is_told = true;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The epoch under which this process has the lease now, or who has it.
     async fn take(&self) -> Result<Result<i64, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read(&mut tx).await?;
@@ -153,8 +145,7 @@ impl LoginLease for RowLoginLease {
             }
             Err(error) => return Err(storage(error.into()).into()),
         }
-        // From now on it is seen whether a holder is silent.
-        self.engine.poll.look_now().await;
+        self.hear_the_holder().await?;
         match self.take().await? {
             Err(holder) => Err(LeaseError::Held(Some(holder))),
             Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, file))),
@@ -183,6 +174,7 @@ struct HeldLease {
 impl HeldLease {
     fn begin(engine: &PostgresEngine, epoch: i64, file: File) -> Self {
         let (loses, lost) = watch::channel(false);
+        engine.lease.begin(epoch);
         let options = engine.poll.options().clone();
         Self {
             engine: engine.clone(),

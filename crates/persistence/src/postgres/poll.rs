@@ -56,19 +56,25 @@ struct Heard {
     heartbeat: i64,
     first: Instant,
     last: Instant,
+    /// When it last said something while it was looked at.
+    spoke: Option<Instant>,
 }
 
 impl Heard {
     fn now(answer: &Answer, before: Option<Self>) -> Option<Self> {
         let (epoch, heartbeat, now) = (answer.epoch?, answer.heartbeat?, Instant::now());
-        let same = before.filter(|before| {
-            (before.epoch, before.heartbeat) == (epoch, heartbeat) && now - before.last <= LOOKS_APART
-        });
+        let before = before.filter(|before| before.epoch == epoch);
+        let same = before.filter(|before| before.heartbeat == heartbeat && now - before.last <= LOOKS_APART);
+        let spoke = match before {
+            Some(before) if before.heartbeat != heartbeat => Some(now),
+            before => before.and_then(|before| before.spoke),
+        };
         Some(Self {
             epoch,
             heartbeat,
             first: same.map_or(now, |same| same.first),
             last: now,
+            spoke,
         })
     }
 }
@@ -112,6 +118,14 @@ impl Poll {
     pub(crate) fn silence_of(&self, epoch: i64, heartbeat: i64) -> Option<Duration> {
         let heard = (*self.heard())?;
         ((heard.epoch, heard.heartbeat) == (epoch, heartbeat)).then(|| heard.last - heard.first)
+    }
+
+    /// Whether this holder of the lease said something within so long, while this process looked.
+    pub(crate) fn spoke_within(&self, epoch: i64, time: Duration) -> bool {
+        let spoke = self.heard().filter(|heard| heard.epoch == epoch);
+        spoke
+            .and_then(|heard| heard.spoke)
+            .is_some_and(|spoke| spoke.elapsed() <= time)
     }
 
     fn heard(&self) -> std::sync::MutexGuard<'_, Option<Heard>> {

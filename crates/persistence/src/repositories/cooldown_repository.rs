@@ -80,7 +80,7 @@ impl CooldownRepository for SqlCooldownRepository {
             AccountHold::Cooldown { length } => Some(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)),
             AccountHold::Stop => None,
         };
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let mobile = cooldown.mobile_number.digits();
         let is_changed = match number_of(&mut tx, mobile).await? {
             Some(number) => !fits(&mut tx, mobile, number).await?,

@@ -35,7 +35,7 @@ impl SqlExecutionStateRepository {
 impl ExecutionStateRepository for SqlExecutionStateRepository {
     async fn begin(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "begin a run";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         sql::query("INSERT INTO execution_runs (id, state, started_at) VALUES ($1, $2, $3)")
             .bind(run.id.as_uuid())
             .bind(run.state.as_str())
@@ -52,7 +52,7 @@ impl ExecutionStateRepository for SqlExecutionStateRepository {
 
     async fn take_up(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "take up a run";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let from = state_of(&mut tx, run.id).await?;
         if from != Some(RunState::Incomplete) {
             return Err(refused_move(run.id, from, RunState::Running));
@@ -100,7 +100,7 @@ impl ExecutionStateRepository for SqlExecutionStateRepository {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         const DOING: &str = "save a step";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         if !state_of(&mut tx, run).await?.is_some_and(RunState::is_active) {
             return Err(StoreError::Conflict(format!("run {run} is not active")));
         }
@@ -117,7 +117,7 @@ impl ExecutionStateRepository for SqlExecutionStateRepository {
 
     async fn move_run(&self, run: RunId, to: RunState, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "move a run";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let from = state_of(&mut tx, run).await?;
         if !from.is_some_and(|from| from.may_become(to)) {
             return Err(refused_move(run, from, to));

@@ -50,7 +50,7 @@ impl SqlSignInJournal {
 impl SignInAttempts for SqlSignInJournal {
     async fn open_attempt(&self, attempt: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "open a sign-in attempt";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let begun: i64 = sql::query_scalar(
             "INSERT INTO sign_in_attempts (id, run_id, account, api, client_id, generation, state_hash, status, opened_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, 'opened', $8) RETURNING rowid",
@@ -79,7 +79,7 @@ impl SignInAttempts for SqlSignInJournal {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         const DOING: &str = "seal a code";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         let sealed = self
             .0
@@ -115,7 +115,7 @@ impl SignInAttempts for SqlSignInJournal {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         const DOING: &str = "seal an answer";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         let sealed = self.0.sealer().seal(row.place("answer"), answer.expose())?;
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
@@ -149,7 +149,7 @@ impl SignInAttempts for SqlSignInJournal {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         const DOING: &str = "close a sign-in attempt";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sql::query(
             "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
@@ -222,7 +222,7 @@ impl OtpLedger for SqlSignInJournal {
         now: &ClockReading,
     ) -> Result<OtpGrant, StoreError> {
         const DOING: &str = "record an OTP request";
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         if otp_rows::has_press(&mut tx, attempt).await? {
@@ -255,7 +255,7 @@ impl OtpLedger for SqlSignInJournal {
         mobile: &MobileNumber,
         now: &ClockReading,
     ) -> Result<(), StoreError> {
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
         if otp_rows::has_press(&mut tx, attempt).await? {
             return Ok(());

@@ -93,7 +93,7 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             .transpose()?;
         let (check_at, check_result, check_reason) = check_columns(token.last_check);
 
-        let mut tx = self.0.write().await?;
+        let mut tx = self.0.write_of_sign_in().await?;
         let marks = tx.marks()?.clone();
         let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
         let newest = newest_generation(&mut tx, known_generation(&marks, &token.api), &token.api).await?;

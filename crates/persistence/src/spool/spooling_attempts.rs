@@ -73,7 +73,9 @@ impl SignInAttempts for SpoolingSignInAttempts {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let error = match self.database.seal_answer(attempt, answer, at, audit).await {
-            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
+            Err(
+                error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_) | StoreError::TakenOver(_)),
+            ) => error,
             sealed => return sealed,
         };
         let Some(About {

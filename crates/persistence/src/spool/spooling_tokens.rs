@@ -98,7 +98,9 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
         let error = match self.database.store(new, audit).await {
-            Err(error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_))) => error,
+            Err(
+                error @ (StoreError::Failed { .. } | StoreError::NotAccepted(_) | StoreError::TakenOver(_)),
+            ) => error,
             stored => return stored,
         };
         let api = new.token.api.clone();

@@ -25,6 +25,7 @@ mod older_database;
 mod opening;
 mod opening_to_read;
 mod postgres_contract;
+mod postgres_lease;
 mod revoked_copies;
 mod row_values;
 mod rows_accepted;

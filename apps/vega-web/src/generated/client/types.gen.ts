@@ -438,6 +438,8 @@ export const FailureReason = {
     STORAGE_READ_ONLY: 'storage_read_only',
     STORAGE_DAMAGED: 'storage_damaged',
     STORAGE_DISK: 'storage_disk',
+    STORAGE_AWAY: 'storage_away',
+    TAKEN_OVER: 'taken_over',
     INTERRUPTED: 'interrupted',
     INTERRUPTED_PAST_PRESS: 'interrupted_past_press',
     CANCELLED: 'cancelled'

@@ -1,0 +1,41 @@
+//! The row of the lease: who has it, and what tells that its process lives.
+
+use chrono::{DateTime, Utc};
+use vega_domain::ports::{LeaseHolder, StoreError};
+
+use crate::database::causes::failed;
+use crate::files::process_lock::this_process;
+use crate::sql::{self, Session, record};
+
+record! {
+    #[derive(Debug, Clone)]
+    pub(crate) struct LeaseRow {
+        pub(crate) epoch: i64,
+        pub(crate) heartbeat: i64,
+        pub(crate) released: bool,
+        pid: i64,
+        host: String,
+        since: DateTime<Utc>,
+        process: String,
+    }
+}
+
+impl LeaseRow {
+    pub(crate) async fn read(session: &mut Session) -> Result<Option<Self>, StoreError> {
+        let row =
+            "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1";
+        sql::query_as(row)
+            .fetch_optional(session)
+            .await
+            .map_err(failed("read the holder of the lease"))
+    }
+
+    pub(crate) fn holder(&self) -> LeaseHolder {
+        LeaseHolder {
+            pid: u32::try_from(self.pid).unwrap_or_default(),
+            host: self.host.clone(),
+            since: self.since,
+            is_this_process: self.process == this_process(),
+        }
+    }
+}
