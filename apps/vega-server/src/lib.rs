@@ -35,8 +35,8 @@ use anyhow::Context;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use vega_bootstrap::{
-    Environment, LogFormat, Named, PortDecorator, Settings, StartError, Vega, careful_process, left_alone,
-    log_to_stderr,
+    Environment, LogFormat, Named, PortDecorator, Settings, StartError, Vega, careful_process,
+    database_is_reached, left_alone, log_to_stderr,
 };
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
@@ -136,6 +136,11 @@ async fn run(
         () = &mut asked_to_stop => return Ok(()),
         bound = listening => bound?,
     };
+    tokio::select! {
+        biased;
+        () = &mut asked_to_stop => return Ok(()),
+        reached = database_is_reached(&settings) => reached.map_err(StartError::from)?,
+    }
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
         .context("buckets")?

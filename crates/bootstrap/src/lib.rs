@@ -27,6 +27,7 @@ pub use vega_persistence::{
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
+pub use wiring::open_database::database_is_reached;
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
 pub use wiring::stored_state::{Findings, SigningIn, StoredState};
 pub use wiring::{StartError, Vega};

@@ -1,10 +1,32 @@
 //! Opens the database for both programs: records sealed values that do not open and rows that do not fit, and lets
 //! everything readable be served all the same.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use vega_persistence::{DataSource, OpenError};
 
 use crate::settings::Settings;
+
+/// How often a server that is away is tried again.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Waits while the database is on a server that is away: a server goes on by itself when that is back.
+pub async fn database_is_reached(settings: &Settings) -> Result<(), OpenError> {
+    let mut is_told = false;
+    loop {
+        match DataSource::reach(&settings.database_place).await {
+            Err(away) if away.is_away() => {
+                if !is_told {
+                    tracing::warn!("{away}");
+                    is_told = true;
+                }
+            }
+            reached => return reached,
+        }
+        tokio::time::sleep(TRY_EVERY).await;
+    }
+}
 
 /// Opens the database, and records sealed values that do not open and rows that do not fit.
 pub(crate) async fn open_database(settings: &Settings, now: DateTime<Utc>) -> Result<DataSource, OpenError> {

@@ -137,6 +137,13 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether the database is on a server that may be reached later without anybody's help.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::NotConnected { why, .. } if why.is_away())
+    }
+}
+
 fn way_to_the_key(kept: Option<&Path>) -> String {
     match kept {
         Some(kept) => format!(

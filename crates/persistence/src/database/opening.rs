@@ -17,4 +17,13 @@ impl DataSource {
             Box::pin(sqlite::opening::open(&place.url, key)).await
         }
     }
+
+    /// Fails where the database is on a server that cannot be reached now, or takes no writes.
+    pub async fn reach(place: &DatabasePlace) -> Result<(), OpenError> {
+        if postgres::server::is_of_server(&place.url) {
+            Box::pin(postgres::opening::reach(place)).await.map(drop)
+        } else {
+            Ok(())
+        }
+    }
 }

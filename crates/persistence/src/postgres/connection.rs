@@ -8,7 +8,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Error};
 use thiserror::Error;
 use tokio::time::timeout;
+use vega_domain::ports::StorageCause;
 
+use crate::database::causes::cause_of;
 use crate::postgres::server::{Address, Server};
 
 /// For a connection to be there.
@@ -29,7 +31,7 @@ const SETTINGS: [(&str, &str); 5] = [
 #[derive(Debug, Error)]
 pub enum NoConnection {
     /// It was not reached.
-    #[error("{host} was not reached: {source}")]
+    #[error("{host} was not reached: {source}. {}", cause_of(.source).advice())]
     Unreached {
         /// The last host that was tried.
         host: String,
@@ -37,7 +39,7 @@ pub enum NoConnection {
         source: Error,
     },
     /// It did not answer.
-    #[error("{host} did not answer within {} s", CONNECT.as_secs())]
+    #[error("{host} did not answer within {} s. {}", CONNECT.as_secs(), StorageCause::Away.advice())]
     Silent {
         /// The last host that was tried.
         host: String,
@@ -62,6 +64,17 @@ pub enum NoConnection {
         /// Another one.
         other: String,
     },
+}
+
+impl NoConnection {
+    /// Whether it may be reached later without anybody's help.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Silent { .. } | Self::OnlyStandby { .. } => true,
+            Self::TwoPrimaries { .. } => false,
+            Self::Unreached { source, .. } => cause_of(source) == StorageCause::Away,
+        }
+    }
 }
 
 /// How to connect to one address of this server.

@@ -30,10 +30,24 @@ use crate::spool::slots::Spool;
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 const READERS: u32 = 4;
-/// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
-pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result<DataSource, OpenError> {
+fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
     let mut server = Server::of(&place.url).map_err(|why| OpenError::ServerUrl { why })?;
     (server.password, server.ca) = (place.password.clone(), place.ca.clone());
+    Ok(server)
+}
+
+/// How to connect to the server that takes writes.
+pub(crate) async fn reach(place: &DatabasePlace) -> Result<PgConnectOptions, OpenError> {
+    let server = server_of(place)?;
+    primary(&server).await.map_err(|why| OpenError::NotConnected {
+        server: server.to_string(),
+        why: why.into(),
+    })
+}
+
+/// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
+pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result<DataSource, OpenError> {
+    let server = server_of(place)?;
     // Without a key there must be no database either; whether one may be made is known when the database is.
     RootKey::check(&key_source, true)?;
     let path = server.local_file(&place.folder);
@@ -41,10 +55,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         create_private_dir(folder)?;
     }
     let named = || server.to_string();
-    let options = primary(&server).await.map_err(|why| OpenError::NotConnected {
-        server: named(),
-        why: why.into(),
-    })?;
+    let options = reach(place).await?;
     let failed = |doing| {
         move |source: sqlx::Error| OpenError::OnServer {
             doing,

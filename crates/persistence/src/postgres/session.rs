@@ -28,7 +28,10 @@ impl PgSession {
     /// One connection of these, for single statements.
     pub(crate) async fn acquire(pool: &PgPool, deadline: Duration) -> Result<Self, Error> {
         Ok(Self {
-            connection: Some(pool.acquire().await?),
+            connection: Some(pool.acquire().await.map_err(|error| match error {
+                Error::PoolTimedOut => missed(),
+                error => error,
+            })?),
             is_in_transaction: false,
             deadline,
         })
