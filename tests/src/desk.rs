@@ -130,6 +130,18 @@ impl Desk {
         self.home.path().join("test-hooks")
     }
 
+    /// Keeps its data in the database of this URL from now on, beside whoever else does.
+    pub fn use_database(&mut self, url: &str) {
+        self.set("VEGA__DATABASE__URL", url);
+    }
+
+    /// Gives another desk this one's key, as an operator copies it from machine to machine.
+    pub fn give_key(&self, other: &Self) -> Result<()> {
+        let key = |desk: &Self| desk.home.path().join(SETTINGS).join("vega.key");
+        std::fs::copy(key(self), key(other))?;
+        Ok(())
+    }
+
     /// Changes one setting for every `vega` from now on.
     pub fn set(&mut self, name: &str, value: &str) {
         self.settings.push((name.into(), value.into()));

@@ -29,7 +29,7 @@ pub use fake_driver::FakeDriver;
 pub use human::{Deeds, Human, Opened};
 pub use leaks::Leaks;
 pub use own_browser::{Opener, OwnBrowser, link_in};
-pub use processes::{Stop, end_at_once, end_politely, until};
+pub use processes::{Stop, end_at_once, end_politely, hold_up, let_go_on, until};
 pub use promises::Promises;
 pub use report::Report;
 pub use screen::Screen;

@@ -121,6 +121,16 @@ pub fn end_at_once(process: &Child) -> Result<()> {
     signal(process, Signal::SIGKILL)
 }
 
+/// Holds a process up, as a machine does that is suspended: nothing of it runs, and it does not know.
+pub fn hold_up(process: &Child) -> Result<()> {
+    signal(process, Signal::SIGSTOP)
+}
+
+/// Lets it go on.
+pub fn let_go_on(process: &Child) -> Result<()> {
+    signal(process, Signal::SIGCONT)
+}
+
 fn signal(process: &Child, signal: Signal) -> Result<()> {
     let id = process.id().context("a living process")?;
     Ok(kill(Pid::from_raw(i32::try_from(id)?), signal)?)

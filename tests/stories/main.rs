@@ -51,6 +51,7 @@ mod server_stale;
 mod server_system;
 mod server_times;
 mod session_modes;
+mod several_machines;
 mod stopped;
 mod terminal;
 mod three_mornings;

@@ -1,0 +1,141 @@
+//! Two machines with one database on a server: one signs in and the other serves; one dies or is held up, and the other goes on. Each
+//! machine is a desk with a home of its own; only the key and the database are shared.
+
+use anyhow::Result;
+use serde_json::json;
+use vega_testing::PostgresServer;
+use vega_tests::{Caller, Desk, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
+
+/// The first desk has made the key and the tables.
+async fn two_machines(upstox: &Upstox) -> Result<(Desk, Desk)> {
+    let url = PostgresServer::shared().fresh_database();
+    let (mut one, mut other) = (Desk::new(upstox)?, Desk::new(upstox)?);
+    one.use_database(&url);
+    other.use_database(&url);
+    assert_eq!(one.vega(&["status"]).await?.code, Some(3));
+    one.give_key(&other)?;
+    Ok((one, other))
+}
+
+async fn no_rule_was_broken(upstox: &Upstox, presses: u64) -> Result<()> {
+    let counters = upstox.counters().await?;
+    assert_eq!(counters["otp_presses"], presses, "{counters}");
+    assert_eq!(counters["max_exchanges_of_one_code"], 1, "{counters}");
+    assert_eq!(counters["max_parallel_sign_ins"], 1, "{counters}");
+    Ok(())
+}
+
+async fn is_intact(desk: &Desk) -> Result<()> {
+    let verified = desk.vega(&["audit", "--verify"]).await?;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_machine_signs_in_and_the_other_serves() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    let server = Server::start(&other).await?;
+    let made = other
+        .vega(&["key", "add", "trader", "--scope", "token:PRIMARY"])
+        .await?;
+    let program = Caller::Key(made.stdout.trim().to_owned());
+    let path = "/api/v1/apis/PRIMARY/token";
+    assert_eq!(server.get(path, &program).await?.status, 409);
+
+    let ran = one.vega(&["--yes"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let served = until(async || {
+        server
+            .get(path, &program)
+            .await
+            .is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(served.await, "{}", server.log());
+    let token = server.get(path, &program).await?.json()?["access_token"].clone();
+    assert_eq!(token, json!(one.token("PRIMARY").await?));
+    assert_eq!(other.status().await?.apis_with_status("valid").len(), 6);
+
+    let revoked = one.vega(&["revoke", "PRIMARY", "--yes"]).await?;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    let refused = until(async || {
+        server
+            .get(path, &program)
+            .await
+            .is_ok_and(|answer| answer.status == 409)
+    });
+    assert!(refused.await, "{}", server.log());
+    no_rule_was_broken(&upstox, 1).await?;
+    for desk in [&one, &other] {
+        is_intact(desk).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_key_the_next_machine_does_nothing_and_says_why() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let url = PostgresServer::shared().fresh_database();
+    let (mut first, mut stranger) = (Desk::new(&upstox)?, Desk::new(&upstox)?);
+    first.use_database(&url);
+    stranger.use_database(&url);
+    assert_eq!(first.vega(&["status"]).await?.code, Some(3));
+    let refused = stranger.vega(&["status"]).await?;
+    assert_eq!(refused.code, Some(9), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("is missing, but the database belongs to it"),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_machine_that_dies_leaves_its_run_to_the_next() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    upstox.human_at_the_desk(false).await?;
+    let mut vega = one.start(&["--yes", "PRIMARY", "WEBSOCKET1"])?;
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    end_at_once(&vega)?;
+    vega.wait().await?;
+
+    upstox.human_at_the_desk(true).await?;
+    // The press of the dead one is on record: another one needs a yes of its own.
+    let asked = other.vega(&["--yes"]).await?;
+    assert_eq!(asked.code, Some(3), "{asked:?}");
+    assert!(asked.stderr.contains("nothing is heard of it"), "{asked:?}");
+    let again = other.vega(&["--yes", "--again", "PRIMARY"]).await?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    assert_eq!(one.status().await?.apis_with_status("valid").len(), 6);
+    is_intact(&one).await
+}
+
+#[tokio::test]
+async fn a_machine_that_was_held_up_changes_nothing_any_more() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    upstox.human_at_the_desk(false).await?;
+    let vega = one.start(&["--yes", "PRIMARY"])?;
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    hold_up(&vega)?;
+
+    upstox.human_at_the_desk(true).await?;
+    let others = other.vega(&["--yes", "WEBSOCKET1"]).await?;
+    assert_eq!(others.code, Some(0), "{others:?}");
+    let before = other.vega(&["audit", "--json"]).await?;
+
+    let_go_on(&vega)?;
+    let ended = Ran::to_its_end(vega).await?;
+    assert_eq!(ended.code, Some(11), "{ended:?}");
+    assert!(ended.stderr.contains("took the sign-in over"), "{ended:?}");
+    let after = other.vega(&["audit", "--json"]).await?;
+    assert_eq!(before.stdout, after.stdout, "it wrote nothing");
+    assert!(
+        until(async || one.processes().is_empty()).await,
+        "{:?}",
+        one.processes()
+    );
+    is_intact(&one).await
+}
