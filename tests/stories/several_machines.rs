@@ -45,13 +45,13 @@ async fn one_machine_signs_in_and_the_other_serves() -> Result<()> {
 
     let ran = one.vega(&["--yes"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let served = until(async || {
+    let comes = until(async || {
         server
             .get(path, &program)
             .await
             .is_ok_and(|answer| answer.status == 200)
     });
-    assert!(served.await, "{}", server.log());
+    assert!(comes.await, "{}", server.log());
     let token = server.get(path, &program).await?.json()?["access_token"].clone();
     assert_eq!(token, json!(one.token("PRIMARY").await?));
     assert_eq!(other.status().await?.apis_with_status("valid").len(), 6);
