@@ -25,9 +25,10 @@ pub use vega_persistence::{
     Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowScope, WalState,
 };
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
+pub use wiring::Vega;
 pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
 pub use wiring::open_database::database_is_reached;
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
+pub use wiring::start_error::StartError;
 pub use wiring::stored_state::{Findings, SigningIn, StoredState};
-pub use wiring::{StartError, Vega};

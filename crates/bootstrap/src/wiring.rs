@@ -5,6 +5,7 @@ pub(crate) mod maintenance;
 pub(crate) mod open_database;
 pub(crate) mod port_decorator;
 pub(crate) mod routes;
+pub(crate) mod start_error;
 pub(crate) mod stored_state;
 pub(crate) mod stores;
 
@@ -14,7 +15,6 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::sync::broadcast;
 use vega_domain::event::Event;
 use vega_domain::ports::{
@@ -24,7 +24,7 @@ use vega_domain::ports::{
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
-use vega_persistence::{DataSource, FileTokenSpool, OpenError, SqlAuditHistory, SqlTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
     AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
     RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
@@ -36,7 +36,6 @@ use vega_upstox::{
 };
 
 use crate::event_log::EventLog;
-use crate::machine::clock::SystemClock;
 use crate::machine::requirements::MachineRequirements;
 use crate::settings::Settings;
 use crate::settings::environment::Environment;
@@ -44,25 +43,12 @@ use crate::wiring::maintenance::Maintenance;
 use crate::wiring::open_database::open_database;
 use crate::wiring::port_decorator::PortDecorator;
 use crate::wiring::routes::Routes;
+use crate::wiring::start_error::StartError;
 use crate::wiring::stored_state::{StoredPorts, StoredState};
 use crate::wiring::stores::Stores;
 
 /// The token call is made once, so it gets all the time that it may need: giving up would lose the sign-in.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Why Vega could not be built.
-#[derive(Debug, Error)]
-pub enum StartError {
-    /// The database or the key.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The HTTP client.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Stored state.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Vega, ready to work.
 pub struct Vega {
@@ -129,7 +115,6 @@ impl Vega {
         events: Arc<dyn EventSink>,
         decorator: Arc<dyn PortDecorator>,
     ) -> Result<Self, StartError> {
-        let clock = decorator.clock(Arc::new(SystemClock::new()));
         let events = decorator.events(events);
         let events = Arc::new(EventLog::new(operator.clone(), events));
         let hub = Arc::new(EventHub::new(events));
@@ -137,7 +122,7 @@ impl Vega {
         // It reads all certificates that this machine trusts: meanwhile the database is opened.
         let proxy = settings.proxy.clone();
         let http = tokio::task::spawn_blocking(move || HttpClient::through(proxy));
-        let data = open_database(&settings, clock.now()).await?;
+        let (data, clock) = open_database(&settings, &*decorator).await?;
         let spool = FileTokenSpool::new(data.clone()).moving_through(
             |attempts| decorator.spooled_attempts(attempts),
             |tokens| decorator.spooled_tokens(tokens),

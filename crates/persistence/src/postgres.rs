@@ -5,6 +5,7 @@ pub(crate) mod causes;
 pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod fitness;
+pub(crate) mod installation_clock;
 pub(crate) mod lease;
 pub(crate) mod lease_row;
 pub(crate) mod opening;

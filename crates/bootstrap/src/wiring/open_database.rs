@@ -1,12 +1,16 @@
 //! Opens the database for both programs: records sealed values that do not open and rows that do not fit, and lets
 //! everything readable be served all the same.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use vega_domain::ports::Clock;
 use vega_persistence::{DataSource, OpenError};
 
+use crate::machine::clock::SystemClock;
 use crate::settings::Settings;
+use crate::wiring::port_decorator::PortDecorator;
+use crate::wiring::start_error::StartError;
 
 /// How often a server that is away is tried again.
 const TRY_EVERY: Duration = Duration::from_secs(1);
@@ -29,8 +33,14 @@ pub async fn database_is_reached(settings: &Settings) -> Result<(), OpenError> {
 }
 
 /// Opens the database, and records sealed values that do not open and rows that do not fit.
-pub(crate) async fn open_database(settings: &Settings, now: DateTime<Utc>) -> Result<DataSource, OpenError> {
+pub(crate) async fn open_database(
+    settings: &Settings,
+    decorator: &dyn PortDecorator,
+) -> Result<(DataSource, Arc<dyn Clock>), StartError> {
     let data = DataSource::open(&settings.database_place, &settings.key_source).await?;
+    let clock = data.installation_clock(Arc::new(SystemClock::new())).await?;
+    let clock = decorator.clock(clock);
+    let now = clock.now();
     match data.examine_seals(now).await {
         Ok(found) => {
             for entry in found {
@@ -47,5 +57,5 @@ pub(crate) async fn open_database(settings: &Settings, now: DateTime<Utc>) -> Re
         }
         Err(error) => tracing::error!(%error, "the rows could not be examined"),
     }
-    Ok(data)
+    Ok((data, clock))
 }

@@ -14,7 +14,9 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::postgres::connection::CONNECT;
+use crate::postgres::installation_clock::{ClockOffset, InstallationClock};
 use crate::spool::slots::Spool;
+use vega_domain::ports::Clock;
 
 /// What commits notify on.
 const CHANNEL: &str = "vega";
@@ -27,8 +29,10 @@ const ASK_EVERY: u32 = 20;
 /// Before the next try after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// A number that grows with each commit that changes what is served, whoever makes it; and who has the lease, as long as somebody has.
-const STATE: &str = "SELECT changes, epoch, heartbeat
+/// A number that grows with each commit that changes what is served, whoever makes it; who has the lease, as long as somebody has; and the
+/// time.
+const STATE: &str =
+    "SELECT changes, epoch, heartbeat, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros
      FROM (SELECT changes FROM writer WHERE id = 1) AS writer
      LEFT JOIN (SELECT epoch, heartbeat FROM login_lease WHERE id = 1 AND NOT released) AS lease ON true";
 /// Looks that are further apart prove no silence: the database may have been away.
@@ -40,6 +44,7 @@ struct Answer {
     changes: i64,
     epoch: Option<i64>,
     heartbeat: Option<i64>,
+    micros: i64,
 }
 
 /// While this state is the same, no commit was missed.
@@ -86,6 +91,7 @@ pub(crate) struct Poll {
     /// Where somebody asks who does not listen.
     reader: PgPool,
     spool: Spool,
+    offset: Arc<ClockOffset>,
     /// `None` before the first look, and while the database does not answer.
     seen: Mutex<Option<State>>,
     heard: std::sync::Mutex<Option<Heard>>,
@@ -100,6 +106,7 @@ impl Poll {
             options,
             reader,
             spool,
+            offset: Arc::default(),
             seen: Mutex::default(),
             heard: std::sync::Mutex::default(),
             changes: watch::Sender::new(0),
@@ -111,6 +118,22 @@ impl Poll {
     /// How to connect to the database.
     pub(crate) fn options(&self) -> &PgConnectOptions {
         &self.options
+    }
+
+    /// The database's time, measured once now and again with each answer.
+    pub(crate) async fn installation_clock(
+        &self,
+        machine: Arc<dyn Clock>,
+    ) -> Result<Arc<dyn Clock>, sqlx::Error> {
+        self.offset.of(Arc::clone(&machine));
+        let before = self.offset.machine_micros();
+        let answer: Answer = sqlx::query_as(STATE).fetch_one(&self.reader).await?;
+        self.offset
+            .measured(before, answer.micros, self.offset.machine_micros());
+        Ok(Arc::new(InstallationClock::new(
+            machine,
+            Arc::clone(&self.offset),
+        )))
     }
 
     /// How long nothing was heard of this holder of the lease, as far as this process looked. `None` where it was not looked at, or
@@ -142,8 +165,8 @@ impl Poll {
     pub(crate) async fn look_now(self: &Arc<Self>) -> bool {
         let poll = Arc::clone(self);
         let look = async move {
-            let asked = sqlx::query_as(STATE).fetch_one(&poll.reader);
-            poll.compare(within(ANSWER, asked).await).await
+            let answer = poll.ask(&poll.reader).await;
+            poll.compare(answer).await
         };
         let answered = tokio::spawn(look).await;
         answered.unwrap_or(false) && self.goes_on()
@@ -168,6 +191,15 @@ impl Poll {
 
     fn tell(&self) {
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Asks the question, and measures the clocks by its answer.
+    async fn ask<'c>(&self, database: impl sqlx::Executor<'c, Database = sqlx::Postgres>) -> Option<Answer> {
+        let before = self.offset.machine_micros();
+        let answer: Answer = within(ANSWER, sqlx::query_as(STATE).fetch_one(database)).await?;
+        self.offset
+            .measured(before, answer.micros, self.offset.machine_micros());
+        Some(answer)
     }
 
     /// Tells all subscribers if something changed since the last look. Returns whether the database answered.
@@ -265,8 +297,8 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
                     poll.compare(None).await;
                     return Some(());
                 }
-                let asked = sqlx::query_as(STATE).fetch_one(&mut listener);
-                if !poll.compare(within(ANSWER, asked).await).await {
+                let answer = poll.ask(&mut listener).await;
+                if !poll.compare(answer).await {
                     return Some(());
                 }
             }
@@ -281,8 +313,7 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
                     continue;
                 }
                 asks_in = ASK_EVERY;
-                let asked = sqlx::query_as(STATE).fetch_one(&mut listener);
-                let answer = within(ANSWER, asked).await;
+                let answer = poll.ask(&mut listener).await;
                 if !poll.compare(answer).await {
                     return Some(());
                 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::timeout;
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::clock_reading::ClockReading;
@@ -191,6 +192,25 @@ async fn what_is_no_part_of_a_sign_in_goes_on(data: &DataSource) {
             .unwrap()
             .state,
         RunState::Running
+    );
+}
+
+/// Their own clocks are twenty minutes apart, two OTP windows.
+#[tokio::test]
+async fn machines_with_clocks_of_their_own_have_one_time() {
+    let desk = Desk::new();
+    let mut now = Vec::new();
+    for (name, minutes) in [("desk1", -10), ("desk2", 10)] {
+        let data = desk.machine(name).await;
+        let machine = TestClock::at(at(0) + TimeDelta::minutes(minutes));
+        now.push(data.installation_clock(machine).await.unwrap().now());
+        data.close().await;
+    }
+    let apart = (now[1] - now[0]).abs();
+    assert!(apart < TimeDelta::minutes(1), "{apart}");
+    assert!(
+        (now[0] - at(0)).abs() > TimeDelta::hours(1),
+        "it is the database's"
     );
 }
 
