@@ -57,7 +57,7 @@ async fn start(settings: Settings, environment: Environment) -> Result<Vega> {
 /// Stores a token for every configured API.
 async fn fill(settings: &Settings) -> Result<()> {
     let now = SystemClock::new().now();
-    let other = OtherVega::open(&settings.database_url, settings.key_source.path(), now).await?;
+    let other = OtherVega::open(&settings.database_place, settings.key_source.path(), now).await?;
     for account in settings.accounts.iter() {
         for api in &account.apis {
             other.store(account, api, Generation::FIRST, now).await?;
@@ -111,7 +111,12 @@ fn batch<T>(read: impl Fn() -> T) -> f64 {
 async fn changes(vega: &Vega) -> Result<()> {
     let (account, now) = (&vega.settings.accounts[0], vega.clock.now());
     let api = &account.apis[0];
-    let other = OtherVega::open(&vega.settings.database_url, vega.settings.key_source.path(), now).await?;
+    let other = OtherVega::open(
+        &vega.settings.database_place,
+        vega.settings.key_source.path(),
+        now,
+    )
+    .await?;
     let mut changes = vega.registry.subscribe();
     let served = || vega.registry.get(&api.name).map(|token| token.generation);
     let before = served().map_or(0, Generation::get);

@@ -14,7 +14,9 @@ use vega_domain::ports::{
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::secret::{AccessToken, AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::token::{CheckResult, LastCheck, NewToken, StoredToken};
-use vega_persistence::{DataSource, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository};
+use vega_persistence::{
+    DataSource, DatabasePlace, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository,
+};
 
 pub(crate) struct OtherVega {
     data: DataSource,
@@ -23,8 +25,12 @@ pub(crate) struct OtherVega {
 
 impl OtherVega {
     /// Opens the database and begins a run.
-    pub(crate) async fn open(url: &str, key_file: &Path, now: DateTime<Utc>) -> Result<Self> {
-        let data = DataSource::open(url, key_file).await?;
+    pub(crate) async fn open(
+        place: impl Into<DatabasePlace>,
+        key_file: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let data = DataSource::open(place, key_file).await?;
         let run = RunRecord {
             id: RunId::at(now),
             state: RunState::Running,

@@ -22,7 +22,7 @@ use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
 use crate::postgres::poll::Poll;
 use crate::postgres::server::Server;
-use crate::postgres::session::READ;
+use crate::postgres::session::{READ, WRITE};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -63,13 +63,13 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             source: source.into(),
         }
     };
-    let pool_of = |connections| {
+    let pool_of = |connections, patience| {
         PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(CONNECT)
+            .acquire_timeout(patience)
             .connect_lazy_with(options.clone())
     };
-    let (writer, reader) = (pool_of(1), pool_of(READERS));
+    let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
     let about = About::ask(&reader)
         .await
         .map_err(failed("ask for the settings of"))?;
