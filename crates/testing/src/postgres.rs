@@ -147,12 +147,21 @@ impl PostgresServer {
 
     /// Runs statements past Vega in the database of this URL.
     pub fn change(&self, url: &str, statements: &str) {
-        let (_, rest) = url.rsplit_once("@/").unwrap();
-        let (database, _) = rest.split_once('?').unwrap();
-        self.sql(database, statements);
+        self.sql(database_of(url), statements);
+    }
+
+    /// What the database says to statements that it refuses.
+    pub fn refusal(&self, url: &str, statements: &str) -> String {
+        let ran = self.psql(database_of(url), statements);
+        assert!(!ran.status.success(), "it took {statements}");
+        String::from_utf8_lossy(&ran.stderr).into_owned()
     }
 
     fn sql(&self, database: &str, statements: &str) {
+        self.psql(database, statements).expect(statements);
+    }
+
+    fn psql(&self, database: &str, statements: &str) -> Ran {
         let host = self.folder.to_str().unwrap();
         let ran = Command::new(self.programs.join("psql"))
             .args([
@@ -170,8 +179,13 @@ impl PostgresServer {
                 statements,
             ])
             .output();
-        Ran(ran.unwrap()).expect(statements);
+        Ran(ran.unwrap())
     }
+}
+
+fn database_of(url: &str) -> &str {
+    let (_, rest) = url.rsplit_once("@/").unwrap();
+    rest.split_once('?').unwrap().0
 }
 
 struct Ran(Output);

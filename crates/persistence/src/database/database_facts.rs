@@ -4,7 +4,7 @@ use vega_domain::ports::StoreError;
 
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
-use crate::sql;
+use crate::sql::{self, EngineName};
 
 /// What the database says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,16 +20,25 @@ pub struct DatabaseFacts {
 impl DataSource {
     /// Asks the database.
     pub async fn facts(&self) -> Result<DatabaseFacts, StoreError> {
-        let row: (String, i64) = sql::query_as(
-            "SELECT sqlite_version(), coalesce(max(version), 0) FROM _sqlx_migrations WHERE success",
-        )
-        .fetch_one(&mut self.session().await?)
-        .await
-        .map_err(failed("ask the database for its versions"))?;
+        let mut session = self.session().await?;
+        let (engine, versions) = match session.engine_name() {
+            EngineName::Sqlite => (
+                "SQLite",
+                "SELECT sqlite_version(), coalesce(max(version), 0) FROM _sqlx_migrations WHERE success",
+            ),
+            EngineName::Postgres => (
+                "PostgreSQL",
+                "SELECT current_setting('server_version'), coalesce(max(version), 0) FROM _sqlx_migrations WHERE success",
+            ),
+        };
+        let (engine_version, schema_version) = sql::query_as(versions)
+            .fetch_one(&mut session)
+            .await
+            .map_err(failed("ask the database for its versions"))?;
         Ok(DatabaseFacts {
-            engine: "SQLite",
-            engine_version: row.0,
-            schema_version: row.1,
+            engine,
+            engine_version,
+            schema_version,
         })
     }
 

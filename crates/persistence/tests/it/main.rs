@@ -26,6 +26,7 @@ mod opening;
 mod opening_to_read;
 mod postgres_contract;
 mod postgres_lease;
+mod postgres_rows;
 mod postgres_writers;
 mod revoked_copies;
 mod row_values;
