@@ -86,7 +86,9 @@ pub trait SignInAttempts: Send + Sync {
         audit: &AuditEntry,
     ) -> Result<(), StoreError>;
 
-    /// Seals the raw answer before anybody reads it.
+    /// Seals the raw answer before anybody reads it. MUST take one of an attempt that was closed as `outcome_unknown` by whoever did
+    /// not know of it, unless a later sign-in for the API began since; the attempt is open again then
+    /// (`an_answer_that_comes_home_opens_its_attempt_again`, `an_answer_that_comes_too_late_is_refused`).
     async fn seal_answer(
         &self,
         attempt: AttemptId,

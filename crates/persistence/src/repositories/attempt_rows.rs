@@ -77,6 +77,15 @@ pub(crate) async fn changed(
     };
     let whose = Whose::Attempt(attempt.as_uuid());
     if !has_ended(&row) {
+        // One that was called ended goes on.
+        let api: String = row.try_get("api").map_err(failed("read a sign-in attempt"))?;
+        let marks = tx.marks()?;
+        if marks
+            .get(Whose::Ended(&api))
+            .is_some_and(|ended| ended.number == Some(number))
+        {
+            marks.clear(Whose::Ended(&api));
+        }
         return tx.seal_and_mark(&ATTEMPTS, number, whose).await;
     }
     tx.marks()?.clear(whose);

@@ -121,19 +121,33 @@ impl SignInAttempts for SqlSignInJournal {
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sql::query(
-            "UPDATE sign_in_attempts SET status = 'answered', sealed_answer = $2, answer_status = $3,
-                 answer_complete = $4, answered_at = $5, sealed_code = NULL
-             WHERE id = $1 AND status = 'code_sealed'",
+            "UPDATE sign_in_attempts AS attempt SET status = 'answered', sealed_answer = $2, answer_status = $3,
+                 answer_complete = $4, answered_at = $5, sealed_code = NULL,
+                 closed_at = NULL, failure = NULL, failure_detail = NULL
+             WHERE id = $1 AND (status = 'code_sealed' OR status = 'closed' AND failure = $6
+                 AND NOT EXISTS (SELECT 1 FROM sign_in_attempts AS later
+                                 WHERE later.api = attempt.api AND later.rowid > attempt.rowid))",
         )
         .bind(attempt.as_uuid())
         .bind(sealed)
         .bind(answer.status)
         .bind(i64::from(answer.complete))
         .bind(at)
+        // Somebody else cleared up meanwhile, and did not know that there is an answer.
+        .bind(FailureReason::OutcomeUnknown.code())
         .execute(&mut tx)
         .await
         .map_err(failed(DOING))?;
         if changed != 1 {
+            // Whoever has it erases it then, so it is told apart here.
+            if row.state()? == AttemptState::Closed {
+                let late = AuditEntry {
+                    detail: format!("{}; it came too late, and is not used", audit.detail),
+                    ..audit.clone()
+                };
+                audit_trail::insert_about(&mut tx, &late, Subject::Answer(answer)).await?;
+                tx.commit().await.map_err(failed(DOING))?;
+            }
             return Err(StoreError::Conflict("this attempt waits for no answer".into()));
         }
         attempt_rows::changed(&mut tx, attempt, before).await?;

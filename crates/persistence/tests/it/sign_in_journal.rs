@@ -1,8 +1,9 @@
-//! `SignInAttempts` over SQLite: what it erases.
+//! `SignInAttempts` over SQLite: what it erases, and what it says of an answer that comes too late.
 
 use vega_domain::audit::AuditKind;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ports::SignInAttempts;
+use vega_domain::ports::{SignInAttempts, StoreError};
+use vega_domain::secret::RawAnswer;
 
 use crate::database_fixture::{DatabaseFixture, at, entry};
 
@@ -47,4 +48,29 @@ async fn closing_erases_secrets_but_an_answer_that_needs_review_is_kept() {
         .filter(|kind| *kind == "attempt_closed")
         .count();
     assert_eq!(closings, 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_is_on_record_by_its_fingerprint() {
+    let fixture = DatabaseFixture::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let late = fixture.answered(run, "PRIMARY", 1).await;
+    let end = Failure::new(FailureReason::WrongUser, "words");
+    let closed = entry(AuditKind::AttemptClosed);
+    fixture.journal.close(late, &end, at(5), &closed).await.unwrap();
+    let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
+    let received = entry(AuditKind::AnswerReceived);
+    let refused = fixture.journal.seal_answer(late, &answer, at(6), &received).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    let words: Vec<String> =
+        sqlx::query_scalar("SELECT detail FROM audit_events WHERE kind = 'answer_received' ORDER BY id")
+            .fetch_all(&fixture.raw().await)
+            .await
+            .unwrap();
+    let [taken, late] = &words[..] else {
+        panic!("{words:?}")
+    };
+    let fingerprint = taken.rsplit_once("answer ").unwrap().1;
+    assert!(late.contains("too late") && late.ends_with(fingerprint), "{late}");
+    assert!(!late.contains("CANARY"), "{late}");
 }

@@ -8,7 +8,7 @@ use vega_domain::secret::{AuthorizationCode, OAuthState};
 
 use super::contract_fixture::{ContractFixture, is_conflict};
 use super::installation::Installation;
-use crate::builders::{api, at, run};
+use crate::builders::{api, at, run, token};
 
 fn code(text: &str) -> AuthorizationCode {
     AuthorizationCode::new(text)
@@ -57,6 +57,43 @@ pub async fn an_answer_needs_an_intended_exchange_and_comes_once<I: Installation
     fixture.seal_code(attempt).await.unwrap();
     fixture.seal_answer(attempt).await.unwrap();
     is_conflict(&fixture.seal_answer(attempt).await);
+}
+
+/// The machine that received it was away, and another one cleared up.
+pub async fn an_answer_that_comes_home_opens_its_attempt_again<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let attempt = fixture.waiting().await.id;
+    fixture.seal_code(attempt).await.unwrap();
+    let unknown = Failure::new(FailureReason::OutcomeUnknown, "nobody knows");
+    fixture.closes(attempt, &unknown, 5).await;
+    assert!(fixture.attempts.unfinished().await.unwrap().is_empty());
+
+    fixture.seal_answer(attempt).await.unwrap();
+    let unfinished = fixture.attempts.unfinished().await.unwrap();
+    assert_eq!(unfinished.len(), 1);
+    assert!(
+        matches!(unfinished[0].answer, LeftAnswer::Sealed(_)),
+        "{unfinished:?}"
+    );
+    assert_eq!(fixture.run_history.last_failures().await.unwrap().len(), 0);
+    fixture.store(&token(attempt, "PRIMARY", 1)).await.unwrap();
+    is_conflict(&fixture.seal_answer(attempt).await);
+}
+
+pub async fn an_answer_that_comes_too_late_is_refused<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let late = fixture.opened(run, "PRIMARY", 1).await.id;
+    fixture.seal_code(late).await.unwrap();
+    let unknown = Failure::new(FailureReason::OutcomeUnknown, "nobody knows");
+    fixture.closes(late, &unknown, 5).await;
+    fixture.opened(run, "PRIMARY", 1).await;
+    is_conflict(&fixture.seal_answer(late).await);
+
+    let refused_code = fixture.opened(run, "WEBSOCKET1", 1).await.id;
+    fixture.seal_code(refused_code).await.unwrap();
+    fixture.closes(refused_code, &refused(), 6).await;
+    is_conflict(&fixture.seal_answer(refused_code).await);
 }
 
 pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {

@@ -60,10 +60,21 @@ impl Tables {
         at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<Done<()>, StoreError> {
+        let newest = |api: &ApiName| {
+            let of_api = self.attempts.iter().rev().find(|row| row.new.api == *api);
+            of_api.is_some_and(|row| row.new.id == attempt)
+        };
+        let is_newest = self
+            .attempts
+            .iter()
+            .any(|row| row.new.id == attempt && newest(&row.new.api));
         let row = self.attempt(attempt)?;
-        if row.state != AttemptState::CodeSealed {
+        let is_unknown =
+            row.failure.as_ref().map(|failure| failure.reason) == Some(FailureReason::OutcomeUnknown);
+        if row.state != AttemptState::CodeSealed && !(is_unknown && is_newest) {
             return conflict("this attempt waits for no answer");
         }
+        (row.ended_at, row.failure) = (None, None);
         row.state = AttemptState::Answered;
         row.answer = LeftAnswer::Sealed(answer.clone());
         row.answered_at = Some(at);
