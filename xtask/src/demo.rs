@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::builds::build_programs;
 use crate::console;
 use crate::demo_desk::{CONFIG_DIR, Desk, HUMAN, Upstox, shown};
+use crate::demo_machines;
 use crate::install;
 use crate::open_hours;
 use crate::shell::{binaries, say, step, works};
@@ -26,9 +27,15 @@ pub(crate) struct Options {
     /// End by itself, with exit code 0 when all went well
     #[arg(long)]
     once: bool,
+    /// Two machines with one PostgreSQL database: one signs in and dies, the other serves and goes on. Ends by itself
+    #[arg(long, conflicts_with_all = ["headed", "once"])]
+    machines: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.machines {
+        return demo_machines::run();
+    }
     install::browser()?;
     build_console()?;
     build_programs()?;

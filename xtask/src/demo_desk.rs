@@ -174,6 +174,19 @@ impl Desk {
         })
     }
 
+    /// Keeps its data in this database from now on, beside whoever else does.
+    pub(crate) fn use_database(&self, url: &str) -> Result<()> {
+        let env = self.folder.join(CONFIG_DIR).join(".env");
+        let own = format!("sqlite://{}", self.database.display());
+        let settings = std::fs::read_to_string(&env)?.replace(&own, url);
+        Ok(std::fs::write(env, settings)?)
+    }
+
+    /// The file of its key.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.folder.join(CONFIG_DIR).join("vega.key")
+    }
+
     /// Starts the server and waits until it answers.
     pub(crate) fn start_server(&self) -> Result<Companion> {
         let server = self
@@ -218,6 +231,8 @@ impl Desk {
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(binaries().join(name));
         command.arg("--config-dir").arg(self.folder.join(CONFIG_DIR));
+        // What a database on a server leaves on this machine is the desk's, too.
+        command.env("XDG_DATA_HOME", self.folder.join("data-home"));
         // The operator's real settings must not reach the demo: the environment wins over `.env`.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();

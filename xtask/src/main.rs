@@ -9,6 +9,7 @@ mod contract;
 mod crash_images;
 mod demo;
 mod demo_desk;
+mod demo_machines;
 mod docs;
 mod e2e;
 mod faults;
