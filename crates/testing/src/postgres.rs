@@ -10,14 +10,12 @@ use std::sync::OnceLock;
 const ENDS_IT: &str = r#"
 cd "$1"
 while sleep 5; do
-    exec 9>starts
+    exec 9<starts
     flock 9
     if flock --nonblock users true; then
-        "$2" -D data -m fast -w stop
-        rm -rf data
-        exit
+        "$2" -D data -m fast -w stop && rm -rf data && exit
     fi
-    exec 9>&-
+    exec 9<&-
 done
 "#;
 

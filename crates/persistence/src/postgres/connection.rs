@@ -1,6 +1,7 @@
 //! Connections to a server: with TLS that proves who answers, unless the server is on this machine, and with settings that neither a
 //! role nor the server's configuration can weaken. Of several hosts, the one that takes writes is found here.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,6 +13,9 @@ use vega_domain::ports::StorageCause;
 
 use crate::database::causes::cause_of;
 use crate::postgres::server::{Address, Server};
+
+/// A SQLSTATE: others may end theirs soon.
+const TOO_MANY_CONNECTIONS: &str = "53300";
 
 /// For a connection to be there.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
@@ -72,7 +76,12 @@ impl NoConnection {
         match self {
             Self::Silent { .. } | Self::OnlyStandby { .. } => true,
             Self::TwoPrimaries { .. } => false,
-            Self::Unreached { source, .. } => cause_of(source) == StorageCause::Away,
+            Self::Unreached { source, .. } => match source {
+                // A socket that is not there yet, and a name that is not known yet, too.
+                Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,
+                Error::Database(error) if error.code().as_deref() == Some(TOO_MANY_CONNECTIONS) => true,
+                source => cause_of(source) == StorageCause::Away,
+            },
         }
     }
 }

@@ -90,7 +90,7 @@ impl RowLoginLease {
     /// The epoch under which this process has the lease now, or who has it.
     async fn take(&self) -> Result<Result<i64, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
-        let found = LeaseRow::read(&mut tx).await?;
+        let found = LeaseRow::read_locked(&mut tx).await?;
         let held = found.as_ref().filter(|row| !row.released);
         if let Some(row) = held.filter(|row| !self.is_silent(row)) {
             return Ok(Err(row.holder()));
@@ -141,7 +141,8 @@ impl LoginLease for RowLoginLease {
             Ok(true) => {}
             Ok(false) => {
                 let found = LeaseRow::read(&mut self.data.session().await?).await?;
-                return Err(LeaseError::Held(found.map(|row| row.holder())));
+                let held = found.filter(|row| !row.released);
+                return Err(LeaseError::Held(held.map(|row| row.holder())));
             }
             Err(error) => return Err(storage(error.into()).into()),
         }
@@ -204,7 +205,8 @@ impl Drop for HeldLease {
             return;
         };
         let (options, epoch, file) = (self.engine.poll.options().clone(), self.epoch, self.file.take());
-        let going_back = runtime.spawn(async move {
+        let going_back = self.engine.lease.goes_back();
+        runtime.spawn(async move {
             let given_back = async {
                 let mut connection = options.connect().await?;
                 let update = "UPDATE login_lease SET released = true WHERE id = 1 AND epoch = $1";
@@ -216,8 +218,8 @@ impl Drop for HeldLease {
                 Err(_) => tracing::warn!("the sign-in lease was not given back: the database did not answer"),
             }
             drop(file);
+            drop(going_back);
         });
-        self.engine.lease.goes_back(going_back);
     }
 }
 

@@ -30,6 +30,15 @@ impl LeaseRow {
             .map_err(failed("read the holder of the lease"))
     }
 
+    /// The same inside a write, with its lock: nobody says that he lives between this look and the commit.
+    pub(crate) async fn read_locked(write: &mut Session) -> Result<Option<Self>, StoreError> {
+        let row = "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1 FOR UPDATE";
+        sql::query_as(row)
+            .fetch_optional(write)
+            .await
+            .map_err(failed("read the holder of the lease"))
+    }
+
     pub(crate) fn holder(&self) -> LeaseHolder {
         LeaseHolder {
             pid: u32::try_from(self.pid).unwrap_or_default(),

@@ -70,7 +70,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             .connect_lazy_with(options.clone())
     };
     let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
-    let about = About::ask(&reader)
+    let about = in_time(About::ask(&reader))
         .await
         .map_err(failed("ask for the settings of"))?;
     let unfit = match about.unfit() {
@@ -177,7 +177,7 @@ async fn fetch_key(
         database: server.to_string().into(),
         kept,
     };
-    if let Some(named) = key_in_force(reader).await.map_err(failed)? {
+    if let Some(named) = in_time(key_in_force(reader)).await.map_err(failed)? {
         return match key_files::fetch(source, Some(&named))? {
             Fetched::Key(key) => Ok(key),
             Fetched::Other(kept) => Err(wrong(kept)),
@@ -193,11 +193,18 @@ async fn fetch_key(
         .execute(writer)
         .await
         .map_err(failed)?;
-    let named = key_in_force(writer).await.map_err(failed)?;
+    let named = in_time(key_in_force(writer)).await.map_err(failed)?;
     match named {
         Some(named) if named.id == key.id => Ok(key),
         _ => Err(wrong(None)),
     }
+}
+
+/// An answer that is waited for as long as for any other.
+async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(READ, answer)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
 async fn key_in_force(database: &PgPool) -> Result<Option<KeyInForce>, sqlx::Error> {

@@ -1,17 +1,26 @@
-//! What this process had of the lease, and is still on its way back.
+//! What this process has of the lease, and what of it is still on its way back.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
 /// The lease that this process has, for whoever writes under it.
 #[derive(Debug, Default)]
 pub(crate) struct OwnLease {
     /// The epoch under which this process has it; 0 where it never had it, or gave it back.
     epoch: AtomicI64,
-    /// What was dropped, on its way to the database.
-    going_back: Mutex<Option<JoinHandle<()>>>,
+    /// How many were dropped and are on their way to the database.
+    going_back: Arc<watch::Sender<usize>>,
+}
+
+/// One that is on its way back, until this is dropped.
+pub(crate) struct GoingBack(Arc<watch::Sender<usize>>);
+
+impl Drop for GoingBack {
+    fn drop(&mut self) {
+        self.0.send_modify(|going_back| *going_back -= 1);
+    }
 }
 
 impl OwnLease {
@@ -26,21 +35,17 @@ impl OwnLease {
         own == 0 || own == in_force
     }
 
-    /// To be called with the task that gives it back.
-    pub(crate) fn goes_back(&self, task: JoinHandle<()>) {
+    /// To be held until it is given back.
+    pub(crate) fn goes_back(&self) -> GoingBack {
         self.epoch.store(0, Ordering::Release);
-        *self.going_back() = Some(task);
-    }
-
-    fn going_back(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
-        self.going_back.lock().unwrap_or_else(PoisonError::into_inner)
+        self.going_back.send_modify(|going_back| *going_back += 1);
+        GoingBack(Arc::clone(&self.going_back))
     }
 
     /// Waits until what this process gave back is free for others.
     pub(crate) async fn settle(&self) {
-        let going_back = self.going_back().take();
-        if let Some(going_back) = going_back {
-            let _ = going_back.await;
-        }
+        let mut going_back = self.going_back.subscribe();
+        // The sender lives as long as this.
+        let _ = going_back.wait_for(|going_back| *going_back == 0).await;
     }
 }

@@ -2,6 +2,7 @@
 //! told. A notification is a hint; what is there now is the truth. For the spool beside the database, modification times are
 //! compared.
 
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::postgres::connection::CONNECT;
 use crate::postgres::installation_clock::{ClockOffset, InstallationClock};
+use crate::postgres::session::PgSession;
 use crate::spool::slots::Spool;
 use vega_domain::ports::Clock;
 
@@ -85,7 +87,6 @@ impl Heard {
 }
 
 /// The watch over one database.
-#[derive(Debug)]
 pub(crate) struct Poll {
     options: PgConnectOptions,
     /// Where somebody asks who does not listen.
@@ -98,6 +99,15 @@ pub(crate) struct Poll {
     changes: watch::Sender<u64>,
     is_looking: AtomicBool,
     is_closed: AtomicBool,
+}
+
+/// Without the options, which show the password.
+impl fmt::Debug for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poll")
+            .field("heard", &self.heard)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Poll {
@@ -126,10 +136,9 @@ impl Poll {
         machine: Arc<dyn Clock>,
     ) -> Result<Arc<dyn Clock>, sqlx::Error> {
         self.offset.of(Arc::clone(&machine));
-        let before = self.offset.machine_micros();
-        let answer: Answer = sqlx::query_as(STATE).fetch_one(&self.reader).await?;
-        self.offset
-            .measured(before, answer.micros, self.offset.machine_micros());
+        if self.ask_beside().await.is_none() {
+            return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+        }
         Ok(Arc::new(InstallationClock::new(
             machine,
             Arc::clone(&self.offset),
@@ -165,7 +174,7 @@ impl Poll {
     pub(crate) async fn look_now(self: &Arc<Self>) -> bool {
         let poll = Arc::clone(self);
         let look = async move {
-            let answer = poll.ask(&poll.reader).await;
+            let answer = poll.ask_beside().await;
             poll.compare(answer).await
         };
         let answered = tokio::spawn(look).await;
@@ -191,6 +200,13 @@ impl Poll {
 
     fn tell(&self) {
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// The same on a connection of those who read: one that does not answer in time is closed.
+    async fn ask_beside(&self) -> Option<Answer> {
+        let mut session = PgSession::acquire(&self.reader, ANSWER).await.ok()?;
+        let asked = session.ask(async |connection| Ok(self.ask(connection).await));
+        asked.await.ok().flatten()
     }
 
     /// Asks the question, and measures the clocks by its answer.

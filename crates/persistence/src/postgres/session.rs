@@ -21,6 +21,10 @@ pub(crate) struct PgSession {
     /// `None` after it missed a deadline.
     connection: Option<PoolConnection<Postgres>>,
     is_in_transaction: bool,
+    /// A statement failed: the server then takes nothing more of this transaction, and ends it without effect at `COMMIT` too.
+    has_failed: bool,
+    /// An answer is on its way. Whoever stopped waiting for it leaves a connection that others must not get.
+    is_busy: bool,
     deadline: Duration,
 }
 
@@ -33,6 +37,8 @@ impl PgSession {
                 error => error,
             })?),
             is_in_transaction: false,
+            has_failed: false,
+            is_busy: false,
             deadline,
         })
     }
@@ -57,12 +63,15 @@ impl PgSession {
         let Some(connection) = &mut self.connection else {
             return Err(missed());
         };
-        if let Ok(answer) = timeout(self.deadline, question(connection)).await {
-            answer
-        } else {
+        self.is_busy = true;
+        let answer = timeout(self.deadline, question(connection)).await;
+        self.is_busy = false;
+        let Ok(answer) = answer else {
             self.close();
-            Err(missed())
-        }
+            return Err(missed());
+        };
+        self.has_failed |= answer.is_err();
+        answer
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
@@ -72,6 +81,12 @@ impl PgSession {
 
     /// Makes the transaction's changes durable. Where this fails it is not known whether they are.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        if self.has_failed {
+            self.end("ROLLBACK").await?;
+            return Err(Error::Protocol(
+                "a statement of this transaction failed before".into(),
+            ));
+        }
         self.end("COMMIT").await
     }
 
@@ -99,6 +114,9 @@ impl PgSession {
 
 impl Drop for PgSession {
     fn drop(&mut self) {
+        if self.is_busy {
+            self.close();
+        }
         let Some(mut connection) = self.connection.take().filter(|_| self.is_in_transaction) else {
             return;
         };

@@ -139,3 +139,16 @@ async fn the_server_names_itself_and_its_newest_migration() {
         "{facts:?}"
     );
 }
+
+#[tokio::test]
+async fn the_password_is_shown_nowhere() {
+    let desk = Desk::new();
+    let place = DatabasePlace {
+        folder: desk.dir.path().join("data"),
+        ..DatabasePlace::from(&desk.url)
+    };
+    let place = place.with_password("CANARY-password".into());
+    let data = DataSource::open(&place, &key_path(&desk.dir)).await.unwrap();
+    let shown = format!("{place:?} {data:?} {:?}", SqlTokenRepository::new(data.clone()));
+    assert!(!shown.contains("CANARY"), "{shown}");
+}
