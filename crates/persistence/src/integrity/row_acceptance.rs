@@ -21,6 +21,7 @@ use crate::integrity::row_marks::{self, called, has_ended};
 use crate::integrity::row_upgrade::seal_all;
 use crate::integrity::row_values::{self, RowScope};
 use crate::repositories::attempt_rows::ended_mark;
+use crate::repositories::audit_history::SqlAuditHistory;
 use crate::repositories::audit_trail;
 use crate::sealing::row_values::{ATTEMPTS, COOLDOWNS, KEYS, LINKS, PRESSES, SESSIONS, SealedTable, TOKENS};
 use crate::sql;
@@ -71,13 +72,19 @@ impl DataSource {
             sealed: None,
             rows,
         };
+        let (verdict, beside_values) = SqlAuditHistory::new(self.clone()).examine().await?;
+        let is_intact = verdict.fault.is_none() && beside_values;
         let mut tx = self.write_whatever_it_is().await?;
+        if is_intact && u64::try_from(tx.last_entry()) != Ok(verdict.entries) {
+            let words = "somebody wrote to the database while it was examined: accept it once more";
+            return Err(StoreError::Conflict(words.into()));
+        }
         if matches!(tx.mistrust(), Some(DatabaseMistrust::Unsealed { .. })) {
             tx.forget_marks();
             end_console_sessions(&mut tx).await?;
             accepted.sealed = Some(seal_all(&mut tx).await?);
         } else {
-            let outdated = keep_what_fits(self, &mut tx, &accepted.rows, at).await?;
+            let outdated = keep_what_fits(is_intact, &mut tx, &accepted.rows, at).await?;
             accepted.rows.extend(outdated);
         }
         let entry = AuditEntry::new(at, AuditKind::DatabaseAccepted, accepted.words(reason));
@@ -99,7 +106,7 @@ async fn end_console_sessions(tx: &mut Write) -> Result<(), StoreError> {
 /// Puts out of force the rows that do not fit. Returns the other rows that it put out of force, because the audit trail
 /// contradicts them.
 async fn keep_what_fits(
-    data: &DataSource,
+    is_intact: bool,
     tx: &mut Write,
     faults: &[RowFault],
     at: DateTime<Utc>,
@@ -108,7 +115,7 @@ async fn keep_what_fits(
     let rows = read_rows(tx).await?;
     let record = match before {
         Some(_) => None,
-        None => Some(Revocations::read(data, tx, &rows).await?),
+        None => Some(Revocations::read(is_intact, tx, &rows).await?),
     };
     let mut presses_fit = true;
     let mut outdated = Vec::new();
