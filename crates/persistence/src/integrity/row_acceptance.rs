@@ -30,6 +30,9 @@ use crate::sql::value::stored_time;
 
 const DOING: &str = "accept the database";
 
+/// How often the trail is examined while others go on writing.
+const EXAMINATIONS: u32 = 20;
+
 /// What the operator accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accepted {
@@ -72,13 +75,7 @@ impl DataSource {
             sealed: None,
             rows,
         };
-        let (verdict, beside_values) = SqlAuditHistory::new(self.clone()).examine().await?;
-        let is_intact = verdict.fault.is_none() && beside_values;
-        let mut tx = self.write_whatever_it_is().await?;
-        if is_intact && u64::try_from(tx.last_entry()) != Ok(verdict.entries) {
-            let words = "somebody wrote to the database while it was examined: accept it once more";
-            return Err(StoreError::Conflict(words.into()));
-        }
+        let (mut tx, is_intact) = self.write_after_examination().await?;
         if matches!(tx.mistrust(), Some(DatabaseMistrust::Unsealed { .. })) {
             tx.forget_marks();
             end_console_sessions(&mut tx).await?;
@@ -91,6 +88,23 @@ impl DataSource {
         audit_trail::insert(&mut tx, &entry).await?;
         tx.commit().await.map_err(failed(DOING))?;
         Ok(accepted)
+    }
+}
+
+impl DataSource {
+    /// A write, and whether the trail that it goes on with is what Vega wrote. A server that runs may add entries meanwhile, such as
+    /// refusals: then it is examined once more.
+    async fn write_after_examination(&self) -> Result<(Write, bool), StoreError> {
+        for _ in 0..EXAMINATIONS {
+            let (verdict, beside_values) = SqlAuditHistory::new(self.clone()).examine().await?;
+            let is_intact = verdict.fault.is_none() && beside_values;
+            let tx = self.write_whatever_it_is().await?;
+            if !is_intact || u64::try_from(tx.last_entry()) == Ok(verdict.entries) {
+                return Ok((tx, is_intact));
+            }
+        }
+        let words = "programs write to the database again and again while it is examined: stop them, and accept it then";
+        Err(StoreError::Conflict(words.into()))
     }
 }
 
