@@ -31,7 +31,7 @@ use crate::sql;
 /// So often a holder says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// So long nothing is heard of a holder before it counts as dead.
-pub(crate) const SILENCE: Duration = Duration::from_secs(15);
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// While a holder is listened to.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);

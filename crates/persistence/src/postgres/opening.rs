@@ -30,6 +30,8 @@ use crate::spool::slots::Spool;
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
 const READERS: u32 = 4;
+
+/// The server that this place names, with what is needed to get there.
 fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
     let mut server = Server::of(&place.url).map_err(|why| OpenError::ServerUrl { why })?;
     (server.password, server.ca) = (place.password.clone(), place.ca.clone());
@@ -188,11 +190,10 @@ async fn fetch_key(
         Fetched::Other(kept) => return Err(wrong(kept)),
     };
     // Two machines may begin at once: one of them names its key, and the other one learns of it.
-    sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+    let named = sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
         .bind(&key.id.0[..])
-        .execute(writer)
-        .await
-        .map_err(failed)?;
+        .execute(writer);
+    in_time(named).await.map_err(failed)?;
     let named = in_time(key_in_force(writer)).await.map_err(failed)?;
     match named {
         Some(named) if named.id == key.id => Ok(key),

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
-    FileLoginLease, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
+    DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
     SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
     SqlTokenChanges, SqlTokenRepository,
 };
@@ -26,6 +26,33 @@ impl InFiles {
     }
 }
 
+/// The ports of one process over an open database, whichever engine it has.
+pub(crate) fn stores_over(data: &DataSource) -> Stores {
+    let events = Arc::new(RecordedEvents::default());
+    let journal = Arc::new(SqlSignInJournal::new(data.clone()));
+    let spool = FileTokenSpool::new(data.clone());
+    let attempts = SpoolingSignInAttempts::new(journal.clone(), spool.clone(), events.clone());
+    let tokens = SqlTokenRepository::new(data.clone());
+    let runs = Arc::new(SqlExecutionStateRepository::new(data.clone()));
+    let access = Arc::new(SqlAccessRepository::new(data.clone()));
+    Stores {
+        cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
+        runs: runs.clone(),
+        run_history: runs,
+        attempts: Arc::new(attempts),
+        otp_ledger: journal.clone(),
+        codes: journal,
+        tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
+        keys: access.clone(),
+        sessions: access,
+        audit: Arc::new(SqlAuditTrail::new(data.clone())),
+        history: Arc::new(SqlAuditHistory::new(data.clone())),
+        spool: Arc::new(spool),
+        changes: Arc::new(SqlTokenChanges::new(data.clone())),
+        lease: data.login_lease(TestClock::at(at(0))),
+    }
+}
+
 #[async_trait]
 impl Installation for InFiles {
     async fn fresh() -> Self {
@@ -33,30 +60,7 @@ impl Installation for InFiles {
     }
 
     async fn open(&self) -> Stores {
-        let data = open(&self.0).await;
-        let events = Arc::new(RecordedEvents::default());
-        let journal = Arc::new(SqlSignInJournal::new(data.clone()));
-        let spool = FileTokenSpool::new(data.clone());
-        let attempts = SpoolingSignInAttempts::new(journal.clone(), spool.clone(), events.clone());
-        let tokens = SqlTokenRepository::new(data.clone());
-        let runs = Arc::new(SqlExecutionStateRepository::new(data.clone()));
-        let access = Arc::new(SqlAccessRepository::new(data.clone()));
-        Stores {
-            cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
-            runs: runs.clone(),
-            run_history: runs,
-            attempts: Arc::new(attempts),
-            otp_ledger: journal.clone(),
-            codes: journal,
-            tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
-            keys: access.clone(),
-            sessions: access,
-            audit: Arc::new(SqlAuditTrail::new(data.clone())),
-            history: Arc::new(SqlAuditHistory::new(data.clone())),
-            spool: Arc::new(spool),
-            changes: Arc::new(SqlTokenChanges::new(data.clone())),
-            lease: Arc::new(FileLoginLease::new(data, TestClock::at(at(0)))),
-        }
+        stores_over(&open(&self.0).await)
     }
 
     /// The entry is the last of a commit's changes.

@@ -25,6 +25,7 @@ mod older_database;
 mod opening;
 mod opening_to_read;
 mod postgres_contract;
+mod postgres_desk;
 mod postgres_lease;
 mod postgres_rows;
 mod postgres_writers;

@@ -18,50 +18,16 @@ use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::{
-    DataSource, DatabasePlace, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository, SqlSignInJournal,
+    DataSource, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository, SqlSignInJournal,
     SqlTokenRepository,
 };
-use vega_testing::{PostgresServer, TestClock};
+use vega_testing::TestClock;
 
-use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run, token};
+use crate::database_fixture::{api, at, attempt, entry, mobile, run, token};
+use crate::postgres_desk::Desk;
 
 /// A holder counts as dead after 15 s; far longer than that.
 const AT_MOST: Duration = Duration::from_secs(90);
-
-struct Desk {
-    url: String,
-    dir: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self {
-            url: PostgresServer::shared().fresh_database(),
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    /// As a machine of its own opens it: only the key is shared.
-    async fn machine(&self, name: &str) -> DataSource {
-        let place = DatabasePlace {
-            folder: self.dir.path().join(name),
-            ..DatabasePlace::from(&self.url)
-        };
-        DataSource::open(&place, &key_path(&self.dir)).await.unwrap()
-    }
-
-    fn change(&self, statements: &str) {
-        PostgresServer::shared().change(&self.url, statements);
-    }
-
-    /// Somebody else takes the lease, as after a silence.
-    fn is_taken_over(&self) {
-        self.change(
-            "UPDATE writer SET epoch = epoch + 1;
-             UPDATE login_lease SET epoch = epoch + 1, heartbeat = 0, pid = 4711, host = 'desk2', process = 'another'",
-        );
-    }
-}
 
 fn is_refused<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
     match outcome {

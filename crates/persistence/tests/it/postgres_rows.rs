@@ -10,28 +10,7 @@ use vega_persistence::{
 use vega_testing::PostgresServer;
 
 use crate::database_fixture::{at, entry, key_path, run};
-
-struct Desk {
-    url: String,
-    dir: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self {
-            url: PostgresServer::shared().fresh_database(),
-            dir: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    async fn open(&self) -> DataSource {
-        let place = DatabasePlace {
-            folder: self.dir.path().join("data"),
-            ..DatabasePlace::from(&self.url)
-        };
-        DataSource::open(&place, &key_path(&self.dir)).await.unwrap()
-    }
-}
+use crate::postgres_desk::Desk;
 
 #[rstest]
 #[case::changed(
@@ -69,7 +48,7 @@ impl Desk {
 #[tokio::test]
 async fn what_no_vega_does_is_refused(#[case] statement: &str, #[case] refusal: &str) {
     let desk = Desk::new();
-    let data = desk.open().await;
+    let data = desk.machine("data").await;
     let runs = SqlExecutionStateRepository::new(data.clone());
     runs.begin(&run(&["PRIMARY"]), &entry(AuditKind::RunStarted))
         .await
@@ -83,14 +62,14 @@ async fn what_no_vega_does_is_refused(#[case] statement: &str, #[case] refusal: 
 #[tokio::test]
 async fn the_key_is_replaced_and_everything_is_readable_and_chained() {
     let desk = Desk::new();
-    let data = desk.open().await;
+    let data = desk.machine("data").await;
     SqlAuditTrail::new(data.clone())
         .append(&entry(AuditKind::PlanDeclined))
         .await
         .unwrap();
     data.rotate_key(at(1), |_| ()).await.unwrap();
     data.close().await;
-    let data = desk.open().await;
+    let data = desk.machine("data").await;
     let verdict = SqlAuditHistory::new(data.clone()).verify(None).await.unwrap();
     assert_eq!((verdict.entries, verdict.fault), (2, None));
     assert_eq!(data.row_faults(RowScope::All).await.unwrap().rows, []);
@@ -106,7 +85,7 @@ async fn the_key_is_replaced_and_everything_is_readable_and_chained() {
 #[tokio::test]
 async fn a_database_that_was_put_back_is_older_than_its_checkpoint_and_counts_for_nothing() {
     let desk = Desk::new();
-    let data = desk.open().await;
+    let data = desk.machine("data").await;
     SqlAuditTrail::new(data.clone())
         .append(&entry(AuditKind::TokenRevoked))
         .await
@@ -116,14 +95,14 @@ async fn a_database_that_was_put_back_is_older_than_its_checkpoint_and_counts_fo
         &desk.url,
         "ALTER TABLE audit_events DISABLE TRIGGER ALL; DELETE FROM audit_events; UPDATE writer SET last_entry = 0",
     );
-    let data = desk.open().await;
+    let data = desk.machine("data").await;
     let mistrust = data.mistrust().await.unwrap().unwrap();
     assert!(mistrust.contains("older than its checkpoint"), "{mistrust}");
 }
 
 #[tokio::test]
 async fn the_server_names_itself_and_its_newest_migration() {
-    let facts = Desk::new().open().await.facts().await.unwrap();
+    let facts = Desk::new().machine("data").await.facts().await.unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations/postgres");
     let names = std::fs::read_dir(folder)
         .unwrap()
