@@ -256,9 +256,12 @@ fn outage(answers: BrokerAnswers<'_>) -> Option<Failure> {
     if !(all_alike && is_witnessed && first.lies_with_upstox()) {
         return None;
     }
-    // The question for the time met the same, and knows more of it.
-    let same = answers.time_unanswered.filter(|failure| failure.reason == first);
-    Some(same.unwrap_or_else(|| Failure::new(first, "")))
+    // The question for the time knows more: a check is kept without its words.
+    Some(match answers.time_unanswered {
+        Some(same) if same.reason == first => same,
+        Some(other) => Failure::new(first, other.to_string()),
+        None => Failure::new(first, ""),
+    })
 }
 
 #[cfg(test)]

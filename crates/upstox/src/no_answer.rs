@@ -4,10 +4,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::CertificateError as Certificate;
 use vega_domain::failure::FailureReason;
+
+/// Less than a connection is given, so that a DNS server which does not answer is told from a server which does not.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Finds addresses as every program here does, and says so where it finds none.
 #[derive(Debug)]
@@ -17,12 +21,17 @@ impl Resolve for SystemNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             // The port is the connection's own; it is put in there.
-            match tokio::net::lookup_host((name.as_str(), 0)).await {
-                Ok(found) => Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs),
-                Err(source) => Err(NoAddress(source).into()),
-            }
+            let found = in_time(tokio::net::lookup_host((name.as_str(), 0))).await?;
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
+}
+
+/// What a lookup finds, if it does so in time.
+async fn in_time<A>(lookup: impl Future<Output = io::Result<A>>) -> Result<A, NoAddress> {
+    let answered = tokio::time::timeout(LOOKUP_TIMEOUT, lookup).await;
+    let silence = |_| io::Error::new(io::ErrorKind::TimedOut, "no DNS server answered in time");
+    answered.map_err(silence).flatten().map_err(NoAddress)
 }
 
 /// A name without an address.
@@ -163,6 +172,14 @@ mod tests {
     fn what_tls_refuses_is_told_by_its_reason(#[case] found: Certificate, #[case] reason: FailureReason) {
         let error = wrapped(rustls::Error::InvalidCertificate(found));
         assert_eq!(cause_of(&error).0, reason);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dns_server_that_does_not_answer_is_told_from_a_server_that_does_not() {
+        let silent = in_time(std::future::pending::<io::Result<()>>()).await;
+        let (reason, words) = cause_of(&io::Error::other(silent.unwrap_err()));
+        assert_eq!(reason, FailureReason::NameUnresolved);
+        assert_eq!(words.unwrap(), "no DNS server answered in time");
     }
 
     #[test]

@@ -300,6 +300,34 @@ fn when_upstox_answers_nobody_nothing_is_signed_in_for(
 }
 
 #[rstest]
+#[case::the_same_cause(FailureReason::Network, "api.upstox.com:443: refused")]
+#[case::another_cause(
+    FailureReason::NameUnresolved,
+    "Upstox's name was not found: api.upstox.com:443: refused"
+)]
+fn why_upstox_answers_nobody_is_told_with_what_the_question_for_its_time_met(
+    #[case] met: FailureReason,
+    #[case] detail: &str,
+) {
+    let accounts = [account("a", &["A"])];
+    let answers = BrokerAnswers {
+        checks: &[NETWORK],
+        time_unanswered: Some(Failure::new(met, "api.upstox.com:443: refused")),
+    };
+    let decision = decide(
+        &accounts,
+        &statuses(&[("A", Unknown)]),
+        answers,
+        Wanted::default(),
+    );
+    let expected = Failure::new(FailureReason::Network, detail);
+    assert!(
+        matches!(&decision, Decision::Unreachable(failure) if *failure == expected),
+        "{decision:?}"
+    );
+}
+
+#[rstest]
 #[case::the_failed_one_and_then_its_account(Some("B2"), &["B2", "B1", "B3", "A1"])]
 #[case::it_is_not_planned(Some("GONE"), &["A1", "B1", "B2", "B3"])]
 #[case::none_failed(None, &["A1", "B1", "B2", "B3"])]
