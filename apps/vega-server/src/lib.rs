@@ -26,7 +26,7 @@ mod background;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::time::sleep;
 use vega_bootstrap::{
     Environment, LogFormat, Named, PortDecorator, Settings, StartError, Vega, careful_process,
     database_is_reached, left_alone, log_to_stderr,
@@ -51,6 +52,8 @@ use crate::state::prompt_queue::PromptQueue;
 
 /// Exit code for wrong settings, an address that cannot be bound and a database that does not open; as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
+/// Before the next try of a start that a database on a server broke off.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -70,7 +73,7 @@ struct Arguments {
 }
 
 /// The whole program, over ports that `decorator` may wrap.
-pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
+pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
     careful_process();
     let Arguments { config_dir, env_file } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -93,7 +96,7 @@ pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
             return ExitCode::from(PREFLIGHT_FAILED);
         }
     };
-    match run(settings, environment, decorator) {
+    match run(&settings, &environment, decorator) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<CannotListen>() || error.is::<StartError>() => {
             tracing::error!("{error}");
@@ -113,11 +116,31 @@ impl EventSink for NoSink {
     fn emit(&self, _event: Event) {}
 }
 
+/// Starts when the database is there, and again where it went away meanwhile. `None` where it was asked to stop first.
+async fn when_reached<F: Future<Output = Result<Vega, StartError>>>(
+    settings: &Settings,
+    mut asked_to_stop: Pin<&mut impl Future<Output = ()>>,
+    start: impl Fn() -> F,
+) -> Result<Option<Vega>, StartError> {
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut asked_to_stop => return Ok(None),
+            reached = database_is_reached(settings) => reached?,
+        }
+        match start().await {
+            Err(away) if away.is_away() => tracing::warn!("{away}"),
+            started => return started.map(Some),
+        }
+        sleep(TRY_AGAIN).await;
+    }
+}
+
 #[tokio::main]
 async fn run(
-    settings: Settings,
-    environment: Environment,
-    decorator: Arc<dyn PortDecorator>,
+    settings: &Settings,
+    environment: &Environment,
+    decorator: &Arc<dyn PortDecorator>,
 ) -> anyhow::Result<()> {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -127,7 +150,7 @@ async fn run(
     let listening = async {
         let listener = listening::bind(settings.listen).await?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let ipv6_listener = listening::bind_ipv6_loopback(address, &settings).await?;
+        let ipv6_listener = listening::bind_ipv6_loopback(address, settings).await?;
         anyhow::Ok((listener, address, ipv6_listener))
     };
     let (listener, address, ipv6_listener) = tokio::select! {
@@ -136,11 +159,6 @@ async fn run(
         () = &mut asked_to_stop => return Ok(()),
         bound = listening => bound?,
     };
-    tokio::select! {
-        biased;
-        () = &mut asked_to_stop => return Ok(()),
-        reached = database_is_reached(&settings) => reached.map_err(StartError::from)?,
-    }
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
         .context("buckets")?
@@ -148,15 +166,19 @@ async fn run(
         .context("the metrics could not be set up")?;
     api::metrics::describe();
     let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
-    let allowed_hosts = AllowedHosts::of(address, &settings);
-    let vega = Vega::start(
-        settings,
-        environment,
-        prompts.clone(),
-        Arc::new(NoSink),
-        decorator,
-    )
-    .await?;
+    let allowed_hosts = AllowedHosts::of(address, settings);
+    let start = || {
+        Vega::start(
+            settings.clone(),
+            environment.clone(),
+            prompts.clone(),
+            Arc::new(NoSink),
+            Arc::clone(decorator),
+        )
+    };
+    let Some(vega) = when_reached(settings, asked_to_stop.as_mut(), start).await? else {
+        return Ok(());
+    };
     let mistrust = vega.maintenance.mistrust().await?;
     if let Some(mistrust) = &mistrust {
         tracing::error!("{mistrust}");

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use vega_bootstrap::Undecorated;
+use vega_bootstrap::{PortDecorator, Undecorated};
 
 fn main() -> ExitCode {
-    vega_server::main(Arc::new(Undecorated))
+    let undecorated: Arc<dyn PortDecorator> = Arc::new(Undecorated);
+    vega_server::main(&undecorated)
 }

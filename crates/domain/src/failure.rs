@@ -255,22 +255,22 @@ failure_reasons! {
         "Generate again: Vega verifies the stored token first and signs in only if Upstox calls it dead.";
     /// The database did not take a change.
     Storage, "storage", EndRun, "the database did not accept a change",
-        "See what is said of the cause and whether the data directory is there, then generate again.";
+        "See what is said of the cause, and whether the data directory is there or the database server is well, then generate again.";
     /// Another program holds the database.
     StorageBusy, "storage_busy", EndRun, "another program keeps the database to itself",
-        "Close what else has the database open, such as a database browser or a copy that is being made, then generate again.";
+        "Close what else has the database open, such as a database browser, a copy that is being made or a session on the server, then generate again.";
     /// No room for the database.
     StorageFull, "storage_full", EndRun, "there is no room left for the database",
-        "Make room on the disk of the data directory, or raise its quota, then generate again.";
+        "Make room on the disk of the data directory or of the database server, or raise its quota, then generate again.";
     /// The database may not be written to.
     StorageReadOnly, "storage_read_only", EndRun, "the database may not be written to",
-        "Let this user write to the data directory and its files, and look whether their disk is mounted read-only, then generate again.";
+        "Let this user write to the data directory and its files, or to the tables on the database server, and look whether the disk is mounted read-only, then generate again.";
     /// The contents contradict themselves.
     StorageDamaged, "storage_damaged", EndRun, "the database contradicts itself",
         "Leave its files as they are and copy all of them; then put a backup in their place, and check the disk.";
     /// The disk did not do what it was asked.
     StorageDisk, "storage_disk", EndRun, "the disk failed under the database",
-        "Look into the system's log for errors of the disk, and copy the data directory to another one before you go on.";
+        "Look into the log of the system, or of the database server, for errors of the disk, and copy what is there to another one before you go on.";
     /// The server with the database cannot be reached.
     StorageAway, "storage_away", EndRun, "the database server cannot be reached",
         "Look whether the database server runs and can be reached from here, then generate again.";

@@ -90,6 +90,7 @@ impl AsyncTokenOrchestrator {
         );
         let upkeep = Upkeep {
             spool: Arc::clone(&ports.spool),
+            lease: Arc::clone(&ports.lease),
             validity: Arc::clone(&validity),
             verification: Arc::clone(&verification),
             clock: Arc::clone(&ports.clock),

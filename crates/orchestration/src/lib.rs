@@ -25,6 +25,7 @@ mod between_runs;
 mod cooldown_manager;
 mod overview_service;
 mod scheduled_checks;
+mod spool_import;
 mod upkeep;
 
 mod event_hub;
@@ -45,4 +46,5 @@ pub use run_handle::RunHandle;
 pub use run_queries::RunQueries;
 pub use run_recovery::LeftOver;
 pub use scheduled_checks::ScheduledChecks;
+pub use spool_import::import_under_lease;
 pub use upkeep::Upkeep;

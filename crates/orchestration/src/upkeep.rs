@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::sleep;
-use vega_domain::ports::{Clock, StoreError, TokenSpool};
+use vega_domain::ports::{Clock, LoginLease, StoreError, TokenSpool};
 use vega_domain::token::StoredToken;
 use vega_services::{ProfileVerificationService, TokenValidityService};
+
+use crate::spool_import::import_under_lease;
 
 /// Seldom enough for Upstox and the disk, often enough for somebody who waits for one token.
 const PAUSE: Duration = Duration::from_secs(15);
@@ -17,6 +19,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// The work that is always open.
 pub struct Upkeep {
     pub(crate) spool: Arc<dyn TokenSpool>,
+    pub(crate) lease: Arc<dyn LoginLease>,
     pub(crate) validity: Arc<TokenValidityService>,
     pub(crate) verification: Arc<ProfileVerificationService>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -35,14 +38,14 @@ impl Upkeep {
 
     /// Once. A database that still fails keeps nobody from being asked.
     pub async fn once(&self) -> Result<(), StoreError> {
-        let moved = self.spool.import(self.clock.now()).await;
+        let moved = import_under_lease(&*self.spool, &*self.lease, self.clock.now()).await;
         let mut unconfirmed = self.validity.living().await?;
         let now = self.clock.now();
         unconfirmed.retain(|token| token.verified_at.is_none() && !token.is_refused() && is_due(token, now));
         if !unconfirmed.is_empty() {
             self.verification.verify(unconfirmed).await?;
         }
-        moved.map(drop)
+        moved
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod installation_clock;
 pub(crate) mod lease;
 pub(crate) mod lease_row;
 pub(crate) mod opening;
+pub(crate) mod own_folder;
 pub(crate) mod own_lease;
 pub(crate) mod poll;
 pub(crate) mod server;

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use vega_hooked::TestHooks;
 
 fn main() -> ExitCode {
-    vega_server::main(TestHooks::of_process())
+    vega_server::main(&TestHooks::of_process())
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use vega_domain::ports::{
-    Clock, CodeDelivery, EventSink, LoginLease, OtpLedger, SignInAttempts, TokenSpool, UpstoxTokenRepository,
+    Clock, CodeDelivery, EventSink, LoginLease, OtpLedger, SignInAttempts, UpstoxTokenRepository,
 };
+use vega_orchestration::import_under_lease;
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
     SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository,
@@ -27,14 +28,15 @@ pub(crate) struct Stores {
 
 impl Stores {
     /// Builds the repositories over an open database. First moves what is left in the spool into the database, if the
-    /// database accepts that.
+    /// database accepts that and nobody signs in.
     pub(crate) async fn over(
         data: &DataSource,
         spool: FileTokenSpool,
         clock: &Arc<dyn Clock>,
         events: &Arc<dyn EventSink>,
     ) -> Self {
-        if let Err(error) = spool.import(clock.now()).await {
+        let lease = data.login_lease(Arc::clone(clock));
+        if let Err(error) = import_under_lease(&spool, &*lease, clock.now()).await {
             tracing::error!(%error, "the database still does not take what is in the spool; it stays there");
         }
         let tokens = SqlTokenRepository::new(data.clone());
@@ -56,7 +58,7 @@ impl Stores {
             runs: Arc::new(SqlExecutionStateRepository::new(data.clone())),
             cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
             audit: Arc::new(SqlAuditTrail::new(data.clone())),
-            lease: data.login_lease(Arc::clone(clock)),
+            lease,
             access: Arc::new(SqlAccessRepository::new(data.clone())),
         }
     }

@@ -52,7 +52,7 @@ pub use session_logout::SessionLogout;
 pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_attempts::{LeftAnswer, NewAttempt, SignInAttempts, UnfinishedAttempt};
 pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
-pub use store_error::{StorageCause, StoreError};
+pub use store_error::{StorageCause, StorageKind, StoreError};
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_repository::{

@@ -34,13 +34,22 @@ pub enum StoreError {
     #[error("the token died long ago and was erased")]
     Erased,
     /// The database failed. The text says what Vega was doing; the source what the database said.
-    #[error("could not {doing}: {source}. {}", StorageCause::of(.source.as_ref()).advice())]
+    #[error("could not {doing}: {source}. {}", StorageFault::advice_in(.source.as_ref()))]
     Failed {
         /// What Vega was doing.
         doing: &'static str,
         /// What the database said.
         source: Box<dyn StdError + Send + Sync>,
     },
+}
+
+/// Where a database is, as far as it matters for what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageKind {
+    /// In files of this machine.
+    Files,
+    /// On a server.
+    Server,
 }
 
 /// What was wrong with the database or its files.
@@ -118,7 +127,14 @@ impl StorageCause {
     }
 
     /// What to do about it, as a sentence without its full stop: whatever Vega was doing.
-    pub fn advice(self) -> &'static str {
+    pub fn advice(self, kind: StorageKind) -> &'static str {
+        match kind {
+            StorageKind::Files => self.advice_on_files(),
+            StorageKind::Server => self.advice_on_a_server(),
+        }
+    }
+
+    fn advice_on_files(self) -> &'static str {
         match self {
             Self::Busy => {
                 "Close what else has the database open, such as a database browser or a copy that is being made, and try \
@@ -140,13 +156,40 @@ impl StorageCause {
                 "Look into the system's log for errors of the disk, and copy the data directory to another one before you \
                  go on"
             }
+            Self::Away => self.advice_on_a_server(),
+            Self::Other => {
+                "Look whether the data directory is there and belongs to this user; report this if it is"
+            }
+        }
+    }
+
+    fn advice_on_a_server(self) -> &'static str {
+        match self {
+            Self::Busy => {
+                "Another session keeps the database, or all of its connections, to itself: look for it in pg_stat_activity on the \
+                 server, and try again"
+            }
+            Self::Full => "Make room on the disk of the database server, and try again",
+            Self::ReadOnly => {
+                "Look whether the server takes writes (SELECT pg_is_in_recovery() says that it only follows another one), and \
+                 whether Vega's user owns the tables"
+            }
+            Self::CannotOpen => {
+                "Look whether the database and the user that the URL names are there, and whether the server lets that user in \
+                 from here (pg_hba.conf, VEGA__DATABASE__PASSWORD_FILE)"
+            }
+            Self::Damaged => {
+                "Stop the database server, leave its files as they are and copy all of them; then restore a copy, and check its \
+                 disk"
+            }
+            Self::Disk => {
+                "Look into the log of the database server for errors of its disk, and copy its files to another one before you go on"
+            }
             Self::Away => {
                 "Look whether the database server runs and can be reached from here, and whether the network between works; Vega \
                  tries again by itself"
             }
-            Self::Other => {
-                "Look whether the data directory is there and belongs to this user; report this if it is"
-            }
+            Self::Other => "Look into the log of the database server; report this if nothing is wrong there",
         }
     }
 
@@ -168,7 +211,22 @@ impl StorageCause {
 #[derive(Debug)]
 struct StorageFault {
     cause: StorageCause,
+    kind: StorageKind,
     source: Box<dyn StdError + Send + Sync>,
+}
+
+impl StorageFault {
+    /// What to do about what an adapter or the system says, at whichever depth it stands. The system speaks of files.
+    fn advice_in(error: &(dyn StdError + 'static)) -> &'static str {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(fault) = error.downcast_ref::<Self>() {
+                return fault.cause.advice(fault.kind);
+            }
+            next = error.source();
+        }
+        StorageCause::of(error).advice(StorageKind::Files)
+    }
 }
 
 impl fmt::Display for StorageFault {
@@ -187,13 +245,13 @@ impl StoreError {
     /// The database failed, for a cause that is known.
     pub fn failed(
         doing: &'static str,
-        cause: StorageCause,
+        (cause, kind): (StorageCause, StorageKind),
         source: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
         let source = source.into();
         Self::Failed {
             doing,
-            source: Box::new(StorageFault { cause, source }),
+            source: Box::new(StorageFault { cause, kind, source }),
         }
     }
 }
@@ -221,7 +279,8 @@ mod tests {
     #[test]
     fn every_cause_says_what_to_do_and_nothing_that_does_harm() {
         for cause in StorageCause::ALL {
-            for words in [cause.advice(), cause.reason().advice()] {
+            let [files, server] = [StorageKind::Files, StorageKind::Server].map(|kind| cause.advice(kind));
+            for words in [files, server, cause.reason().advice()] {
                 for harm in ["delete", "remove", "rm ", "begin anew"] {
                     assert!(!words.to_lowercase().contains(harm), "{cause:?}: {words}");
                 }
@@ -231,8 +290,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_sent_to_his_own_disk_for_a_server() {
+        for cause in StorageCause::ALL {
+            let failed = StoreError::failed("save a step", (cause, StorageKind::Server), "it failed");
+            let words = failed.to_string();
+            assert!(words.contains("server"), "{words}");
+            assert!(!words.contains("data directory"), "{words}");
+        }
+    }
+
+    #[test]
     fn a_cause_is_found_at_any_depth_and_told_once() {
-        let failed = StoreError::failed("save a step", StorageCause::Busy, "database is locked");
+        let busy = (StorageCause::Busy, StorageKind::Files);
+        let failed = StoreError::failed("save a step", busy, "database is locked");
         let words = failed.to_string();
         assert!(
             words.starts_with("could not save a step: database is locked. Close what else"),

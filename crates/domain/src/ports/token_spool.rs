@@ -16,9 +16,13 @@ pub trait TokenSpool: Send + Sync {
     /// what is kept there (`room_that_is_made_again_leaves_what_is_kept`).
     async fn prepare(&self, apis: &[ApiName]) -> Result<(), StoreError>;
 
+    /// Whether nothing is kept that could be moved.
+    async fn is_empty(&self) -> Result<bool, StoreError>;
+
     /// Moves everything that is kept into the database, each in one commit with an audit entry at `at`, and then out of
     /// the spool. What the database knows already MUST only be removed
     /// (`what_the_database_knows_already_is_only_removed`). Returns whose was moved. MUST keep what the database does
-    /// not take (`what_the_database_does_not_take_stays_in_the_spool`).
+    /// not take (`what_the_database_does_not_take_stays_in_the_spool`). To be called by whoever has the sign-in lease: an answer
+    /// may open its attempt again.
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError>;
 }

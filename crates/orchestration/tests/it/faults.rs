@@ -64,7 +64,7 @@ const UNTOLD: [&str; 8] = [
 impl Watcher for Faults {
     fn asked(&self, what: &str) -> Result<(), StoreError> {
         let (word, _) = what.split_once(' ').unwrap_or((what, ""));
-        if word == "prepare" || word == "import" {
+        if ["prepare", "is_empty", "import"].contains(&word) {
             if self.is_spool_broken.load(Ordering::Relaxed) {
                 return Err(full());
             }

@@ -9,7 +9,7 @@ use vega_domain::plan::Wanted;
 use crate::orchestration_fixture::{OrchestrationFixture, end_of};
 use crate::sign_ins::Script;
 
-fn another_process(fixture: &OrchestrationFixture) -> LeaseHolder {
+pub(crate) fn another_process(fixture: &OrchestrationFixture) -> LeaseHolder {
     LeaseHolder {
         pid: 4711,
         host: "desk-2".into(),
@@ -64,7 +64,7 @@ async fn a_second_run_of_another_orchestrator_is_refused() {
     assert!(!fixture.database.is_lease_free());
 
     let second = fixture.orchestrator().start(plan, WaitPolicy::NoWait);
-    assert!(matches!(end_of(&second).await, Err(error) if matches!(*error, RunError::Held(None))));
+    assert!(matches!(end_of(&second).await, Err(error) if matches!(*error, RunError::Held(Some(_)))));
     first.cancel();
     end_of(&first).await.unwrap();
     assert_eq!(fixture.database.runs().len(), 1);

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use tokio::time::sleep;
-use vega_domain::ports::ProfileAnswer;
+use vega_domain::audit::AuditKind;
+use vega_domain::ids::AttemptId;
+use vega_domain::ports::{Clock, LoginLease, ProfileAnswer};
 use vega_orchestration::WaitPolicy;
+use vega_testing::builders;
+use vega_testing::memory_store::KeptToken;
 
+use crate::lease::another_process;
 use crate::orchestration_fixture::{OrchestrationFixture, Standing, end_of, steps, user};
 use crate::sign_ins::Script;
 
@@ -45,7 +51,49 @@ async fn what_was_answered_for_is_not_asked_about_again() {
     fixture.log.take();
     fixture.orchestrator().upkeep().once().await.unwrap();
     assert!(fixture.log.take().is_empty());
-    assert_eq!(fixture.faults.spool.take(), ["import"]);
+    assert_eq!(fixture.faults.spool.take(), ["is_empty"]);
+}
+
+/// Who has the sign-in lease when something is kept that the database did not take.
+#[derive(Debug)]
+enum Holder {
+    Nobody,
+    ARunOfThisProcess,
+    AnotherProcess,
+}
+
+#[rstest]
+#[case::nobody_signs_in(Holder::Nobody, true, &["lease taken", "lease given back"])]
+#[case::this_process_does(Holder::ARunOfThisProcess, true, &[])]
+#[case::another_one_does(Holder::AnotherProcess, false, &[])]
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_moved_beside_nobody_elses_sign_in(
+    #[case] holder: Holder,
+    #[case] is_moved: bool,
+    #[case] leases: &[&str],
+) {
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let kept = KeptToken {
+        new: builders::token(AttemptId::at(fixture.clock.now()), "PRIMARY", 1),
+        audit: builders::entry(AuditKind::TokenStored),
+        rejection: None,
+    };
+    let own = match holder {
+        Holder::Nobody => None,
+        Holder::ARunOfThisProcess => Some(fixture.database.acquire().await.unwrap()),
+        Holder::AnotherProcess => {
+            fixture.database.lease_is_held_by(Some(another_process(&fixture)));
+            None
+        }
+    };
+    fixture
+        .database
+        .edit(|tables| tables.spool.tokens.insert(kept.new.token.api.clone(), kept));
+    fixture.log.take();
+    fixture.orchestrator().upkeep().once().await.unwrap();
+    assert_eq!(fixture.log.take_only(&["lease"]), leases, "{holder:?}");
+    assert_eq!(fixture.database.kept().is_empty(), is_moved);
+    drop(own);
 }
 
 #[tokio::test(start_paused = true)]

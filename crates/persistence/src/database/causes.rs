@@ -1,13 +1,13 @@
 //! The causes of a database's errors, by the codes of its engine.
 
 use sqlx::postgres::PgDatabaseError;
-use vega_domain::ports::{StorageCause, StoreError};
+use vega_domain::ports::{StorageCause, StorageKind, StoreError};
 
 use crate::{postgres, sqlite};
 
 /// Wraps the database's error.
 pub(crate) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::failed(doing, cause_of(&source), source)
+    move |source| StoreError::failed(doing, (cause_of(&source), kind_of(&source)), source)
 }
 
 /// The error of the database or of the system, at any depth of the chain of sources.
@@ -34,6 +34,17 @@ pub(crate) fn cause_of(error: &sqlx::Error) -> StorageCause {
             }
             Some(error) => sqlite::causes::cause(error),
             None => StorageCause::Other,
+        },
+    }
+}
+
+/// Whose error it is: SQLite says what it met as an error of a database, and has no connection that could break.
+fn kind_of(error: &sqlx::Error) -> StorageKind {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => StorageKind::Server,
+        error => match error.as_database_error() {
+            Some(error) if error.try_downcast_ref::<PgDatabaseError>().is_some() => StorageKind::Server,
+            _ => StorageKind::Files,
         },
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use vega_domain::ports::StorageCause;
+use vega_domain::ports::{StorageCause, StorageKind};
 
 use crate::database::causes::cause_in;
 use crate::files::FileError;
@@ -107,6 +107,12 @@ pub enum OpenError {
         /// Why.
         why: Box<NoConnection>,
     },
+    /// What this machine keeps there belongs to another database on a server.
+    #[error(
+        "{0} keeps what another database has not taken yet: a database on another server, or an earlier one of this name. This one must \
+         not get it. Start Vega once more with that database, or move the folder away if it is gone for good"
+    )]
+    OthersFolder(PathBuf),
     /// The server does not keep what it is given, or not in a way that Vega can use.
     #[error("the server of the database {server} {unfit}")]
     Unfit {
@@ -116,7 +122,7 @@ pub enum OpenError {
         unfit: Unfit,
     },
     /// The database on a server failed.
-    #[error("cannot {doing} the database {server}: {source}. {}", cause_in(.source.as_ref()).advice())]
+    #[error("cannot {doing} the database {server}: {source}. {}", cause_in(.source.as_ref()).advice(StorageKind::Server))]
     OnServer {
         /// What Vega was doing, as a verb.
         doing: &'static str,
@@ -126,7 +132,7 @@ pub enum OpenError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database failed.
-    #[error("cannot {doing} the database {path}: {source}. {}", cause_in(.source.as_ref()).advice())]
+    #[error("cannot {doing} the database {path}: {source}. {}", cause_in(.source.as_ref()).advice(StorageKind::Files))]
     Database {
         /// What Vega was doing, as a verb.
         doing: &'static str,
@@ -140,7 +146,11 @@ pub enum OpenError {
 impl OpenError {
     /// Whether the database is on a server that may be reached later without anybody's help.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::NotConnected { why, .. } if why.is_away())
+        match self {
+            Self::NotConnected { why, .. } => why.is_away(),
+            Self::OnServer { source, .. } => cause_in(source.as_ref()) == StorageCause::Away,
+            _ => false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Error};
 use thiserror::Error;
 use tokio::time::timeout;
-use vega_domain::ports::StorageCause;
+use vega_domain::ports::{StorageCause, StorageKind};
 
 use crate::database::causes::cause_of;
 use crate::postgres::server::{Address, Server};
@@ -35,7 +35,7 @@ const SETTINGS: [(&str, &str); 5] = [
 #[derive(Debug, Error)]
 pub enum NoConnection {
     /// It was not reached.
-    #[error("{host} was not reached: {source}. {}", cause_of(.source).advice())]
+    #[error("{host} was not reached: {source}. {}", cause_of(.source).advice(StorageKind::Server))]
     Unreached {
         /// The last host that was tried.
         host: String,
@@ -43,7 +43,7 @@ pub enum NoConnection {
         source: Error,
     },
     /// It did not answer.
-    #[error("{host} did not answer within {} s. {}", CONNECT.as_secs(), StorageCause::Away.advice())]
+    #[error("{host} did not answer within {} s. {}", CONNECT.as_secs(), StorageCause::Away.advice(StorageKind::Server))]
     Silent {
         /// The last host that was tried.
         host: String,

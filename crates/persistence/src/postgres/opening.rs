@@ -12,7 +12,6 @@ use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::open_error::OpenError;
 use crate::database::place::DatabasePlace;
-use crate::files::create_private_dir;
 use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyId, RootKey};
@@ -20,6 +19,7 @@ use crate::key_files::{self, Fetched, KeyInForce};
 use crate::postgres::connection::{CONNECT, primary};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
+use crate::postgres::own_folder;
 use crate::postgres::poll::Poll;
 use crate::postgres::server::Server;
 use crate::postgres::session::{READ, WRITE};
@@ -53,9 +53,6 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     // Without a key there must be no database either; whether one may be made is known when the database is.
     RootKey::check(&key_source, true)?;
     let path = server.local_file(&place.folder);
-    if let Some(folder) = path.parent() {
-        create_private_dir(folder)?;
-    }
     let named = || server.to_string();
     let options = reach(place).await?;
     let failed = |doing| {
@@ -97,7 +94,12 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     })?;
     let key = fetch_key(&writer, &reader, &key_source, &server).await?;
     let sealer = Arc::new(Sealer::new(&key));
-    let poll = Poll::new(options, reader.clone(), Spool::beside(&path, Arc::clone(&sealer)));
+    let spool = Spool::beside(&path, Arc::clone(&sealer));
+    if let Some(folder) = path.parent() {
+        let installation = in_time(installation(&reader)).await.map_err(failed("read"))?;
+        own_folder::claim(folder, &installation, &spool)?;
+    }
+    let poll = Poll::new(options, reader.clone(), spool);
     let data = DataSource {
         engine: Engine::Postgres(PostgresEngine {
             writer,
@@ -206,6 +208,12 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Res
     timeout(READ, answer)
         .await
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+async fn installation(database: &PgPool) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SELECT installation::text FROM writer WHERE id = 1")
+        .fetch_one(database)
+        .await
 }
 
 async fn key_in_force(database: &PgPool) -> Result<Option<KeyInForce>, sqlx::Error> {

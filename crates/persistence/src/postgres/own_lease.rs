@@ -8,7 +8,8 @@ use tokio::sync::watch;
 /// The lease that this process has, for whoever writes under it.
 #[derive(Debug, Default)]
 pub(crate) struct OwnLease {
-    /// The epoch under which this process has it; 0 where it never had it, or gave it back.
+    /// The epoch under which this process has it; 0 where it never had it, or gave it back: nobody has that one, and it is in force
+    /// only until somebody has the lease for the first time.
     epoch: AtomicI64,
     /// How many were dropped and are on their way to the database.
     going_back: Arc<watch::Sender<usize>>,
@@ -28,11 +29,9 @@ impl OwnLease {
         self.epoch.store(epoch, Ordering::Release);
     }
 
-    /// Whether this process has the lease where this is the epoch in force, as far as it must have it: who never had it is held
-    /// off by the lease itself.
+    /// Whether this process has the lease where this is the epoch in force.
     pub(crate) fn is_under(&self, in_force: i64) -> bool {
-        let own = self.epoch.load(Ordering::Acquire);
-        own == 0 || own == in_force
+        self.epoch.load(Ordering::Acquire) == in_force
     }
 
     /// To be held until it is given back.

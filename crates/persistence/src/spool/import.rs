@@ -133,6 +133,10 @@ impl TokenSpool for FileTokenSpool {
             .await
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(!self.with_files(Spool::holds_anything).await?)
+    }
+
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
         let mut moved = Vec::new();
         let answers: Vec<KeptAnswer> = self.with_files(|spool| spool.load(Kind::Answer)).await?;

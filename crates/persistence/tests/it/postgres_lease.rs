@@ -130,6 +130,11 @@ async fn whoever_was_taken_over_changes_nothing_any_more() {
     drop(held);
     let other = lease.holder().await.unwrap().unwrap();
     assert_eq!(other.host, "desk2", "it gave back what it had, and nothing else");
+    // Who has no lease at all has no right to it either.
+    is_refused(
+        runs.begin(&run(&["PRIMARY"]), &entry(AuditKind::RunStarted))
+            .await,
+    );
     data.close().await;
 }
 

@@ -38,9 +38,13 @@ pub async fn the_lease_is_held_once_and_free_when_it_is_given_back<I: Installati
     let elsewhere = fixture.elsewhere().await;
 
     let held = fixture.lease.acquire().await.unwrap();
-    for refused in [elsewhere.lease.acquire().await, fixture.lease.acquire().await] {
-        assert!(matches!(refused, Err(LeaseError::Held(_))), "{refused:?}");
-    }
+    let refused = elsewhere.lease.acquire().await;
+    assert!(matches!(refused, Err(LeaseError::Held(Some(_)))), "{refused:?}");
+    let refused = fixture.lease.acquire().await;
+    assert!(
+        matches!(&refused, Err(LeaseError::Held(Some(holder))) if holder.is_this_process),
+        "{refused:?}"
+    );
     drop(held);
     let again = soon(&*elsewhere.lease).await;
     let refused = fixture.lease.acquire().await;

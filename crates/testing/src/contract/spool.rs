@@ -40,6 +40,7 @@ pub async fn where_no_room_can_be_made_nothing_is_called_kept<I: Installation>()
 pub async fn what_is_kept_is_shown_and_moved_when_the_database_takes_it<I: Installation>() {
     let (fixture, _) = both_kept::<I>().await;
     let before = fixture.audit().await;
+    assert!(!fixture.spool.is_empty().await.unwrap());
     assert_eq!(
         fixture.token("PRIMARY").await.access_token.expose(),
         "CANARY-token-PRIMARY-1"
@@ -71,6 +72,7 @@ pub async fn what_is_kept_is_shown_and_moved_when_the_database_takes_it<I: Insta
     };
     assert!(matches!(left.answer, LeftAnswer::Sealed(_)), "{:?}", left.answer);
 
+    assert!(fixture.spool.is_empty().await.unwrap());
     assert_eq!(fixture.spool.import(at(901)).await.unwrap(), []);
     assert_eq!(fixture.audit().await.len(), after.len());
 }

@@ -27,7 +27,7 @@ impl LoginLease for MemoryStore {
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
         let mut state = self.lease.lock().unwrap();
         if state.is_held || state.elsewhere.is_some() {
-            return Err(LeaseError::Held(state.elsewhere.clone()));
+            return Err(LeaseError::Held(state.holder()));
         }
         state.is_held = true;
         self.watcher.leases("lease taken");
@@ -38,14 +38,19 @@ impl LoginLease for MemoryStore {
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
-        let state = self.lease.lock().unwrap();
+        Ok(self.lease.lock().unwrap().holder())
+    }
+}
+
+impl LeaseState {
+    fn holder(&self) -> Option<LeaseHolder> {
         let here = || LeaseHolder {
             pid: std::process::id(),
             host: "here".into(),
             since: DateTime::UNIX_EPOCH,
             is_this_process: true,
         };
-        Ok(state.elsewhere.clone().or_else(|| state.is_held.then(here)))
+        self.elsewhere.clone().or_else(|| self.is_held.then(here))
     }
 }
 

@@ -165,6 +165,11 @@ impl TokenSpool for MemoryStore {
         Ok(())
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        self.watcher.asked("is_empty")?;
+        Ok(self.kept().is_empty())
+    }
+
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
         self.watcher.asked("import")?;
         let mut moved = Vec::new();

@@ -61,6 +61,10 @@ impl TokenSpool for Store {
         self.memory().prepare(apis).await
     }
 
+    async fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.memory().kept().is_empty())
+    }
+
     async fn import(&self, at: DateTime<Utc>) -> Result<Vec<ApiName>, StoreError> {
         self.here.point().await;
         let mut moved = Vec::new();

@@ -1,0 +1,101 @@
+//! This machine's folder for one database on a server. It is named after the user and the database, which another server may have
+//! too: what the spool keeps must not get into that one. Decides whether the folder may be used for this database.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::database::open_error::OpenError;
+use crate::files::{create_private_dir, io, open_private, sync_folder_of};
+use crate::spool::slots::Spool;
+
+/// The file that names the database to which the folder belongs.
+const NAME: &str = "installation";
+
+/// Makes the folder this installation's. Refuses one that keeps what another database did not take.
+pub(crate) fn claim(folder: &Path, installation: &str, spool: &Spool) -> Result<(), OpenError> {
+    create_private_dir(folder)?;
+    let path = folder.join(NAME);
+    let mut file = open_private(&path)?;
+    let mut owner = String::new();
+    file.read_to_string(&mut owner).map_err(io("read", &path))?;
+    if owner == installation {
+        return Ok(());
+    }
+    if !owner.is_empty() && !spool.is_clear() {
+        return Err(OpenError::OthersFolder(folder.to_owned()));
+    }
+    file.set_len(0)
+        .and_then(|()| file.seek(SeekFrom::Start(0)))
+        .and_then(|_| file.write_all(installation.as_bytes()))
+        .and_then(|()| file.sync_all())
+        .map_err(io("write", &path))?;
+    Ok(sync_folder_of(&path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use vega_domain::ids::ApiName;
+
+    use super::*;
+    use crate::key_files::root_key::RootKey;
+    use crate::sealing::seal::Sealer;
+    use crate::spool::slots::Kind;
+
+    struct Machine {
+        folder: PathBuf,
+        spool: Spool,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let key = RootKey::generate();
+            Self {
+                folder: dir.path().join("postgres-vega-desk"),
+                spool: Spool::beside(
+                    &dir.path().join("postgres-vega-desk/vega"),
+                    Arc::new(Sealer::new(&key)),
+                ),
+                _dir: dir,
+            }
+        }
+
+        fn claims(&self, installation: &str) -> Result<(), OpenError> {
+            claim(&self.folder, installation, &self.spool)
+        }
+
+        fn keeps_a_token(&self) {
+            let api = ApiName::new("PRIMARY").unwrap();
+            let kept = self.spool.keep(Kind::Token, (&api, "client", 1), &json!("token"));
+            kept.unwrap();
+        }
+    }
+
+    #[test]
+    fn a_database_of_the_same_name_gets_an_empty_folder() {
+        let machine = Machine::new();
+        for installation in ["one", "one", "another", "one"] {
+            machine.claims(installation).unwrap();
+        }
+        machine.keeps_a_token();
+        machine.claims("one").unwrap();
+    }
+
+    #[test]
+    fn what_another_database_did_not_take_stays_where_it_is() {
+        let machine = Machine::new();
+        machine.claims("one").unwrap();
+        machine.keeps_a_token();
+        for _ in 0..2 {
+            let refused = machine.claims("another").unwrap_err();
+            assert!(matches!(refused, OpenError::OthersFolder(_)), "{refused}");
+        }
+        machine.claims("one").unwrap();
+        assert!(machine.spool.holds_anything().unwrap());
+    }
+}
