@@ -143,7 +143,9 @@ CREATE TABLE login_lease (
     pid       bigint NOT NULL,
     host      text COLLATE "C" NOT NULL,
     since     text COLLATE "C" NOT NULL,
-    process   text COLLATE "C" NOT NULL
+    process   text COLLATE "C" NOT NULL,
+    -- Where it has the lock of a file too, if that lock is free when its process is dead.
+    machine   text COLLATE "C"
 );
 
 CREATE TABLE audit_events (

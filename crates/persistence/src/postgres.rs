@@ -8,6 +8,7 @@ pub(crate) mod fitness;
 pub(crate) mod installation_clock;
 pub(crate) mod lease;
 pub(crate) mod lease_row;
+pub(crate) mod machine_lock;
 pub(crate) mod opening;
 pub(crate) mod own_folder;
 pub(crate) mod own_lease;

@@ -1,10 +1,8 @@
 //! Allows one sign-in at a time on all machines. A row says who has the lease, with an epoch that is never used twice and a heartbeat
 //! that grows while the holder lives. Free is what was given back, and what stayed the same for a while in this process's own looks: no
-//! wall clock counts, and an outage of the database takes the lease from nobody who lives. On one machine a locked file comes first,
-//! so that one window and one folder of profiles are used at a time.
+//! wall clock counts, and an outage of the database takes the lease from nobody who lives. On one machine the lock of a file comes first;
+//! a holder that had it is dead as soon as it is free.
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +17,11 @@ use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, Stor
 
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
-use crate::files::open_private;
-use crate::files::process_lock::{host_name, taken, this_process};
+use crate::files::process_lock::{host_name, this_process};
 use crate::postgres::connection::CONNECT;
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::lease_row::LeaseRow;
+use crate::postgres::machine_lock::{HeldLock, MachineLock};
 use crate::postgres::session::READ;
 use crate::repositories::audit_trail;
 use crate::sql;
@@ -43,29 +41,34 @@ pub(crate) struct RowLoginLease {
     data: DataSource,
     engine: PostgresEngine,
     clock: Arc<dyn Clock>,
-    path: PathBuf,
+    lock: MachineLock,
 }
 
 impl RowLoginLease {
     /// The lease of the open database.
     pub(crate) fn new(data: DataSource, engine: PostgresEngine, clock: Arc<dyn Clock>) -> Self {
-        let path = data.path().with_extension("lease.lock");
         Self {
+            lock: MachineLock::beside(data.path()),
             data,
             engine,
             clock,
-            path,
         }
     }
 
-    /// Whether the holder's process is dead, as far as this process has seen.
-    fn is_silent(&self, row: &LeaseRow) -> bool {
+    /// What tells the boots of this machine apart.
+    fn boot(&self) -> Option<String> {
+        Some(self.clock.reading().since_boot?.boot)
+    }
+
+    /// Whether the holder's process is dead, as far as this process has seen. `free` is the lock of this machine that no other process
+    /// has.
+    fn is_dead(&self, row: &LeaseRow, free: Option<&str>) -> bool {
         let silence = self.engine.poll.silence_of(row.epoch, row.heartbeat);
-        silence.is_some_and(|silence| silence >= SILENCE)
+        row.is_of(free) || silence.is_some_and(|silence| silence >= SILENCE)
     }
 
     /// Listens to whoever has the lease until he says something, or counts as dead. Of one that was heard just now that is known.
-    async fn hear_the_holder(&self) -> Result<(), StoreError> {
+    async fn hear_the_holder(&self, free: Option<&str>) -> Result<(), StoreError> {
         let mut is_told = false;
         loop {
             self.engine.poll.look_now().await;
@@ -73,7 +76,7 @@ impl RowLoginLease {
             let Some(row) = found.filter(|row| !row.released) else {
                 return Ok(());
             };
-            if self.is_silent(&row) || self.engine.poll.spoke_within(row.epoch, 2 * HEARTBEAT) {
+            if self.is_dead(&row, free) || self.engine.poll.spoke_within(row.epoch, 2 * HEARTBEAT) {
                 return Ok(());
             }
             if !is_told && self.engine.poll.silence_of(row.epoch, row.heartbeat) > Some(HEARTBEAT) {
@@ -88,11 +91,11 @@ impl RowLoginLease {
     }
 
     /// The epoch under which this process has the lease now, or who has it.
-    async fn take(&self) -> Result<Result<i64, LeaseHolder>, StoreError> {
+    async fn take(&self, machine: Option<&str>) -> Result<Result<i64, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read_locked(&mut tx).await?;
         let held = found.as_ref().filter(|row| !row.released);
-        if let Some(row) = held.filter(|row| !self.is_silent(row)) {
+        if let Some(row) = held.filter(|row| !self.is_dead(row, machine)) {
             return Ok(Err(row.holder()));
         }
         // No other write is open, so nobody else takes it now; and an epoch is used once, also by one process.
@@ -102,25 +105,30 @@ impl RowLoginLease {
                 .await
                 .map_err(failed(DOING))?;
         sql::query(
-            "INSERT INTO login_lease (id, epoch, heartbeat, released, pid, host, since, process)
-             VALUES (1, $1, 0, false, $2, $3, $4, $5)
+            "INSERT INTO login_lease (id, epoch, heartbeat, released, pid, host, since, process, machine)
+             VALUES (1, $1, 0, false, $2, $3, $4, $5, $6)
              ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, heartbeat = 0, released = false, pid = excluded.pid,
-                 host = excluded.host, since = excluded.since, process = excluded.process",
+                 host = excluded.host, since = excluded.since, process = excluded.process, machine = excluded.machine",
         )
         .bind(epoch)
         .bind(std::process::id())
         .bind(host_name())
         .bind(self.clock.now())
         .bind(this_process())
+        .bind(machine)
         .execute(&mut tx)
         .await
         .map_err(failed(DOING))?;
         if let Some(dead) = held {
-            let words = format!(
-                "{}; nothing was heard of it for {} s",
-                dead.holder(),
-                SILENCE.as_secs()
-            );
+            let words = if dead.is_of(machine) {
+                format!("{}; its process has ended", dead.holder())
+            } else {
+                format!(
+                    "{}; nothing was heard of it for {} s",
+                    dead.holder(),
+                    SILENCE.as_secs()
+                )
+            };
             let entry = AuditEntry::new(self.clock.now(), AuditKind::LeaseTakenOver, words);
             audit_trail::insert(&mut tx, &entry).await?;
         }
@@ -132,32 +140,29 @@ impl RowLoginLease {
 #[async_trait]
 impl LoginLease for RowLoginLease {
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
-        let storage =
-            |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Failed { doing: DOING, source };
         // What this process gave back is on its way.
         self.engine.lease.settle().await;
-        let file = open_private(&self.path).map_err(|error| storage(error.into()))?;
-        match taken(&file).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let found = LeaseRow::read(&mut self.data.session().await?).await?;
-                let held = found.filter(|row| !row.released);
-                return Err(LeaseError::Held(held.map(|row| row.holder())));
-            }
-            Err(error) => return Err(storage(error.into()).into()),
-        }
-        self.hear_the_holder().await?;
-        match self.take().await? {
+        let Some(lock) = self.lock.take(self.boot().as_deref()).await? else {
+            let found = LeaseRow::read(&mut self.data.session().await?).await?;
+            let held = found.filter(|row| !row.released);
+            return Err(LeaseError::Held(held.map(|row| row.holder())));
+        };
+        let machine = lock.machine.as_deref();
+        self.hear_the_holder(machine).await?;
+        match self.take(machine).await? {
             Err(holder) => Err(LeaseError::Held(Some(holder))),
-            Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, file))),
+            Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, lock))),
         }
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
         self.engine.lease.settle().await;
         let found = LeaseRow::read(&mut self.data.session().await?).await?;
-        let held = found.filter(|row| !row.released && !self.is_silent(row));
-        Ok(held.map(|row| row.holder()))
+        let Some(row) = found.filter(|row| !row.released) else {
+            return Ok(None);
+        };
+        let free = self.lock.if_free(self.boot().as_deref());
+        Ok((!self.is_dead(&row, free.as_deref())).then(|| row.holder()))
     }
 }
 
@@ -169,11 +174,11 @@ struct HeldLease {
     heartbeat: JoinHandle<()>,
     lost: watch::Receiver<bool>,
     /// Held for its lock.
-    file: Option<File>,
+    lock: Option<HeldLock>,
 }
 
 impl HeldLease {
-    fn begin(engine: &PostgresEngine, epoch: i64, file: File) -> Self {
+    fn begin(engine: &PostgresEngine, epoch: i64, lock: HeldLock) -> Self {
         let (loses, lost) = watch::channel(false);
         engine.lease.begin(epoch);
         let options = engine.poll.options().clone();
@@ -182,7 +187,7 @@ impl HeldLease {
             epoch,
             heartbeat: tokio::spawn(beat(options, epoch, loses)),
             lost,
-            file: Some(file),
+            lock: Some(lock),
         }
     }
 }
@@ -204,7 +209,7 @@ impl Drop for HeldLease {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (options, epoch, file) = (self.engine.poll.options().clone(), self.epoch, self.file.take());
+        let (options, epoch, lock) = (self.engine.poll.options().clone(), self.epoch, self.lock.take());
         let going_back = self.engine.lease.goes_back();
         runtime.spawn(async move {
             let given_back = async {
@@ -217,7 +222,7 @@ impl Drop for HeldLease {
                 Ok(Err(error)) => tracing::warn!(%error, "the sign-in lease was not given back"),
                 Err(_) => tracing::warn!("the sign-in lease was not given back: the database did not answer"),
             }
-            drop(file);
+            drop(lock);
             drop(going_back);
         });
     }

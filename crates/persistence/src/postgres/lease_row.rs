@@ -17,13 +17,14 @@ record! {
         host: String,
         since: DateTime<Utc>,
         process: String,
+        /// Where its process has the lock of a file too.
+        machine: Option<String>,
     }
 }
 
 impl LeaseRow {
     pub(crate) async fn read(session: &mut Session) -> Result<Option<Self>, StoreError> {
-        let row =
-            "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1";
+        let row = "SELECT epoch, heartbeat, released, pid, host, since, process, machine FROM login_lease WHERE id = 1";
         sql::query_as(row)
             .fetch_optional(session)
             .await
@@ -32,11 +33,16 @@ impl LeaseRow {
 
     /// The same inside a write, with its lock: nobody says that he lives between this look and the commit.
     pub(crate) async fn read_locked(write: &mut Session) -> Result<Option<Self>, StoreError> {
-        let row = "SELECT epoch, heartbeat, released, pid, host, since, process FROM login_lease WHERE id = 1 FOR UPDATE";
+        let row = "SELECT epoch, heartbeat, released, pid, host, since, process, machine FROM login_lease WHERE id = 1 FOR UPDATE";
         sql::query_as(row)
             .fetch_optional(write)
             .await
             .map_err(failed("read the holder of the lease"))
+    }
+
+    /// Whether its process is on this machine and had the lock of this machine's file.
+    pub(crate) fn is_of(&self, machine: Option<&str>) -> bool {
+        machine.is_some() && self.machine.as_deref() == machine
     }
 
     pub(crate) fn holder(&self) -> LeaseHolder {

@@ -1,16 +1,22 @@
-//! `LoginLease` over a locked file.
+//! `LoginLease` over a locked file, and over a row on a machine with such a file.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use vega_domain::ports::{LeaseError, LoginLease};
-use vega_persistence::{DataSource, FileLoginLease};
-use vega_testing::TestClock;
+use chrono::{DateTime, Utc};
+use rstest::rstest;
+use tokio::time::{Instant, timeout};
+use vega_domain::clock_reading::SinceBoot;
+use vega_domain::ports::{Clock, LeaseError, LoginLease};
+use vega_persistence::{DataSource, DatabasePlace, FileLoginLease};
+use vega_testing::{PostgresServer, TestClock};
 
 use crate::database_fixture::{DatabaseFixture, at, database_path, key_path, open};
 
 const HOME: &str = "HOME_OF_THE_HOLDER";
+const DATABASE: &str = "DATABASE_OF_THE_HOLDER";
 
 #[tokio::test]
 async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
@@ -30,6 +36,34 @@ async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
     drop(elsewhere.acquire().await.unwrap());
 }
 
+/// One machine without a pause: the test and the process that it starts.
+async fn on_this_machine(url: &str, home: &Path) -> DataSource {
+    let place = DatabasePlace {
+        folder: home.join("data"),
+        ..DatabasePlace::from(url)
+    };
+    DataSource::open(&place, &home.join("config/vega.key"))
+        .await
+        .unwrap()
+}
+
+/// The time of a computer that was not started anew.
+#[derive(Debug)]
+struct OneBoot;
+
+impl Clock for OneBoot {
+    fn now(&self) -> DateTime<Utc> {
+        at(7)
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        Some(SinceBoot {
+            boot: "one".into(),
+            elapsed: Duration::from_secs(7),
+        })
+    }
+}
+
 /// A process of its own: takes the lease of the test that started it, and waits for its death.
 #[expect(
     clippy::disallowed_methods,
@@ -37,32 +71,35 @@ async fn the_lease_is_held_once_names_its_holder_and_is_free_when_dropped() {
 )]
 #[tokio::test]
 async fn holder() {
-    let Some(home) = std::env::var_os(HOME) else {
+    let (Some(home), Ok(url)) = (std::env::var_os(HOME), std::env::var(DATABASE)) else {
         return;
     };
-    let home = std::path::Path::new(&home);
-    let url = format!("sqlite://{}", home.join("data/vega_trade.db").display());
-    let data = DataSource::open(&url, &home.join("config/vega.key"))
-        .await
-        .unwrap();
-    let lease = FileLoginLease::new(data, TestClock::at(at(7)));
-    let _held = lease.acquire().await.unwrap();
+    let home = Path::new(&home);
+    let data = on_this_machine(&url, home).await;
+    let _held = data.login_lease(Arc::new(OneBoot)).acquire().await.unwrap();
     std::fs::write(home.join("held"), "").unwrap();
     std::future::pending::<()>().await;
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_dead_process_leaves_the_lease_to_the_next() {
-    let fixture = DatabaseFixture::new().await;
-    let lease = FileLoginLease::new(fixture.data.clone(), TestClock::at(at(8)));
+async fn a_dead_process_leaves_the_lease_to_the_next(#[values("sqlite", "postgres")] engine: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = match engine {
+        "postgres" => PostgresServer::shared().fresh_database(),
+        _ => format!("sqlite://{}", dir.path().join("data/vega_trade.db").display()),
+    };
+    let data = on_this_machine(&url, dir.path()).await;
+    let lease = data.login_lease(Arc::new(OneBoot));
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "login_lease::holder", "--nocapture"])
-        .env(HOME, fixture.dir.path())
+        .env(HOME, dir.path())
+        .env(DATABASE, &url)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let until = Instant::now() + Duration::from_secs(30);
-    while !fixture.dir.path().join("held").exists() {
+    while !dir.path().join("held").exists() {
         assert!(Instant::now() < until, "the holder never came so far");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -74,7 +111,9 @@ async fn a_dead_process_leaves_the_lease_to_the_next() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     assert_eq!(lease.holder().await.unwrap(), None, "it is dead");
-    lease.acquire().await.unwrap();
+    let no_silence = timeout(Duration::from_secs(10), lease.acquire()).await;
+    drop(no_silence.unwrap().unwrap());
+    data.close().await;
 }
 
 /// Between the other process's lock and its name stands the name of an earlier holder, which must not be told.
