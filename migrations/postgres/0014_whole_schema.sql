@@ -4,12 +4,10 @@
 -- The lock of whoever writes, and what each write has to know first. No other table is joined with it: after a wait for its lock,
 -- another table would be read as it was before.
 CREATE TABLE writer (
-    id           bigint NOT NULL PRIMARY KEY CHECK (id = 1),
-    -- A name that no other database has.
-    installation uuid   NOT NULL DEFAULT gen_random_uuid(),
-    last_entry   bigint NOT NULL,
-    changes      bigint NOT NULL,
-    epoch        bigint NOT NULL
+    id         bigint NOT NULL PRIMARY KEY CHECK (id = 1),
+    last_entry bigint NOT NULL,
+    changes    bigint NOT NULL,
+    epoch      bigint NOT NULL
 );
 
 INSERT INTO writer (id, last_entry, changes, epoch) VALUES (1, 0, 0, 0);

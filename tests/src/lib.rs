@@ -23,7 +23,7 @@ mod wire;
 pub use binaries::python;
 pub use clocks::it_is;
 pub use counts::Counts;
-pub use desk::{Desk, Ran};
+pub use desk::{Desk, Engine, Ran};
 pub use examination::Examination;
 pub use fake_driver::FakeDriver;
 pub use human::{Deeds, Human, Opened};

@@ -1,12 +1,16 @@
 //! The operator ends a run from a second terminal.
 
 use anyhow::Result;
-use vega_tests::{Desk, Ran, Upstox, until};
+use rstest::rstest;
+use vega_tests::{Desk, Engine, Ran, Upstox, until};
 
+#[rstest]
 #[tokio::test]
-async fn a_second_terminal_ends_the_run() -> Result<()> {
+async fn a_second_terminal_ends_the_run(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     let nothing = desk.vega(&["cancel"]).await?;
     assert_eq!(nothing.code, Some(0), "{nothing:?}");
     assert!(nothing.stderr.contains("No run is under way"), "{nothing:?}");

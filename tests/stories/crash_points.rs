@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Desk, Upstox};
+use vega_tests::{Desk, Engine, Upstox};
 
 const API: &str = "PRIMARY";
 
@@ -59,9 +59,10 @@ const FINISHED_WITHOUT_A_HUMAN: Found = Found {
 async fn never_7_a_received_token_lost_when_vega_dies(
     #[case] point: &str,
     #[case] found: Found,
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
 ) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     desk.crash_at(Some(point))?;
     let died = desk.vega(&["--yes", API]).await?;
     assert_eq!(died.code, None, "{point} was never reached: {died:?}");
@@ -106,17 +107,16 @@ async fn never_7_a_received_token_lost_when_vega_dies(
 async fn never_7_a_received_token_lost_on_its_way_through_the_spool(
     #[case] full: &str,
     #[case] points: &[&str],
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
 ) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     desk.vega(&["verify"]).await?;
     let change = match full {
         "sign_in_attempts" => "UPDATE OF sealed_answer",
         _ => "INSERT",
     };
-    desk.sql(&format!(
-        "CREATE TRIGGER full_disk BEFORE {change} ON {full} BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
-    ))?;
+    desk.fill(full, change)?;
 
     let (first, later) = points.split_first().context("a point")?;
     desk.crash_at(Some(first))?;
@@ -128,7 +128,7 @@ async fn never_7_a_received_token_lost_on_its_way_through_the_spool(
         assert_eq!(upstox.profile_status(&token).await?, 200, "it works at once");
     }
 
-    desk.sql("DROP TRIGGER full_disk")?;
+    desk.make_room(full)?;
     for point in later {
         desk.crash_at(Some(point))?;
         let died = desk.vega(&["verify"]).await?;
@@ -148,10 +148,13 @@ async fn never_7_a_received_token_lost_on_its_way_through_the_spool(
 }
 
 /// The page refuses the PIN and Vega dies before it could stop the account: the next start stops it.
+#[rstest]
 #[tokio::test]
-async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
+async fn a_refusal_is_heeded_by_the_next_start(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let mut desk = Desk::with_test_hooks(&upstox)?;
+    let mut desk = Desk::with_test_hooks(&upstox)?.over(engine);
     desk.set("VEGA__SIGN_IN__HUMAN_TIMEOUT", "12s");
     upstox.human_mistypes("wrong_pin").await?;
     desk.crash_at(Some("after_attempt_closed"))?;
@@ -175,10 +178,13 @@ async fn a_refusal_is_heeded_by_the_next_start() -> Result<()> {
 }
 
 /// Vega dies before it could say that Upstox throttled it. The operator's word holds, and is not undone by the next start.
+#[rstest]
 #[tokio::test]
-async fn a_cooldown_that_the_operator_ends_is_not_begun_anew_by_recovery() -> Result<()> {
+async fn a_cooldown_that_the_operator_ends_is_not_begun_anew_by_recovery(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     upstox.otp_limit(0).await?;
     desk.crash_at(Some("after_attempt_closed"))?;
     let died = desk.vega(&["--yes", API]).await?;

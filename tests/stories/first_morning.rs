@@ -1,13 +1,17 @@
 //! The first morning: six APIs without a token.
 
 use anyhow::{Context, Result};
+use rstest::rstest;
 use serde_json::{Value, json};
-use vega_tests::{Desk, Upstox, until};
+use vega_tests::{Desk, Engine, Upstox, until};
 
+#[rstest]
 #[tokio::test]
-async fn seed_2_1_no_otp_abuse_six_tokens_with_one_press_in_one_browser() -> Result<()> {
+async fn seed_2_1_no_otp_abuse_six_tokens_with_one_press_in_one_browser(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
 
     let ran = desk.vega(&["--yes"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -1,12 +1,16 @@
 //! Vega dies in the middle of a sign-in. A polite end is told in `stopped`.
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Upstox, end_at_once, until};
+use rstest::rstest;
+use vega_tests::{Desk, Engine, Upstox, end_at_once, until};
 
+#[rstest]
 #[tokio::test]
-async fn never_2_a_press_after_a_crash_without_the_operator() -> Result<()> {
+async fn never_2_a_press_after_a_crash_without_the_operator(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     upstox.human_at_the_desk(false).await?;
 
     let mut vega = desk.start(&["--yes"])?;

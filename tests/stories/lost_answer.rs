@@ -1,15 +1,17 @@
 //! A code was sent for a token, and the answer is lost or cannot be read. A code is sent once, whatever comes back.
 
 use anyhow::Result;
+use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Desk, Report, Upstox};
+use vega_tests::{Desk, Engine, Report, Upstox};
 
 const API: &str = "WEBSOCKET2";
 
+#[rstest]
 #[tokio::test]
-async fn never_3_a_code_sent_twice() -> Result<()> {
+async fn never_3_a_code_sent_twice(#[values(Engine::Sqlite, Engine::Postgres)] engine: Engine) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     run_with(&upstox, &desk, "reset_after", "outcome_unknown").await?;
 
     let dialogs = upstox.count("dialogs_opened").await?;

@@ -1,13 +1,17 @@
 //! Upstox refuses a further OTP for the mobile number.
 
 use anyhow::{Context, Result};
+use rstest::rstest;
 use serde_json::Value;
-use vega_tests::{Counts, Desk, Upstox};
+use vega_tests::{Counts, Desk, Engine, Upstox};
 
+#[rstest]
 #[tokio::test]
-async fn a_refused_press_ends_the_run_with_the_words_of_the_page() -> Result<()> {
+async fn a_refused_press_ends_the_run_with_the_words_of_the_page(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     upstox.otp_limit(0).await?;
 
     let ran = desk.vega(&["--yes", "--no-wait", "--json"]).await?;

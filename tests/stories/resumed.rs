@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
+use rstest::rstest;
 use serde_json::Value;
-use vega_tests::{Desk, Ran, Terminal, Upstox};
+use vega_tests::{Desk, Engine, Ran, Terminal, Upstox};
 
 /// Vega dies like under `kill -9` as soon as the fourth token can be used.
 async fn killed_after_the_fourth_token(upstox: &Upstox, desk: &Desk) -> Result<()> {
@@ -32,10 +33,13 @@ async fn told(desk: &Desk, kind: &str) -> Result<Vec<Value>> {
     Ok(of_kind.cloned().collect())
 }
 
+#[rstest]
 #[tokio::test]
-async fn seed_2_4_state_is_persisted_for_crash_recovery() -> Result<()> {
+async fn seed_2_4_state_is_persisted_for_crash_recovery(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     killed_after_the_fourth_token(&upstox, &desk).await?;
 
     let ran = desk.vega(&["resume", "--yes", "--json"]).await?;
@@ -81,10 +85,13 @@ async fn seed_2_4_state_is_persisted_for_crash_recovery() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn on_the_next_day_it_is_abandoned_and_a_fresh_plan_is_made() -> Result<()> {
+async fn on_the_next_day_it_is_abandoned_and_a_fresh_plan_is_made(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     killed_after_the_fourth_token(&upstox, &desk).await?;
     // Whatever the hour is now: one day later the tokens have died.
     upstox.move_clock(TimeDelta::days(1)).await?;

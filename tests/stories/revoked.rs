@@ -2,16 +2,20 @@
 //! Where Upstox cannot be told, Vega says how long the token may live there, and tries again when it is asked to.
 
 use anyhow::{Result, ensure};
+use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Desk, Terminal, Upstox};
+use vega_tests::{Desk, Engine, Terminal, Upstox};
 
 const API: &str = "PRIMARY";
 const OTHER: &str = "WEBSOCKET1";
 
+#[rstest]
 #[tokio::test]
-async fn a_revoked_token_works_nowhere_and_its_neighbour_everywhere() -> Result<()> {
+async fn a_revoked_token_works_nowhere_and_its_neighbour_everywhere(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     let none = desk.vega(&["revoke", API, "--yes"]).await?;
     assert_eq!(none.code, Some(0), "{none:?}");
     ensure!(none.stderr.contains("no token that lives"), "{none:?}");
@@ -48,10 +52,13 @@ async fn a_revoked_token_works_nowhere_and_its_neighbour_everywhere() -> Result<
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_upstox_that_cannot_be_told_is_told_when_it_can() -> Result<()> {
+async fn an_upstox_that_cannot_be_told_is_told_when_it_can(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     assert_eq!(desk.vega(&["--yes", API]).await?.code, Some(0));
     let token = desk.token(API).await?;
     upstox

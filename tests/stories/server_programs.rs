@@ -5,9 +5,10 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
+use rstest::rstest;
 use serde_json::json;
 use tokio::process::Command;
-use vega_tests::{Answer, Caller, Desk, Server, Upstox, python, until};
+use vega_tests::{Answer, Caller, Desk, Engine, Server, Upstox, python, until};
 
 async fn key(desk: &Desk, scopes: &str) -> Result<String> {
     let made = desk.vega(&["key", "add", "trader", "--scope", scopes]).await?;
@@ -44,10 +45,13 @@ async fn until_it_answers(server: &Server, caller: &Caller, so: impl Fn(&Answer)
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_vega_does_elsewhere_is_served_at_once() -> Result<()> {
+async fn what_vega_does_elsewhere_is_served_at_once(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     let server = Server::start(&desk).await?;
     let program = Caller::Key(key(&desk, "token:PRIMARY,status").await?);
     let missing = server.get(TOKEN, &program).await?;

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rstest::rstest;
 use serde_json::{Value, json};
-use vega_tests::{Caller, Desk, OwnBrowser, Server, Upstox, until};
+use vega_tests::{Caller, Desk, Engine, OwnBrowser, Server, Upstox, until};
 
 async fn key(desk: &Desk, scopes: &str) -> Result<Caller> {
     let made = desk.vega(&["key", "add", "story", "--scope", scopes]).await?;
@@ -166,11 +167,14 @@ async fn a_plan_is_declined_cancelled_or_joined() -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_run_that_the_server_did_not_survive_goes_on_after_it() -> Result<()> {
+async fn a_run_that_the_server_did_not_survive_goes_on_after_it(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     for politely in [true, false] {
         let upstox = Upstox::start().await?;
-        let desk = Desk::new(&upstox)?;
+        let desk = Desk::new(&upstox)?.over(engine);
         let server = Server::start(&desk).await?;
         let console = server.console().await?;
         let events = server.curl_events(&desk, &console).await?;

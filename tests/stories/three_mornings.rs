@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use rstest::rstest;
 use serde_json::{Value, json};
-use vega_tests::{Desk, Ran, Upstox, it_is};
+use vega_tests::{Desk, Engine, Ran, Upstox, it_is};
 
 /// 08:45 in India.
 const MORNING: (u32, u32, u32) = (3, 15, 0);
@@ -42,10 +43,13 @@ fn has_generations(ran: &Ran, generations: [u64; 6]) -> Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn three_mornings_and_a_token_that_dies_at_midday() -> Result<()> {
+async fn three_mornings_and_a_token_that_dies_at_midday(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::with_test_hooks(&upstox)?;
+    let desk = Desk::with_test_hooks(&upstox)?.over(engine);
     let apps: Vec<&str> = upstox.apps().collect();
 
     it_is(1, MORNING, &upstox, &desk).await?;

@@ -1,14 +1,18 @@
 //! The run waits for an account that cannot go on, and then goes on by itself.
 
 use anyhow::Result;
+use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Counts, Desk, Ran, Terminal, Upstox, until};
+use vega_tests::{Counts, Desk, Engine, Ran, Terminal, Upstox, until};
 
 /// A session that spares no OTP: the sixth press has to wait until the first one has left the window.
+#[rstest]
 #[tokio::test]
-async fn the_last_press_is_paced_by_the_budget() -> Result<()> {
+async fn the_last_press_is_paced_by_the_budget(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let mut desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?.over(engine);
     upstox.session_mode("otp").await?;
     upstox.otp_limit(6).await?;
     desk.set("VEGA__SIGN_IN__OTP_BUDGET", "5");
@@ -32,10 +36,13 @@ async fn the_last_press_is_paced_by_the_budget() -> Result<()> {
 }
 
 /// Upstox refuses the sixth press: five tokens can be used at once, and after the cooldown the sixth alone is made.
+#[rstest]
 #[tokio::test]
-async fn seed_2_2_immediate_cooldown_on_throttling() -> Result<()> {
+async fn seed_2_2_immediate_cooldown_on_throttling(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let mut desk = Desk::new(&upstox)?;
+    let mut desk = Desk::new(&upstox)?.over(engine);
     upstox.session_mode("otp").await?;
     desk.set("VEGA__SIGN_IN__OTP_BUDGET", "9");
     desk.set("VEGA__SIGN_IN__COOLDOWN", "12s");
@@ -126,10 +133,13 @@ async fn a_throttled_token_call_cools_the_account_down_and_sends_no_code_again()
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_cooldown_is_shown_and_cleared_by_the_operators_word() -> Result<()> {
+async fn a_cooldown_is_shown_and_cleared_by_the_operators_word(
+    #[values(Engine::Sqlite, Engine::Postgres)] engine: Engine,
+) -> Result<()> {
     let upstox = Upstox::start().await?;
-    let desk = Desk::new(&upstox)?;
+    let desk = Desk::new(&upstox)?.over(engine);
     upstox.otp_limit(0).await?;
     let ran = desk.vega(&["--yes", "--no-wait", "PRIMARY"]).await?;
     assert_eq!(ran.code, Some(4), "{ran:?}");

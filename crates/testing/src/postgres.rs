@@ -148,6 +148,13 @@ impl PostgresServer {
         self.sql(database_of(url), statements);
     }
 
+    /// The one value that a question to the database of this URL is answered with.
+    pub fn ask(&self, url: &str, question: &str) -> String {
+        let ran = self.psql(database_of(url), question);
+        ran.expect(question);
+        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
     /// What the database says to statements that it refuses.
     pub fn refusal(&self, url: &str, statements: &str) -> String {
         let ran = self.psql(database_of(url), statements);
@@ -165,6 +172,9 @@ impl PostgresServer {
             .args([
                 "-X",
                 "-q",
+                // What is asked comes without a frame.
+                "-A",
+                "-t",
                 "-v",
                 "ON_ERROR_STOP=1",
                 "-h",

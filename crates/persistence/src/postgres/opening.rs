@@ -96,8 +96,8 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     let sealer = Arc::new(Sealer::new(&key));
     let spool = Spool::beside(&path, Arc::clone(&sealer));
     if let Some(folder) = path.parent() {
-        let installation = in_time(installation(&reader)).await.map_err(failed("read"))?;
-        own_folder::claim(folder, &installation, &spool)?;
+        let trail = in_time(name_of_trail(&reader)).await.map_err(failed("read"))?;
+        own_folder::claim(folder, &trail, &spool)?;
     }
     let poll = Poll::new(options, reader.clone(), spool);
     let data = DataSource {
@@ -210,8 +210,9 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Res
         .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
 }
 
-async fn installation(database: &PgPool) -> Result<String, sqlx::Error> {
-    sqlx::query_scalar("SELECT installation::text FROM writer WHERE id = 1")
+/// No other database has this trail, and this one has it for good.
+async fn name_of_trail(database: &PgPool) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SELECT encode(chain_id, 'hex') FROM audit_chain")
         .fetch_one(database)
         .await
 }

@@ -8,17 +8,17 @@ use crate::database::open_error::OpenError;
 use crate::files::{create_private_dir, io, open_private, sync_folder_of};
 use crate::spool::slots::Spool;
 
-/// The file that names the database to which the folder belongs.
-const NAME: &str = "installation";
+/// The file that names the audit trail of the database to which the folder belongs.
+const NAME: &str = "trail";
 
-/// Makes the folder this installation's. Refuses one that keeps what another database did not take.
-pub(crate) fn claim(folder: &Path, installation: &str, spool: &Spool) -> Result<(), OpenError> {
+/// Makes the folder that of the database with this trail. Refuses one that keeps what another database did not take.
+pub(crate) fn claim(folder: &Path, trail: &str, spool: &Spool) -> Result<(), OpenError> {
     create_private_dir(folder)?;
     let path = folder.join(NAME);
     let mut file = open_private(&path)?;
     let mut owner = String::new();
     file.read_to_string(&mut owner).map_err(io("read", &path))?;
-    if owner == installation {
+    if owner == trail {
         return Ok(());
     }
     if !owner.is_empty() && !spool.is_clear() {
@@ -26,7 +26,7 @@ pub(crate) fn claim(folder: &Path, installation: &str, spool: &Spool) -> Result<
     }
     file.set_len(0)
         .and_then(|()| file.seek(SeekFrom::Start(0)))
-        .and_then(|_| file.write_all(installation.as_bytes()))
+        .and_then(|_| file.write_all(trail.as_bytes()))
         .and_then(|()| file.sync_all())
         .map_err(io("write", &path))?;
     Ok(sync_folder_of(&path)?)
@@ -65,8 +65,8 @@ mod tests {
             }
         }
 
-        fn claims(&self, installation: &str) -> Result<(), OpenError> {
-            claim(&self.folder, installation, &self.spool)
+        fn claims(&self, trail: &str) -> Result<(), OpenError> {
+            claim(&self.folder, trail, &self.spool)
         }
 
         fn keeps_a_token(&self) {
@@ -79,8 +79,8 @@ mod tests {
     #[test]
     fn a_database_of_the_same_name_gets_an_empty_folder() {
         let machine = Machine::new();
-        for installation in ["one", "one", "another", "one"] {
-            machine.claims(installation).unwrap();
+        for trail in ["one", "one", "another", "one"] {
+            machine.claims(trail).unwrap();
         }
         machine.keeps_a_token();
         machine.claims("one").unwrap();
