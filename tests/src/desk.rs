@@ -155,7 +155,7 @@ impl Desk {
     }
 
     /// The URL of its database on a server, if it is there.
-    fn on_server(&self) -> Option<&str> {
+    pub fn on_server(&self) -> Option<&str> {
         let mut settings = self.settings.iter();
         let url = settings.find(|(name, _)| name == "VEGA__DATABASE__URL");
         url.map(|(_, url)| url.as_str())

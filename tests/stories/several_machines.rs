@@ -1,10 +1,10 @@
 //! Two machines with one database on a server: one signs in and the other serves; one dies or is held up, and the other goes on. Each
 //! machine is a desk with a home of its own; only the key and the database are shared.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use vega_testing::PostgresServer;
-use vega_tests::{Caller, Desk, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
+use vega_tests::{Caller, Desk, Engine, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
 
 /// The first desk has made the key and the tables.
 async fn two_machines(upstox: &Upstox) -> Result<(Desk, Desk)> {
@@ -138,4 +138,66 @@ async fn a_machine_that_was_held_up_changes_nothing_any_more() -> Result<()> {
         one.processes()
     );
     is_intact(&one).await
+}
+
+/// A desk whose database does not take the answer of `PRIMARY`, so that it lies in the spool of that machine when it dies.
+async fn dies_with_an_answer(upstox: &Upstox) -> Result<(Desk, Desk)> {
+    let one = Desk::with_test_hooks(upstox)?.over(Engine::Postgres);
+    let mut other = Desk::new(upstox)?;
+    other.use_database(one.on_server().context("a database on a server")?);
+    assert_eq!(one.vega(&["status"]).await?.code, Some(3));
+    one.give_key(&other)?;
+    one.fill("sign_in_attempts", "UPDATE OF sealed_answer")?;
+    one.crash_at(Some("kept_in_spool"))?;
+    let died = one.vega(&["--yes", "PRIMARY"]).await?;
+    assert_eq!(died.code, None, "{died:?}");
+    one.crash_at(None)?;
+    one.make_room("sign_in_attempts")?;
+
+    let verified = other.vega(&["verify", "--json"]).await?;
+    let failure = verified.report()?.api("PRIMARY")?["last_failure"].clone();
+    assert_eq!(failure["reason"], "outcome_unknown", "{failure}");
+    let words = failure["detail"].as_str().context("words")?;
+    assert!(words.contains("start Vega there before"), "{words}");
+    Ok((one, other))
+}
+
+#[tokio::test]
+async fn an_answer_comes_home_with_the_machine_that_kept_it() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = dies_with_an_answer(&upstox).await?;
+    let refused = other.vega(&["--yes", "PRIMARY"]).await?;
+    assert_eq!(refused.code, Some(5), "{refused:?}");
+
+    let home = one.vega(&["verify", "--json"]).await?;
+    assert_eq!(home.report()?.api("PRIMARY")?["status"], "valid", "{home:?}");
+    let token = other.token("PRIMARY").await?;
+    assert_eq!(upstox.profile_status(&token).await?, 200);
+    no_rule_was_broken(&upstox, 1).await?;
+    is_intact(&other).await
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_home_too_late_is_on_record_and_changes_nothing() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = dies_with_an_answer(&upstox).await?;
+    let again = other.vega(&["--yes", "--again", "PRIMARY", "PRIMARY"]).await?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let token = other.token("PRIMARY").await?;
+
+    for _ in 0..2 {
+        let home = one.vega(&["verify", "--json"]).await?;
+        assert_eq!(home.report()?.api("PRIMARY")?["status"], "valid", "{home:?}");
+    }
+    assert_eq!(one.token("PRIMARY").await?, token);
+    let trail = other.vega(&["audit", "--json"]).await?.json()?;
+    let late = trail["entries"].as_array().context("entries")?.iter();
+    let late = late.filter(|entry| {
+        entry["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("came too late"))
+    });
+    assert_eq!(late.count(), 1, "{trail}");
+    no_rule_was_broken(&upstox, 2).await?;
+    is_intact(&other).await
 }

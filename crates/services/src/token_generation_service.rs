@@ -17,9 +17,9 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeftAnswer, NewAttempt, OtpLedger, Presenter,
-    ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError,
-    TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeaseHolder, LeftAnswer, NewAttempt,
+    OtpLedger, Presenter, ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession,
+    StoreError, TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -167,11 +167,15 @@ impl TokenGenerationService {
         Ok(!self.ports.attempts.unfinished().await?.is_empty())
     }
 
-    /// Finishes or closes what dead processes left. The caller holds the sign-in lease.
-    pub async fn recover(&self, accounts: &[Account]) -> Result<Vec<Recovered>, StoreError> {
+    /// Finishes or closes what dead processes left. The caller holds the sign-in lease; `dead` had it before, on another machine.
+    pub async fn recover(
+        &self,
+        accounts: &[Account],
+        dead: Option<&LeaseHolder>,
+    ) -> Result<Vec<Recovered>, StoreError> {
         let mut recovered = Vec::new();
         for left in self.ports.attempts.unfinished().await? {
-            let outcome = self.recover_one(accounts, &left).await;
+            let outcome = self.recover_one(accounts, &left, dead).await;
             tracing::info!(api = %left.api, ?outcome, "recovered a sign-in that was left open");
             recovered.push(Recovered {
                 run: left.run,
@@ -187,6 +191,7 @@ impl TokenGenerationService {
         &self,
         accounts: &[Account],
         left: &UnfinishedAttempt,
+        dead: Option<&LeaseHolder>,
     ) -> Result<Generation, Failure> {
         let configured = accounts
             .iter()
@@ -218,7 +223,15 @@ impl TokenGenerationService {
             }
             (_, LeftAnswer::Unreadable(words), _) => Failure::new(FailureReason::NeedsReview, words),
             (Some(_), LeftAnswer::None, _) => {
-                Failure::new(FailureReason::OutcomeUnknown, "Vega ended before the answer came")
+                let words = match dead {
+                    Some(dead) => format!(
+                        "{dead}, ended before it told the answer. If the answer came, it lies on {}: start Vega there before you \
+                         sign in again, and it is used",
+                        dead.host
+                    ),
+                    None => "Vega ended before the answer came".into(),
+                };
+                Failure::new(FailureReason::OutcomeUnknown, words)
             }
             (None, LeftAnswer::None, _) if left.otp_pressed => {
                 Failure::new(FailureReason::InterruptedPastPress, "")

@@ -90,8 +90,8 @@ impl RowLoginLease {
         }
     }
 
-    /// The epoch under which this process has the lease now, or who has it.
-    async fn take(&self, machine: Option<&str>) -> Result<Result<i64, LeaseHolder>, StoreError> {
+    /// The epoch under which this process has the lease now with whose silence it was taken, or who has it.
+    async fn take(&self, machine: Option<&str>) -> Result<Result<Taken, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read_locked(&mut tx).await?;
         let held = found.as_ref().filter(|row| !row.released);
@@ -133,7 +133,8 @@ impl RowLoginLease {
             audit_trail::insert(&mut tx, &entry).await?;
         }
         tx.commit().await.map_err(failed(DOING))?;
-        Ok(Ok(epoch))
+        let from = held.filter(|dead| !dead.is_of(machine)).map(LeaseRow::holder);
+        Ok(Ok(Taken { epoch, from }))
     }
 }
 
@@ -151,7 +152,7 @@ impl LoginLease for RowLoginLease {
         self.hear_the_holder(machine).await?;
         match self.take(machine).await? {
             Err(holder) => Err(LeaseError::Held(Some(holder))),
-            Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, lock))),
+            Ok(taken) => Ok(Box::new(HeldLease::begin(&self.engine, taken, lock))),
         }
     }
 
@@ -166,11 +167,19 @@ impl LoginLease for RowLoginLease {
     }
 }
 
+/// That this process has the lease now.
+#[derive(Debug)]
+struct Taken {
+    epoch: i64,
+    /// Who had it on another machine and died.
+    from: Option<LeaseHolder>,
+}
+
 /// A held lease. Dropping it gives it back.
 #[derive(Debug)]
 struct HeldLease {
     engine: PostgresEngine,
-    epoch: i64,
+    taken: Taken,
     heartbeat: JoinHandle<()>,
     lost: watch::Receiver<bool>,
     /// Held for its lock.
@@ -178,14 +187,14 @@ struct HeldLease {
 }
 
 impl HeldLease {
-    fn begin(engine: &PostgresEngine, epoch: i64, lock: HeldLock) -> Self {
+    fn begin(engine: &PostgresEngine, taken: Taken, lock: HeldLock) -> Self {
         let (loses, lost) = watch::channel(false);
-        engine.lease.begin(epoch);
+        engine.lease.begin(taken.epoch);
         let options = engine.poll.options().clone();
         Self {
             engine: engine.clone(),
-            epoch,
-            heartbeat: tokio::spawn(beat(options, epoch, loses)),
+            heartbeat: tokio::spawn(beat(options, taken.epoch, loses)),
+            taken,
             lost,
             lock: Some(lock),
         }
@@ -200,6 +209,10 @@ impl Lease for HeldLease {
             std::future::pending::<()>().await;
         }
     }
+
+    fn taken_from(&self) -> Option<&LeaseHolder> {
+        self.taken.from.as_ref()
+    }
 }
 
 impl Drop for HeldLease {
@@ -209,7 +222,11 @@ impl Drop for HeldLease {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (options, epoch, lock) = (self.engine.poll.options().clone(), self.epoch, self.lock.take());
+        let (options, epoch, lock) = (
+            self.engine.poll.options().clone(),
+            self.taken.epoch,
+            self.lock.take(),
+        );
         let going_back = self.engine.lease.goes_back();
         runtime.spawn(async move {
             let given_back = async {

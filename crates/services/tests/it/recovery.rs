@@ -7,7 +7,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
 use vega_domain::ports::{
-    CodeDelivery, Delivery, NewAttempt, OtpGrant, OtpLedger, ProfileAnswer, SignInAttempts,
+    Clock, CodeDelivery, Delivery, LeaseHolder, NewAttempt, OtpGrant, OtpLedger, ProfileAnswer,
+    SignInAttempts,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
@@ -64,7 +65,7 @@ impl GenerationFixture {
 
     async fn recover(&self) -> Vec<Recovered> {
         let accounts = [self.account.clone()];
-        self.service().recover(&accounts).await.unwrap()
+        self.service().recover(&accounts, None).await.unwrap()
     }
 }
 
@@ -107,6 +108,28 @@ async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
     assert_eq!(token.issued_at, ist("2026-11-23T03:29:30"));
     assert_eq!(token.valid_until, ist("2026-11-23T03:30:00"));
     assert!(!fixture.is_served(), "it died before Vega came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_lost_answer_may_lie_is_told_with_its_machine() {
+    for (host, words) in [
+        (None, "Vega ended before the answer came"),
+        (Some("desk-2"), "it lies on desk-2: start Vega there"),
+    ] {
+        let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+        fixture.left(0, Reached::CodeSealed).await;
+        let dead = host.map(|host| LeaseHolder {
+            pid: 4711,
+            host: host.into(),
+            since: fixture.clock.now(),
+            is_this_process: false,
+        });
+        let accounts = [fixture.account.clone()];
+        let mut recovered = fixture.service().recover(&accounts, dead.as_ref()).await.unwrap();
+        let failure = recovered.remove(0).outcome.unwrap_err();
+        assert_eq!(failure.reason, FailureReason::OutcomeUnknown);
+        assert!(failure.detail.contains(words), "{failure}");
+    }
 }
 
 /// An OTP may be spent: that is another thing than a sign-in that had hardly begun.
@@ -206,7 +229,11 @@ async fn what_is_not_configured_any_more_is_closed_and_never_stored(
     let (reached, reason) = left;
     let fixture = GenerationFixture::new();
     fixture.left(0, reached).await;
-    let mut recovered = fixture.service().recover(&now(&fixture.account)).await.unwrap();
+    let mut recovered = fixture
+        .service()
+        .recover(&now(&fixture.account), None)
+        .await
+        .unwrap();
     assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
     assert_eq!(fixture.log.take(), [format!("close {reason}")]);
     assert!(fixture.database.tokens().is_empty());
@@ -280,6 +307,6 @@ async fn a_journal_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
     let fixture = GenerationFixture::new();
     fixture.left(0, Reached::AnswerSealed).await;
     fixture.faults.fail_at("unfinished");
-    assert!(fixture.service().recover(&[]).await.is_err());
+    assert!(fixture.service().recover(&[], None).await.is_err());
     assert_eq!(fixture.database.ends(), [End::Open]);
 }
