@@ -2,18 +2,19 @@
 //! this user and the server's can open. It is started by whoever needs it first and ends soon after the last one that uses it.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// Ends the server when nobody uses it any more: who uses it holds a shared lock on the file `users`.
+/// Ends the server when nobody uses it any more, and removes what is left of it: who uses it holds a shared lock on the file `users`.
 const ENDS_IT: &str = r#"
 cd "$1"
 while sleep 5; do
     exec 9<starts
     flock 9
     if flock --nonblock users true; then
-        "$2" -D data -m fast -w stop && rm -rf data && exit
+        "$2" -D data -m fast -w stop && rm -rf "$3" && exit
     fi
     exec 9<&-
 done
@@ -24,10 +25,14 @@ const PROGRAMS: &str = "/usr/lib/postgresql";
 const MISSING: &str =
     "PostgreSQL 15 or newer is missing: `cargo xtask test` installs it, or `apt install postgresql`";
 
+/// The name of a socket has a port too. Over TCP nobody is to listen there.
+const DEFAULT_PORT: u16 = 5432;
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct PostgresServer {
     folder: PathBuf,
+    port: u16,
     programs: PathBuf,
     /// Held for its lock.
     _user: File,
@@ -40,12 +45,50 @@ impl PostgresServer {
         SHARED.get_or_init(|| {
             // A socket's path has no room for a long one.
             let folder = format!("vega-tests-postgres-{}", user_id());
-            Self::in_folder(&std::env::temp_dir().join(folder))
+            Self::in_folder(&std::env::temp_dir().join(folder), DEFAULT_PORT)
         })
     }
 
+    /// A server for one test process, which is reached over TCP too: there it speaks TLS with this certificate and key, and asks its user
+    /// for this password.
+    pub fn over_tls(certificate: &str, key: &str, password: &str) -> Self {
+        let folder = format!("vega-tests-tls-{}-{}", user_id(), std::process::id());
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let server = Self::in_folder(&std::env::temp_dir().join(folder), port);
+        for (file, text) in [
+            ("server.crt", certificate),
+            ("server.key", key),
+            (
+                "pg_hba.conf",
+                "local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n",
+            ),
+        ] {
+            let write = r#"umask 077 && printf '%s' "$2" > "data/$1""#;
+            server
+                .run_as_server(&["sh", "-c", write, "sh", file, text])
+                .expect(file);
+        }
+        server.sql("postgres", &format!("ALTER USER vega PASSWORD '{password}'"));
+        server.speaks_tls(true);
+        server
+    }
+
+    /// Whether it speaks TLS from now on.
+    pub fn speaks_tls(&self, speaks: bool) {
+        self.sql("postgres", &format!("ALTER SYSTEM SET ssl = {speaks}"));
+        self.run_as_server(&["pg_ctl", "-D", "data", "-l", "log", "-w", "restart"])
+            .expect("pg_ctl restart");
+    }
+
+    /// Where it listens over TCP.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts a server there, unless one runs.
-    fn in_folder(folder: &Path) -> Self {
+    fn in_folder(folder: &Path, port: u16) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder, private).unwrap();
@@ -55,6 +98,7 @@ impl PostgresServer {
         user.lock_shared().unwrap();
         let server = Self {
             folder: folder.to_owned(),
+            port,
             programs: programs(),
             _user: user,
         };
@@ -90,15 +134,30 @@ impl PostgresServer {
         ];
         self.run_as_server(&[&made[..], &["--no-sync"]].concat())
             .expect("initdb");
-        let options = "-c listen_addresses= -c unix_socket_directories=.. -c max_connections=400";
-        let start = ["pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start"];
+        let addresses = if self.port == DEFAULT_PORT {
+            ""
+        } else {
+            "127.0.0.1"
+        };
+        let options = format!(
+            "-p {} -c listen_addresses={addresses} -c unix_socket_directories=.. -c max_connections=400",
+            self.port
+        );
+        let start = ["pg_ctl", "-D", "data", "-l", "log", "-w", "-o", &options, "start"];
         self.run_as_server(&start).expect("pg_ctl start");
+        let data = self.folder.join("data");
         // It goes on when this process has ended, and forks for that.
         let ends = Command::new("setsid")
             .arg("--fork")
             .args(self.as_server(&["sh", "-c", ENDS_IT, "ends"]))
             .arg(&self.folder)
             .arg(self.programs.join("pg_ctl"))
+            // The folder of all processes stays for the locks in it.
+            .arg(if self.port == DEFAULT_PORT {
+                &data
+            } else {
+                &self.folder
+            })
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -179,6 +238,8 @@ impl PostgresServer {
                 "ON_ERROR_STOP=1",
                 "-h",
                 host,
+                "-p",
+                &self.port.to_string(),
                 "-U",
                 "vega",
                 "-d",

@@ -42,6 +42,17 @@ pub enum NoConnection {
         /// What the system or the server said.
         source: Error,
     },
+    /// It did not prove who it is.
+    #[error(
+        "{host} did not prove that it is the database server: {source}. Let it speak TLS, name a file with the certificate of who \
+         vouches for it with VEGA__DATABASE__CA, and write the host in VEGA__DATABASE__URL as its certificate has it"
+    )]
+    Unproven {
+        /// The last host that was tried.
+        host: String,
+        /// What is wrong with its certificate.
+        source: Error,
+    },
     /// It did not answer.
     #[error("{host} did not answer within {} s. {}", CONNECT.as_secs(), StorageCause::Away.advice(StorageKind::Server))]
     Silent {
@@ -75,7 +86,7 @@ impl NoConnection {
     pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::Silent { .. } | Self::OnlyStandby { .. } => true,
-            Self::TwoPrimaries { .. } => false,
+            Self::TwoPrimaries { .. } | Self::Unproven { .. } => false,
             Self::Unreached { source, .. } => match source {
                 // A socket that is not there yet, and a name that is not known yet, too.
                 Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,
@@ -125,6 +136,7 @@ pub(crate) async fn primary(server: &Server) -> Result<PgConnectOptions, NoConne
                 Some((one, _)) => return Err(NoConnection::TwoPrimaries { one, other: host }),
             },
             Ok(Ok(false)) => standby = Some(NoConnection::OnlyStandby { host }),
+            Ok(Err(source)) if is_of_tls(&source) => failed = Some(NoConnection::Unproven { host, source }),
             Ok(Err(source)) => failed = Some(NoConnection::Unreached { host, source }),
             Err(_) => failed = Some(NoConnection::Silent { host }),
         }
@@ -135,6 +147,15 @@ pub(crate) async fn primary(server: &Server) -> Result<PgConnectOptions, NoConne
         (None, None) => Err(NoConnection::Silent {
             host: server.to_string(),
         }),
+    }
+}
+
+/// Whether TLS refused the server: as an error of its own, or as what was read from the connection.
+fn is_of_tls(error: &Error) -> bool {
+    match error {
+        Error::Tls(_) => true,
+        Error::Io(error) => error.kind() == ErrorKind::InvalidData,
+        _ => false,
     }
 }
 

@@ -28,6 +28,7 @@ mod postgres_contract;
 mod postgres_desk;
 mod postgres_lease;
 mod postgres_rows;
+mod postgres_tls;
 mod postgres_writers;
 mod revoked_copies;
 mod row_values;
