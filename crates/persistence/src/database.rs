@@ -7,5 +7,6 @@ pub(crate) mod engine;
 pub(crate) mod lease;
 pub(crate) mod open_error;
 pub(crate) mod opening;
+pub(crate) mod opening_to_read;
 pub(crate) mod place;
 pub(crate) mod write;

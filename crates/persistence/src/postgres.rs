@@ -10,6 +10,7 @@ pub(crate) mod lease;
 pub(crate) mod lease_row;
 pub(crate) mod machine_lock;
 pub(crate) mod opening;
+pub(crate) mod opening_to_read;
 pub(crate) mod own_folder;
 pub(crate) mod own_lease;
 pub(crate) mod poll;

@@ -84,8 +84,9 @@ impl StoredState {
     /// Opens the database to be read alone. `None` where it has to be opened with all of `Vega`, which mends what is wrong or
     /// tells why it cannot be used.
     pub async fn open(settings: &Settings, decorator: &dyn PortDecorator) -> Option<Self> {
-        let data = DataSource::open_to_read(&settings.database_url, settings.key_source.clone()).await?;
-        let clock = decorator.clock(Arc::new(SystemClock::new()));
+        let data = DataSource::open_to_read(&settings.database_place, settings.key_source.clone()).await?;
+        let clock = data.installation_clock(Arc::new(SystemClock::new())).await.ok()?;
+        let clock = decorator.clock(clock);
         let cooldowns = CooldownManager::new(
             settings.accounts.clone(),
             Arc::new(SqlCooldownRepository::new(data.clone())),

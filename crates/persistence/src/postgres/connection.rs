@@ -98,7 +98,7 @@ impl NoConnection {
 }
 
 /// How to connect to one address of this server.
-fn options(server: &Server, address: &Address) -> PgConnectOptions {
+pub(crate) fn options(server: &Server, address: &Address) -> PgConnectOptions {
     // Everything is said: what is not would be taken from the environment.
     let options = PgConnectOptions::new_without_pgpass()
         .username(&server.user)

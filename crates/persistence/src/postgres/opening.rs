@@ -32,7 +32,7 @@ pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgr
 const READERS: u32 = 4;
 
 /// The server that this place names, with what is needed to get there.
-fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
+pub(crate) fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
     let mut server = Server::of(&place.url).map_err(|why| OpenError::ServerUrl { why })?;
     (server.password, server.ca) = (place.password.clone(), place.ca.clone());
     Ok(server)

@@ -137,3 +137,78 @@ fn missed() -> Error {
     let words = "the database did not answer in time";
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, words))
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+    use vega_testing::PostgresServer;
+
+    use super::*;
+    use crate::postgres::connection::options;
+    use crate::postgres::server::Server;
+
+    /// One connection, so that whoever waits for one gets that one, or one in its place.
+    fn pool() -> PgPool {
+        let server = Server::of(&PostgresServer::shared().fresh_database()).unwrap();
+        PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(READ)
+            .connect_lazy_with(options(&server, &server.hosts[0]))
+    }
+
+    async fn process(session: &mut PgSession) -> i32 {
+        let asked = session.ask(async |connection| {
+            sqlx::query_scalar("SELECT pg_backend_pid()")
+                .fetch_one(connection)
+                .await
+        });
+        asked.await.unwrap()
+    }
+
+    async fn sleeps(session: &mut PgSession) -> Result<(), Error> {
+        session.run("SELECT pg_sleep(60)").await
+    }
+
+    #[tokio::test]
+    async fn a_connection_with_an_answer_on_its_way_is_nobody_elses() {
+        let pool = pool();
+        let mut first = PgSession::begin(&pool, READ, "BEGIN").await.unwrap();
+        let asked = process(&mut first).await;
+        // Whoever asked waits no longer.
+        timeout(Duration::from_millis(100), sleeps(&mut first))
+            .await
+            .unwrap_err();
+        drop(first);
+        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        assert_ne!(process(&mut next).await, asked);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_missed_its_deadline_says_nothing_more() {
+        let pool = pool();
+        let mut late = PgSession::acquire(&pool, Duration::from_millis(100))
+            .await
+            .unwrap();
+        let missed = sleeps(&mut late).await.unwrap_err();
+        assert!(
+            matches!(&missed, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut),
+            "{missed}"
+        );
+        late.run("SELECT 1").await.unwrap_err();
+        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        next.run("SELECT 1").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_transaction_counts_in_which_a_statement_failed() {
+        let pool = pool();
+        let mut failing = PgSession::begin(&pool, READ, "BEGIN").await.unwrap();
+        failing.run("CREATE TABLE kept (id bigint)").await.unwrap();
+        failing.run("SELECT 1 / 0").await.unwrap_err();
+        failing.commit().await.unwrap_err();
+        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        next.run("SELECT * FROM kept").await.unwrap_err();
+        // The connection itself is as good as before.
+        next.run("SELECT 1").await.unwrap();
+    }
+}

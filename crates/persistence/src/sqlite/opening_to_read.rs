@@ -1,5 +1,4 @@
-//! Opens the database for a program that only looks and must not wait: makes, migrates and examines nothing. Decides
-//! when that will do; wherever it does not, `open` mends what is wrong or says it.
+//! Opens a database file for a program that only looks: decides whether the files are as a start leaves them.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -10,9 +9,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::opening_to_read::{Looked, STATE};
 use crate::files::{Place, refuse_if_others_may_change, refuse_open_one};
 use crate::key_files::key_source::KeySource;
-use crate::key_files::root_key::{KeyId, RootKey};
+use crate::key_files::root_key::RootKey;
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -22,59 +22,45 @@ use crate::sqlite::filesystem;
 use crate::sqlite::opening::{MIGRATIONS, quick_check};
 use crate::sqlite::watch::Watch;
 
-/// What tells whether a database is as `open` leaves it.
-#[derive(Debug, sqlx::FromRow)]
-struct State {
-    schema: Option<i64>,
-    key_id: Option<Vec<u8>>,
-    has_latest_changes: bool,
-    /// A start records when a row that did not fit does so again.
-    has_told_of_rows: bool,
-    chain_id: Option<Vec<u8>>,
+/// Opens the database at `url` to look at it. `None` where its files need something first. Not for a process that has this database
+/// open already: it reads the file's header, and to close a file drops all locks that the process holds on it.
+pub(crate) async fn open(url: &str, key_source: KeySource) -> Option<(DataSource, Looked)> {
+    let path = path_of(url).ok()?;
+    if filesystem::foreign_kind(&path).is_some() {
+        return None;
+    }
+    refuse_if_others_may_change(path.parent()?, Place::Folder).ok()?;
+    let path = path.canonicalize().ok()?;
+    if !names_vega(&path).unwrap_or(false) {
+        return None;
+    }
+    for file in private_neighbours(&path).iter().chain([&path]) {
+        refuse_open_one(file).ok()?;
+    }
+    let key = RootKey::load_from(&key_source).ok()?;
+    let database = connect(&path).await?;
+    let sealer = Arc::new(Sealer::new(&key));
+    let opened = DataSource {
+        engine: Engine::Sqlite(SqliteEngine {
+            writer: database.clone(),
+            watch: Watch::new(database.clone(), &path, Spool::beside(&path, Arc::clone(&sealer))),
+            log: beside(&path, "-wal"),
+            reader: database.clone(),
+        }),
+        sealer,
+        listener_proof: Arc::new(KeyedListenerProof::new(&key)),
+        recorder: Recorder::new(&key, &key_source),
+        key_source,
+        path,
+    };
+    let looked = Looked {
+        state: sqlx::query_as(STATE).fetch_one(&database).await.ok(),
+        newest_schema: MIGRATIONS.iter().map(|migration| migration.version).max(),
+    };
+    Some((opened, looked))
 }
 
 impl DataSource {
-    /// Opens the database at `url` to look at it with the root key from `key`. Whatever is written through it fails. `None`
-    /// where `open` has something to do first or to say: no database or key yet, one of another version or key, files that
-    /// others can read, a token in the spool, a row that was found changed. Not for a process that has this database open
-    /// already: it reads the file's header, and to close a file drops all locks that the process holds on it.
-    pub async fn open_to_read(url: &str, key: impl Into<KeySource>) -> Option<Self> {
-        let key_source = key.into();
-        let path = path_of(url).ok()?;
-        if filesystem::foreign_kind(&path).is_some() {
-            return None;
-        }
-        refuse_if_others_may_change(path.parent()?, Place::Folder).ok()?;
-        let path = path.canonicalize().ok()?;
-        if !names_vega(&path).unwrap_or(false) {
-            return None;
-        }
-        for file in private_neighbours(&path).iter().chain([&path]) {
-            refuse_open_one(file).ok()?;
-        }
-        let key = RootKey::load_from(&key_source).ok()?;
-        let database = connect(&path).await?;
-        let sealer = Arc::new(Sealer::new(&key));
-        let opened = Self {
-            engine: Engine::Sqlite(SqliteEngine {
-                writer: database.clone(),
-                watch: Watch::new(database.clone(), &path, Spool::beside(&path, Arc::clone(&sealer))),
-                log: beside(&path, "-wal"),
-                reader: database.clone(),
-            }),
-            sealer,
-            listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-            recorder: Recorder::new(&key, &key_source),
-            key_source,
-            path,
-        };
-        if opened.needs_nothing(&database, key.id).await.unwrap_or(false) {
-            return Some(opened);
-        }
-        opened.close().await;
-        None
-    }
-
     /// Whether SQLite finds no damage in the whole file.
     pub async fn is_undamaged(&self) -> bool {
         match &self.engine {
@@ -82,28 +68,6 @@ impl DataSource {
             // The server looks after its pages.
             Engine::Postgres(_) => true,
         }
-    }
-
-    async fn needs_nothing(&self, database: &SqlitePool, key: KeyId) -> Result<bool, sqlx::Error> {
-        let state: State = sqlx::query_as(
-            "SELECT (SELECT max(version) FROM _sqlx_migrations) AS schema,
-                    (SELECT key_id FROM seal_key) AS key_id,
-                    EXISTS (SELECT 1 FROM latest_changes) AS has_latest_changes,
-                    EXISTS (SELECT 1 FROM latest_changes WHERE marks LIKE '%\"told %') AS has_told_of_rows,
-                    (SELECT chain_id FROM audit_chain) AS chain_id",
-        )
-        .fetch_one(database)
-        .await?;
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-        let is_as_left = state.schema == newest
-            && state.key_id.as_deref() == Some(&key.0[..])
-            && state.has_latest_changes
-            && !state.has_told_of_rows;
-        if !is_as_left || !self.spool().is_clear() {
-            return Ok(false);
-        }
-        self.trust().learn(&state.chain_id.unwrap_or_default());
-        Ok(true)
     }
 }
 

@@ -6,11 +6,20 @@ use std::path::Path;
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::RunId;
-use vega_domain::ports::{AccessKeys, TokenSpool, UpstoxTokenRepository};
-use vega_persistence::{DataSource, SqlTokenRepository};
+use vega_domain::ports::{
+    AccessKeys, AuditTrail, ExecutionStateRepository, SignInAttempts, TokenSpool, UpstoxTokenRepository,
+};
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
+use vega_persistence::{
+    DataSource, DatabasePlace, SqlAuditTrail, SqlExecutionStateRepository, SqlSignInJournal,
+    SqlTokenRepository,
+};
 
-use crate::database_fixture::{DatabaseFixture, api, at, database_path, entry, key_path, token, url};
+use crate::database_fixture::{
+    DatabaseFixture, api, at, attempt, database_path, entry, key_path, run, token, url,
+};
 use crate::older_database::File;
+use crate::postgres_desk;
 use crate::row_values::Stage;
 use crate::spool::Desk;
 
@@ -212,4 +221,51 @@ async fn what_is_in_the_spool_has_to_be_moved_first() {
     bytes[record + 40] ^= 0x55;
     std::fs::write(&slot, bytes).unwrap();
     assert!(look(&desk.fixture.dir).await.is_none());
+}
+
+#[tokio::test]
+async fn a_database_on_a_server_is_looked_at_through_one_connection() {
+    let desk = postgres_desk::Desk::new();
+    let place = DatabasePlace {
+        folder: desk.dir.path().join("desk1"),
+        ..DatabasePlace::from(&desk.url)
+    };
+    let look = async || DataSource::open_to_read(&place, &key_path(&desk.dir)).await;
+    assert!(look().await.is_none(), "nothing is there yet");
+    let data = desk.machine("desk1").await;
+    let run = run(&["PRIMARY"]);
+    let runs = SqlExecutionStateRepository::new(data.clone());
+    runs.begin(&run, &entry(AuditKind::RunStarted)).await.unwrap();
+    let journal = SqlSignInJournal::new(data.clone());
+    let opened = attempt(run.id, "PRIMARY", 1);
+    journal
+        .open_attempt(&opened, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let code = AuthorizationCode::new("CANARY-code");
+    journal
+        .seal_code(opened.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+        .await
+        .unwrap();
+    let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
+    journal
+        .seal_answer(opened.id, &answer, at(2), &entry(AuditKind::AnswerReceived))
+        .await
+        .unwrap();
+    SqlTokenRepository::new(data.clone())
+        .store(&token(opened.id, "PRIMARY", 1), &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    data.close().await;
+
+    let looking = look().await.unwrap();
+    let loaded = SqlTokenRepository::new(looking.clone()).load_all().await.unwrap();
+    assert_eq!(loaded.len(), 1);
+    assert!(loaded[0].is_ok(), "{loaded:?}");
+    let audit = SqlAuditTrail::new(looking.clone());
+    audit.append(&entry(AuditKind::PlanDeclined)).await.unwrap_err();
+    looking.close().await;
+
+    desk.change("UPDATE seal_key SET key_id = '\\x0102030405060708'");
+    assert!(look().await.is_none(), "it belongs to another key");
 }
