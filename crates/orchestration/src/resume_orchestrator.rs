@@ -2,6 +2,7 @@
 //! `run_start` begins it or takes one up, `account_scheduler` says whose turn it is, `step_executor` signs in,
 //! `run_recovery` clears up what a dead process left.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -80,11 +81,18 @@ impl ResumeOrchestrator {
             wait_policy,
             cancel: cancel.child_token(),
         };
-        // Whoever has the lease then has the run too: the browser is closed, and nothing more is written.
+        let stop = context.cancel.clone();
+        let mut carry_out = pin!(self.carry_out(context));
+        // Whoever has the lease then has the run too: the browser is closed, and nothing more is written. It is not broken off: an
+        // answer that came goes into the spool.
         let carried_out = tokio::select! {
             biased;
-            carried_out = self.carry_out(context) => carried_out,
-            () = lease.lost() => Err(StoreError::TakenOver(dependencies.ports.lease.holder().await.unwrap_or_default())),
+            carried_out = &mut carry_out => carried_out,
+            () = lease.lost() => {
+                stop.cancel();
+                let _ = carry_out.await;
+                Err(StoreError::TakenOver(dependencies.ports.lease.holder().await.unwrap_or_default()))
+            }
         };
         match carried_out {
             Ok(record) => Ok(record),
