@@ -38,7 +38,8 @@ pub(crate) async fn open_database(
     decorator: &dyn PortDecorator,
 ) -> Result<(DataSource, Arc<dyn Clock>), StartError> {
     let data = DataSource::open(&settings.database_place, &settings.key_source).await?;
-    let clock = data.installation_clock(Arc::new(SystemClock::new())).await?;
+    let machine = decorator.machine_clock(Arc::new(SystemClock::new()));
+    let clock = data.installation_clock(machine).await?;
     let clock = decorator.clock(clock);
     let now = clock.now();
     match data.examine_seals(now).await {

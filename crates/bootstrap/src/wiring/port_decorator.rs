@@ -8,6 +8,11 @@ use vega_services::GenerationPorts;
 
 /// Wraps ports. Each method returns what it was given, unless it is overridden.
 pub trait PortDecorator: Send + Sync {
+    /// The clock of this machine, which is compared with the database's where that is on a server.
+    fn machine_clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        clock
+    }
+
     /// The clock of the whole program.
     fn clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         clock
