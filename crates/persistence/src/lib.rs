@@ -3,7 +3,7 @@
 
 #[cfg(all(feature = "injected-defects", not(debug_assertions)))]
 compile_error!(
-    "the feature injected-defects lets a commit be called durable before it is: never build it for release"
+    "the feature injected-defects lets programs break their promises on purpose: never build it for release"
 );
 
 mod files;
@@ -39,6 +39,8 @@ pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
 pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
+#[cfg(feature = "injected-defects")]
+pub use postgres::injected_defects::InjectedDefect;
 pub use repositories::access_repository::SqlAccessRepository;
 pub use repositories::audit_history::SqlAuditHistory;
 pub use repositories::audit_trail::SqlAuditTrail;

@@ -5,6 +5,8 @@ pub(crate) mod causes;
 pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod fitness;
+#[cfg(feature = "injected-defects")]
+pub(crate) mod injected_defects;
 pub(crate) mod installation_clock;
 pub(crate) mod lease;
 pub(crate) mod lease_row;

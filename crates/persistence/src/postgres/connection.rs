@@ -111,6 +111,8 @@ pub(crate) fn options(server: &Server, address: &Address) -> PgConnectOptions {
             PgSslMode::VerifyFull
         })
         .options(SETTINGS);
+    #[cfg(feature = "injected-defects")]
+    let options = crate::postgres::injected_defects::among(options);
     let options = match address {
         Address::Network { host, port } => options.host(host).port(*port),
         Address::Socket { folder, port } => options.socket(folder).port(*port),

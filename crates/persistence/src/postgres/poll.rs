@@ -15,6 +15,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::postgres::connection::CONNECT;
+#[cfg(feature = "injected-defects")]
+use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::installation_clock::{ClockOffset, InstallationClock};
 use crate::postgres::session::PgSession;
 use crate::spool::slots::Spool;
@@ -212,7 +214,7 @@ impl Poll {
     /// Asks the question, and measures the clocks by its answer.
     async fn ask<'c>(&self, database: impl sqlx::Executor<'c, Database = sqlx::Postgres>) -> Option<Answer> {
         let before = self.offset.machine_micros();
-        let answer: Answer = within(ANSWER, sqlx::query_as(STATE).fetch_one(database)).await?;
+        let answer: Answer = within(patience(), sqlx::query_as(STATE).fetch_one(database)).await?;
         self.offset
             .measured(before, answer.micros, self.offset.machine_micros());
         Some(answer)
@@ -274,6 +276,24 @@ async fn within<T>(time: Duration, answer: impl Future<Output = Result<T, sqlx::
     }
 }
 
+/// For the answer to the question.
+fn patience() -> Duration {
+    #[cfg(feature = "injected-defects")]
+    if InjectedDefect::PollWithoutDeadline.is_in_force() {
+        return Duration::MAX;
+    }
+    ANSWER
+}
+
+/// How many looks into files lie between two questions.
+fn ask_every() -> u32 {
+    #[cfg(feature = "injected-defects")]
+    if InjectedDefect::NoPoll.is_in_force() {
+        return u32::MAX;
+    }
+    ASK_EVERY
+}
+
 async fn listen_again_and_again(poll: &Weak<Poll>) {
     loop {
         let Some(options) = poll.upgrade().map(|poll| poll.options.clone()) else {
@@ -328,7 +348,7 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
                     poll.look_into_files().await;
                     continue;
                 }
-                asks_in = ASK_EVERY;
+                asks_in = ask_every();
                 let answer = poll.ask(&mut listener).await;
                 if !poll.compare(answer).await {
                     return Some(());
