@@ -99,10 +99,12 @@ fn answer(
     world.counters.token_issued(&name);
     let mut body = customer(account);
     body["access_token"] = json!(token);
+    let state = world.secrets.state_of_code.get(&code).cloned();
     world.secrets.issued.push(Issued {
         app: name,
         code,
         access_token: token.clone(),
+        state,
     });
     world.secrets.access_tokens.push(token);
     if faults.want_extended_token() {

@@ -77,9 +77,12 @@ impl World {
             Redirect::WithoutState => None,
             Redirect::WrongState => Some("a-state-nobody-sent".to_owned()),
         };
-        let (app, redirect_uri) = (login.app, login.redirect_uri.clone());
+        let (app, redirect_uri, sent) = (login.app, login.redirect_uri.clone(), login.state.clone());
         let code = self.vault.issue_code(app, account, &redirect_uri, now);
         self.secrets.codes.push(code.clone());
+        if let Some(sent) = sent {
+            self.secrets.state_of_code.insert(code.clone(), sent);
+        }
         self.counters.codes_issued += 1;
         self.counters.logins_completed += 1;
         self.sessions.close_sign_in(transaction);

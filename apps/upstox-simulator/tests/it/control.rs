@@ -40,7 +40,7 @@ async fn every_secret_that_arose_is_listed() {
             "codes": [code],
             "access_tokens": [answer["access_token"]],
             "extended_tokens": [answer["extended_token"]],
-            "issued": [{ "app": app, "code": code, "access_token": answer["access_token"] }],
+            "issued": [{ "app": app, "code": code, "access_token": answer["access_token"], "state": "st/1" }],
         })
     );
 }
