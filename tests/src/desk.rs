@@ -130,7 +130,7 @@ impl Desk {
         )?)
     }
 
-    fn hooks(&self) -> PathBuf {
+    pub(crate) fn hooks(&self) -> PathBuf {
         self.home.path().join("test-hooks")
     }
 

@@ -4,9 +4,16 @@ use anyhow::Result;
 
 use crate::shell::{self, root};
 
-/// The programs of `tests` that kill and meddle, and the programs with test hooks.
+/// The programs of `tests` that kill and meddle, and the programs with test hooks and all defects that can be injected.
 pub(crate) fn build_harnesses() -> Result<()> {
-    let programs = ["-p", "vega-tests", "-p", "vega-hooked"];
+    let programs = [
+        "-p",
+        "vega-tests",
+        "-p",
+        "vega-hooked",
+        "--features",
+        "vega-hooked/injected-defects",
+    ];
     shell::run(
         &root(),
         "cargo",

@@ -15,6 +15,7 @@ mod e2e;
 mod faults;
 mod generate;
 mod install;
+mod machines;
 mod open_hours;
 mod shell;
 mod simulation;
@@ -41,6 +42,8 @@ enum Command {
     E2e,
     /// Kill vega at random moments and look whether it keeps its promises; 25 times, or --kills 1000
     Chaos(chaos::Options),
+    /// Let things happen to two machines with one database and look whether vega keeps its promises; 11 times, or --rounds 1000
+    Machines(machines::Options),
     /// Call the server as its OpenAPI document allows, and as it does not
     Contract,
     /// Let every write of a sign-in fail and look whether vega keeps its promises
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(options) => bench::run(&options),
         Command::CrashImages(options) => crash_images::run(&options),
         Command::Chaos(options) => chaos::run_with(&options),
+        Command::Machines(options) => machines::run_with(&options),
         Command::Contract => contract::run_alone(),
         Command::Faults(options) => faults::run_with(&options),
         Command::Docs => docs::run(),

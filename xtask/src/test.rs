@@ -15,6 +15,7 @@ use crate::contract;
 use crate::crash_images;
 use crate::faults;
 use crate::install;
+use crate::machines;
 use crate::open_hours;
 use crate::shell::{self, root, run_with, say, works};
 use crate::tidy;
@@ -23,7 +24,7 @@ use crate::tidy;
 pub(crate) const STORIES: Duration = Duration::from_mins(25);
 
 /// The samples of the harnesses take less, also on a slow machine.
-const HARNESSES: Duration = Duration::from_mins(6);
+const HARNESSES: Duration = Duration::from_mins(14);
 
 pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::browser()?;
@@ -40,7 +41,8 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     stages.run("dependencies and clippy", || {
         dependencies()?;
         clippy(&["--workspace"])?;
-        clippy(&["-p", "vega-persistence", "--features", "injected-defects"])
+        clippy(&["-p", "vega-persistence", "--features", "injected-defects"])?;
+        clippy(&["-p", "vega-hooked", "--features", "injected-defects"])
     })?;
     stages.run("console", console::check)?;
     stages.run("programs", || {
@@ -55,7 +57,8 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
         |stages| {
             stages.run("contract", contract::contract)?;
             stages.run("chaos", chaos::sample)?;
-            stages.run("faults", faults::sample)
+            stages.run("faults", faults::sample)?;
+            stages.run("machines", machines::sample)
         },
     )?;
     say(&stages.to_string());

@@ -1,5 +1,6 @@
 //! A PostgreSQL server for tests: one for all processes of a test run, in a folder of its own, reached through a socket that only
-//! this user and the server's can open. It is started by whoever needs it first and ends soon after the last one that uses it.
+//! this user and the server's can open. It is started by whoever needs it first and ends soon after the last one that uses it. Who
+//! lets a server crash has one alone.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -14,19 +15,23 @@ while sleep 5; do
     exec 9<starts
     flock 9
     if flock --nonblock users true; then
-        "$2" -D data -m fast -w stop && rm -rf "$3" && exit
+        "$2" -D data -m fast -w stop
+        "$2" -D data status || { rm -rf "$3"; exit; }
     fi
     exec 9<&-
 done
 "#;
 
+/// The name of a socket has a port too.
+const PORT: u16 = 5432;
+
+/// What every server is started with: it is reached through its socket alone, unless its own settings say more.
+const OPTIONS: &str = "-c listen_addresses= -c unix_socket_directories=.. -c max_connections=400";
+
 /// Where Debian keeps the programs of each version, and what to install.
 const PROGRAMS: &str = "/usr/lib/postgresql";
 const MISSING: &str =
     "PostgreSQL 15 or newer is missing: `cargo xtask test` installs it, or `apt install postgresql`";
-
-/// The name of a socket has a port too. Over TCP nobody is to listen there.
-const DEFAULT_PORT: u16 = 5432;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -34,6 +39,10 @@ pub struct PostgresServer {
     folder: PathBuf,
     port: u16,
     programs: PathBuf,
+    /// What it is started with.
+    options: String,
+    /// Nobody else uses it.
+    is_alone: bool,
     /// Held for its lock.
     _user: File,
 }
@@ -45,18 +54,29 @@ impl PostgresServer {
         SHARED.get_or_init(|| {
             // A socket's path has no room for a long one.
             let folder = format!("vega-tests-postgres-{}", user_id());
-            Self::in_folder(&std::env::temp_dir().join(folder), DEFAULT_PORT)
+            Self::in_folder(&std::env::temp_dir().join(folder), PORT, None)
         })
     }
 
-    /// A server for one test process, which is reached over TCP too: there it speaks TLS with this certificate and key, and asks its user
-    /// for this password.
+    /// A server for this process alone, with settings of its own (`-c name=value`). It ends when it is dropped.
+    pub fn alone(settings: &str) -> Self {
+        Self::alone_at(PORT, settings)
+    }
+
+    fn alone_at(port: u16, settings: &str) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("vega-postgres-{}-{number}", std::process::id());
+        Self::in_folder(&std::env::temp_dir().join(folder), port, Some(settings))
+    }
+
+    /// One that is reached over TCP too: there it speaks TLS with this certificate and key, and asks its user for this password.
     pub fn over_tls(certificate: &str, key: &str, password: &str) -> Self {
-        let folder = format!("vega-tests-tls-{}-{}", user_id(), std::process::id());
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let server = Self::in_folder(&std::env::temp_dir().join(folder), port);
+        let server = Self::alone_at(port, &format!("-p {port} -c listen_addresses=127.0.0.1"));
         for (file, text) in [
             ("server.crt", certificate),
             ("server.key", key),
@@ -78,17 +98,17 @@ impl PostgresServer {
     /// Whether it speaks TLS from now on.
     pub fn speaks_tls(&self, speaks: bool) {
         self.sql("postgres", &format!("ALTER SYSTEM SET ssl = {speaks}"));
-        self.run_as_server(&["pg_ctl", "-D", "data", "-l", "log", "-w", "restart"])
-            .expect("pg_ctl restart");
+        self.crash();
+        self.start_again();
     }
 
-    /// Where it listens over TCP.
+    /// Where it listens over TCP, if it does.
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Starts a server there, unless one runs.
-    fn in_folder(folder: &Path, port: u16) -> Self {
+    fn in_folder(folder: &Path, port: u16, settings: Option<&str>) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder, private).unwrap();
@@ -100,6 +120,8 @@ impl PostgresServer {
             folder: folder.to_owned(),
             port,
             programs: programs(),
+            options: format!("{OPTIONS} {}", settings.unwrap_or_default()),
+            is_alone: settings.is_some(),
             _user: user,
         };
         if !server.runs() {
@@ -134,17 +156,7 @@ impl PostgresServer {
         ];
         self.run_as_server(&[&made[..], &["--no-sync"]].concat())
             .expect("initdb");
-        let addresses = if self.port == DEFAULT_PORT {
-            ""
-        } else {
-            "127.0.0.1"
-        };
-        let options = format!(
-            "-p {} -c listen_addresses={addresses} -c unix_socket_directories=.. -c max_connections=400",
-            self.port
-        );
-        let start = ["pg_ctl", "-D", "data", "-l", "log", "-w", "-o", &options, "start"];
-        self.run_as_server(&start).expect("pg_ctl start");
+        self.start_again();
         let data = self.folder.join("data");
         // It goes on when this process has ended, and forks for that.
         let ends = Command::new("setsid")
@@ -153,16 +165,44 @@ impl PostgresServer {
             .arg(&self.folder)
             .arg(self.programs.join("pg_ctl"))
             // The folder of all processes stays for the locks in it.
-            .arg(if self.port == DEFAULT_PORT {
-                &data
-            } else {
-                &self.folder
-            })
+            .arg(if self.is_alone { &self.folder } else { &data })
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
         assert!(ends.unwrap().success());
+    }
+
+    /// Starts it where it was made, after it ended in whatever way.
+    pub fn start_again(&self) {
+        let start = [
+            "pg_ctl",
+            "-D",
+            "data",
+            "-l",
+            "log",
+            "-w",
+            "-o",
+            &self.options,
+            "start",
+        ];
+        self.run_as_server(&start).expect("pg_ctl start");
+    }
+
+    /// Ends it at once, as `pg_ctl stop -m immediate` does: what it has not made durable is gone.
+    pub fn crash(&self) {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let id = file.lines().next().unwrap();
+        let asked = Command::new("kill").args(["-QUIT", id]).status();
+        assert!(asked.unwrap().success());
+        while self.runs() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// The socket that it listens at.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{}", self.port))
     }
 
     /// A command as the server's user: PostgreSQL refuses to run as root.
@@ -207,18 +247,18 @@ impl PostgresServer {
         self.sql(database_of(url), statements);
     }
 
-    /// The one value that a question to the database of this URL is answered with.
-    pub fn ask(&self, url: &str, question: &str) -> String {
-        let ran = self.psql(database_of(url), question);
-        ran.expect(question);
-        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
-    }
-
     /// What the database says to statements that it refuses.
     pub fn refusal(&self, url: &str, statements: &str) -> String {
         let ran = self.psql(database_of(url), statements);
         assert!(!ran.status.success(), "it took {statements}");
         String::from_utf8_lossy(&ran.stderr).into_owned()
+    }
+
+    /// What the database says to a question, one line per row.
+    pub fn ask(&self, url: &str, question: &str) -> String {
+        let ran = self.psql(database_of(url), question);
+        ran.expect(question);
+        String::from_utf8(ran.stdout.clone()).unwrap().trim().to_owned()
     }
 
     fn sql(&self, database: &str, statements: &str) {
@@ -231,7 +271,6 @@ impl PostgresServer {
             .args([
                 "-X",
                 "-q",
-                // What is asked comes without a frame.
                 "-A",
                 "-t",
                 "-v",
@@ -249,6 +288,18 @@ impl PostgresServer {
             ])
             .output();
         Ran(ran.unwrap())
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if self.is_alone {
+            // Whoever ends it otherwise looks on, and would leave a file in the folder.
+            let starts = File::open(self.folder.join("starts"));
+            let _held = starts.map(|starts| starts.lock().map(|()| starts));
+            let _ = self.run_as_server(&["pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop"]);
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
 

@@ -10,52 +10,77 @@ mod tokens;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use nix::sys::signal::{Signal, raise};
 use vega_bootstrap::{Environment, PortDecorator, Undecorated};
 use vega_domain::clock_reading::SinceBoot;
 use vega_domain::event::Event;
 use vega_domain::ports::{Clock, CodeDelivery, EventSink, SignInAttempts, UpstoxTokenRepository};
 use vega_services::GenerationPorts;
 
-use self::defect::Defect;
+use self::defect::{Defect, Injected};
 
 /// Seconds to add to the system's time.
 const CLOCK_OFFSET: &str = "clock_offset";
 /// Seconds to add to the time since boot.
 const BOOT_OFFSET: &str = "boot_offset";
+/// Seconds by which this machine's clock is wrong, where the database's counts.
+const MACHINE_OFFSET: &str = "machine_offset";
+/// Which boot of which machine this is.
+const BOOT: &str = "boot";
 /// The defect to behave with.
 const DEFECT: &str = "defect";
 /// The point to die at, and at which time that it is reached: `token_published 4`; at the first without a number.
 const CRASH_AT: &str = "crash_at";
+/// The same for the point to be held up at.
+const STOP_AT: &str = "stop_at";
 
 /// Where the switches are.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TestHooks {
     folder: PathBuf,
     /// How often each point was reached.
     reached: Arc<Mutex<HashMap<String, u32>>>,
+    /// This machine's clock.
+    machine: Arc<OnceLock<Arc<dyn Clock>>>,
 }
 
 impl TestHooks {
     /// What decorates the ports of the program: the hooks, if its environment asks for them.
     pub fn of_process() -> Arc<dyn PortDecorator> {
         match Environment::of_process().get("VEGA_TEST_HOOKS") {
-            Some(folder) => Arc::new(Self {
-                folder: PathBuf::from(folder),
-                reached: Arc::default(),
-            }),
+            Some(folder) => {
+                let hooks = Self {
+                    folder: PathBuf::from(folder),
+                    reached: Arc::default(),
+                    machine: Arc::default(),
+                };
+                #[cfg(feature = "injected-defects")]
+                if let Some(Injected::InStorage(defect)) = hooks.injected() {
+                    defect.inject();
+                }
+                Arc::new(hooks)
+            }
             None => Arc::new(Undecorated),
         }
     }
 
-    fn defect(&self) -> Option<Defect> {
-        self.switch(DEFECT).map(|name| Defect::named(&name))
+    fn injected(&self) -> Option<Injected> {
+        self.switch(DEFECT).map(|name| Injected::named(&name))
     }
 
-    /// Dies like under `kill -9` when the file `crash_at` names this point.
+    fn defect(&self) -> Option<Defect> {
+        match self.injected()? {
+            Injected::AtPorts(defect) => Some(defect),
+            #[cfg(feature = "injected-defects")]
+            Injected::InStorage(_) => None,
+        }
+    }
+
+    /// Dies like under `kill -9` when the file `crash_at` names this point, and is held up where `stop_at` does.
     fn reach(&self, point: &str) {
         let times = {
             let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,11 +88,13 @@ impl TestHooks {
             *times += 1;
             *times
         };
-        let wanted = self.switch(CRASH_AT).unwrap_or_default();
-        let (wanted, at) = wanted.split_once(' ').unwrap_or((&wanted, "1"));
-        if wanted == point && at.parse() == Ok(times) {
-            // Nothing may run after it, as nothing does after a power cut.
-            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        // Nothing may run after it, as nothing does after a power cut, or while a machine is suspended.
+        for (switch, signal) in [(CRASH_AT, Signal::SIGKILL), (STOP_AT, Signal::SIGSTOP)] {
+            let wanted = self.switch(switch).unwrap_or_default();
+            let (wanted, at) = wanted.split_once(' ').unwrap_or((&wanted, "1"));
+            if wanted == point && at.parse() == Ok(times) {
+                let _ = raise(signal);
+            }
         }
     }
 
@@ -83,6 +110,13 @@ impl TestHooks {
 }
 
 impl PortDecorator for TestHooks {
+    /// Moved by the file `machine_offset`, and of the boot that the file `boot` names.
+    fn machine_clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        let machine: Arc<dyn Clock> = Arc::new(MachineClock(Hooked::new(clock, self)));
+        let _ = self.machine.set(Arc::clone(&machine));
+        machine
+    }
+
     /// The system's clocks, moved by the files `clock_offset` and `boot_offset`.
     fn clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         Arc::new(Hooked::new(clock, self))
@@ -100,7 +134,11 @@ impl PortDecorator for TestHooks {
 
     /// A point before and after each commit of an answer that the spool moves into the database.
     fn spooled_attempts(&self, attempts: Arc<dyn SignInAttempts>) -> Arc<dyn SignInAttempts> {
-        Arc::new(Hooked::new(attempts, self))
+        let attempts: Arc<dyn SignInAttempts> = Arc::new(Hooked::new(attempts, self));
+        match self.defect() {
+            Some(defect) => defect.among_spooled(attempts),
+            None => attempts,
+        }
     }
 
     /// The same for each token.
@@ -118,7 +156,10 @@ impl PortDecorator for TestHooks {
             ..ports
         };
         match self.defect() {
-            Some(defect) => defect.among(ports),
+            Some(defect) => defect.among(
+                ports,
+                self.machine.get().map(|machine| self.clock(Arc::clone(machine))),
+            ),
             None => ports,
         }
     }
@@ -158,6 +199,23 @@ impl Clock for Hooked<dyn Clock> {
     fn since_boot(&self) -> Option<SinceBoot> {
         let mut since_boot = self.port.since_boot()?;
         since_boot.elapsed += Duration::from_secs(self.hooks.number(BOOT_OFFSET));
+        Some(since_boot)
+    }
+}
+
+/// The clock of a machine whose time is wrong.
+struct MachineClock(Hooked<dyn Clock>);
+
+impl Clock for MachineClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.port.now() + TimeDelta::seconds(self.0.hooks.number(MACHINE_OFFSET))
+    }
+
+    fn since_boot(&self) -> Option<SinceBoot> {
+        let mut since_boot = self.0.port.since_boot()?;
+        if let Some(boot) = self.0.hooks.switch(BOOT) {
+            since_boot.boot = boot;
+        }
         Some(since_boot)
     }
 }

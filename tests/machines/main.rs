@@ -1,0 +1,151 @@
+//! `cargo xtask machines`: two machines with one database, to which things happen, round after round; after each one the promises are looked
+//! at. What happens in a round is `rounds`', what must hold `promises`', how machines get to the database `link`'s.
+
+mod calendar;
+mod database;
+mod link;
+mod moment;
+mod pair;
+mod promises;
+mod rounds;
+mod tally;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use anyhow::{Result, anyhow};
+use clap::Parser;
+use tokio::time::Instant;
+use vega_tests::say;
+
+use crate::pair::Pair;
+use crate::rounds::{Kind, Kinds};
+
+/// Lets things happen to two machines with one database, and looks whether Vega keeps its promises.
+#[derive(Debug, Clone, Parser)]
+struct Options {
+    /// How many rounds
+    #[arg(long, default_value_t = 10)]
+    rounds: u32,
+    /// Where the random numbers begin; a run prints its own
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many pairs of machines at once
+    #[arg(long, default_value_t = 1)]
+    desks: usize,
+    /// Only rounds of these kinds
+    #[arg(long, value_name = "KIND")]
+    only: Vec<Kind>,
+    /// Behave with this defect; then broken promises are what is wanted
+    #[arg(long, value_name = "NAME")]
+    defect: Option<String>,
+    /// Print what happened in each round, also where nothing was broken
+    #[arg(long)]
+    trace: bool,
+}
+
+/// The trail is verified after every round, and takes longer each time.
+const ROUNDS_OF_A_DESK: u32 = 20;
+
+/// Promises were broken; anything else that goes wrong ends with 1.
+const BROKEN: u8 = 3;
+
+/// The desks that are still to come: a seed and a number of rounds each.
+type Desks = Mutex<Vec<(u64, u32)>>;
+
+fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
+    let injected = options
+        .defect
+        .iter()
+        .map(|defect| format!(", injected: {defect}"));
+    say(&format!(
+        "seed {seed}: {} rounds{}",
+        options.rounds,
+        injected.collect::<String>()
+    ));
+    let began = Instant::now();
+    let desks: Desks = Mutex::new(desks(seed, options.rounds));
+    let broken = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..options.desks.max(1))
+            .map(|_| scope.spawn(|| lane(&desks, &options)))
+            .collect();
+        let ended = lanes
+            .into_iter()
+            .map(|lane| lane.join().map_err(|_| anyhow!("a lane panicked"))?);
+        ended.collect::<Result<Vec<bool>>>()
+    })?;
+    if broken.contains(&true) {
+        return Ok(BROKEN.into());
+    }
+    let took = began.elapsed().as_secs_f64();
+    say(&format!(
+        "no promise was broken in {} rounds, {took:.0} s",
+        options.rounds
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The last one first, as they are taken from the end.
+fn desks(seed: u64, rounds: u32) -> Vec<(u64, u32)> {
+    let all = (0..rounds.div_ceil(ROUNDS_OF_A_DESK)).map(|desk| {
+        let rounds = (rounds - desk * ROUNDS_OF_A_DESK).min(ROUNDS_OF_A_DESK);
+        (seed + u64::from(desk), rounds)
+    });
+    all.rev().collect()
+}
+
+/// Desk after desk. Whether promises were broken; then no other one begins anew.
+fn lane(desks: &Desks, options: &Options) -> Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let next = || desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    while let Some((seed, rounds)) = next() {
+        if runtime.block_on(at_one_desk(seed, rounds, options))? {
+            desks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// So many rounds at one desk. Whether promises were broken.
+async fn at_one_desk(seed: u64, rounds: u32, options: &Options) -> Result<bool> {
+    let began = Instant::now();
+    let mut pair = Pair::start(seed, options.defect.as_deref()).await?;
+    let mut kinds = Kinds::of(&options.only);
+    for round in 1..=rounds {
+        let Some(kind) = kinds.next(&mut pair.random) else {
+            break;
+        };
+        let round_began = Instant::now();
+        pair.prepare().await?;
+        let happened = kind.play(&mut pair).await?;
+        let broken = pair.look().await?;
+        let took = round_began.elapsed().as_secs_f64();
+        say(&format!("desk {seed}, round {round}: {kind:?}, {took:.1} s"));
+        if options.trace {
+            say(&happened);
+        }
+        if !broken.is_empty() {
+            for words in &broken {
+                say(&format!("BROKEN: {words}"));
+            }
+            say(&format!("what happened: {happened}"));
+            say(&format!("the trail's end:\n{}", pair.database.newest_entries()));
+            let only: String = options
+                .only
+                .iter()
+                .map(|kind| format!(" --only {kind:?}"))
+                .collect();
+            say(&format!(
+                "again with: cargo xtask machines --seed {seed} --rounds {round}{only}"
+            ));
+            pair.tell(round, began.elapsed());
+            return Ok(true);
+        }
+    }
+    pair.tell(rounds, began.elapsed());
+    Ok(false)
+}

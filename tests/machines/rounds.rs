@@ -1,0 +1,97 @@
+//! The kinds of rounds. Each has a file that plays it on a pair of machines and says what was broken beyond what is looked at after every
+//! round.
+
+mod clocks_apart;
+mod crashed;
+mod held_up;
+mod killed;
+mod late_answer;
+mod news_lost;
+mod out_of_reach;
+mod within_a_write;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use fastrand::Rng;
+
+use crate::pair::Pair;
+
+/// What happens to a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// The process that signs in dies.
+    Killed,
+    /// It is held up for longer than others wait.
+    HeldUp,
+    /// It is cut off within a write.
+    WithinAWrite,
+    /// It is cut off with an answer in its hands.
+    LateAnswer,
+    /// The database crashes right after it acknowledged a token.
+    Crashed,
+    /// The database, or the way to it, is away while tokens are read.
+    OutOfReach,
+    /// One machine's connections to it carry nothing more, and nobody is told.
+    Forgotten,
+    /// The other machine hears no notification.
+    NewsLost,
+    /// The budget is used up by machines whose clocks are apart.
+    ClocksApart,
+}
+
+/// Each kind at least once, those about the lease more often.
+const CYCLE: [Kind; 11] = [
+    Kind::Killed,
+    Kind::Killed,
+    Kind::HeldUp,
+    Kind::HeldUp,
+    Kind::WithinAWrite,
+    Kind::LateAnswer,
+    Kind::Crashed,
+    Kind::OutOfReach,
+    Kind::Forgotten,
+    Kind::NewsLost,
+    Kind::ClocksApart,
+];
+
+/// The kinds of the rounds to come, drawn so that each comes up soon.
+pub(crate) struct Kinds {
+    all: Vec<Kind>,
+    to_come: Vec<Kind>,
+}
+
+impl Kinds {
+    /// Only these; all where none is named.
+    pub(crate) fn of(only: &[Kind]) -> Self {
+        let all: &[Kind] = if only.is_empty() { &CYCLE } else { only };
+        Self {
+            all: all.to_vec(),
+            to_come: Vec::new(),
+        }
+    }
+
+    pub(crate) fn next(&mut self, random: &mut Rng) -> Option<Kind> {
+        if self.to_come.is_empty() {
+            self.to_come.clone_from(&self.all);
+            random.shuffle(&mut self.to_come);
+        }
+        self.to_come.pop()
+    }
+}
+
+impl Kind {
+    /// Plays one round. Returns what happened, for the words of a finding.
+    pub(crate) async fn play(self, pair: &mut Pair) -> Result<String> {
+        match self {
+            Self::Killed => killed::play(pair).await,
+            Self::HeldUp => held_up::play(pair).await,
+            Self::WithinAWrite => within_a_write::play(pair).await,
+            Self::LateAnswer => late_answer::play(pair).await,
+            Self::Crashed => crashed::play(pair).await,
+            Self::OutOfReach => out_of_reach::play(pair).await,
+            Self::Forgotten => out_of_reach::play_forgotten(pair).await,
+            Self::NewsLost => news_lost::play(pair).await,
+            Self::ClocksApart => clocks_apart::play(pair).await,
+        }
+    }
+}
