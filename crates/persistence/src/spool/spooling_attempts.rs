@@ -93,6 +93,10 @@ impl SignInAttempts for SpoolingSignInAttempts {
         }
         let why = error.to_string();
         tracing::error!(%api, why, "the database did not take an answer; it is in the spool");
+        // Who was taken over brings it home with the next start; this run makes nothing more of it.
+        if matches!(error, StoreError::TakenOver(_)) {
+            return Err(error);
+        }
         self.events.emit(Event::KeptInSpool { api, why });
         Ok(())
     }
