@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use anyhow::{Result, anyhow};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tokio::time::Instant;
 use vega_tests::say;
 
@@ -134,13 +134,11 @@ async fn at_one_desk(seed: u64, rounds: u32, options: &Options) -> Result<bool> 
             }
             say(&format!("what happened: {happened}"));
             say(&format!("the trail's end:\n{}", pair.database.newest_entries()));
-            let only: String = options
-                .only
-                .iter()
-                .map(|kind| format!(" --only {kind:?}"))
-                .collect();
+            let only = options.only.iter().filter_map(ValueEnum::to_possible_value);
+            let only: Vec<String> = only.map(|kind| format!(" --only {}", kind.get_name())).collect();
             say(&format!(
-                "again with: cargo xtask machines --seed {seed} --rounds {round}{only}"
+                "again with: cargo xtask machines --seed {seed} --rounds {round}{}",
+                only.concat()
             ));
             pair.tell(round, began.elapsed());
             return Ok(true);

@@ -75,14 +75,12 @@ impl Moment {
     pub(crate) async fn kill(&self, machine: &Machine, arguments: &[&str]) -> Result<(Child, bool)> {
         machine.desk.crash_at(self.point().as_deref())?;
         let mut vega = machine.desk.start(arguments)?;
-        let is_over = match self {
-            Self::After(time) => timeout(*time, vega.wait()).await.is_ok(),
-            _ => {
-                let ended = timeout(PATIENCE, vega.wait())
-                    .await
-                    .context("vega does not end")??;
-                ended.code().is_some()
-            }
+        let is_over = if let Self::After(time) = self {
+            timeout(*time, vega.wait()).await.is_ok()
+        } else {
+            let ended = timeout(PATIENCE, vega.wait());
+            let ended = ended.await.context("vega does not end")??;
+            ended.code().is_some()
         };
         if !is_over && vega.id().is_some() {
             end_at_once(&vega)?;

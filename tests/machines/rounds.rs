@@ -1,6 +1,8 @@
 //! The kinds of rounds. Each has a file that plays it on a pair of machines and says what was broken beyond what is looked at after every
 //! round.
 
+mod at_once;
+mod cleared_up;
 mod clocks_apart;
 mod crashed;
 mod held_up;
@@ -21,6 +23,8 @@ use crate::pair::Pair;
 pub(crate) enum Kind {
     /// The process that signs in dies.
     Killed,
+    /// It dies while a server runs on the other machine.
+    ClearedUp,
     /// It is held up for longer than others wait.
     HeldUp,
     /// It is cut off within a write.
@@ -35,24 +39,11 @@ pub(crate) enum Kind {
     Forgotten,
     /// The other machine hears no notification.
     NewsLost,
+    /// Both sign in at once.
+    AtOnce,
     /// The budget is used up by machines whose clocks are apart.
     ClocksApart,
 }
-
-/// Each kind at least once, those about the lease more often.
-const CYCLE: [Kind; 11] = [
-    Kind::Killed,
-    Kind::Killed,
-    Kind::HeldUp,
-    Kind::HeldUp,
-    Kind::WithinAWrite,
-    Kind::LateAnswer,
-    Kind::Crashed,
-    Kind::OutOfReach,
-    Kind::Forgotten,
-    Kind::NewsLost,
-    Kind::ClocksApart,
-];
 
 /// The kinds of the rounds to come, drawn so that each comes up soon.
 pub(crate) struct Kinds {
@@ -63,7 +54,11 @@ pub(crate) struct Kinds {
 impl Kinds {
     /// Only these; all where none is named.
     pub(crate) fn of(only: &[Kind]) -> Self {
-        let all: &[Kind] = if only.is_empty() { &CYCLE } else { only };
+        let all = if only.is_empty() {
+            Kind::value_variants()
+        } else {
+            only
+        };
         Self {
             all: all.to_vec(),
             to_come: Vec::new(),
@@ -84,6 +79,7 @@ impl Kind {
     pub(crate) async fn play(self, pair: &mut Pair) -> Result<String> {
         match self {
             Self::Killed => killed::play(pair).await,
+            Self::ClearedUp => cleared_up::play(pair).await,
             Self::HeldUp => held_up::play(pair).await,
             Self::WithinAWrite => within_a_write::play(pair).await,
             Self::LateAnswer => late_answer::play(pair).await,
@@ -91,6 +87,7 @@ impl Kind {
             Self::OutOfReach => out_of_reach::play(pair).await,
             Self::Forgotten => out_of_reach::play_forgotten(pair).await,
             Self::NewsLost => news_lost::play(pair).await,
+            Self::AtOnce => at_once::play(pair).await,
             Self::ClocksApart => clocks_apart::play(pair).await,
         }
     }

@@ -1,6 +1,9 @@
 //! `cargo xtask machines`: two machines with one PostgreSQL database, to which things happen, and which must keep their promises. The harness
 //! is a program of `tests`; with an injected defect it must find a broken promise.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
@@ -21,14 +24,14 @@ const DEFECTS: &[(&str, &str)] = &[
 /// Enough to find each of them, whatever is drawn; the first find ends it.
 const ROUNDS_FOR_A_DEFECT: &str = "12";
 /// Each kind of rounds once.
-const SAMPLE: &str = "11";
+const SAMPLE: &str = "12";
 /// What the harness ends with when a promise is broken.
 const BROKEN: i32 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many rounds
-    #[arg(long, default_value = "11")]
+    #[arg(long, default_value = "12")]
     rounds: String,
     /// Where the random numbers begin; each run prints its own
     #[arg(long)]
@@ -36,9 +39,12 @@ pub(crate) struct Options {
     /// How many pairs of machines at once
     #[arg(long, default_value = "1")]
     desks: String,
-    /// Only rounds of this kind, such as held-up
+    /// Only rounds of these kinds, such as held-up
     #[arg(long, value_name = "KIND")]
-    only: Option<String>,
+    only: Vec<String>,
+    /// Print what happened in each round, also where nothing was broken
+    #[arg(long)]
+    trace: bool,
     /// Inject this defect: then a broken promise must be found
     #[arg(long, value_name = "NAME")]
     defect: Option<String>,
@@ -57,30 +63,43 @@ pub(crate) fn run_with(options: &Options) -> Result<()> {
     install::browser()?;
     install::postgres()?;
     build_harnesses()?;
-    let mut arguments = vec!["--rounds", &options.rounds, "--desks", &options.desks];
-    let seed = options.seed.iter().flat_map(|seed| ["--seed", seed]);
-    arguments.extend(seed);
-    let Some(defect) = &options.defect else {
-        arguments.extend(options.only.iter().flat_map(|kind| ["--only", kind]));
-        return run(&root(), &harness(), &arguments);
-    };
-    must_be_found(defect, options.only.as_deref(), &arguments)
+    let mut arguments = vec!["--rounds", &*options.rounds, "--desks", &*options.desks];
+    arguments.extend(options.seed.iter().flat_map(|seed| ["--seed", &**seed]));
+    arguments.extend(options.only.iter().flat_map(|kind| ["--only", &**kind]));
+    if options.trace {
+        arguments.push("--trace");
+    }
+    match &options.defect {
+        Some(defect) => must_be_found(defect, &arguments),
+        None => run(&root(), &harness(), &arguments),
+    }
 }
 
 /// What CI runs of it.
 pub(crate) fn sample() -> Result<()> {
-    run(&root(), &harness(), &["--rounds", SAMPLE, "--desks", "2"])?;
-    DEFECTS
-        .iter()
-        .try_for_each(|(defect, _)| must_be_found(defect, None, &["--rounds", ROUNDS_FOR_A_DEFECT]))
+    // Rounds mostly wait, for a silence of 15 s or a browser.
+    thread::scope(|scope| {
+        let defects = scope.spawn(|| {
+            let mut defects = DEFECTS.iter();
+            defects.try_for_each(|(defect, _)| must_be_found(defect, &["--rounds", ROUNDS_FOR_A_DEFECT]))
+        });
+        let promises = run(&root(), &harness(), &["--rounds", SAMPLE]);
+        let defects = defects.join().unwrap_or_else(|panic| resume_unwind(panic));
+        promises.and(defects)
+    })
 }
 
-/// In rounds of the kind that shows it, or of another one.
-fn must_be_found(defect: &str, kind: Option<&str>, arguments: &[&str]) -> Result<()> {
+/// In rounds of the kind that shows it, where none is named.
+fn must_be_found(defect: &str, arguments: &[&str]) -> Result<()> {
     let known = DEFECTS.iter().find(|(name, _)| *name == defect);
-    let (_, shows_it) = known.with_context(|| format!("no defect {defect}: --list-defects has the names"))?;
-    let injected = ["--defect", defect, "--only", kind.unwrap_or(shows_it)];
-    let code = code_of(&root(), &harness(), &[arguments, &injected].concat())?;
+    let (_, kind) = known.with_context(|| format!("no defect {defect}: --list-defects has the names"))?;
+    let only: &[&str] = if arguments.contains(&"--only") {
+        &[]
+    } else {
+        &["--only", kind]
+    };
+    let arguments = [arguments, &["--defect", defect], only].concat();
+    let code = code_of(&root(), &harness(), &arguments)?;
     ensure!(
         code == Some(BROKEN),
         "the injected defect {defect} was not found: the harness ended with {code:?}"

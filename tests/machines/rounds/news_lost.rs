@@ -27,15 +27,15 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         format!("nobody signed in: {signed_in:?}")
     });
     let newest = pair.promises.newest(&pair.upstox, &api).await?;
-    let served = time_until(SOON, async || {
+    let arrived = time_until(SOON, async || {
         let answer = server.get(&path, &key).await;
         answer.is_ok_and(|answer| newest.as_ref().is_some_and(|token| answer.text.contains(token)))
     });
-    let served = served.await;
+    let arrived = arrived.await;
     pair.promises
         .figures
-        .took("served without news", served.unwrap_or(SOON));
-    pair.promises.expect(served.is_some(), || {
+        .took("served without news", arrived.unwrap_or(SOON));
+    pair.promises.expect(arrived.is_some(), || {
         format!(
             "without news the new token is not served after {SOON:?}: {}",
             server.log()

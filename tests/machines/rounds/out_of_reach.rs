@@ -91,8 +91,8 @@ async fn play_away(pair: &mut Pair, away: Away) -> Result<String> {
         answer.is_ok_and(|answer| answer.status == status)
     };
     for path in [&hot, &gone] {
-        let served = time_until(BACK, async || is_so(200, path).await).await;
-        pair.promises.expect(served.is_some(), || {
+        let arrived = time_until(BACK, async || is_so(200, path).await).await;
+        pair.promises.expect(arrived.is_some(), || {
             format!("{path} is not served: {}", server.log())
         });
     }
