@@ -67,7 +67,9 @@ fn main() -> Result<ExitCode> {
         injected.collect::<String>()
     ));
     let began = Instant::now();
-    let desks: Desks = Mutex::new(desks(seed, options.rounds));
+    let at_once = u32::try_from(options.desks.max(1))?;
+    let of_a_desk = options.rounds.div_ceil(at_once).clamp(1, ROUNDS_OF_A_DESK);
+    let desks: Desks = Mutex::new(desks(seed, options.rounds, of_a_desk));
     let broken = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..options.desks.max(1))
             .map(|_| scope.spawn(|| lane(&desks, &options)))
@@ -89,9 +91,9 @@ fn main() -> Result<ExitCode> {
 }
 
 /// The last one first, as they are taken from the end.
-fn desks(seed: u64, rounds: u32) -> Vec<(u64, u32)> {
-    let all = (0..rounds.div_ceil(ROUNDS_OF_A_DESK)).map(|desk| {
-        let rounds = (rounds - desk * ROUNDS_OF_A_DESK).min(ROUNDS_OF_A_DESK);
+fn desks(seed: u64, rounds: u32, of_a_desk: u32) -> Vec<(u64, u32)> {
+    let all = (0..rounds.div_ceil(of_a_desk)).map(|desk| {
+        let rounds = (rounds - desk * of_a_desk).min(of_a_desk);
         (seed + u64::from(desk), rounds)
     });
     all.rev().collect()
