@@ -69,7 +69,11 @@ impl Upstox {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(any_port, seed.clone()).await?;
         simulator.simulate_humans(Duration::from_millis(100));
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        // A connection of its own for each question: one that lay ready may have ended meanwhile.
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_idle_connections(0)
+            .build();
         Ok(Self {
             simulator,
             seed,
