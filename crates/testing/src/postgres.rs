@@ -247,6 +247,26 @@ impl PostgresServer {
         self.sql(database_of(url), statements);
     }
 
+    /// The statements that make the database of this URL anew, without those of `psql`.
+    pub fn dump(&self, url: &str) -> String {
+        let ran = Command::new(self.programs.join("pg_dump"))
+            .args(["--inserts", "--no-owner", "-U", "vega", "-h"])
+            .arg(&self.folder)
+            .args(["-p", &self.port.to_string(), database_of(url)])
+            .output();
+        let ran = Ran(ran.unwrap());
+        ran.expect("pg_dump");
+        let text = String::from_utf8(ran.stdout.clone()).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('\\'));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
+
+    /// Runs the statements of a file in the database of this URL.
+    pub fn restore(&self, url: &str, file: &Path) {
+        let include = format!("\\i {}", file.display());
+        self.sql(database_of(url), &include);
+    }
+
     /// What the database says to statements that it refuses.
     pub fn refusal(&self, url: &str, statements: &str) -> String {
         let ran = self.psql(database_of(url), statements);

@@ -29,6 +29,11 @@ impl DatabaseFixture {
     /// With what is in this folder.
     pub(crate) async fn over(dir: tempfile::TempDir) -> Self {
         let data = open(&dir).await;
+        Self::of(dir, data)
+    }
+
+    /// Over an open database, whose key is in this folder.
+    pub(crate) fn of(dir: tempfile::TempDir, data: DataSource) -> Self {
         Self {
             tokens: SqlTokenRepository::new(data.clone()),
             runs: SqlExecutionStateRepository::new(data.clone()),

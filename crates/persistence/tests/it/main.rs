@@ -18,6 +18,7 @@ mod erasure;
 mod execution_state;
 mod fingerprints;
 mod first_start;
+mod kept_databases;
 mod key_rotation;
 mod key_rotation_deaths;
 mod login_lease;

@@ -99,7 +99,11 @@ pub(crate) fn stop() -> Cooldown {
 impl Stage {
     /// One row of everything: a token, a key, a link, a session, a stop, a press, sign-ins open and ended.
     pub(crate) async fn new() -> Self {
-        let fixture = DatabaseFixture::new().await;
+        Self::of(DatabaseFixture::new().await).await
+    }
+
+    /// The same in this database.
+    pub(crate) async fn of(fixture: DatabaseFixture) -> Self {
         let run = fixture.running(&["PRIMARY", "WEBSOCKET1"]).await;
         for generation in [1, 2] {
             let done = fixture.answered(run, "PRIMARY", generation).await;
