@@ -353,7 +353,12 @@ impl TokenGenerationService {
             .await;
         match sealed {
             // Neither the database nor the spool took it: it is here alone, so what it brings is brought home at once.
-            Err(error @ (StoreError::Failed { .. } | StoreError::Unreadable(_))) => {
+            Err(
+                error @ (StoreError::Failed { .. }
+                | StoreError::Unreadable(_)
+                | StoreError::NotAccepted(_)
+                | StoreError::TakenOver(_)),
+            ) => {
                 tracing::error!(api = %attempt.api.name, %error, "an answer is on record nowhere");
             }
             sealed => sealed?,

@@ -13,7 +13,7 @@ use vega_testing::{Effects, Watcher};
 pub(crate) struct Faults {
     log: Arc<Effects>,
     registry: Arc<HotTokenRegistry>,
-    fails_at: Mutex<Option<&'static str>>,
+    fails_at: Mutex<Option<(&'static str, fn() -> StoreError)>>,
 }
 
 impl Faults {
@@ -27,7 +27,12 @@ impl Faults {
 
     /// From now on the named effect fails and changes nothing.
     pub(crate) fn fail_at(&self, effect: &'static str) {
-        *self.fails_at.lock().unwrap() = Some(effect);
+        self.refuse_at(effect, full);
+    }
+
+    /// From now on the named effect fails like this and changes nothing.
+    pub(crate) fn refuse_at(&self, effect: &'static str, why: fn() -> StoreError) {
+        *self.fails_at.lock().unwrap() = Some((effect, why));
     }
 
     pub(crate) fn heal(&self) {
@@ -35,11 +40,13 @@ impl Faults {
     }
 
     fn fails(&self, effect: &str) -> Result<(), StoreError> {
-        if self.fails_at.lock().unwrap().is_some_and(|at| at == effect) {
-            self.log.add(format!("{effect} fails"));
-            return Err(full());
+        match *self.fails_at.lock().unwrap() {
+            Some((at, why)) if at == effect => {
+                self.log.add(format!("{effect} fails"));
+                Err(why())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -7,11 +7,11 @@ use rstest::rstest;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository};
+use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository, StoreError};
 use vega_services::{RegistryFollower, RegistryScope};
 
 use crate::generation_fixture::GenerationFixture;
-use vega_testing::memory_store::End;
+use vega_testing::memory_store::{End, full};
 
 /// All effects of a good sign-in, in order.
 const GOOD: [&str; 14] = [
@@ -105,10 +105,14 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
 }
 
 /// The answer is in this process alone: what it brings is not left to its end.
+#[rstest]
+#[case::full(full)]
+#[case::taken_over(|| StoreError::TakenOver(None))]
+#[case::not_accepted(|| StoreError::NotAccepted("it is another one".into()))]
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_cannot_be_sealed_still_becomes_a_token() {
+async fn an_answer_that_cannot_be_sealed_still_becomes_a_token(#[case] why: fn() -> StoreError) {
     let fixture = GenerationFixture::new();
-    fixture.faults.fail_at("seal_answer");
+    fixture.faults.refuse_at("seal_answer", why);
     assert_eq!(fixture.generate().await, Ok(Generation::FIRST));
     assert!(fixture.is_served());
     assert_eq!(fixture.database.ends(), [End::Stored]);
