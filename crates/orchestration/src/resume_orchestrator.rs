@@ -83,12 +83,12 @@ impl ResumeOrchestrator {
         };
         let stop = context.cancel.clone();
         let mut carry_out = pin!(self.carry_out(context));
-        // Whoever has the lease then has the run too: the browser is closed, and nothing more is written. It is not broken off: an
-        // answer that came goes into the spool.
         let carried_out = tokio::select! {
             biased;
             carried_out = &mut carry_out => carried_out,
             () = lease.lost() => {
+                // Whoever has the lease then has the run too, and nothing more is written: the wait for the human ends, the browser is
+                // closed. A call under way is brought home first, for its answer goes into the spool.
                 stop.cancel();
                 let _ = carry_out.await;
                 Err(StoreError::TakenOver(dependencies.ports.lease.holder().await.unwrap_or_default()))

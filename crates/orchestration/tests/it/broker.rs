@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,6 +29,8 @@ pub(crate) struct Broker {
     refuses: Mutex<Option<Failure>>,
     /// How the next answers to codes of one API read, or that none comes.
     exchanges: Mutex<HashMap<String, VecDeque<Exchanged>>>,
+    /// How long a token call takes.
+    takes: Mutex<Duration>,
     /// Codes that arrived here.
     arrived: Mutex<HashSet<String>>,
 }
@@ -53,6 +56,7 @@ impl Broker {
             time: Mutex::new(Ok(None)),
             refuses: Mutex::default(),
             exchanges: Mutex::default(),
+            takes: Mutex::default(),
             arrived: Mutex::default(),
         }
     }
@@ -86,6 +90,11 @@ impl Broker {
     pub(crate) fn exchanges(&self, api: &str, so: Exchanged) {
         let mut scripted = self.exchanges.lock().unwrap();
         scripted.entry(api.to_owned()).or_default().push_back(so);
+    }
+
+    /// From now on its answers to codes take so long.
+    pub(crate) fn takes(&self, time: Duration) {
+        *self.takes.lock().unwrap() = time;
     }
 
     /// From now on it answers everybody well.
@@ -126,6 +135,10 @@ impl TokenExchange for Broker {
         let own = format!("CANARY-code-{}-", api.name);
         assert!(code.expose().starts_with(&own), "a code of another app");
         self.log.add(format!("POST {}", api.name));
+        let takes = *self.takes.lock().unwrap();
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
         let name = api.name.as_str();
         let mut scripted = self.exchanges.lock().unwrap();
         let exchanged = scripted.get_mut(name).and_then(VecDeque::pop_front);

@@ -1,8 +1,13 @@
 //! One sign-in at a time per installation: whoever comes second is told who is first, and changes nothing.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use vega_domain::ports::{Clock, LeaseHolder};
-use vega_orchestration::{RunError, WaitPolicy};
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
+use vega_orchestration::{OrchestrationPorts, ResumeOrchestrator, RunError, WaitPolicy};
 
 use vega_domain::plan::Wanted;
 
@@ -102,4 +107,79 @@ async fn without_a_run_in_the_database_no_browser_opens() {
         fixture.log.take(),
         ["lease taken", "begin fails", "lease given back"]
     );
+}
+
+/// Another process takes it after so long.
+#[derive(Debug, Clone)]
+struct LostAfter(Duration);
+
+#[async_trait]
+impl Lease for LostAfter {
+    async fn lost(&self) {
+        sleep(self.0).await;
+    }
+}
+
+#[async_trait]
+impl LoginLease for LostAfter {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        Ok(Box::new(self.clone()))
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        Ok(None)
+    }
+}
+
+fn losing_it(fixture: &OrchestrationFixture) -> ResumeOrchestrator {
+    let ports = OrchestrationPorts {
+        lease: Arc::new(LostAfter(Duration::from_secs(1))),
+        ..fixture.ports()
+    };
+    ResumeOrchestrator::new(
+        fixture.accounts.clone(),
+        ports,
+        fixture.validity(),
+        fixture.generation(),
+    )
+}
+
+fn was_taken_over(error: &RunError) -> bool {
+    let RunError::BrokeOff { error, .. } = error else {
+        return false;
+    };
+    matches!(error, StoreError::TakenOver(_))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_on_its_way_is_brought_home_when_the_lease_is_lost() {
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.broker.takes(Duration::from_secs(2));
+    let run = losing_it(&fixture);
+    let error = run
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(was_taken_over(&error), "{error}");
+    assert_eq!(
+        fixture.log.take_only(&["POST", "store"]),
+        ["POST PRIMARY", "store PRIMARY"]
+    );
+    assert!(!fixture.sign_ins.is_a_session_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_waited_for_when_the_lease_is_lost() {
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.sign_ins.script("PRIMARY", Script::Waits);
+    let run = losing_it(&fixture);
+    let error = run
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(was_taken_over(&error), "{error}");
+    assert!(!fixture.sign_ins.is_a_session_open());
+    assert!(fixture.log.take_only(&["POST"]).is_empty());
 }

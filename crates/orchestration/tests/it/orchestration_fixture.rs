@@ -163,7 +163,7 @@ impl OrchestrationFixture {
             .script(whom, Script::Fails(Failure::new(reason, "words")));
     }
 
-    fn validity(&self) -> Arc<TokenValidityService> {
+    pub(crate) fn validity(&self) -> Arc<TokenValidityService> {
         Arc::new(TokenValidityService::new(
             self.accounts.clone(),
             self.database.clone(),
@@ -172,7 +172,7 @@ impl OrchestrationFixture {
         ))
     }
 
-    fn ports(&self) -> OrchestrationPorts {
+    pub(crate) fn ports(&self) -> OrchestrationPorts {
         OrchestrationPorts {
             runs: self.database.clone(),
             history: self.database.clone(),
@@ -190,7 +190,7 @@ impl OrchestrationFixture {
         }
     }
 
-    fn generation(&self) -> Arc<TokenGenerationService> {
+    pub(crate) fn generation(&self) -> Arc<TokenGenerationService> {
         Arc::new(TokenGenerationService::new(
             GenerationPorts {
                 tokens: self.database.clone(),
