@@ -22,4 +22,4 @@ mod look;
 pub use self::changes::MemoryChanges;
 pub use self::spool::Kept;
 pub use self::store::{MemoryStore, Watcher, full};
-pub use self::tables::{AttemptRow, End, KeptToken, PressRow, Tables, TokenRow};
+pub use self::tables::{AttemptRow, End, KeptToken, PressRow, Spool, Tables, TokenRow};

@@ -38,7 +38,7 @@ impl MemoryStore {
         api: &ApiName,
         keep: impl FnOnce(&mut Spool),
     ) -> Result<(), StoreError> {
-        let Err(error @ StoreError::Failed { .. }) = taken else {
+        let Err(error @ (StoreError::Failed { .. } | StoreError::TakenOver(_))) = taken else {
             return taken;
         };
         let mut tables = self.tables();
