@@ -100,6 +100,34 @@ pub(crate) async fn changed(
     tx.seal(&ATTEMPTS, number).await
 }
 
+/// Whether a token may be stored for this sign-in: an answer may be there, or somebody cleared up who did not know of it, and no later
+/// sign-in for the API began.
+pub(crate) async fn awaits_token(tx: &mut Write, attempt: AttemptId) -> Result<bool, StoreError> {
+    let found: i64 = sql::query_scalar(
+        "SELECT count(*) FROM sign_in_attempts AS attempt
+         WHERE id = $1 AND (status IN ('code_sealed', 'answered') OR status = 'closed' AND failure = $2
+             AND NOT EXISTS (SELECT 1 FROM sign_in_attempts AS later
+                             WHERE later.api = attempt.api AND later.rowid > attempt.rowid))",
+    )
+    .bind(attempt.as_uuid())
+    .bind(FailureReason::OutcomeUnknown.code())
+    .fetch_one(tx)
+    .await
+    .map_err(failed("read a sign-in attempt"))?;
+    Ok(found == 1)
+}
+
+/// Whether this sign-in ended without a token.
+pub(crate) async fn is_closed(tx: &mut Write, attempt: AttemptId) -> Result<bool, StoreError> {
+    let found: i64 =
+        sql::query_scalar("SELECT count(*) FROM sign_in_attempts WHERE id = $1 AND status = 'closed'")
+            .bind(attempt.as_uuid())
+            .fetch_one(tx)
+            .await
+            .map_err(failed("read a sign-in attempt"))?;
+    Ok(found == 1)
+}
+
 /// The mark of the sign-in of an API that ended last.
 pub(crate) fn ended_mark(row: &Row, entry: i64) -> Mark {
     Mark {

@@ -14,7 +14,7 @@ use vega_domain::token::{NewToken, StoredToken};
 use crate::audit::latest_changes::{Mark, Misfit, Whose};
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
-use crate::database::write::{Judge, Reading, changed_outside};
+use crate::database::write::{Judge, Reading, Write, changed_outside};
 use crate::integrity::row_marks;
 use crate::integrity::row_values::NEWEST_TOKENS;
 use crate::integrity::seal_examination::why_unreadable;
@@ -103,12 +103,17 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             .and_then(generation_of);
         let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
         if !next.contains(&token.generation) {
-            return Err(StoreError::Conflict(format!(
+            let words = format!(
                 "{} has a newer token already: generation {} cannot follow {}",
                 token.api,
                 token.generation,
                 newest.map_or(0, Generation::get)
-            )));
+            );
+            return Err(refused(tx, new, audit, words).await?);
+        }
+        if !attempt_rows::awaits_token(&mut tx, new.attempt).await? {
+            let words = format!("the attempt behind the token of {} is not open", token.api);
+            return Err(refused(tx, new, audit, words).await?);
         }
         let stored: i64 = sql::query_scalar(
             "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
@@ -137,21 +142,16 @@ impl UpstoxTokenRepository for SqlTokenRepository {
         let entry = tx.entry();
         seal_newest(&mut tx, stored, entry).await?;
         let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
-        let closed = sql::query(
-            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL
-             WHERE id = $1 AND status IN ('code_sealed', 'answered')",
+        sql::query(
+            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL,
+                 failure = NULL, failure_detail = NULL
+             WHERE id = $1",
         )
         .bind(new.attempt.as_uuid())
         .bind(audit.at)
         .execute(&mut tx)
         .await
         .map_err(failed(DOING))?;
-        if closed != 1 {
-            return Err(StoreError::Conflict(format!(
-                "the attempt behind the token of {} is not open",
-                token.api
-            )));
-        }
         attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
         audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
         tx.commit().await.map_err(failed(DOING))
@@ -167,6 +167,24 @@ impl UpstoxTokenRepository for SqlTokenRepository {
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         erasure::erase_dead(&self.0, now).await
     }
+}
+
+/// A token that is not stored. Whoever has it erases it then, so one whose attempt was closed meanwhile is told apart here.
+async fn refused(
+    mut tx: Write,
+    new: &NewToken,
+    audit: &AuditEntry,
+    words: String,
+) -> Result<StoreError, StoreError> {
+    if attempt_rows::is_closed(&mut tx, new.attempt).await? {
+        let late = AuditEntry {
+            detail: format!("{}; it came too late, and is not stored", audit.detail),
+            ..audit.clone()
+        };
+        audit_trail::insert_about(&mut tx, &late, Subject::Token(&new.token.access_token)).await?;
+        tx.commit().await.map_err(failed("refuse a token"))?;
+    }
+    Ok(StoreError::Conflict(words))
 }
 
 /// The newest token of each API, or why it is unusable: its row does not fit, or is missing.

@@ -96,6 +96,24 @@ pub async fn an_answer_that_comes_too_late_is_refused<I: Installation>() {
     is_conflict(&fixture.seal_answer(refused_code).await);
 }
 
+pub async fn a_token_that_comes_home_is_stored_and_a_late_one_is_not<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    let unknown = Failure::new(FailureReason::OutcomeUnknown, "nobody knows");
+    let late = fixture.opened(run, "WEBSOCKET1", 1).await.id;
+    let home = fixture.opened(run, "PRIMARY", 1).await.id;
+    for attempt in [late, home] {
+        fixture.seal_code(attempt).await.unwrap();
+        fixture.closes(attempt, &unknown, 5).await;
+    }
+    fixture.opened(run, "WEBSOCKET1", 1).await;
+    is_conflict(&fixture.store(&token(late, "WEBSOCKET1", 1)).await);
+
+    fixture.store(&token(home, "PRIMARY", 1)).await.unwrap();
+    assert_eq!(fixture.tokens.load_all().await.unwrap().len(), 1);
+    is_conflict(&fixture.seal_answer(home).await);
+}
+
 pub async fn unfinished_attempts_tell_how_far_they_came<I: Installation>() {
     let fixture = ContractFixture::<I>::new().await;
     let run = fixture.running(&["PRIMARY"]).await;

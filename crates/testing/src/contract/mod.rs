@@ -88,6 +88,7 @@ suite! {
         a_code_is_taken_once,
         an_answer_needs_an_intended_exchange_and_comes_once,
         an_answer_that_comes_home_opens_its_attempt_again,
+        a_token_that_comes_home_is_stored_and_a_late_one_is_not,
         an_answer_that_comes_too_late_is_refused,
         unfinished_attempts_tell_how_far_they_came,
         an_answer_that_does_not_open_hides_no_other_attempt,

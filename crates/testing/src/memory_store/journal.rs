@@ -15,7 +15,7 @@ use vega_domain::sign_in::{AttemptState, OtpAllowance, OtpBudget};
 
 use super::audit::{Subject, about};
 use super::store::{Done, MemoryStore, conflict};
-use super::tables::{AttemptRow, KeptAnswer, PressRow, Tables};
+use super::tables::{AttemptRow, End, KeptAnswer, PressRow, Tables};
 
 impl AttemptRow {
     /// An entry that the journal writes by itself.
@@ -53,6 +53,20 @@ impl Tables {
         presses
     }
 
+    /// Whether somebody cleared up who did not know that there is an answer, and no later attempt of the API began.
+    pub(super) fn is_unknown_and_newest(&self, attempt: AttemptId) -> bool {
+        let Some(row) = self.attempts.iter().find(|row| row.new.id == attempt) else {
+            return false;
+        };
+        let mut of_api = self
+            .attempts
+            .iter()
+            .rev()
+            .filter(|other| other.new.api == row.new.api);
+        let is_newest = of_api.next().is_some_and(|newest| newest.new.id == attempt);
+        is_newest && row.end() == End::Closed(FailureReason::OutcomeUnknown)
+    }
+
     pub(super) fn seal_answer(
         &mut self,
         attempt: AttemptId,
@@ -60,18 +74,9 @@ impl Tables {
         at: DateTime<Utc>,
         audit: &AuditEntry,
     ) -> Result<Done<()>, StoreError> {
-        let newest = |api: &ApiName| {
-            let of_api = self.attempts.iter().rev().find(|row| row.new.api == *api);
-            of_api.is_some_and(|row| row.new.id == attempt)
-        };
-        let is_newest = self
-            .attempts
-            .iter()
-            .any(|row| row.new.id == attempt && newest(&row.new.api));
+        let is_late_and_welcome = self.is_unknown_and_newest(attempt);
         let row = self.attempt(attempt)?;
-        let is_unknown =
-            row.failure.as_ref().map(|failure| failure.reason) == Some(FailureReason::OutcomeUnknown);
-        if row.state != AttemptState::CodeSealed && !(is_unknown && is_newest) {
+        if row.state != AttemptState::CodeSealed && !is_late_and_welcome {
             return conflict("this attempt waits for no answer");
         }
         (row.ended_at, row.failure) = (None, None);

@@ -72,10 +72,13 @@ impl Tables {
         if new.token.generation != Generation::after(before) {
             return conflict("a newer token was stored first");
         }
+        let is_late_and_welcome = self.is_unknown_and_newest(new.attempt);
         let attempt = self.attempt(new.attempt)?;
-        if !matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered) {
+        let is_open = matches!(attempt.state, AttemptState::CodeSealed | AttemptState::Answered);
+        if !is_open && !is_late_and_welcome {
             return conflict("the attempt behind the token is not open");
         }
+        attempt.failure = None;
         attempt.state = AttemptState::Stored;
         attempt.ended_at = Some(audit.at);
         attempt.code = None;
