@@ -36,6 +36,8 @@ pub struct Campaign {
 pub struct Outcome {
     /// How many days were played.
     pub days: u32,
+    /// How many of them on a desk with several machines.
+    pub days_of_several_machines: u32,
     /// Of everything that happened: the same for the same seed.
     pub digest: String,
     /// What was broken on the last day; nothing, if all is well.
@@ -57,6 +59,7 @@ pub fn campaign(campaign: Campaign, mut each_day: impl FnMut(u32)) -> Result<Out
         .to_utc();
     let mut outcome = Outcome {
         days: 0,
+        days_of_several_machines: 0,
         digest: String::new(),
         violations: Vec::new(),
         last_day: Vec::new(),
@@ -83,12 +86,15 @@ async fn desk(
     each_day: &mut impl FnMut(u32),
 ) -> Result<()> {
     let accounts = desk::draw(&records.rng)?;
-    let world = World::opening(records, accounts, begins);
+    let machines = desk::machines(&records.rng);
+    let world = World::opening(records, accounts, machines, begins);
+    world.tell(&format!("a desk opens; its machines: {machines}"));
     let mut sessions = JoinSet::new();
     for day in 0..days {
         outcome.last_day = records.trace.take_day();
         day::live(&world, begins + TimeDelta::days(day.into()), &mut sessions).await;
         outcome.days += 1;
+        outcome.days_of_several_machines += u32::from(world.has_several_machines());
         outcome.violations = records.violations.take();
         outcome.last_day = records.trace.take_day();
         each_day(outcome.days);

@@ -11,7 +11,7 @@ use vega_domain::ports::Clock;
 
 use crate::fault_state::FaultState;
 use crate::here::Here;
-use crate::process::Manner;
+use crate::process::{Fate, Manner};
 use crate::process_session::{Came, Generate, play};
 use crate::program::Program;
 use crate::rules::Rule;
@@ -34,7 +34,7 @@ pub(crate) async fn live(world: &Arc<World>, begins: DateTime<Utc>, sessions: &m
     ));
     world.change_faults(|faults| *faults = usual);
     let mut is_evening_over = false;
-    for (after, what) in schedule::draw(&world.rng, &world.accounts) {
+    for (after, what) in schedule::draw(&world.rng, &world.accounts, world.machines.len()) {
         if after >= EVENING && !std::mem::replace(&mut is_evening_over, true) {
             sleep_until(world.time.instant(begins + offset(EVENING))).await;
             evening(world).await;
@@ -76,11 +76,12 @@ fn happen(world: &Arc<World>, what: ScheduledEvent, sessions: &mut JoinSet<()>) 
     let now = world.time.truth();
     match what {
         ScheduledEvent::Start {
+            machine,
             manner,
-            dies_after,
+            fate,
             task,
         } => {
-            sessions.spawn(play(Here::starting(world, manner, dies_after), task));
+            sessions.spawn(play(Here::starting(world, machine, manner, fate), task));
             return;
         }
         ScheduledEvent::Kill => {
@@ -91,11 +92,16 @@ fn happen(world: &Arc<World>, what: ScheduledEvent, sessions: &mut JoinSet<()>) 
             }
             return;
         }
-        ScheduledEvent::StartAnew => {
-            kill_all(world, "dies with the power");
-            world.time.start_anew();
+        ScheduledEvent::StartAnew(machine) => {
+            for process in world.living() {
+                if process.machine.number == machine {
+                    world.dies(&process, "dies with the power");
+                }
+            }
+            world.machines[machine].time.start_anew();
         }
-        ScheduledEvent::SetClock(ahead) => world.time.set_ahead(ahead),
+        ScheduledEvent::SetClock(which, ahead) => world.clock(which).set_ahead(ahead),
+        ScheduledEvent::CutOff(machine, is_cut_off) => world.machines[machine].cut_off(is_cut_off),
         ScheduledEvent::Storage(storage) => world.change_faults(|faults| faults.storage = storage),
         ScheduledEvent::Spool { fails } => world.change_faults(|faults| faults.spool_fails = fails),
         ScheduledEvent::Reach(reach) => world.change_faults(|faults| faults.reach = reach),
@@ -135,11 +141,16 @@ async fn evening(world: &Arc<World>) {
             .values_mut()
             .for_each(crate::upstox::Login::is_mended);
     }
+    world.machines.iter().for_each(|machine| machine.cut_off(false));
     world.tell("-- evening: all is well");
+    if world.has_several_machines() {
+        spools_come_home(world).await;
+    }
     let mut came = None;
     for _ in 0..ROUNDS {
         sleep(Duration::from_secs(130)).await;
-        let here = Here::starting(world, Manner::Terminal, None);
+        let machine = world.rng.pick(&world.machines).number;
+        let here = Here::starting(world, machine, Manner::Terminal, Fate::default());
         let outcome = match Program::start(here.clone()).await {
             Ok(program) => program.generate(&Generate::default()).await,
             Err(error) => Err(Arc::new(error.into())),
@@ -158,6 +169,17 @@ async fn evening(world: &Arc<World>) {
         Some(Ok(Came::AllValid)) => world.check_evening(),
         _ if world.is_any_rule_broken() => {}
         other => world.broken(Rule::Stuck, &format!("after {ROUNDS} starts: {other:?}")),
+    }
+}
+
+/// What a machine keeps beside the database comes home when a program starts there.
+async fn spools_come_home(world: &Arc<World>) {
+    for machine in 0..world.machines.len() {
+        let here = Here::starting(world, machine, Manner::TimerWithoutYes, Fate::default());
+        if let Err(error) = Program::start(here.clone()).await {
+            here.tell(&format!("cannot start: {error}"));
+        }
+        world.ends(&here.process);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which accounts and APIs a desk has: drawn anew for each desk.
+//! Which accounts, APIs and machines a desk has: drawn anew for each desk.
 
 use std::time::Duration;
 
@@ -28,6 +28,11 @@ const NAMES: [&str; 6] = [
     "OPTIONCHAIN1",
     "OPTIONCHAIN2",
 ];
+
+/// How many machines: one, or two that share a database.
+pub(crate) fn machines(rng: &SeededRng) -> usize {
+    if rng.permille(500) { 2 } else { 1 }
+}
 
 /// One to three accounts with six APIs at most.
 pub(crate) fn draw(rng: &SeededRng) -> Result<Accounts> {

@@ -1,5 +1,5 @@
-//! What outlives a process: the rows and the spool of a `MemoryStore`, and what the rules have to know of them that no program
-//! sees. Decides only when storage refuses a change.
+//! What outlives a process: the rows of a `MemoryStore`, the spool of each machine, and what the rules have to know of them that no
+//! program sees. Decides only when storage refuses a change.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, AttemptId, Generation, RunId};
-use vega_domain::ports::{NewAttempt, StoreError};
+use vega_domain::ports::{NewAttempt, StorageCause, StoreError};
 use vega_domain::token::StoredToken;
-use vega_testing::memory_store::{Tables, TokenRow, full};
+use vega_testing::memory_store::{Spool, Tables, TokenRow, full};
 use vega_testing::{MemoryStore, Watcher};
 
 use crate::locked::locked;
@@ -17,11 +17,37 @@ use crate::locked::locked;
 /// For so many days rows are of interest.
 const DAYS_KEPT: usize = 3;
 
+/// Why a change is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Full,
+    /// The machine does not reach the database.
+    Away,
+    /// Another process has the lease that this one had.
+    TakenOver,
+}
+
+impl Refusal {
+    fn error(self) -> StoreError {
+        match self {
+            Self::Full => full(),
+            Self::Away => away(),
+            Self::TakenOver => StoreError::TakenOver(None),
+        }
+    }
+}
+
+/// What a process is told that does not reach the database.
+pub(crate) fn away() -> StoreError {
+    StoreError::failed("reach the database", StorageCause::Away, "no answer")
+}
+
 /// Which changes the storage refuses, and how many it took.
 #[derive(Default)]
 pub(crate) struct Gate {
-    pub(crate) is_database_shut: AtomicBool,
-    /// The call under way is one of those that change something, and the database is shut.
+    /// Why the database takes no change, if it does not.
+    pub(crate) refusal: Mutex<Option<Refusal>>,
+    /// The call under way is one of those that change something, and the database takes none.
     pub(crate) is_call_refused: AtomicBool,
     pub(crate) is_spool_shut: AtomicBool,
     commits: AtomicUsize,
@@ -36,29 +62,33 @@ impl Gate {
     }
 }
 
-fn answer(is_shut: &AtomicBool, taken: &AtomicUsize) -> Result<(), StoreError> {
-    if is_shut.load(Ordering::Relaxed) {
-        return Err(full());
+impl Gate {
+    fn refused(&self) -> Result<(), StoreError> {
+        locked(&self.refusal).map_or(Ok(()), |refusal| Err(refusal.error()))
     }
-    taken.fetch_add(1, Ordering::Relaxed);
-    Ok(())
 }
 
 impl Watcher for Gate {
     /// A call that changes nothing is refused too.
     fn asked(&self, _: &str) -> Result<(), StoreError> {
         if self.is_call_refused.load(Ordering::Relaxed) {
-            return Err(full());
+            return self.refused();
         }
         Ok(())
     }
 
     fn commits(&self, _: &str) -> Result<(), StoreError> {
-        answer(&self.is_database_shut, &self.commits)
+        self.refused()?;
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     fn spools(&self, _: &ApiName) -> Result<(), StoreError> {
-        answer(&self.is_spool_shut, &self.spooled)
+        if self.is_spool_shut.load(Ordering::Relaxed) {
+            return Err(full());
+        }
+        self.spooled.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -98,10 +128,19 @@ pub(crate) struct Disk {
     /// What the tokens were whose bytes are gone.
     erased: Mutex<Vec<StoredToken>>,
     days: Mutex<VecDeque<Over>>,
+    /// Those of the machines whose spool is not in the tables now.
+    spools: Mutex<Spools>,
 }
 
-impl Default for Disk {
-    fn default() -> Self {
+/// The spool of each machine. The store knows one, so that of the machine whose process calls is put into its tables.
+struct Spools {
+    in_tables: usize,
+    kept: Vec<Spool>,
+}
+
+impl Disk {
+    /// The storage of so many machines.
+    pub(crate) fn of(machines: usize) -> Self {
         let gate = Arc::<Gate>::default();
         Self {
             memory: Arc::new(MemoryStore::watched_by(gate.clone())),
@@ -109,11 +148,36 @@ impl Default for Disk {
             holders: Mutex::default(),
             erased: Mutex::default(),
             days: Mutex::default(),
+            spools: Mutex::new(Spools {
+                in_tables: 0,
+                kept: vec![Spool::default(); machines],
+            }),
         }
     }
-}
 
-impl Disk {
+    /// From now on the store has the spool of this machine.
+    pub(crate) fn turn_to(&self, machine: usize) {
+        let mut spools = locked(&self.spools);
+        if spools.in_tables == machine {
+            return;
+        }
+        let before = std::mem::replace(&mut spools.in_tables, machine);
+        let next = std::mem::take(&mut spools.kept[machine]);
+        spools.kept[before] = self
+            .memory
+            .edit(|tables| std::mem::replace(&mut tables.spool, next));
+    }
+
+    /// What a process of this machine can read.
+    pub(crate) fn read_at<T>(&self, machine: usize, look: impl FnOnce(&Tables) -> T) -> T {
+        self.turn_to(machine);
+        self.read(look)
+    }
+
+    fn machines(&self) -> usize {
+        locked(&self.spools).kept.len()
+    }
+
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Tables) -> T) -> T {
         self.memory.read(look)
     }
@@ -154,9 +218,9 @@ impl Disk {
         locked(&self.erased).retain(|token| rows.contains(&(token.api.clone(), token.generation)));
     }
 
-    /// The newest token of an API, in its row or in the spool.
-    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<TokenRow> {
-        self.read(|tables| {
+    /// The newest token of an API, in its row or in the spool of this machine.
+    pub(crate) fn newest_token(&self, machine: usize, api: &ApiName) -> Option<TokenRow> {
+        self.read_at(machine, |tables| {
             let row = tables.newest_token(api);
             let kept = tables.spool.tokens.get(api).map(|kept| &kept.new);
             match (row, kept) {
@@ -172,12 +236,14 @@ impl Disk {
         })
     }
 
-    /// Whether a token with this text can be read, in its row or in the spool.
+    /// Whether a token with this text can be read, in its row or in a spool.
     pub(crate) fn has_token(&self, text: &str) -> bool {
         let is_it = |token: &StoredToken| token.access_token.expose() == text;
-        self.read(|tables| {
-            let mut kept = tables.spool.tokens.values();
-            tables.tokens.iter().any(|row| is_it(&row.token)) || kept.any(|kept| is_it(&kept.new.token))
+        (0..self.machines()).any(|machine| {
+            self.read_at(machine, |tables| {
+                let mut kept = tables.spool.tokens.values();
+                tables.tokens.iter().any(|row| is_it(&row.token)) || kept.any(|kept| is_it(&kept.new.token))
+            })
         })
     }
 

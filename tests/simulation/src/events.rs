@@ -29,7 +29,7 @@ impl EventSink for Events {
                 here.tell(&format!("publishes {api} {generation}"));
             }
             Event::KeptInMemoryOnly { api, .. } => {
-                let newest = here.world.disk.newest_token(&api);
+                let newest = here.newest_token(&api);
                 let newest = newest.map(|row| row.token.generation);
                 let generation = Generation::after(newest);
                 here.tell(&format!("has {api} {generation} in memory only"));

@@ -64,6 +64,8 @@ pub(crate) struct GroundTruth {
     pub(crate) cooling: BTreeMap<String, DateTime<Utc>>,
     /// The sign-ins whose answer or token was taken by the database or the spool, by their `state`.
     pub(crate) safe: BTreeSet<String>,
+    /// The sign-ins whose answer came home too late, which is on record.
+    pub(crate) late: BTreeSet<String>,
     /// The sign-ins for which Vega pressed, by their `state`.
     pub(crate) pressed_for: BTreeSet<String>,
 }
@@ -117,7 +119,7 @@ impl GroundTruth {
             .filter(|press| press.digits == mobile.digits());
         of_number
             .map(|press| press.at)
-            .filter(|at| now - *at < length)
+            .filter(|at| *at <= now && now - *at < length)
             .collect()
     }
 

@@ -1,14 +1,16 @@
 //! The world as one process meets it. It can die at every point at which it waits for the outside: whatever it waited for then
-//! never comes, so nothing of it goes on, and only what is on disk or at Upstox survives.
+//! never comes, so nothing of it goes on, and only what is on disk or at Upstox survives. It can be held up there, too, and go on later.
 
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
+use vega_domain::ids::ApiName;
+use vega_testing::memory_store::TokenRow;
 
 use crate::injected_defects::InjectedDefect;
-use crate::process::{Manner, Process};
+use crate::process::{Fate, Manner, Process};
 use crate::rules::Rule;
 use crate::world::World;
 
@@ -20,9 +22,10 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    /// A new process.
-    pub(crate) fn starting(world: &Arc<World>, manner: Manner, dies_after: Option<u32>) -> Self {
-        let process = Arc::new(Process::starting(world.next_number(), manner, dies_after));
+    /// A new process on this machine.
+    pub(crate) fn starting(world: &Arc<World>, machine: usize, manner: Manner, fate: Fate) -> Self {
+        let machine = Arc::clone(&world.machines[machine]);
+        let process = Arc::new(Process::starting(world.next_number(), machine, manner, fate));
         world.begins(&process);
         Self {
             world: Arc::clone(world),
@@ -30,10 +33,16 @@ impl Here {
         }
     }
 
-    /// A point at which the process may die; everything is looked at.
+    /// A point at which the process may die, or be held up; everything is looked at.
     pub(crate) async fn point(&self) {
+        // What comes back to one that stands still waits there.
+        self.stay().await;
         if !self.process.is_gone() {
             self.world.look();
+            if let Some(length) = self.process.is_stopped_here() {
+                self.tell(&format!("is held up for {} s", length.as_secs()));
+                self.process.hold_up(length);
+            }
             if self.process.is_last_point() {
                 self.world.dies(&self.process, "is killed");
             }
@@ -41,8 +50,11 @@ impl Here {
         self.stay().await;
     }
 
-    /// Nothing comes back to a dead process.
+    /// Nothing comes back to a dead process, and to one that is held up only when it goes on.
     pub(crate) async fn stay(&self) {
+        while let Some(until) = self.process.stands_until() {
+            sleep_until(until).await;
+        }
         if self.process.is_gone() {
             pending::<()>().await;
         }
@@ -51,6 +63,11 @@ impl Here {
     pub(crate) async fn rest(&self, length: Duration) {
         sleep(length).await;
         self.stay().await;
+    }
+
+    /// The newest token that this process can read.
+    pub(crate) fn newest_token(&self, api: &ApiName) -> Option<TokenRow> {
+        self.world.disk.newest_token(self.process.machine.number, api)
     }
 
     pub(crate) fn tell(&self, what: &str) {

@@ -42,7 +42,7 @@ defects! {
     /// Cooldowns and stops are not written.
     ForgetCooldown = "forget-cooldown", ClosedAccount | FactorRetried | NobodyAsked;
     /// The lease is given to everybody.
-    LeaseForAll = "lease-for-all", TwoAtOnce;
+    LeaseForAll = "lease-for-all", TwoAtOnce | LateWrite;
     /// A profile call that could not be made counts as a 401.
     OutageIsDeath = "outage-is-death", SignInForLiving;
     /// A profile call that could not be made counts as a profile.
@@ -52,7 +52,7 @@ defects! {
     /// Recovery does not learn that "Get OTP" was pressed.
     ForgetPress = "forget-press", PressAfterCrash;
     /// Runs end as completed whatever became of their steps.
-    CompleteAll = "complete-all", CompletedWithout;
+    CompleteAll = "complete-all", CompletedWithout | Stuck;
     /// What leaves the spool does not arrive in the database.
     SpoolForgets = "spool-forgets", TokenLost | TokenDropped | ServedEarly;
     /// The audit entry of a code has the code in it.
@@ -63,6 +63,14 @@ defects! {
     EraseLiving = "erase-living", ErasedLiving;
     /// A cooldown never ends.
     EndlessCooldown = "endless-cooldown", ClosedTooLong | Stuck;
+    /// Writes do not compare the lease's epoch.
+    EpochNotCompared = "epoch-not-compared", LateWrite;
+    /// A holder counts as silent by the machines' wall clocks.
+    LeaseByWallClock = "lease-by-wall-clock", TakenFromLiving;
+    /// The OTP ledger takes its times from the machine's clock.
+    LedgerByMachineClock = "ledger-by-machine-clock", BeyondBudget;
+    /// A late answer is erased, and nobody is told.
+    ConflictClearsSpool = "conflict-clears-spool", TokenLost | TokenDropped;
 }
 
 impl fmt::Display for InjectedDefect {

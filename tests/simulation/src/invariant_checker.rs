@@ -12,8 +12,8 @@ use vega_domain::plan::{Plan, SignInCause};
 use vega_domain::ports::{Answer, Clock};
 use vega_domain::run::{RunRecord, RunState};
 use vega_domain::secret::OAuthState;
-use vega_domain::sign_in::AttemptState;
 use vega_domain::token::{StoredToken, TokenStatus};
+use vega_testing::memory_store::AttemptRow;
 
 use crate::desk::{BUDGET, COOLDOWN};
 use crate::ground_truth::UnresolvedOutcome;
@@ -36,6 +36,10 @@ impl World {
     /// What programs would get now, from every living process.
     pub(crate) fn look(&self) {
         for process in self.living() {
+            // Who stands still serves nobody.
+            if process.stands_until().is_some() {
+                continue;
+            }
             let Some(registry) = process.registry.get() else {
                 continue;
             };
@@ -55,7 +59,7 @@ impl World {
         };
         let text = token.access_token.expose();
         let truth = self.time.truth();
-        if token.valid_until - self.time.now() <= expiry::LAST_SECONDS {
+        if token.valid_until - process.clock.now() <= expiry::LAST_SECONDS {
             broken(Rule::ServedDead, "its time is over");
         }
         {
@@ -71,7 +75,7 @@ impl World {
                     .is_some_and(|account| account.mobile_number.digits() == digits)
             });
             drop(books);
-            if is_over && self.time.is_right() {
+            if is_over && process.clock.is_right() {
                 broken(Rule::ServedDead, "it died at 03:30 IST");
             }
             if !is_confirmed {
@@ -101,10 +105,11 @@ impl World {
             return;
         }
         let changed = self.truth(|truth| truth.token_changed.get(&served.api).copied());
-        let known = changed.zip(self.readable_since());
+        let known = changed.zip(self.answers_since(process));
         let is_known =
             known.is_some_and(|(changed, since)| self.time.truth() - changed.max(since) > FOLLOWS_WITHIN);
-        let Some(row) = self.disk.newest_token(&served.api).filter(|_| is_known) else {
+        let row = self.disk.newest_token(process.machine.number, &served.api);
+        let Some(row) = row.filter(|_| is_known) else {
             return;
         };
         let words = format!(
@@ -151,57 +156,6 @@ impl World {
         self.truth(|truth| truth.crashed.extend(crashed));
     }
 
-    /// Nothing that a living process received is gone.
-    pub(crate) fn check_received(&self, process: &Process) {
-        for (text, _) in locked(&process.received).drain(..) {
-            let issued = self.upstox.books().token(&text).cloned();
-            // One that Vega logged out is not to be kept.
-            let Some(issued) = issued.filter(|issued| !issued.is_logged_out) else {
-                continue;
-            };
-            let is_in_memory = locked(&process.in_memory)
-                .iter()
-                .any(|(api, _)| self.client_of(api).is_some_and(|client| client == issued.client));
-            let told = self.disk.read(|tables| {
-                let mut attempts = tables.attempts.iter();
-                let row = attempts.find(|row| row.new.state.expose() == issued.state);
-                row.is_some_and(|row| {
-                    matches!(
-                        row.state,
-                        AttemptState::Answered | AttemptState::Closed | AttemptState::Stored
-                    )
-                })
-            });
-            let is_answer_kept = self.disk.read(|tables| {
-                let mut apis = tables.spool.answers.keys();
-                apis.any(|api| self.client_of(api).is_some_and(|client| client == issued.client))
-            });
-            if !told && !is_in_memory && !is_answer_kept && !self.disk.has_token(&text) {
-                let words = format!("P{} had one of {}", process.number, issued.client);
-                self.broken(Rule::TokenDropped, &words);
-            }
-        }
-    }
-
-    /// Nothing is erased that Upstox would still take, and that is not dead for long by what is on record of it.
-    pub(crate) fn check_erased(&self) {
-        let truth = self.time.truth();
-        for token in self.disk.erased_after(truth - TimeDelta::days(1)) {
-            let books = self.upstox.books();
-            let issued = books.token(token.access_token.expose());
-            let is_alive = issued.is_some_and(|issued| issued.is_alive(truth));
-            drop(books);
-            if is_alive {
-                self.broken(Rule::ErasedLiving, &format!("of {}", token.api));
-            }
-        }
-    }
-
-    fn client_of(&self, api: &ApiName) -> Option<&str> {
-        let found = self.accounts.find(api);
-        found.map(|(_, known)| known.client_id.as_str())
-    }
-
     /// A cooldown is written: it begins now.
     pub(crate) fn closed_on_disk(&self, cooldown: &Cooldown) {
         let now = self.time.truth();
@@ -219,7 +173,7 @@ impl World {
             let Some(since) = self.truth(|truth| truth.cooling.get(digits).copied()) else {
                 continue;
             };
-            if now - since > cooldown() + LEEWAY && !self.time.lost_count_of(since) {
+            if now - since > cooldown() + LEEWAY && !self.lost_count_of(since) {
                 let words = format!(
                     "account {} since {} minutes",
                     closed.account,
@@ -240,8 +194,9 @@ impl World {
                 row.failure.as_ref().map(|failure| failure.reason)
             });
             let is_safe = self.truth(|truth| truth.safe.contains(&token.state));
+            let is_late = self.truth(|truth| truth.late.contains(&token.state));
             let is_told = match failure {
-                Some(FailureReason::OutcomeUnknown) => !is_safe,
+                Some(FailureReason::OutcomeUnknown) => !is_safe || is_late,
                 Some(FailureReason::NeedsReview | FailureReason::WrongUser | FailureReason::Superseded) => {
                     true
                 }
@@ -261,10 +216,7 @@ impl World {
             let overdue = tables.runs.iter().any(|row| {
                 row.record.state == RunState::Incomplete && row.record.started_at < expiry::day_start(now)
             });
-            let open = tables
-                .attempts
-                .iter()
-                .any(vega_testing::memory_store::AttemptRow::is_open);
+            let open = tables.attempts.iter().any(AttemptRow::is_open);
             [
                 (active, "an active run"),
                 (overdue, "a run of an earlier day"),
@@ -282,15 +234,19 @@ impl Here {
     pub(crate) fn check_sign_in(&self, account: &Account, api: &Api) {
         let world = &self.world;
         let number = self.process.number;
-        if *locked(&world.lease) != Some(number) {
+        if !self.has_lease() {
             self.broken(Rule::TwoAtOnce, "signs in without the lease");
         }
-        if world.truth(|truth| truth.sessions.iter().any(|(other, _)| *other != number)) {
+        // It was told of nothing since, and what it does without a commit is counted.
+        if self.is_taken_over() {
+            return;
+        }
+        if world.signs_in_beside(number) {
             self.broken(Rule::TwoAtOnce, "another process signs in, too");
         }
         self.check_token(account, api);
         self.check_account(account);
-        let now = world.time.now();
+        let now = self.process.clock.now();
         let outcome = world.truth(|truth| truth.unresolved.get(&api.name).cloned());
         let outcome = outcome.filter(|outcome| outcome.stored >= expiry::day_start(now));
         if let Some(outcome) = outcome.filter(|outcome| !self.has_a_yes_for(&api.name, outcome)) {
@@ -333,18 +289,19 @@ impl Here {
     }
 
     fn check_token(&self, account: &Account, api: &Api) {
-        let time = &self.world.time;
-        if time.was_set_within(TimeDelta::minutes(2)) {
+        let (time, clock) = (&self.world.time, &self.process.clock);
+        let lately = TimeDelta::minutes(2);
+        if time.was_set_within(lately) || clock.was_set_within(lately) {
             return;
         }
-        let now = time.now();
+        let now = clock.now();
         let plan = locked(&self.process.confirmed).clone();
         let is_forced = plan.as_ref().is_some_and(|plan| plan.force().is_some());
         let is_closed = |at| expiry::closed_until(at).is_some();
         if is_closed(now) && is_closed(now - TimeDelta::seconds(30)) && !is_forced {
             self.broken(Rule::ClosedHours, &format!("for {}", api.name));
         }
-        let Some(row) = self.world.disk.newest_token(&api.name) else {
+        let Some(row) = self.newest_token(&api.name) else {
             return;
         };
         // It died long ago, whatever a clock that was set back says.
@@ -378,7 +335,7 @@ impl Here {
         let words = format!("{} {} is {status}", api.name, token.generation);
         if status == TokenStatus::Unknown {
             self.broken(Rule::SignInForUnknown, &words);
-        } else if status == TokenStatus::Valid || is_alive && time.is_right() {
+        } else if status == TokenStatus::Valid || is_alive && clock.is_right() {
             self.broken(Rule::SignInForLiving, &words);
         }
     }
@@ -392,7 +349,7 @@ impl Here {
         };
         let words = format!("account {} after {}", account.id, closed.reason);
         let cools = world.time.truth() - closed.since < cooldown();
-        if closed.is_stop() || cools && !world.time.lost_count_of(closed.since) {
+        if closed.is_stop() || cools && !world.lost_count_of(closed.since) {
             self.broken(Rule::ClosedAccount, &words);
         } else if closed.needs_yes {
             self.broken(Rule::NobodyAsked, &words);
@@ -402,17 +359,21 @@ impl Here {
     /// Vega presses "Get OTP" now, or has put on record that it is pressed.
     pub(crate) fn check_press(&self, account: &Account, api: &Api, state: &OAuthState) {
         let world = &self.world;
-        let (true_now, now) = (world.time.truth(), world.time.now());
+        self.check_effect(&format!("Get OTP is pressed for {}", api.name));
+        // It counts from when it was put on record; whoever was held up makes it later.
+        let granted_at = locked(&self.process.granted_at).take();
+        let (true_now, now) = (granted_at.unwrap_or_else(|| world.time.truth()), world.time.now());
         let window = TimeDelta::from_std(BUDGET.window).unwrap_or_default() - LEEWAY;
         let mobile = &account.mobile_number;
         let before = world.truth(|truth| truth.presses_within(mobile, window, true_now));
         let budget = usize::try_from(BUDGET.presses).unwrap_or(usize::MAX);
-        if before.len() >= budget && !before.iter().any(|at| world.time.lost_count_of(*at)) {
+        if before.len() >= budget && !before.iter().any(|at| world.lost_count_of(*at)) {
             let words = format!("press {} for account {}", before.len() + 1, account.id);
             self.broken(Rule::BeyondBudget, &words);
         }
         let crashed = world.truth(|truth| truth.crashed.get(&api.name).cloned());
         let crashed = crashed.filter(|outcome| outcome.stored >= expiry::day_start(now));
+        let crashed = crashed.filter(|_| !self.is_taken_over());
         if crashed.is_some_and(|outcome| !self.has_a_yes_for(&api.name, &outcome)) {
             self.broken(Rule::PressAfterCrash, &format!("for {}", api.name));
         }
@@ -436,7 +397,7 @@ impl Here {
             );
             refused && closed.is_known_to(self.process.run())
         });
-        if is_refused {
+        if is_refused && !self.is_taken_over() {
             self.broken(Rule::FactorRetried, &format!("for account {}", account.id));
         }
     }
@@ -475,9 +436,9 @@ impl Here {
 
     /// A run is called completed.
     pub(crate) fn check_completed(&self, run: &RunRecord) {
-        let now = self.world.time.now();
+        let now = self.process.clock.now();
         for step in &run.steps {
-            let token = self.world.disk.newest_token(&step.api);
+            let token = self.newest_token(&step.api);
             let is_there = token.is_some_and(|row| {
                 let token = row.token;
                 !row.is_erased

@@ -1,6 +1,8 @@
-//! The lease: one process has it, until it gives it back or dies.
+//! The lease of a desk with one machine: one process has its file locked, until it gives it back or dies. That of several machines is
+//! `row_lease`'s.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
@@ -8,15 +10,19 @@ use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, Stor
 use crate::here::Here;
 use crate::injected_defects::InjectedDefect;
 use crate::locked::locked;
+use crate::row_lease::RowLease;
 
-pub(crate) struct DeskLease {
-    here: Here,
+/// The lease as this process asks for it.
+pub(crate) fn lease(here: Here) -> Arc<dyn LoginLease> {
+    if here.world.has_several_machines() {
+        Arc::new(RowLease::new(here))
+    } else {
+        Arc::new(DeskLease { here })
+    }
 }
 
-impl DeskLease {
-    pub(crate) fn new(here: Here) -> Self {
-        Self { here }
-    }
+struct DeskLease {
+    here: Here,
 }
 
 #[async_trait]
@@ -24,20 +30,20 @@ impl LoginLease for DeskLease {
     async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
         let here = &self.here;
         here.point().await;
-        let number = here.process.number;
-        let holder = *locked(&here.world.lease);
-        if let Some(holder) = holder.filter(|_| !here.is_injected(InjectedDefect::LeaseForAll)) {
+        let (machine, number) = (&here.process.machine, here.process.number);
+        if here.is_injected(InjectedDefect::LeaseForAll) {
+            *locked(&machine.file) = Some(number);
+        } else if let Err(holder) = machine.lock_file(number) {
             here.tell(&format!("is told that P{holder} holds the lease"));
             return Err(LeaseError::Held(Some(named(here, holder))));
         }
-        *locked(&here.world.lease) = Some(number);
         Ok(Box::new(Held(here.clone())))
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
         let here = &self.here;
         here.point().await;
-        let holder = *locked(&here.world.lease);
+        let holder = *locked(&here.process.machine.file);
         Ok(holder.map(|number| named(here, number)))
     }
 }
@@ -46,7 +52,7 @@ fn named(here: &Here, number: u32) -> LeaseHolder {
     LeaseHolder {
         pid: number,
         host: "desk".into(),
-        since: here.world.time.now(),
+        since: here.process.clock.now(),
         is_this_process: number == here.process.number,
     }
 }
@@ -63,9 +69,6 @@ impl Lease for Held {}
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut lease = locked(&self.0.world.lease);
-        if *lease == Some(self.0.process.number) {
-            *lease = None;
-        }
+        self.0.process.machine.unlock_file(self.0.process.number);
     }
 }

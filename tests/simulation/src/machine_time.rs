@@ -1,5 +1,5 @@
-//! The true time, which is Upstox's, and the time that the computer shows: somebody sets its wall clock, and it may be
-//! started anew. Both follow tokio's paused time.
+//! The true time, which is Upstox's, and the time that one computer shows: somebody sets its wall clock, and it may be
+//! started anew. Both follow tokio's paused time. Where machines share a database, its computer has a time of its own.
 
 use std::sync::Mutex;
 
@@ -19,17 +19,20 @@ struct Computer {
     booted_at: Option<DateTime<Utc>>,
 }
 
-/// The clocks of one desk.
+/// The clocks of one computer.
 pub(crate) struct MachineTime {
+    /// Boots of two computers are never the same.
+    name: String,
     start: DateTime<Utc>,
     began: Instant,
     computer: Mutex<Computer>,
 }
 
 impl MachineTime {
-    pub(crate) fn beginning_at(start: DateTime<Utc>) -> Self {
+    pub(crate) fn beginning_at(name: impl Into<String>, start: DateTime<Utc>) -> Self {
         let began = Instant::now();
         Self {
+            name: name.into(),
             start,
             began,
             computer: Mutex::new(Computer {
@@ -80,6 +83,11 @@ impl MachineTime {
         set_at.is_some_and(|at| now - at < length)
     }
 
+    /// Whether the clock was set since then.
+    pub(crate) fn was_set_since(&self, since: DateTime<Utc>) -> bool {
+        locked(&self.computer).set_at.is_some_and(|at| at >= since)
+    }
+
     /// Whether nothing on this computer can tell how long `since` is ago: it was started anew since, and the clock that
     /// would tell is not the same any more.
     pub(crate) fn lost_count_of(&self, since: DateTime<Utc>) -> bool {
@@ -97,7 +105,7 @@ impl Clock for MachineTime {
     fn since_boot(&self) -> Option<SinceBoot> {
         let computer = locked(&self.computer);
         Some(SinceBoot {
-            boot: format!("boot-{}", computer.boot),
+            boot: format!("{}-{}", self.name, computer.boot),
             elapsed: computer.booted.elapsed(),
         })
     }

@@ -42,7 +42,7 @@ fn run(options: &Options) -> anyhow::Result<bool> {
     if options.list_defects {
         for defect in InjectedDefect::ALL {
             let rules: Vec<String> = defect.breaks().iter().map(ToString::to_string).collect();
-            say(&format!("{:<22} {}", defect.name(), rules.join(", or ")));
+            say(&format!("{:<24} {}", defect.name(), rules.join(", or ")));
         }
         return Ok(true);
     }
@@ -77,8 +77,9 @@ fn run(options: &Options) -> anyhow::Result<bool> {
         ));
     }
     say(&format!(
-        "seed {seed}: {} days, {}, digest {}",
+        "seed {seed}: {} days, {} of them with two machines, {}, digest {}",
         outcome.days,
+        outcome.days_of_several_machines,
         if is_well {
             "every rule was kept"
         } else {

@@ -19,6 +19,8 @@ use crate::rules::Rule;
 const ENDLESS: Duration = Duration::from_hours(14);
 /// A run that is asked to end finishes a call under way at most.
 const CANCELLED_WITHIN: Duration = Duration::from_mins(5);
+/// The same where a process may be held up meanwhile.
+const CANCELLED_BY_SEVERAL_WITHIN: Duration = Duration::from_mins(15);
 
 /// What `generate` is asked for.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +68,7 @@ pub(crate) async fn play(here: Here, task: Task) {
 }
 
 async fn live(here: &Here, task: Task) -> Result<(), Arc<RunError>> {
-    let program = Program::start(here.clone()).await.map_err(store)?;
+    let program = Arc::new(Program::start(here.clone()).await.map_err(store)?);
     here.world.look();
     program.fulfil(task).await
 }
@@ -76,7 +78,7 @@ fn store(error: vega_domain::ports::StoreError) -> Arc<RunError> {
 }
 
 impl Program {
-    async fn fulfil(&self, task: Task) -> Result<(), Arc<RunError>> {
+    async fn fulfil(self: &Arc<Self>, task: Task) -> Result<(), Arc<RunError>> {
         match task {
             Task::Generate(wanted) => {
                 self.generate(&wanted).await?;
@@ -84,6 +86,8 @@ impl Program {
             Task::Serve(requests) => {
                 let _beside = self.runs_on();
                 self.serve(requests).await;
+                // To drop that half-way may lose a token.
+                self.orchestrator.recovered().await;
             }
             Task::Cancel => self.cancel().await?,
             Task::Read => {
@@ -146,7 +150,9 @@ impl Program {
             if stopped.is_err() && !here.process.is_gone() {
                 here.tell("is stopped by Ctrl-C");
                 handle.cancel();
-                if timeout(CANCELLED_WITHIN, handle.outcome()).await.is_err() && !here.process.is_gone() {
+                if timeout(here.cancelled_within(), handle.outcome()).await.is_err()
+                    && !here.process.is_gone()
+                {
                     here.broken(Rule::CancelIgnored, "by its own run");
                 }
             }
@@ -181,7 +187,7 @@ impl Program {
             here.tell("finds no run to end");
             return Ok(());
         };
-        let ended = timeout(CANCELLED_WITHIN, async {
+        let ended = timeout(here.cancelled_within(), async {
             while !self.orchestrator.has_ended(run).await? {
                 sleep(Duration::from_millis(500)).await;
             }
@@ -193,6 +199,16 @@ impl Program {
         here.stay().await;
         here.broken(Rule::CancelIgnored, "by another process");
         Ok(())
+    }
+}
+
+impl Here {
+    fn cancelled_within(&self) -> Duration {
+        if self.world.has_several_machines() {
+            CANCELLED_BY_SEVERAL_WITHIN
+        } else {
+            CANCELLED_WITHIN
+        }
     }
 }
 

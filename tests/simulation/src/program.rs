@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,13 +22,14 @@ use crate::desk::{BUDGET, COOLDOWN};
 use crate::events::Events;
 use crate::here::Here;
 use crate::human::Human;
-use crate::lease::DeskLease;
+use crate::lease::lease;
 use crate::sign_in::SignIns;
-use crate::store::{DiskChanges, Store};
+use crate::store::{DiskChanges, Store, away};
 use crate::upstox::Endpoints;
 
 /// As many profile calls at once.
 const PARALLEL: usize = 6;
+const CLEARS_UP_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) struct Program {
     pub(crate) here: Here,
@@ -41,7 +43,13 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) async fn start(here: Here) -> Result<Self, StoreError> {
         let accounts = here.world.accounts.clone();
-        let clock: Arc<dyn Clock> = here.world.time.clone();
+        if here.world.has_several_machines() {
+            if !here.look_at_database() {
+                return Err(away());
+            }
+            tokio::spawn(here.clone().go_on_looking());
+        }
+        let clock: Arc<dyn Clock> = here.process.clock.clone();
         let hub = Arc::new(EventHub::new(Arc::new(Events::new(here.clone()))));
         let events: Arc<dyn EventSink> = hub.clone();
         let store = Arc::new(Store::new(here.clone()));
@@ -96,7 +104,7 @@ impl Program {
         let ports = OrchestrationPorts {
             runs: store.clone(),
             history: store.clone(),
-            lease: Arc::new(DeskLease::new(here.clone())),
+            lease: lease(here.clone()),
             cooldowns: store.clone(),
             audit: store.clone(),
             spool: store,
@@ -123,13 +131,27 @@ impl Program {
 
     /// What a program that runs on does beside its work, until that is dropped: it hands out what is stored, whichever
     /// process stores it, and does what is left to do.
-    pub(crate) fn runs_on(&self) -> [AbortOnDropHandle<()>; 2] {
+    pub(crate) fn runs_on(self: &Arc<Self>) -> [AbortOnDropHandle<()>; 3] {
         self.here.process.follows.store(true, Ordering::Relaxed);
         let (follower, upkeep) = (Arc::clone(&self.follower), self.orchestrator.upkeep());
+        let program = Arc::clone(self);
         [
             AbortOnDropHandle::new(tokio::spawn(async move { match follower.follow().await {} })),
             AbortOnDropHandle::new(tokio::spawn(async move { match upkeep.go_on().await {} })),
+            AbortOnDropHandle::new(tokio::spawn(async move { program.clear_up().await })),
         ]
+    }
+
+    /// Clears up what dead processes left, as a server does between its runs.
+    async fn clear_up(&self) {
+        loop {
+            if self.orchestrator.under_way().is_none()
+                && let Err(error) = self.orchestrator.clear_up().await
+            {
+                self.here.tell(&format!("does not clear up yet: {error}"));
+            }
+            self.here.rest(CLEARS_UP_EVERY).await;
+        }
     }
 }
 

@@ -76,6 +76,10 @@ rules! {
     CancelIgnored = "a cancel that was not heeded",
     /// A program that does not end.
     Hangs = "a program that does not end",
+    /// A write of a sign-in by somebody who was taken over, or without the lease.
+    LateWrite = "a write of a sign-in by somebody without the lease",
+    /// The lease taken from somebody who lives and can say so.
+    TakenFromLiving = "the lease taken from a living holder",
     /// No way back to good tokens though nothing is wrong any more.
     Stuck = "no way back to good tokens",
 }

@@ -1,4 +1,7 @@
-//! What happens on one day, drawn before it begins: who starts what when, what fails, who dies, how the clock is set.
+//! What happens on one day, drawn before it begins: who starts what when and where, what fails, who dies or is held up, how clocks
+//! are set. What belongs to several machines alone is drawn in `machines`.
+
+mod machines;
 
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::ApiName;
 
 use crate::fault_state::{Reach, Storage};
-use crate::process::Manner;
+use crate::process::{Fate, Manner};
 use crate::process_session::{Generate, Task};
 use crate::seeded_rng::SeededRng;
 use crate::upstox::AppTrouble;
@@ -17,15 +20,19 @@ use crate::upstox::AppTrouble;
 #[derive(Debug, Clone)]
 pub(crate) enum ScheduledEvent {
     Start {
+        machine: usize,
         manner: Manner,
-        dies_after: Option<u32>,
+        fate: Fate,
         task: Task,
     },
     /// One of the living processes is killed.
     Kill,
-    /// The power fails.
-    StartAnew,
-    SetClock(TimeDelta),
+    /// The power of this machine fails.
+    StartAnew(usize),
+    /// The clock of this machine, or that of the database that machines share, is set.
+    SetClock(usize, TimeDelta),
+    /// This machine does not reach the database, or does again.
+    CutOff(usize, bool),
     Storage(Storage),
     Spool {
         fails: bool,
@@ -58,14 +65,16 @@ const NIGHT: (u32, u32) = (19 * HOUR, 24 * HOUR);
 struct Draw<'a> {
     rng: &'a SeededRng,
     accounts: &'a [Account],
+    machines: usize,
     all: Vec<(At, ScheduledEvent)>,
 }
 
-/// What happens, in order.
-pub(crate) fn draw(rng: &SeededRng, accounts: &[Account]) -> Vec<(At, ScheduledEvent)> {
+/// What happens on a desk with so many machines, in order.
+pub(crate) fn draw(rng: &SeededRng, accounts: &[Account], machines: usize) -> Vec<(At, ScheduledEvent)> {
     let mut draw = Draw {
         rng,
         accounts,
+        machines,
         all: Vec::new(),
     };
     let morning = rng.between(17_000..=21_000);
@@ -73,6 +82,9 @@ pub(crate) fn draw(rng: &SeededRng, accounts: &[Account]) -> Vec<(At, ScheduledE
     draw.rest_of_the_day();
     draw.night();
     draw.troubles(morning);
+    if machines > 1 {
+        draw.several_machines(morning);
+    }
     draw.all.sort_by_key(|(at, _)| *at);
     draw.all
 }
@@ -102,6 +114,24 @@ impl Draw<'_> {
         self.rng.permille(350).then(|| self.rng.between(0..=130))
     }
 
+    fn fate(&self) -> Fate {
+        Fate {
+            dies_after: self.dies_after(),
+            held_up: self.held_up(),
+        }
+    }
+
+    fn starts(&mut self, at: Duration, manner: Manner, fate: Fate, task: Task) {
+        let machine = self.machine();
+        let start = ScheduledEvent::Start {
+            machine,
+            manner,
+            fate,
+            task,
+        };
+        self.add(at, start);
+    }
+
     fn some_apis(&self) -> Vec<ApiName> {
         let apis = self.accounts.iter().flat_map(|account| &account.apis);
         let apis = apis.filter(|_| self.rng.permille(500));
@@ -128,28 +158,17 @@ impl Draw<'_> {
     }
 
     fn start(&mut self, at: Duration, task: Task) {
-        let start = ScheduledEvent::Start {
-            manner: self.manner(),
-            dies_after: self.dies_after(),
-            task,
-        };
-        self.add(at, start);
+        let (manner, fate) = (self.manner(), self.fate());
+        self.starts(at, manner, fate, task);
         if self.rng.permille(150) {
             let task = Task::Generate(self.generate());
-            let second = ScheduledEvent::Start {
-                manner: self.manner(),
-                dies_after: self.dies_after(),
-                task,
-            };
-            self.add(at + self.rng.millis(0..=5000), second);
+            let (manner, fate) = (self.manner(), self.fate());
+            let at = at + self.rng.millis(0..=5000);
+            self.starts(at, manner, fate, task);
         }
         if self.rng.permille(150) {
-            let cancel = ScheduledEvent::Start {
-                manner: Manner::Terminal,
-                dies_after: None,
-                task: Task::Cancel,
-            };
-            self.add(at + self.at(2, 500), cancel);
+            let at = at + self.at(2, 500);
+            self.starts(at, Manner::Terminal, Fate::default(), Task::Cancel);
         }
         if self.rng.permille(150) {
             self.add(at + self.at(0, 300), ScheduledEvent::Kill);
@@ -172,13 +191,8 @@ impl Draw<'_> {
             self.start(at, task);
         }
         for _ in 0..self.rng.between(0..=2) {
-            let read = ScheduledEvent::Start {
-                manner: Manner::TimerWithoutYes,
-                dies_after: None,
-                task: Task::Read,
-            };
             let at = self.at(0, 17 * HOUR);
-            self.add(at, read);
+            self.starts(at, Manner::TimerWithoutYes, Fate::default(), Task::Read);
         }
         if self.rng.permille(300) {
             let requests = (0..self.rng.between(2..=6))
@@ -265,19 +279,17 @@ impl Draw<'_> {
     /// One dies past the press, perhaps, and two operators are asked about that at the same time, of whom one dies, too.
     fn unresolved(&mut self, morning: u32) {
         let mut at = self.at(morning, morning + 3600);
-        let mut starts = |at, dies_after| {
-            let start = ScheduledEvent::Start {
-                manner: Manner::Terminal,
-                dies_after,
-                task: Task::Generate(Generate::default()),
-            };
-            self.all.push((at, start));
-        };
         let rng = self.rng;
-        starts(at, Some(rng.between(15..=60)));
+        let generate = || Task::Generate(Generate::default());
+        let dies = || Fate {
+            dies_after: Some(rng.between(15..=60)),
+            held_up: None,
+        };
+        self.starts(at, Manner::Terminal, dies(), generate());
         at += rng.seconds(120..=900);
-        starts(at, Some(rng.between(15..=60)));
-        starts(at + rng.seconds(0..=40), None);
+        self.starts(at, Manner::Terminal, dies(), generate());
+        at += rng.seconds(0..=40);
+        self.starts(at, Manner::Terminal, Fate::default(), generate());
     }
 
     fn clocks(&mut self, morning: u32) {
@@ -289,12 +301,14 @@ impl Draw<'_> {
             };
             let off = TimeDelta::from_std(off).unwrap_or_default();
             let off = if self.rng.permille(500) { off } else { -off };
-            let right = ScheduledEvent::SetClock(TimeDelta::zero());
-            self.for_a_while(morning, 3000, ScheduledEvent::SetClock(off), right);
+            let which = self.clock();
+            let right = ScheduledEvent::SetClock(which, TimeDelta::zero());
+            self.for_a_while(morning, 3000, ScheduledEvent::SetClock(which, off), right);
         }
         if self.rng.permille(120) {
             let at = self.at(morning, morning + 4000);
-            self.add(at, ScheduledEvent::StartAnew);
+            let machine = self.machine();
+            self.add(at, ScheduledEvent::StartAnew(machine));
         }
     }
 

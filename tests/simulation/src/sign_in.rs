@@ -42,10 +42,7 @@ impl SignIn for SignIns {
             return fails(FailureReason::BrowserUnavailable);
         }
         let number = here.process.number;
-        if here
-            .world
-            .truth(|truth| truth.sessions.iter().any(|(other, _)| *other != number))
-        {
+        if !here.is_taken_over() && here.world.signs_in_beside(number) {
             here.broken(Rule::TwoAtOnce, "opens a browser beside another one");
         }
         here.world

@@ -1,4 +1,4 @@
-//! One desk with its accounts, its computer and its disk, Upstox, and everybody who works there.
+//! One desk with its accounts, its machines and what they store, Upstox, and everybody who works there.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,9 @@ use crate::disk::Disk;
 use crate::fault_state::{FaultState, Storage};
 use crate::ground_truth::GroundTruth;
 use crate::injected_defects::InjectedDefect;
+use crate::lease_row::LeaseRow;
 use crate::locked::locked;
+use crate::machine::Machine;
 use crate::machine_time::MachineTime;
 use crate::process::Process;
 use crate::rules::{Rule, Violation, Violations};
@@ -35,36 +37,56 @@ pub(crate) struct World {
     pub(crate) rng: Arc<SeededRng>,
     pub(crate) defect: Option<InjectedDefect>,
     pub(crate) accounts: Accounts,
+    /// The time of the installation: of the one machine, or of the database that several share.
     pub(crate) time: Arc<MachineTime>,
+    pub(crate) machines: Vec<Arc<Machine>>,
     pub(crate) disk: Disk,
     pub(crate) upstox: Upstox,
     pub(crate) truth: Mutex<GroundTruth>,
-    /// Who holds the lease.
-    pub(crate) lease: Mutex<Option<u32>>,
+    /// The lease of several machines.
+    pub(crate) row: Mutex<LeaseRow>,
     trace: Arc<Trace>,
     violations: Arc<Violations>,
     faults: Mutex<FaultState>,
     /// Since when the database answers again.
     readable_since: Mutex<DateTime<Utc>>,
+    /// Until when it could be read and took no changes.
+    full_until: Mutex<DateTime<Utc>>,
     processes: Mutex<Vec<Arc<Process>>>,
     started: Mutex<u32>,
 }
 
 impl World {
-    pub(crate) fn opening(records: &Records, accounts: Accounts, start: DateTime<Utc>) -> Arc<Self> {
+    /// With so many machines.
+    pub(crate) fn opening(
+        records: &Records,
+        accounts: Accounts,
+        machines: usize,
+        start: DateTime<Utc>,
+    ) -> Arc<Self> {
+        let time = Arc::new(MachineTime::beginning_at("boot", start));
+        let time_of = |number| match machines {
+            1 => Arc::clone(&time),
+            _ => Arc::new(MachineTime::beginning_at(format!("boot-of-{number}"), start)),
+        };
+        let machines: Vec<Arc<Machine>> = (0..machines)
+            .map(|number| Arc::new(Machine::new(number, time_of(number))))
+            .collect();
         Arc::new(Self {
             rng: Arc::clone(&records.rng),
             defect: records.defect,
             upstox: Upstox::with(&accounts),
             accounts,
-            time: Arc::new(MachineTime::beginning_at(start)),
-            disk: Disk::default(),
+            time,
+            disk: Disk::of(machines.len()),
+            machines,
             truth: Mutex::default(),
-            lease: Mutex::default(),
+            row: Mutex::default(),
             trace: Arc::clone(&records.trace),
             violations: Arc::clone(&records.violations),
             faults: Mutex::new(FaultState::CALM),
             readable_since: Mutex::new(start),
+            full_until: Mutex::new(start),
             processes: Mutex::default(),
             started: Mutex::default(),
         })
@@ -78,14 +100,37 @@ impl World {
         let mut faults = locked(&self.faults);
         let before = faults.storage;
         change(&mut faults);
+        let now = self.time.truth();
         if before == Storage::Fails && faults.storage != Storage::Fails {
-            *locked(&self.readable_since) = self.time.truth();
+            *locked(&self.readable_since) = now;
+        }
+        if before == Storage::TakesNothing && faults.storage != before {
+            *locked(&self.full_until) = now;
         }
     }
 
-    /// Since when the database has answered, if it does.
-    pub(crate) fn readable_since(&self) -> Option<DateTime<Utc>> {
-        (self.faults().storage != Storage::Fails).then(|| *locked(&self.readable_since))
+    /// Whether machines share the database, which then lies on none of them.
+    pub(crate) fn has_several_machines(&self) -> bool {
+        self.machines.len() > 1
+    }
+
+    /// The clock of this machine; after those of all machines, the database's.
+    pub(crate) fn clock(&self, number: usize) -> &MachineTime {
+        self.machines
+            .get(number)
+            .map_or(&self.time, |machine| &machine.time)
+    }
+
+    /// Until when the database last could be read and took no changes.
+    pub(crate) fn was_full_until(&self) -> DateTime<Utc> {
+        *locked(&self.full_until)
+    }
+
+    /// Since when the database has answered this process, if it does.
+    pub(crate) fn answers_since(&self, process: &Process) -> Option<DateTime<Utc>> {
+        let answers = (self.faults().storage != Storage::Fails).then(|| *locked(&self.readable_since))?;
+        let reaches = process.machine.reaches_since()?;
+        Some(answers.max(reaches).max(process.went_on_at().unwrap_or(answers)))
     }
 
     /// The newest token of this API is another one, or there is news of it.
@@ -140,10 +185,7 @@ impl World {
 
     fn is_gone(&self, process: &Process) {
         process.leave();
-        let mut lease = locked(&self.lease);
-        if *lease == Some(process.number) {
-            *lease = None;
-        }
+        process.machine.unlock_file(process.number);
         self.truth(|truth| truth.sessions.retain(|(number, _)| *number != process.number));
         locked(&self.processes).retain(|living| living.number != process.number);
     }
@@ -152,10 +194,15 @@ impl World {
     pub(crate) fn tell(&self, what: &str) {
         let truth = in_ist(self.time.truth()).format("%d %H:%M:%S%.3f");
         let wall = in_ist(self.time.now());
+        let whose = if self.has_several_machines() {
+            "database's clock"
+        } else {
+            "clock"
+        };
         let shown = if self.time.is_right() {
             String::new()
         } else {
-            format!(" (the clock says {})", wall.format("%d %H:%M:%S"))
+            format!(" (the {whose} says {})", wall.format("%d %H:%M:%S"))
         };
         self.trace.add(format!("{truth}{shown}  {what}"));
     }

@@ -65,7 +65,7 @@ impl OwnBrowserSession {
         }
         here.rest(world.rng.seconds(5..=300)).await;
         let code = session.issue_code(request);
-        let at = world.time.now();
+        let at = here.process.clock.now();
         match self.codes.deliver_code(request.state, &code, at).await {
             Ok(_) => {}
             Err(error) => here.tell(&format!("a redirect is not taken: {error}")),

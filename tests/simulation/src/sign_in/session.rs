@@ -28,6 +28,13 @@ pub(super) struct Session {
     pub(super) stranger: bool,
 }
 
+/// A run that is broken off closes nothing in good order, and the browser ends with what holds it.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.is_over();
+    }
+}
+
 impl Session {
     pub(super) fn digits(&self) -> &str {
         self.account.mobile_number.digits()
@@ -104,6 +111,10 @@ impl Session {
 
     /// The ground truth knows of a failure as soon as it is seen.
     pub(super) fn failed(&self, failure: &Failure) {
+        // Who was taken over can tell nobody.
+        if self.here.is_taken_over() {
+            return;
+        }
         let (now, run) = (self.here.world.time.truth(), self.here.process.run());
         let mobile = &self.account.mobile_number;
         self.here

@@ -1,4 +1,5 @@
-//! The disk as processes reach it keeps the contracts of the storage ports, as long as nothing is injected.
+//! The disk as processes reach it keeps the contracts of the storage ports, as long as nothing is injected: on a desk with one machine,
+//! and on one where two share a database.
 
 use std::sync::Arc;
 
@@ -9,17 +10,19 @@ use vega_testing::contract::{Installation, Stores};
 
 use super::{DiskChanges, Store};
 use crate::desk;
+use crate::disk::Refusal;
 use crate::fault_state::Storage;
 use crate::here::Here;
-use crate::lease::DeskLease;
-use crate::process::Manner;
+use crate::lease::lease;
+use crate::locked::locked;
+use crate::process::{Fate, Manner};
 use crate::seeded_rng::SeededRng;
 use crate::world::{Records, World};
 
-struct OneDesk(Arc<World>);
+struct Desk<const MACHINES: usize>(Arc<World>);
 
 #[async_trait]
-impl Installation for OneDesk {
+impl<const MACHINES: usize> Installation for Desk<MACHINES> {
     async fn fresh() -> Self {
         let records = Records {
             rng: Arc::new(SeededRng::seeded(1)),
@@ -28,11 +31,11 @@ impl Installation for OneDesk {
             defect: None,
         };
         let accounts = desk::draw(&records.rng).unwrap();
-        Self(World::opening(&records, accounts, at(0)))
+        Self(World::opening(&records, accounts, MACHINES, at(0)))
     }
 
     async fn open(&self) -> Stores {
-        let here = Here::starting(&self.0, Manner::Terminal, None);
+        let here = Here::starting(&self.0, 0, Manner::Terminal, Fate::default());
         let store = Arc::new(Store::new(here.clone()));
         Stores {
             cooldowns: store.clone(),
@@ -45,7 +48,7 @@ impl Installation for OneDesk {
             audit: store.clone(),
             spool: store,
             changes: Arc::new(DiskChanges::new(here.clone())),
-            lease: Arc::new(DeskLease::new(here)),
+            lease: lease(here),
             // No program of the simulation has them.
             ..Stores::over(&self.0.disk.memory)
         }
@@ -58,6 +61,8 @@ impl Installation for OneDesk {
             Storage::Works
         };
         self.0.change_faults(|faults| faults.storage = storage);
+        // Also for what no program of the simulation reaches.
+        *locked(&self.0.disk.gate.refusal) = refuse.then_some(Refusal::Full);
     }
 
     async fn refuse_spool(&self, refuse: bool) {
@@ -77,4 +82,14 @@ impl Installation for OneDesk {
     }
 }
 
-vega_testing::contract_tests!(OneDesk);
+mod one_machine {
+    type OneMachine = super::Desk<1>;
+
+    vega_testing::contract_tests!(OneMachine);
+}
+
+mod two_machines {
+    type TwoMachines = super::Desk<2>;
+
+    vega_testing::contract_tests!(TwoMachines);
+}

@@ -29,7 +29,7 @@ impl CooldownRepository for Store {
         }
         let world = &self.here.world;
         let call = CooldownRepository::close(self.memory(), &cooldown, audit);
-        self.commit(&what, &kinds, call, |(), effect| {
+        self.sign_in(&what, &kinds, call, |(), effect| {
             if effect == Effect::Committed {
                 world.truth(|truth| truth.is_written(&cooldown.mobile_number, cooldown.failure.reason));
                 world.closed_on_disk(&cooldown);

@@ -7,7 +7,8 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{
-    CodeDelivery, Delivery, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreError, UnfinishedAttempt,
+    Clock, CodeDelivery, Delivery, NewAttempt, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    UnfinishedAttempt,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -15,6 +16,7 @@ use vega_domain::sign_in::OtpBudget;
 use super::{Effect, Store};
 use crate::ground_truth::UnresolvedOutcome;
 use crate::injected_defects::InjectedDefect;
+use crate::locked::locked;
 
 impl Store {
     /// A defect: this write is lost, and nobody is told.
@@ -30,6 +32,14 @@ impl Store {
             .attempt(attempt)
             .map(|new| new.state.expose().to_owned());
         world.truth(|truth| truth.safe.extend(state));
+    }
+
+    /// The time of a press as the ledger takes it.
+    fn ledgers(&self, now: &ClockReading) -> ClockReading {
+        if self.here.is_injected(InjectedDefect::LedgerByMachineClock) {
+            return self.here.process.machine.time.reading();
+        }
+        now.clone()
     }
 
     fn api_of(&self, id: AttemptId) -> String {
@@ -72,7 +82,7 @@ impl SignInAttempts for Store {
     async fn open_attempt(&self, new: &NewAttempt, audit: &AuditEntry) -> Result<(), StoreError> {
         let what = format!("attempt for {}", new.api);
         let call = self.memory().open_attempt(new, audit);
-        self.commit(&what, &[AuditKind::AttemptOpened], call, |(), _| ())
+        self.sign_in(&what, &[AuditKind::AttemptOpened], call, |(), _| ())
             .await
     }
 
@@ -92,7 +102,7 @@ impl SignInAttempts for Store {
             audit.detail.push_str(code.expose());
         }
         let call = self.memory().seal_code(attempt, code, at, &audit);
-        self.commit(&what, &[AuditKind::ExchangeIntended], call, |(), _| {
+        self.sign_in(&what, &[AuditKind::ExchangeIntended], call, |(), _| {
             // A code that was delivered in the last moment is brought home: nothing has timed out.
             let world = &self.here.world;
             let new = world.disk.attempt(attempt);
@@ -113,7 +123,7 @@ impl SignInAttempts for Store {
     ) -> Result<(), StoreError> {
         let what = format!("answer for {}", self.api_of(attempt));
         let call = self.memory().seal_answer(attempt, answer, at, audit);
-        self.commit(&what, &[AuditKind::AnswerReceived], call, |(), _| {
+        self.sign_in(&what, &[AuditKind::AnswerReceived], call, |(), _| {
             self.is_safe(attempt);
         })
         .await
@@ -129,7 +139,7 @@ impl SignInAttempts for Store {
         let what = format!("attempt for {} closed: {}", self.api_of(attempt), failure.reason);
         self.here.world.check_text(&failure.detail);
         let call = SignInAttempts::close(self.memory(), attempt, failure, at, audit);
-        self.commit(&what, &[AuditKind::AttemptClosed], call, |(), effect| {
+        self.sign_in(&what, &[AuditKind::AttemptClosed], call, |(), effect| {
             if effect == Effect::Committed {
                 self.is_closed(attempt, failure);
             }
@@ -166,8 +176,15 @@ impl OtpLedger for Store {
         }
         let what = format!("OTP press for {}", self.api_of(attempt));
         let kinds = [AuditKind::OtpRequested, AuditKind::OtpWithheld];
-        let call = self.memory().request_otp(attempt, mobile, budget, now);
-        self.commit(&what, &kinds, call, |_, _| ()).await
+        let now = self.ledgers(now);
+        let call = self.memory().request_otp(attempt, mobile, budget, &now);
+        self.sign_in(&what, &kinds, call, |grant, _| {
+            if *grant == OtpGrant::Granted {
+                let process = &self.here.process;
+                *locked(&process.granted_at) = Some(process.machine.time.truth());
+            }
+        })
+        .await
     }
 
     async fn note_otp(
@@ -178,8 +195,9 @@ impl OtpLedger for Store {
     ) -> Result<(), StoreError> {
         let what = format!("OTP press by hand for {}", self.api_of(attempt));
         let world = &self.here.world;
-        let call = self.memory().note_otp(attempt, mobile, now);
-        self.commit(&what, &[AuditKind::OtpRequestedInWindow], call, |(), effect| {
+        let now = self.ledgers(now);
+        let call = self.memory().note_otp(attempt, mobile, &now);
+        self.sign_in(&what, &[AuditKind::OtpRequestedInWindow], call, |(), effect| {
             if effect == Effect::Committed {
                 let pressed_at = world.time.truth();
                 world.truth(|truth| truth.pressed(mobile, pressed_at));

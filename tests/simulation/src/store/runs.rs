@@ -46,7 +46,7 @@ impl ExecutionStateRepository for Store {
     async fn begin(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
         let what = format!("a run of {}", audit.detail);
         let call = self.memory().begin(run, audit);
-        self.commit(&what, &[AuditKind::RunStarted], call, |(), _| {
+        self.sign_in(&what, &[AuditKind::RunStarted], call, |(), _| {
             self.is_held(run.id);
         })
         .await
@@ -55,7 +55,7 @@ impl ExecutionStateRepository for Store {
     async fn take_up(&self, run: &RunRecord, audit: &AuditEntry) -> Result<(), StoreError> {
         let what = format!("a run taken up: {}", audit.detail);
         let call = self.memory().take_up(run, audit);
-        self.commit(&what, &[AuditKind::RunTakenUp], call, |(), _| {
+        self.sign_in(&what, &[AuditKind::RunTakenUp], call, |(), _| {
             self.is_held(run.id);
         })
         .await
@@ -75,7 +75,7 @@ impl ExecutionStateRepository for Store {
             self.here.world.check_text(words);
         }
         let call = self.memory().save_step(run, api, state, audit);
-        self.commit(&what, &[AuditKind::StepChanged], call, |(), _| {
+        self.sign_in(&what, &[AuditKind::StepChanged], call, |(), _| {
             self.is_saved(api, state, audit.at);
         })
         .await
@@ -89,7 +89,7 @@ impl ExecutionStateRepository for Store {
         let kinds = [AuditKind::RunMoved, AuditKind::RunEnded];
         let what = format!("run {}", audit.detail);
         let call = self.memory().move_run(run, to, audit);
-        self.commit(&what, &kinds, call, |(), _| {
+        self.sign_in(&what, &kinds, call, |(), _| {
             let moved = self.memory().runs().into_iter().find(|moved| moved.id == run);
             if let Some(moved) = moved.filter(|_| to == RunState::Completed) {
                 self.here.check_completed(&moved);

@@ -7,7 +7,7 @@ use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, TokenCheck, UpstoxTokenRepository};
 use vega_domain::token::{NewToken, StoredToken};
 
-use super::{Effect, Store};
+use super::{Change, Effect, Store, Whose};
 use crate::injected_defects::InjectedDefect;
 
 #[async_trait]
@@ -34,7 +34,7 @@ impl UpstoxTokenRepository for Store {
         let what = format!("token {generation} of {api}, {}", worth(&new.token));
         let world = &self.here.world;
         let call = self.memory().store(new, audit);
-        self.commit(&what, &[AuditKind::TokenStored], call, |(), effect| {
+        self.sign_in(&what, &[AuditKind::TokenStored], call, |(), effect| {
             world.truth(|truth| truth.settled(api));
             world.token_changed(api);
             if effect == Effect::Spooled {
@@ -53,12 +53,17 @@ impl UpstoxTokenRepository for Store {
         });
         let what = told.collect::<Vec<_>>().join(", ");
         let kinds = [AuditKind::TokenChecked, AuditKind::TokensChecked];
-        let entries = self.entries_of(checks);
         let call = self.memory().record_checks(checks);
         let known = checks.iter().map(|(check, _)| check);
         let known = known.filter(|check| self.has_generation(&check.api, check.generation));
         let known: Vec<&TokenCheck> = known.collect();
-        self.commit_of(&what, (&kinds, entries), call, |_, _| {
+        let change = Change {
+            what: &what,
+            kinds: &kinds,
+            entries: &|| self.entries_of(checks),
+            whose: Whose::Anybodys,
+        };
+        self.change(change, call, |_, _| {
             for check in known {
                 self.here.world.token_changed(&check.api);
             }
@@ -85,7 +90,7 @@ impl Store {
     /// How many entries tell of these checks: one of each that changes what is known, and one of all others.
     fn entries_of(&self, checks: &[RecordedCheck]) -> usize {
         let tells_more = |(check, _): &&RecordedCheck| {
-            self.here.world.disk.read(|tables| {
+            self.read(|tables| {
                 let mut rows = tables.tokens.iter();
                 let row =
                     rows.find(|row| row.token.api == check.api && row.token.generation == check.generation);
@@ -99,7 +104,7 @@ impl Store {
     /// Whether this generation is in a row or in the spool.
     fn has_generation(&self, api: &ApiName, generation: Generation) -> bool {
         let is_it = |token: &StoredToken| token.api == *api && token.generation == generation;
-        self.here.world.disk.read(|tables| {
+        self.read(|tables| {
             let mut kept = tables.spool.tokens.values();
             tables.tokens.iter().any(|row| is_it(&row.token)) || kept.any(|kept| is_it(&kept.new.token))
         })

@@ -87,6 +87,7 @@ impl Endpoints {
         let lost = |words: &str| Err(ExchangeError::OutcomeUnknown(words.into()));
         let arrived = here.world.upstox.books().arrives(code.expose());
         here.tell(&format!("POST for {}", api.name));
+        here.check_effect(&format!("a code of {} is sent", api.name));
         if arrived > 1 {
             here.broken(
                 Rule::CodeTwice,

@@ -59,6 +59,10 @@ fn one_seed_plays_the_same_days_again() {
 #[case(InjectedDefect::SkipAudit)]
 #[case(InjectedDefect::EraseLiving)]
 #[case(InjectedDefect::EndlessCooldown)]
+#[case(InjectedDefect::EpochNotCompared)]
+#[case(InjectedDefect::LeaseByWallClock)]
+#[case(InjectedDefect::LedgerByMachineClock)]
+#[case(InjectedDefect::ConflictClearsSpool)]
 fn an_injected_defect_is_found(#[case] defect: InjectedDefect) {
     let outcome = play(SEED, DAYS_FOR_A_DEFECT, Some(defect));
     let found = outcome
