@@ -87,18 +87,28 @@ impl UpstoxTokenRepository for Store {
 }
 
 impl Store {
-    /// How many entries tell of these checks: one of each that changes what is known, and one of all others.
+    /// How many entries tell of these checks: one of each that changes what is known, and one of all others. That of a token in the
+    /// spool waits there.
     fn entries_of(&self, checks: &[RecordedCheck]) -> usize {
-        let tells_more = |(check, _): &&RecordedCheck| {
-            self.read(|tables| {
+        self.read(|tables| {
+            let is_kept = |check: &TokenCheck| {
+                let kept = tables.spool.tokens.get(&check.api);
+                kept.is_some_and(|kept| kept.new.token.generation == check.generation)
+            };
+            let tells_more = |check: &&TokenCheck| {
                 let mut rows = tables.tokens.iter();
                 let row =
                     rows.find(|row| row.token.api == check.api && row.token.generation == check.generation);
                 row.is_none_or(|row| row.is_erased || row.token.is_changed_by(check.check))
-            })
-        };
-        let changed = checks.iter().filter(tells_more).count();
-        changed + usize::from(changed < checks.len())
+            };
+            let in_rows = checks
+                .iter()
+                .map(|(check, _)| check)
+                .filter(|check| !is_kept(check));
+            let in_rows: Vec<&TokenCheck> = in_rows.collect();
+            let changed = in_rows.iter().copied().filter(tells_more).count();
+            changed + usize::from(changed < in_rows.len())
+        })
     }
 
     /// Whether this generation is in a row or in the spool.
