@@ -353,11 +353,9 @@ impl TokenGenerationService {
             .await;
         match sealed {
             // Neither the database nor the spool took it: it is here alone, so what it brings is brought home at once.
+            // Who was taken over makes nothing more of what is in the spool.
             Err(
-                error @ (StoreError::Failed { .. }
-                | StoreError::Unreadable(_)
-                | StoreError::NotAccepted(_)
-                | StoreError::TakenOver(_)),
+                error @ (StoreError::Failed { .. } | StoreError::Unreadable(_) | StoreError::NotAccepted(_)),
             ) => {
                 tracing::error!(api = %attempt.api.name, %error, "an answer is on record nowhere");
             }

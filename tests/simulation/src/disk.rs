@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use vega_domain::ids::{ApiName, AttemptId, Generation, RunId};
-use vega_domain::ports::{NewAttempt, StorageCause, StoreError};
+use vega_domain::ports::{NewAttempt, StorageCause, StorageKind, StoreError};
 use vega_domain::token::StoredToken;
 use vega_testing::memory_store::{Spool, Tables, TokenRow, full};
 use vega_testing::{MemoryStore, Watcher};
@@ -39,7 +39,11 @@ impl Refusal {
 
 /// What a process is told that does not reach the database.
 pub(crate) fn away() -> StoreError {
-    StoreError::failed("reach the database", StorageCause::Away, "no answer")
+    StoreError::failed(
+        "reach the database",
+        (StorageCause::Away, StorageKind::Server),
+        "no answer",
+    )
 }
 
 /// Which changes the storage refuses, and how many it took.

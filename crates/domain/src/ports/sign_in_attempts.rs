@@ -88,7 +88,8 @@ pub trait SignInAttempts: Send + Sync {
 
     /// Seals the raw answer before anybody reads it. MUST take one of an attempt that was closed as `outcome_unknown` by whoever did
     /// not know of it, unless a later sign-in for the API began since; the attempt is open again then
-    /// (`an_answer_that_comes_home_opens_its_attempt_again`, `an_answer_that_comes_too_late_is_refused`).
+    /// (`an_answer_that_comes_home_opens_its_attempt_again`, `an_answer_that_comes_too_late_is_refused`). Fails with `TakenOver` only
+    /// where the answer is in the spool: the next start brings it home, and the caller makes nothing of it.
     async fn seal_answer(
         &self,
         attempt: AttemptId,

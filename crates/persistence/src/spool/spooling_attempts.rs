@@ -86,15 +86,17 @@ impl SignInAttempts for SpoolingSignInAttempts {
         else {
             return Err(error);
         };
+        let is_taken_over = matches!(error, StoreError::TakenOver(_));
         let kept = KeptAnswer::of(attempt, &api, answer, at, audit);
         if let Err(spool) = self.spool.keep_answer(kept, &api, &client_id, generation).await {
             tracing::error!(%api, %error, %spool, "neither the database nor the spool took an answer");
-            return Err(error);
+            // That somebody else has the lease says that the answer is kept.
+            return Err(if is_taken_over { spool } else { error });
         }
         let why = error.to_string();
         tracing::error!(%api, why, "the database did not take an answer; it is in the spool");
-        // Who was taken over brings it home with the next start; this run makes nothing more of it.
-        if matches!(error, StoreError::TakenOver(_)) {
+        // The next start brings it home; this run makes nothing more of it.
+        if is_taken_over {
             return Err(error);
         }
         self.events.emit(Event::KeptInSpool { api, why });

@@ -10,10 +10,13 @@ use vega_services::{HotTokenRegistry, StepRecorder};
 use vega_testing::memory_store::full;
 use vega_testing::{Effects, Watcher};
 
+/// How a change is refused.
+type Refusal = fn() -> StoreError;
+
 pub(crate) struct Faults {
     log: Arc<Effects>,
     registry: Arc<HotTokenRegistry>,
-    fails_at: Mutex<Option<(&'static str, fn() -> StoreError)>>,
+    fails_at: Mutex<Option<(&'static str, Refusal)>>,
 }
 
 impl Faults {
@@ -31,7 +34,7 @@ impl Faults {
     }
 
     /// From now on the named effect fails like this and changes nothing.
-    pub(crate) fn refuse_at(&self, effect: &'static str, why: fn() -> StoreError) {
+    pub(crate) fn refuse_at(&self, effect: &'static str, why: Refusal) {
         *self.fails_at.lock().unwrap() = Some((effect, why));
     }
 

@@ -7,7 +7,7 @@ use rstest::rstest;
 use vega_domain::event::Event;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository, StoreError};
+use vega_domain::ports::{MockTokenChanges, MockUpstoxTokenRepository, StoreError, TokenSpool};
 use vega_services::{RegistryFollower, RegistryScope};
 
 use crate::generation_fixture::GenerationFixture;
@@ -104,10 +104,24 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
     }
 }
 
+/// The answer is in the spool, for the next start; whoever has the lease now may have another one.
+#[tokio::test(start_paused = true)]
+async fn nothing_more_is_made_of_an_answer_of_a_run_that_was_taken_over() {
+    let fixture = GenerationFixture::new();
+    let api = fixture.account.apis[0].name.clone();
+    fixture.database.prepare(&[api]).await.unwrap();
+    fixture
+        .faults
+        .refuse_at("seal_answer", || StoreError::TakenOver(None));
+    let failure = fixture.generate().await.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::TakenOver);
+    assert!(!fixture.is_served());
+    assert!(fixture.log.take_only(&["profile", "store"]).is_empty());
+}
+
 /// The answer is in this process alone: what it brings is not left to its end.
 #[rstest]
 #[case::full(full)]
-#[case::taken_over(|| StoreError::TakenOver(None))]
 #[case::not_accepted(|| StoreError::NotAccepted("it is another one".into()))]
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_cannot_be_sealed_still_becomes_a_token(#[case] why: fn() -> StoreError) {

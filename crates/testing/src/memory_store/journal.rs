@@ -175,6 +175,10 @@ impl SignInAttempts for MemoryStore {
         let Some(api) = self.api_of(attempt) else {
             return taken;
         };
+        let taken_over = match &taken {
+            Err(StoreError::TakenOver(holder)) => Some(holder.clone()),
+            _ => None,
+        };
         self.or_kept(taken, &api, |spool| {
             let kept = KeptAnswer {
                 attempt,
@@ -183,7 +187,9 @@ impl SignInAttempts for MemoryStore {
                 audit: audit.clone(),
             };
             spool.answers.insert(api.clone(), kept);
-        })
+        })?;
+        // Kept, and nothing more is to be made of it here.
+        taken_over.map_or(Ok(()), |holder| Err(StoreError::TakenOver(holder)))
     }
 
     async fn close(

@@ -8,7 +8,7 @@ use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::{StoreError, TokenCheck, TokenSpool};
 use vega_domain::token::CheckResult;
 
-use super::store::MemoryStore;
+use super::store::{MemoryStore, full};
 use super::tables::{KeptToken, Spool};
 
 impl KeptToken {
@@ -43,7 +43,10 @@ impl MemoryStore {
         };
         let mut tables = self.tables();
         if !tables.spool.rooms.contains(api) || self.watcher.spools(api).is_err() {
-            return Err(error);
+            return Err(match error {
+                StoreError::TakenOver(_) => full(),
+                error => error,
+            });
         }
         keep(&mut tables.spool);
         self.is_changed();

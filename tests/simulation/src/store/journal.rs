@@ -122,11 +122,17 @@ impl SignInAttempts for Store {
         audit: &AuditEntry,
     ) -> Result<(), StoreError> {
         let what = format!("answer for {}", self.api_of(attempt));
-        let call = self.memory().seal_answer(attempt, answer, at, audit);
-        self.sign_in(&what, &[AuditKind::AnswerReceived], call, |(), _| {
+        // Who was taken over is told so, and the answer is kept all the same.
+        let call = async {
+            match self.memory().seal_answer(attempt, answer, at, audit).await {
+                Err(taken_over @ StoreError::TakenOver(_)) => Ok(Some(taken_over)),
+                sealed => sealed.map(|()| None),
+            }
+        };
+        let taken_over = self.sign_in(&what, &[AuditKind::AnswerReceived], call, |_, _| {
             self.is_safe(attempt);
-        })
-        .await
+        });
+        taken_over.await?.map_or(Ok(()), Err)
     }
 
     async fn close(
