@@ -59,6 +59,8 @@ impl World {
         };
         let text = token.access_token.expose();
         let truth = self.time.truth();
+        // It came home too late and is not kept any more. Who follows the disk hears of it.
+        let is_late;
         if token.valid_until - process.clock.now() <= expiry::LAST_SECONDS {
             broken(Rule::ServedDead, "its time is over");
         }
@@ -69,6 +71,7 @@ impl World {
                 return broken(Rule::ServedDead, "Upstox never issued it");
             };
             let (is_over, is_confirmed) = (truth >= issued.dies_at, issued.is_confirmed);
+            is_late = self.truth(|truth| truth.late.contains(&issued.state));
             let owner = books.logins.iter().find(|(_, login)| login.user == issued.user);
             let is_the_accounts = owner.is_some_and(|(digits, _)| {
                 self.account(&token.account)
@@ -91,7 +94,7 @@ impl World {
         }
         self.check_follows(process, token);
         let is_announced = locked(&process.in_memory).contains(&(api.clone(), generation));
-        if !is_announced && !self.disk.has_token(text) {
+        if !is_announced && !is_late && !self.disk.has_token(text) {
             broken(
                 Rule::ServedEarly,
                 "it is neither in the database nor in the spool",

@@ -20,6 +20,12 @@ impl World {
         process.epoch().is_some_and(|epoch| epoch != in_force)
     }
 
+    /// Whether the lease is somebody else's, or nobody's of this process. On one machine the lock of a file keeps it so.
+    pub(crate) fn is_without_lease(&self, process: &Process) -> bool {
+        let in_force = locked(&self.row).epoch;
+        self.has_several_machines() && process.epoch().unwrap_or_default() != in_force
+    }
+
     /// Whether nobody can tell how long `since` is ago. Between machines only the database's clock tells.
     pub(crate) fn lost_count_of(&self, since: DateTime<Utc>) -> bool {
         if self.has_several_machines() {
@@ -66,7 +72,7 @@ impl Here {
         }
         if self.is_taken_over() {
             self.broken(Rule::LateWrite, what);
-        } else if whose == Whose::Holders && !self.has_lease() {
+        } else if !self.has_lease() {
             self.broken(Rule::LateWrite, &format!("{what}, without the lease"));
         }
     }

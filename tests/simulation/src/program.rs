@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use tokio_util::task::AbortOnDropHandle;
 use vega_domain::account::RedirectUri;
 use vega_domain::ports::{
-    BrowserWindow, Clock, CodeDelivery, EventSink, Operator, SignInRequirements, StoreError, TokenSpool,
-    Unmet,
+    BrowserWindow, Clock, CodeDelivery, EventSink, Operator, SignInRequirements, StoreError, Unmet,
 };
-use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
+use vega_orchestration::{
+    AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts, import_under_lease,
+};
 use vega_services::{
     GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
     TokenGenerationService, TokenValidityService,
@@ -53,7 +54,8 @@ impl Program {
         let hub = Arc::new(EventHub::new(Arc::new(Events::new(here.clone()))));
         let events: Arc<dyn EventSink> = hub.clone();
         let store = Arc::new(Store::new(here.clone()));
-        if let Err(error) = store.import(clock.now()).await {
+        let lease = lease(here.clone());
+        if let Err(error) = import_under_lease(&*store, &*lease, clock.now()).await {
             here.tell(&format!("leaves the spool as it is: {error}"));
         }
         let registry = Arc::new(HotTokenRegistry::new(Arc::clone(&clock)));
@@ -104,7 +106,7 @@ impl Program {
         let ports = OrchestrationPorts {
             runs: store.clone(),
             history: store.clone(),
-            lease: lease(here.clone()),
+            lease,
             cooldowns: store.clone(),
             audit: store.clone(),
             spool: store,

@@ -114,8 +114,10 @@ impl LoginLease for RowLease {
         here.point().await;
         let number = here.process.number;
         if let Err(holder) = here.process.machine.lock_file(number) {
-            here.tell(&format!("is told that P{holder} of its machine holds the lease"));
-            return Err(LeaseError::Held(Some(self.named(holder))));
+            here.tell(&format!("finds the file of its machine with P{holder}"));
+            return Err(LeaseError::Held(
+                self.row().holder.map(|holder| self.named(holder)),
+            ));
         }
         let file = FileLock(Arc::clone(&here.process));
         self.hear_the_holder().await?;

@@ -49,8 +49,6 @@ pub(crate) enum Whose {
     Anybodys,
     /// Whoever has the lease.
     Holders,
-    /// The same; and what a spool kept comes home without it.
-    OrComesHome,
 }
 
 /// A change as it is told, and who may make it.
@@ -156,7 +154,7 @@ impl Store {
             return Some(Refusal::Full);
         }
         let is_refused = whose != Whose::Anybodys
-            && here.world.is_taken_over(&here.process)
+            && here.world.is_without_lease(&here.process)
             && !here.is_injected(InjectedDefect::EpochNotCompared);
         is_refused.then_some(Refusal::TakenOver)
     }

@@ -9,7 +9,7 @@ use vega_domain::ids::{ApiName, ClientId, Generation};
 use vega_domain::ports::{SignInAttempts, StoreError, TokenSpool, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
-use crate::spool::records::{KeptAnswer, KeptToken};
+use crate::spool::records::{KeptAnswer, KeptToken, is_same};
 use crate::spool::slots::{Kind, Spool};
 use crate::stored::unreadable;
 
@@ -105,6 +105,12 @@ impl FileTokenSpool {
         Ok(())
     }
 
+    /// Whether this very token is in its row, and not another one of its generation.
+    async fn is_stored(&self, token: &StoredToken) -> Result<bool, StoreError> {
+        let rows = self.tokens.load_all().await?;
+        Ok(rows.iter().flatten().any(|row| is_same(row, token)))
+    }
+
     /// A conflict means that the database already has newer knowledge.
     async fn moved(
         &self,
@@ -155,7 +161,12 @@ impl TokenSpool for FileTokenSpool {
             let new = kept.token()?;
             let audit = kept.audit.written_at(at)?;
             let taken = self.tokens.store(&new, &audit).await;
-            if matches!(taken, Ok(()) | Err(StoreError::Conflict(_))) {
+            let is_in_its_row = match &taken {
+                Ok(()) => true,
+                Err(StoreError::Conflict(_)) => self.is_stored(&new.token).await?,
+                Err(_) => false,
+            };
+            if is_in_its_row {
                 self.move_rejection(&new.token, at).await?;
             }
             if self.moved(Kind::Token, &new.token.api, taken).await? {

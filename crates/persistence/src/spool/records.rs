@@ -274,12 +274,20 @@ pub(crate) fn put_kept(loaded: &mut Vec<LoadedToken>, kept: StoredToken) {
     }
 }
 
-/// Combines an API's token in a row with its token in the spool. The newer token wins. Where both are the same token,
-/// as happens for a moment, the newer check wins, and a revocation always wins.
+/// Whether both are one token. A generation alone does not tell: another machine may have made one of the same number, while
+/// this one was kept.
+pub(crate) fn is_same(one: &StoredToken, other: &StoredToken) -> bool {
+    one.api == other.api
+        && one.generation == other.generation
+        && one.access_token.expose() == other.access_token.expose()
+}
+
+/// Combines an API's token in a row with its token in the spool. The newer token wins, and of two with one number that in the
+/// row. Where both are the same token, as happens for a moment, the newer check wins, and a revocation always wins.
 fn merge(row: &mut StoredToken, kept: StoredToken) {
     if kept.generation > row.generation {
         *row = kept;
-    } else if kept.generation == row.generation && !row.is_revoked() {
+    } else if is_same(row, &kept) && !row.is_revoked() {
         let checked_at = |token: &StoredToken| token.last_check.map(|check| check.at);
         if kept.is_revoked() || checked_at(&kept) >= checked_at(row) {
             row.verified_at = row.verified_at.or(kept.verified_at);

@@ -14,7 +14,7 @@ use vega_domain::token::{CheckResult, NewToken};
 
 use crate::audit::latest_changes::Marks;
 use crate::spool::import::FileTokenSpool;
-use crate::spool::records::{KeptToken, put_kept};
+use crate::spool::records::{KeptToken, is_same, put_kept};
 
 /// Tokens in rows, with the knowledge of which are revoked, also for copies outside the rows.
 #[async_trait]
@@ -48,6 +48,26 @@ impl SpoolingTokenRepository {
     async fn kept(&self) -> Result<Vec<NewToken>, StoreError> {
         let kept = self.spool.tokens().await?;
         kept.iter().map(KeptToken::token).collect()
+    }
+
+    /// Those whose place no row has taken meanwhile: another machine may have made a token of the same generation.
+    async fn kept_as_newest(&self) -> Result<Vec<KeptToken>, StoreError> {
+        let mut newest = Vec::new();
+        let kept = self.spool.tokens().await?;
+        if kept.is_empty() {
+            return Ok(newest);
+        }
+        // A database that does not answer has taken no place.
+        let rows = self.database.load_all().await.unwrap_or_default();
+        for kept in kept {
+            let token = kept.token()?.token;
+            let mut rows = rows.iter().filter_map(|row| row.as_ref().ok());
+            let row = rows.find(|row| row.api == token.api);
+            if row.is_none_or(|row| row.generation < token.generation || is_same(row, &token)) {
+                newest.push(kept);
+            }
+        }
+        Ok(newest)
     }
 
     async fn revoked_in_database(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
@@ -115,7 +135,7 @@ impl UpstoxTokenRepository for SpoolingTokenRepository {
     }
 
     async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
-        let kept = self.spool.tokens().await?;
+        let kept = self.kept_as_newest().await?;
         let of = |check: &TokenCheck| kept.iter().find(|kept| kept.is(&check.api, check.generation));
         let (in_spool, in_rows): (Vec<_>, Vec<_>) =
             checks.iter().cloned().partition(|(check, _)| of(check).is_some());

@@ -135,6 +135,7 @@ suite! {
         what_the_database_does_not_take_stays_in_the_spool,
         what_the_database_knows_already_is_only_removed,
         a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row,
+        a_token_of_a_later_sign_in_is_not_taken_for_the_kept_one_of_its_number,
     ]
     changes: [
         each_commit_is_told_whoever_made_it,

@@ -136,3 +136,34 @@ pub async fn a_token_that_is_rejected_in_the_spool_is_rejected_in_its_row<I: Ins
     let told = told.iter().find(|entry| entry.kind == AuditKind::TokenChecked);
     assert_eq!(told.unwrap().at, at(900));
 }
+
+/// Another machine signed in while this one kept its token: both have the same number.
+pub async fn a_token_of_a_later_sign_in_is_not_taken_for_the_kept_one_of_its_number<I: Installation>() {
+    let (fixture, answered) = both_kept::<I>().await;
+    let check = |at, result| {
+        let check = TokenCheck {
+            api: api("PRIMARY"),
+            generation: Generation::FIRST,
+            check: LastCheck { at, result },
+        };
+        [(check, entry(AuditKind::TokenChecked))]
+    };
+    let dead = check(at(50), CheckResult::Invalid);
+    fixture.tokens.record_checks(&dead).await.unwrap();
+    fixture.refuse_commits(false).await;
+    let mut later = token(answered, "PRIMARY", 1);
+    later.token.access_token = AccessToken::new("CANARY-token-in-its-row");
+    fixture.store(&later).await.unwrap();
+    let is_the_later_one = async || {
+        let shown = fixture.token("PRIMARY").await;
+        assert_eq!(shown.access_token.expose(), "CANARY-token-in-its-row");
+        assert_eq!(shown.rejected_at, None);
+        shown.last_check
+    };
+    is_the_later_one().await;
+    let good = check(at(60), CheckResult::Valid);
+    fixture.tokens.record_checks(&good).await.unwrap();
+    assert_eq!(is_the_later_one().await, Some(good[0].0.check));
+    fixture.spool.import(at(900)).await.unwrap();
+    assert_eq!(is_the_later_one().await, Some(good[0].0.check));
+}

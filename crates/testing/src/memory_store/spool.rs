@@ -9,7 +9,7 @@ use vega_domain::ports::{StoreError, TokenCheck, TokenSpool};
 use vega_domain::token::CheckResult;
 
 use super::store::{MemoryStore, full};
-use super::tables::{KeptToken, Spool};
+use super::tables::{KeptToken, Spool, Tables};
 
 impl KeptToken {
     fn check(&mut self, check: &TokenCheck, audit: &AuditEntry) {
@@ -27,6 +27,19 @@ impl Spool {
     fn token(&mut self, api: &ApiName, generation: Generation) -> Option<&mut KeptToken> {
         let kept = self.tokens.get_mut(api);
         kept.filter(|kept| kept.new.token.generation == generation)
+    }
+}
+
+impl Tables {
+    /// Whether a token that is not the kept one has its place, or a later one: another machine may have made one of the same number.
+    fn is_another_in_its_row(&self, api: &ApiName) -> bool {
+        let kept = self.spool.tokens.get(api).map(|kept| &kept.new.token);
+        let rows = self.tokens.iter().filter(|row| row.token.api == *api);
+        let newest = rows.map(|row| &row.token).max_by_key(|token| token.generation);
+        let (Some(kept), Some(row)) = (kept, newest) else {
+            return false;
+        };
+        row.generation >= kept.generation && row.access_token.expose() != kept.access_token.expose()
     }
 }
 
@@ -56,6 +69,9 @@ impl MemoryStore {
     /// Notes a check of a token that is in the spool, and says whether it is there.
     pub(super) fn is_checked_in_spool(&self, check: &TokenCheck, audit: &AuditEntry) -> bool {
         let mut tables = self.tables();
+        if tables.is_another_in_its_row(&check.api) {
+            return false;
+        }
         let kept = tables.spool.token(&check.api, check.generation);
         let is_there = kept.map(|kept| kept.check(check, audit)).is_some();
         if is_there {
@@ -137,6 +153,9 @@ impl MemoryStore {
     /// Notes in its row the check that rejected a token while it was kept, if there was one.
     pub fn take_in_rejection(&self, kept: &Kept, at: DateTime<Utc>) -> Result<(), StoreError> {
         let rejection = self.read(|tables| {
+            if tables.is_another_in_its_row(kept.api()) {
+                return None;
+            }
             let kept = tables.spool.tokens.get(kept.api());
             kept.and_then(|kept| kept.rejection.clone())
         });

@@ -39,7 +39,7 @@ impl Store {
             what: &what,
             kinds: &[kind],
             entries: &|| 1,
-            whose: Whose::OrComesHome,
+            whose: Whose::Holders,
         };
         let taken = self.change(change, call, |(is_moved, state), _| match (is_moved, kept) {
             (true, Kept::Token(api)) => {
