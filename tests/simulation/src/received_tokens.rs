@@ -2,6 +2,7 @@
 //! counts, and what the spool of the process's machine keeps.
 
 use chrono::TimeDelta;
+use vega_domain::account::Account;
 use vega_domain::failure::FailureReason;
 use vega_domain::ids::ApiName;
 use vega_domain::sign_in::AttemptState;
@@ -10,6 +11,7 @@ use vega_testing::memory_store::AttemptRow;
 use crate::locked::locked;
 use crate::process::Process;
 use crate::rules::Rule;
+use crate::upstox::Issued;
 use crate::world::World;
 
 impl World {
@@ -17,8 +19,9 @@ impl World {
     pub(crate) fn check_received(&self, process: &Process) {
         for (text, _) in locked(&process.received).drain(..) {
             let issued = self.upstox.books().token(&text).cloned();
-            // One that Vega logged out is not to be kept.
-            let Some(issued) = issued.filter(|issued| !issued.is_logged_out) else {
+            // One that Vega logged out is not to be kept, nor is another person's, also where that could not be said.
+            let is_to_be_kept = |issued: &Issued| !issued.is_logged_out && !self.is_a_strangers(issued);
+            let Some(issued) = issued.filter(is_to_be_kept) else {
                 continue;
             };
             let is_in_memory = locked(&process.in_memory)
@@ -59,6 +62,22 @@ impl World {
                 self.broken(Rule::ErasedLiving, &format!("of {}", token.api));
             }
         }
+    }
+
+    /// Whether somebody else signed in than the account's owner.
+    fn is_a_strangers(&self, issued: &Issued) -> bool {
+        let of_the_app = |account: &&Account| {
+            account
+                .apis
+                .iter()
+                .any(|api| *api.client_id.as_str() == issued.client)
+        };
+        let Some(account) = self.accounts.iter().find(of_the_app) else {
+            return false;
+        };
+        let books = self.upstox.books();
+        let login = books.logins.get(account.mobile_number.digits());
+        login.is_some_and(|login| login.user != issued.user)
     }
 
     fn client_of(&self, api: &ApiName) -> Option<&str> {

@@ -32,7 +32,7 @@ impl Spool {
 
 impl Tables {
     /// Whether a token that is not the kept one has its place, or a later one: another machine may have made one of the same number.
-    fn is_another_in_its_row(&self, api: &ApiName) -> bool {
+    pub fn is_another_in_its_row(&self, api: &ApiName) -> bool {
         let kept = self.spool.tokens.get(api).map(|kept| &kept.new.token);
         let rows = self.tokens.iter().filter(|row| row.token.api == *api);
         let newest = rows.map(|row| &row.token).max_by_key(|token| token.generation);

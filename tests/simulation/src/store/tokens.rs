@@ -94,6 +94,7 @@ impl Store {
             let is_kept = |check: &TokenCheck| {
                 let kept = tables.spool.tokens.get(&check.api);
                 kept.is_some_and(|kept| kept.new.token.generation == check.generation)
+                    && !tables.is_another_in_its_row(&check.api)
             };
             let tells_more = |check: &&TokenCheck| {
                 let mut rows = tables.tokens.iter();
