@@ -132,7 +132,11 @@ async fn when_reached<F: Future<Output = Result<Vega, StartError>>>(
             Err(away) if away.is_away() => tracing::warn!("{away}"),
             started => return started.map(Some),
         }
-        sleep(TRY_AGAIN).await;
+        tokio::select! {
+            biased;
+            () = &mut asked_to_stop => return Ok(None),
+            () = sleep(TRY_AGAIN) => {}
+        }
     }
 }
 

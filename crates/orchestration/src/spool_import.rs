@@ -14,6 +14,11 @@ pub async fn import_under_lease(
     if spool.is_empty().await? {
         return Ok(());
     }
+    // Nobody who starts waits here for the silence of a holder: whoever clears up does, and upkeep comes again.
+    let holder = lease.holder().await?;
+    if holder.is_some_and(|holder| !holder.is_this_process) {
+        return Ok(());
+    }
     let _lease = match lease.acquire().await {
         Ok(lease) => Some(lease),
         Err(LeaseError::Held(Some(holder))) if holder.is_this_process => None,

@@ -37,7 +37,8 @@ pub trait Lease: Send + Sync + fmt::Debug {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait LoginLease: Send + Sync {
-    /// Takes the lease or says who has it; never waits for its holder. MUST be free again within moments when it was given back,
+    /// Takes the lease or says who has it. Waits until it is known whether a holder lives, and never for his end: not at all on one
+    /// machine, on several up to 15 s for one of whom nothing is heard. MUST be free again within moments when it was given back,
     /// and when the holder's process is dead, however it died: at once on one machine
     /// (`a_dead_process_leaves_the_lease_to_the_next`); on several, when nothing was heard of it for 15 s. MUST never be held twice
     /// (`the_lease_is_held_once_and_free_when_it_is_given_back`, `never_1_two_sign_ins_at_once`).

@@ -109,8 +109,9 @@ pub enum OpenError {
     },
     /// What this machine keeps there belongs to another database on a server.
     #[error(
-        "{0} keeps what another database has not taken yet: a database on another server, or an earlier one of this name. This one must \
-         not get it. Start Vega once more with that database, or move the folder away if it is gone for good"
+        "{0} belongs to another database of this name, on another server or an earlier one: Vega runs with that one now, or it has \
+         not taken yet what is kept there, and this one must not get it. End the other Vega, or start it once more; move the folder \
+         away if that database is gone for good"
     )]
     OthersFolder(PathBuf),
     /// The server does not keep what it is given, or not in a way that Vega can use.
@@ -148,7 +149,10 @@ impl OpenError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::NotConnected { why, .. } => why.is_away(),
-            Self::OnServer { source, .. } => cause_in(source.as_ref()) == StorageCause::Away,
+            // All connections may be taken, or another machine may be held up within a write.
+            Self::OnServer { source, .. } => {
+                matches!(cause_in(source.as_ref()), StorageCause::Away | StorageCause::Busy)
+            }
             _ => false,
         }
     }

@@ -130,26 +130,33 @@ pub(crate) async fn primary(server: &Server) -> Result<PgConnectOptions, NoConne
         let answer = timeout(CONNECT, takes_writes(&options)).await;
         (address.to_string(), options, answer)
     });
-    let (mut found, mut standby, mut failed) = (None, None, None);
+    let (mut found, mut failed) = (None, Vec::new());
     for (host, options, answer) in join_all(asked).await {
         match answer {
             Ok(Ok(true)) => match found {
                 None => found = Some((host, options)),
                 Some((one, _)) => return Err(NoConnection::TwoPrimaries { one, other: host }),
             },
-            Ok(Ok(false)) => standby = Some(NoConnection::OnlyStandby { host }),
-            Ok(Err(source)) if is_of_tls(&source) => failed = Some(NoConnection::Unproven { host, source }),
-            Ok(Err(source)) => failed = Some(NoConnection::Unreached { host, source }),
-            Err(_) => failed = Some(NoConnection::Silent { host }),
+            Ok(Ok(false)) => failed.push(NoConnection::OnlyStandby { host }),
+            Ok(Err(source)) if is_of_tls(&source) => failed.push(NoConnection::Unproven { host, source }),
+            Ok(Err(source)) => failed.push(NoConnection::Unreached { host, source }),
+            Err(_) => failed.push(NoConnection::Silent { host }),
         }
     }
-    match (found, failed.or(standby)) {
-        (Some((_, options)), _) => Ok(options),
-        (None, Some(why)) => Err(why),
-        (None, None) => Err(NoConnection::Silent {
-            host: server.to_string(),
-        }),
+    if let Some((_, options)) = found {
+        return Ok(options);
     }
+    // One that may come back is waited for; else what somebody has to mend is said.
+    let why = match failed.iter().position(NoConnection::is_away) {
+        Some(hopeful) => Some(failed.swap_remove(hopeful)),
+        None => failed.pop(),
+    };
+    for other in failed {
+        tracing::warn!("{other}");
+    }
+    Err(why.unwrap_or_else(|| NoConnection::Silent {
+        host: server.to_string(),
+    }))
 }
 
 /// Whether TLS refused the server: as an error of its own, or as what was read from the connection.

@@ -1,6 +1,7 @@
 //! The connections of an open PostgreSQL database: one writes, a few read, and one is told of news. One row is locked by whoever
 //! writes, on whichever machine.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use sqlx::postgres::PgPool;
@@ -22,6 +23,9 @@ pub(crate) struct PostgresEngine {
     pub(crate) reader: PgPool,
     pub(crate) poll: Arc<Poll>,
     pub(crate) lease: Arc<OwnLease>,
+    /// Keeps this machine's folder that of this database. `None` for whoever only looks.
+    #[expect(dead_code, reason = "held for its lock")]
+    pub(crate) folder: Option<Arc<File>>,
 }
 
 impl PostgresEngine {

@@ -21,7 +21,7 @@ use crate::files::process_lock::{host_name, this_process};
 use crate::postgres::connection::CONNECT;
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::lease_row::LeaseRow;
-use crate::postgres::machine_lock::{HeldLock, MachineLock};
+use crate::postgres::machine_lock::{HeldLock, Machine, MachineLock};
 use crate::postgres::session::READ;
 use crate::repositories::audit_trail;
 use crate::sql;
@@ -62,13 +62,13 @@ impl RowLoginLease {
 
     /// Whether the holder's process is dead, as far as this process has seen. `free` is the lock of this machine that no other process
     /// has.
-    fn is_dead(&self, row: &LeaseRow, free: Option<&str>) -> bool {
+    fn is_dead(&self, row: &LeaseRow, free: Option<&Machine>) -> bool {
         let silence = self.engine.poll.silence_of(row.epoch, row.heartbeat);
-        row.is_of(free) || silence.is_some_and(|silence| silence >= SILENCE)
+        row.had(free) || silence.is_some_and(|silence| silence >= SILENCE)
     }
 
     /// Listens to whoever has the lease until he says something, or counts as dead. Of one that was heard just now that is known.
-    async fn hear_the_holder(&self, free: Option<&str>) -> Result<(), StoreError> {
+    async fn hear_the_holder(&self, free: Option<&Machine>) -> Result<(), StoreError> {
         let mut is_told = false;
         loop {
             self.engine.poll.look_now().await;
@@ -91,7 +91,7 @@ impl RowLoginLease {
     }
 
     /// The epoch under which this process has the lease now with whose silence it was taken, or who has it.
-    async fn take(&self, machine: Option<&str>) -> Result<Result<Taken, LeaseHolder>, StoreError> {
+    async fn take(&self, machine: Option<&Machine>) -> Result<Result<Taken, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read_locked(&mut tx).await?;
         let held = found.as_ref().filter(|row| !row.released);
@@ -115,12 +115,12 @@ impl RowLoginLease {
         .bind(host_name())
         .bind(self.clock.now())
         .bind(this_process())
-        .bind(machine)
+        .bind(machine.map(ToString::to_string))
         .execute(&mut tx)
         .await
         .map_err(failed(DOING))?;
         if let Some(dead) = held {
-            let words = if dead.is_of(machine) {
+            let words = if dead.had(machine) {
                 format!("{}; its process has ended", dead.holder())
             } else {
                 format!(
@@ -133,7 +133,9 @@ impl RowLoginLease {
             audit_trail::insert(&mut tx, &entry).await?;
         }
         tx.commit().await.map_err(failed(DOING))?;
-        let from = held.filter(|dead| !dead.is_of(machine)).map(LeaseRow::holder);
+        let from = held
+            .filter(|dead| !dead.had_the_folder_of(machine))
+            .map(LeaseRow::holder);
         Ok(Ok(Taken { epoch, from }))
     }
 }
@@ -148,7 +150,7 @@ impl LoginLease for RowLoginLease {
             let held = found.filter(|row| !row.released);
             return Err(LeaseError::Held(held.map(|row| row.holder())));
         };
-        let machine = lock.machine.as_deref();
+        let machine = lock.machine.as_ref();
         self.hear_the_holder(machine).await?;
         match self.take(machine).await? {
             Err(holder) => Err(LeaseError::Held(Some(holder))),
@@ -163,7 +165,7 @@ impl LoginLease for RowLoginLease {
             return Ok(None);
         };
         let free = self.lock.if_free(self.boot().as_deref());
-        Ok((!self.is_dead(&row, free.as_deref())).then(|| row.holder()))
+        Ok((!self.is_dead(&row, free.as_ref())).then(|| row.holder()))
     }
 }
 

@@ -5,6 +5,7 @@ use vega_domain::ports::{LeaseHolder, StoreError};
 
 use crate::database::causes::failed;
 use crate::files::process_lock::this_process;
+use crate::postgres::machine_lock::Machine;
 use crate::sql::{self, Session, record};
 
 record! {
@@ -40,9 +41,17 @@ impl LeaseRow {
             .map_err(failed("read the holder of the lease"))
     }
 
-    /// Whether its process is on this machine and had the lock of this machine's file.
-    pub(crate) fn is_of(&self, machine: Option<&str>) -> bool {
-        machine.is_some() && self.machine.as_deref() == machine
+    /// Whether its process is on this machine and had this lock.
+    pub(crate) fn had(&self, lock: Option<&Machine>) -> bool {
+        let written = self.machine.as_deref();
+        lock.zip(written).is_some_and(|(lock, written)| lock.is(written))
+    }
+
+    /// Whether it kept what it received in this folder, perhaps before this machine was started anew.
+    pub(crate) fn had_the_folder_of(&self, lock: Option<&Machine>) -> bool {
+        let written = self.machine.as_deref();
+        lock.zip(written)
+            .is_some_and(|(lock, written)| lock.has_the_file_of(written))
     }
 
     pub(crate) fn holder(&self) -> LeaseHolder {

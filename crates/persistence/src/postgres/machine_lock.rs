@@ -1,6 +1,7 @@
 //! The lock of this machine: one process of those that share its folder signs in at a time, with one window and one folder of profiles.
 //! The kernel gives it back when that process dies, so a holder of the lease that had this very lock is dead once it is free.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,33 @@ pub(crate) struct HeldLock {
     _file: File,
     /// Which lock of which boot it is. `None` where a free lock proves nothing: its file is on another machine's disk, or the
     /// system does not tell its boots apart.
-    pub(crate) machine: Option<String>,
+    pub(crate) machine: Option<Machine>,
+}
+
+/// The lock of one boot. Its text is in the row of the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Machine {
+    boot: String,
+    /// The file by the name in it and by its place on the disk: a copy of it is another lock.
+    file: String,
+}
+
+impl Machine {
+    /// Whether whoever wrote this had this very lock.
+    pub(crate) fn is(&self, written: &str) -> bool {
+        self.to_string() == written
+    }
+
+    /// The same for this file, in whichever boot.
+    pub(crate) fn has_the_file_of(&self, written: &str) -> bool {
+        written.split_once('/').is_some_and(|(_, file)| file == self.file)
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.boot, self.file)
+    }
 }
 
 impl MachineLock {
@@ -40,24 +67,41 @@ impl MachineLock {
         }
         let name = named(&mut file).map_err(|error| failed(error.into()))?;
         Ok(Some(HeldLock {
-            machine: self.machine(&name, boot),
+            machine: self.machine(&file, &name, boot),
             _file: file,
         }))
     }
 
     /// Which lock it is, where no process has it now.
-    pub(crate) fn if_free(&self, boot: Option<&str>) -> Option<String> {
+    pub(crate) fn if_free(&self, boot: Option<&str>) -> Option<Machine> {
         let mut file = File::open(&self.0).ok()?;
         let mut name = String::new();
         file.read_to_string(&mut name).ok()?;
         let is_free = !is_held(&file).ok()? && !name.is_empty();
-        is_free.then(|| self.machine(&name, boot))?
+        is_free.then(|| self.machine(&file, &name, boot))?
     }
 
-    fn machine(&self, name: &str, boot: Option<&str>) -> Option<String> {
-        let is_own = foreign_kind(&self.0).is_none();
-        boot.filter(|_| is_own).map(|boot| format!("{boot}/{name}"))
+    fn machine(&self, file: &File, name: &str, boot: Option<&str>) -> Option<Machine> {
+        let boot = boot.filter(|_| foreign_kind(&self.0).is_none())?;
+        Some(Machine {
+            boot: boot.to_owned(),
+            file: format!("{name}-{}", place_of(file)?),
+        })
     }
+}
+
+/// Where the file is on which disk.
+#[cfg(unix)]
+fn place_of(file: &File) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let facts = file.metadata().ok()?;
+    Some(format!("{}-{}", facts.dev(), facts.ino()))
+}
+
+/// Not known here, so a free lock proves nothing.
+#[cfg(not(unix))]
+fn place_of(_file: &File) -> Option<String> {
+    None
 }
 
 /// The name in the file, which is given to it once.

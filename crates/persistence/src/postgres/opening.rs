@@ -1,5 +1,6 @@
 //! Opens a database on a server: checks that the server keeps what it acknowledges, migrates the database, and fetches its root key.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -12,6 +13,7 @@ use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::open_error::OpenError;
 use crate::database::place::DatabasePlace;
+use crate::files::io;
 use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyId, RootKey};
@@ -35,6 +37,10 @@ const READERS: u32 = 4;
 pub(crate) fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
     let mut server = Server::of(&place.url).map_err(|why| OpenError::ServerUrl { why })?;
     (server.password, server.ca) = (place.password.clone(), place.ca.clone());
+    if let Some(ca) = &server.ca {
+        // A file that is not there must not be taken for a server that is away.
+        File::open(ca).map_err(io("read", ca))?;
+    }
     Ok(server)
 }
 
@@ -95,10 +101,11 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     let key = fetch_key(&writer, &reader, &key_source, &server).await?;
     let sealer = Arc::new(Sealer::new(&key));
     let spool = Spool::beside(&path, Arc::clone(&sealer));
-    if let Some(folder) = path.parent() {
-        let trail = in_time(name_of_trail(&reader)).await.map_err(failed("read"))?;
-        own_folder::claim(folder, &trail, &spool)?;
-    }
+    let trail = in_time(name_of_trail(&reader)).await.map_err(failed("read"))?;
+    let folder = match path.parent() {
+        Some(folder) => Some(Arc::new(own_folder::claim(folder, &trail, &spool)?)),
+        None => None,
+    };
     let poll = Poll::new(options, reader.clone(), spool);
     let data = DataSource {
         engine: Engine::Postgres(PostgresEngine {
@@ -106,6 +113,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             reader,
             poll,
             lease: Arc::default(),
+            folder,
         }),
         sealer,
         listener_proof: Arc::new(KeyedListenerProof::new(&key)),

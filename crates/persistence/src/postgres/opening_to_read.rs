@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::time::timeout;
 
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
@@ -18,7 +17,7 @@ use crate::postgres::connection::{CONNECT, options, primary};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::opening::{MIGRATIONS, server_of};
 use crate::postgres::poll::Poll;
-use crate::postgres::session::READ;
+use crate::postgres::session::{PgSession, READ};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -45,16 +44,22 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
         Spool::beside(&path, Arc::clone(&sealer)),
     );
     let state = async {
+        let mut session = PgSession::acquire(&reader, READ).await.ok()?;
         // What only follows another server may be behind.
-        let takes_writes: bool = sqlx::query_scalar("SELECT NOT pg_is_in_recovery()")
-            .fetch_one(&reader)
+        let takes_writes: bool = session
+            .ask(async |connection| {
+                sqlx::query_scalar("SELECT NOT pg_is_in_recovery()")
+                    .fetch_one(connection)
+                    .await
+            })
             .await
             .ok()?;
         takes_writes.then_some(())?;
-        sqlx::query_as(STATE).fetch_one(&reader).await.ok()
+        let state = session.ask(async |connection| sqlx::query_as(STATE).fetch_one(connection).await);
+        state.await.ok()
     };
     let looked = Looked {
-        state: timeout(READ, state).await.ok().flatten(),
+        state: state.await,
         newest_schema: MIGRATIONS.iter().map(|migration| migration.version).max(),
     };
     let opened = DataSource {
@@ -63,6 +68,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
             reader,
             poll,
             lease: Arc::default(),
+            folder: None,
         }),
         sealer,
         listener_proof: Arc::new(KeyedListenerProof::new(&key)),

@@ -134,6 +134,16 @@ async fn a_server_without_tls_is_refused() {
     is_refused_for_good(refused, &["TLS"]);
 }
 
+#[tokio::test]
+async fn a_file_of_certificates_that_is_not_there_is_named() {
+    let home = Home::new();
+    let missing = home.0.path().join("missing.pem");
+    let refused = home
+        .open("postgres://vega@0.0.0.0:1/desk", Some(missing), PASSWORD)
+        .await;
+    is_refused_for_good(refused, &["missing.pem"]);
+}
+
 #[rstest]
 #[case::wrong("CANARY-another")]
 #[case::none("")]
