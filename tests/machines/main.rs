@@ -13,10 +13,11 @@ mod tally;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use clap::{Parser, ValueEnum};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use vega_tests::say;
 
 use crate::pair::Pair;
@@ -44,6 +45,9 @@ struct Options {
     #[arg(long)]
     trace: bool,
 }
+
+/// Far longer than a round takes: one that comes to no end is a fault of Vega's or of the harness, and must not hold up whoever waits.
+const ROUND: Duration = Duration::from_mins(5);
 
 /// The trail is verified after every round, and takes longer each time.
 const ROUNDS_OF_A_DESK: u32 = 20;
@@ -122,9 +126,14 @@ async fn at_one_desk(seed: u64, rounds: u32, options: &Options) -> Result<bool> 
             break;
         };
         let round_began = Instant::now();
-        pair.prepare().await?;
-        let happened = kind.play(&mut pair).await?;
-        let broken = pair.look().await?;
+        let played = async {
+            pair.prepare().await?;
+            let happened = kind.play(&mut pair).await?;
+            anyhow::Ok((happened, pair.look().await?))
+        };
+        let played = timeout(ROUND, played).await;
+        let (happened, broken) =
+            played.with_context(|| format!("round {round}, {kind:?}, came to no end"))??;
         let took = round_began.elapsed().as_secs_f64();
         say(&format!("desk {seed}, round {round}: {kind:?}, {took:.1} s"));
         if options.trace {
