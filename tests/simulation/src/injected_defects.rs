@@ -70,7 +70,7 @@ defects! {
     /// The OTP ledger takes its times from the machine's clock.
     LedgerByMachineClock = "ledger-by-machine-clock", BeyondBudget;
     /// A late answer is erased, and nobody is told.
-    ConflictClearsSpool = "conflict-clears-spool", TokenLost | TokenDropped;
+    ConflictClearsSpool = "conflict-clears-spool", TokenLost | TokenDropped | ServedEarly;
 }
 
 impl fmt::Display for InjectedDefect {
