@@ -152,7 +152,8 @@ pub(crate) async fn primary(server: &Server) -> Result<PgConnectOptions, NoConne
         None => failed.pop(),
     };
     for other in failed {
-        tracing::warn!("{other}");
+        // Whoever waits asks each second.
+        tracing::debug!("{other}");
     }
     Err(why.unwrap_or_else(|| NoConnection::Silent {
         host: server.to_string(),

@@ -90,7 +90,7 @@ impl RowLoginLease {
         }
     }
 
-    /// The epoch under which this process has the lease now with whose silence it was taken, or who has it.
+    /// That this process has the lease now, or who has it.
     async fn take(&self, machine: Option<&Machine>) -> Result<Result<Taken, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read_locked(&mut tx).await?;
