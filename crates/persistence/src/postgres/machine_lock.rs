@@ -122,3 +122,44 @@ fn failed(source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
         source,
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    async fn held(lock: &MachineLock, boot: &str) -> (HeldLock, Machine) {
+        let held = lock.take(Some(boot)).await.unwrap().unwrap();
+        let machine = held.machine.clone().unwrap();
+        (held, machine)
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_told_from_its_copy_and_over_a_boot() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, copied) = (dir.path().join("own"), dir.path().join("copied"));
+        let (lock, copy) = (MachineLock::beside(&own), MachineLock::beside(&copied));
+        let (first, machine) = held(&lock, "boot").await;
+        let written = machine.to_string();
+        assert!(lock.take(Some("boot")).await.unwrap().is_none());
+        assert_eq!(lock.if_free(Some("boot")), None);
+        drop(first);
+        assert_eq!(lock.if_free(Some("boot")), Some(machine));
+
+        let (again, same) = held(&lock, "boot").await;
+        assert!(same.is(&written) && same.has_the_file_of(&written));
+        drop(again);
+        let (_later, later) = held(&lock, "another boot").await;
+        assert!(!later.is(&written) && later.has_the_file_of(&written));
+
+        std::fs::copy(&lock.0, &copy.0).unwrap();
+        let (_other, other) = held(&copy, "boot").await;
+        assert!(!other.is(&written) && !other.has_the_file_of(&written));
+    }
+
+    #[tokio::test]
+    async fn without_a_boot_a_free_lock_proves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = MachineLock::beside(&dir.path().join("own"));
+        assert_eq!(lock.take(None).await.unwrap().unwrap().machine, None);
+    }
+}

@@ -78,15 +78,21 @@ impl SignInAttempts for SpoolingSignInAttempts {
             ) => error,
             sealed => return sealed,
         };
+        let is_taken_over = matches!(error, StoreError::TakenOver(_));
         let Some(About {
             api,
             client_id,
             generation,
         }) = self.about(attempt)
         else {
-            return Err(error);
+            return Err(if is_taken_over {
+                StoreError::Unreadable(format!(
+                    "{error}; and of which sign-in this answer is, is not known"
+                ))
+            } else {
+                error
+            });
         };
-        let is_taken_over = matches!(error, StoreError::TakenOver(_));
         let kept = KeptAnswer::of(attempt, &api, answer, at, audit);
         if let Err(spool) = self.spool.keep_answer(kept, &api, &client_id, generation).await {
             tracing::error!(%api, %error, %spool, "neither the database nor the spool took an answer");

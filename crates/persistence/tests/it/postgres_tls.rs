@@ -134,6 +134,26 @@ async fn a_server_without_tls_is_refused() {
     is_refused_for_good(refused, &["TLS"]);
 }
 
+#[rstest]
+#[case::last("127.0.0.1:1", true)]
+#[case::first("127.0.0.1:1", false)]
+#[tokio::test]
+async fn a_host_that_may_come_back_is_waited_for_beside_one_that_proves_nothing(
+    #[case] down: &str,
+    #[case] is_last: bool,
+) {
+    let (remote, home) = (&*REMOTE, Home::new());
+    let other = format!("{ELSEWHERE}:{}", remote.server.port());
+    let hosts = if is_last {
+        format!("{other},{down}")
+    } else {
+        format!("{down},{other}")
+    };
+    let url = format!("postgres://vega@{hosts}/{}", remote.database);
+    let refused = home.open(&url, None, PASSWORD).await.unwrap_err();
+    assert!(refused.is_away(), "{refused}");
+}
+
 #[tokio::test]
 async fn a_file_of_certificates_that_is_not_there_is_named() {
     let home = Home::new();
