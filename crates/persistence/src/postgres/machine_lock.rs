@@ -123,16 +123,18 @@ fn failed(source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     async fn held(lock: &MachineLock, boot: &str) -> (HeldLock, Machine) {
         let held = lock.take(Some(boot)).await.unwrap().unwrap();
         let machine = held.machine.clone().unwrap();
         (held, machine)
     }
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn a_lock_is_told_from_its_copy_and_over_a_boot() {
         let dir = tempfile::tempdir().unwrap();
