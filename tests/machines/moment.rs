@@ -64,6 +64,11 @@ impl Moment {
         matches!(self, Self::Point(point, _) if WITH_AN_ANSWER.contains(point))
     }
 
+    /// Whether its next step would be the token call, with nothing asked in between.
+    pub(crate) fn is_before_the_call(&self) -> bool {
+        matches!(self, Self::Point("after_code_sealed", _))
+    }
+
     fn point(&self) -> Option<String> {
         match self {
             Self::Point(point, times) => Some(format!("{point} {times}")),

@@ -111,12 +111,16 @@ impl Promises {
         Ok(())
     }
 
-    /// When it has ended. One effect may come late: the one whose commit was acknowledged just before it was held up.
-    pub(crate) async fn has_woken(&mut self, upstox: &Upstox) -> Result<()> {
+    /// When it has ended. One effect may come late: the one whose commit was acknowledged just before it was held up, but for a token
+    /// call, before which it asks whose the sign-in is.
+    pub(crate) async fn has_woken(&mut self, upstox: &Upstox, was_before_the_call: bool) -> Result<()> {
         let presses = self.tally.presses;
         self.tally.take_in(upstox).await?;
         self.learn(upstox).await?;
         let posts = self.issued.len() - self.issued_before_waking.unwrap_or(self.issued.len());
+        self.expect(!was_before_the_call || posts == 0, || {
+            "P4: one that was taken over still sent its code".to_owned()
+        });
         let effects = posts as u64 + self.tally.presses - presses;
         self.figures
             .counted("late effects", u32::try_from(effects).unwrap_or(u32::MAX));

@@ -188,6 +188,7 @@ impl Vega {
         ));
         let generation_ports = decorator.generation(GenerationPorts {
             tokens: Arc::clone(&tokens),
+            lease: Arc::clone(&lease),
             attempts,
             otp_ledger,
             codes: Arc::clone(&codes),

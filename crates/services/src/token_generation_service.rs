@@ -2,6 +2,7 @@
 //! publish last. Every `[tx]` below is one durable commit with its audit entry.
 
 mod attempt;
+mod exchange;
 mod verdict;
 
 use std::sync::Arc;
@@ -17,9 +18,9 @@ use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, CodeDelivery, EventSink, ExchangeError, LeaseHolder, LeftAnswer, NewAttempt,
-    OtpLedger, Presenter, ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession,
-    StoreError, TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
+    AuditTrail, Clock, CodeDelivery, EventSink, LeaseHolder, LeftAnswer, LoginLease, NewAttempt, OtpLedger,
+    Presenter, ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError,
+    TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RawAnswer};
@@ -49,6 +50,8 @@ pub trait StepRecorder: Send + Sync {
 pub struct GenerationPorts {
     /// Where tokens go.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
+    /// Who signs in: what a write is asked by its fence, a call is asked here.
+    pub lease: Arc<dyn LoginLease>,
     /// Where attempts are written down.
     pub attempts: Arc<dyn SignInAttempts>,
     /// Whether "Get OTP" may be pressed.
@@ -327,61 +330,6 @@ impl TokenGenerationService {
                 delivered.ok_or(failure)
             }
             code => code,
-        }
-    }
-
-    /// `[tx3]`, the POST, `[tx4]`. Returns the answer unread and when it was asked for.
-    async fn exchange(
-        &self,
-        attempt: &Attempt<'_>,
-        code: &AuthorizationCode,
-    ) -> Result<(RawAnswer, DateTime<Utc>), Failure> {
-        let now = self.ports.clock.now();
-        let audit = attempt.audit(now, AuditKind::ExchangeIntended, "");
-        self.ports
-            .attempts
-            .seal_code(attempt.id, code, now, &audit)
-            .await?;
-        let (answer, sent_at) = self.send(attempt.api, code).await?;
-
-        let now = self.ports.clock.now();
-        let audit = attempt.audit(now, AuditKind::AnswerReceived, format!("HTTP {}", answer.status));
-        let sealed = self
-            .ports
-            .attempts
-            .seal_answer(attempt.id, &answer, now, &audit)
-            .await;
-        match sealed {
-            // Neither the database nor the spool took it: it is here alone, so what it brings is brought home at once.
-            // Who was taken over makes nothing more of what is in the spool.
-            Err(
-                error @ (StoreError::Failed { .. } | StoreError::Unreadable(_) | StoreError::NotAccepted(_)),
-            ) => {
-                tracing::error!(api = %attempt.api.name, %error, "an answer is on record nowhere");
-            }
-            sealed => sealed?,
-        }
-        Ok((answer, sent_at))
-    }
-
-    /// Sends the code once. Only a call of which no byte left is made again.
-    async fn send(&self, api: &Api, code: &AuthorizationCode) -> Result<(RawAnswer, DateTime<Utc>), Failure> {
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            let sent_at = self.ports.clock.now();
-            match self.ports.exchange.exchange(api, code).await {
-                Ok(answer) => return Ok((answer, sent_at)),
-                Err(ExchangeError::OutcomeUnknown(words)) => {
-                    return Err(Failure::new(FailureReason::OutcomeUnknown, words));
-                }
-                Err(ExchangeError::NotSent(failure)) => match pauses.next() {
-                    Some(pause) => {
-                        tracing::warn!(%failure, "the token call could not be sent; trying again");
-                        tokio::time::sleep(pause).await;
-                    }
-                    None => return Err(failure),
-                },
-            }
         }
     }
 

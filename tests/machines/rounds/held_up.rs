@@ -41,7 +41,8 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     let first = timeout(PATIENCE, Ran::to_its_end(vega)).await??;
     if had_the_lease {
         pair.promises.figures.took("held up and woken", began.elapsed());
-        pair.promises.has_woken(&pair.upstox).await?;
+        let was_before_the_call = moment.is_before_the_call();
+        pair.promises.has_woken(&pair.upstox, was_before_the_call).await?;
         let differ = before.differ(&pair.database.rows());
         pair.promises
             .figures

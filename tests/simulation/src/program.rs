@@ -88,6 +88,7 @@ impl Program {
         let operator: Arc<dyn Operator> = Arc::new(Human::new(here.clone()));
         let generation_ports = GenerationPorts {
             tokens: store.clone(),
+            lease: Arc::clone(&lease),
             attempts: store.clone(),
             otp_ledger: store.clone(),
             codes: store.clone(),

@@ -140,7 +140,10 @@ impl LoginLease for RowLease {
             return Err(away());
         }
         let row = self.row();
-        let holder = row.holder.filter(|_| !self.is_silent(&row));
+        let own = self.here.process.number;
+        let holder = row
+            .holder
+            .filter(|holder| *holder == own || !self.is_silent(&row));
         Ok(holder.map(|holder| self.named(holder)))
     }
 }

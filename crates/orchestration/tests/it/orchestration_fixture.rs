@@ -194,6 +194,7 @@ impl OrchestrationFixture {
         Arc::new(TokenGenerationService::new(
             GenerationPorts {
                 tokens: self.database.clone(),
+                lease: self.database.clone(),
                 attempts: self.database.clone(),
                 otp_ledger: self.database.clone(),
                 codes: self.database.clone(),

@@ -60,11 +60,12 @@ impl RowLoginLease {
         Some(self.clock.reading().since_boot?.boot)
     }
 
-    /// Whether the holder's process is dead, as far as this process has seen. `free` is the lock of this machine that no other process
-    /// has.
+    /// Whether the holder's process is dead, as far as this process has seen: not if it is this one, also where it stood still. `free`
+    /// is the lock of this machine that no other process has.
     fn is_dead(&self, row: &LeaseRow, free: Option<&Machine>) -> bool {
         let silence = self.engine.poll.silence_of(row.epoch, row.heartbeat);
-        row.had(free) || silence.is_some_and(|silence| silence >= SILENCE)
+        let is_silent = silence.is_some_and(|silence| silence >= SILENCE);
+        !self.engine.lease.is_under(row.epoch) && (row.had(free) || is_silent)
     }
 
     /// Listens to whoever has the lease until he says something, or counts as dead. Of one that was heard just now that is known.

@@ -1,15 +1,16 @@
 //! The token call: made again only while no byte of it has left, and never after.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rstest::rstest;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
-use vega_domain::ports::ExchangeError;
+use vega_domain::ports::{Clock as _, ExchangeError, LeaseHolder};
 use vega_domain::secret::RawAnswer;
 
-use crate::generation_fixture::{GenerationFixture, ist, raw_answer};
+use crate::generation_fixture::{GenerationFixture, holder, ist, raw_answer};
 use vega_testing::memory_store::End;
 
 fn not_sent() -> Result<RawAnswer, ExchangeError> {
@@ -69,6 +70,76 @@ async fn a_code_is_sent_again_only_while_it_never_left(
         }
     }
     assert_eq!(fixture.log.take()[6..], expected);
+}
+
+/// Another machine took this one for dead, cleared up, and may have made a token that this call would end.
+#[rstest]
+#[case::has_it_now(Some(holder(false)))]
+#[case::had_it_and_is_done(None)]
+#[tokio::test(start_paused = true)]
+async fn who_lost_the_lease_between_two_tries_sends_nothing_more(#[case] now: Option<LeaseHolder>) {
+    let fixture = GenerationFixture::new();
+    fixture
+        .broker
+        .answers(Duration::ZERO, vec![not_sent(), Ok(raw_answer())]);
+    let (made, ()) = tokio::join!(fixture.generate(), async {
+        sleep(Duration::from_secs(2)).await;
+        fixture.database.lease_is_held_by(now);
+    });
+    assert_eq!(made.unwrap_err().reason, FailureReason::TakenOver);
+    let posts = fixture
+        .log
+        .take()
+        .iter()
+        .filter(|effect| *effect == "POST")
+        .count();
+    assert_eq!(posts, 1);
+    // Whose it is now closes it.
+    assert_eq!(fixture.database.ends(), [End::Open]);
+}
+
+/// It was suspended with the code announced, and not yet sent.
+#[rstest]
+#[case::for_a_moment(Duration::from_secs(1), Some(holder(false)), 1)]
+#[case::and_kept_the_lease(Duration::from_mins(1), Some(holder(true)), 1)]
+#[case::and_was_taken_for_dead(Duration::from_mins(1), Some(holder(false)), 0)]
+#[tokio::test(start_paused = true)]
+async fn who_stood_still_asks_whose_the_sign_in_is(
+    #[case] stood: Duration,
+    #[case] now: Option<LeaseHolder>,
+    #[case] posts: usize,
+) {
+    let fixture = GenerationFixture::new();
+    let (clock, database) = (Arc::clone(&fixture.clock), Arc::clone(&fixture.database));
+    fixture.faults.happens_at("seal_code", move || {
+        clock.set(clock.now() + stood);
+        database.lease_is_held_by(now);
+    });
+    let made = fixture.generate().await;
+    let sent = fixture
+        .log
+        .take()
+        .iter()
+        .filter(|effect| *effect == "POST")
+        .count();
+    assert_eq!((sent, made.is_ok()), (posts, posts == 1));
+}
+
+/// A database that does not answer says nothing about the lease: the same as a call that was not sent.
+#[tokio::test(start_paused = true)]
+async fn a_try_waits_for_a_database_that_does_not_say_whose_the_sign_in_is() {
+    let fixture = GenerationFixture::new();
+    fixture
+        .broker
+        .answers(Duration::ZERO, vec![not_sent(), Ok(raw_answer())]);
+    let began = Instant::now();
+    fixture.faults.fail_at("holder");
+    let (made, ()) = tokio::join!(fixture.generate(), async {
+        sleep(Duration::from_secs(10)).await;
+        fixture.faults.heal();
+    });
+    assert_eq!(made, Ok(Generation::FIRST));
+    assert_eq!(began.elapsed(), Duration::from_secs(25));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,11 +12,14 @@ use vega_testing::{Effects, Watcher};
 
 /// How a change is refused.
 type Refusal = fn() -> StoreError;
+/// What happens beside a change.
+type Event = Box<dyn FnOnce() + Send>;
 
 pub(crate) struct Faults {
     log: Arc<Effects>,
     registry: Arc<HotTokenRegistry>,
     fails_at: Mutex<Option<(&'static str, Refusal)>>,
+    happens_at: Mutex<Option<(&'static str, Event)>>,
 }
 
 impl Faults {
@@ -25,6 +28,7 @@ impl Faults {
             log,
             registry,
             fails_at: Mutex::default(),
+            happens_at: Mutex::default(),
         }
     }
 
@@ -40,6 +44,11 @@ impl Faults {
 
     pub(crate) fn heal(&self) {
         *self.fails_at.lock().unwrap() = None;
+    }
+
+    /// This happens once, just when the named effect is written.
+    pub(crate) fn happens_at(&self, effect: &'static str, event: impl FnOnce() + Send + 'static) {
+        *self.happens_at.lock().unwrap() = Some((effect, Box::new(event)));
     }
 
     fn fails(&self, effect: &str) -> Result<(), StoreError> {
@@ -75,6 +84,14 @@ impl Watcher for Faults {
     }
 
     fn commits(&self, what: &str) -> Result<(), StoreError> {
+        let happens = self
+            .happens_at
+            .lock()
+            .unwrap()
+            .take_if(|(at, _)| *at == short(what).0);
+        if let Some((_, event)) = happens {
+            event();
+        }
         match short(what) {
             ("request_otp" | "note_otp" | "deliver_code", _) => {}
             (effect, "") => self.log.add(effect),

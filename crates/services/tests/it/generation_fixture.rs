@@ -13,8 +13,8 @@ use vega_domain::event::Event;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{Generation, RunId, UserId};
 use vega_domain::ports::{
-    Clock, CodeDelivery, EventSink, ExchangeError, MockPresenter, MockPrompter, ProfileAnswer, ProfileApi,
-    SessionLogout, SignInRequest, SignInSession, TokenAnswer, TokenExchange,
+    Clock, CodeDelivery, EventSink, ExchangeError, LeaseHolder, MockPresenter, MockPrompter, ProfileAnswer,
+    ProfileApi, SessionLogout, SignInRequest, SignInSession, TokenAnswer, TokenExchange,
 };
 use vega_domain::secret::{AccessToken, AuthorizationCode, ExtendedToken, RawAnswer};
 use vega_domain::sign_in::OtpBudget;
@@ -35,6 +35,16 @@ pub(crate) fn ist(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(&format!("{text}+05:30"))
         .unwrap()
         .to_utc()
+}
+
+/// Who has the lease: this process, or another one on another machine.
+pub(crate) fn holder(is_this_process: bool) -> LeaseHolder {
+    LeaseHolder {
+        pid: 4711,
+        host: "desk-b".into(),
+        since: ist("2026-11-23T08:44:00"),
+        is_this_process,
+    }
 }
 
 pub(crate) fn user(id: &str) -> UserId {
@@ -65,8 +75,11 @@ impl GenerationFixture {
         let clock = PausedClock::at(now);
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&log), Arc::clone(&registry)));
+        let database = Arc::new(MemoryStore::watched_by(faults.clone()));
+        // Whoever makes tokens has the lease.
+        database.lease_is_held_by(Some(holder(true)));
         Self {
-            database: Arc::new(MemoryStore::watched_by(faults.clone())),
+            database,
             faults,
             broker: Arc::new(Broker::new(Arc::clone(&log))),
             events: Arc::new(Events {
@@ -85,6 +98,7 @@ impl GenerationFixture {
     pub(crate) fn service(&self) -> TokenGenerationService {
         let ports = GenerationPorts {
             tokens: self.database.clone(),
+            lease: self.database.clone(),
             attempts: self.database.clone(),
             otp_ledger: self.database.clone(),
             codes: self.database.clone(),

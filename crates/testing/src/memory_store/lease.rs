@@ -38,6 +38,7 @@ impl LoginLease for MemoryStore {
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        self.watcher.asked("holder")?;
         Ok(self.lease.lock().unwrap().holder())
     }
 }
