@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use rstest::rstest;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use vega_domain::audit::AuditKind;
 use vega_domain::ids::AttemptId;
-use vega_domain::ports::{Clock, LoginLease, ProfileAnswer};
-use vega_orchestration::WaitPolicy;
+use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, ProfileAnswer, StoreError};
+use vega_orchestration::{WaitPolicy, import_under_lease};
 use vega_testing::builders;
 use vega_testing::memory_store::KeptToken;
 
@@ -62,6 +63,15 @@ enum Holder {
     AnotherProcess,
 }
 
+/// A token that the database did not take.
+fn kept(fixture: &OrchestrationFixture) -> KeptToken {
+    KeptToken {
+        new: builders::token(AttemptId::at(fixture.clock.now()), "PRIMARY", 1),
+        audit: builders::entry(AuditKind::TokenStored),
+        rejection: None,
+    }
+}
+
 #[rstest]
 #[case::nobody_signs_in(Holder::Nobody, true, &["lease taken", "lease given back"])]
 #[case::this_process_does(Holder::ARunOfThisProcess, true, &[])]
@@ -73,11 +83,7 @@ async fn what_is_kept_is_moved_beside_nobody_elses_sign_in(
     #[case] leases: &[&str],
 ) {
     let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
-    let kept = KeptToken {
-        new: builders::token(AttemptId::at(fixture.clock.now()), "PRIMARY", 1),
-        audit: builders::entry(AuditKind::TokenStored),
-        rejection: None,
-    };
+    let kept = kept(&fixture);
     let own = match holder {
         Holder::Nobody => None,
         Holder::ARunOfThisProcess => Some(fixture.database.acquire().await.unwrap()),
@@ -94,6 +100,36 @@ async fn what_is_kept_is_moved_beside_nobody_elses_sign_in(
     assert_eq!(fixture.log.take_only(&["lease"]), leases, "{holder:?}");
     assert_eq!(fixture.database.kept().is_empty(), is_moved);
     drop(own);
+}
+
+/// Whether its holder lives is not known yet.
+struct Unheard(LeaseHolder);
+
+#[async_trait]
+impl LoginLease for Unheard {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        std::future::pending().await
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        Ok(Some(self.0.clone()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_who_starts_waits_for_a_holder_of_whom_nothing_is_heard() {
+    let fixture = OrchestrationFixture::of(&[("main", &["PRIMARY"])]);
+    let kept = kept(&fixture);
+    fixture
+        .database
+        .edit(|tables| tables.spool.tokens.insert(kept.new.token.api.clone(), kept));
+    let lease = Unheard(another_process(&fixture));
+    let began = Instant::now();
+    let moved = import_under_lease(&*fixture.database, &lease, fixture.clock.now());
+    let moved = timeout(Duration::from_hours(1), moved).await;
+    moved.expect("it waits").unwrap();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(fixture.database.kept().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

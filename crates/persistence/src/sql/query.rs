@@ -103,14 +103,14 @@ impl<T: FromRow> QueryAs<T> {
 
     pub(crate) async fn fetch_all(self, session: &mut Session) -> Result<Vec<T>, Error> {
         let rows = self.0.fetch(session);
-        rows.and_then(|row| std::future::ready(T::from_row(&row)))
+        rows.and_then(|row| std::future::ready(row.read()))
             .try_collect()
             .await
     }
 
     pub(crate) async fn fetch_optional(self, session: &mut Session) -> Result<Option<T>, Error> {
         let row = self.0.fetch_optional(session).await?;
-        row.as_ref().map(T::from_row).transpose()
+        row.as_ref().map(Row::read).transpose()
     }
 
     pub(crate) async fn fetch_one(self, session: &mut Session) -> Result<T, Error> {

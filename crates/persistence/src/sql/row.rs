@@ -29,7 +29,15 @@ impl Row {
         decoded.map_err(Error::Decode)
     }
 
-    /// The same, read as a type.
+    /// All of it, read as a type. What a server sent and no Vega writes is told as an error of the server: there is no file to look at.
+    pub(crate) fn read<T: FromRow>(&self) -> Result<T, Error> {
+        T::from_row(self).map_err(|error| match self {
+            Self::Sqlite(_) => error,
+            Self::Postgres(_) => Error::Protocol(error.to_string()),
+        })
+    }
+
+    /// What the column holds, read as a type.
     pub(crate) fn try_get<'r, T: FromStored<'r>>(&'r self, column: impl Column) -> Result<T, Error> {
         T::from_stored(self.stored(column)?).map_err(Error::Decode)
     }

@@ -195,6 +195,11 @@ async fn a_silent_holder_is_taken_over_and_a_living_one_is_not() {
     let alive = living.machine("desk1").await;
     let _held = alive.login_lease(TestClock::at(at(0))).acquire().await.unwrap();
     let beside = living.machine("desk2").await.login_lease(TestClock::at(at(0)));
+    // It cannot say that it lives, and nobody else has the lease.
+    let unheard = Desk::new();
+    let itself = unheard.machine("desk1").await.login_lease(TestClock::at(at(0)));
+    unheard.change("ALTER TABLE login_lease ADD CHECK (heartbeat = 0)");
+    let _kept = itself.acquire().await.unwrap();
 
     let taken = async {
         let lease = other.login_lease(TestClock::at(at(1)));
@@ -224,4 +229,6 @@ async fn a_silent_holder_is_taken_over_and_a_living_one_is_not() {
         .unwrap();
     assert_eq!(told.len(), 1);
     drop(taken);
+    let holder = itself.holder().await.unwrap();
+    assert!(holder.is_some_and(|holder| holder.is_this_process));
 }

@@ -7,7 +7,7 @@ use vega_persistence::{
     DataSource, DatabasePlace, RowScope, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository,
     SqlTokenRepository,
 };
-use vega_testing::PostgresServer;
+use vega_testing::{PostgresServer, TestClock};
 
 use crate::database_fixture::{at, entry, key_path, run};
 use crate::postgres_desk::Desk;
@@ -130,4 +130,18 @@ async fn the_password_is_shown_nowhere() {
     let data = DataSource::open(&place, &key_path(&desk.dir)).await.unwrap();
     let shown = format!("{place:?} {data:?} {:?}", SqlTokenRepository::new(data.clone()));
     assert!(!shown.contains("CANARY"), "{shown}");
+}
+
+/// What is in its rows is no matter of this machine's files.
+#[tokio::test]
+async fn a_row_that_no_vega_writes_sends_the_operator_to_the_server() {
+    let desk = Desk::new();
+    let data = desk.machine("data").await;
+    let lease = data.login_lease(TestClock::at(at(0)));
+    let _held = lease.acquire().await.unwrap();
+    desk.change("ALTER TABLE login_lease ALTER COLUMN pid TYPE numeric");
+    let error = data.login_lease(TestClock::at(at(0))).holder().await.unwrap_err();
+    let words = error.to_string();
+    assert!(words.contains("a value of the kind NUMERIC"), "{words}");
+    assert!(words.contains("the log of the database server"), "{words}");
 }
