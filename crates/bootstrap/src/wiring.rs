@@ -141,6 +141,7 @@ impl Vega {
         } = Stores::over(&data, spool, &clock, &events).await;
         let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
         let audit = Arc::new(refusals.clone());
+        let history: Arc<dyn AuditHistory> = Arc::new(SqlAuditHistory::new(data.clone()));
         let codes = decorator.codes(codes);
         let http = http
             .await
@@ -196,6 +197,7 @@ impl Vega {
             profiles: upstox.profiles,
             logout: upstox.logout.clone(),
             audit: audit.clone(),
+            history: Arc::clone(&history),
             prompter: operator.clone(),
             presenter: operator.clone(),
             registry: Arc::clone(&registry),
@@ -261,7 +263,7 @@ impl Vega {
             revocation,
             maintenance,
             follower,
-            audit: Arc::new(SqlAuditHistory::new(data.clone())),
+            audit: history,
             refusals,
             clock,
             data,

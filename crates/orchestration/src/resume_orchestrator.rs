@@ -61,9 +61,7 @@ impl ResumeOrchestrator {
     ) -> Result<RunRecord, RunError> {
         let dependencies = &self.dependencies;
         let lease = dependencies.ports.lease.acquire().await?;
-        self.recovery
-            .recover_under_lease(dependencies, lease.taken_from())
-            .await?;
+        self.recovery.recover_under_lease(dependencies).await?;
         // The yes saw these stops. Under the lease, so that a run that is held by another process opens nothing.
         for stop in plan.stopped() {
             let why = "the operator said yes to a plan that named the stop";
@@ -134,7 +132,7 @@ impl ResumeOrchestrator {
     /// so that nobody comes in between. A database that still fails leaves that to whoever clears up next.
     async fn break_off(&self, run: RunId, error: &StoreError) {
         tracing::error!(%run, %error, "a run could not be carried to its end");
-        if let Err(error) = self.recovery.recover_under_lease(&self.dependencies, None).await {
+        if let Err(error) = self.recovery.recover_under_lease(&self.dependencies).await {
             tracing::error!(%run, %error, "and its end is not on record yet");
         }
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, ApiName, RunId};
-use vega_domain::ports::{LeaseError, LeaseHolder, StoreError};
+use vega_domain::ports::{LeaseError, StoreError};
 use vega_domain::run::{RunRecord, RunState, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 
@@ -49,20 +49,19 @@ impl RunRecovery {
             return Ok(LeftOver::default());
         }
         match dependencies.ports.lease.acquire().await {
-            Ok(lease) => self.recover_under_lease(dependencies, lease.taken_from()).await,
+            Ok(_lease) => self.recover_under_lease(dependencies).await,
             Err(LeaseError::Held(_)) => Ok(LeftOver::default()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The same for whoever has the lease; `dead` had it before, on another machine.
+    /// The same for whoever has the lease.
     pub(crate) async fn recover_under_lease(
         &self,
         dependencies: &RunDependencies,
-        dead: Option<&LeaseHolder>,
     ) -> Result<LeftOver, RunError> {
         let _under_way = self.under_way.lock().await;
-        let cut_off = end_cut_off_run(dependencies, dead).await?;
+        let cut_off = end_cut_off_run(dependencies).await?;
         let mut abandoned = abandon_overdue_runs(dependencies).await?;
         let (of_today, older): (Vec<_>, Vec<_>) = cut_off
             .into_iter()
@@ -84,10 +83,7 @@ async fn abandon_overdue_runs(dependencies: &RunDependencies) -> Result<Vec<RunR
     Ok(abandoned)
 }
 
-async fn end_cut_off_run(
-    dependencies: &RunDependencies,
-    dead: Option<&LeaseHolder>,
-) -> Result<Option<RunRecord>, RunError> {
+async fn end_cut_off_run(dependencies: &RunDependencies) -> Result<Option<RunRecord>, RunError> {
     // What the database did not take then comes first: an answer in the spool is no answer that was lost.
     dependencies
         .ports
@@ -95,10 +91,7 @@ async fn end_cut_off_run(
         .import(dependencies.ports.clock.now())
         .await?;
     let left_over = dependencies.ports.history.active().await?;
-    let recovered = dependencies
-        .generation
-        .recover(&dependencies.accounts, dead)
-        .await?;
+    let recovered = dependencies.generation.recover(&dependencies.accounts).await?;
     for attempt in &recovered {
         if let Err(failure) = &attempt.outcome
             && failure.reason.is_of_storage()

@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::{Account, Api};
-use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditOrder};
 use vega_domain::event::Event;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::{AccountId, ApiName, AttemptId, Generation, RunId};
 use vega_domain::ports::{
-    AuditTrail, Clock, CodeDelivery, EventSink, LeaseHolder, LeftAnswer, LoginLease, NewAttempt, OtpLedger,
+    AuditHistory, AuditTrail, Clock, CodeDelivery, EventSink, LeftAnswer, LoginLease, NewAttempt, OtpLedger,
     Presenter, ProfileApi, Prompter, SessionLogout, SignInAttempts, SignInRequest, SignInSession, StoreError,
     TokenExchange, UnfinishedAttempt, UpstoxTokenRepository,
 };
@@ -66,6 +66,8 @@ pub struct GenerationPorts {
     pub logout: Arc<dyn SessionLogout>,
     /// For what happens without a change of its own.
     pub audit: Arc<dyn AuditTrail>,
+    /// What happened before.
+    pub history: Arc<dyn AuditHistory>,
     /// Asks the human.
     pub prompter: Arc<dyn Prompter>,
     /// Shows things to the human.
@@ -170,15 +172,11 @@ impl TokenGenerationService {
         Ok(!self.ports.attempts.unfinished().await?.is_empty())
     }
 
-    /// Finishes or closes what dead processes left. The caller holds the sign-in lease; `dead` had it before, on another machine.
-    pub async fn recover(
-        &self,
-        accounts: &[Account],
-        dead: Option<&LeaseHolder>,
-    ) -> Result<Vec<Recovered>, StoreError> {
+    /// Finishes or closes what dead processes left. The caller holds the sign-in lease.
+    pub async fn recover(&self, accounts: &[Account]) -> Result<Vec<Recovered>, StoreError> {
         let mut recovered = Vec::new();
         for left in self.ports.attempts.unfinished().await? {
-            let outcome = self.recover_one(accounts, &left, dead).await;
+            let outcome = self.recover_one(accounts, &left).await;
             tracing::info!(api = %left.api, ?outcome, "recovered a sign-in that was left open");
             recovered.push(Recovered {
                 run: left.run,
@@ -194,7 +192,6 @@ impl TokenGenerationService {
         &self,
         accounts: &[Account],
         left: &UnfinishedAttempt,
-        dead: Option<&LeaseHolder>,
     ) -> Result<Generation, Failure> {
         let configured = accounts
             .iter()
@@ -226,11 +223,9 @@ impl TokenGenerationService {
             }
             (_, LeftAnswer::Unreadable(words), _) => Failure::new(FailureReason::NeedsReview, words),
             (Some(_), LeftAnswer::None, _) => {
-                let words = match dead {
+                let words = match self.left_elsewhere(left).await {
                     Some(dead) => format!(
-                        "{dead}, ended before it told the answer. If the answer came, it lies on {}: start Vega there before you \
-                         sign in again, and it is used",
-                        dead.host
+                        "{dead}. If the answer came, it lies there: start Vega there before you sign in again, and it is used"
                     ),
                     None => "Vega ended before the answer came".into(),
                 };
@@ -244,6 +239,26 @@ impl TokenGenerationService {
         self.close(left.id, left.run, &left.account, &left.api, &failure)
             .await?;
         Err(failure)
+    }
+
+    /// Whose attempt it was, in the words of whoever took over from a process on another machine: the first one since it began.
+    async fn left_elsewhere(&self, left: &UnfinishedAttempt) -> Option<String> {
+        let taken_over = AuditFilter {
+            since: Some(left.opened_at),
+            kind: Some(AuditKind::LeaseTakenOver),
+            ..AuditFilter::default()
+        };
+        let first = self
+            .ports
+            .history
+            .page(&taken_over, AuditOrder::OldestFirst, None, 1);
+        match first.await {
+            Ok(first) => first.into_iter().next().map(|found| found.entry.detail),
+            Err(error) => {
+                tracing::warn!(%error, "whose sign-in it was is not known");
+                None
+            }
+        }
     }
 
     /// A code that came back while nobody lived to send it. The human has done their part, so it is not wasted, as long as

@@ -96,6 +96,7 @@ impl Program {
             profiles: endpoints.clone(),
             logout: endpoints.clone(),
             audit: store.clone(),
+            history: store.clone(),
             prompter: operator.clone(),
             presenter: operator.clone(),
             registry,

@@ -26,11 +26,6 @@ pub trait Lease: Send + Sync + fmt::Debug {
     async fn lost(&self) {
         std::future::pending::<()>().await;
     }
-
-    /// From whom it was taken, where that one's process died on another machine: what it received may lie there.
-    fn taken_from(&self) -> Option<&LeaseHolder> {
-        None
-    }
 }
 
 /// One sign-in at a time.

@@ -202,6 +202,7 @@ impl OrchestrationFixture {
                 profiles: self.broker.clone(),
                 logout: self.broker.clone(),
                 audit: self.database.clone(),
+                history: self.database.clone(),
                 prompter: Arc::new(MockPrompter::new()),
                 presenter: Arc::new(MockPresenter::new()),
                 registry: self.registry.clone(),

@@ -91,8 +91,8 @@ impl RowLoginLease {
         }
     }
 
-    /// That this process has the lease now, or who has it.
-    async fn take(&self, machine: Option<&Machine>) -> Result<Result<Taken, LeaseHolder>, StoreError> {
+    /// The epoch under which this process has the lease now, or who has it.
+    async fn take(&self, machine: Option<&Machine>) -> Result<Result<i64, LeaseHolder>, StoreError> {
         let mut tx = self.data.write().await?;
         let found = LeaseRow::read_locked(&mut tx).await?;
         let held = found.as_ref().filter(|row| !row.released);
@@ -120,24 +120,18 @@ impl RowLoginLease {
         .execute(&mut tx)
         .await
         .map_err(failed(DOING))?;
-        if let Some(dead) = held {
-            let words = if dead.had(machine) {
-                format!("{}; its process has ended", dead.holder())
-            } else {
-                format!(
-                    "{}; nothing was heard of it for {} s",
-                    dead.holder(),
-                    SILENCE.as_secs()
-                )
-            };
+        // In the folder of this machine everything is found that its process kept.
+        if let Some(dead) = held.filter(|dead| !dead.had_the_folder_of(machine)) {
+            let words = format!(
+                "{}; nothing was heard of it for {} s",
+                dead.holder(),
+                SILENCE.as_secs()
+            );
             let entry = AuditEntry::new(self.clock.now(), AuditKind::LeaseTakenOver, words);
             audit_trail::insert(&mut tx, &entry).await?;
         }
         tx.commit().await.map_err(failed(DOING))?;
-        let from = held
-            .filter(|dead| !dead.had_the_folder_of(machine))
-            .map(LeaseRow::holder);
-        Ok(Ok(Taken { epoch, from }))
+        Ok(Ok(epoch))
     }
 }
 
@@ -155,7 +149,7 @@ impl LoginLease for RowLoginLease {
         self.hear_the_holder(machine).await?;
         match self.take(machine).await? {
             Err(holder) => Err(LeaseError::Held(Some(holder))),
-            Ok(taken) => Ok(Box::new(HeldLease::begin(&self.engine, taken, lock))),
+            Ok(epoch) => Ok(Box::new(HeldLease::begin(&self.engine, epoch, lock))),
         }
     }
 
@@ -170,19 +164,11 @@ impl LoginLease for RowLoginLease {
     }
 }
 
-/// That this process has the lease now.
-#[derive(Debug)]
-struct Taken {
-    epoch: i64,
-    /// Who had it on another machine and died.
-    from: Option<LeaseHolder>,
-}
-
 /// A held lease. Dropping it gives it back.
 #[derive(Debug)]
 struct HeldLease {
     engine: PostgresEngine,
-    taken: Taken,
+    epoch: i64,
     heartbeat: JoinHandle<()>,
     lost: watch::Receiver<bool>,
     /// Held for its lock.
@@ -190,14 +176,14 @@ struct HeldLease {
 }
 
 impl HeldLease {
-    fn begin(engine: &PostgresEngine, taken: Taken, lock: HeldLock) -> Self {
+    fn begin(engine: &PostgresEngine, epoch: i64, lock: HeldLock) -> Self {
         let (loses, lost) = watch::channel(false);
-        engine.lease.begin(taken.epoch);
+        engine.lease.begin(epoch);
         let options = engine.poll.options().clone();
         Self {
             engine: engine.clone(),
-            heartbeat: tokio::spawn(beat(options, taken.epoch, loses)),
-            taken,
+            heartbeat: tokio::spawn(beat(options, epoch, loses)),
+            epoch,
             lost,
             lock: Some(lock),
         }
@@ -212,10 +198,6 @@ impl Lease for HeldLease {
             std::future::pending::<()>().await;
         }
     }
-
-    fn taken_from(&self) -> Option<&LeaseHolder> {
-        self.taken.from.as_ref()
-    }
 }
 
 impl Drop for HeldLease {
@@ -225,11 +207,7 @@ impl Drop for HeldLease {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (options, epoch, lock) = (
-            self.engine.poll.options().clone(),
-            self.taken.epoch,
-            self.lock.take(),
-        );
+        let (options, epoch, lock) = (self.engine.poll.options().clone(), self.epoch, self.lock.take());
         let going_back = self.engine.lease.goes_back();
         runtime.spawn(async move {
             let given_back = async {

@@ -140,7 +140,13 @@ async fn a_row_that_no_vega_writes_sends_the_operator_to_the_server() {
     let lease = data.login_lease(TestClock::at(at(0)));
     let _held = lease.acquire().await.unwrap();
     desk.change("ALTER TABLE login_lease ALTER COLUMN pid TYPE numeric");
-    let error = data.login_lease(TestClock::at(at(0))).holder().await.unwrap_err();
+    // Over connections that have not read it before.
+    let other = desk.machine("other").await;
+    let error = other
+        .login_lease(TestClock::at(at(0)))
+        .holder()
+        .await
+        .unwrap_err();
     let words = error.to_string();
     assert!(words.contains("a value of the kind NUMERIC"), "{words}");
     assert!(words.contains("the log of the database server"), "{words}");

@@ -106,6 +106,7 @@ impl GenerationFixture {
             profiles: self.broker.clone(),
             logout: self.broker.clone(),
             audit: self.database.clone(),
+            history: self.database.clone(),
             // Any call of the operator would panic: the second factor is the session's business.
             prompter: Arc::new(MockPrompter::new()),
             presenter: Arc::new(MockPresenter::new()),

@@ -1,5 +1,6 @@
 //! What a dead process left behind is finished or closed without a human, and never sent again.
 
+use chrono::TimeDelta;
 use rstest::rstest;
 use vega_domain::account::Account;
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -7,8 +8,7 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccountId, AttemptId, ClientId, Generation, RunId};
 use vega_domain::ports::{
-    Clock, CodeDelivery, Delivery, LeaseHolder, NewAttempt, OtpGrant, OtpLedger, ProfileAnswer,
-    SignInAttempts,
+    AuditTrail, CodeDelivery, Delivery, NewAttempt, OtpGrant, OtpLedger, ProfileAnswer, SignInAttempts,
 };
 use vega_domain::secret::{AuthorizationCode, OAuthState};
 use vega_services::Recovered;
@@ -65,7 +65,7 @@ impl GenerationFixture {
 
     async fn recover(&self) -> Vec<Recovered> {
         let accounts = [self.account.clone()];
-        self.service().recover(&accounts, None).await.unwrap()
+        self.service().recover(&accounts).await.unwrap()
     }
 }
 
@@ -110,26 +110,32 @@ async fn a_recovered_token_dies_by_the_time_its_exchange_was_intended() {
     assert!(!fixture.is_served(), "it died before Vega came back");
 }
 
+/// Each machine that was taken over from, before the sign-in began and since.
+#[rstest]
+#[case::nobody_was(&[], &[], "Vega ended before the answer came")]
+#[case::one_was(&[], &["desk-2"], "on desk-2. If the answer came, it lies there: start Vega there before")]
+#[case::so_was_who_cleared_up_after_it(&[], &["desk-2", "desk-3"], "on desk-2. If the answer came")]
+#[case::one_was_before(&["desk-2"], &[], "Vega ended before the answer came")]
 #[tokio::test(start_paused = true)]
-async fn where_a_lost_answer_may_lie_is_told_with_its_machine() {
-    for (host, words) in [
-        (None, "Vega ended before the answer came"),
-        (Some("desk-2"), "it lies on desk-2: start Vega there"),
-    ] {
-        let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
-        fixture.left(0, Reached::CodeSealed).await;
-        let dead = host.map(|host| LeaseHolder {
-            pid: 4711,
-            host: host.into(),
-            since: fixture.clock.now(),
-            is_this_process: false,
-        });
-        let accounts = [fixture.account.clone()];
-        let mut recovered = fixture.service().recover(&accounts, dead.as_ref()).await.unwrap();
-        let failure = recovered.remove(0).outcome.unwrap_err();
-        assert_eq!(failure.reason, FailureReason::OutcomeUnknown);
-        assert!(failure.detail.contains(words), "{failure}");
-    }
+async fn where_a_lost_answer_may_lie_is_told_with_its_machine(
+    #[case] before: &[&str],
+    #[case] since: &[&str],
+    #[case] words: &str,
+) {
+    let fixture = GenerationFixture::at(ist("2026-11-23T02:00:00"));
+    fixture.left(0, Reached::CodeSealed).await;
+    let opened_at = fixture.database.attempts()[0].opened_at;
+    let taken_over = async |from: &[&str], at| {
+        for host in from {
+            let entry = AuditEntry::new(at, AuditKind::LeaseTakenOver, format!("process 4711 on {host}"));
+            fixture.database.append(&entry).await.unwrap();
+        }
+    };
+    taken_over(before, opened_at - TimeDelta::seconds(1)).await;
+    taken_over(since, opened_at + TimeDelta::seconds(20)).await;
+    let failure = fixture.recover().await.remove(0).outcome.unwrap_err();
+    assert_eq!(failure.reason, FailureReason::OutcomeUnknown);
+    assert!(failure.detail.contains(words), "{failure}");
 }
 
 /// An OTP may be spent: that is another thing than a sign-in that had hardly begun.
@@ -229,11 +235,7 @@ async fn what_is_not_configured_any_more_is_closed_and_never_stored(
     let (reached, reason) = left;
     let fixture = GenerationFixture::new();
     fixture.left(0, reached).await;
-    let mut recovered = fixture
-        .service()
-        .recover(&now(&fixture.account), None)
-        .await
-        .unwrap();
+    let mut recovered = fixture.service().recover(&now(&fixture.account)).await.unwrap();
     assert_eq!(recovered.remove(0).outcome.unwrap_err().reason, reason);
     assert_eq!(fixture.log.take(), [format!("close {reason}")]);
     assert!(fixture.database.tokens().is_empty());
@@ -307,6 +309,6 @@ async fn a_journal_that_cannot_be_read_is_an_error_and_not_an_empty_one() {
     let fixture = GenerationFixture::new();
     fixture.left(0, Reached::AnswerSealed).await;
     fixture.faults.fail_at("unfinished");
-    assert!(fixture.service().recover(&[], None).await.is_err());
+    assert!(fixture.service().recover(&[]).await.is_err());
     assert_eq!(fixture.database.ends(), [End::Open]);
 }

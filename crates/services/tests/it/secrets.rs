@@ -39,7 +39,7 @@ async fn nothing_that_is_shown_holds_a_secret(#[case] trouble: Trouble) {
     fixture.faults.heal();
     let recovered = fixture
         .service()
-        .recover(std::slice::from_ref(&fixture.account), None)
+        .recover(std::slice::from_ref(&fixture.account))
         .await
         .unwrap();
     write!(shown, "\n{recovered:?}").unwrap();

@@ -82,7 +82,7 @@ async fn never_7_a_received_token_lost_to_a_failing_database(
 
     fixture.faults.heal();
     let accounts = [fixture.account.clone()];
-    let mut recovered = fixture.service().recover(&accounts, None).await.unwrap();
+    let mut recovered = fixture.service().recover(&accounts).await.unwrap();
     match left {
         Left::Nothing => {
             assert!(recovered.is_empty());

@@ -1,10 +1,12 @@
 //! The audit trail of what happens without a change of its own.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::audit::{AuditEntry, AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::ids::RunId;
-use vega_domain::ports::{AuditTrail, StoreError};
+use vega_domain::ports::{AuditHistory, AuditTrail, StoreError};
 use vega_domain::secret::AccessToken;
 
 use super::Store;
@@ -34,5 +36,22 @@ impl AuditTrail for Store {
     async fn keep_checkpoint(&self, run: RunId, at: DateTime<Utc>) -> Result<(), StoreError> {
         let call = self.memory().keep_checkpoint(run, at);
         self.commit("a checkpoint", &[], call, |(), _| ()).await
+    }
+}
+
+#[async_trait]
+impl AuditHistory for Store {
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        order: AuditOrder,
+        after: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<RecordedEntry>, StoreError> {
+        self.look(self.memory().page(filter, order, after, limit)).await
+    }
+
+    async fn verify<'a>(&'a self, checkpoints: Option<&'a Path>) -> Result<AuditVerdict, StoreError> {
+        self.look(self.memory().verify(checkpoints)).await
     }
 }
