@@ -64,7 +64,7 @@ impl Moment {
         matches!(self, Self::Point(point, _) if WITH_AN_ANSWER.contains(point))
     }
 
-    /// Whether its next step would be the token call, with nothing asked in between.
+    /// Whether its next step is the token call, before which it asks whose the sign-in is.
     pub(crate) fn is_before_the_call(&self) -> bool {
         matches!(self, Self::Point("after_code_sealed", _))
     }

@@ -97,7 +97,7 @@ audit_kinds! {
     RowBroken = "row_broken",
     /// The operator took the database as it was for the true one.
     DatabaseAccepted = "database_accepted",
-    /// Another process took the lease of one of which nothing was heard any more.
+    /// A process took the lease of one in another folder, mostly on another machine, of which nothing was heard any more.
     LeaseTakenOver = "lease_taken_over",
     /// Tokens that died long ago were erased.
     TokensErased = "tokens_erased",

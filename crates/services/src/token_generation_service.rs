@@ -50,7 +50,7 @@ pub trait StepRecorder: Send + Sync {
 pub struct GenerationPorts {
     /// Where tokens go.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
-    /// Who signs in: what a write is asked by its fence, a call is asked here.
+    /// Whether another process took the sign-in over. The same as of whoever calls.
     pub lease: Arc<dyn LoginLease>,
     /// Where attempts are written down.
     pub attempts: Arc<dyn SignInAttempts>,

@@ -140,11 +140,20 @@ impl LoginLease for RowLease {
             return Err(away());
         }
         let row = self.row();
-        let own = self.here.process.number;
-        let holder = row
-            .holder
-            .filter(|holder| *holder == own || !self.is_silent(&row));
+        let holder = row.holder.filter(|_| !self.is_silent(&row));
         Ok(holder.map(|holder| self.named(holder)))
+    }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        self.here.point().await;
+        if !self.here.is_answered() {
+            return Err(away());
+        }
+        let row = self.row();
+        if self.here.process.epoch() == Some(row.epoch) {
+            return Ok(());
+        }
+        Err(StoreError::TakenOver(row.holder.map(|holder| self.named(holder))))
     }
 }
 

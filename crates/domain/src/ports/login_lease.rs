@@ -44,4 +44,10 @@ pub trait LoginLease: Send + Sync {
     /// (`who_has_the_lease_is_told_while_it_is_held`, `a_dead_process_leaves_the_lease_to_the_next`,
     /// `who_looks_refuses_the_lease_to_nobody`).
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError>;
+
+    /// Asked by whoever has the lease before a call, which has no fence as a write has. MUST fail with `TakenOver` where another process
+    /// has taken it since (`whoever_was_taken_over_changes_nothing_any_more`). A lock of the system is never lost.
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

@@ -39,14 +39,14 @@ impl PostgresEngine {
         Ok(session)
     }
 
-    /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.
-    pub(crate) async fn refuse_taken_over(&self, write: &mut Session) -> Result<(), StoreError> {
+    /// Fails if another process has the lease that this one had. Inside a write its lock keeps it so until the commit.
+    pub(crate) async fn refuse_taken_over(&self, session: &mut Session) -> Result<(), StoreError> {
         #[cfg(feature = "injected-defects")]
         if InjectedDefect::EpochNotCompared.is_in_force() {
             return Ok(());
         }
         let epoch = sql::query_scalar("SELECT epoch FROM writer WHERE id = 1")
-            .fetch_one(write)
+            .fetch_one(session)
             .await;
         if self
             .lease
@@ -54,7 +54,7 @@ impl PostgresEngine {
         {
             return Ok(());
         }
-        let holder = LeaseRow::read(write).await?.filter(|row| !row.released);
+        let holder = LeaseRow::read(session).await?.filter(|row| !row.released);
         Err(StoreError::TakenOver(holder.map(|row| row.holder())))
     }
 

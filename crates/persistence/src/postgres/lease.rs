@@ -60,12 +60,11 @@ impl RowLoginLease {
         Some(self.clock.reading().since_boot?.boot)
     }
 
-    /// Whether the holder's process is dead, as far as this process has seen: not if it is this one, also where it stood still. `free`
-    /// is the lock of this machine that no other process has.
+    /// Whether the holder's process is dead, as far as this process has seen. `free` is the lock of this machine that no other process
+    /// has.
     fn is_dead(&self, row: &LeaseRow, free: Option<&Machine>) -> bool {
         let silence = self.engine.poll.silence_of(row.epoch, row.heartbeat);
-        let is_silent = silence.is_some_and(|silence| silence >= SILENCE);
-        !self.engine.lease.is_under(row.epoch) && (row.had(free) || is_silent)
+        row.had(free) || silence.is_some_and(|silence| silence >= SILENCE)
     }
 
     /// Listens to whoever has the lease until he says something, or counts as dead. Of one that was heard just now that is known.
@@ -161,6 +160,12 @@ impl LoginLease for RowLoginLease {
         };
         let free = self.lock.if_free(self.boot().as_deref());
         Ok((!self.is_dead(&row, free.as_ref())).then(|| row.holder()))
+    }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        self.engine
+            .refuse_taken_over(&mut self.data.session().await?)
+            .await
     }
 }
 

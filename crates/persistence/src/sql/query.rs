@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, Error, SqlSafeStr, SqlStr};
 
 use crate::sql::row::{FromRow, Row};
-use crate::sql::session::Session;
+use crate::sql::session::{EngineName, Session};
 use crate::sql::value::{Bound, FromStored};
 
 /// A statement and the values for `$1`, `$2` and so on.
@@ -103,18 +103,22 @@ impl<T: FromRow> QueryAs<T> {
 
     pub(crate) async fn fetch_all(self, session: &mut Session) -> Result<Vec<T>, Error> {
         let rows = self.0.fetch(session);
-        rows.and_then(|row| std::future::ready(row.read()))
+        rows.and_then(|row| std::future::ready(T::from_row(&row)))
             .try_collect()
             .await
     }
 
     pub(crate) async fn fetch_optional(self, session: &mut Session) -> Result<Option<T>, Error> {
         let row = self.0.fetch_optional(session).await?;
-        row.as_ref().map(Row::read).transpose()
+        row.as_ref().map(T::from_row).transpose()
     }
 
     pub(crate) async fn fetch_one(self, session: &mut Session) -> Result<T, Error> {
-        self.fetch_optional(session).await?.ok_or(Error::RowNotFound)
+        let row = self.fetch_optional(session).await?;
+        row.ok_or_else(|| match session.engine_name() {
+            EngineName::Sqlite => Error::RowNotFound,
+            EngineName::Postgres => Error::Protocol("a row that Vega wrote is missing".into()),
+        })
     }
 }
 

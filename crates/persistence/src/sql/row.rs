@@ -26,20 +26,20 @@ impl Row {
             Self::Sqlite(row) => of_sqlite(row.try_get_raw(column)?),
             Self::Postgres(row) => of_postgres(row.try_get_raw(column)?),
         };
-        decoded.map_err(Error::Decode)
+        decoded.map_err(|error| self.not_read(error))
     }
 
-    /// All of it, read as a type. What a server sent and no Vega writes is told as an error of the server: there is no file to look at.
-    pub(crate) fn read<T: FromRow>(&self) -> Result<T, Error> {
-        T::from_row(self).map_err(|error| match self {
-            Self::Sqlite(_) => error,
+    /// What a server sent and no Vega writes is an error of the server: there is no file to look at.
+    fn not_read(&self, error: BoxDynError) -> Error {
+        match self {
+            Self::Sqlite(_) => Error::Decode(error),
             Self::Postgres(_) => Error::Protocol(error.to_string()),
-        })
+        }
     }
 
     /// What the column holds, read as a type.
     pub(crate) fn try_get<'r, T: FromStored<'r>>(&'r self, column: impl Column) -> Result<T, Error> {
-        T::from_stored(self.stored(column)?).map_err(Error::Decode)
+        T::from_stored(self.stored(column)?).map_err(|error| self.not_read(error))
     }
 
     /// The same, where the column may be missing: a database that was not opened may be of an earlier Vega.

@@ -7,11 +7,17 @@ use rstest::rstest;
 use tokio::time::{Instant, sleep};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::Generation;
-use vega_domain::ports::{Clock as _, ExchangeError, LeaseHolder};
+use vega_domain::ports::ExchangeError;
 use vega_domain::secret::RawAnswer;
 
-use crate::generation_fixture::{GenerationFixture, holder, ist, raw_answer};
+use crate::generation_fixture::{GenerationFixture, another_process, ist, raw_answer};
 use vega_testing::memory_store::End;
+
+impl GenerationFixture {
+    fn posts(&self) -> usize {
+        self.log.take().iter().filter(|effect| *effect == "POST").count()
+    }
+}
 
 fn not_sent() -> Result<RawAnswer, ExchangeError> {
     Err(ExchangeError::NotSent(Failure::new(
@@ -73,73 +79,43 @@ async fn a_code_is_sent_again_only_while_it_never_left(
 }
 
 /// Another machine took this one for dead, cleared up, and may have made a token that this call would end.
-#[rstest]
-#[case::has_it_now(Some(holder(false)))]
-#[case::had_it_and_is_done(None)]
 #[tokio::test(start_paused = true)]
-async fn who_lost_the_lease_between_two_tries_sends_nothing_more(#[case] now: Option<LeaseHolder>) {
+async fn who_lost_the_lease_between_two_tries_sends_nothing_more() {
     let fixture = GenerationFixture::new();
     fixture
         .broker
         .answers(Duration::ZERO, vec![not_sent(), Ok(raw_answer())]);
     let (made, ()) = tokio::join!(fixture.generate(), async {
         sleep(Duration::from_secs(2)).await;
-        fixture.database.lease_is_held_by(now);
+        fixture.database.lease_is_held_by(Some(another_process()));
     });
     assert_eq!(made.unwrap_err().reason, FailureReason::TakenOver);
-    let posts = fixture
-        .log
-        .take()
-        .iter()
-        .filter(|effect| *effect == "POST")
-        .count();
-    assert_eq!(posts, 1);
+    assert_eq!(fixture.posts(), 1);
     // Whose it is now closes it.
     assert_eq!(fixture.database.ends(), [End::Open]);
 }
 
-/// It was suspended with the code announced, and not yet sent.
-#[rstest]
-#[case::for_a_moment(Duration::from_secs(1), Some(holder(false)), 1)]
-#[case::and_kept_the_lease(Duration::from_mins(1), Some(holder(true)), 1)]
-#[case::and_was_taken_for_dead(Duration::from_mins(1), Some(holder(false)), 0)]
+/// It stood still with the code announced, and not yet sent.
 #[tokio::test(start_paused = true)]
-async fn who_stood_still_asks_whose_the_sign_in_is(
-    #[case] stood: Duration,
-    #[case] now: Option<LeaseHolder>,
-    #[case] posts: usize,
-) {
+async fn who_was_taken_over_before_the_call_sends_nothing() {
     let fixture = GenerationFixture::new();
-    let (clock, database) = (Arc::clone(&fixture.clock), Arc::clone(&fixture.database));
+    let database = Arc::clone(&fixture.database);
     fixture.faults.happens_at("seal_code", move || {
-        clock.set(clock.now() + stood);
-        database.lease_is_held_by(now);
+        database.lease_is_held_by(Some(another_process()));
     });
     let made = fixture.generate().await;
-    let sent = fixture
-        .log
-        .take()
-        .iter()
-        .filter(|effect| *effect == "POST")
-        .count();
-    assert_eq!((sent, made.is_ok()), (posts, posts == 1));
+    assert_eq!(made.unwrap_err().reason, FailureReason::TakenOver);
+    assert_eq!(fixture.posts(), 0);
 }
 
-/// A database that does not answer says nothing about the lease: the same as a call that was not sent.
+/// It gives the lease to nobody as long as it is away, and the human's work is not wasted.
 #[tokio::test(start_paused = true)]
-async fn a_try_waits_for_a_database_that_does_not_say_whose_the_sign_in_is() {
+async fn a_database_that_does_not_say_whose_the_sign_in_is_holds_no_code_up() {
     let fixture = GenerationFixture::new();
-    fixture
-        .broker
-        .answers(Duration::ZERO, vec![not_sent(), Ok(raw_answer())]);
+    fixture.faults.fail_at("refuse_taken_over");
     let began = Instant::now();
-    fixture.faults.fail_at("holder");
-    let (made, ()) = tokio::join!(fixture.generate(), async {
-        sleep(Duration::from_secs(10)).await;
-        fixture.faults.heal();
-    });
-    assert_eq!(made, Ok(Generation::FIRST));
-    assert_eq!(began.elapsed(), Duration::from_secs(25));
+    assert_eq!(fixture.generate().await, Ok(Generation::FIRST));
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,13 +37,13 @@ pub(crate) fn ist(text: &str) -> DateTime<Utc> {
         .to_utc()
 }
 
-/// Who has the lease: this process, or another one on another machine.
-pub(crate) fn holder(is_this_process: bool) -> LeaseHolder {
+/// Another process, on another machine.
+pub(crate) fn another_process() -> LeaseHolder {
     LeaseHolder {
         pid: 4711,
         host: "desk-b".into(),
         since: ist("2026-11-23T08:44:00"),
-        is_this_process,
+        is_this_process: false,
     }
 }
 
@@ -75,11 +75,8 @@ impl GenerationFixture {
         let clock = PausedClock::at(now);
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         let faults = Arc::new(Faults::new(Arc::clone(&log), Arc::clone(&registry)));
-        let database = Arc::new(MemoryStore::watched_by(faults.clone()));
-        // Whoever makes tokens has the lease.
-        database.lease_is_held_by(Some(holder(true)));
         Self {
-            database,
+            database: Arc::new(MemoryStore::watched_by(faults.clone())),
             faults,
             broker: Arc::new(Broker::new(Arc::clone(&log))),
             events: Arc::new(Events {

@@ -66,6 +66,7 @@ pub async fn who_has_the_lease_is_told_while_it_is_held<I: Installation>() {
     for lease in [&elsewhere.lease, &fixture.lease] {
         assert!(lease.holder().await.unwrap().is_some());
     }
+    fixture.lease.refuse_taken_over().await.unwrap();
     drop(held);
     // Its name stays, it does not.
     is_soon_nobodys(&*elsewhere.lease).await;

@@ -38,8 +38,15 @@ impl LoginLease for MemoryStore {
     }
 
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
-        self.watcher.asked("holder")?;
         Ok(self.lease.lock().unwrap().holder())
+    }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        self.watcher.asked("refuse_taken_over")?;
+        match &self.lease.lock().unwrap().elsewhere {
+            Some(holder) if !holder.is_this_process => Err(StoreError::TakenOver(Some(holder.clone()))),
+            _ => Ok(()),
+        }
     }
 }
 
