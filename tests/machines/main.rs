@@ -103,13 +103,20 @@ fn desks(seed: u64, rounds: u32, of_a_desk: u32) -> Vec<(u64, u32)> {
     all.rev().collect()
 }
 
-/// Desk after desk. Whether promises were broken; then no other one begins anew.
+/// Desk after desk. Whether promises were broken; then no other one begins anew, as where something else goes wrong.
 fn lane(desks: &Desks, options: &Options) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let next = || desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some((seed, rounds)) = next() {
-        if runtime.block_on(at_one_desk(seed, rounds, options))? {
+        let ended = runtime.block_on(at_one_desk(seed, rounds, options));
+        if !matches!(ended, Ok(false)) {
             desks.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        if let Err(error) = &ended {
+            // At once: the other lanes may have long to go.
+            say(&format!("desk {seed} went wrong: {error:#}"));
+        }
+        if ended? {
             return Ok(true);
         }
     }
