@@ -13,7 +13,7 @@ use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::own_lease::OwnLease;
 use crate::postgres::poll::Poll;
-use crate::postgres::session::{PgSession, READ, WRITE};
+use crate::postgres::session::{self, PgSession, READ, WRITE};
 use crate::sql::{self, Session};
 
 /// The connections. Clones share them.
@@ -72,7 +72,6 @@ impl PostgresEngine {
     pub(crate) async fn close(&self) {
         self.lease.settle().await;
         self.poll.close();
-        self.reader.close().await;
-        self.writer.close().await;
+        tokio::join!(session::close(&self.reader), session::close(&self.writer));
     }
 }

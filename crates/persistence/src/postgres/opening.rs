@@ -24,7 +24,7 @@ use crate::postgres::fitness::{About, Unfit};
 use crate::postgres::own_folder;
 use crate::postgres::poll::Poll;
 use crate::postgres::server::Server;
-use crate::postgres::session::{READ, WRITE};
+use crate::postgres::session::{self, READ, WRITE};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -168,7 +168,7 @@ async fn migrate(options: &PgConnectOptions, writer: &PgPool) -> Result<(), Migr
         .acquire_timeout(CONNECT)
         .connect_lazy_with(unhurried);
     let done = MIGRATIONS.run(&pool).await;
-    pool.close().await;
+    session::close(&pool).await;
     done
 }
 

@@ -13,8 +13,8 @@ use tokio::time::timeout;
 pub(crate) const READ: Duration = Duration::from_secs(5);
 /// For the answer to a write, which may wait for another one.
 pub(crate) const WRITE: Duration = Duration::from_secs(10);
-/// For the end of a transaction that nobody waits for.
-const ROLLBACK: Duration = Duration::from_secs(2);
+/// For what nobody waits for: the end of a transaction, and whether a connection that goes back to the pool still works.
+const GOING_BACK: Duration = Duration::from_secs(2);
 
 /// A connection in use.
 pub(crate) struct PgSession {
@@ -117,19 +117,33 @@ impl Drop for PgSession {
         if self.is_busy {
             self.close();
         }
-        let Some(mut connection) = self.connection.take().filter(|_| self.is_in_transaction) else {
+        let Some(mut connection) = self.connection.take() else {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             drop(connection.detach());
             return;
         };
+        let is_in_transaction = self.is_in_transaction;
         runtime.spawn(async move {
-            let ended = timeout(ROLLBACK, raw_sql("ROLLBACK").execute(&mut *connection)).await;
-            if !matches!(ended, Ok(Ok(_))) {
-                drop(connection.detach());
+            if is_in_transaction {
+                let ended = timeout(GOING_BACK, raw_sql("ROLLBACK").execute(&mut *connection)).await;
+                if !matches!(ended, Ok(Ok(_))) {
+                    drop(connection.detach());
+                    return;
+                }
             }
+            // The pool asks it whether it works. By itself it would wait for the answer without end, and keep the place for it: a network
+            // that drops a connection without a word would take one place after the other.
+            let _ = timeout(GOING_BACK, connection.return_to_pool()).await;
         });
+    }
+}
+
+/// Closes the pool; a connection that does not answer is left to the end of the process.
+pub(crate) async fn close(pool: &PgPool) {
+    if timeout(2 * GOING_BACK, pool.close()).await.is_err() {
+        tracing::warn!("the database did not answer to the end of a connection");
     }
 }
 
@@ -140,12 +154,16 @@ fn missed() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use sqlx::postgres::PgPoolOptions;
+    use tokio::io::copy_bidirectional;
+    use tokio::net::{TcpListener, UnixStream};
+    use tokio::sync::watch;
     use vega_testing::PostgresServer;
 
     use super::*;
     use crate::postgres::connection::options;
-    use crate::postgres::server::Server;
+    use crate::postgres::server::{Address, Server};
 
     /// One connection, so that whoever waits for one gets that one, or one in its place.
     fn pool() -> PgPool {
@@ -197,6 +215,67 @@ mod tests {
         late.run("SELECT 1").await.unwrap_err();
         let mut next = PgSession::acquire(&pool, READ).await.unwrap();
         next.run("SELECT 1").await.unwrap();
+    }
+
+    /// Carries what comes on each connection until it is told to carry nothing more on those that there are.
+    async fn forgetful_way(server: &Server, forgotten: watch::Receiver<u32>) -> Address {
+        let Address::Socket { folder, port } = &server.hosts[0] else {
+            panic!("the server of tests is not on the network");
+        };
+        let socket = folder.join(format!(".s.PGSQL.{port}"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            for number in 1.. {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let mut server = UnixStream::connect(&socket).await.unwrap();
+                let mut forgotten = forgotten.clone();
+                tokio::spawn(async move {
+                    let is_forgotten = async {
+                        let _ = forgotten.wait_for(|forgotten| *forgotten >= number).await;
+                    };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => return,
+                        () = is_forgotten => {}
+                    }
+                    // Nobody is told.
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        Address::Network {
+            host: "127.0.0.1".into(),
+            port,
+        }
+    }
+
+    #[rstest]
+    #[case::outside_of_a_transaction(None)]
+    #[case::within_one(Some("BEGIN"))]
+    #[tokio::test]
+    async fn a_connection_that_dies_without_a_word_keeps_no_place_of_the_pool(
+        #[case] begin: Option<&'static str>,
+    ) {
+        let server = Server::of(&PostgresServer::shared().fresh_database()).unwrap();
+        let (forget, forgotten) = watch::channel(0);
+        let way = forgetful_way(&server, forgotten).await;
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(READ)
+            .connect_lazy_with(options(&server, &way));
+        let mut session = match begin {
+            Some(begin) => PgSession::begin(&pool, READ, begin).await.unwrap(),
+            None => PgSession::acquire(&pool, READ).await.unwrap(),
+        };
+        session.run("SELECT 1").await.unwrap();
+        forget.send(1).unwrap();
+        drop(session);
+        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        next.run("SELECT 1").await.unwrap();
+
+        forget.send(2).unwrap();
+        drop(next);
+        timeout(Duration::from_secs(30), close(&pool)).await.unwrap();
     }
 
     #[tokio::test]
