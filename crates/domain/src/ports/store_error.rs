@@ -186,8 +186,8 @@ impl StorageCause {
                 "Look into the log of the database server for errors of its disk, and copy its files to another one before you go on"
             }
             Self::Away => {
-                "Look whether the database server runs and can be reached from here, and whether the network between works; Vega \
-                 tries again by itself"
+                "Look whether the database server runs and can be reached from here, and whether the network between works. A \
+                 vega-server tries again by itself"
             }
             Self::Other => "Look into the log of the database server; report this if nothing is wrong there",
         }

@@ -112,7 +112,7 @@ pub enum NotAKey {
 fn put_back(kept: Option<&Path>) -> String {
     match kept {
         Some(kept) => format!("{} holds it: put that in its place", kept.display()),
-        None => "Put the file back from your backup".into(),
+        None => "Put the file back from your backup, or copy it from the machine that has it".into(),
     }
 }
 

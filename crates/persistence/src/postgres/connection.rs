@@ -34,8 +34,8 @@ const SETTINGS: [(&str, &str); 5] = [
 /// Why there is no connection to a server that takes writes.
 #[derive(Debug, Error)]
 pub enum NoConnection {
-    /// It was not reached.
-    #[error("{host} was not reached: {source}. {}", cause_of(.source).advice(StorageKind::Server))]
+    /// It was not reached, or lets nobody in.
+    #[error("{host} gave no connection: {source}. {}", cause_of(.source).advice(StorageKind::Server))]
     Unreached {
         /// The last host that was tried.
         host: String,
