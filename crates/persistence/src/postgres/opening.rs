@@ -153,10 +153,9 @@ async fn news_comes_through(options: &PgConnectOptions) -> bool {
 /// longer than any statement of later.
 async fn migrate(options: &PgConnectOptions, writer: &PgPool) -> Result<(), MigrateError> {
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    let made: Result<Option<i64>, sqlx::Error> =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(writer)
-            .await;
+    let made =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(writer);
+    let made: Result<Option<i64>, sqlx::Error> = in_time(made).await;
     if made.is_ok_and(|made| made == newest) {
         return Ok(());
     }
