@@ -50,7 +50,7 @@ pub trait StepRecorder: Send + Sync {
 pub struct GenerationPorts {
     /// Where tokens go.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
-    /// Whether another process took the sign-in over. The same as of whoever calls.
+    /// Whether another process took the sign-in over. Of the same database as the caller's lease, which is known there.
     pub lease: Arc<dyn LoginLease>,
     /// Where attempts are written down.
     pub attempts: Arc<dyn SignInAttempts>,

@@ -46,6 +46,10 @@ impl LoginLease for DeskLease {
         let holder = *locked(&here.process.machine.file);
         Ok(holder.map(|number| named(here, number)))
     }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 fn named(here: &Here, number: u32) -> LeaseHolder {

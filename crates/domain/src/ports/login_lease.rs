@@ -45,9 +45,8 @@ pub trait LoginLease: Send + Sync {
     /// `who_looks_refuses_the_lease_to_nobody`).
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError>;
 
-    /// Asked by whoever has the lease before a call, which has no fence as a write has. MUST fail with `TakenOver` where another process
-    /// has taken it since (`whoever_was_taken_over_changes_nothing_any_more`). A lock of the system is never lost.
-    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
+    /// Asked by whoever has the lease before a call, which has no fence as a write has; it waits 3 s at most to be answered. MUST fail
+    /// with `TakenOver` where another process has taken it since, also if it gave it back
+    /// (`whoever_was_taken_over_changes_nothing_any_more`). A lock of the system is never lost.
+    async fn refuse_taken_over(&self) -> Result<(), StoreError>;
 }

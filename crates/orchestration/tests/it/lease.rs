@@ -129,6 +129,10 @@ impl LoginLease for LostAfter {
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
         Ok(None)
     }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 fn losing_it(fixture: &OrchestrationFixture) -> ResumeOrchestrator {

@@ -114,6 +114,10 @@ impl LoginLease for Unheard {
     async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
         Ok(Some(self.0.clone()))
     }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,9 @@ impl PostgresEngine {
         {
             return Ok(());
         }
-        let holder = LeaseRow::read(session).await?.filter(|row| !row.released);
+        // That it is somebody else's is certain; its name is not.
+        let holder = LeaseRow::read(session).await.unwrap_or_default();
+        let holder = holder.filter(|row| !row.released);
         Err(StoreError::TakenOver(holder.map(|row| row.holder())))
     }
 

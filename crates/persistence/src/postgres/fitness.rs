@@ -1,7 +1,7 @@
 //! Which servers are fit: those that keep what they acknowledge. What the operator may want beyond that is said once.
 
 use sqlx::FromRow;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
 /// Its number as the server gives it: 15.0.
@@ -42,7 +42,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) async fn ask(database: &PgPool) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn ask(database: &mut PgConnection) -> Result<Self, sqlx::Error> {
         sqlx::query_as(
             "SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
                     current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,

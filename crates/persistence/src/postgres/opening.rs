@@ -4,7 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -74,8 +75,12 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             .acquire_timeout(patience)
             .connect_lazy_with(options.clone())
     };
-    let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
-    let about = in_time(About::ask(&reader))
+    // Of its own, and not one of the pools: a pool asks without a deadline whether what comes back still works.
+    let mut asked = timeout(CONNECT, options.connect())
+        .await
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(failed("open"))?;
+    let about = in_time(About::ask(&mut asked))
         .await
         .map_err(failed("ask for the settings of"))?;
     let unfit = match about.unfit() {
@@ -90,7 +95,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         });
     }
     about.say_what_is_missing();
-    migrate(&options, &writer).await.map_err(|error| match error {
+    migrate(&options, &mut asked).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) => OpenError::Newer(named().into()),
         error => OpenError::OnServer {
             doing: "migrate",
@@ -98,15 +103,17 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
             source: error.into(),
         },
     })?;
-    let key = fetch_key(&writer, &reader, &key_source, &server).await?;
+    let key = fetch_key(&mut asked, &key_source, &server).await?;
     let sealer = Arc::new(Sealer::new(&key));
     let spool = Spool::beside(&path, Arc::clone(&sealer));
-    let trail = in_time(name_of_trail(&reader)).await.map_err(failed("read"))?;
+    let trail = in_time(name_of_trail(&mut asked)).await.map_err(failed("read"))?;
+    let _ = in_time(asked.close()).await;
     let folder = match path.parent() {
         Some(folder) => Some(Arc::new(own_folder::claim(folder, &trail, &spool)?)),
         None => None,
     };
-    let poll = Poll::new(options, reader.clone(), spool);
+    let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
+    let poll = Poll::new(options.clone(), reader.clone(), spool);
     let data = DataSource {
         engine: Engine::Postgres(PostgresEngine {
             writer,
@@ -151,10 +158,9 @@ async fn news_comes_through(options: &PgConnectOptions) -> bool {
 
 /// Migrates, unless that is done. One machine at a time: whoever migrates has a lock of the server for it. A migration may take
 /// longer than any statement of later.
-async fn migrate(options: &PgConnectOptions, writer: &PgPool) -> Result<(), MigrateError> {
+async fn migrate(options: &PgConnectOptions, asked: &mut PgConnection) -> Result<(), MigrateError> {
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
-    let made =
-        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(writer);
+    let made = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(asked);
     let made: Result<Option<i64>, sqlx::Error> = in_time(made).await;
     if made.is_ok_and(|made| made == newest) {
         return Ok(());
@@ -173,8 +179,7 @@ async fn migrate(options: &PgConnectOptions, writer: &PgPool) -> Result<(), Migr
 
 /// The root key of this database. It is made once, by the program that then names it there; other machines get its file by hand.
 async fn fetch_key(
-    writer: &PgPool,
-    reader: &PgPool,
+    asked: &mut PgConnection,
     source: &KeySource,
     server: &Server,
 ) -> Result<RootKey, OpenError> {
@@ -188,7 +193,7 @@ async fn fetch_key(
         database: server.to_string().into(),
         kept,
     };
-    if let Some(named) = in_time(key_in_force(reader)).await.map_err(failed)? {
+    if let Some(named) = in_time(key_in_force(asked)).await.map_err(failed)? {
         return match key_files::fetch(source, Some(&named))? {
             Fetched::Key(key) => Ok(key),
             Fetched::Other(kept) => Err(wrong(kept)),
@@ -201,9 +206,9 @@ async fn fetch_key(
     // Two machines may begin at once: one of them names its key, and the other one learns of it.
     let named = sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
         .bind(&key.id.0[..])
-        .execute(writer);
+        .execute(&mut *asked);
     in_time(named).await.map_err(failed)?;
-    let named = in_time(key_in_force(writer)).await.map_err(failed)?;
+    let named = in_time(key_in_force(asked)).await.map_err(failed)?;
     match named {
         Some(named) if named.id == key.id => Ok(key),
         _ => Err(wrong(None)),
@@ -212,19 +217,21 @@ async fn fetch_key(
 
 /// An answer that is waited for as long as for any other.
 async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(READ, answer)
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+    timeout(READ, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 /// No other database has this trail, and this one has it for good.
-async fn name_of_trail(database: &PgPool) -> Result<String, sqlx::Error> {
+async fn name_of_trail(database: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT encode(chain_id, 'hex') FROM audit_chain")
         .fetch_one(database)
         .await
 }
 
-async fn key_in_force(database: &PgPool) -> Result<Option<KeyInForce>, sqlx::Error> {
+async fn key_in_force(database: &mut PgConnection) -> Result<Option<KeyInForce>, sqlx::Error> {
     let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as("SELECT key_id, rotated_at FROM seal_key")
         .fetch_optional(database)
         .await?;

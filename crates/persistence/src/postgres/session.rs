@@ -135,26 +135,33 @@ impl Drop for PgSession {
             }
             // The pool asks it whether it works. By itself it would wait for the answer without end, and keep the place for it: a network
             // that drops a connection without a word would take one place after the other.
-            let _ = timeout(GOING_BACK, connection.return_to_pool()).await;
+            if timeout(GOING_BACK, connection.return_to_pool()).await.is_err() {
+                tracing::warn!(
+                    "a connection to the database does not answer any more; another one takes its place"
+                );
+            }
         });
     }
 }
 
-/// Closes the pool; a connection that does not answer is left to the end of the process.
+/// Closes the pool, when what is under way there has ended or missed its deadline.
 pub(crate) async fn close(pool: &PgPool) {
-    if timeout(2 * GOING_BACK, pool.close()).await.is_err() {
-        tracing::warn!("the database did not answer to the end of a connection");
+    close_within(pool, WRITE + 2 * GOING_BACK).await;
+}
+
+async fn close_within(pool: &PgPool, time: Duration) {
+    if timeout(time, pool.close()).await.is_err() {
+        tracing::warn!("a connection to the database is still in use; it ends with the process");
     }
 }
 
-fn missed() -> Error {
+pub(crate) fn missed() -> Error {
     let words = "the database did not answer in time";
     Error::Io(io::Error::new(io::ErrorKind::TimedOut, words))
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
     use sqlx::postgres::PgPoolOptions;
     use tokio::io::copy_bidirectional;
     use tokio::net::{TcpListener, UnixStream};
@@ -249,13 +256,8 @@ mod tests {
         }
     }
 
-    #[rstest]
-    #[case::outside_of_a_transaction(None)]
-    #[case::within_one(Some("BEGIN"))]
     #[tokio::test]
-    async fn a_connection_that_dies_without_a_word_keeps_no_place_of_the_pool(
-        #[case] begin: Option<&'static str>,
-    ) {
+    async fn a_connection_that_dies_without_a_word_keeps_no_place_of_the_pool() {
         let server = Server::of(&PostgresServer::shared().fresh_database()).unwrap();
         let (forget, forgotten) = watch::channel(0);
         let way = forgetful_way(&server, forgotten).await;
@@ -263,19 +265,20 @@ mod tests {
             .max_connections(1)
             .acquire_timeout(READ)
             .connect_lazy_with(options(&server, &way));
-        let mut session = match begin {
-            Some(begin) => PgSession::begin(&pool, READ, begin).await.unwrap(),
-            None => PgSession::acquire(&pool, READ).await.unwrap(),
-        };
+        let mut session = PgSession::acquire(&pool, READ).await.unwrap();
         session.run("SELECT 1").await.unwrap();
         forget.send(1).unwrap();
         drop(session);
         let mut next = PgSession::acquire(&pool, READ).await.unwrap();
         next.run("SELECT 1").await.unwrap();
+    }
 
-        forget.send(2).unwrap();
-        drop(next);
-        timeout(Duration::from_secs(30), close(&pool)).await.unwrap();
+    #[tokio::test]
+    async fn a_pool_that_is_closed_waits_for_nobody_without_end() {
+        let pool = pool();
+        let _in_use = PgSession::acquire(&pool, READ).await.unwrap();
+        let closed = close_within(&pool, Duration::from_millis(50));
+        timeout(Duration::from_secs(10), closed).await.unwrap();
     }
 
     #[tokio::test]

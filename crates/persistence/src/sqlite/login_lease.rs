@@ -103,6 +103,10 @@ impl LoginLease for FileLoginLease {
         let mut reading = self.data.read().await?;
         holder(&mut reading).await
     }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Holds the lock until it is dropped: closing the file releases the lock, also when the process dies.

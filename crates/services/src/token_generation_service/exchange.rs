@@ -1,5 +1,5 @@
 //! The code out, the answer in: announced before it is sent, sealed before it is read. Decides when a call is made again, and that
-//! whoever lost the lease makes none; not what the answer means.
+//! whoever is known to have lost the lease makes none; not what the answer means.
 
 use chrono::{DateTime, Utc};
 use vega_domain::account::Api;
@@ -73,7 +73,8 @@ impl TokenGenerationService {
     async fn refuse_taken_over(&self, api: &Api) -> Result<(), StoreError> {
         match self.ports.lease.refuse_taken_over().await {
             Err(taken_over @ StoreError::TakenOver(_)) => Err(taken_over),
-            // A database that is away gives the lease to nobody, and the human has done their part.
+            // A database that is away gives the lease to nobody, and the human has done their part. Where this machine alone is cut off
+            // from it, the call may come late.
             Err(error) => {
                 tracing::warn!(api = %api.name, %error, "whether another one took the sign-in over is not known; the code is sent");
                 Ok(())

@@ -79,8 +79,11 @@ async fn a_code_is_sent_again_only_while_it_never_left(
 }
 
 /// Another machine took this one for dead, cleared up, and may have made a token that this call would end.
+#[rstest]
+#[case::who_has_it(false)]
+#[case::who_had_it_and_is_done(true)]
 #[tokio::test(start_paused = true)]
-async fn who_lost_the_lease_between_two_tries_sends_nothing_more() {
+async fn who_lost_the_lease_between_two_tries_sends_nothing_more(#[case] is_given_back: bool) {
     let fixture = GenerationFixture::new();
     fixture
         .broker
@@ -88,6 +91,9 @@ async fn who_lost_the_lease_between_two_tries_sends_nothing_more() {
     let (made, ()) = tokio::join!(fixture.generate(), async {
         sleep(Duration::from_secs(2)).await;
         fixture.database.lease_is_held_by(Some(another_process()));
+        if is_given_back {
+            fixture.database.lease_is_held_by(None);
+        }
     });
     assert_eq!(made.unwrap_err().reason, FailureReason::TakenOver);
     assert_eq!(fixture.posts(), 1);
@@ -110,7 +116,7 @@ async fn who_was_taken_over_before_the_call_sends_nothing() {
 
 /// It gives the lease to nobody as long as it is away, and the human's work is not wasted.
 #[tokio::test(start_paused = true)]
-async fn a_database_that_does_not_say_whose_the_sign_in_is_holds_no_code_up() {
+async fn a_database_that_does_not_say_whose_the_sign_in_is_costs_no_code() {
     let fixture = GenerationFixture::new();
     fixture.faults.fail_at("refuse_taken_over");
     let began = Instant::now();

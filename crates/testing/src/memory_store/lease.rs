@@ -13,7 +13,9 @@ use super::tables::LeaseState;
 impl MemoryStore {
     /// Another process takes the lease, or gives it back.
     pub fn lease_is_held_by(&self, holder: Option<LeaseHolder>) {
-        self.lease.lock().unwrap().elsewhere = holder;
+        let mut state = self.lease.lock().unwrap();
+        state.is_lost |= holder.as_ref().is_some_and(|holder| !holder.is_this_process);
+        state.elsewhere = holder;
     }
 
     /// Whether nobody of this process holds it.
@@ -29,7 +31,7 @@ impl LoginLease for MemoryStore {
         if state.is_held || state.elsewhere.is_some() {
             return Err(LeaseError::Held(state.holder()));
         }
-        state.is_held = true;
+        (state.is_held, state.is_lost) = (true, false);
         self.watcher.leases("lease taken");
         Ok(Box::new(Held {
             state: Arc::clone(&self.lease),
@@ -43,10 +45,11 @@ impl LoginLease for MemoryStore {
 
     async fn refuse_taken_over(&self) -> Result<(), StoreError> {
         self.watcher.asked("refuse_taken_over")?;
-        match &self.lease.lock().unwrap().elsewhere {
-            Some(holder) if !holder.is_this_process => Err(StoreError::TakenOver(Some(holder.clone()))),
-            _ => Ok(()),
+        let state = self.lease.lock().unwrap();
+        if state.is_lost {
+            return Err(StoreError::TakenOver(state.elsewhere.clone()));
         }
+        Ok(())
     }
 }
 

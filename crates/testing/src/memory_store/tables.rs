@@ -139,5 +139,7 @@ pub struct KeptToken {
 #[derive(Default)]
 pub(super) struct LeaseState {
     pub(super) is_held: bool,
+    /// Somebody else has had it since.
+    pub(super) is_lost: bool,
     pub(super) elsewhere: Option<LeaseHolder>,
 }
