@@ -39,14 +39,14 @@ impl PostgresEngine {
         Ok(session)
     }
 
-    /// Fails if another process has the lease that this one had. Inside a write its lock keeps it so until the commit.
-    pub(crate) async fn refuse_taken_over(&self, session: &mut Session) -> Result<(), StoreError> {
+    /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.
+    pub(crate) async fn refuse_taken_over(&self, write: &mut Session) -> Result<(), StoreError> {
         #[cfg(feature = "injected-defects")]
         if InjectedDefect::EpochNotCompared.is_in_force() {
             return Ok(());
         }
         let epoch = sql::query_scalar("SELECT epoch FROM writer WHERE id = 1")
-            .fetch_one(session)
+            .fetch_one(write)
             .await;
         if self
             .lease
@@ -55,7 +55,7 @@ impl PostgresEngine {
             return Ok(());
         }
         // That it is somebody else's is certain; its name is not.
-        let holder = LeaseRow::read(session).await.unwrap_or_default();
+        let holder = LeaseRow::read(write).await.unwrap_or_default();
         let holder = holder.filter(|row| !row.released);
         Err(StoreError::TakenOver(holder.map(|row| row.holder())))
     }

@@ -78,7 +78,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     // Of its own, and not one of the pools: a pool asks without a deadline whether what comes back still works.
     let mut asked = timeout(CONNECT, options.connect())
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or_else(|_| Err(session::missed()))
         .map_err(failed("open"))?;
     let about = in_time(About::ask(&mut asked))
         .await
@@ -113,7 +113,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         None => None,
     };
     let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
-    let poll = Poll::new(options.clone(), reader.clone(), spool);
+    let poll = Poll::new(options, reader.clone(), spool);
     let data = DataSource {
         engine: Engine::Postgres(PostgresEngine {
             writer,
@@ -217,11 +217,9 @@ async fn fetch_key(
 
 /// An answer that is waited for as long as for any other.
 async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(READ, answer).await.unwrap_or_else(|_| Err(late()))
-}
-
-fn late() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+    timeout(READ, answer)
+        .await
+        .unwrap_or_else(|_| Err(session::missed()))
 }
 
 /// No other database has this trail, and this one has it for good.
