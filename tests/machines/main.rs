@@ -1,9 +1,8 @@
 //! `cargo xtask machines`: two machines with one database, to which things happen, round after round; after each one the promises are looked
-//! at. What happens in a round is `rounds`', what must hold `promises`', how machines get to the database `link`'s.
+//! at. What happens in a round is `rounds`', what must hold `promises`', how machines get to the database `vega_testing::PostgresLink`'s.
 
 mod calendar;
 mod database;
-mod link;
 mod moment;
 mod pair;
 mod promises;

@@ -8,11 +8,11 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
+use vega_testing::PostgresLink;
 use vega_tests::{Caller, Desk, Ran, Server, Upstox, say};
 
 use crate::calendar::Calendar;
 use crate::database::Database;
-use crate::link::Link;
 use crate::promises::Promises;
 
 /// Enough for "one and the other", and quick.
@@ -27,7 +27,7 @@ const WRONG_CLOCKS: [i64; 3] = [-10, 0, 10];
 /// One machine: a home of its own, and its way to the database.
 pub(crate) struct Machine {
     pub(crate) desk: Desk,
-    pub(crate) link: Link,
+    pub(crate) link: PostgresLink,
 }
 
 /// Who has the round's work, and who is the other one.
@@ -191,7 +191,7 @@ impl Pair {
 }
 
 async fn machine(upstox: &Upstox, database: &Database, name: &str) -> Result<Machine> {
-    let link = Link::open(database.server().socket()).await?;
+    let link = PostgresLink::open(database.server().socket()).await?;
     let mut desk = Desk::with_test_hooks(upstox)?;
     desk.trust_one()?;
     desk.use_database(&link.url(database.name()));

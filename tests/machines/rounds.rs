@@ -4,6 +4,7 @@
 mod at_once;
 mod cleared_up;
 mod clocks_apart;
+mod commit_unanswered;
 mod crashed;
 mod held_up;
 mod killed;
@@ -31,6 +32,8 @@ pub(crate) enum Kind {
     WithinAWrite,
     /// It is cut off with an answer in its hands.
     LateAnswer,
+    /// The answer to one of its commits is lost, or the commit itself.
+    CommitUnanswered,
     /// The database crashes right after it acknowledged a token.
     Crashed,
     /// The database, or the way to it, is away while tokens are read.
@@ -83,6 +86,7 @@ impl Kind {
             Self::HeldUp => held_up::play(pair).await,
             Self::WithinAWrite => within_a_write::play(pair).await,
             Self::LateAnswer => late_answer::play(pair).await,
+            Self::CommitUnanswered => commit_unanswered::play(pair).await,
             Self::Crashed => crashed::play(pair).await,
             Self::OutOfReach => out_of_reach::play(pair).await,
             Self::Forgotten => out_of_reach::play_forgotten(pair).await,

@@ -20,6 +20,8 @@ const DEFECTS: &[(&str, &str)] = &[
     ("ledger-by-machine-clock", "clocks-apart"),
     ("conflict-clears-spool", "late-answer"),
     ("asynchronous-commit", "crashed"),
+    ("unanswered-is-done", "commit-unanswered"),
+    ("unanswered-is-failed", "commit-unanswered"),
 ];
 /// Enough to find each of them, whatever is drawn; the first find ends it.
 const ROUNDS_FOR_A_DEFECT: &str = "12";

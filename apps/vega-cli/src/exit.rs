@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use vega_domain::failure::FailureReason;
 use vega_domain::plan::{NotNow, Plan, PlannedApi};
-use vega_domain::ports::StoreError;
 use vega_domain::run::{RunRecord, StepRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
 use vega_orchestration::{Outcome, PreflightError, RunError};
@@ -193,13 +192,10 @@ fn of_preflight(error: &PreflightError) -> Exit {
 }
 
 pub(crate) fn of_run_error(error: &RunError) -> Exit {
-    match error {
-        RunError::Held(_)
-        | RunError::BrokeOff {
-            error: StoreError::TakenOver(_),
-            ..
-        } => Exit::NotAllowed,
-        RunError::Store(_) | RunError::BrokeOff { .. } | RunError::NotRecovered { .. } => Exit::Preflight,
+    if error.is_elsewhere() {
+        Exit::NotAllowed
+    } else {
+        Exit::Preflight
     }
 }
 

@@ -12,7 +12,7 @@ use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
 use vega_domain::outcome_code::OutcomeCode;
 use vega_domain::plan::{Decision, ForceReason, NotNow, Plan, Wanted};
-use vega_domain::ports::{Approver, StoreError};
+use vega_domain::ports::Approver;
 use vega_domain::run::RunRecord;
 
 use crate::async_token_orchestrator::{AsyncTokenOrchestrator, Confirmation, Verification};
@@ -108,16 +108,8 @@ impl Outcome {
             Self::Declined => OutcomeCode::Declined,
             Self::Unconfirmed(_) | Self::NotCovered(_) => OutcomeCode::Unanswered,
             Self::Cancelled => OutcomeCode::Cancelled,
-            Self::Failed(error) => match **error {
-                RunError::Held(_)
-                | RunError::BrokeOff {
-                    error: StoreError::TakenOver(_),
-                    ..
-                } => OutcomeCode::HeldElsewhere,
-                RunError::NotRecovered { .. } | RunError::Store(_) | RunError::BrokeOff { .. } => {
-                    OutcomeCode::Storage
-                }
-            },
+            Self::Failed(error) if error.is_elsewhere() => OutcomeCode::HeldElsewhere,
+            Self::Failed(_) => OutcomeCode::Storage,
         })
     }
 

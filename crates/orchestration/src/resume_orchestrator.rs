@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use vega_domain::accounts::Accounts;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::Plan;
-use vega_domain::ports::{Answer, StoreError};
+use vega_domain::ports::{Answer, Lease, StoreError};
 use vega_domain::run::RunRecord;
 use vega_services::{TokenGenerationService, TokenValidityService};
 
@@ -59,8 +59,25 @@ impl ResumeOrchestrator {
         wait_policy: WaitPolicy,
         cancel: &CancellationToken,
     ) -> Result<RunRecord, RunError> {
+        let lease = self.dependencies.ports.lease.acquire().await?;
+        match self.execute_under(&*lease, plan, wait_policy, cancel).await {
+            Err(RunError::Store(error)) => Err(self.taken_over_or(error).await.into()),
+            Err(RunError::BrokeOff { run, error }) => Err(RunError::BrokeOff {
+                run,
+                error: self.taken_over_or(error).await,
+            }),
+            ended => ended,
+        }
+    }
+
+    async fn execute_under(
+        &self,
+        lease: &dyn Lease,
+        plan: &Plan,
+        wait_policy: WaitPolicy,
+        cancel: &CancellationToken,
+    ) -> Result<RunRecord, RunError> {
         let dependencies = &self.dependencies;
-        let lease = dependencies.ports.lease.acquire().await?;
         self.recovery.recover_under_lease(dependencies).await?;
         // The yes saw these stops. Under the lease, so that a run that is held by another process opens nothing.
         for stop in plan.stopped() {
@@ -98,6 +115,21 @@ impl ResumeOrchestrator {
                 self.break_off(run, &error).await;
                 Err(RunError::BrokeOff { run, error })
             }
+        }
+    }
+
+    /// What the database said; but where another process took the sign-in over, that. A process that was held up for long hears first
+    /// that its session has ended.
+    async fn taken_over_or(&self, error: StoreError) -> StoreError {
+        if matches!(error, StoreError::TakenOver(_)) {
+            return error;
+        }
+        match self.dependencies.ports.lease.refuse_taken_over().await {
+            Err(taken_over @ StoreError::TakenOver(_)) => {
+                tracing::info!(%error, "the sign-in was taken over; the database had said");
+                taken_over
+            }
+            _ => error,
         }
     }
 

@@ -34,6 +34,15 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether another process signs in now, or took this one's sign-in over.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Held(_) => true,
+            Self::Store(error) | Self::BrokeOff { error, .. } => matches!(error, StoreError::TakenOver(_)),
+            Self::NotRecovered { .. } => false,
+        }
+    }
+
     /// The run that broke off, if one had begun.
     pub fn run(&self) -> Option<RunId> {
         match self {

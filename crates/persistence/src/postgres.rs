@@ -18,3 +18,4 @@ pub(crate) mod own_lease;
 pub(crate) mod poll;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod unanswered_commit;

@@ -16,6 +16,7 @@ pub mod keyed_proof;
 pub mod memory_store;
 pub mod nobody;
 pub mod postgres;
+pub mod postgres_link;
 pub mod sinks;
 
 pub use clock::{PausedClock, TestClock};
@@ -23,4 +24,5 @@ pub use keyed_proof::KeyedProof;
 pub use memory_store::{MemoryStore, Watcher};
 pub use nobody::Nobody;
 pub use postgres::PostgresServer;
+pub use postgres_link::{Around, PostgresLink};
 pub use sinks::{Effects, RecordedEvents};

@@ -62,6 +62,8 @@ fn in_storage(name: &str) -> Option<vega_persistence::InjectedDefect> {
         "poll-without-deadline" => In::PollWithoutDeadline,
         "no-idle-limit" => In::NoIdleLimit,
         "asynchronous-commit" => In::AsynchronousCommit,
+        "unanswered-is-done" => In::UnansweredIsDone,
+        "unanswered-is-failed" => In::UnansweredIsFailed,
         _ => return None,
     })
 }

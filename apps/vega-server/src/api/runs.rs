@@ -9,7 +9,6 @@ use vega_api_types::{AcceptedView, ApisView, RunBody, RunView, VerificationBody}
 use vega_domain::accounts::ApiSelection;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
-use vega_domain::ports::StoreError;
 use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
 
 use crate::api::apis::unknown_api;
@@ -23,15 +22,10 @@ use vega_api_types::{ProblemCode, ProblemView};
 
 impl From<RunError> for Problem {
     fn from(error: RunError) -> Self {
-        let code = match error {
-            RunError::Held(_)
-            | RunError::BrokeOff {
-                error: StoreError::TakenOver(_),
-                ..
-            } => ProblemCode::HeldElsewhere,
-            RunError::NotRecovered { .. } | RunError::Store(_) | RunError::BrokeOff { .. } => {
-                ProblemCode::Storage
-            }
+        let code = if error.is_elsewhere() {
+            ProblemCode::HeldElsewhere
+        } else {
+            ProblemCode::Storage
         };
         Self::new(code, error.to_string())
     }

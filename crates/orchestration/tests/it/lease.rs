@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rstest::rstest;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use vega_domain::ports::{Clock, Lease, LeaseError, LeaseHolder, LoginLease, StoreError};
@@ -135,9 +136,34 @@ impl LoginLease for LostAfter {
     }
 }
 
+/// Another process has it, and this one was held up and has not heard of it.
+#[derive(Debug)]
+struct LostUnheard;
+
+impl Lease for LostUnheard {}
+
+#[async_trait]
+impl LoginLease for LostUnheard {
+    async fn acquire(&self) -> Result<Box<dyn Lease>, LeaseError> {
+        Ok(Box::new(Self))
+    }
+
+    async fn holder(&self) -> Result<Option<LeaseHolder>, StoreError> {
+        Ok(None)
+    }
+
+    async fn refuse_taken_over(&self) -> Result<(), StoreError> {
+        Err(StoreError::TakenOver(None))
+    }
+}
+
 fn losing_it(fixture: &OrchestrationFixture) -> ResumeOrchestrator {
+    under(fixture, Arc::new(LostAfter(Duration::from_secs(1))))
+}
+
+fn under(fixture: &OrchestrationFixture, lease: Arc<dyn LoginLease>) -> ResumeOrchestrator {
     let ports = OrchestrationPorts {
-        lease: Arc::new(LostAfter(Duration::from_secs(1))),
+        lease,
         ..fixture.ports()
     };
     ResumeOrchestrator::new(
@@ -149,10 +175,22 @@ fn losing_it(fixture: &OrchestrationFixture) -> ResumeOrchestrator {
 }
 
 fn was_taken_over(error: &RunError) -> bool {
-    let RunError::BrokeOff { error, .. } = error else {
-        return false;
-    };
-    matches!(error, StoreError::TakenOver(_))
+    !matches!(error, RunError::Held(_)) && error.is_elsewhere()
+}
+
+#[rstest]
+#[case::before_the_run("begin")]
+#[case::within_the_run("run running")]
+#[tokio::test(start_paused = true)]
+async fn a_database_that_ended_the_session_of_one_that_was_held_up_is_not_the_cause(#[case] fails: &str) {
+    let fixture = OrchestrationFixture::two_accounts();
+    let plan = fixture.plan().await;
+    fixture.faults.fail_at(fails);
+    let error = under(&fixture, Arc::new(LostUnheard))
+        .execute(&plan, WaitPolicy::NoWait, &CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(was_taken_over(&error), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

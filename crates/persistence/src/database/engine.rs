@@ -48,6 +48,14 @@ impl Engine {
         }
     }
 
+    /// Whether a commit was done that nobody answered: the trail then has this entry of it. `None` where that stays unknown.
+    pub(crate) async fn has_entry(&self, entry: i64, value: &[u8]) -> Option<bool> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(engine) => engine.has_entry(entry, value).await,
+        }
+    }
+
     /// To be called after each commit of a write.
     pub(crate) fn committed(&self) {
         match self {

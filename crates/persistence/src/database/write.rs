@@ -21,7 +21,7 @@ use crate::integrity::row_values;
 use crate::repositories::audit_rows;
 use crate::sealing::fingerprint::Fingerprints;
 use crate::sealing::row_values::SealedTable;
-use crate::sql::{Row, Session};
+use crate::sql::{CommitError, Row, Session};
 
 /// An open write.
 pub(crate) struct Write {
@@ -195,7 +195,18 @@ impl Write {
             Some(_) => audit_rows::chain_id(&mut self.tx).await.unwrap_or_default(),
             None => Vec::new(),
         };
-        self.tx.commit().await?;
+        match self.tx.commit().await {
+            Ok(()) => {}
+            Err(CommitError::Refused(error)) => return Err(error),
+            Err(CommitError::Unanswered(error)) => {
+                // A write without an entry changes nothing that a second try would not.
+                let made_an_entry = entry >= self.entry;
+                if !made_an_entry || self.engine.has_entry(entry, &chain).await != Some(true) {
+                    return Err(error);
+                }
+                tracing::info!(%error, "the database did not say that a commit was done; it was");
+            }
+        }
         self.engine.committed();
         if let Some((value, marks)) = kept {
             self.trust.remember(value, marks);

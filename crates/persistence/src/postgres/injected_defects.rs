@@ -18,6 +18,10 @@ pub enum InjectedDefect {
     NoIdleLimit,
     /// A commit is acknowledged before it is durable.
     AsynchronousCommit,
+    /// A commit that nobody answered counts as done.
+    UnansweredIsDone,
+    /// A commit that nobody answered counts as failed.
+    UnansweredIsFailed,
 }
 
 static IN_FORCE: OnceLock<InjectedDefect> = OnceLock::new();

@@ -8,11 +8,17 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Error, Postgres, raw_sql};
 use tokio::time::timeout;
+use vega_domain::ports::StorageCause;
+
+use crate::postgres::causes::cause;
+use crate::sql::commit_error::CommitError;
 
 /// For the answer to a read.
 pub(crate) const READ: Duration = Duration::from_secs(5);
 /// For the answer to a write, which may wait for another one.
 pub(crate) const WRITE: Duration = Duration::from_secs(10);
+/// For the answer to `COMMIT`, before it is asked what became of it.
+pub(crate) const COMMIT: Duration = Duration::from_secs(3);
 /// For what nobody waits for: the end of a transaction, and whether a connection that goes back to the pool still works.
 const GOING_BACK: Duration = Duration::from_secs(2);
 
@@ -79,15 +85,19 @@ impl PgSession {
             .await
     }
 
-    /// Makes the transaction's changes durable. Where this fails it is not known whether they are.
-    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+    /// Makes the transaction's changes durable.
+    pub(crate) async fn commit(mut self) -> Result<(), CommitError> {
         if self.has_failed {
-            self.end("ROLLBACK").await?;
-            return Err(Error::Protocol(
-                "a statement of this transaction failed before".into(),
-            ));
+            self.end("ROLLBACK").await.map_err(CommitError::Refused)?;
+            let words = "a statement of this transaction failed before";
+            return Err(CommitError::Refused(Error::Protocol(words.into())));
         }
-        self.end("COMMIT").await
+        self.deadline = COMMIT;
+        self.end("COMMIT").await.map_err(|error| match &error {
+            // Before it shuts down a server may have done it.
+            Error::Database(said) if cause(&**said) != StorageCause::Away => CommitError::Refused(error),
+            _ => CommitError::Unanswered(error),
+        })
     }
 
     pub(crate) async fn rollback(mut self) -> Result<(), Error> {
@@ -287,7 +297,7 @@ mod tests {
         let mut failing = PgSession::begin(&pool, READ, "BEGIN").await.unwrap();
         failing.run("CREATE TABLE kept (id bigint)").await.unwrap();
         failing.run("SELECT 1 / 0").await.unwrap_err();
-        failing.commit().await.unwrap_err();
+        assert!(matches!(failing.commit().await, Err(CommitError::Refused(_))));
         let mut next = PgSession::acquire(&pool, READ).await.unwrap();
         next.run("SELECT * FROM kept").await.unwrap_err();
         // The connection itself is as good as before.

@@ -4,6 +4,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Error, Sqlite, Transaction};
 
 use crate::postgres::session::PgSession;
+use crate::sql::commit_error::CommitError;
 
 /// A connection in use. A transaction ends without effect when it is dropped.
 pub(crate) enum Session {
@@ -29,9 +30,9 @@ impl Session {
     }
 
     /// Makes the transaction's changes durable.
-    pub(crate) async fn commit(self) -> Result<(), Error> {
+    pub(crate) async fn commit(self) -> Result<(), CommitError> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
+            Self::Sqlite(tx) => tx.commit().await.map_err(CommitError::Refused),
             Self::SqliteAlone(_) => Ok(()),
             Self::Postgres(session) => session.commit().await,
         }

@@ -30,6 +30,7 @@ mod postgres_desk;
 mod postgres_lease;
 mod postgres_rows;
 mod postgres_tls;
+mod postgres_unanswered;
 mod postgres_writers;
 mod revoked_copies;
 mod row_values;

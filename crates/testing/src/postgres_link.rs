@@ -1,11 +1,12 @@
-//! A machine's way to the database: carries PostgreSQL's messages between a port of this computer and the server's socket, and can be cut,
-//! held, forgotten, or made to lose notifications. It changes no message.
+//! A way to a database server: carries PostgreSQL's messages between a port of this computer and the server's socket, and can be cut,
+//! held, forgotten, or made to lose notifications and the answers to commits. It changes no message.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Result;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
@@ -13,8 +14,19 @@ use tokio::task::JoinHandle;
 
 /// What a write of Vega's begins with.
 const BEGIN_WRITE: &[u8] = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE\0";
+/// What it ends with, where it counts.
+const COMMIT: &[u8] = b"COMMIT\0";
 /// Longer than any message here, so that a stream that is out of step is noticed.
 const LONGEST: usize = 64 * 1024 * 1024;
+
+/// Where a connection ends around a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Around {
+    /// The server never hears of it.
+    Before,
+    /// The server did it, and its answer is lost.
+    After,
+}
 
 /// How the way is now.
 #[derive(Debug, Clone, Default)]
@@ -26,31 +38,37 @@ struct Way {
     forgotten: u64,
     /// How many writes begin before the way is held within the next one.
     writes_left: Option<u32>,
+    /// How many commits are done before the connection of the next one ends, and where.
+    commits_left: Option<(u32, Around)>,
 }
 
-/// The way of one machine.
+/// The way of one machine to its database server.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub struct PostgresLink {
     port: u16,
     way: Arc<watch::Sender<Way>>,
     accepts: JoinHandle<()>,
-    next: Arc<std::sync::atomic::AtomicU64>,
+    next: Arc<AtomicU64>,
 }
 
-impl Drop for Link {
+impl Drop for PostgresLink {
     fn drop(&mut self) {
         self.accepts.abort();
         self.cut();
     }
 }
 
-impl Link {
+impl PostgresLink {
     /// Opens a way to the server behind this socket.
-    pub(crate) async fn open(socket: PathBuf) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Where no port is free.
+    pub async fn open(socket: PathBuf) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let way = Arc::new(watch::Sender::new(Way::default()));
-        let next = Arc::new(std::sync::atomic::AtomicU64::new(1));
+        let next = Arc::new(AtomicU64::new(1));
         let accepts = tokio::spawn(accept(listener, socket, Arc::clone(&way), Arc::clone(&next)));
         Ok(Self {
             port,
@@ -61,22 +79,22 @@ impl Link {
     }
 
     /// Where a machine finds the database of this name.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://vega@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Ends every connection and lets none begin.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.way.send_modify(|way| way.is_cut = true);
     }
 
     /// Carries nothing, and tells nobody.
-    pub(crate) fn hold(&self) {
+    pub fn hold(&self) {
         self.way.send_modify(|way| way.is_held = true);
     }
 
     /// Carries everything again; what was held comes late.
-    pub(crate) fn let_go(&self) {
+    pub fn let_go(&self) {
         self.way.send_modify(|way| {
             *way = Way {
                 forgotten: way.forgotten,
@@ -86,22 +104,34 @@ impl Link {
     }
 
     /// Carries nothing more on the connections that there are, as a router does that was started anew. New ones are carried.
-    pub(crate) fn forget(&self) {
-        let next = self.next.load(std::sync::atomic::Ordering::SeqCst);
+    pub fn forget(&self) {
+        let next = self.next.load(Ordering::SeqCst);
         self.way.send_modify(|way| way.forgotten = next);
     }
 
     /// Loses each notification from now on.
-    pub(crate) fn lose_news(&self) {
+    pub fn lose_news(&self) {
         self.way.send_modify(|way| way.loses_news = true);
     }
 
     /// Holds the way as soon as so many writes are done and the next one has its lock.
-    pub(crate) fn hold_within_a_write(&self, after: u32) {
+    pub fn hold_within_a_write(&self, after: u32) {
         self.way.send_modify(|way| way.writes_left = Some(after));
     }
 
-    pub(crate) fn is_held(&self) -> bool {
+    /// Ends the connection of the commit that comes after so many others.
+    pub fn lose_a_commit(&self, after: u32, around: Around) {
+        self.way
+            .send_modify(|way| way.commits_left = Some((after, around)));
+    }
+
+    /// Whether that commit has come.
+    pub fn has_lost_it(&self) -> bool {
+        self.way.borrow().commits_left.is_none()
+    }
+
+    /// Whether nothing is carried.
+    pub fn is_held(&self) -> bool {
         self.way.borrow().is_held
     }
 }
@@ -110,7 +140,7 @@ async fn accept(
     listener: TcpListener,
     socket: PathBuf,
     way: Arc<watch::Sender<Way>>,
-    next: Arc<std::sync::atomic::AtomicU64>,
+    next: Arc<AtomicU64>,
 ) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
@@ -118,7 +148,7 @@ async fn accept(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let number = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let number = next.fetch_add(1, Ordering::SeqCst);
         let (socket, way) = (socket.clone(), Arc::clone(&way));
         tokio::spawn(async move {
             let _ = client.set_nodelay(true);
@@ -128,10 +158,11 @@ async fn accept(
                 let server = UnixStream::connect(socket).await?;
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
+                let loses_answer = AtomicBool::new(false);
                 // Whichever side ends, the other one is told.
                 tokio::select! {
-                    ended = carry_questions(from_client, to_server, &way, number) => ended,
-                    ended = carry_answers(from_server, to_client, &way, number) => ended,
+                    ended = carry_questions(from_client, to_server, &way, number, &loses_answer) => ended,
+                    ended = carry_answers(from_server, to_client, &way, number, &loses_answer) => ended,
                 }
             };
             tokio::select! {
@@ -156,14 +187,25 @@ async fn carry_questions(
     mut to: impl AsyncWrite + Unpin,
     way: &watch::Sender<Way>,
     number: u64,
-) -> std::io::Result<()> {
+    loses_answer: &AtomicBool,
+) -> io::Result<()> {
     // Its first message has no type.
     let mut message = read_message(&mut from, 0).await?;
     // Statements of the write that is open, where there is one.
     let mut statements = None;
+    let mut is_write = false;
     loop {
         if message[0] == b'Q' && message.ends_with(BEGIN_WRITE) {
             statements = Some(0);
+            is_write = true;
+        }
+        if is_write && message[0] == b'Q' && message.ends_with(COMMIT) {
+            is_write = false;
+            match lose_in_time(way) {
+                Some(Around::Before) => return Ok(()),
+                Some(Around::After) => loses_answer.store(true, Ordering::SeqCst),
+                None => {}
+            }
         }
         // The first statement locked the row, and its answer was seen.
         if statements == Some(1) && matches!(message[0], b'P' | b'B' | b'Q') {
@@ -194,14 +236,30 @@ fn hold_in_time(way: &watch::Sender<Way>) {
     });
 }
 
+/// Counts the commits, and says where the connection of the one that was chosen ends.
+fn lose_in_time(way: &watch::Sender<Way>) -> Option<Around> {
+    let mut lost = None;
+    way.send_modify(|way| match way.commits_left {
+        Some((0, around)) => (way.commits_left, lost) = (None, Some(around)),
+        Some((left, around)) => way.commits_left = Some((left - 1, around)),
+        None => {}
+    });
+    lost
+}
+
 async fn carry_answers(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     way: &watch::Sender<Way>,
     number: u64,
-) -> std::io::Result<()> {
+    loses_answer: &AtomicBool,
+) -> io::Result<()> {
     loop {
         let message = read_message(&mut from, 1).await?;
+        // It is done.
+        if message[0] == b'C' && loses_answer.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         wait_until_open(way, number).await;
         if message[0] == b'A' && way.borrow().loses_news {
             continue;
@@ -211,7 +269,7 @@ async fn carry_answers(
 }
 
 /// One message: so many bytes that tell its type, and a length that counts itself.
-async fn read_message(from: &mut (impl AsyncRead + Unpin), kind: usize) -> std::io::Result<Vec<u8>> {
+async fn read_message(from: &mut (impl AsyncRead + Unpin), kind: usize) -> io::Result<Vec<u8>> {
     let mut message = vec![0; kind + 4];
     from.read_exact(&mut message).await?;
     let length = u32::from_be_bytes([
@@ -222,7 +280,7 @@ async fn read_message(from: &mut (impl AsyncRead + Unpin), kind: usize) -> std::
     ]);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if !(4..LONGEST).contains(&length) {
-        return Err(std::io::ErrorKind::InvalidData.into());
+        return Err(io::ErrorKind::InvalidData.into());
     }
     message.resize(kind + length, 0);
     from.read_exact(&mut message[kind + 4..]).await?;
