@@ -136,12 +136,7 @@ impl PostgresLink {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    socket: PathBuf,
-    way: Arc<watch::Sender<Way>>,
-    next: Arc<AtomicU64>,
-) {
+async fn accept(listener: TcpListener, socket: PathBuf, way: Arc<watch::Sender<Way>>, next: Arc<AtomicU64>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // No file handles: somebody else's end gives some back.

@@ -26,7 +26,9 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     });
     if around == Around::After {
         pair.promises.expect(first.code == Some(0), || {
-            format!("commit {after} was done, and its answer lost, and that was taken for a failure: {first:?}")
+            format!(
+                "commit {after} was done, and its answer lost, and that was taken for a failure: {first:?}"
+            )
         });
     }
     pair.promises.tally.take_in(&pair.upstox).await?;

@@ -7,9 +7,9 @@ use tokio::time::{sleep, timeout};
 use vega_domain::ports::StoreError;
 
 use crate::database::causes::failed;
+use crate::postgres::engine::PostgresEngine;
 #[cfg(feature = "injected-defects")]
 use crate::postgres::injected_defects::InjectedDefect;
-use crate::postgres::engine::PostgresEngine;
 use crate::postgres::session::{COMMIT, WRITE};
 use crate::sql;
 

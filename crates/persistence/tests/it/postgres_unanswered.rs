@@ -14,7 +14,9 @@ use crate::postgres_desk::Desk;
 /// A machine whose way to the database can be cut, and another one.
 async fn machines(desk: &Desk) -> (PostgresLink, DataSource, DataSource) {
     let other = desk.machine("other").await;
-    let link = PostgresLink::open(PostgresServer::shared().socket()).await.unwrap();
+    let link = PostgresLink::open(PostgresServer::shared().socket())
+        .await
+        .unwrap();
     let (_, rest) = desk.url.split_once("@/").unwrap();
     let place = DatabasePlace {
         folder: desk.dir.path().join("one"),
