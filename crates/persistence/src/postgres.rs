@@ -5,6 +5,7 @@ pub(crate) mod causes;
 pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod fitness;
+pub(crate) mod history;
 #[cfg(feature = "injected-defects")]
 pub(crate) mod injected_defects;
 pub(crate) mod installation_clock;
@@ -16,6 +17,7 @@ pub(crate) mod opening_to_read;
 pub(crate) mod own_folder;
 pub(crate) mod own_lease;
 pub(crate) mod poll;
+pub(crate) mod primary;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod unanswered_commit;

@@ -54,7 +54,7 @@ impl PostgresServer {
         SHARED.get_or_init(|| {
             // A socket's path has no room for a long one.
             let folder = format!("vega-tests-postgres-{}", user_id());
-            Self::in_folder(&std::env::temp_dir().join(folder), PORT, None)
+            Self::in_folder(&std::env::temp_dir().join(folder), PORT, None, Self::is_made_anew)
         })
     }
 
@@ -64,11 +64,15 @@ impl PostgresServer {
     }
 
     fn alone_at(port: u16, settings: &str) -> Self {
+        Self::alone_made_by(port, settings, Self::is_made_anew)
+    }
+
+    fn alone_made_by(port: u16, settings: &str, makes: impl FnOnce(&Self)) -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = format!("vega-postgres-{}-{number}", std::process::id());
-        Self::in_folder(&std::env::temp_dir().join(folder), port, Some(settings))
+        Self::in_folder(&std::env::temp_dir().join(folder), port, Some(settings), makes)
     }
 
     /// One that is reached over TCP too: there it speaks TLS with this certificate and key, and asks its user for this password.
@@ -108,7 +112,7 @@ impl PostgresServer {
     }
 
     /// Starts a server there, unless one runs.
-    fn in_folder(folder: &Path, port: u16, settings: Option<&str>) -> Self {
+    fn in_folder(folder: &Path, port: u16, settings: Option<&str>, makes: impl FnOnce(&Self)) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(folder, private).unwrap();
@@ -125,9 +129,59 @@ impl PostgresServer {
             _user: user,
         };
         if !server.runs() {
-            server.start();
+            server.start(makes);
         }
         server
+    }
+
+    fn is_made_anew(&self) {
+        let made = ["initdb", "-D", "data", "-U", "vega", "-A", "trust", "-E", "UTF8"];
+        let made = [&made[..], &["--locale=C", "-k", "--no-sync"]].concat();
+        self.run_as_server(&made).expect("initdb");
+    }
+
+    /// A server that follows this one, and may take its place. It ends when it is dropped.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let settings = "-c hot_standby=on -c wal_retrieve_retry_interval=100ms";
+        Self::alone_made_by(PORT, settings, |standby| {
+            let copied = ["pg_basebackup", "-D", "data", "-R", "-U", "vega", "-c", "fast"];
+            let port = self.port.to_string();
+            let from = ["--no-sync", "-h", self.folder.to_str().unwrap(), "-p", &port];
+            standby
+                .run_as_server(&[&copied[..], &from].concat())
+                .expect("pg_basebackup");
+        })
+    }
+
+    /// This standby gets nothing more of what the server commits.
+    pub fn stops_following(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        self.wait_for("SELECT count(*) FROM pg_stat_wal_receiver", "0");
+    }
+
+    /// Waits until this standby has what the server has committed.
+    pub fn catches_up_with(&self, server: &Self) {
+        let place = server.question("postgres", "SELECT pg_current_wal_lsn()");
+        let has_it = format!("SELECT pg_last_wal_replay_lsn() >= '{place}'::pg_lsn");
+        self.wait_for(&has_it, "t");
+    }
+
+    /// Lets this standby take the place of the server that it follows.
+    pub fn promote(&self) {
+        let promoted = ["pg_ctl", "-D", "data", "-w", "promote"];
+        self.run_as_server(&promoted).expect("pg_ctl promote");
+    }
+
+    fn wait_for(&self, question: &str, answer: &str) {
+        for _ in 0..600 {
+            if self.question("postgres", question) == answer {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("never {answer}: {question}");
     }
 
     fn runs(&self) -> bool {
@@ -135,27 +189,13 @@ impl PostgresServer {
         status.status.success()
     }
 
-    fn start(&self) {
+    fn start(&self, makes: impl FnOnce(&Self)) {
         let _ = std::fs::remove_dir_all(self.folder.join("data"));
         if is_root() {
             let given = Command::new("chown").arg("postgres").arg(&self.folder).output();
             assert!(given.unwrap().status.success());
         }
-        let made = [
-            "initdb",
-            "-D",
-            "data",
-            "-U",
-            "vega",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-k",
-        ];
-        self.run_as_server(&[&made[..], &["--no-sync"]].concat())
-            .expect("initdb");
+        makes(self);
         self.start_again();
         let data = self.folder.join("data");
         // It goes on when this process has ended, and forks for that.
@@ -276,7 +316,11 @@ impl PostgresServer {
 
     /// What the database says to a question, one line per row.
     pub fn ask(&self, url: &str, question: &str) -> String {
-        let ran = self.psql(database_of(url), question);
+        self.question(database_of(url), question)
+    }
+
+    fn question(&self, database: &str, question: &str) -> String {
+        let ran = self.psql(database, question);
         ran.expect(question);
         String::from_utf8(ran.stdout.clone()).unwrap().trim().to_owned()
     }

@@ -4,14 +4,16 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{Connection, Error};
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use vega_domain::ports::{StorageCause, StorageKind};
 
 use crate::database::causes::cause_of;
+use crate::postgres::history::{History, QUESTION};
 use crate::postgres::server::{Address, Server};
 
 /// A SQLSTATE: others may end theirs soon.
@@ -19,6 +21,9 @@ const TOO_MANY_CONNECTIONS: &str = "53300";
 
 /// For a connection to be there.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
+
+/// For the other hosts, when one that takes writes was found: nobody waits for what is switched off.
+const OTHERS: Duration = Duration::from_secs(1);
 
 /// What each connection begins with. Given at its beginning, they come before the settings of role and database.
 const SETTINGS: [(&str, &str); 5] = [
@@ -68,6 +73,18 @@ pub enum NoConnection {
         /// One that follows.
         host: String,
     },
+    /// It takes writes, and was replaced by one that is away now.
+    #[error(
+        "{host} was replaced by another server (it is on timeline {timeline}, and {newest} was seen), so what was stored since is not          there. Vega waits for the newer one; make this one follow it, or take it out of the URL"
+    )]
+    Replaced {
+        /// The one that was replaced.
+        host: String,
+        /// Where it is in its history.
+        timeline: i64,
+        /// Where the newer one was.
+        newest: i64,
+    },
     /// More than one takes writes.
     #[error(
         "{one} and {other} both take writes, so which of them has what was stored last is not known. Stop the one that was \
@@ -85,7 +102,7 @@ impl NoConnection {
     /// Whether it may be reached later without anybody's help.
     pub(crate) fn is_away(&self) -> bool {
         match self {
-            Self::Silent { .. } | Self::OnlyStandby { .. } => true,
+            Self::Silent { .. } | Self::OnlyStandby { .. } | Self::Replaced { .. } => true,
             Self::TwoPrimaries { .. } | Self::Unproven { .. } => false,
             Self::Unreached { source, .. } => match source {
                 // A socket that is not there yet, and a name that is not known yet, too.
@@ -123,32 +140,61 @@ pub(crate) fn options(server: &Server, address: &Address) -> PgConnectOptions {
     }
 }
 
-/// How to connect to the one host of this server that takes writes.
-pub(crate) async fn primary(server: &Server) -> Result<PgConnectOptions, NoConnection> {
+/// The host that takes writes.
+pub(crate) struct Found {
+    pub(crate) host: String,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) history: History,
+}
+
+/// The one host of this server that takes writes. Never one that was replaced by one that was seen.
+pub(crate) async fn find(server: &Server, seen: Option<History>) -> Result<Found, NoConnection> {
+    let hosts = server.hosts.iter().map(ToString::to_string);
+    let mut silent: Vec<String> = hosts.collect();
     let asked = server.hosts.iter().map(async |address| {
         let options = options(server, address);
-        let answer = timeout(CONNECT, takes_writes(&options)).await;
+        let answer = place_in_history(&options).await;
         (address.to_string(), options, answer)
     });
-    let (mut found, mut failed) = (None, Vec::new());
-    for (host, options, answer) in join_all(asked).await {
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    let mut until = Instant::now() + CONNECT;
+    let (mut found, mut failed): (Option<Found>, _) = (None, Vec::new());
+    while let Ok(Some((host, options, answer))) = timeout_at(until, asked.next()).await {
+        silent.retain(|other| *other != host);
         match answer {
-            Ok(Ok(true)) => match found {
-                None => found = Some((host, options)),
-                Some((one, _)) => return Err(NoConnection::TwoPrimaries { one, other: host }),
+            Ok(Some(history)) => match (seen.filter(|seen| history.is_before(*seen)), &found) {
+                (Some(seen), _) => failed.push(NoConnection::Replaced {
+                    host,
+                    timeline: history.timeline,
+                    newest: seen.timeline,
+                }),
+                (None, Some(one)) => {
+                    let one = one.host.clone();
+                    return Err(NoConnection::TwoPrimaries { one, other: host });
+                }
+                (None, None) => {
+                    found = Some(Found {
+                        host,
+                        options,
+                        history,
+                    });
+                    until = until.min(Instant::now() + OTHERS);
+                }
             },
-            Ok(Ok(false)) => failed.push(NoConnection::OnlyStandby { host }),
-            Ok(Err(source)) if is_of_tls(&source) => failed.push(NoConnection::Unproven { host, source }),
-            Ok(Err(source)) => failed.push(NoConnection::Unreached { host, source }),
-            Err(_) => failed.push(NoConnection::Silent { host }),
+            Ok(None) => failed.push(NoConnection::OnlyStandby { host }),
+            Err(source) if is_of_tls(&source) => failed.push(NoConnection::Unproven { host, source }),
+            Err(source) => failed.push(NoConnection::Unreached { host, source }),
         }
     }
-    if let Some((_, options)) = found {
-        return Ok(options);
+    if let Some(found) = found {
+        return Ok(found);
     }
-    // One that may come back is waited for; else what somebody has to mend is said.
-    let why = match failed.iter().position(NoConnection::is_away) {
-        Some(hopeful) => Some(failed.swap_remove(hopeful)),
+    failed.extend(silent.into_iter().map(|host| NoConnection::Silent { host }));
+    // One that was replaced says most; one that may come back is waited for; else what somebody has to mend is said.
+    let replaced = |why: &NoConnection| matches!(why, NoConnection::Replaced { .. });
+    let first = failed.iter().position(replaced);
+    let why = match first.or_else(|| failed.iter().position(NoConnection::is_away)) {
+        Some(told) => Some(failed.swap_remove(told)),
         None => failed.pop(),
     };
     for other in failed {
@@ -169,11 +215,10 @@ fn is_of_tls(error: &Error) -> bool {
     }
 }
 
-async fn takes_writes(options: &PgConnectOptions) -> Result<bool, Error> {
+/// Where the server is in its history. `None` where it only follows another one.
+async fn place_in_history(options: &PgConnectOptions) -> Result<Option<History>, Error> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let is_standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()")
-        .fetch_one(&mut connection)
-        .await?;
+    let history = sqlx::query_as(QUESTION).fetch_optional(&mut connection).await?;
     connection.close().await?;
-    Ok(!is_standby)
+    Ok(history)
 }

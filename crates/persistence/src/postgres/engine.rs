@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use sqlx::postgres::PgPool;
 use vega_domain::ports::StoreError;
 
 use crate::database::causes::failed;
@@ -13,14 +12,14 @@ use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::own_lease::OwnLease;
 use crate::postgres::poll::Poll;
-use crate::postgres::session::{self, PgSession, READ, WRITE};
+use crate::postgres::primary::Primary;
+use crate::postgres::session::{PgSession, READ, WRITE};
 use crate::sql::{self, Session};
 
 /// The connections. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct PostgresEngine {
-    pub(crate) writer: PgPool,
-    pub(crate) reader: PgPool,
+    pub(crate) primary: Arc<Primary>,
     pub(crate) poll: Arc<Poll>,
     pub(crate) lease: Arc<OwnLease>,
     /// Keeps this machine's folder that of this database. `None` for whoever only looks.
@@ -33,7 +32,8 @@ impl PostgresEngine {
     /// committed before it: one moment for the whole transaction would be one from before the wait for the lock.
     pub(crate) async fn begin_write(&self) -> Result<Session, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        let mut session = Session::Postgres(PgSession::begin(&self.writer, WRITE, begin).await?);
+        let connections = self.primary.connections()?;
+        let mut session = Session::Postgres(PgSession::begin(&connections.writer, WRITE, begin).await?);
         let lock = "SELECT last_entry FROM writer WHERE id = 1 FOR UPDATE";
         sql::query_scalar::<i64>(lock).fetch_one(&mut session).await?;
         Ok(session)
@@ -62,18 +62,18 @@ impl PostgresEngine {
 
     pub(crate) async fn begin_read(&self) -> Result<Session, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let session = PgSession::begin(&self.reader, READ, begin).await?;
+        let session = PgSession::begin(&self.primary.connections()?.reader, READ, begin).await?;
         Ok(Session::Postgres(session))
     }
 
     pub(crate) async fn acquire(&self) -> Result<Session, sqlx::Error> {
-        let session = PgSession::acquire(&self.reader, READ).await?;
+        let session = PgSession::acquire(&self.primary.connections()?.reader, READ).await?;
         Ok(Session::Postgres(session))
     }
 
     pub(crate) async fn close(&self) {
         self.lease.settle().await;
         self.poll.close();
-        tokio::join!(session::close(&self.reader), session::close(&self.writer));
+        self.primary.close().await;
     }
 }

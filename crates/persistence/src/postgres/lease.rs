@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{ConnectOptions, Error};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +22,7 @@ use crate::postgres::connection::CONNECT;
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::machine_lock::{HeldLock, Machine, MachineLock};
+use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::session::{self, READ};
 use crate::repositories::audit_trail;
 use crate::sql;
@@ -163,7 +164,10 @@ impl LoginLease for RowLoginLease {
     }
 
     async fn refuse_taken_over(&self) -> Result<(), StoreError> {
-        let options = self.engine.poll.options();
+        let connections = self.engine.primary.connections();
+        let options = &connections
+            .map_err(failed("look who has the sign-in lease"))?
+            .options;
         // On a connection of its own: one that lay ready may have died without a word, and a code waits for this.
         let epoch = timeout(CONNECT, async {
             let mut connection = options.connect().await?;
@@ -196,10 +200,10 @@ impl HeldLease {
     fn begin(engine: &PostgresEngine, epoch: i64, lock: HeldLock) -> Self {
         let (loses, lost) = watch::channel(false);
         engine.lease.begin(epoch);
-        let options = engine.poll.options().clone();
+        let primary = Arc::clone(&engine.primary);
         Self {
             engine: engine.clone(),
-            heartbeat: tokio::spawn(beat(options, epoch, loses)),
+            heartbeat: tokio::spawn(beat(primary, epoch, loses)),
             epoch,
             lost,
             lock: Some(lock),
@@ -224,11 +228,11 @@ impl Drop for HeldLease {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        let (options, epoch, lock) = (self.engine.poll.options().clone(), self.epoch, self.lock.take());
+        let (primary, epoch, lock) = (Arc::clone(&self.engine.primary), self.epoch, self.lock.take());
         let going_back = self.engine.lease.goes_back();
         runtime.spawn(async move {
             let given_back = async {
-                let mut connection = options.connect().await?;
+                let mut connection = primary.connections()?.options.connect().await?;
                 let update = "UPDATE login_lease SET released = true WHERE id = 1 AND epoch = $1";
                 sqlx::query(update).bind(epoch).execute(&mut connection).await
             };
@@ -244,13 +248,13 @@ impl Drop for HeldLease {
 }
 
 /// Says again and again that the holder lives, until somebody else has the lease.
-async fn beat(options: PgConnectOptions, epoch: i64, loses: watch::Sender<bool>) {
+async fn beat(primary: Arc<Primary>, epoch: i64, loses: watch::Sender<bool>) {
     let mut ticks = interval(HEARTBEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = None;
     loop {
         ticks.tick().await;
-        match timeout(CONNECT, one_beat(&options, &mut connection, epoch)).await {
+        match timeout(CONNECT, one_beat(&primary, &mut connection, epoch)).await {
             Ok(Ok(true)) => {}
             Ok(Ok(false)) => {
                 loses.send_replace(true);
@@ -262,15 +266,20 @@ async fn beat(options: PgConnectOptions, epoch: i64, loses: watch::Sender<bool>)
     }
 }
 
-/// Whether the lease is still this one's.
+/// Whether the lease is still this one's. On the server that takes writes now, whichever it was before.
 async fn one_beat(
-    options: &PgConnectOptions,
-    connection: &mut Option<PgConnection>,
+    primary: &Primary,
+    connection: &mut Option<(Arc<Connections>, PgConnection)>,
     epoch: i64,
 ) -> Result<bool, Error> {
-    let connection = match connection {
-        Some(connection) => connection,
-        None => connection.insert(options.connect().await?),
+    let now = primary.connections()?;
+    let kept = connection.take().filter(|(of, _)| Arc::ptr_eq(of, &now));
+    let (_, connection) = match kept {
+        Some(kept) => connection.insert(kept),
+        None => {
+            let opened = now.options.connect().await?;
+            connection.insert((now, opened))
+        }
     };
     let update =
         "UPDATE login_lease SET heartbeat = heartbeat + 1 WHERE id = 1 AND epoch = $1 AND NOT released";

@@ -19,20 +19,20 @@ use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::key_files::{self, Fetched, KeyInForce};
-use crate::postgres::connection::{CONNECT, primary};
+use crate::postgres::connection::{CONNECT, Found, find};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
+use crate::postgres::history::Remembered;
 use crate::postgres::own_folder;
 use crate::postgres::poll::Poll;
+use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::server::Server;
-use crate::postgres::session::{self, READ, WRITE};
+use crate::postgres::session::{self, READ};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
-
-const READERS: u32 = 4;
 
 /// The server that this place names, with what is needed to get there.
 pub(crate) fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
@@ -46,12 +46,20 @@ pub(crate) fn server_of(place: &DatabasePlace) -> Result<Server, OpenError> {
 }
 
 /// How to connect to the server that takes writes.
-pub(crate) async fn reach(place: &DatabasePlace) -> Result<PgConnectOptions, OpenError> {
+pub(crate) async fn reach(place: &DatabasePlace) -> Result<Found, OpenError> {
     let server = server_of(place)?;
-    primary(&server).await.map_err(|why| OpenError::NotConnected {
-        server: server.to_string(),
-        why: why.into(),
-    })
+    let newest = remembered(place, &server).newest();
+    find(&server, newest)
+        .await
+        .map_err(|why| OpenError::NotConnected {
+            server: server.to_string(),
+            why: why.into(),
+        })
+}
+
+/// What this machine remembers of the server's history.
+fn remembered(place: &DatabasePlace, server: &Server) -> Remembered {
+    Remembered::of(&place.folder.join(server.folder_name()))
 }
 
 /// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
@@ -61,19 +69,14 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
     RootKey::check(&key_source, true)?;
     let path = server.local_file(&place.folder);
     let named = || server.to_string();
-    let options = reach(place).await?;
+    let found = reach(place).await?;
+    let options = found.options.clone();
     let failed = |doing| {
         move |source: sqlx::Error| OpenError::OnServer {
             doing,
             server: named(),
             source: source.into(),
         }
-    };
-    let pool_of = |connections, patience| {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(patience)
-            .connect_lazy_with(options.clone())
     };
     // Of its own, and not one of the pools: a pool asks without a deadline whether what comes back still works.
     let mut asked = timeout(CONNECT, options.connect())
@@ -112,12 +115,13 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         Some(folder) => Some(Arc::new(own_folder::claim(folder, &trail, &spool)?)),
         None => None,
     };
-    let (writer, reader) = (pool_of(1, WRITE), pool_of(READERS, READ));
-    let poll = Poll::new(options, reader.clone(), spool);
+    let remembered = remembered(place, &server);
+    remembered.remember(found.history)?;
+    let primary = Arc::new(Primary::new(server.clone(), remembered, Connections::to(found)));
+    let poll = Poll::new(Arc::clone(&primary), spool);
     let data = DataSource {
         engine: Engine::Postgres(PostgresEngine {
-            writer,
-            reader,
+            primary,
             poll,
             lease: Arc::default(),
             folder,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
@@ -13,10 +13,12 @@ use crate::database::place::DatabasePlace;
 use crate::files::{Place, refuse_if_others_may_change};
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
-use crate::postgres::connection::{CONNECT, options, primary};
+use crate::postgres::connection::{CONNECT, find, options};
 use crate::postgres::engine::PostgresEngine;
+use crate::postgres::history::{History, QUESTION, Remembered};
 use crate::postgres::opening::{MIGRATIONS, server_of};
 use crate::postgres::poll::Poll;
+use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::session::{PgSession, READ};
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
@@ -28,44 +30,42 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
     let path = server.local_file(&place.folder);
     refuse_if_others_may_change(path.parent()?, Place::Folder).ok()?;
     let key = RootKey::load_from(&key_source).ok()?;
+    let remembered = Remembered::of(path.parent()?);
     let options = match &server.hosts[..] {
         [host] => options(&server, host),
-        _ => primary(&server).await.ok()?,
+        _ => find(&server, remembered.newest()).await.ok()?.options,
     };
     let reader = PgPoolOptions::new()
         .max_connections(1)
         .test_before_acquire(false)
         .acquire_timeout(CONNECT)
         .connect_lazy_with(options.clone());
+    let mut session = PgSession::acquire(&reader, READ).await.ok()?;
+    // What only follows another server, and what was replaced by one, may be behind.
+    let history: History = session
+        .ask(async |connection| sqlx::query_as(QUESTION).fetch_optional(connection).await)
+        .await
+        .ok()??;
+    if remembered
+        .newest()
+        .is_some_and(|newest| history.is_before(newest))
+    {
+        return None;
+    }
+    let state = session.ask(async |connection| sqlx::query_as(STATE).fetch_one(connection).await);
+    let state = state.await.ok();
+    drop(session);
     let sealer = Arc::new(Sealer::new(&key));
-    let poll = Poll::new(
-        options.clone(),
-        reader.clone(),
-        Spool::beside(&path, Arc::clone(&sealer)),
-    );
-    let state = async {
-        let mut session = PgSession::acquire(&reader, READ).await.ok()?;
-        // What only follows another server may be behind.
-        let takes_writes: bool = session
-            .ask(async |connection| {
-                sqlx::query_scalar("SELECT NOT pg_is_in_recovery()")
-                    .fetch_one(connection)
-                    .await
-            })
-            .await
-            .ok()?;
-        takes_writes.then_some(())?;
-        let state = session.ask(async |connection| sqlx::query_as(STATE).fetch_one(connection).await);
-        state.await.ok()
-    };
+    let connections = Connections::to_look(reader, options, history).await;
+    let primary = Arc::new(Primary::new(server, remembered, connections));
+    let poll = Poll::new(Arc::clone(&primary), Spool::beside(&path, Arc::clone(&sealer)));
     let looked = Looked {
-        state: state.await,
+        state,
         newest_schema: MIGRATIONS.iter().map(|migration| migration.version).max(),
     };
     let opened = DataSource {
         engine: Engine::Postgres(PostgresEngine {
-            writer: nowhere(options).await,
-            reader,
+            primary,
             poll,
             lease: Arc::default(),
             folder: None,
@@ -77,11 +77,4 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
         path,
     };
     Some((opened, looked))
-}
-
-/// Connections that nobody gets: whoever only looks writes nothing.
-async fn nowhere(options: PgConnectOptions) -> sqlx::PgPool {
-    let writer = PgPoolOptions::new().connect_lazy_with(options);
-    writer.close().await;
-    writer
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use sqlx::FromRow;
-use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -18,6 +18,7 @@ use crate::postgres::connection::CONNECT;
 #[cfg(feature = "injected-defects")]
 use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::installation_clock::{ClockOffset, InstallationClock};
+use crate::postgres::primary::Primary;
 use crate::postgres::session::PgSession;
 use crate::spool::slots::Spool;
 use vega_domain::ports::Clock;
@@ -30,6 +31,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 const LOOK_INTO_FILES_EVERY: Duration = Duration::from_millis(50);
 /// In looks into files: the question to the database, each second.
 const ASK_EVERY: u32 = 20;
+/// Whether another host has taken the place of the one that is used.
+const LOOK_AT_OTHERS_EVERY: Duration = Duration::from_secs(5);
 /// Before the next try after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -90,9 +93,7 @@ impl Heard {
 
 /// The watch over one database.
 pub(crate) struct Poll {
-    options: PgConnectOptions,
-    /// Where somebody asks who does not listen.
-    reader: PgPool,
+    primary: Arc<Primary>,
     spool: Spool,
     offset: Arc<ClockOffset>,
     /// `None` before the first look, and while the database does not answer.
@@ -113,10 +114,9 @@ impl fmt::Debug for Poll {
 }
 
 impl Poll {
-    pub(crate) fn new(options: PgConnectOptions, reader: PgPool, spool: Spool) -> Arc<Self> {
+    pub(crate) fn new(primary: Arc<Primary>, spool: Spool) -> Arc<Self> {
         Arc::new(Self {
-            options,
-            reader,
+            primary,
             spool,
             offset: Arc::default(),
             seen: Mutex::default(),
@@ -125,11 +125,6 @@ impl Poll {
             is_looking: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
         })
-    }
-
-    /// How to connect to the database.
-    pub(crate) fn options(&self) -> &PgConnectOptions {
-        &self.options
     }
 
     /// The database's time, measured once now and again with each answer.
@@ -195,6 +190,9 @@ impl Poll {
         }
         if !self.is_looking.swap(true, Ordering::AcqRel) {
             let looking = Looking(Arc::downgrade(self));
+            if self.primary.has_others() {
+                tokio::spawn(look_at_others(Arc::downgrade(self)));
+            }
             tokio::spawn(async move { listen_again_and_again(&looking.0).await });
         }
         true
@@ -206,7 +204,8 @@ impl Poll {
 
     /// The same on a connection of those who read: one that does not answer in time is closed.
     async fn ask_beside(&self) -> Option<Answer> {
-        let mut session = PgSession::acquire(&self.reader, ANSWER).await.ok()?;
+        let connections = self.primary.connections().ok()?;
+        let mut session = PgSession::acquire(&connections.reader, ANSWER).await.ok()?;
         let asked = session.ask(async |connection| Ok(self.ask(connection).await));
         asked.await.ok().flatten()
     }
@@ -296,16 +295,41 @@ fn ask_every() -> u32 {
 
 async fn listen_again_and_again(poll: &Weak<Poll>) {
     loop {
-        let Some(options) = poll.upgrade().map(|poll| poll.options.clone()) else {
+        let Some(connections) = poll.upgrade().map(|poll| poll.primary.connections()) else {
             return;
         };
-        // A pool of its own, which goes with the connection: what the connection had not read yet is nobody's.
-        let connections = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-        if listen(poll, &connections).await.is_none() {
+        if let Ok(connections) = connections {
+            // A pool of its own, which goes with the connection: what the connection had not read yet is nobody's.
+            let options = connections.options.clone();
+            drop(connections);
+            let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+            if listen(poll, &own).await.is_none() {
+                return;
+            }
+        }
+        sleep(PAUSE).await;
+        let Some(poll) = poll.upgrade() else { return };
+        if poll.is_closed.load(Ordering::Acquire) {
             return;
         }
-        drop(connections);
-        sleep(PAUSE).await;
+        if let Err(why) = poll.primary.look_again().await {
+            tracing::debug!("{why}");
+            poll.compare(None).await;
+        }
+    }
+}
+
+/// A server may take writes for a while yet when another one has taken its place, and what it takes then is lost.
+async fn look_at_others(poll: Weak<Poll>) {
+    loop {
+        sleep(LOOK_AT_OTHERS_EVERY).await;
+        let Some(poll) = poll.upgrade() else { return };
+        if poll.is_closed.load(Ordering::Acquire) || !poll.is_looking.load(Ordering::Acquire) {
+            return;
+        }
+        if let Err(why) = poll.primary.look_again().await {
+            tracing::debug!("{why}");
+        }
     }
 }
 
@@ -324,6 +348,7 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // First what was committed before it listened.
     let mut asks_in = 0;
+    let mut replaced = poll.upgrade()?.primary.replaced();
     loop {
         tokio::select! {
             notified = listener.try_recv() => {
@@ -337,6 +362,10 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
                 if !poll.compare(answer).await {
                     return Some(());
                 }
+            }
+            _ = replaced.changed() => {
+                poll.upgrade()?.compare(None).await;
+                return Some(());
             }
             _ = ticks.tick() => {
                 let poll = poll.upgrade()?;

@@ -192,7 +192,7 @@ impl Server {
     }
 
     /// The folder name of what this machine keeps for this database. It changes with neither hosts nor password.
-    fn folder_name(&self) -> String {
+    pub(crate) fn folder_name(&self) -> String {
         let plain = |text: &str| -> String {
             let plain = text.chars().map(|letter| match letter {
                 'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' => letter,

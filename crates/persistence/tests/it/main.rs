@@ -27,6 +27,7 @@ mod opening;
 mod opening_to_read;
 mod postgres_contract;
 mod postgres_desk;
+mod postgres_failover;
 mod postgres_lease;
 mod postgres_rows;
 mod postgres_tls;

@@ -1,0 +1,179 @@
+//! Which server takes writes now, and the connections to it. Of several hosts that changes while Vega runs: a standby takes the place of a
+//! server that is gone. Decides which one is used, never one that was replaced; `poll` says when to look again.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::{fmt, io};
+
+use sqlx::Error;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::{Mutex, watch};
+
+use crate::postgres::connection::{Found, NoConnection, find};
+use crate::postgres::history::{History, Remembered};
+use crate::postgres::server::Server;
+use crate::postgres::session::{self, READ, WRITE};
+
+const READERS: u32 = 4;
+
+/// The connections to the server that takes writes.
+pub(crate) struct Connections {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) writer: PgPool,
+    pub(crate) reader: PgPool,
+    /// Where in its history the server was when it was found.
+    pub(crate) history: History,
+    host: String,
+}
+
+impl Connections {
+    pub(crate) fn to(found: Found) -> Self {
+        let pool_of = |connections, patience| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(patience)
+                .connect_lazy_with(found.options.clone())
+        };
+        Self {
+            writer: pool_of(1, WRITE),
+            reader: pool_of(READERS, READ),
+            options: found.options,
+            history: found.history,
+            host: found.host,
+        }
+    }
+
+    /// One connection, for a program that only looks: whatever it writes fails.
+    pub(crate) async fn to_look(reader: PgPool, options: PgConnectOptions, history: History) -> Self {
+        let writer = PgPoolOptions::new().connect_lazy_with(options.clone());
+        writer.close().await;
+        Self {
+            options,
+            writer,
+            reader,
+            history,
+            host: String::new(),
+        }
+    }
+
+    async fn close(&self) {
+        tokio::join!(session::close(&self.reader), session::close(&self.writer));
+    }
+}
+
+/// The server that takes writes.
+pub(crate) struct Primary {
+    server: Server,
+    remembered: Remembered,
+    now: RwLock<Now>,
+    /// Whoever looks is alone.
+    looks: Mutex<()>,
+    replaced: watch::Sender<()>,
+}
+
+struct Now {
+    connections: Arc<Connections>,
+    /// Why they must not be used.
+    refused: Option<String>,
+}
+
+/// Without the options, which show the password.
+impl fmt::Debug for Primary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Primary")
+            .field("server", &self.server)
+            .field("history", &self.now().connections.history)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Primary {
+    pub(crate) fn new(server: Server, remembered: Remembered, connections: Connections) -> Self {
+        let now = Now {
+            connections: Arc::new(connections),
+            refused: None,
+        };
+        Self {
+            server,
+            remembered,
+            now: RwLock::new(now),
+            looks: Mutex::default(),
+            replaced: watch::Sender::new(()),
+        }
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, Now> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connections to use. Fails where none may be.
+    pub(crate) fn connections(&self) -> Result<Arc<Connections>, Error> {
+        let now = self.now();
+        match &now.refused {
+            None => Ok(Arc::clone(&now.connections)),
+            Some(why) => Err(Error::Io(io::Error::new(
+                io::ErrorKind::NotConnected,
+                why.clone(),
+            ))),
+        }
+    }
+
+    /// Whether there are hosts beside the one that is used, one of which may take its place.
+    pub(crate) fn has_others(&self) -> bool {
+        self.server.hosts.len() > 1
+    }
+
+    /// Changes when other connections have to be used, or none.
+    pub(crate) fn replaced(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
+    }
+
+    /// Looks which server takes writes, and uses that one from now on.
+    pub(crate) async fn look_again(&self) -> Result<(), NoConnection> {
+        let _alone = self.looks.lock().await;
+        let before = Arc::clone(&self.now().connections);
+        let newest = self.remembered.newest();
+        let newest = newest.filter(|newest| before.history.is_before(*newest));
+        match find(&self.server, Some(newest.unwrap_or(before.history))).await {
+            Ok(found) if found.history == before.history && found.host == before.host => {
+                self.set(|now| now.refused = None);
+                Ok(())
+            }
+            Ok(found) => {
+                tracing::info!(host = %found.host, timeline = found.history.timeline, "another database server takes the writes");
+                if let Err(error) = self.remembered.remember(found.history) {
+                    tracing::warn!(%error, "which database server was used last is not remembered");
+                }
+                let connections = Arc::new(Connections::to(found));
+                self.set(|now| {
+                    *now = Now {
+                        connections,
+                        refused: None,
+                    };
+                });
+                self.replaced.send_replace(());
+                // What is under way there has deadlines.
+                tokio::spawn(async move { before.close().await });
+                Ok(())
+            }
+            Err(why) => {
+                // One that is away may come back as it was; what somebody has to decide is waited for.
+                let refused = (!why.is_away()).then(|| why.to_string());
+                let is_refused = refused.is_some();
+                self.set(|now| now.refused = refused);
+                if is_refused {
+                    self.replaced.send_replace(());
+                }
+                Err(why)
+            }
+        }
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Now)) {
+        change(&mut self.now.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) async fn close(&self) {
+        let connections = Arc::clone(&self.now().connections);
+        connections.close().await;
+    }
+}
