@@ -274,12 +274,11 @@ async fn one_beat(
 ) -> Result<bool, Error> {
     let now = primary.connections()?;
     let kept = connection.take().filter(|(of, _)| Arc::ptr_eq(of, &now));
-    let (_, connection) = match kept {
-        Some(kept) => connection.insert(kept),
-        None => {
-            let opened = now.options.connect().await?;
-            connection.insert((now, opened))
-        }
+    let (_, connection) = if let Some(kept) = kept {
+        connection.insert(kept)
+    } else {
+        let opened = now.options.connect().await?;
+        connection.insert((now, opened))
     };
     let update =
         "UPDATE login_lease SET heartbeat = heartbeat + 1 WHERE id = 1 AND epoch = $1 AND NOT released";
