@@ -97,6 +97,8 @@ audit_kinds! {
     RowBroken = "row_broken",
     /// The operator took the database as it was for the true one.
     DatabaseAccepted = "database_accepted",
+    /// Another database server took the place of the one that was there, and had not got the last commits.
+    CommitsLost = "commits_lost",
     /// A process took the lease of one in another folder, mostly on another machine, of which nothing was heard any more.
     LeaseTakenOver = "lease_taken_over",
     /// Tokens that died long ago were erased.

@@ -12,6 +12,8 @@ pub(crate) enum DatabaseMistrust {
     Older { last: i64, kept: i64 },
     /// Its trail has another entry in that place.
     Another { entry: i64 },
+    /// The same, after another server took the place of the one that had it: the last commits are lost.
+    Lost { last: i64, kept: i64 },
     /// Its rows were written by a Vega before row values, and its trail does not prove that nobody else wrote to it.
     Unsealed { why: String },
     /// Its list of latest changes is not what Vega wrote.
@@ -19,10 +21,18 @@ pub(crate) enum DatabaseMistrust {
 }
 
 impl DatabaseMistrust {
+    /// Whether its trail is not the one that was there.
+    pub(crate) fn is_of_another_trail(&self) -> bool {
+        matches!(
+            self,
+            Self::Older { .. } | Self::Another { .. } | Self::Lost { .. }
+        )
+    }
+
     /// The effect of accepting, for the message.
     fn accepting(&self) -> &'static str {
         match self {
-            Self::Older { .. } | Self::Another { .. } => {
+            Self::Older { .. } | Self::Another { .. } | Self::Lost { .. } => {
                 "lets it count as it is, on record: what was revoked since counts again until you revoke it again"
             }
             Self::Unsealed { .. } => {
@@ -50,6 +60,11 @@ impl fmt::Display for DatabaseMistrust {
                 f,
                 "the database is not the one of its checkpoint: entry {entry} of its record is another one. A backup was put \
                  back and written to, or the file was replaced"
+            ),
+            Self::Lost { last, kept } => write!(
+                f,
+                "another database server took the place of the one that was there, and had not got the last commits: the record \
+                 ends with entry {last}, but entry {kept} was written. Vega makes that safe as soon as it can write"
             ),
             Self::Unsealed { why } => write!(
                 f,

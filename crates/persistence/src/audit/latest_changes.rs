@@ -38,6 +38,8 @@ pub(crate) enum Whose<'a> {
     Revoked(&'a str),
     /// A row that does not fit, and was recorded in the audit trail as such.
     Told(&'a str),
+    /// The last commits that were lost with a database server. Its number is the timeline of the server that took the place.
+    Lost,
 }
 
 impl fmt::Display for Whose<'_> {
@@ -53,6 +55,7 @@ impl fmt::Display for Whose<'_> {
             Self::Ended(api) => write!(f, "ended {api}"),
             Self::Revoked(api) => write!(f, "revoked {api}"),
             Self::Told(fault) => write!(f, "told {fault}"),
+            Self::Lost => f.write_str("lost commits"),
         }
     }
 }

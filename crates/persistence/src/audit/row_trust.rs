@@ -12,6 +12,7 @@ use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
 use crate::key_files::root_key::{KeyId, RootKey};
+use crate::postgres::history::History;
 use crate::sealing::row_values::RowValues;
 use crate::sql::record;
 
@@ -25,6 +26,8 @@ struct Seen {
     value: Vec<u8>,
     /// How many times the operator accepted another trail, according to the file of checkpoints.
     accepted: usize,
+    /// Where the server was in its history then, if the database is on one.
+    history: Option<History>,
 }
 
 /// Decides whether rows, and the database as a whole, are what Vega wrote.
@@ -70,6 +73,8 @@ pub(crate) struct Look {
     pub(crate) own: Option<Arc<Marks>>,
     pub(crate) last: i64,
     pub(crate) chain: Vec<u8>,
+    /// Where the server was in its history.
+    pub(crate) history: Option<History>,
 }
 
 /// What was seen before a snapshot began: the snapshot must contain it.
@@ -117,6 +122,7 @@ impl RowTrust {
                 value: newest
                     .checkpoint
                     .map_or_else(Vec::new, |checkpoint| checkpoint.value.to_vec()),
+                history: None,
             },
             Err(error) => {
                 tracing::warn!(%error, "whether the database is older than its checkpoint cannot be told");
@@ -126,18 +132,22 @@ impl RowTrust {
     }
 
     /// Records that the trail was seen up to this entry.
-    pub(crate) fn saw(&self, entry: i64, chain: &[u8]) {
+    pub(crate) fn saw(&self, entry: i64, chain: &[u8], history: Option<History>) {
         let mut seen = self.seen();
         if entry > seen.entry {
             (seen.entry, seen.value) = (entry, chain.to_vec());
         }
+        if entry >= seen.entry {
+            seen.history = history;
+        }
     }
 
-    /// Records that the operator accepted the trail as it is.
-    pub(crate) fn accepted(&self, entry: i64, chain: &[u8]) {
+    /// Records that the trail counts as it is: the operator accepted it, or a loss was made safe.
+    pub(crate) fn accepted(&self, entry: i64, chain: &[u8], history: Option<History>) {
         let mut seen = self.seen();
         (seen.entry, seen.value) = (entry, chain.to_vec());
         seen.accepted += 1;
+        seen.history = history;
     }
 
     /// Records that the rows are from a Vega before row values, and why they are not trusted.
@@ -145,30 +155,50 @@ impl RowTrust {
         *self.unsealed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
-    /// Reads what was kept of this trail outside the database.
-    pub(crate) fn learn(&self, chain_id: &[u8]) {
-        let kept = self.kept(chain_id);
+    /// Reads what was kept of this trail outside the database, when its server was there in its history.
+    pub(crate) fn learn(&self, chain_id: &[u8], history: Option<History>) {
+        let kept = Seen {
+            history,
+            ..self.kept(chain_id)
+        };
         *self.seen() = kept;
     }
 
     /// Compares the state of the database with what was seen. Fails where the database now belongs to another key.
-    pub(crate) fn compare(&self, standing: &Standing, Before(seen): &Before) -> Result<Look, StoreError> {
+    /// `history` is where the server is in its history now.
+    pub(crate) fn compare(
+        &self,
+        standing: &Standing,
+        Before(seen): &Before,
+        history: Option<History>,
+    ) -> Result<Look, StoreError> {
         if standing.key_id.as_deref() != Some(&self.key.0[..]) {
             return Err(StoreError::Unreadable(
                 "the key of the database was rotated while this program ran: start it again".into(),
             ));
         }
         let own = self.own(standing);
-        let marks = self.judge(standing, seen, own.clone());
+        let mut marks = self.judge(standing, seen, own.clone());
+        let replaced = seen
+            .history
+            .zip(history)
+            .is_some_and(|(then, now)| then.is_before(now));
+        if replaced && own.is_some() && marks.as_ref().is_err_and(DatabaseMistrust::is_of_another_trail) {
+            marks = Err(DatabaseMistrust::Lost {
+                last: standing.last,
+                kept: seen.entry,
+            });
+        }
         let chain = standing.chain.clone().unwrap_or_default();
         if marks.is_ok() {
-            self.saw(standing.last, &chain);
+            self.saw(standing.last, &chain, history);
         }
         Ok(Look {
             marks,
             own,
             last: standing.last,
             chain,
+            history,
         })
     }
 
@@ -179,13 +209,17 @@ impl RowTrust {
         standing: &Standing,
         Before(seen): &Before,
     ) -> Option<Before> {
-        if !matches!(
-            look.marks,
-            Err(DatabaseMistrust::Older { .. } | DatabaseMistrust::Another { .. })
-        ) {
+        if !look
+            .marks
+            .as_ref()
+            .is_err_and(DatabaseMistrust::is_of_another_trail)
+        {
             return None;
         }
-        let kept = self.kept(standing.chain_id.as_deref().unwrap_or_default());
+        let kept = Seen {
+            history: look.history,
+            ..self.kept(standing.chain_id.as_deref().unwrap_or_default())
+        };
         if kept.accepted <= seen.accepted {
             return None;
         }

@@ -8,6 +8,7 @@ use vega_domain::ports::StoreError;
 
 use crate::audit::chain::AuditChain;
 use crate::audit::checkpoints::CheckpointFile;
+use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::recorder::Recorder;
 use crate::audit::row_trust::RowTrust;
 use crate::database::causes::failed;
@@ -111,18 +112,45 @@ impl DataSource {
         Ok(write)
     }
 
-    /// The same for entries that are recorded even if the database is not trusted.
+    /// The same for entries that are recorded even if the database is not trusted. What was lost with a server is made safe first.
     pub(crate) async fn write_whatever_it_is(&self) -> Result<Write, StoreError> {
+        let write = self.begin_write().await?;
+        if !matches!(write.mistrust(), Some(DatabaseMistrust::Lost { .. })) {
+            return Ok(write);
+        }
+        self.make_safe(write).await?;
+        self.begin_write().await
+    }
+
+    async fn begin_write(&self) -> Result<Write, StoreError> {
         let before = self.recorder.trust.before();
         let mut tx = self.engine.begin_write().await.map_err(failed("begin a write"))?;
         // After a rotation elsewhere, this process's key would seal and chain wrongly.
         let look = self.recorder.trust.look(&mut tx, before).await?;
+        if look.marks.is_ok() {
+            self.engine.is_whole_at(look.history);
+        }
         Write::begin(tx, self.engine.clone(), self.recorder.clone(), look).await
     }
 
     /// Begins a read of rows that decide something: all of its queries see the same snapshot.
     pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
-        Reading::begin(self.engine.begin_read(), &self.recorder.trust).await
+        let reading = Reading::begin(self.engine.begin_read(), &self.recorder.trust).await?;
+        match &reading.judge.marks {
+            Err(DatabaseMistrust::Lost { .. }) => {
+                reading.end().await?;
+                // Whoever only looks leaves that to others, and is told.
+                if let Err(error) = self.write_whatever_it_is().await {
+                    tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet");
+                }
+                Reading::begin(self.engine.begin_read(), &self.recorder.trust).await
+            }
+            Ok(_) => {
+                self.engine.is_whole_at(reading.judge.history);
+                Ok(reading)
+            }
+            Err(_) => Ok(reading),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 use vega_domain::ports::StoreError;
 
 use crate::postgres::engine::PostgresEngine;
+use crate::postgres::history::History;
 use crate::sql::Session;
 use crate::sqlite::engine::SqliteEngine;
 use crate::sqlite::wal::WalState;
@@ -45,6 +46,21 @@ impl Engine {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(engine) => engine.refuse_taken_over(write).await,
+        }
+    }
+
+    /// Where the server was in its history when this machine last had it, before this program opened the database.
+    pub(crate) fn seen_before(&self) -> Option<History> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(engine) => engine.primary.seen_before(),
+        }
+    }
+
+    /// To be called when all that this machine knows was found there, so that it remembers where the server is in its history.
+    pub(crate) fn is_whole_at(&self, history: Option<History>) {
+        if let (Self::Postgres(engine), Some(history)) = (self, history) {
+            engine.primary.is_whole_at(history);
         }
     }
 

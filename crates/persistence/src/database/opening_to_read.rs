@@ -62,7 +62,8 @@ impl DataSource {
         if !is_as_left || !self.spool().is_clear() {
             return false;
         }
-        self.trust().learn(&state.chain_id.unwrap_or_default());
+        let chain_id = state.chain_id.unwrap_or_default();
+        self.trust().learn(&chain_id, self.engine.seen_before());
         true
     }
 }

@@ -18,6 +18,7 @@ use crate::database::causes::failed;
 use crate::database::engine::Engine;
 use crate::integrity::row_marks;
 use crate::integrity::row_values;
+use crate::postgres::history::History;
 use crate::repositories::audit_rows;
 use crate::sealing::fingerprint::Fingerprints;
 use crate::sealing::row_values::SealedTable;
@@ -39,6 +40,8 @@ pub(crate) struct Write {
     entry: i64,
     /// The trail's last entry.
     end: (i64, Vec<u8>),
+    /// Where the server is in its history.
+    history: Option<History>,
     checkpoint: Option<(DateTime<Utc>, Cause)>,
 }
 
@@ -67,6 +70,7 @@ impl Write {
             own: look.own,
             entry,
             end: (look.last, look.chain),
+            history: look.history,
             checkpoint: None,
         })
     }
@@ -99,6 +103,28 @@ impl Write {
     pub(crate) fn forget_marks(&mut self) -> Option<Arc<Marks>> {
         self.marks = Ok(Arc::default());
         self.own.take()
+    }
+
+    /// Goes on with a trail that ends before what was seen of it: its own list counts. Returns that list.
+    pub(crate) fn go_on_without_what_was_lost(&mut self) -> Option<Arc<Marks>> {
+        let own = self.own.clone()?;
+        self.marks = Ok(Arc::clone(&own));
+        Some(own)
+    }
+
+    /// The trail's last entry with its value.
+    pub(crate) fn end(&self) -> (i64, &[u8]) {
+        (self.end.0, &self.end.1)
+    }
+
+    /// Where the server is in its history.
+    pub(crate) fn history(&self) -> Option<History> {
+        self.history
+    }
+
+    /// Ends it without effect.
+    pub(crate) async fn give_up(self) -> Result<(), sqlx::Error> {
+        self.tx.rollback().await
     }
 
     /// Notes that an audit entry was made. It is now the trail's last one.
@@ -212,8 +238,8 @@ impl Write {
             self.trust.remember(value, marks);
         }
         match self.checkpoint {
-            Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain),
-            _ if self.marks.is_ok() => self.trust.saw(entry, &chain),
+            Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain, self.history),
+            _ if self.marks.is_ok() => self.trust.saw(entry, &chain, self.history),
             _ => {}
         }
         if let (Some((at, cause)), Ok(value), Ok(_)) = (self.checkpoint, Value::try_from(chain), self.marks) {
@@ -252,6 +278,8 @@ pub(crate) struct Judge {
     pub(crate) trust: Arc<RowTrust>,
     /// The latest changes, or why the database is not trusted.
     pub(crate) marks: Result<Arc<Marks>, DatabaseMistrust>,
+    /// Where the server is in its history.
+    pub(crate) history: Option<History>,
 }
 
 impl Judge {
@@ -298,6 +326,7 @@ impl Reading {
             judge: Judge {
                 trust: Arc::clone(trust),
                 marks: look.marks,
+                history: look.history,
             },
         })
     }

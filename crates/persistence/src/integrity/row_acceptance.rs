@@ -171,6 +171,9 @@ fn keep_revoked(tx: &mut Write, before: &Marks, at: DateTime<Utc>) -> Result<(),
     for (api, mark) in before.all_of("revoked") {
         marks.set(Whose::Revoked(api), mark.clone());
     }
+    if let Some(lost) = before.get(Whose::Lost) {
+        marks.set(Whose::Lost, lost.clone());
+    }
     for (api, mark) in before.all_of("token") {
         let kept = marks.get(Whose::Token(api)).and_then(|kept| kept.number);
         if let Some(generation) = mark.number.filter(|_| kept < mark.number) {

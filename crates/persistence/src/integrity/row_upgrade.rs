@@ -39,7 +39,10 @@ enum Unsealed {
 /// Reads what was kept outside the database, and seals the rows from before row values.
 pub(crate) async fn prepare(data: &DataSource) -> Result<(), StoreError> {
     let mut reader = data.session().await?;
-    data.trust().learn(&audit_rows::chain_id(&mut reader).await?);
+    data.trust().learn(
+        &audit_rows::chain_id(&mut reader).await?,
+        data.engine().seen_before(),
+    );
     let is_sealed: bool = sql::query_scalar("SELECT EXISTS (SELECT 1 FROM latest_changes)")
         .fetch_one(&mut reader)
         .await

@@ -20,10 +20,14 @@ const STANDING: &str =
 impl RowTrust {
     /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.
     pub(crate) async fn look(&self, connection: &mut Session, before: Before) -> Result<Look, StoreError> {
+        let history = connection.history();
         let found = standing(connection, before.entry()).await?;
-        let look = self.compare(&found, &before)?;
+        let look = self.compare(&found, &before, history)?;
         match self.accepted_since(&look, &found, &before) {
-            Some(accepted) => self.compare(&standing(connection, accepted.entry()).await?, &accepted),
+            Some(accepted) => {
+                let found = standing(connection, accepted.entry()).await?;
+                self.compare(&found, &accepted, history)
+            }
             None => Ok(look),
         }
     }

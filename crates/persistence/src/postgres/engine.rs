@@ -33,7 +33,9 @@ impl PostgresEngine {
     pub(crate) async fn begin_write(&self) -> Result<Session, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
         let connections = self.primary.connections()?;
-        let mut session = Session::Postgres(PgSession::begin(&connections.writer, WRITE, begin).await?);
+        let mut session = Session::Postgres(
+            PgSession::begin(&connections.writer, connections.history, WRITE, begin).await?,
+        );
         let lock = "SELECT last_entry FROM writer WHERE id = 1 FOR UPDATE";
         sql::query_scalar::<i64>(lock).fetch_one(&mut session).await?;
         Ok(session)
@@ -62,12 +64,14 @@ impl PostgresEngine {
 
     pub(crate) async fn begin_read(&self) -> Result<Session, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let session = PgSession::begin(&self.primary.connections()?.reader, READ, begin).await?;
+        let connections = self.primary.connections()?;
+        let session = PgSession::begin(&connections.reader, connections.history, READ, begin).await?;
         Ok(Session::Postgres(session))
     }
 
     pub(crate) async fn acquire(&self) -> Result<Session, sqlx::Error> {
-        let session = PgSession::acquire(&self.primary.connections()?.reader, READ).await?;
+        let connections = self.primary.connections()?;
+        let session = PgSession::acquire(&connections.reader, connections.history, READ).await?;
         Ok(Session::Postgres(session))
     }
 

@@ -116,7 +116,6 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         None => None,
     };
     let remembered = remembered(place, &server);
-    remembered.remember(found.history)?;
     let primary = Arc::new(Primary::new(server.clone(), remembered, Connections::to(found)));
     let poll = Poll::new(Arc::clone(&primary), spool);
     let data = DataSource {

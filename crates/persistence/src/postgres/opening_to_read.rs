@@ -40,16 +40,14 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
         .test_before_acquire(false)
         .acquire_timeout(CONNECT)
         .connect_lazy_with(options.clone());
-    let mut session = PgSession::acquire(&reader, READ).await.ok()?;
-    // What only follows another server, and what was replaced by one, may be behind.
+    let last = remembered.newest()?;
+    let mut session = PgSession::acquire(&reader, last, READ).await.ok()?;
+    // What only follows another server, and what was replaced by one, may be behind. What took another one's place may have lost something.
     let history: History = session
         .ask(async |connection| sqlx::query_as(QUESTION).fetch_optional(connection).await)
         .await
         .ok()??;
-    if remembered
-        .newest()
-        .is_some_and(|newest| history.is_before(newest))
-    {
+    if history != last {
         return None;
     }
     let state = session.ask(async |connection| sqlx::query_as(STATE).fetch_one(connection).await);

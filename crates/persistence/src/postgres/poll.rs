@@ -205,7 +205,9 @@ impl Poll {
     /// The same on a connection of those who read: one that does not answer in time is closed.
     async fn ask_beside(&self) -> Option<Answer> {
         let connections = self.primary.connections().ok()?;
-        let mut session = PgSession::acquire(&connections.reader, ANSWER).await.ok()?;
+        let mut session = PgSession::acquire(&connections.reader, connections.history, ANSWER)
+            .await
+            .ok()?;
         let asked = session.ask(async |connection| Ok(self.ask(connection).await));
         asked.await.ok().flatten()
     }

@@ -64,6 +64,10 @@ impl Connections {
 pub(crate) struct Primary {
     server: Server,
     remembered: Remembered,
+    /// What was remembered when this program began.
+    seen_before: Option<History>,
+    /// Where all that this machine knows was found last.
+    whole_at: std::sync::Mutex<Option<History>>,
     now: RwLock<Now>,
     /// Whoever looks is alone.
     looks: Mutex<()>,
@@ -92,9 +96,12 @@ impl Primary {
             connections: Arc::new(connections),
             refused: None,
         };
+        let seen_before = remembered.newest();
         Self {
             server,
             remembered,
+            seen_before,
+            whole_at: std::sync::Mutex::new(seen_before),
             now: RwLock::new(now),
             looks: Mutex::default(),
             replaced: watch::Sender::new(()),
@@ -114,6 +121,24 @@ impl Primary {
                 io::ErrorKind::NotConnected,
                 why.clone(),
             ))),
+        }
+    }
+
+    /// What was remembered when this program began.
+    pub(crate) fn seen_before(&self) -> Option<History> {
+        self.seen_before
+    }
+
+    /// Remembers where the server is in its history. Not before all that this machine knows was found there, or made safe: until then the
+    /// next start has to notice a loss, too.
+    pub(crate) fn is_whole_at(&self, history: History) {
+        let mut whole_at = self.whole_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if *whole_at == Some(history) {
+            return;
+        }
+        match self.remembered.remember(history) {
+            Ok(()) => *whole_at = Some(history),
+            Err(error) => tracing::warn!(%error, "which database server was used last is not remembered"),
         }
     }
 
@@ -140,9 +165,6 @@ impl Primary {
             }
             Ok(found) => {
                 tracing::info!(host = %found.host, timeline = found.history.timeline, "another database server takes the writes");
-                if let Err(error) = self.remembered.remember(found.history) {
-                    tracing::warn!(%error, "which database server was used last is not remembered");
-                }
                 let connections = Arc::new(Connections::to(found));
                 self.set(|now| {
                     *now = Now {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use vega_domain::ports::StorageCause;
 
 use crate::postgres::causes::cause;
+use crate::postgres::history::History;
 use crate::sql::commit_error::CommitError;
 
 /// For the answer to a read.
@@ -32,11 +33,13 @@ pub(crate) struct PgSession {
     /// An answer is on its way. Whoever stopped waiting for it leaves a connection that others must not get.
     is_busy: bool,
     deadline: Duration,
+    /// Where the server was in its history when this connection was made.
+    pub(crate) history: History,
 }
 
 impl PgSession {
     /// One connection of these, for single statements.
-    pub(crate) async fn acquire(pool: &PgPool, deadline: Duration) -> Result<Self, Error> {
+    pub(crate) async fn acquire(pool: &PgPool, history: History, deadline: Duration) -> Result<Self, Error> {
         Ok(Self {
             connection: Some(pool.acquire().await.map_err(|error| match error {
                 Error::PoolTimedOut => missed(),
@@ -46,16 +49,18 @@ impl PgSession {
             has_failed: false,
             is_busy: false,
             deadline,
+            history,
         })
     }
 
     /// The same in a transaction that begins with this statement.
     pub(crate) async fn begin(
         pool: &PgPool,
+        history: History,
         deadline: Duration,
         statement: &'static str,
     ) -> Result<Self, Error> {
-        let mut session = Self::acquire(pool, deadline).await?;
+        let mut session = Self::acquire(pool, history, deadline).await?;
         session.is_in_transaction = true;
         session.run(statement).await?;
         Ok(session)
@@ -182,6 +187,11 @@ mod tests {
     use crate::postgres::connection::options;
     use crate::postgres::server::{Address, Server};
 
+    const HISTORY: History = History {
+        system: 7,
+        timeline: 1,
+    };
+
     /// One connection, so that whoever waits for one gets that one, or one in its place.
     fn pool() -> PgPool {
         let server = Server::of(&PostgresServer::shared().fresh_database()).unwrap();
@@ -207,21 +217,21 @@ mod tests {
     #[tokio::test]
     async fn a_connection_with_an_answer_on_its_way_is_nobody_elses() {
         let pool = pool();
-        let mut first = PgSession::begin(&pool, READ, "BEGIN").await.unwrap();
+        let mut first = PgSession::begin(&pool, HISTORY, READ, "BEGIN").await.unwrap();
         let asked = process(&mut first).await;
         // Whoever asked waits no longer.
         timeout(Duration::from_millis(100), sleeps(&mut first))
             .await
             .unwrap_err();
         drop(first);
-        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        let mut next = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         assert_ne!(process(&mut next).await, asked);
     }
 
     #[tokio::test]
     async fn a_connection_that_missed_its_deadline_says_nothing_more() {
         let pool = pool();
-        let mut late = PgSession::acquire(&pool, Duration::from_millis(100))
+        let mut late = PgSession::acquire(&pool, HISTORY, Duration::from_millis(100))
             .await
             .unwrap();
         let missed = sleeps(&mut late).await.unwrap_err();
@@ -230,7 +240,7 @@ mod tests {
             "{missed}"
         );
         late.run("SELECT 1").await.unwrap_err();
-        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        let mut next = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         next.run("SELECT 1").await.unwrap();
     }
 
@@ -275,18 +285,18 @@ mod tests {
             .max_connections(1)
             .acquire_timeout(READ)
             .connect_lazy_with(options(&server, &way));
-        let mut session = PgSession::acquire(&pool, READ).await.unwrap();
+        let mut session = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         session.run("SELECT 1").await.unwrap();
         forget.send(1).unwrap();
         drop(session);
-        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        let mut next = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         next.run("SELECT 1").await.unwrap();
     }
 
     #[tokio::test]
     async fn a_pool_that_is_closed_waits_for_nobody_without_end() {
         let pool = pool();
-        let _in_use = PgSession::acquire(&pool, READ).await.unwrap();
+        let _in_use = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         let closed = close_within(&pool, Duration::from_millis(50));
         timeout(Duration::from_secs(10), closed).await.unwrap();
     }
@@ -294,11 +304,11 @@ mod tests {
     #[tokio::test]
     async fn nothing_of_a_transaction_counts_in_which_a_statement_failed() {
         let pool = pool();
-        let mut failing = PgSession::begin(&pool, READ, "BEGIN").await.unwrap();
+        let mut failing = PgSession::begin(&pool, HISTORY, READ, "BEGIN").await.unwrap();
         failing.run("CREATE TABLE kept (id bigint)").await.unwrap();
         failing.run("SELECT 1 / 0").await.unwrap_err();
         assert!(matches!(failing.commit().await, Err(CommitError::Refused(_))));
-        let mut next = PgSession::acquire(&pool, READ).await.unwrap();
+        let mut next = PgSession::acquire(&pool, HISTORY, READ).await.unwrap();
         next.run("SELECT * FROM kept").await.unwrap_err();
         // The connection itself is as good as before.
         next.run("SELECT 1").await.unwrap();

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{ApiName, AttemptId};
 use vega_domain::ports::{LastFailure, StoreError};
@@ -98,6 +99,33 @@ pub(crate) async fn changed(
         marks.set(ended, mark);
     }
     tx.seal(&ATTEMPTS, number).await
+}
+
+/// Closes a sign-in. Returns whether it was open.
+pub(crate) async fn close(
+    tx: &mut Write,
+    attempt: AttemptId,
+    failure: &Failure,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let before = before(tx, attempt).await?;
+    let closed = sql::query(
+        "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
+             sealed_code = NULL, sealed_answer = CASE WHEN $5 THEN sealed_answer END
+         WHERE id = $1 AND closed_at IS NULL",
+    )
+    .bind(attempt.as_uuid())
+    .bind(at)
+    .bind(failure.reason.code())
+    .bind(&failure.detail)
+    .bind(failure.reason == FailureReason::NeedsReview)
+    .execute(tx)
+    .await
+    .map_err(failed("close a sign-in attempt"))?;
+    if closed == 1 {
+        changed(tx, attempt, before).await?;
+    }
+    Ok(closed == 1)
 }
 
 /// Whether a token may be stored for this sign-in: an answer may be there, or somebody cleared up who did not know of it, and no later

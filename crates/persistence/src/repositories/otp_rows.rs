@@ -5,7 +5,7 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::ids::{AttemptId, MobileNumber};
 use vega_domain::ports::StoreError;
 
-use crate::audit::latest_changes::{Mark, Whose};
+use crate::audit::latest_changes::{Mark, Marks, Whose};
 use crate::audit::row_trust::RowTrust;
 use crate::database::causes::failed;
 use crate::database::write::{Reading, Write};
@@ -98,6 +98,7 @@ pub(crate) async fn newest_presses(
     newest: u32,
 ) -> Result<Vec<ClockReading>, StoreError> {
     let rows = newest_rows(reading, mobile, newest).await?;
+    let mut presses: Vec<ClockReading> = rows.iter().rev().map(press).collect::<Result<_, _>>()?;
     // In a database that does not count no press is made at all.
     if let Ok(marks) = &reading.judge.marks {
         let mark = marks.get(Whose::Presses(mobile.digits()));
@@ -105,8 +106,17 @@ pub(crate) async fn newest_presses(
             let of_now = ClockReading::by_wall_clock(DateTime::<Utc>::MAX_UTC);
             return Ok(vec![of_now; newest as usize]);
         }
+        presses.extend(lost_presses(marks, newest));
     }
-    rows.iter().rev().map(press).collect()
+    Ok(presses)
+}
+
+/// After a loss of commits nobody knows which presses were among them: so many count as made when it was noticed.
+fn lost_presses(marks: &Marks, newest: u32) -> Vec<ClockReading> {
+    let lost = marks.get(Whose::Lost).and_then(|mark| mark.time);
+    lost.map_or_else(Vec::new, |at| {
+        vec![ClockReading::by_wall_clock(at); newest as usize]
+    })
 }
 
 /// The same inside a write. Presses that seem to be in the future get the present time, once: so their time in the
@@ -139,6 +149,7 @@ pub(crate) async fn redated_presses(
         }
         presses.push(press);
     }
+    presses.extend(lost_presses(tx.marks()?, newest));
     Ok(presses)
 }
 

@@ -164,22 +164,7 @@ impl SignInAttempts for SqlSignInJournal {
     ) -> Result<(), StoreError> {
         const DOING: &str = "close a sign-in attempt";
         let mut tx = self.0.write_of_sign_in().await?;
-        let before = attempt_rows::before(&mut tx, attempt).await?;
-        let changed = sql::query(
-            "UPDATE sign_in_attempts SET status = 'closed', closed_at = $2, failure = $3, failure_detail = $4,
-                 sealed_code = NULL, sealed_answer = CASE WHEN $5 THEN sealed_answer END
-             WHERE id = $1 AND closed_at IS NULL",
-        )
-        .bind(attempt.as_uuid())
-        .bind(at)
-        .bind(failure.reason.code())
-        .bind(&failure.detail)
-        .bind(failure.reason == FailureReason::NeedsReview)
-        .execute(&mut tx)
-        .await
-        .map_err(failed(DOING))?;
-        if changed == 1 {
-            attempt_rows::changed(&mut tx, attempt, before).await?;
+        if attempt_rows::close(&mut tx, attempt, failure, at).await? {
             audit_trail::insert(&mut tx, audit).await?;
         }
         tx.commit().await.map_err(failed(DOING))

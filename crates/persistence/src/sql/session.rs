@@ -3,6 +3,7 @@
 use sqlx::pool::PoolConnection;
 use sqlx::{Error, Sqlite, Transaction};
 
+use crate::postgres::history::History;
 use crate::postgres::session::PgSession;
 use crate::sql::commit_error::CommitError;
 
@@ -26,6 +27,14 @@ impl Session {
         match self {
             Self::Sqlite(_) | Self::SqliteAlone(_) => EngineName::Sqlite,
             Self::Postgres(_) => EngineName::Postgres,
+        }
+    }
+
+    /// Where the server was in its history when this connection was made, if the database is on one.
+    pub(crate) fn history(&self) -> Option<History> {
+        match self {
+            Self::Sqlite(_) | Self::SqliteAlone(_) => None,
+            Self::Postgres(session) => Some(session.history),
         }
     }
 

@@ -112,7 +112,7 @@ async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
 
 async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> Result<Rows, StoreError> {
     let connection = database.acquire().await.map_err(failed("load the tokens"))?;
-    trust.learn(&chain_id(&mut Session::SqliteAlone(connection)).await?);
+    trust.learn(&chain_id(&mut Session::SqliteAlone(connection)).await?, None);
     let tx = async { database.begin().await.map(Session::Sqlite) };
     let reading = Reading::begin(tx, trust).await?;
     let Ok(marks) = reading.judge.marks.clone() else {

@@ -2,18 +2,27 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::{sleep, timeout};
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
-use vega_domain::ports::{AuditHistory, AuditTrail, TokenChanges};
-use vega_persistence::{
-    DataSource, DatabasePlace, OpenError, SqlAuditHistory, SqlAuditTrail, SqlTokenChanges,
+use vega_domain::clock_reading::ClockReading;
+use vega_domain::failure::FailureReason;
+use vega_domain::ports::{
+    AuditHistory, AuditTrail, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
+    TokenChanges,
 };
-use vega_testing::{PostgresLink, PostgresServer};
+use vega_domain::run::StepState;
+use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_persistence::{
+    DataSource, DatabasePlace, OpenError, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository,
+    SqlSignInJournal, SqlTokenChanges,
+};
+use vega_testing::{PostgresLink, PostgresServer, TestClock};
 
-use crate::database_fixture::{entry, key_path};
+use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run};
 
 /// Far longer than it takes.
-const AT_MOST: Duration = Duration::from_secs(60);
+const AT_MOST: Duration = Duration::from_mins(1);
 
 /// A server and its standby, each with a way there.
 struct Servers {
@@ -45,7 +54,8 @@ impl Servers {
         }
     }
 
-    fn place(&self) -> DatabasePlace {
+    /// Where a machine of this name has the database.
+    fn place_of(&self, machine: &str) -> DatabasePlace {
         let hosts = self.ways.each_ref().map(|way| {
             let url = way.url("x");
             url.trim_start_matches("postgres://vega@")
@@ -53,13 +63,38 @@ impl Servers {
                 .to_owned()
         });
         DatabasePlace {
-            folder: self.dir.path().join("desk"),
+            folder: self.dir.path().join(machine),
             ..DatabasePlace::from(&format!("postgres://vega@{}/{}", hosts.join(","), self.database))
         }
     }
 
+    fn place(&self) -> DatabasePlace {
+        self.place_of("desk")
+    }
+
     async fn open(&self) -> Result<DataSource, OpenError> {
         DataSource::open(self.place(), &key_path(&self.dir)).await
+    }
+
+    /// Another machine, with its own copy of the key and its own checkpoints.
+    async fn open_elsewhere(&self) -> DataSource {
+        let key = self.dir.path().join("elsewhere/vega.key");
+        if !key.exists() {
+            std::fs::create_dir_all(key.parent().unwrap()).unwrap();
+            std::fs::copy(key_path(&self.dir), &key).unwrap();
+        }
+        DataSource::open(self.place_of("elsewhere"), &key).await.unwrap()
+    }
+
+    /// So many entries of a kind are in the trail.
+    fn count(&self, kind: AuditKind) -> String {
+        let question = format!("SELECT count(*) FROM audit_events WHERE kind = '{}'", kind.code());
+        self.standby.ask(&self.url(), &question)
+    }
+
+    /// Its name, for statements past Vega.
+    fn url(&self) -> String {
+        format!("postgres://vega@/{}?host=", self.database)
     }
 
     /// The server dies, and the standby takes its place.
@@ -73,6 +108,12 @@ async fn way_to(server: &PostgresServer) -> PostgresLink {
     PostgresLink::open(server.socket()).await.unwrap()
 }
 
+/// Revokes a key: that leaves a checkpoint beside the key.
+async fn revoke(data: &DataSource) {
+    let trail = SqlAuditTrail::new(data.clone());
+    trail.append(&entry(AuditKind::KeyRevoked)).await.unwrap();
+}
+
 async fn entries(data: &DataSource) -> usize {
     let all = SqlAuditHistory::new(data.clone())
         .page(&AuditFilter::default(), AuditOrder::OldestFirst, None, 100)
@@ -83,12 +124,15 @@ async fn entries(data: &DataSource) -> usize {
 /// Until it is taken.
 async fn append(data: &DataSource) {
     let trail = SqlAuditTrail::new(data.clone());
+    let mut last = None;
     let appended = async {
-        while trail.append(&entry(AuditKind::RunStarted)).await.is_err() {
+        while let Err(error) = trail.append(&entry(AuditKind::RunStarted)).await {
+            last = Some(error);
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(AT_MOST, appended).await.unwrap();
+    let ended = timeout(AT_MOST, appended).await;
+    assert!(ended.is_ok(), "{last:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,8 +143,7 @@ async fn a_standby_that_takes_the_place_is_followed() {
     append(&data).await;
     servers.standby.catches_up_with(&servers.first);
     // Somebody looks for news, as a server does.
-    let changes = SqlTokenChanges::new(data.clone());
-    changes.changed().await;
+    SqlTokenChanges::new(data.clone()).changed().await;
     servers.fail_over();
     append(&data).await;
     assert_eq!(entries(&data).await, before + 2);
@@ -131,4 +174,119 @@ async fn two_that_take_writes_are_refused() {
     servers.standby.promote();
     let refused = servers.open().await.unwrap_err().to_string();
     assert!(refused.contains("both take writes"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loss_of_commits_is_noticed_and_made_safe_once() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    let elsewhere = servers.open_elsewhere().await;
+    SqlTokenChanges::new(elsewhere.clone()).changed().await;
+    let lease = desk.login_lease(TestClock::at(at(0)));
+    let _held = lease.acquire().await.unwrap();
+    let (runs, journal) = (
+        SqlExecutionStateRepository::new(desk.clone()),
+        SqlSignInJournal::new(desk.clone()),
+    );
+    let record = run(&["PRIMARY", "WEBSOCKET1"]);
+    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
+    let open = attempt(record.id, "PRIMARY", 1);
+    let opened = entry(AuditKind::AttemptOpened);
+    journal.open_attempt(&open, &opened).await.unwrap();
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+
+    // Both know what is lost then: one did it, the other saw it.
+    let budget = OtpBudget {
+        presses: 4,
+        window: Duration::from_mins(11),
+    };
+    let now = ClockReading::by_wall_clock(at(4));
+    let granted = journal
+        .request_otp(open.id, &mobile(), budget, &now)
+        .await
+        .unwrap();
+    assert_eq!(granted, OtpGrant::Granted);
+    revoke(&desk).await;
+    let known = entries(&elsewhere).await;
+    assert_eq!(known, entries(&desk).await);
+    servers.fail_over();
+
+    append(&desk).await;
+    append(&elsewhere).await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+    assert_eq!(servers.count(AuditKind::OtpRequested), "0");
+    let verdict = SqlAuditHistory::new(desk.clone()).verify(None).await.unwrap();
+    assert_eq!(verdict.fault, None);
+
+    // Its sign-in is over, and how far that got is not known.
+    let failure = journal.unsaved_failure(record.id, &api("PRIMARY")).await.unwrap();
+    assert_eq!(failure.unwrap().reason, FailureReason::OutcomeUnknown);
+    let refused = runs
+        .save_step(record.id, &api("PRIMARY"), &StepState::SigningIn, &opened)
+        .await;
+    assert!(matches!(refused, Err(StoreError::TakenOver(None))), "{refused:?}");
+    let presses = journal.otp_presses(&[mobile()], 4).await.unwrap();
+    let lost_at = presses[0].last().unwrap().at;
+    let now = ClockReading::by_wall_clock(lost_at + TimeDelta::minutes(10));
+    assert!(matches!(
+        budget.allowance(&presses[0], &now),
+        OtpAllowance::UsedUp { .. }
+    ));
+    desk.close().await;
+    elsewhere.close().await;
+
+    // And whoever starts anew finds it so.
+    for data in [servers.open().await.unwrap(), servers.open_elsewhere().await] {
+        append(&data).await;
+        data.close().await;
+    }
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_while_nobody_ran_is_noticed_at_the_next_start() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    append(&desk).await;
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    revoke(&desk).await;
+    desk.close().await;
+    servers.fail_over();
+
+    // Somebody else writes first, and knows of nothing that is missing.
+    let elsewhere = servers.open_elsewhere().await;
+    append(&elsewhere).await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "0");
+    let desk = servers.open().await.unwrap();
+    append(&desk).await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+    append(&elsewhere).await;
+    for data in [desk, elsewhere] {
+        data.close().await;
+    }
+}
+
+/// A trail that was cut where no server took another one's place is the operator's to accept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trail_that_was_cut_by_hand_is_no_loss() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    append(&desk).await;
+    revoke(&desk).await;
+    desk.close().await;
+    servers.first.change(
+        &servers.url(),
+        "ALTER TABLE audit_events DISABLE TRIGGER ALL;
+         DELETE FROM audit_events WHERE id = (SELECT max(id) FROM audit_events);
+         UPDATE writer SET last_entry = last_entry - 1;",
+    );
+    let desk = servers.open().await.unwrap();
+    let trail = SqlExecutionStateRepository::new(desk.clone());
+    let refused = trail
+        .begin(&run(&["PRIMARY"]), &entry(AuditKind::RunStarted))
+        .await;
+    assert!(matches!(refused, Err(StoreError::NotAccepted(_))), "{refused:?}");
+    desk.close().await;
 }

@@ -204,6 +204,7 @@ export const AuditKind = {
     ROWS_SEALED: 'rows_sealed',
     ROW_BROKEN: 'row_broken',
     DATABASE_ACCEPTED: 'database_accepted',
+    COMMITS_LOST: 'commits_lost',
     LEASE_TAKEN_OVER: 'lease_taken_over',
     TOKENS_ERASED: 'tokens_erased',
     BACKUP_MADE: 'backup_made',
