@@ -53,6 +53,20 @@ impl Database {
         Self { server, url }
     }
 
+    /// A standby that has whatever the server acknowledges from now on.
+    pub(crate) fn standby(&self) -> PostgresServer {
+        let standby = self.server.standby();
+        self.server.waits_for(&standby);
+        standby
+    }
+
+    /// The server dies, and its standby takes its place.
+    pub(crate) fn fails_over_to(&mut self, standby: PostgresServer) {
+        self.server.crash();
+        standby.promote();
+        self.server = standby;
+    }
+
     pub(crate) fn server(&self) -> &PostgresServer {
         &self.server
     }
@@ -83,6 +97,12 @@ impl Database {
     pub(crate) fn newest_entries(&self) -> String {
         let question = "SELECT id, at, kind, api, detail FROM audit_events ORDER BY id DESC LIMIT 25";
         self.server.ask(&self.url, question)
+    }
+
+    /// How many entries of this kind are on record.
+    pub(crate) fn count(&self, kind: &str) -> u64 {
+        let question = format!("SELECT count(*) FROM audit_events WHERE kind = '{kind}'");
+        self.server.ask(&self.url, &question).parse().unwrap_or_default()
     }
 
     /// The id of the process that has the lease.

@@ -6,6 +6,7 @@ mod cleared_up;
 mod clocks_apart;
 mod commit_unanswered;
 mod crashed;
+mod failed_over;
 mod held_up;
 mod killed;
 mod late_answer;
@@ -36,6 +37,8 @@ pub(crate) enum Kind {
     CommitUnanswered,
     /// The database crashes right after it acknowledged a token.
     Crashed,
+    /// A standby that has everything takes the place of the database server.
+    FailedOver,
     /// The database, or the way to it, is away while tokens are read.
     OutOfReach,
     /// One machine's connections to it carry nothing more, and nobody is told.
@@ -88,6 +91,7 @@ impl Kind {
             Self::LateAnswer => late_answer::play(pair).await,
             Self::CommitUnanswered => commit_unanswered::play(pair).await,
             Self::Crashed => crashed::play(pair).await,
+            Self::FailedOver => failed_over::play(pair).await,
             Self::OutOfReach => out_of_reach::play(pair).await,
             Self::Forgotten => out_of_reach::play_forgotten(pair).await,
             Self::NewsLost => news_lost::play(pair).await,

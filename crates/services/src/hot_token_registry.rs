@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::Clock;
@@ -16,6 +17,9 @@ use vega_domain::token::StoredToken;
 /// The coarse clock may lag by this much before a token's last minute begins: a tick of the system, or a processor that stood
 /// still under a hypervisor. A dead token would need a clock that is late by this and that minute.
 const COARSE_LAG: TimeDelta = TimeDelta::seconds(5);
+
+/// In bytes: enough to tell two tokens apart, and too little to tell anything of them.
+const FINGERPRINT: usize = 8;
 
 /// What is known of one API's newest token.
 enum Slot {
@@ -34,6 +38,7 @@ pub struct HotToken {
     token: Arc<StoredToken>,
     /// What programs are answered, once somebody wrote it. It is no older than the token and goes with it.
     answer: OnceLock<TokenAnswer>,
+    version: OnceLock<String>,
     /// Until then the coarse clock alone decides.
     surely_until: i64,
 }
@@ -92,6 +97,19 @@ impl HotToken {
     /// The token itself.
     pub fn token(&self) -> &StoredToken {
         &self.token
+    }
+
+    /// Tells this token from every other one of its API: by its generation and its fingerprint, for a generation comes twice where a
+    /// database lost the first one.
+    pub fn version(&self) -> &str {
+        self.version.get_or_init(|| {
+            let hash = Sha256::digest(self.token.access_token.expose());
+            let fingerprint = hash
+                .iter()
+                .take(FINGERPRINT)
+                .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            format!("{}-{fingerprint}", self.token.generation)
+        })
     }
 
     /// What programs are answered: `write` is asked once for each token that gets in here.
@@ -207,6 +225,36 @@ impl HotTokenRegistry {
         Mark(held.collect())
     }
 
+    /// After the last commits were lost with a database server, `stored` being the newest token of each API that has one there: what is
+    /// served and is not there stays, as only here, and is returned. Numbers of what is dead are used again.
+    pub(crate) fn keep_what_was_lost(&self, stored: &[StoredToken]) -> Vec<Arc<StoredToken>> {
+        let now = self.clock.now();
+        let there: HashMap<&ApiName, Generation> = stored
+            .iter()
+            .map(|token| (&token.api, token.generation))
+            .collect();
+        let mut kept = Vec::new();
+        self.change(|writer| {
+            let places = Arc::clone(&writer.places);
+            for (api, place) in places.iter() {
+                let there = there.get(api).copied();
+                let held = place.0.load_full();
+                let Some(held) = held.filter(|held| Some(held.generation()) > there) else {
+                    continue;
+                };
+                let slot = match held.hot().filter(|hot| hot.token.is_servable(now)) {
+                    Some(hot) => {
+                        kept.push(Arc::clone(&hot.token));
+                        Slot::OnlyHere(HotToken::of(&hot.token))
+                    }
+                    None => Slot::Gone(there.unwrap_or(Generation::FIRST)),
+                };
+                writer.put(api, slot);
+            }
+        });
+        kept
+    }
+
     /// Makes the registry what the database is, `stored` being the newest token of each API that has one. Slots that
     /// changed since `mark` may know more than the database told, and stay.
     pub(crate) fn reconcile(&self, mark: &Mark, stored: Vec<StoredToken>) -> Reconciled {
@@ -284,10 +332,18 @@ impl Writer {
     }
 
     fn put(&mut self, api: &ApiName, slot: Slot) {
-        let served = |slot: Option<&Slot>| Some(slot?.hot()?.token.generation);
-        let after = served(Some(&slot));
-        let before = self.place(api).0.swap(Some(Arc::new(slot)));
-        self.is_noticed |= served(before.as_deref()) != after;
+        let slot = Arc::new(slot);
+        let before = self.place(api).0.swap(Some(Arc::clone(&slot)));
+        let served = |slot: Option<&'_ Slot>| slot.and_then(Slot::hot).map(|hot| Arc::clone(&hot.token));
+        self.is_noticed |= match (served(before.as_deref()), served(Some(&slot))) {
+            (None, None) => false,
+            // A generation comes twice where a database lost the first one.
+            (Some(before), Some(after)) => {
+                before.generation != after.generation
+                    || before.access_token.expose() != after.access_token.expose()
+            }
+            _ => true,
+        };
     }
 }
 
@@ -306,6 +362,7 @@ impl HotToken {
         Self {
             token: Arc::new(token.clone()),
             answer: OnceLock::new(),
+            version: OnceLock::new(),
             surely_until: surely.timestamp_micros(),
         }
     }

@@ -3,11 +3,13 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use vega_domain::accounts::Accounts;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
@@ -33,6 +35,8 @@ pub struct RegistryFollower {
     tokens: Arc<dyn UpstoxTokenRepository>,
     changes: Arc<dyn TokenChanges>,
     clock: Arc<dyn Clock>,
+    /// How many losses were seen to.
+    losses: AtomicU64,
 }
 
 impl RegistryFollower {
@@ -50,6 +54,7 @@ impl RegistryFollower {
             tokens,
             changes,
             clock,
+            losses: AtomicU64::default(),
         }
     }
 
@@ -59,8 +64,31 @@ impl RegistryFollower {
         loop {
             let mark = self.registry.mark();
             let stored = self.scope.of(self.tokens.load_all().await?);
+            let losses = self.changes.losses();
+            if self.losses.swap(losses, Ordering::Relaxed) != losses {
+                self.put_back(&stored).await;
+                continue;
+            }
             if self.registry.reconcile(&mark, stored) == Reconciled::Wholly {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Puts back what is served here and was lost with a database server. What does not get there stays until this process ends.
+    async fn put_back(&self, stored: &[StoredToken]) {
+        for token in self.registry.keep_what_was_lost(stored) {
+            let words = format!(
+                "generation {}, put back after the last commits were lost",
+                token.generation
+            );
+            let entry = AuditEntry {
+                account: Some(token.account.clone()),
+                api: Some(token.api.clone()),
+                ..AuditEntry::new(self.clock.now(), AuditKind::TokenStored, words)
+            };
+            if let Err(error) = self.changes.put_back(&token, &entry).await {
+                tracing::error!(api = %token.api, %error, "a token that was lost with a database server could not be put back");
             }
         }
     }

@@ -154,6 +154,18 @@ impl PostgresServer {
         })
     }
 
+    /// Acknowledges from now on only what this standby has too.
+    pub fn waits_for(&self, standby: &Self) {
+        // The standby's own settings stay as they are: it waits for nobody when it takes the place.
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        self.wait_for(
+            "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'",
+            "1",
+        );
+        standby.catches_up_with(self);
+    }
+
     /// This standby gets nothing more of what the server commits.
     pub fn stops_following(&self) {
         self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''");

@@ -3,8 +3,8 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -49,6 +49,7 @@ pub struct PostgresLink {
     way: Arc<watch::Sender<Way>>,
     accepts: JoinHandle<()>,
     next: Arc<AtomicU64>,
+    socket: Arc<Mutex<PathBuf>>,
 }
 
 impl Drop for PostgresLink {
@@ -69,18 +70,30 @@ impl PostgresLink {
         let port = listener.local_addr()?.port();
         let way = Arc::new(watch::Sender::new(Way::default()));
         let next = Arc::new(AtomicU64::new(1));
-        let accepts = tokio::spawn(accept(listener, socket, Arc::clone(&way), Arc::clone(&next)));
+        let socket = Arc::new(Mutex::new(socket));
+        let accepts = tokio::spawn(accept(
+            listener,
+            Arc::clone(&socket),
+            Arc::clone(&way),
+            Arc::clone(&next),
+        ));
         Ok(Self {
             port,
             way,
             accepts,
             next,
+            socket,
         })
     }
 
     /// Where a machine finds the database of this name.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://vega@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// New connections lead to the server behind this socket, as where a name is given to another one.
+    pub fn leads_to(&self, socket: PathBuf) {
+        *self.socket.lock().unwrap() = socket;
     }
 
     /// Ends every connection and lets none begin.
@@ -136,7 +149,12 @@ impl PostgresLink {
     }
 }
 
-async fn accept(listener: TcpListener, socket: PathBuf, way: Arc<watch::Sender<Way>>, next: Arc<AtomicU64>) {
+async fn accept(
+    listener: TcpListener,
+    socket: Arc<Mutex<PathBuf>>,
+    way: Arc<watch::Sender<Way>>,
+    next: Arc<AtomicU64>,
+) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // No file handles: somebody else's end gives some back.
@@ -144,7 +162,7 @@ async fn accept(listener: TcpListener, socket: PathBuf, way: Arc<watch::Sender<W
             continue;
         };
         let number = next.fetch_add(1, Ordering::SeqCst);
-        let (socket, way) = (socket.clone(), Arc::clone(&way));
+        let (socket, way) = (socket.lock().unwrap().clone(), Arc::clone(&way));
         tokio::spawn(async move {
             let _ = client.set_nodelay(true);
             let mut gone = way.subscribe();

@@ -65,12 +65,12 @@ pub(crate) struct Token {
     min_valid: Option<String>,
 }
 
-/// The token of one API. Its `ETag` is its generation: send it back as `If-None-Match`, and 304 says that it is still that
-/// one and still alive.
+/// The token of one API. Its `ETag` is its generation and its fingerprint: send it back as `If-None-Match`, and 304 says that it
+/// is still that one and still alive.
 #[utoipa::path(get, path = "/api/v1/apis/{api}/token", operation_id = "getToken", tag = "apis",
     params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters"), Token),
     responses(
-        (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation"))),
+        (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation and fingerprint"))),
         (status = 304, description = "Still the one that you have"),
         (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "A human must sign in", body = ProblemView, content_type = "application/problem+json"),
@@ -115,7 +115,7 @@ fn up_to_a_day(text: &str) -> Option<TimeDelta> {
 
 /// The answer to a program that may have the token: the token, or that the program has it.
 pub(crate) fn answer(hot: &HotToken, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", hot.token().generation.get());
+    let tag = format!("\"{}\"", hot.version());
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut known = known
         .filter_map(|value| value.to_str().ok())

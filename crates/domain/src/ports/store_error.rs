@@ -28,7 +28,7 @@ pub enum StoreError {
     #[error("{0}")]
     NotAccepted(String),
     /// Another process has the sign-in lease that this one had; nothing was written.
-    #[error("another Vega took the sign-in over, because nothing was heard of this one{}", .0.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    #[error("{}", taken_over_by(.0.as_ref()))]
     TakenOver(Option<LeaseHolder>),
     /// The token died more than a day ago, and its bytes were erased.
     #[error("the token died long ago and was erased")]
@@ -269,6 +269,17 @@ impl From<StoreError> for Failure {
             }
             other => Self::new(FailureReason::Storage, other.to_string()),
         }
+    }
+}
+
+fn taken_over_by(holder: Option<&LeaseHolder>) -> String {
+    match holder {
+        Some(holder) => {
+            format!("another Vega took the sign-in over, because nothing was heard of this one: {holder}")
+        }
+        None => "another Vega took the sign-in over, because nothing was heard of this one, or the last commits were lost with a \
+                 database server"
+            .into(),
     }
 }
 

@@ -13,7 +13,14 @@ pub(crate) enum DatabaseMistrust {
     /// Its trail has another entry in that place.
     Another { entry: i64 },
     /// The same, after another server took the place of the one that had it: the last commits are lost.
-    Lost { last: i64, kept: i64 },
+    Lost {
+        last: i64,
+        kept: i64,
+        /// Where the server was in its history when the entry was seen.
+        timeline: i64,
+        /// Whether this process saw it, and not only one before it.
+        by_this_process: bool,
+    },
     /// Its rows were written by a Vega before row values, and its trail does not prove that nobody else wrote to it.
     Unsealed { why: String },
     /// Its list of latest changes is not what Vega wrote.
@@ -61,11 +68,14 @@ impl fmt::Display for DatabaseMistrust {
                 "the database is not the one of its checkpoint: entry {entry} of its record is another one. A backup was put \
                  back and written to, or the file was replaced"
             ),
-            Self::Lost { last, kept } => write!(
-                f,
-                "another database server took the place of the one that was there, and had not got the last commits: the record \
-                 ends with entry {last}, but entry {kept} was written. Vega makes that safe as soon as it can write"
-            ),
+            Self::Lost { last, kept, .. } => {
+                return write!(
+                    f,
+                    "another database server took the place of the one that was there, and had not got the last commits: the record \
+                 ends with entry {last}, but entry {kept} was written. So nothing of it is served and no sign-in begins. Vega \
+                 makes that safe by itself as soon as it can write to it"
+                );
+            }
             Self::Unsealed { why } => write!(
                 f,
                 "the rows of the database are from before this version, which seals them, and whether all of them are what \

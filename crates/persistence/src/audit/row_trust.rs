@@ -2,6 +2,7 @@
 //! trail, and that trail with what this process and the checkpoints saw of it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hmac::{Hmac, Mac};
@@ -28,6 +29,18 @@ struct Seen {
     accepted: usize,
     /// Where the server was in its history then, if the database is on one.
     history: Option<History>,
+    /// Whether this process saw it, and not only one before it.
+    is_of_this_process: bool,
+}
+
+/// A standby lacks the last moments; where more is missing, a backup was put back, and that is the operator's to accept.
+const LOST_AT_MOST: i64 = 500;
+
+/// Whether another server took the place of the one where this was seen.
+fn is_replaced(seen: &Seen, history: Option<History>) -> bool {
+    seen.history
+        .zip(history)
+        .is_some_and(|(then, now)| then.is_before(now))
 }
 
 /// Decides whether rows, and the database as a whole, are what Vega wrote.
@@ -42,6 +55,7 @@ pub(crate) struct RowTrust {
     parsed: Mutex<Option<(Vec<u8>, Arc<Marks>)>>,
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
+    losses: AtomicU64,
 }
 
 impl fmt::Debug for RowTrust {
@@ -97,6 +111,7 @@ impl RowTrust {
             seen: Mutex::default(),
             parsed: Mutex::default(),
             unsealed: Mutex::default(),
+            losses: AtomicU64::default(),
         }
     }
 
@@ -123,6 +138,7 @@ impl RowTrust {
                     .checkpoint
                     .map_or_else(Vec::new, |checkpoint| checkpoint.value.to_vec()),
                 history: None,
+                is_of_this_process: false,
             },
             Err(error) => {
                 tracing::warn!(%error, "whether the database is older than its checkpoint cannot be told");
@@ -139,6 +155,7 @@ impl RowTrust {
         }
         if entry >= seen.entry {
             seen.history = history;
+            seen.is_of_this_process = true;
         }
     }
 
@@ -148,6 +165,16 @@ impl RowTrust {
         (seen.entry, seen.value) = (entry, chain.to_vec());
         seen.accepted += 1;
         seen.history = history;
+    }
+
+    /// Records that a loss of commits was noticed and is safe now.
+    pub(crate) fn noticed_a_loss(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many losses were noticed.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
     }
 
     /// Records that the rows are from a Vega before row values, and why they are not trusted.
@@ -179,14 +206,17 @@ impl RowTrust {
         }
         let own = self.own(standing);
         let mut marks = self.judge(standing, seen, own.clone());
-        let replaced = seen
-            .history
-            .zip(history)
-            .is_some_and(|(then, now)| then.is_before(now));
-        if replaced && own.is_some() && marks.as_ref().is_err_and(DatabaseMistrust::is_of_another_trail) {
+        let is_near = seen.entry - standing.last <= LOST_AT_MOST;
+        if let Some(then) = seen.history.filter(|_| is_replaced(seen, history))
+            && is_near
+            && own.is_some()
+            && marks.as_ref().is_err_and(DatabaseMistrust::is_of_another_trail)
+        {
             marks = Err(DatabaseMistrust::Lost {
                 last: standing.last,
                 kept: seen.entry,
+                timeline: then.timeline,
+                by_this_process: seen.is_of_this_process,
             });
         }
         let chain = standing.chain.clone().unwrap_or_default();
@@ -200,6 +230,28 @@ impl RowTrust {
             chain,
             history,
         })
+    }
+
+    /// What must be in the trail where another server took the place of the one that was there: what this machine kept too, since the last
+    /// commits are another process's as often as this one's.
+    pub(crate) fn kept_since(
+        &self,
+        standing: &Standing,
+        Before(seen): &Before,
+        history: Option<History>,
+    ) -> Option<Before> {
+        if !is_replaced(seen, history) {
+            return None;
+        }
+        let kept = self.kept(standing.chain_id.as_deref().unwrap_or_default());
+        if kept.accepted != seen.accepted || kept.entry <= seen.entry {
+            return None;
+        }
+        Some(Before(Seen {
+            history: seen.history,
+            is_of_this_process: seen.is_of_this_process,
+            ..kept
+        }))
     }
 
     /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process.

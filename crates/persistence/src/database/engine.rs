@@ -5,6 +5,7 @@ use vega_domain::ports::StoreError;
 
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::history::History;
+use crate::postgres::unanswered_commit::Sent;
 use crate::sql::Session;
 use crate::sqlite::engine::SqliteEngine;
 use crate::sqlite::wal::WalState;
@@ -64,11 +65,11 @@ impl Engine {
         }
     }
 
-    /// Whether a commit was done that nobody answered: the trail then has this entry of it. `None` where that stays unknown.
-    pub(crate) async fn has_entry(&self, entry: i64, value: &[u8]) -> Option<bool> {
+    /// Whether a write was done whose commit nobody answered. `None` where that stays unknown.
+    pub(crate) async fn was_done(&self, sent: &Sent) -> Option<bool> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(engine) => engine.has_entry(entry, value).await,
+            Self::Postgres(engine) => engine.was_done(sent).await,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::database::engine::Engine;
 use crate::integrity::row_marks;
 use crate::integrity::row_values;
 use crate::postgres::history::History;
+use crate::postgres::unanswered_commit::Sent;
 use crate::repositories::audit_rows;
 use crate::sealing::fingerprint::Fingerprints;
 use crate::sealing::row_values::SealedTable;
@@ -122,11 +123,6 @@ impl Write {
         self.history
     }
 
-    /// Ends it without effect.
-    pub(crate) async fn give_up(self) -> Result<(), sqlx::Error> {
-        self.tx.rollback().await
-    }
-
     /// Notes that an audit entry was made. It is now the trail's last one.
     pub(crate) fn made(&mut self, (entry, value): (i64, Value), at: DateTime<Utc>, kind: AuditKind) {
         self.end = (entry, value.to_vec());
@@ -221,13 +217,16 @@ impl Write {
             Some(_) => audit_rows::chain_id(&mut self.tx).await.unwrap_or_default(),
             None => Vec::new(),
         };
+        let sent = Sent {
+            write: self.tx.write_number(),
+            history: self.history,
+            entry: (entry >= self.entry).then(|| (entry, chain.clone())),
+        };
         match self.tx.commit().await {
             Ok(()) => {}
             Err(CommitError::Refused(error)) => return Err(error),
             Err(CommitError::Unanswered(error)) => {
-                // A write without an entry changes nothing that a second try would not.
-                let made_an_entry = entry >= self.entry;
-                if !made_an_entry || self.engine.has_entry(entry, &chain).await != Some(true) {
+                if self.engine.was_done(&sent).await != Some(true) {
                     return Err(error);
                 }
                 tracing::info!(%error, "the database did not say that a commit was done; it was");

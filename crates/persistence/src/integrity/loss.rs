@@ -23,8 +23,6 @@ use crate::sql::record;
 use crate::stored::unreadable;
 
 const DOING: &str = "make a loss of commits safe";
-/// Epochs of one timeline. Each begins past all of the one before, also past those that were lost.
-const EPOCHS: i64 = 1 << 32;
 
 record! {
     struct OpenAttempt {
@@ -38,8 +36,15 @@ record! {
 impl DataSource {
     /// Ends this write, which has found a loss, and makes the loss safe unless another process did so before.
     pub(crate) async fn make_safe(&self, mut tx: Write) -> Result<(), StoreError> {
-        let (Some(DatabaseMistrust::Lost { last, kept }), Some(history)) =
-            (tx.mistrust().cloned(), tx.history())
+        let (
+            Some(DatabaseMistrust::Lost {
+                last,
+                kept,
+                timeline,
+                by_this_process,
+            }),
+            Some(history),
+        ) = (tx.mistrust().cloned(), tx.history())
         else {
             return Ok(());
         };
@@ -47,10 +52,13 @@ impl DataSource {
             return Ok(());
         };
         let at = time(&mut tx).await?;
-        if own
-            .get(Whose::Lost)
-            .is_some_and(|lost| lost.number == Some(history.timeline))
-        {
+        let made_safe = own.get(Whose::Lost).filter(|lost| lost.number > Some(timeline));
+        if let Some(lost) = made_safe {
+            if by_this_process {
+                // It may have pressed since, on a server that was replaced.
+                let time = Some(at);
+                tx.marks()?.set(Whose::Lost, Mark { time, ..lost.clone() });
+            }
             return self.take_over_what_is_safe(tx, history, at).await;
         }
         no_lease_is_in_force(&mut tx, history).await?;
@@ -69,7 +77,9 @@ impl DataSource {
         tx.marks()?.set(Whose::Lost, lost);
         audit_trail::insert(&mut tx, &AuditEntry::new(at, AuditKind::CommitsLost, words)).await?;
         close_what_is_open(&mut tx, at).await?;
-        tx.commit().await.map_err(failed(DOING))
+        tx.commit().await.map_err(failed(DOING))?;
+        self.trust().noticed_a_loss();
+        Ok(())
     }
 
     /// Another process did all of it: what this one knew counts no more, here and beside the key of this machine.
@@ -83,7 +93,7 @@ impl DataSource {
         let (entry, value) = tx.end();
         let value = Value::try_from(value.to_vec())
             .map_err(|_| unreadable(format!("audit entry {entry} has no chain value")))?;
-        tx.give_up().await.map_err(failed(DOING))?;
+        tx.commit().await.map_err(failed(DOING))?;
         let checkpoint = Checkpoint {
             at,
             cause: Cause::Accepted,
@@ -91,8 +101,11 @@ impl DataSource {
             entry,
             value,
         };
-        self.checkpoints().append_beside(checkpoint).await?;
+        if let Err(error) = self.checkpoints().append_beside(checkpoint).await {
+            tracing::error!(%error, "that the loss of commits is safe is not kept beside the key: the next start finds it once more");
+        }
         self.trust().accepted(entry, &value, Some(history));
+        self.trust().noticed_a_loss();
         tracing::warn!("another machine has made the loss of the last commits safe");
         Ok(())
     }
@@ -110,7 +123,7 @@ async fn time(tx: &mut Write) -> Result<DateTime<Utc>, StoreError> {
 /// Whoever had the lease may have taken it in a commit that was lost, so nobody has it now.
 async fn no_lease_is_in_force(tx: &mut Write, history: History) -> Result<(), StoreError> {
     sql::query("UPDATE writer SET epoch = greatest(epoch, $1) + 1 WHERE id = 1")
-        .bind(history.timeline.saturating_mul(EPOCHS))
+        .bind(history.first_epoch())
         .execute(tx)
         .await
         .map_err(failed(DOING))?;

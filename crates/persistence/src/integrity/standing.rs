@@ -21,7 +21,12 @@ impl RowTrust {
     /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.
     pub(crate) async fn look(&self, connection: &mut Session, before: Before) -> Result<Look, StoreError> {
         let history = connection.history();
-        let found = standing(connection, before.entry()).await?;
+        let mut before = before;
+        let mut found = standing(connection, before.entry()).await?;
+        if let Some(more) = self.kept_since(&found, &before, history) {
+            found = standing(connection, more.entry()).await?;
+            before = more;
+        }
         let look = self.compare(&found, &before, history)?;
         match self.accepted_since(&look, &found, &before) {
             Some(accepted) => {

@@ -75,7 +75,8 @@ pub enum NoConnection {
     },
     /// It takes writes, and was replaced by one that is away now.
     #[error(
-        "{host} was replaced by another server (it is on timeline {timeline}, and {newest} was seen), so what was stored since is not          there. Vega waits for the newer one; make this one follow it, or take it out of the URL"
+        "{host} was replaced by another server (it is on timeline {timeline}, and {newest} was seen), so what was stored since is not \
+         there. Vega waits for the newer one. If that one is gone for good, remove the file history in Vega's folder for this database"
     )]
     Replaced {
         /// The one that was replaced.

@@ -33,12 +33,11 @@ impl PostgresEngine {
     pub(crate) async fn begin_write(&self) -> Result<Session, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
         let connections = self.primary.connections()?;
-        let mut session = Session::Postgres(
-            PgSession::begin(&connections.writer, connections.history, WRITE, begin).await?,
-        );
-        let lock = "SELECT last_entry FROM writer WHERE id = 1 FOR UPDATE";
-        sql::query_scalar::<i64>(lock).fetch_one(&mut session).await?;
-        Ok(session)
+        let mut session = PgSession::begin(&connections.writer, connections.history, WRITE, begin).await?;
+        let lock = "SELECT pg_current_xact_id()::text FROM writer WHERE id = 1 FOR UPDATE";
+        let number = session.ask(async |connection| sqlx::query_scalar(lock).fetch_one(connection).await);
+        session.write = Some(number.await?);
+        Ok(Session::Postgres(session))
     }
 
     /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use sqlx::FromRow;
+use sqlx::postgres::PgConnection;
+use sqlx::{Error, FromRow};
 
 use crate::files::{FileError, open_private};
 
@@ -21,12 +22,30 @@ pub(crate) struct History {
     pub(crate) timeline: i64,
 }
 
+/// Epochs of the lease in one timeline.
+const EPOCHS: i64 = 1 << 32;
+
 /// Asks a server for its place; no row from one that only follows another.
 pub(crate) const QUESTION: &str = "SELECT system_identifier AS system,
         ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint AS timeline
     FROM pg_control_system() WHERE NOT pg_is_in_recovery()";
 
 impl History {
+    /// Past every epoch of the timelines before, also of those whose commits were lost.
+    pub(crate) fn first_epoch(self) -> i64 {
+        self.timeline.saturating_mul(EPOCHS)
+    }
+
+    /// Fails where this connection leads to a server at another place: a name may lead elsewhere from one moment to the next.
+    pub(crate) async fn prove(self, connection: &mut PgConnection) -> Result<(), Error> {
+        let found: Option<Self> = sqlx::query_as(QUESTION).fetch_optional(connection).await?;
+        if found == Some(self) {
+            return Ok(());
+        }
+        let words = "another database server answers than the one that was found";
+        Err(Error::Io(io::Error::new(io::ErrorKind::NotConnected, words)))
+    }
+
     /// Whether a server here was replaced by one that was seen there.
     pub(crate) fn is_before(self, seen: Self) -> bool {
         self.system == seen.system && self.timeline < seen.timeline

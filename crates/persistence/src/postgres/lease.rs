@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::Error;
 use sqlx::postgres::PgConnection;
-use sqlx::{ConnectOptions, Error};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -20,6 +20,7 @@ use crate::database::data_source::DataSource;
 use crate::files::process_lock::{host_name, this_process};
 use crate::postgres::connection::CONNECT;
 use crate::postgres::engine::PostgresEngine;
+use crate::postgres::history::History;
 use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::machine_lock::{HeldLock, Machine, MachineLock};
 use crate::postgres::primary::{Connections, Primary};
@@ -100,11 +101,14 @@ impl RowLoginLease {
             return Ok(Err(row.holder()));
         }
         // No other write is open, so nobody else takes it now; and an epoch is used once, also by one process.
-        let epoch: i64 =
-            sql::query_scalar("UPDATE writer SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch")
-                .fetch_one(&mut tx)
-                .await
-                .map_err(failed(DOING))?;
+        // Not one that another process had in a commit that was lost with a server.
+        let first = tx.history().map_or(0, History::first_epoch);
+        let take = "UPDATE writer SET epoch = greatest(epoch, $1) + 1 WHERE id = 1 RETURNING epoch";
+        let epoch: i64 = sql::query_scalar(take)
+            .bind(first)
+            .fetch_one(&mut tx)
+            .await
+            .map_err(failed(DOING))?;
         sql::query(
             "INSERT INTO login_lease (id, epoch, heartbeat, released, pid, host, since, process, machine)
              VALUES (1, $1, 0, false, $2, $3, $4, $5, $6)
@@ -165,12 +169,10 @@ impl LoginLease for RowLoginLease {
 
     async fn refuse_taken_over(&self) -> Result<(), StoreError> {
         let connections = self.engine.primary.connections();
-        let options = &connections
-            .map_err(failed("look who has the sign-in lease"))?
-            .options;
+        let connections = connections.map_err(failed("look who has the sign-in lease"))?;
         // On a connection of its own: one that lay ready may have died without a word, and a code waits for this.
         let epoch = timeout(CONNECT, async {
-            let mut connection = options.connect().await?;
+            let mut connection = connections.connect().await?;
             sqlx::query_scalar::<_, i64>("SELECT epoch FROM writer WHERE id = 1")
                 .fetch_one(&mut connection)
                 .await
@@ -232,7 +234,7 @@ impl Drop for HeldLease {
         let going_back = self.engine.lease.goes_back();
         runtime.spawn(async move {
             let given_back = async {
-                let mut connection = primary.connections()?.options.connect().await?;
+                let mut connection = primary.connections()?.connect().await?;
                 let update = "UPDATE login_lease SET released = true WHERE id = 1 AND epoch = $1";
                 sqlx::query(update).bind(epoch).execute(&mut connection).await
             };
@@ -277,7 +279,7 @@ async fn one_beat(
     let (_, connection) = if let Some(kept) = kept {
         connection.insert(kept)
     } else {
-        let opened = now.options.connect().await?;
+        let opened = now.connect().await?;
         connection.insert((now, opened))
     };
     let update =

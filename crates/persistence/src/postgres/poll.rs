@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use sqlx::FromRow;
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgListener, PgPool};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
@@ -175,7 +175,9 @@ impl Poll {
             poll.compare(answer).await
         };
         let answered = tokio::spawn(look).await;
-        answered.unwrap_or(false) && self.goes_on()
+        // Also where it did not answer: whoever listens looks which server takes the writes.
+        let goes_on = self.goes_on();
+        answered.unwrap_or(false) && goes_on
     }
 
     pub(crate) fn close(&self) {
@@ -297,24 +299,30 @@ fn ask_every() -> u32 {
 
 async fn listen_again_and_again(poll: &Weak<Poll>) {
     loop {
-        let Some(connections) = poll.upgrade().map(|poll| poll.primary.connections()) else {
+        let Some((replaced, connections)) = poll.upgrade().map(|poll| {
+            // In this order: a change in between is told.
+            (poll.primary.replaced(), poll.primary.connections())
+        }) else {
             return;
         };
         if let Ok(connections) = connections {
             // A pool of its own, which goes with the connection: what the connection had not read yet is nobody's.
-            let options = connections.options.clone();
+            let own = connections.to_listen();
             drop(connections);
-            let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-            if listen(poll, &own).await.is_none() {
+            if listen(poll, &own, replaced).await.is_none() {
                 return;
             }
         }
-        sleep(PAUSE).await;
-        let Some(poll) = poll.upgrade() else { return };
-        if poll.is_closed.load(Ordering::Acquire) {
-            return;
-        }
-        if let Err(why) = poll.primary.look_again().await {
+        // Whatever ended it, another server may take the writes by now.
+        loop {
+            sleep(PAUSE).await;
+            let Some(poll) = poll.upgrade() else { return };
+            if poll.is_closed.load(Ordering::Acquire) {
+                return;
+            }
+            let Err(why) = poll.primary.look_again().await else {
+                break;
+            };
             tracing::debug!("{why}");
             poll.compare(None).await;
         }
@@ -336,7 +344,7 @@ async fn look_at_others(poll: Weak<Poll>) {
 }
 
 /// Listens until the connection is lost. `None` when nobody needs it any more.
-async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
+async fn listen(poll: &Weak<Poll>, connections: &PgPool, mut replaced: watch::Receiver<()>) -> Option<()> {
     let connected = async {
         let mut listener = PgListener::connect_with(connections).await?;
         listener.listen(CHANNEL).await?;
@@ -350,7 +358,6 @@ async fn listen(poll: &Weak<Poll>, connections: &PgPool) -> Option<()> {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // First what was committed before it listened.
     let mut asks_in = 0;
-    let mut replaced = poll.upgrade()?.primary.replaced();
     loop {
         tokio::select! {
             notified = listener.try_recv() => {

@@ -4,8 +4,8 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::{fmt, io};
 
-use sqlx::Error;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Error};
 use tokio::sync::{Mutex, watch};
 
 use crate::postgres::connection::{Found, NoConnection, find};
@@ -17,7 +17,7 @@ const READERS: u32 = 4;
 
 /// The connections to the server that takes writes.
 pub(crate) struct Connections {
-    pub(crate) options: PgConnectOptions,
+    options: PgConnectOptions,
     pub(crate) writer: PgPool,
     pub(crate) reader: PgPool,
     /// Where in its history the server was when it was found.
@@ -27,10 +27,12 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn to(found: Found) -> Self {
+        let history = found.history;
         let pool_of = |connections, patience| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(patience)
+                .after_connect(move |connection, _| Box::pin(history.prove(connection)))
                 .connect_lazy_with(found.options.clone())
         };
         Self {
@@ -53,6 +55,22 @@ impl Connections {
             history,
             host: String::new(),
         }
+    }
+
+    /// One connection beside the pools.
+    pub(crate) async fn connect(&self) -> Result<PgConnection, Error> {
+        let mut connection = self.options.connect().await?;
+        self.history.prove(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// A pool for one connection that listens.
+    pub(crate) fn to_listen(&self) -> PgPool {
+        let history = self.history;
+        PgPoolOptions::new()
+            .max_connections(1)
+            .after_connect(move |connection, _| Box::pin(history.prove(connection)))
+            .connect_lazy_with(self.options.clone())
     }
 
     async fn close(&self) {
@@ -178,8 +196,10 @@ impl Primary {
                 Ok(())
             }
             Err(why) => {
-                // One that is away may come back as it was; what somebody has to decide is waited for.
-                let refused = (!why.is_away()).then(|| why.to_string());
+                // One that is away may come back as it was. One that was replaced must not be used, and what somebody has to decide is
+                // waited for.
+                let comes_back = why.is_away() && !matches!(why, NoConnection::Replaced { .. });
+                let refused = (!comes_back).then(|| why.to_string());
                 let is_refused = refused.is_some();
                 self.set(|now| now.refused = refused);
                 if is_refused {

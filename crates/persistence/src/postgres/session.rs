@@ -35,6 +35,8 @@ pub(crate) struct PgSession {
     deadline: Duration,
     /// Where the server was in its history when this connection was made.
     pub(crate) history: History,
+    /// The number of the write that is open here, as the server counts them.
+    pub(crate) write: Option<String>,
 }
 
 impl PgSession {
@@ -50,6 +52,7 @@ impl PgSession {
             is_busy: false,
             deadline,
             history,
+            write: None,
         })
     }
 

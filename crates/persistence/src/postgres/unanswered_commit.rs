@@ -1,5 +1,5 @@
-//! A commit whose answer was lost is neither success nor failure: the audit trail says whether it was done. The next write has to wait
-//! until the lost one is decided, so whoever has the writer's row next can look.
+//! A commit whose answer was lost is neither success nor failure. The next write has to wait until the lost one is decided, so whoever has
+//! the writer's row next can ask: the same server by the write's number, the one that took its place by the entry in the audit trail.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use vega_domain::ports::StoreError;
 
 use crate::database::causes::failed;
 use crate::postgres::engine::PostgresEngine;
+use crate::postgres::history::History;
 #[cfg(feature = "injected-defects")]
 use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::session::{COMMIT, WRITE};
@@ -18,9 +19,18 @@ const ASK_FOR: Duration = WRITE.saturating_sub(COMMIT);
 /// Before the next try: the server may be starting.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// What tells whether a write was done.
+pub(crate) struct Sent {
+    /// Its number, as the server counts them, and where in its history that was: another server may count another write so.
+    pub(crate) write: Option<String>,
+    pub(crate) history: Option<History>,
+    /// The last entry that it made, with its value.
+    pub(crate) entry: Option<(i64, Vec<u8>)>,
+}
+
 impl PostgresEngine {
-    /// Whether the trail has this entry with this value, so that the commit that made it was done. `None` where that stays unknown.
-    pub(crate) async fn has_entry(&self, entry: i64, value: &[u8]) -> Option<bool> {
+    /// Whether this write was done. `None` where that stays unknown.
+    pub(crate) async fn was_done(&self, sent: &Sent) -> Option<bool> {
         #[cfg(feature = "injected-defects")]
         if InjectedDefect::UnansweredIsDone.is_in_force() {
             return Some(true);
@@ -31,25 +41,36 @@ impl PostgresEngine {
         }
         let asked = async {
             loop {
-                match self.entry_after_the_write(entry).await {
-                    Ok(found) => return found.as_deref() == Some(value),
+                match self.ask_after_the_write(sent).await {
+                    Ok(found) => return found,
                     Err(error) => tracing::debug!(%error, "what became of a commit is not known yet"),
                 }
                 sleep(PAUSE).await;
             }
         };
-        timeout(ASK_FOR, asked).await.ok()
+        timeout(ASK_FOR, asked).await.ok()?
     }
 
-    async fn entry_after_the_write(&self, entry: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn ask_after_the_write(&self, sent: &Sent) -> Result<Option<bool>, StoreError> {
         const DOING: &str = "ask what became of a commit";
-        let mut write = self.begin_write().await.map_err(failed(DOING))?;
-        let found = sql::query_scalar("SELECT chain FROM audit_events WHERE id = $1")
-            .bind(entry)
-            .fetch_optional(&mut write)
-            .await
-            .map_err(failed(DOING))?;
-        write.rollback().await.map_err(failed(DOING))?;
+        let mut next = self.begin_write().await.map_err(failed(DOING))?;
+        let found = if next.history() == sent.history {
+            sql::query_scalar("SELECT pg_xact_status($1::text::xid8) = 'committed'")
+                .bind(sent.write.as_deref())
+                .fetch_one(&mut next)
+                .await
+                .map_err(failed(DOING))?
+        } else if let Some((entry, value)) = &sent.entry {
+            let found: Option<Vec<u8>> = sql::query_scalar("SELECT chain FROM audit_events WHERE id = $1")
+                .bind(*entry)
+                .fetch_optional(&mut next)
+                .await
+                .map_err(failed(DOING))?;
+            Some(found.as_ref() == Some(value))
+        } else {
+            None
+        };
+        next.rollback().await.map_err(failed(DOING))?;
         Ok(found)
     }
 }

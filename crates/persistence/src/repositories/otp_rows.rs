@@ -98,7 +98,7 @@ pub(crate) async fn newest_presses(
     newest: u32,
 ) -> Result<Vec<ClockReading>, StoreError> {
     let rows = newest_rows(reading, mobile, newest).await?;
-    let mut presses: Vec<ClockReading> = rows.iter().rev().map(press).collect::<Result<_, _>>()?;
+    let mut lost = Vec::new();
     // In a database that does not count no press is made at all.
     if let Ok(marks) = &reading.judge.marks {
         let mark = marks.get(Whose::Presses(mobile.digits()));
@@ -106,9 +106,13 @@ pub(crate) async fn newest_presses(
             let of_now = ClockReading::by_wall_clock(DateTime::<Utc>::MAX_UTC);
             return Ok(vec![of_now; newest as usize]);
         }
-        presses.extend(lost_presses(marks, newest));
+        lost = lost_presses(marks, newest);
     }
-    Ok(presses)
+    rows.iter()
+        .rev()
+        .map(press)
+        .chain(lost.into_iter().map(Ok))
+        .collect()
 }
 
 /// After a loss of commits nobody knows which presses were among them: so many count as made when it was noticed.
@@ -148,6 +152,12 @@ pub(crate) async fn redated_presses(
             press = now.clone();
         }
         presses.push(press);
+    }
+    // One that seems to be in the future gets the present time too.
+    let lost = tx.marks()?.get(Whose::Lost).cloned();
+    if let Some(lost) = lost.filter(|lost| lost.time > Some(now.at)) {
+        let time = Some(now.at);
+        tx.marks()?.set(Whose::Lost, Mark { time, ..lost });
     }
     presses.extend(lost_presses(tx.marks()?, newest));
     Ok(presses)

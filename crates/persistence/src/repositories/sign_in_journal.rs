@@ -239,7 +239,8 @@ impl OtpLedger for SqlSignInJournal {
                 )
             }
             OtpAllowance::UsedUp { until } => {
-                let detail = format!("{} presses in the window; next at {until}", presses.len());
+                let in_window = presses.iter().filter(|press| press.age(now) < budget.window);
+                let detail = format!("{} presses in the window; next at {until}", in_window.count());
                 (OtpGrant::BudgetUsedUp { until }, AuditKind::OtpWithheld, detail)
             }
         };

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
-use vega_domain::ports::TokenChanges;
+use vega_domain::audit::AuditEntry;
+use vega_domain::ports::{StoreError, TokenChanges};
+use vega_domain::token::StoredToken;
 
 use crate::database::data_source::DataSource;
+use crate::repositories::lost_tokens;
 
 /// How long a caller is kept from asking again where the database cannot tell.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -46,6 +49,14 @@ impl TokenChanges for SqlTokenChanges {
         };
         // The watch lives as long as the data source.
         let _ = changes.changed().await;
+    }
+
+    fn losses(&self) -> u64 {
+        self.data.trust().losses()
+    }
+
+    async fn put_back(&self, token: &StoredToken, audit: &AuditEntry) -> Result<bool, StoreError> {
+        lost_tokens::put_back(&self.data, token, audit).await
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use vega_domain::audit::AuditEntry;
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{LoadedToken, RecordedCheck, StoreError, UnreadableToken, UpstoxTokenRepository};
-use vega_domain::token::{NewToken, StoredToken};
+use vega_domain::token::NewToken;
 
 use crate::audit::latest_changes::{Mark, Misfit, Whose};
 use crate::database::causes::failed;
@@ -19,14 +19,16 @@ use crate::integrity::row_marks;
 use crate::integrity::row_values::NEWEST_TOKENS;
 use crate::integrity::seal_examination::why_unreadable;
 use crate::maintenance::erasure;
-use crate::records::token::{TokenRow, check_columns, revocation};
+use crate::records::token::{TokenRow, revocation};
 use crate::repositories::attempt_rows;
 use crate::repositories::audit_trail;
 use crate::repositories::token_checks;
-use crate::repositories::token_rows::{generation_of, known_generation, newest_generation, seal_newest};
+use crate::repositories::token_rows::{
+    self, SealedToken, generation_of, known_generation, newest_generation, place, seal_newest,
+};
 use crate::sealing::fingerprint::Subject;
 use crate::sealing::row_values::TOKENS;
-use crate::sealing::seal::{Place, Sealer};
+use crate::sealing::seal::Sealer;
 use crate::sql;
 use crate::sql::{FromRow, Row};
 use crate::stored::unreadable;
@@ -91,7 +93,6 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             .as_ref()
             .map(|extended| seal("extended_token", extended.expose()))
             .transpose()?;
-        let (check_at, check_result, check_reason) = check_columns(token.last_check);
 
         let mut tx = self.0.write_of_sign_in().await?;
         let marks = tx.marks()?.clone();
@@ -115,30 +116,12 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             let words = format!("the attempt behind the token of {} is not open", token.api);
             return Err(refused(tx, new, audit, words).await?);
         }
-        let stored: i64 = sql::query_scalar(
-            "INSERT INTO upstox_tokens (api, generation, account, client_id, user_id, sealed_access_token,
-                 sealed_extended_token, issued_at, valid_until, verified_at, rejected_at,
-                 last_check_at, last_check_result, last_check_reason, revoked_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING rowid",
-        )
-        .bind(token.api.as_str())
-        .bind(token.generation.get())
-        .bind(token.account.as_str())
-        .bind(token.client_id.as_str())
-        .bind(token.user_id.as_str())
-        .bind(access_token)
-        .bind(extended_token)
-        .bind(token.issued_at)
-        .bind(token.valid_until)
-        .bind(token.verified_at)
-        .bind(token.rejected_at.or(revoked_at))
-        .bind(check_at)
-        .bind(check_result)
-        .bind(check_reason)
-        .bind(revoked_at)
-        .fetch_one(&mut tx)
-        .await
-        .map_err(failed(DOING))?;
+        let sealed = SealedToken {
+            access_token,
+            extended_token,
+            revoked_at,
+        };
+        let stored = token_rows::insert(&mut tx, token, sealed).await?;
         let entry = tx.entry();
         seal_newest(&mut tx, stored, entry).await?;
         let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
@@ -291,15 +274,5 @@ impl FoundToken {
             return Ok(Err(refused(StoreError::Erased)));
         }
         Ok(row.into_token(sealer).map_err(refused))
-    }
-}
-
-fn place<'a>(token: &'a StoredToken, column: &'static str) -> Place<'a> {
-    Place {
-        table: "upstox_tokens",
-        column,
-        api: token.api.as_str(),
-        client_id: token.client_id.as_str(),
-        generation: token.generation.get(),
     }
 }

@@ -38,6 +38,14 @@ impl Session {
         }
     }
 
+    /// The number of the write that is open here, where the engine tells one.
+    pub(crate) fn write_number(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(_) | Self::SqliteAlone(_) => None,
+            Self::Postgres(session) => session.write.clone(),
+        }
+    }
+
     /// Makes the transaction's changes durable.
     pub(crate) async fn commit(self) -> Result<(), CommitError> {
         match self {

@@ -7,19 +7,22 @@ use tokio::time::{sleep, timeout};
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::FailureReason;
+use vega_domain::ids::RunId;
 use vega_domain::ports::{
     AuditHistory, AuditTrail, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
-    TokenChanges,
+    TokenChanges, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
+use vega_domain::secret::AuthorizationCode;
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
+use vega_domain::token::StoredToken;
 use vega_persistence::{
     DataSource, DatabasePlace, OpenError, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository,
-    SqlSignInJournal, SqlTokenChanges,
+    SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::{PostgresLink, PostgresServer, TestClock};
 
-use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run};
+use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run, token};
 
 /// Far longer than it takes.
 const AT_MOST: Duration = Duration::from_mins(1);
@@ -95,6 +98,14 @@ impl Servers {
     /// Its name, for statements past Vega.
     fn url(&self) -> String {
         format!("postgres://vega@/{}?host=", self.database)
+    }
+
+    /// A place with one host, whose name leads to whichever server has it.
+    fn place_by_name(&self) -> DatabasePlace {
+        DatabasePlace {
+            folder: self.dir.path().join("by-name"),
+            ..DatabasePlace::from(&self.ways[0].url(&self.database))
+        }
     }
 
     /// The server dies, and the standby takes its place.
@@ -274,13 +285,16 @@ async fn a_trail_that_was_cut_by_hand_is_no_loss() {
     let servers = Servers::start().await;
     let desk = servers.open().await.unwrap();
     append(&desk).await;
+    let keep = "CREATE TABLE kept AS SELECT * FROM latest_changes";
+    servers.first.change(&servers.url(), keep);
     revoke(&desk).await;
     desk.close().await;
     servers.first.change(
         &servers.url(),
         "ALTER TABLE audit_events DISABLE TRIGGER ALL;
          DELETE FROM audit_events WHERE id = (SELECT max(id) FROM audit_events);
-         UPDATE writer SET last_entry = last_entry - 1;",
+         UPDATE writer SET last_entry = last_entry - 1;
+         DELETE FROM latest_changes; INSERT INTO latest_changes SELECT * FROM kept;",
     );
     let desk = servers.open().await.unwrap();
     let trail = SqlExecutionStateRepository::new(desk.clone());
@@ -289,4 +303,117 @@ async fn a_trail_that_was_cut_by_hand_is_no_loss() {
         .await;
     assert!(matches!(refused, Err(StoreError::NotAccepted(_))), "{refused:?}");
     desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_lost_is_put_back_once() {
+    let servers = Servers::start().await;
+    let (desk, elsewhere) = (servers.open().await.unwrap(), servers.open_elsewhere().await);
+    let changes = [&desk, &elsewhere].map(|data| SqlTokenChanges::new(data.clone()));
+    for changes in &changes {
+        changes.changed().await;
+    }
+    let lease = desk.login_lease(TestClock::at(at(0)));
+    let held = lease.acquire().await.unwrap();
+    let record = run(&["PRIMARY"]);
+    let runs = SqlExecutionStateRepository::new(desk.clone());
+    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    let stored = store_a_token(&desk, record.id).await;
+    let seen = SqlTokenRepository::new(elsewhere.clone()).load_all().await;
+    assert_eq!(seen.unwrap().len(), 1);
+    drop(held);
+    servers.fail_over();
+    for data in [&desk, &elsewhere] {
+        append(data).await;
+    }
+
+    let tokens = SqlTokenRepository::new(desk.clone());
+    assert!(tokens.load_all().await.unwrap().is_empty(), "it is lost");
+    assert_eq!(changes.each_ref().map(TokenChanges::losses), [1, 1]);
+    let told = entry(AuditKind::TokenStored);
+    for (changes, is_first) in changes.iter().zip([true, false]) {
+        assert_eq!(changes.put_back(&stored, &told).await.unwrap(), is_first);
+    }
+    let back = tokens.load_all().await.unwrap().pop().unwrap().unwrap();
+    assert_eq!(back.access_token.expose(), stored.access_token.expose());
+    assert_eq!(back.generation, stored.generation);
+    assert_eq!(servers.count(AuditKind::TokenStored), "1");
+    for data in [desk, elsewhere] {
+        data.close().await;
+    }
+}
+
+/// A whole sign-in, as far as the database sees it.
+async fn store_a_token(data: &DataSource, of: RunId) -> StoredToken {
+    let journal = SqlSignInJournal::new(data.clone());
+    let open = attempt(of, "PRIMARY", 1);
+    journal
+        .open_attempt(&open, &entry(AuditKind::AttemptOpened))
+        .await
+        .unwrap();
+    let code = AuthorizationCode::new("CANARY-code");
+    journal
+        .seal_code(open.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
+        .await
+        .unwrap();
+    let new = token(open.id, "PRIMARY", 1);
+    SqlTokenRepository::new(data.clone())
+        .store(&new, &entry(AuditKind::TokenStored))
+        .await
+        .unwrap();
+    new.token
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_given_to_another_server_is_followed_forth_and_not_back() {
+    let servers = Servers::start().await;
+    let place = servers.place_by_name();
+    let desk = DataSource::open(&place, &key_path(&servers.dir)).await.unwrap();
+    SqlTokenChanges::new(desk.clone()).changed().await;
+    append(&desk).await;
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    revoke(&desk).await;
+    servers.fail_over();
+    servers.ways[0].leads_to(servers.standby.socket());
+    append(&desk).await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+
+    servers.first.start_again();
+    servers.standby.crash();
+    servers.ways[0].leads_to(servers.first.socket());
+    let trail = SqlAuditTrail::new(desk.clone());
+    for _ in 0..20 {
+        trail.append(&entry(AuditKind::RunStarted)).await.unwrap_err();
+        sleep(Duration::from_millis(100)).await;
+    }
+    let told = trail.append(&entry(AuditKind::RunStarted)).await.unwrap_err();
+    assert!(
+        told.to_string().contains("was replaced by another server"),
+        "{told}"
+    );
+    servers.standby.start_again();
+    servers.ways[0].leads_to(servers.standby.socket());
+    append(&desk).await;
+    desk.close().await;
+}
+
+/// The last commits are another process's as often as this one's, which has seen none of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_of_this_machine_wrote_last_is_missed_too() {
+    let servers = Servers::start().await;
+    let server = servers.open().await.unwrap();
+    SqlTokenChanges::new(server.clone()).changed().await;
+    append(&server).await;
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    let command = servers.open().await.unwrap();
+    revoke(&command).await;
+    command.close().await;
+    servers.fail_over();
+    append(&server).await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+    server.close().await;
 }

@@ -6,9 +6,9 @@ use rstest::rstest;
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::ports::{AuditHistory, AuditTrail};
 use vega_persistence::{DataSource, DatabasePlace, SqlAuditHistory, SqlAuditTrail};
-use vega_testing::{Around, PostgresLink, PostgresServer};
+use vega_testing::{Around, PostgresLink, PostgresServer, TestClock};
 
-use crate::database_fixture::{entry, key_path};
+use crate::database_fixture::{at, entry, key_path};
 use crate::postgres_desk::Desk;
 
 /// A machine whose way to the database can be cut, and another one.
@@ -71,6 +71,25 @@ async fn where_nobody_can_be_asked_a_commit_has_failed() {
     said.unwrap_err();
     link.let_go();
     trail.append(&second).await.unwrap();
+    one.close().await;
+    other.close().await;
+}
+
+#[rstest]
+#[case::the_answer_is_lost(Around::After)]
+#[case::the_commit_is_lost(Around::Before)]
+#[tokio::test]
+async fn a_lease_whose_commit_was_done_is_had(#[case] around: Around) {
+    let desk = Desk::new();
+    let (link, one, other) = machines(&desk).await;
+    let lease = one.login_lease(TestClock::at(at(0)));
+    link.lose_a_commit(0, around);
+    let taken = lease.acquire().await;
+    assert!(link.has_lost_it());
+    assert_eq!(taken.is_ok(), around == Around::After, "{taken:?}");
+    drop(taken);
+    // Nobody is kept waiting by what was lost.
+    lease.acquire().await.unwrap();
     one.close().await;
     other.close().await;
 }

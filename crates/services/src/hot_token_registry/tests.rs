@@ -363,3 +363,48 @@ fn never_6_an_answer_outlives_its_token() {
     catch_up(&registry, None);
     assert_eq!(answered(&registry), None, "gone from the database");
 }
+
+#[test]
+fn what_was_lost_with_a_server_stays_and_its_numbers_are_used_again() {
+    let registry = registry();
+    registry.publish(&stored("PRIMARY", 9));
+    registry.publish(&stored("WEBSOCKET1", 4));
+    registry.remove(&api("WEBSOCKET1"), generation(4));
+    registry.publish(&stored("WEBSOCKET2", 1));
+    let there = [
+        stored("PRIMARY", 7),
+        stored("WEBSOCKET1", 2),
+        stored("WEBSOCKET2", 1),
+    ];
+    let kept = registry.keep_what_was_lost(&there);
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|token| (token.api.as_str(), token.generation.get()))
+        .collect();
+    assert_eq!(kept, [("PRIMARY", 9)]);
+    registry.reconcile(&registry.mark(), there.into());
+    assert_eq!(served(&registry), Some(9));
+    assert!(registry.publish(&stored("WEBSOCKET1", 3)));
+}
+
+#[test]
+fn a_generation_that_comes_twice_is_another_version() {
+    let registry = registry();
+    let version = |registry: &HotTokenRegistry| {
+        registry
+            .read(&api("PRIMARY"), |hot| hot.version().to_owned())
+            .unwrap()
+    };
+    registry.publish(&stored("PRIMARY", 3));
+    let first = version(&registry);
+    let heard = registry.subscribe();
+    registry.publish(&stored("PRIMARY", 3));
+    assert_eq!(version(&registry), first);
+    assert!(!heard.has_changed().unwrap());
+    let mut again = stored("PRIMARY", 3);
+    again.access_token = vega_domain::secret::AccessToken::new("another");
+    registry.publish(&again);
+    assert_ne!(version(&registry), first);
+    assert!(version(&registry).starts_with("3-"));
+    assert!(heard.has_changed().unwrap());
+}

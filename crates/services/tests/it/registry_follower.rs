@@ -2,20 +2,24 @@
 //! hear of it without any reader.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
 use rstest::rstest;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use vega_domain::account::{Account, Route};
 use vega_domain::accounts::Accounts;
+use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry;
 use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, MobileNumber};
-use vega_domain::ports::Clock;
+use vega_domain::ports::{Clock, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
 use vega_services::{HotTokenRegistry, RegistryFollower, RegistryScope};
+use vega_testing::memory_store::MemoryChanges;
 use vega_testing::{MemoryStore, PausedClock};
 
 use crate::disk::Disk;
@@ -267,4 +271,57 @@ fn configured(client_id: &str, person: &str) -> RegistryScope {
         route: Route::Webdriver,
         apis: vec![primary],
     }]))
+}
+
+/// News of a store that lost its last commits with a server.
+struct Lossy {
+    changes: MemoryChanges,
+    stored: Arc<MemoryStore>,
+    losses: AtomicU64,
+}
+
+#[async_trait]
+impl TokenChanges for Lossy {
+    async fn changed(&self) {
+        self.changes.changed().await;
+    }
+
+    fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Relaxed)
+    }
+
+    async fn put_back(&self, token: &StoredToken, audit: &AuditEntry) -> Result<bool, StoreError> {
+        assert_eq!(audit.kind, AuditKind::TokenStored);
+        self.stored.replace(vec![token.clone()]);
+        Ok(true)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_with_a_server_is_served_on_and_put_back() {
+    let fixture = FollowerFixture::new();
+    let changes = Arc::new(Lossy {
+        changes: fixture.stored.changes(),
+        stored: fixture.stored.clone(),
+        losses: AtomicU64::new(0),
+    });
+    let follower = RegistryFollower::new(
+        Arc::clone(&fixture.registry),
+        RegistryScope::Everything,
+        fixture.stored.clone(),
+        changes.clone(),
+        fixture.clock.clone(),
+    );
+    fixture.becomes([fixture.token("PRIMARY", 9)]);
+    follower.catch_up().await.unwrap();
+    fixture.becomes([fixture.token("PRIMARY", 7)]);
+    changes.losses.store(1, Ordering::Relaxed);
+    follower.catch_up().await.unwrap();
+    assert_eq!(fixture.served(), [("PRIMARY", 9)]);
+    let newest = fixture
+        .stored
+        .newest_generation(&ApiName::new("PRIMARY").unwrap())
+        .await
+        .unwrap();
+    assert_eq!(newest, Generation::new(9).ok());
 }

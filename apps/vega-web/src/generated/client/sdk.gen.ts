@@ -75,8 +75,8 @@ export const reportRejection = <ThrowOnError extends boolean = false>(options: O
 });
 
 /**
- * The token of one API. Its `ETag` is its generation: send it back as `If-None-Match`, and 304 says that it is still that
- * one and still alive.
+ * The token of one API. Its `ETag` is its generation and its fingerprint: send it back as `If-None-Match`, and 304 says that it
+ * is still that one and still alive.
  */
 export const getToken = <ThrowOnError extends boolean = false>(options: Options<GetTokenData, ThrowOnError>) => (options.client ?? client).get<GetTokenResponses, GetTokenErrors, ThrowOnError>({
     security: [

@@ -1,0 +1,41 @@
+//! Tokens that were durable and were lost with a database server: a process that serves one puts it back.
+
+use vega_domain::audit::AuditEntry;
+use vega_domain::ports::StoreError;
+use vega_domain::token::StoredToken;
+
+use crate::database::causes::failed;
+use crate::database::data_source::DataSource;
+use crate::records::token::revocation;
+use crate::repositories::audit_trail;
+use crate::repositories::token_rows::{
+    self, SealedToken, known_generation, newest_generation, place, seal_newest,
+};
+use crate::sealing::fingerprint::Subject;
+
+/// Puts the token back, unless its API has one of this generation or a newer one. It is no part of a sign-in: whoever holds it may.
+pub(super) async fn put_back(
+    data: &DataSource,
+    token: &StoredToken,
+    audit: &AuditEntry,
+) -> Result<bool, StoreError> {
+    let access_token = token.access_token.expose().as_bytes();
+    let sealed = SealedToken {
+        access_token: data.sealer().seal(place(token, "access_token"), access_token)?,
+        // Whoever serves a token does not hold this one.
+        extended_token: None,
+        revoked_at: revocation(token.last_check),
+    };
+    let mut tx = data.write().await?;
+    let known = known_generation(tx.marks()?, &token.api);
+    let newest = newest_generation(&mut tx, known, &token.api).await?;
+    if newest >= Some(token.generation) {
+        return Ok(false);
+    }
+    let stored = token_rows::insert(&mut tx, token, sealed).await?;
+    let entry = tx.entry();
+    seal_newest(&mut tx, stored, entry).await?;
+    audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
+    tx.commit().await.map_err(failed("put a token back"))?;
+    Ok(true)
+}
