@@ -14,8 +14,8 @@ use vega_domain::visible::{json_for_terminals, visible, visible_with_colours};
 use crate::machine::clock::SystemClock;
 use crate::settings::environment::Environment;
 
-/// Switches off the errors that this library logs: Vega reports them itself, with their cause and what to do.
-const TOLD_BY_VEGA: &str = "rustls_platform_verifier=off";
+/// Switches off the errors that these libraries log: Vega reports them itself, with their cause and what to do.
+const TOLD_BY_VEGA: &str = "rustls_platform_verifier=off,sqlx_core::pool=off";
 
 /// The format of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

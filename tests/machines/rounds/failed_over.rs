@@ -55,6 +55,8 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         ended = fails_over => ended?,
         () = read_on(&server, &hot_path, &key, &mut reads) => unreachable!("it reads on and on"),
     };
+    // To Upstox the window of a sign-in that came to no end is open.
+    pair.promises.held_windows = u64::from(signed_in.code != Some(0));
     pair.promises.figures.took("written after a failover", took);
     pair.promises.expect(took < BACK, || {
         format!("nothing is written {took:?} after another server took the place")

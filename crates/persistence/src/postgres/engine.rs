@@ -12,7 +12,7 @@ use crate::postgres::injected_defects::InjectedDefect;
 use crate::postgres::lease_row::LeaseRow;
 use crate::postgres::own_lease::OwnLease;
 use crate::postgres::poll::Poll;
-use crate::postgres::primary::Primary;
+use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::session::{PgSession, READ, WRITE};
 use crate::sql::{self, Session};
 
@@ -31,13 +31,32 @@ impl PostgresEngine {
     /// The writer's row is locked at once, so that a read inside sees what the write will change. Each statement sees what was
     /// committed before it: one moment for the whole transaction would be one from before the wait for the lock.
     pub(crate) async fn begin_write(&self) -> Result<Session, sqlx::Error> {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        let connections = self.primary.connections()?;
-        let mut session = PgSession::begin(&connections.writer, connections.history, WRITE, begin).await?;
+        let mut session = self
+            .on_the_primary(async |connections: &Connections| {
+                let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+                PgSession::begin(&connections.writer, connections.history, WRITE, begin).await
+            })
+            .await?;
         let lock = "SELECT pg_current_xact_id()::text FROM writer WHERE id = 1 FOR UPDATE";
         let number = session.ask(async |connection| sqlx::query_scalar(lock).fetch_one(connection).await);
         session.write = Some(number.await?);
         Ok(Session::Postgres(session))
+    }
+
+    /// A session on the server that takes writes. Who waits for one that was replaced goes on with the one that took its place.
+    async fn on_the_primary(
+        &self,
+        begin: impl AsyncFn(&Connections) -> Result<PgSession, sqlx::Error>,
+    ) -> Result<PgSession, sqlx::Error> {
+        loop {
+            let mut replaced = self.primary.replaced();
+            let connections = self.primary.connections()?;
+            tokio::select! {
+                biased;
+                session = begin(&connections) => return session,
+                _ = replaced.changed() => {}
+            }
+        }
     }
 
     /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.
@@ -62,16 +81,18 @@ impl PostgresEngine {
     }
 
     pub(crate) async fn begin_read(&self) -> Result<Session, sqlx::Error> {
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        let connections = self.primary.connections()?;
-        let session = PgSession::begin(&connections.reader, connections.history, READ, begin).await?;
-        Ok(Session::Postgres(session))
+        let session = self.on_the_primary(async |connections: &Connections| {
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            PgSession::begin(&connections.reader, connections.history, READ, begin).await
+        });
+        Ok(Session::Postgres(session.await?))
     }
 
     pub(crate) async fn acquire(&self) -> Result<Session, sqlx::Error> {
-        let connections = self.primary.connections()?;
-        let session = PgSession::acquire(&connections.reader, connections.history, READ).await?;
-        Ok(Session::Postgres(session))
+        let session = self.on_the_primary(async |connections: &Connections| {
+            PgSession::acquire(&connections.reader, connections.history, READ).await
+        });
+        Ok(Session::Postgres(session.await?))
     }
 
     pub(crate) async fn close(&self) {
