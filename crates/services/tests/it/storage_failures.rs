@@ -188,11 +188,13 @@ async fn a_token_in_memory_alone_outlives_a_look_into_the_database() {
     fixture.generate().await.unwrap_err();
     let mut tokens = MockUpstoxTokenRepository::new();
     tokens.expect_load_all().returning(|| Ok(Vec::new()));
+    let mut changes = MockTokenChanges::new();
+    changes.expect_losses().returning(|| 0);
     let follower = RegistryFollower::new(
         Arc::clone(&fixture.registry),
         RegistryScope::Everything,
         Arc::new(tokens),
-        Arc::new(MockTokenChanges::new()),
+        Arc::new(changes),
         fixture.clock.clone(),
     );
     follower.catch_up().await.unwrap();
