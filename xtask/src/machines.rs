@@ -26,14 +26,14 @@ const DEFECTS: &[(&str, &str)] = &[
 /// Enough to find each of them, whatever is drawn; the first find ends it.
 const ROUNDS_FOR_A_DEFECT: &str = "12";
 /// Each kind of rounds once.
-const SAMPLE: &str = "12";
+const SAMPLE: &str = "13";
 /// What the harness ends with when a promise is broken.
 const BROKEN: i32 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many rounds
-    #[arg(long, default_value = "12")]
+    #[arg(long, default_value = "13")]
     rounds: String,
     /// Where the random numbers begin; each run prints its own
     #[arg(long)]
