@@ -63,8 +63,12 @@ impl RegistryFollower {
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         loop {
             let mark = self.registry.mark();
-            let stored = self.scope.of(self.tokens.load_all().await?);
             let losses = self.changes.losses();
+            let stored = self.scope.of(self.tokens.load_all().await?);
+            if self.changes.losses() != losses {
+                // Noticed meanwhile: these may be from before it.
+                continue;
+            }
             if self.losses.swap(losses, Ordering::Relaxed) != losses {
                 self.put_back(&stored).await;
                 continue;
