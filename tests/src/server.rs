@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::desk::Desk;
+use crate::front::{Front, Way, free_port};
 use crate::processes::{end_at_once, end_politely, until};
 
 /// A server that runs at a desk.
 pub struct Server {
     process: Child,
-    address: String,
+    way: Way,
     log: PathBuf,
     http: ureq::Agent,
 }
@@ -57,23 +58,42 @@ impl Answer {
 impl Server {
     /// Starts it at `port` of this machine, and waits until it answers.
     pub async fn start_at(desk: &Desk, port: u16) -> Result<Self> {
+        Self::start_on(desk, Way::to(Front::Plain, port).await?).await
+    }
+
+    /// The same at a port that was free just now.
+    pub async fn start(desk: &Desk) -> Result<Self> {
+        Self::start_behind(desk, Front::Plain).await
+    }
+
+    /// The same, where callers come this way.
+    pub async fn start_behind(desk: &Desk, front: Front) -> Result<Self> {
+        let port = free_port().await?;
+        Self::start_on(desk, Way::to(front, port).await?).await
+    }
+
+    async fn start_on(desk: &Desk, mut way: Way) -> Result<Self> {
         let log = desk.path().join(format!("server-{}.log", fastrand::u32(..)));
         let mut command = Command::new(desk.program("vega-server")?);
         desk.dress(&mut command)
-            .env("VEGA__SERVER__LISTEN", format!("127.0.0.1:{port}"))
+            .envs(way.settings.clone())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log)?);
         let process = command.spawn().context("vega-server cannot be started")?;
+        way.open().await?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .max_redirects(0)
-            .build();
+            .max_redirects(0);
+        let config = match &way.trust {
+            Some(trust) => config.tls_config(trust.tls_config()?),
+            None => config,
+        };
         let server = Self {
             process,
-            address: format!("http://127.0.0.1:{port}"),
+            way,
             log,
-            http: config.into(),
+            http: config.build().into(),
         };
         let answers = until(async || {
             let live = server.get("/livez", &Caller::Stranger).await;
@@ -83,17 +103,19 @@ impl Server {
         Ok(server)
     }
 
-    /// The same at a port that was free just now.
-    pub async fn start(desk: &Desk) -> Result<Self> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        drop(listener);
-        Self::start_at(desk, port).await
+    /// `http://127.0.0.1:PORT`, or how else callers come to it.
+    pub fn address(&self) -> &str {
+        &self.way.url
     }
 
-    /// `http://127.0.0.1:PORT`.
-    pub fn address(&self) -> &str {
-        &self.address
+    /// How it was told to be reached, as variables.
+    pub fn settings(&self) -> Vec<String> {
+        let settings = self.way.settings.iter();
+        settings.map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    pub(crate) fn way(&self) -> &Way {
+        &self.way
     }
 
     /// What it wrote to its log.
@@ -168,7 +190,7 @@ impl Server {
     ) -> Result<Answer> {
         let mut request = ureq::http::Request::builder()
             .method(method)
-            .uri(format!("{}{path}", self.address));
+            .uri(format!("{}{path}", self.address()));
         match caller {
             Caller::Stranger => {}
             Caller::Key(key) => request = request.header("authorization", format!("Bearer {key}")),
@@ -297,7 +319,7 @@ impl Server {
         let curl = Command::new("curl")
             .args(["-N", "-sS"])
             .args(who)
-            .arg(format!("{}/api/v1/events", self.address))
+            .arg(format!("{}/api/v1/events", self.address()))
             .stdin(Stdio::null())
             .stdout(std::fs::File::create(&shown)?)
             .stderr(Stdio::inherit())

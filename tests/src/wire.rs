@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -77,7 +77,8 @@ impl Request {
 impl Server {
     /// Its name and port, as `Host` has them.
     pub fn host(&self) -> &str {
-        self.address().trim_start_matches("http://")
+        let (_, host) = self.address().split_once("://").unwrap_or_default();
+        host
     }
 
     /// Sends a request and reads all of its answer.
@@ -88,7 +89,7 @@ impl Server {
 
     /// The same with whatever text.
     pub async fn send_text(&self, text: &str) -> Result<Answer> {
-        let mut stream = self.connect().await?;
+        let mut stream = self.dial().await?;
         let mut bytes = Vec::new();
         let exchange = async {
             // Whoever refuses early need not read all of it.
@@ -104,10 +105,21 @@ impl Server {
         TcpStream::connect(self.host()).await.context("no connection")
     }
 
+    /// The same, after the handshake where there is one.
+    async fn dial(&self) -> Result<Box<dyn Stream>> {
+        let way = self.way();
+        let stream = TcpStream::connect(("127.0.0.1", way.port()));
+        let stream = stream.await.context("no connection")?;
+        Ok(match &way.trust {
+            Some(trust) => Box::new(trust.connect(stream).await?),
+            None => Box::new(stream),
+        })
+    }
+
     /// Opens the stream of events, and reads its head.
     pub async fn events(&self, caller: &Caller) -> Result<Events> {
         let request = Request::to(self, "GET", "/api/v1/events").by(caller);
-        let mut stream = self.connect().await?;
+        let mut stream = self.dial().await?;
         stream.write_all(request.text().as_bytes()).await?;
         let mut events = Events {
             stream,
@@ -120,10 +132,14 @@ impl Server {
     }
 }
 
+/// Bytes both ways.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// A stream of events.
-#[derive(Debug)]
 pub struct Events {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     bytes: Vec<u8>,
     /// HTTP status.
     pub status: u16,

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use rstest::rstest;
 use tokio::task::JoinSet;
-use vega_tests::{Caller, Desk, Request, Server, Upstox, until};
+use vega_tests::{Caller, Desk, Front, Request, Server, Upstox, until};
 
 /// No run and no key has it.
 const NOBODY: &str = "6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11";
@@ -23,6 +24,11 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "GET",
         "/readyz",
         "                     +   +   +   +   +   +   +   +   +   +   +",
+    ),
+    (
+        "GET",
+        "/readyz/tokens",
+        "              +   +   +   +   +   +   +   +   +   +   +",
     ),
     (
         "GET",
@@ -173,11 +179,16 @@ const CALLERS: [&str; 11] = [
 
 const EVERYTHING: &str = "status,runs,admin,token:PRIMARY,token:OPTIONCHAIN1";
 
+#[rstest]
+#[case::plain(Front::Plain)]
+#[case::over_tls(Front::Tls)]
+#[case::behind_nginx(Front::Nginx)]
+#[case::behind_caddy(Front::Caddy)]
 #[tokio::test]
-async fn every_route_admits_exactly_the_callers_it_is_for() -> Result<()> {
+async fn every_route_admits_exactly_the_callers_it_is_for(#[case] front: Front) -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
-    let server = Arc::new(Server::start(&desk).await?);
+    let server = Arc::new(Server::start_behind(&desk, front).await?);
     let callers = callers(&desk, &server).await?;
 
     let document = server.get("/api/v1/openapi.json", &callers[2]).await?.json()?;
@@ -301,10 +312,8 @@ pub(crate) async fn key(desk: &Desk, name: &str, scopes: &str, more: &[&str]) ->
 
 /// The code of a new link into the console of `server`.
 pub(crate) async fn link(desk: &Desk, server: &Server) -> Result<String> {
-    let listens = format!("VEGA__SERVER__LISTEN={}", server.host());
-    let ran = desk
-        .vega_under(&["env".to_owned(), listens], &["console"])
-        .await?;
+    let under = [vec!["env".to_owned()], server.settings()].concat();
+    let ran = desk.vega_under(&under, &["console"]).await?;
     let (_, code) = ran
         .stdout
         .split_once("/enter#")

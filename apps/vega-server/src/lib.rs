@@ -1,4 +1,4 @@
-//! `vega-server`: REST, server-sent events and the console's pages on a loopback address. It decides who may call and how
+//! `vega-server`: REST, server-sent events and the console's pages. It decides who may call and how
 //! answers look; what is done is decided in the crates below.
 //!
 //! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`; a plain token
@@ -25,6 +25,7 @@ mod server;
 mod background;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ use vega_bootstrap::{
 };
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
-use vega_listening::{AtOnce, ConnectionSlots, serve_with};
+use vega_listening::{AtOnce, ConnectionSlots, ServerTls, TlsError, serve_with};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen};
@@ -57,7 +58,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// REST, server-sent events and the operator console on a loopback address.
+/// REST, server-sent events and the operator console.
 ///
 /// Settings come from `vega.toml` and `.env` of the config directory and from the environment, as those of `vega`.
 /// Programs read tokens with a key that `vega key add` makes; `vega console` prints a link into the console.
@@ -98,7 +99,7 @@ pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
     };
     match run(&settings, &environment, decorator) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<CannotListen>() || error.is::<StartError>() => {
+        Err(error) if error.is::<CannotListen>() || error.is::<StartError>() || error.is::<TlsError>() => {
             tracing::error!("{error}");
             ExitCode::from(PREFLIGHT_FAILED)
         }
@@ -149,10 +150,12 @@ async fn run(
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    // What is wrong with the certificate is told before anything is opened.
+    let tls = settings.server.tls.clone().map(ServerTls::load).transpose()?;
     let mut asked_to_stop = pin!(asked_to_stop());
     // The address first: a second server must not open the database.
     let listening = async {
-        let listener = listening::bind(settings.listen).await?;
+        let listener = listening::bind(&settings.server).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let ipv6_listener = listening::bind_ipv6_loopback(address, settings).await?;
         anyhow::Ok((listener, address, ipv6_listener))
@@ -189,27 +192,16 @@ async fn run(
     }
     let server = Arc::new(Server::new(vega, prompts, allowed_hosts, metrics));
     dashboard_refresh::fill(&server).await?;
-    tracing::info!("listening on http://{address}/");
-    if mistrust.is_some() {
-        tracing::info!("nobody gets in until the database is accepted");
-    } else if server.vega.settings.log_format == LogFormat::Text {
-        let link = server.vega.access.make_link().await?;
-        tracing::info!(
-            "the console: http://{address}/enter#{} (once, within 60 s; `vega console` prints another)",
-            link.expose()
-        );
-    } else {
-        // Others may read the collected log, so it holds no link.
-        tracing::info!("`vega console` prints a link into the console");
-    }
+    tell_where(&server, address, mistrust.is_some()).await?;
     let router = routes::router(Arc::clone(&server));
     let reads = QuickReads::new(Arc::clone(&server));
     let at_once: AtOnce = Arc::new(move |request, peer| reads.answer(request, peer));
     let slots = ConnectionSlots::default();
+    let transport = listening::transport(&server, tls.clone());
     let serving = async {
         let at = |listener| {
             let (at_once, router) = (Arc::clone(&at_once), router.clone());
-            serve_with(listener, at_once, router, slots.clone(), server.stop.clone())
+            serve_with(listener, transport.clone(), at_once, router, slots.clone(), server.stop.clone())
         };
         let first = at(listener);
         match ipv6_listener {
@@ -222,10 +214,43 @@ async fn run(
     tokio::select! {
         () = serving => {}
         never = background::run(&server) => match never {},
+        never = follow_certificate(tls.as_ref()) => match never {},
         never = stop_when_asked(&server, asked_to_stop) => match never {},
     }
     end(&server).await;
     Ok(())
+}
+
+/// Says where the server is, and how the console is entered.
+async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -> anyhow::Result<()> {
+    let section = &server.vega.settings.server;
+    let at = format!("{}://{address}", section.scheme().as_str());
+    match &section.public_url {
+        Some(_) => tracing::info!("listening on {at}/, for others at {}/", section.url()),
+        None => tracing::info!("listening on {at}/"),
+    }
+    if is_mistrusted {
+        tracing::info!("nobody gets in until the database is accepted");
+    } else if server.vega.settings.log_format == LogFormat::Text {
+        let link = server.vega.access.make_link().await?;
+        tracing::info!(
+            "the console: {}/enter#{} (once, within 60 s; `vega console` prints another)",
+            section.url(),
+            link.expose()
+        );
+    } else {
+        // Others may read the collected log, so it holds no link.
+        tracing::info!("`vega console` prints a link into the console");
+    }
+    Ok(())
+}
+
+/// Uses the certificate that its file holds, from one look to the next.
+async fn follow_certificate(tls: Option<&ServerTls>) -> Infallible {
+    match tls {
+        Some(tls) => tls.follow().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Shuts down when the program is asked to stop: the run first, so that its end is still served, then the server.

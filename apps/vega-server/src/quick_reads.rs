@@ -77,7 +77,7 @@ impl Reads {
         let answer = server
             .vega
             .registry
-            .read(&api, |hot| apis::answer(hot, headers))?;
+            .read(&api, |hot| apis::answer(server, hot, headers))?;
         peer.is_known_now();
         Some(self.finish(request, answer, began))
     }

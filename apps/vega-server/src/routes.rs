@@ -83,6 +83,7 @@ fn described() -> OpenApiRouter<Arc<Server>> {
     OpenApiRouter::with_openapi(Api::openapi())
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+        .routes(routes!(health::tokens_ready))
         .routes(routes!(metrics::scrape))
         .routes(routes!(apis::list))
         .routes(routes!(apis::one))

@@ -1,4 +1,4 @@
-//! The answers of `/livez` and `/readyz`.
+//! The answers of `/livez`, `/readyz` and `/readyz/tokens`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,4 +25,14 @@ pub struct ReadyView {
     pub storage: bool,
     /// What decides in the database is what Vega wrote last.
     pub rows: bool,
+}
+
+/// What programs need that read tokens: they are served from memory, also while the database is away.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokensReadyView {
+    pub v: u8,
+    pub ready: bool,
+    /// For so many seconds the database could not be asked what other processes changed; absent while it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_for_seconds: Option<u64>,
 }

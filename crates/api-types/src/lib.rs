@@ -34,7 +34,7 @@ pub use database::{DatabaseFaultsView, RowView};
 pub use events::{Snapshot, StepChange, StreamEvent};
 pub use evidence::{EvidenceView, EvidencesView, FactView};
 pub use failures::{FailureView, LastFailureView};
-pub use health::{LiveView, ReadyView};
+pub use health::{LiveView, ReadyView, TokensReadyView};
 pub use keys::{KeyView, KeysView, UnfitKeyView};
 pub use maintenance::{BackupView, RotationView};
 pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};

@@ -103,6 +103,9 @@ pub struct ProblemView {
     /// The same in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_at_unix: Option<i64>,
+    /// Where the server is that can do it, scheme, host and port: the one that signs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 impl ProblemView {
@@ -115,6 +118,7 @@ impl ProblemView {
             detail,
             retry_at: None,
             retry_at_unix: None,
+            url: None,
         }
     }
 }

@@ -16,11 +16,13 @@ pub use machine::clock::SystemClock;
 pub use machine::process::careful_process;
 pub use settings::environment::{Environment, Named};
 pub use settings::places::left_alone;
+pub use settings::server_section::ServerSection;
 pub use settings::settings_error::SettingsError;
 pub use settings::values::length;
 pub use settings::{EffectiveSetting, Settings};
 pub use telemetry::{LogFormat, log_to_stderr};
-pub use vega_listening::Listener;
+pub use vega_listening::{Listener, Scheme};
+pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
     Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowScope, WalState,
 };

@@ -10,12 +10,12 @@ pub(crate) mod layers;
 pub(crate) mod load_settings;
 pub(crate) mod network;
 pub(crate) mod places;
+pub(crate) mod server_section;
 pub(crate) mod settings_error;
 pub(crate) mod sources;
 pub(crate) mod toml_file;
 pub(crate) mod values;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ use vega_domain::sign_in::OtpBudget;
 use vega_persistence::{DatabasePlace, KeySource};
 use vega_upstox::Proxy;
 
+use crate::settings::server_section::ServerSection;
 use crate::settings::settings_error::SettingsError;
 use crate::settings::sources::{KEY_FILE, Sources, secret_file};
 use crate::telemetry::LogFormat;
@@ -67,8 +68,8 @@ pub struct Settings {
     pub verification_timeout: Duration,
     /// When the server checks the stored tokens every day, in addition to every hour of the market.
     pub verification_at: CheckTimes,
-    /// The address on which the server listens.
-    pub listen: SocketAddr,
+    /// How the server is reached.
+    pub server: ServerSection,
     /// The format of the server's log.
     pub log_format: LogFormat,
     /// The folder of the browser's short-lived profiles.
@@ -186,9 +187,7 @@ impl Settings {
             verification_at: sources
                 .setting("verification.at", values::check_times)?
                 .unwrap_or_default(),
-            listen: sources
-                .setting("server.listen", values::listen_address)?
-                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 28020))),
+            server: ServerSection::read(sources)?,
             log_format: sources
                 .setting("server.log_format", values::log_format)?
                 .unwrap_or_default(),

@@ -297,10 +297,11 @@ impl Vega {
         callback_router(Arc::new(receiver), uris.collect())
     }
 
-    /// Finds who listens at an address of this machine: the `vega-server` of this installation, another program, or
-    /// nobody.
-    pub async fn who_listens(&self, address: SocketAddr) -> Listener {
-        who_listens(address, self.data.listener_proof().as_ref()).await
+    /// Finds who listens where the server of this machine does by the settings: it, another program, or nobody.
+    pub async fn who_listens(&self) -> Listener {
+        let server = &self.settings.server;
+        let proof = self.data.listener_proof();
+        who_listens(server.local_address(), server.scheme(), proof.as_ref()).await
     }
 
     /// The proof that this program holds the installation's key, for a caller at `address` that asks for it.

@@ -20,12 +20,16 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 #[cfg(target_os = "linux")]
 use nix::sys::socket::sockopt::TcpUserTimeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, service_fn};
 
 use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots, Peer};
+use crate::tls::ServerTls;
+use crate::transport::Transport;
 
 /// So soon the first request's head must be there, drop by drop or at once.
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(2);
@@ -47,12 +51,15 @@ pub struct CalledAt(pub SocketAddr);
 
 /// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
 pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
-    serve_with(listener, Arc::new(|_, _| None), router, slots, stop).await;
+    let transport = Transport::default();
+    serve_with(listener, transport, Arc::new(|_, _| None), router, slots, stop).await;
 }
 
-/// The same, where `at_once` is asked before the router. It gets requests without extensions.
+/// The same, with connections as `transport` has them, and where `at_once` is asked before the router. It gets requests without
+/// extensions.
 pub async fn serve_with(
     listener: TcpListener,
+    transport: Transport,
     at_once: AtOnce,
     router: Router,
     slots: ConnectionSlots,
@@ -69,9 +76,11 @@ pub async fn serve_with(
             () = stop.cancelled() => break,
         };
         match accepted {
+            Ok((_, peer)) if transport.peers.as_ref().is_some_and(|peers| !peers.admit(peer.ip())) => {}
             Ok((stream, _)) => {
                 let connection = Connection {
                     stream,
+                    tls: transport.tls.clone(),
                     slot: slots.take(),
                     at_once: Arc::clone(&at_once),
                     router: router.clone(),
@@ -86,7 +95,7 @@ pub async fn serve_with(
         }
     }
     drop(listener);
-    if tokio::time::timeout(END_WITHIN, graceful.shutdown())
+    if timeout(END_WITHIN, graceful.shutdown())
         .await
         .is_err()
     {
@@ -100,6 +109,7 @@ pub type AtOnce = Arc<dyn Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>
 
 struct Connection {
     stream: TcpStream,
+    tls: Option<ServerTls>,
     slot: ConnectionSlot,
     at_once: AtOnce,
     router: Router,
@@ -109,6 +119,7 @@ impl Connection {
     async fn serve(self, builder: Builder, graceful: Watcher) {
         let Self {
             stream,
+            tls,
             slot,
             at_once,
             router,
@@ -122,8 +133,48 @@ impl Connection {
         let Ok(called_at) = stream.local_addr() else {
             return;
         };
-        // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
-        let called_at = SocketAddr::new(called_at.ip().to_canonical(), called_at.port());
+        let requests = Requests {
+            // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
+            called_at: SocketAddr::new(called_at.ip().to_canonical(), called_at.port()),
+            slot,
+            at_once,
+            router,
+        };
+        let Some(tls) = tls else {
+            return requests.serve(stream, builder, graceful).await;
+        };
+        let encrypted = tokio::select! {
+            encrypted = timeout(FIRST_HEAD_WITHIN, tls.accept(stream)) => encrypted,
+            () = requests.slot.is_closed() => return,
+        };
+        // Whoever does not speak TLS, or not in time, is no news either.
+        if let Ok(Ok(encrypted)) = encrypted {
+            requests.serve(encrypted, builder, graceful).await;
+        }
+    }
+}
+
+/// The requests of one connection.
+struct Requests {
+    called_at: SocketAddr,
+    slot: ConnectionSlot,
+    at_once: AtOnce,
+    router: Router,
+}
+
+impl Requests {
+    async fn serve(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        builder: Builder,
+        graceful: Watcher,
+    ) {
+        let Self {
+            called_at,
+            slot,
+            at_once,
+            router,
+        } = self;
         let peer = slot.peer().clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let asking = peer.asks();

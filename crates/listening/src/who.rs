@@ -10,10 +10,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use vega_domain::ports::ListenerProof;
+
+use crate::tls::connect_to_anybody;
+use crate::transport::Scheme;
 
 /// So long, in characters, a challenge may be.
 pub const CHALLENGE: RangeInclusive<usize> = 16..=64;
@@ -58,12 +61,9 @@ struct Live {
     proof: Option<String>,
 }
 
-/// Asks whoever listens at `address`, a loopback one, to prove itself.
-pub async fn who_listens(address: SocketAddr, proof: &dyn ListenerProof) -> Listener {
+/// Asks whoever listens at `address`, one of this machine, to prove itself.
+pub async fn who_listens(address: SocketAddr, scheme: Scheme, proof: &dyn ListenerProof) -> Listener {
     let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-    if !address.ip().is_loopback() {
-        return Listener::Another;
-    }
     let challenge = random_challenge();
     let asking = async {
         let stream = match TcpStream::connect(address).await {
@@ -71,7 +71,7 @@ pub async fn who_listens(address: SocketAddr, proof: &dyn ListenerProof) -> List
             Err(error) if is_nobody(&error) => return Listener::Nobody,
             Err(_) => return Listener::Another,
         };
-        match ask(stream, address, &challenge).await {
+        match ask(stream, scheme, address, &challenge).await {
             Some(Live {
                 proof: Some(answer), ..
             }) if proof.is_right(&challenge, address, &answer) => Listener::Ours,
@@ -95,12 +95,27 @@ fn is_nobody(error: &std::io::Error) -> bool {
     )
 }
 
-async fn ask(mut stream: TcpStream, address: SocketAddr, challenge: &str) -> Option<Live> {
+async fn ask(stream: TcpStream, scheme: Scheme, address: SocketAddr, challenge: &str) -> Option<Live> {
+    match scheme {
+        Scheme::Http => ask_over(stream, address, challenge).await,
+        Scheme::Https => {
+            let stream = connect_to_anybody(stream, address.ip().into()).await.ok()?;
+            ask_over(stream, address, challenge).await
+        }
+    }
+}
+
+async fn ask_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: SocketAddr,
+    challenge: &str,
+) -> Option<Live> {
     let question =
         format!("GET /livez?challenge={challenge} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(question.as_bytes()).await.ok()?;
     let mut answer = Vec::new();
-    stream.take(LONGEST_ANSWER).read_to_end(&mut answer).await.ok()?;
+    // Over TLS some end without saying so: what came is looked at all the same.
+    let _ = stream.take(LONGEST_ANSWER).read_to_end(&mut answer).await;
     let head = answer.windows(4).position(|part| part == b"\r\n\r\n")?;
     serde_json::from_slice(&answer[head + 4..]).ok()
 }

@@ -5,12 +5,17 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use url::Host;
 use vega_domain::account::RedirectUri;
 
-/// Where to listen for `uri`, or why that is not possible.
+/// Where to listen for `uri` without a certificate, or why that is not possible.
+pub(crate) fn plain_addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
+    match uri.url().scheme() {
+        "http" => addresses(uri),
+        _ => Err("the redirect URI is an https address, and Vega has no certificate for it".into()),
+    }
+}
+
+/// Where browsers of this machine go for `uri`, or why others go there too.
 pub(crate) fn addresses(uri: &RedirectUri) -> Result<Vec<SocketAddr>, String> {
     let url = uri.url();
-    if url.scheme() != "http" {
-        return Err("the redirect URI is an https address, and Vega has no certificate for it".into());
-    }
     let port = url.port_or_known_default().unwrap_or_default();
     let ips = match url.host() {
         Some(Host::Domain("localhost")) => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],

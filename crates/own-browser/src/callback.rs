@@ -21,10 +21,11 @@ use url::Url;
 use vega_domain::account::RedirectUri;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ports::{ListenerProof, StoreError};
-use vega_listening::{ConnectionSlots, Peer, serve};
+use vega_listening::{ConnectionSlots, Peer, Scheme, serve};
 
-use crate::addresses::addresses;
+use crate::addresses::plain_addresses;
 use crate::code_receiver::{CodeReceiver, Received};
+use crate::settings::ServerPlace;
 use crate::{result_page, server_check};
 
 /// The last page gets so long to reach its browser.
@@ -32,6 +33,11 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Routes, to be merged into a server.
 pub type CallbackRouter = Router;
+
+/// How the browser came, an extension of its request: whoever serves knows it, and behind a proxy by the name alone. Plain text where
+/// nobody says.
+#[derive(Debug, Clone, Copy)]
+pub struct CalledOver(pub Scheme);
 
 /// Routes for the redirect URIs `uris`, to be merged into a server of this machine: take codes, show the page. What comes
 /// to their paths by another address, another host name included, is not found. That server MUST be `without_v07_checks`: a
@@ -112,12 +118,14 @@ impl Callback {
 async fn arrived(
     State(callback): State<Arc<Callback>>,
     peer: Option<Extension<Peer>>,
+    over: Option<Extension<CalledOver>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
     // By its full address, host included: a page elsewhere that resolves here by name is not meant.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let url = host.and_then(|host| Url::parse(&format!("http://{host}{uri}")).ok());
+    let scheme = over.map_or(Scheme::Http, |Extension(CalledOver(scheme))| scheme).as_str();
+    let url = host.and_then(|host| Url::parse(&format!("{scheme}://{host}{uri}")).ok());
     let Some(url) = url.filter(|url| callback.expects(url)) else {
         let words = "Vega waits for a sign-in to end here, at another address than this one.";
         return result_page::page(StatusCode::NOT_FOUND, "Not found", words);
@@ -190,9 +198,13 @@ impl CallbackListener {
 
 /// Takes the addresses of `uri` and gives them back, or finds this installation's `vega-server` there, which takes codes for
 /// whoever waits; or says why the code cannot come back by itself.
-pub async fn prove_callback(uri: &RedirectUri, proof: &dyn ListenerProof) -> Result<(), String> {
+pub async fn prove_callback(
+    uri: &RedirectUri,
+    server: &ServerPlace,
+    proof: &dyn ListenerProof,
+) -> Result<(), String> {
     match bind(uri, &[]).await {
-        Err(taken) => server_check::takes_codes_at(uri, proof, taken).await,
+        Err(taken) => server_check::takes_codes_at(uri, server, proof, taken).await,
         Ok(_) => Ok(()),
     }
 }
@@ -201,7 +213,7 @@ pub async fn prove_callback(uri: &RedirectUri, proof: &dyn ListenerProof) -> Res
 async fn bind(uri: &RedirectUri, bound: &[SocketAddr]) -> Result<Vec<(SocketAddr, TcpListener)>, String> {
     let mut stands = false;
     let mut listeners = Vec::new();
-    for address in addresses(uri)? {
+    for address in plain_addresses(uri)? {
         if bound.contains(&address) {
             stands = true;
             continue;
@@ -259,7 +271,7 @@ mod tests {
     #[case::a_name("http://desk.example:28020/cb", &[])]
     #[case::all_of_them("http://0.0.0.0:28020/cb", &[])]
     fn only_loopback_addresses_are_listened_at(#[case] uri: &str, #[case] expected: &[&str]) {
-        let found = addresses(&RedirectUri::new(uri).unwrap()).unwrap_or_default();
+        let found = plain_addresses(&RedirectUri::new(uri).unwrap()).unwrap_or_default();
         let found: Vec<String> = found.iter().map(SocketAddr::to_string).collect();
         assert_eq!(found, expected);
     }

@@ -11,7 +11,7 @@ mod result_page;
 mod server_check;
 mod settings;
 
-pub use callback::{CallbackRouter, callback_router, prove_callback};
+pub use callback::{CallbackRouter, CalledOver, callback_router, prove_callback};
 pub use code_receiver::{CodeReceiver, Received};
 pub use own_browser::OwnBrowser;
-pub use settings::OwnBrowserSettings;
+pub use settings::{OwnBrowserSettings, ServerPlace};

@@ -138,7 +138,10 @@ impl AccountSession {
     /// Listens at the redirect URI, if that is possible.
     async fn way_back(&mut self, uri: &RedirectUri) -> WayBack {
         let listens = match self.listener.listen_at(uri).await {
-            Err(taken) => server_check::takes_codes_at(uri, self.shared.proof.as_ref(), taken).await,
+            Err(taken) => {
+                let (server, proof) = (&self.shared.settings.server, self.shared.proof.as_ref());
+                server_check::takes_codes_at(uri, server, proof, taken).await
+            }
             Ok(()) => Ok(()),
         };
         match listens {

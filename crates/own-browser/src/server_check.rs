@@ -4,23 +4,32 @@
 
 use vega_domain::account::RedirectUri;
 use vega_domain::ports::ListenerProof;
-use vega_listening::{Listener, who_listens};
+use vega_listening::{Listener, Scheme, who_listens};
 
 use crate::addresses::addresses;
+use crate::settings::ServerPlace;
 
 /// Whether one listens at the redirect URI; if not, why a code cannot come back. `taken` says why Vega itself does not listen.
 pub(crate) async fn takes_codes_at(
     uri: &RedirectUri,
+    server: &ServerPlace,
     proof: &dyn ListenerProof,
     taken: String,
 ) -> Result<(), String> {
+    if server.is_named_by(uri) {
+        return is_there(uri, server, proof).await;
+    }
     let Ok(addresses) = addresses(uri) else {
         return Err(taken);
+    };
+    let scheme = match uri.url().scheme() {
+        "https" => Scheme::Https,
+        _ => Scheme::Http,
     };
     let mut is_ours = false;
     // Browsers go to any of them.
     for address in addresses {
-        match who_listens(address, proof).await {
+        match who_listens(address, scheme, proof).await {
             Listener::Ours => is_ours = true,
             Listener::Nobody => {}
             Listener::Another => return Err(taken),
@@ -28,4 +37,18 @@ pub(crate) async fn takes_codes_at(
         }
     }
     if is_ours { Ok(()) } else { Err(taken) }
+}
+
+/// What comes to the server's name comes to it, if it runs: whoever answers there has a certificate for that name. Where it cannot be
+/// asked it is taken for running: the address of a page that did not open can still be pasted.
+async fn is_there(uri: &RedirectUri, server: &ServerPlace, proof: &dyn ListenerProof) -> Result<(), String> {
+    let Some(address) = server.address else {
+        return Ok(());
+    };
+    match who_listens(address, server.scheme, proof).await {
+        Listener::Ours => Ok(()),
+        listener => Err(format!(
+            "codes for {uri} come to `vega-server`, and {listener} listens at {address}, where it is to be"
+        )),
+    }
 }

@@ -1,9 +1,12 @@
 //! What this route needs to know; found and checked by the settings of the whole program.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use url::Url;
+use vega_domain::account::RedirectUri;
+use vega_listening::Scheme;
 
 /// Settings of the own-browser route.
 #[derive(Debug, Clone)]
@@ -16,4 +19,25 @@ pub struct OwnBrowserSettings {
     pub open_links: bool,
     /// The environment of a browser that is opened: the program's own, without anything of Vega's.
     pub environment: Vec<(OsString, OsString)>,
+    /// Where a server of this installation takes codes.
+    pub server: ServerPlace,
+}
+
+/// Where this machine's `vega-server` listens, and what it is called elsewhere.
+#[derive(Debug, Clone)]
+pub struct ServerPlace {
+    /// How it is spoken to at its address.
+    pub scheme: Scheme,
+    /// Where a program of this machine reaches it; `None` where it takes connections of proxies alone.
+    pub address: Option<SocketAddr>,
+    /// Its name for others: scheme, host and port.
+    pub public_url: Option<Url>,
+}
+
+impl ServerPlace {
+    /// Whether a redirect URI leads to its name.
+    pub(crate) fn is_named_by(&self, uri: &RedirectUri) -> bool {
+        let public = self.public_url.as_ref();
+        public.is_some_and(|public| public.origin() == uri.url().origin())
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,6 +14,8 @@ use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::Clock;
 use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
+
+use crate::staleness::Staleness;
 
 /// The coarse clock may lag by this much before a token's last minute begins: a tick of the system, or a processor that stood
 /// still under a hypervisor. A dead token would need a clock that is late by this and that minute.
@@ -59,6 +62,7 @@ pub struct HotTokenRegistry {
     writing: Mutex<()>,
     /// How often what readers get has changed.
     changes: watch::Sender<u64>,
+    staleness: Staleness,
     clock: Arc<dyn Clock>,
 }
 
@@ -125,6 +129,7 @@ impl HotTokenRegistry {
             places: ArcSwap::default(),
             writing: Mutex::default(),
             changes: watch::Sender::new(0),
+            staleness: Staleness::new(),
             clock,
         }
     }
@@ -154,6 +159,16 @@ impl HotTokenRegistry {
     /// `RegistryFollower` is at work.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// How long the database could not be asked for what other processes changed: a token that was revoked since is handed out on.
+    /// `None` while it can.
+    pub fn stale_for(&self) -> Option<Duration> {
+        self.staleness.lasts()
+    }
+
+    pub(crate) fn staleness(&self) -> &Staleness {
+        &self.staleness
     }
 
     /// Takes note of a token that was just stored. Returns whether readers see it now: one that is not servable only

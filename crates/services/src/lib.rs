@@ -16,6 +16,7 @@ mod rejection_service;
 mod revocation_service;
 #[cfg(test)]
 mod test_builders;
+mod staleness;
 mod token_generation_service;
 mod token_validity_service;
 

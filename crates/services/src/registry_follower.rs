@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
@@ -61,6 +61,16 @@ impl RegistryFollower {
     /// Makes the registry what the database is now. One token that does not open concerns its own API only, which then
     /// has none.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let caught_up = self.compare().await;
+        match caught_up {
+            Ok(()) => self.registry.staleness().ends(),
+            Err(_) => self.registry.staleness().begins(began),
+        }
+        caught_up
+    }
+
+    async fn compare(&self) -> Result<(), StoreError> {
         loop {
             let mark = self.registry.mark();
             let losses = self.changes.losses();

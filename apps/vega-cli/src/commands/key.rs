@@ -68,19 +68,22 @@ async fn add(vega: &Vega, wanted: &KeyAdd) -> Result<Exit, CommandError> {
 
 /// Where the key is to be shown, and whether it can be shown there now: whoever listens would have it.
 async fn say_where(vega: &Vega) {
-    let address = vega.settings.listen;
-    let listener = vega.who_listens(address).await;
+    let server = &vega.settings.server;
+    let url = server.url();
+    if server.public_url.is_some() {
+        output::say(&format!("Programs call {url}/."));
+        return;
+    }
+    let listener = vega.who_listens().await;
     output::say(&match listener {
-        Listener::Ours => format!("Programs call http://{address}/, where {listener} listens."),
+        Listener::Ours => format!("Programs call {url}/, where {listener} listens."),
         Listener::Nobody => {
-            format!(
-                "Programs call http://{address}/, where `vega-server` listens when it runs; it does not now."
-            )
+            format!("Programs call {url}/, where `vega-server` listens when it runs; it does not now.")
         }
         Listener::Unproven | Listener::Another => format!(
-            "warning: {listener} listens at http://{address}/. Show it no key: whoever has one can use it. Find out which \
+            "warning: {listener} listens at {url}/. Show it no key: whoever has one can use it. Find out which \
              program it is (on Linux `ss -ltnp 'sport = :{port}'`), end it and start `vega-server`",
-            port = address.port()
+            port = server.listen.port()
         ),
     });
 }

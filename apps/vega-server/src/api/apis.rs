@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -70,7 +70,8 @@ pub(crate) struct Token {
 #[utoipa::path(get, path = "/api/v1/apis/{api}/token", operation_id = "getToken", tag = "apis",
     params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters"), Token),
     responses(
-        (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation and fingerprint"))),
+        (status = 200, description = "The token", body = TokenView, headers(("ETag" = String, description = "Its generation and fingerprint"),
+            ("x-vega-stale-for" = u64, description = "Only while the database is away, for so many seconds: a revocation does not reach the server"))),
         (status = 304, description = "Still the one that you have"),
         (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
         (status = 409, description = "A human must sign in", body = ProblemView, content_type = "application/problem+json"),
@@ -102,7 +103,7 @@ pub(crate) async fn token(
             );
             return Err(Problem::new(ProblemCode::HumanNeeded, words));
         }
-        Ok(answer(hot, &headers))
+        Ok(answer(&server, hot, &headers))
     });
     answered.unwrap_or_else(|| Err(why_not(&server, &name)))
 }
@@ -113,8 +114,21 @@ fn up_to_a_day(text: &str) -> Option<TimeDelta> {
     (length <= A_DAY).then(|| TimeDelta::from_std(length).ok())?
 }
 
-/// The answer to a program that may have the token: the token, or that the program has it.
-pub(crate) fn answer(hot: &HotToken, headers: &HeaderMap) -> Response {
+/// On a token while the database is away: a revocation does not reach it. Seconds.
+static STALE_FOR: HeaderName = HeaderName::from_static("x-vega-stale-for");
+
+/// The answer to a program that may have the token: the token, or that the program has it. It says how long the database could not
+/// be asked, if so.
+pub(crate) fn answer(server: &Server, hot: &HotToken, headers: &HeaderMap) -> Response {
+    let mut answer = fresh_answer(hot, headers);
+    if let Some(stale_for) = server.vega.registry.stale_for() {
+        let seconds = HeaderValue::from(stale_for.as_secs());
+        answer.headers_mut().insert(&STALE_FOR, seconds);
+    }
+    answer
+}
+
+fn fresh_answer(hot: &HotToken, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", hot.version());
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut known = known

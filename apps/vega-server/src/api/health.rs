@@ -13,7 +13,7 @@ use vega_listening::{CHALLENGE, CalledAt};
 use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
 use crate::server::Server;
-use vega_api_types::{LiveView, ProblemCode, ProblemView, ReadyView};
+use vega_api_types::{LiveView, ProblemCode, ProblemView, ReadyView, TokensReadyView};
 
 /// What whoever asks wants to know besides.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,6 +74,27 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
         rows: report.rows.is_ok(),
     };
     let status = if view.ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(view)).into_response()
+}
+
+/// Whether programs get tokens here, from memory: also while the database is away, when runs cannot begin. A proxy before several
+/// servers asks this one.
+#[utoipa::path(get, path = "/readyz/tokens", operation_id = "areTokensReady", security(()), tag = "health",
+    responses((status = 200, description = "They do", body = TokensReadyView), (status = 503, description = "They do not", body = TokensReadyView),
+        (status = 421, description = "The `Host` is not one of this server", body = ProblemView,
+            content_type = "application/problem+json")))]
+pub(crate) async fn tokens_ready(State(server): State<Arc<Server>>) -> Response {
+    let ready = !server.requests.is_closed() && server.readiness.serves_tokens(&server.vega).await;
+    let view = TokensReadyView {
+        v: 1,
+        ready,
+        stale_for_seconds: server.vega.registry.stale_for().map(|time| time.as_secs()),
+    };
+    let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

@@ -5,25 +5,28 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use vega_domain::access::{SESSION_IDLE, SESSION_LIFE};
 use vega_domain::expiry::rfc3339_ist;
 use vega_listening::Peer;
 
-use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, SESSION_COOKIE};
+use crate::auth::middleware::{BAD_CREDENTIAL_DELAY, session_cookie};
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
+use crate::http::host_check;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use vega_api_types::{LinkBody, OpenedView, ProblemCode, SessionView};
 
-fn cookie(value: String) -> Cookie<'static> {
-    Cookie::build((SESSION_COOKIE, value))
+/// Over TLS no other name and no page in plain text can set it, nor read it.
+fn cookie(server: &Server, headers: &HeaderMap, value: String) -> Cookie<'static> {
+    Cookie::build((session_cookie(server, headers), value))
         .path("/")
         .http_only(true)
+        .secure(host_check::is_over_tls(server, headers))
         .same_site(SameSite::Strict)
         .build()
 }
@@ -34,6 +37,7 @@ fn cookie(value: String) -> Cookie<'static> {
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
     peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     jar: CookieJar,
     Body(body): Body<LinkBody>,
 ) -> Result<(CookieJar, Json<OpenedView>), Problem> {
@@ -46,7 +50,8 @@ pub(crate) async fn open(
             v: 1,
             secret: in_page.to_owned(),
         };
-        return Ok((jar.add(cookie(in_cookie.to_owned())), Json(opened)));
+        let cookie = cookie(&server, &headers, in_cookie.to_owned());
+        return Ok((jar.add(cookie), Json(opened)));
     }
     tokio::time::sleep(BAD_CREDENTIAL_DELAY).await;
     server.audit_refusal("its console link was used, too old, or never was");
@@ -77,10 +82,11 @@ pub(crate) async fn get(Extension(principal): Extension<Principal>) -> Result<Js
 pub(crate) async fn end(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
+    headers: HeaderMap,
     jar: CookieJar,
 ) -> Result<(StatusCode, CookieJar), Problem> {
     if let Principal::Console(_, secret) = &principal {
         server.vega.access.end_session(secret.expose()).await?;
     }
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(String::new()))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&server, &headers, String::new()))))
 }

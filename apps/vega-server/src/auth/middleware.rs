@@ -17,17 +17,29 @@ use vega_listening::Peer;
 
 use crate::auth::principal::Principal;
 use crate::auth::route_permissions::{self, Access};
+use crate::http::host_check;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use vega_api_types::ProblemCode;
 
 /// The session cookie, and the header with the session's second secret, which only the page that opened the session knows.
 pub(crate) const SESSION_COOKIE: &str = "vega_session";
+/// The same where browsers come over TLS: by this prefix they take it of that host alone, and over TLS alone.
+const SESSION_COOKIE_OVER_TLS: &str = "__Host-vega_session";
 pub(crate) const SESSION_HEADER: &str = "x-vega-session";
 /// The console marks calls that no operator made: they do not keep the session open.
 const UNATTENDED: header::HeaderName = header::HeaderName::from_static("x-vega-unattended");
 /// Limits how fast keys, sessions and links can be guessed.
 pub(crate) const BAD_CREDENTIAL_DELAY: Duration = Duration::from_millis(300);
+
+/// The name of the session cookie for whoever sends these headers.
+pub(crate) fn session_cookie(server: &Server, headers: &HeaderMap) -> &'static str {
+    if host_check::is_over_tls(server, headers) {
+        SESSION_COOKIE_OVER_TLS
+    } else {
+        SESSION_COOKIE
+    }
+}
 
 /// Refuses principals that the route permissions do not let in; hands the others to the handler.
 pub(crate) async fn require_scope(
@@ -121,7 +133,7 @@ async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal,
             "This access key is not known, revoked or expired. `vega key list` shows those that count.";
         return Err(Problem::new(ProblemCode::NotSignedIn, words));
     }
-    if let Some(cookie) = CookieJar::from_headers(headers).get(SESSION_COOKIE) {
+    if let Some(cookie) = CookieJar::from_headers(headers).get(session_cookie(server, headers)) {
         let second = headers
             .get(SESSION_HEADER)
             .and_then(|second| second.to_str().ok());

@@ -85,6 +85,7 @@ const CONSOLE: Access = only(&[], true);
 pub(crate) const ROUTE_PERMISSIONS: &[RoutePermission] = &[
     route("GET", "/livez", Access::Public),
     route("GET", "/readyz", Access::Public),
+    route("GET", "/readyz/tokens", Access::Public),
     route("GET", "/metrics", METRICS),
     route("GET", "/api/v1/apis", READERS),
     route("GET", "/api/v1/apis/{api}", READERS),

@@ -22,7 +22,8 @@ pub(crate) async fn require_allowed_host(
         next.run(request).await
     } else {
         server.audit_refusal("its Host was not one of this server");
-        let words = "Call this server by the address that it printed: 127.0.0.1 or localhost, with its port.";
+        let words = "Call this server by the address that it printed: 127.0.0.1 or localhost with its port, or its public name \
+                     (VEGA__SERVER__PUBLIC_URL).";
         Problem::new(ProblemCode::WrongHost, words).into_response()
     }
 }
@@ -38,6 +39,12 @@ pub(crate) fn is_for_us(server: &Server, uri: &Uri, headers: &HeaderMap) -> bool
     let authority = uri.authority().map(axum::http::uri::Authority::as_str);
     host.is_some_and(|host| server.allowed_hosts.has_host(host))
         && authority.is_none_or(|name| server.allowed_hosts.has_host(name))
+}
+
+/// Whether a browser that sent these headers came over TLS, by the name that it used.
+pub(crate) fn is_over_tls(server: &Server, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.is_some_and(|host| server.allowed_hosts.is_over_tls(host))
 }
 
 /// Refuses requests that pages of other sites send. Redirect URIs and the console's pages are exempt: requests for them come

@@ -1,16 +1,19 @@
-//! Binds the listening address: loopback only. Waits up to a minute for an address in use; the error names the process
-//! that holds it and what to do.
+//! Binds the listening address: a loopback one, unless TLS or named proxies let others in. Waits up to a minute for an address in
+//! use; the error names the process that holds it and what to do.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use vega_bootstrap::Settings;
-use vega_listening::{Holder, holder_of};
+use vega_bootstrap::{ServerSection, Settings};
+use vega_listening::{AllowedPeers, Holder, ServerTls, Transport, holder_of};
+
+use crate::server::Server;
 
 /// How long an address in use is waited for: its holder may be about to end, as a server does before an update.
 const WAITS: Duration = Duration::from_mins(1);
@@ -26,15 +29,11 @@ pub(crate) struct CannotListen {
     holder: Holder,
 }
 
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CannotListen> {
-    if !address.ip().is_loopback() {
-        let source = Error::new(
-            ErrorKind::Unsupported,
-            "this address is not of this machine alone",
-        );
-        return Err(refused(address, source));
+pub(crate) async fn bind(server: &ServerSection) -> Result<TcpListener, CannotListen> {
+    if let Some(lacks) = server.lacks() {
+        return Err(refused(server.listen, Error::new(ErrorKind::Unsupported, lacks)));
     }
-    bind_with_retries(address).await
+    bind_with_retries(server.listen).await
 }
 
 fn refused(address: SocketAddr, source: Error) -> CannotListen {
@@ -69,6 +68,18 @@ async fn bind_with_retries(address: SocketAddr) -> Result<TcpListener, CannotLis
         }
         tokio::time::sleep(TRY_EVERY).await;
     }
+}
+
+/// How connections are taken. Whoever is no proxy, where there are some, goes on record.
+pub(crate) fn transport(server: &Arc<Server>, tls: Option<ServerTls>) -> Transport {
+    let proxies = &server.vega.settings.server.proxies;
+    let peers = (!proxies.is_empty()).then(|| {
+        let server = Arc::clone(server);
+        AllowedPeers::new(proxies, move |peer| {
+            server.audit_refusal(format!("{peer} is none of the proxies (VEGA__SERVER__PROXIES)"));
+        })
+    });
+    Transport { tls, peers }
 }
 
 /// Binds the same port of `::1` if a redirect URI leads to `localhost` at it: browsers try `::1` first, and a code must not
@@ -106,10 +117,7 @@ fn why(address: &SocketAddr, error: &Error, holder: &Holder) -> String {
                 Holder::OfUser { .. } | Holder::Unknown => " (perhaps a vega-server that runs already)",
             }
         ),
-        ErrorKind::Unsupported => "others could reach it there, and read keys and tokens on their way. \
-             Set VEGA__SERVER__LISTEN to a loopback address, such as 127.0.0.1:28020; from elsewhere it can be reached through \
-             ssh (`ssh -L 28020:127.0.0.1:28020 HOST`)"
-            .into(),
+        ErrorKind::Unsupported => error.to_string(),
         ErrorKind::AddrNotAvailable => "this machine has no such address. \
              Set VEGA__SERVER__LISTEN to one that it has, such as 127.0.0.1:28020"
             .into(),
@@ -130,7 +138,7 @@ mod tests {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let began = Instant::now();
-        let refused = bind(address).await.unwrap_err();
+        let refused = bind_with_retries(address).await.unwrap_err();
         assert!(
             (WAITS..WAITS * 2).contains(&began.elapsed()),
             "{:?}",
@@ -154,7 +162,7 @@ mod tests {
             tokio::time::sleep(WAITS / 2).await;
             drop(taken);
         };
-        let (bound, ()) = tokio::join!(bind(address), ends);
+        let (bound, ()) = tokio::join!(bind_with_retries(address), ends);
         assert_eq!(bound.unwrap().local_addr().unwrap(), address);
     }
 }

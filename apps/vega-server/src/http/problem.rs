@@ -23,6 +23,12 @@ impl Problem {
         }
     }
 
+    /// The server that is reached there can do it.
+    pub(crate) fn at(mut self, url: Option<String>) -> Self {
+        self.view.url = url;
+        self
+    }
+
     /// Worth trying again then.
     pub(crate) fn until(mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         self.view.retry_at = Some(rfc3339_ist(at));

@@ -10,7 +10,9 @@ use axum::http::Uri;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
+use vega_bootstrap::{CalledOver, Scheme};
 
+use crate::http::host_check;
 use crate::server::Server;
 
 /// The handler of redirects.
@@ -32,10 +34,16 @@ impl RedirectRoutes {
 /// Answers requests for a redirect URI; passes on all others.
 pub(crate) async fn serve_redirects_first(
     State(redirects): State<RedirectRoutes>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if is_redirect(&redirects.server, request.uri()) {
+        let scheme = if host_check::is_over_tls(&redirects.server, request.headers()) {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        request.extensions_mut().insert(CalledOver(scheme));
         return redirects.routes.oneshot(request).await.into_response();
     }
     next.run(request).await

@@ -1,15 +1,19 @@
 //! Whether the server can do its work: the database takes changes, and what decides in it is what Vega wrote. The last
-//! report is kept for a few seconds: `/readyz` is public, and each check is a commit.
+//! report is kept for a few seconds: `/readyz` is public, and each check is a commit. Whether programs get tokens is another question:
+//! they do while the database is away.
 
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use vega_bootstrap::{RowScope, Vega};
 use vega_domain::row_faults::RowFaults;
 
 /// How long a report is kept.
 const KEPT_FOR: Duration = Duration::from_secs(5);
+
+/// Whoever asks for tokens' sake hears something by then.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Whether the server can do its work; errors are sentences.
 #[derive(Debug, Clone)]
@@ -24,14 +28,18 @@ impl Report {
     }
 }
 
-/// The last report.
+/// The last reports.
 #[derive(Debug, Default)]
-pub(crate) struct Readiness(Mutex<Option<(Instant, Report)>>);
+pub(crate) struct Readiness {
+    whole: Mutex<Option<(Instant, Report)>>,
+    /// Whether the database counted when it was asked last.
+    counts: Mutex<Option<(Instant, bool)>>,
+}
 
 impl Readiness {
     /// The last report, if it is recent, or a new one.
     pub(crate) async fn check(&self, vega: &Vega) -> Report {
-        let mut last = self.0.lock().await;
+        let mut last = self.whole.lock().await;
         if let Some((at, report)) = &*last
             && at.elapsed() < KEPT_FOR
         {
@@ -64,6 +72,24 @@ impl Readiness {
         }
         *last = Some((Instant::now(), report.clone()));
         report
+    }
+}
+
+impl Readiness {
+    /// Whether programs get tokens: not where the database that was put in the place of Vega's knows no key. Who asks is not kept waiting
+    /// for a database that is away.
+    pub(crate) async fn serves_tokens(&self, vega: &Vega) -> bool {
+        let mut last = self.counts.lock().await;
+        let known = last.map(|(_, counts)| counts);
+        let is_recent = last.is_some_and(|(at, _)| at.elapsed() < KEPT_FOR);
+        if is_recent || vega.registry.stale_for().is_some() {
+            return known.unwrap_or(true);
+        }
+        let Ok(Ok(mistrust)) = timeout(ANSWERS_WITHIN, vega.maintenance.mistrust()).await else {
+            return known.unwrap_or(true);
+        };
+        *last = Some((Instant::now(), mistrust.is_none()));
+        mistrust.is_none()
     }
 }
 

@@ -39,7 +39,7 @@ impl SignInRequirements for MachineRequirements {
 
     async fn callback(&self, uri: &RedirectUri) -> Result<(), Unmet> {
         let proof = self.data.listener_proof();
-        Ok(prove_callback(uri, proof.as_ref()).await?)
+        Ok(prove_callback(uri, &self.settings.server.place(), proof.as_ref()).await?)
     }
 
     fn opens_links(&self) -> bool {

@@ -28,6 +28,7 @@ pub(crate) fn effective(
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
     let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
+    let [tls_cert, tls_key, public_url, proxies] = settings.server.shown();
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("network.proxy", proxy),
@@ -53,7 +54,11 @@ pub(crate) fn effective(
         ),
         ("verification.timeout", time(settings.verification_timeout)),
         ("verification.at", settings.verification_at.to_string()),
-        ("server.listen", settings.listen.to_string()),
+        ("server.listen", settings.server.listen.to_string()),
+        tls_cert,
+        tls_key,
+        public_url,
+        proxies,
         ("server.log_format", settings.log_format.to_string()),
     ];
     let mut all: Vec<EffectiveSetting> = places(sources).into();

@@ -29,6 +29,10 @@ pub(crate) const KEYS: &[&str] = &[
     "verification.timeout",
     "verification.at",
     "server.listen",
+    "server.tls_cert",
+    "server.tls_key",
+    "server.public_url",
+    "server.proxies",
     "server.log_format",
 ];
 

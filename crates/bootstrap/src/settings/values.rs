@@ -1,11 +1,12 @@
 //! Parses the text of settings. Each function returns the value, or what is wrong and what to write, as the end of a
 //! sentence that begins with the key and the text.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::telemetry::LogFormat;
+use ipnet::IpNet;
 use url::{Host, Url};
 use vega_domain::account::Route;
 use vega_domain::check_times::CheckTimes;
@@ -154,6 +155,44 @@ pub(crate) fn listen_address(text: &str) -> Read<SocketAddr> {
     address
         .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()))
         .map_err(|_| "is no address to listen on. Write an IP address and a port, such as 127.0.0.1:28020")
+}
+
+/// The address under which others reach the server: what they send there holds keys.
+pub(crate) fn public_url(text: &str) -> Read<Url> {
+    const WRITE: &str = "is no address under which others reach the server. Write https:// with its name and, unless it is 443, \
+                         its port, such as https://vega.example";
+    let url = Url::parse(text).map_err(|_| WRITE)?;
+    let is_alone = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let is_named = url.username().is_empty() && url.password().is_none();
+    if url.scheme() == "https" && url.has_host() && is_alone && is_named {
+        Ok(url)
+    } else {
+        Err(WRITE)
+    }
+}
+
+/// The addresses of proxies, or networks of them, with commas between them.
+pub(crate) fn proxies(text: &str) -> Read<Vec<IpNet>> {
+    let networks: Option<Vec<IpNet>> = text
+        .split(',')
+        .map(|part| {
+            let part = part.trim();
+            let address = || {
+                let ip: IpAddr = part.parse().ok()?;
+                Some(IpNet::from(ip.to_canonical()))
+            };
+            part.parse::<IpNet>().map(|network| network.trunc()).ok().or_else(address)
+        })
+        .collect();
+    match networks {
+        None => Err(
+            "are no addresses of proxies. Write IP addresses or networks with commas between them, such as 10.0.0.5,10.0.7.0/24",
+        ),
+        Some(networks) if networks.iter().any(|network| network.prefix_len() == 0) => {
+            Err("would let everybody in. Write the addresses of the proxies alone, such as 10.0.0.5")
+        }
+        Some(networks) => Ok(networks),
+    }
 }
 
 /// The format of a log.

@@ -33,6 +33,7 @@ impl Routes {
             authorize_base: settings.api_base_url.clone(),
             human_timeout: settings.human_timeout,
             open_links: settings.open_links,
+            server: settings.server.place(),
             environment: environment.for_children(),
         };
         Self {

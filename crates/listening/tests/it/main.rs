@@ -6,4 +6,5 @@
 )]
 
 mod serving;
+mod transport;
 mod who;

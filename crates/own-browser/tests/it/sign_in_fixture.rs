@@ -14,7 +14,8 @@ use vega_domain::ports::{OtpPermit, Presenter, Prompter, SignIn, SignInRequest, 
 use vega_domain::run::Wait;
 use vega_domain::secret::{AuthorizationCode, OAuthState, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Notice, Prompt, SignInLink, WindowTask};
-use vega_own_browser::{OwnBrowser, OwnBrowserSettings};
+use vega_listening::Scheme;
+use vega_own_browser::{OwnBrowser, OwnBrowserSettings, ServerPlace};
 use vega_testing::builders::{account_with, at, configured};
 use vega_testing::{KeyedProof, RecordedEvents, TestClock};
 
@@ -126,6 +127,11 @@ impl SignInFixture {
             },
             events: Arc::default(),
             settings: OwnBrowserSettings {
+                server: ServerPlace {
+                    scheme: Scheme::Http,
+                    address: None,
+                    public_url: None,
+                },
                 authorize_base: Url::parse("https://api.upstox.example").unwrap(),
                 human_timeout: Duration::from_secs(30),
                 open_links: false,
