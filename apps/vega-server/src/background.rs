@@ -1,15 +1,19 @@
 //! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled
-//! checks, dashboard, recovery, metrics.
+//! checks, dashboard, recovery, what other machines hear of this one, metrics.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+
+use vega_bootstrap::Program;
 
 use crate::server::Server;
 use crate::state::dashboard_refresh;
 
 /// How often to look for runs whose process died.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
+/// How often the machines that share the database hear of this one.
+const SAYS_EVERY: Duration = Duration::from_secs(30);
 const METRICS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Runs all of them; never returns.
@@ -24,6 +28,7 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
         never = checks.go_on() => match never {},
         never = dashboard_refresh::keep_current(server) => match never {},
         never = recover(server) => match never {},
+        never = say_what_is_here(server) => match never {},
         never = drain_metrics(server) => match never {},
     }
 }
@@ -48,6 +53,22 @@ async fn recover(server: &Arc<Server>) -> Infallible {
             let _ = task.await;
         }
         tokio::time::sleep(RECOVERY_INTERVAL).await;
+    }
+}
+
+/// Says to the machines that share the database what this one has, and where its server is.
+async fn say_what_is_here(server: &Server) -> Infallible {
+    let url = Some(server.url.as_str());
+    loop {
+        if let Err(error) = server
+            .vega
+            .maintenance
+            .say_what_is_here(Program::Server { url })
+            .await
+        {
+            tracing::debug!(%error, "the other machines do not hear which keys this one has");
+        }
+        tokio::time::sleep(SAYS_EVERY).await;
     }
 }
 

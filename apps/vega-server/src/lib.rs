@@ -37,7 +37,7 @@ use clap::Parser;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::time::sleep;
 use vega_bootstrap::{
-    Environment, LogFormat, Named, PortDecorator, Settings, StartError, Vega, careful_process,
+    Environment, LogFormat, Named, PortDecorator, Program, Settings, StartError, Vega, careful_process,
     database_is_reached, left_alone, log_to_stderr,
 };
 use vega_domain::event::Event;
@@ -55,6 +55,8 @@ use crate::state::prompt_queue::PromptQueue;
 const PREFLIGHT_FAILED: u8 = 9;
 /// Before the next try of a start that a database on a server broke off.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// For telling the other machines that this server is gone: they find that out without it.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -190,7 +192,13 @@ async fn run(
     if let Some(mistrust) = &mistrust {
         tracing::error!("{mistrust}");
     }
-    let server = Arc::new(Server::new(vega, prompts, allowed_hosts, metrics));
+    let server = Arc::new(Server::new(
+        vega,
+        prompts,
+        allowed_hosts,
+        format!("http://{address}/"),
+        metrics,
+    ));
     dashboard_refresh::fill(&server).await?;
     tell_where(&server, address, mistrust.is_some()).await?;
     let router = routes::router(Arc::clone(&server));
@@ -275,6 +283,8 @@ async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()
 async fn end(server: &Server) {
     server.tasks.close();
     let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
+    let nowhere = Program::Server { url: None };
+    let _ = tokio::time::timeout(LAST_WORD, server.vega.maintenance.say_what_is_here(nowhere)).await;
     server.vega.close().await;
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Server {
     pub(crate) requests: RunRequests,
     pub(crate) dashboard: Dashboard,
     pub(crate) allowed_hosts: AllowedHosts,
+    /// Where this server can be reached.
+    pub(crate) url: String,
     pub(crate) stream_limits: Arc<StreamLimits>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) readiness: Readiness,
@@ -39,6 +41,7 @@ impl Server {
         vega: Vega,
         prompts: Arc<PromptQueue>,
         allowed_hosts: AllowedHosts,
+        url: String,
         metrics: PrometheusHandle,
     ) -> Self {
         Self {
@@ -48,6 +51,7 @@ impl Server {
             requests: RunRequests::new(),
             dashboard: Dashboard::new(),
             allowed_hosts,
+            url,
             stream_limits: Arc::default(),
             metrics,
             readiness: Readiness::default(),

@@ -24,7 +24,8 @@ pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::{Listener, Scheme};
 pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
-    Accepted, Backup, BackupError, DatabaseFacts, KeySource, Rotation, RotationError, RowScope, WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, KeySource, Program, Rotation, RotationError, RowScope,
+    WalState,
 };
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::Vega;

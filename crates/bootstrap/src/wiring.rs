@@ -24,7 +24,7 @@ use vega_domain::ports::{
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
-use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, Program, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
     AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
     RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
@@ -253,6 +253,9 @@ impl Vega {
             clock: Arc::clone(&clock),
             decorator,
         };
+        if let Err(error) = maintenance.say_what_is_here(Program::Command).await {
+            tracing::warn!(%error, "the other machines do not hear which keys this one has");
+        }
         Ok(Self {
             settings,
             orchestrator,

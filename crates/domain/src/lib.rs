@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod failure;
 pub mod ids;
 mod invalid_value;
+pub mod machine;
 pub mod no_token;
 pub mod outcome_code;
 pub mod overview;
@@ -48,6 +49,7 @@ pub use ids::{
     SessionId, UserId,
 };
 pub use invalid_value::InvalidValue;
+pub use machine::{LeaseHolderAt, Machine, NextKey};
 pub use no_token::NoToken;
 pub use overview::{OtpAllowances, Overview};
 pub use plan::{Decision, ForceReason, NotNow, Plan, PlannedApi, SignInCause};

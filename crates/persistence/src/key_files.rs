@@ -5,4 +5,4 @@ mod choice;
 pub(crate) mod key_source;
 pub(crate) mod root_key;
 
-pub(crate) use choice::{Fetched, KeyInForce, fetch, keep_old, next_key, put_in_place, resolved};
+pub(crate) use choice::{Fetched, KeyInForce, fetch, held, keep_old, next_key, put_in_place, resolved};

@@ -39,6 +39,7 @@ pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
 pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
+pub use maintenance::machines::Program;
 #[cfg(feature = "injected-defects")]
 pub use postgres::injected_defects::InjectedDefect;
 pub use repositories::access_repository::SqlAccessRepository;

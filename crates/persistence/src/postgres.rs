@@ -11,6 +11,7 @@ pub(crate) mod injected_defects;
 pub(crate) mod installation_clock;
 pub(crate) mod lease;
 pub(crate) mod lease_row;
+pub(crate) mod machine_id;
 pub(crate) mod machine_lock;
 pub(crate) mod opening;
 pub(crate) mod opening_to_read;

@@ -5,15 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
+use vega_domain::machine::Machine;
 use vega_domain::ports::{Clock, StoreError};
 use vega_domain::row_faults::RowFaults;
 use vega_orchestration::{NotBetweenRuns, OrchestrationPorts, between_runs};
 use vega_persistence::{
-    Accepted, Backup, BackupError, DataSource, DatabaseFacts, KeyError, Rotation, RotationError,
+    Accepted, Backup, BackupError, DataSource, DatabaseFacts, KeyError, Program, Rotation, RotationError,
     RotationStep, RowScope,
 };
 
 use crate::wiring::port_decorator::PortDecorator;
+
+/// Of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Why the root key was not rotated.
 #[derive(Debug, Error)]
@@ -91,6 +95,17 @@ impl Maintenance {
     /// Facts about the database.
     pub async fn database_facts(&self) -> Result<DatabaseFacts, StoreError> {
         self.data.facts().await
+    }
+
+    /// Says which keys this machine has, and where its server is, to the machines that share the database.
+    pub async fn say_what_is_here(&self, program: Program<'_>) -> Result<(), StoreError> {
+        let said = self.data.say_what_is_here(program, VERSION, self.clock.now());
+        said.await
+    }
+
+    /// The machines that share the database, this one among them.
+    pub async fn machines(&self) -> Result<Vec<Machine>, StoreError> {
+        self.data.machines(VERSION, self.clock.now()).await
     }
 
     /// An id that identifies the root key without revealing anything about it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vega_domain::accounts::Accounts;
 use vega_domain::ids::ApiName;
+use vega_domain::machine::LeaseHolderAt;
 use vega_domain::ports::{
     Clock, LeaseHolder, LoadedToken, LoginLease, OtpLedger, RunHistory, StoreError, UpstoxTokenRepository,
 };
@@ -168,6 +169,14 @@ impl StoredState {
                 None => SigningIn::CutOff(run),
             },
         })
+    }
+
+    /// Who has the sign-in lease now, and where it can be reached if it is a server.
+    pub async fn lease_holder(&self) -> Result<Option<LeaseHolderAt>, StoreError> {
+        match self.lease.holder().await? {
+            Some(holder) => self.data.reached_at(holder).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// What does not fit in the database. Tries once more to write the checkpoint of the latest change, if it is missing.

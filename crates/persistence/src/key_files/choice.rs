@@ -7,6 +7,9 @@ use crate::files::{self, FileError};
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyError, KeyId, RootKey};
 
+/// What the name of a key file ends with, before its id, while everything is still sealed with another key.
+const NEXT: &str = "next-";
+
 /// The key that a database names as its own.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyInForce {
@@ -67,6 +70,22 @@ pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result
     })
 }
 
+/// The keys that this machine has: the one in the key file first, then each that is to follow it and lies beside it.
+pub(crate) fn held(source: &KeySource) -> Vec<KeyId> {
+    let own = RootKey::load_from(source).ok();
+    let folder = match source {
+        KeySource::File(path) => resolved(path).parent().map(Path::to_owned),
+        KeySource::Credential { folder, .. } => Some(folder.clone()),
+    };
+    let beside = folder.map(|folder| files_in(&folder)).unwrap_or_default();
+    let following = beside.into_iter().filter_map(|file| {
+        let (_, id) = file.to_str()?.rsplit_once(NEXT)?;
+        let key = RootKey::load(&file).ok()?;
+        (key.id.to_string() == id).then_some(key.id)
+    });
+    own.map(|key| key.id).into_iter().chain(following).collect()
+}
+
 /// The target of a link, so that other files are put beside the real key file.
 pub(crate) fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
@@ -75,7 +94,7 @@ pub(crate) fn resolved(path: &Path) -> PathBuf {
 /// Where the next key is kept until everything is sealed with it. The name contains the key's id, so that rotations of
 /// two databases that share a key do not collide.
 pub(crate) fn next_key(path: &Path, id: KeyId) -> PathBuf {
-    with_suffix(path, &format!("next-{id}"))
+    with_suffix(path, &format!("{NEXT}{id}"))
 }
 
 /// Gives the key that is about to be replaced a second name, under which it stays.
@@ -99,17 +118,20 @@ pub(crate) fn put_in_place(next: &Path, path: &Path) -> Result<(), FileError> {
 /// The file beside this one that holds the key.
 fn kept_beside(path: &Path, id: KeyId) -> Option<PathBuf> {
     let prefix = format!("{}.", path.file_name()?.to_str()?);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(path.parent()?)
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| {
-            file.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| name.starts_with(&prefix))
-        })
-        .collect();
+    let mut files = files_in(path.parent()?).into_iter().filter(|file| {
+        file.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(&prefix))
+    });
+    files.find(|file| is_key(file, id))
+}
+
+/// The files of a folder, by name; none of one that cannot be read.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.sort();
-    files.into_iter().find(|file| is_key(file, id))
+    files
 }
 
 fn is_key(path: &Path, id: KeyId) -> bool {

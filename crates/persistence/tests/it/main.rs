@@ -29,6 +29,7 @@ mod postgres_contract;
 mod postgres_desk;
 mod postgres_failover;
 mod postgres_lease;
+mod postgres_machines;
 mod postgres_rows;
 mod postgres_tls;
 mod postgres_unanswered;
