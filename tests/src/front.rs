@@ -115,18 +115,44 @@ impl Way {
             Front::Nginx => {
                 let site = with(
                     include_str!("../../packaging/nginx/vega.conf"),
-                    &[upstream, certificate, key, ("listen 443 ssl", format!("listen 127.0.0.1:{own} ssl")), ("server_name vega.example", format!("server_name {NAME}"))],
+                    &[
+                        upstream,
+                        certificate,
+                        key,
+                        ("listen 443 ssl", format!("listen 127.0.0.1:{own} ssl")),
+                        ("server_name vega.example", format!("server_name {NAME}")),
+                    ],
                 )?;
                 std::fs::write(folder.join("site.conf"), site)?;
                 std::fs::write(folder.join("nginx.conf"), main_of_nginx(folder))?;
-                let mut nginx = Command::new("nginx");
-                nginx.args(["-e", &path("error.log"), "-p", &path(""), "-c", &path("nginx.conf")]);
+                // Debian keeps it where not every user's path leads.
+                let debian = Path::new("/usr/sbin/nginx");
+                let mut nginx = Command::new(if debian.exists() {
+                    debian
+                } else {
+                    Path::new("nginx")
+                });
+                nginx.args([
+                    "-e",
+                    &path("error.log"),
+                    "-p",
+                    &path(""),
+                    "-c",
+                    &path("nginx.conf"),
+                ]);
                 nginx
             }
             Front::Caddy => {
                 let site = with(
                     include_str!("../../packaging/caddy/Caddyfile"),
-                    &[upstream, certificate, key, ("#tls", "tls".to_owned()), ("vega.example {", format!("{NAME}:{own} {{")), ("Host vega.example", format!("Host {NAME}:{own}"))],
+                    &[
+                        upstream,
+                        certificate,
+                        key,
+                        ("#tls", "tls".to_owned()),
+                        ("vega.example {", format!("{NAME}:{own} {{")),
+                        ("Host vega.example", format!("Host {NAME}:{own}")),
+                    ],
                 )?;
                 let global = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
                 std::fs::write(folder.join("Caddyfile"), format!("{global}{site}"))?;
@@ -143,12 +169,25 @@ impl Way {
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{:?} cannot be started: install the package of this name", self.front))?;
+            .with_context(|| {
+                format!(
+                    "{:?} cannot be started: install the package of this name",
+                    self.front
+                )
+            })?;
         self.proxy = Some(proxy);
         let listens = until(async || TcpStream::connect(("127.0.0.1", own)).await.is_ok());
-        let told = || ["proxy.log", "error.log"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
+        let told = || {
+            ["proxy.log", "error.log"]
+                .map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default())
+        };
         ensure!(listens.await, "{:?} does not listen: {:?}", self.front, told());
         Ok(())
+    }
+
+    /// The port at which the server listens.
+    pub(crate) fn server_port(&self) -> u16 {
+        self.ports.0
     }
 
     /// The port to which callers come.
@@ -226,7 +265,10 @@ impl Trust {
             .build())
     }
 
-    pub(crate) async fn connect(&self, stream: TcpStream) -> Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    pub(crate) async fn connect(
+        &self,
+        stream: TcpStream,
+    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let name = ServerName::try_from(NAME)?;
         let connected = tokio::time::timeout(Duration::from_mins(1), self.connector.connect(name, stream));
         Ok(connected.await.context("no handshake")??)

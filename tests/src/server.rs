@@ -58,7 +58,7 @@ impl Answer {
 impl Server {
     /// Starts it at `port` of this machine, and waits until it answers.
     pub async fn start_at(desk: &Desk, port: u16) -> Result<Self> {
-        Self::start_on(desk, Way::to(Front::Plain, port).await?).await
+        Self::start_behind_at(desk, Front::Plain, port).await
     }
 
     /// The same at a port that was free just now.
@@ -68,7 +68,11 @@ impl Server {
 
     /// The same, where callers come this way.
     pub async fn start_behind(desk: &Desk, front: Front) -> Result<Self> {
-        let port = free_port().await?;
+        Self::start_behind_at(desk, front, free_port().await?).await
+    }
+
+    /// The same at this port.
+    pub async fn start_behind_at(desk: &Desk, front: Front, port: u16) -> Result<Self> {
         Self::start_on(desk, Way::to(front, port).await?).await
     }
 
@@ -103,6 +107,11 @@ impl Server {
         Ok(server)
     }
 
+    /// A port that is free now.
+    pub async fn free_port() -> Result<u16> {
+        free_port().await
+    }
+
     /// `http://127.0.0.1:PORT`, or how else callers come to it.
     pub fn address(&self) -> &str {
         &self.way.url
@@ -112,6 +121,11 @@ impl Server {
     pub fn settings(&self) -> Vec<String> {
         let settings = self.way.settings.iter();
         settings.map(|(name, value)| format!("{name}={value}")).collect()
+    }
+
+    /// The port at which it listens itself, whatever stands before it.
+    pub fn own_port(&self) -> u16 {
+        self.way.server_port()
     }
 
     pub(crate) fn way(&self) -> &Way {

@@ -42,6 +42,15 @@ impl Upstox {
         Self::start_with(seed_with_a_redirect_of_its_own().await?).await
     }
 
+    /// The same with a redirect that leads to a server at this port, over TLS.
+    pub async fn start_with_a_redirect_over_tls(port: u16) -> Result<Self> {
+        let mut seed = Seed::six_apps();
+        for app in seed.accounts.iter_mut().flat_map(|account| &mut account.apps) {
+            app.redirect_uri = format!("https://localhost:{port}/api/v1/auth/upstox/callback");
+        }
+        Self::start_with(seed).await
+    }
+
     /// The same with so many apps, for runs of many minutes: nobody is given the port of their redirect meanwhile. Whoever
     /// signs in asks for as many OTPs as it takes.
     pub async fn start_with_apps(count: usize) -> Result<Self> {

@@ -123,7 +123,12 @@ impl Window {
             "--disable-component-update",
             "--disable-sync",
         ];
-        let options = json!({ "goog:chromeOptions": { "args": arguments }, "pageLoadStrategy": "none" });
+        let options = json!({
+            "goog:chromeOptions": { "args": arguments },
+            "pageLoadStrategy": "none",
+            // Of an authority that is made for a story.
+            "acceptInsecureCerts": true,
+        });
         let wanted = json!({ "capabilities": { "alwaysMatch": options } });
         let (http, url) = (self.http.clone(), format!("{}/session", self.url));
         blocking(move || accepted(http.post(url).send_json(wanted)?)).await

@@ -36,6 +36,7 @@ mod same_json;
 mod seed_principles;
 mod server_attacks;
 mod server_audit;
+mod server_beyond;
 mod server_broken_runs;
 mod server_evidence;
 mod server_limits;

@@ -13,6 +13,7 @@ pub(crate) fn run() -> Result<()> {
     install::console_packages()?;
     install::harness_tools()?;
     install::postgres()?;
+    install::proxies()?;
     install::story_packages()?;
     console::build()?;
     build_programs()?;

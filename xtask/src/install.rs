@@ -46,6 +46,16 @@ pub(crate) fn postgres() -> Result<()> {
     )
 }
 
+/// The proxies that stand before a server beyond its machine. Stories start their own.
+pub(crate) fn proxies() -> Result<()> {
+    // Debian keeps it where not every user's path leads.
+    let has_nginx = works("nginx", "-v") || works("/usr/sbin/nginx", "-v");
+    if has_nginx && works("caddy", "version") {
+        return Ok(());
+    }
+    apt(&["nginx-light", "caddy"], "nginx and Caddy")
+}
+
 /// What counts instructions.
 pub(crate) fn valgrind() -> Result<()> {
     if works("valgrind", "--version") {

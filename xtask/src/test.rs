@@ -31,6 +31,7 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::console_packages()?;
     install::harness_tools()?;
     install::postgres()?;
+    install::proxies()?;
     install::story_packages()?;
     let root = root();
     let mut stages = Stages::default();

@@ -58,7 +58,7 @@ async fn recover(server: &Arc<Server>) -> Infallible {
 
 /// Says to the machines that share the database what this one has, and where its server is.
 async fn say_what_is_here(server: &Server) -> Infallible {
-    let url = Some(server.url.as_str());
+    let url = server.url.as_deref();
     loop {
         if let Err(error) = server
             .vega

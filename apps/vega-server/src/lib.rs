@@ -196,7 +196,7 @@ async fn run(
         vega,
         prompts,
         allowed_hosts,
-        format!("http://{address}/"),
+        settings.server.url_for_others(),
         metrics,
     ));
     dashboard_refresh::fill(&server).await?;
@@ -209,7 +209,14 @@ async fn run(
     let serving = async {
         let at = |listener| {
             let (at_once, router) = (Arc::clone(&at_once), router.clone());
-            serve_with(listener, transport.clone(), at_once, router, slots.clone(), server.stop.clone())
+            serve_with(
+                listener,
+                transport.clone(),
+                at_once,
+                router,
+                slots.clone(),
+                server.stop.clone(),
+            )
         };
         let first = at(listener);
         match ipv6_listener {
@@ -233,9 +240,10 @@ async fn run(
 async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -> anyhow::Result<()> {
     let section = &server.vega.settings.server;
     let at = format!("{}://{address}", section.scheme().as_str());
-    match &section.public_url {
-        Some(_) => tracing::info!("listening on {at}/, for others at {}/", section.url()),
-        None => tracing::info!("listening on {at}/"),
+    if section.public_url.is_some() {
+        tracing::info!("listening on {at}/, for others at {}/", section.url());
+    } else {
+        tracing::info!("listening on {at}/");
     }
     if is_mistrusted {
         tracing::info!("nobody gets in until the database is accepted");

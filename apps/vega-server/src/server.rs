@@ -24,8 +24,8 @@ pub(crate) struct Server {
     pub(crate) requests: RunRequests,
     pub(crate) dashboard: Dashboard,
     pub(crate) allowed_hosts: AllowedHosts,
-    /// Where this server can be reached.
-    pub(crate) url: String,
+    /// Where it can be reached from other machines.
+    pub(crate) url: Option<String>,
     pub(crate) stream_limits: Arc<StreamLimits>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) readiness: Readiness,
@@ -41,7 +41,7 @@ impl Server {
         vega: Vega,
         prompts: Arc<PromptQueue>,
         allowed_hosts: AllowedHosts,
-        url: String,
+        url: Option<String>,
         metrics: PrometheusHandle,
     ) -> Self {
         Self {

@@ -50,6 +50,8 @@ pub struct RunView {
     pub under_way: bool,
     /// Whether another process carries it out.
     pub elsewhere: bool,
+    /// Where a console is that asks its questions, scheme, host and port, if that is another server that others reach.
+    pub asks_at: Option<String>,
     pub asked_at: Option<String>,
     pub asked_by: Option<String>,
     pub plan: Option<PlanView>,
@@ -129,6 +131,7 @@ impl RunView {
             state: record.map_or(RunState::Planned, |record| record.state.into()),
             under_way: record.is_some_and(|record| record.state.is_active()),
             elsewhere: false,
+            asks_at: None,
             asked_at: None,
             asked_by: None,
             plan: None,

@@ -76,7 +76,11 @@ pub async fn serve_with(
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((_, peer)) if transport.peers.as_ref().is_some_and(|peers| !peers.admit(peer.ip())) => {}
+            Ok((_, peer))
+                if transport
+                    .peers
+                    .as_ref()
+                    .is_some_and(|peers| !peers.admit(peer.ip())) => {}
             Ok((stream, _)) => {
                 let connection = Connection {
                     stream,
@@ -95,10 +99,7 @@ pub async fn serve_with(
         }
     }
     drop(listener);
-    if timeout(END_WITHIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    if timeout(END_WITHIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open and are cut off");
     }
 }

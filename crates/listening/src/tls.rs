@@ -78,16 +78,20 @@ impl ServerTls {
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let in_use = Contents::of(&files)?.certified(&files, &provider)?;
+        let unfit = |source| TlsError::Unfit {
+            files: files.clone(),
+            source,
+        };
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(unfit)?
+            .with_no_client_auth();
         let certificate = Arc::new(Certificate {
             files,
             in_use: ArcSwap::from_pointee(in_use),
-            provider: Arc::clone(&provider),
+            provider,
         });
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the usual cipher suites")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
+        let config = config.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             certificate,
@@ -184,8 +188,7 @@ impl Contents {
         if chain.is_empty() {
             return Err(TlsError::NoCertificate(files.certificate.clone()));
         }
-        let key =
-            PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::NoKey(files.key.clone()))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::NoKey(files.key.clone()))?;
         // It is compared with the certificate.
         CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Unfit {
             files: files.clone(),
@@ -204,7 +207,7 @@ pub(crate) async fn connect_to_anybody(
     let verifier = Arc::new(Anybody(Arc::clone(&provider)));
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("the provider has the usual cipher suites")
+        .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
@@ -233,7 +236,12 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -242,7 +250,12 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -98,8 +98,19 @@ mod tests {
         let told = Arc::clone(&refused);
         let peers = AllowedPeers::new(&networks, move |peer| told.lock().unwrap().push(peer.to_string()));
         let admits = |peer: &str| peers.admit(peer.parse().unwrap());
-        assert!(["10.0.0.5", "192.168.7.255", "fd12::1", "::ffff:10.0.0.5"].into_iter().all(admits));
-        assert!(!["10.0.0.6", "127.0.0.1", "::1", "::ffff:127.0.0.1"].into_iter().any(admits));
-        assert_eq!(*refused.lock().unwrap(), ["10.0.0.6", "127.0.0.1", "::1", "127.0.0.1"]);
+        assert!(
+            ["10.0.0.5", "192.168.7.255", "fd12::1", "::ffff:10.0.0.5"]
+                .into_iter()
+                .all(admits)
+        );
+        assert!(
+            !["10.0.0.6", "127.0.0.1", "::1", "::ffff:127.0.0.1"]
+                .into_iter()
+                .any(admits)
+        );
+        assert_eq!(
+            *refused.lock().unwrap(),
+            ["10.0.0.6", "127.0.0.1", "::1", "127.0.0.1"]
+        );
     }
 }

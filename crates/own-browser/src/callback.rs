@@ -124,7 +124,9 @@ async fn arrived(
 ) -> Response {
     // By its full address, host included: a page elsewhere that resolves here by name is not meant.
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let scheme = over.map_or(Scheme::Http, |Extension(CalledOver(scheme))| scheme).as_str();
+    let scheme = over
+        .map_or(Scheme::Http, |Extension(CalledOver(scheme))| scheme)
+        .as_str();
     let url = host.and_then(|host| Url::parse(&format!("{scheme}://{host}{uri}")).ok());
     let Some(url) = url.filter(|url| callback.expects(url)) else {
         let words = "Vega waits for a sign-in to end here, at another address than this one.";

@@ -14,9 +14,9 @@ mod refusals;
 mod registry_follower;
 mod rejection_service;
 mod revocation_service;
+mod staleness;
 #[cfg(test)]
 mod test_builders;
-mod staleness;
 mod token_generation_service;
 mod token_validity_service;
 

@@ -14,6 +14,7 @@ use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};
 use crate::http::problem::Problem;
 use crate::server::Server;
+use crate::state::current_run;
 use crate::state::prompt_queue::{PromptReply, RejectedReply};
 use crate::state::prompt_view::{has_window, view_of};
 use vega_api_types::{AnswerBody, ProblemCode, ProblemView, PromptsView};
@@ -23,15 +24,18 @@ use vega_api_types::{AnswerBody, ProblemCode, ProblemView, PromptsView};
     params(("id" = String, Path, description = "The run")),
     responses((status = 200, description = "The open questions", body = PromptsView),
         (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
+        (status = 409, description = "Another process asks them; `url` says where, if that is a server", body = ProblemView,
+            content_type = "application/problem+json"),
         ErrorResponses))]
 pub(crate) async fn prompt(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<Json<PromptsView>, Problem> {
-    let request = server.requests.find(extract::run_id(&id)?);
-    let request = request
-        .ok_or_else(|| Problem::new(ProblemCode::NoRun, "No run that was asked for here has this id."))?;
+    let id = extract::run_id(&id)?;
+    let Some(request) = server.requests.find(id) else {
+        return Err(current_run::asked_elsewhere(&server, id).await);
+    };
     let (now, has_window) = (server.vega.clock.now(), has_window(&server.vega.settings));
     let with_link = matches!(principal, Principal::Console(..));
     let open = if request.is_over() {
@@ -69,7 +73,7 @@ fn reply_of(answer: AnswerBody) -> Result<(Uuid, PromptReply), Problem> {
     params(("id" = String, Path, description = "The run")), request_body = AnswerBody,
     responses((status = 204, description = "It was passed on"),
         (status = 404, description = "There is no such run", body = ProblemView, content_type = "application/problem+json"),
-        (status = 409, description = "The question is not open, or another one", body = ProblemView,
+        (status = 409, description = "The question is not open, or another one, or another process asks it", body = ProblemView,
             content_type = "application/problem+json"),
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn answer(
@@ -78,9 +82,10 @@ pub(crate) async fn answer(
     Path(id): Path<String>,
     Body(body): Body<AnswerBody>,
 ) -> Result<StatusCode, Problem> {
-    let request = server.requests.find(extract::run_id(&id)?);
-    let request = request
-        .ok_or_else(|| Problem::new(ProblemCode::NoRun, "No run that was asked for here has this id."))?;
+    let id = extract::run_id(&id)?;
+    let Some(request) = server.requests.find(id) else {
+        return Err(current_run::asked_elsewhere(&server, id).await);
+    };
     let (prompt, reply) = reply_of(body)?;
     if request.is_over() {
         return Err(Problem::new(

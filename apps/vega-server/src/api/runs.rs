@@ -51,7 +51,8 @@ pub(crate) async fn start(
         match server.vega.orchestrator.prove_turn().await {
             // Held by this server itself, which recovers or has just ended a run: the request waits for that.
             Err(RunError::Held(Some(holder))) if holder.is_this_process => {}
-            proven => proven?,
+            Err(error) => return Err(current_run::held(&server, error).await),
+            Ok(()) => {}
         }
     }
     let made = server
@@ -206,7 +207,8 @@ pub(crate) async fn verify(
         asked.vega.orchestrator.verify(wanted).await.map(drop)
     });
     match task.await {
-        Ok(verified) => verified?,
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(current_run::held(&server, error).await),
         Err(error) => return Err(Problem::new(ProblemCode::Unexpected, error.to_string())),
     }
     let (now, _) = dashboard_refresh::read(&server).await?;

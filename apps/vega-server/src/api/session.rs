@@ -88,5 +88,8 @@ pub(crate) async fn end(
     if let Principal::Console(_, secret) = &principal {
         server.vega.access.end_session(secret.expose()).await?;
     }
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&server, &headers, String::new()))))
+    Ok((
+        StatusCode::NO_CONTENT,
+        jar.remove(cookie(&server, &headers, String::new())),
+    ))
 }

@@ -83,7 +83,9 @@ impl AllowedHosts {
     }
 
     fn find(&self, host: &str) -> Option<&AllowedHost> {
-        self.hosts.iter().find(|known| known.name.eq_ignore_ascii_case(host))
+        self.hosts
+            .iter()
+            .find(|known| known.name.eq_ignore_ascii_case(host))
     }
 
     /// Whether a `Host` is allowed.

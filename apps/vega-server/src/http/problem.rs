@@ -10,7 +10,7 @@ use vega_domain::ports::StoreError;
 /// A problem on its way to the caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    view: ProblemView,
+    view: Box<ProblemView>,
     /// Seconds.
     retry_after: Option<u64>,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
         Self {
-            view: ProblemView::new(code, detail.into()),
+            view: Box::new(ProblemView::new(code, detail.into())),
             retry_after: None,
         }
     }
@@ -49,7 +49,7 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.view.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.view).unwrap_or_default();
+        let body = serde_json::to_vec(&*self.view).unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let headers = response.headers_mut();

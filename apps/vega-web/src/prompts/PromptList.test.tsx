@@ -435,3 +435,13 @@ test("a plan takes the focus, but not to its yes", async () => {
   await asked(prompt("confirm", { api: null, plan: plan() }));
   expect(screen.getByRole("region", { name: "Confirm the plan" })).toHaveFocus();
 });
+
+test("the questions of a run that another server carries out are asked there", async () => {
+  await openDashboard(
+    dashboard({ run: run({ elsewhere: true, asks_at: "https://desk2.example" }), prompts: [] }),
+  );
+  expect(screen.getByRole("link", { name: "https://desk2.example" })).toHaveAttribute(
+    "href",
+    "https://desk2.example/",
+  );
+});

@@ -9,6 +9,16 @@ import { titleOf } from "./labels";
 import { PlanPrompt } from "./PlanPrompt";
 import { SecondFactorPrompt } from "./SecondFactorPrompt";
 
+/** Where the questions of a run are asked that this server does not carry out. */
+function AskedElsewhere({ at }: { at: string | null | undefined }) {
+  if (!at) return <>Another process carries out this run: it asks its questions there.</>;
+  return (
+    <>
+      Another server carries out this run. Answer its questions at <a href={`${at}/`}>{at}</a>.
+    </>
+  );
+}
+
 export function PromptList({ dashboard, isLive }: { dashboard: Snapshot; isLive: boolean }) {
   useKeyboardWatch();
   const { run, prompts } = dashboard;
@@ -17,9 +27,11 @@ export function PromptList({ dashboard, isLive }: { dashboard: Snapshot; isLive:
     return (
       <section className="panel no-prompt" aria-label="Nothing is asked">
         <p>
-          {run.elsewhere
-            ? "Another process carries out this run: it asks its questions there."
-            : "Nothing is asked of you now. What you are needed for stands here."}
+          {run.elsewhere ? (
+            <AskedElsewhere at={run.asks_at} />
+          ) : (
+            "Nothing is asked of you now. What you are needed for stands here."
+          )}
         </p>
       </section>
     );

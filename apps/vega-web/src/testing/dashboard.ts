@@ -101,6 +101,7 @@ export function run(changes: Partial<Run> = {}): Run {
     state: "running",
     under_way: true,
     elsewhere: false,
+    asks_at: null,
     asked_at: "2026-11-25T08:00:00+05:30",
     asked_by: "the console",
     plan: null,

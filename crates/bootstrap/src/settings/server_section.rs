@@ -112,6 +112,13 @@ impl ServerSection {
         }
     }
 
+    /// The same, if other machines reach it there.
+    pub fn url_for_others(&self) -> Option<String> {
+        let ip = self.listen.ip();
+        let is_reached = self.public_url.is_some() || !ip.is_loopback() && !ip.is_unspecified();
+        is_reached.then(|| self.url())
+    }
+
     /// What must be set before anybody but this machine may connect, if something must.
     pub fn lacks(&self) -> Option<&'static str> {
         let is_reached_by_proxies_alone = self.public_url.is_some() && !self.proxies.is_empty();
@@ -127,7 +134,8 @@ impl ServerSection {
     /// Where a server of this installation takes the codes of sign-ins.
     pub(crate) fn place(&self) -> ServerPlace {
         let address = self.local_address();
-        let may_ask = self.proxies.is_empty() || self.proxies.iter().any(|network| network.contains(&address.ip()));
+        let may_ask =
+            self.proxies.is_empty() || self.proxies.iter().any(|network| network.contains(&address.ip()));
         ServerPlace {
             scheme: self.scheme(),
             address: may_ask.then_some(address),

@@ -181,7 +181,10 @@ pub(crate) fn proxies(text: &str) -> Read<Vec<IpNet>> {
                 let ip: IpAddr = part.parse().ok()?;
                 Some(IpNet::from(ip.to_canonical()))
             };
-            part.parse::<IpNet>().map(|network| network.trunc()).ok().or_else(address)
+            part.parse::<IpNet>()
+                .map(|network| network.trunc())
+                .ok()
+                .or_else(address)
         })
         .collect();
     match networks {

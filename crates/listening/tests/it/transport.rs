@@ -15,14 +15,15 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use vega_listening::{
-    AllowedPeers, CalledAt, ConnectionSlots, Limits, Listener, Scheme, ServerTls, TlsFiles, Transport, serve_with,
-    who_listens,
+    AllowedPeers, CalledAt, ConnectionSlots, Limits, Listener, Scheme, ServerTls, TlsFiles, Transport,
+    serve_with, who_listens,
 };
 use vega_testing::KeyedProof;
 
 fn tls() -> ServerTls {
     let folder = TempDir::new().unwrap();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["desk.example".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["desk.example".to_owned()]).unwrap();
     let files = TlsFiles {
         certificate: folder.path().join("desk.pem"),
         key: folder.path().join("desk.key"),
@@ -38,12 +39,20 @@ async fn server(transport: Transport, limits: Limits) -> (SocketAddr, Arc<Atomic
     let address = listener.local_addr().unwrap();
     let counted = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&counted);
-    let proven = async |axum::Extension(CalledAt(address)): axum::Extension<CalledAt>, uri: axum::http::Uri| {
-        let challenge = uri.query().and_then(|query| query.split_once('=')).unwrap().1.to_owned();
+    let proven = async |axum::Extension(CalledAt(address)): axum::Extension<CalledAt>,
+                        uri: axum::http::Uri| {
+        let challenge = uri
+            .query()
+            .and_then(|query| query.split_once('='))
+            .unwrap()
+            .1
+            .to_owned();
         let proof = vega_domain::ports::ListenerProof::answer(&KeyedProof("key"), &challenge, address);
         axum::Json(serde_json::json!({ "program": "vega-server", "proof": proof }))
     };
-    let router = Router::new().route("/", get(async || "hello")).route("/livez", get(proven));
+    let router = Router::new()
+        .route("/", get(async || "hello"))
+        .route("/livez", get(proven));
     let stop = CancellationToken::new();
     tokio::spawn(serve_with(
         listener,
@@ -70,7 +79,9 @@ async fn ask(mut stream: TcpStream) -> String {
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .await;
     let mut answer = Vec::new();
-    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.unwrap();
+    let _ = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer))
+        .await
+        .unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -102,8 +113,14 @@ async fn whoever_has_the_key_is_known_over_tls_and_plain_text_is_not_answered() 
     let (address, requests, _stop) = server(transport, Limits::default()).await;
     let proof = KeyedProof("key");
     assert_eq!(who_listens(address, Scheme::Https, &proof).await, Listener::Ours);
-    assert_eq!(who_listens(address, Scheme::Https, &KeyedProof("other")).await, Listener::Unproven);
-    assert_eq!(who_listens(address, Scheme::Http, &proof).await, Listener::Another);
+    assert_eq!(
+        who_listens(address, Scheme::Https, &KeyedProof("other")).await,
+        Listener::Unproven
+    );
+    assert_eq!(
+        who_listens(address, Scheme::Http, &proof).await,
+        Listener::Another
+    );
     assert_eq!(requests.load(Ordering::Relaxed), 2);
     let answer = ask(TcpStream::connect(address).await.unwrap()).await;
     assert!(!answer.contains("hello"), "{answer}");
@@ -117,7 +134,10 @@ async fn whoever_is_silent_before_its_handshake_is_sent_off() {
         tls: Some(tls()),
         peers: None,
     };
-    let limits = Limits { strangers: 3, known: 3 };
+    let limits = Limits {
+        strangers: 3,
+        known: 3,
+    };
     let (address, _, _stop) = server(transport, limits).await;
     let mut silent = TcpStream::connect(address).await.unwrap();
     let mut halfway = TcpStream::connect(address).await.unwrap();
@@ -133,5 +153,8 @@ async fn whoever_is_silent_before_its_handshake_is_sent_off() {
     for _ in 0..20 {
         crowd.push(TcpStream::connect(address).await.unwrap());
     }
-    assert_eq!(who_listens(address, Scheme::Https, &KeyedProof("key")).await, Listener::Ours);
+    assert_eq!(
+        who_listens(address, Scheme::Https, &KeyedProof("key")).await,
+        Listener::Ours
+    );
 }

@@ -58,9 +58,15 @@ async fn says(words: &'static str) -> SocketAddr {
 #[tokio::test]
 async fn only_a_holder_of_the_key_is_ours() {
     let ours = vega("key", "127.0.0.1:0").await;
-    assert_eq!(who_listens(ours, Scheme::Http, &KeyedProof("key")).await, Listener::Ours);
+    assert_eq!(
+        who_listens(ours, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Ours
+    );
     let theirs = vega("another", "127.0.0.1:0").await;
-    assert_eq!(who_listens(theirs, Scheme::Http, &KeyedProof("key")).await, Listener::Unproven);
+    assert_eq!(
+        who_listens(theirs, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Unproven
+    );
 }
 
 /// A socket for both kinds of addresses, as `[::]` and `::ffff:127.0.0.1` are: both sides must speak of one address.
@@ -88,7 +94,10 @@ async fn an_address_of_either_kind_is_the_same(
         "127.0.0.1"
     };
     let called: SocketAddr = format!("{host}:{}", listens.port()).parse().unwrap();
-    assert_eq!(who_listens(called, Scheme::Http, &KeyedProof("key")).await, Listener::Ours);
+    assert_eq!(
+        who_listens(called, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Ours
+    );
     assert_eq!(
         who_listens(called, Scheme::Http, &KeyedProof("other")).await,
         Listener::Unproven
@@ -113,7 +122,10 @@ async fn whoever_passes_the_question_on_is_not_believed() {
     );
     // Nor at the same port of another address of this machine.
     let elsewhere = SocketAddr::from(([127, 0, 0, 2], real.port()));
-    assert_eq!(who_listens(elsewhere, Scheme::Http, &KeyedProof("key")).await, Listener::Nobody);
+    assert_eq!(
+        who_listens(elsewhere, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Nobody
+    );
 }
 
 #[rstest]
@@ -134,14 +146,23 @@ async fn whoever_passes_the_question_on_is_not_believed() {
 )]
 #[tokio::test]
 async fn a_claim_is_no_proof(#[case] words: &'static str, #[case] expected: Listener) {
-    assert_eq!(who_listens(says(words).await, Scheme::Http, &KeyedProof("key")).await, expected);
+    assert_eq!(
+        who_listens(says(words).await, Scheme::Http, &KeyedProof("key")).await,
+        expected
+    );
 }
 
 #[tokio::test]
 async fn who_listens_and_says_nothing_is_another_and_who_does_not_is_nobody() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    assert_eq!(who_listens(address, Scheme::Http, &KeyedProof("key")).await, Listener::Another);
+    assert_eq!(
+        who_listens(address, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Another
+    );
     drop(listener);
-    assert_eq!(who_listens(address, Scheme::Http, &KeyedProof("key")).await, Listener::Nobody);
+    assert_eq!(
+        who_listens(address, Scheme::Http, &KeyedProof("key")).await,
+        Listener::Nobody
+    );
 }

@@ -778,6 +778,10 @@ export type ProblemView = {
      * Always `about:blank`: the `code` says which it is.
      */
     type: string;
+    /**
+     * Where the server is that can do it, scheme, host and port: the one that signs in.
+     */
+    url?: string | null;
 };
 
 /**
@@ -972,6 +976,10 @@ export type RunState = typeof RunState[keyof typeof RunState];
 export type RunView = {
     asked_at?: string | null;
     asked_by?: string | null;
+    /**
+     * Where a console is that asks its questions, scheme, host and port, if that is another server that others reach.
+     */
+    asks_at?: string | null;
     /**
      * Whether another process carries it out.
      */
@@ -1293,6 +1301,18 @@ export type TokenView = {
     v: number;
     valid_until: string;
     valid_until_unix: number;
+};
+
+/**
+ * What programs need that read tokens: they are served from memory, also while the database is away.
+ */
+export type TokensReadyView = {
+    ready: boolean;
+    /**
+     * For so many seconds the database could not be asked what other processes changed; absent while it can.
+     */
+    stale_for_seconds?: number | null;
+    v: number;
 };
 
 /**
@@ -2329,7 +2349,7 @@ export type AnswerErrors = {
      */
     408: ProblemView;
     /**
-     * The question is not open, or another one
+     * The question is not open, or another one, or another process asks it
      */
     409: ProblemView;
     /**
@@ -2398,6 +2418,10 @@ export type GetPromptErrors = {
      * There is no such run
      */
     404: ProblemView;
+    /**
+     * Another process asks them; `url` says where, if that is a server
+     */
+    409: ProblemView;
     /**
      * The `Host` is not one of this server.
      */
@@ -2795,3 +2819,32 @@ export type IsReadyResponses = {
 };
 
 export type IsReadyResponse = IsReadyResponses[keyof IsReadyResponses];
+
+export type AreTokensReadyData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/readyz/tokens';
+};
+
+export type AreTokensReadyErrors = {
+    /**
+     * The `Host` is not one of this server
+     */
+    421: ProblemView;
+    /**
+     * They do not
+     */
+    503: TokensReadyView;
+};
+
+export type AreTokensReadyError = AreTokensReadyErrors[keyof AreTokensReadyErrors];
+
+export type AreTokensReadyResponses = {
+    /**
+     * They do
+     */
+    200: TokensReadyView;
+};
+
+export type AreTokensReadyResponse = AreTokensReadyResponses[keyof AreTokensReadyResponses];
