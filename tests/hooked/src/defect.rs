@@ -64,6 +64,11 @@ fn in_storage(name: &str) -> Option<vega_persistence::InjectedDefect> {
         "asynchronous-commit" => In::AsynchronousCommit,
         "unanswered-is-done" => In::UnansweredIsDone,
         "unanswered-is-failed" => In::UnansweredIsFailed,
+        "loss-not-looked-for" => In::LossNotLookedFor,
+        "resumed-after-a-loss" => In::ResumedAfterALoss,
+        "lease-joined" => In::LeaseJoined,
+        "recv-trusted" => In::RecvTrusted,
+        "no-look-after-reconnect" => In::NoLookAfterReconnect,
         _ => return None,
     })
 }

@@ -39,8 +39,9 @@ pub(crate) async fn open_database(
 ) -> Result<(DataSource, Arc<dyn Clock>), StartError> {
     let data = DataSource::open(&settings.database_place, &settings.key_source).await?;
     let machine = decorator.machine_clock(Arc::new(SystemClock::new()));
-    let clock = data.installation_clock(machine).await?;
-    let clock = decorator.clock(clock);
+    let clock = data
+        .installation_clock(machine, |clock| decorator.clock(clock))
+        .await?;
     let now = clock.now();
     match data.examine_seals(now).await {
         Ok(found) => {

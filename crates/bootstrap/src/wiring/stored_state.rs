@@ -86,8 +86,9 @@ impl StoredState {
     /// tells why it cannot be used.
     pub async fn open(settings: &Settings, decorator: &dyn PortDecorator) -> Option<Self> {
         let data = DataSource::open_to_read(&settings.database_place, settings.key_source.clone()).await?;
-        let clock = data.installation_clock(Arc::new(SystemClock::new())).await.ok()?;
-        let clock = decorator.clock(clock);
+        let machine = Arc::new(SystemClock::new());
+        let clock = data.installation_clock(machine, |clock| decorator.clock(clock));
+        let clock = clock.await.ok()?;
         let cooldowns = CooldownManager::new(
             settings.accounts.clone(),
             Arc::new(SqlCooldownRepository::new(data.clone())),

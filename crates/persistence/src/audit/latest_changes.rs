@@ -100,6 +100,12 @@ impl Marks {
         self.0.insert(whose.to_string(), mark);
     }
 
+    /// Whether a loss of commits was made safe on a newer timeline than this one.
+    pub(crate) fn has_made_safe_since(&self, timeline: i64) -> bool {
+        let lost = self.get(Whose::Lost);
+        lost.is_some_and(|lost| lost.number > Some(timeline))
+    }
+
     /// Removes a mark. Returns whether there was one.
     pub(crate) fn clear(&mut self, whose: Whose<'_>) -> bool {
         self.0.remove(&whose.to_string()).is_some()

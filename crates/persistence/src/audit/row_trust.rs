@@ -14,6 +14,8 @@ use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::postgres::history::History;
+#[cfg(feature = "injected-defects")]
+use crate::postgres::injected_defects::InjectedDefect;
 use crate::sealing::row_values::RowValues;
 use crate::sql::record;
 
@@ -31,6 +33,12 @@ struct Seen {
     history: Option<History>,
     /// Whether this process saw it, and not only one before it.
     is_of_this_process: bool,
+}
+
+fn accept(seen: &mut Seen, entry: i64, chain: &[u8], history: Option<History>) {
+    (seen.entry, seen.value) = (entry, chain.to_vec());
+    seen.accepted += 1;
+    seen.history = history;
 }
 
 /// A standby lacks the last moments; where more is missing, a backup was put back, and that is the operator's to accept.
@@ -159,16 +167,16 @@ impl RowTrust {
         }
     }
 
-    /// Records that the trail counts as it is: the operator accepted it, or a loss was made safe.
+    /// Records that the trail counts as it is, because the operator accepted it.
     pub(crate) fn accepted(&self, entry: i64, chain: &[u8], history: Option<History>) {
-        let mut seen = self.seen();
-        (seen.entry, seen.value) = (entry, chain.to_vec());
-        seen.accepted += 1;
-        seen.history = history;
+        accept(&mut self.seen(), entry, chain, history);
     }
 
-    /// Records that a loss of commits was noticed and is safe now.
-    pub(crate) fn noticed_a_loss(&self) {
+    /// The same because a loss of commits was noticed and is safe now. Whoever finds the trail in order from now on finds the loss
+    /// counted, too.
+    pub(crate) fn noticed_a_loss(&self, entry: i64, chain: &[u8], history: Option<History>) {
+        let mut seen = self.seen();
+        accept(&mut seen, entry, chain, history);
         self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -254,7 +262,8 @@ impl RowTrust {
         }))
     }
 
-    /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process.
+    /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process. A loss that another one
+    /// made safe is left to be found: what this one serves and did has to be seen to, too.
     pub(crate) fn accepted_since(
         &self,
         look: &Look,
@@ -265,6 +274,14 @@ impl RowTrust {
             .marks
             .as_ref()
             .is_err_and(DatabaseMistrust::is_of_another_trail)
+        {
+            return None;
+        }
+        if let Err(DatabaseMistrust::Lost { timeline, .. }) = &look.marks
+            && look
+                .own
+                .as_ref()
+                .is_some_and(|own| own.has_made_safe_since(*timeline))
         {
             return None;
         }
@@ -292,6 +309,10 @@ impl RowTrust {
         }
         if let Some(why) = &*unsealed {
             return Err(DatabaseMistrust::Unsealed { why: why.clone() });
+        }
+        #[cfg(feature = "injected-defects")]
+        if InjectedDefect::LossNotLookedFor.is_in_force() {
+            return own.ok_or(DatabaseMistrust::Changed);
         }
         if seen.entry > standing.last {
             return Err(DatabaseMistrust::Older {

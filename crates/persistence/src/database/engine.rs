@@ -1,5 +1,6 @@
 //! What each engine does in its own way for an open database: sessions, news of commits, closing.
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use vega_domain::ports::StoreError;
 
@@ -70,6 +71,14 @@ impl Engine {
         match self {
             Self::Sqlite(_) => None,
             Self::Postgres(engine) => engine.was_done(sent).await,
+        }
+    }
+
+    /// The time of the installation, where that is known already.
+    pub(crate) fn now(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(engine) => engine.poll.now(),
         }
     }
 

@@ -11,13 +11,20 @@ use crate::postgres::lease::RowLoginLease;
 use crate::sqlite::login_lease::FileLoginLease;
 
 impl DataSource {
-    /// The time of the installation: the machine's where one machine has the database, else the database's.
-    pub async fn installation_clock(&self, machine: Arc<dyn Clock>) -> Result<Arc<dyn Clock>, StoreError> {
+    /// The time of the installation: the machine's where one machine has the database, else the database's. With what its caller puts
+    /// around it: what the database dates by itself goes by that, too.
+    pub async fn installation_clock(
+        &self,
+        machine: Arc<dyn Clock>,
+        around: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Clock>,
+    ) -> Result<Arc<dyn Clock>, StoreError> {
         match self.engine() {
-            Engine::Sqlite(_) => Ok(machine),
+            Engine::Sqlite(_) => Ok(around(machine)),
             Engine::Postgres(engine) => {
                 let clock = engine.poll.installation_clock(machine).await;
-                clock.map_err(failed("ask the database for the time"))
+                let clock = around(clock.map_err(failed("ask the database for the time"))?);
+                engine.poll.goes_by(Arc::clone(&clock));
+                Ok(clock)
             }
         }
     }

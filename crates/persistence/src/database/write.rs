@@ -44,6 +44,8 @@ pub(crate) struct Write {
     /// Where the server is in its history.
     history: Option<History>,
     checkpoint: Option<(DateTime<Utc>, Cause)>,
+    /// It makes a loss of commits safe.
+    is_of_a_loss: bool,
 }
 
 impl Write {
@@ -73,6 +75,7 @@ impl Write {
             end: (look.last, look.chain),
             history: look.history,
             checkpoint: None,
+            is_of_a_loss: false,
         })
     }
 
@@ -110,6 +113,7 @@ impl Write {
     pub(crate) fn go_on_without_what_was_lost(&mut self) -> Option<Arc<Marks>> {
         let own = self.own.clone()?;
         self.marks = Ok(Arc::clone(&own));
+        self.is_of_a_loss = true;
         Some(own)
     }
 
@@ -237,7 +241,12 @@ impl Write {
             self.trust.remember(value, marks);
         }
         match self.checkpoint {
+            Some((_, Cause::Accepted)) if self.is_of_a_loss => {
+                self.trust.noticed_a_loss(entry, &chain, self.history);
+            }
             Some((_, Cause::Accepted)) => self.trust.accepted(entry, &chain, self.history),
+            // Not before the loss is counted.
+            _ if self.is_of_a_loss => {}
             _ if self.marks.is_ok() => self.trust.saw(entry, &chain, self.history),
             _ => {}
         }

@@ -17,6 +17,8 @@ use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
 use crate::database::write::Write;
 use crate::postgres::history::History;
+#[cfg(feature = "injected-defects")]
+use crate::postgres::injected_defects::InjectedDefect;
 use crate::repositories::{attempt_rows, audit_rows, audit_trail};
 use crate::sql;
 use crate::sql::record;
@@ -51,10 +53,13 @@ impl DataSource {
         let Some(own) = tx.go_on_without_what_was_lost() else {
             return Ok(());
         };
-        let at = time(&mut tx).await?;
-        let made_safe = own.get(Whose::Lost).filter(|lost| lost.number > Some(timeline));
-        if let Some(lost) = made_safe {
-            if by_this_process {
+        // As whatever else counts presses, by one clock.
+        let at = match self.engine().now() {
+            Some(now) => now,
+            None => time(&mut tx).await?,
+        };
+        if own.has_made_safe_since(timeline) {
+            if by_this_process && let Some(lost) = own.get(Whose::Lost) {
                 // It may have pressed since, on a server that was replaced.
                 let time = Some(at);
                 tx.marks()?.set(Whose::Lost, Mark { time, ..lost.clone() });
@@ -76,10 +81,10 @@ impl DataSource {
         };
         tx.marks()?.set(Whose::Lost, lost);
         audit_trail::insert(&mut tx, &AuditEntry::new(at, AuditKind::CommitsLost, words)).await?;
-        close_what_is_open(&mut tx, at).await?;
-        tx.commit().await.map_err(failed(DOING))?;
-        self.trust().noticed_a_loss();
-        Ok(())
+        if closes_what_is_open() {
+            close_what_is_open(&mut tx, at).await?;
+        }
+        tx.commit().await.map_err(failed(DOING))
     }
 
     /// Another process did all of it: what this one knew counts no more, here and beside the key of this machine.
@@ -104,14 +109,21 @@ impl DataSource {
         if let Err(error) = self.checkpoints().append_beside(checkpoint).await {
             tracing::error!(%error, "that the loss of commits is safe is not kept beside the key: the next start finds it once more");
         }
-        self.trust().accepted(entry, &value, Some(history));
-        self.trust().noticed_a_loss();
+        self.trust().noticed_a_loss(entry, &value, Some(history));
         tracing::warn!("another machine has made the loss of the last commits safe");
         Ok(())
     }
 }
 
-/// The database's time.
+fn closes_what_is_open() -> bool {
+    #[cfg(feature = "injected-defects")]
+    if InjectedDefect::ResumedAfterALoss.is_in_force() {
+        return false;
+    }
+    true
+}
+
+/// The database's time, which is the installation's where its clock is not known yet.
 async fn time(tx: &mut Write) -> Result<DateTime<Utc>, StoreError> {
     let micros: i64 = sql::query_scalar("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
         .fetch_one(tx)

@@ -2,8 +2,12 @@
 //! feature `injected-defects`, and do nothing until one of them is put in force.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use sqlx::Error;
 use sqlx::postgres::PgConnectOptions;
+
+use crate::postgres::session::PgSession;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,16 @@ pub enum InjectedDefect {
     UnansweredIsDone,
     /// A commit that nobody answered counts as failed.
     UnansweredIsFailed,
+    /// What the trail lacks after another server took the place is not missed.
+    LossNotLookedFor,
+    /// Sign-ins that were open when commits were lost stay open.
+    ResumedAfterALoss,
+    /// The epoch is read in the statement that locks, from the lease beside the writer's row.
+    LeaseJoined,
+    /// Whoever listens is believed when it is silent, and gets a new connection behind everybody's back.
+    RecvTrusted,
+    /// After a new connection what was there before it counts as seen.
+    NoLookAfterReconnect,
 }
 
 static IN_FORCE: OnceLock<InjectedDefect> = OnceLock::new();
@@ -44,4 +58,26 @@ pub(crate) fn among(options: PgConnectOptions) -> PgConnectOptions {
         Some(InjectedDefect::AsynchronousCommit) => options.options([("synchronous_commit", "off")]),
         _ => options,
     }
+}
+
+/// The epoch beside the row that this process locked last: one write is open at a time.
+static JOINED: AtomicI64 = AtomicI64::new(0);
+
+/// Locks the writer's row in a statement that reads the lease too: what it says of the lease is from before the wait for the lock.
+pub(crate) async fn lock_joined(session: &mut PgSession) -> Result<(), Error> {
+    if !InjectedDefect::LeaseJoined.is_in_force() {
+        return Ok(());
+    }
+    let lock = "SELECT coalesce(login_lease.epoch, 0) FROM writer LEFT JOIN login_lease ON login_lease.id = writer.id
+        WHERE writer.id = 1 FOR UPDATE OF writer";
+    let epoch = session.ask(async |connection| sqlx::query_scalar(lock).fetch_one(connection).await);
+    JOINED.store(epoch.await?, Ordering::Release);
+    Ok(())
+}
+
+/// What that statement said.
+pub(crate) fn joined() -> Option<i64> {
+    InjectedDefect::LeaseJoined
+        .is_in_force()
+        .then(|| JOINED.load(Ordering::Acquire))
 }

@@ -168,15 +168,7 @@ impl LoginLease for RowLoginLease {
     }
 
     async fn refuse_taken_over(&self) -> Result<(), StoreError> {
-        let connections = self.engine.primary.connections();
-        let connections = connections.map_err(failed("look who has the sign-in lease"))?;
-        // On a connection of its own: one that lay ready may have died without a word, and a code waits for this.
-        let epoch = timeout(CONNECT, async {
-            let mut connection = connections.connect().await?;
-            sqlx::query_scalar::<_, i64>("SELECT epoch FROM writer WHERE id = 1")
-                .fetch_one(&mut connection)
-                .await
-        });
+        let epoch = timeout(CONNECT, epoch_in_force(&self.engine.primary));
         let epoch = epoch.await.unwrap_or_else(|_| Err(session::missed()));
         let epoch = epoch.map_err(failed("look who has the sign-in lease"))?;
         if self.engine.lease.is_under(epoch) {
@@ -184,6 +176,28 @@ impl LoginLease for RowLoginLease {
         }
         // That it is somebody else's is certain; its name is not.
         Err(StoreError::TakenOver(self.holder().await.unwrap_or_default()))
+    }
+}
+
+/// On a connection of its own: one that lay ready may have died without a word, and a code waits for this. Where another server took the
+/// place meanwhile, that one tells.
+async fn epoch_in_force(primary: &Primary) -> Result<i64, Error> {
+    let ask = async || {
+        let mut connection = primary.connections()?.connect().await?;
+        sqlx::query_scalar("SELECT epoch FROM writer WHERE id = 1")
+            .fetch_one(&mut connection)
+            .await
+    };
+    match ask().await {
+        Ok(epoch) => Ok(epoch),
+        Err(error) => {
+            let found = primary.look_again().await;
+            found.map_err(|why| {
+                tracing::debug!("{why}");
+                error
+            })?;
+            ask().await
+        }
     }
 }
 

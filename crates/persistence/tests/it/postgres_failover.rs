@@ -417,3 +417,46 @@ async fn what_another_process_of_this_machine_wrote_last_is_missed_too() {
     assert_eq!(servers.count(AuditKind::CommitsLost), "1");
     server.close().await;
 }
+
+/// A short command and a server share what is kept beside the key. What the one makes safe is no news to the other, which serves tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() {
+    let servers = Servers::start().await;
+    let server = servers.open().await.unwrap();
+    let changes = SqlTokenChanges::new(server.clone());
+    changes.changed().await;
+    append(&server).await;
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    revoke(&server).await;
+    servers.fail_over();
+    let command = servers.open().await.unwrap();
+    // As whatever else counts presses: by the clock of the installation.
+    let clock = command.installation_clock(TestClock::at(at(0)), |_| TestClock::at(at(77)));
+    clock.await.unwrap();
+    append(&command).await;
+    let journal = SqlSignInJournal::new(command.clone());
+    let presses = journal.otp_presses(&[mobile()], 4).await.unwrap();
+    assert_eq!(presses[0].last().unwrap().at, at(77));
+    command.close().await;
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+    append(&server).await;
+    assert_eq!(changes.losses(), 1);
+    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
+    server.close().await;
+}
+
+/// On one thread, so that nobody finds out before it is asked that another server has the lease's row.
+#[tokio::test]
+async fn who_asks_before_a_code_is_sent_asks_the_server_that_took_the_place() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    let lease = desk.login_lease(TestClock::at(at(0)));
+    let _held = lease.acquire().await.unwrap();
+    servers.standby.catches_up_with(&servers.first);
+    servers.fail_over();
+    let taken = "UPDATE writer SET epoch = epoch + 1";
+    servers.standby.change(&servers.url(), taken);
+    let refused = lease.refuse_taken_over().await;
+    assert!(matches!(refused, Err(StoreError::TakenOver(_))), "{refused:?}");
+}

@@ -176,7 +176,12 @@ async fn machines_with_clocks_of_their_own_have_one_time() {
     for (name, minutes) in [("desk1", -10), ("desk2", 10)] {
         let data = desk.machine(name).await;
         let machine = TestClock::at(at(0) + TimeDelta::minutes(minutes));
-        now.push(data.installation_clock(machine).await.unwrap().now());
+        now.push(
+            data.installation_clock(machine, |clock| clock)
+                .await
+                .unwrap()
+                .now(),
+        );
         data.close().await;
     }
     let apart = (now[1] - now[0]).abs();
