@@ -53,18 +53,32 @@ impl Database {
         Self { server, url }
     }
 
-    /// A standby that has whatever the server acknowledges from now on.
-    pub(crate) fn standby(&self) -> PostgresServer {
+    /// A standby that has what the server acknowledged so far, and all that it acknowledges from now on where it waits for the standby.
+    pub(crate) fn standby(&self, is_synchronous: bool) -> PostgresServer {
         let standby = self.server.standby();
-        self.server.waits_for(&standby);
+        if is_synchronous {
+            self.server.waits_for(&standby);
+        } else {
+            standby.catches_up_with(&self.server);
+        }
         standby
     }
 
-    /// The server dies, and its standby takes its place.
-    pub(crate) fn fails_over_to(&mut self, standby: PostgresServer) {
+    /// The server dies, and its standby takes its place. Returns the one that was replaced.
+    pub(crate) fn fails_over_to(&mut self, standby: PostgresServer) -> PostgresServer {
         self.server.crash();
         standby.promote();
-        self.server = standby;
+        std::mem::replace(&mut self.server, standby)
+    }
+
+    /// Whether this standby has all that the server has.
+    pub(crate) fn has_all_of_it(&self, standby: &PostgresServer) -> bool {
+        self.last_entry_of(standby) == self.last_entry_of(&self.server)
+    }
+
+    /// The number of the last entry that another server has.
+    pub(crate) fn last_entry_of(&self, server: &PostgresServer) -> String {
+        server.ask(&self.url, "SELECT last_entry FROM writer")
     }
 
     pub(crate) fn server(&self) -> &PostgresServer {
@@ -75,11 +89,6 @@ impl Database {
     pub(crate) fn name(&self) -> &str {
         let rest = self.url.rsplit_once("@/").map_or("", |(_, rest)| rest);
         rest.split_once('?').map_or(rest, |(name, _)| name)
-    }
-
-    fn json(&self, question: &str) -> Result<Value> {
-        let answer = self.server.ask(&self.url, question);
-        serde_json::from_str(&answer).with_context(|| format!("no JSON: {answer}"))
     }
 
     /// Every row now.
@@ -95,14 +104,28 @@ impl Database {
 
     /// The newest entries of the audit trail, for the words of a finding.
     pub(crate) fn newest_entries(&self) -> String {
-        let question = "SELECT id, at, kind, api, detail FROM audit_events ORDER BY id DESC LIMIT 25";
+        let question = "SELECT id, at, kind, api, detail FROM audit_events ORDER BY id DESC LIMIT 40";
         self.server.ask(&self.url, question)
     }
 
-    /// How many entries of this kind are on record.
-    pub(crate) fn count(&self, kind: &str) -> u64 {
-        let question = format!("SELECT count(*) FROM audit_events WHERE kind = '{kind}'");
-        self.server.ask(&self.url, &question).parse().unwrap_or_default()
+    /// Where the trail was cut, by its own words, oldest first.
+    pub(crate) fn losses(&self) -> Vec<String> {
+        let question = "SELECT detail FROM audit_events WHERE kind = 'commits_lost' ORDER BY id";
+        let answer = self.server.ask(&self.url, question);
+        answer.lines().map(str::to_owned).collect()
+    }
+
+    /// How many writes wait for another one.
+    pub(crate) fn writes_that_wait(&self) -> u32 {
+        let question = "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted";
+        self.server.ask(&self.url, question).parse().unwrap_or_default()
+    }
+
+    /// The kind of the entry that follows on the last take-over of the lease.
+    pub(crate) fn written_behind_the_take_over(&self) -> String {
+        let question = "SELECT kind FROM audit_events
+            WHERE id = (SELECT max(id) + 1 FROM audit_events WHERE kind = 'lease_taken_over')";
+        self.server.ask(&self.url, question)
     }
 
     /// The id of the process that has the lease.
@@ -113,18 +136,25 @@ impl Database {
 
     /// What the promises are looked at by.
     pub(crate) fn found(&self) -> Result<Value> {
-        self.json(
+        self.found_on(&self.server)
+    }
+
+    /// The same of another server.
+    pub(crate) fn found_on(&self, server: &PostgresServer) -> Result<Value> {
+        let question =
             "SELECT json_build_object(
                 'entries', (SELECT count(*) FROM audit_events),
                 'last_entry', (SELECT coalesce(max(id), 0) FROM audit_events),
                 'counted', (SELECT last_entry FROM writer),
+                'epoch', (SELECT epoch FROM writer),
                 'late', (SELECT count(*) FROM audit_events WHERE detail LIKE '%it came too late, and is not used%'),
                 'left_open', (SELECT count(*) FROM execution_runs WHERE state IN ('planned', 'running', 'waiting'))
                     + (SELECT count(*) FROM sign_in_attempts WHERE closed_at IS NULL),
                 'presses', (SELECT coalesce(json_agg(requested_at ORDER BY id), '[]') FROM otp_requests),
                 'attempts', (SELECT coalesce(json_object_agg(encode(state_hash, 'hex'),
-                    json_build_object('api', api, 'status', status, 'failure', failure)), '{}') FROM sign_in_attempts))",
-        )
+                    json_build_object('api', api, 'status', status, 'failure', failure)), '{}') FROM sign_in_attempts))";
+        let answer = server.ask(&self.url, question);
+        serde_json::from_str(&answer).with_context(|| format!("no JSON: {answer}"))
     }
 }
 

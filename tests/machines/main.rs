@@ -3,6 +3,8 @@
 
 mod calendar;
 mod database;
+mod figures;
+mod lost;
 mod moment;
 mod pair;
 mod promises;
@@ -19,6 +21,7 @@ use clap::{Parser, ValueEnum};
 use tokio::time::{Instant, timeout};
 use vega_tests::say;
 
+use crate::figures::Figures;
 use crate::pair::Pair;
 use crate::rounds::{Kind, Kinds};
 
@@ -57,6 +60,9 @@ const BROKEN: u8 = 3;
 /// The desks that are still to come: a seed and a number of rounds each.
 type Desks = Mutex<Vec<(u64, u32)>>;
 
+/// Those of all desks.
+type AllFigures = Mutex<Figures>;
+
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
@@ -73,15 +79,18 @@ fn main() -> Result<ExitCode> {
     let at_once = u32::try_from(options.desks.max(1))?;
     let of_a_desk = options.rounds.div_ceil(at_once).clamp(1, ROUNDS_OF_A_DESK);
     let desks: Desks = Mutex::new(desks(seed, options.rounds, of_a_desk));
+    let figures = AllFigures::default();
     let broken = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..options.desks.max(1))
-            .map(|_| scope.spawn(|| lane(&desks, &options)))
+            .map(|_| scope.spawn(|| lane(&desks, &options, &figures)))
             .collect();
         let ended = lanes
             .into_iter()
             .map(|lane| lane.join().map_err(|_| anyhow!("a lane panicked"))?);
         ended.collect::<Result<Vec<bool>>>()
     })?;
+    let all = figures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    say(&format!("of all desks: {all}"));
     if broken.contains(&true) {
         return Ok(BROKEN.into());
     }
@@ -103,11 +112,11 @@ fn desks(seed: u64, rounds: u32, of_a_desk: u32) -> Vec<(u64, u32)> {
 }
 
 /// Desk after desk. Whether promises were broken; then no other one begins anew, as where something else goes wrong.
-fn lane(desks: &Desks, options: &Options) -> Result<bool> {
+fn lane(desks: &Desks, options: &Options, figures: &AllFigures) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let next = || desks.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some((seed, rounds)) = next() {
-        let ended = runtime.block_on(at_one_desk(seed, rounds, options));
+        let ended = runtime.block_on(at_one_desk(seed, rounds, options, figures));
         if !matches!(ended, Ok(false)) {
             desks.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
@@ -123,7 +132,7 @@ fn lane(desks: &Desks, options: &Options) -> Result<bool> {
 }
 
 /// So many rounds at one desk. Whether promises were broken.
-async fn at_one_desk(seed: u64, rounds: u32, options: &Options) -> Result<bool> {
+async fn at_one_desk(seed: u64, rounds: u32, options: &Options, figures: &AllFigures) -> Result<bool> {
     let began = Instant::now();
     let mut pair = Pair::start(seed, options.defect.as_deref()).await?;
     let mut kinds = Kinds::of(&options.only);
@@ -158,9 +167,16 @@ async fn at_one_desk(seed: u64, rounds: u32, options: &Options) -> Result<bool> 
                 only.concat()
             ));
             pair.tell(round, began.elapsed());
+            add(figures, &mut pair);
             return Ok(true);
         }
     }
     pair.tell(rounds, began.elapsed());
+    add(figures, &mut pair);
     Ok(false)
+}
+
+fn add(figures: &AllFigures, pair: &mut Pair) {
+    let mut figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
+    figures.add(std::mem::take(&mut pair.promises.figures));
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
-use vega_tests::{end_at_once, hold_up, is_held_up};
+use vega_tests::{end_at_once, hold_up, is_held_up, let_go_on};
 
 use crate::pair::{Machine, PATIENCE};
 
@@ -49,6 +49,13 @@ impl Moment {
             0..6 => Self::Point(POINTS[random.usize(..POINTS.len())], random.u32(1..=2)),
             _ => Self::After(life.mul_f64(random.f64())),
         }
+    }
+
+    /// Two points, the earlier one first.
+    pub(crate) fn one_after_the_other(random: &mut Rng) -> (Self, Self) {
+        let later = random.usize(1..POINTS.len());
+        let earlier = random.usize(..later);
+        (Self::Point(POINTS[earlier], 1), Self::Point(POINTS[later], 1))
     }
 
     /// The same, with those that only a machine has that is held up or cut off.
@@ -96,16 +103,34 @@ impl Moment {
 
     /// Holds `vega` up then. `false` where it ended before.
     pub(crate) async fn hold(&self, machine: &Machine, arguments: &[&str]) -> Result<(Child, bool)> {
+        self.prepare(machine)?;
+        let mut vega = machine.desk.start(arguments)?;
+        let is_held = self.come(machine, &mut vega).await?;
+        Ok((vega, is_held))
+    }
+
+    /// The same for one that is held up now.
+    pub(crate) async fn hold_next(&self, machine: &Machine, vega: &mut Child) -> Result<bool> {
+        self.prepare(machine)?;
+        let_go_on(vega)?;
+        self.come(machine, vega).await
+    }
+
+    fn prepare(&self, machine: &Machine) -> Result<()> {
         machine.desk.stop_at(self.point().as_deref())?;
         if let Self::WithinAWrite(after) = self {
             machine.link.hold_within_a_write(*after);
         }
-        let mut vega = machine.desk.start(arguments)?;
+        Ok(())
+    }
+
+    /// Waits until it is so, and holds it up. `false` where it ended before.
+    async fn come(&self, machine: &Machine, vega: &mut Child) -> Result<bool> {
         let came = async {
             match self {
                 Self::After(time) => sleep(*time).await,
                 Self::Point(..) => {
-                    while !is_held_up(&vega)? {
+                    while !is_held_up(vega)? {
                         sleep(LOOK_EVERY).await;
                         if vega.try_wait()?.is_some() {
                             break;
@@ -126,8 +151,8 @@ impl Moment {
         machine.desk.stop_at(None)?;
         let is_held = vega.try_wait()?.is_none();
         if is_held {
-            hold_up(&vega)?;
+            hold_up(vega)?;
         }
-        Ok((vega, is_held))
+        Ok(is_held)
     }
 }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use fastrand::Rng;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
-use vega_testing::PostgresLink;
+use vega_testing::{PostgresLink, PostgresServer};
 use vega_tests::{Caller, Desk, Ran, Server, Upstox, say};
 
 use crate::calendar::Calendar;
@@ -24,10 +24,37 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// So far the second machine's clock is wrong, in minutes.
 const WRONG_CLOCKS: [i64; 3] = [-10, 0, 10];
 
-/// One machine: a home of its own, and its way to the database.
+/// One machine: a home of its own, and its ways to the database.
 pub(crate) struct Machine {
     pub(crate) desk: Desk,
+    /// The way to the server that takes writes.
     pub(crate) link: PostgresLink,
+    /// The way to the other host, where the URL names two.
+    beside: PostgresLink,
+}
+
+impl Machine {
+    /// Names one host, or both in either order.
+    fn names(&mut self, database: &str, hosts: Hosts) {
+        let (link, beside) = (self.link.address(), self.beside.address());
+        let url = match hosts {
+            Hosts::OneName => self.link.url(database),
+            Hosts::Both => format!("postgres://vega@{link},{beside}/{database}"),
+            Hosts::BothTurned => format!("postgres://vega@{beside},{link}/{database}"),
+        };
+        self.desk.use_database(&url);
+    }
+}
+
+/// How a machine's URL names the database servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hosts {
+    /// By a name that is given to whichever server takes writes.
+    OneName,
+    /// As two hosts.
+    Both,
+    /// The same in the other order.
+    BothTurned,
 }
 
 /// Who has the round's work, and who is the other one.
@@ -44,6 +71,7 @@ pub(crate) struct Pair {
     pub(crate) database: Database,
     pub(crate) promises: Promises,
     pub(crate) random: Rng,
+    pub(crate) hosts: Hosts,
     calendar: Calendar,
     /// What a sign-in took when nothing happened to it.
     pub(crate) life: Duration,
@@ -69,6 +97,7 @@ impl Pair {
             database,
             promises: Promises::default(),
             random: Rng::with_seed(seed),
+            hosts: Hosts::OneName,
             calendar,
             life: PATIENCE,
         };
@@ -92,8 +121,13 @@ impl Pair {
         Ok(pair)
     }
 
-    /// All tokens are dead, the budget is whole, and the second machine has another clock than before.
+    /// All tokens are dead, the budget is whole, the second machine has another clock than before, and the servers are named anew.
     pub(crate) async fn prepare(&mut self) -> Result<()> {
+        let hosts = [Hosts::OneName, Hosts::Both, Hosts::BothTurned];
+        self.hosts = hosts[self.random.usize(..hosts.len())];
+        for machine in &mut self.machines {
+            machine.names(self.database.name(), self.hosts);
+        }
         let desks = [&self.machines[0].desk, &self.machines[1].desk];
         let is_new_day = self.calendar.pass_a_window(&self.upstox, desks).await?;
         if !is_new_day {
@@ -109,6 +143,27 @@ impl Pair {
     pub(crate) fn roles(&mut self) -> Roles {
         let one = self.random.usize(..2);
         Roles { one, other: 1 - one }
+    }
+
+    /// A standby that has whatever the server acknowledges from now on, or only what it did so far.
+    pub(crate) fn standby(&self, is_synchronous: bool) -> PostgresServer {
+        let standby = self.database.standby(is_synchronous);
+        for machine in &self.machines {
+            machine.beside.leads_to(standby.socket());
+        }
+        standby
+    }
+
+    /// The server dies, and its standby takes its place. Returns the one that was replaced.
+    pub(crate) fn fails_over_to(&mut self, standby: PostgresServer) -> PostgresServer {
+        let replaced = self.database.fails_over_to(standby);
+        for machine in &mut self.machines {
+            match self.hosts {
+                Hosts::OneName => machine.link.leads_to(self.database.server().socket()),
+                Hosts::Both | Hosts::BothTurned => std::mem::swap(&mut machine.link, &mut machine.beside),
+            }
+        }
+        replaced
     }
 
     /// Sets the second machine's clock wrong by so many minutes.
@@ -192,11 +247,13 @@ impl Pair {
 
 async fn machine(upstox: &Upstox, database: &Database, name: &str) -> Result<Machine> {
     let link = PostgresLink::open(database.server().socket()).await?;
+    // To a host that is not there, until a standby is.
+    let beside = PostgresLink::open("no-server".into()).await?;
     let mut desk = Desk::with_test_hooks(upstox)?;
     desk.trust_one()?;
     desk.use_database(&link.url(database.name()));
     desk.is_another_computer(name)?;
-    Ok(Machine { desk, link })
+    Ok(Machine { desk, link, beside })
 }
 
 /// Waits for a program to end.

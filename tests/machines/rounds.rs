@@ -2,6 +2,7 @@
 //! round.
 
 mod at_once;
+mod behind_a_take_over;
 mod cleared_up;
 mod clocks_apart;
 mod commit_unanswered;
@@ -10,6 +11,7 @@ mod failed_over;
 mod held_up;
 mod killed;
 mod late_answer;
+mod lost_commits;
 mod news_lost;
 mod out_of_reach;
 mod within_a_write;
@@ -29,6 +31,8 @@ pub(crate) enum Kind {
     ClearedUp,
     /// It is held up for longer than others wait.
     HeldUp,
+    /// It goes on at the moment when another one takes over.
+    BehindATakeOver,
     /// It is cut off within a write.
     WithinAWrite,
     /// It is cut off with an answer in its hands.
@@ -39,6 +43,8 @@ pub(crate) enum Kind {
     Crashed,
     /// A standby that has everything takes the place of the database server.
     FailedOver,
+    /// A standby that has not got the last commits does.
+    LostCommits,
     /// The database, or the way to it, is away while tokens are read.
     OutOfReach,
     /// One machine's connections to it carry nothing more, and nobody is told.
@@ -87,11 +93,13 @@ impl Kind {
             Self::Killed => killed::play(pair).await,
             Self::ClearedUp => cleared_up::play(pair).await,
             Self::HeldUp => held_up::play(pair).await,
+            Self::BehindATakeOver => behind_a_take_over::play(pair).await,
             Self::WithinAWrite => within_a_write::play(pair).await,
             Self::LateAnswer => late_answer::play(pair).await,
             Self::CommitUnanswered => commit_unanswered::play(pair).await,
             Self::Crashed => crashed::play(pair).await,
             Self::FailedOver => failed_over::play(pair).await,
+            Self::LostCommits => lost_commits::play(pair).await,
             Self::OutOfReach => out_of_reach::play(pair).await,
             Self::Forgotten => out_of_reach::play_forgotten(pair).await,
             Self::NewsLost => news_lost::play(pair).await,

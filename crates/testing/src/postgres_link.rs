@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 const BEGIN_WRITE: &[u8] = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE\0";
 /// What it ends with, where it counts.
 const COMMIT: &[u8] = b"COMMIT\0";
+/// What the holder of a lease says that it lives with.
+const HEARTBEAT: &[u8] = b"SET heartbeat = heartbeat + 1";
 /// Longer than any message here, so that a stream that is out of step is noticed.
 const LONGEST: usize = 64 * 1024 * 1024;
 
@@ -28,18 +30,31 @@ pub enum Around {
     After,
 }
 
+/// What is carried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Carries {
+    #[default]
+    Everything,
+    /// Nothing, and nobody is told.
+    Nothing,
+    /// No connection is there.
+    NoConnection,
+}
+
 /// How the way is now.
 #[derive(Debug, Clone, Default)]
 struct Way {
-    is_cut: bool,
-    is_held: bool,
+    carries: Carries,
     loses_news: bool,
+    holds_heartbeats: bool,
     /// Connections before this one are carried no more, and nobody is told.
     forgotten: u64,
     /// How many writes begin before the way is held within the next one.
     writes_left: Option<u32>,
     /// How many commits are done before the connection of the next one ends, and where.
     commits_left: Option<(u32, Around)>,
+    /// How many commits are done before the way is held in front of the next one.
+    commits_before_hold: Option<u32>,
 }
 
 /// The way of one machine to its database server.
@@ -88,7 +103,12 @@ impl PostgresLink {
 
     /// Where a machine finds the database of this name.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://vega@127.0.0.1:{}/{database}", self.port)
+        format!("postgres://vega@{}/{database}", self.address())
+    }
+
+    /// The host and port that it is.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// New connections lead to the server behind this socket, as where a name is given to another one.
@@ -98,12 +118,12 @@ impl PostgresLink {
 
     /// Ends every connection and lets none begin.
     pub fn cut(&self) {
-        self.way.send_modify(|way| way.is_cut = true);
+        self.way.send_modify(|way| way.carries = Carries::NoConnection);
     }
 
     /// Carries nothing, and tells nobody.
     pub fn hold(&self) {
-        self.way.send_modify(|way| way.is_held = true);
+        self.way.send_modify(|way| way.carries = Carries::Nothing);
     }
 
     /// Carries everything again; what was held comes late.
@@ -127,9 +147,19 @@ impl PostgresLink {
         self.way.send_modify(|way| way.loses_news = true);
     }
 
+    /// Carries no heartbeat from now on, and everything else.
+    pub fn hold_heartbeats(&self) {
+        self.way.send_modify(|way| way.holds_heartbeats = true);
+    }
+
     /// Holds the way as soon as so many writes are done and the next one has its lock.
     pub fn hold_within_a_write(&self, after: u32) {
         self.way.send_modify(|way| way.writes_left = Some(after));
+    }
+
+    /// Holds the way as soon as so many commits are done and the next one is about to be told: all that it wrote is locked then.
+    pub fn hold_before_a_commit(&self, after: u32) {
+        self.way.send_modify(|way| way.commits_before_hold = Some(after));
     }
 
     /// Ends the connection of the commit that comes after so many others.
@@ -145,7 +175,7 @@ impl PostgresLink {
 
     /// Whether nothing is carried.
     pub fn is_held(&self) -> bool {
-        self.way.borrow().is_held
+        self.way.borrow().carries == Carries::Nothing
     }
 }
 
@@ -180,7 +210,7 @@ async fn accept(
             };
             tokio::select! {
                 _ = carried => {}
-                _ = gone.wait_for(|way| way.is_cut) => {}
+                _ = gone.wait_for(|way| way.carries == Carries::NoConnection) => {}
             }
         });
     }
@@ -191,7 +221,7 @@ async fn wait_until_open(way: &watch::Sender<Way>, number: u64) {
     let mut changes = way.subscribe();
     // The sender lives as long as its connections.
     let _ = changes
-        .wait_for(|way| !way.is_held && number >= way.forgotten)
+        .wait_for(|way| way.carries != Carries::Nothing && number >= way.forgotten)
         .await;
 }
 
@@ -207,7 +237,11 @@ async fn carry_questions(
     // Statements of the write that is open, where there is one.
     let mut statements = None;
     let mut is_write = false;
+    let mut has_heartbeats = false;
     loop {
+        // Prepared once, and named from then on.
+        has_heartbeats |=
+            message[0] == b'P' && message.windows(HEARTBEAT.len()).any(|words| words == HEARTBEAT);
         if message[0] == b'Q' && message.ends_with(BEGIN_WRITE) {
             statements = Some(0);
             is_write = true;
@@ -219,14 +253,18 @@ async fn carry_questions(
                 Some(Around::After) => loses_answer.store(true, Ordering::SeqCst),
                 None => {}
             }
+            hold_in_time(way, |way| &mut way.commits_before_hold);
         }
         // The first statement locked the row, and its answer was seen.
         if statements == Some(1) && matches!(message[0], b'P' | b'B' | b'Q') {
-            hold_in_time(way);
+            hold_in_time(way, |way| &mut way.writes_left);
             statements = None;
         }
         if message[0] == b'E' {
             statements = statements.map(|count| count + 1);
+        }
+        if has_heartbeats {
+            let _ = way.subscribe().wait_for(|way| !way.holds_heartbeats).await;
         }
         wait_until_open(way, number).await;
         to.write_all(&message).await?;
@@ -234,18 +272,22 @@ async fn carry_questions(
     }
 }
 
-/// Counts the writes, and holds the way in the one that was chosen.
-fn hold_in_time(way: &watch::Sender<Way>) {
-    way.send_if_modified(|way| match way.writes_left {
-        Some(0) => {
-            (way.is_held, way.writes_left) = (true, None);
-            true
+/// Counts these, and holds the way at the one that was chosen.
+fn hold_in_time(way: &watch::Sender<Way>, left: impl Fn(&mut Way) -> &mut Option<u32>) {
+    way.send_if_modified(|way| {
+        let left = left(way);
+        match left {
+            Some(0) => {
+                *left = None;
+                way.carries = Carries::Nothing;
+                true
+            }
+            Some(more) => {
+                *more -= 1;
+                false
+            }
+            None => false,
         }
-        Some(left) => {
-            way.writes_left = Some(left - 1);
-            false
-        }
-        None => false,
     });
 }
 

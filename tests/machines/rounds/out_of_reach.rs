@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tokio::time::sleep;
-use vega_tests::{Caller, Server};
+use vega_tests::{Answer, Caller, Server};
 
 use crate::pair::{Pair, time_until};
 use crate::promises::Promises;
@@ -31,11 +31,26 @@ enum Away {
 /// What became of the reads.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
+    /// What each of them must bring.
+    token: Option<String>,
     good: u32,
     failed: Vec<String>,
 }
 
 impl Reads {
+    /// Reads that must bring this token.
+    pub(crate) fn of(token: Option<String>) -> Self {
+        Self {
+            token,
+            ..Self::default()
+        }
+    }
+
+    fn is_brought_by(&self, answer: &Answer) -> bool {
+        let token = self.token.as_ref();
+        token.is_none_or(|token| answer.text.contains(token))
+    }
+
     pub(crate) fn tell(&self, promises: &mut Promises, server: &Server) {
         promises.figures.counted("hot reads", self.good);
         promises.figures.counted(
@@ -43,7 +58,12 @@ impl Reads {
             u32::try_from(self.failed.len()).unwrap_or(u32::MAX),
         );
         promises.expect(self.failed.is_empty(), || {
-            format!("hot reads failed: {:?}; {}", self.failed, server.log())
+            let first = &self.failed[..self.failed.len().min(2)];
+            format!(
+                "hot reads failed: {}, such as {first:?}; {}",
+                self.failed.len(),
+                server.log()
+            )
         });
         promises.expect(self.good > 0, || "nobody read".to_owned());
     }
@@ -56,7 +76,7 @@ pub(crate) async fn read_on(server: &Server, path: &str, key: &Caller, reads: &m
         let (one, two, three) = tokio::join!(read(), read(), read());
         for answer in [one, two, three] {
             match answer {
-                Ok(answer) if answer.status == 200 => reads.good += 1,
+                Ok(answer) if answer.status == 200 && reads.is_brought_by(&answer) => reads.good += 1,
                 other => reads.failed.push(format!("{other:?}")),
             }
         }
