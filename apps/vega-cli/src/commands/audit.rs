@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vega_api_types::{AuditVerdictView, AuditView, EntryView};
 use vega_bootstrap::{Accepted, RowScope, Vega};
-use vega_domain::audit::{AuditFilter, AuditOrder, AuditVerdict, RecordedEntry};
+use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::ForceReason;
 use vega_domain::row_faults::RowFaults;
@@ -16,6 +16,9 @@ use crate::exit::Exit;
 use crate::terminal::output;
 
 const PAGE: u32 = 500;
+
+/// Of the losses of commits that are told, the newest.
+const LOSSES: u32 = 3;
 
 pub(crate) async fn run(vega: &Vega, wanted: &Audit) -> Result<Exit, CommandError> {
     if let Some(Accept::Accept { reason }) = &wanted.accept {
@@ -120,6 +123,7 @@ async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<E
         output::data_json(&AuditVerdictView::of(&verdict, &rows))?;
     } else if verdict.fault.is_none() {
         output::data(&intact(&verdict));
+        tell_losses(vega).await?;
     }
     for line in faults(&rows) {
         output::problem(&line);
@@ -145,6 +149,22 @@ async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<E
         );
     }
     Ok(Exit::Ok)
+}
+
+/// A trail that was cut with a database server fits: what is missing in it is only said.
+async fn tell_losses(vega: &Vega) -> Result<(), CommandError> {
+    let filter = AuditFilter {
+        kind: Some(AuditKind::CommitsLost),
+        ..AuditFilter::default()
+    };
+    let losses = vega
+        .audit
+        .page(&filter, AuditOrder::NewestFirst, None, LOSSES)
+        .await?;
+    for lost in &losses {
+        output::say(&line(lost));
+    }
+    Ok(())
 }
 
 fn intact(verdict: &AuditVerdict) -> String {
