@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use vega_bootstrap::{
-    AccessError, BackupError, ReportError, RevocationError, RotateKeyError, SettingsError, StartError,
+    AccessError, BackupError, MoveDatabaseError, MoveError, ReportError, RestoreError, RevocationError,
+    RotateKeyError, SettingsError, StartError,
 };
 use vega_domain::ports::StoreError;
 use vega_orchestration::{NotBetweenRuns, RunError};
@@ -30,6 +31,12 @@ pub(crate) enum CommandError {
     /// A copy of the database.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// A backup that takes the place of the database.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The database's way to another place.
+    #[error(transparent)]
+    Move(#[from] MoveDatabaseError),
     /// An access key, or the console's link.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -61,6 +68,8 @@ impl CommandError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Backup(BackupError::IsThere(_))
+            | Self::Restore(RestoreError::NoFile(_) | RestoreError::NoBackup(_) | RestoreError::Itself(_))
+            | Self::Move(MoveDatabaseError::Move(MoveError::SameEngine(_) | MoveError::NoMove))
             | Self::Access(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
                 Exit::Usage
             }
@@ -69,6 +78,12 @@ impl CommandError {
             | Self::Store(_)
             | Self::Access(AccessError::Store(_))
             | Self::Backup(_)
+            | Self::Move(
+                MoveDatabaseError::Open(_)
+                | MoveDatabaseError::Store(_)
+                | MoveDatabaseError::Move(_)
+                | MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Store(_)),
+            )
             | Self::Report(ReportError::Store(_))
             | Self::Revocation(_)
             | Self::RotateKey(
@@ -76,7 +91,12 @@ impl CommandError {
             ) => Exit::Preflight,
             Self::RotateKey(RotateKeyError::NotBetweenRuns(
                 NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
-            )) => Exit::NotAllowed,
+            ))
+            | Self::Move(MoveDatabaseError::NotBetweenRuns(
+                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
+            ))
+            | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
+            Self::Restore(_) => Exit::Preflight,
             Self::Run(error) => of_run_error(error),
             Self::Report(_) | Self::Io(_) | Self::Json(_) => Exit::Unexpected,
         }

@@ -9,6 +9,8 @@ pub(crate) mod cooldown;
 pub(crate) mod generate;
 pub(crate) mod key;
 pub(crate) mod looked_up;
+pub(crate) mod relocate;
+pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod revoke;
 pub(crate) mod seal;

@@ -32,8 +32,8 @@ use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, cooldown, generate, key, looked_up, resume, revoke, seal,
-    status, token, verify,
+    audit, backup, cancel, config, console_link, cooldown, generate, key, looked_up, relocate, restore,
+    resume, revoke, seal, status, token, verify,
 };
 use crate::exit::Exit;
 use crate::stop::Stop;
@@ -112,6 +112,12 @@ async fn run(
     }
     if usage::tell_unknown_api(&arguments, line, &settings) {
         return Ok(Exit::Usage);
+    }
+    match &arguments.command {
+        // Nothing of Vega has the database open meanwhile.
+        Some(Command::Move(wanted)) => return relocate::run(&settings, wanted, &*decorator).await,
+        Some(Command::Restore(wanted)) => return restore::run(&settings, wanted, &*decorator).await,
+        _ => {}
     }
     if let Some(command) = arguments
         .command
@@ -203,6 +209,7 @@ async fn command(
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
+        Command::Move(_) | Command::Restore(_) => unreachable!("carried out before the database is opened"),
     }
 }
 

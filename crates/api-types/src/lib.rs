@@ -36,7 +36,7 @@ pub use evidence::{EvidenceView, EvidencesView, FactView};
 pub use failures::{FailureView, LastFailureView};
 pub use health::{LiveView, ReadyView, TokensReadyView};
 pub use keys::{KeyView, KeysView, UnfitKeyView};
-pub use maintenance::{BackupView, RotationView};
+pub use maintenance::{BackupView, MoveView, RestoreView, RotationView};
 pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};
 pub use problems::{ProblemCode, ProblemView};
 pub use prompts::{AnswerBody, PromptView, PromptsView};

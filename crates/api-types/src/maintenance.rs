@@ -17,6 +17,38 @@ pub struct BackupView {
     pub key_file: String,
 }
 
+/// The database in another place: the answer of `vega move --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct MoveView {
+    pub v: u8,
+    /// What `VEGA__DATABASE__URL` is to be set to, on every machine.
+    pub url: String,
+    pub audit_entries: u64,
+    /// What is wrong with the audit trail, in words, as it was before.
+    pub fault: Option<String>,
+    /// How many sealed values were opened there.
+    pub opened: u64,
+    /// The values that could not be read before either, and are unchanged, each in words.
+    pub unreadable: Vec<String>,
+}
+
+/// A backup in the place of the database: the answer of `vega restore --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RestoreView {
+    pub v: u8,
+    /// The backup.
+    pub file: String,
+    /// The file with what was there before; `null` where nothing was.
+    pub kept: Option<String>,
+    pub audit_entries: u64,
+    /// How many entries were written after the backup, as far as this machine knows.
+    pub missing: u64,
+    /// How many of its sealed values were opened.
+    pub opened: u64,
+    /// The values that do not open, each in words.
+    pub unreadable: Vec<String>,
+}
+
 /// A new root key: the answer of `vega seal rotate --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RotationView {

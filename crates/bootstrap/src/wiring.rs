@@ -4,6 +4,7 @@ pub(crate) mod degraded_reads;
 pub(crate) mod maintenance;
 pub(crate) mod open_database;
 pub(crate) mod port_decorator;
+pub(crate) mod relocation;
 pub(crate) mod routes;
 pub(crate) mod start_error;
 pub(crate) mod stored_state;

@@ -105,6 +105,14 @@ audit_kinds! {
     TokensErased = "tokens_erased",
     /// A copy of the database was made.
     BackupMade = "backup_made",
+    /// The database takes no writes any more: it is being moved to another place.
+    MoveBegun = "move_begun",
+    /// A move of the database failed or was cancelled, and it counts in its place as before.
+    MoveTakenBack = "move_taken_back",
+    /// The database counts in another place from now on.
+    DatabaseMoved = "database_moved",
+    /// A backup took the place of the database.
+    DatabaseRestored = "database_restored",
     /// An access key was made.
     KeyAdded = "key_added",
     /// An access key was made worthless.
@@ -130,6 +138,7 @@ impl AuditKind {
                 | Self::AccountStopped
                 | Self::KeyRotated
                 | Self::RowsSealed
+                | Self::DatabaseMoved
         )
     }
 

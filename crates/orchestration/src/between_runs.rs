@@ -2,9 +2,8 @@
 //! left over.
 
 use thiserror::Error;
-use vega_domain::ports::{Lease, StoreError};
+use vega_domain::ports::{Lease, LoginLease, RunHistory, StoreError};
 
-use crate::ports::OrchestrationPorts;
 use crate::run_error::RunError;
 
 /// Why the change cannot be made now.
@@ -25,13 +24,16 @@ pub enum NotBetweenRuns {
 
 /// Takes the sign-in lease where no run is under way and none is left to be cleared up. The change is made while the lease is
 /// held.
-pub async fn between_runs(ports: &OrchestrationPorts) -> Result<Box<dyn Lease>, NotBetweenRuns> {
-    let lease = match ports.lease.acquire().await.map_err(RunError::from) {
+pub async fn between_runs(
+    lease: &dyn LoginLease,
+    history: &dyn RunHistory,
+) -> Result<Box<dyn Lease>, NotBetweenRuns> {
+    let lease = match lease.acquire().await.map_err(RunError::from) {
         Ok(lease) => lease,
         Err(RunError::Store(error)) => return Err(error.into()),
         Err(held) => return Err(NotBetweenRuns::Held(held)),
     };
-    match ports.history.active().await? {
+    match history.active().await? {
         None => Ok(lease),
         Some(_) => Err(NotBetweenRuns::RunLeft),
     }

@@ -5,6 +5,7 @@ pub(crate) mod data_source;
 pub(crate) mod database_facts;
 pub(crate) mod engine;
 pub(crate) mod lease;
+pub(crate) mod move_state;
 pub(crate) mod open_error;
 pub(crate) mod opening;
 pub(crate) mod opening_to_read;

@@ -38,8 +38,13 @@ pub use integrity::row_acceptance::Accepted;
 pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
+pub use maintenance::backup::{Backup, BackupError};
 pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
 pub use maintenance::machines::Program;
+pub use maintenance::relocation::{MoveStep, Moved, Relocation};
+pub use maintenance::relocation_error::MoveError;
+pub use maintenance::restore::{Restored, restore};
+pub use maintenance::restore_error::RestoreError;
 #[cfg(feature = "injected-defects")]
 pub use postgres::injected_defects::InjectedDefect;
 pub use repositories::access_repository::SqlAccessRepository;
@@ -54,7 +59,7 @@ pub use sealing::listener_proof::KeyedListenerProof;
 pub use spool::import::FileTokenSpool;
 pub use spool::spooling_attempts::SpoolingSignInAttempts;
 pub use spool::spooling_tokens::SpoolingTokenRepository;
-pub use sqlite::backup::{Backup, BackupError};
+
 pub use sqlite::degraded_reads::tokens_without_opening;
 pub use sqlite::login_lease::FileLoginLease;
 pub use sqlite::wal::WalState;

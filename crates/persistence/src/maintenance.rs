@@ -1,7 +1,15 @@
-//! What is done to a database as a whole: a new root key, erasure of what no longer counts, and the machines that
-//! share it.
+//! What is done to a database as a whole: a new root key, erasure of what no longer counts, copies of it, its way to another place, and
+//! the machines that share it.
 
+pub(crate) mod arrival;
+pub(crate) mod backup;
+pub(crate) mod copy;
 pub(crate) mod erasure;
 pub(crate) mod key_proof;
 pub(crate) mod key_rotation;
 pub(crate) mod machines;
+pub(crate) mod relocation;
+pub(crate) mod relocation_error;
+pub(crate) mod restore;
+pub(crate) mod restore_error;
+pub(crate) mod tables;

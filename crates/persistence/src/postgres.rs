@@ -19,6 +19,7 @@ pub(crate) mod own_folder;
 pub(crate) mod own_lease;
 pub(crate) mod poll;
 pub(crate) mod primary;
+pub(crate) mod restore;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod unanswered_commit;

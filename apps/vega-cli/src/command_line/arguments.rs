@@ -77,6 +77,10 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Copy the database into a new file, and examine the copy; the key is not in it
     Backup(Backup),
+    /// Put a backup in the place of the database, which is kept aside; not while others have it open
+    Restore(Restore),
+    /// Move the database into a file or onto a server; not while a run is under way
+    Move(Move),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
     /// Take one API's token from all programs before its time, and log it out at Upstox
@@ -280,6 +284,36 @@ pub(crate) struct Backup {
 
 #[derive(Debug, Clone, Args)]
 #[command(
+    after_help = "Examples:\n  vega restore ~/vega-2026-11-23.db\n  vega restore /media/stick/vega.db --json"
+)]
+pub(crate) struct Restore {
+    /// The backup, which stays as it is
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega move postgres://vega@db.example/vega\n  vega move sqlite:///home/me/vega_trade.db\n  \
+    vega move --cancel"
+)]
+pub(crate) struct Move {
+    /// Where to: what VEGA__DATABASE__URL is set to afterwards; a password comes from VEGA__DATABASE__PASSWORD_FILE
+    #[arg(value_name = "URL", required_unless_present = "cancel")]
+    pub(crate) url: Option<String>,
+    /// Go on with the database as it is, where a move of it was cut off
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) cancel: bool,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
     eval \"$(vega token PRIMARY --format env)\"\n  vega token PRIMARY --rejected 3"
 )]
@@ -430,6 +464,8 @@ impl Arguments {
                 | Command::Audit(_)
                 | Command::Seal(_)
                 | Command::Backup(_)
+                | Command::Restore(_)
+                | Command::Move(_)
                 | Command::Key(Key::List { .. } | Key::Revoke { .. })
                 | Command::Console
                 | Command::Cancel,

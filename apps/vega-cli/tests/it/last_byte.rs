@@ -40,6 +40,9 @@ const LINES: &[(&str, &[&str], Prints)] = &[
     ),
     ("seal rotate", &["seal", "rotate"], Prints::Data),
     ("backup", &["backup", "copy.db"], Prints::Data),
+    // There is no such file, and no move.
+    ("restore", &["restore", "nowhere.db"], Prints::Nothing),
+    ("move", &["move", "--cancel"], Prints::Nothing),
     ("token", &["token", "PRIMARY", "--format", "env"], Prints::Data),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (

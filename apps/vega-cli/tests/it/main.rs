@@ -17,6 +17,7 @@ mod missing_browser;
 mod open_folders;
 mod pasted_values;
 mod preflight;
+mod relocation;
 mod reports;
 mod rows;
 mod seal;

@@ -13,6 +13,8 @@ use crate::world::{NO_UPSTOX, ONE_API, said, vega};
 #[case::help_seal("help_seal", &["seal", "--help"])]
 #[case::help_seal_rotate("help_seal_rotate", &["seal", "rotate", "--help"])]
 #[case::help_backup("help_backup", &["backup", "--help"])]
+#[case::help_restore("help_restore", &["restore", "--help"])]
+#[case::help_move("help_move", &["move", "--help"])]
 #[case::help_key("help_key", &["key", "--help"])]
 #[case::help_key_add("help_key_add", &["key", "add", "--help"])]
 #[case::help_revoke("help_revoke", &["revoke", "--help"])]

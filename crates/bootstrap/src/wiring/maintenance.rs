@@ -52,7 +52,7 @@ pub struct Maintenance {
 impl Maintenance {
     /// Replaces the root key and seals everything anew, under the lease. Afterwards this process can write nothing.
     pub async fn rotate_key(&self) -> Result<Rotation, RotateKeyError> {
-        let _lease = between_runs(&self.ports).await?;
+        let _lease = between_runs(&*self.ports.lease, &*self.ports.history).await?;
         let passed = |step: RotationStep| {
             tracing::debug!(step = step.code(), "rotating the key");
             self.decorator.rotating(step.code());

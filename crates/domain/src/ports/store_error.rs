@@ -23,7 +23,7 @@ pub enum StoreError {
     /// A row is not what Vega wrote there last: it was changed, put back or taken away outside Vega. It counts for nothing.
     #[error("{0}")]
     ChangedOutside(String),
-    /// The database as a whole is not the one that Vega left, and the operator has not accepted it: nothing of it counts and
+    /// The database as a whole is not the one that Vega left, and the operator has not accepted it, or it is in another place now: nothing of it counts and
     /// nothing is written.
     #[error("{0}")]
     NotAccepted(String),

@@ -215,7 +215,9 @@ impl Cause {
     /// The cause for which a write with an entry of this kind keeps a checkpoint; `None` if it keeps none.
     pub(crate) fn of(kind: AuditKind) -> Option<Self> {
         match kind {
-            AuditKind::DatabaseAccepted | AuditKind::CommitsLost => Some(Self::Accepted),
+            AuditKind::DatabaseAccepted | AuditKind::CommitsLost | AuditKind::DatabaseRestored => {
+                Some(Self::Accepted)
+            }
             AuditKind::TokenRevoked => Some(Self::Revocation),
             other => other.is_checkpoint().then_some(Self::Change),
         }

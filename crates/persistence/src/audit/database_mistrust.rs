@@ -25,6 +25,8 @@ pub(crate) enum DatabaseMistrust {
     Unsealed { why: String },
     /// Its list of latest changes is not what Vega wrote.
     Changed,
+    /// It is in another place by now, or not wholly here yet: that is not for the operator to accept.
+    Moved { words: String },
 }
 
 impl DatabaseMistrust {
@@ -39,7 +41,7 @@ impl DatabaseMistrust {
     /// The effect of accepting, for the message.
     fn accepting(&self) -> &'static str {
         match self {
-            Self::Older { .. } | Self::Another { .. } | Self::Lost { .. } => {
+            Self::Older { .. } | Self::Another { .. } | Self::Lost { .. } | Self::Moved { .. } => {
                 "lets it count as it is, on record: what was revoked since counts again until you revoke it again"
             }
             Self::Unsealed { .. } => {
@@ -68,6 +70,7 @@ impl fmt::Display for DatabaseMistrust {
                 "the database is not the one of its checkpoint: entry {entry} of its record is another one. A backup was put \
                  back and written to, or the file was replaced"
             ),
+            Self::Moved { words } => return f.write_str(words),
             Self::Lost { last, kept, .. } => {
                 return write!(
                     f,

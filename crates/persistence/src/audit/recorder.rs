@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::audit::chain::AuditChain;
 use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::row_trust::RowTrust;
+use crate::database::move_state::OpenedFor;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
 use crate::sealing::fingerprint::Fingerprints;
@@ -21,12 +22,12 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Makes one with this key, read from this place.
-    pub(crate) fn new(key: &RootKey, source: &KeySource) -> Self {
+    pub(crate) fn new(key: &RootKey, source: &KeySource, opened_for: OpenedFor) -> Self {
         let checkpoints = CheckpointFile::at(source);
         Self {
             chain: Arc::new(AuditChain::new(key)),
             fingerprints: Arc::new(Fingerprints::new(key)),
-            trust: Arc::new(RowTrust::new(key, checkpoints.clone())),
+            trust: Arc::new(RowTrust::new(key, checkpoints.clone()).opened_for(opened_for)),
             checkpoints,
         }
     }

@@ -12,6 +12,7 @@ use vega_domain::ports::StoreError;
 use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
+use crate::database::move_state::{DatabaseMove, OpenedFor};
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::postgres::history::History;
 #[cfg(feature = "injected-defects")]
@@ -64,6 +65,7 @@ pub(crate) struct RowTrust {
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
     losses: AtomicU64,
+    opened_for: OpenedFor,
 }
 
 impl fmt::Debug for RowTrust {
@@ -85,6 +87,16 @@ record! {
         entry: Option<i64>,
         marks: Option<String>,
         value: Option<Vec<u8>>,
+        state: Option<String>,
+        url: Option<String>,
+        machine: Option<String>,
+    }
+}
+
+impl Standing {
+    fn database_move(&self) -> Option<DatabaseMove> {
+        let columns = (self.state.clone()?, self.url.clone()?, self.machine.clone()?);
+        Some(DatabaseMove::of_columns(columns))
     }
 }
 
@@ -97,6 +109,8 @@ pub(crate) struct Look {
     pub(crate) chain: Vec<u8>,
     /// Where the server was in its history.
     pub(crate) history: Option<History>,
+    /// Why nothing may be written, whatever it is.
+    pub(crate) stopped: Option<String>,
 }
 
 /// What was seen before a snapshot began: the snapshot must contain it.
@@ -120,7 +134,12 @@ impl RowTrust {
             parsed: Mutex::default(),
             unsealed: Mutex::default(),
             losses: AtomicU64::default(),
+            opened_for: OpenedFor::Use,
         }
+    }
+
+    pub(crate) fn opened_for(self, opened_for: OpenedFor) -> Self {
+        Self { opened_for, ..self }
     }
 
     /// Must be called before the transaction begins in which `look` reads.
@@ -212,6 +231,9 @@ impl RowTrust {
                 "the key of the database was rotated while this program ran: start it again".into(),
             ));
         }
+        let moves = standing
+            .database_move()
+            .filter(|_| self.opened_for == OpenedFor::Use);
         let own = self.own(standing);
         let mut marks = self.judge(standing, seen, own.clone());
         let is_near = seen.entry - standing.last <= LOST_AT_MOST;
@@ -227,6 +249,9 @@ impl RowTrust {
                 by_this_process: seen.is_of_this_process,
             });
         }
+        if let Some(words) = moves.as_ref().and_then(DatabaseMove::stops_reads) {
+            marks = Err(DatabaseMistrust::Moved { words });
+        }
         let chain = standing.chain.clone().unwrap_or_default();
         if marks.is_ok() {
             self.saw(standing.last, &chain, history);
@@ -237,6 +262,7 @@ impl RowTrust {
             last: standing.last,
             chain,
             history,
+            stopped: moves.as_ref().map(DatabaseMove::stops_writes),
         })
     }
 

@@ -127,6 +127,9 @@ impl DataSource {
         let mut tx = self.engine.begin_write().await.map_err(failed("begin a write"))?;
         // After a rotation elsewhere, this process's key would seal and chain wrongly.
         let look = self.recorder.trust.look(&mut tx, before).await?;
+        if let Some(words) = look.stopped {
+            return Err(StoreError::NotAccepted(words));
+        }
         if look.marks.is_ok() {
             self.engine.is_whole_at(look.history);
         }

@@ -71,6 +71,9 @@ pub enum OpenError {
          Use the newer one, or put back a backup that was made with this one"
     )]
     Newer(PathBuf),
+    /// It is in another place, or is not wholly here yet.
+    #[error("{0}")]
+    Moved(String),
     /// The root key is not available.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -16,6 +16,7 @@ pub(crate) struct State {
     has_latest_changes: bool,
     /// A start records when a row that did not fit does so again.
     has_told_of_rows: bool,
+    is_moving: bool,
     chain_id: Option<Vec<u8>>,
 }
 
@@ -30,6 +31,7 @@ pub(crate) const STATE: &str = "SELECT (SELECT max(version) FROM _sqlx_migration
         (SELECT key_id FROM seal_key) AS key_id,
         EXISTS (SELECT 1 FROM latest_changes) AS has_latest_changes,
         EXISTS (SELECT 1 FROM latest_changes WHERE marks LIKE '%\"told %') AS has_told_of_rows,
+        EXISTS (SELECT 1 FROM database_move) AS is_moving,
         (SELECT chain_id FROM audit_chain) AS chain_id";
 
 impl DataSource {
@@ -58,7 +60,8 @@ impl DataSource {
         let is_as_left = state.schema == looked.newest_schema
             && state.key_id.as_deref() == Some(&self.sealer.key_id().0[..])
             && state.has_latest_changes
-            && !state.has_told_of_rows;
+            && !state.has_told_of_rows
+            && !state.is_moving;
         if !is_as_left || !self.spool().is_clear() {
             return false;
         }

@@ -21,10 +21,12 @@ use crate::postgres::history::History;
 use crate::postgres::injected_defects::InjectedDefect;
 use crate::repositories::{attempt_rows, audit_rows, audit_trail};
 use crate::sql;
-use crate::sql::record;
+use crate::sql::{Session, record};
 use crate::stored::unreadable;
 
 const DOING: &str = "make a loss of commits safe";
+
+const LOST: &str = "the last commits were lost with a database server, so how far it got is not known";
 
 record! {
     struct OpenAttempt {
@@ -82,7 +84,7 @@ impl DataSource {
         tx.marks()?.set(Whose::Lost, lost);
         audit_trail::insert(&mut tx, &AuditEntry::new(at, AuditKind::CommitsLost, words)).await?;
         if closes_what_is_open() {
-            close_what_is_open(&mut tx, at).await?;
+            close_what_is_open(&mut tx, LOST, at).await?;
         }
         tx.commit().await.map_err(failed(DOING))
     }
@@ -133,7 +135,7 @@ async fn time(tx: &mut Write) -> Result<DateTime<Utc>, StoreError> {
 }
 
 /// Whoever had the lease may have taken it in a commit that was lost, so nobody has it now.
-async fn no_lease_is_in_force(tx: &mut Write, history: History) -> Result<(), StoreError> {
+pub(crate) async fn no_lease_is_in_force(tx: &mut Session, history: History) -> Result<(), StoreError> {
     sql::query("UPDATE writer SET epoch = greatest(epoch, $1) + 1 WHERE id = 1")
         .bind(history.first_epoch())
         .execute(tx)
@@ -147,7 +149,11 @@ async fn no_lease_is_in_force(tx: &mut Write, history: History) -> Result<(), St
 }
 
 /// What they did after the last commit that is there is not known. An answer that is there is not lost, and is finished as always.
-async fn close_what_is_open(tx: &mut Write, at: DateTime<Utc>) -> Result<(), StoreError> {
+pub(crate) async fn close_what_is_open(
+    tx: &mut Write,
+    words: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let open: Vec<OpenAttempt> = sql::query_as(
         "SELECT id, run_id, account, api FROM sign_in_attempts
          WHERE closed_at IS NULL AND status <> 'answered' ORDER BY rowid",
@@ -155,7 +161,6 @@ async fn close_what_is_open(tx: &mut Write, at: DateTime<Utc>) -> Result<(), Sto
     .fetch_all(tx)
     .await
     .map_err(failed(DOING))?;
-    let words = "the last commits were lost with a database server, so how far it got is not known";
     for attempt in open {
         let failure = Failure::new(FailureReason::OutcomeUnknown, words);
         if attempt_rows::close(tx, AttemptId::from_uuid(attempt.id), &failure, at).await? {

@@ -14,8 +14,9 @@ const STANDING: &str =
     "SELECT (SELECT key_id FROM seal_key) AS key_id, (SELECT chain_id FROM audit_chain) AS chain_id,
          coalesce((SELECT max(id) FROM audit_events), 0) AS last,
          (SELECT chain FROM audit_events ORDER BY id DESC LIMIT 1) AS chain,
-         (SELECT chain FROM audit_events WHERE id = $1) AS seen, latest.entry, latest.marks, latest.value
-     FROM (SELECT 1) AS one LEFT JOIN latest_changes AS latest ON latest.id = 1";
+         (SELECT chain FROM audit_events WHERE id = $1) AS seen, latest.entry, latest.marks, latest.value,
+         moves.state, moves.url, moves.machine
+     FROM (SELECT 1) AS one LEFT JOIN latest_changes AS latest ON latest.id = 1 LEFT JOIN database_move AS moves ON moves.id = 1";
 
 impl RowTrust {
     /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.

@@ -142,6 +142,7 @@ pub(crate) fn options(server: &Server, address: &Address) -> PgConnectOptions {
 }
 
 /// The host that takes writes.
+#[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) host: String,
     pub(crate) options: PgConnectOptions,

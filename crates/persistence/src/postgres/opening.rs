@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::move_state::{OpenedFor, refuse_moved_on_server};
 use crate::database::open_error::OpenError;
 use crate::database::place::DatabasePlace;
 use crate::files::io;
@@ -58,16 +59,20 @@ pub(crate) async fn reach(place: &DatabasePlace) -> Result<Found, OpenError> {
 }
 
 /// What this machine remembers of the server's history.
-fn remembered(place: &DatabasePlace, server: &Server) -> Remembered {
+pub(crate) fn remembered(place: &DatabasePlace, server: &Server) -> Remembered {
     Remembered::of(&place.folder.join(server.folder_name()))
 }
 
-/// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
-pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result<DataSource, OpenError> {
+/// A server that keeps what it is given, before anything of its database is looked at.
+pub(crate) struct FitServer {
+    pub(crate) server: Server,
+    pub(crate) found: Found,
+    pub(crate) asked: PgConnection,
+}
+
+/// Connects to the server that takes writes, and looks whether it keeps what it acknowledges.
+pub(crate) async fn fit_server(place: &DatabasePlace) -> Result<FitServer, OpenError> {
     let server = server_of(place)?;
-    // Without a key there must be no database either; whether one may be made is known when the database is.
-    RootKey::check(&key_source, true)?;
-    let path = server.local_file(&place.folder);
     let named = || server.to_string();
     let found = reach(place).await?;
     let options = found.options.clone();
@@ -98,14 +103,34 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         });
     }
     about.say_what_is_missing();
-    migrate(&options, &mut asked).await.map_err(|error| match error {
-        MigrateError::VersionMissing(_) => OpenError::Newer(named().into()),
-        error => OpenError::OnServer {
-            doing: "migrate",
+    Ok(FitServer { server, found, asked })
+}
+
+/// Opens the database on this server, migrating it where needed, with the root key from `key_source`.
+pub(crate) async fn open(
+    place: &DatabasePlace,
+    key_source: KeySource,
+    opened_for: OpenedFor,
+) -> Result<DataSource, OpenError> {
+    // Without a key there must be no database either; whether one may be made is known when the database is.
+    RootKey::check(&key_source, true)?;
+    let mut fit = fit_server(place).await?;
+    migrate(&mut fit).await?;
+    let FitServer {
+        server,
+        found,
+        mut asked,
+    } = fit;
+    let path = server.local_file(&place.folder);
+    let named = || server.to_string();
+    let failed = |doing| {
+        move |source: sqlx::Error| OpenError::OnServer {
+            doing,
             server: named(),
-            source: error.into(),
-        },
-    })?;
+            source: source.into(),
+        }
+    };
+    refuse_moved_on_server(&mut asked, opened_for, failed("read")).await?;
     let key = fetch_key(&mut asked, &key_source, &server).await?;
     let sealer = Arc::new(Sealer::new(&key));
     let spool = Spool::beside(&path, Arc::clone(&sealer));
@@ -127,7 +152,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Result
         }),
         sealer,
         listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source),
+        recorder: Recorder::new(&key, &key_source, opened_for),
         key_source,
         path,
     };
@@ -161,7 +186,19 @@ async fn news_comes_through(options: &PgConnectOptions) -> bool {
 
 /// Migrates, unless that is done. One machine at a time: whoever migrates has a lock of the server for it. A migration may take
 /// longer than any statement of later.
-async fn migrate(options: &PgConnectOptions, asked: &mut PgConnection) -> Result<(), MigrateError> {
+pub(crate) async fn migrate(fit: &mut FitServer) -> Result<(), OpenError> {
+    let migrated = run_migrations(&fit.found.options, &mut fit.asked).await;
+    migrated.map_err(|error| match error {
+        MigrateError::VersionMissing(_) => OpenError::Newer(fit.server.to_string().into()),
+        error => OpenError::OnServer {
+            doing: "migrate",
+            server: fit.server.to_string(),
+            source: error.into(),
+        },
+    })
+}
+
+async fn run_migrations(options: &PgConnectOptions, asked: &mut PgConnection) -> Result<(), MigrateError> {
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
     let made = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(asked);
     let made: Result<Option<i64>, sqlx::Error> = in_time(made).await;

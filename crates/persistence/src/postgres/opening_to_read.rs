@@ -8,6 +8,7 @@ use sqlx::postgres::PgPoolOptions;
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::move_state::OpenedFor;
 use crate::database::opening_to_read::{Looked, STATE};
 use crate::database::place::DatabasePlace;
 use crate::files::{Place, refuse_if_others_may_change};
@@ -70,7 +71,7 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
         }),
         sealer,
         listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source),
+        recorder: Recorder::new(&key, &key_source, OpenedFor::Use),
         key_source,
         path,
     };

@@ -12,6 +12,7 @@ use sqlx::{Connection, SqliteConnection};
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::move_state::{OpenedFor, refuse_moved_file};
 use crate::database::open_error::{OpenError, broken};
 use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
@@ -35,21 +36,22 @@ const READERS: u32 = 4;
 const CACHE_OF_A_READER: &str = "-512";
 
 /// Opens the database at `url` (`sqlite://PATH`), making and migrating it where needed.
-pub(crate) async fn open(url: &str, key: KeySource) -> Result<DataSource, OpenError> {
-    DataSource::open_as(url, key, SqliteSynchronous::Full).await
+pub(crate) async fn open(url: &str, key: KeySource, opened_for: OpenedFor) -> Result<DataSource, OpenError> {
+    DataSource::open_as(url, key, SqliteSynchronous::Full, opened_for).await
 }
 
 impl DataSource {
     /// An injected defect: what is committed is not durable yet.
     #[cfg(feature = "injected-defects")]
     pub async fn open_with_synchronous_normal(url: &str, key_file: &Path) -> Result<Self, OpenError> {
-        Self::open_as(url, key_file.into(), SqliteSynchronous::Normal).await
+        Self::open_as(url, key_file.into(), SqliteSynchronous::Normal, OpenedFor::Use).await
     }
 
     async fn open_as(
         url: &str,
         key_source: KeySource,
         synchronous: SqliteSynchronous,
+        opened_for: OpenedFor,
     ) -> Result<Self, OpenError> {
         let path = database_file::path_of(url)?;
         // First the key: without one there must be no database either.
@@ -58,30 +60,15 @@ impl DataSource {
         let path = database_file::make_ready(&path).await?;
 
         let database = |doing| broken(doing, &path);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous)
-            .busy_timeout(BUSY_TIMEOUT)
-            .foreign_keys(true)
-            .pragma("trusted_schema", "OFF")
-            .pragma("secure_delete", "ON");
+        let options = options(&path, synchronous);
 
         // Two programs that start at once must not both migrate.
         let lock = lock_for_opening(&path).await?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            // SQLite ends a transaction by itself when the disk fails under it. sqlx then still counts it as open, and
-            // would begin no other one on this connection, ever.
-            .before_acquire(|connection, _| {
-                let is_stuck = connection.is_in_transaction();
-                Box::pin(async move { Ok(!is_stuck) })
-            })
-            .connect_with(options.clone())
+        let writer = connect_writer(&options)
             .await
             .map_err(|error| database("open")(error.into()))?;
         let opened = async {
-            let key = prepare(&writer, &path, &key_source).await?;
+            let key = prepare(&writer, &path, &key_source, opened_for).await?;
             let options = options.read_only(true).pragma("cache_size", CACHE_OF_A_READER);
             let reader = SqlitePoolOptions::new()
                 .max_connections(READERS)
@@ -99,7 +86,10 @@ impl DataSource {
                 }),
                 sealer,
                 listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-                recorder: Recorder::new(&key, &key_source),
+                recorder: match opened_for {
+                    OpenedFor::Restore => Recorder::new(&key, &KeySource::File(path.clone()), opened_for),
+                    OpenedFor::Use | OpenedFor::Move => Recorder::new(&key, &key_source, opened_for),
+                },
                 key_source,
                 path: path.clone(),
             };
@@ -120,8 +110,34 @@ impl DataSource {
     }
 }
 
+/// What each connection of an open database is set up with.
+pub(crate) fn options(path: &Path, synchronous: SqliteSynchronous) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .pragma("trusted_schema", "OFF")
+        .pragma("secure_delete", "ON")
+}
+
+/// The one connection that writes.
+pub(crate) async fn connect_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(1)
+        // SQLite ends a transaction by itself when the disk fails under it. sqlx then still counts it as open, and
+        // would begin no other one on this connection, ever.
+        .before_acquire(|connection, _| {
+            let is_stuck = connection.is_in_transaction();
+            Box::pin(async move { Ok(!is_stuck) })
+        })
+        .connect_with(options.clone())
+        .await
+}
+
 /// A connection that is opened when it is first used, and never replaced while it works.
-fn for_the_watch(options: SqliteConnectOptions) -> SqlitePool {
+pub(crate) fn for_the_watch(options: SqliteConnectOptions) -> SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)
@@ -131,7 +147,12 @@ fn for_the_watch(options: SqliteConnectOptions) -> SqlitePool {
 }
 
 /// Checks that the database is undamaged, migrates it and fetches its key.
-async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result<RootKey, OpenError> {
+async fn prepare(
+    writer: &SqlitePool,
+    path: &Path,
+    source: &KeySource,
+    opened_for: OpenedFor,
+) -> Result<RootKey, OpenError> {
     let read = |error: sqlx::Error| broken("read", path)(error.into());
     let version: String = sqlx::query_scalar("SELECT sqlite_version()")
         .fetch_one(writer)
@@ -145,10 +166,8 @@ async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result
         let path = path.to_owned();
         return Err(OpenError::Damaged { path, found });
     }
-    MIGRATIONS.run(writer).await.map_err(|error| match error {
-        MigrateError::VersionMissing(_) => OpenError::Newer(path.to_owned()),
-        error => broken("migrate", path)(error.into()),
-    })?;
+    migrate(writer, path).await?;
+    refuse_moved_file(writer, opened_for, read).await?;
     let mut connection = writer.acquire().await.map_err(read)?;
     let named = key_in_force(&mut connection).await.map_err(read)?;
     let in_force = match &named {
@@ -168,6 +187,13 @@ async fn prepare(writer: &SqlitePool, path: &Path, source: &KeySource) -> Result
             kept,
         }),
     }
+}
+
+pub(crate) async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), OpenError> {
+    MIGRATIONS.run(writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) => OpenError::Newer(path.to_owned()),
+        error => broken("migrate", path)(error.into()),
+    })
 }
 
 /// `ok`, or the first damage that SQLite finds.

@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::move_state::OpenedFor;
 use crate::database::opening_to_read::{Looked, STATE};
 use crate::files::{Place, refuse_if_others_may_change, refuse_open_one};
 use crate::key_files::key_source::KeySource;
@@ -49,7 +50,7 @@ pub(crate) async fn open(url: &str, key_source: KeySource) -> Option<(DataSource
         }),
         sealer,
         listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source),
+        recorder: Recorder::new(&key, &key_source, OpenedFor::Use),
         key_source,
         path,
     };
@@ -73,7 +74,7 @@ impl DataSource {
 
 /// Whether the file itself says that it is Vega's. Of another program's, and of one whose only content is in its log, SQLite
 /// could change what lies there by opening it.
-fn names_vega(path: &Path) -> io::Result<bool> {
+pub(crate) fn names_vega(path: &Path) -> io::Result<bool> {
     // SQLite file format, "The Database Header": the application id is at 68.
     let mut header = [0; 72];
     std::fs::File::open(path)?.read_exact(&mut header)?;

@@ -49,7 +49,7 @@ async fn on_this_machine(url: &str, home: &Path) -> DataSource {
 
 /// The time of a computer that was not started anew.
 #[derive(Debug)]
-struct OneBoot;
+pub(crate) struct OneBoot;
 
 impl Clock for OneBoot {
     fn now(&self) -> DateTime<Utc> {

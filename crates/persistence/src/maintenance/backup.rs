@@ -1,11 +1,11 @@
-//! Copies the whole database into one private file while Vega works. The copy is called good only after it was written
-//! through to the disk and examined. The key is not in it.
+//! Copies the whole database into one private file while Vega works: a file of SQLite, wherever the database is. The copy is called good
+//! only after it was written through to the disk and examined. The key is not in it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use thiserror::Error;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::StoreError;
@@ -13,8 +13,14 @@ use vega_domain::ports::StoreError;
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::move_state::{DatabaseMove, MoveState};
+use crate::database::open_error::OpenError;
 use crate::files::{self, FileError};
+use crate::maintenance::arrival::note;
+use crate::maintenance::copy;
 use crate::repositories::audit_trail;
+use crate::sql::{self, CommitError, Session};
+use crate::sqlite;
 use crate::sqlite::database_file::APPLICATION_ID;
 use crate::sqlite::engine::SqliteEngine;
 
@@ -45,11 +51,6 @@ pub enum BackupError {
     /// The database failed.
     #[error("no backup was made: {0}")]
     Store(#[from] StoreError),
-    /// The database is on a server.
-    #[error(
-        "no backup was made: the database is on a server, whose administrator copies it (pg_dump, or an archive of its log)"
-    )]
-    OnServer,
     /// The copy failed its examination.
     #[error(
         "no backup was made: the copy was damaged on its way ({0}). Check the disk that it was written to"
@@ -106,9 +107,6 @@ impl DataSource {
     }
 
     async fn copy_into(&self, draft: &Path, file: &Path) -> Result<Backup, BackupError> {
-        let Engine::Sqlite(SqliteEngine { writer, .. }) = self.engine() else {
-            return Err(BackupError::OnServer);
-        };
         // It is private from the moment it exists; SQLite fills files that are empty.
         let made = files::private_options().create_new(true).open(draft);
         let copy = made.map_err(files::io("make", file))?;
@@ -118,11 +116,22 @@ impl DataSource {
                 file.display()
             ))
         })?;
-        sqlx::query("VACUUM INTO $1")
-            .bind(name)
-            .execute(writer)
-            .await
-            .map_err(failed("copy the database"))?;
+        match self.engine() {
+            Engine::Sqlite(SqliteEngine { writer, .. }) => {
+                let copied = sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await;
+                copied.map(drop).map_err(failed("copy the database"))?;
+            }
+            Engine::Postgres(_) => {
+                // One moment for all of it, while others go on writing.
+                let mut from = self
+                    .engine()
+                    .begin_read()
+                    .await
+                    .map_err(failed("copy the database"))?;
+                copy_rows(&mut from, draft).await?;
+                from.rollback().await.map_err(failed("copy the database"))?;
+            }
+        }
         copy.sync_all().map_err(files::io("write", file))?;
         let bytes = copy.metadata().map_err(files::io("examine", file))?.len();
         let (apis, audit_entries) = examine(draft).await?;
@@ -134,6 +143,47 @@ impl DataSource {
             key_file: self.key_source().path().to_owned(),
         })
     }
+}
+
+/// Copies all rows into a file that is empty so far.
+pub(crate) async fn copy_rows(from: &mut Session, file: &Path) -> Result<(), StoreError> {
+    let unread = |error: OpenError| StoreError::Unreadable(error.to_string());
+    let options =
+        sqlite::opening::options(file, SqliteSynchronous::Full).journal_mode(SqliteJournalMode::Delete);
+    let writer = sqlite::opening::connect_writer(&options).await;
+    let writer = writer.map_err(failed("copy the database"))?;
+    let copied = async {
+        sqlite::opening::migrate(&writer, file).await.map_err(unread)?;
+        let to = writer.begin_with("BEGIN IMMEDIATE").await;
+        let mut to = Session::Sqlite(to.map_err(failed("copy the database"))?);
+        take_in(from, &mut to, "", DateTime::UNIX_EPOCH).await?;
+        to.commit().await.map_err(refused)
+    };
+    let copied = copied.await;
+    writer.close().await;
+    copied
+}
+
+fn refused(error: CommitError) -> StoreError {
+    let (CommitError::Refused(error) | CommitError::Unanswered(error)) = error;
+    failed("copy the database")(error)
+}
+
+/// Takes in all rows of another session, in the transaction of this one, in place of those that are there.
+pub(crate) async fn take_in(
+    from: &mut Session,
+    to: &mut Session,
+    url: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    note(to, &DatabaseMove::new(MoveState::Arriving, url), at).await?;
+    copy::clear(to).await?;
+    copy::copy(from, to).await?;
+    sql::query("DELETE FROM database_move")
+        .execute(to)
+        .await
+        .map(drop)
+        .map_err(failed("copy the database"))
 }
 
 /// Gives the copy its name, never over another file.
