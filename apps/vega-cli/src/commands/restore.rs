@@ -26,27 +26,23 @@ pub(crate) async fn run(
 }
 
 fn told(restored: &Restored) -> String {
-    let mut words = format!(
+    let restored_from = format!(
         "{} is restored: {} audit entries, and {} sealed values that were opened. Entries that were written after it and are missing, \
-         as far as this machine knows: {}.\n",
+         as far as this machine knows: {}.",
         restored.backup.display(),
         restored.audit_entries,
         restored.opened,
         restored.missing
     );
-    if let Some(kept) = &restored.kept {
-        words.push_str(&format!("What was there before is kept in {}.\n", kept.display()));
-    }
-    words.push_str(
-        "What was revoked after the backup was made counts again: revoke it again. `vega verify` says which tokens live. Nobody is \
-         asked for an OTP before a window has passed.",
+    let kept = restored.kept.as_ref();
+    let kept = kept.map(|kept| format!("What was there before is kept in {}.", kept.display()));
+    let revoked = "What was revoked after the backup was made counts again: revoke it again. `vega verify` says which tokens live. \
+                   Nobody is asked for an OTP before a window has passed.";
+    let others = restored.is_on_server.then_some(
+        "Other machines know more entries than there are now: on each, say `vega audit accept --reason TEXT`.",
     );
-    if restored.is_on_server {
-        words.push_str(
-            "\nOther machines know more entries than there are now: on each, say `vega audit accept --reason TEXT`.",
-        );
-    }
-    words
+    let lines = [Some(&*restored_from), kept.as_deref(), Some(revoked), others];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn report(restored: &Restored) -> RestoreView {

@@ -146,7 +146,7 @@ pub async fn restore(
     } else {
         sqlite::restore::Place::alone_in(&database).await?
     };
-    let known = known.max(in_place.last_entry_of(&examined.trail.chain_id).await);
+    let known = known.max(in_place.last_entry_of(&examined.trail.chain_id));
     let missing = u64::try_from(known - examined.trail.last).unwrap_or(0);
     let end = make_safe(&draft, key, &backup, (&examined, missing), at).await?;
     let Before { kept } = in_place.put(&draft, &end, at).await?;
@@ -267,7 +267,7 @@ pub(crate) enum InPlace {
 
 impl InPlace {
     /// The last entry of this trail that is in the database now, as far as it can be read.
-    async fn last_entry_of(&self, chain_id: &[u8]) -> i64 {
+    fn last_entry_of(&self, chain_id: &[u8]) -> i64 {
         let trail = match self {
             Self::File(place) => place.trail.as_ref(),
             Self::Server(place) => place.trail.as_ref(),

@@ -75,8 +75,8 @@ impl Place {
 
     async fn locked(connections: &Connections) -> Result<(Session, Option<Trail>, bool), RestoreError> {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        let begun = PgSession::begin(&connections.writer, connections.history, WRITE, begin).await;
-        let mut tx = Session::Postgres(begun.map_err(failed(DOING))?);
+        let session = PgSession::begin(&connections.writer, connections.history, WRITE, begin).await;
+        let mut tx = Session::Postgres(session.map_err(failed(DOING))?);
         sql::query("SELECT id FROM writer WHERE id = 1 FOR UPDATE")
             .execute(&mut tx)
             .await

@@ -32,7 +32,7 @@ pub(crate) struct Place {
     /// Held for their locks.
     _locks: [File; 2],
     /// Holds the old file for itself.
-    _alone: Option<Session>,
+    alone: Option<Session>,
 }
 
 impl Place {
@@ -55,7 +55,7 @@ impl Place {
             trail: None,
             is_there,
             _locks: [signs_in, opening],
-            _alone: None,
+            alone: None,
             path,
         };
         if is_there {
@@ -102,7 +102,7 @@ impl Place {
             return Err(RestoreError::Moved(moves.stops_writes()));
         }
         self.trail = Trail::of(&mut alone).await.ok();
-        self._alone = Some(alone);
+        self.alone = Some(alone);
         Ok(())
     }
 
