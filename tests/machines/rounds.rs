@@ -9,6 +9,7 @@ mod commit_unanswered;
 mod crashed;
 mod failed_over;
 mod held_up;
+mod key_rotated;
 mod killed;
 mod late_answer;
 mod lost_commits;
@@ -55,6 +56,8 @@ pub(crate) enum Kind {
     AtOnce,
     /// The budget is used up by machines whose clocks are apart.
     ClocksApart,
+    /// The key is rotated while both serve.
+    KeyRotated,
 }
 
 /// The kinds of the rounds to come, drawn so that each comes up soon.
@@ -105,6 +108,7 @@ impl Kind {
             Self::NewsLost => news_lost::play(pair).await,
             Self::AtOnce => at_once::play(pair).await,
             Self::ClocksApart => clocks_apart::play(pair).await,
+            Self::KeyRotated => key_rotated::play(pair).await,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Two machines with one database on a server: one signs in and the other serves; one dies or is held up, and the other goes on. Each
 //! machine is a desk with a home of its own; only the key and the database are shared.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use vega_testing::PostgresServer;
 use vega_tests::{Caller, Desk, Engine, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
 
@@ -199,5 +201,196 @@ async fn an_answer_that_comes_home_too_late_is_on_record_and_changes_nothing() -
     });
     assert_eq!(late.count(), 1, "{trail}");
     no_rule_was_broken(&upstox, 2).await?;
+    is_intact(&other).await
+}
+
+/// What `vega seal machines --json` says of this machine's keys: of the one in force, and of the next one.
+async fn own_keys(desk: &Desk) -> Result<(Value, Value)> {
+    let listed = desk.vega(&["seal", "machines", "--json"]).await?.json()?;
+    let mut machines = listed["machines"].as_array().context("machines")?.iter();
+    let own = machines.find(|machine| machine["is_this_one"] == json!(true));
+    let own = own.context("this machine is listed")?;
+    Ok((own["has_key"].clone(), own["has_next_key"].clone()))
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_in_two_steps_while_both_machines_serve() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    let ran = one.vega(&["--yes", "PRIMARY"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let token = one.token("PRIMARY").await?;
+    let server = Server::start(&other).await?;
+    let console = server.console().await?;
+
+    for (arguments, words) in [
+        (&["seal", "rotate"][..], "vega seal rotate --prepare"),
+        (&["seal", "rotate", "--commit"], "no key was prepared"),
+    ] {
+        let refused = one.vega(arguments).await?;
+        assert_eq!(refused.code, Some(11), "{refused:?}");
+        assert!(refused.stderr.contains(words), "{refused:?}");
+    }
+    let prepared = one
+        .vega(&["seal", "rotate", "--prepare", "--json"])
+        .await?
+        .json()?;
+    let file = Path::new(prepared["file"].as_str().context("a file")?);
+    assert_eq!(own_keys(&one).await?, (json!(true), json!(true)));
+    assert_eq!(own_keys(&other).await?, (json!(true), json!(false)));
+    let refused = one.vega(&["seal", "rotate", "--commit"]).await?;
+    assert_eq!(refused.code, Some(11), "{refused:?}");
+    assert!(
+        refused.stderr.contains("do not have the next key yet"),
+        "{refused:?}"
+    );
+
+    std::fs::copy(file, other.path().join(file.strip_prefix(one.path())?))?;
+    assert_eq!(own_keys(&other).await?, (json!(true), json!(true)));
+    let committed = one.vega(&["seal", "rotate", "--commit"]).await?;
+    assert_eq!(committed.code, Some(0), "{committed:?}");
+
+    // The server was not started again.
+    let path = "/api/v1/apis/PRIMARY/token";
+    let served = server.get(path, &console).await?;
+    assert_eq!(served.json()?["access_token"], json!(token), "{}", server.log());
+    let ready = until(async || {
+        let answer = server.get("/readyz", &console).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(ready.await, "{}", server.log());
+    let system = server.get("/api/v1/system", &console).await?.json()?;
+    assert_eq!(system["key"]["id"], prepared["key_id"], "{system}");
+    let machines = system["machines"].as_array().context("machines")?;
+    assert_eq!(machines.len(), 2, "{system}");
+    assert!(
+        machines.iter().all(|machine| machine["has_key"] == json!(true)),
+        "{system}"
+    );
+    let own = machines
+        .iter()
+        .find(|machine| machine["is_this_one"] == json!(true));
+    let url = own.context("this machine")?["url"].as_str().context("its URL")?;
+    assert!(url.contains(server.address()), "{url}");
+    let figures = server.get("/metrics", &console).await?.text;
+    for figure in [
+        "vega_machines_seen 2",
+        "vega_machines_without_key 0",
+        "vega_sign_in_lease_held 0",
+        "vega_machine_info{",
+    ] {
+        assert!(figures.contains(figure), "{figures}");
+    }
+    for desk in [&one, &other] {
+        assert_eq!(desk.token("PRIMARY").await?, token);
+        assert_eq!(own_keys(desk).await?, (json!(true), Value::Null));
+        is_intact(desk).await?;
+    }
+    Ok(())
+}
+
+/// Its server runs on, and the operator left it out.
+#[tokio::test]
+async fn a_server_without_the_key_gives_out_what_it_has_and_says_what_is_missing() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    let ran = one.vega(&["--yes", "PRIMARY"]).await?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let server = Server::start(&other).await?;
+    let made = other
+        .vega(&["key", "add", "trader", "--scope", "token:PRIMARY,status"])
+        .await?;
+    let program = Caller::Key(made.stdout.trim().to_owned());
+    let path = "/api/v1/apis/PRIMARY/token";
+    let serves = async || {
+        let answer = server.get(path, &program).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    };
+    assert!(until(serves).await, "{}", server.log());
+    let listed = other.vega(&["seal", "machines", "--json"]).await?.json()?;
+    let mut machines = listed["machines"].as_array().context("machines")?.iter();
+    let own = machines.find(|machine| machine["is_this_one"] == json!(true));
+    let name = own.context("this one")?["name"].as_str().context("its name")?;
+    let prepared = one
+        .vega(&["seal", "rotate", "--prepare", "--json"])
+        .await?
+        .json()?;
+    let file = Path::new(prepared["file"].as_str().context("a file")?);
+    let committed = one
+        .vega(&["seal", "rotate", "--commit", "--without", name])
+        .await?;
+    assert_eq!(committed.code, Some(0), "{committed:?}");
+
+    let told = until(async || {
+        let answer = server.get("/readyz", &program).await;
+        answer.is_ok_and(|answer| answer.status == 503)
+    });
+    assert!(told.await, "{}", server.log());
+    assert!(
+        server.log().contains("does not have the new one"),
+        "{}",
+        server.log()
+    );
+    assert!(serves().await, "{}", server.log());
+
+    // The file has another name where it was rotated by now.
+    let there = one.path().join("config/vega/vega.key");
+    std::fs::copy(there, other.path().join(file.strip_prefix(one.path())?))?;
+    let ready = until(async || {
+        let answer = server.get("/readyz", &program).await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    });
+    assert!(ready.await, "{}", server.log());
+    assert!(serves().await, "{}", server.log());
+    is_intact(&other).await
+}
+
+/// It was away while the key was rotated, and comes back.
+#[tokio::test]
+async fn a_machine_that_was_away_during_a_rotation_is_told_where_the_key_is() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    assert_eq!(other.vega(&["status"]).await?.code, Some(3));
+    let listed = other.vega(&["seal", "machines", "--json"]).await?.json()?;
+    let names = listed["machines"].as_array().context("machines")?.iter();
+    let name = |own: bool| {
+        let mut named = names
+            .clone()
+            .filter(|machine| machine["is_this_one"] == json!(own));
+        named
+            .next()
+            .and_then(|machine| machine["name"].as_str())
+            .map(str::to_owned)
+    };
+    let (first, away) = (name(false).context("the first")?, name(true).context("this one")?);
+    let prepared = one.vega(&["seal", "rotate", "--prepare"]).await?;
+    assert_eq!(prepared.code, Some(0), "{prepared:?}");
+    assert!(prepared.stdout.contains(&away), "{prepared:?}");
+    let unknown = one
+        .vega(&["seal", "rotate", "--commit", "--without", "desk9"])
+        .await?;
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    let committed = one
+        .vega(&["seal", "rotate", "--commit", "--without", &away])
+        .await?;
+    assert_eq!(committed.code, Some(0), "{committed:?}");
+    let trail = one.vega(&["audit", "--json"]).await?;
+    assert!(trail.stdout.contains(&format!("without {away}")), "{trail:?}");
+
+    let refused = other.vega(&["status"]).await?;
+    assert_eq!(refused.code, Some(9), "{refused:?}");
+    assert!(
+        refused.stderr.contains("rotated while this machine was away"),
+        "{refused:?}"
+    );
+    let host = first.rsplit_once('-').map_or(&*first, |(host, _)| host);
+    assert!(refused.stderr.contains(host), "{refused:?}");
+    let words = refused.stderr.split_whitespace();
+    let to = words
+        .into_iter()
+        .find(|word| word.contains("vega.key.next-"))
+        .context("where to")?;
+    std::fs::copy(one.path().join("config/vega/vega.key"), to)?;
+    assert_eq!(other.vega(&["status"]).await?.code, Some(3));
     is_intact(&other).await
 }

@@ -44,18 +44,19 @@ const DEFECTS: &[Defect] = &[
     quick("lease-joined", "behind-a-take-over"),
     slow("recv-trusted", "forgotten"),
     slow("no-look-after-reconnect", "out-of-reach"),
+    quick("key-committed-before-copied", "key-rotated"),
 ];
 /// Enough to find each of them, whatever is drawn; the first find ends it.
 const ROUNDS_FOR_A_DEFECT: &str = "12";
 /// Each kind of rounds once.
-const SAMPLE: &str = "15";
+const SAMPLE: &str = "16";
 /// What the harness ends with when a promise is broken.
 const BROKEN: i32 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many rounds
-    #[arg(long, default_value = "15")]
+    #[arg(long, default_value = "16")]
     rounds: String,
     /// Where the random numbers begin; each run prints its own
     #[arg(long)]

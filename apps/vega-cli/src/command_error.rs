@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use vega_bootstrap::{
     AccessError, BackupError, MoveDatabaseError, MoveError, ReportError, RestoreError, RevocationError,
-    RotateKeyError, SettingsError, StartError,
+    RotateKeyError, RotationError, SettingsError, StartError, StepsError,
 };
 use vega_domain::ports::StoreError;
 use vega_orchestration::{NotBetweenRuns, RunError};
@@ -70,9 +70,14 @@ impl CommandError {
             Self::Backup(BackupError::IsThere(_))
             | Self::Restore(RestoreError::NoFile(_) | RestoreError::NoBackup(_) | RestoreError::Itself(_))
             | Self::Move(MoveDatabaseError::Move(MoveError::SameEngine(_) | MoveError::NoMove))
+            | Self::RotateKey(RotateKeyError::Rotation(RotationError::Steps(StepsError::NoSuchMachine(_))))
             | Self::Access(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
                 Exit::Usage
             }
+            Self::RotateKey(
+                RotateKeyError::Rotation(RotationError::Steps(_))
+                | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft),
+            ) => Exit::NotAllowed,
             Self::Settings(_)
             | Self::Start(_)
             | Self::Store(_)
@@ -89,12 +94,7 @@ impl CommandError {
             | Self::RotateKey(
                 RotateKeyError::Rotation(_) | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Store(_)),
             ) => Exit::Preflight,
-            Self::RotateKey(RotateKeyError::NotBetweenRuns(
-                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
-            ))
-            | Self::Move(MoveDatabaseError::NotBetweenRuns(
-                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
-            ))
+            Self::Move(MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft))
             | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
             Self::Restore(_) => Exit::Preflight,
             Self::Run(error) => of_run_error(error),

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::machines::MachineView;
+
 /// A copy of the database: the answer of `vega backup --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct BackupView {
@@ -47,6 +49,18 @@ pub struct RestoreView {
     pub opened: u64,
     /// The values that do not open, each in words.
     pub unreadable: Vec<String>,
+}
+
+/// A key that is to follow: the answer of `vega seal rotate --prepare --json`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PreparedKeyView {
+    pub v: u8,
+    /// Tells keys apart without telling anything of them.
+    pub key_id: String,
+    /// The file to be copied to the other machines.
+    pub file: String,
+    /// What each machine has of it now.
+    pub machines: Vec<MachineView>,
 }
 
 /// A new root key: the answer of `vega seal rotate --json`.

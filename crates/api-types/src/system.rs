@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::codes::Route;
+use crate::machines::{LeaseView, MachineView};
 
 /// What the server works with, and whether it can.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,6 +18,10 @@ pub struct SystemView {
     pub database: DatabaseView,
     pub key: KeySourceView,
     pub sign_in: SignInView,
+    /// The machines that share the database; none while it does not answer.
+    pub machines: Vec<MachineView>,
+    /// Who signs in now; null for nobody, and while the database does not answer.
+    pub lease: Option<LeaseView>,
     pub health: HealthView,
 }
 

@@ -25,7 +25,7 @@ use vega_domain::ports::{
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
-use vega_persistence::{DataSource, FileTokenSpool, Program, SqlAuditHistory, SqlTokenChanges};
+use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
     AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
     RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
@@ -254,9 +254,7 @@ impl Vega {
             clock: Arc::clone(&clock),
             decorator,
         };
-        if let Err(error) = maintenance.say_what_is_here(Program::Command).await {
-            tracing::warn!(%error, "the other machines do not hear which keys this one has");
-        }
+        maintenance.say_that_it_is_here().await;
         Ok(Self {
             settings,
             orchestrator,

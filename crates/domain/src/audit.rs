@@ -87,6 +87,8 @@ audit_kinds! {
     TokenLoggedOut = "token_logged_out",
     /// The operator made a token unusable before its time.
     TokenRevoked = "token_revoked",
+    /// A root key was made that is to follow the one in force.
+    KeyPrepared = "key_prepared",
     /// The root key was replaced by a new one, and all that is sealed was sealed anew.
     KeyRotated = "key_rotated",
     /// A sealed value does not open: it was changed, or moved from another row.

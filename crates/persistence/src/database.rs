@@ -4,6 +4,7 @@ pub(crate) mod causes;
 pub(crate) mod data_source;
 pub(crate) mod database_facts;
 pub(crate) mod engine;
+pub(crate) mod key_in_use;
 pub(crate) mod lease;
 pub(crate) mod move_state;
 pub(crate) mod open_error;

@@ -3,6 +3,10 @@
 
 mod choice;
 pub(crate) mod key_source;
+pub(crate) mod key_to_copy;
 pub(crate) mod root_key;
 
-pub(crate) use choice::{Fetched, KeyInForce, fetch, held, keep_old, next_key, put_in_place, resolved};
+pub(crate) use choice::{
+    Fetched, FollowingKey, KeyInForce, fetch, held, held_next, keep_old, next_key, place_of_next,
+    put_in_place, resolved,
+};

@@ -39,12 +39,14 @@ pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
 pub use maintenance::backup::{Backup, BackupError};
-pub use maintenance::key_rotation::{Rotation, RotationError, RotationStep};
+pub use maintenance::key_rotation::{Rotation, RotationStep};
 pub use maintenance::machines::Program;
+pub use maintenance::next_key::PreparedKey;
 pub use maintenance::relocation::{MoveStep, Moved, Relocation};
 pub use maintenance::relocation_error::MoveError;
 pub use maintenance::restore::{Restored, restore};
 pub use maintenance::restore_error::RestoreError;
+pub use maintenance::rotation_error::{RotationError, StepsError};
 #[cfg(feature = "injected-defects")]
 pub use postgres::injected_defects::InjectedDefect;
 pub use repositories::access_repository::SqlAccessRepository;

@@ -69,6 +69,7 @@ fn in_storage(name: &str) -> Option<vega_persistence::InjectedDefect> {
         "lease-joined" => In::LeaseJoined,
         "recv-trusted" => In::RecvTrusted,
         "no-look-after-reconnect" => In::NoLookAfterReconnect,
+        "key-committed-before-copied" => In::KeyCommittedBeforeCopied,
         _ => return None,
     })
 }

@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Cooldown(Cooldown),
     /// Show what happened and who decided it, or look whether that record was changed
     Audit(Audit),
-    /// Rotate the key that seals the tokens
+    /// Rotate the key that seals the tokens, and list the machines that have it
     #[command(subcommand)]
     Seal(Seal),
     /// Copy the database into a new file, and examine the copy; the key is not in it
@@ -261,8 +261,26 @@ pub(crate) enum Accept {
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Seal {
     /// Make a new key, seal everything with it, and keep the old one beside it; not while a run is under way
-    #[command(after_help = "Examples:\n  vega seal rotate\n  vega seal rotate --json")]
+    #[command(
+        after_help = "Examples:\n  vega seal rotate\n  vega seal rotate --prepare\n  vega seal rotate --commit --without desk3"
+    )]
     Rotate {
+        /// Where several machines have the database: make the next key, and say which of them need a copy of it
+        #[arg(long, group = "step")]
+        prepare: bool,
+        /// Then, when all of them have it: put it in force
+        #[arg(long, group = "step")]
+        commit: bool,
+        /// Leave out a machine that is gone for good, by its name in `vega seal machines`
+        #[arg(long, value_name = "MACHINE", requires = "step")]
+        without: Vec<String>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the machines that share the database, and which of them have its key
+    #[command(after_help = "Examples:\n  vega seal machines\n  vega seal machines --json")]
+    Machines {
         /// Print as JSON
         #[arg(long)]
         json: bool,

@@ -38,6 +38,7 @@ const LINES: &[(&str, &[&str], Prints)] = &[
         &["audit", "accept", "--reason", "a test"],
         Prints::Nothing,
     ),
+    ("seal machines", &["seal", "machines"], Prints::Data),
     ("seal rotate", &["seal", "rotate"], Prints::Data),
     ("backup", &["backup", "copy.db"], Prints::Data),
     // There is no such file, and no move.

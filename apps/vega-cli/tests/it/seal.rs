@@ -174,3 +174,30 @@ fn where_no_new_key_can_be_written_everything_stays_as_it_is() {
     }
     assert!(vega(home, &[], &["status"]).starts_with("exit 3"));
 }
+
+/// One machine has a database in a file: nothing is to be copied, and it is listed alone.
+#[test]
+fn steps_are_for_several_machines() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    vega(home, &[], &["status"]);
+    for step in ["--prepare", "--commit"] {
+        let refused = vega(home, &[], &["seal", "rotate", step]);
+        assert!(refused.starts_with("exit 11"), "{refused}");
+        assert!(
+            refused.contains("`vega seal rotate` replaces the key in one step"),
+            "{refused}"
+        );
+    }
+    assert_eq!(keys(home).len(), 1);
+    let listed = vega(home, &[], &["seal", "machines", "--json"]);
+    let json = listed.split_once('{').map(|(_, json)| format!("{{{json}"));
+    let json = json.unwrap();
+    let json = &json[..=json.rfind('}').unwrap()];
+    let listed: serde_json::Value = serde_json::from_str(json).unwrap();
+    let machines = listed["machines"].as_array().unwrap();
+    assert_eq!(machines.len(), 1, "{listed}");
+    assert_eq!(machines[0]["is_this_one"], true);
+    assert_eq!(machines[0]["has_key"], true);
+    assert!(vega(home, &[], &["seal", "machines"]).contains("(this one)"));
+}

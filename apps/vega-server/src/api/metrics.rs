@@ -1,10 +1,13 @@
 //! Metrics in the Prometheus text format. Requests are counted in `http::request_metrics`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
+use tokio::time::timeout;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
@@ -15,6 +18,8 @@ use vega_api_types::codes::TokenStatus;
     responses((status = 200, description = "The figures", body = String, content_type = "text/plain"), ErrorResponses))]
 pub(crate) async fn scrape(State(server): State<Arc<Server>>) -> Response {
     update_gauges(&server);
+    // A database that is away keeps nobody waiting who asks for figures.
+    let _ = timeout(AT_MOST, update_machines(&server)).await;
     server.metrics.run_upkeep();
     let text = server.metrics.render();
     (
@@ -23,6 +28,11 @@ pub(crate) async fn scrape(State(server): State<Arc<Server>>) -> Response {
     )
         .into_response()
 }
+
+/// For what is asked of the database.
+const AT_MOST: Duration = Duration::from_secs(1);
+/// A server says each 30 s that it runs.
+const RUNS_IF_SEEN_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// Registers the description of each metric; called once.
 pub(crate) fn describe() {
@@ -45,6 +55,22 @@ pub(crate) fn describe() {
     describe_gauge!(
         "vega_run_under_way",
         "1 while a run is under way, in whichever process."
+    );
+    describe_gauge!(
+        "vega_machine_info",
+        "1, with the name of this machine and its version of Vega."
+    );
+    describe_gauge!(
+        "vega_machines_seen",
+        "Machines that said within 2 minutes that they have the database."
+    );
+    describe_gauge!(
+        "vega_machines_without_key",
+        "Those among them that lack the key in force."
+    );
+    describe_gauge!(
+        "vega_sign_in_lease_held",
+        "1 while this server has the right to sign in."
     );
     describe_gauge!("vega_event_streams", "Streams of events that are open.");
     describe_histogram!(
@@ -87,4 +113,24 @@ fn update_gauges(server: &Server) {
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
     let open = server.stream_limits.count();
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
+}
+
+/// Sets the gauges of what the machines say, and of who signs in. What is not answered stays as it was.
+async fn update_machines(server: &Server) {
+    if let Ok(machines) = server.vega.maintenance.machines().await {
+        let since = server.vega.clock.now() - RUNS_IF_SEEN_WITHIN;
+        let seen = || machines.iter().filter(|machine| machine.seen_at >= since);
+        let count = |machines: usize| f64::from(u32::try_from(machines).unwrap_or(u32::MAX));
+        metrics::gauge!("vega_machines_seen").set(count(seen().count()));
+        let lacking = seen().filter(|machine| !machine.has_key).count();
+        metrics::gauge!("vega_machines_without_key").set(count(lacking));
+        for machine in machines.into_iter().filter(|machine| machine.is_this_one) {
+            metrics::gauge!("vega_machine_info", "machine" => machine.name, "version" => machine.version)
+                .set(1.0);
+        }
+    }
+    if let Ok(lease) = server.vega.stored.lease_holder().await {
+        let is_held = lease.is_some_and(|lease| lease.holder.is_this_process);
+        metrics::gauge!("vega_sign_in_lease_held").set(f64::from(u8::from(is_held)));
+    }
 }

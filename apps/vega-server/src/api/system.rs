@@ -1,11 +1,13 @@
-//! `GET /system`: versions, database, key, browser and readiness. Holds no secrets. Settings are shown by `config`.
+//! `GET /system`: versions, database, key, browser, machines, who signs in, and readiness. Holds no secrets. Settings are shown by `config`.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use vega_api_types::{DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView};
+use vega_api_types::{
+    DatabaseView, HealthView, KeySourceKind, KeySourceView, LeaseView, MachineView, SignInView, SystemView,
+};
 use vega_bootstrap::KeySource;
 use vega_domain::expiry::rfc3339_ist;
 
@@ -20,6 +22,8 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
     let report = server.readiness.check(vega).await;
     // The page is most needed when the database does not answer.
     let facts = vega.maintenance.database_facts().await.ok();
+    let machines = vega.maintenance.machines().await.unwrap_or_default();
+    let lease = vega.stored.lease_holder().await.unwrap_or_default();
     let path = |path: &Path| path.display().to_string();
     let browser = &settings.browser;
     // As the settings show it: without its password.
@@ -50,6 +54,8 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
             chromedriver: browser.chromedriver.as_deref().map(path),
             webdriver_url: webdriver_url.filter(|_| browser.webdriver_url.is_some()),
         },
+        machines: machines.into_iter().map(MachineView::from).collect(),
+        lease: lease.map(LeaseView::from),
         health: HealthView {
             ready: report.is_ready(),
             storage: report.storage.is_ok(),

@@ -11,6 +11,8 @@ export type {
   FailureView as Failure,
   KeyView as Key,
   LastFailureView as LastFailure,
+  LeaseView as Lease,
+  MachineView as Machine,
   PlanView as Plan,
   ProblemView as Problem,
   PromptsView as Prompts,

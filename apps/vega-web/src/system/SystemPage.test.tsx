@@ -4,7 +4,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { HttpResponse, http } from "msw";
 import { beforeEach, expect, test, vi } from "vitest";
 import { keepSessionSecret } from "../api/session";
-import type { Evidence, Key } from "../api/types";
+import type { Evidence, Key, Machine } from "../api/types";
 import type {
   GetConfigData,
   GetConfigResponses,
@@ -74,11 +74,27 @@ function system(changes: Partial<System> = {}) {
           chromedriver: null,
           webdriver_url: null,
         },
+        machines: [machine()],
+        lease: null,
         health: { ready: true, storage: true, storage_problem: null },
         ...changes,
       },
     ]),
   );
+}
+
+function machine(changes: Partial<Machine> = {}): Machine {
+  return {
+    name: "desk1",
+    is_this_one: true,
+    version: "0.1.0",
+    url: "http://127.0.0.1:28020/",
+    seen_at: "2026-11-25T08:00:00+05:30",
+    seen_at_unix: MORNING,
+    has_key: true,
+    has_next_key: null,
+    ...changes,
+  };
 }
 
 function evidence(...evidence: Evidence[]) {
@@ -233,6 +249,43 @@ test("says why the server is not ready", async () => {
   await openAt("/system", dashboard());
   expect(await screen.findByText("Not ready")).toBeVisible();
   expect(screen.getByText(problem)).toBeVisible();
+});
+
+test("says which machines share the database, what they have, and who signs in", async () => {
+  const there = { is_this_one: false, url: "http://127.0.0.1:28021/" };
+  const lease = {
+    machine: "desk2",
+    pid: 4711,
+    since: "2026-11-25T07:59:00+05:30",
+    since_unix: MORNING - 60,
+    is_this_server: false,
+    url: there.url,
+  };
+  const machines = [
+    machine({ has_next_key: true }),
+    machine({ name: "desk2", ...there, has_next_key: false }),
+    machine({ name: "desk3", is_this_one: false, url: null, has_key: false, has_next_key: false }),
+  ];
+  system({ machines, lease });
+  await openAt("/system", dashboard());
+  const panel = within(await screen.findByRole("region", { name: "Machines" }));
+  expect(panel.getByRole("row", { name: /desk1/ })).toHaveTextContent(
+    /desk1 \(this one\)has it, and the next one/,
+  );
+  expect(panel.getByRole("row", { name: /desk2/ })).toHaveTextContent("not the next one yet");
+  expect(panel.getByRole("row", { name: /desk3/ })).toHaveTextContent(/Lacks it.*none$/);
+  expect(panel.getByText("A machine lacks the key")).toBeVisible();
+  expect(panel.getByText(/Process 4711 on desk2 has the right to sign in/)).toBeVisible();
+  for (const link of panel.getAllByRole("link", { name: there.url })) {
+    expect(link).toHaveAttribute("href", there.url);
+  }
+});
+
+test("says that nobody signs in, and nothing of keys where all have it", async () => {
+  await openAt("/system", dashboard());
+  const panel = within(await screen.findByRole("region", { name: "Machines" }));
+  expect(panel.getByText("Nobody signs in now.")).toBeVisible();
+  expect(panel.queryByText("A machine lacks the key")).not.toBeInTheDocument();
 });
 
 const KEPT = {

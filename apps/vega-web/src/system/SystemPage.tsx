@@ -4,6 +4,7 @@ import { useDashboard } from "../live/useDashboard";
 import { EvidenceList } from "./EvidenceList";
 import { HealthPanel } from "./HealthPanel";
 import { KeyTable } from "./KeyTable";
+import { MachinePanel } from "./MachinePanel";
 import { SessionPanel } from "./SessionPanel";
 import { SettingTable } from "./SettingTable";
 
@@ -13,6 +14,7 @@ export function SystemPage() {
     <>
       <h1>System</h1>
       <HealthPanel accounts={dashboard?.accounts ?? []} />
+      <MachinePanel />
       <EvidenceList />
       <KeyTable />
       <SettingTable />

@@ -10,8 +10,8 @@ use vega_domain::ports::{Clock, StoreError};
 use vega_domain::row_faults::RowFaults;
 use vega_orchestration::{NotBetweenRuns, OrchestrationPorts, between_runs};
 use vega_persistence::{
-    Accepted, Backup, BackupError, DataSource, DatabaseFacts, KeyError, Program, Rotation, RotationError,
-    RotationStep, RowScope,
+    Accepted, Backup, BackupError, DataSource, DatabaseFacts, KeyError, PreparedKey, Program, Rotation,
+    RotationError, RotationStep, RowScope,
 };
 
 use crate::wiring::port_decorator::PortDecorator;
@@ -50,14 +50,43 @@ pub struct Maintenance {
 }
 
 impl Maintenance {
-    /// Replaces the root key and seals everything anew, under the lease. Afterwards this process can write nothing.
+    /// Replaces the root key and seals everything anew, under the lease.
     pub async fn rotate_key(&self) -> Result<Rotation, RotateKeyError> {
         let _lease = between_runs(&*self.ports.lease, &*self.ports.history).await?;
-        let passed = |step: RotationStep| {
-            tracing::debug!(step = step.code(), "rotating the key");
-            self.decorator.rotating(step.code());
-        };
-        Ok(self.data.rotate_key(self.clock.now(), passed).await?)
+        Ok(self
+            .data
+            .rotate_key(self.clock.now(), |step| self.passed(step))
+            .await?)
+    }
+
+    /// Makes the key that is to follow, which the operator then copies to the other machines. Those that are `gone` need none.
+    pub async fn prepare_key(&self, gone: &[String]) -> Result<PreparedKey, RotateKeyError> {
+        let prepared = self.data.prepare_key(gone, self.clock.now()).await?;
+        self.say_that_it_is_here().await;
+        Ok(prepared)
+    }
+
+    /// Puts the prepared key in force, under the lease, when every machine has it that was seen of late and is not `gone`.
+    pub async fn commit_key(&self, gone: &[String]) -> Result<Rotation, RotateKeyError> {
+        let _lease = between_runs(&*self.ports.lease, &*self.ports.history).await?;
+        let committed = self
+            .data
+            .commit_key(gone, self.clock.now(), |step| self.passed(step))
+            .await?;
+        self.say_that_it_is_here().await;
+        Ok(committed)
+    }
+
+    fn passed(&self, step: RotationStep) {
+        tracing::debug!(step = step.code(), "rotating the key");
+        self.decorator.rotating(step.code());
+    }
+
+    /// The other machines learn it with the next word of this one, at the latest.
+    pub(crate) async fn say_that_it_is_here(&self) {
+        if let Err(error) = self.say_what_is_here(Program::Command).await {
+            tracing::warn!(%error, "the other machines do not hear which keys this one has");
+        }
     }
 
     /// Why the database as a whole is not trusted until the operator accepts it; `None` if it is trusted.

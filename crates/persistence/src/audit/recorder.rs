@@ -31,4 +31,14 @@ impl Recorder {
             checkpoints,
         }
     }
+
+    /// The same under the next root key.
+    pub(crate) fn followed_by(&self, key: &RootKey) -> Self {
+        Self {
+            chain: Arc::new(AuditChain::new(key)),
+            fingerprints: Arc::new(Fingerprints::new(key)),
+            trust: Arc::new(self.trust.followed_by(key)),
+            checkpoints: self.checkpoints.clone(),
+        }
+    }
 }

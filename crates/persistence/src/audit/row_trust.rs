@@ -123,6 +123,31 @@ impl Before {
     }
 }
 
+/// Why the database was not looked at.
+#[derive(Debug)]
+pub(crate) enum NoLook {
+    /// It is sealed with another key now.
+    OtherKey,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for NoLook {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<NoLook> for StoreError {
+    fn from(why: NoLook) -> Self {
+        match why {
+            NoLook::OtherKey => Self::Unreadable(
+                "the database is sealed with another key than this program has: start it again".into(),
+            ),
+            NoLook::Failed(error) => error,
+        }
+    }
+}
+
 impl RowTrust {
     pub(crate) fn new(key: &RootKey, checkpoints: CheckpointFile) -> Self {
         Self {
@@ -140,6 +165,22 @@ impl RowTrust {
 
     pub(crate) fn opened_for(self, opened_for: OpenedFor) -> Self {
         Self { opened_for, ..self }
+    }
+
+    /// The same under the next root key: what was seen of the trail counts on.
+    pub(crate) fn followed_by(&self, key: &RootKey) -> Self {
+        let unsealed = self
+            .unsealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Self {
+            seen: Mutex::new(self.seen().clone()),
+            unsealed: Mutex::new(unsealed),
+            losses: AtomicU64::new(self.losses()),
+            opened_for: self.opened_for,
+            ..Self::new(key, self.checkpoints.clone())
+        }
     }
 
     /// Must be called before the transaction begins in which `look` reads.
@@ -225,11 +266,9 @@ impl RowTrust {
         standing: &Standing,
         Before(seen): &Before,
         history: Option<History>,
-    ) -> Result<Look, StoreError> {
+    ) -> Result<Look, NoLook> {
         if standing.key_id.as_deref() != Some(&self.key.0[..]) {
-            return Err(StoreError::Unreadable(
-                "the key of the database was rotated while this program ran: start it again".into(),
-            ));
+            return Err(NoLook::OtherKey);
         }
         let moves = standing
             .database_move()

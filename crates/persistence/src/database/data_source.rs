@@ -1,20 +1,23 @@
 //! An open database: its connections, and everything that is derived from its root key. One write is open at a time. A write
-//! fails after the key of the database was rotated.
+//! or a read that finds the database sealed with another key takes that one up first.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 use vega_domain::ports::StoreError;
 
 use crate::audit::chain::AuditChain;
 use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::database_mistrust::DatabaseMistrust;
-use crate::audit::recorder::Recorder;
-use crate::audit::row_trust::RowTrust;
+use crate::audit::row_trust::{NoLook, RowTrust};
 use crate::database::causes::failed;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::write::{Reading, Write};
 use crate::key_files::key_source::KeySource;
+use crate::key_files::root_key::RootKey;
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -25,14 +28,52 @@ use crate::sql::Session;
 #[derive(Debug, Clone)]
 pub struct DataSource {
     pub(crate) engine: Engine,
-    pub(crate) sealer: Arc<Sealer>,
-    pub(crate) listener_proof: Arc<KeyedListenerProof>,
-    pub(crate) recorder: Recorder,
-    pub(crate) key_source: KeySource,
-    pub(crate) path: PathBuf,
+    key: Arc<ArcSwap<KeyInUse>>,
+    /// Whoever takes up another key is alone.
+    pub(crate) takes_up: Arc<Mutex<()>>,
+    listener_proof: Arc<KeyedListenerProof>,
+    spool: Spool,
+    checkpoints: CheckpointFile,
+    key_source: KeySource,
+    path: PathBuf,
 }
 
 impl DataSource {
+    /// The open database with its key; what belongs to it lies beside `path`.
+    pub(crate) fn over(
+        engine: Engine,
+        in_use: KeyInUse,
+        key: &RootKey,
+        key_source: KeySource,
+        path: PathBuf,
+        spool: Spool,
+    ) -> Self {
+        Self {
+            engine,
+            checkpoints: in_use.recorder.checkpoints.clone(),
+            key: Arc::new(ArcSwap::from_pointee(in_use)),
+            takes_up: Arc::default(),
+            listener_proof: Arc::new(KeyedListenerProof::new(key)),
+            spool,
+            key_source,
+            path,
+        }
+    }
+
+    /// The key that this process uses now.
+    pub(crate) fn key_in_use(&self) -> Arc<KeyInUse> {
+        self.key.load_full()
+    }
+
+    /// From now on this key is used. What is under way ends with the former one.
+    pub(crate) fn goes_on_with(&self, key: &RootKey) -> Result<(), StoreError> {
+        let next = self.key_in_use().followed_by(key);
+        self.spool.is_sealed_anew(Arc::clone(&next.sealer))?;
+        self.listener_proof.is_followed_by(key);
+        self.key.store(Arc::new(next));
+        Ok(())
+    }
+
     /// The database file; of a database on a server, the file that would be this machine's. What belongs to the database and
     /// to this machine lies beside it.
     pub fn path(&self) -> &Path {
@@ -58,26 +99,27 @@ impl DataSource {
         self.engine.acquire().await.map_err(failed("reach the database"))
     }
 
-    pub(crate) fn sealer(&self) -> &Sealer {
-        &self.sealer
+    /// Inside a write or a read, that has its own.
+    pub(crate) fn sealer(&self) -> Arc<Sealer> {
+        Arc::clone(&self.key_in_use().sealer)
     }
 
     /// The files that store what the database cannot.
     pub(crate) fn spool(&self) -> Spool {
-        Spool::beside(&self.path, Arc::clone(&self.sealer))
+        self.spool.clone()
     }
 
-    pub(crate) fn chain(&self) -> &Arc<AuditChain> {
-        &self.recorder.chain
+    pub(crate) fn chain(&self) -> Arc<AuditChain> {
+        Arc::clone(&self.key_in_use().recorder.chain)
     }
 
     /// Decides which rows are trusted.
-    pub(crate) fn trust(&self) -> &Arc<RowTrust> {
-        &self.recorder.trust
+    pub(crate) fn trust(&self) -> Arc<RowTrust> {
+        Arc::clone(&self.key_in_use().recorder.trust)
     }
 
     pub(crate) fn checkpoints(&self) -> &CheckpointFile {
-        &self.recorder.checkpoints
+        &self.checkpoints
     }
 
     pub(crate) fn key_source(&self) -> &KeySource {
@@ -123,22 +165,62 @@ impl DataSource {
     }
 
     async fn begin_write(&self) -> Result<Write, StoreError> {
-        let before = self.recorder.trust.before();
+        match self.begin_write_with(&self.key_in_use()).await {
+            // After a rotation elsewhere, this process's key would seal and chain wrongly.
+            Err(NoLook::OtherKey) => {
+                self.take_up_the_key().await?;
+                Ok(self.begin_write_with(&self.key_in_use()).await?)
+            }
+            begun => Ok(begun?),
+        }
+    }
+
+    async fn begin_write_with(&self, key: &KeyInUse) -> Result<Write, NoLook> {
+        let before = key.recorder.trust.before();
         let mut tx = self.engine.begin_write().await.map_err(failed("begin a write"))?;
-        // After a rotation elsewhere, this process's key would seal and chain wrongly.
-        let look = self.recorder.trust.look(&mut tx, before).await?;
+        let look = key.recorder.trust.look(&mut tx, before).await?;
         if let Some(words) = look.stopped {
-            return Err(StoreError::NotAccepted(words));
+            return Err(StoreError::NotAccepted(words).into());
         }
         if look.marks.is_ok() {
             self.engine.is_whole_at(look.history);
         }
-        Write::begin(tx, self.engine.clone(), self.recorder.clone(), look).await
+        Ok(Write::begin(tx, self.engine.clone(), key, look).await?)
+    }
+
+    async fn begin_read(&self) -> Result<Reading, StoreError> {
+        match Reading::begin(self.engine.begin_read(), &self.key_in_use()).await {
+            Err(NoLook::OtherKey) => {
+                self.take_up_the_key().await?;
+                Ok(Reading::begin(self.engine.begin_read(), &self.key_in_use()).await?)
+            }
+            begun => Ok(begun?),
+        }
+    }
+
+    /// A transaction that sees one moment of the database, whatever that is, and the key that was in force then.
+    pub(crate) async fn read_whatever_it_is(&self) -> Result<(Session, Arc<KeyInUse>), StoreError> {
+        for is_last in [false, true] {
+            let key = self.key_in_use();
+            let mut tx = self.engine.begin_read().await.map_err(failed("begin a read"))?;
+            let named: Option<Vec<u8>> = sql::query_scalar("SELECT key_id FROM seal_key")
+                .fetch_optional(&mut tx)
+                .await
+                .map_err(failed("read which key is in force"))?;
+            if named.as_deref() == Some(&key.sealer.key_id().0[..]) {
+                return Ok((tx, key));
+            }
+            drop(tx);
+            if !is_last {
+                self.take_up_the_key().await?;
+            }
+        }
+        Err(NoLook::OtherKey.into())
     }
 
     /// Begins a read of rows that decide something: all of its queries see the same snapshot.
     pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
-        let reading = Reading::begin(self.engine.begin_read(), &self.recorder.trust).await?;
+        let reading = self.begin_read().await?;
         match &reading.judge.marks {
             Err(DatabaseMistrust::Lost { .. }) => {
                 reading.end().await?;
@@ -146,7 +228,7 @@ impl DataSource {
                 if let Err(error) = self.write_whatever_it_is().await {
                     tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet");
                 }
-                Reading::begin(self.engine.begin_read(), &self.recorder.trust).await
+                self.begin_read().await
             }
             Ok(_) => {
                 self.engine.is_whole_at(reading.judge.history);

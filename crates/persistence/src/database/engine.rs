@@ -112,7 +112,7 @@ impl Engine {
         match self {
             Self::Sqlite(engine) => engine.empty_wal().await,
             // They are sealed, and lie in dead rows and in the log until the server reuses those.
-            Self::Postgres(_) => Ok(WalState::InUse),
+            Self::Postgres(_) => Ok(WalState::OfServer),
         }
     }
 

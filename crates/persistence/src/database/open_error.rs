@@ -7,6 +7,7 @@ use vega_domain::ports::{StorageCause, StorageKind};
 
 use crate::database::causes::cause_in;
 use crate::files::FileError;
+use crate::key_files::key_to_copy::KeyToCopy;
 use crate::key_files::root_key::KeyError;
 use crate::postgres::connection::NoConnection;
 use crate::postgres::fitness::Unfit;
@@ -80,7 +81,7 @@ pub enum OpenError {
     /// The root key is not the one that sealed the data.
     #[error(
         "{key_file} is not the key that sealed the tokens in {database}, so they cannot be read. {}",
-        way_to_the_key(.kept.as_deref())
+        way_to_the_key(.kept.as_deref(), .elsewhere.as_ref())
     )]
     WrongKey {
         /// The key that was tried.
@@ -89,6 +90,8 @@ pub enum OpenError {
         database: PathBuf,
         /// A file that holds the right one.
         kept: Option<PathBuf>,
+        /// How it gets here from another machine.
+        elsewhere: Option<KeyToCopy>,
     },
     /// The linked SQLite is too old to trust.
     #[error(
@@ -161,13 +164,16 @@ impl OpenError {
     }
 }
 
-fn way_to_the_key(kept: Option<&Path>) -> String {
-    match kept {
-        Some(kept) => format!(
+fn way_to_the_key(kept: Option<&Path>, elsewhere: Option<&KeyToCopy>) -> String {
+    match (kept, elsewhere) {
+        (Some(kept), _) => format!(
             "{} is: put it in the place of the other one, or name it with VEGA__KEY_FILE",
             kept.display()
         ),
-        None => "Put the right key file in its place, or name it with VEGA__KEY_FILE; \
+        (None, Some(elsewhere)) => {
+            format!("It was rotated while this machine was away. {elsewhere}, and start Vega again")
+        }
+        (None, None) => "Put the right key file in its place, or name it with VEGA__KEY_FILE; \
                  if it is lost for good, move the database away and sign in again"
             .into(),
     }

@@ -58,7 +58,7 @@ impl DataSource {
             return false;
         };
         let is_as_left = state.schema == looked.newest_schema
-            && state.key_id.as_deref() == Some(&self.sealer.key_id().0[..])
+            && state.key_id.as_deref() == Some(&self.sealer().key_id().0[..])
             && state.has_latest_changes
             && !state.has_told_of_rows
             && !state.is_moving;

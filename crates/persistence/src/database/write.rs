@@ -13,9 +13,10 @@ use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
 use crate::audit::database_mistrust::DatabaseMistrust;
 use crate::audit::latest_changes::{Mark, Marks, Misfit, Whose};
 use crate::audit::recorder::Recorder;
-use crate::audit::row_trust::{Look, RowTrust};
+use crate::audit::row_trust::{Look, NoLook, RowTrust};
 use crate::database::causes::failed;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::integrity::row_marks;
 use crate::integrity::row_values;
 use crate::postgres::history::History;
@@ -23,12 +24,14 @@ use crate::postgres::unanswered_commit::Sent;
 use crate::repositories::audit_rows;
 use crate::sealing::fingerprint::Fingerprints;
 use crate::sealing::row_values::SealedTable;
+use crate::sealing::seal::Sealer;
 use crate::sql::{CommitError, Row, Session};
 
 /// An open write.
 pub(crate) struct Write {
     tx: Session,
     engine: Engine,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) chain: Arc<AuditChain>,
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) trust: Arc<RowTrust>,
@@ -52,7 +55,7 @@ impl Write {
     pub(crate) async fn begin(
         mut tx: Session,
         engine: Engine,
-        recorder: Recorder,
+        key: &KeyInUse,
         look: Look,
     ) -> Result<Self, StoreError> {
         let entry = audit_rows::next_id(&mut tx).await?;
@@ -61,10 +64,11 @@ impl Write {
             fingerprints,
             trust,
             checkpoints,
-        } = recorder;
+        } = key.recorder.clone();
         Ok(Self {
             tx,
             engine,
+            sealer: Arc::clone(&key.sealer),
             chain,
             fingerprints,
             trust,
@@ -317,6 +321,7 @@ impl Judge {
 /// An open read.
 pub(crate) struct Reading {
     tx: Session,
+    pub(crate) sealer: Arc<Sealer>,
     pub(crate) judge: Judge,
 }
 
@@ -324,13 +329,15 @@ impl Reading {
     /// Begins with this transaction, whose statements see one moment.
     pub(crate) async fn begin(
         tx: impl Future<Output = Result<Session, sqlx::Error>>,
-        trust: &Arc<RowTrust>,
-    ) -> Result<Self, StoreError> {
+        key: &KeyInUse,
+    ) -> Result<Self, NoLook> {
+        let trust = &key.recorder.trust;
         let before = trust.before();
         let mut tx = tx.await.map_err(failed("begin a read"))?;
         let look = trust.look(&mut tx, before).await?;
         Ok(Self {
             tx,
+            sealer: Arc::clone(&key.sealer),
             judge: Judge {
                 trust: Arc::clone(trust),
                 marks: look.marks,

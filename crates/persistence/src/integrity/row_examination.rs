@@ -1,6 +1,7 @@
 //! Finds rows that are not the last version that Vega wrote, and records them in the audit trail. Repairs nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
@@ -53,14 +54,14 @@ impl DataSource {
             return Ok(faults);
         }
         let marks = reading.judge.marks.clone().ok();
-        let marks = marks.as_deref();
+        let (marks, trust) = (marks.as_deref(), Arc::clone(&reading.judge.trust));
         let mut found = FoundRows::default();
         for table in ALL {
             row_values::for_each(&mut reading, table, scope, |row| {
                 if let Some(marks) = marks {
                     found.note(table, row, marks);
                 }
-                if let Some(misfit) = misfit(self.trust(), marks, table, row) {
+                if let Some(misfit) = misfit(&trust, marks, table, row) {
                     let state = row_values::digest(table, row);
                     faults.rows.push(row_fault(called(table, row), misfit, state));
                 }

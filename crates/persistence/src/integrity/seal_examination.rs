@@ -21,12 +21,11 @@ impl DataSource {
     pub async fn examine_seals(&self, at: DateTime<Utc>) -> Result<Vec<AuditEntry>, StoreError> {
         const DOING: &str = "examine the sealed values";
         let mut broken = Vec::new();
-        let mut reader = self.session().await?;
+        let (mut reader, sealer) = (self.session().await?, self.sealer());
         for column in &sealed_values::ALL {
             for value in column.values(&mut reader).await? {
                 let place = value.place(column);
-                let Some(why) = why_unreadable(&mut reader, self.sealer(), place, &value.envelope).await?
-                else {
+                let Some(why) = why_unreadable(&mut reader, &sealer, place, &value.envelope).await? else {
                     continue;
                 };
                 let mut entry = AuditEntry::new(

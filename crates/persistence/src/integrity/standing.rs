@@ -4,7 +4,7 @@
 use vega_domain::ports::StoreError;
 
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
-use crate::audit::row_trust::{Before, Look, RowTrust, Standing, is_latest};
+use crate::audit::row_trust::{Before, Look, NoLook, RowTrust, Standing, is_latest};
 use crate::database::causes::failed;
 use crate::sealing::row_values::SealedTable;
 use crate::sql;
@@ -20,7 +20,7 @@ const STANDING: &str =
 
 impl RowTrust {
     /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.
-    pub(crate) async fn look(&self, connection: &mut Session, before: Before) -> Result<Look, StoreError> {
+    pub(crate) async fn look(&self, connection: &mut Session, before: Before) -> Result<Look, NoLook> {
         let history = connection.history();
         let mut before = before;
         let mut found = standing(connection, before.entry()).await?;

@@ -18,22 +18,55 @@ pub(crate) struct KeyInForce {
     pub(crate) since: Option<String>,
 }
 
-/// The key that was asked for, or the fact that the file holds another one.
+/// What the files hold of the key that a database names.
 pub(crate) enum Fetched {
     Key(RootKey),
-    /// The key does not open the data; this file beside it, if any, holds the one that does.
+    /// It lies beside the key file, and only its place is still to be taken.
+    Following(FollowingKey),
+    /// The file holds another key, which does not open the data; this file beside it, if any, holds the one that does.
     Other(Option<PathBuf>),
 }
 
-/// Reads the key of a database, makes it for a new database, and completes a rotation that was interrupted.
+/// The key in force, where the key file still holds the one before it.
+pub(crate) struct FollowingKey {
+    pub(crate) key: RootKey,
+    /// The one before it, if it is there.
+    pub(crate) old: Option<RootKey>,
+    file: PathBuf,
+    /// `None` for a credential, whose place Vega never takes.
+    place: Option<PathBuf>,
+    since: String,
+}
+
+impl FollowingKey {
+    /// Keeps the old key under a second name, and gives this one its place.
+    pub(crate) fn takes_its_place(self) -> Result<RootKey, KeyError> {
+        let Some(place) = &self.place else {
+            return Ok(self.key);
+        };
+        if self.old.is_some() {
+            keep_old(place, &self.since)?;
+        }
+        match put_in_place(&self.file, place) {
+            Ok(()) => {}
+            // Another program of this machine was quicker.
+            Err(_) if is_key(place, self.key.id) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.key)
+    }
+}
+
+/// Reads the key of a database, and makes it for a new one.
 pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result<Fetched, KeyError> {
     let KeySource::File(path) = source else {
         let key = RootKey::load_from(source)?;
-        let fits = in_force.is_none_or(|in_force| in_force.id == key.id);
-        return Ok(if fits {
-            Fetched::Key(key)
-        } else {
-            Fetched::Other(None)
+        let Some(in_force) = in_force.filter(|in_force| in_force.id != key.id) else {
+            return Ok(Fetched::Key(key));
+        };
+        return Ok(match following(source, in_force, Some(key)) {
+            Some(following) => Fetched::Following(following),
+            None => Fetched::Other(None),
         });
     };
     let is_there = path.try_exists().map_err(files::io("look for", path))?;
@@ -45,22 +78,19 @@ pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result
         };
         return key.map(Fetched::Key);
     };
-    if is_there {
-        let key = RootKey::load(path)?;
-        if key.id == in_force.id {
-            return Ok(Fetched::Key(key));
-        }
+    let old = if is_there {
+        Some(RootKey::load(path)?)
+    } else {
+        None
+    };
+    let old = match old {
+        Some(key) if key.id == in_force.id => return Ok(Fetched::Key(key)),
+        old => old,
+    };
+    if let Some(following) = following(source, in_force, old) {
+        return Ok(Fetched::Following(following));
     }
-    // The data is sealed with the next key, and only its place is still to be taken.
     let path = &resolved(path);
-    let next = next_key(path, in_force.id);
-    if is_key(&next, in_force.id) {
-        if is_there {
-            keep_old(path, in_force.since.as_deref().unwrap_or_default())?;
-        }
-        put_in_place(&next, path)?;
-        return RootKey::load(path).map(Fetched::Key);
-    }
     if is_there {
         return Ok(Fetched::Other(kept_beside(path, in_force.id)));
     }
@@ -70,20 +100,65 @@ pub(crate) fn fetch(source: &KeySource, in_force: Option<&KeyInForce>) -> Result
     })
 }
 
+/// The key in force, if it lies where the next key is put.
+fn following(source: &KeySource, in_force: &KeyInForce, old: Option<RootKey>) -> Option<FollowingKey> {
+    let file = next_keys(source)
+        .into_iter()
+        .find(|(_, id)| *id == in_force.id)?
+        .0;
+    Some(FollowingKey {
+        key: RootKey::load(&file).ok()?,
+        old,
+        file,
+        place: match source {
+            KeySource::File(path) => Some(resolved(path)),
+            KeySource::Credential { .. } => None,
+        },
+        since: in_force.since.clone().unwrap_or_default(),
+    })
+}
+
 /// The keys that this machine has: the one in the key file first, then each that is to follow it and lies beside it.
 pub(crate) fn held(source: &KeySource) -> Vec<KeyId> {
-    let own = RootKey::load_from(source).ok();
+    let own = RootKey::load_from(source).ok().map(|key| key.id);
+    let following = next_keys(source).into_iter().map(|(_, id)| id);
+    own.into_iter().chain(following).collect()
+}
+
+/// The next key of this id, if it lies beside the key file.
+pub(crate) fn held_next(source: &KeySource, id: KeyId) -> Option<PathBuf> {
+    let found = next_keys(source).into_iter().find(|(_, of)| *of == id);
+    found.map(|(file, _)| file)
+}
+
+/// Where another machine's copy of the next key is to be put.
+pub(crate) fn place_of_next(source: &KeySource, id: KeyId) -> PathBuf {
+    match source {
+        KeySource::File(path) => next_key(&resolved(path), id),
+        KeySource::Credential { folder, .. } => next_key(&folder.join("vega.key"), id),
+    }
+}
+
+/// The files beside the key file that hold what their names say. What they are called before that does not matter: they come from
+/// other machines.
+fn next_keys(source: &KeySource) -> Vec<(PathBuf, KeyId)> {
     let folder = match source {
         KeySource::File(path) => resolved(path).parent().map(Path::to_owned),
         KeySource::Credential { folder, .. } => Some(folder.clone()),
     };
-    let beside = folder.map(|folder| files_in(&folder)).unwrap_or_default();
-    let following = beside.into_iter().filter_map(|file| {
-        let (_, id) = file.to_str()?.rsplit_once(NEXT)?;
-        let key = RootKey::load(&file).ok()?;
-        (key.id.to_string() == id).then_some(key.id)
+    let files = folder.map(|folder| files_in(&folder)).unwrap_or_default();
+    let named = files.into_iter().filter_map(|file| {
+        let (_, id) = file.file_name()?.to_str()?.rsplit_once(&format!(".{NEXT}"))?;
+        match RootKey::load(&file) {
+            Ok(key) if key.id.to_string() == id => Some((file, key.id)),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!("a key that is to follow cannot be used: {error}");
+                None
+            }
+        }
     });
-    own.map(|key| key.id).into_iter().chain(following).collect()
+    named.collect()
 }
 
 /// The target of a link, so that other files are put beside the real key file.

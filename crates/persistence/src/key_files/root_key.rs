@@ -77,6 +77,12 @@ pub enum KeyError {
          Put the former key back, or start Vega again to see whether this one fits"
     )]
     Replaced(PathBuf),
+    /// What waits in files for the database would not open with the key that follows.
+    #[error(
+        "what the spool beside the database keeps could not be sealed with the key that follows, so that key did not take its \
+         place: {0}. Make room on the disk, and start Vega again"
+    )]
+    SpoolNotSealedAnew(#[source] StoreError),
     /// A value that was sealed with the key does not open.
     #[error(
         "what the key in {path} seals does not open: {source}. Start Vega again, and report it if it stays so"

@@ -2,6 +2,7 @@
 //! it, privately. Whether the key opens older seals is checked when the database is opened.
 
 use crate::database::data_source::DataSource;
+use crate::key_files;
 use crate::key_files::root_key::{KeyError, RootKey};
 use crate::sealing::seal::Place;
 
@@ -30,7 +31,9 @@ impl DataSource {
             return Err(KeyError::Gone(path.to_owned()));
         }
         let on_disk = RootKey::load_from(self.key_source())?;
-        if self.sealer().key_id() == on_disk.id {
+        // Until it takes its place it lies beside that, too.
+        let is_there = |id| on_disk.id == id || key_files::held_next(self.key_source(), id).is_some();
+        if is_there(self.sealer().key_id()) {
             Ok(())
         } else {
             Err(KeyError::Replaced(path.to_owned()))

@@ -1,4 +1,4 @@
-//! Replaces the root key. One commit seals everything with the new key, and the files are changed in such an order that
+//! Replaces the root key, by one that is made now or one that was prepared (`next_key`). One commit seals everything with the new key, and the files are changed in such an order that
 //! the database opens after a crash at any point. First the next key is written to disk; then one commit makes it the
 //! key of the database; then the old key gets a second name under which it stays, and the next key takes its place.
 //! `key_files::fetch` completes an interrupted rotation.
@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use thiserror::Error;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::expiry::in_ist;
 use vega_domain::ports::StoreError;
@@ -20,18 +19,16 @@ use crate::audit::chain::{AuditChain, chain_key};
 use crate::audit::row_trust::RowTrust;
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
-use crate::database::open_error::OpenError;
 use crate::database::write::Write;
-use crate::files::FileError;
 use crate::integrity::row_values;
 use crate::integrity::sealed_values::{self, CHAIN_KEYS, SealedColumn};
 use crate::key_files;
-use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyError, RootKey};
+use crate::maintenance::rotation_error::RotationError;
 use crate::repositories::{audit_rows, audit_trail};
-use crate::sealing::row_values::{ALL, SealedTable};
+use crate::sealing::row_values::{ALL, MACHINES, SealedTable};
 use crate::sealing::seal::Sealer;
-use crate::sql;
+use crate::sql::{self, EngineName};
 use crate::sqlite::database_file::lock_for_opening;
 use crate::sqlite::wal::WalState;
 
@@ -89,72 +86,46 @@ pub struct Rotation {
     pub wal: WalState,
 }
 
-/// Why the key was not replaced, or not completely.
-#[derive(Debug, Error)]
-pub enum RotationError {
-    /// Vega may not write the key.
-    #[error(
-        "the key in force is the systemd credential {0}, which Vega never writes, so nothing was changed. To rotate it, stop \
-         the services that use it, write it into a private file (systemd-creds decrypt) and rotate that one: \
-         VEGA__KEY_FILE=/path/of/the/file vega seal rotate. Then make the credential anew from the file \
-         (systemd-creds encrypt --name=vega.key), put the old key that lies beside it away, and remove the file"
-    )]
-    Credential(PathBuf),
-    /// A token or an answer waits for its place in the database.
-    #[error(
-        "the key was not replaced: the spool beside the database holds what that did not take yet. `vega verify` moves it \
-         there and says what is in the way; then rotate the key"
-    )]
-    Spooled,
-    /// Nothing was changed.
-    #[error("the key was not replaced, and everything is as it was: {0}")]
-    Key(#[from] KeyError),
-    /// Nothing was changed.
-    #[error("the key was not replaced, and everything is as it was: {0}")]
-    File(#[from] FileError),
-    /// Nothing was changed.
-    #[error("the key was not replaced, and everything is as it was: {0}")]
-    Store(#[from] StoreError),
-    /// Nothing was changed.
-    #[error("the key was not replaced, and everything is as it was: {0}")]
-    Open(#[from] OpenError),
-    /// The commit failed, so it is unknown whether it is durable.
-    #[error(
-        "the database could not say whether everything is sealed with the new key now: {source}. That key lies in {next}, \
-         and the next start of Vega finds out which one counts; remove no key file before"
-    )]
-    Unclear {
-        /// The new key.
-        next: PathBuf,
-        /// The database's error.
-        source: StoreError,
-    },
-    /// Everything is sealed with the new key, but the key file could not be replaced.
-    #[error(
-        "everything is sealed with the new key now, which lies in {next}, but it could not be put in its place: {source}. \
-         The next start of Vega tries again; remove no key file before"
-    )]
-    NotInPlace {
-        /// The file with the key in force.
-        next: PathBuf,
-        /// Why it could not be put in place.
-        source: KeyError,
-    },
+/// Which key follows.
+#[derive(Debug, Clone, Copy)]
+enum Following<'a> {
+    /// One that is made now.
+    Made,
+    /// The prepared one, although these machines lack it.
+    Prepared { without: &'a [String] },
 }
 
 impl DataSource {
-    /// Replaces the root key. Must be called under the lease, while no run is active. Afterwards this `DataSource`, and
-    /// every other that is open, can write nothing; the caller opens the database again. Calls `passed` after each
-    /// step.
+    /// Replaces the root key. Must be called under the lease, while no run is active. A program that has the database open
+    /// takes the new key up where it finds it. Calls `passed` after each step.
     pub async fn rotate_key(
         &self,
         at: DateTime<Utc>,
         passed: impl Fn(RotationStep) + Send + Sync,
     ) -> Result<Rotation, RotationError> {
-        let path = match self.key_source() {
-            KeySource::File(path) => key_files::resolved(path),
-            KeySource::Credential { key, .. } => return Err(RotationError::Credential(key.clone())),
-        };
+        self.replace_key(Following::Made, at, passed).await
+    }
+
+    /// The same with the key that was prepared, when each machine that was seen of late has it, or is among those named.
+    pub async fn commit_key(
+        &self,
+        without: &[String],
+        at: DateTime<Utc>,
+        passed: impl Fn(RotationStep) + Send + Sync,
+    ) -> Result<Rotation, RotationError> {
+        self.replace_key(Following::Prepared { without }, at, passed)
+            .await
+    }
+
+    async fn replace_key(
+        &self,
+        following: Following<'_>,
+        at: DateTime<Utc>,
+        passed: impl Fn(RotationStep) + Send + Sync,
+    ) -> Result<Rotation, RotationError> {
+        let path = self.own_key_file()?;
+        // Whoever was late takes the key in force up first.
+        self.read().await?.end().await?;
         // Until all is done nobody opens the database, and nobody ends a rotation that is under way.
         let _lock = lock_for_opening(self.path()).await?;
         // What is there would stay sealed with the old key.
@@ -163,25 +134,34 @@ impl DataSource {
         }
         let old = RootKey::load(&path)?;
         let mut tx = self.write_of_sign_in().await?;
-        if old.id != self.sealer().key_id() {
+        if old.id != tx.sealer.key_id() {
             let words = format!(
                 "{} was replaced while this program ran: start it again",
                 path.display()
             );
             return Err(StoreError::Unreadable(words).into());
         }
-        let new = RootKey::generate();
-        let next = key_files::next_key(&path, new.id);
-        new.write_to(&next)?;
+        let (new, next) = match following {
+            Following::Made => {
+                self.refuse_beside_others(&mut tx, at).await?;
+                let new = RootKey::generate();
+                let next = key_files::next_key(&path, new.id);
+                new.write_to(&next)?;
+                (new, next)
+            }
+            Following::Prepared { without } => self.prepared_for_all(&mut tx, without, at).await?,
+        };
         passed(RotationStep::NextKeyWritten);
 
         let day = in_ist(at).format("%Y-%m-%d").to_string();
-        let (sealed, unreadable) = match seal_anew(&mut tx, (&old, &new), self.sealer(), at, &day).await {
+        let (sealed, unreadable) = match seal_anew(&mut tx, (&old, &new), following, at, &day).await {
             Ok(sealed) => sealed,
             Err(error) => {
                 drop(tx);
-                // Nothing was ever sealed with it.
-                let _ = std::fs::remove_file(&next);
+                if let Following::Made = following {
+                    // Nothing was ever sealed with it.
+                    let _ = std::fs::remove_file(&next);
+                }
                 return Err(error.into());
             }
         };
@@ -215,14 +195,14 @@ impl DataSource {
 async fn seal_anew(
     tx: &mut Write,
     (old, new): (&RootKey, &RootKey),
-    opens: &Sealer,
+    following: Following<'_>,
     at: DateTime<Utc>,
     day: &str,
 ) -> Result<(u64, Vec<String>), StoreError> {
-    let seals = Sealer::new(new);
+    let (opens, seals) = (Arc::clone(&tx.sealer), Sealer::new(new));
     // Before anything is sealed anew: the values are over what is sealed.
     let fitting = fitting_rows(tx).await?;
-    keep_chain_key(tx, old, opens).await?;
+    keep_chain_key(tx, old, &opens).await?;
     let (mut sealed, mut unreadable) = (0, Vec::new());
     for column in &sealed_values::ALL {
         for value in column.values(tx).await? {
@@ -246,10 +226,22 @@ async fn seal_anew(
         .execute(tx)
         .await
         .map_err(failed(DOING))?;
+    if tx.engine_name() == EngineName::Postgres {
+        sql::query("DELETE FROM next_key")
+            .execute(tx)
+            .await
+            .map_err(failed(DOING))?;
+    }
     // The entry is the first one of the new chain.
     tx.chain = Arc::new(AuditChain::new(new));
     tx.trust = trust;
-    let words = format!("key {} follows {}; {sealed} values sealed anew", new.id, old.id);
+    let mut words = format!("key {} follows {}; {sealed} values sealed anew", new.id, old.id);
+    if let Following::Prepared {
+        without: gone @ [_, ..],
+    } = following
+    {
+        words = format!("{words}; without {}", gone.join(", "));
+    }
     audit_trail::insert(tx, &AuditEntry::new(at, AuditKind::KeyRotated, words)).await?;
     Ok((sealed, unreadable))
 }
@@ -257,7 +249,11 @@ async fn seal_anew(
 /// Each row whose value fits, with the entry that changed it last. The other rows do not get a value that fits.
 async fn fitting_rows(tx: &mut Write) -> Result<Vec<(&'static SealedTable, i64, i64)>, StoreError> {
     let mut fitting = Vec::new();
-    for table in ALL {
+    let of_machines = match tx.engine_name() {
+        EngineName::Sqlite => None,
+        EngineName::Postgres => Some(&MACHINES),
+    };
+    for table in ALL.into_iter().chain(of_machines) {
         for row in row_values::all(tx, table).await? {
             if let Some(entry) = tx.trust.values.entry_of(table, &row) {
                 fitting.push((table, row.try_get("number").map_err(failed(DOING))?, entry));

@@ -14,7 +14,7 @@ use crate::database::engine::Engine;
 use crate::files::FileError;
 use crate::files::process_lock::{host_name, this_process};
 use crate::key_files;
-use crate::key_files::root_key::KEY_ID_LEN;
+use crate::key_files::root_key::{KEY_ID_LEN, KeyId};
 use crate::postgres::machine_id;
 use crate::sealing::row_values::MACHINES;
 use crate::sql::value::Stored;
@@ -30,6 +30,12 @@ pub enum Program<'a> {
         /// Where it can be reached.
         url: Option<&'a str>,
     },
+}
+
+/// What a machine said.
+pub(crate) struct Told {
+    pub(crate) machine: Machine,
+    keys: Vec<KeyId>,
 }
 
 /// Of a machine that says nothing for so long nothing is kept.
@@ -122,45 +128,57 @@ impl DataSource {
                 next_key: NextKey::NotPrepared,
             }]);
         };
-        let mut session = self.session().await?;
+        let told = self.told_by_machines(&mut self.session().await?).await?;
+        Ok(told.into_iter().map(|told| told.machine).collect())
+    }
+
+    /// What each machine said, also inside a write.
+    pub(crate) async fn told_by_machines(&self, session: &mut Session) -> Result<Vec<Told>, StoreError> {
         let (in_force, next): (Option<Vec<u8>>, Option<Vec<u8>>) =
             sql::query_as("SELECT (SELECT key_id FROM seal_key), (SELECT key_id FROM next_key)")
-                .fetch_one(&mut session)
+                .fetch_one(session)
                 .await
                 .map_err(failed(READING))?;
+        let (in_force, next) = (
+            in_force.as_deref().and_then(KeyId::of),
+            next.as_deref().and_then(KeyId::of),
+        );
         let rows = sql::query("SELECT * FROM machines ORDER BY name, id")
-            .fetch_all(&mut session)
+            .fetch_all(session)
             .await
             .map_err(failed(READING))?;
         let own = machine_id::known(self.path());
-        let machines = rows.iter().map(|row| self.machine(row, own, (&in_force, &next)));
-        let machines: Result<Vec<(Uuid, Machine)>, sqlx::Error> = machines.collect();
-        Ok(told_apart(machines.map_err(failed(READING))?))
+        let told: Result<Vec<(Uuid, Told)>, sqlx::Error> = rows
+            .iter()
+            .map(|row| {
+                let id: Uuid = row.try_get("id")?;
+                let keys: &[u8] = row.try_get("key_ids")?;
+                let keys: Vec<KeyId> = keys.chunks_exact(KEY_ID_LEN).filter_map(KeyId::of).collect();
+                let machine = Machine {
+                    name: row.try_get("name")?,
+                    version: row.try_get("version")?,
+                    url: self.url_in(row)?,
+                    seen_at: row.try_get("seen_at")?,
+                    is_this_one: own == Some(id),
+                    has_key: in_force.is_some_and(|key| keys.contains(&key)),
+                    next_key: match next {
+                        None => NextKey::NotPrepared,
+                        Some(next) if keys.contains(&next) => NextKey::Held,
+                        Some(_) => NextKey::Lacking,
+                    },
+                };
+                Ok((id, Told { machine, keys }))
+            })
+            .collect();
+        Ok(told_apart(told.map_err(failed(READING))?))
     }
 
-    fn machine(
-        &self,
-        row: &Row,
-        own: Option<Uuid>,
-        (in_force, next): (&Option<Vec<u8>>, &Option<Vec<u8>>),
-    ) -> Result<(Uuid, Machine), sqlx::Error> {
-        let id: Uuid = row.try_get("id")?;
-        let keys: &[u8] = row.try_get("key_ids")?;
-        let has = |key: &[u8]| keys.chunks_exact(KEY_ID_LEN).any(|held| held == key);
-        let machine = Machine {
-            name: row.try_get("name")?,
-            version: row.try_get("version")?,
-            url: self.url_in(row)?,
-            seen_at: row.try_get("seen_at")?,
-            is_this_one: own == Some(id),
-            has_key: in_force.as_deref().is_some_and(has),
-            next_key: match next.as_deref() {
-                None => NextKey::NotPrepared,
-                Some(next) if has(next) => NextKey::Held,
-                Some(_) => NextKey::Lacking,
-            },
-        };
-        Ok((id, machine))
+    /// The other machines that said that they have this key, the one that spoke last first.
+    pub(crate) async fn machines_with(&self, key: KeyId) -> Result<Vec<String>, StoreError> {
+        let mut told = self.told_by_machines(&mut self.session().await?).await?;
+        told.retain(|told| !told.machine.is_this_one && told.keys.contains(&key));
+        told.sort_by_key(|told| std::cmp::Reverse(told.machine.seen_at));
+        Ok(told.into_iter().map(|told| told.machine.name).collect())
     }
 
     /// Only as a server of this installation wrote it.
@@ -195,17 +213,20 @@ impl DataSource {
 }
 
 /// With a name for each one.
-fn told_apart(machines: Vec<(Uuid, Machine)>) -> Vec<Machine> {
+fn told_apart(told: Vec<(Uuid, Told)>) -> Vec<Told> {
     let mut of_name: HashMap<String, usize> = HashMap::new();
-    for (_, machine) in &machines {
-        *of_name.entry(machine.name.clone()).or_default() += 1;
+    for (_, told) in &told {
+        *of_name.entry(told.machine.name.clone()).or_default() += 1;
     }
-    let named = machines.into_iter().map(|(id, machine)| Machine {
-        name: match of_name.get(&machine.name) {
-            Some(1) => machine.name,
-            _ => format!("{}-{:.8}", machine.name, id.simple()),
-        },
-        ..machine
+    let named = told.into_iter().map(|(id, mut told)| {
+        if of_name
+            .get(&told.machine.name)
+            .is_some_and(|machines| *machines > 1)
+        {
+            let id = id.simple().to_string();
+            told.machine.name = format!("{}-{}", told.machine.name, &id[..8]);
+        }
+        told
     });
     named.collect()
 }

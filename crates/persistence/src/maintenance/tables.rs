@@ -242,7 +242,9 @@ mod tests {
         let (_dir, [_, mut server]) = both().await;
         let question = "SELECT table_name::text, column_name::text FROM information_schema.columns
             WHERE table_schema = 'public' AND is_identity = 'YES' ORDER BY 1";
-        let counted: Vec<(String, String)> = sql::query_as(question).fetch_all(&mut server).await.unwrap();
+        let mut counted: Vec<(String, String)> =
+            sql::query_as(question).fetch_all(&mut server).await.unwrap();
+        counted.retain(|(table, _)| !LEFT_OUT.contains(&&**table));
         let mut known = COUNTED.map(|(table, column)| (table.to_owned(), column.to_owned()));
         known.sort();
         assert_eq!(counted, known);

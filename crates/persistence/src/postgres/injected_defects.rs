@@ -36,6 +36,8 @@ pub enum InjectedDefect {
     RecvTrusted,
     /// After a new connection what was there before it counts as seen.
     NoLookAfterReconnect,
+    /// A key is put in force before the other machines have it.
+    KeyCommittedBeforeCopied,
 }
 
 static IN_FORCE: OnceLock<InjectedDefect> = OnceLock::new();

@@ -9,7 +9,6 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::move_state::{OpenedFor, refuse_moved_on_server};
@@ -18,8 +17,10 @@ use crate::database::place::DatabasePlace;
 use crate::files::io;
 use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
+use crate::key_files::key_to_copy::KeyToCopy;
 use crate::key_files::root_key::{KeyId, RootKey};
-use crate::key_files::{self, Fetched, KeyInForce};
+use crate::key_files::{self, Fetched, FollowingKey, KeyInForce};
+use crate::maintenance::key_following;
 use crate::postgres::connection::{CONNECT, Found, find};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
@@ -29,7 +30,6 @@ use crate::postgres::poll::Poll;
 use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::server::Server;
 use crate::postgres::session::{self, READ};
-use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
 
@@ -131,31 +131,35 @@ pub(crate) async fn open(
         }
     };
     refuse_moved_on_server(&mut asked, opened_for, failed("read")).await?;
-    let key = fetch_key(&mut asked, &key_source, &server).await?;
-    let sealer = Arc::new(Sealer::new(&key));
-    let spool = Spool::beside(&path, Arc::clone(&sealer));
+    let fetched = fetch_key(&mut asked, &key_source, &server).await?;
+    let spool = Spool::beside(&path, Arc::new(Sealer::new(fetched.key())));
     let trail = in_time(name_of_trail(&mut asked)).await.map_err(failed("read"))?;
     let _ = in_time(asked.close()).await;
     let folder = match path.parent() {
         Some(folder) => Some(Arc::new(own_folder::claim(folder, &trail, &spool)?)),
         None => None,
     };
+    let key = match fetched {
+        InForce::InPlace(key) => key,
+        // The folder is this database's for sure now.
+        InForce::Following(following) => key_following::put_in_place(following, &path)?,
+    };
     let remembered = remembered(place, &server);
     let primary = Arc::new(Primary::new(server.clone(), remembered, Connections::to(found)));
-    let poll = Poll::new(Arc::clone(&primary), spool);
-    let data = DataSource {
-        engine: Engine::Postgres(PostgresEngine {
+    let poll = Poll::new(Arc::clone(&primary), spool.clone());
+    let data = DataSource::over(
+        Engine::Postgres(PostgresEngine {
             primary,
             poll,
             lease: Arc::default(),
             folder,
         }),
-        sealer,
-        listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source, opened_for),
+        KeyInUse::new(&key, Recorder::new(&key, &key_source, opened_for)),
+        &key,
         key_source,
         path,
-    };
+        spool,
+    );
     row_upgrade::prepare(&data)
         .await
         .map_err(|error| OpenError::OnServer {
@@ -217,31 +221,58 @@ async fn run_migrations(options: &PgConnectOptions, asked: &mut PgConnection) ->
     done
 }
 
+/// The key in force, as this machine has it.
+enum InForce {
+    InPlace(RootKey),
+    Following(FollowingKey),
+}
+
+impl InForce {
+    fn key(&self) -> &RootKey {
+        match self {
+            Self::InPlace(key) => key,
+            Self::Following(following) => &following.key,
+        }
+    }
+}
+
 /// The root key of this database. It is made once, by the program that then names it there; other machines get its file by hand.
 async fn fetch_key(
     asked: &mut PgConnection,
     source: &KeySource,
     server: &Server,
-) -> Result<RootKey, OpenError> {
+) -> Result<InForce, OpenError> {
     let failed = |error: sqlx::Error| OpenError::OnServer {
         doing: "read",
         server: server.to_string(),
         source: error.into(),
     };
-    let wrong = |kept| OpenError::WrongKey {
+    let wrong = |kept, elsewhere| OpenError::WrongKey {
         key_file: source.path().to_owned(),
         database: server.to_string().into(),
         kept,
+        elsewhere,
     };
     if let Some(named) = in_time(key_in_force(asked)).await.map_err(failed)? {
         return match key_files::fetch(source, Some(&named))? {
-            Fetched::Key(key) => Ok(key),
-            Fetched::Other(kept) => Err(wrong(kept)),
+            Fetched::Key(key) => Ok(InForce::InPlace(key)),
+            Fetched::Following(following) => Ok(InForce::Following(following)),
+            Fetched::Other(kept) => {
+                // Before any rotation it is simply another one.
+                let elsewhere = match named.since {
+                    Some(_) => Some(KeyToCopy {
+                        machines: in_time(machines_with(asked, named.id)).await.unwrap_or_default(),
+                        to: key_files::place_of_next(source, named.id),
+                    }),
+                    None => None,
+                };
+                Err(wrong(kept, elsewhere))
+            }
         };
     }
     let key = match key_files::fetch(source, None)? {
         Fetched::Key(key) => key,
-        Fetched::Other(kept) => return Err(wrong(kept)),
+        Fetched::Following(_) | Fetched::Other(_) => return Err(wrong(None, None)),
     };
     // Two machines may begin at once: one of them names its key, and the other one learns of it.
     let named = sqlx::query("INSERT INTO seal_key (id, key_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
@@ -250,8 +281,8 @@ async fn fetch_key(
     in_time(named).await.map_err(failed)?;
     let named = in_time(key_in_force(asked)).await.map_err(failed)?;
     match named {
-        Some(named) if named.id == key.id => Ok(key),
-        _ => Err(wrong(None)),
+        Some(named) if named.id == key.id => Ok(InForce::InPlace(key)),
+        _ => Err(wrong(None, None)),
     }
 }
 
@@ -266,6 +297,14 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Res
 async fn name_of_trail(database: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT encode(chain_id, 'hex') FROM audit_chain")
         .fetch_one(database)
+        .await
+}
+
+/// The machines that said that they have this key.
+async fn machines_with(database: &mut PgConnection, key: KeyId) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT name FROM machines WHERE position($1 IN key_ids) > 0 ORDER BY seen_at DESC")
+        .bind(&key.0[..])
+        .fetch_all(database)
         .await
 }
 

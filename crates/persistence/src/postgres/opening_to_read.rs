@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgPoolOptions;
 
-use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::move_state::OpenedFor;
@@ -21,7 +20,6 @@ use crate::postgres::opening::{MIGRATIONS, server_of};
 use crate::postgres::poll::Poll;
 use crate::postgres::primary::{Connections, Primary};
 use crate::postgres::session::{PgSession, READ};
-use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
 
@@ -54,26 +52,26 @@ pub(crate) async fn open(place: &DatabasePlace, key_source: KeySource) -> Option
     let state = session.ask(async |connection| sqlx::query_as(STATE).fetch_one(connection).await);
     let state = state.await.ok();
     drop(session);
-    let sealer = Arc::new(Sealer::new(&key));
+    let spool = Spool::beside(&path, Arc::new(Sealer::new(&key)));
     let connections = Connections::to_look(reader, options, history).await;
     let primary = Arc::new(Primary::new(server, remembered, connections));
-    let poll = Poll::new(Arc::clone(&primary), Spool::beside(&path, Arc::clone(&sealer)));
+    let poll = Poll::new(Arc::clone(&primary), spool.clone());
     let looked = Looked {
         state,
         newest_schema: MIGRATIONS.iter().map(|migration| migration.version).max(),
     };
-    let opened = DataSource {
-        engine: Engine::Postgres(PostgresEngine {
+    let opened = DataSource::over(
+        Engine::Postgres(PostgresEngine {
             primary,
             poll,
             lease: Arc::default(),
             folder: None,
         }),
-        sealer,
-        listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source, OpenedFor::Use),
+        KeyInUse::new(&key, Recorder::new(&key, &key_source, OpenedFor::Use)),
+        &key,
         key_source,
         path,
-    };
+        spool,
+    );
     Some((opened, looked))
 }

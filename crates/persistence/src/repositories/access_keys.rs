@@ -24,14 +24,14 @@ use crate::stored::unreadable;
 
 /// Every key, oldest first. Keys that do not open, or are not the latest version that Vega wrote, are reported and left
 /// out.
-pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<StoredKey>, StoreError> {
+pub(crate) async fn load(mut reading: Reading) -> Result<Vec<StoredKey>, StoreError> {
     if let Err(mistrust) = &reading.judge.marks {
         tracing::debug!("no access key counts: {mistrust}");
         return Ok(Vec::new());
     }
     let mut keys = Vec::new();
     for stored in rows(&mut reading, "ORDER BY id").await? {
-        match counting(&reading, &stored, sealer) {
+        match counting(&reading, &stored) {
             Ok(key) => keys.push(key),
             Err(error) => tracing::error!(%error, "an access key counts no more"),
         }
@@ -39,7 +39,7 @@ pub(crate) async fn load(mut reading: Reading, sealer: &Sealer) -> Result<Vec<St
     Ok(keys)
 }
 
-fn counting(reading: &Reading, stored: &Row, sealer: &Sealer) -> Result<StoredKey, StoreError> {
+fn counting(reading: &Reading, stored: &Row) -> Result<StoredKey, StoreError> {
     let row = KeyRow::from_row(stored).map_err(unreadable)?;
     reading.judge.fits(
         &KEYS,
@@ -47,11 +47,11 @@ fn counting(reading: &Reading, stored: &Row, sealer: &Sealer) -> Result<StoredKe
         Whose::Key(row.id),
         row_marks::called(&KEYS, stored),
     )?;
-    row.into_key(sealer)
+    row.into_key(&reading.sealer)
 }
 
 /// The keys that are not accepted because their rows do not fit or are missing.
-pub(crate) async fn unfit(mut reading: Reading, sealer: &Sealer) -> Result<Vec<UnfitKey>, StoreError> {
+pub(crate) async fn unfit(mut reading: Reading) -> Result<Vec<UnfitKey>, StoreError> {
     let Ok(marks) = reading.judge.marks.clone() else {
         return Ok(Vec::new());
     };
@@ -66,7 +66,7 @@ pub(crate) async fn unfit(mut reading: Reading, sealer: &Sealer) -> Result<Vec<U
             continue;
         };
         gone.remove(&id);
-        if counting(&reading, &stored, sealer).is_err() {
+        if counting(&reading, &stored).is_err() {
             let name = stored.try_get("name").ok();
             unfit.push((id, name));
         }
@@ -96,7 +96,7 @@ async fn names_on_record(connection: &mut Session, id: Uuid) -> Result<Vec<Strin
 }
 
 /// Stores a new key, unless a key in force has its name.
-pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Result<(), StoreError> {
+pub(crate) async fn add(tx: &mut Write, new: &StoredKey) -> Result<(), StoreError> {
     let key = &new.key;
     for stored in rows(tx, "").await? {
         // One that cannot be read counts for nothing, and bars no other.
@@ -108,7 +108,7 @@ pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Res
             continue;
         }
         if row
-            .into_key(sealer)
+            .into_key(&tx.sealer)
             .is_ok_and(|other| other.key.is_live(key.created_at))
         {
             return Err(StoreError::Conflict(format!(
@@ -134,18 +134,13 @@ pub(crate) async fn add(tx: &mut Write, sealer: &Sealer, new: &StoredKey) -> Res
     .fetch_one(tx)
     .await
     .map_err(failed("store an access key"))?;
-    seal(tx, sealer, key.id, new.hash).await?;
+    seal(tx, key.id, new.hash).await?;
     tx.seal_and_mark(&KEYS, added, Whose::Key(key.id.as_uuid())).await
 }
 
 /// Revokes a key. Returns whether there was one in force. A key whose row does not fit, or is missing, is revoked too:
 /// its former row is then an earlier version.
-pub(crate) async fn revoke(
-    tx: &mut Write,
-    sealer: &Sealer,
-    id: AccessKeyId,
-    at: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+pub(crate) async fn revoke(tx: &mut Write, id: AccessKeyId, at: DateTime<Utc>) -> Result<bool, StoreError> {
     let whose = Whose::Key(id.as_uuid());
     let is_known = tx.marks()?.get(whose).is_some();
     let Some(stored) = row(tx, id).await? else {
@@ -159,7 +154,7 @@ pub(crate) async fn revoke(
     if fits && row.as_ref().is_ok_and(|row| row.revoked_at.is_some()) {
         return Ok(false);
     }
-    let opened = row.and_then(|row| Ok((row.sealed.row, row.into_key(sealer)?.hash)));
+    let opened = row.and_then(|row| Ok((row.sealed.row, row.into_key(&tx.sealer)?.hash)));
     // One that does not open, or fit, goes: without a mark it does not fit either when what it was before is put back.
     match opened {
         Ok((number, hash)) if fits => {
@@ -169,7 +164,7 @@ pub(crate) async fn revoke(
                 .execute(tx)
                 .await
                 .map_err(failed("revoke an access key"))?;
-            seal(tx, sealer, id, hash).await?;
+            seal(tx, id, hash).await?;
             tx.seal_and_mark(&KEYS, number, whose).await?;
         }
         _ => {
@@ -185,16 +180,11 @@ pub(crate) async fn revoke(
 }
 
 /// Seals a key's hash into its row as the row is now.
-async fn seal(
-    tx: &mut Session,
-    sealer: &Sealer,
-    id: AccessKeyId,
-    hash: SecretHash,
-) -> Result<(), StoreError> {
+async fn seal(tx: &mut Write, id: AccessKeyId, hash: SecretHash) -> Result<(), StoreError> {
     let stored = row(tx, id).await?;
     let stored = stored.ok_or_else(|| unreadable("an access key is gone while it is written"))?;
     let row = KeyRow::from_row(&stored).map_err(unreadable)?;
-    let envelope = sealer.seal(row.sealed.place(&KEY_HASHES), hash.as_bytes())?;
+    let envelope = tx.sealer.seal(row.sealed.place(&KEY_HASHES), hash.as_bytes())?;
     KEY_HASHES.replace(tx, row.sealed.row, envelope).await
 }
 

@@ -36,23 +36,23 @@ impl SqlAccessRepository {
 impl AccessKeys for SqlAccessRepository {
     async fn add_key(&self, new: &StoredKey, audit: &AuditEntry) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
-        access_keys::add(&mut tx, self.0.sealer(), new).await?;
+        access_keys::add(&mut tx, new).await?;
         audit_trail::insert(&mut tx, audit).await?;
         tx.commit().await.map_err(failed("store an access key"))
     }
 
     async fn keys(&self) -> Result<Vec<StoredKey>, StoreError> {
-        access_keys::load(self.0.read().await?, self.0.sealer()).await
+        access_keys::load(self.0.read().await?).await
     }
 
     async fn unfit_keys(&self) -> Result<Vec<UnfitKey>, StoreError> {
-        access_keys::unfit(self.0.read().await?, self.0.sealer()).await
+        access_keys::unfit(self.0.read().await?).await
     }
 
     async fn revoke_key(&self, id: AccessKeyId, audit: &AuditEntry) -> Result<bool, StoreError> {
         const DOING: &str = "revoke an access key";
         let mut tx = self.0.write().await?;
-        let revoked = access_keys::revoke(&mut tx, self.0.sealer(), id, audit.at).await?;
+        let revoked = access_keys::revoke(&mut tx, id, audit.at).await?;
         ended(tx, revoked, audit, DOING).await
     }
 

@@ -43,7 +43,7 @@ impl SqlAuditHistory {
 
     async fn walk(&self, checkpoints: Vec<Checkpoint>) -> Result<(AuditVerdict, bool), StoreError> {
         const DOING: &str = "examine the audit trail";
-        let mut tx = self.0.engine().begin_read().await.map_err(failed(DOING))?;
+        let (mut tx, key) = self.0.read_whatever_it_is().await?;
         let chain_id = chain_id(&mut tx).await?;
         // One from before the first entry says nothing of any.
         let checkpoints = checkpoints.into_iter().filter(|checkpoint| checkpoint.entry > 0);
@@ -56,8 +56,8 @@ impl SqlAuditHistory {
         let of_others = (all - checkpoints.len()) as u64;
         let checkpoints = in_force(&checkpoints);
         let chains = Chains {
-            earlier: earlier_chains(&mut tx, self.0.sealer()).await?,
-            in_force: self.0.chain(),
+            earlier: earlier_chains(&mut tx, &key.sealer).await?,
+            in_force: &key.recorder.chain,
         };
         let mut walk = Walk::new(&chains, &chain_id, checkpoints);
         let mut next = i64::MIN;

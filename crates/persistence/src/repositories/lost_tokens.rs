@@ -20,13 +20,13 @@ pub(super) async fn put_back(
     audit: &AuditEntry,
 ) -> Result<bool, StoreError> {
     let access_token = token.access_token.expose().as_bytes();
+    let mut tx = data.write().await?;
     let sealed = SealedToken {
-        access_token: data.sealer().seal(place(token, "access_token"), access_token)?,
+        access_token: tx.sealer.seal(place(token, "access_token"), access_token)?,
         // Whoever serves a token does not hold this one.
         extended_token: None,
         revoked_at: revocation(token.last_check),
     };
-    let mut tx = data.write().await?;
     let known = known_generation(tx.marks()?, &token.api);
     let newest = newest_generation(&mut tx, known, &token.api).await?;
     if newest >= Some(token.generation) {

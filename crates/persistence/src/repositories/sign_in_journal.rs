@@ -1,6 +1,8 @@
 //! The journal of sign-ins and the OTP ledger in SQLite. Every method is one commit, made before the effect that it
 //! announces; a press that Vega did not make is recorded as soon as it is seen.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -81,10 +83,7 @@ impl SignInAttempts for SqlSignInJournal {
         const DOING: &str = "seal a code";
         let mut tx = self.0.write_of_sign_in().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
-        let sealed = self
-            .0
-            .sealer()
-            .seal(row.place("code"), code.expose().as_bytes())?;
+        let sealed = tx.sealer.seal(row.place("code"), code.expose().as_bytes())?;
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sql::query(
@@ -117,7 +116,7 @@ impl SignInAttempts for SqlSignInJournal {
         const DOING: &str = "seal an answer";
         let mut tx = self.0.write_of_sign_in().await?;
         let row = AttemptRow::load(&mut tx, attempt).await?;
-        let sealed = self.0.sealer().seal(row.place("answer"), answer.expose())?;
+        let sealed = tx.sealer.seal(row.place("answer"), answer.expose())?;
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let before = attempt_rows::before(&mut tx, attempt).await?;
         let changed = sql::query(
@@ -183,7 +182,7 @@ impl SignInAttempts for SqlSignInJournal {
             .map(|row| {
                 let attempt = AttemptRow::from_row(row).map_err(unreadable)?;
                 match attempt_rows::refuse_changed_row(&reading, row) {
-                    Ok(()) => attempt.into_unfinished(self.0.sealer()),
+                    Ok(()) => attempt.into_unfinished(&reading.sealer),
                     Err(error) => attempt.into_left_alone(&error),
                 }
             })
@@ -294,17 +293,14 @@ impl CodeDelivery for SqlSignInJournal {
     ) -> Result<Delivery, StoreError> {
         const DOING: &str = "seal a code that came back";
         // Anybody may send redirects: only one that an open sign-in waits for gets to the writer.
-        let Some(row) = self.by_state(state).await? else {
+        let Some((row, _)) = self.by_state(state).await? else {
             return Ok(Delivery::Unknown);
         };
         if row.state()? != AttemptState::Opened || row.sealed_code.is_some() {
             return row.takes_no_code();
         }
-        let sealed = self
-            .0
-            .sealer()
-            .seal(row.place("code"), code.expose().as_bytes())?;
         let mut tx = self.0.write().await?;
+        let sealed = tx.sealer.seal(row.place("code"), code.expose().as_bytes())?;
         let attempt = AttemptId::from_uuid(row.id);
         attempt_rows::refuse_changed(&mut tx, attempt).await?;
         let before = attempt_rows::before(&mut tx, attempt).await?;
@@ -331,14 +327,15 @@ impl CodeDelivery for SqlSignInJournal {
 
     async fn delivered_code(&self, state: &OAuthState) -> Result<Option<AuthorizationCode>, StoreError> {
         match self.by_state(state).await? {
-            Some(row) => row.delivered(self.0.sealer()),
+            Some((row, sealer)) => row.delivered(&sealer),
             None => Ok(None),
         }
     }
 }
 
 impl SqlSignInJournal {
-    async fn by_state(&self, state: &OAuthState) -> Result<Option<AttemptRow>, StoreError> {
+    /// With the sealer of the moment in which it was read.
+    async fn by_state(&self, state: &OAuthState) -> Result<Option<(AttemptRow, Arc<Sealer>)>, StoreError> {
         let mut reading = self.0.read().await?;
         let row = sql::query(concat!(attempt_columns!(), " WHERE state_hash = $1"))
             .bind(hash_of(state))
@@ -347,7 +344,8 @@ impl SqlSignInJournal {
             .map_err(failed("find the sign-in of a redirect"))?;
         let Some(row) = row else { return Ok(None) };
         attempt_rows::refuse_changed_row(&reading, &row)?;
-        AttemptRow::from_row(&row).map(Some).map_err(unreadable)
+        let row = AttemptRow::from_row(&row).map_err(unreadable)?;
+        Ok(Some((row, Arc::clone(&reading.sealer))))
     }
 }
 

@@ -13,7 +13,6 @@ use crate::repositories::audit_trail;
 use crate::repositories::token_rows::{fits, known_generation, newest_generation, seal_newest};
 use crate::sealing::fingerprint::Subject;
 use crate::sealing::row_values::TOKENS;
-use crate::sealing::seal::Sealer;
 use crate::sql;
 use crate::sql::FromRow;
 
@@ -31,15 +30,11 @@ struct CheckedRow<'a> {
 }
 
 /// Records checks inside a transaction that is open. Tells for each whether its generation is the newest.
-pub(crate) async fn record(
-    tx: &mut Write,
-    checks: &[RecordedCheck],
-    sealer: &Sealer,
-) -> Result<Vec<bool>, StoreError> {
+pub(crate) async fn record(tx: &mut Write, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
     let mut newest = Vec::with_capacity(checks.len());
     let (mut changed, mut unchanged, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for recorded in checks {
-        let row = CheckedRow::read(tx, recorded, sealer).await?;
+        let row = CheckedRow::read(tx, recorded).await?;
         newest.push(row.is_newest);
         if row.is_changed() {
             changed.push((row.audit.clone(), vec![row]));
@@ -69,11 +64,7 @@ pub(crate) async fn record(
 }
 
 impl<'a> CheckedRow<'a> {
-    async fn read(
-        tx: &mut Write,
-        (check, audit): &'a RecordedCheck,
-        sealer: &Sealer,
-    ) -> Result<Self, StoreError> {
+    async fn read(tx: &mut Write, (check, audit): &'a RecordedCheck) -> Result<Self, StoreError> {
         const DOING: &str = "read the token that was checked";
         let known = known_generation(tx.marks()?, &check.api);
         let newest = newest_generation(tx, known, &check.api).await?;
@@ -92,7 +83,7 @@ impl<'a> CheckedRow<'a> {
             number: number.map_err(failed(DOING))?,
             fits: row.as_ref().is_some_and(|row| fits(tx, row, newest)),
             is_newest: newest == Some(check.generation),
-            token: token.and_then(|token| token.into_token(sealer).ok()),
+            token: token.and_then(|token| token.into_token(&tx.sealer).ok()),
         })
     }
 

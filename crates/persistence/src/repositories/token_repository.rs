@@ -1,6 +1,7 @@
 //! Tokens in SQLite: one row per API and generation, newest wins, secrets sealed into their row.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -28,7 +29,6 @@ use crate::repositories::token_rows::{
 };
 use crate::sealing::fingerprint::Subject;
 use crate::sealing::row_values::TOKENS;
-use crate::sealing::seal::Sealer;
 use crate::sql;
 use crate::sql::{FromRow, Row};
 use crate::stored::unreadable;
@@ -47,7 +47,7 @@ impl SqlTokenRepository {
 #[async_trait]
 impl UpstoxTokenRepository for SqlTokenRepository {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
-        load_newest(self.0.read().await?, self.0.sealer()).await
+        load_newest(self.0.read().await?).await
     }
 
     async fn newest_generation(&self, api: &ApiName) -> Result<Option<Generation>, StoreError> {
@@ -86,15 +86,14 @@ impl UpstoxTokenRepository for SqlTokenRepository {
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
         const DOING: &str = "store a token";
         let token = &new.token;
-        let seal = |column, secret: &str| self.0.sealer().seal(place(token, column), secret.as_bytes());
+        let mut tx = self.0.write_of_sign_in().await?;
+        let seal = |column, secret: &str| tx.sealer.seal(place(token, column), secret.as_bytes());
         let access_token = seal("access_token", token.access_token.expose())?;
         let extended_token = new
             .extended_token
             .as_ref()
             .map(|extended| seal("extended_token", extended.expose()))
             .transpose()?;
-
-        let mut tx = self.0.write_of_sign_in().await?;
         let marks = tx.marks()?.clone();
         let revoked_at = revocation(token.last_check).or(marks.revoked_since(new));
         let newest = newest_generation(&mut tx, known_generation(&marks, &token.api), &token.api).await?;
@@ -142,7 +141,7 @@ impl UpstoxTokenRepository for SqlTokenRepository {
 
     async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
         let mut tx = self.0.write().await?;
-        let newest = token_checks::record(&mut tx, checks, self.0.sealer()).await?;
+        let newest = token_checks::record(&mut tx, checks).await?;
         tx.commit().await.map_err(failed("record profile checks"))?;
         Ok(newest)
     }
@@ -171,10 +170,7 @@ async fn refused(
 }
 
 /// The newest token of each API, or why it is unusable: its row does not fit, or is missing.
-pub(crate) async fn load_newest(
-    mut reading: Reading,
-    sealer: &Sealer,
-) -> Result<Vec<LoadedToken>, StoreError> {
+pub(crate) async fn load_newest(mut reading: Reading) -> Result<Vec<LoadedToken>, StoreError> {
     let judge = reading.judge.clone();
     let query = format!("SELECT * FROM upstox_tokens WHERE {NEWEST_TOKENS} ORDER BY api");
     let mut rows = sql::query(AssertSqlSafe(query)).fetch(&mut reading);
@@ -188,7 +184,7 @@ pub(crate) async fn load_newest(
     let mut loaded = Vec::with_capacity(found.len());
     for token in found {
         let mark = known.remove(token.api.as_str());
-        loaded.push(token.open(mark, &mut reading, sealer).await?);
+        loaded.push(token.open(mark, &mut reading).await?);
     }
     for (api, mark) in known {
         loaded.push(Err(gone(api, mark)?));
@@ -225,12 +221,8 @@ impl FoundToken {
         })
     }
 
-    async fn open(
-        self,
-        mark: Option<&Mark>,
-        reading: &mut Reading,
-        sealer: &Sealer,
-    ) -> Result<LoadedToken, StoreError> {
+    async fn open(self, mark: Option<&Mark>, reading: &mut Reading) -> Result<LoadedToken, StoreError> {
+        let sealer = Arc::clone(&reading.sealer);
         let Self { api, row, fits } = self;
         let stored = row
             .as_ref()
@@ -259,7 +251,7 @@ impl FoundToken {
         };
         // The words of a value that was moved tell more than those of its row.
         let why = match row.erased_at {
-            None => why_unreadable(reading, sealer, row.place(), &row.sealed_access_token).await?,
+            None => why_unreadable(reading, &sealer, row.place(), &row.sealed_access_token).await?,
             Some(_) => None,
         };
         match (fits, why) {
@@ -273,6 +265,6 @@ impl FoundToken {
         if row.erased_at.is_some() {
             return Ok(Err(refused(StoreError::Erased)));
         }
-        Ok(row.into_token(sealer).map_err(refused))
+        Ok(row.into_token(&sealer).map_err(refused))
     }
 }

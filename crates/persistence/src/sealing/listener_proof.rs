@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::{PoisonError, RwLock};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -15,7 +16,7 @@ use crate::key_files::root_key::RootKey;
 const CONTEXT: &[u8] = b"vega listener proof 1";
 
 /// The proof, made with the root key.
-pub struct KeyedListenerProof(Hmac<Sha256>);
+pub struct KeyedListenerProof(RwLock<Hmac<Sha256>>);
 
 impl fmt::Debug for KeyedListenerProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +26,12 @@ impl fmt::Debug for KeyedListenerProof {
 
 impl KeyedListenerProof {
     pub(crate) fn new(key: &RootKey) -> Self {
-        Self(key.derive(CONTEXT))
+        Self(RwLock::new(key.derive(CONTEXT)))
+    }
+
+    /// From now on with the next root key.
+    pub(crate) fn is_followed_by(&self, key: &RootKey) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key.derive(CONTEXT);
     }
 
     /// Hashes each part after its length, so that no two questions give the same bytes. `::ffff:127.0.0.1` is another
@@ -35,6 +41,8 @@ impl KeyedListenerProof {
         let (challenge, address) = (challenge.as_bytes(), address.to_string());
         let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
         self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .chain_update(length(challenge))
             .chain_update(challenge)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -16,7 +17,7 @@ use vega_domain::ids::ApiName;
 use vega_domain::ports::StoreError;
 use zeroize::Zeroizing;
 
-use crate::files::{create_private_dir, open_private};
+use crate::files::{create_private_dir, open_private, private_options};
 use crate::sealing::seal::{Place, Sealer};
 
 /// The longest answer that Vega reads has 256 KiB; in base64, twice, with room for the rest.
@@ -67,7 +68,8 @@ struct Label {
 #[derive(Debug, Clone)]
 pub(crate) struct Spool {
     folder: PathBuf,
-    sealer: Arc<Sealer>,
+    /// Shared by all clones: it is another one when the key was replaced.
+    sealer: Arc<ArcSwap<Sealer>>,
 }
 
 impl Spool {
@@ -75,8 +77,33 @@ impl Spool {
     pub(crate) fn beside(database: &Path, sealer: Arc<Sealer>) -> Self {
         Self {
             folder: folder_of(database),
-            sealer,
+            sealer: Arc::new(ArcSwap::new(sealer)),
         }
+    }
+
+    /// From now on with the next key, also what is there already.
+    pub(crate) fn is_sealed_anew(&self, next: Arc<Sealer>) -> Result<(), StoreError> {
+        for path in self.files()? {
+            let mut file = open_private(&path).map_err(failed("open the spool"))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(failed("read the spool"))?;
+            let mut is_changed = false;
+            for kind in [Kind::Answer, Kind::Token] {
+                // What does not open stays as it is: the next reader says why.
+                let Ok(Some((label, plain))) = self.opened(&path, kind) else {
+                    continue;
+                };
+                let area = area_of(kind, label, &next, &plain)?;
+                let at = usize::try_from(kind.offset()).unwrap_or_default();
+                bytes.splice(at..bytes.len().min(at + area.len()), area);
+                is_changed = true;
+            }
+            if is_changed {
+                replace(&path, &bytes).map_err(failed("seal what the spool keeps with the next key"))?;
+            }
+        }
+        self.sealer.store(next);
+        Ok(())
     }
 
     /// Allocates an API's file, written and synced, so that the file system has room for it whatever happens.
@@ -112,24 +139,13 @@ impl Spool {
         record: &T,
     ) -> Result<(), StoreError> {
         let plain = Zeroizing::new(serde_json::to_vec(record).map_err(failed("write the spool"))?);
-        let place = place(kind, api.as_str(), client_id, generation);
         let label = Label {
             api: api.to_string(),
             client_id: client_id.into(),
             generation,
-            envelope: STANDARD.encode(self.sealer.seal(place, &plain)?),
+            envelope: String::new(),
         };
-        let label = serde_json::to_vec(&label).map_err(failed("write the spool"))?;
-        let mut area = Vec::with_capacity(MAGIC.len() + 4 + label.len());
-        area.extend_from_slice(MAGIC);
-        area.extend_from_slice(&u32::try_from(label.len()).unwrap_or(u32::MAX).to_be_bytes());
-        area.extend_from_slice(&label);
-        if area.len() > AREA {
-            return Err(StoreError::Unreadable(format!(
-                "the {} of {api} is too long for the spool",
-                kind.column()
-            )));
-        }
+        let area = area_of(kind, label, &self.sealer.load(), &plain)?;
         // Where nobody made room before, there may still be some.
         let file = self.make_room(api)?;
         overwrite(file, kind, &area).map_err(failed("write the spool"))
@@ -167,6 +183,19 @@ impl Spool {
     }
 
     fn read<T: DeserializeOwned>(&self, path: &Path, kind: Kind) -> Result<Option<T>, StoreError> {
+        let Some((_, plain)) = self.opened(path, kind)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&plain).map(Some).map_err(|_| {
+            StoreError::Unreadable(format!(
+                "{} was written by another version of Vega",
+                path.display()
+            ))
+        })
+    }
+
+    /// What the area keeps, and what it is labelled with.
+    fn opened(&self, path: &Path, kind: Kind) -> Result<Option<(Label, Zeroizing<Vec<u8>>)>, StoreError> {
         let mut file = open_private(path).map_err(failed("open the spool"))?;
         let mut head = [0; 12];
         match file
@@ -194,10 +223,8 @@ impl Spool {
             .decode(&label.envelope)
             .map_err(|_| unreadable("is damaged"))?;
         let place = place(kind, &label.api, &label.client_id, label.generation);
-        let plain = self.sealer.open(place, &envelope)?;
-        serde_json::from_slice(&plain)
-            .map(Some)
-            .map_err(|_| unreadable("was written by another version of Vega"))
+        let plain = self.sealer.load().open(place, &envelope)?;
+        Ok(Some((label, plain)))
     }
 
     /// Removes the record of this kind for an API; its room stays allocated.
@@ -236,6 +263,36 @@ impl Spool {
         files.sort_unstable();
         Ok(files)
     }
+}
+
+/// The bytes of an area that keeps this, sealed.
+fn area_of(kind: Kind, mut label: Label, sealer: &Sealer, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let sealed = sealer.seal(place(kind, &label.api, &label.client_id, label.generation), plain)?;
+    label.envelope = STANDARD.encode(sealed);
+    let text = serde_json::to_vec(&label).map_err(failed("write the spool"))?;
+    let mut area = Vec::with_capacity(MAGIC.len() + 4 + text.len());
+    area.extend_from_slice(MAGIC);
+    area.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
+    area.extend_from_slice(&text);
+    if area.len() > AREA {
+        return Err(StoreError::Unreadable(format!(
+            "the {} of {} is too long for the spool",
+            kind.column(),
+            label.api
+        )));
+    }
+    Ok(area)
+}
+
+/// Puts the bytes in the place of the file's, so that a crash leaves the ones or the others.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut options = private_options();
+    let mut file = options.create(true).truncate(true).open(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn overwrite(mut file: File, kind: Kind, bytes: &[u8]) -> io::Result<()> {

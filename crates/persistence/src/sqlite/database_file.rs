@@ -81,6 +81,12 @@ pub(crate) async fn lock_for_opening(path: &Path) -> Result<std::fs::File, OpenE
         .map_err(OpenError::from)
 }
 
+/// The same, unless another program has it now.
+pub(crate) fn lock_for_opening_now(path: &Path) -> Option<std::fs::File> {
+    let file = open_private(&path.with_extension("open.lock")).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
 /// Examines before anything is written: first the file alone, and its tables only if the file does not decide it.
 pub(crate) async fn refuse_if_not_ours(path: &Path) -> Result<(), OpenError> {
     if path.metadata().is_ok_and(|there| there.len() == 0) {

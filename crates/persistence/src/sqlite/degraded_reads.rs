@@ -11,8 +11,8 @@ use vega_domain::token::{NewToken, StoredToken};
 
 use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::latest_changes::Marks;
-use crate::audit::row_trust::RowTrust;
 use crate::database::causes::failed;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::write::Reading;
 use crate::files::{Place, refuse_if_others_may_change};
 use crate::key_files::key_source::KeySource;
@@ -35,15 +35,14 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     let path = path.canonicalize().unwrap_or(path);
     let source = key.into();
     let key = RootKey::load_from(&source).ok()?;
-    let sealer = Arc::new(Sealer::new(&key));
-    let trust = Arc::new(RowTrust::new(&key, CheckpointFile::at(&source)));
+    let key = KeyInUse::new(&key, &source);
     let checkpoints = CheckpointFile::at(&source);
-    let (mut loaded, marks) = match in_rows(&path, &sealer, &trust).await {
+    let (mut loaded, marks) = match in_rows(&path, &key).await {
         Rows::Read(loaded, marks) => (loaded, marks),
         Rows::Unread => (Vec::new(), without_rows(checkpoints).await),
         Rows::DoNotCount => return Some(Vec::new()),
     };
-    for kept in in_spool(path, sealer).await {
+    for kept in in_spool(path, key.sealer).await {
         put_kept(&mut loaded, marks.as_revoked(kept));
     }
     Some(loaded.into_iter().flatten().collect())
@@ -79,7 +78,7 @@ enum Rows {
 
 /// Tries the ways of reading that need no `-shm`, and uses the first that works: with exclusive access to the file, or,
 /// where there is no write-ahead log whose content could be missed, as if nobody could change the file.
-async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
+async fn in_rows(path: &Path, key: &KeyInUse) -> Rows {
     if !path.exists() {
         return Rows::Unread;
     }
@@ -98,7 +97,7 @@ async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
             .await;
         let Ok(pool) = pool else { continue };
         let loaded = if is_of_this_version(&pool).await {
-            read(&pool, sealer, trust).await.ok()
+            read(&pool, key).await.ok()
         } else {
             None
         };
@@ -110,15 +109,16 @@ async fn in_rows(path: &Path, sealer: &Sealer, trust: &Arc<RowTrust>) -> Rows {
     Rows::Unread
 }
 
-async fn read(database: &SqlitePool, sealer: &Sealer, trust: &Arc<RowTrust>) -> Result<Rows, StoreError> {
+async fn read(database: &SqlitePool, key: &KeyInUse) -> Result<Rows, StoreError> {
     let connection = database.acquire().await.map_err(failed("load the tokens"))?;
+    let trust = &key.recorder.trust;
     trust.learn(&chain_id(&mut Session::SqliteAlone(connection)).await?, None);
     let tx = async { database.begin().await.map(Session::Sqlite) };
-    let reading = Reading::begin(tx, trust).await?;
+    let reading = Reading::begin(tx, key).await?;
     let Ok(marks) = reading.judge.marks.clone() else {
         return Ok(Rows::DoNotCount);
     };
-    Ok(Rows::Read(load_newest(reading, sealer).await?, marks))
+    Ok(Rows::Read(load_newest(reading).await?, marks))
 }
 
 /// Whether the schema is of this version: the tables of another program, or of a newer Vega, may have other meanings.

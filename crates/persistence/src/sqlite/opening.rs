@@ -9,7 +9,6 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, SqliteConnection};
 
-use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::move_state::{OpenedFor, refuse_moved_file};
@@ -18,7 +17,7 @@ use crate::integrity::row_upgrade;
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::key_files::{self, Fetched, KeyInForce};
-use crate::sealing::listener_proof::KeyedListenerProof;
+use crate::maintenance::key_following;
 use crate::sealing::seal::{Sealer, key_of};
 use crate::spool::slots::Spool;
 use crate::sqlite::database_file::{self, BUSY_TIMEOUT, beside, lock_for_opening};
@@ -75,24 +74,26 @@ impl DataSource {
                 .connect_with(options.clone())
                 .await
                 .map_err(|error| database("open")(error.into()))?;
-            let sealer = Arc::new(Sealer::new(&key));
-            let spool = Spool::beside(&path, Arc::clone(&sealer));
-            let data = Self {
-                engine: Engine::Sqlite(SqliteEngine {
+            let spool = Spool::beside(&path, Arc::new(Sealer::new(&key)));
+            let data = Self::over(
+                Engine::Sqlite(SqliteEngine {
                     writer: writer.clone(),
                     reader,
-                    watch: Watch::new(for_the_watch(options), &path, spool),
+                    watch: Watch::new(for_the_watch(options), &path, spool.clone()),
                     log: beside(&path, "-wal"),
                 }),
-                sealer,
-                listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-                recorder: match opened_for {
-                    OpenedFor::Restore => Recorder::new(&key, &KeySource::File(path.clone()), opened_for),
-                    OpenedFor::Use | OpenedFor::Move => Recorder::new(&key, &key_source, opened_for),
-                },
+                KeyInUse::new(
+                    &key,
+                    match opened_for {
+                        OpenedFor::Restore => Recorder::new(&key, &KeySource::File(path.clone()), opened_for),
+                        OpenedFor::Use | OpenedFor::Move => Recorder::new(&key, &key_source, opened_for),
+                    },
+                ),
+                &key,
                 key_source,
-                path: path.clone(),
-            };
+                path.clone(),
+                spool,
+            );
             row_upgrade::prepare(&data)
                 .await
                 .map_err(|error| broken("seal the rows of", &path)(error.into()))?;
@@ -181,10 +182,12 @@ async fn prepare(
             }
             Ok(key)
         }
+        Fetched::Following(following) => Ok(key_following::put_in_place(following, path)?),
         Fetched::Other(kept) => Err(OpenError::WrongKey {
             key_file: source.path().to_owned(),
             database: path.to_owned(),
             kept,
+            elsewhere: None,
         }),
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
-use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
 use crate::database::move_state::OpenedFor;
@@ -14,7 +13,6 @@ use crate::database::opening_to_read::{Looked, STATE};
 use crate::files::{Place, refuse_if_others_may_change, refuse_open_one};
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
-use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
 use crate::sqlite::database_file::{APPLICATION_ID, BUSY_TIMEOUT, beside, path_of, private_neighbours};
@@ -40,20 +38,20 @@ pub(crate) async fn open(url: &str, key_source: KeySource) -> Option<(DataSource
     }
     let key = RootKey::load_from(&key_source).ok()?;
     let database = connect(&path).await?;
-    let sealer = Arc::new(Sealer::new(&key));
-    let opened = DataSource {
-        engine: Engine::Sqlite(SqliteEngine {
+    let spool = Spool::beside(&path, Arc::new(Sealer::new(&key)));
+    let opened = DataSource::over(
+        Engine::Sqlite(SqliteEngine {
             writer: database.clone(),
-            watch: Watch::new(database.clone(), &path, Spool::beside(&path, Arc::clone(&sealer))),
+            watch: Watch::new(database.clone(), &path, spool.clone()),
             log: beside(&path, "-wal"),
             reader: database.clone(),
         }),
-        sealer,
-        listener_proof: Arc::new(KeyedListenerProof::new(&key)),
-        recorder: Recorder::new(&key, &key_source, OpenedFor::Use),
+        KeyInUse::new(&key, Recorder::new(&key, &key_source, OpenedFor::Use)),
+        &key,
         key_source,
         path,
-    };
+        spool,
+    );
     let looked = Looked {
         state: sqlx::query_as(STATE).fetch_one(&database).await.ok(),
         newest_schema: MIGRATIONS.iter().map(|migration| migration.version).max(),

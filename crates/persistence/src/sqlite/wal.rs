@@ -12,6 +12,8 @@ pub enum WalState {
     Emptied,
     /// Another program is reading its content.
     InUse,
+    /// It is a database server's, which keeps it for as long as it needs it.
+    OfServer,
 }
 
 /// Folds the write-ahead log into the database and empties it, so that it holds no older page.

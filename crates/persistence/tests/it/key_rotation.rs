@@ -258,11 +258,39 @@ async fn a_kept_chain_key_that_is_gone_moved_or_changed_is_found() {
 }
 
 #[tokio::test]
+async fn a_program_that_runs_takes_the_new_key_up() {
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let other = open(&fixture.dir).await;
+    for round in 0..2 {
+        let (rotates, goes_on) = if round == 0 {
+            (&fixture.data, &other)
+        } else {
+            (&other, &fixture.data)
+        };
+        rotate(rotates).await;
+        assert_all_opens(goes_on).await;
+        for data in [goes_on, rotates] {
+            append(data, "under the new key").await;
+            assert_eq!(fault(data).await, None);
+            data.prove_key().unwrap();
+        }
+        assert_eq!(goes_on.key_id(), rotates.key_id());
+    }
+    assert_eq!(key_files(&fixture).len(), 3);
+    assert_all_opens(&open(&fixture.dir).await).await;
+}
+
+#[tokio::test]
 async fn a_program_that_has_the_old_key_still_writes_nothing() {
     let fixture = DatabaseFixture::new().await;
     sealed(&fixture).await;
     let other = open(&fixture.dir).await;
-    rotate(&fixture.data).await;
+    let rotation = rotate(&fixture.data).await;
+    // The new one is not there any more, and the old one in its place.
+    let away = fixture.dir.path().join("away.key");
+    std::fs::rename(&rotation.key_file, &away).unwrap();
+    std::fs::copy(&rotation.old_key, &rotation.key_file).unwrap();
     let entries = fixture.audit_kinds().await.len();
     for data in [&fixture.data, &other] {
         let refused = SqlAuditTrail::new(data.clone())
@@ -271,7 +299,10 @@ async fn a_program_that_has_the_old_key_still_writes_nothing() {
         let Err(StoreError::Unreadable(words)) = refused else {
             panic!("{refused:?}")
         };
-        assert!(words.contains("start it again"), "{words}");
+        assert!(
+            words.contains("this machine does not have the new one"),
+            "{words}"
+        );
         assert!(matches!(
             data.rotate_key(at(101), |_| ()).await,
             Err(RotationError::Store(_))
@@ -279,11 +310,37 @@ async fn a_program_that_has_the_old_key_still_writes_nothing() {
         // As a whole, as when the database fails: tokens that are in memory stay there.
         let loaded = SqlTokenRepository::new(data.clone()).load_all().await;
         let words = loaded.unwrap_err().to_string();
-        assert!(words.contains("rotated while this program ran"), "{words}");
+        assert!(words.contains("the key was rotated"), "{words}");
     }
     assert_eq!(fixture.audit_kinds().await.len(), entries);
-    assert_eq!(key_files(&fixture).len(), 2);
-    assert_all_opens(&open(&fixture.dir).await).await;
+    // And goes on when it is there.
+    std::fs::rename(&away, &rotation.key_file).unwrap();
+    for data in [&fixture.data, &other] {
+        assert_all_opens(data).await;
+        append(data, "under the new key").await;
+    }
+}
+
+/// Kept old keys lie beside the one in force: naming one of them in the database brings none of them back.
+#[tokio::test]
+async fn a_kept_old_key_is_never_taken_up() {
+    let fixture = DatabaseFixture::new().await;
+    sealed(&fixture).await;
+    let old: Vec<u8> = sqlx::query_scalar("SELECT key_id FROM seal_key")
+        .fetch_one(&fixture.raw().await)
+        .await
+        .unwrap();
+    rotate(&fixture.data).await;
+    assert_all_opens(&fixture.data).await;
+    sqlx::query("UPDATE seal_key SET key_id = $1")
+        .bind(old)
+        .execute(&fixture.raw().await)
+        .await
+        .unwrap();
+    let refused = SqlAuditTrail::new(fixture.data.clone())
+        .append(&entry(AuditKind::PlanDeclined))
+        .await;
+    assert!(matches!(refused, Err(StoreError::Unreadable(_))), "{refused:?}");
 }
 
 #[tokio::test]

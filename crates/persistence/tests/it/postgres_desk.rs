@@ -1,6 +1,8 @@
 //! A fresh database on the server of the test run, and the machines that open it.
 
-use vega_persistence::{DataSource, DatabasePlace};
+use std::path::PathBuf;
+
+use vega_persistence::{DataSource, DatabasePlace, OpenError, create_private_dir};
 use vega_testing::PostgresServer;
 
 use crate::database_fixture::key_path;
@@ -25,6 +27,34 @@ impl Desk {
             ..DatabasePlace::from(&self.url)
         };
         DataSource::open(&place, &key_path(&self.dir)).await.unwrap()
+    }
+
+    /// The same with a key file of its own, which is a copy of the first machine's when it is made.
+    pub(crate) async fn machine_with_key(&self, name: &str) -> DataSource {
+        self.opens_with_key(name).await.unwrap()
+    }
+
+    /// The same, where it may be refused.
+    pub(crate) async fn opens_with_key(&self, name: &str) -> Result<DataSource, OpenError> {
+        let key = self.key_of(name);
+        let first = key_path(&self.dir);
+        if !first.exists() {
+            self.machine("first").await.close().await;
+        }
+        if !key.exists() {
+            create_private_dir(key.parent().unwrap()).unwrap();
+            std::fs::copy(first, &key).unwrap();
+        }
+        let place = DatabasePlace {
+            folder: self.dir.path().join(name),
+            ..DatabasePlace::from(&self.url)
+        };
+        DataSource::open(&place, &key).await
+    }
+
+    /// The key file of this machine.
+    pub(crate) fn key_of(&self, name: &str) -> PathBuf {
+        self.dir.path().join(format!("{name}-config/vega.key"))
     }
 
     pub(crate) fn change(&self, statements: &str) {
