@@ -17,8 +17,8 @@ export function MachinePanel() {
       <p>{lease ? <SignsIn lease={lease} /> : "Nobody signs in now."}</p>
       {machines.some((machine) => !machine.has_key) && (
         <Alert color="red" variant="outline" icon="!" title="A machine lacks the key">
-          It gives out the tokens that it has in memory, and stores nothing. Its <Code>/readyz</Code>{" "}
-          says which file to copy from where.
+          It gives out the tokens that it has in memory, and stores nothing. Its{" "}
+          <Code>/readyz</Code> says which file to copy from where.
         </Alert>
       )}
       {machines.length > 0 && <Machines machines={machines} />}
@@ -27,9 +27,7 @@ export function MachinePanel() {
 }
 
 function SignsIn({ lease }: { lease: Lease }) {
-  const who = lease.is_this_server
-    ? "This server"
-    : `Process ${lease.pid} on ${lease.machine}`;
+  const who = lease.is_this_server ? "This server" : `Process ${lease.pid} on ${lease.machine}`;
   return (
     <>
       {who} has the right to sign in, since <Stamp unix={lease.since_unix} />

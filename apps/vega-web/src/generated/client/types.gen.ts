@@ -199,6 +199,7 @@ export const AuditKind = {
     ANSWER_RECEIVED: 'answer_received',
     TOKEN_LOGGED_OUT: 'token_logged_out',
     TOKEN_REVOKED: 'token_revoked',
+    KEY_PREPARED: 'key_prepared',
     KEY_ROTATED: 'key_rotated',
     SEAL_BROKEN: 'seal_broken',
     ROWS_SEALED: 'rows_sealed',
@@ -579,6 +580,27 @@ export type LastFailureView = FailureView & {
 };
 
 /**
+ * Who has the right to sign in.
+ */
+export type LeaseView = {
+    /**
+     * Whether it is the server that answers.
+     */
+    is_this_server: boolean;
+    /**
+     * The host name of its machine.
+     */
+    machine: string;
+    pid: number;
+    since: string;
+    since_unix: number;
+    /**
+     * Where it can be reached; null where it is no server.
+     */
+    url?: string | null;
+};
+
+/**
  * What the link of `vega console` carries after its `#`.
  */
 export type LinkBody = {
@@ -598,6 +620,41 @@ export type LiveView = {
      */
     proof?: string | null;
     v: number;
+    version: string;
+};
+
+/**
+ * A machine, as it said last.
+ */
+export type MachineView = {
+    /**
+     * Whether it has the key that seals what is stored.
+     */
+    has_key: boolean;
+    /**
+     * Whether it has the key that is to follow; null where none is prepared.
+     */
+    has_next_key?: boolean | null;
+    /**
+     * Whether it is the one that answers.
+     */
+    is_this_one: boolean;
+    /**
+     * Its host name; where several have the same one, with something that tells them apart.
+     */
+    name: string;
+    /**
+     * When it last said something.
+     */
+    seen_at: string;
+    seen_at_unix: number;
+    /**
+     * Where its server can be reached; null where it has none.
+     */
+    url?: string | null;
+    /**
+     * Of Vega.
+     */
     version: string;
 };
 
@@ -1238,6 +1295,11 @@ export type SystemView = {
     database: DatabaseView;
     health: HealthView;
     key: KeySourceView;
+    lease?: LeaseView | null;
+    /**
+     * The machines that share the database; none while it does not answer.
+     */
+    machines: Array<MachineView>;
     sign_in: SignInView;
     /**
      * Since when this server runs.
