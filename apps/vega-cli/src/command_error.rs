@@ -94,7 +94,9 @@ impl CommandError {
             | Self::RotateKey(
                 RotateKeyError::Rotation(_) | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Store(_)),
             ) => Exit::Preflight,
-            Self::Move(MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft))
+            Self::Move(MoveDatabaseError::NotBetweenRuns(
+                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
+            ))
             | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
             Self::Restore(_) => Exit::Preflight,
             Self::Run(error) => of_run_error(error),

@@ -24,8 +24,8 @@ pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::{Listener, Scheme};
 pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
-    Accepted, Backup, BackupError, DatabaseFacts, KeySource, MoveError, Moved, PreparedKey, Program, RestoreError,
-    Restored, Rotation, RotationError, RowScope, StepsError, WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, KeySource, MoveError, Moved, PreparedKey, Program,
+    RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, WalState,
 };
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::Vega;

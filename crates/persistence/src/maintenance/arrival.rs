@@ -147,7 +147,7 @@ impl Arrival {
     async fn in_file(place: &DatabasePlace, source: &DataSource) -> Result<Self, MoveError> {
         let path = database_file::make_ready(&database_file::path_of(&place.url)?).await?;
         let lock = lock_for_opening(&path).await?;
-        let spool = Spool::beside(&path, Arc::clone(&source.sealer));
+        let spool = Spool::beside(&path, source.sealer());
         if !spool.is_clear() {
             return Err(MoveError::SpooledThere(
                 sqlite::database_file::private_neighbours(&path)[2].clone(),
@@ -241,10 +241,7 @@ fn server_engine(place: &DatabasePlace, fit: &FitServer, source: &DataSource) ->
     let remembered = postgres::opening::remembered(place, &fit.server);
     let connections = Connections::to(fit.found.clone());
     let primary = Arc::new(Primary::new(fit.server.clone(), remembered, connections));
-    let poll = Poll::new(
-        Arc::clone(&primary),
-        Spool::beside(&path, Arc::clone(&source.sealer)),
-    );
+    let poll = Poll::new(Arc::clone(&primary), Spool::beside(&path, source.sealer()));
     Engine::Postgres(PostgresEngine {
         primary,
         poll,

@@ -9,8 +9,10 @@ use sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::move_state::{OpenedFor, refuse_moved_on_server};
 use crate::database::open_error::OpenError;
 use crate::database::place::DatabasePlace;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgPoolOptions;
 
+use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::move_state::OpenedFor;
 use crate::database::opening_to_read::{Looked, STATE};
 use crate::database::place::DatabasePlace;

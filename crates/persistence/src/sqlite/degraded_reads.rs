@@ -11,8 +11,10 @@ use vega_domain::token::{NewToken, StoredToken};
 
 use crate::audit::checkpoints::CheckpointFile;
 use crate::audit::latest_changes::Marks;
+use crate::audit::recorder::Recorder;
 use crate::database::causes::failed;
 use crate::database::key_in_use::KeyInUse;
+use crate::database::move_state::OpenedFor;
 use crate::database::write::Reading;
 use crate::files::{Place, refuse_if_others_may_change};
 use crate::key_files::key_source::KeySource;
@@ -35,7 +37,7 @@ pub async fn tokens_without_opening(url: &str, key: impl Into<KeySource>) -> Opt
     let path = path.canonicalize().unwrap_or(path);
     let source = key.into();
     let key = RootKey::load_from(&source).ok()?;
-    let key = KeyInUse::new(&key, &source);
+    let key = KeyInUse::new(&key, Recorder::new(&key, &source, OpenedFor::Use));
     let checkpoints = CheckpointFile::at(&source);
     let (mut loaded, marks) = match in_rows(&path, &key).await {
         Rows::Read(loaded, marks) => (loaded, marks),

@@ -9,8 +9,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, SqliteConnection};
 
+use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::move_state::{OpenedFor, refuse_moved_file};
 use crate::database::open_error::{OpenError, broken};
 use crate::integrity::row_upgrade;

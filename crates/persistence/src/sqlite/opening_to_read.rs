@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
+use crate::audit::recorder::Recorder;
 use crate::database::data_source::DataSource;
 use crate::database::engine::Engine;
+use crate::database::key_in_use::KeyInUse;
 use crate::database::move_state::OpenedFor;
 use crate::database::opening_to_read::{Looked, STATE};
 use crate::files::{Place, refuse_if_others_may_change, refuse_open_one};
