@@ -21,11 +21,26 @@ pub(crate) type Counts = Vec<(&'static str, u64)>;
 
 /// Copies all rows from one session into another, whose tables are empty, and compares them.
 pub(crate) async fn copy(from: &mut Session, to: &mut Session) -> Result<Counts, StoreError> {
+    for session in [&mut *from, &mut *to] {
+        be_patient(session).await?;
+    }
     for table in &COPIED {
         copy_table(from, to, table).await?;
     }
     count_on(from, to).await?;
     compare(from, to).await
+}
+
+/// While one side is read from its first row to its last, the other one waits. A server would end its transaction after a few seconds,
+/// so that nobody is held up; of what is copied nobody waits for the end.
+async fn be_patient(session: &mut Session) -> Result<(), StoreError> {
+    match session.engine_name() {
+        EngineName::Sqlite => Ok(()),
+        EngineName::Postgres => {
+            let patience = "SET LOCAL idle_in_transaction_session_timeout = '10min'";
+            run(session, patience.into()).await
+        }
+    }
 }
 
 /// Removes all rows that a copy brings anew. Entries of the audit trail are removed from what arrives alone.
