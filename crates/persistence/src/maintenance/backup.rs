@@ -147,6 +147,7 @@ impl DataSource {
 
 /// Copies all rows into a file that is empty so far.
 pub(crate) async fn copy_rows(from: &mut Session, file: &Path) -> Result<(), StoreError> {
+    copy::be_patient(from).await?;
     let unread = |error: OpenError| StoreError::Unreadable(error.to_string());
     let options =
         sqlite::opening::options(file, SqliteSynchronous::Full).journal_mode(SqliteJournalMode::Delete);

@@ -33,7 +33,7 @@ pub(crate) async fn copy(from: &mut Session, to: &mut Session) -> Result<Counts,
 
 /// While one side is read from its first row to its last, the other one waits. A server would end its transaction after a few seconds,
 /// so that nobody is held up; of what is copied nobody waits for the end.
-async fn be_patient(session: &mut Session) -> Result<(), StoreError> {
+pub(crate) async fn be_patient(session: &mut Session) -> Result<(), StoreError> {
     match session.engine_name() {
         EngineName::Sqlite => Ok(()),
         EngineName::Postgres => {
