@@ -1,4 +1,5 @@
-//! Tokens that were durable and were lost with a database server: a process that serves one puts it back.
+//! Tokens that were durable and were lost with a database server: a process that serves one puts it back. Its sign-in may be finished
+//! after that.
 
 use vega_domain::audit::AuditEntry;
 use vega_domain::ports::StoreError;
@@ -6,12 +7,15 @@ use vega_domain::token::StoredToken;
 
 use crate::database::causes::failed;
 use crate::database::data_source::DataSource;
+use crate::database::write::Write;
 use crate::records::token::revocation;
 use crate::repositories::audit_trail;
 use crate::repositories::token_rows::{
     self, SealedToken, known_generation, newest_generation, place, seal_newest,
 };
 use crate::sealing::fingerprint::Subject;
+use crate::sealing::seal::Sealer;
+use crate::sql;
 
 /// Puts the token back, unless its API has one of this generation or a newer one. It is no part of a sign-in: whoever holds it may.
 pub(super) async fn put_back(
@@ -38,4 +42,22 @@ pub(super) async fn put_back(
     audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
     tx.commit().await.map_err(failed("put a token back"))?;
     Ok(true)
+}
+
+/// Whether the row of this token is there already: put back before the sign-in was finished whose answer it came with, and which was not
+/// lost.
+pub(super) async fn is_back(
+    tx: &mut Write,
+    sealer: &Sealer,
+    token: &StoredToken,
+) -> Result<bool, StoreError> {
+    let sealed: Option<Vec<u8>> =
+        sql::query_scalar("SELECT sealed_access_token FROM upstox_tokens WHERE api = $1 AND generation = $2")
+            .bind(token.api.as_str())
+            .bind(token.generation.get())
+            .fetch_optional(tx)
+            .await
+            .map_err(failed("look for a token that was put back"))?;
+    let opened = sealed.and_then(|sealed| sealer.open(place(token, "access_token"), &sealed).ok());
+    Ok(opened.is_some_and(|opened| *opened == token.access_token.expose().as_bytes()))
 }

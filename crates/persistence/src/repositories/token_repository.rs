@@ -23,6 +23,7 @@ use crate::maintenance::erasure;
 use crate::records::token::{TokenRow, revocation};
 use crate::repositories::attempt_rows;
 use crate::repositories::audit_trail;
+use crate::repositories::lost_tokens;
 use crate::repositories::token_checks;
 use crate::repositories::token_rows::{
     self, SealedToken, generation_of, known_generation, newest_generation, place, seal_newest,
@@ -84,7 +85,6 @@ impl UpstoxTokenRepository for SqlTokenRepository {
     }
 
     async fn store(&self, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
-        const DOING: &str = "store a token";
         let token = &new.token;
         let mut tx = self.0.write_of_sign_in().await?;
         let seal = |column, secret: &str| tx.sealer.seal(place(token, column), secret.as_bytes());
@@ -102,6 +102,12 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             .get(Whose::Revoked(token.api.as_str()))
             .and_then(generation_of);
         let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
+        if newest == Some(token.generation)
+            && attempt_rows::awaits_token(&mut tx, new.attempt).await?
+            && lost_tokens::is_back(&mut tx, self.0.sealer(), token).await?
+        {
+            return end_with_token(tx, new, audit).await;
+        }
         if !next.contains(&token.generation) {
             let words = format!(
                 "{} has a newer token already: generation {} cannot follow {}",
@@ -123,20 +129,7 @@ impl UpstoxTokenRepository for SqlTokenRepository {
         let stored = token_rows::insert(&mut tx, token, sealed).await?;
         let entry = tx.entry();
         seal_newest(&mut tx, stored, entry).await?;
-        let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
-        sql::query(
-            "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL,
-                 failure = NULL, failure_detail = NULL
-             WHERE id = $1",
-        )
-        .bind(new.attempt.as_uuid())
-        .bind(audit.at)
-        .execute(&mut tx)
-        .await
-        .map_err(failed(DOING))?;
-        attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
-        audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
-        tx.commit().await.map_err(failed(DOING))
+        end_with_token(tx, new, audit).await
     }
 
     async fn record_checks(&self, checks: &[RecordedCheck]) -> Result<Vec<bool>, StoreError> {
@@ -149,6 +142,25 @@ impl UpstoxTokenRepository for SqlTokenRepository {
     async fn erase_dead(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         erasure::erase_dead(&self.0, now).await
     }
+}
+
+/// The sign-in of this token is at its end.
+async fn end_with_token(mut tx: Write, new: &NewToken, audit: &AuditEntry) -> Result<(), StoreError> {
+    const DOING: &str = "store a token";
+    let attempt = attempt_rows::before(&mut tx, new.attempt).await?;
+    sql::query(
+        "UPDATE sign_in_attempts SET status = 'stored', closed_at = $2, sealed_code = NULL, sealed_answer = NULL,
+             failure = NULL, failure_detail = NULL
+         WHERE id = $1",
+    )
+    .bind(new.attempt.as_uuid())
+    .bind(audit.at)
+    .execute(&mut tx)
+    .await
+    .map_err(failed(DOING))?;
+    attempt_rows::changed(&mut tx, new.attempt, attempt).await?;
+    audit_trail::insert_about(&mut tx, audit, Subject::Token(&new.token.access_token)).await?;
+    tx.commit().await.map_err(failed(DOING))
 }
 
 /// A token that is not stored. Whoever has it erases it then, so one whose attempt was closed meanwhile is told apart here.

@@ -7,13 +7,13 @@ use tokio::time::{sleep, timeout};
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::RunId;
+use vega_domain::ids::{AttemptId, RunId};
 use vega_domain::ports::{
     AuditHistory, AuditTrail, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
     TokenChanges, UpstoxTokenRepository,
 };
 use vega_domain::run::StepState;
-use vega_domain::secret::AuthorizationCode;
+use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
 use vega_domain::token::StoredToken;
 use vega_persistence::{
@@ -345,8 +345,49 @@ async fn a_token_that_was_lost_is_put_back_once() {
     }
 }
 
-/// A whole sign-in, as far as the database sees it.
-async fn store_a_token(data: &DataSource, of: RunId) -> StoredToken {
+/// The answer of the sign-in is there, and its token was stored in a commit that was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_is_finished_whose_token_was_put_back() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    SqlTokenChanges::new(desk.clone()).changed().await;
+    let lease = desk.login_lease(TestClock::at(at(0)));
+    let held = lease.acquire().await.unwrap();
+    let record = run(&["PRIMARY"]);
+    let runs = SqlExecutionStateRepository::new(desk.clone());
+    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
+    let new = token(with_a_code(&desk, record.id).await, "PRIMARY", 1);
+    let journal = SqlSignInJournal::new(desk.clone());
+    let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
+    let answered = entry(AuditKind::AnswerReceived);
+    journal
+        .seal_answer(new.attempt, &answer, at(2), &answered)
+        .await
+        .unwrap();
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.stops_following();
+    let tokens = SqlTokenRepository::new(desk.clone());
+    let told = entry(AuditKind::TokenStored);
+    tokens.store(&new, &told).await.unwrap();
+    drop(held);
+    servers.fail_over();
+    append(&desk).await;
+    let changes = SqlTokenChanges::new(desk.clone());
+    assert!(changes.put_back(&new.token, &told).await.unwrap());
+
+    let _held = lease.acquire().await.unwrap();
+    assert_eq!(journal.unfinished().await.unwrap().len(), 1);
+    tokens.store(&new, &told).await.unwrap();
+    assert!(journal.unfinished().await.unwrap().is_empty());
+    let back = tokens.load_all().await.unwrap().pop().unwrap().unwrap();
+    assert_eq!(back.generation, new.token.generation);
+    // Once, and no other one in its name.
+    tokens.store(&new, &told).await.unwrap_err();
+    desk.close().await;
+}
+
+/// A sign-in whose code is about to be sent.
+async fn with_a_code(data: &DataSource, of: RunId) -> AttemptId {
     let journal = SqlSignInJournal::new(data.clone());
     let open = attempt(of, "PRIMARY", 1);
     journal
@@ -358,7 +399,12 @@ async fn store_a_token(data: &DataSource, of: RunId) -> StoredToken {
         .seal_code(open.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
         .await
         .unwrap();
-    let new = token(open.id, "PRIMARY", 1);
+    open.id
+}
+
+/// A whole sign-in, as far as the database sees it.
+async fn store_a_token(data: &DataSource, of: RunId) -> StoredToken {
+    let new = token(with_a_code(data, of).await, "PRIMARY", 1);
     SqlTokenRepository::new(data.clone())
         .store(&new, &entry(AuditKind::TokenStored))
         .await
@@ -431,13 +477,7 @@ async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() 
     revoke(&server).await;
     servers.fail_over();
     let command = servers.open().await.unwrap();
-    // As whatever else counts presses: by the clock of the installation.
-    let clock = command.installation_clock(TestClock::at(at(0)), |_| TestClock::at(at(77)));
-    clock.await.unwrap();
     append(&command).await;
-    let journal = SqlSignInJournal::new(command.clone());
-    let presses = journal.otp_presses(&[mobile()], 4).await.unwrap();
-    assert_eq!(presses[0].last().unwrap().at, at(77));
     command.close().await;
     assert_eq!(servers.count(AuditKind::CommitsLost), "1");
     append(&server).await;
