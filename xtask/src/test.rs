@@ -24,7 +24,7 @@ use crate::tidy;
 pub(crate) const STORIES: Duration = Duration::from_mins(25);
 
 /// The samples of the harnesses take less, also on a slow machine.
-const HARNESSES: Duration = Duration::from_mins(14);
+const HARNESSES: Duration = Duration::from_mins(17);
 
 pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::browser()?;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
 use vega_tests::{Ran, let_go_on};
@@ -57,8 +57,7 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     let first = pair
         .vega(roles.other, &["--yes", "--no-wait", "--again", hot, hot])
         .await?;
-    pair.promises
-        .expect(first.code == Some(0), || format!("no token to serve: {first:?}"));
+    ensure!(first.code == Some(0), "no token to serve: {first:?}");
     let token = pair.promises.newest(&pair.upstox, hot).await?;
     let mut reads = Reads::of(token.clone());
     let path = |api: &str| format!("/api/v1/apis/{api}/token");
@@ -68,9 +67,7 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         answer.is_ok_and(|answer| token.is_some_and(|token| answer.text.contains(token)))
     };
     let arrived = time_until(BACK, async || brings(hot, &token).await).await;
-    pair.promises.expect(arrived.is_some(), || {
-        format!("{hot} is not served: {}", server.log())
-    });
+    ensure!(arrived.is_some(), "{hot} is not served: {}", server.log());
 
     let arguments = ["--yes", "--no-wait", "--again", new, new];
     let one = &pair.machines[roles.one];
@@ -87,8 +84,7 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         let made = pair
             .vega(roles.other, &["key", "add", &name, "--scope", "status"])
             .await?;
-        pair.promises
-            .expect(made.code == Some(0), || format!("no key: {made:?}"));
+        ensure!(made.code == Some(0), "no key: {made:?}");
         sleep(HEARD).await;
     }
     let newest = pair.promises.newest(&pair.upstox, new).await?;
