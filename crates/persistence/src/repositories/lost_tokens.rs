@@ -51,13 +51,13 @@ pub(super) async fn is_back(
     sealer: &Sealer,
     token: &StoredToken,
 ) -> Result<bool, StoreError> {
-    let sealed: Option<Vec<u8>> =
+    let kept: Option<Vec<u8>> =
         sql::query_scalar("SELECT sealed_access_token FROM upstox_tokens WHERE api = $1 AND generation = $2")
             .bind(token.api.as_str())
             .bind(token.generation.get())
             .fetch_optional(tx)
             .await
             .map_err(failed("look for a token that was put back"))?;
-    let opened = sealed.and_then(|sealed| sealer.open(place(token, "access_token"), &sealed).ok());
+    let opened = kept.and_then(|kept| sealer.open(place(token, "access_token"), &kept).ok());
     Ok(opened.is_some_and(|opened| *opened == token.access_token.expose().as_bytes()))
 }
