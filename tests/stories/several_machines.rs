@@ -222,6 +222,10 @@ async fn a_key_is_rotated_in_two_steps_while_both_machines_serve() -> Result<()>
     let token = one.token("PRIMARY").await?;
     let server = Server::start(&other).await?;
     let console = server.console().await?;
+    let made = other
+        .vega(&["key", "add", "trader", "--scope", "token:PRIMARY"])
+        .await?;
+    let program = Caller::Key(made.stdout.trim().to_owned());
 
     for (arguments, words) in [
         (&["seal", "rotate"][..], "vega seal rotate --prepare"),
@@ -252,7 +256,7 @@ async fn a_key_is_rotated_in_two_steps_while_both_machines_serve() -> Result<()>
 
     // The server was not started again.
     let path = "/api/v1/apis/PRIMARY/token";
-    let served = server.get(path, &console).await?;
+    let served = server.get(path, &program).await?;
     assert_eq!(served.json()?["access_token"], json!(token), "{}", server.log());
     let ready = until(async || {
         let answer = server.get("/readyz", &console).await;

@@ -267,8 +267,8 @@ impl Spool {
 
 /// The bytes of an area that keeps this, sealed.
 fn area_of(kind: Kind, mut label: Label, sealer: &Sealer, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let sealed = sealer.seal(place(kind, &label.api, &label.client_id, label.generation), plain)?;
-    label.envelope = STANDARD.encode(sealed);
+    let envelope = sealer.seal(place(kind, &label.api, &label.client_id, label.generation), plain)?;
+    label.envelope = STANDARD.encode(envelope);
     let text = serde_json::to_vec(&label).map_err(failed("write the spool"))?;
     let mut area = Vec::with_capacity(MAGIC.len() + 4 + text.len());
     area.extend_from_slice(MAGIC);
