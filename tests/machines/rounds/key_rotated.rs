@@ -54,15 +54,15 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         format!("not rotated: {committed:?}")
     });
     reads.tell(&mut pair.promises, &server);
-    let ready = time_until(SOON, async || {
+    let taken_up = time_until(SOON, async || {
         let answer = server.get("/readyz", &key).await;
         answer.is_ok_and(|answer| answer.status == 200)
     });
-    let ready = ready.await;
+    let taken_up = taken_up.await;
     pair.promises
         .figures
-        .took("a server has the new key", ready.unwrap_or(SOON));
-    pair.promises.expect(ready.is_some(), || {
+        .took("a server has the new key", taken_up.unwrap_or(SOON));
+    pair.promises.expect(taken_up.is_some(), || {
         format!("a server does not take the new key up: {}", server.log())
     });
     server.stop().await?;
