@@ -195,7 +195,7 @@ impl Spool {
     }
 
     /// What the area keeps, and what it is labelled with.
-    fn opened(&self, path: &Path, kind: Kind) -> Result<Option<(Label, Zeroizing<Vec<u8>>)>, StoreError> {
+    fn opened(&self, path: &Path, kind: Kind) -> Result<Option<Opened>, StoreError> {
         let mut file = open_private(path).map_err(failed("open the spool"))?;
         let mut head = [0; 12];
         match file
@@ -264,6 +264,9 @@ impl Spool {
         Ok(files)
     }
 }
+
+/// A record and its label.
+type Opened = (Label, Zeroizing<Vec<u8>>);
 
 /// The bytes of an area that keeps this, sealed.
 fn area_of(kind: Kind, mut label: Label, sealer: &Sealer, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
