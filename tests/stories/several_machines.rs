@@ -256,8 +256,8 @@ async fn a_key_is_rotated_in_two_steps_while_both_machines_serve() -> Result<()>
 
     // The server was not started again.
     let path = "/api/v1/apis/PRIMARY/token";
-    let served = server.get(path, &program).await?;
-    assert_eq!(served.json()?["access_token"], json!(token), "{}", server.log());
+    let answer = server.get(path, &program).await?;
+    assert_eq!(answer.json()?["access_token"], json!(token), "{}", server.log());
     let ready = until(async || {
         let answer = server.get("/readyz", &console).await;
         answer.is_ok_and(|answer| answer.status == 200)
@@ -306,11 +306,11 @@ async fn a_server_without_the_key_gives_out_what_it_has_and_says_what_is_missing
         .await?;
     let program = Caller::Key(made.stdout.trim().to_owned());
     let path = "/api/v1/apis/PRIMARY/token";
-    let serves = async || {
+    let has_token = async || {
         let answer = server.get(path, &program).await;
         answer.is_ok_and(|answer| answer.status == 200)
     };
-    assert!(until(serves).await, "{}", server.log());
+    assert!(until(has_token).await, "{}", server.log());
     let listed = other.vega(&["seal", "machines", "--json"]).await?.json()?;
     let mut machines = listed["machines"].as_array().context("machines")?.iter();
     let own = machines.find(|machine| machine["is_this_one"] == json!(true));
@@ -335,7 +335,7 @@ async fn a_server_without_the_key_gives_out_what_it_has_and_says_what_is_missing
         "{}",
         server.log()
     );
-    assert!(serves().await, "{}", server.log());
+    assert!(has_token().await, "{}", server.log());
 
     // The file has another name where it was rotated by now.
     let there = one.path().join("config/vega/vega.key");
@@ -345,7 +345,7 @@ async fn a_server_without_the_key_gives_out_what_it_has_and_says_what_is_missing
         answer.is_ok_and(|answer| answer.status == 200)
     });
     assert!(ready.await, "{}", server.log());
-    assert!(serves().await, "{}", server.log());
+    assert!(has_token().await, "{}", server.log());
     is_intact(&other).await
 }
 
@@ -358,10 +358,10 @@ async fn a_machine_that_was_away_during_a_rotation_is_told_where_the_key_is() ->
     let listed = other.vega(&["seal", "machines", "--json"]).await?.json()?;
     let names = listed["machines"].as_array().context("machines")?.iter();
     let name = |own: bool| {
-        let mut named = names
+        let mut found = names
             .clone()
             .filter(|machine| machine["is_this_one"] == json!(own));
-        named
+        found
             .next()
             .and_then(|machine| machine["name"].as_str())
             .map(str::to_owned)

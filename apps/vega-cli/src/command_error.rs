@@ -36,7 +36,7 @@ pub(crate) enum CommandError {
     Restore(#[from] RestoreError),
     /// The database's way to another place.
     #[error(transparent)]
-    Move(#[from] MoveDatabaseError),
+    Move(Box<MoveDatabaseError>),
     /// An access key, or the console's link.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -57,6 +57,12 @@ pub(crate) enum CommandError {
     Json(#[from] serde_json::Error),
 }
 
+impl From<MoveDatabaseError> for CommandError {
+    fn from(error: MoveDatabaseError) -> Self {
+        Self::Move(Box::new(error))
+    }
+}
+
 impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
         Self::Run(Arc::new(error))
@@ -69,7 +75,6 @@ impl CommandError {
         match self {
             Self::Backup(BackupError::IsThere(_))
             | Self::Restore(RestoreError::NoFile(_) | RestoreError::NoBackup(_) | RestoreError::Itself(_))
-            | Self::Move(MoveDatabaseError::Move(MoveError::SameEngine(_) | MoveError::NoMove))
             | Self::RotateKey(RotateKeyError::Rotation(RotationError::Steps(StepsError::NoSuchMachine(_))))
             | Self::Access(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
                 Exit::Usage
@@ -77,28 +82,29 @@ impl CommandError {
             Self::RotateKey(
                 RotateKeyError::Rotation(RotationError::Steps(_))
                 | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft),
-            ) => Exit::NotAllowed,
+            )
+            | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
             Self::Settings(_)
             | Self::Start(_)
             | Self::Store(_)
             | Self::Access(AccessError::Store(_))
             | Self::Backup(_)
-            | Self::Move(
-                MoveDatabaseError::Open(_)
-                | MoveDatabaseError::Store(_)
-                | MoveDatabaseError::Move(_)
-                | MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Store(_)),
-            )
+            | Self::Restore(_)
             | Self::Report(ReportError::Store(_))
             | Self::Revocation(_)
             | Self::RotateKey(
                 RotateKeyError::Rotation(_) | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Store(_)),
             ) => Exit::Preflight,
-            Self::Move(MoveDatabaseError::NotBetweenRuns(
-                NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft,
-            ))
-            | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
-            Self::Restore(_) => Exit::Preflight,
+            Self::Move(error) => match &**error {
+                MoveDatabaseError::Move(MoveError::SameEngine(_) | MoveError::NoMove) => Exit::Usage,
+                MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft) => {
+                    Exit::NotAllowed
+                }
+                MoveDatabaseError::Open(_)
+                | MoveDatabaseError::Store(_)
+                | MoveDatabaseError::Move(_)
+                | MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Store(_)) => Exit::Preflight,
+            },
             Self::Run(error) => of_run_error(error),
             Self::Report(_) | Self::Io(_) | Self::Json(_) => Exit::Unexpected,
         }

@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
         let _held = lease.acquire().await?;
         let began = Instant::now();
         let moved = source.move_to(to, at(2), |step| {
-            println!("  {} after {:.1} s", step.code(), began.elapsed().as_secs_f64())
+            println!("  {} after {:.1} s", step.code(), began.elapsed().as_secs_f64());
         });
         let moved = moved.await?;
         let took = began.elapsed().as_secs_f64();

@@ -46,13 +46,13 @@ impl TwoProcesses {
             let mut events = MockEventSink::new();
             events.expect_emit().return_const(());
             let operator = Arc::new(Nobody);
-            Vega::start(
+            Box::pin(Vega::start(
                 settings,
                 environment,
                 operator,
                 Arc::new(events),
                 Arc::new(vega_bootstrap::Undecorated),
-            )
+            ))
             .await
             .unwrap()
         };

@@ -1,6 +1,8 @@
 //! Tokens that were durable and were lost with a database server: a process that serves one puts it back. Its sign-in may be finished
 //! after that.
 
+use std::sync::Arc;
+
 use vega_domain::audit::AuditEntry;
 use vega_domain::ports::StoreError;
 use vega_domain::token::StoredToken;
@@ -14,7 +16,6 @@ use crate::repositories::token_rows::{
     self, SealedToken, known_generation, newest_generation, place, seal_newest,
 };
 use crate::sealing::fingerprint::Subject;
-use crate::sealing::seal::Sealer;
 use crate::sql;
 
 /// Puts the token back, unless its API has one of this generation or a newer one. It is no part of a sign-in: whoever holds it may.
@@ -46,11 +47,8 @@ pub(super) async fn put_back(
 
 /// Whether the row of this token is there already: put back before the sign-in was finished whose answer it came with, and which was not
 /// lost.
-pub(super) async fn is_back(
-    tx: &mut Write,
-    sealer: &Sealer,
-    token: &StoredToken,
-) -> Result<bool, StoreError> {
+pub(super) async fn is_back(tx: &mut Write, token: &StoredToken) -> Result<bool, StoreError> {
+    let sealer = Arc::clone(&tx.sealer);
     let kept: Option<Vec<u8>> =
         sql::query_scalar("SELECT sealed_access_token FROM upstox_tokens WHERE api = $1 AND generation = $2")
             .bind(token.api.as_str())

@@ -104,7 +104,7 @@ impl UpstoxTokenRepository for SqlTokenRepository {
         let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
         if newest == Some(token.generation)
             && attempt_rows::awaits_token(&mut tx, new.attempt).await?
-            && lost_tokens::is_back(&mut tx, self.0.sealer(), token).await?
+            && lost_tokens::is_back(&mut tx, token).await?
         {
             return end_with_token(tx, new, audit).await;
         }
