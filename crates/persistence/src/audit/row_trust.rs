@@ -65,6 +65,8 @@ pub(crate) struct RowTrust {
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
     losses: AtomicU64,
+    /// The timeline of the last loss that this process knows of; the outer `None` before its first look.
+    last_loss: Mutex<Option<Option<i64>>>,
     opened_for: OpenedFor,
 }
 
@@ -159,6 +161,7 @@ impl RowTrust {
             parsed: Mutex::default(),
             unsealed: Mutex::default(),
             losses: AtomicU64::default(),
+            last_loss: Mutex::default(),
             opened_for: OpenedFor::Use,
         }
     }
@@ -178,6 +181,7 @@ impl RowTrust {
             seen: Mutex::new(self.seen().clone()),
             unsealed: Mutex::new(unsealed),
             losses: AtomicU64::new(self.losses()),
+            last_loss: Mutex::new(*self.last_loss()),
             opened_for: self.opened_for,
             ..Self::new(key, self.checkpoints.clone())
         }
@@ -237,7 +241,27 @@ impl RowTrust {
     pub(crate) fn noticed_a_loss(&self, entry: i64, chain: &[u8], history: Option<History>) {
         let mut seen = self.seen();
         accept(&mut seen, entry, chain, history);
-        self.losses.fetch_add(1, Ordering::AcqRel);
+        let timeline = history.map(|history| history.timeline);
+        let mut last = self.last_loss();
+        if *last != Some(timeline) {
+            *last = Some(timeline);
+            self.losses.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A loss that came on record since this process began was made safe by another one, maybe before this one missed anything: what it
+    /// serves may be lost all the same.
+    fn finds_losses_on_record(&self, marks: &Marks) {
+        let timeline = marks.get(Whose::Lost).and_then(|lost| lost.number);
+        let mut last = self.last_loss();
+        if last.is_some_and(|known| timeline > known) {
+            self.losses.fetch_add(1, Ordering::AcqRel);
+        }
+        *last = Some(timeline.max(last.flatten()));
+    }
+
+    fn last_loss(&self) -> std::sync::MutexGuard<'_, Option<Option<i64>>> {
+        self.last_loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many losses were noticed.
@@ -292,7 +316,8 @@ impl RowTrust {
             marks = Err(DatabaseMistrust::Moved { words });
         }
         let chain = standing.chain.clone().unwrap_or_default();
-        if marks.is_ok() {
+        if let Ok(marks) = &marks {
+            self.finds_losses_on_record(marks);
             self.saw(standing.last, &chain, history);
         }
         Ok(Look {

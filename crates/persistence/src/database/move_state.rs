@@ -72,10 +72,12 @@ impl DatabaseMove {
     }
 
     pub(crate) fn of_columns((state, url, machine): (String, String, String)) -> Self {
+        // Whoever wrote them there, they are shown at a terminal.
+        let plain = |text: String| text.chars().filter(|c| !c.is_control()).collect();
         Self {
             state: MoveState::parse(&state),
-            url,
-            machine,
+            url: plain(url),
+            machine: plain(machine),
         }
     }
 

@@ -102,7 +102,9 @@ impl UpstoxTokenRepository for SqlTokenRepository {
             .get(Whose::Revoked(token.api.as_str()))
             .and_then(generation_of);
         let next = Generation::after(newest)..=Generation::after(newest.max(revoked));
+        // Only a loss with a database server leaves a token whose sign-in has not ended.
         if newest == Some(token.generation)
+            && marks.get(Whose::Lost).is_some()
             && attempt_rows::awaits_token(&mut tx, new.attempt).await?
             && lost_tokens::is_back(&mut tx, token).await?
         {

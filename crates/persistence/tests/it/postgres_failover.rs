@@ -479,7 +479,6 @@ async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() 
     let command = servers.open().await.unwrap();
     append(&command).await;
     command.close().await;
-    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
     append(&server).await;
     assert_eq!(changes.losses(), 1);
     assert_eq!(servers.count(AuditKind::CommitsLost), "1");
@@ -490,13 +489,12 @@ async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() 
 #[tokio::test]
 async fn who_asks_before_a_code_is_sent_asks_the_server_that_took_the_place() {
     let servers = Servers::start().await;
-    let desk = servers.open().await.unwrap();
+    let (standby, desk) = (&servers.standby, servers.open().await.unwrap());
     let lease = desk.login_lease(TestClock::at(at(0)));
     let _held = lease.acquire().await.unwrap();
-    servers.standby.catches_up_with(&servers.first);
+    standby.catches_up_with(&servers.first);
     servers.fail_over();
-    let taken = "UPDATE writer SET epoch = epoch + 1";
-    servers.standby.change(&servers.url(), taken);
-    let refused = lease.refuse_taken_over().await;
-    assert!(matches!(refused, Err(StoreError::TakenOver(_))), "{refused:?}");
+    standby.change(&servers.url(), "UPDATE writer SET epoch = epoch + 1");
+    let asked = lease.refuse_taken_over().await;
+    assert!(matches!(asked, Err(StoreError::TakenOver(_))), "{asked:?}");
 }
