@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use vega_testing::PostgresServer;
-use vega_tests::{Caller, Desk, Engine, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
+use vega_tests::{Caller, Desk, Engine, Front, Ran, Server, Upstox, end_at_once, hold_up, let_go_on, until};
 
 /// The first desk has made the key and the tables.
 async fn two_machines(upstox: &Upstox) -> Result<(Desk, Desk)> {
@@ -220,7 +220,7 @@ async fn a_key_is_rotated_in_two_steps_while_both_machines_serve() -> Result<()>
     let ran = one.vega(&["--yes", "PRIMARY"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let token = one.token("PRIMARY").await?;
-    let server = Server::start(&other).await?;
+    let server = Server::start_behind(&other, Front::Nginx).await?;
     let console = server.console().await?;
     let made = other
         .vega(&["key", "add", "trader", "--scope", "token:PRIMARY"])
