@@ -120,6 +120,8 @@ impl Way {
                         certificate,
                         key,
                         ("listen 443 ssl", format!("listen 127.0.0.1:{own} ssl")),
+                        ("    listen [::]:443 ssl;\n", String::new()),
+                        ("/var/log/nginx/error.log", path("site.log")),
                         ("server_name vega.example", format!("server_name {NAME}")),
                     ],
                 )?;
@@ -152,10 +154,13 @@ impl Way {
                         ("#tls", "tls".to_owned()),
                         ("vega.example {", format!("{NAME}:{own} {{")),
                         ("Host vega.example", format!("Host {NAME}:{own}")),
+                        (
+                            "\tlog {",
+                            "\tadmin off\n\tauto_https disable_redirects\n\tlog {".to_owned(),
+                        ),
                     ],
                 )?;
-                let global = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n";
-                std::fs::write(folder.join("Caddyfile"), format!("{global}{site}"))?;
+                std::fs::write(folder.join("Caddyfile"), site)?;
                 let mut caddy = Command::new("caddy");
                 caddy.args(["run", "--adapter", "caddyfile", "--config", &path("Caddyfile")]);
                 caddy.env("HOME", folder);

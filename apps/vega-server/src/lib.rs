@@ -240,6 +240,18 @@ async fn run(
 async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -> anyhow::Result<()> {
     let section = &server.vega.settings.server;
     let at = format!("{}://{address}", section.scheme().as_str());
+    let reached_by = if section.public_url.is_some() {
+        section.url()
+    } else {
+        let local = SocketAddr::new(section.local_address().ip(), address.port());
+        format!("{}://{local}", section.scheme().as_str())
+    };
+    if address.ip().is_unspecified() && section.public_url.is_none() {
+        tracing::warn!(
+            "who calls from elsewhere is refused, as no name is known for this server: set VEGA__SERVER__PUBLIC_URL, or \
+             VEGA__SERVER__LISTEN to the address that they call"
+        );
+    }
     if section.public_url.is_some() {
         tracing::info!("listening on {at}/, for others at {}/", section.url());
     } else {
@@ -250,8 +262,7 @@ async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -
     } else if server.vega.settings.log_format == LogFormat::Text {
         let link = server.vega.access.make_link().await?;
         tracing::info!(
-            "the console: {}/enter#{} (once, within 60 s; `vega console` prints another)",
-            section.url(),
+            "the console: {reached_by}/enter#{} (once, within 60 s; `vega console` prints another)",
             link.expose()
         );
     } else {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
 use crate::invalid_value::InvalidValue;
@@ -139,6 +139,16 @@ impl RedirectUri {
     /// The address, for those who listen at it.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Whether it leads to the machine on which the browser is.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+            None => false,
+        }
     }
 
     /// Whether a browser at `url` has arrived here: same scheme, host, port and path.

@@ -47,6 +47,7 @@ async fn is_there(uri: &RedirectUri, server: &ServerPlace, proof: &dyn ListenerP
     };
     match who_listens(address, server.scheme, proof).await {
         Listener::Ours => Ok(()),
+        Listener::Nobody if server.is_one_of_several => Ok(()),
         listener => Err(format!(
             "codes for {uri} come to `vega-server`, and {listener} listens at {address}, where it is to be"
         )),

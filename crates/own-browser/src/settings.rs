@@ -30,6 +30,8 @@ pub struct ServerPlace {
     pub scheme: Scheme,
     /// Where a program of this machine reaches it; `None` where it takes connections of proxies alone.
     pub address: Option<SocketAddr>,
+    /// Whether servers of other machines have the same database, and may be those that the name leads to.
+    pub is_one_of_several: bool,
     /// Its name for others: scheme, host and port.
     pub public_url: Option<Url>,
 }

@@ -17,6 +17,14 @@ pub(crate) fn words(link: &SignInLink, can_paste: bool, width: usize) -> String 
     )];
     parts.extend(qr_code(link.link.expose(), width));
     parts.push(match (&link.way_back, can_paste) {
+        (WayBack::Callback, true) if !link.redirect_uri.is_loopback() => format!(
+            "The browser brings the code back by itself. Where it ends at an error page, copy the whole address ({}…) and paste \
+             it here.",
+            link.redirect_uri
+        ),
+        (WayBack::Callback, false) if !link.redirect_uri.is_loopback() => {
+            "The browser brings the code back by itself.".into()
+        }
         (WayBack::Callback, true) => format!(
             "A browser on this machine brings the code back by itself. From any other, copy the whole address that it \
              ends at ({}…, an error page there is fine) and paste it here.",

@@ -1,9 +1,9 @@
 //! The `Host` and `Origin` values that this server accepts: loopback names, its public name and the hosts of redirect URIs. Against
 //! DNS rebinding: a name that another site resolves to this machine is none of them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use url::Url;
+use url::{Host, Url};
 use vega_bootstrap::{Scheme, ServerSection, Settings};
 
 /// The list; compared exactly, but for the case of letters.
@@ -115,8 +115,19 @@ fn scheme_of(url: &Url) -> Option<Scheme> {
 /// Whether a browser that is sent there comes to this server: at its public name, or at its port of this machine.
 fn leads_here(url: &Url, address: SocketAddr, server: &ServerSection) -> bool {
     let public = server.public_url.as_ref();
-    public.is_some_and(|public| public.origin() == url.origin())
-        || url.scheme() == server.scheme().as_str() && url.port_or_known_default() == Some(address.port())
+    if public.is_some_and(|public| public.origin() == url.origin()) {
+        return true;
+    }
+    let is_at_port =
+        url.scheme() == server.scheme().as_str() && url.port_or_known_default() == Some(address.port());
+    // Over TLS the usual redirect has the usual port, at any site.
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => server.scheme() == Scheme::Http || name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || address.ip() == IpAddr::V4(ip),
+        Some(Host::Ipv6(ip)) => ip.is_loopback() || address.ip() == IpAddr::V6(ip),
+        None => false,
+    };
+    is_at_port && is_here
 }
 
 #[cfg(test)]
@@ -157,6 +168,8 @@ mod tests {
         &["vega.example:28020", "www.vega.example", "vega.example.", "vega.example:80"])]
     #[case::of_a_redirect(&[(REDIRECT, "http://desk.example:28020/cb")], &["desk.example:28020"], &["desk.example"])]
     #[case::of_a_redirect_elsewhere(&[(REDIRECT, "https://desk.example/cb")], &[], &["desk.example"])]
+    #[case::of_a_redirect_to_another_site(&[(REDIRECT, "https://other.example/cb"), ("VEGA__SERVER__LISTEN", "0.0.0.0:443"), TLS[0], TLS[1]],
+        &["localhost"], &["other.example", "other.example:443"])]
     #[case::of_a_redirect_in_the_clear(&[(REDIRECT, "http://desk.example:28020/cb"), TLS[0], TLS[1]], &[], &["desk.example:28020"])]
     fn a_host_is_one_of_an_exact_list(
         #[case] variables: &[(&str, &str)],

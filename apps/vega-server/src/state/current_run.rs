@@ -48,15 +48,21 @@ async fn stored_view(server: &Server, record: &RunRecord) -> Result<RunView, Sto
     }
     let holder = server.vega.stored.lease_holder().await?;
     Ok(RunView {
-        asks_at: holder.and_then(|at| at.url),
+        asks_at: holder.and_then(|at| elsewhere(server, at.url)),
         ..view
     })
+}
+
+/// Where another server is. Two behind one name are reached there by chance: that leads nowhere.
+fn elsewhere(server: &Server, url: Option<String>) -> Option<String> {
+    url.filter(|url| server.url.as_ref() != Some(url))
 }
 
 /// The problem of whoever asks here for the questions of a run: another process carries it out, or there is none.
 pub(crate) async fn asked_elsewhere(server: &Server, id: Uuid) -> Problem {
     match find_elsewhere(server, id).await {
         Ok(Some(LeaseHolderAt { holder, url })) => {
+            let url = elsewhere(server, url);
             let place = url.as_deref().map_or_else(String::new, |url| format!(": {url}/"));
             let words = format!("{holder} carries this run out, and its questions are asked there{place}");
             Problem::new(ProblemCode::HeldElsewhere, words).at(url)
@@ -83,7 +89,7 @@ pub(crate) async fn held(server: &Server, error: RunError) -> Problem {
         return problem;
     }
     let holder = server.vega.stored.lease_holder().await.ok().flatten();
-    problem.at(holder.and_then(|at| at.url))
+    problem.at(holder.and_then(|at| elsewhere(server, at.url)))
 }
 
 /// A request together with the stored record of its run.

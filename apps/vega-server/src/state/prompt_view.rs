@@ -73,6 +73,11 @@ pub(crate) fn view_of(
             view.account = Some(link.account.to_string());
             view.api = Some(link.api.to_string());
             view.words = match &link.way_back {
+                WayBack::Callback if !link.redirect_uri.is_loopback() => {
+                    "Open the link in a browser and sign in: the code comes back by itself. If it ends at an error page, paste the \
+                     address of that."
+                        .into()
+                }
                 WayBack::Callback => {
                     "Open the link in a browser on this machine and sign in. If it ends at another machine, paste the \
                      address at which it ended."

@@ -85,11 +85,13 @@ impl Readiness {
         if is_recent || vega.registry.stale_for().is_some() {
             return known.unwrap_or(true);
         }
-        let Ok(Ok(mistrust)) = timeout(ANSWERS_WITHIN, vega.maintenance.mistrust()).await else {
-            return known.unwrap_or(true);
+        let asked = timeout(ANSWERS_WITHIN, vega.maintenance.mistrust()).await;
+        let counts = match asked {
+            Ok(Ok(mistrust)) => mistrust.is_none(),
+            Ok(Err(_)) | Err(_) => known.unwrap_or(true),
         };
-        *last = Some((Instant::now(), mistrust.is_none()));
-        mistrust.is_none()
+        *last = Some((Instant::now(), counts));
+        counts
     }
 }
 

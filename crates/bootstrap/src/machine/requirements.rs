@@ -39,7 +39,12 @@ impl SignInRequirements for MachineRequirements {
 
     async fn callback(&self, uri: &RedirectUri) -> Result<(), Unmet> {
         let proof = self.data.listener_proof();
-        Ok(prove_callback(uri, &self.settings.server.place(), proof.as_ref()).await?)
+        Ok(prove_callback(
+            uri,
+            &self.settings.server.place(&self.settings.database_url),
+            proof.as_ref(),
+        )
+        .await?)
     }
 
     fn opens_links(&self) -> bool {

@@ -132,7 +132,7 @@ impl ServerSection {
     }
 
     /// Where a server of this installation takes the codes of sign-ins.
-    pub(crate) fn place(&self) -> ServerPlace {
+    pub(crate) fn place(&self, database_url: &str) -> ServerPlace {
         let address = self.local_address();
         let may_ask =
             self.proxies.is_empty() || self.proxies.iter().any(|network| network.contains(&address.ip()));
@@ -140,6 +140,7 @@ impl ServerSection {
             scheme: self.scheme(),
             address: may_ask.then_some(address),
             public_url: self.public_url.clone(),
+            is_one_of_several: !database_url.starts_with("sqlite:"),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Routes {
             authorize_base: settings.api_base_url.clone(),
             human_timeout: settings.human_timeout,
             open_links: settings.open_links,
-            server: settings.server.place(),
+            server: settings.server.place(&settings.database_url),
             environment: environment.for_children(),
         };
         Self {

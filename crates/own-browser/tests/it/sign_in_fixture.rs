@@ -130,6 +130,7 @@ impl SignInFixture {
                 server: ServerPlace {
                     scheme: Scheme::Http,
                     address: None,
+                    is_one_of_several: false,
                     public_url: None,
                 },
                 authorize_base: Url::parse("https://api.upstox.example").unwrap(),

@@ -18,6 +18,7 @@ use crate::database::key_in_use::KeyInUse;
 use crate::database::write::{Reading, Write};
 use crate::key_files::key_source::KeySource;
 use crate::key_files::root_key::RootKey;
+use crate::postgres::machine_id;
 use crate::sealing::listener_proof::KeyedListenerProof;
 use crate::sealing::seal::Sealer;
 use crate::spool::slots::Spool;
@@ -49,14 +50,20 @@ impl DataSource {
         spool: Spool,
     ) -> Self {
         Self {
-            engine,
             checkpoints: in_use.recorder.checkpoints.clone(),
             key: Arc::new(ArcSwap::from_pointee(in_use)),
             takes_up: Arc::default(),
-            listener_proof: Arc::new(KeyedListenerProof::new(key)),
+            listener_proof: Arc::new(KeyedListenerProof::new(
+                key,
+                match &engine {
+                    Engine::Sqlite(_) => None,
+                    Engine::Postgres(_) => machine_id::known(&path),
+                },
+            )),
             spool,
             key_source,
             path,
+            engine,
         }
     }
 

@@ -27,6 +27,7 @@ use crate::postgres::connection::{CONNECT, Found, find};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
 use crate::postgres::history::Remembered;
+use crate::postgres::machine_id;
 use crate::postgres::own_folder;
 use crate::postgres::poll::Poll;
 use crate::postgres::primary::{Connections, Primary};
@@ -141,6 +142,8 @@ pub(crate) async fn open(
         Some(folder) => Some(Arc::new(own_folder::claim(folder, &trail, &spool)?)),
         None => None,
     };
+    // Before anything asks which machine this is.
+    machine_id::known_or_made(&path)?;
     let key = match fetched {
         InForce::InPlace(key) => key,
         // The folder is this database's for sure now.

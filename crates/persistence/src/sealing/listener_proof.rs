@@ -1,5 +1,6 @@
 //! Proves that a listener belongs to this installation: an HMAC over the challenge and the called address, with a key derived
-//! from the root key. Because the address is part of it, a program at another port cannot pass on the answer.
+//! from the root key. Because the address is part of it, a program at another port cannot pass on the answer; and because the machine is,
+//! none of another machine can whose server listens at the same port.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use uuid::Uuid;
 use vega_domain::ports::ListenerProof;
 
 use crate::hex::hex;
@@ -16,7 +18,11 @@ use crate::key_files::root_key::RootKey;
 const CONTEXT: &[u8] = b"vega listener proof 1";
 
 /// The proof, made with the root key.
-pub struct KeyedListenerProof(RwLock<Hmac<Sha256>>);
+pub struct KeyedListenerProof {
+    keyed: RwLock<Hmac<Sha256>>,
+    /// Of several machines that share a database and its key; nothing where one machine has it.
+    machine: Option<Uuid>,
+}
 
 impl fmt::Debug for KeyedListenerProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,13 +31,16 @@ impl fmt::Debug for KeyedListenerProof {
 }
 
 impl KeyedListenerProof {
-    pub(crate) fn new(key: &RootKey) -> Self {
-        Self(RwLock::new(key.derive(CONTEXT)))
+    pub(crate) fn new(key: &RootKey, machine: Option<Uuid>) -> Self {
+        Self {
+            keyed: RwLock::new(key.derive(CONTEXT)),
+            machine,
+        }
     }
 
     /// From now on with the next root key.
     pub(crate) fn is_followed_by(&self, key: &RootKey) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = key.derive(CONTEXT);
+        *self.keyed.write().unwrap_or_else(PoisonError::into_inner) = key.derive(CONTEXT);
     }
 
     /// Hashes each part after its length, so that no two questions give the same bytes. `::ffff:127.0.0.1` is another
@@ -40,7 +49,8 @@ impl KeyedListenerProof {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let (challenge, address) = (challenge.as_bytes(), address.to_string());
         let length = |part: &[u8]| u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes();
-        self.0
+        let machine = self.machine.map(Uuid::into_bytes).unwrap_or_default();
+        self.keyed
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
@@ -48,6 +58,7 @@ impl KeyedListenerProof {
             .chain_update(challenge)
             .chain_update(length(address.as_bytes()))
             .chain_update(address.as_bytes())
+            .chain_update(machine)
     }
 }
 
@@ -90,8 +101,8 @@ mod tests {
         let key = |name: &str| RootKey::create(&dir.path().join(name)).unwrap();
         let one = key("one");
         (
-            KeyedListenerProof::new(&one),
-            KeyedListenerProof::new(&key("two")),
+            KeyedListenerProof::new(&one, None),
+            KeyedListenerProof::new(&key("two"), None),
             one,
         )
     }
@@ -111,6 +122,11 @@ mod tests {
         for elsewhere in ["127.0.0.1:28021", "127.0.0.2:28020", "[::1]:28020"] {
             assert!(!one.is_right("challenge", at(elsewhere), &answer), "{elsewhere}");
         }
+        let (_, _, key) = proofs();
+        let [own, other] = [1, 2].map(|id| KeyedListenerProof::new(&key, Some(Uuid::from_u128(id))));
+        let answer_there = other.answer("challenge", here);
+        assert!(other.is_right("challenge", here, &answer_there));
+        assert!(!own.is_right("challenge", here, &answer_there), "another machine");
         let as_version_6 = at("[::ffff:127.0.0.1]:28020");
         assert!(
             one.is_right("challenge", as_version_6, &answer),
