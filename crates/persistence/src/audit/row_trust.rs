@@ -42,6 +42,9 @@ fn accept(seen: &mut Seen, entry: i64, chain: &[u8], history: Option<History>) {
     seen.history = history;
 }
 
+/// Servers count their timelines from 1.
+const NO_LOSS: i64 = 0;
+
 /// A standby lacks the last moments; where more is missing, a backup was put back, and that is the operator's to accept.
 const LOST_AT_MOST: i64 = 500;
 
@@ -65,8 +68,8 @@ pub(crate) struct RowTrust {
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
     losses: AtomicU64,
-    /// The timeline of the last loss that this process knows of; the outer `None` before its first look.
-    last_loss: Mutex<Option<Option<i64>>>,
+    /// The timeline of the last loss that this process knows of, `NO_LOSS` where there was none; `None` before its first look.
+    last_loss: Mutex<Option<i64>>,
     opened_for: OpenedFor,
 }
 
@@ -241,7 +244,7 @@ impl RowTrust {
     pub(crate) fn noticed_a_loss(&self, entry: i64, chain: &[u8], history: Option<History>) {
         let mut seen = self.seen();
         accept(&mut seen, entry, chain, history);
-        let timeline = history.map(|history| history.timeline);
+        let timeline = history.map_or(NO_LOSS, |history| history.timeline);
         let mut last = self.last_loss();
         if *last != Some(timeline) {
             *last = Some(timeline);
@@ -252,15 +255,18 @@ impl RowTrust {
     /// A loss that came on record since this process began was made safe by another one, maybe before this one missed anything: what it
     /// serves may be lost all the same.
     fn finds_losses_on_record(&self, marks: &Marks) {
-        let timeline = marks.get(Whose::Lost).and_then(|lost| lost.number);
+        let timeline = marks
+            .get(Whose::Lost)
+            .and_then(|lost| lost.number)
+            .unwrap_or(NO_LOSS);
         let mut last = self.last_loss();
         if last.is_some_and(|known| timeline > known) {
             self.losses.fetch_add(1, Ordering::AcqRel);
         }
-        *last = Some(timeline.max(last.flatten()));
+        *last = Some(timeline.max(last.unwrap_or(NO_LOSS)));
     }
 
-    fn last_loss(&self) -> std::sync::MutexGuard<'_, Option<Option<i64>>> {
+    fn last_loss(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
         self.last_loss.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
