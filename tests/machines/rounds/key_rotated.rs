@@ -35,6 +35,11 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     pair.promises.expect(read.code == Some(0), || {
         format!("a machine is left without the key: {in_one_step:?}, {too_early:?}, then {read:?}")
     });
+    if read.code != Some(0) {
+        // There is nothing left that could be copied.
+        server.stop().await?;
+        return Ok(format!("{roles:?}: {in_one_step:?}, {too_early:?}"));
+    }
 
     copy(pair, roles, &file)?;
     let has_it = time_until(SOON, async || lacks_nothing(pair, roles).await.unwrap_or(false)).await;

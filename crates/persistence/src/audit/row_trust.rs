@@ -42,9 +42,6 @@ fn accept(seen: &mut Seen, entry: i64, chain: &[u8], history: Option<History>) {
     seen.history = history;
 }
 
-/// Servers count their timelines from 1.
-const NO_LOSS: i64 = 0;
-
 /// A standby lacks the last moments; where more is missing, a backup was put back, and that is the operator's to accept.
 const LOST_AT_MOST: i64 = 500;
 
@@ -68,8 +65,6 @@ pub(crate) struct RowTrust {
     /// Why rows without values, from an earlier Vega, are not trusted; `None` where there are no such rows.
     unsealed: Mutex<Option<String>>,
     losses: AtomicU64,
-    /// The timeline of the last loss that this process knows of, `NO_LOSS` where there was none; `None` before its first look.
-    last_loss: Mutex<Option<i64>>,
     opened_for: OpenedFor,
 }
 
@@ -164,7 +159,6 @@ impl RowTrust {
             parsed: Mutex::default(),
             unsealed: Mutex::default(),
             losses: AtomicU64::default(),
-            last_loss: Mutex::default(),
             opened_for: OpenedFor::Use,
         }
     }
@@ -184,7 +178,6 @@ impl RowTrust {
             seen: Mutex::new(self.seen().clone()),
             unsealed: Mutex::new(unsealed),
             losses: AtomicU64::new(self.losses()),
-            last_loss: Mutex::new(*self.last_loss()),
             opened_for: self.opened_for,
             ..Self::new(key, self.checkpoints.clone())
         }
@@ -244,30 +237,7 @@ impl RowTrust {
     pub(crate) fn noticed_a_loss(&self, entry: i64, chain: &[u8], history: Option<History>) {
         let mut seen = self.seen();
         accept(&mut seen, entry, chain, history);
-        let timeline = history.map_or(NO_LOSS, |history| history.timeline);
-        let mut last = self.last_loss();
-        if *last != Some(timeline) {
-            *last = Some(timeline);
-            self.losses.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    /// A loss that came on record since this process began was made safe by another one, maybe before this one missed anything: what it
-    /// serves may be lost all the same.
-    fn finds_losses_on_record(&self, marks: &Marks) {
-        let timeline = marks
-            .get(Whose::Lost)
-            .and_then(|lost| lost.number)
-            .unwrap_or(NO_LOSS);
-        let mut last = self.last_loss();
-        if last.is_some_and(|known| timeline > known) {
-            self.losses.fetch_add(1, Ordering::AcqRel);
-        }
-        *last = Some(timeline.max(last.unwrap_or(NO_LOSS)));
-    }
-
-    fn last_loss(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
-        self.last_loss.lock().unwrap_or_else(PoisonError::into_inner)
+        self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// How many losses were noticed.
@@ -322,8 +292,7 @@ impl RowTrust {
             marks = Err(DatabaseMistrust::Moved { words });
         }
         let chain = standing.chain.clone().unwrap_or_default();
-        if let Ok(marks) = &marks {
-            self.finds_losses_on_record(marks);
+        if marks.is_ok() {
             self.saw(standing.last, &chain, history);
         }
         Ok(Look {
