@@ -17,17 +17,6 @@ pub struct Transport {
     pub peers: Option<AllowedPeers>,
 }
 
-impl Transport {
-    /// What a URL of this listener begins with.
-    pub fn scheme(&self) -> Scheme {
-        if self.tls.is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        }
-    }
-}
-
 /// The addresses from which connections are taken: every other one is closed before its first byte is read.
 #[derive(Clone)]
 pub struct AllowedPeers {

@@ -46,7 +46,7 @@ impl fmt::Display for Listener {
             Self::Ours => "the vega-server of this installation",
             Self::Unproven => {
                 "a program that calls itself vega-server and does not have this installation's key (one that was started \
-                 before the key was rotated or Vega was updated must be started again; otherwise trust it with nothing)"
+                 before Vega was updated, or that lacks the key since a rotation, must get that first; otherwise trust it with nothing)"
             }
             Self::Another => "another program, which is no vega-server of this installation,",
         })

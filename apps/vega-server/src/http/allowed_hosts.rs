@@ -82,9 +82,11 @@ impl AllowedHosts {
         self.redirects.iter().any(|redirect| redirect == path)
     }
 
+    /// As one that is reached over TLS, where it is reached in plain text too: that is the stricter one.
     fn find(&self, host: &str) -> Option<&AllowedHost> {
         self.hosts
             .iter()
+            .rev()
             .find(|known| known.name.eq_ignore_ascii_case(host))
     }
 
@@ -212,5 +214,10 @@ mod tests {
         assert!(!hosts(&other).takes_redirects_at("/cb"));
         assert!(hosts(&both).is_over_tls("vega.example"));
         assert!(!hosts(&both).is_over_tls("127.0.0.1:28020"));
+        let in_both_ways = [
+            ("VEGA__SERVER__PUBLIC_URL", "https://desk.example:28020"),
+            (REDIRECT, "http://desk.example:28020/cb"),
+        ];
+        assert!(hosts(&in_both_ways).is_over_tls("desk.example:28020"));
     }
 }
