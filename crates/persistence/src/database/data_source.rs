@@ -231,17 +231,32 @@ impl DataSource {
         match &reading.judge.marks {
             Err(DatabaseMistrust::Lost { .. }) => {
                 reading.end().await?;
-                // Whoever only looks leaves that to others, and is told.
-                if let Err(error) = self.write_whatever_it_is().await {
-                    tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet");
-                }
-                self.begin_read().await
+                self.read_without_what_was_lost().await
             }
             Ok(_) => {
                 self.engine.is_whole_at(reading.judge.history);
                 Ok(reading)
             }
             Err(_) => Ok(reading),
+        }
+    }
+
+    /// Makes a loss safe, then reads. Fails until that is done: what is not there meanwhile may be served by this process, which puts it
+    /// back once the loss is counted.
+    async fn read_without_what_was_lost(&self) -> Result<Reading, StoreError> {
+        match self.write_whatever_it_is().await {
+            Ok(write) => drop(write),
+            // It leaves that to others, serves nothing, and tells why nothing counts.
+            Err(error) if self.engine.only_looks() => {
+                tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet");
+                return self.begin_read().await;
+            }
+            Err(error) => return Err(error),
+        }
+        let reading = self.begin_read().await?;
+        match &reading.judge.marks {
+            Err(lost @ DatabaseMistrust::Lost { .. }) => Err(lost.clone().into()),
+            _ => Ok(reading),
         }
     }
 }

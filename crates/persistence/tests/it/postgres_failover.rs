@@ -485,6 +485,42 @@ async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() 
     server.close().await;
 }
 
+/// Until a loss is safe, what a process serves may be missing: it must not take the database for the whole truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_not_read_between_a_loss_and_the_write_that_makes_it_safe() {
+    let servers = Servers::start().await;
+    let (standby, desk) = (&servers.standby, servers.open().await.unwrap());
+    let changes = SqlTokenChanges::new(desk.clone());
+    changes.changed().await;
+    let tokens = SqlTokenRepository::new(desk.clone());
+    append(&desk).await;
+    standby.catches_up_with(&servers.first);
+    standby.stops_following();
+    let lease = desk.login_lease(TestClock::at(at(0)));
+    let _held = lease.acquire().await.unwrap();
+    let record = run(&["PRIMARY"]);
+    let runs = SqlExecutionStateRepository::new(desk.clone());
+    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
+    store_a_token(&desk, record.id).await;
+    assert_eq!(tokens.load_all().await.unwrap().len(), 1);
+    servers.fail_over();
+    let full = "ALTER TABLE audit_events ADD CONSTRAINT takes_no_more CHECK (id < 0) NOT VALID";
+    standby.change(&servers.url(), full);
+    let mut refused = String::new();
+    while !refused.contains("takes_no_more") {
+        // Before it: no server takes writes.
+        refused = tokens.load_all().await.unwrap_err().to_string();
+    }
+    assert_eq!(changes.losses(), 0);
+    standby.change(
+        &servers.url(),
+        "ALTER TABLE audit_events DROP CONSTRAINT takes_no_more",
+    );
+    assert_eq!(tokens.load_all().await.unwrap().len(), 0);
+    assert_eq!(changes.losses(), 1);
+    desk.close().await;
+}
+
 /// On one thread, so that nobody finds out before it is asked that another server has the lease's row.
 #[tokio::test]
 async fn who_asks_before_a_code_is_sent_asks_the_server_that_took_the_place() {
