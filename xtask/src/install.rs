@@ -28,7 +28,7 @@ pub(crate) fn harness_tools() -> Result<()> {
     apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
 }
 
-/// The database server for desks with several machines. Tests start one of their own.
+/// The database server for desks with several machines, and a pooler that must be refused. Tests start their own.
 pub(crate) fn postgres() -> Result<()> {
     const PROGRAMS: &str = "/usr/lib/postgresql";
     let has_server = std::fs::read_dir(PROGRAMS).is_ok_and(|versions| {
@@ -37,12 +37,14 @@ pub(crate) fn postgres() -> Result<()> {
             .map(|version| version.path().join("bin/initdb"))
             .any(|program| program.exists())
     });
-    if has_server {
+    // Debian keeps it where not every user's path leads.
+    let has_pooler = works("pgbouncer", "--version") || works("/usr/sbin/pgbouncer", "--version");
+    if has_server && has_pooler {
         return Ok(());
     }
     apt(
-        &["postgresql"],
-        "PostgreSQL 15 or newer, its server and its client",
+        &["postgresql", "pgbouncer"],
+        "PostgreSQL 15 or newer, its server and its client, and PgBouncer",
     )
 }
 

@@ -47,7 +47,7 @@ const DEFECTS: &[Defect] = &[
     quick("key-committed-before-copied", "key-rotated"),
 ];
 /// Enough to find each of them, whatever is drawn; the first find ends it.
-const ROUNDS_FOR_A_DEFECT: &str = "12";
+const ROUNDS_FOR_A_DEFECT: &str = "30";
 /// Each kind of rounds once.
 const SAMPLE: &str = "16";
 /// What the harness ends with when a promise is broken.

@@ -17,6 +17,7 @@ pub mod memory_store;
 pub mod nobody;
 pub mod postgres;
 pub mod postgres_link;
+pub mod postgres_pooler;
 pub mod sinks;
 
 pub use clock::{PausedClock, TestClock};
@@ -25,4 +26,5 @@ pub use memory_store::{MemoryStore, Watcher};
 pub use nobody::Nobody;
 pub use postgres::PostgresServer;
 pub use postgres_link::{Around, PostgresLink};
+pub use postgres_pooler::PostgresPooler;
 pub use sinks::{Effects, RecordedEvents};

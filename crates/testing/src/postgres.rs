@@ -89,10 +89,7 @@ impl PostgresServer {
                 "local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n",
             ),
         ] {
-            let write = r#"umask 077 && printf '%s' "$2" > "data/$1""#;
-            server
-                .run_as_server(&["sh", "-c", write, "sh", file, text])
-                .expect(file);
+            server.writes(&format!("data/{file}"), text);
         }
         server.sql("postgres", &format!("ALTER USER vega PASSWORD '{password}'"));
         server.speaks_tls(true);
@@ -104,6 +101,26 @@ impl PostgresServer {
         self.sql("postgres", &format!("ALTER SYSTEM SET ssl = {speaks}"));
         self.crash();
         self.start_again();
+    }
+
+    /// Writes a file of the server's user, in the server's folder.
+    pub(crate) fn writes(&self, file: &str, text: &str) {
+        let write = r#"umask 077 && printf '%s' "$2" > "$1""#;
+        self.runs_to_its_end(&["sh", "-c", write, "sh", file, text]);
+    }
+
+    /// Runs a command as the server's user, in the server's folder.
+    pub(crate) fn runs_to_its_end(&self, command: &[&str]) {
+        self.run_as_server(command).expect(command[0]);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The port in the name of its socket.
+    pub(crate) fn socket_port(&self) -> u16 {
+        self.port
     }
 
     /// Where it listens over TCP, if it does.

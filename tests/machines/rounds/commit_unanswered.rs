@@ -9,6 +9,9 @@ use crate::pair::Pair;
 /// Commits that every sign-in makes.
 const COMMITS: u32 = 18;
 
+/// What Vega says where the database is not what it left.
+const MISTRUST: &str = "`vega audit --verify`";
+
 pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     let roles = pair.roles();
     let after = pair.random.u32(..COMMITS);
@@ -31,6 +34,9 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
             )
         });
     }
+    pair.promises.expect(!first.stderr.contains(MISTRUST), || {
+        format!("commit {after} was lost, and that was taken for a change from outside: {first:?}")
+    });
     pair.promises.tally.take_in(&pair.upstox).await?;
     let other = pair.sign_in(roles.other).await?;
     pair.promises.expect(other.code == Some(0), || {

@@ -19,6 +19,11 @@ use crate::postgres::server::{Address, Server};
 /// A SQLSTATE: others may end theirs soon.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
+/// What a pooler says to a setting that a connection begins with, instead of passing it on.
+const UNSUPPORTED_PARAMETER: &str = "unsupported startup parameter";
+/// SQLSTATEs of statements that were prepared on another connection: there is one of this name already, or none.
+const PREPARED_ELSEWHERE: [&str; 2] = ["42P05", "26000"];
+
 /// For a connection to be there.
 pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
@@ -26,7 +31,7 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 const OTHERS: Duration = Duration::from_secs(1);
 
 /// What each connection begins with. Given at its beginning, they come before the settings of role and database.
-const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
     // A commit is durable before it is acknowledged.
     ("synchronous_commit", "on"),
     ("lock_timeout", "8s"),
@@ -56,6 +61,17 @@ pub enum NoConnection {
         /// The last host that was tried.
         host: String,
         /// What is wrong with its certificate.
+        source: Error,
+    },
+    /// It is a pooler that takes away what Vega needs.
+    #[error(
+        "{host} is a pooler that does not keep a connection with its settings for this program ({source}). Name the database server \
+         itself in VEGA__DATABASE__URL"
+    )]
+    Pooler {
+        /// Where it is.
+        host: String,
+        /// What it said.
         source: Error,
     },
     /// It did not answer.
@@ -104,7 +120,7 @@ impl NoConnection {
     pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::Silent { .. } | Self::OnlyStandby { .. } | Self::Replaced { .. } => true,
-            Self::TwoPrimaries { .. } | Self::Unproven { .. } => false,
+            Self::TwoPrimaries { .. } | Self::Unproven { .. } | Self::Pooler { .. } => false,
             Self::Unreached { source, .. } => match source {
                 // A socket that is not there yet, and a name that is not known yet, too.
                 Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,
@@ -185,6 +201,7 @@ pub(crate) async fn find(server: &Server, seen: Option<History>) -> Result<Found
             },
             Ok(None) => failed.push(NoConnection::OnlyStandby { host }),
             Err(source) if is_of_tls(&source) => failed.push(NoConnection::Unproven { host, source }),
+            Err(source) if is_of_a_pooler(&source) => failed.push(NoConnection::Pooler { host, source }),
             Err(source) => failed.push(NoConnection::Unreached { host, source }),
         }
     }
@@ -215,6 +232,14 @@ fn is_of_tls(error: &Error) -> bool {
         Error::Io(error) => error.kind() == ErrorKind::InvalidData,
         _ => false,
     }
+}
+
+/// Whether a pooler answered: none of this ever comes from a server whose connection is this program's own.
+pub(crate) fn is_of_a_pooler(error: &Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        let code = error.code().unwrap_or_default();
+        PREPARED_ELSEWHERE.contains(&&*code) || error.message().starts_with(UNSUPPORTED_PARAMETER)
+    })
 }
 
 /// Where the server is in its history. `None` where it only follows another one.

@@ -4,6 +4,10 @@ use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
+use crate::postgres::connection::SETTINGS;
+#[cfg(feature = "injected-defects")]
+use crate::postgres::injected_defects;
+
 /// Its number as the server gives it: 15.0.
 const OLDEST: i32 = 150_000;
 
@@ -24,9 +28,15 @@ pub enum Unfit {
     /// Something between that gives each transaction another connection.
     #[error(
         "is behind a pooler that does not keep a connection for this program (PgBouncer in transaction mode): news of changes \
-         does not come through. Name the server itself, or a pooler in session mode"
+         does not come through, and each write needs its connection to its end. Name the server itself in VEGA__DATABASE__URL"
     )]
     Pooled,
+    /// Something between that drops what a connection begins with.
+    #[error(
+        "is behind a pooler that does not pass on the settings of a connection ({0} is not what Vega asked for): they keep what was \
+         acknowledged, and others from waiting without end. Name the server itself in VEGA__DATABASE__URL"
+    )]
+    SettingDropped(&'static str),
 }
 
 /// What a server says of itself.
@@ -39,6 +49,8 @@ pub(crate) struct About {
     full_page_writes: String,
     synchronous_standby_names: String,
     data_checksums: String,
+    /// Those with which each connection begins, in that order.
+    settings: Vec<String>,
 }
 
 impl About {
@@ -48,8 +60,11 @@ impl About {
                     current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,
                     current_setting('full_page_writes') AS full_page_writes,
                     current_setting('synchronous_standby_names') AS synchronous_standby_names,
-                    current_setting('data_checksums') AS data_checksums",
+                    current_setting('data_checksums') AS data_checksums,
+                    ARRAY(SELECT current_setting(asked.name) FROM unnest($1::text[]) WITH ORDINALITY AS asked (name, place)
+                          ORDER BY asked.place) AS settings",
         )
+        .bind(SETTINGS.map(|(name, _)| name))
         .fetch_one(database)
         .await
     }
@@ -63,8 +78,19 @@ impl About {
             Self { full_page_writes, .. } if full_page_writes != "on" => {
                 Some(Unfit::NotDurable("full_page_writes"))
             }
-            _ => None,
+            _ => self.dropped_setting().map(Unfit::SettingDropped),
         }
+    }
+
+    /// The first setting that this connection was to begin with and has not got.
+    fn dropped_setting(&self) -> Option<&'static str> {
+        #[cfg(feature = "injected-defects")]
+        if injected_defects::weakens_settings() {
+            return None;
+        }
+        let mut settings = SETTINGS.iter().zip(&self.settings);
+        let dropped = settings.find(|((_, asked), found)| asked != found)?;
+        Some(dropped.0.0)
     }
 
     /// Says what the operator should know and may want. A server says it at each start, a command only where asked for more.

@@ -62,6 +62,11 @@ pub(crate) fn among(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
+/// Whether connections begin with other settings than Vega asks for.
+pub(crate) fn weakens_settings() -> bool {
+    InjectedDefect::NoIdleLimit.is_in_force() || InjectedDefect::AsynchronousCommit.is_in_force()
+}
+
 /// The epoch beside the row that this process locked last: one write is open at a time.
 static JOINED: AtomicI64 = AtomicI64::new(0);
 

@@ -23,7 +23,7 @@ use crate::key_files::key_to_copy::KeyToCopy;
 use crate::key_files::root_key::{KeyId, RootKey};
 use crate::key_files::{self, Fetched, FollowingKey, KeyInForce};
 use crate::maintenance::key_following;
-use crate::postgres::connection::{CONNECT, Found, find};
+use crate::postgres::connection::{CONNECT, Found, find, is_of_a_pooler};
 use crate::postgres::engine::PostgresEngine;
 use crate::postgres::fitness::{About, Unfit};
 use crate::postgres::history::Remembered;
@@ -91,13 +91,15 @@ pub(crate) async fn fit_server(place: &DatabasePlace) -> Result<FitServer, OpenE
         .await
         .unwrap_or_else(|_| Err(session::missed()))
         .map_err(failed("open"))?;
-    let about = in_time(About::ask(&mut asked))
-        .await
-        .map_err(failed("ask for the settings of"))?;
-    let unfit = match about.unfit() {
-        Some(unfit) => Some(unfit),
-        None if news_comes_through(&options).await => None,
-        None => Some(Unfit::Pooled),
+    let looked = in_time(About::ask(&mut asked)).await;
+    let unfit = match &looked {
+        Ok(about) => match about.unfit() {
+            None if news_comes_through(&options).await => None,
+            None => Some(Unfit::Pooled),
+            unfit => unfit,
+        },
+        Err(error) if is_of_a_pooler(error) => Some(Unfit::Pooled),
+        Err(_) => None,
     };
     if let Some(unfit) = unfit {
         return Err(OpenError::Unfit {
@@ -105,7 +107,9 @@ pub(crate) async fn fit_server(place: &DatabasePlace) -> Result<FitServer, OpenE
             unfit,
         });
     }
-    about.say_what_is_missing();
+    looked
+        .map_err(failed("ask for the settings of"))?
+        .say_what_is_missing();
     Ok(FitServer { server, found, asked })
 }
 

@@ -31,6 +31,7 @@ mod postgres_failover;
 mod postgres_keys;
 mod postgres_lease;
 mod postgres_machines;
+mod postgres_pooler;
 mod postgres_rows;
 mod postgres_tls;
 mod postgres_unanswered;
