@@ -24,6 +24,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 /// So far the second machine's clock is wrong, in minutes.
 const WRONG_CLOCKS: [i64; 3] = [-10, 0, 10];
 
+/// Where the other host's way leads while there is no other one: both to one server would look like two that take writes.
+const NO_SERVER: &str = "no-server";
+
 /// One machine: a home of its own, and its ways to the database.
 pub(crate) struct Machine {
     pub(crate) desk: Desk,
@@ -159,7 +162,10 @@ impl Pair {
         let replaced = self.database.fails_over_to(standby);
         for machine in &mut self.machines {
             match self.hosts {
-                Hosts::OneName => machine.link.leads_to(self.database.server().socket()),
+                Hosts::OneName => {
+                    machine.link.leads_to(self.database.server().socket());
+                    machine.beside.leads_to(NO_SERVER.into());
+                }
                 Hosts::Both | Hosts::BothTurned => std::mem::swap(&mut machine.link, &mut machine.beside),
             }
         }
@@ -248,7 +254,7 @@ impl Pair {
 async fn machine(upstox: &Upstox, database: &Database, name: &str) -> Result<Machine> {
     let link = PostgresLink::open(database.server().socket()).await?;
     // To a host that is not there, until a standby is.
-    let beside = PostgresLink::open("no-server".into()).await?;
+    let beside = PostgresLink::open(NO_SERVER.into()).await?;
     let mut desk = Desk::with_test_hooks(upstox)?;
     desk.trust_one()?;
     desk.use_database(&link.url(database.name()));

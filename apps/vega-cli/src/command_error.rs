@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use vega_bootstrap::{
     AccessError, BackupError, MoveDatabaseError, MoveError, ReportError, RestoreError, RevocationError,
-    RotateKeyError, RotationError, SettingsError, StartError, StepsError,
+    RotateKeyError, RotationError, SettingsError, StartError, StepsError, UnfitBackup,
 };
 use vega_domain::ports::StoreError;
 use vega_orchestration::{NotBetweenRuns, RunError};
@@ -33,7 +33,10 @@ pub(crate) enum CommandError {
     Backup(#[from] BackupError),
     /// A backup that takes the place of the database.
     #[error(transparent)]
-    Restore(#[from] RestoreError),
+    Restore(Box<RestoreError>),
+    /// A file that is looked at and is no backup.
+    #[error(transparent)]
+    UnfitBackup(#[from] UnfitBackup),
     /// The database's way to another place.
     #[error(transparent)]
     Move(Box<MoveDatabaseError>),
@@ -63,6 +66,12 @@ impl From<MoveDatabaseError> for CommandError {
     }
 }
 
+impl From<RestoreError> for CommandError {
+    fn from(error: RestoreError) -> Self {
+        Self::Restore(Box::new(error))
+    }
+}
+
 impl From<RunError> for CommandError {
     fn from(error: RunError) -> Self {
         Self::Run(Arc::new(error))
@@ -74,7 +83,7 @@ impl CommandError {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Backup(BackupError::IsThere(_))
-            | Self::Restore(RestoreError::NoFile(_) | RestoreError::NoBackup(_) | RestoreError::Itself(_))
+            | Self::UnfitBackup(UnfitBackup::NoFile(_) | UnfitBackup::NoBackup(_))
             | Self::RotateKey(RotateKeyError::Rotation(RotationError::Steps(StepsError::NoSuchMachine(_))))
             | Self::Access(AccessError::NameTaken(_) | AccessError::NoScope | AccessError::ExpiresAtOnce) => {
                 Exit::Usage
@@ -82,19 +91,24 @@ impl CommandError {
             Self::RotateKey(
                 RotateKeyError::Rotation(RotationError::Steps(_))
                 | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft),
-            )
-            | Self::Restore(RestoreError::Held(_)) => Exit::NotAllowed,
+            ) => Exit::NotAllowed,
             Self::Settings(_)
             | Self::Start(_)
             | Self::Store(_)
             | Self::Access(AccessError::Store(_))
             | Self::Backup(_)
-            | Self::Restore(_)
+            | Self::UnfitBackup(_)
             | Self::Report(ReportError::Store(_))
             | Self::Revocation(_)
             | Self::RotateKey(
                 RotateKeyError::Rotation(_) | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Store(_)),
             ) => Exit::Preflight,
+            Self::Restore(error) => match &**error {
+                RestoreError::Backup(UnfitBackup::NoFile(_) | UnfitBackup::NoBackup(_))
+                | RestoreError::Itself(_) => Exit::Usage,
+                RestoreError::Held(_) => Exit::NotAllowed,
+                _ => Exit::Preflight,
+            },
             Self::Move(error) => match &**error {
                 MoveDatabaseError::Move(MoveError::SameEngine(_) | MoveError::NoMove) => Exit::Usage,
                 MoveDatabaseError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft) => {

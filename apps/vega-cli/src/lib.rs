@@ -27,7 +27,7 @@ use vega_bootstrap::{
 use vega_domain::ports::Clock;
 
 use crate::command_error::CommandError;
-use crate::command_line::arguments::{Arguments, Command};
+use crate::command_line::arguments::{Arguments, Audit, Command};
 use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
@@ -117,6 +117,13 @@ async fn run(
         // Nothing of Vega has the database open meanwhile.
         Some(Command::Move(wanted)) => return relocate::run(&settings, wanted, &*decorator).await,
         Some(Command::Restore(wanted)) => return restore::run(&settings, wanted, &*decorator).await,
+        // Its database may be gone for good.
+        Some(Command::Audit(Audit {
+            backup: Some(backup),
+            checkpoints,
+            json,
+            ..
+        })) => return audit::verify_backup(&settings, backup, checkpoints.as_deref(), *json).await,
         _ => {}
     }
     if let Some(command) = arguments

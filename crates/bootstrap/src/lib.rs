@@ -24,8 +24,8 @@ pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::{Listener, Scheme};
 pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
-    Accepted, Backup, BackupError, DatabaseFacts, KeySource, MoveError, Moved, PreparedKey, Program,
-    RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, ExaminedBackup, KeySource, MoveError, Moved, PreparedKey,
+    Program, RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, UnfitBackup, WalState,
 };
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::Vega;
@@ -33,6 +33,6 @@ pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
 pub use wiring::open_database::database_is_reached;
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
-pub use wiring::relocation::{MoveDatabaseError, cancel_move, move_database, restore_backup};
+pub use wiring::relocation::{MoveDatabaseError, cancel_move, examine_backup, move_database, restore_backup};
 pub use wiring::start_error::StartError;
 pub use wiring::stored_state::{Findings, SigningIn, StoredState};

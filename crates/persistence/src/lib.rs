@@ -39,6 +39,8 @@ pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;
 pub use key_files::root_key::KeyError;
 pub use maintenance::backup::{Backup, BackupError};
+pub use maintenance::backup_copy::UnfitBackup;
+pub use maintenance::backup_examination::{ExaminedBackup, examine_backup};
 pub use maintenance::key_rotation::{Rotation, RotationStep};
 pub use maintenance::machines::Program;
 pub use maintenance::next_key::PreparedKey;

@@ -3,6 +3,8 @@
 
 pub(crate) mod arrival;
 pub(crate) mod backup;
+pub(crate) mod backup_copy;
+pub(crate) mod backup_examination;
 pub(crate) mod copy;
 pub(crate) mod erasure;
 pub(crate) mod key_following;

@@ -225,6 +225,7 @@ pub(crate) enum Clear {
 #[command(
     after_help = "Examples:\n  vega audit --since 2h\n  vega audit --api PRIMARY --json\n  vega audit --verify\n  \
     vega audit --verify --checkpoints /media/backup/vega.checkpoints\n  \
+    vega audit --verify --backup /media/archive/vega-2026.db\n  \
     vega audit accept --reason \"restored the backup of Monday\"",
     args_conflicts_with_subcommands = true
 )]
@@ -243,6 +244,9 @@ pub(crate) struct Audit {
     /// Compare with this copy of the checkpoints that Vega keeps beside the key
     #[arg(long, value_name = "FILE", requires = "verify")]
     pub(crate) checkpoints: Option<PathBuf>,
+    /// Look at the audit trail of this backup instead, without the database that it was made from
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    pub(crate) backup: Option<PathBuf>,
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vega_api_types::{AuditVerdictView, AuditView, EntryView};
-use vega_bootstrap::{Accepted, RowScope, Vega};
+use vega_bootstrap::{Accepted, ExaminedBackup, RowScope, Settings, Vega, examine_backup};
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::ForceReason;
@@ -16,6 +16,9 @@ use crate::exit::Exit;
 use crate::terminal::output;
 
 const PAGE: u32 = 500;
+
+const NO_CHECKPOINT: &str = "No checkpoint of this trail is on record, so a cut at its end could go unnoticed. The end of each run leaves \
+                             one beside the key.";
 
 /// Of the losses of commits that are told, the newest.
 const LOSSES: u32 = 3;
@@ -143,10 +146,52 @@ async fn verify(vega: &Vega, checkpoints: Option<&Path>, json: bool) -> Result<E
         return Ok(exit);
     }
     if verdict.checkpoints == 0 {
-        output::say(
-            "No checkpoint of this trail is on record, so a cut at its end could go unnoticed. \
-             The end of each run leaves one beside the key.",
-        );
+        output::say(NO_CHECKPOINT);
+    }
+    Ok(Exit::Ok)
+}
+
+/// The trail in a backup, by itself.
+pub(crate) async fn verify_backup(
+    settings: &Settings,
+    backup: &Path,
+    checkpoints: Option<&Path>,
+    json: bool,
+) -> Result<Exit, CommandError> {
+    let examined = examine_backup(settings, backup, checkpoints).await?;
+    let ExaminedBackup {
+        verdict,
+        written_up_to,
+        mistrust,
+    } = &examined;
+    let faults = RowFaults {
+        database: mistrust.clone(),
+        ..RowFaults::default()
+    };
+    if json {
+        output::data_json(&AuditVerdictView::of(verdict, &faults))?;
+    } else if verdict.fault.is_none() {
+        output::data(&intact(verdict));
+    }
+    if let Some(fault) = verdict.fault {
+        output::problem(&format!(
+            "the audit trail in {} was changed outside Vega: {fault}. What comes before fits ({})",
+            backup.display(),
+            counted(verdict.entries, "entry", "entries")
+        ));
+        return Ok(Exit::Preflight);
+    }
+    if let Some(mistrust) = mistrust {
+        output::problem(mistrust);
+        return Ok(Exit::Preflight);
+    }
+    if let Some(written) = written_up_to {
+        output::say(&format!(
+            "It ends before entry {written}, which was written after the backup was made."
+        ));
+    }
+    if verdict.checkpoints == 0 {
+        output::say(NO_CHECKPOINT);
     }
     Ok(Exit::Ok)
 }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use vega_domain::ports::{Clock, Lease, StoreError};
 use vega_orchestration::{NotBetweenRuns, between_runs};
 use vega_persistence::{
-    DatabasePlace, MoveError, MoveStep, Moved, OpenError, Relocation, RestoreError, Restored,
-    SqlExecutionStateRepository, restore,
+    DatabasePlace, ExaminedBackup, MoveError, MoveStep, Moved, OpenError, Relocation, RestoreError, Restored,
+    SqlExecutionStateRepository, UnfitBackup, restore,
 };
 
 use crate::machine::clock::SystemClock;
@@ -86,6 +86,17 @@ pub async fn restore_backup(
         clock.now(),
     )
     .await
+}
+
+/// Examines the audit trail of a backup, without the database. `checkpoints` is a copy of the file with the checkpoints; left out, the
+/// one beside the key is used.
+pub async fn examine_backup(
+    settings: &Settings,
+    backup: &Path,
+    checkpoints: Option<&Path>,
+) -> Result<ExaminedBackup, UnfitBackup> {
+    let folder = &settings.database_place.folder;
+    vega_persistence::examine_backup(&settings.key_source, folder, backup, checkpoints).await
 }
 
 async fn clock_of(source: &Relocation, decorator: &dyn PortDecorator) -> Result<Arc<dyn Clock>, StoreError> {

@@ -12,13 +12,12 @@ use crate::audit::chain::Value;
 use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
 use crate::audit::latest_changes::{Mark, Whose};
 use crate::database::causes::failed;
-use crate::database::data_source::DataSource;
-use crate::database::move_state::OpenedFor;
 use crate::database::place::DatabasePlace;
 use crate::files::{self, create_private_dir, io, private_options};
 use crate::integrity::loss::close_what_is_open;
 use crate::key_files::key_source::KeySource;
 use crate::maintenance::arrival::Trail;
+use crate::maintenance::backup_copy::{BackupCopy, UnfitBackup};
 use crate::maintenance::relocation::open_all;
 use crate::maintenance::restore_error::RestoreError;
 use crate::postgres::server::is_of_server;
@@ -59,50 +58,6 @@ pub(crate) struct Before {
     pub(crate) kept: Option<PathBuf>,
 }
 
-/// A copy of the backup, in a folder of its own beside the database, that is made ready to take its place.
-pub(crate) struct Draft {
-    folder: PathBuf,
-    pub(crate) file: PathBuf,
-}
-
-impl Draft {
-    /// Copies the backup into a new folder beside what belongs to the database.
-    fn of(backup: &Path, database: &Path) -> Result<Self, RestoreError> {
-        let folder = database.with_extension("restore");
-        let draft = Self {
-            file: folder.join("vega_trade.db"),
-            folder,
-        };
-        // Left by a restore that died.
-        draft.remove();
-        create_private_dir(&draft.folder)?;
-        let copied = || {
-            let mut from = File::open(backup).map_err(io("read", backup))?;
-            let made = private_options().create_new(true).open(&draft.file);
-            let mut to = made.map_err(io("make", &draft.file))?;
-            std::io::copy(&mut from, &mut to).map_err(io("copy", backup))?;
-            to.sync_all().map_err(io("write", &draft.file))
-        };
-        match copied() {
-            Ok(()) => Ok(draft),
-            Err(error) => {
-                draft.remove();
-                Err(error.into())
-            }
-        }
-    }
-
-    fn remove(&self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        self.remove();
-    }
-}
-
 /// Puts the backup in the place of the database at `place`. `at` is the time.
 pub async fn restore(
     place: &DatabasePlace,
@@ -110,13 +65,7 @@ pub async fn restore(
     backup: &Path,
     at: DateTime<Utc>,
 ) -> Result<Restored, RestoreError> {
-    let backup = std::path::absolute(backup).map_err(io("resolve", backup))?;
-    if !backup.is_file() {
-        return Err(RestoreError::NoFile(backup));
-    }
-    if beside(&backup, "-wal").metadata().is_ok_and(|log| log.len() > 0) {
-        return Err(RestoreError::HasLog(backup));
-    }
+    let backup = BackupCopy::named(backup)?;
     let is_on_server = is_of_server(&place.url);
     let database = if is_on_server {
         postgres::opening::server_of(place)?.local_file(&place.folder)
@@ -130,11 +79,7 @@ pub async fn restore(
     if let Some(folder) = database.parent() {
         create_private_dir(folder)?;
     }
-    let draft = Draft::of(&backup, &database)?;
-    // An empty file would be taken for a first start.
-    if !sqlite::opening_to_read::names_vega(&draft.file).unwrap_or(false) {
-        return Err(RestoreError::NoBackup(backup));
-    }
+    let draft = BackupCopy::of(&backup, database.with_extension("restore"))?;
     let examined = examine(&draft, key).await?;
     let checkpoints = CheckpointFile::at(key);
     let known = checkpoints.newest(&examined.trail.chain_id).ok();
@@ -183,18 +128,12 @@ struct Examined {
     unreadable: Vec<String>,
 }
 
-async fn open(draft: &Draft, key: &KeySource) -> Result<DataSource, RestoreError> {
-    let url = format!("sqlite://{}", draft.file.display());
-    let place = DatabasePlace::from(&url);
-    Ok(DataSource::open_for(&place, key.clone(), OpenedFor::Restore).await?)
-}
-
 /// Opens it with the key in force, opens every value, and walks its trail by itself: what is kept of it outside is newer.
-async fn examine(draft: &Draft, key: &KeySource) -> Result<Examined, RestoreError> {
-    let data = open(draft, key).await?;
+async fn examine(draft: &BackupCopy, key: &KeySource) -> Result<Examined, RestoreError> {
+    let data = draft.open(key).await?;
     let examined = async {
         if let Some(words) = data.mistrust().await? {
-            return Err(RestoreError::NotTrusted(words));
+            return Err(UnfitBackup::NotTrusted(words).into());
         }
         let (verdict, _) = SqlAuditHistory::new(data.clone()).examine().await?;
         if let Some(fault) = verdict.fault {
@@ -215,13 +154,13 @@ async fn examine(draft: &Draft, key: &KeySource) -> Result<Examined, RestoreErro
 
 /// Makes it what may be used from now on. Returns where its trail ends then.
 async fn make_safe(
-    draft: &Draft,
+    draft: &BackupCopy,
     key: &KeySource,
     backup: &Path,
     (examined, missing): (&Examined, u64),
     at: DateTime<Utc>,
 ) -> Result<Trail, RestoreError> {
-    let data = open(draft, key).await?;
+    let data = draft.open(key).await?;
     let made = async {
         let mut tx = data.write().await?;
         sql::query("DELETE FROM database_move")
@@ -277,7 +216,7 @@ impl InPlace {
             .map_or(0, |trail| trail.last)
     }
 
-    async fn put(self, draft: &Draft, end: &Trail, at: DateTime<Utc>) -> Result<Before, RestoreError> {
+    async fn put(self, draft: &BackupCopy, end: &Trail, at: DateTime<Utc>) -> Result<Before, RestoreError> {
         match self {
             Self::File(place) => place.put(draft, at),
             Self::Server(place) => place.put(draft, end, at).await,

@@ -8,37 +8,23 @@ use vega_domain::ports::StoreError;
 
 use crate::database::open_error::OpenError;
 use crate::files::FileError;
+use crate::maintenance::backup_copy::UnfitBackup;
 
 /// Why a backup was not put in the place of the database. Unless a message says otherwise, everything is as it was.
 #[derive(Debug, Error)]
 pub enum RestoreError {
-    /// The backup cannot be read, or the place cannot be opened.
+    /// The place cannot be opened.
     #[error("nothing was restored, and everything is as it was: {0}")]
     Open(#[from] OpenError),
     /// A file cannot be used.
     #[error("nothing was restored, and everything is as it was: {0}")]
     File(#[from] FileError),
-    /// There is no such file.
-    #[error("nothing was restored: {0} is no file. Name a backup that `vega backup` made")]
-    NoFile(PathBuf),
-    /// It holds something else.
-    #[error("nothing was restored: {0} is not a database of Vega")]
-    NoBackup(PathBuf),
-    /// A database that is in use, or was, has a log.
-    #[error(
-        "nothing was restored: beside {0} lies a log with what is not in it, so it is not a backup of `vega backup` but the file \
-         of a database. Make a backup of that one, and restore it"
-    )]
-    HasLog(PathBuf),
+    /// It is no backup that can be used.
+    #[error("nothing was restored, and everything is as it was: {0}")]
+    Backup(#[from] UnfitBackup),
     /// It is the database itself.
     #[error("nothing was restored: {0} is the database itself")]
     Itself(PathBuf),
-    /// It is not what Vega left.
-    #[error(
-        "nothing was restored, because the backup is not what Vega wrote: {0}. Take another one; where there is none, the guide \
-         \"Keys and backup\" says how its file is put in place by hand"
-    )]
-    NotTrusted(String),
     /// Its trail is not whole.
     #[error("nothing was restored: in the backup, {0}. Take another one")]
     Trail(AuditFault),

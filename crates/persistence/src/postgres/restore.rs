@@ -14,7 +14,8 @@ use crate::files::{create_private_dir, io, private_options};
 use crate::integrity::loss::no_lease_is_in_force;
 use crate::maintenance::arrival::{Trail, move_of};
 use crate::maintenance::backup::{copy_rows, take_in};
-use crate::maintenance::restore::{Before, Draft, InPlace, kept_name};
+use crate::maintenance::backup_copy::BackupCopy;
+use crate::maintenance::restore::{Before, InPlace, kept_name};
 use crate::maintenance::restore_error::RestoreError;
 use crate::maintenance::tables::{self, COPIED, LEFT_OUT};
 use crate::postgres::opening::{self, fit_server};
@@ -107,7 +108,7 @@ impl Place {
     /// Copies what is there into a file, and puts the draft's rows in its place.
     pub(crate) async fn put(
         self,
-        draft: &Draft,
+        draft: &BackupCopy,
         end: &Trail,
         at: DateTime<Utc>,
     ) -> Result<Before, RestoreError> {

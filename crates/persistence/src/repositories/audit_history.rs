@@ -41,7 +41,11 @@ impl SqlAuditHistory {
         self.walk(checkpoints.unwrap_or_default()).await
     }
 
-    async fn walk(&self, checkpoints: Vec<Checkpoint>) -> Result<(AuditVerdict, bool), StoreError> {
+    /// The same with these checkpoints.
+    pub(crate) async fn walk(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+    ) -> Result<(AuditVerdict, bool), StoreError> {
         const DOING: &str = "examine the audit trail";
         let (mut tx, key) = self.0.read_whatever_it_is().await?;
         let chain_id = chain_id(&mut tx).await?;

@@ -14,7 +14,8 @@ use crate::database::open_error::OpenError;
 use crate::files::process_lock::taken;
 use crate::files::{self, io, open_private};
 use crate::maintenance::arrival::{Trail, move_of};
-use crate::maintenance::restore::{Before, Draft, InPlace, keep_aside, kept_name};
+use crate::maintenance::backup_copy::BackupCopy;
+use crate::maintenance::restore::{Before, InPlace, keep_aside, kept_name};
 use crate::maintenance::restore_error::RestoreError;
 use crate::sql::{self, Session};
 use crate::sqlite::database_file::{beside, lock_for_opening, refuse_if_not_ours};
@@ -107,7 +108,7 @@ impl Place {
     }
 
     /// Keeps what is there aside, and gives its name to the draft.
-    pub(crate) fn put(self, draft: &Draft, at: DateTime<Utc>) -> Result<Before, RestoreError> {
+    pub(crate) fn put(self, draft: &BackupCopy, at: DateTime<Utc>) -> Result<Before, RestoreError> {
         let kept = kept_name(&self.path, at);
         if self.is_there {
             keep_aside(&self.path, &kept)?;

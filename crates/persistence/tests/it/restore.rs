@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use rstest::rstest;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use vega_domain::audit::AuditKind;
+use vega_domain::audit::{AuditFault, AuditKind};
 use vega_domain::ports::{
     AuditHistory, AuditTrail, LeaseError, OtpLedger, SignInAttempts, UpstoxTokenRepository,
 };
 use vega_domain::row_faults::RowFaults;
 use vega_persistence::{
-    BackupError, DataSource, DatabasePlace, KeySource, OpenError, RestoreError, Restored, RowScope,
-    SqlAuditHistory, SqlAuditTrail, SqlSignInJournal, SqlTokenRepository, restore,
+    BackupError, DataSource, DatabasePlace, ExaminedBackup, KeySource, OpenError, RestoreError, Restored,
+    RowScope, SqlAuditHistory, SqlAuditTrail, SqlSignInJournal, SqlTokenRepository, UnfitBackup,
+    examine_backup, restore,
 };
 use vega_testing::{PostgresServer, TestClock};
 
@@ -165,7 +166,9 @@ async fn a_damaged_backup_is_refused_and_nothing_is_changed(#[values(Side::File,
         assert!(
             matches!(
                 refused,
-                RestoreError::Open(_) | RestoreError::NoBackup(_) | RestoreError::NotTrusted(_)
+                RestoreError::Backup(
+                    UnfitBackup::Open(_) | UnfitBackup::NoBackup(_) | UnfitBackup::NotTrusted(_)
+                )
             ),
             "{refused}"
         );
@@ -185,7 +188,10 @@ async fn a_damaged_backup_is_refused_and_nothing_is_changed(#[values(Side::File,
         raw.close().await;
         let refused = put_back(&places, side).await.unwrap_err();
         assert!(
-            matches!(refused, RestoreError::Trail(_) | RestoreError::NotTrusted(_)),
+            matches!(
+                refused,
+                RestoreError::Trail(_) | RestoreError::Backup(UnfitBackup::NotTrusted(_))
+            ),
             "{refused}"
         );
         std::fs::write(backup_file(&places), kept).unwrap();
@@ -209,7 +215,10 @@ async fn a_backup_of_another_key_is_refused(#[values(Side::File, Side::Server)] 
         .await
         .unwrap_err();
     assert!(
-        matches!(refused, RestoreError::Open(OpenError::WrongKey { .. })),
+        matches!(
+            refused,
+            RestoreError::Backup(UnfitBackup::Open(OpenError::WrongKey { .. }))
+        ),
         "{refused}"
     );
 }
@@ -287,12 +296,69 @@ async fn what_is_no_backup_is_refused_by_name() {
     let refused = restore(&places.place(Side::File), &key, &nowhere, at(1))
         .await
         .unwrap_err();
-    assert!(matches!(refused, RestoreError::NoFile(_)), "{refused}");
+    assert!(
+        matches!(refused, RestoreError::Backup(UnfitBackup::NoFile(_))),
+        "{refused}"
+    );
     let itself = places.dir.path().join("data/vega_trade.db");
     let refused = restore(&places.place(Side::File), &key, &itself, at(1))
         .await
         .unwrap_err();
     assert!(matches!(refused, RestoreError::Itself(_)), "{refused}");
+}
+
+/// A backup is an archive of the trail: the key and the checkpoints prove it, and no database is needed.
+#[rstest]
+#[tokio::test]
+async fn a_backup_is_examined_without_the_database(#[values(Side::File, Side::Server)] side: Side) {
+    let places = with_older_backup(side).await;
+    let examined = async || {
+        let key = KeySource::from(&places.key());
+        let folder = places.dir.path().join("elsewhere");
+        examine_backup(&key, &folder, &backup_file(&places), None).await
+    };
+    if side == Side::File {
+        std::fs::remove_file(places.dir.path().join("data/vega_trade.db")).unwrap();
+    }
+    let before = std::fs::read(backup_file(&places)).unwrap();
+    let found = examined().await.unwrap();
+    assert!(matches!(
+        found,
+        ExaminedBackup {
+            written_up_to: Some(_),
+            mistrust: None,
+            ..
+        }
+    ));
+    assert_eq!(found.verdict.fault, None);
+    assert!(
+        found.verdict.entries > 0 && found.verdict.checkpoints > 0,
+        "{found:?}"
+    );
+    assert_eq!(std::fs::read(backup_file(&places)).unwrap(), before);
+    assert_eq!(
+        std::fs::read_dir(places.dir.path().join("elsewhere"))
+            .unwrap()
+            .count(),
+        0
+    );
+
+    // Whoever rewrites a checkpoint, or the trail, is found.
+    let kept = places.key().with_file_name("vega.checkpoints");
+    let lines = std::fs::read_to_string(&kept).unwrap();
+    let others: Vec<String> = lines
+        .lines()
+        .filter_map(|line| {
+            let (head, value) = line.rsplit_once(' ')?;
+            Some(format!("{head} {}\n", "0".repeat(value.len())))
+        })
+        .collect();
+    std::fs::write(&kept, others.concat()).unwrap();
+    let fault = examined().await.unwrap().verdict.fault;
+    assert!(matches!(fault, Some(AuditFault::Rewritten { .. })), "{fault:?}");
+    std::fs::write(backup_file(&places), b"dear diary").unwrap();
+    let refused = examined().await.unwrap_err();
+    assert!(matches!(refused, UnfitBackup::NoBackup(_)), "{refused}");
 }
 
 /// What the server's administrator copies is whole, and Vega goes on in it.
