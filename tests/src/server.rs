@@ -76,7 +76,34 @@ impl Server {
         Self::start_on(desk, Way::to(front, port).await?).await
     }
 
-    async fn start_on(desk: &Desk, mut way: Way) -> Result<Self> {
+    /// The same without a wait until it has started: it answers that it lives.
+    pub async fn begin_behind(desk: &Desk, front: Front) -> Result<Self> {
+        let way = Way::to(front, free_port().await?).await?;
+        let server = Self::spawn(desk, way).await?;
+        let answers = until(async || {
+            let live = server.get("/livez", &Caller::Stranger).await;
+            live.is_ok_and(|live| live.status == 200)
+        });
+        ensure!(answers.await, "the server does not answer: {}", server.log());
+        Ok(server)
+    }
+
+    async fn start_on(desk: &Desk, way: Way) -> Result<Self> {
+        let server = Self::spawn(desk, way).await?;
+        let answers = until(async || {
+            let live = server.get("/livez", &Caller::Stranger).await;
+            live.is_ok_and(|live| live.status == 200) && server.has_started()
+        });
+        ensure!(answers.await, "the server does not answer: {}", server.log());
+        Ok(server)
+    }
+
+    /// Whether it has its database, and said so.
+    pub fn has_started(&self) -> bool {
+        self.log().contains("listening on ")
+    }
+
+    async fn spawn(desk: &Desk, mut way: Way) -> Result<Self> {
         let log = desk.path().join(format!("server-{}.log", fastrand::u32(..)));
         let mut command = Command::new(desk.program("vega-server")?);
         desk.dress(&mut command)
@@ -93,18 +120,12 @@ impl Server {
             Some(trust) => config.tls_config(trust.tls_config()?),
             None => config,
         };
-        let server = Self {
+        Ok(Self {
             process,
             way,
             log,
             http: config.build().into(),
-        };
-        let answers = until(async || {
-            let live = server.get("/livez", &Caller::Stranger).await;
-            live.is_ok_and(|live| live.status == 200)
-        });
-        ensure!(answers.await, "the server does not answer: {}", server.log());
-        Ok(server)
+        })
     }
 
     /// A port that is free now.

@@ -49,6 +49,7 @@ mod server_refusals;
 mod server_route_permissions;
 mod server_runs;
 mod server_stale;
+mod server_starting;
 mod server_system;
 mod server_times;
 mod session_modes;

@@ -196,7 +196,7 @@ impl Desk {
         let server = Companion::of(server);
         let up = (0..100).any(|_| {
             std::thread::sleep(Duration::from_millis(50));
-            ureq::get(format!("{}livez", self.console)).call().is_ok()
+            ureq::get(format!("{}readyz/tokens", self.console)).call().is_ok()
         });
         ensure!(up, "vega-server does not answer at {}", self.console);
         Ok(server)

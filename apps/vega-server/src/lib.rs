@@ -2,7 +2,7 @@
 //! answers look; what is done is decided in the crates below.
 //!
 //! A request passes `http` (host, limits), `auth` (principal, permissions), `routes` and its handler in `api`; a plain token
-//! read takes the short way of `quick_reads`.
+//! read takes the short way of `quick_reads`. Until the database is there, `starting` answers.
 
 mod usage;
 
@@ -11,6 +11,10 @@ mod http;
 mod auth;
 
 mod routes;
+
+mod start;
+
+mod starting;
 
 mod quick_reads;
 
@@ -27,34 +31,34 @@ mod background;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::time::sleep;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{
-    Environment, LogFormat, Named, PortDecorator, Program, Settings, StartError, Vega, careful_process,
-    database_is_reached, left_alone, log_to_stderr,
+    Environment, LogFormat, Named, PortDecorator, Program, Settings, StartError, careful_process, left_alone,
+    log_to_stderr,
 };
-use vega_domain::event::Event;
-use vega_domain::ports::EventSink;
-use vega_listening::{AtOnce, ConnectionSlots, ServerTls, TlsError, serve_with};
+use vega_listening::{Answers, ConnectionSlots, ServerTls, TlsError, Transport, serve_with};
 
 use crate::http::allowed_hosts::AllowedHosts;
-use crate::http::listening::{self, CannotListen};
+use crate::http::listening::{self, CannotListen, RefusedPeers};
 use crate::quick_reads::QuickReads;
 use crate::server::Server;
-use crate::state::dashboard_refresh;
-use crate::state::prompt_queue::PromptQueue;
+use crate::start::Start;
 
 /// Exit code for wrong settings, an address that cannot be bound and a database that does not open; as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
-/// Before the next try of a start that a database on a server broke off.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Whoever calls while the server starts is answered then at the latest.
+const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 /// For telling the other machines that this server is gone: they find that out without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// How long runs get to finish a commit in flight.
@@ -112,37 +116,6 @@ pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
     }
 }
 
-/// Event streams and metrics subscribe to the event hub; no other sink is needed.
-struct NoSink;
-
-impl EventSink for NoSink {
-    fn emit(&self, _event: Event) {}
-}
-
-/// Starts when the database is there, and again where it went away meanwhile. `None` where it was asked to stop first.
-async fn when_reached<F: Future<Output = Result<Vega, StartError>>>(
-    settings: &Settings,
-    mut asked_to_stop: Pin<&mut impl Future<Output = ()>>,
-    start: impl Fn() -> F,
-) -> Result<Option<Vega>, StartError> {
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut asked_to_stop => return Ok(None),
-            reached = database_is_reached(settings) => reached?,
-        }
-        match start().await {
-            Err(away) if away.is_away() => tracing::warn!("{away}"),
-            started => return started.map(Some),
-        }
-        tokio::select! {
-            biased;
-            () = &mut asked_to_stop => return Ok(None),
-            () = sleep(TRY_AGAIN) => {}
-        }
-    }
-}
-
 #[tokio::main]
 async fn run(
     settings: &Settings,
@@ -174,58 +147,41 @@ async fn run(
         .install_recorder()
         .context("the metrics could not be set up")?;
     api::metrics::describe();
-    let prompts = Arc::new(PromptQueue::new(settings.human_timeout));
-    let allowed_hosts = AllowedHosts::of(address, settings);
-    let start = || {
-        Vega::start(
-            settings.clone(),
-            environment.clone(),
-            prompts.clone(),
-            Arc::new(NoSink),
-            Arc::clone(decorator),
-        )
+    let start = Start {
+        settings,
+        environment,
+        decorator,
+        metrics,
+        allowed_hosts: Arc::new(AllowedHosts::of(address, settings)),
+        stop: CancellationToken::new(),
     };
-    let Some(vega) = when_reached(settings, asked_to_stop.as_mut(), start).await? else {
+    let refused = Arc::new(RefusedPeers::default());
+    let transport = listening::transport(&settings.server, tls.clone(), &refused);
+    let answers = Answers::of(starting::router(Arc::clone(&start.allowed_hosts)));
+    let has_started = CancellationToken::new();
+    let mut serving = pin!(serve(
+        [Some(listener), ipv6_listener],
+        transport,
+        answers.clone(),
+        &has_started,
+        start.stop.clone()
+    ));
+    let started = tokio::select! {
+        biased;
+        started = start.server(asked_to_stop.as_mut()) => started?,
+        () = &mut serving => None,
+    };
+    let Some((server, is_mistrusted)) = started else {
         return Ok(());
     };
-    let mistrust = vega.maintenance.mistrust().await?;
-    if let Some(mistrust) = &mistrust {
-        tracing::error!("{mistrust}");
-    }
-    let server = Arc::new(Server::new(
-        vega,
-        prompts,
-        allowed_hosts,
-        settings.server.url_for_others(),
-        metrics,
-    ));
-    dashboard_refresh::fill(&server).await?;
-    tell_where(&server, address, mistrust.is_some()).await?;
-    let router = routes::router(Arc::clone(&server));
+    refused.record_at(&server);
     let reads = QuickReads::new(Arc::clone(&server));
-    let at_once: AtOnce = Arc::new(move |request, peer| reads.answer(request, peer));
-    let slots = ConnectionSlots::default();
-    let transport = listening::transport(&server, tls.clone());
-    let serving = async {
-        let at = |listener| {
-            let (at_once, router) = (Arc::clone(&at_once), router.clone());
-            serve_with(
-                listener,
-                transport.clone(),
-                at_once,
-                router,
-                slots.clone(),
-                server.stop.clone(),
-            )
-        };
-        let first = at(listener);
-        match ipv6_listener {
-            Some(ipv6_listener) => {
-                tokio::join!(first, at(ipv6_listener));
-            }
-            None => first.await,
-        }
-    };
+    answers.replace(
+        Arc::new(move |request, peer| reads.answer(request, peer)),
+        routes::router(Arc::clone(&server)),
+    );
+    has_started.cancel();
+    tell_where(&server, address, is_mistrusted).await?;
     tokio::select! {
         () = serving => {}
         never = background::run(&server) => match never {},
@@ -234,6 +190,31 @@ async fn run(
     }
     end(&server).await;
     Ok(())
+}
+
+/// Serves at each of these, from when the server has started. Where that takes long, because the database is away, whoever called is
+/// told so meanwhile; in the moments that it takes otherwise callers wait for their answer.
+async fn serve(
+    listeners: [Option<TcpListener>; 2],
+    transport: Transport,
+    answers: Answers,
+    has_started: &CancellationToken,
+    stop: CancellationToken,
+) {
+    if timeout(ANSWERS_AFTER, has_started.cancelled()).await.is_err() {
+        tracing::warn!("until the database is there, requests are answered with 503");
+    }
+    let slots = ConnectionSlots::default();
+    join_all(listeners.into_iter().flatten().map(|listener| {
+        serve_with(
+            listener,
+            transport.clone(),
+            answers.clone(),
+            slots.clone(),
+            stop.clone(),
+        )
+    }))
+    .await;
 }
 
 /// Says where the server is, and how the console is entered.
@@ -289,10 +270,7 @@ async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()
         request.cancel.cancel();
     }
     server.tasks.close();
-    if tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait())
-        .await
-        .is_err()
-    {
+    if timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await.is_err() {
         tracing::warn!("a run did not end in time; the next start clears up after it");
     }
     server.stop.cancel();
@@ -301,9 +279,9 @@ async fn stop_when_asked(server: &Server, asked_to_stop: impl Future<Output = ()
 
 async fn end(server: &Server) {
     server.tasks.close();
-    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
+    let _ = timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
     let nowhere = Program::Server { url: None };
-    let _ = tokio::time::timeout(LAST_WORD, server.vega.maintenance.say_what_is_here(nowhere)).await;
+    let _ = timeout(LAST_WORD, server.vega.maintenance.say_what_is_here(nowhere)).await;
     server.vega.close().await;
 }
 

@@ -64,7 +64,7 @@ impl Reads {
             return None;
         }
         let api = api_of(uri.path())?;
-        let is_let_through = host_check::is_for_us(server, uri, headers)
+        let is_let_through = host_check::is_for_us(&server.allowed_hosts, uri, headers)
             && !redirects::is_redirect(server, uri)
             && host_check::cross_site(server, &METHOD, headers).is_none();
         if !is_let_through {

@@ -152,7 +152,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
 }
 
 /// What every response gets: a request id, metrics, security headers, and a problem document after a panic or a timeout.
-fn with_common_layers(router: Router) -> Router {
+pub(crate) fn with_common_layers(router: Router) -> Router {
     let around = ServiceBuilder::new()
         .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), RequestIds))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))

@@ -23,7 +23,7 @@ pub(crate) struct Server {
     pub(crate) prompts: Arc<PromptQueue>,
     pub(crate) requests: RunRequests,
     pub(crate) dashboard: Dashboard,
-    pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) allowed_hosts: Arc<AllowedHosts>,
     /// Where it can be reached from other machines.
     pub(crate) url: Option<String>,
     pub(crate) stream_limits: Arc<StreamLimits>,
@@ -40,9 +40,10 @@ impl Server {
     pub(crate) fn new(
         vega: Vega,
         prompts: Arc<PromptQueue>,
-        allowed_hosts: AllowedHosts,
+        allowed_hosts: Arc<AllowedHosts>,
         url: Option<String>,
         metrics: PrometheusHandle,
+        stop: CancellationToken,
     ) -> Self {
         Self {
             started_at: vega.clock.now(),
@@ -55,7 +56,7 @@ impl Server {
             stream_limits: Arc::default(),
             metrics,
             readiness: Readiness::default(),
-            stop: CancellationToken::new(),
+            stop,
             tasks: TaskTracker::new(),
         }
     }

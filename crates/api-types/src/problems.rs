@@ -71,6 +71,8 @@ codes! {
     RunOver = "run_over", 409, "The run is over";
     /// The link was used, is too old, or never was.
     LinkUsed = "link_used", 401, "The link does not open anything";
+    /// The server is being started, and its database is not there yet.
+    Starting = "starting", 503, "The server is being started";
     /// The server is being stopped.
     Stopping = "stopping", 503, "The server is being stopped";
     /// Too many streams are open.

@@ -10,7 +10,7 @@ mod who;
 
 pub use connection_slots::{ConnectionSlots, Limits, Peer};
 pub use holder::{Holder, holder_of};
-pub use serve::{AtOnce, CalledAt, serve, serve_with};
+pub use serve::{Answers, AtOnce, CalledAt, serve, serve_with};
 pub use tls::{ServerTls, TlsError, TlsFiles};
 pub use transport::{AllowedPeers, Scheme, Transport};
 pub use who::{CHALLENGE, Listener, who_listens};

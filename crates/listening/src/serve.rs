@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response};
@@ -51,17 +52,14 @@ pub struct CalledAt(pub SocketAddr);
 
 /// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
 pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
-    let transport = Transport::default();
-    serve_with(listener, transport, Arc::new(|_, _| None), router, slots, stop).await;
+    serve_with(listener, Transport::default(), Answers::of(router), slots, stop).await;
 }
 
-/// The same, with connections as `transport` has them, and where `at_once` is asked before the router. It gets requests without
-/// extensions.
+/// The same, with connections as `transport` has them, and answers that may be replaced meanwhile.
 pub async fn serve_with(
     listener: TcpListener,
     transport: Transport,
-    at_once: AtOnce,
-    router: Router,
+    answers: Answers,
     slots: ConnectionSlots,
     stop: CancellationToken,
 ) {
@@ -86,8 +84,7 @@ pub async fn serve_with(
                     stream,
                     tls: transport.tls.clone(),
                     slot: slots.take(),
-                    at_once: Arc::clone(&at_once),
-                    router: router.clone(),
+                    answers: answers.clone(),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
             }
@@ -108,12 +105,39 @@ pub async fn serve_with(
 /// speed, whatever the program's own code is compiled for.
 pub type AtOnce = Arc<dyn Fn(&Request<Incoming>, &Peer) -> Option<Response<Body>> + Send + Sync>;
 
+/// What requests are answered with, at however many addresses. Once it is replaced, the next request gets the new answers, also one
+/// of a connection that was open before.
+#[derive(Clone)]
+pub struct Answers(Arc<ArcSwap<Answering>>);
+
+/// The answers in use.
+struct Answering {
+    at_once: AtOnce,
+    router: Router,
+}
+
+impl Answers {
+    /// Those of the router.
+    pub fn of(router: Router) -> Self {
+        Self::at_once_or(Arc::new(|_, _| None), router)
+    }
+
+    /// Those of `at_once`, which is asked first, and gets requests without extensions, or else of the router.
+    pub fn at_once_or(at_once: AtOnce, router: Router) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(Answering { at_once, router })))
+    }
+
+    /// Has these in their place from now on, wherever they are in use.
+    pub fn replace(&self, at_once: AtOnce, router: Router) {
+        self.0.store(Arc::new(Answering { at_once, router }));
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     tls: Option<ServerTls>,
     slot: ConnectionSlot,
-    at_once: AtOnce,
-    router: Router,
+    answers: Answers,
 }
 
 impl Connection {
@@ -122,8 +146,7 @@ impl Connection {
             stream,
             tls,
             slot,
-            at_once,
-            router,
+            answers,
         } = self;
         // Small events must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
@@ -138,8 +161,7 @@ impl Connection {
             // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
             called_at: SocketAddr::new(called_at.ip().to_canonical(), called_at.port()),
             slot,
-            at_once,
-            router,
+            answers,
         };
         let Some(tls) = tls else {
             return requests.serve(stream, builder, graceful).await;
@@ -159,8 +181,7 @@ impl Connection {
 struct Requests {
     called_at: SocketAddr,
     slot: ConnectionSlot,
-    at_once: AtOnce,
-    router: Router,
+    answers: Answers,
 }
 
 impl Requests {
@@ -173,22 +194,22 @@ impl Requests {
         let Self {
             called_at,
             slot,
-            at_once,
-            router,
+            answers,
         } = self;
         let peer = slot.peer().clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             let asking = peer.asks();
-            let answer = if let Some(answer) = at_once(&request, &peer) {
+            let answers = answers.0.load();
+            let answer = if let Some(answer) = (answers.at_once)(&request, &peer) {
                 Either::Left(ready(Ok(answer)))
             } else {
                 request.extensions_mut().insert(CalledAt(called_at));
                 request.extensions_mut().insert(peer.clone());
-                Either::Right(router.clone().call(request))
+                Either::Right(answers.router.clone().call(request))
             };
             async move {
                 let answer: Response<Body> = answer.await?;
-                Ok::<_, Infallible>(answer.map(|body| Answering {
+                Ok::<_, Infallible>(answer.map(|body| Underway {
                     body,
                     _asking: asking,
                 }))
@@ -235,12 +256,12 @@ fn cut_off_who_does_not_read(stream: &TcpStream) {
 fn cut_off_who_does_not_read(_stream: &TcpStream) {}
 
 /// An answer's body: its request is under way until it has been sent.
-struct Answering {
+struct Underway {
     body: Body,
     _asking: Asking,
 }
 
-impl HttpBody for Answering {
+impl HttpBody for Underway {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -32,7 +32,7 @@ pub enum Listener {
     Nobody,
     /// A `vega-server` with the same root key.
     Ours,
-    /// One that calls itself `vega-server` and cannot prove that it is ours.
+    /// One that calls itself `vega-server` and cannot prove that it is ours, or not yet.
     Unproven,
     /// Another program.
     Another,
@@ -45,8 +45,9 @@ impl fmt::Display for Listener {
             Self::Nobody => "nobody",
             Self::Ours => "the vega-server of this installation",
             Self::Unproven => {
-                "a program that calls itself vega-server and does not have this installation's key (one that was started \
-                 before Vega was updated, or that lacks the key since a rotation, must get that first; otherwise trust it with nothing)"
+                "a program that calls itself vega-server and does not prove that it has this installation's key (one that \
+                 still waits for its database, was started before Vega was updated, or lacks the key since a rotation, must get that \
+                 first; otherwise trust it with nothing)"
             }
             Self::Another => "another program, which is no vega-server of this installation,",
         })

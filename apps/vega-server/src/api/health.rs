@@ -36,23 +36,31 @@ pub(crate) async fn live(
     called: Option<Extension<CalledAt>>,
     QueryParams(wanted): QueryParams<Live>,
 ) -> Result<Json<LiveView>, Problem> {
-    let proof = match (wanted.challenge, called) {
-        (Some(challenge), _) if !is_challenge(&challenge) => {
+    wanted.answer(|challenge| {
+        // For the address of this connection: a program that relays the proof gains nothing.
+        let Extension(CalledAt(address)) = called?;
+        Some(server.vega.prove_listener(challenge, address))
+    })
+}
+
+impl Live {
+    /// The answer, with what `prove` says to the challenge if there is one.
+    pub(crate) fn answer(
+        self,
+        prove: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<Json<LiveView>, Problem> {
+        if self.challenge.as_ref().is_some_and(|text| !is_challenge(text)) {
             let words = "A challenge has 16 to 64 letters, digits, `-` and `_`.";
             return Err(Problem::new(ProblemCode::BadRequest, words));
         }
-        // For the address of this connection: a program that relays the proof gains nothing.
-        (Some(challenge), Some(Extension(CalledAt(address)))) => {
-            Some(server.vega.prove_listener(&challenge, address))
-        }
-        _ => None,
-    };
-    Ok(Json(LiveView {
-        v: 1,
-        program: "vega-server",
-        version: env!("CARGO_PKG_VERSION"),
-        proof,
-    }))
+        let proof = self.challenge.as_deref().and_then(prove);
+        Ok(Json(LiveView {
+            v: 1,
+            program: "vega-server",
+            version: env!("CARGO_PKG_VERSION"),
+            proof,
+        }))
+    }
 }
 
 fn is_challenge(text: &str) -> bool {

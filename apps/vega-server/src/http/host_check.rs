@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use vega_api_types::ProblemCode;
@@ -18,18 +19,23 @@ pub(crate) async fn require_allowed_host(
     request: Request,
     next: Next,
 ) -> Response {
-    if is_for_us(&server, request.uri(), request.headers()) {
+    if is_for_us(&server.allowed_hosts, request.uri(), request.headers()) {
         next.run(request).await
     } else {
         server.audit_refusal("its Host was not one of this server");
-        let words = "Call this server by the address that it printed: 127.0.0.1 or localhost with its port, or its public name \
-                     (VEGA__SERVER__PUBLIC_URL).";
-        Problem::new(ProblemCode::WrongHost, words).into_response()
+        wrong_host().into_response()
     }
 }
 
+/// The answer to a request for another host.
+pub(crate) fn wrong_host() -> Problem {
+    let words = "Call this server by the address that it printed: 127.0.0.1 or localhost with its port, or its public name \
+                 (VEGA__SERVER__PUBLIC_URL).";
+    Problem::new(ProblemCode::WrongHost, words)
+}
+
 /// Whether the request is for this server, by its only `Host`.
-pub(crate) fn is_for_us(server: &Server, uri: &Uri, headers: &HeaderMap) -> bool {
+pub(crate) fn is_for_us(allowed: &AllowedHosts, uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -37,8 +43,7 @@ pub(crate) fn is_for_us(server: &Server, uri: &Uri, headers: &HeaderMap) -> bool
     };
     // An absolute-form target must agree with the header.
     let authority = uri.authority().map(axum::http::uri::Authority::as_str);
-    host.is_some_and(|host| server.allowed_hosts.has_host(host))
-        && authority.is_none_or(|name| server.allowed_hosts.has_host(name))
+    host.is_some_and(|host| allowed.has_host(host)) && authority.is_none_or(|name| allowed.has_host(name))
 }
 
 /// Whether a browser that sent these headers came over TLS, by the name that it used.

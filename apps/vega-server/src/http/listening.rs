@@ -4,7 +4,8 @@
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -70,16 +71,46 @@ async fn bind_with_retries(address: SocketAddr) -> Result<TcpListener, CannotLis
     }
 }
 
+/// Puts on record that connections were refused; those from before there was a record, as soon as there is one.
+#[derive(Default)]
+pub(crate) struct RefusedPeers {
+    server: OnceLock<Arc<Server>>,
+    refused_before: AtomicBool,
+}
+
+impl RefusedPeers {
+    fn add(&self, peer: IpAddr) {
+        tracing::debug!(%peer, "a connection is closed that is none of a proxy");
+        match self.server.get() {
+            Some(server) => record_refused_peer(server),
+            None => self.refused_before.store(true, Ordering::Relaxed),
+        }
+    }
+
+    /// From now on there is a record.
+    pub(crate) fn record_at(&self, server: &Arc<Server>) {
+        let is_first = self.server.set(Arc::clone(server)).is_ok();
+        if is_first && self.refused_before.load(Ordering::Relaxed) {
+            record_refused_peer(server);
+        }
+    }
+}
+
+/// In the same words for all: they take no place in the trail from refusals of other kinds.
+fn record_refused_peer(server: &Server) {
+    server.audit_refusal("it came from none of the proxies (VEGA__SERVER__PROXIES)");
+}
+
 /// How connections are taken. Whoever is no proxy, where there are some, goes on record.
-pub(crate) fn transport(server: &Arc<Server>, tls: Option<ServerTls>) -> Transport {
-    let proxies = &server.vega.settings.server.proxies;
+pub(crate) fn transport(
+    section: &ServerSection,
+    tls: Option<ServerTls>,
+    refused: &Arc<RefusedPeers>,
+) -> Transport {
+    let proxies = &section.proxies;
     let peers = (!proxies.is_empty()).then(|| {
-        let server = Arc::clone(server);
-        AllowedPeers::new(proxies, move |peer| {
-            tracing::debug!(%peer, "a connection is closed that is none of a proxy");
-            // In the same words for all: they take no place in the trail from refusals of other kinds.
-            server.audit_refusal("it came from none of the proxies (VEGA__SERVER__PROXIES)");
-        })
+        let refused = Arc::clone(refused);
+        AllowedPeers::new(proxies, move |peer| refused.add(peer))
     });
     Transport { tls, peers }
 }

@@ -1,6 +1,6 @@
 //! The server's error responses. Which codes there are, and how a problem looks, is in `vega-api-types`.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use vega_api_types::{ProblemCode, ProblemView};
@@ -29,6 +29,12 @@ impl Problem {
         self
     }
 
+    /// Worth trying again after so many seconds.
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// Worth trying again then.
     pub(crate) fn until(mut self, at: DateTime<Utc>, now: DateTime<Utc>) -> Self {
         self.view.retry_at = Some(rfc3339_ist(at));
@@ -37,6 +43,11 @@ impl Problem {
         self.retry_after = u64::try_from((at - now).num_seconds() + 1).ok();
         self
     }
+}
+
+/// The header that says after how many seconds it is worth trying again.
+pub(crate) fn retry_after(seconds: u64) -> (HeaderName, HeaderValue) {
+    (header::RETRY_AFTER, HeaderValue::from(seconds))
 }
 
 impl From<StoreError> for Problem {
@@ -54,7 +65,7 @@ impl IntoResponse for Problem {
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.extend([retry_after(seconds)]);
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

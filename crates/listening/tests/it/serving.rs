@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use vega_listening::{ConnectionSlots, Limits, Peer, serve};
+use vega_listening::{Answers, ConnectionSlots, Limits, Peer, Transport, serve, serve_with};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -127,6 +127,34 @@ async fn whoever_asks_is_answered_at_once_while_hundreds_are_silent() {
     }
     assert!(open <= Limits::default().strangers, "{open}");
     assert!(server.ask().await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn answers_are_replaced_and_no_connection_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let before = Answers::of(Router::new().fallback(async || "early, hello"));
+    tokio::spawn(serve_with(
+        listener,
+        Transport::default(),
+        before.clone(),
+        ConnectionSlots::new(Limits::default()),
+        stop.clone(),
+    ));
+    let server = Server {
+        address,
+        _stop: stop.drop_guard(),
+    };
+    let [mut used, mut half] = [server.connect().await, server.connect().await];
+    assert!(ask_on(&mut used, KEEP).await.ends_with("early, hello"));
+    half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    before.replace(Arc::new(|_, _| None), answers());
+    for (stream, request) in [(&mut used, KEEP), (&mut half, "Host: x\r\n\r\n")] {
+        let answer = ask_on(stream, request).await;
+        assert!(!answer.contains("early"), "{answer}");
+    }
+    assert!(!server.ask().await.contains("early"));
 }
 
 #[tokio::test]

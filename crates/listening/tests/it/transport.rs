@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use vega_listening::{
-    AllowedPeers, CalledAt, ConnectionSlots, Limits, Listener, Scheme, ServerTls, TlsFiles, Transport,
-    serve_with, who_listens,
+    AllowedPeers, Answers, CalledAt, ConnectionSlots, Limits, Listener, Scheme, ServerTls, TlsFiles,
+    Transport, serve_with, who_listens,
 };
 use vega_testing::KeyedProof;
 
@@ -57,11 +57,13 @@ async fn server(transport: Transport, limits: Limits) -> (SocketAddr, Arc<Atomic
     tokio::spawn(serve_with(
         listener,
         transport,
-        Arc::new(move |_, _| {
-            count.fetch_add(1, Ordering::Relaxed);
-            None
-        }),
-        router,
+        Answers::at_once_or(
+            Arc::new(move |_, _| {
+                count.fetch_add(1, Ordering::Relaxed);
+                None
+            }),
+            router,
+        ),
         ConnectionSlots::new(limits),
         stop.clone(),
     ));

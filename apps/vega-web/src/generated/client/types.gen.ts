@@ -795,6 +795,7 @@ export const ProblemCode = {
     ANSWER_DOES_NOT_FIT: 'answer_does_not_fit',
     RUN_OVER: 'run_over',
     LINK_USED: 'link_used',
+    STARTING: 'starting',
     STOPPING: 'stopping',
     TOO_MANY_STREAMS: 'too_many_streams',
     TIMED_OUT: 'timed_out',
