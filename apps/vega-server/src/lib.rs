@@ -57,6 +57,8 @@ use crate::start::Start;
 
 /// Exit code for wrong settings, an address that cannot be bound and a database that does not open; as on the command line.
 const PREFLIGHT_FAILED: u8 = 9;
+/// Exit code for everything else.
+const UNEXPECTED: u8 = 1;
 /// Whoever calls while the server starts is answered then at the latest.
 const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 /// For telling the other machines that this server is gone: they find that out without it.
@@ -105,14 +107,28 @@ pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
     };
     match run(&settings, &environment, decorator) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<CannotListen>() || error.is::<StartError>() || error.is::<TlsError>() => {
-            tracing::error!("{error}");
-            ExitCode::from(PREFLIGHT_FAILED)
-        }
         Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            let code = exit_code(&error);
+            if code == PREFLIGHT_FAILED {
+                tracing::error!("{error}");
+            } else {
+                tracing::error!("{error:#}");
+            }
+            ExitCode::from(code)
         }
+    }
+}
+
+/// What the program ends with. Where it may be better at the next start, with nothing corrected, systemd starts it again.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let must_be_corrected = match error.downcast_ref::<CannotListen>() {
+        Some(cannot_listen) => !cannot_listen.may_pass(),
+        None => error.is::<StartError>() || error.is::<TlsError>(),
+    };
+    if must_be_corrected {
+        PREFLIGHT_FAILED
+    } else {
+        UNEXPECTED
     }
 }
 
@@ -125,17 +141,20 @@ async fn run(
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    // What is wrong with the certificate is told before anything is opened.
-    let tls = settings.server.tls.clone().map(ServerTls::load).transpose()?;
     let mut asked_to_stop = pin!(asked_to_stop());
-    // The address first: a second server must not open the database.
     let listening = async {
+        // What is wrong with the certificate is told before anything is opened.
+        let tls = match settings.server.tls.clone() {
+            Some(files) => Some(ServerTls::load(files).await?),
+            None => None,
+        };
+        // The address first: a second server must not open the database.
         let listener = listening::bind(&settings.server).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let ipv6_listener = listening::bind_ipv6_loopback(address, settings).await?;
-        anyhow::Ok((listener, address, ipv6_listener))
+        anyhow::Ok((tls, listener, address, ipv6_listener))
     };
-    let (listener, address, ipv6_listener) = tokio::select! {
+    let (tls, listener, address, ipv6_listener) = tokio::select! {
         // In this order: whoever reads that Vega waits may ask it to stop at once.
         biased;
         () = &mut asked_to_stop => return Ok(()),
@@ -302,4 +321,33 @@ async fn asked_to_stop() {
 #[cfg(not(unix))]
 async fn asked_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_service_starts_again_what_may_be_better_then_and_nothing_else() {
+        let unit = include_str!("../../../packaging/systemd/vega-server.service");
+        let prevents = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("RestartPreventExitStatus="))
+            .unwrap();
+        for (kind, is_started_again) in [
+            (ErrorKind::AddrNotAvailable, true),
+            (ErrorKind::AddrInUse, false),
+            (ErrorKind::PermissionDenied, false),
+        ] {
+            let refused = listening::refused(([127, 0, 0, 1], 9).into(), kind.into());
+            let code = exit_code(&refused.into()).to_string();
+            assert_eq!(
+                !prevents.split(' ').any(|prevented| prevented == code),
+                is_started_again,
+                "{kind}"
+            );
+        }
+    }
 }

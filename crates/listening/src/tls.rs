@@ -22,6 +22,10 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often a pair that is not fit is looked at before it is refused, and how long after one another: a renewal may be between the
+/// certificate and its key.
+const LOOKS: u32 = 6;
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where certificate and key are, both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +78,23 @@ struct Certificate {
 }
 
 impl ServerTls {
-    /// With the certificate and key of these files.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+    /// With the certificate and key of these files, which may be written just now: looks again for some seconds before it refuses them.
+    pub async fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        for look in 1..LOOKS {
+            match Self::load_now(files.clone()) {
+                Ok(tls) => return Ok(tls),
+                Err(error) if look == 1 => tracing::warn!(
+                    "{error}. It may be renewed just now: Vega looks again for {} s",
+                    (LOOK_AGAIN * (LOOKS - 1)).as_secs()
+                ),
+                Err(_) => {}
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Self::load_now(files)
+    }
+
+    fn load_now(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let in_use = Contents::of(&files)?.certified(&files, &provider)?;
         let unfit = |source| TlsError::Unfit {
@@ -293,7 +312,7 @@ mod tests {
     fn a_new_pair_is_used_and_one_that_is_not_fit_changes_nothing() {
         let folder = TempDir::new().unwrap();
         let (first, second) = (pair(), pair());
-        let tls = ServerTls::load(files(&folder, (&first.0, &first.1))).unwrap();
+        let tls = ServerTls::load_now(files(&folder, (&first.0, &first.1))).unwrap();
         let before = in_use(&tls);
         let mut seen = tls.certificate.look(None);
         for (certificate, key) in [
@@ -314,8 +333,21 @@ mod tests {
         assert_ne!(in_use(&tls), before);
     }
 
-    #[test]
-    fn what_is_not_fit_is_refused_at_the_start_by_its_file() {
+    #[tokio::test(start_paused = true)]
+    async fn a_pair_that_is_written_just_now_is_waited_for() {
+        let folder = TempDir::new().unwrap();
+        let (old, new) = (pair(), pair());
+        let between = files(&folder, (&new.0, &old.1));
+        let renewal = async {
+            tokio::time::sleep(LOOK_AGAIN * 3 / 2).await;
+            files(&folder, (&new.0, &new.1));
+        };
+        let (tls, ()) = tokio::join!(ServerTls::load(between), renewal);
+        assert!(tls.is_ok(), "{:?}", tls.err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_fit_is_refused_at_the_start_by_its_file() {
         let folder = TempDir::new().unwrap();
         let (first, second) = (pair(), pair());
         for (certificate, key, words) in [
@@ -324,7 +356,10 @@ mod tests {
             ("CANARY", &first.1, "desk.pem holds no certificate"),
             (&first.1, &first.1, "desk.pem holds no certificate"),
         ] {
-            let refused = ServerTls::load(files(&folder, (certificate, key))).err().unwrap();
+            let began = tokio::time::Instant::now();
+            let refused = ServerTls::load(files(&folder, (certificate, key))).await;
+            assert_eq!(began.elapsed().as_secs(), 5);
+            let refused = refused.err().unwrap();
             assert!(refused.to_string().contains(words), "{refused}");
             assert!(!refused.to_string().contains("CANARY"), "{refused}");
         }
@@ -333,7 +368,7 @@ mod tests {
             key: folder.path().join("none"),
         };
         assert!(matches!(
-            ServerTls::load(missing),
+            ServerTls::load(missing).await,
             Err(TlsError::Unreadable { .. })
         ));
     }

@@ -1,5 +1,5 @@
 //! Binds the listening address: a loopback one, unless TLS or named proxies let others in. Waits up to a minute for an address in
-//! use; the error names the process that holds it and what to do.
+//! use, and half a minute for one that this machine does not have yet; the error names the process that holds it and what to do.
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,6 +18,8 @@ use crate::server::Server;
 
 /// How long an address in use is waited for: its holder may be about to end, as a server does before an update.
 const WAITS: Duration = Duration::from_mins(1);
+/// How long an address is waited for that this machine does not have: when it boots, an interface may come up late.
+const WAITS_FOR_INTERFACE: Duration = Duration::from_secs(30);
 const TRY_EVERY: Duration = Duration::from_millis(500);
 
 /// The address could not be bound.
@@ -30,14 +32,22 @@ pub(crate) struct CannotListen {
     holder: Holder,
 }
 
+impl CannotListen {
+    /// Whether it may be otherwise at another try, although no setting was changed.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.source.kind() == ErrorKind::AddrNotAvailable
+    }
+}
+
 pub(crate) async fn bind(server: &ServerSection) -> Result<TcpListener, CannotListen> {
     if let Some(lacks) = server.lacks() {
         return Err(refused(server.listen, Error::new(ErrorKind::Unsupported, lacks)));
     }
-    bind_with_retries(server.listen).await
+    bind_with_retries(server.listen, WAITS_FOR_INTERFACE).await
 }
 
-fn refused(address: SocketAddr, source: Error) -> CannotListen {
+/// Why it cannot be listened at `address`.
+pub(crate) fn refused(address: SocketAddr, source: Error) -> CannotListen {
     let holder = match source.kind() {
         ErrorKind::AddrInUse => holder_of(address),
         _ => Holder::Unknown,
@@ -49,23 +59,46 @@ fn refused(address: SocketAddr, source: Error) -> CannotListen {
     }
 }
 
-/// Binds, and retries while the address is in use.
-async fn bind_with_retries(address: SocketAddr) -> Result<TcpListener, CannotListen> {
-    let give_up = Instant::now() + WAITS;
-    let mut is_told = false;
+/// Binds, and retries while the address is in use, or for so long while this machine does not have it.
+async fn bind_with_retries(
+    address: SocketAddr,
+    waits_for_interface: Duration,
+) -> Result<TcpListener, CannotListen> {
+    retry(address, waits_for_interface, TcpListener::bind).await
+}
+
+async fn retry(
+    address: SocketAddr,
+    waits_for_interface: Duration,
+    bind: impl AsyncFn(SocketAddr) -> std::io::Result<TcpListener>,
+) -> Result<TcpListener, CannotListen> {
+    let began = Instant::now();
+    let mut told = None;
     loop {
-        match TcpListener::bind(address).await {
-            Err(source) if source.kind() == ErrorKind::AddrInUse && Instant::now() < give_up => {
-                if !is_told {
-                    let holder = holder_of(address);
-                    tracing::warn!(
-                        "{holder} has {address}. Vega waits up to {} s for it to end",
-                        WAITS.as_secs()
-                    );
-                    is_told = true;
-                }
+        let source = match bind(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(source) => source,
+        };
+        let kind = source.kind();
+        let waits = match kind {
+            ErrorKind::AddrInUse => WAITS,
+            ErrorKind::AddrNotAvailable => waits_for_interface,
+            _ => Duration::ZERO,
+        };
+        if began.elapsed() >= waits {
+            return Err(refused(address, source));
+        }
+        if told.replace(kind) != Some(kind) {
+            let seconds = waits.as_secs();
+            if kind == ErrorKind::AddrInUse {
+                let holder = holder_of(address);
+                tracing::warn!("{holder} has {address}. Vega waits up to {seconds} s for it to end");
+            } else {
+                tracing::warn!(
+                    "this machine has no address {} yet. Vega waits up to {seconds} s for it",
+                    address.ip()
+                );
             }
-            taken => return taken.map_err(|source| refused(address, source)),
         }
         tokio::time::sleep(TRY_EVERY).await;
     }
@@ -129,7 +162,7 @@ pub(crate) async fn bind_ipv6_loopback(
         return Ok(None);
     }
     let on_ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, address.port()));
-    match bind_with_retries(on_ipv6).await {
+    match bind_with_retries(on_ipv6, Duration::ZERO).await {
         Ok(listener) => Ok(Some(listener)),
         Err(error) => match error.source.kind() {
             ErrorKind::AddrInUse | ErrorKind::PermissionDenied => Err(error),
@@ -151,8 +184,9 @@ fn why(address: &SocketAddr, error: &Error, holder: &Holder) -> String {
             }
         ),
         ErrorKind::Unsupported => error.to_string(),
-        ErrorKind::AddrNotAvailable => "this machine has no such address. \
-             Set VEGA__SERVER__LISTEN to one that it has, such as 127.0.0.1:28020"
+        ErrorKind::AddrNotAvailable => "this machine has no such address, and none came up. \
+             Start Vega again when its network is up, or set VEGA__SERVER__LISTEN to an address that it has, such as \
+             127.0.0.1:28020"
             .into(),
         ErrorKind::PermissionDenied => format!(
             "this user may not take port {port}. Set VEGA__SERVER__LISTEN to a port from 1024 up, \
@@ -171,7 +205,7 @@ mod tests {
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let began = Instant::now();
-        let refused = bind_with_retries(address).await.unwrap_err();
+        let refused = bind_with_retries(address, Duration::ZERO).await.unwrap_err();
         assert!(
             (WAITS..WAITS * 2).contains(&began.elapsed()),
             "{:?}",
@@ -195,7 +229,40 @@ mod tests {
             tokio::time::sleep(WAITS / 2).await;
             drop(taken);
         };
-        let (bound, ()) = tokio::join!(bind_with_retries(address), ends);
+        let (bound, ()) = tokio::join!(bind_with_retries(address, Duration::ZERO), ends);
         assert_eq!(bound.unwrap().local_addr().unwrap(), address);
+    }
+
+    /// For documentation only (RFC 5737): no machine has it.
+    const NOWHERE: &str = "192.0.2.1:28020";
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_does_not_come_up_is_waited_for_and_may_come_later() {
+        let began = Instant::now();
+        let refused = bind_with_retries(NOWHERE.parse().unwrap(), WAITS_FOR_INTERFACE)
+            .await
+            .unwrap_err();
+        let waited = began.elapsed();
+        assert!(
+            (WAITS_FOR_INTERFACE..WAITS_FOR_INTERFACE * 2).contains(&waited),
+            "{waited:?}"
+        );
+        assert!(refused.may_pass(), "{refused}");
+        assert!(
+            refused.to_string().contains("this machine has no such address"),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_comes_up_late_is_taken() {
+        let began = Instant::now();
+        let late = async |address: SocketAddr| {
+            let is_up = began.elapsed() > WAITS_FOR_INTERFACE / 2;
+            let there = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            TcpListener::bind(if is_up { there } else { address }).await
+        };
+        let bound = retry(NOWHERE.parse().unwrap(), WAITS_FOR_INTERFACE, late).await;
+        assert!(bound.is_ok(), "{bound:?}");
     }
 }

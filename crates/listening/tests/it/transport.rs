@@ -20,7 +20,7 @@ use vega_listening::{
 };
 use vega_testing::KeyedProof;
 
-fn tls() -> ServerTls {
+async fn tls() -> ServerTls {
     let folder = TempDir::new().unwrap();
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["desk.example".to_owned()]).unwrap();
@@ -30,7 +30,7 @@ fn tls() -> ServerTls {
     };
     std::fs::write(&files.certificate, cert.pem()).unwrap();
     std::fs::write(&files.key, signing_key.serialize_pem()).unwrap();
-    ServerTls::load(files).unwrap()
+    ServerTls::load(files).await.unwrap()
 }
 
 /// Counts the requests that it gets. Its `/livez` is one of a `vega-server` with the key "key".
@@ -109,7 +109,7 @@ async fn a_peer_that_is_not_named_is_closed_before_anything_of_it_is_read() {
 #[tokio::test]
 async fn whoever_has_the_key_is_known_over_tls_and_plain_text_is_not_answered() {
     let transport = Transport {
-        tls: Some(tls()),
+        tls: Some(tls().await),
         peers: None,
     };
     let (address, requests, _stop) = server(transport, Limits::default()).await;
@@ -133,7 +133,7 @@ async fn whoever_has_the_key_is_known_over_tls_and_plain_text_is_not_answered() 
 #[tokio::test]
 async fn whoever_is_silent_before_its_handshake_is_sent_off() {
     let transport = Transport {
-        tls: Some(tls()),
+        tls: Some(tls().await),
         peers: None,
     };
     let limits = Limits {
