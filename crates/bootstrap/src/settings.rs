@@ -10,6 +10,7 @@ pub(crate) mod layers;
 pub(crate) mod load_settings;
 pub(crate) mod network;
 pub(crate) mod places;
+pub(crate) mod proxies;
 pub(crate) mod server_section;
 pub(crate) mod settings_error;
 pub(crate) mod sources;

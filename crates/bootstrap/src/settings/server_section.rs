@@ -9,6 +9,7 @@ use vega_listening::{Scheme, TlsFiles};
 use vega_own_browser::ServerPlace;
 
 use crate::settings::known_keys::variable;
+use crate::settings::proxies;
 use crate::settings::settings_error::SettingsError;
 use crate::settings::sources::Sources;
 use crate::settings::values;
@@ -47,7 +48,7 @@ impl ServerSection {
             (None, None) => None,
         };
         let public_url = sources.setting(PUBLIC_URL, values::public_url)?;
-        let proxies = sources.setting(PROXIES, values::proxies)?.unwrap_or_default();
+        let proxies = sources.setting(PROXIES, proxies::read)?.unwrap_or_default();
         if !proxies.is_empty() && public_url.is_none() {
             return Err(needs(PROXIES, PUBLIC_URL));
         }

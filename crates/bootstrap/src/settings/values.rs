@@ -1,12 +1,11 @@
 //! Parses the text of settings. Each function returns the value, or what is wrong and what to write, as the end of a
 //! sentence that begins with the key and the text.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::telemetry::LogFormat;
-use ipnet::IpNet;
 use url::{Host, Url};
 use vega_domain::account::Route;
 use vega_domain::check_times::CheckTimes;
@@ -168,33 +167,6 @@ pub(crate) fn public_url(text: &str) -> Read<Url> {
         Ok(url)
     } else {
         Err(WRITE)
-    }
-}
-
-/// The addresses of proxies, or networks of them, with commas between them.
-pub(crate) fn proxies(text: &str) -> Read<Vec<IpNet>> {
-    let networks: Option<Vec<IpNet>> = text
-        .split(',')
-        .map(|part| {
-            let part = part.trim();
-            let address = || {
-                let ip: IpAddr = part.parse().ok()?;
-                Some(IpNet::from(ip.to_canonical()))
-            };
-            part.parse::<IpNet>()
-                .map(|network| network.trunc())
-                .ok()
-                .or_else(address)
-        })
-        .collect();
-    match networks {
-        None => Err(
-            "are no addresses of proxies. Write IP addresses or networks with commas between them, such as 10.0.0.5,10.0.7.0/24",
-        ),
-        Some(networks) if networks.iter().any(|network| network.prefix_len() == 0) => {
-            Err("would let everybody in. Write the addresses of the proxies alone, such as 10.0.0.5")
-        }
-        Some(networks) => Ok(networks),
     }
 }
 
