@@ -1,7 +1,9 @@
 //! What the server says of itself to whoever looks after it.
 
 use anyhow::{Context, Result};
-use vega_tests::{Desk, Server, Upstox, until};
+use vega_tests::{Desk, Front, Server, Upstox, until};
+
+use crate::server_route_permissions::new_console;
 
 #[tokio::test]
 async fn the_console_sees_what_the_server_works_with_and_whether_it_can() -> Result<()> {
@@ -62,5 +64,42 @@ async fn the_console_sees_what_the_server_works_with_and_whether_it_can() -> Res
     assert_eq!(health["ready"], false, "{health}");
     let why = health["storage_problem"].as_str().context("words")?;
     assert!(why.contains("vega.key"), "{why}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn until_when_the_certificate_is_valid_is_told() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    let server = Server::start_behind(&desk, Front::Tls).await?;
+    let console = new_console(&desk, &server).await?;
+    let system = server.get("/api/v1/system", &console).await?.json()?;
+    let certificate = &system["certificate"];
+    assert!(
+        certificate["path"]
+            .as_str()
+            .is_some_and(|path| path.ends_with("/desk.pem")),
+        "{system}"
+    );
+    let end = certificate["not_after_unix"].as_i64().context("an end")?;
+    assert!(
+        certificate["not_after"]
+            .as_str()
+            .is_some_and(|at| at.ends_with("+05:30")),
+        "{system}"
+    );
+    let metrics = server.get("/metrics", &console).await?.text;
+    let figure = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("vega_tls_certificate_not_after_timestamp_seconds "))
+        .context("a figure")?;
+    assert_eq!(figure.parse::<i64>()?, end, "{figure}");
+    server.stop().await?;
+
+    let plain = Server::start(&desk).await?;
+    let system = plain
+        .get("/api/v1/system", &new_console(&desk, &plain).await?)
+        .await?;
+    assert!(system.json()?["certificate"].is_null(), "{system:?}");
     Ok(())
 }

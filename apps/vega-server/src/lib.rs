@@ -170,12 +170,13 @@ async fn run(
         settings,
         environment,
         decorator,
+        tls: tls.clone(),
         metrics,
         allowed_hosts: Arc::new(AllowedHosts::of(address, settings)),
         stop: CancellationToken::new(),
     };
     let refused = Arc::new(RefusedPeers::default());
-    let transport = listening::transport(&settings.server, tls.clone(), &refused);
+    let transport = listening::transport(&settings.server, tls, &refused);
     let answers = Answers::of(starting::router(Arc::clone(&start.allowed_hosts)));
     let has_started = CancellationToken::new();
     let mut serving = pin!(serve(
@@ -204,7 +205,7 @@ async fn run(
     tokio::select! {
         () = serving => {}
         never = background::run(&server) => match never {},
-        never = follow_certificate(tls.as_ref()) => match never {},
+        never = follow_certificate(&server) => match never {},
         never = stop_when_asked(&server, asked_to_stop) => match never {},
     }
     end(&server).await;
@@ -273,9 +274,9 @@ async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -
 }
 
 /// Uses the certificate that its file holds, from one look to the next.
-async fn follow_certificate(tls: Option<&ServerTls>) -> Infallible {
-    match tls {
-        Some(tls) => tls.follow().await,
+async fn follow_certificate(server: &Server) -> Infallible {
+    match &server.tls {
+        Some(tls) => tls.follow(&*server.vega.clock).await,
         None => std::future::pending().await,
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use vega_bootstrap::Vega;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::AuditTrail as _;
+use vega_listening::ServerTls;
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::stream_limits::StreamLimits;
@@ -26,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     /// Where it can be reached from other machines.
     pub(crate) url: Option<String>,
+    /// Its own TLS, if it has one.
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) stream_limits: Arc<StreamLimits>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) readiness: Readiness,
@@ -42,6 +45,7 @@ impl Server {
         prompts: Arc<PromptQueue>,
         allowed_hosts: Arc<AllowedHosts>,
         url: Option<String>,
+        tls: Option<ServerTls>,
         metrics: PrometheusHandle,
         stop: CancellationToken,
     ) -> Self {
@@ -53,6 +57,7 @@ impl Server {
             dashboard: Dashboard::new(),
             allowed_hosts,
             url,
+            tls,
             stream_limits: Arc::default(),
             metrics,
             readiness: Readiness::default(),

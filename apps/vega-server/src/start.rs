@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{Environment, PortDecorator, Settings, StartError, Vega, database_is_reached};
 use vega_domain::event::Event;
 use vega_domain::ports::EventSink;
+use vega_listening::ServerTls;
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::server::Server;
@@ -24,6 +25,7 @@ pub(crate) struct Start<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) environment: &'a Environment,
     pub(crate) decorator: &'a Arc<dyn PortDecorator>,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     pub(crate) stop: CancellationToken,
@@ -58,6 +60,7 @@ impl Start<'_> {
             prompts,
             Arc::clone(&self.allowed_hosts),
             settings.server.url_for_others(),
+            self.tls.clone(),
             self.metrics.clone(),
             self.stop.clone(),
         ));

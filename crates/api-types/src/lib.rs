@@ -46,4 +46,6 @@ pub use rejections::{RejectionBody, RejectionView};
 pub use runs::{AcceptedView, NoticeView, Outcome, RunBody, RunView, StepView, VerificationBody, WaitView};
 pub use session::{LinkBody, OpenedView, SessionView};
 pub use settings::{ConfigView, SettingView};
-pub use system::{DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView};
+pub use system::{
+    CertificateView, DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView,
+};

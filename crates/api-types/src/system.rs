@@ -18,6 +18,8 @@ pub struct SystemView {
     pub database: DatabaseView,
     pub key: KeySourceView,
     pub sign_in: SignInView,
+    /// The certificate that the server has itself; null where it speaks in plain text.
+    pub certificate: Option<CertificateView>,
     /// The machines that share the database; none while it does not answer.
     pub machines: Vec<MachineView>,
     /// Who signs in now; null for nobody, and while the database does not answer.
@@ -69,6 +71,16 @@ pub struct SignInView {
     pub chromedriver: Option<String>,
     /// A WebDriver that runs already, if one is used.
     pub webdriver_url: Option<String>,
+}
+
+/// The certificate of the server's own TLS.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CertificateView {
+    /// Its file.
+    pub path: String,
+    /// Until when the one in use is valid.
+    pub not_after: Option<String>,
+    pub not_after_unix: Option<i64>,
 }
 
 /// What `/readyz` looks at.

@@ -1,16 +1,19 @@
 //! How Vega's programs listen: connections and their limits, who may connect, TLS, which one is closed when there are too many, and
 //! which program listens at an address. What is answered there is the caller's.
 
+mod certificate;
 mod connection_slots;
+mod expiry;
 mod holder;
 mod serve;
 mod tls;
 mod transport;
 mod who;
 
+pub use certificate::{TlsError, TlsFiles};
 pub use connection_slots::{ConnectionSlots, Limits, Peer};
 pub use holder::{Holder, holder_of};
 pub use serve::{Answers, AtOnce, CalledAt, serve, serve_with};
-pub use tls::{ServerTls, TlsError, TlsFiles};
+pub use tls::ServerTls;
 pub use transport::{AllowedPeers, Scheme, Transport};
 pub use who::{CHALLENGE, Listener, who_listens};

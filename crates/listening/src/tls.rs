@@ -1,24 +1,23 @@
-//! A listener's TLS: its certificate and key, from files that are looked at again while it listens. A pair that is not fit changes
-//! nothing. What else a connection must be is decided elsewhere.
+//! A listener's TLS: with a certificate and key from files that are looked at again while it listens. What else a connection must be
+//! is decided elsewhere.
 
-use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ResolvesServerCert;
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
-use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use vega_domain::ports::Clock;
+
+use crate::certificate::{Certificate, News, Seen, TlsError, TlsFiles};
+use crate::expiry::Expiry;
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -27,54 +26,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const LOOKS: u32 = 6;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Where certificate and key are, both in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate, and after it those that lead to its authority.
-    pub certificate: PathBuf,
-    /// Its private key, not encrypted.
-    pub key: PathBuf,
-}
-
-/// Why a certificate and its key cannot be used.
-#[derive(Debug, Error)]
-pub enum TlsError {
-    /// A file could not be read.
-    #[error("{} cannot be read: {source}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// There is no certificate in its file.
-    #[error("{} holds no certificate. It must be a PEM file: -----BEGIN CERTIFICATE-----", .0.display())]
-    NoCertificate(PathBuf),
-    /// There is no private key in its file.
-    #[error("{} holds no private key that can be used. It must be a PEM file, not encrypted: -----BEGIN PRIVATE KEY-----", .0.display())]
-    NoKey(PathBuf),
-    /// They do not belong together, or TLS can do nothing with them.
-    #[error("{} and {} cannot be used together: {source}", files.certificate.display(), files.key.display())]
-    Unfit {
-        /// Which.
-        files: TlsFiles,
-        /// Why.
-        source: rustls::Error,
-    },
-}
-
 /// TLS for a listener; clones share the certificate in use.
 #[derive(Clone)]
 pub struct ServerTls {
     acceptor: TlsAcceptor,
     certificate: Arc<Certificate>,
-}
-
-/// The certificate in use, with what its files held.
-struct Certificate {
-    files: TlsFiles,
-    in_use: ArcSwap<CertifiedKey>,
-    provider: Arc<CryptoProvider>,
 }
 
 impl ServerTls {
@@ -96,20 +52,15 @@ impl ServerTls {
 
     fn load_now(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let in_use = Contents::of(&files)?.certified(&files, &provider)?;
+        let certificate = Arc::new(Certificate::read(files, Arc::clone(&provider))?);
         let unfit = |source| TlsError::Unfit {
-            files: files.clone(),
+            files: certificate.files().clone(),
             source,
         };
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(unfit)?
             .with_no_client_auth();
-        let certificate = Arc::new(Certificate {
-            files,
-            in_use: ArcSwap::from_pointee(in_use),
-            provider,
-        });
         let config = config.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
         Ok(Self {
             acceptor: TlsAcceptor::from(Arc::new(config)),
@@ -117,102 +68,47 @@ impl ServerTls {
         })
     }
 
-    /// Looks at the files now and then, and uses what they hold for connections from then on. Never returns.
-    pub async fn follow(&self) -> std::convert::Infallible {
-        let mut seen = None;
+    /// The file of the certificate.
+    pub fn certificate(&self) -> &Path {
+        &self.certificate.files().certificate
+    }
+
+    /// Until when the certificate in use is valid.
+    pub fn not_after(&self) -> Option<DateTime<Utc>> {
+        self.certificate.not_after()
+    }
+
+    /// Looks at the files now and then, and uses what they hold for connections from then on. Tells what it finds once, and that the
+    /// certificate ends soon or has ended. Never returns.
+    pub async fn follow(&self, clock: &dyn Clock) -> std::convert::Infallible {
+        let mut seen = Seen::default();
+        let mut expiry = Expiry::default();
+        let name = self.certificate().display();
         loop {
             let certificate = Arc::clone(&self.certificate);
-            let looked = tokio::task::spawn_blocking(move || certificate.look(seen)).await;
-            seen = looked.unwrap_or(seen);
+            let looked = tokio::task::spawn_blocking(move || {
+                let news = certificate.look(&mut seen);
+                (seen, news)
+            })
+            .await;
+            // After a panic all is looked at anew.
+            let (after, news) = looked.unwrap_or_default();
+            seen = after;
+            match news {
+                Some(News::Replaced) => tracing::info!("{name} is used from now on"),
+                Some(News::Trouble(why)) => tracing::warn!("the certificate in use stays: {why}"),
+                Some(News::WellAgain) => tracing::info!("{name} is well again"),
+                None => {}
+            }
+            if let Some(warning) = self.not_after().and_then(|end| expiry.warning(end, clock.now())) {
+                tracing::warn!("{name} {warning}");
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<server::TlsStream<TcpStream>> {
         self.acceptor.accept(stream).await
-    }
-}
-
-impl Certificate {
-    /// Takes what the files hold, unless it is what was looked at before. Returns what was looked at: what is not fit is told once.
-    fn look(&self, seen: Option<u64>) -> Option<u64> {
-        let contents = match Contents::of(&self.files) {
-            Ok(contents) => contents,
-            Err(error) => {
-                tracing::warn!("the certificate in use stays: {error}");
-                return seen;
-            }
-        };
-        let looked_at = Some(contents.hash());
-        if looked_at == seen {
-            return seen;
-        }
-        match contents.certified(&self.files, &self.provider) {
-            Ok(new) => {
-                let is_new = self.in_use.load().cert != new.cert;
-                self.in_use.store(Arc::new(new));
-                if is_new {
-                    tracing::info!("{} is used from now on", self.files.certificate.display());
-                }
-            }
-            Err(error) => tracing::warn!("the certificate in use stays: {error}"),
-        }
-        looked_at
-    }
-}
-
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.in_use.load_full())
-    }
-}
-
-impl fmt::Debug for Certificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Certificate").field(&self.files).finish()
-    }
-}
-
-/// What both files hold.
-struct Contents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-}
-
-impl Contents {
-    fn of(files: &TlsFiles) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| TlsError::Unreadable {
-                path: path.to_owned(),
-                source,
-            })
-        };
-        Ok(Self {
-            certificate: read(&files.certificate)?,
-            key: read(&files.key)?,
-        })
-    }
-
-    fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.certificate, &self.key).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    fn certified(&self, files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
-        let no_certificate = |_: pem::Error| TlsError::NoCertificate(files.certificate.clone());
-        let chain = CertificateDer::pem_slice_iter(&self.certificate)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(no_certificate)?;
-        if chain.is_empty() {
-            return Err(TlsError::NoCertificate(files.certificate.clone()));
-        }
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| TlsError::NoKey(files.key.clone()))?;
-        // It is compared with the certificate.
-        CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Unfit {
-            files: files.clone(),
-            source,
-        })
     }
 }
 
@@ -284,54 +180,10 @@ impl ServerCertVerifier for Anybody {
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertifiedKey as Made, generate_simple_self_signed};
     use tempfile::TempDir;
 
     use super::*;
-
-    fn pair() -> (String, String) {
-        let Made { cert, signing_key } = generate_simple_self_signed(["desk.example".to_owned()]).unwrap();
-        (cert.pem(), signing_key.serialize_pem())
-    }
-
-    fn files(folder: &TempDir, (certificate, key): (&str, &str)) -> TlsFiles {
-        let files = TlsFiles {
-            certificate: folder.path().join("desk.pem"),
-            key: folder.path().join("desk.key"),
-        };
-        std::fs::write(&files.certificate, certificate).unwrap();
-        std::fs::write(&files.key, key).unwrap();
-        files
-    }
-
-    fn in_use(tls: &ServerTls) -> CertificateDer<'static> {
-        tls.certificate.in_use.load().cert[0].clone()
-    }
-
-    #[test]
-    fn a_new_pair_is_used_and_one_that_is_not_fit_changes_nothing() {
-        let folder = TempDir::new().unwrap();
-        let (first, second) = (pair(), pair());
-        let tls = ServerTls::load_now(files(&folder, (&first.0, &first.1))).unwrap();
-        let before = in_use(&tls);
-        let mut seen = tls.certificate.look(None);
-        for (certificate, key) in [
-            (second.0.as_str(), first.1.as_str()),
-            (&second.0, "no key"),
-            ("no certificate", &second.1),
-            ("", ""),
-        ] {
-            files(&folder, (certificate, key));
-            seen = tls.certificate.look(seen);
-            assert_eq!(in_use(&tls), before);
-        }
-        std::fs::remove_file(folder.path().join("desk.key")).unwrap();
-        seen = tls.certificate.look(seen);
-        assert_eq!(in_use(&tls), before);
-        files(&folder, (&second.0, &second.1));
-        tls.certificate.look(seen);
-        assert_ne!(in_use(&tls), before);
-    }
+    use crate::certificate::tests::{files, pair};
 
     #[tokio::test(start_paused = true)]
     async fn a_pair_that_is_written_just_now_is_waited_for() {

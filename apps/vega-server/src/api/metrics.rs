@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 use vega_api_types::codes::TokenStatus;
+use vega_listening::ServerTls;
 
 /// Figures in Prometheus' text.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
@@ -72,6 +73,11 @@ pub(crate) fn describe() {
         "vega_sign_in_lease_held",
         "1 while this server has the right to sign in."
     );
+    describe_gauge!(
+        "vega_tls_certificate_not_after_timestamp_seconds",
+        Unit::Seconds,
+        "Until when the certificate of the server's own TLS is valid, in Unix seconds."
+    );
     describe_gauge!("vega_event_streams", "Streams of events that are open.");
     describe_histogram!(
         "vega_request_seconds",
@@ -86,7 +92,7 @@ pub(crate) fn describe() {
 fn update_gauges(server: &Server) {
     let snapshot = server.dashboard.snapshot();
     let now = server.vega.clock.now().timestamp();
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a day, and counts")]
+    #[expect(clippy::cast_precision_loss, reason = "seconds, and counts")]
     let figure = |number: i64| number as f64;
     for &status in TokenStatus::ALL {
         let count = snapshot.apis.iter().filter(|api| api.status == status).count();
@@ -108,6 +114,9 @@ fn update_gauges(server: &Server) {
         metrics::gauge!("vega_account_cooling_down", "account" => name()).set(f64::from(cools));
         let stopped = u8::from(account.stop.is_some());
         metrics::gauge!("vega_account_stopped", "account" => name()).set(f64::from(stopped));
+    }
+    if let Some(end) = server.tls.as_ref().and_then(ServerTls::not_after) {
+        metrics::gauge!("vega_tls_certificate_not_after_timestamp_seconds").set(figure(end.timestamp()));
     }
     let under_way = snapshot.run.is_some_and(|run| run.under_way);
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use vega_api_types::{
-    DatabaseView, HealthView, KeySourceKind, KeySourceView, LeaseView, MachineView, SignInView, SystemView,
+    CertificateView, DatabaseView, HealthView, KeySourceKind, KeySourceView, LeaseView, MachineView,
+    SignInView, SystemView,
 };
 use vega_bootstrap::KeySource;
 use vega_domain::expiry::rfc3339_ist;
@@ -54,6 +55,14 @@ pub(crate) async fn get(State(server): State<Arc<Server>>) -> Json<SystemView> {
             chromedriver: browser.chromedriver.as_deref().map(path),
             webdriver_url: webdriver_url.filter(|_| browser.webdriver_url.is_some()),
         },
+        certificate: server.tls.as_ref().map(|tls| {
+            let not_after = tls.not_after();
+            CertificateView {
+                path: path(tls.certificate()),
+                not_after: not_after.map(rfc3339_ist),
+                not_after_unix: not_after.map(|end| end.timestamp()),
+            }
+        }),
         machines: machines.into_iter().map(MachineView::from).collect(),
         lease: lease.map(LeaseView::from),
         health: HealthView {

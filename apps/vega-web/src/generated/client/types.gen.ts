@@ -271,6 +271,21 @@ export type AuditView = {
 };
 
 /**
+ * The certificate of the server's own TLS.
+ */
+export type CertificateView = {
+    /**
+     * Until when the one in use is valid.
+     */
+    not_after?: string | null;
+    not_after_unix?: number | null;
+    /**
+     * Its file.
+     */
+    path: string;
+};
+
+/**
  * Why an account is closed.
  */
 export type ClosedView = {
@@ -1293,6 +1308,7 @@ export type StreamEvent = {
  * What the server works with, and whether it can.
  */
 export type SystemView = {
+    certificate?: CertificateView | null;
     database: DatabaseView;
     health: HealthView;
     key: KeySourceView;
