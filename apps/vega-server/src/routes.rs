@@ -20,7 +20,7 @@ use crate::api::{
     apis, audit, audit_export, config, events, evidence, health, keys, metrics, prompts, rejections, runs,
     session, system,
 };
-use crate::auth::middleware::{SESSION_COOKIE, SESSION_HEADER, require_scope};
+use crate::auth::middleware::{SESSION_COOKIE, SESSION_COOKIE_OVER_TLS, SESSION_HEADER, require_scope};
 use crate::console::pages;
 use crate::http::problem::Problem;
 use crate::http::redirects::{RedirectRoutes, serve_redirects_first};
@@ -64,15 +64,17 @@ impl utoipa::Modify for Security {
         use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
         let schemes = document.components.get_or_insert_default();
         let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(SESSION_COOKIE)));
+        let cookie = |name| SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(name)));
         schemes.add_security_scheme("key", key);
         let second = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(SESSION_HEADER)));
-        schemes.add_security_scheme("console", cookie);
+        schemes.add_security_scheme("console", cookie(SESSION_COOKIE));
+        schemes.add_security_scheme("console_over_tls", cookie(SESSION_COOKIE_OVER_TLS));
         schemes.add_security_scheme("page", second);
         let none: [&str; 0] = [];
         document.security = Some(vec![
             SecurityRequirement::new("key", none),
             SecurityRequirement::new("console", none).add("page", none),
+            SecurityRequirement::new("console_over_tls", none).add("page", none),
         ]);
         document.info.license = None;
     }
@@ -207,6 +209,23 @@ mod tests {
             "run `cargo xtask generate` and read the difference"
         );
     }
+
+    #[test]
+    fn the_session_has_its_cookie_by_both_names() {
+        let document = serde_json::to_value(document()).unwrap();
+        let schemes = &document["components"]["securitySchemes"];
+        let cookies: Vec<&str> = document["security"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|needed| needed.get("page").is_some())
+            .flat_map(|needed| needed.as_object().unwrap().keys())
+            .filter(|scheme| schemes[scheme]["in"] == "cookie")
+            .filter_map(|scheme| schemes[scheme]["name"].as_str())
+            .collect();
+        assert_eq!(cookies, ["vega_session", "__Host-vega_session"]);
+    }
+
     #[test]
     fn every_operation_has_a_permission_and_every_permission_an_operation() {
         let document = serde_json::to_value(document()).unwrap();

@@ -25,7 +25,7 @@ use vega_api_types::ProblemCode;
 /// The session cookie, and the header with the session's second secret, which only the page that opened the session knows.
 pub(crate) const SESSION_COOKIE: &str = "vega_session";
 /// The same where browsers come over TLS: by this prefix they take it of that host alone, and over TLS alone.
-const SESSION_COOKIE_OVER_TLS: &str = "__Host-vega_session";
+pub(crate) const SESSION_COOKIE_OVER_TLS: &str = "__Host-vega_session";
 pub(crate) const SESSION_HEADER: &str = "x-vega-session";
 /// The console marks calls that no operator made: they do not keep the session open.
 const UNATTENDED: header::HeaderName = header::HeaderName::from_static("x-vega-unattended");

@@ -29,7 +29,12 @@ export const listApis = <ThrowOnError extends boolean = false>(options?: Options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/apis',
     ...options
@@ -46,7 +51,12 @@ export const getApi = <ThrowOnError extends boolean = false>(options: Options<Ge
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/apis/{api}',
     ...options
@@ -64,7 +74,12 @@ export const reportRejection = <ThrowOnError extends boolean = false>(options: O
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/apis/{api}/rejections',
     ...options,
@@ -86,7 +101,12 @@ export const getToken = <ThrowOnError extends boolean = false>(options: Options<
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/apis/{api}/token',
     ...options
@@ -103,7 +123,12 @@ export const listAudit = <ThrowOnError extends boolean = false>(options?: Option
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/audit',
     ...options
@@ -120,7 +145,12 @@ export const exportAudit = <ThrowOnError extends boolean = false>(options?: Opti
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/audit/export',
     ...options
@@ -137,7 +167,12 @@ export const getAuditVerdict = <ThrowOnError extends boolean = false>(options?: 
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/audit/verdict',
     ...options
@@ -154,7 +189,12 @@ export const getConfig = <ThrowOnError extends boolean = false>(options?: Option
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/config',
     ...options
@@ -172,7 +212,12 @@ export const events = <ThrowOnError extends boolean = false>(options?: Options<E
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/events',
     ...options
@@ -189,7 +234,12 @@ export const listEvidence = <ThrowOnError extends boolean = false>(options?: Opt
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/evidence',
     ...options
@@ -206,7 +256,12 @@ export const getEvidencePicture = <ThrowOnError extends boolean = false>(options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/evidence/{id}/picture',
     ...options
@@ -223,7 +278,12 @@ export const listKeys = <ThrowOnError extends boolean = false>(options?: Options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/keys',
     ...options
@@ -240,7 +300,12 @@ export const revokeKey = <ThrowOnError extends boolean = false>(options: Options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/keys/{id}',
     ...options
@@ -258,7 +323,12 @@ export const startRun = <ThrowOnError extends boolean = false>(options: Options<
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs',
     ...options,
@@ -279,7 +349,12 @@ export const getCurrentRun = <ThrowOnError extends boolean = false>(options?: Op
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs/current',
     ...options
@@ -296,7 +371,12 @@ export const cancelRun = <ThrowOnError extends boolean = false>(options: Options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs/{id}',
     ...options
@@ -313,7 +393,12 @@ export const getRun = <ThrowOnError extends boolean = false>(options: Options<Ge
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs/{id}',
     ...options
@@ -330,7 +415,12 @@ export const answer = <ThrowOnError extends boolean = false>(options: Options<An
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs/{id}/answers',
     ...options,
@@ -351,7 +441,12 @@ export const getPrompt = <ThrowOnError extends boolean = false>(options: Options
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/runs/{id}/prompt',
     ...options
@@ -368,7 +463,12 @@ export const endSession = <ThrowOnError extends boolean = false>(options?: Optio
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/session',
     ...options
@@ -385,7 +485,12 @@ export const getSession = <ThrowOnError extends boolean = false>(options?: Optio
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/session',
     ...options
@@ -414,7 +519,12 @@ export const getSystem = <ThrowOnError extends boolean = false>(options?: Option
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/system',
     ...options
@@ -431,7 +541,12 @@ export const verify = <ThrowOnError extends boolean = false>(options: Options<Ve
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/api/v1/verifications',
     ...options,
@@ -457,7 +572,12 @@ export const metrics = <ThrowOnError extends boolean = false>(options?: Options<
             name: 'vega_session',
             type: 'apiKey'
         },
-        { name: 'x-vega-session', type: 'apiKey' }
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
     ],
     url: '/metrics',
     ...options
