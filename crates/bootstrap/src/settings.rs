@@ -11,6 +11,7 @@ pub(crate) mod load_settings;
 pub(crate) mod network;
 pub(crate) mod places;
 pub(crate) mod proxies;
+pub(crate) mod redirect_warnings;
 pub(crate) mod server_section;
 pub(crate) mod settings_error;
 pub(crate) mod sources;

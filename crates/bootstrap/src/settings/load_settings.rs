@@ -5,6 +5,7 @@ use crate::settings::accounts;
 use crate::settings::effective::effective;
 use crate::settings::environment::Environment;
 use crate::settings::network;
+use crate::settings::redirect_warnings;
 use crate::settings::settings_error::SettingsError;
 use crate::settings::sources::Sources;
 
@@ -27,6 +28,7 @@ impl Settings {
                 .warnings()
                 .into_iter()
                 .chain(accounts::warnings(&accounts))
+                .chain(redirect_warnings::warnings(&settings.server, &accounts))
                 .collect(),
             ..settings
         })

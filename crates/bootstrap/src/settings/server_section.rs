@@ -109,8 +109,13 @@ impl ServerSection {
     pub fn url(&self) -> String {
         match &self.public_url {
             Some(url) => origin_of(url),
-            None => format!("{}://{}", self.scheme().as_str(), self.local_address()),
+            None => self.listens_at(),
         }
+    }
+
+    /// Where a program of this machine reaches the listener, as a URL without a slash at the end.
+    pub(crate) fn listens_at(&self) -> String {
+        format!("{}://{}", self.scheme().as_str(), self.local_address())
     }
 
     /// The same, if other machines reach it there.
