@@ -137,9 +137,13 @@ async fn a_redirect_over_tls_brings_its_code_to_whoever_waits(#[case] is_named: 
     browser.end().await
 }
 
-/// Two servers share a database. One of them carries a run out, and asks its questions itself.
+/// Two servers share a database, and perhaps a name, beside one of their own. One of them carries a run out, and asks its questions
+/// itself.
+#[rstest]
+#[case::with_a_name_each(false)]
+#[case::with_one_name_for_both(true)]
 #[tokio::test]
-async fn the_questions_of_a_run_are_asked_where_it_runs() -> Result<()> {
+async fn the_questions_of_a_run_are_asked_where_it_runs(#[case] is_name_shared: bool) -> Result<()> {
     let upstox = Upstox::start().await?;
     let url = PostgresServer::shared().fresh_database();
     let (mut one, mut other) = (Desk::new(&upstox)?, Desk::new(&upstox)?);
@@ -149,7 +153,19 @@ async fn the_questions_of_a_run_are_asked_where_it_runs() -> Result<()> {
     upstox.human_at_the_desk(false).await?;
     assert_eq!(one.vega(&["status"]).await?.code, Some(3));
     one.give_key(&other)?;
-    let runs = Server::start_behind(&one, Front::Nginx).await?;
+    let runs = if is_name_shared {
+        let port = Server::free_port().await?;
+        for (desk, own) in [
+            (&mut one, format!("https://localhost:{port}")),
+            (&mut other, "https://desk2.example".to_owned()),
+        ] {
+            desk.set("VEGA__SERVER__PUBLIC_URL", "https://vega.example");
+            desk.set("VEGA__SERVER__OWN_URL", &own);
+        }
+        Server::start_behind_at(&one, Front::Tls, port).await?
+    } else {
+        Server::start_behind(&one, Front::Nginx).await?
+    };
     let asked = Server::start(&other).await?;
     let human = key(&one, "human", "runs", &[]).await?;
     let knows = until(async || {

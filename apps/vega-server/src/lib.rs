@@ -242,7 +242,7 @@ async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -
     let section = &server.vega.settings.server;
     let at = format!("{}://{address}", section.scheme().as_str());
     let reached_by = if section.public_url.is_some() {
-        section.url()
+        section.own_url()
     } else {
         let local = SocketAddr::new(section.local_address().ip(), address.port());
         format!("{}://{local}", section.scheme().as_str())

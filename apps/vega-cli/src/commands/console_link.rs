@@ -18,7 +18,7 @@ pub(crate) async fn run(vega: &Vega) -> Result<Exit, CommandError> {
     }
     let code = vega.access.make_link().await?;
     // After the #, so that no browser sends it along as part of the address.
-    output::data(&format!("{}/enter#{}", server.url(), code.expose()));
+    output::data(&format!("{}/enter#{}", server.own_url(), code.expose()));
     output::say(&format!(
         "Open it in a browser{}: it works once, within {} s.",
         if is_named { "" } else { " on this machine" },

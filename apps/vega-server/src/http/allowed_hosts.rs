@@ -1,4 +1,4 @@
-//! The `Host` and `Origin` values that this server accepts: loopback names, its public name and the hosts of redirect URIs. Against
+//! The `Host` and `Origin` values that this server accepts: loopback names, its public name, its own one and the hosts of redirect URIs. Against
 //! DNS rebinding: a name that another site resolves to this machine is none of them.
 
 use std::net::{IpAddr, SocketAddr};
@@ -36,8 +36,8 @@ impl AllowedHosts {
                 list.add(scheme, name, port);
             }
         }
-        if let Some(public) = &server.public_url {
-            list.add_url(Scheme::Https, public);
+        for name in server.public_url.iter().chain(&server.own_url) {
+            list.add_url(Scheme::Https, name);
         }
         for (_, api) in settings.accounts.apis() {
             let url = api.redirect_uri.url();
@@ -157,6 +157,7 @@ mod tests {
         ("VEGA__SERVER__TLS_KEY", "/desk.key"),
     ];
     const PUBLIC: (&str, &str) = ("VEGA__SERVER__PUBLIC_URL", "https://vega.example");
+    const OWN: (&str, &str) = ("VEGA__SERVER__OWN_URL", "https://desk1.example:8443");
     const REDIRECT: &str = "UPSTOX_REDIRECT_URI";
 
     #[rstest]
@@ -168,6 +169,7 @@ mod tests {
         &["127.0.0.1:8443", "localhost:8443"], &["192.168.1.5:8443", "localhost"])]
     #[case::of_a_name(&[PUBLIC], &["vega.example", "vega.example:443", "127.0.0.1:28020"],
         &["vega.example:28020", "www.vega.example", "vega.example.", "vega.example:80"])]
+    #[case::of_a_name_of_its_own(&[PUBLIC, OWN], &["vega.example", "desk1.example:8443"], &["desk1.example", "desk2.example:8443"])]
     #[case::of_a_redirect(&[(REDIRECT, "http://desk.example:28020/cb")], &["desk.example:28020"], &["desk.example"])]
     #[case::of_a_redirect_elsewhere(&[(REDIRECT, "https://desk.example/cb")], &[], &["desk.example"])]
     #[case::of_a_redirect_to_another_site(&[(REDIRECT, "https://other.example/cb"), ("VEGA__SERVER__LISTEN", "0.0.0.0:443"), TLS[0], TLS[1]],
@@ -192,6 +194,8 @@ mod tests {
     #[case::tls(&TLS, &["https://localhost:28020"], &["http://localhost:28020"])]
     #[case::behind_a_proxy(&[PUBLIC], &["https://vega.example", "http://localhost:28020"],
         &["http://vega.example", "https://localhost:28020", "https://vega.example.evil.example"])]
+    #[case::by_its_own_name(&[PUBLIC, OWN], &["https://desk1.example:8443", "https://vega.example"],
+        &["http://desk1.example:8443", "https://desk1.example"])]
     fn an_origin_has_the_scheme_of_its_host(
         #[case] variables: &[(&str, &str)],
         #[case] allowed: &[&str],
@@ -214,6 +218,7 @@ mod tests {
         assert!(!hosts(&other).takes_redirects_at("/cb"));
         assert!(hosts(&both).is_over_tls("vega.example"));
         assert!(!hosts(&both).is_over_tls("127.0.0.1:28020"));
+        assert!(hosts(&[PUBLIC, OWN]).is_over_tls("desk1.example:8443"));
         let in_both_ways = [
             ("VEGA__SERVER__PUBLIC_URL", "https://desk.example:28020"),
             (REDIRECT, "http://desk.example:28020/cb"),

@@ -28,7 +28,7 @@ pub(crate) fn effective(
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
     let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
-    let [tls_cert, tls_key, public_url, proxies] = settings.server.shown();
+    let [tls_cert, tls_key, public_url, own_url, proxies] = settings.server.shown();
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("network.proxy", proxy),
@@ -58,6 +58,7 @@ pub(crate) fn effective(
         tls_cert,
         tls_key,
         public_url,
+        own_url,
         proxies,
         ("server.log_format", settings.log_format.to_string()),
     ];

@@ -32,6 +32,7 @@ pub(crate) const KEYS: &[&str] = &[
     "server.tls_cert",
     "server.tls_key",
     "server.public_url",
+    "server.own_url",
     "server.proxies",
     "server.log_format",
 ];

@@ -15,6 +15,7 @@ use crate::settings::sources::Sources;
 use crate::settings::values;
 
 const PUBLIC_URL: &str = "server.public_url";
+const OWN_URL: &str = "server.own_url";
 const PROXIES: &str = "server.proxies";
 const TLS_CERT: &str = "server.tls_cert";
 const TLS_KEY: &str = "server.tls_key";
@@ -28,6 +29,8 @@ pub struct ServerSection {
     pub tls: Option<TlsFiles>,
     /// The name under which others reach it: `https`, host and port.
     pub public_url: Option<Url>,
+    /// The name of this server alone, where several have that one: people are sent there for the questions of a run.
+    pub own_url: Option<Url>,
     /// From where alone connections are taken; from everywhere where it is empty.
     pub proxies: Vec<IpNet>,
 }
@@ -48,6 +51,10 @@ impl ServerSection {
             (None, None) => None,
         };
         let public_url = sources.setting(PUBLIC_URL, values::public_url)?;
+        let own_url = sources.setting(OWN_URL, values::public_url)?;
+        if own_url.is_some() && public_url.is_none() {
+            return Err(needs(OWN_URL, PUBLIC_URL));
+        }
         let proxies = sources.setting(PROXIES, proxies::read)?.unwrap_or_default();
         if !proxies.is_empty() && public_url.is_none() {
             return Err(needs(PROXIES, PUBLIC_URL));
@@ -58,12 +65,13 @@ impl ServerSection {
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 28020))),
             tls,
             public_url,
+            own_url,
             proxies,
         })
     }
 
-    /// The texts that are shown for TLS, the public name and the proxies, by their keys.
-    pub(crate) fn shown(&self) -> [(&'static str, String); 4] {
+    /// The texts that are shown for TLS, the names and the proxies, by their keys.
+    pub(crate) fn shown(&self) -> [(&'static str, String); 5] {
         let none = || "none".to_owned();
         let file = |path: fn(&TlsFiles) -> &std::path::Path| {
             self.tls
@@ -75,6 +83,7 @@ impl ServerSection {
             (TLS_CERT, file(|files| &files.certificate)),
             (TLS_KEY, file(|files| &files.key)),
             (PUBLIC_URL, self.public_url.as_ref().map_or_else(none, origin_of)),
+            (OWN_URL, self.own_url.as_ref().map_or_else(none, origin_of)),
             (
                 PROXIES,
                 if proxies.is_empty() {
@@ -118,11 +127,16 @@ impl ServerSection {
         format!("{}://{}", self.scheme().as_str(), self.local_address())
     }
 
+    /// Where browsers reach this server and no other one that has the same name.
+    pub fn own_url(&self) -> String {
+        self.own_url.as_ref().map_or_else(|| self.url(), origin_of)
+    }
+
     /// The same, if other machines reach it there.
     pub fn url_for_others(&self) -> Option<String> {
         let ip = self.listen.ip();
         let is_reached = self.public_url.is_some() || !ip.is_loopback() && !ip.is_unspecified();
-        is_reached.then(|| self.url())
+        is_reached.then(|| self.own_url())
     }
 
     /// What must be set before anybody but this machine may connect, if something must.
@@ -183,6 +197,7 @@ mod tests {
     const CERT: (&str, &str) = ("VEGA__SERVER__TLS_CERT", "/etc/vega/desk.pem");
     const KEY: (&str, &str) = ("VEGA__SERVER__TLS_KEY", "/etc/vega/desk.key");
     const NAME: (&str, &str) = ("VEGA__SERVER__PUBLIC_URL", "https://vega.desk.example");
+    const OWN: (&str, &str) = ("VEGA__SERVER__OWN_URL", "https://desk1.example:8443");
     const PROXY: (&str, &str) = ("VEGA__SERVER__PROXIES", "10.0.0.5, 192.168.7.9/24");
 
     #[rstest]
@@ -209,6 +224,8 @@ mod tests {
     #[case(&[CERT], "VEGA__SERVER__TLS_KEY is not set")]
     #[case(&[KEY], "VEGA__SERVER__TLS_CERT is not set")]
     #[case(&[PROXY], "VEGA__SERVER__PUBLIC_URL is not set")]
+    #[case(&[OWN], "VEGA__SERVER__PUBLIC_URL is not set")]
+    #[case(&[NAME, ("VEGA__SERVER__OWN_URL", "http://desk1.example")], "VEGA__SERVER__OWN_URL")]
     #[case(&[NAME, ("VEGA__SERVER__PROXIES", "desk.example")], "are no addresses")]
     #[case(&[NAME, ("VEGA__SERVER__PROXIES", "0.0.0.0/0")], "would let everybody in")]
     #[case(&[("VEGA__SERVER__PUBLIC_URL", "http://desk.example")], "VEGA__SERVER__PUBLIC_URL")]
@@ -218,14 +235,31 @@ mod tests {
     }
 
     #[test]
+    fn other_machines_are_sent_to_its_own_name_and_programs_to_the_shared_one() {
+        let shared = of(&[NAME]).unwrap();
+        assert_eq!(
+            shared.url_for_others().as_deref(),
+            Some("https://vega.desk.example")
+        );
+        let own = of(&[NAME, OWN]).unwrap();
+        assert_eq!(
+            own.url_for_others().as_deref(),
+            Some("https://desk1.example:8443")
+        );
+        assert_eq!(own.own_url(), "https://desk1.example:8443");
+        assert_eq!(own.url(), "https://vega.desk.example");
+    }
+
+    #[test]
     fn all_of_it_is_shown() {
-        let server = of(&[CERT, KEY, NAME, PROXY]).unwrap();
+        let server = of(&[CERT, KEY, NAME, OWN, PROXY]).unwrap();
         assert_eq!(
             server.shown(),
             [
                 (TLS_CERT, "/etc/vega/desk.pem".to_owned()),
                 (TLS_KEY, "/etc/vega/desk.key".to_owned()),
                 (PUBLIC_URL, "https://vega.desk.example".to_owned()),
+                (OWN_URL, "https://desk1.example:8443".to_owned()),
                 (PROXIES, "10.0.0.5,192.168.7.0/24".to_owned()),
             ]
         );
