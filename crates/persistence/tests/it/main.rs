@@ -30,6 +30,7 @@ mod postgres_desk;
 mod postgres_failover;
 mod postgres_keys;
 mod postgres_lease;
+mod postgres_lost_tokens;
 mod postgres_machines;
 mod postgres_pooler;
 mod postgres_rows;

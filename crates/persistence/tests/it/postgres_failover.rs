@@ -7,37 +7,34 @@ use tokio::time::{sleep, timeout};
 use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::FailureReason;
-use vega_domain::ids::{AttemptId, RunId};
 use vega_domain::ports::{
     AuditHistory, AuditTrail, ExecutionStateRepository, OtpGrant, OtpLedger, SignInAttempts, StoreError,
-    TokenChanges, UpstoxTokenRepository,
+    TokenChanges,
 };
 use vega_domain::run::StepState;
-use vega_domain::secret::{AuthorizationCode, RawAnswer};
 use vega_domain::sign_in::{OtpAllowance, OtpBudget};
-use vega_domain::token::StoredToken;
 use vega_persistence::{
     DataSource, DatabasePlace, OpenError, SqlAuditHistory, SqlAuditTrail, SqlExecutionStateRepository,
-    SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
+    SqlSignInJournal, SqlTokenChanges,
 };
 use vega_testing::{PostgresLink, PostgresServer, TestClock};
 
-use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run, token};
+use crate::database_fixture::{api, at, attempt, entry, key_path, mobile, run};
 
 /// Far longer than it takes.
 const AT_MOST: Duration = Duration::from_mins(1);
 
 /// A server and its standby, each with a way there.
-struct Servers {
-    first: PostgresServer,
-    standby: PostgresServer,
+pub(crate) struct Servers {
+    pub(crate) first: PostgresServer,
+    pub(crate) standby: PostgresServer,
     ways: [PostgresLink; 2],
     database: String,
-    dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Servers {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (first, standby, url) = tokio::task::spawn_blocking(|| {
             let first = PostgresServer::alone("");
             let url = first.fresh_database();
@@ -75,12 +72,12 @@ impl Servers {
         self.place_of("desk")
     }
 
-    async fn open(&self) -> Result<DataSource, OpenError> {
+    pub(crate) async fn open(&self) -> Result<DataSource, OpenError> {
         DataSource::open(self.place(), &key_path(&self.dir)).await
     }
 
     /// Another machine, with its own copy of the key and its own checkpoints.
-    async fn open_elsewhere(&self) -> DataSource {
+    pub(crate) async fn open_elsewhere(&self) -> DataSource {
         let key = self.dir.path().join("elsewhere/vega.key");
         if !key.exists() {
             std::fs::create_dir_all(key.parent().unwrap()).unwrap();
@@ -90,13 +87,13 @@ impl Servers {
     }
 
     /// So many entries of a kind are in the trail.
-    fn count(&self, kind: AuditKind) -> String {
+    pub(crate) fn count(&self, kind: AuditKind) -> String {
         let question = format!("SELECT count(*) FROM audit_events WHERE kind = '{}'", kind.code());
         self.standby.ask(&self.url(), &question)
     }
 
     /// Its name, for statements past Vega.
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://vega@/{}?host=", self.database)
     }
 
@@ -109,7 +106,7 @@ impl Servers {
     }
 
     /// The server dies, and the standby takes its place.
-    fn fail_over(&self) {
+    pub(crate) fn fail_over(&self) {
         self.first.crash();
         self.standby.promote();
     }
@@ -120,7 +117,7 @@ async fn way_to(server: &PostgresServer) -> PostgresLink {
 }
 
 /// Revokes a key: that leaves a checkpoint beside the key.
-async fn revoke(data: &DataSource) {
+pub(crate) async fn revoke(data: &DataSource) {
     let trail = SqlAuditTrail::new(data.clone());
     trail.append(&entry(AuditKind::KeyRevoked)).await.unwrap();
 }
@@ -133,7 +130,7 @@ async fn entries(data: &DataSource) -> usize {
 }
 
 /// Until it is taken.
-async fn append(data: &DataSource) {
+pub(crate) async fn append(data: &DataSource) {
     let trail = SqlAuditTrail::new(data.clone());
     let mut last = None;
     let appended = async {
@@ -306,113 +303,6 @@ async fn a_trail_that_was_cut_by_hand_is_no_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_was_lost_is_put_back_once() {
-    let servers = Servers::start().await;
-    let (desk, elsewhere) = (servers.open().await.unwrap(), servers.open_elsewhere().await);
-    let changes = [&desk, &elsewhere].map(|data| SqlTokenChanges::new(data.clone()));
-    for changes in &changes {
-        changes.changed().await;
-    }
-    let lease = desk.login_lease(TestClock::at(at(0)));
-    let held = lease.acquire().await.unwrap();
-    let record = run(&["PRIMARY"]);
-    let runs = SqlExecutionStateRepository::new(desk.clone());
-    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
-    servers.standby.catches_up_with(&servers.first);
-    servers.standby.stops_following();
-    let stored = store_a_token(&desk, record.id).await;
-    let seen = SqlTokenRepository::new(elsewhere.clone()).load_all().await;
-    assert_eq!(seen.unwrap().len(), 1);
-    drop(held);
-    servers.fail_over();
-    for data in [&desk, &elsewhere] {
-        append(data).await;
-    }
-
-    let tokens = SqlTokenRepository::new(desk.clone());
-    assert!(tokens.load_all().await.unwrap().is_empty(), "it is lost");
-    assert_eq!(changes.each_ref().map(TokenChanges::losses), [1, 1]);
-    let told = entry(AuditKind::TokenStored);
-    for (changes, is_first) in changes.iter().zip([true, false]) {
-        assert_eq!(changes.put_back(&stored, &told).await.unwrap(), is_first);
-    }
-    let back = tokens.load_all().await.unwrap().pop().unwrap().unwrap();
-    assert_eq!(back.access_token.expose(), stored.access_token.expose());
-    assert_eq!(back.generation, stored.generation);
-    assert_eq!(servers.count(AuditKind::TokenStored), "1");
-    for data in [desk, elsewhere] {
-        data.close().await;
-    }
-}
-
-/// The answer of the sign-in is there, and its token was stored in a commit that was lost.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_is_finished_whose_token_was_put_back() {
-    let servers = Servers::start().await;
-    let desk = servers.open().await.unwrap();
-    SqlTokenChanges::new(desk.clone()).changed().await;
-    let lease = desk.login_lease(TestClock::at(at(0)));
-    let held = lease.acquire().await.unwrap();
-    let record = run(&["PRIMARY"]);
-    let runs = SqlExecutionStateRepository::new(desk.clone());
-    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
-    let new = token(with_a_code(&desk, record.id).await, "PRIMARY", 1);
-    let journal = SqlSignInJournal::new(desk.clone());
-    let answer = RawAnswer::new(200, b"CANARY-answer".to_vec(), true);
-    let answered = entry(AuditKind::AnswerReceived);
-    journal
-        .seal_answer(new.attempt, &answer, at(2), &answered)
-        .await
-        .unwrap();
-    servers.standby.catches_up_with(&servers.first);
-    servers.standby.stops_following();
-    let tokens = SqlTokenRepository::new(desk.clone());
-    let told = entry(AuditKind::TokenStored);
-    tokens.store(&new, &told).await.unwrap();
-    drop(held);
-    servers.fail_over();
-    append(&desk).await;
-    let changes = SqlTokenChanges::new(desk.clone());
-    assert!(changes.put_back(&new.token, &told).await.unwrap());
-
-    let _held = lease.acquire().await.unwrap();
-    assert_eq!(journal.unfinished().await.unwrap().len(), 1);
-    tokens.store(&new, &told).await.unwrap();
-    assert!(journal.unfinished().await.unwrap().is_empty());
-    let back = tokens.load_all().await.unwrap().pop().unwrap().unwrap();
-    assert_eq!(back.generation, new.token.generation);
-    // Once, and no other one in its name.
-    tokens.store(&new, &told).await.unwrap_err();
-    desk.close().await;
-}
-
-/// A sign-in whose code is about to be sent.
-async fn with_a_code(data: &DataSource, of: RunId) -> AttemptId {
-    let journal = SqlSignInJournal::new(data.clone());
-    let open = attempt(of, "PRIMARY", 1);
-    journal
-        .open_attempt(&open, &entry(AuditKind::AttemptOpened))
-        .await
-        .unwrap();
-    let code = AuthorizationCode::new("CANARY-code");
-    journal
-        .seal_code(open.id, &code, at(1), &entry(AuditKind::ExchangeIntended))
-        .await
-        .unwrap();
-    open.id
-}
-
-/// A whole sign-in, as far as the database sees it.
-async fn store_a_token(data: &DataSource, of: RunId) -> StoredToken {
-    let new = token(with_a_code(data, of).await, "PRIMARY", 1);
-    SqlTokenRepository::new(data.clone())
-        .store(&new, &entry(AuditKind::TokenStored))
-        .await
-        .unwrap();
-    new.token
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_given_to_another_server_is_followed_forth_and_not_back() {
     let servers = Servers::start().await;
     let place = servers.place_by_name();
@@ -462,63 +352,6 @@ async fn what_another_process_of_this_machine_wrote_last_is_missed_too() {
     append(&server).await;
     assert_eq!(servers.count(AuditKind::CommitsLost), "1");
     server.close().await;
-}
-
-/// A short command and a server share what is kept beside the key. What the one makes safe is no news to the other, which serves tokens.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_loss_that_another_process_of_this_machine_made_safe_is_noticed_too() {
-    let servers = Servers::start().await;
-    let server = servers.open().await.unwrap();
-    let changes = SqlTokenChanges::new(server.clone());
-    changes.changed().await;
-    append(&server).await;
-    servers.standby.catches_up_with(&servers.first);
-    servers.standby.stops_following();
-    revoke(&server).await;
-    servers.fail_over();
-    let command = servers.open().await.unwrap();
-    append(&command).await;
-    command.close().await;
-    append(&server).await;
-    assert_eq!(changes.losses(), 1);
-    assert_eq!(servers.count(AuditKind::CommitsLost), "1");
-    server.close().await;
-}
-
-/// Until a loss is safe, what a process serves may be missing: it must not take the database for the whole truth.
-#[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_not_read_between_a_loss_and_the_write_that_makes_it_safe() {
-    let servers = Servers::start().await;
-    let (standby, desk) = (&servers.standby, servers.open().await.unwrap());
-    let changes = SqlTokenChanges::new(desk.clone());
-    changes.changed().await;
-    let tokens = SqlTokenRepository::new(desk.clone());
-    append(&desk).await;
-    standby.catches_up_with(&servers.first);
-    standby.stops_following();
-    let lease = desk.login_lease(TestClock::at(at(0)));
-    let _held = lease.acquire().await.unwrap();
-    let record = run(&["PRIMARY"]);
-    let runs = SqlExecutionStateRepository::new(desk.clone());
-    runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
-    store_a_token(&desk, record.id).await;
-    assert_eq!(tokens.load_all().await.unwrap().len(), 1);
-    servers.fail_over();
-    let full = "ALTER TABLE audit_events ADD CONSTRAINT takes_no_more CHECK (id < 0) NOT VALID";
-    standby.change(&servers.url(), full);
-    let mut refused = String::new();
-    while !refused.contains("takes_no_more") {
-        // Before it: no server takes writes.
-        refused = tokens.load_all().await.unwrap_err().to_string();
-    }
-    assert_eq!(changes.losses(), 0);
-    standby.change(
-        &servers.url(),
-        "ALTER TABLE audit_events DROP CONSTRAINT takes_no_more",
-    );
-    assert_eq!(tokens.load_all().await.unwrap().len(), 0);
-    assert_eq!(changes.losses(), 1);
-    desk.close().await;
 }
 
 /// On one thread, so that nobody finds out before it is asked that another server has the lease's row.
