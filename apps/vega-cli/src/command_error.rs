@@ -91,7 +91,8 @@ impl CommandError {
             Self::RotateKey(
                 RotateKeyError::Rotation(RotationError::Steps(_))
                 | RotateKeyError::NotBetweenRuns(NotBetweenRuns::Held(_) | NotBetweenRuns::RunLeft),
-            ) => Exit::NotAllowed,
+            )
+            | Self::UnfitBackup(UnfitBackup::Busy) => Exit::NotAllowed,
             Self::Settings(_)
             | Self::Start(_)
             | Self::Store(_)

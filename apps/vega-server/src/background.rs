@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use vega_bootstrap::Program;
 
 use crate::server::Server;
@@ -29,7 +30,7 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
         never = dashboard_refresh::keep_current(server) => match never {},
         never = recover(server) => match never {},
         never = say_what_is_here(server) => match never {},
-        never = drain_metrics(server) => match never {},
+        never = drain_metrics(&server.metrics) => match never {},
     }
 }
 
@@ -73,9 +74,9 @@ async fn say_what_is_here(server: &Server) -> Infallible {
 }
 
 /// Histograms that nobody scrapes would grow without end.
-async fn drain_metrics(server: &Server) -> Infallible {
+pub(crate) async fn drain_metrics(metrics: &PrometheusHandle) -> Infallible {
     loop {
         tokio::time::sleep(METRICS_INTERVAL).await;
-        server.metrics.run_upkeep();
+        metrics.run_upkeep();
     }
 }

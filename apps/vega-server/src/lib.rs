@@ -44,9 +44,10 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{
-    Environment, LogFormat, Named, PortDecorator, Program, Settings, StartError, careful_process, left_alone,
-    log_to_stderr,
+    Environment, LogFormat, Named, PortDecorator, Program, Settings, StartError, SystemClock,
+    careful_process, left_alone, log_to_stderr,
 };
+use vega_domain::ports::Clock;
 use vega_listening::{Answers, ConnectionSlots, ServerTls, TlsError, Transport, serve_with};
 
 use crate::http::allowed_hosts::AllowedHosts;
@@ -186,10 +187,12 @@ async fn run(
         &has_started,
         start.stop.clone()
     ));
+    let clock = decorator.clock(decorator.machine_clock(Arc::new(SystemClock::new())));
     let started = tokio::select! {
         biased;
         started = start.server(asked_to_stop.as_mut()) => started?,
         () = &mut serving => None,
+        never = look_after_the_wait(&start, &*clock) => match never {},
     };
     let Some((server, is_mistrusted)) = started else {
         return Ok(());
@@ -205,7 +208,7 @@ async fn run(
     tokio::select! {
         () = serving => {}
         never = background::run(&server) => match never {},
-        never = follow_certificate(&server) => match never {},
+        never = follow_certificate(server.tls.as_ref(), &*server.vega.clock) => match never {},
         never = stop_when_asked(&server, asked_to_stop) => match never {},
     }
     end(&server).await;
@@ -274,10 +277,19 @@ async fn tell_where(server: &Server, address: SocketAddr, is_mistrusted: bool) -
 }
 
 /// Uses the certificate that its file holds, from one look to the next.
-async fn follow_certificate(server: &Server) -> Infallible {
-    match &server.tls {
-        Some(tls) => tls.follow(&*server.vega.clock).await,
+async fn follow_certificate(tls: Option<&ServerTls>, clock: &dyn Clock) -> Infallible {
+    match tls {
+        Some(tls) => tls.follow(clock).await,
         None => std::future::pending().await,
+    }
+}
+
+/// What goes on also while the server waits for its database, which may take hours.
+async fn look_after_the_wait(start: &Start<'_>, clock: &dyn Clock) -> Infallible {
+    tokio::time::sleep(ANSWERS_AFTER).await;
+    tokio::select! {
+        never = follow_certificate(start.tls.as_ref(), clock) => match never {},
+        never = background::drain_metrics(&start.metrics) => match never {},
     }
 }
 

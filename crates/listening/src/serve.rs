@@ -85,6 +85,7 @@ pub async fn serve_with(
                     tls: transport.tls.clone(),
                     slot: slots.take(),
                     answers: answers.clone(),
+                    first_head_within: first_head_within(&transport),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
             }
@@ -138,6 +139,16 @@ struct Connection {
     tls: Option<ServerTls>,
     slot: ConnectionSlot,
     answers: Answers,
+    first_head_within: Duration,
+}
+
+/// A named proxy opens connections before it has requests for them. One that is closed just then costs a caller an answer: no proxy
+/// sends a request with a body twice.
+fn first_head_within(transport: &Transport) -> Duration {
+    match transport.peers {
+        None => FIRST_HEAD_WITHIN,
+        Some(_) => NEXT_HEAD_WITHIN,
+    }
 }
 
 impl Connection {
@@ -147,6 +158,7 @@ impl Connection {
             tls,
             slot,
             answers,
+            first_head_within,
         } = self;
         // Small events must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
@@ -162,6 +174,7 @@ impl Connection {
             called_at: SocketAddr::new(called_at.ip().to_canonical(), called_at.port()),
             slot,
             answers,
+            first_head_within,
         };
         let Some(tls) = tls else {
             return requests.serve(stream, builder, graceful).await;
@@ -182,6 +195,7 @@ struct Requests {
     called_at: SocketAddr,
     slot: ConnectionSlot,
     answers: Answers,
+    first_head_within: Duration,
 }
 
 impl Requests {
@@ -195,6 +209,7 @@ impl Requests {
             called_at,
             slot,
             answers,
+            first_head_within,
         } = self;
         let peer = slot.peer().clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -221,15 +236,15 @@ impl Requests {
             // Whoever hangs up or sends nonsense is no news.
             _ = connection => {}
             () = slot.is_closed() => {}
-            () = head_is_late(&slot) => {}
+            () = head_is_late(&slot, first_head_within) => {}
         }
     }
 }
 
 /// Returns when a head is late: the first one, or the next one of a connection that was used. One look after the other, as a
 /// timer for each head would cost each request.
-async fn head_is_late(slot: &ConnectionSlot) {
-    tokio::time::sleep(FIRST_HEAD_WITHIN).await;
+async fn head_is_late(slot: &ConnectionSlot, first_within: Duration) {
+    tokio::time::sleep(first_within).await;
     if !slot.has_asked() {
         return;
     }
@@ -286,12 +301,22 @@ mod tests {
     use tokio::time::{Instant, sleep, timeout};
 
     use super::*;
+    use crate::transport::AllowedPeers;
 
     /// When a connection is given up that does this meanwhile, in whole seconds.
     async fn given_up_after(slot: &ConnectionSlot, meanwhile: impl Future<Output = ()>) -> u64 {
+        given_up_of(&Transport::default(), slot, meanwhile).await
+    }
+
+    async fn given_up_of(
+        transport: &Transport,
+        slot: &ConnectionSlot,
+        meanwhile: impl Future<Output = ()>,
+    ) -> u64 {
         let began = Instant::now();
         let late = async {
-            let late = timeout(Duration::from_hours(1), head_is_late(slot)).await;
+            let late = head_is_late(slot, first_head_within(transport));
+            let late = timeout(Duration::from_hours(1), late).await;
             late.expect("it is never given up");
             began.elapsed().as_secs()
         };
@@ -307,6 +332,20 @@ mod tests {
         let asked_once = slots.take();
         drop(asked_once.peer().asks());
         assert_eq!(given_up_after(&asked_once, async {}).await, 75);
+
+        let of_proxies = Transport {
+            peers: Some(AllowedPeers::new(&[], |_| ())),
+            ..Transport::default()
+        };
+        let opened_beforehand = slots.take();
+        let asks_at_last = async {
+            sleep(Duration::from_mins(1)).await;
+            drop(opened_beforehand.peer().asks());
+        };
+        assert_eq!(
+            given_up_of(&of_proxies, &opened_beforehand, asks_at_last).await,
+            60 + 75
+        );
 
         // A long answer, and a request just in time.
         let busy = slots.take();

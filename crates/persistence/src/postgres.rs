@@ -22,4 +22,5 @@ pub(crate) mod primary;
 pub(crate) mod restore;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod settings;
 pub(crate) mod unanswered_commit;

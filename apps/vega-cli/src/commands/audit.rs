@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use vega_api_types::{AuditVerdictView, AuditView, EntryView};
-use vega_bootstrap::{Accepted, ExaminedBackup, RowScope, Settings, Vega, examine_backup};
-use vega_domain::audit::{AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry};
+use vega_bootstrap::{Accepted, RowScope, Settings, Vega, examine_backup};
+use vega_domain::audit::{AuditFault, AuditFilter, AuditKind, AuditOrder, AuditVerdict, RecordedEntry};
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::ForceReason;
 use vega_domain::row_faults::RowFaults;
@@ -159,19 +159,26 @@ pub(crate) async fn verify_backup(
     json: bool,
 ) -> Result<Exit, CommandError> {
     let examined = examine_backup(settings, backup, checkpoints).await?;
-    let ExaminedBackup {
-        verdict,
-        written_up_to,
-        mistrust,
-    } = &examined;
+    let mut verdict = examined.verdict;
+    // A copy of the checkpoints that was put away with the backup knows no later entries.
+    if let Some(written) = examined.written_up_to.filter(|_| checkpoints.is_some()) {
+        let last = i64::try_from(verdict.entries).unwrap_or(i64::MAX);
+        verdict.fault = verdict.fault.or(Some(AuditFault::Cut { last, written }));
+    }
+    let untrusted = (!examined.is_trusted).then(|| {
+        format!(
+            "what {} holds beside the audit trail is not what Vega wrote last, so nothing but the trail counts in it",
+            backup.display()
+        )
+    });
     let faults = RowFaults {
-        database: mistrust.clone(),
+        database: untrusted.clone(),
         ..RowFaults::default()
     };
     if json {
-        output::data_json(&AuditVerdictView::of(verdict, &faults))?;
+        output::data_json(&AuditVerdictView::of(&verdict, &faults))?;
     } else if verdict.fault.is_none() {
-        output::data(&intact(verdict));
+        output::data(&intact(&verdict));
     }
     if let Some(fault) = verdict.fault {
         output::problem(&format!(
@@ -181,13 +188,13 @@ pub(crate) async fn verify_backup(
         ));
         return Ok(Exit::Preflight);
     }
-    if let Some(mistrust) = mistrust {
-        output::problem(mistrust);
+    if let Some(untrusted) = untrusted {
+        output::problem(&untrusted);
         return Ok(Exit::Preflight);
     }
-    if let Some(written) = written_up_to {
+    if let Some(written) = examined.written_up_to {
         output::say(&format!(
-            "It ends before entry {written}, which was written after the backup was made."
+            "It ends before entry {written}: what lies between was written after the backup was made, or is missing in it."
         ));
     }
     if verdict.checkpoints == 0 {

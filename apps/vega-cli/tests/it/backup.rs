@@ -78,3 +78,35 @@ fn a_restored_backup_knows_what_it_knew() {
     let intact = vega(home, &["audit", "--verify"]);
     assert!(intact.contains("intact: 1 entry"), "{intact}");
 }
+
+#[test]
+fn the_trail_of_a_backup_is_verified_without_the_database() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    vega(home, &["key", "add", "bot", "--scope", "status"]);
+    vega(home, &["key", "revoke", "bot"]);
+    vega(home, &["backup", "one.db"]);
+    vega(home, &["backup", "two.db"]);
+    std::fs::copy(home.join(".config/vega/vega.checkpoints"), home.join("put-away")).unwrap();
+    vega(home, &["key", "add", "later", "--scope", "status"]);
+    vega(home, &["key", "revoke", "later"]);
+    std::fs::remove_dir_all(home.join(".local/share/vega")).unwrap();
+
+    let verify = |file: &str, more: &[&str]| {
+        let words = ["audit", "--verify", "--backup", file];
+        vega(home, &[&words, more].concat())
+    };
+    insta::assert_snapshot!("backup_verified", verify("two.db", &[]));
+    insta::assert_snapshot!("backup_verified_json", verify("two.db", &["--json"]));
+    insta::assert_snapshot!(
+        "backup_verified_as_put_away",
+        verify("two.db", &["--checkpoints", "put-away"])
+    );
+    // As if it had been put in the place of a newer one.
+    let newer = verify("two.db", &["--checkpoints", ".config/vega/vega.checkpoints"]);
+    insta::assert_snapshot!("backup_older_than_its_checkpoints", newer);
+    write(&home.join("diary.db"), "dear diary");
+    insta::assert_snapshot!("backup_no_database", verify("diary.db", &[]));
+    insta::assert_snapshot!("backup_nowhere", verify("nowhere.db", &[]));
+    assert!(!home.join(".local/share/vega/vega_trade.db").exists());
+}

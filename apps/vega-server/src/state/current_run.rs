@@ -53,9 +53,11 @@ async fn stored_view(server: &Server, record: &RunRecord) -> Result<RunView, Sto
     })
 }
 
-/// Where another server is. Two behind one name are reached there by chance: that leads nowhere.
+/// Where another server is. Two behind one name are reached there by chance: that leads nowhere, also where one of them has a name of its
+/// own.
 fn elsewhere(server: &Server, url: Option<String>) -> Option<String> {
-    url.filter(|url| server.url.as_ref() != Some(url))
+    let shared = server.vega.settings.server.url();
+    url.filter(|url| server.url.as_ref() != Some(url) && *url != shared)
 }
 
 /// The problem of whoever asks here for the questions of a run: another process carries it out, or there is none.

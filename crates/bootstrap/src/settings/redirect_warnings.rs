@@ -2,7 +2,7 @@
 //! reaches nobody. Only accounts that sign in by the operator's own browser need it: Vega's window takes codes from its address bar.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 use vega_domain::account::Route;
@@ -12,17 +12,17 @@ use crate::settings::server_section::ServerSection;
 
 /// One for each redirect URI, with the APIs that have it and what to register.
 pub(crate) fn warnings(server: &ServerSection, accounts: &[Configured]) -> Vec<String> {
-    let listens_in_plain_text_here = server.tls.is_none() && is_of_this_machine(server.listen.ip());
-    if listens_in_plain_text_here {
-        return Vec::new();
-    }
+    let is_in_plain_text = server.tls.is_none();
+    let lets_in = server.lets_in(server.local_address().ip());
+    let reaches_it = |uri: &Url| is_in_plain_text && lets_in && leads_to(uri, server.listen.ip());
     let mut lost = BTreeMap::<&Url, Vec<&str>>::new();
     let accounts = accounts.iter().map(|configured| &configured.account);
     for account in accounts.filter(|account| account.route == Route::OwnBrowser) {
         for api in &account.apis {
             let uri = api.redirect_uri.url();
             // At another port Vega listens itself, while a sign-in waits.
-            if is_plain_loopback(uri) && uri.port_or_known_default() == Some(server.listen.port()) {
+            let is_its_port = uri.port_or_known_default() == Some(server.listen.port());
+            if is_plain_loopback(uri) && is_its_port && !reaches_it(uri) {
                 lost.entry(uri).or_default().push(api.name.as_str());
             }
         }
@@ -37,18 +37,28 @@ pub(crate) fn warnings(server: &ServerSection, accounts: &[Configured]) -> Vec<S
             ),
         };
         format!(
-            "codes of sign-ins for {apis} come back to {uri}, and vega-server listens at {at}: it does not get them. Register \
+            "codes of sign-ins for {apis} come back to {uri}, and vega-server listens at {at}{alone}: it does not get them. Register \
              {instead} with Upstox and put it in the place of that redirect URI (UPSTOX_REDIRECT_URI, or redirect_uri in \
              vega.toml)",
             apis = apis.join(", "),
             at = server.listens_at(),
+            alone = if lets_in { "" } else { ", for its proxies alone" },
         )
     };
     lost.into_iter().map(words).collect()
 }
 
-fn is_of_this_machine(ip: IpAddr) -> bool {
-    ip.is_loopback() || ip.is_unspecified()
+/// Whether a browser of this machine that opens this address reaches a listener at that one. A server at 127.0.0.1 listens at `[::1]` too.
+fn leads_to(uri: &Url, listener: IpAddr) -> bool {
+    let asked = match uri.host() {
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
+        Some(Host::Ipv6(ip)) => ip.to_canonical(),
+        _ => return listener.is_loopback() || listener.is_unspecified(),
+    };
+    let is_first_loopback = listener == IpAddr::V4(Ipv4Addr::LOCALHOST);
+    asked == listener
+        || listener.is_unspecified()
+        || (is_first_loopback && asked == IpAddr::V6(Ipv6Addr::LOCALHOST))
 }
 
 fn is_plain_loopback(uri: &Url) -> bool {
@@ -88,13 +98,16 @@ mod tests {
     const NAME: (&str, &str) = ("VEGA__SERVER__PUBLIC_URL", "https://vega.example");
     const PROXY: (&str, &str) = ("VEGA__SERVER__PROXIES", "192.168.1.6");
     const ELSEWHERE: (&str, &str) = ("VEGA__SERVER__LISTEN", "192.168.1.5:28020");
+    const HERE: (&str, &str) = (URI, "http://127.0.0.1:28020/cb");
     const URI: &str = "UPSTOX_REDIRECT_URI";
 
     #[rstest]
     #[case::tls(&[OWN_BROWSER, CERT, KEY], "https://vega.example/api/v1/auth/upstox/callback, and set VEGA__SERVER__PUBLIC_URL")]
     #[case::tls_with_a_name(&[OWN_BROWSER, CERT, KEY, NAME], "Register https://vega.example/api/v1/auth/upstox/callback with Upstox")]
     #[case::elsewhere(&[OWN_BROWSER, NAME, PROXY, ELSEWHERE], "vega-server listens at http://192.168.1.5:28020")]
-    #[case::path(&[OWN_BROWSER, CERT, KEY, NAME, (URI, "http://127.0.0.1:28020/cb")], "Register https://vega.example/cb with")]
+    #[case::shut_out(&[OWN_BROWSER, NAME, PROXY], "http://127.0.0.1:28020, for its proxies alone: it does not get them")]
+    #[case::another_family(&[OWN_BROWSER, HERE, ("VEGA__SERVER__LISTEN", "[::1]:28020")], "listens at http://[::1]:28020: it")]
+    #[case::path(&[OWN_BROWSER, CERT, KEY, NAME, HERE], "Register https://vega.example/cb with")]
     fn a_redirect_that_does_not_reach_the_server_is_told_with_what_to_register(
         #[case] variables: &[(&str, &str)],
         #[case] words: &str,

@@ -151,14 +151,17 @@ impl ServerSection {
         )
     }
 
+    /// Whether connections from this address are taken.
+    pub(crate) fn lets_in(&self, peer: IpAddr) -> bool {
+        self.proxies.is_empty() || self.proxies.iter().any(|network| network.contains(&peer))
+    }
+
     /// Where a server of this installation takes the codes of sign-ins.
     pub(crate) fn place(&self, database_url: &str) -> ServerPlace {
         let address = self.local_address();
-        let may_ask =
-            self.proxies.is_empty() || self.proxies.iter().any(|network| network.contains(&address.ip()));
         ServerPlace {
             scheme: self.scheme(),
-            address: may_ask.then_some(address),
+            address: self.lets_in(address.ip()).then_some(address),
             public_url: self.public_url.clone(),
             is_one_of_several: !database_url.starts_with("sqlite:"),
         }

@@ -229,9 +229,10 @@ impl DataSource {
     pub(crate) async fn read(&self) -> Result<Reading, StoreError> {
         let reading = self.begin_read().await?;
         match &reading.judge.marks {
-            Err(DatabaseMistrust::Lost { .. }) => {
+            Err(DatabaseMistrust::Lost { by_this_process, .. }) => {
+                let may_serve_it = *by_this_process;
                 reading.end().await?;
-                self.read_without_what_was_lost().await
+                self.read_without_what_was_lost(may_serve_it).await
             }
             Ok(_) => {
                 self.engine.is_whole_at(reading.judge.history);
@@ -241,21 +242,22 @@ impl DataSource {
         }
     }
 
-    /// Makes a loss safe, then reads. Fails until that is done: what is not there meanwhile may be served by this process, which puts it
-    /// back once the loss is counted.
-    async fn read_without_what_was_lost(&self) -> Result<Reading, StoreError> {
+    /// Makes a loss safe, then reads. Where this process may serve what was lost, it fails until that is done: it puts that back once the
+    /// loss is counted, and must not take it for gone before. Another one begins with what is there, of which nothing counts yet.
+    async fn read_without_what_was_lost(&self, may_serve_it: bool) -> Result<Reading, StoreError> {
         match self.write_whatever_it_is().await {
             Ok(write) => drop(write),
-            // It leaves that to others, serves nothing, and tells why nothing counts.
-            Err(error) if self.engine.only_looks() => {
-                tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet");
-                return self.begin_read().await;
-            }
-            Err(error) => return Err(error),
+            Err(error) if may_serve_it => return Err(error),
+            Err(error) => tracing::warn!(%error, "a loss of commits was noticed, and is not made safe yet"),
         }
         let reading = self.begin_read().await?;
         match &reading.judge.marks {
-            Err(lost @ DatabaseMistrust::Lost { .. }) => Err(lost.clone().into()),
+            Err(
+                lost @ DatabaseMistrust::Lost {
+                    by_this_process: true,
+                    ..
+                },
+            ) => Err(lost.clone().into()),
             _ => Ok(reading),
         }
     }

@@ -51,14 +51,6 @@ impl Engine {
         }
     }
 
-    /// Whether this program opened the database on a server only to look at it.
-    pub(crate) fn only_looks(&self) -> bool {
-        match self {
-            Self::Sqlite(_) => false,
-            Self::Postgres(engine) => engine.only_looks(),
-        }
-    }
-
     /// Where the server was in its history when this machine last had it, before this program opened the database.
     pub(crate) fn seen_before(&self) -> Option<History> {
         match self {

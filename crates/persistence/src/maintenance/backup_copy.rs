@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use thiserror::Error;
 use vega_domain::ports::StoreError;
 
@@ -43,6 +45,9 @@ pub enum UnfitBackup {
          is put in place by hand"
     )]
     NotTrusted(String),
+    /// One copy is made at a time.
+    #[error("another `vega` looks at a backup just now. Try again when it has ended")]
+    Busy,
     /// It was opened and cannot be read.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -86,6 +91,17 @@ impl BackupCopy {
             return Err(UnfitBackup::NoBackup(backup.to_owned()));
         }
         Ok(copy)
+    }
+
+    /// The last entry of its audit trail, as it is stored.
+    pub(crate) async fn last_entry(&self) -> Option<i64> {
+        let options = SqliteConnectOptions::new().filename(&self.file).read_only(true);
+        let mut looks = options.connect().await.ok()?;
+        let last = sqlx::query_scalar("SELECT max(id) FROM audit_events")
+            .fetch_one(&mut looks)
+            .await;
+        let _ = looks.close().await;
+        last.ok().flatten()
     }
 
     pub(crate) async fn open(&self, key: &KeySource) -> Result<DataSource, UnfitBackup> {

@@ -4,23 +4,30 @@
 use std::path::Path;
 
 use vega_domain::audit::AuditVerdict;
+use vega_domain::ports::StoreError;
 
-use crate::audit::checkpoints::{Checkpoint, CheckpointFile};
-use crate::files::create_private_dir;
+use crate::audit::checkpoints::{Cause, Checkpoint, CheckpointFile};
+use crate::database::data_source::DataSource;
+use crate::database::open_error::OpenError;
+use crate::files::process_lock::taken;
+use crate::files::{create_private_dir, io, open_private};
 use crate::key_files::key_source::KeySource;
 use crate::maintenance::arrival::Trail;
 use crate::maintenance::backup_copy::{BackupCopy, UnfitBackup};
 use crate::repositories::audit_history::SqlAuditHistory;
+
+/// Where the copy is made.
+const FOLDER: &str = "backup-examination";
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExaminedBackup {
     /// Whether the trail is the one that Vega wrote, up to its end.
     pub verdict: AuditVerdict,
-    /// The newest entry that a checkpoint tells of, if the backup ends before it.
+    /// The newest entry that a checkpoint tells of, if the backup ends before it: written after it was made, or missing in it.
     pub written_up_to: Option<i64>,
-    /// Why the database in it counts for nothing, if it is so.
-    pub mistrust: Option<String>,
+    /// Whether all rows beside the trail are trusted by it.
+    pub is_trusted: bool,
 }
 
 /// Examines the backup in a copy, which is made in `folder` and removed again. `checkpoints` is a copy of the file with the checkpoints;
@@ -34,20 +41,85 @@ pub async fn examine_backup(
     let backup = BackupCopy::named(backup)?;
     let kept = CheckpointFile::at(key).read(checkpoints)?;
     create_private_dir(folder)?;
-    let copy = BackupCopy::of(&backup, folder.join(format!("examined-{}", std::process::id())))?;
-    let data = copy.open(key).await?;
-    let examined = async {
-        let trail = Trail::of(&mut data.session().await?).await?;
-        let (of_it, later): (Vec<Checkpoint>, Vec<Checkpoint>) = kept
-            .into_iter()
-            .partition(|kept| kept.chain_id != trail.chain_id || kept.entry <= trail.last);
-        Ok(ExaminedBackup {
-            verdict: SqlAuditHistory::new(data.clone()).walk(of_it).await?.0,
-            written_up_to: later.iter().map(|later| later.entry).max(),
-            mistrust: data.mistrust().await?,
-        })
-    };
-    let examined = examined.await;
+    // One look at a time, so that the next one removes what a look left that died.
+    let lock = folder.join(FOLDER).with_extension("lock");
+    let held = open_private(&lock)?;
+    if !taken(&held).await.map_err(io("lock", &lock))? {
+        return Err(UnfitBackup::Busy);
+    }
+    let copy = BackupCopy::of(&backup, folder.join(FOLDER))?;
+    let last = copy.last_entry().await;
+    let data = copy.open(key).await.map_err(|error| named_as(error, &backup))?;
+    let examined = examine(&data, kept, last).await;
     data.close().await;
-    examined
+    Ok(examined?)
+}
+
+/// `last` is the trail's last entry before the copy was opened: that may add one to a backup of an earlier version.
+async fn examine(
+    data: &DataSource,
+    mut kept: Vec<Checkpoint>,
+    last: Option<i64>,
+) -> Result<ExaminedBackup, StoreError> {
+    let trail = Trail::of(&mut data.session().await?).await?;
+    let last = last.unwrap_or(trail.last);
+    kept.retain(|kept| kept.chain_id == trail.chain_id);
+    let written = kept.iter().map(|kept| kept.entry).max();
+    let history = SqlAuditHistory::new(data.clone());
+    let mut verdict = None;
+    // Each time that the operator, or Vega after a loss, let another trail count, the checkpoints begin anew. A backup may be of before that.
+    for era in eras(&kept).into_iter().rev() {
+        let of_it = era.iter().filter(|kept| kept.entry <= last).cloned().collect();
+        let (found, _) = history.walk(of_it).await?;
+        let fits = found.fault.is_none() && found.checkpoints > 0;
+        if verdict.is_none() || fits {
+            verdict = Some(found);
+        }
+        if fits {
+            break;
+        }
+    }
+    let verdict = match verdict {
+        Some(verdict) => verdict,
+        None => history.walk(Vec::new()).await?.0,
+    };
+    Ok(ExaminedBackup {
+        verdict,
+        written_up_to: written.filter(|written| *written > last),
+        is_trusted: data.mistrust().await?.is_none(),
+    })
+}
+
+/// The checkpoints, parted where a trail was accepted.
+fn eras(kept: &[Checkpoint]) -> Vec<&[Checkpoint]> {
+    let mut borders: Vec<usize> = (0..kept.len())
+        .filter(|place| kept[*place].cause == Cause::Accepted)
+        .collect();
+    borders.insert(0, 0);
+    borders.push(kept.len());
+    let eras = borders.windows(2).map(|border| &kept[border[0]..border[1]]);
+    eras.filter(|era| !era.is_empty()).collect()
+}
+
+/// The error names the backup, and not its copy.
+fn named_as(error: UnfitBackup, backup: &Path) -> UnfitBackup {
+    match error {
+        UnfitBackup::Open(OpenError::WrongKey {
+            key_file,
+            kept,
+            elsewhere,
+            ..
+        }) => UnfitBackup::Open(OpenError::WrongKey {
+            key_file,
+            database: backup.to_owned(),
+            kept,
+            elsewhere,
+        }),
+        UnfitBackup::Open(OpenError::Damaged { found, .. }) => UnfitBackup::Open(OpenError::Damaged {
+            path: backup.to_owned(),
+            found,
+        }),
+        UnfitBackup::Open(OpenError::Newer(_)) => UnfitBackup::Open(OpenError::Newer(backup.to_owned())),
+        error => error,
+    }
 }

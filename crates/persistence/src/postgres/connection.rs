@@ -13,8 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use vega_domain::ports::{StorageCause, StorageKind};
 
 use crate::database::causes::cause_of;
+use crate::postgres::fitness::Unfit;
 use crate::postgres::history::{History, QUESTION};
 use crate::postgres::server::{Address, Server};
+use crate::postgres::settings::SETTINGS;
 
 /// A SQLSTATE: others may end theirs soon.
 const TOO_MANY_CONNECTIONS: &str = "53300";
@@ -29,17 +31,6 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(3);
 
 /// For the other hosts, when one that takes writes was found: nobody waits for what is switched off.
 const OTHERS: Duration = Duration::from_secs(1);
-
-/// What each connection begins with. Given at its beginning, they come before the settings of role and database.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
-    // A commit is durable before it is acknowledged.
-    ("synchronous_commit", "on"),
-    ("lock_timeout", "8s"),
-    ("statement_timeout", "10s"),
-    // A process that is stopped within a write holds up all others for so long.
-    ("idle_in_transaction_session_timeout", "3s"),
-    ("search_path", "public"),
-];
 
 /// Why there is no connection to a server that takes writes.
 #[derive(Debug, Error)]
@@ -73,6 +64,14 @@ pub enum NoConnection {
         host: String,
         /// What it said.
         source: Error,
+    },
+    /// It does not keep what it is given.
+    #[error("{host} {unfit}")]
+    Unfit {
+        /// Where it is.
+        host: String,
+        /// What is wrong with it.
+        unfit: Unfit,
     },
     /// It did not answer.
     #[error("{host} did not answer within {} s. {}", CONNECT.as_secs(), StorageCause::Away.advice(StorageKind::Server))]
@@ -120,7 +119,9 @@ impl NoConnection {
     pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::Silent { .. } | Self::OnlyStandby { .. } | Self::Replaced { .. } => true,
-            Self::TwoPrimaries { .. } | Self::Unproven { .. } | Self::Pooler { .. } => false,
+            Self::TwoPrimaries { .. } | Self::Unproven { .. } | Self::Pooler { .. } | Self::Unfit { .. } => {
+                false
+            }
             Self::Unreached { source, .. } => match source {
                 // A socket that is not there yet, and a name that is not known yet, too.
                 Error::Io(error) => error.kind() != ErrorKind::PermissionDenied,

@@ -23,6 +23,7 @@ pub(crate) struct PostgresEngine {
     pub(crate) poll: Arc<Poll>,
     pub(crate) lease: Arc<OwnLease>,
     /// Keeps this machine's folder that of this database. `None` for whoever only looks.
+    #[expect(dead_code, reason = "held for its lock")]
     pub(crate) folder: Option<Arc<File>>,
 }
 
@@ -58,11 +59,6 @@ impl PostgresEngine {
                 _ = replaced.changed() => {}
             }
         }
-    }
-
-    /// Whether whatever it writes fails.
-    pub(crate) fn only_looks(&self) -> bool {
-        self.folder.is_none()
     }
 
     /// Fails if another process has the lease that this one had. Inside a write, whose lock keeps it so until the commit.

@@ -4,9 +4,9 @@ use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
-use crate::postgres::connection::SETTINGS;
 #[cfg(feature = "injected-defects")]
 use crate::postgres::injected_defects;
+use crate::postgres::settings::SETTINGS;
 
 /// Its number as the server gives it: 15.0.
 const OLDEST: i32 = 150_000;

@@ -94,8 +94,10 @@ pub(crate) async fn fit_server(place: &DatabasePlace) -> Result<FitServer, OpenE
     let looked = in_time(About::ask(&mut asked)).await;
     let unfit = match &looked {
         Ok(about) => match about.unfit() {
-            None if news_comes_through(&options).await => None,
-            None => Some(Unfit::Pooled),
+            None => (!news_comes_through(&options, &mut asked)
+                .await
+                .map_err(failed("listen at"))?)
+            .then_some(Unfit::Pooled),
             unfit => unfit,
         },
         Err(error) if is_of_a_pooler(error) => Some(Unfit::Pooled),
@@ -180,7 +182,10 @@ pub(crate) async fn open(
 }
 
 /// Whether a notification to oneself arrives.
-async fn news_comes_through(options: &PgConnectOptions) -> bool {
+async fn news_comes_through(
+    options: &PgConnectOptions,
+    beside: &mut PgConnection,
+) -> Result<bool, sqlx::Error> {
     let channel = format!("vega_{}", Uuid::new_v4().simple());
     let arrives = async {
         let pool = PgPoolOptions::new()
@@ -194,7 +199,14 @@ async fn news_comes_through(options: &PgConnectOptions) -> bool {
             .await?;
         listener.try_recv().await
     };
-    matches!(timeout(READ, arrives).await, Ok(Ok(Some(_))))
+    match timeout(READ, arrives).await {
+        Ok(Ok(Some(_))) => Ok(true),
+        Ok(Ok(None)) => Err(session::missed()),
+        Ok(Err(error)) if is_of_a_pooler(&error) => Ok(false),
+        Ok(Err(error)) => Err(error),
+        // Silence means that only where the server still answers.
+        Err(_) => in_time(beside.ping()).await.map(|()| false),
+    }
 }
 
 /// Migrates, unless that is done. One machine at a time: whoever migrates has a lock of the server for it. A migration may take

@@ -32,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 const LOOK_INTO_FILES_EVERY: Duration = Duration::from_millis(50);
 /// In looks into files: the question to the database, each second.
 const ASK_EVERY: u32 = 20;
-/// Whether another host has taken the place of the one that is used.
+/// Whether another server has taken the place of the one that is used, at another host or at the same name.
 const LOOK_AT_OTHERS_EVERY: Duration = Duration::from_secs(5);
 /// Before the next try after the connection was lost.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -206,9 +206,7 @@ impl Poll {
         }
         if !self.is_looking.swap(true, Ordering::AcqRel) {
             let looking = Looking(Arc::downgrade(self));
-            if self.primary.has_others() {
-                tokio::spawn(look_at_others(Arc::downgrade(self)));
-            }
+            tokio::spawn(look_at_others(Arc::downgrade(self)));
             tokio::spawn(async move { listen_again_and_again(&looking.0).await });
         }
         true

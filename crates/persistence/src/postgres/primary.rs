@@ -7,8 +7,10 @@ use std::{fmt, io};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Error};
 use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
 
-use crate::postgres::connection::{Found, NoConnection, find};
+use crate::postgres::connection::{CONNECT, Found, NoConnection, find};
+use crate::postgres::fitness::About;
 use crate::postgres::history::{History, Remembered};
 use crate::postgres::server::Server;
 use crate::postgres::session::{self, READ, WRITE};
@@ -108,6 +110,23 @@ impl fmt::Debug for Primary {
     }
 }
 
+/// A host that is new to this program, if it keeps what it acknowledges.
+async fn fit(found: Found) -> Result<Found, NoConnection> {
+    let asked = async {
+        let mut asked = found.options.connect().await?;
+        About::ask(&mut asked).await
+    };
+    let about = timeout(CONNECT, asked)
+        .await
+        .unwrap_or_else(|_| Err(session::missed()));
+    let host = found.host.clone();
+    match about.map(|about| about.unfit()) {
+        Ok(None) => Ok(found),
+        Ok(Some(unfit)) => Err(NoConnection::Unfit { host, unfit }),
+        Err(source) => Err(NoConnection::Unreached { host, source }),
+    }
+}
+
 impl Primary {
     pub(crate) fn new(server: Server, remembered: Remembered, connections: Connections) -> Self {
         let now = Now {
@@ -160,11 +179,6 @@ impl Primary {
         }
     }
 
-    /// Whether there are hosts beside the one that is used, one of which may take its place.
-    pub(crate) fn has_others(&self) -> bool {
-        self.server.hosts.len() > 1
-    }
-
     /// Changes when other connections have to be used, or none.
     pub(crate) fn replaced(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()
@@ -176,7 +190,12 @@ impl Primary {
         let before = Arc::clone(&self.now().connections);
         let newest = self.remembered.newest();
         let newest = newest.filter(|newest| before.history.is_before(*newest));
-        match find(&self.server, Some(newest.unwrap_or(before.history))).await {
+        let found = match find(&self.server, Some(newest.unwrap_or(before.history))).await {
+            Ok(found) if found.history == before.history && found.host == before.host => Ok(found),
+            Ok(found) => fit(found).await,
+            Err(why) => Err(why),
+        };
+        match found {
             Ok(found) if found.history == before.history && found.host == before.host => {
                 self.set(|now| now.refused = None);
                 Ok(())

@@ -184,6 +184,8 @@ async fn prepare(
             }
             Ok(key)
         }
+        // A copy that is looked at changes nothing beside the key.
+        Fetched::Following(following) if opened_for == OpenedFor::Restore => Ok(following.key),
         Fetched::Following(following) => Ok(key_following::put_in_place(following, path)?),
         Fetched::Other(kept) => Err(OpenError::WrongKey {
             key_file: source.path().to_owned(),

@@ -87,14 +87,18 @@ impl Place {
             Ok(connection) => Session::SqliteAlone(connection),
             Err(error) if held(&error) => return Err(RestoreError::Held(String::new())),
             // It cannot be read, which is why a backup is put in its place.
-            Err(_) => return Ok(()),
+            Err(_) if !is_locked_by_others(&self.path) => return Ok(()),
+            Err(_) => return Err(RestoreError::Held(String::new())),
         };
         let mode = sql::query_scalar::<String>("PRAGMA journal_mode = DELETE")
             .fetch_one(&mut alone)
             .await;
         let begun = sql::query("BEGIN EXCLUSIVE").execute(&mut alone).await;
         let has_log = matches!(&mode, Ok(mode) if mode != "delete");
-        if has_log || mode.as_ref().is_err_and(held) || begun.as_ref().is_err_and(held) {
+        // Of a damaged one SQLite does not say that others opened it before; they still have it. Not where it is this process's alone: the
+        // system ends the locks of a process with the first look that is closed.
+        let is_others = begun.is_err() && is_locked_by_others(&self.path);
+        if is_others || has_log || mode.as_ref().is_err_and(held) || begun.as_ref().is_err_and(held) {
             return Err(RestoreError::Held(String::new()));
         }
         // An earlier schema has no such table.
@@ -126,6 +130,34 @@ impl Place {
             kept: self.is_there.then_some(kept),
         })
     }
+}
+
+/// Whether another process has any part of the file locked, as SQLite does for as long as it has a database open.
+#[cfg(unix)]
+fn is_locked_by_others(path: &Path) -> bool {
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::libc::{F_UNLCK, F_WRLCK, SEEK_SET, flock};
+    let narrow = |constant: i32| i16::try_from(constant).unwrap_or_default();
+    // All of it.
+    let mut lock = flock {
+        l_type: narrow(F_WRLCK),
+        l_whence: narrow(SEEK_SET),
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    // To be asked for all of it alone, the file has to be open for writing too.
+    let asked = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map(|file| fcntl(&file, FcntlArg::F_GETLK(&mut lock)));
+    matches!(asked, Ok(Ok(_))) && lock.l_type != narrow(F_UNLCK)
+}
+
+#[cfg(not(unix))]
+fn is_locked_by_others(_: &Path) -> bool {
+    false
 }
 
 /// Whether it begins as SQLite's files do.

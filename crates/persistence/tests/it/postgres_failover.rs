@@ -354,6 +354,59 @@ async fn what_another_process_of_this_machine_wrote_last_is_missed_too() {
     server.close().await;
 }
 
+/// A provider's switch: the name leads to the server that took the place, and the one before still answers on the connections to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_leads_elsewhere_is_followed_while_the_server_before_it_lives() {
+    let servers = Servers::start().await;
+    let place = servers.place_by_name();
+    let desk = DataSource::open(&place, &key_path(&servers.dir)).await.unwrap();
+    SqlTokenChanges::new(desk.clone()).changed().await;
+    append(&desk).await;
+    servers.standby.catches_up_with(&servers.first);
+    servers.standby.promote();
+    servers.ways[0].leads_to(servers.standby.socket());
+    let written = async {
+        while servers.count(AuditKind::RunStarted) == "1" {
+            sleep(Duration::from_millis(500)).await;
+            append(&desk).await;
+        }
+    };
+    timeout(AT_MOST, written).await.unwrap();
+    desk.close().await;
+}
+
+/// One that does not keep what it acknowledges is not taken, though it is the only one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_the_place_must_be_fit() {
+    let servers = Servers::start().await;
+    let desk = servers.open().await.unwrap();
+    SqlTokenChanges::new(desk.clone()).changed().await;
+    append(&desk).await;
+    servers.standby.catches_up_with(&servers.first);
+    let sets_fsync = |state: &str| {
+        let sets = format!("ALTER SYSTEM SET fsync = {state}");
+        servers.standby.change(&servers.url(), &sets);
+        servers.standby.change(&servers.url(), "SELECT pg_reload_conf()");
+    };
+    sets_fsync("off");
+    servers.fail_over();
+    let trail = SqlAuditTrail::new(desk.clone());
+    let refused = async {
+        let mut words = String::new();
+        while !words.contains("has fsync off") {
+            words = trail
+                .append(&entry(AuditKind::RunStarted))
+                .await
+                .unwrap_err()
+                .to_string();
+        }
+    };
+    timeout(AT_MOST, refused).await.unwrap();
+    sets_fsync("on");
+    append(&desk).await;
+    desk.close().await;
+}
+
 /// On one thread, so that nobody finds out before it is asked that another server has the lease's row.
 #[tokio::test]
 async fn who_asks_before_a_code_is_sent_asks_the_server_that_took_the_place() {

@@ -159,6 +159,7 @@ async fn tokens_are_not_read_between_a_loss_and_the_write_that_makes_it_safe() {
     runs.begin(&record, &entry(AuditKind::RunStarted)).await.unwrap();
     store_a_token(&desk, record.id).await;
     assert_eq!(tokens.load_all().await.unwrap().len(), 1);
+    revoke(&desk).await;
     servers.fail_over();
     let full = "ALTER TABLE audit_events ADD CONSTRAINT takes_no_more CHECK (id < 0) NOT VALID";
     standby.change(&servers.url(), full);
@@ -168,6 +169,11 @@ async fn tokens_are_not_read_between_a_loss_and_the_write_that_makes_it_safe() {
         refused = tokens.load_all().await.unwrap_err().to_string();
     }
     assert_eq!(changes.losses(), 0);
+    // Whoever starts now serves nothing yet, and goes on when it can.
+    let anew = servers.open().await.unwrap();
+    assert!(anew.mistrust().await.unwrap().is_some());
+    SqlTokenRepository::new(anew.clone()).load_all().await.unwrap();
+    anew.close().await;
     standby.change(
         &servers.url(),
         "ALTER TABLE audit_events DROP CONSTRAINT takes_no_more",

@@ -276,6 +276,30 @@ async fn a_database_that_is_gone_or_damaged_is_replaced(#[values(true, false)] i
     assert_eq!(data.mistrust().await.unwrap(), None);
 }
 
+/// A server that has it open goes on in the damaged file, which nobody would look into any more.
+#[tokio::test]
+async fn a_damaged_database_that_others_have_open_is_not_replaced() {
+    let places = with_older_backup(Side::File).await;
+    let file = places.dir.path().join("data/vega_trade.db");
+    // A process of its own: the system does not tell a process of its own locks.
+    let mut other = std::process::Command::new("sqlite3")
+        .arg(&file)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut says = other.stdin.take().unwrap();
+    std::io::Write::write_all(&mut says, b"SELECT count(*) > 0 FROM audit_events;\n").unwrap();
+    let mut answer = [0; 2];
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut answer).unwrap();
+    std::fs::write(&file, b"no database").unwrap();
+    let refused = put_back(&places, Side::File).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::Held(_)), "{refused}");
+    drop(says);
+    other.wait().unwrap();
+    put_back(&places, Side::File).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_database_that_has_moved_away_is_not_brought_back() {
     let places = with_older_backup(Side::File).await;
@@ -326,7 +350,7 @@ async fn a_backup_is_examined_without_the_database(#[values(Side::File, Side::Se
         found,
         ExaminedBackup {
             written_up_to: Some(_),
-            mistrust: None,
+            is_trusted: true,
             ..
         }
     ));
@@ -336,12 +360,11 @@ async fn a_backup_is_examined_without_the_database(#[values(Side::File, Side::Se
         "{found:?}"
     );
     assert_eq!(std::fs::read(backup_file(&places)).unwrap(), before);
-    assert_eq!(
-        std::fs::read_dir(places.dir.path().join("elsewhere"))
-            .unwrap()
-            .count(),
-        0
-    );
+    let left: Vec<_> = std::fs::read_dir(places.dir.path().join("elsewhere"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["backup-examination.lock"]);
 
     // Whoever rewrites a checkpoint, or the trail, is found.
     let kept = places.key().with_file_name("vega.checkpoints");
@@ -359,6 +382,38 @@ async fn a_backup_is_examined_without_the_database(#[values(Side::File, Side::Se
     std::fs::write(backup_file(&places), b"dear diary").unwrap();
     let refused = examined().await.unwrap_err();
     assert!(matches!(refused, UnfitBackup::NoBackup(_)), "{refused}");
+}
+
+/// An archive that was made before an older backup was put back is whole, though the trail goes on otherwise.
+#[rstest]
+#[tokio::test]
+async fn an_archive_of_a_branch_that_was_left_is_whole(#[values(Side::File, Side::Server)] side: Side) {
+    let places = with_older_backup(side).await;
+    let data = places.open(side).await.unwrap();
+    let archive = places.dir.path().join("archive.db");
+    append(&data, AuditKind::KeyRevoked).await;
+    data.back_up(&archive, at(150)).await.unwrap();
+    data.close().await;
+    put_back(&places, side).await.unwrap();
+    let data = places.open(side).await.unwrap();
+    for _ in 0..9 {
+        append(&data, AuditKind::KeyRevoked).await;
+    }
+    data.close().await;
+    let key = KeySource::from(&places.key());
+    let folder = places.dir.path().join("elsewhere");
+    let found = examine_backup(&key, &folder, &archive, None).await.unwrap();
+    assert_eq!(found.verdict.fault, None);
+    assert!(found.verdict.checkpoints > 0, "{found:?}");
+
+    let options = SqliteConnectOptions::new().filename(&archive);
+    let raw = SqlitePool::connect_with(options).await.unwrap();
+    let edit = "DROP TRIGGER audit_events_are_never_changed; UPDATE audit_events SET detail = 'nothing' WHERE id = 2;
+        PRAGMA wal_checkpoint(TRUNCATE)";
+    crate::row_values::sql(&raw, edit).await;
+    raw.close().await;
+    let found = examine_backup(&key, &folder, &archive, None).await.unwrap();
+    assert_eq!(found.verdict.fault, Some(AuditFault::Edited { entry: 2 }));
 }
 
 /// What the server's administrator copies is whole, and Vega goes on in it.
