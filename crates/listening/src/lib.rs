@@ -8,6 +8,7 @@ mod holder;
 mod serve;
 mod tls;
 mod transport;
+mod unread_body;
 mod who;
 
 pub use certificate::{TlsError, TlsFiles};

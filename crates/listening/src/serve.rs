@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
+use axum::http::header::EXPECT;
 use axum::http::{Request, Response};
 use futures_util::future::{Either, ready};
 use http_body::{Frame, SizeHint};
@@ -31,6 +32,7 @@ use tower::{Service, service_fn};
 use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots, Peer};
 use crate::tls::ServerTls;
 use crate::transport::Transport;
+use crate::unread_body;
 
 /// So soon the first request's head must be there, drop by drop or at once.
 const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(2);
@@ -220,7 +222,7 @@ impl Requests {
             } else {
                 request.extensions_mut().insert(CalledAt(called_at));
                 request.extensions_mut().insert(peer.clone());
-                Either::Right(answers.router.clone().call(request))
+                Either::Right(answered(answers.router.clone(), request))
             };
             async move {
                 let answer: Response<Body> = answer.await?;
@@ -239,6 +241,18 @@ impl Requests {
             () = head_is_late(&slot, first_head_within) => {}
         }
     }
+}
+
+async fn answered(mut router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    // Whoever waits to be asked for a body sends none before that.
+    if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
+        return router.call(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let (body, unread) = unread_body::shared(body);
+    let answer = router.call(Request::from_parts(head, Body::new(body))).await?;
+    unread.read().await;
+    Ok(answer)
 }
 
 /// Returns when a head is late: the first one, or the next one of a connection that was used. One look after the other, as a
