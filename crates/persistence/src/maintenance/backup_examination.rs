@@ -64,24 +64,24 @@ async fn examine(
     let trail = Trail::of(&mut data.session().await?).await?;
     let last = last.unwrap_or(trail.last);
     kept.retain(|kept| kept.chain_id == trail.chain_id);
-    let written = kept.iter().map(|kept| kept.entry).max();
     let history = SqlAuditHistory::new(data.clone());
-    let mut verdict = None;
+    let mut judged = None;
     // Each time that the operator, or Vega after a loss, let another trail count, the checkpoints begin anew. A backup may be of before that.
     for era in eras(&kept).into_iter().rev() {
         let of_it = era.iter().filter(|kept| kept.entry <= last).cloned().collect();
         let (found, _) = history.walk(of_it).await?;
         let fits = found.fault.is_none() && found.checkpoints > 0;
-        if verdict.is_none() || fits {
-            verdict = Some(found);
+        if judged.is_none() || fits {
+            // Only of the same time: another trail may have been longer.
+            judged = Some((found, era.iter().map(|kept| kept.entry).max()));
         }
         if fits {
             break;
         }
     }
-    let verdict = match verdict {
-        Some(verdict) => verdict,
-        None => history.walk(Vec::new()).await?.0,
+    let (verdict, written) = match judged {
+        Some(judged) => judged,
+        None => (history.walk(Vec::new()).await?.0, None),
     };
     Ok(ExaminedBackup {
         verdict,

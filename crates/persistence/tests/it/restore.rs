@@ -396,6 +396,8 @@ async fn an_archive_of_a_branch_that_was_left_is_whole(#[values(Side::File, Side
     data.close().await;
     put_back(&places, side).await.unwrap();
     let data = places.open(side).await.unwrap();
+    let after_it = places.dir.path().join("after-it.db");
+    data.back_up(&after_it, at(250)).await.unwrap();
     for _ in 0..9 {
         append(&data, AuditKind::KeyRevoked).await;
     }
@@ -405,6 +407,17 @@ async fn an_archive_of_a_branch_that_was_left_is_whole(#[values(Side::File, Side
     let found = examine_backup(&key, &folder, &archive, None).await.unwrap();
     assert_eq!(found.verdict.fault, None);
     assert!(found.verdict.checkpoints > 0, "{found:?}");
+    // The branch that was left was longer, and is not missing in an archive of the one that goes on.
+    let kept = places.key().with_file_name("vega.checkpoints");
+    let lines = std::fs::read_to_string(&kept).unwrap();
+    let put_away = places.dir.path().join("put-away");
+    let of_then: Vec<&str> = lines.lines().rev().skip(9).collect();
+    let of_then: Vec<&str> = of_then.into_iter().rev().collect();
+    std::fs::write(&put_away, of_then.join("\n")).unwrap();
+    let found = examine_backup(&key, &folder, &after_it, Some(&put_away))
+        .await
+        .unwrap();
+    assert_eq!((found.verdict.fault, found.written_up_to), (None, None));
 
     let options = SqliteConnectOptions::new().filename(&archive);
     let raw = SqlitePool::connect_with(options).await.unwrap();
