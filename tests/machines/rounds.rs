@@ -7,6 +7,7 @@ mod cleared_up;
 mod clocks_apart;
 mod commit_unanswered;
 mod crashed;
+mod crashed_often;
 mod failed_over;
 mod held_up;
 mod key_rotated;
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     CommitUnanswered,
     /// The database crashes right after it acknowledged a token.
     Crashed,
+    /// The database crashes again and again while both write.
+    CrashedOften,
     /// A standby that has everything takes the place of the database server.
     FailedOver,
     /// A standby that has not got the last commits does.
@@ -101,6 +104,7 @@ impl Kind {
             Self::LateAnswer => late_answer::play(pair).await,
             Self::CommitUnanswered => commit_unanswered::play(pair).await,
             Self::Crashed => crashed::play(pair).await,
+            Self::CrashedOften => crashed_often::play(pair).await,
             Self::FailedOver => failed_over::play(pair).await,
             Self::LostCommits => lost_commits::play(pair).await,
             Self::OutOfReach => out_of_reach::play(pair).await,

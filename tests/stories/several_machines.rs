@@ -142,6 +142,42 @@ async fn a_machine_that_was_held_up_changes_nothing_any_more() -> Result<()> {
     is_intact(&one).await
 }
 
+#[tokio::test]
+async fn the_database_is_not_moved_while_a_run_is_under_way_or_left() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    upstox.human_at_the_desk(false).await?;
+    let mut vega = one.start(&["--yes", "PRIMARY"])?;
+    assert!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    let file = other.path().join("data/moved.db");
+    let to = format!("sqlite://{}", file.display());
+    let refused = other.vega(&["move", &to]).await?;
+    assert_eq!(refused.code, Some(11), "{refused:?}");
+    assert!(refused.stderr.contains("Wait for its end"), "{refused:?}");
+
+    end_at_once(&vega)?;
+    vega.wait().await?;
+    let left = until(async || {
+        let refused = other.vega(&["move", &to]).await;
+        refused.is_ok_and(|ran| ran.code == Some(11) && ran.stderr.contains("`vega verify` does that"))
+    });
+    assert!(left.await, "{:?}", other.vega(&["move", &to]).await);
+    assert!(!file.exists(), "nothing was begun");
+    let verified = other.vega(&["verify"]).await?;
+    assert_eq!(verified.code, Some(3), "{verified:?}");
+    let moved = other.vega(&["move", &to]).await?;
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    assert!(file.exists());
+    for desk in [&one, &other] {
+        let told = desk.vega(&["status"]).await?;
+        assert!(
+            told.stderr.contains(&format!("Set VEGA__DATABASE__URL={to}")),
+            "{told:?}"
+        );
+    }
+    Ok(())
+}
+
 /// A desk whose database does not take the answer of `PRIMARY`, so that it lies in the spool of that machine when it dies.
 async fn dies_with_an_answer(upstox: &Upstox) -> Result<(Desk, Desk)> {
     let one = Desk::with_test_hooks(upstox)?.over(Engine::Postgres);

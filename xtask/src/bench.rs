@@ -59,6 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let groups = chosen(GROUPS, &options.only)?;
     install::harness_tools()?;
+    install::postgres()?;
     install::browser()?;
     install::story_packages()?;
     build()?;

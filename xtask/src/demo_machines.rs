@@ -1,15 +1,6 @@
 //! `cargo xtask demo --machines`: two machines with one PostgreSQL database, before your eyes. Each has a folder of its own; the database
 //! server is the one that tests use. It fails when anything is not as it should be.
 
-#[path = "../../crates/testing/src/postgres.rs"]
-#[expect(
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "written for tests, which stop where they cannot set up their fixture"
-)]
-mod postgres;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -18,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::builds::build_programs;
 use crate::demo_desk::{Companion, Desk, HUMAN, Upstox};
-use crate::demo_machines::postgres::PostgresServer;
 use crate::install;
 use crate::open_hours;
 use crate::shell::{binaries, say, step};
+use crate::test_database::PostgresServer;
 
 /// Two mornings, and the wait for a machine that is dead.
 const LENGTH: Duration = Duration::from_mins(3);

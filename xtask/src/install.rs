@@ -22,10 +22,16 @@ pub(crate) fn browser() -> Result<()> {
 
 /// What harnesses and stories look and meddle with.
 pub(crate) fn harness_tools() -> Result<()> {
-    if works("strace", "-V") && works("sqlite3", "--version") && works("curl", "--version") {
+    let all = [
+        ("strace", "-V"),
+        ("sqlite3", "--version"),
+        ("curl", "--version"),
+        ("openssl", "version"),
+    ];
+    if all.iter().all(|(name, argument)| works(name, argument)) {
         return Ok(());
     }
-    apt(&["strace", "sqlite3", "curl"], "strace, sqlite3 and curl")
+    apt(&all.map(|(name, _)| name), "strace, sqlite3, curl and openssl")
 }
 
 /// The database server for desks with several machines, and a pooler that must be refused. Tests start their own.

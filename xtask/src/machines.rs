@@ -49,14 +49,14 @@ const DEFECTS: &[Defect] = &[
 /// Enough to find each of them, whatever is drawn; the first find ends it.
 const ROUNDS_FOR_A_DEFECT: &str = "30";
 /// Each kind of rounds once.
-const SAMPLE: &str = "16";
+const SAMPLE: &str = "17";
 /// What the harness ends with when a promise is broken.
 const BROKEN: i32 = 3;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How many rounds
-    #[arg(long, default_value = "16")]
+    #[arg(long, default_value = "17")]
     rounds: String,
     /// Where the random numbers begin; each run prints its own
     #[arg(long)]

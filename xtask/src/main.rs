@@ -20,6 +20,7 @@ mod open_hours;
 mod shell;
 mod simulation;
 mod test;
+mod test_database;
 mod tidy;
 
 use clap::{CommandFactory, Parser};
@@ -42,7 +43,7 @@ enum Command {
     E2e,
     /// Kill vega at random moments and look whether it keeps its promises; 25 times, or --kills 1000
     Chaos(chaos::Options),
-    /// Let things happen to two machines with one database and look whether vega keeps its promises; 13 times, or --rounds 1000
+    /// Let things happen to two machines with one database and look whether vega keeps its promises; 17 times, or --rounds 1000
     Machines(machines::Options),
     /// Call the server as its OpenAPI document allows, and as it does not
     Contract,

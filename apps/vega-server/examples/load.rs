@@ -1,13 +1,20 @@
-//! The client of `cargo xtask bench`. `load ADDRESS PATH KEY RATE` asks for a path at this rate, and with rate 0 by many
-//! connections as fast as it can. Prints how many microseconds each answer took, and judges none.
+//! The client of `cargo xtask bench`. `load ADDRESS PATH KEY RATE [CERTIFICATE]` asks for a path at this rate, and with rate 0 by
+//! many connections as fast as it can; over TLS where the server's certificate is named. Prints how many microseconds each
+//! answer took, and judges none.
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_rustls::TlsConnector;
 
 const CONNECTIONS_AT_A_RATE: u32 = 8;
 const CONNECTIONS_AT_FULL_SPEED: u32 = 32;
@@ -16,9 +23,13 @@ const LASTS: Duration = Duration::from_secs(5);
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, path, key, rate] = arguments.as_slice() else {
-        bail!("give an address, a path, a key and how many requests per second");
+    let [address, path, key, rate, certificate @ ..] = arguments.as_slice() else {
+        bail!("give an address, a path, a key, how many requests per second, and a certificate for TLS");
     };
+    let tls = certificate
+        .first()
+        .map(|file| trusts(Path::new(file)))
+        .transpose()?;
     let (connections, pause) = match rate.parse()? {
         0 => (CONNECTIONS_AT_FULL_SPEED, None),
         rate => {
@@ -29,9 +40,17 @@ async fn main() -> Result<()> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\r\n");
     let mut clients = Vec::new();
     for _ in 0..connections {
-        let (address, request) = (address.clone(), request.clone());
+        let (address, request, tls) = (address.clone(), request.clone(), tls.clone());
         clients.push(tokio::spawn(async move {
-            ask(&address, request.as_bytes(), pause).await
+            let stream = TcpStream::connect(&address).await?;
+            stream.set_nodelay(true)?;
+            match tls {
+                None => ask(stream, request.as_bytes(), pause).await,
+                Some(tls) => {
+                    let name = ServerName::try_from("localhost")?;
+                    ask(tls.connect(name, stream).await?, request.as_bytes(), pause).await
+                }
+            }
         }));
     }
     let mut lines = Vec::new();
@@ -41,10 +60,20 @@ async fn main() -> Result<()> {
     print(&lines.concat())
 }
 
+/// Speaks TLS with a server that has this certificate.
+fn trusts(certificate: &Path) -> Result<TlsConnector> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate)?)?;
+    let client = ClientConfig::builder().with_root_certificates(roots);
+    Ok(TlsConnector::from(Arc::new(client.with_no_client_auth())))
+}
+
 /// How many microseconds each answer of one connection took.
-async fn ask(address: &str, request: &[u8], pause: Option<Duration>) -> Result<Vec<f64>> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+    pause: Option<Duration>,
+) -> Result<Vec<f64>> {
     let mut ticks = interval(pause.unwrap_or(Duration::from_nanos(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let ends = Instant::now() + LASTS;

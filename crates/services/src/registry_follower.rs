@@ -2,12 +2,12 @@
 //! the database does not answer, proven tokens stay; tokens that expire are removed in any case.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
@@ -18,6 +18,9 @@ use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
 use crate::token_validity_service::{by_api, current};
 
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
+
+/// How long a database is left alone that did not take a token back, at first and in the end.
+const PUT_BACK_AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
 /// Which of the stored tokens are for the readers of a registry.
 #[derive(Debug, Clone)]
@@ -37,6 +40,9 @@ pub struct RegistryFollower {
     clock: Arc<dyn Clock>,
     /// How many losses were seen to.
     losses: AtomicU64,
+    /// Served here, lost with a database server, and not put back yet.
+    lost: Mutex<Vec<Arc<StoredToken>>>,
+    found_lost: Notify,
 }
 
 impl RegistryFollower {
@@ -55,6 +61,8 @@ impl RegistryFollower {
             changes,
             clock,
             losses: AtomicU64::default(),
+            lost: Mutex::default(),
+            found_lost: Notify::new(),
         }
     }
 
@@ -80,7 +88,9 @@ impl RegistryFollower {
                 continue;
             }
             if self.losses.swap(losses, Ordering::Relaxed) != losses {
-                self.put_back(&stored).await;
+                let lost = self.registry.keep_what_was_lost(&stored);
+                self.lost().extend(lost);
+                self.found_lost.notify_one();
                 continue;
             }
             if self.registry.reconcile(&mark, stored) == Reconciled::Wholly {
@@ -89,9 +99,36 @@ impl RegistryFollower {
         }
     }
 
-    /// Puts back what is served here and was lost with a database server. What does not get there stays until this process ends.
-    async fn put_back(&self, stored: &[StoredToken]) {
-        for token in self.registry.keep_what_was_lost(stored) {
+    fn lost(&self) -> MutexGuard<'_, Vec<Arc<StoredToken>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts back what is served here and was lost with a database server, as soon as the database takes it.
+    async fn put_back_what_was_lost(&self) -> Infallible {
+        let (at_first, in_the_end) = PUT_BACK_AGAIN;
+        loop {
+            self.found_lost.notified().await;
+            let mut pause = at_first;
+            while let Err(error) = self.put_back().await {
+                if pause == at_first {
+                    tracing::error!(
+                        "tokens that were lost with a database server are served here and cannot be put back yet: {error}"
+                    );
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(in_the_end);
+            }
+        }
+    }
+
+    /// Those of them that are still served. Fails with the first one that the database did not take.
+    async fn put_back(&self) -> Result<(), StoreError> {
+        let mut lost = std::mem::take(&mut *self.lost());
+        while let Some(token) = lost.pop() {
+            let served = self.registry.get(&token.api);
+            if served.is_none_or(|served| served.access_token.expose() != token.access_token.expose()) {
+                continue;
+            }
             let words = format!(
                 "generation {}, put back after the last commits were lost",
                 token.generation
@@ -102,9 +139,12 @@ impl RegistryFollower {
                 ..AuditEntry::new(self.clock.now(), AuditKind::TokenStored, words)
             };
             if let Err(error) = self.changes.put_back(&token, &entry).await {
-                tracing::error!(api = %token.api, %error, "a token that was lost with a database server could not be put back");
+                lost.push(token);
+                self.lost().append(&mut lost);
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Keeps the registry in step for as long as it is polled. Dropping it is safe at any time.
@@ -116,6 +156,7 @@ impl RegistryFollower {
             biased;
             never = self.watch_clock(&set_back) => never,
             never = self.watch_database(&set_back) => never,
+            never = self.put_back_what_was_lost() => never,
         }
     }
 

@@ -114,13 +114,23 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
                 server.log()
             )
         });
+    // A process that served nothing finds it: it is in the database again.
+    let is_given = async || {
+        let given = pair.vega(roles.one, &["token", hot]).await;
+        given.is_ok_and(|given| Some(given.stdout.trim()) == token.as_deref())
+    };
+    let back = time_until(BACK, is_given).await;
+    if drawn.is_hot_lost {
+        let figures = &mut pair.promises.figures;
+        figures.took("put back after a loss", back.unwrap_or(BACK));
+    }
+    pair.promises.expect(back.is_some(), || {
+        format!(
+            "the token of {hot} was served, and is not in the database {BACK:?} after the loss: {}",
+            server.log()
+        )
+    });
     server.stop().await?;
-    // Of a process that served nothing: it is in the database again.
-    let given = pair.vega(roles.one, &["token", hot]).await?;
-    pair.promises
-        .expect(Some(given.stdout.trim()) == token.as_deref(), || {
-            format!("the token of {hot} was served, and is not in the database: {given:?}")
-        });
     let verified = pair.vega(roles.other, &["audit", "--verify"]).await?;
     pair.promises
         .expect(verified.stderr.contains("had not got the last commits"), || {

@@ -14,6 +14,9 @@ use crate::shell::target;
 /// No account of a made-up desk has more.
 const APIS_OF_AN_ACCOUNT: usize = 60;
 
+/// The file in its folder.
+const DATABASE: &str = "vega_trade.db";
+
 /// What is configured: `vega.toml` and the names in it.
 #[derive(Default)]
 pub(crate) struct Settings {
@@ -25,6 +28,7 @@ pub(crate) struct Home {
     folder: PathBuf,
     apis: Vec<String>,
     upstox: String,
+    database_url: String,
 }
 
 impl Settings {
@@ -95,10 +99,28 @@ impl Home {
             std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
         }
         Ok(Self {
+            database_url: format!("sqlite://{}", folder.join(DATABASE).display()),
             folder,
             apis: settings.apis,
             upstox: upstox.to_owned(),
         })
+    }
+
+    /// In the place of the file in its folder.
+    pub(crate) fn use_database(&mut self, url: &str) {
+        url.clone_into(&mut self.database_url);
+    }
+
+    /// The files of a certificate for `localhost` that vouches for itself, and of its key.
+    pub(crate) fn certificate(&self) -> Result<[String; 2]> {
+        let files = ["certificate.pem", "certificate-key.pem"].map(|name| self.folder.join(name));
+        let [certificate, key] = files.map(|file| file.display().to_string());
+        let about = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -addext \
+                     subjectAltName=DNS:localhost,IP:127.0.0.1 -days 2";
+        let mut openssl = self.program(Path::new("openssl"));
+        openssl.args(about.split_whitespace());
+        said(openssl.args(["-out", &certificate, "-keyout", &key]))?;
+        Ok([certificate, key])
     }
 
     /// The names of what is configured.
@@ -107,7 +129,7 @@ impl Home {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.folder.join("vega_trade.db")
+        self.folder.join(DATABASE)
     }
 
     /// `vega` with these arguments.
@@ -140,10 +162,7 @@ impl Home {
             .current_dir(&self.folder)
             .env("HOME", &self.folder)
             .env("WAYLAND_DISPLAY", "of-the-bench")
-            .env(
-                "VEGA__DATABASE__URL",
-                format!("sqlite://{}", self.database().display()),
-            )
+            .env("VEGA__DATABASE__URL", &self.database_url)
             .env("VEGA__KEY_FILE", self.folder.join("vega.key"))
             .env("VEGA__UPSTOX__API_BASE_URL", &self.upstox)
             .env(

@@ -10,6 +10,8 @@ const SIX_AT_ONCE: &str = "six bare connections at once";
 const EMPTY: &str = "an empty axum handler";
 const LISTENER: &str = "a listening axum program";
 const ALL_ROWS: &str = "`sqlite3`, all rows";
+const WITHOUT_TLS: &str = "the same without TLS";
+const DATABASE_THERE: &str = "the same while it is there";
 const SERVER_OF_SIX: &str = "the server of 6 APIs";
 
 pub(crate) const GROUPS: &[Group] = &[
@@ -76,6 +78,22 @@ pub(crate) const GROUPS: &[Group] = &[
                 .beside(EMPTY)
                 .target(TimesFloor(2.0)),
             row("http-200", "µs", "a token over HTTP, 200 per second").promises(1_000.0),
+        ],
+    },
+    Group {
+        name: "https",
+        measure: http::token_reads_over_tls,
+        rows: &[
+            row("https", "/s", "token over HTTPS, 32 connections").beside(WITHOUT_TLS),
+            row("https-p99", "µs", "p99 of the answers over HTTPS").beside(WITHOUT_TLS),
+        ],
+    },
+    Group {
+        name: "away",
+        measure: http::token_reads_without_database,
+        rows: &[
+            row("away", "/s", "token over HTTP, PostgreSQL away").beside(DATABASE_THERE),
+            row("away-p99", "µs", "p99 of the answers, PostgreSQL away").beside(DATABASE_THERE),
         ],
     },
     Group {

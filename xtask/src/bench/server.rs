@@ -34,21 +34,40 @@ pub(crate) struct Effort {
 
 impl Server {
     /// `vega-server` at this home, once it is ready.
+    pub(crate) fn start(home: &Home) -> Result<Self> {
+        let is_ready = |address: &str| ureq::get(format!("http://{address}/readyz")).call().is_ok();
+        Self::start_with(&mut home.program(&release("vega-server")), is_ready)
+    }
+
+    /// The same, and it speaks TLS with this certificate and key.
+    pub(crate) fn start_over_tls(home: &Home, certificate: &str, key: &str) -> Result<Self> {
+        let is_ready = |address: &str| {
+            let mut curl = Command::new("curl");
+            curl.args(["--silent", "--fail", "--cacert", certificate, "--output"]);
+            let asked = curl
+                .args(["/dev/null", &format!("https://{address}/readyz")])
+                .status();
+            asked.is_ok_and(|status| status.success())
+        };
+        let mut program = home.program(&release("vega-server"));
+        program.env("VEGA__SERVER__TLS_CERT", certificate);
+        Self::start_with(program.env("VEGA__SERVER__TLS_KEY", key), is_ready)
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "how long a server takes to be ready is what is asked"
     )]
-    pub(crate) fn start(home: &Home) -> Result<Self> {
+    fn start_with(program: &mut Command, is_ready: impl Fn(&str) -> bool) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let began = Instant::now();
-        let process = home
-            .program(&release("vega-server"))
+        let process = program
             .env("VEGA__SERVER__LISTEN", &address)
             .stderr(Stdio::null())
             .spawn()
             .context("vega-server cannot be started")?;
         let process = Companion::of(process);
-        while ureq::get(format!("http://{address}/readyz")).call().is_err() {
+        while !is_ready(&address) {
             ensure!(began.elapsed() < READY_WITHIN, "vega-server is not ready");
             std::thread::sleep(PAUSE);
         }

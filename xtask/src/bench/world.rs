@@ -48,6 +48,15 @@ pub(crate) fn filled(name: &str, apis: usize) -> Result<Home> {
     Ok(home)
 }
 
+/// The same with this database.
+pub(crate) fn filled_over(name: &str, apis: usize, database: &str) -> Result<Home> {
+    let mut home = Home::new(name, Settings::made_up(apis), NOWHERE)?;
+    home.use_database(database);
+    step(&format!("storing {apis} tokens"));
+    home.figures("measure", &["fill"])?;
+    Ok(home)
+}
+
 /// A simulated Upstox whose human needs no time.
 pub(crate) fn upstox_with_an_instant_human() -> Result<Upstox> {
     let upstox = Upstox::start(&release(""), Some(0))?;

@@ -70,6 +70,19 @@ function Facts({ system, accounts }: { system: System; accounts: Account[] }) {
         {key.source === "file" ? "from the file" : "a credential of the service manager:"}{" "}
         <span className="code">{key.path}</span>, id <span className="code">{key.id}</span>
       </dd>
+      {system.certificate && (
+        <>
+          <dt>Certificate</dt>
+          <dd>
+            <span className="code">{system.certificate.path}</span>
+            {system.certificate.not_after_unix != null && (
+              <>
+                , valid until <Stamp unix={system.certificate.not_after_unix} />
+              </>
+            )}
+          </dd>
+        </>
+      )}
       <dt>Sign-in</dt>
       <dd>{signInWords(sign_in)}</dd>
       {accounts.map((account) => (

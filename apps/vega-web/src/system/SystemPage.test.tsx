@@ -241,6 +241,20 @@ test("says what the server works with, and how many OTPs are left", async () => 
   expect(health).toHaveTextContent("from the file /config/vega.key, id k-4711");
   expect(health).toHaveTextContent("Chromium, as found on the path, in a window on the desk");
   expect(health).toHaveTextContent("OTPs of default3 of 4 left");
+  expect(health).not.toHaveTextContent("Certificate");
+});
+
+test("says until when the server's own certificate is valid", async () => {
+  const not_after = "2026-12-25T08:00:00+05:30";
+  const not_after_unix = MORNING + 30 * 86_400;
+  system({ certificate: { path: "/config/server.pem", not_after, not_after_unix } });
+  await openAt("/system", dashboard());
+  const health = await screen.findByRole("region", { name: "Health" });
+  await waitFor(() =>
+    expect(health).toHaveTextContent(
+      "Certificate/config/server.pem, valid until 25 Dec 2026, 08:00:00 IST in 30 d",
+    ),
+  );
 });
 
 test("says why the server is not ready", async () => {

@@ -28,6 +28,7 @@ mod opening_to_read;
 mod postgres_contract;
 mod postgres_desk;
 mod postgres_failover;
+mod postgres_key_deaths;
 mod postgres_keys;
 mod postgres_lease;
 mod postgres_lost_tokens;

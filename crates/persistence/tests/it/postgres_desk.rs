@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vega_persistence::{DataSource, DatabasePlace, OpenError, create_private_dir};
+use vega_persistence::{DataSource, DatabasePlace, KeySource, OpenError, create_private_dir};
 use vega_testing::PostgresServer;
 
 use crate::database_fixture::key_path;
@@ -45,11 +45,16 @@ impl Desk {
             create_private_dir(key.parent().unwrap()).unwrap();
             std::fs::copy(first, &key).unwrap();
         }
+        self.opens_with(name, &KeySource::File(key)).await
+    }
+
+    /// The same with a key from wherever it is.
+    pub(crate) async fn opens_with(&self, name: &str, key: &KeySource) -> Result<DataSource, OpenError> {
         let place = DatabasePlace {
             folder: self.dir.path().join(name),
             ..DatabasePlace::from(&self.url)
         };
-        DataSource::open(&place, &key).await
+        DataSource::open(&place, key).await
     }
 
     /// The key file of this machine.

@@ -12,8 +12,8 @@ use vega_domain::ports::{
     AuditHistory, AuditTrail, RunHistory, StoreError, TokenSpool, UpstoxTokenRepository,
 };
 use vega_persistence::{
-    DataSource, OpenError, PreparedKey, Program, Rotation, RotationError, SqlAuditHistory, SqlAuditTrail,
-    SqlExecutionStateRepository, SqlTokenRepository, StepsError,
+    DataSource, KeySource, OpenError, PreparedKey, Program, Rotation, RotationError, SqlAuditHistory,
+    SqlAuditTrail, SqlExecutionStateRepository, SqlTokenRepository, StepsError, create_private_dir,
 };
 use vega_testing::TestClock;
 
@@ -23,7 +23,7 @@ use crate::spool::Desk as SpoolDesk;
 
 const URL: &str = "http://127.0.0.1:28020/";
 
-async fn said(data: &DataSource, at: DateTime<Utc>) {
+pub(crate) async fn said(data: &DataSource, at: DateTime<Utc>) {
     let server = Program::Server { url: Some(URL) };
     data.say_what_is_here(server, "1.2.3", at).await.unwrap();
 }
@@ -34,7 +34,7 @@ async fn own(data: &DataSource) -> Machine {
 }
 
 /// Two machines that have heard of each other, and a token that the first one stored.
-async fn two_machines(desk: &Desk) -> (DataSource, DataSource) {
+pub(crate) async fn two_machines(desk: &Desk) -> (DataSource, DataSource) {
     let (one, other) = (
         desk.machine_with_key("desk1").await,
         desk.machine_with_key("desk2").await,
@@ -61,7 +61,7 @@ async fn rotated(data: &DataSource, at: DateTime<Utc>) -> Result<Rotation, Rotat
     data.rotate_key(at, |_| ()).await
 }
 
-async fn committed(
+pub(crate) async fn committed(
     data: &DataSource,
     without: &[String],
     at: DateTime<Utc>,
@@ -70,14 +70,14 @@ async fn committed(
     data.commit_key(without, at, |_| ()).await
 }
 
-async fn prepared(data: &DataSource) -> PreparedKey {
+pub(crate) async fn prepared(data: &DataSource) -> PreparedKey {
     let prepared = data.prepare_key(&[], at(1)).await.unwrap();
     said(data, at(1)).await;
     prepared
 }
 
 /// As the operator does it, with `scp -p`.
-fn copied(desk: &Desk, file: &Path, machine: &str) {
+pub(crate) fn copied(desk: &Desk, file: &Path, machine: &str) {
     let to = desk.key_of(machine).with_file_name(file.file_name().unwrap());
     std::fs::copy(file, to).unwrap();
 }
@@ -89,7 +89,7 @@ fn steps(outcome: Result<Rotation, RotationError>) -> StepsError {
     }
 }
 
-async fn token_of(data: &DataSource) -> Result<String, StoreError> {
+pub(crate) async fn token_of(data: &DataSource) -> Result<String, StoreError> {
     let tokens = SqlTokenRepository::new(data.clone()).load_all().await?;
     match tokens.into_iter().next() {
         Some(Ok(token)) => Ok(token.access_token.expose().to_owned()),
@@ -98,12 +98,12 @@ async fn token_of(data: &DataSource) -> Result<String, StoreError> {
     }
 }
 
-async fn append(data: &DataSource) -> Result<(), StoreError> {
+pub(crate) async fn append(data: &DataSource) -> Result<(), StoreError> {
     let entry = entry(AuditKind::PlanDeclined);
     SqlAuditTrail::new(data.clone()).append(&entry).await
 }
 
-async fn verdict(data: &DataSource) -> AuditVerdict {
+pub(crate) async fn verdict(data: &DataSource) -> AuditVerdict {
     SqlAuditHistory::new(data.clone()).verify(None).await.unwrap()
 }
 
@@ -282,6 +282,53 @@ async fn where_servers_are_is_known_after_a_rotation() {
         machines.iter().all(|machine| machine.url.as_deref() == Some(URL)),
         "{machines:?}"
     );
+}
+
+/// The service manager gives one machine its key, and Vega never writes there: the copy goes beside Vega's other files.
+#[tokio::test]
+async fn a_machine_with_a_credential_goes_on_with_the_copy_until_the_credential_is_made_anew() {
+    let desk = Desk::new();
+    let one = desk.machine_with_key("desk1").await;
+    let folder = desk.key_of("desk2").parent().unwrap().to_owned();
+    let credential = desk.dir.path().join("credentials/vega.key");
+    for folder in [&folder, &credential.parent().unwrap().to_owned()] {
+        create_private_dir(folder).unwrap();
+    }
+    std::fs::copy(desk.key_of("desk1"), &credential).unwrap();
+    let source = KeySource::Credential {
+        key: credential.clone(),
+        folder,
+    };
+    let other = desk.opens_with("desk2", &source).await.unwrap();
+    for data in [&one, &other] {
+        said(data, at(0)).await;
+    }
+    let nothing = other.prepare_key(&[], at(1)).await.unwrap_err().to_string();
+    assert!(nothing.contains("systemd-creds"), "{nothing}");
+
+    let next = prepared(&one).await;
+    assert_eq!(own(&other).await.next_key, NextKey::Lacking);
+    let copy = desk
+        .key_of("desk2")
+        .with_file_name(next.file.file_name().unwrap());
+    std::fs::copy(&next.file, &copy).unwrap();
+    said(&other, at(2)).await;
+    assert_eq!(own(&other).await.next_key, NextKey::Held);
+    committed(&one, &[], at(3)).await.unwrap();
+    append(&other).await.unwrap();
+    assert_eq!(other.key_id(), next.id);
+    other.close().await;
+
+    let again = desk.opens_with("desk2", &source).await.unwrap();
+    append(&again).await.unwrap();
+    again.close().await;
+    assert!(copy.exists(), "the credential is the old one still");
+    std::fs::remove_file(&credential).unwrap();
+    std::fs::copy(desk.key_of("desk1"), &credential).unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    let anew = desk.opens_with("desk2", &source).await.unwrap();
+    append(&anew).await.unwrap();
+    assert_eq!(verdict(&anew).await.fault, None);
 }
 
 /// A machine keeps a token that the database did not take, while the key is rotated elsewhere.

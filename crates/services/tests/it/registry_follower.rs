@@ -87,7 +87,7 @@ impl FollowerFixture {
             client_id: ClientId::new(format!("key-{name}")).unwrap(),
             user_id: user("AB1234"),
             generation: Generation::new(generation).unwrap(),
-            access_token: AccessToken::new("CANARY-token"),
+            access_token: AccessToken::new(format!("CANARY-token-{generation}")),
             issued_at: now,
             valid_until: expiry::valid_until(now),
             verified_at: Some(now),
@@ -273,11 +273,12 @@ fn configured(client_id: &str, person: &str) -> RegistryScope {
     }]))
 }
 
-/// News of a store that lost its last commits with a server.
+/// News of a store that lost its last commits with a server, and does not take everything back at once.
 struct Lossy {
     changes: MemoryChanges,
     stored: Arc<MemoryStore>,
     losses: AtomicU64,
+    refusals: AtomicU64,
 }
 
 #[async_trait]
@@ -292,18 +293,24 @@ impl TokenChanges for Lossy {
 
     async fn put_back(&self, token: &StoredToken, audit: &AuditEntry) -> Result<bool, StoreError> {
         assert_eq!(audit.kind, AuditKind::TokenStored);
+        let left = self.refusals.load(Ordering::Relaxed);
+        if left > 0 {
+            self.refusals.store(left - 1, Ordering::Relaxed);
+            return Err(StoreError::Unreadable("the server is being replaced".into()));
+        }
         self.stored.replace(vec![token.clone()]);
         Ok(true)
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_was_lost_with_a_server_is_served_on_and_put_back() {
+/// A token of generation 9 is served when the database falls back to generation 7.
+async fn after_a_loss(refusals: u64) -> (FollowerFixture, Arc<Lossy>, RegistryFollower) {
     let fixture = FollowerFixture::new();
     let changes = Arc::new(Lossy {
         changes: fixture.stored.changes(),
         stored: fixture.stored.clone(),
         losses: AtomicU64::new(0),
+        refusals: AtomicU64::new(refusals),
     });
     let follower = RegistryFollower::new(
         Arc::clone(&fixture.registry),
@@ -317,6 +324,18 @@ async fn what_was_lost_with_a_server_is_served_on_and_put_back() {
     fixture.becomes([fixture.token("PRIMARY", 7)]);
     changes.losses.store(1, Ordering::Relaxed);
     follower.catch_up().await.unwrap();
+    (fixture, changes, follower)
+}
+
+#[rstest]
+#[case::at_once(0)]
+#[case::after_it_was_refused_for_a_while(12)]
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_with_a_server_is_served_on_and_put_back(#[case] refusals: u64) {
+    let (fixture, _changes, follower) = after_a_loss(refusals).await;
+    assert_eq!(fixture.served(), [("PRIMARY", 9)]);
+    let five_minutes = tokio::time::timeout(Duration::from_mins(5), follower.follow());
+    assert!(five_minutes.await.is_err(), "it follows for ever");
     assert_eq!(fixture.served(), [("PRIMARY", 9)]);
     let newest = fixture
         .stored
@@ -324,4 +343,16 @@ async fn what_was_lost_with_a_server_is_served_on_and_put_back() {
         .await
         .unwrap();
     assert_eq!(newest, Generation::new(9).ok());
+}
+
+/// Meanwhile another machine signed in anew.
+#[tokio::test(start_paused = true)]
+async fn what_is_served_no_more_is_not_put_back() {
+    let (fixture, changes, follower) = after_a_loss(3).await;
+    fixture.becomes([fixture.token("PRIMARY", 10)]);
+    let five_minutes = tokio::time::timeout(Duration::from_mins(5), follower.follow());
+    assert!(five_minutes.await.is_err(), "it follows for ever");
+    assert_eq!(fixture.served(), [("PRIMARY", 10)]);
+    let refusals = changes.refusals.load(Ordering::Relaxed);
+    assert!(refusals > 0, "it was not asked for again and again: {refusals}");
 }
