@@ -327,28 +327,18 @@ impl RowTrust {
         }))
     }
 
-    /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process. A loss that another one
-    /// made safe is left to be found: what this one serves and did has to be seen to, too.
+    /// What must be in the trail from now on, if the operator accepted another trail meanwhile in another process. A loss is left to be
+    /// found, whether another one has made it safe or does so at this moment: what this one serves and did has to be seen to, too.
     pub(crate) fn accepted_since(
         &self,
         look: &Look,
         standing: &Standing,
         Before(seen): &Before,
     ) -> Option<Before> {
-        if !look
-            .marks
-            .as_ref()
-            .is_err_and(DatabaseMistrust::is_of_another_trail)
-        {
-            return None;
-        }
-        if let Err(DatabaseMistrust::Lost { timeline, .. }) = &look.marks
-            && look
-                .own
-                .as_ref()
-                .is_some_and(|own| own.has_made_safe_since(*timeline))
-        {
-            return None;
+        match &look.marks {
+            Err(DatabaseMistrust::Lost { .. }) => return None,
+            Err(mistrust) if mistrust.is_of_another_trail() => {}
+            _ => return None,
         }
         let kept = Seen {
             history: look.history,
@@ -449,3 +439,6 @@ pub(crate) fn is_latest(marks: &Marks, whose: Whose<'_>, entry: Option<i64>) -> 
         _ => Err(Misfit::PutBack),
     }
 }
+
+#[cfg(test)]
+mod tests;
