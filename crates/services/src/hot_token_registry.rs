@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::ports::Clock;
 use vega_domain::secret::TokenAnswer;
-use vega_domain::token::StoredToken;
+use vega_domain::token::{CheckResult, StoredToken};
 
 use crate::staleness::Staleness;
 
@@ -293,6 +293,9 @@ impl HotTokenRegistry {
                     (Some(token), held) if held.is_none_or(|held| held.generation() <= token.generation) => {
                         Slot::of(&token, now)
                     }
+                    (Some(token), Some(Slot::OnlyHere(hot))) if is_past(&token, &hot.token) => {
+                        Slot::of(&token, now)
+                    }
                     (_, Some(Slot::OnlyHere(_)) | None) => continue,
                     // A backup was put back, say: what it lacks is not durable, what it has is older.
                     (_, Some(held)) => Slot::Gone(held.generation()),
@@ -320,6 +323,15 @@ impl HotTokenRegistry {
         }
         made
     }
+}
+
+/// Whether somebody signed in anew, or revoked, after this token was issued that only this process has. Numbers do not tell: those of
+/// tokens that were lost are used again.
+fn is_past(stored: &StoredToken, only_here: &StoredToken) -> bool {
+    let revoked = stored
+        .last_check
+        .filter(|check| check.result == CheckResult::Revoked);
+    stored.issued_at > only_here.issued_at || revoked.is_some_and(|check| check.at > only_here.issued_at)
 }
 
 /// Who holds the registry's lock for writers.

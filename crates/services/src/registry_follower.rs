@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
+use vega_domain::ids::ApiName;
 use vega_domain::ports::{Clock, LoadedToken, StoreError, TokenChanges, UpstoxTokenRepository};
 use vega_domain::token::StoredToken;
 
@@ -87,9 +88,10 @@ impl RegistryFollower {
                 // Noticed meanwhile: these may be from before it.
                 continue;
             }
-            if self.losses.swap(losses, Ordering::Relaxed) != losses {
+            if self.losses.load(Ordering::Relaxed) != losses {
                 let lost = self.registry.keep_what_was_lost(&stored);
                 self.lost().extend(lost);
+                self.losses.store(losses, Ordering::Relaxed);
                 self.found_lost.notify_one();
                 continue;
             }
@@ -107,44 +109,49 @@ impl RegistryFollower {
     async fn put_back_what_was_lost(&self) -> Infallible {
         let (at_first, in_the_end) = PUT_BACK_AGAIN;
         loop {
-            self.found_lost.notified().await;
             let mut pause = at_first;
-            while let Err(error) = self.put_back().await {
+            while let Err((api, error)) = self.put_back().await {
                 if pause == at_first {
-                    tracing::error!(
-                        "tokens that were lost with a database server are served here and cannot be put back yet: {error}"
-                    );
+                    tracing::error!(%api, "a token that was lost with a database server is served here and cannot be put back yet: {error}");
                 }
                 sleep(pause).await;
                 pause = (pause * 2).min(in_the_end);
             }
+            self.found_lost.notified().await;
         }
     }
 
-    /// Those of them that are still served. Fails with the first one that the database did not take.
-    async fn put_back(&self) -> Result<(), StoreError> {
-        let mut lost = std::mem::take(&mut *self.lost());
-        while let Some(token) = lost.pop() {
+    /// Those of them that are still served. Fails with the first one that the database did not take, when all were tried.
+    async fn put_back(&self) -> Result<(), (ApiName, StoreError)> {
+        let lost = self.lost().clone();
+        let mut refused = None;
+        for token in lost {
             let served = self.registry.get(&token.api);
-            if served.is_none_or(|served| served.access_token.expose() != token.access_token.expose()) {
+            let is_served =
+                served.is_some_and(|served| served.access_token.expose() == token.access_token.expose());
+            if is_served && let Err(error) = self.changes.put_back(&token, &self.entry_of(&token)).await {
+                refused.get_or_insert((token.api.clone(), error));
                 continue;
             }
-            let words = format!(
-                "generation {}, put back after the last commits were lost",
-                token.generation
-            );
-            let entry = AuditEntry {
-                account: Some(token.account.clone()),
-                api: Some(token.api.clone()),
-                ..AuditEntry::new(self.clock.now(), AuditKind::TokenStored, words)
-            };
-            if let Err(error) = self.changes.put_back(&token, &entry).await {
-                lost.push(token);
-                self.lost().append(&mut lost);
-                return Err(error);
+            // Once: it may have been lost for a second time meanwhile.
+            let mut left = self.lost();
+            if let Some(place) = left.iter().position(|kept| Arc::ptr_eq(kept, &token)) {
+                left.swap_remove(place);
             }
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn entry_of(&self, token: &StoredToken) -> AuditEntry {
+        let words = format!(
+            "generation {}, put back after the last commits were lost",
+            token.generation
+        );
+        AuditEntry {
+            account: Some(token.account.clone()),
+            api: Some(token.api.clone()),
+            ..AuditEntry::new(self.clock.now(), AuditKind::TokenStored, words)
+        }
     }
 
     /// Keeps the registry in step for as long as it is polled. Dropping it is safe at any time.

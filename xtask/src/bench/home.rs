@@ -116,7 +116,7 @@ impl Home {
         let files = ["certificate.pem", "certificate-key.pem"].map(|name| self.folder.join(name));
         let [certificate, key] = files.map(|file| file.display().to_string());
         let about = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -addext \
-                     subjectAltName=DNS:localhost,IP:127.0.0.1 -days 2";
+                     subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE -days 2";
         let mut openssl = self.program(Path::new("openssl"));
         openssl.args(about.split_whitespace());
         said(openssl.args(["-out", &certificate, "-keyout", &key]))?;

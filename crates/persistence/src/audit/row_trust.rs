@@ -36,6 +36,19 @@ struct Seen {
     is_of_this_process: bool,
 }
 
+fn see(seen: &mut Seen, entry: i64, chain: &[u8], history: Option<History>) {
+    let is_of_one_before = history
+        .zip(seen.history)
+        .is_some_and(|(now, known)| now.is_before(known));
+    // Slow news of a server that was replaced is none.
+    if is_of_one_before || entry < seen.entry || entry == seen.entry && seen.value != chain {
+        return;
+    }
+    (seen.entry, seen.value) = (entry, chain.to_vec());
+    seen.history = history;
+    seen.is_of_this_process = true;
+}
+
 fn accept(seen: &mut Seen, entry: i64, chain: &[u8], history: Option<History>) {
     (seen.entry, seen.value) = (entry, chain.to_vec());
     seen.accepted += 1;
@@ -188,6 +201,16 @@ impl RowTrust {
         Before(self.seen().clone())
     }
 
+    /// What a look on this server judges by. On one that took the place of another, all that was seen there must be, however long ago the
+    /// look began.
+    pub(crate) fn on(&self, before: Before, history: Option<History>) -> Before {
+        let now = self.before();
+        if is_replaced(&before.0, history) && is_replaced(&now.0, history) {
+            return now;
+        }
+        before
+    }
+
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,14 +240,18 @@ impl RowTrust {
 
     /// Records that the trail was seen up to this entry.
     pub(crate) fn saw(&self, entry: i64, chain: &[u8], history: Option<History>) {
+        see(&mut self.seen(), entry, chain, history);
+    }
+
+    /// The same after a look that judged by `before`. Returns false, and records nothing, where more was seen meanwhile on a server that
+    /// was replaced since: that must be in the trail, too.
+    fn saw_after(&self, before: &Seen, entry: i64, chain: &[u8], history: Option<History>) -> bool {
         let mut seen = self.seen();
-        if entry > seen.entry {
-            (seen.entry, seen.value) = (entry, chain.to_vec());
+        if is_replaced(&seen, history) && seen.entry > before.entry {
+            return false;
         }
-        if entry >= seen.entry {
-            seen.history = history;
-            seen.is_of_this_process = true;
-        }
+        see(&mut seen, entry, chain, history);
+        true
     }
 
     /// Records that the trail counts as it is, because the operator accepted it.
@@ -238,6 +265,12 @@ impl RowTrust {
         let mut seen = self.seen();
         accept(&mut seen, entry, chain, history);
         self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts anew how often a trail was accepted, once that is in the file: another process may have accepted this one, too.
+    pub(crate) fn counts_acceptances(&self, chain_id: &[u8]) {
+        let accepted = self.kept(chain_id).accepted;
+        self.seen().accepted = accepted;
     }
 
     /// How many losses were noticed.
@@ -259,14 +292,14 @@ impl RowTrust {
         *self.seen() = kept;
     }
 
-    /// Compares the state of the database with what was seen. Fails where the database now belongs to another key.
-    /// `history` is where the server is in its history now.
+    /// Compares the state of the database with what was seen. Fails where the database now belongs to another key; `None` where more was
+    /// seen meanwhile on a server that was replaced since. `history` is where the server is in its history now.
     pub(crate) fn compare(
         &self,
         standing: &Standing,
         Before(seen): &Before,
         history: Option<History>,
-    ) -> Result<Look, NoLook> {
+    ) -> Result<Option<Look>, NoLook> {
         if standing.key_id.as_deref() != Some(&self.key.0[..]) {
             return Err(NoLook::OtherKey);
         }
@@ -277,8 +310,9 @@ impl RowTrust {
         let mut marks = self.judge(standing, seen, own.clone());
         let is_near = seen.entry - standing.last <= LOST_AT_MOST;
         if let Some(then) = seen.history.filter(|_| is_replaced(seen, history))
-            && is_near
-            && own.is_some()
+            && let Some(own) = &own
+            // Somebody who knew less of the trail may have made it safe.
+            && (is_near || own.has_made_safe_since(then.timeline))
             && marks.as_ref().is_err_and(DatabaseMistrust::is_of_another_trail)
         {
             marks = Err(DatabaseMistrust::Lost {
@@ -292,17 +326,17 @@ impl RowTrust {
             marks = Err(DatabaseMistrust::Moved { words });
         }
         let chain = standing.chain.clone().unwrap_or_default();
-        if marks.is_ok() {
-            self.saw(standing.last, &chain, history);
+        if marks.is_ok() && !self.saw_after(seen, standing.last, &chain, history) {
+            return Ok(None);
         }
-        Ok(Look {
+        Ok(Some(Look {
             marks,
             own,
             last: standing.last,
             chain,
             history,
             stopped: moves.as_ref().map(DatabaseMove::stops_writes),
-        })
+        }))
     }
 
     /// What must be in the trail where another server took the place of the one that was there: what this machine kept too, since the last

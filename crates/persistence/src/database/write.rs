@@ -258,12 +258,14 @@ impl Write {
             let checkpoint = Checkpoint {
                 at,
                 cause,
-                chain_id,
+                chain_id: chain_id.clone(),
                 entry,
                 value,
             };
             if let Err(error) = self.checkpoints.append_beside(checkpoint).await {
                 tracing::error!(%error, "a checkpoint is missing: putting an older database back could undo what was done");
+            } else if cause == Cause::Accepted {
+                self.trust.counts_acceptances(&chain_id);
             }
         }
         Ok(())

@@ -104,7 +104,7 @@ impl DataSource {
         let checkpoint = Checkpoint {
             at,
             cause: Cause::Accepted,
-            chain_id,
+            chain_id: chain_id.clone(),
             entry,
             value,
         };
@@ -112,6 +112,7 @@ impl DataSource {
             tracing::error!(%error, "that the loss of commits is safe is not kept beside the key: the next start finds it once more");
         }
         self.trust().noticed_a_loss(entry, &value, Some(history));
+        self.trust().counts_acceptances(&chain_id);
         tracing::warn!("another machine has made the loss of the last commits safe");
         Ok(())
     }

@@ -6,6 +6,7 @@ use vega_domain::ports::StoreError;
 use crate::audit::latest_changes::{Marks, Misfit, Whose};
 use crate::audit::row_trust::{Before, Look, NoLook, RowTrust, Standing, is_latest};
 use crate::database::causes::failed;
+use crate::postgres::history::History;
 use crate::sealing::row_values::SealedTable;
 use crate::sql;
 use crate::sql::{Row, Session};
@@ -22,19 +23,37 @@ impl RowTrust {
     /// Reads the trail's end and the list, and has them judged. Fails where the database now belongs to another key.
     pub(crate) async fn look(&self, connection: &mut Session, before: Before) -> Result<Look, NoLook> {
         let history = connection.history();
+        let mut before = self.on(before, history);
+        loop {
+            match self.look_once(connection, before, history).await? {
+                Some(look) => return Ok(look),
+                None => before = self.before(),
+            }
+        }
+    }
+
+    /// `None` where more was seen meanwhile on a server that was replaced since.
+    async fn look_once(
+        &self,
+        connection: &mut Session,
+        before: Before,
+        history: Option<History>,
+    ) -> Result<Option<Look>, NoLook> {
         let mut before = before;
         let mut found = standing(connection, before.entry()).await?;
         if let Some(more) = self.kept_since(&found, &before, history) {
             found = standing(connection, more.entry()).await?;
             before = more;
         }
-        let look = self.compare(&found, &before, history)?;
+        let Some(look) = self.compare(&found, &before, history)? else {
+            return Ok(None);
+        };
         match self.accepted_since(&look, &found, &before) {
             Some(accepted) => {
                 let found = standing(connection, accepted.entry()).await?;
                 self.compare(&found, &accepted, history)
             }
-            None => Ok(look),
+            None => Ok(Some(look)),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use vega_domain::audit::AuditEntry;
 use vega_domain::ports::StoreError;
 use vega_domain::token::StoredToken;
@@ -17,8 +18,17 @@ use crate::repositories::token_rows::{
 };
 use crate::sealing::fingerprint::Subject;
 use crate::sql;
+use crate::sql::{Session, record};
 
-/// Puts the token back, unless its API has one of this generation or a newer one. It is no part of a sign-in: whoever holds it may.
+record! {
+    struct Newest {
+        issued_at: DateTime<Utc>,
+        revoked_at: Option<DateTime<Utc>>,
+    }
+}
+
+/// Puts the token back, unless its API has one of this generation or a newer one, or somebody signed in or revoked after it was issued.
+/// It is no part of a sign-in: whoever holds it may.
 pub(super) async fn put_back(
     data: &DataSource,
     token: &StoredToken,
@@ -34,7 +44,7 @@ pub(super) async fn put_back(
     };
     let known = known_generation(tx.marks()?, &token.api);
     let newest = newest_generation(&mut tx, known, &token.api).await?;
-    if newest >= Some(token.generation) {
+    if newest >= Some(token.generation) || is_past(&mut tx, token).await? {
         return Ok(false);
     }
     let stored = token_rows::insert(&mut tx, token, sealed).await?;
@@ -43,6 +53,20 @@ pub(super) async fn put_back(
     audit_trail::insert_about(&mut tx, audit, Subject::Token(&token.access_token)).await?;
     tx.commit().await.map_err(failed("put a token back"))?;
     Ok(true)
+}
+
+/// Whether the newest row of its API is of after this token: numbers do not tell, as those of lost tokens are used again.
+async fn is_past(tx: &mut Session, token: &StoredToken) -> Result<bool, StoreError> {
+    let newest: Option<Newest> = sql::query_as(
+        "SELECT issued_at, revoked_at FROM upstox_tokens WHERE api = $1 ORDER BY generation DESC LIMIT 1",
+    )
+    .bind(token.api.as_str())
+    .fetch_optional(tx)
+    .await
+    .map_err(failed("look for a later token"))?;
+    Ok(newest.is_some_and(|newest| {
+        newest.issued_at > token.issued_at || newest.revoked_at > Some(token.issued_at)
+    }))
 }
 
 /// Whether the row of this token is there already: put back before the sign-in was finished whose answer it came with, and which was not

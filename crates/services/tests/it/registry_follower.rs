@@ -294,11 +294,14 @@ impl TokenChanges for Lossy {
     async fn put_back(&self, token: &StoredToken, audit: &AuditEntry) -> Result<bool, StoreError> {
         assert_eq!(audit.kind, AuditKind::TokenStored);
         let left = self.refusals.load(Ordering::Relaxed);
-        if left > 0 {
+        if left > 0 && token.api.as_str() == "PRIMARY" {
             self.refusals.store(left - 1, Ordering::Relaxed);
             return Err(StoreError::Unreadable("the server is being replaced".into()));
         }
-        self.stored.replace(vec![token.clone()]);
+        let mut all = vec![token.clone()];
+        let others = self.stored.load_all().await?.into_iter().flatten();
+        all.extend(others.filter(|other| other.api != token.api));
+        self.stored.replace(all);
         Ok(true)
     }
 }
@@ -355,4 +358,52 @@ async fn what_is_served_no_more_is_not_put_back() {
     assert_eq!(fixture.served(), [("PRIMARY", 10)]);
     let refusals = changes.refusals.load(Ordering::Relaxed);
     assert!(refusals > 0, "it was not asked for again and again: {refusals}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_not_taken_back_keeps_no_other_one_out() {
+    let (fixture, changes, follower) = after_a_loss(u64::MAX).await;
+    fixture.becomes([fixture.token("PRIMARY", 9), fixture.token("WEBSOCKET1", 5)]);
+    follower.catch_up().await.unwrap();
+    fixture.becomes([fixture.token("PRIMARY", 7)]);
+    changes.losses.store(2, Ordering::Relaxed);
+    follower.catch_up().await.unwrap();
+    let five_minutes = tokio::time::timeout(Duration::from_mins(5), follower.follow());
+    assert!(five_minutes.await.is_err(), "it follows for ever");
+    let second = ApiName::new("WEBSOCKET1").unwrap();
+    let newest = fixture.stored.newest_generation(&second).await.unwrap();
+    assert_eq!(newest, Generation::new(5).ok());
+    assert_eq!(fixture.served(), [("PRIMARY", 9), ("WEBSOCKET1", 5)]);
+}
+
+/// Numbers of what was lost are used again: what came later counts, whatever its number.
+#[rstest]
+#[case::somebody_signed_in(false, &[("PRIMARY", 8)])]
+#[case::somebody_revoked(true, &[])]
+#[tokio::test(start_paused = true)]
+async fn what_was_done_after_a_lost_token_was_issued_counts(
+    #[case] is_revoked: bool,
+    #[case] served: &[(&str, u32)],
+) {
+    let (fixture, _changes, follower) = after_a_loss(u64::MAX).await;
+    assert_eq!(fixture.served(), [("PRIMARY", 9)]);
+    fixture.clock.set(fixture.clock.now() + TimeDelta::seconds(5));
+    let later = fixture.clock.now();
+    let stored = if is_revoked {
+        let revoked = LastCheck {
+            at: later,
+            result: CheckResult::Revoked,
+        };
+        StoredToken {
+            issued_at: later - TimeDelta::minutes(1),
+            rejected_at: Some(later),
+            last_check: Some(revoked),
+            ..fixture.token("PRIMARY", 7)
+        }
+    } else {
+        fixture.token("PRIMARY", 8)
+    };
+    fixture.becomes([stored]);
+    follower.catch_up().await.unwrap();
+    assert_eq!(fixture.served(), served);
 }
