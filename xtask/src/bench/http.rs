@@ -33,7 +33,7 @@ struct Asked {
 /// Answers in a second and their p99, alone and beside other work; then the answers at a rate.
 pub(crate) fn token_reads(world: &World) -> Result<Vec<Measured>> {
     let home = world.fifty()?;
-    let vega = Asked::tokens(home, Server::start(home)?)?;
+    let vega = Asked::tokens(Server::start(home)?, key_of(home, "http")?);
     let empty = Asked {
         server: Server::empty_handler()?,
         path: "/",
@@ -53,10 +53,11 @@ pub(crate) fn token_reads(world: &World) -> Result<Vec<Measured>> {
 /// Answers in a second and their p99 where the listener speaks TLS, beside one that does not.
 pub(crate) fn token_reads_over_tls(world: &World) -> Result<Vec<Measured>> {
     let home = world.fifty()?;
-    let [certificate, key] = home.certificate()?;
-    let mut over_tls = Asked::tokens(home, Server::start_over_tls(home, &certificate, &key)?)?;
+    let [certificate, private] = home.certificate()?;
+    let key = key_of(home, "https")?;
+    let mut over_tls = Asked::tokens(Server::start_over_tls(home, &certificate, &private)?, key.clone());
     over_tls.certificate = Some(certificate);
-    let plain = Asked::tokens(home, Server::start(home)?)?;
+    let plain = Asked::tokens(Server::start(home)?, key);
     Ok(in_turns(home, "with and without TLS", &over_tls, &plain)?.into())
 }
 
@@ -65,7 +66,7 @@ pub(crate) fn token_reads_over_tls(world: &World) -> Result<Vec<Measured>> {
 pub(crate) fn token_reads_without_database(_: &World) -> Result<Vec<Measured>> {
     let database = PostgresServer::alone("");
     let home = filled_over("fifty-over-postgresql", 50, &database.fresh_database())?;
-    let vega = Asked::tokens(&home, Server::start(&home)?)?;
+    let vega = Asked::tokens(Server::start(&home)?, key_of(&home, "away")?);
     let there = vega.rounds(&home, "while the database is there")?;
     database.crash();
     let away = vega.rounds(&home, "while the database is away")?;
@@ -73,6 +74,12 @@ pub(crate) fn token_reads_without_database(_: &World) -> Result<Vec<Measured>> {
     Ok(both
         .map(|(away, there)| Measured::beside(away.clone(), there))
         .collect())
+}
+
+/// A key that reads the token.
+fn key_of(home: &Home, name: &str) -> Result<String> {
+    let key = said(&mut home.vega(&["key", "add", name, "--scope", "token:API1"]))?;
+    Ok(key.trim().to_owned())
 }
 
 /// Something else that wants each core.
@@ -101,15 +108,14 @@ fn in_turns(home: &Home, how: &str, one: &Asked, floor: &Asked) -> Result<[Measu
 }
 
 impl Asked {
-    /// Asks a server of this home for a token, with a key that is made for it.
-    fn tokens(home: &Home, server: Server) -> Result<Self> {
-        let key = said(&mut home.vega(&["key", "add", "bench", "--scope", "token:API1"]))?;
-        Ok(Self {
+    /// Asks a server for a token, with this key.
+    fn tokens(server: Server, key: String) -> Self {
+        Self {
             server,
             path: "/api/v1/apis/API1/token",
-            key: key.trim().to_owned(),
+            key,
             certificate: None,
-        })
+        }
     }
 
     /// Answers in a second, and the p99, of some rounds.

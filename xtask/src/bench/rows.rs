@@ -165,20 +165,6 @@ pub(crate) const GROUPS: &[Group] = &[
         ],
     },
     Group {
-        name: "growth-60000",
-        measure: growth::of::<60_000>,
-        rows: &[
-            row(
-                "status-of-60000",
-                "ms",
-                "`vega status`, 60,000 APIs, 1,000 accounts",
-            )
-            .beside(ALL_ROWS),
-            row("ready-60000", "ms", "server ready, 60,000 APIs, 1,000 accounts").beside(SERVER_OF_SIX),
-            row("memory-60000", "MiB", "memory of the server, 60,000 APIs").beside(SERVER_OF_SIX),
-        ],
-    },
-    Group {
         name: "sizes",
         measure: sizes::binaries,
         rows: &[

@@ -8,8 +8,8 @@ use vega_persistence::read_text;
 
 use crate::settings::settings_error::SettingsError;
 
-/// More than any file of settings needs.
-pub(crate) const LARGEST: usize = 1024 * 1024;
+/// More than any file of settings needs: 60,000 APIs take six million bytes.
+pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
 /// One file.
 pub(crate) struct TomlFile {
