@@ -11,10 +11,12 @@ use tokio::time::sleep;
 use crate::pair::Pair;
 
 const CRASHES: u32 = 25;
+/// At most so many milliseconds between two crashes, in which some writes begin and end, and so many without the server.
+const BEFORE_AND_AWAY: [u64; 2] = [2_500, 200];
 
 pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     let pauses: Vec<[Duration; 2]> = (0..CRASHES)
-        .map(|_| [300, 100].map(|most| Duration::from_millis(pair.random.u64(..most))))
+        .map(|_| BEFORE_AND_AWAY.map(|most| Duration::from_millis(pair.random.u64(..most))))
         .collect();
     let (acknowledged, is_over) = (RefCell::new(Vec::new()), Cell::new(false));
     let write = |machine| write_on(pair, machine, &acknowledged, &is_over);
@@ -35,6 +37,9 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     let kept = names(pair).await?;
     let lost: Vec<&String> = acknowledged.iter().filter(|name| !kept.contains(name)).collect();
     let (count, of) = (lost.len(), acknowledged.len());
+    pair.promises.expect(of > 0, || {
+        "no write was acknowledged, so nothing was seen".to_owned()
+    });
     pair.promises.expect(lost.is_empty(), || {
         format!("P1: {count} of {of} acknowledged writes are gone after {CRASHES} crashes: {lost:?}")
     });
@@ -42,6 +47,10 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
     figures.counted("crashes between writes", CRASHES);
     figures.counted("writes acknowledged between crashes", u32::try_from(of)?);
     figures.counted("writes refused or in doubt between crashes", refused);
+    let signed_in = pair.sign_in(0).await?;
+    pair.promises.expect(signed_in.code == Some(0), || {
+        format!("nobody goes on: {signed_in:?}")
+    });
     Ok(format!("{of} acknowledged, {refused} not, {pauses:?}"))
 }
 
