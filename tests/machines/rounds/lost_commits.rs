@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use tokio::process::Child;
 use tokio::time::{Instant, sleep};
-use vega_tests::{Ran, let_go_on};
+use vega_tests::{Ran, Server, let_go_on};
 
 use crate::lost::Lost;
 use crate::moment::Moment;
@@ -114,22 +114,7 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
                 server.log()
             )
         });
-    // A process that served nothing finds it: it is in the database again.
-    let is_given = async || {
-        let given = pair.vega(roles.one, &["token", hot]).await;
-        given.is_ok_and(|given| Some(given.stdout.trim()) == token.as_deref())
-    };
-    let back = time_until(BACK, is_given).await;
-    if drawn.is_hot_lost {
-        let figures = &mut pair.promises.figures;
-        figures.took("put back after a loss", back.unwrap_or(BACK));
-    }
-    pair.promises.expect(back.is_some(), || {
-        format!(
-            "the token of {hot} was served, and is not in the database {BACK:?} after the loss: {}",
-            server.log()
-        )
-    });
+    is_put_back(pair, roles, hot, token.as_deref(), &drawn, &server).await;
     server.stop().await?;
     let verified = pair.vega(roles.other, &["audit", "--verify"]).await?;
     pair.promises
@@ -142,6 +127,32 @@ pub(crate) async fn play(pair: &mut Pair) -> Result<String> {
         "{roles:?}, {:?}, {drawn:?}, {is_held}, {lost:?}: {signed_in:?}, then {told}",
         pair.hosts
     ))
+}
+
+/// A process that served nothing finds the token: it is in the database again.
+async fn is_put_back(
+    pair: &mut Pair,
+    roles: Roles,
+    hot: &str,
+    token: Option<&str>,
+    drawn: &Drawn,
+    server: &Server,
+) {
+    let is_given = async || {
+        let given = pair.vega(roles.one, &["token", hot]).await;
+        given.is_ok_and(|given| Some(given.stdout.trim()) == token)
+    };
+    let back = time_until(BACK, is_given).await;
+    if drawn.is_hot_lost {
+        let figures = &mut pair.promises.figures;
+        figures.took("put back after a loss", back.unwrap_or(BACK));
+    }
+    pair.promises.expect(back.is_some(), || {
+        format!(
+            "the token of {hot} was served, and is not in the database {BACK:?} after the loss: {}",
+            server.log()
+        )
+    });
 }
 
 /// Until somebody can write, and the loss is noticed. Returns what became of the sign-in that was held up.

@@ -77,7 +77,7 @@ pub enum StepsError {
     OneMachine,
     /// Others would be left without the key.
     #[error(
-        "{} use the database too, and would have no key for it. `vega seal rotate --prepare` makes the next key, and tells what to \
+        "the database is used on {} too, without a key for it then. `vega seal rotate --prepare` makes the next key, and tells what to \
          copy where; when they have it, `vega seal rotate --commit` puts it in force. Nothing was changed", .0.join(" and ")
     )]
     SeveralMachines(Vec<String>),
@@ -89,7 +89,7 @@ pub enum StepsError {
     NotHere(KeyToCopy),
     /// Some of the others do not have it.
     #[error(
-        "{} do not have the next key yet. Copy {} to each of them, by hand and in private, into the folder of its key file and under the \
+        "the next key is not on {} yet. Copy {} there, by hand and in private, into the folder of its key file and under the \
          same name (scp -p): a running server says within 30 s that it has it, `vega seal machines` there at once. A machine that \
          is gone for good is left out with --without NAME. Nothing was changed", .machines.join(" and "), .file.display()
     )]

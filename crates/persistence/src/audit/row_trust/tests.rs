@@ -11,12 +11,15 @@ use crate::key_files::key_source::KeySource;
 const CHAIN: &[u8] = b"chain";
 const END: &[u8] = b"end";
 
-fn on(timeline: i64) -> Option<History> {
-    Some(History {
-        system: 4711,
-        timeline,
-    })
-}
+/// The server that was there, and the one that took its place.
+const FIRST: Option<History> = Some(History {
+    system: 4711,
+    timeline: 1,
+});
+const SECOND: Option<History> = Some(History {
+    system: 4711,
+    timeline: 2,
+});
 
 /// A process that shares a file of checkpoints with others.
 struct Process {
@@ -88,7 +91,7 @@ impl Process {
 
     /// What it takes over where it saw entry 49, finds a trail that ends at 24, and another process lets that one count meanwhile.
     fn taken_over(&self, history: Option<History>) -> Option<i64> {
-        self.trust.saw(49, b"seen", on(1));
+        self.trust.saw(49, b"seen", FIRST);
         let before = self.trust.before();
         self.accepted_by_somebody(25);
         let standing = self.standing(24, None, None);
@@ -105,7 +108,7 @@ impl Process {
 #[test]
 fn a_loss_that_another_process_makes_safe_at_this_moment_is_left_to_be_found() {
     let process = Process::new();
-    assert_eq!(process.taken_over(on(2)), None);
+    assert_eq!(process.taken_over(SECOND), None);
     assert_eq!(process.seen(), 49, "what was seen is not forgotten");
     assert_eq!(process.trust.losses(), 0);
 }
@@ -113,7 +116,7 @@ fn a_loss_that_another_process_makes_safe_at_this_moment_is_left_to_be_found() {
 #[test]
 fn a_trail_that_the_operator_let_count_is_taken_over() {
     let process = Process::new();
-    assert_eq!(process.taken_over(on(1)), Some(25));
+    assert_eq!(process.taken_over(FIRST), Some(25));
     assert_eq!(process.seen(), 25);
 }
 
@@ -122,13 +125,13 @@ fn a_trail_that_the_operator_let_count_is_taken_over() {
 fn what_was_let_count_at_a_loss_does_not_let_the_next_trail_count() {
     let process = Process::new();
     process.accepted_by_somebody(25);
-    process.trust.noticed_a_loss(25, &[7; 32], on(2));
+    process.trust.noticed_a_loss(25, &[7; 32], SECOND);
     process.accepted_by_somebody(25);
     process.trust.counts_acceptances(CHAIN);
-    process.trust.saw(30, b"later", on(2));
+    process.trust.saw(30, b"later", SECOND);
     let before = process.trust.before();
     let older = process.standing(26, None, None);
-    let look = process.look(&older, &before, on(2)).unwrap();
+    let look = process.look(&older, &before, SECOND).unwrap();
     assert!(matches!(look.marks, Err(DatabaseMistrust::Older { .. })));
     assert!(process.trust.accepted_since(&look, &older, &before).is_none());
     assert_eq!(process.seen(), 30);
@@ -138,25 +141,25 @@ fn what_was_let_count_at_a_loss_does_not_let_the_next_trail_count() {
 #[test]
 fn a_look_on_the_next_server_judges_by_all_that_was_seen_on_the_one_before() {
     let process = Process::new();
-    process.trust.saw(40, b"40", on(1));
+    process.trust.saw(40, b"40", FIRST);
     let began = process.trust.before();
-    process.trust.saw(41, b"41", on(1));
+    process.trust.saw(41, b"41", FIRST);
     // The entries up to 40 are there; 41 is another one.
     let standing = process.standing(44, Some(2), Some(b"40"));
-    assert!(process.look(&standing, &began, on(2)).is_none(), "look again");
+    assert!(process.look(&standing, &began, SECOND).is_none(), "look again");
     assert_eq!(process.seen(), 41);
 
-    let fresh = process.trust.on(began, on(2));
+    let fresh = process.trust.on(began, SECOND);
     assert_eq!(fresh.entry(), 41);
     let standing = process.standing(44, Some(2), Some(b"another"));
-    let look = process.look(&standing, &fresh, on(2)).unwrap();
+    let look = process.look(&standing, &fresh, SECOND).unwrap();
     assert!(matches!(look.marks, Err(DatabaseMistrust::Lost { .. })));
 }
 
 #[rstest]
-#[case::slow_news_of_the_server_before(50, 60, b"60", on(1))]
-#[case::another_entry_of_that_number(50, 50, b"another", on(2))]
-#[case::an_earlier_one(50, 49, b"49", on(2))]
+#[case::slow_news_of_the_server_before(50, 60, b"60", FIRST)]
+#[case::another_entry_of_that_number(50, 50, b"another", SECOND)]
+#[case::an_earlier_one(50, 49, b"49", SECOND)]
 fn what_is_seen_too_late_changes_nothing(
     #[case] seen: i64,
     #[case] entry: i64,
@@ -164,10 +167,10 @@ fn what_is_seen_too_late_changes_nothing(
     #[case] history: Option<History>,
 ) {
     let process = Process::new();
-    process.trust.saw(seen, b"50", on(2));
+    process.trust.saw(seen, b"50", SECOND);
     process.trust.saw(entry, chain, history);
     let Before(now) = process.trust.before();
-    assert_eq!((now.entry, &*now.value, now.history), (50, &b"50"[..], on(2)));
+    assert_eq!((now.entry, &*now.value, now.history), (50, &b"50"[..], SECOND));
 }
 
 /// The process that made it safe knew less of the trail.
@@ -179,9 +182,9 @@ fn where_much_is_missing_it_is_a_loss_if_somebody_made_it_safe(
     #[case] is_loss: bool,
 ) {
     let process = Process::new();
-    process.trust.saw(560, b"560", on(1));
+    process.trust.saw(560, b"560", FIRST);
     let standing = process.standing(25, lost_on, None);
-    let look = process.look(&standing, &process.trust.before(), on(2)).unwrap();
+    let look = process.look(&standing, &process.trust.before(), SECOND).unwrap();
     assert_eq!(
         matches!(look.marks, Err(DatabaseMistrust::Lost { .. })),
         is_loss,
