@@ -48,6 +48,7 @@ mod server_quick_reads;
 mod server_refusals;
 mod server_route_permissions;
 mod server_runs;
+mod server_socket;
 mod server_stale;
 mod server_starting;
 mod server_system;

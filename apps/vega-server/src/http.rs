@@ -2,6 +2,7 @@
 //! the routes do is decided in `api`.
 
 pub(crate) mod listening;
+pub(crate) mod local_socket;
 
 pub(crate) mod allowed_hosts;
 pub(crate) mod host_check;

@@ -40,7 +40,6 @@ use anyhow::Context;
 use clap::Parser;
 use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{
@@ -48,10 +47,11 @@ use vega_bootstrap::{
     careful_process, left_alone, log_to_stderr,
 };
 use vega_domain::ports::Clock;
-use vega_listening::{Answers, ConnectionSlots, ServerTls, TlsError, Transport, serve_with};
+use vega_listening::{Answers, ConnectionSlots, Door, Limits, ServerTls, TlsError, serve_at};
 
 use crate::http::allowed_hosts::AllowedHosts;
-use crate::http::listening::{self, CannotListen, RefusedPeers};
+use crate::http::listening::{self, CannotListen, Refused};
+use crate::http::local_socket::{self, NoSocket};
 use crate::quick_reads::QuickReads;
 use crate::server::Server;
 use crate::start::Start;
@@ -64,6 +64,11 @@ const UNEXPECTED: u8 = 1;
 const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 /// For telling the other machines that this server is gone: they find that out without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
+/// How many connections there may be at the local socket.
+const AT_SOCKET: Limits = Limits {
+    strangers: 32,
+    known: 128,
+};
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -122,9 +127,12 @@ pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
 
 /// What the program ends with. Where it may be better at the next start, with nothing corrected, systemd starts it again.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let must_be_corrected = match error.downcast_ref::<CannotListen>() {
-        Some(cannot_listen) => !cannot_listen.may_pass(),
-        None => error.is::<StartError>() || error.is::<TlsError>(),
+    let must_be_corrected = if let Some(cannot_listen) = error.downcast_ref::<CannotListen>() {
+        !cannot_listen.may_pass()
+    } else if let Some(no_socket) = error.downcast_ref::<NoSocket>() {
+        !no_socket.may_pass()
+    } else {
+        error.is::<StartError>() || error.is::<TlsError>()
     };
     if must_be_corrected {
         PREFLIGHT_FAILED
@@ -143,6 +151,7 @@ async fn run(
         tracing::warn!("{warning}");
     }
     let mut asked_to_stop = pin!(asked_to_stop());
+    let refused = Arc::<Refused>::default();
     let listening = async {
         // What is wrong with the certificate is told before anything is opened.
         let tls = match settings.server.tls.clone() {
@@ -153,9 +162,10 @@ async fn run(
         let listener = listening::bind(&settings.server).await?;
         let address = listener.local_addr().context("the listener has no address")?;
         let ipv6_listener = listening::bind_ipv6_loopback(address, settings).await?;
-        anyhow::Ok((tls, listener, address, ipv6_listener))
+        let socket = local_socket::bind(&settings.socket, &refused)?;
+        anyhow::Ok((tls, listener, address, ipv6_listener, socket))
     };
-    let (tls, listener, address, ipv6_listener) = tokio::select! {
+    let (tls, listener, address, ipv6_listener, socket) = tokio::select! {
         // In this order: whoever reads that Vega waits may ask it to stop at once.
         biased;
         () = &mut asked_to_stop => return Ok(()),
@@ -176,17 +186,13 @@ async fn run(
         allowed_hosts: Arc::new(AllowedHosts::of(address, settings)),
         stop: CancellationToken::new(),
     };
-    let refused = Arc::new(RefusedPeers::default());
     let transport = listening::transport(&settings.server, tls, &refused);
+    let network = [Some(listener), ipv6_listener].into_iter().flatten();
+    let network = network.map(|listener| Door::Network(listener, transport.clone()));
+    let doors = network.chain(socket.map(Door::Local)).collect();
     let answers = Answers::of(starting::router(Arc::clone(&start.allowed_hosts)));
     let has_started = CancellationToken::new();
-    let mut serving = pin!(serve(
-        [Some(listener), ipv6_listener],
-        transport,
-        answers.clone(),
-        &has_started,
-        start.stop.clone()
-    ));
+    let mut serving = pin!(serve(doors, answers.clone(), &has_started, start.stop.clone()));
     let clock = decorator.clock(decorator.machine_clock(Arc::new(SystemClock::new())));
     let started = tokio::select! {
         biased;
@@ -217,27 +223,20 @@ async fn run(
 
 /// Serves at each of these, from when the server has started. Where that takes long, because the database is away, whoever called is
 /// told so meanwhile; in the moments that it takes otherwise callers wait for their answer.
-async fn serve(
-    listeners: [Option<TcpListener>; 2],
-    transport: Transport,
-    answers: Answers,
-    has_started: &CancellationToken,
-    stop: CancellationToken,
-) {
+async fn serve(doors: Vec<Door>, answers: Answers, has_started: &CancellationToken, stop: CancellationToken) {
     if timeout(ANSWERS_AFTER, has_started.cancelled()).await.is_err() {
         tracing::warn!("until the database is there, requests are answered with 503");
     }
-    let slots = ConnectionSlots::default();
-    join_all(listeners.into_iter().flatten().map(|listener| {
-        serve_with(
-            listener,
-            transport.clone(),
-            answers.clone(),
-            slots.clone(),
-            stop.clone(),
-        )
-    }))
-    .await;
+    // Programs of this machine take no places from those of the network, nor these from them.
+    let [network, local] = [ConnectionSlots::default(), ConnectionSlots::new(AT_SOCKET)];
+    let doors = doors.into_iter().map(|door| {
+        let slots = match &door {
+            Door::Network(..) => &network,
+            Door::Local(_) => &local,
+        };
+        serve_at(door, answers.clone(), slots.clone(), stop.clone())
+    });
+    join_all(doors).await;
 }
 
 /// Says where the server is, and how the console is entered.

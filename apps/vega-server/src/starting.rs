@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use vega_api_types::{LiveView, ProblemCode, ReadyView, TokensReadyView};
+use vega_listening::Peer;
 
 use crate::api::health::Live;
 use crate::http::allowed_hosts::AllowedHosts;
@@ -75,7 +76,8 @@ async fn require_allowed_host(
     request: Request,
     next: Next,
 ) -> Response {
-    if host_check::is_for_us(&allowed, request.uri(), request.headers()) {
+    let peer = request.extensions().get::<Peer>();
+    if host_check::is_for_us(&allowed, peer, request.uri(), request.headers()) {
         next.run(request).await
     } else {
         host_check::wrong_host().into_response()

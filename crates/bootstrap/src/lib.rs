@@ -18,14 +18,16 @@ pub use settings::environment::{Environment, Named};
 pub use settings::places::left_alone;
 pub use settings::server_section::ServerSection;
 pub use settings::settings_error::SettingsError;
+pub use settings::socket::{SocketCallers, SocketRule, SocketSection};
 pub use settings::values::length;
 pub use settings::{EffectiveSetting, Settings};
 pub use telemetry::{LogFormat, log_to_stderr};
 pub use vega_listening::{Listener, Scheme};
 pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
-    Accepted, Backup, BackupError, DatabaseFacts, ExaminedBackup, KeySource, MoveError, Moved, PreparedKey,
-    Program, RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, UnfitBackup, WalState,
+    Accepted, Backup, BackupError, DatabaseFacts, ExaminedBackup, KeySource, MoveError, Moved, Place,
+    PreparedKey, Program, RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, UnfitBackup,
+    WalState, refuse_if_others_may_change,
 };
 pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
 pub use wiring::Vega;

@@ -14,8 +14,10 @@ pub(crate) mod proxies;
 pub(crate) mod redirect_warnings;
 pub(crate) mod server_section;
 pub(crate) mod settings_error;
+pub(crate) mod socket;
 pub(crate) mod sources;
 pub(crate) mod toml_file;
+pub(crate) mod toml_tables;
 pub(crate) mod values;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ use vega_upstox::Proxy;
 
 use crate::settings::server_section::ServerSection;
 use crate::settings::settings_error::SettingsError;
+use crate::settings::socket::SocketSection;
 use crate::settings::sources::{KEY_FILE, Sources, secret_file};
 use crate::telemetry::LogFormat;
 
@@ -72,6 +75,8 @@ pub struct Settings {
     pub verification_at: CheckTimes,
     /// How the server is reached.
     pub server: ServerSection,
+    /// How programs of this machine reach it.
+    pub socket: SocketSection,
     /// The format of the server's log.
     pub log_format: LogFormat,
     /// The folder of the browser's short-lived profiles.
@@ -190,6 +195,7 @@ impl Settings {
                 .setting("verification.at", values::check_times)?
                 .unwrap_or_default(),
             server: ServerSection::read(sources)?,
+            socket: SocketSection::read(sources)?,
             log_format: sources
                 .setting("server.log_format", values::log_format)?
                 .unwrap_or_default(),

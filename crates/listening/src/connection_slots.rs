@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::local_socket::LocalCaller;
+
 /// How many connections there may be at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -129,8 +131,13 @@ impl ConnectionSlots {
         u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A slot for a new connection. Another one may be closed for it.
+    /// A slot for a new connection over the network.
     pub(crate) fn take(&self) -> ConnectionSlot {
+        self.take_for(None)
+    }
+
+    /// A slot for a new connection, with who made it where the kernel says so. Another one may be closed for it.
+    pub(crate) fn take_for(&self, caller: Option<LocalCaller>) -> ConnectionSlot {
         let mut table = self.table();
         while table.count(false) >= table.limits.strangers && table.close_oldest(|peer| !peer.is_known()) {}
         let id = table.next;
@@ -150,6 +157,7 @@ impl ConnectionSlots {
             id,
             state,
             slots: self.clone(),
+            caller,
         };
         ConnectionSlot { peer, go }
     }
@@ -228,9 +236,15 @@ pub struct Peer {
     id: u64,
     state: Arc<State>,
     slots: ConnectionSlots,
+    caller: Option<LocalCaller>,
 }
 
 impl Peer {
+    /// Who it is, by the kernel's word: at a local socket only.
+    pub fn caller(&self) -> Option<LocalCaller> {
+        self.caller
+    }
+
     /// Takes note that this one has shown who it is: it takes a slot among the known ones. Where these are all in use it stays
     /// where it is, and is served all the same.
     pub fn is_known_now(&self) {

@@ -23,13 +23,15 @@ use hyper_util::service::TowerToHyperService;
 #[cfg(target_os = "linux")]
 use nix::sys::socket::sockopt::TcpUserTimeout;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, service_fn};
 
 use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots, Peer};
+use crate::local_socket::{LocalCaller, LocalSocket};
 use crate::tls::ServerTls;
 use crate::transport::Transport;
 use crate::unread_body;
@@ -41,53 +43,97 @@ const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// A request line and its headers, in bytes.
 const HEADERS: usize = 16 * 1024;
 /// How long what was sent may stay with a client that does not read it.
-#[cfg(target_os = "linux")]
 const READ_WITHIN: Duration = Duration::from_secs(20);
 /// Whoever is not done by then is cut off.
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// When no connection could be accepted, because there are no file descriptors left, say.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// The address that a request's connection was made to. Every request has it among its extensions.
+/// The address that a request's connection was made to. Every request has it among its extensions, but for those of a local socket.
 #[derive(Debug, Clone, Copy)]
 pub struct CalledAt(pub SocketAddr);
 
-/// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
-pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
-    serve_with(listener, Transport::default(), Answers::of(router), slots, stop).await;
+/// Where connections come in.
+pub enum Door {
+    /// An address, with connections as its transport has them.
+    Network(TcpListener, Transport),
+    /// A socket of this machine.
+    Local(LocalSocket),
 }
 
-/// The same, with connections as `transport` has them, and answers that may be replaced meanwhile.
-pub async fn serve_with(
-    listener: TcpListener,
-    transport: Transport,
-    answers: Answers,
-    slots: ConnectionSlots,
-    stop: CancellationToken,
-) {
+/// A connection that came in.
+enum Stream {
+    Network(TcpStream),
+    Local(UnixStream, LocalCaller),
+}
+
+impl Door {
+    /// The next connection; `None` where the one that came is refused.
+    async fn accept(&self) -> std::io::Result<Option<Stream>> {
+        match self {
+            Self::Network(listener, transport) => {
+                let (stream, peer) = listener.accept().await?;
+                let is_admitted = transport
+                    .peers
+                    .as_ref()
+                    .is_none_or(|peers| peers.admit(peer.ip()));
+                Ok(is_admitted.then_some(Stream::Network(stream)))
+            }
+            Self::Local(socket) => {
+                let accepted = socket.accept().await?;
+                Ok(accepted.map(|(stream, caller)| Stream::Local(stream, caller)))
+            }
+        }
+    }
+
+    fn tls(&self) -> Option<ServerTls> {
+        match self {
+            Self::Network(_, transport) => transport.tls.clone(),
+            Self::Local(_) => None,
+        }
+    }
+
+    /// A named proxy opens connections before it has requests for them. One that is closed just then costs a caller an answer: no
+    /// proxy sends a request with a body twice.
+    fn first_head_within(&self) -> Duration {
+        match self {
+            Self::Network(_, transport) => first_head_within(transport),
+            Self::Local(_) => FIRST_HEAD_WITHIN,
+        }
+    }
+}
+
+/// Serves until `stop`, then lets the requests under way end. Dropping it cuts everybody off.
+pub async fn serve(listener: TcpListener, router: Router, slots: ConnectionSlots, stop: CancellationToken) {
+    let door = Door::Network(listener, Transport::default());
+    serve_at(door, Answers::of(router), slots, stop).await;
+}
+
+/// The same at any door, with answers that may be replaced meanwhile.
+pub async fn serve_at(door: Door, answers: Answers, slots: ConnectionSlots, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut builder = Builder::new();
     builder.max_buf_size(HEADERS);
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = door.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((_, peer))
-                if transport
-                    .peers
-                    .as_ref()
-                    .is_some_and(|peers| !peers.admit(peer.ip())) => {}
-            Ok((stream, _)) => {
+            Ok(None) => {}
+            Ok(Some(stream)) => {
+                let slot = match &stream {
+                    Stream::Network(_) => slots.take(),
+                    Stream::Local(_, caller) => slots.take_for(Some(*caller)),
+                };
                 let connection = Connection {
                     stream,
-                    tls: transport.tls.clone(),
-                    slot: slots.take(),
+                    tls: door.tls(),
+                    slot,
                     answers: answers.clone(),
-                    first_head_within: first_head_within(&transport),
+                    first_head_within: door.first_head_within(),
                 };
                 connections.spawn(connection.serve(builder.clone(), graceful.watcher()));
             }
@@ -98,7 +144,7 @@ pub async fn serve_with(
             }
         }
     }
-    drop(listener);
+    drop(door);
     if timeout(END_WITHIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open and are cut off");
     }
@@ -137,15 +183,13 @@ impl Answers {
 }
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     tls: Option<ServerTls>,
     slot: ConnectionSlot,
     answers: Answers,
     first_head_within: Duration,
 }
 
-/// A named proxy opens connections before it has requests for them. One that is closed just then costs a caller an answer: no proxy
-/// sends a request with a body twice.
 fn first_head_within(transport: &Transport) -> Duration {
     match transport.peers {
         None => FIRST_HEAD_WITHIN,
@@ -162,6 +206,21 @@ impl Connection {
             answers,
             first_head_within,
         } = self;
+        let stream = match stream {
+            Stream::Network(stream) => stream,
+            Stream::Local(stream, _) => {
+                let requests = Requests {
+                    called_at: None,
+                    slot,
+                    answers,
+                    first_head_within,
+                };
+                // What TCP_USER_TIMEOUT is to the others.
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(READ_WITHIN));
+                return requests.serve(Box::pin(stream), builder, graceful).await;
+            }
+        };
         // Small events must not wait for an acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
@@ -173,7 +232,7 @@ impl Connection {
         };
         let requests = Requests {
             // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
-            called_at: SocketAddr::new(called_at.ip().to_canonical(), called_at.port()),
+            called_at: Some(SocketAddr::new(called_at.ip().to_canonical(), called_at.port())),
             slot,
             answers,
             first_head_within,
@@ -194,7 +253,8 @@ impl Connection {
 
 /// The requests of one connection.
 struct Requests {
-    called_at: SocketAddr,
+    /// None at a local socket.
+    called_at: Option<SocketAddr>,
     slot: ConnectionSlot,
     answers: Answers,
     first_head_within: Duration,
@@ -220,7 +280,9 @@ impl Requests {
             let answer = if let Some(answer) = (answers.at_once)(&request, &peer) {
                 Either::Left(ready(Ok(answer)))
             } else {
-                request.extensions_mut().insert(CalledAt(called_at));
+                if let Some(called_at) = called_at {
+                    request.extensions_mut().insert(CalledAt(called_at));
+                }
                 request.extensions_mut().insert(peer.clone());
                 Either::Right(answered(answers.router.clone(), request))
             };

@@ -57,6 +57,7 @@ fn table() -> String {
                 let folder = folder.path().display().to_string();
                 setting.value.replace(&folder, "~/.config/vega")
             }
+            "server.socket" => "$XDG_RUNTIME_DIR/vega/vega.sock".into(),
             _ => setting.value.clone(),
         };
         let meaning = meaning.unwrap_or(UNSAID);

@@ -13,8 +13,9 @@ use axum_extra::extract::CookieJar;
 use vega_domain::access::AccessKey;
 use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
-use vega_listening::Peer;
+use vega_listening::{LocalCaller, Peer};
 
+use crate::auth::local_access::LocalPrincipal;
 use crate::auth::principal::Principal;
 use crate::auth::route_permissions::{self, Access};
 use crate::http::host_check;
@@ -59,11 +60,13 @@ pub(crate) async fn require_scope(
     if route.access == Access::Public {
         return next.run(request).await;
     }
-    let principal = match authenticate(&server, request.headers()).await {
+    let peer = request.extensions().get::<Peer>().cloned();
+    let caller = peer.as_ref().and_then(Peer::caller);
+    let principal = match authenticate(&server, request.headers(), caller).await {
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),
     };
-    if let Some(peer) = request.extensions().get::<Peer>() {
+    if let Some(peer) = peer {
         peer.is_known_now();
     }
     let api = params.iter().find(|(name, _)| *name == "api");
@@ -81,6 +84,11 @@ pub(crate) async fn require_scope(
                 key.name
             ),
             Principal::Console(..) => "The console may not do this; a program with an access key may.".into(),
+            Principal::Local(local) => format!(
+                "User {} may not do this at the socket. A [[socket]] rule in vega.toml lets other users read; an access key may do \
+                 more.",
+                local.uid
+            ),
         };
         return Problem::new(ProblemCode::NotAllowed, words).into_response();
     }
@@ -110,8 +118,18 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
-/// Finds the principal that these headers prove.
-async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal, Problem> {
+/// Who a caller at the local socket is, if it may do anything there.
+pub(crate) fn local(server: &Server, caller: Option<LocalCaller>) -> Option<Principal> {
+    let rules = &server.vega.settings.socket.rules;
+    LocalPrincipal::of(caller?, rules).map(Principal::Local)
+}
+
+/// Finds the principal that these headers prove, or the kernel where the call came through the local socket.
+async fn authenticate(
+    server: &Server,
+    headers: &HeaderMap,
+    caller: Option<LocalCaller>,
+) -> Result<Principal, Problem> {
     let access = &server.vega.access;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         let Some(presented) = bearer(value) else {
@@ -152,6 +170,9 @@ async fn authenticate(server: &Server, headers: &HeaderMap) -> Result<Principal,
         server.audit_refusal("its console session was over, or never was");
         let words = "The console's session is over. Run `vega console` and open the link that it prints.";
         return Err(Problem::new(ProblemCode::NotSignedIn, words));
+    }
+    if let Some(local) = local(server, caller) {
+        return Ok(local);
     }
     // No credentials is no attempt, so it is not recorded.
     let words = "Send an access key (`Authorization: Bearer …`, made with `vega key add`), or open the console with the \

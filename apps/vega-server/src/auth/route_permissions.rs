@@ -1,7 +1,7 @@
 //! Authorization policy: route → required scopes. A route that is not listed is denied.
 
 use axum::http::Method;
-use vega_domain::access::{AccessKey, Scope};
+use vega_domain::access::Scope;
 use vega_domain::ids::ApiName;
 
 use crate::auth::principal::Principal;
@@ -11,7 +11,7 @@ use crate::auth::principal::Principal;
 pub(crate) enum Access {
     /// No authentication.
     Public,
-    /// A key with one of these scopes and, where `console` is set, a console session.
+    /// A key, or a program at the local socket, with one of these scopes and, where `console` is set, a console session.
     Restricted {
         keys: &'static [RequiredScope],
         console: bool,
@@ -23,9 +23,12 @@ impl Access {
     pub(crate) fn lets_in(self, principal: &Principal, api: Option<&ApiName>) -> bool {
         match (self, principal) {
             (Self::Public, _) => true,
-            (Self::Restricted { keys, .. }, Principal::Key(key)) => {
-                keys.iter().any(|scope| scope.is_met_by(key, api))
-            }
+            (Self::Restricted { keys, .. }, Principal::Key(key)) => keys
+                .iter()
+                .any(|scope| scope.is_met_by(|needed| key.may(needed), api)),
+            (Self::Restricted { keys, .. }, Principal::Local(local)) => keys
+                .iter()
+                .any(|scope| scope.is_met_by(|needed| local.may(needed), api)),
             (Self::Restricted { console, .. }, Principal::Console(..)) => console,
         }
     }
@@ -42,13 +45,13 @@ pub(crate) enum RequiredScope {
 }
 
 impl RequiredScope {
-    /// Whether `key` has this scope; `api` is the API in the path.
-    fn is_met_by(self, key: &AccessKey, api: Option<&ApiName>) -> bool {
+    /// Whether whoever `may` do so much has this scope; `api` is the API in the path.
+    fn is_met_by(self, may: impl Fn(&Scope) -> bool, api: Option<&ApiName>) -> bool {
         match (self, api) {
-            (Self::Status, _) => key.may(&Scope::Status),
-            (Self::Runs, _) => key.may(&Scope::Runs),
-            (Self::Admin, _) => key.may(&Scope::Admin),
-            (Self::TokenOfPath, Some(api)) => key.may(&Scope::Token(api.clone())),
+            (Self::Status, _) => may(&Scope::Status),
+            (Self::Runs, _) => may(&Scope::Runs),
+            (Self::Admin, _) => may(&Scope::Admin),
+            (Self::TokenOfPath, Some(api)) => may(&Scope::Token(api.clone())),
             (Self::TokenOfPath, None) => false,
         }
     }

@@ -8,10 +8,15 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use vega_listening::Peer;
+
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::problem::Problem;
 use crate::server::Server;
 use vega_api_types::ProblemCode;
+
+/// As `curl --unix-socket` is given a URL.
+const LOCAL_HOST: &str = "localhost";
 
 /// Refuses a request for another host. It runs before routing.
 pub(crate) async fn require_allowed_host(
@@ -19,7 +24,8 @@ pub(crate) async fn require_allowed_host(
     request: Request,
     next: Next,
 ) -> Response {
-    if is_for_us(&server.allowed_hosts, request.uri(), request.headers()) {
+    let peer = request.extensions().get::<Peer>();
+    if is_for_us(&server.allowed_hosts, peer, request.uri(), request.headers()) {
         next.run(request).await
     } else {
         server.audit_refusal("its Host was not one of this server");
@@ -34,8 +40,11 @@ pub(crate) fn wrong_host() -> Problem {
     Problem::new(ProblemCode::WrongHost, words)
 }
 
-/// Whether the request is for this server, by its only `Host`.
-pub(crate) fn is_for_us(allowed: &AllowedHosts, uri: &Uri, headers: &HeaderMap) -> bool {
+/// Whether the request is for this server, by its only `Host`. No browser comes to the local socket, so what programs write there is
+/// `localhost`, with no port.
+pub(crate) fn is_for_us(allowed: &AllowedHosts, peer: Option<&Peer>, uri: &Uri, headers: &HeaderMap) -> bool {
+    let is_local = peer.is_some_and(|peer| peer.caller().is_some());
+    let has = |host: &str| allowed.has_host(host) || is_local && host.eq_ignore_ascii_case(LOCAL_HOST);
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok(),
@@ -43,7 +52,7 @@ pub(crate) fn is_for_us(allowed: &AllowedHosts, uri: &Uri, headers: &HeaderMap) 
     };
     // An absolute-form target must agree with the header.
     let authority = uri.authority().map(axum::http::uri::Authority::as_str);
-    host.is_some_and(|host| allowed.has_host(host)) && authority.is_none_or(|name| allowed.has_host(name))
+    host.is_some_and(has) && authority.is_none_or(has)
 }
 
 /// Whether a browser that sent these headers came over TLS, by the name that it used.

@@ -1,11 +1,11 @@
 //! Binds the listening address: a loopback one, unless TLS or named proxies let others in. Waits up to a minute for an address in
 //! use, and half a minute for one that this machine does not have yet; the error names the process that holds it and what to do.
 
+use std::collections::BTreeSet;
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -106,44 +106,51 @@ async fn retry(
 
 /// Puts on record that connections were refused; those from before there was a record, as soon as there is one.
 #[derive(Default)]
-pub(crate) struct RefusedPeers {
+pub(crate) struct Refused {
     server: OnceLock<Arc<Server>>,
-    refused_before: AtomicBool,
+    /// Each in its words once.
+    before: Mutex<BTreeSet<String>>,
 }
 
-impl RefusedPeers {
-    fn add(&self, peer: IpAddr) {
-        tracing::debug!(%peer, "a connection is closed that is none of a proxy");
+/// In the same words for all of them: they take no place in the trail from refusals of other kinds.
+const NO_PROXY: &str = "it came from none of the proxies (VEGA__SERVER__PROXIES)";
+
+impl Refused {
+    pub(crate) fn add(&self, why: String) {
+        tracing::debug!(why, "a connection is closed before its first byte is read");
         match self.server.get() {
-            Some(server) => record_refused_peer(server),
-            None => self.refused_before.store(true, Ordering::Relaxed),
+            Some(server) => server.audit_refusal(why),
+            None => {
+                self.before().insert(why);
+            }
         }
+    }
+
+    fn before(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From now on there is a record.
     pub(crate) fn record_at(&self, server: &Arc<Server>) {
         let is_first = self.server.set(Arc::clone(server)).is_ok();
-        if is_first && self.refused_before.load(Ordering::Relaxed) {
-            record_refused_peer(server);
+        if is_first {
+            for why in std::mem::take(&mut *self.before()) {
+                server.audit_refusal(why);
+            }
         }
     }
-}
-
-/// In the same words for all: they take no place in the trail from refusals of other kinds.
-fn record_refused_peer(server: &Server) {
-    server.audit_refusal("it came from none of the proxies (VEGA__SERVER__PROXIES)");
 }
 
 /// How connections are taken. Whoever is no proxy, where there are some, goes on record.
 pub(crate) fn transport(
     section: &ServerSection,
     tls: Option<ServerTls>,
-    refused: &Arc<RefusedPeers>,
+    refused: &Arc<Refused>,
 ) -> Transport {
     let proxies = &section.proxies;
     let peers = (!proxies.is_empty()).then(|| {
         let refused = Arc::clone(refused);
-        AllowedPeers::new(proxies, move |peer| refused.add(peer))
+        AllowedPeers::new(proxies, move |_| refused.add(NO_PROXY.into()))
     });
     Transport { tls, peers }
 }

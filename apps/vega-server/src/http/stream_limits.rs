@@ -12,11 +12,15 @@ use crate::auth::principal::Principal;
 pub(crate) const PER_PRINCIPAL: usize = 8;
 const ALL_KEYS: usize = 32;
 const ALL_CONSOLES: usize = 16;
+/// Of programs at the local socket, without a key.
+const ALL_LOCAL: usize = 32;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum StreamOwner {
     Key(AccessKeyId),
     Console(SessionId),
+    /// A user of this machine.
+    Local(u32),
 }
 
 impl StreamOwner {
@@ -24,12 +28,14 @@ impl StreamOwner {
         match principal {
             Principal::Key(key) => Self::Key(key.id),
             Principal::Console(session, _) => Self::Console(session.id),
+            Principal::Local(local) => Self::Local(local.uid),
         }
     }
 
     fn limit(self) -> usize {
         match self {
             Self::Key(_) => ALL_KEYS,
+            Self::Local(_) => ALL_LOCAL,
             Self::Console(_) => ALL_CONSOLES,
         }
     }
@@ -37,7 +43,9 @@ impl StreamOwner {
     fn is_same_kind(self, other: Self) -> bool {
         matches!(
             (self, other),
-            (Self::Key(_), Self::Key(_)) | (Self::Console(_), Self::Console(_))
+            (Self::Key(_), Self::Key(_))
+                | (Self::Console(_), Self::Console(_))
+                | (Self::Local(_), Self::Local(_))
         )
     }
 }

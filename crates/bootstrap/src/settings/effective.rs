@@ -29,6 +29,7 @@ pub(crate) fn effective(
     let url = settings.browser.webdriver_url.as_ref();
     let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
     let [tls_cert, tls_key, public_url, own_url, proxies] = settings.server.shown();
+    let [socket, socket_group] = settings.socket.shown();
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
         ("network.proxy", proxy),
@@ -60,6 +61,8 @@ pub(crate) fn effective(
         public_url,
         own_url,
         proxies,
+        socket,
+        socket_group,
         ("server.log_format", settings.log_format.to_string()),
     ];
     let mut all: Vec<EffectiveSetting> = places(sources).into();
@@ -71,6 +74,15 @@ pub(crate) fn effective(
             _ if key == "network.proxy" => proxy_from.clone(),
             _ => sources.origin(key),
         },
+    }));
+    all.extend(settings.socket.shown_rules().map(|(key, value)| {
+        EffectiveSetting {
+            key,
+            value,
+            source: sources
+                .toml()
+                .map_or_else(String::new, |file| file.path.display().to_string()),
+        }
     }));
     for configured in accounts {
         all.extend(of_account(configured, sources));

@@ -34,11 +34,19 @@ pub(crate) const KEYS: &[&str] = &[
     "server.public_url",
     "server.own_url",
     "server.proxies",
+    "server.socket",
+    "server.socket_group",
     "server.log_format",
 ];
 
 /// The lists of accounts; `accounts` reads and checks them.
 pub(crate) const ACCOUNTS: &str = "accounts";
+
+/// The list of rules for callers at the socket; `socket` reads and checks it.
+pub(crate) const SOCKET_RULES: &str = "socket";
+
+/// Lists of tables, each checked where it is read.
+const LISTS: [&str; 2] = [ACCOUNTS, SOCKET_RULES];
 
 const PREFIX: &str = "VEGA";
 
@@ -71,7 +79,7 @@ pub(crate) fn is_setting(name: &str) -> bool {
 
 /// Whether the text before the first dot of a key in `vega.toml` begins one of Vega's keys.
 pub(crate) fn begins_a_key(word: &str) -> bool {
-    word == ACCOUNTS || KEYS.iter().any(|key| key.split('.').next() == Some(word))
+    LISTS.contains(&word) || KEYS.iter().any(|key| key.split('.').next() == Some(word))
 }
 
 /// Whether its value is a secret, even if Vega does not read it.
@@ -142,7 +150,7 @@ pub(crate) fn refuse_unknown_entry(file: &TomlFile) -> Result<(), SettingsError>
     for entry in &file.root.entries {
         let name = entry.key.as_str();
         // A name in quotes may hold a dot: it is not the key that it looks like.
-        if name == ACCOUNTS || (KEYS.contains(&name) && !name.contains('.')) {
+        if LISTS.contains(&name) || (KEYS.contains(&name) && !name.contains('.')) {
             continue;
         }
         let keys = keys_of(name);
@@ -198,5 +206,6 @@ fn all_sections() -> String {
         })
         .collect();
     sections.dedup();
-    format!("There are {}, [[{ACCOUNTS}]]", sections.join(", "))
+    let lists = LISTS.map(|list| format!("[[{list}]]"));
+    format!("There are {}, {}", sections.join(", "), lists.join(", "))
 }

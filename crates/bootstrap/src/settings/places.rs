@@ -26,6 +26,8 @@ pub(crate) struct Places {
     /// The option or variable that names the config directory; `None` for the usual one.
     pub(crate) config_dir_named_by: Option<&'static str>,
     pub(crate) data_dir: PathBuf,
+    /// For what lives as long as the user is signed in to the system, where there is such a folder.
+    pub(crate) runtime_dir: Option<PathBuf>,
     /// In the order in which they are read; later ones take precedence.
     pub(crate) env_files: Vec<PathBuf>,
     /// The file among them that was named, with the option or variable that names it.
@@ -66,6 +68,7 @@ impl Places {
         Ok(Self {
             toml,
             data_dir: dirs.data_dir().to_owned(),
+            runtime_dir: dirs.runtime_dir().map(Path::to_owned),
             config_dir,
             config_dir_named_by,
             env_files,

@@ -117,6 +117,11 @@ impl Sources {
             .map_or_else(|| "default".to_owned(), |given| given.origin)
     }
 
+    /// `vega.toml`.
+    pub(crate) fn toml(&self) -> Option<&TomlFile> {
+        self.toml.as_ref()
+    }
+
     /// `vega.toml`, if it names accounts.
     pub(crate) fn file_with_accounts(&self) -> Option<&TomlFile> {
         let names_accounts = |file: &&TomlFile| file.root.get(known_keys::ACCOUNTS).is_some();

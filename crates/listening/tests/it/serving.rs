@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use vega_listening::{Answers, ConnectionSlots, Limits, Peer, Transport, serve, serve_with};
+use vega_listening::{Answers, ConnectionSlots, Door, Limits, Peer, Transport, serve, serve_at};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -135,9 +135,8 @@ async fn answers_are_replaced_and_no_connection_is_lost() {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let before = Answers::of(Router::new().fallback(async || "early, hello"));
-    tokio::spawn(serve_with(
-        listener,
-        Transport::default(),
+    tokio::spawn(serve_at(
+        Door::Network(listener, Transport::default()),
         before.clone(),
         ConnectionSlots::new(Limits::default()),
         stop.clone(),

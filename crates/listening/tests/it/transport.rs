@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use vega_listening::{
-    AllowedPeers, Answers, CalledAt, ConnectionSlots, Limits, Listener, Scheme, ServerTls, TlsFiles,
-    Transport, serve_with, who_listens,
+    AllowedPeers, Answers, CalledAt, ConnectionSlots, Door, Limits, Listener, Scheme, ServerTls, TlsFiles,
+    Transport, serve_at, who_listens,
 };
 use vega_testing::KeyedProof;
 
@@ -54,9 +54,8 @@ async fn server(transport: Transport, limits: Limits) -> (SocketAddr, Arc<Atomic
         .route("/", get(async || "hello"))
         .route("/livez", get(proven));
     let stop = CancellationToken::new();
-    tokio::spawn(serve_with(
-        listener,
-        transport,
+    tokio::spawn(serve_at(
+        Door::Network(listener, transport),
         Answers::at_once_or(
             Arc::new(move |_, _| {
                 count.fetch_add(1, Ordering::Relaxed);

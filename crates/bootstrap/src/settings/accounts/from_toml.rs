@@ -1,17 +1,14 @@
 //! Accounts from `vega.toml`: `[[accounts]]` with `[[accounts.apis]]`. Every error names the key with its line.
 
-use vega_domain::InvalidValue;
 use vega_domain::account::{Account, Api, RedirectUri, Route};
 use vega_domain::ids::{AccountId, ApiName, ClientId, MobileNumber, UserId};
-use vega_domain::reading::tidied;
 
-use super::configured::{
-    ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret, wrong,
-};
-use crate::settings::known_keys::{ACCOUNTS, unknown};
+use super::configured::{ApiPlaces, Configured, both, default_redirect_uri, missing, redirect_uri, secret};
+use crate::settings::known_keys::ACCOUNTS;
 use crate::settings::settings_error::SettingsError;
 use crate::settings::sources;
-use crate::settings::toml_file::{Entry, Item, Section, TomlFile};
+use crate::settings::toml_file::TomlFile;
+use crate::settings::toml_tables::{Table, tables};
 
 const ACCOUNT_KEYS: &[&str] = &[
     "name",
@@ -28,20 +25,6 @@ const API_KEYS: &[&str] = &[
     "client_secret_file",
     "redirect_uri",
 ];
-
-/// A table of a list, such as `accounts[0].apis[1]`.
-struct Table<'a> {
-    section: &'a Section,
-    name: String,
-    file: &'a TomlFile,
-}
-
-/// Text with the key and the place that it came from.
-struct Text {
-    value: String,
-    name: String,
-    place: String,
-}
 
 /// The accounts of this file.
 pub(super) fn read(file: &TomlFile, route: Route) -> Result<Vec<Configured>, SettingsError> {
@@ -130,101 +113,4 @@ fn api(
         redirect_uri: redirect_place,
     };
     Ok((api, places))
-}
-
-/// The tables of a list. Unknown keys are refused.
-fn tables<'a>(
-    file: &'a TomlFile,
-    entry: &'a Entry,
-    name: &str,
-    heading: &str,
-    keys: &[&str],
-) -> Result<Vec<Table<'a>>, SettingsError> {
-    let wrong = |found: &str| SettingsError::WrongShape {
-        name: name.into(),
-        place: file.line(entry.line),
-        found: found.to_owned(),
-        wanted: format!("a line {heading} for each, and below it {}", keys.join(", ")),
-    };
-    let Item::List(items) = &entry.item else {
-        return Err(wrong(entry.item.kind()));
-    };
-    let mut tables = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let Item::Section(section) = item else {
-            return Err(wrong("a list of something else"));
-        };
-        let name = format!("{name}[{index}]");
-        if let Some(entry) = section
-            .entries
-            .iter()
-            .find(|entry| !keys.contains(&entry.key.as_str()))
-        {
-            let known = format!("{heading} has {}", keys.join(", "));
-            return Err(unknown(file, entry, format!("{name}.{}", entry.key), known));
-        }
-        tables.push(Table { section, name, file });
-    }
-    Ok(tables)
-}
-
-impl Table<'_> {
-    fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.name)
-    }
-
-    fn place(&self) -> String {
-        let first = self.section.entries.first();
-        format!("{} in {}", self.name, self.place_at(first))
-    }
-
-    fn place_of(&self, key: &str) -> String {
-        format!("{} in {}", self.key(key), self.place_at(self.section.get(key)))
-    }
-
-    fn place_at(&self, entry: Option<&Entry>) -> String {
-        entry.map_or_else(
-            || self.file.path.display().to_string(),
-            |entry| self.file.line(entry.line),
-        )
-    }
-
-    fn lacks(&self, key: &str) -> SettingsError {
-        missing(&self.key(key), &format!("{} is", self.place()))
-    }
-
-    fn needed(&self, key: &str) -> Result<Text, SettingsError> {
-        self.text(key)?.ok_or_else(|| self.lacks(key))
-    }
-
-    /// The text of a key, unless it is empty.
-    fn text(&self, key: &str) -> Result<Option<Text>, SettingsError> {
-        let Some(entry) = self.section.get(key) else {
-            return Ok(None);
-        };
-        let name = self.key(key);
-        let place = self.file.line(entry.line);
-        match &entry.item {
-            Item::One(text) => {
-                let value = tidied(text);
-                Ok((!value.is_empty()).then_some(Text { value, name, place }))
-            }
-            other => Err(SettingsError::WrongShape {
-                name,
-                place,
-                found: other.kind().to_owned(),
-                wanted: "text in \"quotes\"".into(),
-            }),
-        }
-    }
-}
-
-impl Text {
-    fn called(&self) -> String {
-        format!("{} in {}", self.name, self.place)
-    }
-
-    fn checked<T>(&self, read: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Result<T, SettingsError> {
-        read(&self.value).map_err(|problem| wrong(&self.name, &self.place, problem))
-    }
 }
