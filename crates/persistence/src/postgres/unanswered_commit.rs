@@ -1,5 +1,7 @@
 //! A commit whose answer was lost is neither success nor failure. The next write has to wait until the lost one is decided, so whoever has
-//! the writer's row next can ask: the same server by the write's number, the one that took its place by the entry in the audit trail.
+//! the writer's row next can ask: by the entry in the audit trail that it made. The number of a write proves less: a server that crashed
+//! gives the numbers of lost writes to others. It is asked for where no entry was made, as when the lease is taken: what such a write
+//! let count is looked at again by each write after it.
 
 use std::time::Duration;
 
@@ -54,23 +56,74 @@ impl PostgresEngine {
     async fn ask_after_the_write(&self, sent: &Sent) -> Result<Option<bool>, StoreError> {
         const DOING: &str = "ask what became of a commit";
         let mut next = self.begin_write().await.map_err(failed(DOING))?;
-        let found = if next.history() == sent.history {
-            sql::query_scalar("SELECT pg_xact_status($1::text::xid8) = 'committed'")
-                .bind(sent.write.as_deref())
-                .fetch_one(&mut next)
-                .await
-                .map_err(failed(DOING))?
-        } else if let Some((entry, value)) = &sent.entry {
+        let found = if let Some((entry, value)) = &sent.entry {
             let found: Option<Vec<u8>> = sql::query_scalar("SELECT chain FROM audit_events WHERE id = $1")
                 .bind(*entry)
                 .fetch_optional(&mut next)
                 .await
                 .map_err(failed(DOING))?;
             Some(found.as_ref() == Some(value))
+        } else if next.history() == sent.history {
+            sql::query_scalar("SELECT pg_xact_status($1::text::xid8) = 'committed'")
+                .bind(sent.write.as_deref())
+                .fetch_one(&mut next)
+                .await
+                .map_err(failed(DOING))?
         } else {
             None
         };
         next.rollback().await.map_err(failed(DOING))?;
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use vega_domain::audit::{AuditEntry, AuditKind};
+    use vega_domain::ports::AuditTrail;
+    use vega_testing::PostgresServer;
+
+    use super::*;
+    use crate::database::data_source::DataSource;
+    use crate::database::engine::Engine;
+    use crate::database::place::DatabasePlace;
+    use crate::repositories::audit_trail::SqlAuditTrail;
+
+    /// A server that crashed gives the numbers of lost writes to others.
+    #[tokio::test]
+    async fn the_number_of_another_write_proves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = DatabasePlace {
+            folder: folder.path().join("data"),
+            ..DatabasePlace::from(&PostgresServer::shared().fresh_database())
+        };
+        let data = DataSource::open(&place, &folder.path().join("config/vega.key"))
+            .await
+            .unwrap();
+        let trail = SqlAuditTrail::new(data.clone());
+        let entry = AuditEntry::new(DateTime::UNIX_EPOCH, AuditKind::RunStarted, "a run");
+        trail.append(&entry).await.unwrap();
+        let Engine::Postgres(engine) = data.engine() else {
+            panic!("a file")
+        };
+        let mut session = engine.begin_write().await.unwrap();
+        let history = session.history();
+        let number = "SELECT xmin::text FROM audit_events ORDER BY id DESC LIMIT 1";
+        let write: String = sql::query_scalar(number).fetch_one(&mut session).await.unwrap();
+        let chain = "SELECT chain FROM audit_events ORDER BY id DESC LIMIT 1";
+        let chain: Vec<u8> = sql::query_scalar(chain).fetch_one(&mut session).await.unwrap();
+        let last = "SELECT max(id) FROM audit_events";
+        let last: i64 = sql::query_scalar(last).fetch_one(&mut session).await.unwrap();
+        session.rollback().await.unwrap();
+        for (value, was_done) in [(chain, true), (vec![0; 32], false)] {
+            let sent = Sent {
+                write: Some(write.clone()),
+                history,
+                entry: Some((last, value)),
+            };
+            assert_eq!(engine.was_done(&sent).await, Some(was_done));
+        }
+        data.close().await;
     }
 }
