@@ -77,9 +77,7 @@ impl AtSocket {
             .args(plain.as_std().get_args());
         Ok(command.output().await?)
     }
-}
 
-impl AtSocket {
     /// Another server of this desk, at another address.
     async fn second_server(&self) -> Result<Ran> {
         let listen = format!("VEGA__SERVER__LISTEN=127.0.0.1:{}", Server::free_port().await?);

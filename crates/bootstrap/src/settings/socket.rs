@@ -93,9 +93,7 @@ impl SocketSection {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
         [(SOCKET, or_none(path)), (GROUP, or_none(group))]
     }
-}
 
-impl SocketSection {
     /// The rules as they are shown, by their places in the file.
     pub(crate) fn shown_rules(&self) -> impl Iterator<Item = (String, String)> {
         self.rules.iter().enumerate().map(|(index, rule)| {
