@@ -11,6 +11,7 @@ mod front;
 mod hold_ups;
 mod human;
 mod leaks;
+mod open_hours;
 mod own_browser;
 mod processes;
 mod promises;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use upstox_simulator::{Seed, Simulator};
 
 use crate::counts::Counts;
+use crate::open_hours::sign_ins_are_open;
 use crate::processes::until;
 
 /// A simulator of its own on a free port, with six apps and a simulated human at the window.
@@ -51,15 +52,15 @@ impl Upstox {
         Self::start_with(seed).await
     }
 
-    /// The same with so many apps, for runs of many minutes: nobody is given the port of their redirect meanwhile. Whoever
-    /// signs in asks for as many OTPs as it takes.
+    /// The same with so many apps, for runs of many minutes: nobody is given the port of their redirect meanwhile, whoever
+    /// signs in asks for as many OTPs as it takes, and the time of day is for the harness to choose.
     pub async fn start_with_apps(count: usize) -> Result<Self> {
         let mut seed = Seed::six_apps();
         let port = port_that_is_given_to_nobody().await?;
         let account = seed.accounts.first_mut().context("an account")?;
         account.apps.truncate(count);
         send_back_to(&mut seed, port);
-        let upstox = Self::start_with(seed).await?;
+        let upstox = Self::start_at_once(seed).await?;
         upstox.otp_limit(u32::MAX).await?;
         Ok(upstox)
     }
@@ -75,6 +76,11 @@ impl Upstox {
     }
 
     async fn start_with(seed: Seed) -> Result<Self> {
+        sign_ins_are_open().await;
+        Self::start_at_once(seed).await
+    }
+
+    async fn start_at_once(seed: Seed) -> Result<Self> {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let simulator = Simulator::start(any_port, seed.clone()).await?;
         simulator.simulate_humans(Duration::from_millis(100));

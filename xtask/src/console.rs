@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::open_hours;
 use crate::shell::{self, root};
 
 /// The stories take less, also on a slow machine.
-pub(crate) const STORIES: Duration = Duration::from_mins(8);
+const STORIES: Duration = Duration::from_mins(8);
 
 /// Everything but the stories, and at the end the built console with its weight.
 pub(crate) fn check() -> Result<()> {
@@ -26,6 +27,7 @@ pub(crate) fn build() -> Result<()> {
 
 /// The stories in the system's browser. They need the built console, the programs, also with test hooks, and the harnesses.
 pub(crate) fn stories() -> Result<()> {
+    open_hours::wait_for(STORIES);
     npm("stories")
 }
 

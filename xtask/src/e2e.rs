@@ -5,8 +5,7 @@ use anyhow::Result;
 use crate::builds::{build_harnesses, build_programs};
 use crate::console;
 use crate::install;
-use crate::open_hours;
-use crate::test::{STORIES, rust_tests};
+use crate::test::rust_tests;
 
 pub(crate) fn run() -> Result<()> {
     install::browser()?;
@@ -18,7 +17,6 @@ pub(crate) fn run() -> Result<()> {
     console::build()?;
     build_programs()?;
     build_harnesses()?;
-    open_hours::wait_for(console::STORIES + STORIES);
     console::stories()?;
     rust_tests(&["-p", "vega-tests"])
 }

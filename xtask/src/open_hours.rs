@@ -1,5 +1,6 @@
 //! Between 03:20 and 03:31 IST Vega signs in for nothing, and tokens die in the middle of it. What plays sign-ins with
-//! the real clock waits until that is over.
+//! the real clock waits until that is over, each stage by itself: together they wait no longer than the longest. Stories in
+//! Rust wait by themselves.
 
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

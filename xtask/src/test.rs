@@ -16,15 +16,8 @@ use crate::crash_images;
 use crate::faults;
 use crate::install;
 use crate::machines;
-use crate::open_hours;
 use crate::shell::{self, root, run_with, say, works};
 use crate::tidy;
-
-/// The Rust tests with the stories take less, also on a slow machine.
-pub(crate) const STORIES: Duration = Duration::from_mins(25);
-
-/// The samples of the harnesses take less, also on a slow machine.
-const HARNESSES: Duration = Duration::from_mins(17);
 
 pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     install::browser()?;
@@ -51,7 +44,6 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
         build_harnesses()
     })?;
     stages.run("crash images", crash_images::run_briefly)?;
-    open_hours::wait_for(contract::LENGTH + console::STORIES + STORIES + HARNESSES);
     // Each mostly waits, for a browser or a disk, and has desks of its own.
     stages.beside(
         |stages| stages.run("console stories", console::stories),
