@@ -11,7 +11,6 @@ mod front;
 mod hold_ups;
 mod human;
 mod leaks;
-mod open_hours;
 mod own_browser;
 mod processes;
 mod promises;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use upstox_simulator::{Seed, Simulator};
+use vega_testing::open_hours::time_until_sign_ins_are_open;
 
 use crate::counts::Counts;
-use crate::open_hours::sign_ins_are_open;
 use crate::processes::until;
 
 /// A simulator of its own on a free port, with six apps and a simulated human at the window.
@@ -76,7 +77,7 @@ impl Upstox {
     }
 
     async fn start_with(seed: Seed) -> Result<Self> {
-        sign_ins_are_open().await;
+        sleep(time_until_sign_ins_are_open()).await;
         Self::start_at_once(seed).await
     }
 

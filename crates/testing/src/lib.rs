@@ -15,6 +15,7 @@ pub mod contract;
 pub mod keyed_proof;
 pub mod memory_store;
 pub mod nobody;
+pub mod open_hours;
 pub mod postgres;
 pub mod postgres_link;
 pub mod postgres_pooler;

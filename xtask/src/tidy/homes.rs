@@ -17,6 +17,7 @@ struct Call {
 const CLOCKS: &[&str] = &[
     "crates/bootstrap/src/machine/clock.rs",
     "apps/upstox-simulator/src/clock.rs",
+    "crates/testing/src/open_hours.rs",
 ];
 /// A keeper is told by its parent, and has no settings.
 const ENVIRONMENT: &[&str] = &[

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rstest::rstest;
 
-use crate::world::{ONE_API, refused, said, write};
+use crate::world::{ONE_API, refused, said, sign_ins_are_open, write};
 
 const TWO_ACCOUNTS: &str = r#"
 [[accounts]]
@@ -35,6 +35,7 @@ pub(crate) fn two_accounts(home: &Path) -> String {
 
 #[test]
 fn several_accounts_come_from_toml_beside_the_one_of_the_variables() {
+    sign_ins_are_open();
     let home = tempfile::tempdir().unwrap();
     write(&home.path().join("secret"), "CANARY-file\n");
     write(

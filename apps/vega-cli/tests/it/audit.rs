@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::world::{ONE_API, free_redirect_uri, said, upstox, vega};
+use crate::world::{ONE_API, free_redirect_uri, said, sign_ins_are_open, upstox, vega};
 
 const SETTINGS: [(&str, &str); 1] = [("VEGA__UPSTOX__API_BASE_URL", "http://127.0.0.1:9")];
 
@@ -13,6 +13,7 @@ fn audit(home: &Path, arguments: &[&str]) -> String {
 
 /// Lets entries be written: all that is needed is there, but nobody can be asked, so the plan is declined.
 fn declined(home: &Path) {
+    sign_ins_are_open();
     let (upstox, redirect_uri) = (upstox(), free_redirect_uri());
     let ours = [
         ("VEGA__UPSTOX__API_BASE_URL", &*upstox),

@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use crate::world::{NO_UPSTOX, ONE_API, said, upstox};
+use crate::world::{NO_UPSTOX, ONE_API, said, sign_ins_are_open, upstox};
 
 #[rstest]
 #[case::status("status", &["status"])]
@@ -11,6 +11,7 @@ use crate::world::{NO_UPSTOX, ONE_API, said, upstox};
 #[case::verify_json("verify_json", &["verify", "--json"])]
 #[case::token("token", &["token", "PRIMARY"])]
 fn a_fresh_installation(#[case] name: &str, #[case] arguments: &[&str]) {
+    sign_ins_are_open();
     let home = tempfile::tempdir().unwrap();
     let upstox = upstox();
     let settings = [ONE_API, &[("VEGA__UPSTOX__API_BASE_URL", &*upstox)]].concat();
@@ -31,6 +32,7 @@ fn what_is_not_there_is_not_revoked_and_nothing_without_a_yes() {
 
 #[test]
 fn an_upstox_that_cannot_be_reached_changes_no_verdict() {
+    sign_ins_are_open();
     let home = tempfile::tempdir().unwrap();
     let settings = [ONE_API, &[NO_UPSTOX]].concat();
     let said = said(home.path(), &settings, &["verify"]);

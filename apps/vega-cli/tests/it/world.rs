@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use assert_cmd::cargo::CommandCargoExt;
+use vega_testing::open_hours::time_until_sign_ins_are_open;
 
 /// One account with one app, from the environment.
 pub(crate) const ONE_API: &[(&str, &str)] = &[
@@ -156,4 +157,9 @@ fn script(path: &Path, text: &str) {
         .status()
         .unwrap();
     assert!(written.success());
+}
+
+/// Returns when sign-ins are open: around 03:30 IST the programs say other things.
+pub(crate) fn sign_ins_are_open() {
+    std::thread::sleep(time_until_sign_ins_are_open());
 }

@@ -1,21 +1,21 @@
-//! When a story by the machine's clock may begin: sign-ins are closed around 03:30 IST.
+//! When a test by the machine's clock may begin: sign-ins are closed around 03:30 IST, and Vega says other things then.
+
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::sleep;
 use vega_domain::expiry::closed_until;
 
 /// A story takes less, also on a slow machine.
 const STORY: TimeDelta = TimeDelta::minutes(5);
 
-/// Returns when a story that signs in by the machine's clock comes to its end before sign-ins close, or they are open again.
+/// How long to wait so that a test which begins then comes to its end while sign-ins are open: 16 minutes at most.
 #[expect(
     clippy::disallowed_methods,
     reason = "programs that users get ask the machine's clock, which nobody moves"
 )]
-pub(crate) async fn sign_ins_are_open() {
+pub fn time_until_sign_ins_are_open() -> Duration {
     let now = Utc::now();
-    let wait = begins_at(now) - now;
-    sleep(wait.to_std().unwrap_or_default()).await;
+    (begins_at(now) - now).to_std().unwrap_or_default()
 }
 
 fn begins_at(now: DateTime<Utc>) -> DateTime<Utc> {
