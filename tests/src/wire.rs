@@ -116,9 +116,14 @@ impl Server {
         })
     }
 
-    /// Opens the stream of events, and reads its head.
+    /// Opens the stream of all events, and reads its head.
     pub async fn events(&self, caller: &Caller) -> Result<Events> {
-        let request = Request::to(self, "GET", "/api/v1/events").by(caller);
+        self.events_at("/api/v1/events", caller).await
+    }
+
+    /// Opens a stream of events, and reads its head.
+    pub async fn events_at(&self, path: &str, caller: &Caller) -> Result<Events> {
+        let request = Request::to(self, "GET", path).by(caller);
         let mut stream = self.dial().await?;
         stream.write_all(request.text().as_bytes()).await?;
         let mut events = Events {

@@ -51,6 +51,11 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "    401 401 403 403 403 +   403 401 401 403 401",
     ),
     (
+        "GET",
+        "/api/v1/apis/{api}/events",
+        "   401 401 +   +   +   +   403 401 401 +   401",
+    ),
+    (
         "POST",
         "/api/v1/apis/{api}/rejections",
         " 401 401 403 403 403 +   403 401 401 403 401",
@@ -247,10 +252,11 @@ async fn statuses(
                 .with("Content-Type", "application/json")
                 .body(r#"{"no_such_field": true}"#);
         }
-        let (server, is_stream) = (Arc::clone(server), path == "/api/v1/events");
+        let (server, path) = (Arc::clone(server), path.clone());
+        let is_stream = path.ends_with("/events");
         requests.spawn(async move {
             let status = if is_stream {
-                server.events(&caller).await?.status
+                server.events_at(&path, &caller).await?.status
             } else {
                 server.send(&request).await?.status
             };

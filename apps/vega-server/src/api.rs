@@ -15,3 +15,4 @@ pub(crate) mod rejections;
 pub(crate) mod runs;
 pub(crate) mod session;
 pub(crate) mod system;
+pub(crate) mod token_events;

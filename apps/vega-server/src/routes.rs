@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     apis, audit, audit_export, config, events, evidence, health, keys, metrics, prompts, rejections, runs,
-    session, system,
+    session, system, token_events,
 };
 use crate::auth::middleware::{SESSION_COOKIE, SESSION_COOKIE_OVER_TLS, SESSION_HEADER, require_scope};
 use crate::console::pages;
@@ -90,6 +90,7 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(apis::list))
         .routes(routes!(apis::one))
         .routes(routes!(apis::token))
+        .routes(routes!(token_events::token_events))
         .routes(routes!(rejections::report))
         .routes(routes!(runs::verify))
         .routes(routes!(runs::start))

@@ -29,7 +29,10 @@ pub(crate) struct Server {
     pub(crate) url: Option<String>,
     /// Its own TLS, if it has one.
     pub(crate) tls: Option<ServerTls>,
+    /// Of streams of everything.
     pub(crate) stream_limits: Arc<StreamLimits>,
+    /// Of streams of one API's token.
+    pub(crate) token_stream_limits: Arc<StreamLimits>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) readiness: Readiness,
     pub(crate) started_at: DateTime<Utc>,
@@ -58,7 +61,8 @@ impl Server {
             allowed_hosts,
             url,
             tls,
-            stream_limits: Arc::default(),
+            stream_limits: Arc::new(StreamLimits::of_everything()),
+            token_stream_limits: Arc::new(StreamLimits::of_tokens()),
             metrics,
             readiness: Readiness::default(),
             stop,

@@ -23,6 +23,7 @@ mod runs;
 mod session;
 mod settings;
 mod system;
+mod token_state;
 
 pub use apis::{
     AccountView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView, ClosedView,
@@ -49,3 +50,4 @@ pub use settings::{ConfigView, SettingView};
 pub use system::{
     CertificateView, DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView,
 };
+pub use token_state::TokenStateView;

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, TokenView};
 use vega_domain::expiry::in_ist;
@@ -51,6 +52,7 @@ pub(crate) async fn one(
 }
 
 const A_DAY: Duration = Duration::from_hours(24);
+const LONGEST_WAIT: Duration = Duration::from_secs(50);
 
 /// How a token is wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,6 +65,9 @@ pub(crate) struct Token {
         example = "30m"
     )]
     min_valid: Option<String>,
+    /// So long it may take until there is a token, or another one than that of `If-None-Match`: written in the same way, 50 s at most.
+    #[param(pattern = "^([0-4]?[0-9]s?|50s?)$", example = "30s")]
+    wait: Option<String>,
 }
 
 /// The token of one API. Its `ETag` is its generation and its fingerprint: send it back as `If-None-Match`, and 304 says that it
@@ -88,10 +93,37 @@ pub(crate) async fn token(
         let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for no token lives longer.";
         return Err(Problem::new(ProblemCode::BadRequest, words));
     };
-    let Ok(name) = ApiName::new(name) else {
-        return Err(unknown_api(&server));
+    let Some(wait) = wait(wanted.wait.as_deref().unwrap_or("0")) else {
+        let words = "wait is a length such as 30s, or seconds such as 30; 50 s at most.";
+        return Err(Problem::new(ProblemCode::BadRequest, words));
     };
-    let answered = server.vega.registry.read(&name, |hot| {
+    let name = known_api(&server, name)?;
+    let until = Instant::now() + wait;
+    let mut changes = server.vega.registry.subscribe();
+    loop {
+        // Before the look, so that no change falls between the two.
+        changes.borrow_and_update();
+        let answer = token_now(&server, &name, min_valid, &headers);
+        let has_it = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::OK);
+        let came = async {
+            tokio::select! {
+                () = server.stop.cancelled() => false,
+                changed = timeout_at(until, changes.changed()) => matches!(changed, Ok(Ok(()))),
+            }
+        };
+        if has_it || !came.await {
+            return answer;
+        }
+    }
+}
+
+fn token_now(
+    server: &Server,
+    name: &ApiName,
+    min_valid: TimeDelta,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let answered = server.vega.registry.read(name, |hot| {
         let valid_until = hot.token().valid_until;
         let left = valid_until - server.vega.clock.now();
         if left < min_valid {
@@ -103,9 +135,14 @@ pub(crate) async fn token(
             );
             return Err(Problem::new(ProblemCode::HumanNeeded, words));
         }
-        Ok(answer(&server, hot, &headers))
+        Ok(answer(server, hot, headers))
     });
-    answered.unwrap_or_else(|| Err(why_not(&server, &name)))
+    answered.unwrap_or_else(|| Err(why_not(server, name)))
+}
+
+/// Shorter than any request may take.
+fn wait(text: &str) -> Option<Duration> {
+    vega_bootstrap::length(text).ok().filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 /// As `--min-valid` has it; at most a day.
@@ -216,6 +253,16 @@ fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) ->
             Problem::new(ProblemCode::HumanNeeded, words)
         }
     }
+}
+
+/// The API of this name, if it is configured.
+pub(crate) fn known_api(server: &Server, name: String) -> Result<ApiName, Problem> {
+    let name = ApiName::new(name).map_err(|_| unknown_api(server))?;
+    let mut apis = server.vega.settings.accounts.apis();
+    if apis.any(|(_, api)| api.name == name) {
+        return Ok(name);
+    }
+    Err(unknown_api(server))
 }
 
 pub(crate) fn unknown_api(server: &Server) -> Problem {

@@ -20,11 +20,11 @@ use vega_api_types::ProblemCode;
 use vega_api_types::StreamEvent;
 
 /// Tells proxies not to buffer, compress or cache the stream.
-const UNBUFFERED: [(HeaderName, &str); 2] = [
+pub(crate) const UNBUFFERED: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
     (header::CACHE_CONTROL, "no-store, no-transform"),
 ];
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often a stream checks that its principal may still listen.
 const ACCESS_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -53,18 +53,9 @@ pub(crate) async fn events(
     let rest = BroadcastStream::new(rest)
         .take_while(|frame| std::future::ready(frame.is_ok()))
         .filter_map(|frame| std::future::ready(frame.ok().map(|frame| event(&frame))));
-    let over = {
-        let server = Arc::clone(&server);
-        async move {
-            tokio::select! {
-                () = server.stop.cancelled() => {}
-                () = access_ended(&server, principal) => {}
-            }
-        }
-    };
     let stream = stream::once(std::future::ready(event(&first)))
         .chain(rest)
-        .take_until(over)
+        .take_until(over(server, principal))
         .map(move |event| {
             let _permit = &permit;
             Ok(event)
@@ -80,6 +71,14 @@ fn event(frame: &Frame) -> Event {
         .id(frame.number.to_string())
         .event(frame.event)
         .data(&frame.data)
+}
+
+/// Returns when a stream of this principal has to end.
+pub(crate) async fn over(server: Arc<Server>, principal: Principal) {
+    tokio::select! {
+        () = server.stop.cancelled() => {}
+        () = access_ended(&server, principal) => {}
+    }
 }
 
 /// Returns when the principal may no longer listen.

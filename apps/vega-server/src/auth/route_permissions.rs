@@ -82,6 +82,16 @@ const RUNNERS: Access = only(&[RequiredScope::Runs], true);
 const ADMINS: Access = only(&[RequiredScope::Admin], true);
 /// Holders of the API's token. A console session reads no tokens.
 const TOKEN_HOLDERS: Access = only(&[RequiredScope::TokenOfPath], false);
+/// The same, and whoever sees how each token stands.
+const TOKEN_WATCHERS: Access = only(
+    &[
+        RequiredScope::Status,
+        RequiredScope::Runs,
+        RequiredScope::Admin,
+        RequiredScope::TokenOfPath,
+    ],
+    true,
+);
 const CONSOLE: Access = only(&[], true);
 
 /// Every route except the console's pages and the redirect URIs, which are public.
@@ -93,6 +103,7 @@ pub(crate) const ROUTE_PERMISSIONS: &[RoutePermission] = &[
     route("GET", "/api/v1/apis", READERS),
     route("GET", "/api/v1/apis/{api}", READERS),
     route("GET", "/api/v1/apis/{api}/token", TOKEN_HOLDERS),
+    route("GET", "/api/v1/apis/{api}/events", TOKEN_WATCHERS),
     route("POST", "/api/v1/apis/{api}/rejections", TOKEN_HOLDERS),
     route("POST", "/api/v1/verifications", RUNNERS),
     route("POST", "/api/v1/runs", RUNNERS),

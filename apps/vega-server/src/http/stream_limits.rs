@@ -1,5 +1,5 @@
-//! Limits of concurrent event streams: per principal, and in total for keys and for consoles apart, so that programs
-//! cannot lock the console out.
+//! Limits of concurrent event streams: per principal, and in total for keys, for consoles and for programs at the local socket apart, so
+//! that none of them locks another one out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,13 @@ use vega_domain::ids::{AccessKeyId, SessionId};
 
 use crate::auth::principal::Principal;
 
-/// Of one key or one session.
-pub(crate) const PER_PRINCIPAL: usize = 8;
-const ALL_KEYS: usize = 32;
+/// Of one key, one session or one user.
+const PER_PRINCIPAL: usize = 8;
+const ALL_PROGRAMS: usize = 32;
 const ALL_CONSOLES: usize = 16;
-/// Of programs at the local socket, without a key.
-const ALL_LOCAL: usize = 32;
+/// A stream of one token is small, and each program of a desk has one for each API that it uses.
+const TOKENS_PER_PRINCIPAL: usize = 256;
+const ALL_TOKENS: usize = 5_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum StreamOwner {
@@ -32,14 +33,6 @@ impl StreamOwner {
         }
     }
 
-    fn limit(self) -> usize {
-        match self {
-            Self::Key(_) => ALL_KEYS,
-            Self::Local(_) => ALL_LOCAL,
-            Self::Console(_) => ALL_CONSOLES,
-        }
-    }
-
     fn is_same_kind(self, other: Self) -> bool {
         matches!(
             (self, other),
@@ -50,13 +43,37 @@ impl StreamOwner {
     }
 }
 
-/// The open streams.
-#[derive(Debug, Default)]
-pub(crate) struct StreamLimits(Mutex<HashMap<StreamOwner, usize>>);
+/// The open streams of one kind.
+#[derive(Debug)]
+pub(crate) struct StreamLimits {
+    per_principal: usize,
+    of_programs: usize,
+    of_consoles: usize,
+    open: Mutex<HashMap<StreamOwner, usize>>,
+}
 
 impl StreamLimits {
+    /// For streams of everything that changes.
+    pub(crate) fn of_everything() -> Self {
+        Self::new(PER_PRINCIPAL, ALL_PROGRAMS, ALL_CONSOLES)
+    }
+
+    /// For streams of one token.
+    pub(crate) fn of_tokens() -> Self {
+        Self::new(TOKENS_PER_PRINCIPAL, ALL_TOKENS, ALL_CONSOLES)
+    }
+
+    fn new(per_principal: usize, of_programs: usize, of_consoles: usize) -> Self {
+        Self {
+            per_principal,
+            of_programs,
+            of_consoles,
+            open: Mutex::default(),
+        }
+    }
+
     fn open(&self) -> MutexGuard<'_, HashMap<StreamOwner, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many streams are open.
@@ -71,16 +88,20 @@ impl StreamLimits {
 
     fn acquire_for(self: &Arc<Self>, owner: StreamOwner) -> Result<StreamPermit, String> {
         let mut open = self.open();
-        if open.get(&owner).copied().unwrap_or(0) >= PER_PRINCIPAL {
+        if open.get(&owner).copied().unwrap_or(0) >= self.per_principal {
             return Err(format!(
-                "You have {PER_PRINCIPAL} streams open already. Close one, or use one for several readers."
+                "You have {} streams open already. Close one, or use one for several readers.",
+                self.per_principal
             ));
         }
+        let limit = match owner {
+            StreamOwner::Key(_) | StreamOwner::Local(_) => self.of_programs,
+            StreamOwner::Console(_) => self.of_consoles,
+        };
         let of_kind = open.iter().filter(|(other, _)| owner.is_same_kind(**other));
-        if of_kind.map(|(_, count)| count).sum::<usize>() >= owner.limit() {
+        if of_kind.map(|(_, count)| count).sum::<usize>() >= limit {
             return Err(format!(
-                "Others have {} streams open, and there are no more places. Close one, or try again later.",
-                owner.limit()
+                "Others have {limit} streams open, and there are no more places. Close one, or try again later."
             ));
         }
         *open.entry(owner).or_default() += 1;
@@ -125,7 +146,7 @@ mod tests {
 
     #[test]
     fn each_caller_has_so_many_and_no_more() {
-        let streams = Arc::new(StreamLimits::default());
+        let streams = Arc::new(StreamLimits::of_everything());
         for owner in [key(), console()] {
             let mut places: Vec<StreamPermit> = (0..PER_PRINCIPAL)
                 .map(|_| streams.acquire_for(owner).unwrap())
@@ -145,12 +166,12 @@ mod tests {
 
     #[test]
     fn however_many_programs_listen_there_are_places_for_consoles() {
-        let streams = Arc::new(StreamLimits::default());
+        let streams = Arc::new(StreamLimits::of_everything());
         let mut places = Vec::new();
         while let Ok(place) = streams.acquire_for(key()) {
             places.push(place);
         }
-        assert_eq!(places.len(), ALL_KEYS);
+        assert_eq!(places.len(), ALL_PROGRAMS);
         for _ in 0..ALL_CONSOLES {
             places.push(streams.acquire_for(console()).unwrap());
         }
@@ -160,6 +181,6 @@ mod tests {
                 .unwrap_err()
                 .contains("Others have 16")
         );
-        assert_eq!(streams.count(), ALL_KEYS + ALL_CONSOLES);
+        assert_eq!(streams.count(), ALL_PROGRAMS + ALL_CONSOLES);
     }
 }
