@@ -263,7 +263,8 @@ impl Desk {
             .kill_on_drop(true)
     }
 
-    pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
+    /// Where a program of this desk is.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
         self.binaries.program(name)
     }
 

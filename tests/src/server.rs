@@ -178,6 +178,8 @@ impl Server {
 
     /// Opens the console with the link that it printed at its start.
     pub async fn console(&self) -> Result<Caller> {
+        // It comes a little after the server listens.
+        until(async || self.log().contains("/enter#")).await;
         let log = self.log();
         let (_, code) = log.split_once("/enter#").context("no link in the log")?;
         let code = code.split_whitespace().next().context("a code")?;

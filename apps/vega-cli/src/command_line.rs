@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod places;
+pub(crate) mod program_arguments;
 pub(crate) mod since;
 pub(crate) mod suggestion;
 pub(crate) mod usage;

@@ -17,3 +17,4 @@ pub(crate) mod seal;
 pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod verify;
+pub(crate) mod watch;

@@ -4,6 +4,8 @@ mod command_line;
 
 mod commands;
 
+#[cfg(target_os = "linux")]
+mod exec;
 mod report;
 mod terminal;
 
@@ -17,7 +19,6 @@ mod documents;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
 use vega_bootstrap::{
@@ -33,26 +34,40 @@ use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
     audit, backup, cancel, config, console_link, cooldown, generate, key, looked_up, relocate, restore,
-    resume, revoke, seal, status, token, verify,
+    resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
-use crate::stop::Stop;
+use crate::stop::{LEFT_BEHIND, Stop};
 use crate::terminal::Terminal;
 use crate::terminal::output;
 
-/// How long the end of the program waits for what a stopped command left behind.
-const LEFT_BEHIND: Duration = Duration::from_millis(500);
-
 /// The whole program, over ports that `decorator` may wrap.
 pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
+    #[cfg(target_os = "linux")]
+    exec::become_command_if_asked();
+    #[cfg(target_os = "linux")]
+    let umask = exec::Umask::of_process();
     careful_process();
     let line = CommandLine::of_process();
     let exit = match Arguments::try_parse_from(places::behind_the_command(std::env::args_os())) {
         Ok(arguments) => {
             let environment = Environment::of_process().naming(arguments.places());
+            #[cfg(target_os = "linux")]
+            if let Some(Command::Exec(wanted)) = &arguments.command {
+                log_to_stderr(&environment, "warn", LogFormat::Text);
+                let settings = || settings(&arguments, &environment, &line);
+                return exec::main(wanted, umask, &environment, decorator, settings).into();
+            }
             carried_out(arguments, environment, &line, decorator)
         }
-        Err(error) => usage::answer(&error, &line),
+        Err(error) => {
+            let exit = usage::answer(&error, &line);
+            #[cfg(target_os = "linux")]
+            if exit != Exit::Ok && line.begins_with("exec") {
+                return exec::FAILED.into();
+            }
+            exit
+        }
     };
     if exit != Exit::Ok && line.is_evaluated_by_a_shell() && !output::has_data() {
         output::data(token::NO_TOKEN_FOR_A_SHELL);
@@ -95,23 +110,11 @@ async fn run(
     line: &CommandLine,
     decorator: Arc<dyn PortDecorator>,
 ) -> Result<Exit, CommandError> {
-    if let Some(left_alone) = left_alone(&environment) {
-        output::say(&format!("note: {left_alone}"));
-    }
-    let mut settings = match Settings::load(&environment) {
-        Ok(settings) => settings,
-        // A word that only looks like a command would be judged by settings that it has nothing to do with.
-        Err(_) if usage::tell_mistyped_command(&arguments, line) => return Ok(Exit::Usage),
-        Err(error) => return Err(error.into()),
+    let Some(mut settings) = settings(&arguments, &environment, line)? else {
+        return Ok(Exit::Usage);
     };
-    for warning in &settings.warnings {
-        output::warning(warning);
-    }
     if let Some(Command::Config(wanted)) = &arguments.command {
         return config::run(&settings, wanted.json);
-    }
-    if usage::tell_unknown_api(&arguments, line, &settings) {
-        return Ok(Exit::Usage);
     }
     match &arguments.command {
         // Nothing of Vega has the database open meanwhile.
@@ -159,6 +162,28 @@ async fn run(
     };
     vega.close().await;
     exit
+}
+
+/// The settings in force, with what there is to say of them; `None` where it was said what is wrong with the line.
+fn settings(
+    arguments: &Arguments,
+    environment: &Environment,
+    line: &CommandLine,
+) -> Result<Option<Settings>, CommandError> {
+    if let Some(left_alone) = left_alone(environment) {
+        output::say(&format!("note: {left_alone}"));
+    }
+    let settings = match Settings::load(environment) {
+        Ok(settings) => settings,
+        // A word that only looks like a command would be judged by settings that it has nothing to do with.
+        Err(_) if usage::tell_mistyped_command(arguments, line) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    for warning in &settings.warnings {
+        output::warning(warning);
+    }
+    let is_told = usage::tell_unknown_api(arguments, line, &settings);
+    Ok((!is_told).then_some(settings))
 }
 
 /// A program that wants a token is not sent away for a database that fails, as long as it or its spool can be read.
@@ -215,6 +240,9 @@ async fn command(
         Command::Key(wanted) => key::run(vega, &wanted).await,
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
+        Command::Watch(wanted) => watch::run(vega, &wanted, stop).await,
+        #[cfg(target_os = "linux")]
+        Command::Exec(_) => unreachable!("carried out before the runtime is made"),
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),
         Command::Move(_) | Command::Restore(_) => unreachable!("carried out before the database is opened"),
     }

@@ -3,8 +3,12 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
+
+/// How long the end of the program waits for what a stopped command left behind.
+pub(crate) const LEFT_BEHIND: Duration = Duration::from_millis(500);
 
 /// How often the program was asked to stop, and who has to do it.
 #[derive(Debug)]

@@ -50,4 +50,4 @@ pub use settings::{ConfigView, SettingView};
 pub use system::{
     CertificateView, DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView,
 };
-pub use token_state::TokenStateView;
+pub use token_state::{TokenStateView, WatchedTokenView};

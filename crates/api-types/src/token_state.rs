@@ -1,11 +1,12 @@
-//! What programs are told of one API's token as it changes: whether there is one, which one, and until when. Never the token.
+//! What programs are told of one API's token as it changes: whether there is one, which one, and until when. Never the token,
+//! unless somebody asked `vega watch` for it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::token::StoredToken;
 
-/// The data of a `token` event of `/api/v1/apis/{api}/events`, and a line of `vega watch`.
+/// The data of a `token` event of `/api/v1/apis/{api}/events`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenStateView {
     pub v: u8,
@@ -31,4 +32,14 @@ impl TokenStateView {
             valid_until_unix: token.map(|token| token.valid_until.timestamp()),
         }
     }
+}
+
+/// A line of `vega watch`.
+#[derive(Serialize)]
+pub struct WatchedTokenView<'t> {
+    #[serde(flatten)]
+    pub state: TokenStateView,
+    /// Only with `--with-token`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<&'t str>,
 }

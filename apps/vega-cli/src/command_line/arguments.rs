@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use vega_bootstrap::Named;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
 use vega_domain::accounts::ApiSelection;
-use vega_domain::ids::{AccountId, ApiName, Generation, KeyName};
+use vega_domain::ids::{AccountId, ApiName, KeyName};
 use vega_domain::plan::ForceReason;
 use vega_orchestration::{GenerationRequest, WaitPolicy};
 
+#[cfg(target_os = "linux")]
+use crate::command_line::program_arguments::Exec;
+use crate::command_line::program_arguments::{Token, Watch};
 use crate::command_line::since::Since;
 
 /// Keeps Upstox access tokens alive.
@@ -83,6 +86,11 @@ pub(crate) enum Command {
     Move(Move),
     /// Print one API's token, or say how to get one; never waits for a human
     Token(Token),
+    /// Run a command with tokens in its environment, and start it anew when there are newer ones
+    #[cfg(target_os = "linux")]
+    Exec(Exec),
+    /// Print how tokens stand, and a line for each change; never ends by itself
+    Watch(Watch),
     /// Take one API's token from all programs before its time, and log it out at Upstox
     Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
@@ -335,37 +343,6 @@ pub(crate) struct Move {
 }
 
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
-    eval \"$(vega token PRIMARY --format env)\"\n  vega token PRIMARY --rejected 3"
-)]
-pub(crate) struct Token {
-    /// Whose token
-    #[arg(value_name = "API")]
-    pub(crate) api: ApiName,
-    /// Refuse a token that expires sooner than this, such as 30m
-    #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
-    pub(crate) min_valid: Duration,
-    /// Upstox refuses the token of this generation: Vega asks Upstox about it, and prints the token to use now
-    #[arg(long, value_name = "GENERATION", value_parser = generation)]
-    pub(crate) rejected: Option<Generation>,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Raw)]
-    pub(crate) format: Format,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub(crate) json: bool,
-}
-
-/// As it came with the token.
-fn generation(text: &str) -> Result<Generation, String> {
-    let number = text
-        .parse()
-        .map_err(|_| "it is a whole number from 1, as it came with the token".to_owned())?;
-    Generation::new(number).map_err(|error| error.to_string())
-}
-
-#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  vega revoke PRIMARY\n  vega revoke PRIMARY --yes")]
 pub(crate) struct Revoke {
     /// Whose token
@@ -424,18 +401,6 @@ impl KeyAdd {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// The token alone
-    Raw,
-    /// An object with generation and expiry
-    Json,
-    /// `export UPSTOX_ACCESS_TOKEN=…`, for eval in a shell; without a token, what unsets it and fails
-    Env,
-    /// `Authorization: Bearer …`, for curl
-    Header,
-}
-
 impl Arguments {
     /// The command, with the default filled in.
     pub(crate) fn command(self) -> Command {
@@ -476,6 +441,9 @@ impl Arguments {
             Some(Command::Resume(resume)) => resume.way.again.clone(),
             Some(Command::Token(token)) => vec![token.api.clone()],
             Some(Command::Verify(verify)) => verify.apis.clone(),
+            #[cfg(target_os = "linux")]
+            Some(Command::Exec(exec)) => exec.apis.clone(),
+            Some(Command::Watch(watch)) => watch.apis.clone(),
             Some(Command::Revoke(revoke)) => vec![revoke.api.clone()],
             Some(Command::Key(Key::Add(add))) => add.apis(),
             // The audit trail knows of APIs that are configured no more.

@@ -27,6 +27,12 @@ impl CommandLine {
         )
     }
 
+    /// Whether it is a line of this command.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn begins_with(&self, command: &str) -> bool {
+        self.0.first().is_some_and(|first| first == command)
+    }
+
     /// Whether `--format env` stands there, in whichever line: also the mistyped one is evaluated.
     pub(crate) fn is_evaluated_by_a_shell(&self) -> bool {
         let next = self.0.iter().skip(1);

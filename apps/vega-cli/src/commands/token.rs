@@ -1,6 +1,8 @@
 //! `vega token API`: the token, or the way out. Never waits for a human. Upstox is asked only with `--rejected`, about a
 //! token that it refuses.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
 use vega_api_types::AnsweredTokenView;
@@ -15,7 +17,7 @@ use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
 
 use crate::command_error::CommandError;
-use crate::command_line::arguments::{Format, Token};
+use crate::command_line::program_arguments::{Format, Token};
 use crate::exit::Exit;
 use crate::report::{self, with_advice};
 use crate::terminal::output;
@@ -44,7 +46,7 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
 }
 
 /// Why there is no token to print, in words, and what the command ends with.
-async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
+pub(crate) async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
     let status = vega.stored.validity.status(api).await?;
     let is = status
         .as_ref()
@@ -176,6 +178,20 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
     Ok(comes_to)
 }
 
+/// Says so of a token that does not live as long as is asked for.
+pub(crate) fn dies_too_soon(token: &StoredToken, min_valid: Duration, now: DateTime<Utc>) -> Option<String> {
+    let left = token.valid_until - now;
+    let is_too_soon = left < TimeDelta::from_std(min_valid).unwrap_or(TimeDelta::MAX);
+    is_too_soon.then(|| {
+        format!(
+            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
+            token.api,
+            in_ist(token.valid_until).format("%H:%M"),
+            in_ist(new_one_from(token.valid_until)).format("%H:%M")
+        )
+    })
+}
+
 /// Prints a token that programs may have, if it lives long enough; with the answer to a report in JSON, if there was one.
 pub(crate) fn give(
     token: &StoredToken,
@@ -183,14 +199,8 @@ pub(crate) fn give(
     answer: Option<TokenAnswer>,
     now: DateTime<Utc>,
 ) -> Result<Exit, CommandError> {
-    let left = token.valid_until - now;
-    if left < TimeDelta::from_std(wanted.min_valid).unwrap_or(TimeDelta::MAX) {
-        output::problem(&format!(
-            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
-            token.api,
-            in_ist(token.valid_until).format("%H:%M"),
-            in_ist(new_one_from(token.valid_until)).format("%H:%M")
-        ));
+    if let Some(words) = dies_too_soon(token, wanted.min_valid, now) {
+        output::problem(&words);
         return Ok(Exit::HumanNeeded);
     }
     let format = if wanted.json { Format::Json } else { wanted.format };
@@ -227,8 +237,6 @@ fn quoted(secret: &str) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rstest::rstest;
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use secrecy::zeroize::Zeroizing;
 use vega_bootstrap::Answer;
 use vega_domain::visible::{json_for_terminals, on_one_line, visible, visible_with_colours};
 
@@ -35,6 +36,12 @@ pub(crate) fn data_json(value: &impl serde::Serialize) -> Result<(), CommandErro
 pub(crate) fn secret(text: &str) {
     ANSWER.write(text);
     ANSWER.write("\n");
+}
+
+/// Prints one line of many, which may hold a secret. Whether somebody reads on.
+pub(crate) fn line(text: &str) -> bool {
+    ANSWER.write(&Zeroizing::new(format!("{text}\n")));
+    ANSWER.is_delivered()
 }
 
 /// Whether data was printed, or was to be.

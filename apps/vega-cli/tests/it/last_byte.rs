@@ -45,6 +45,8 @@ const LINES: &[(&str, &[&str], Prints)] = &[
     ("restore", &["restore", "nowhere.db"], Prints::Nothing),
     ("move", &["move", "--cancel"], Prints::Nothing),
     ("token", &["token", "PRIMARY", "--format", "env"], Prints::Data),
+    // There is no token to start it with; what it prints then is its own.
+    ("exec", &["exec", "PRIMARY", "--", "true"], Prints::Nothing),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (
         "key add",
@@ -105,13 +107,28 @@ fn every_command_has_its_line_here() {
     let all = commands(&[]);
     assert!(all.len() > 15, "{all:?}");
     let are_only_a_way = ["seal", "key"];
+    // Nothing ends it but a reader that went away: `what_goes_on_ends_when_nobody_reads`.
+    let go_on = ["watch"];
     for command in all.iter().map(|words| words.join(" ")) {
         let has_a_line = LINES.iter().any(|(name, ..)| *name == command);
         assert!(
-            has_a_line || are_only_a_way.contains(&&*command),
+            has_a_line || are_only_a_way.contains(&&*command) || go_on.contains(&&*command),
             "no line for `vega {command}`"
         );
     }
+}
+
+#[test]
+fn what_goes_on_ends_when_nobody_reads() {
+    let ended = |stdout| ends_with(&["watch"], stdout, Stdio::piped());
+    let gone = ended(nobody_reads());
+    assert_eq!(gone.status.code(), Some(0), "{gone:?}");
+    let full = ended(full());
+    assert_eq!(full.status.code(), Some(1), "{full:?}");
+    assert!(
+        String::from_utf8_lossy(&full.stderr).contains("could not be written"),
+        "{full:?}"
+    );
 }
 
 #[test]

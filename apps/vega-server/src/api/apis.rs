@@ -104,11 +104,13 @@ pub(crate) async fn token(
         // Before the look, so that no change falls between the two.
         changes.borrow_and_update();
         let answer = token_now(&server, &name, min_valid, &headers);
-        let has_it = answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::OK);
+        let has_it = answer
+            .as_ref()
+            .is_ok_and(|answer| answer.status() == StatusCode::OK);
         let came = async {
             tokio::select! {
                 () = server.stop.cancelled() => false,
-                changed = timeout_at(until, changes.changed()) => matches!(changed, Ok(Ok(()))),
+                another = timeout_at(until, changes.changed()) => matches!(another, Ok(Ok(()))),
             }
         };
         if has_it || !came.await {
@@ -142,7 +144,9 @@ fn token_now(
 
 /// Shorter than any request may take.
 fn wait(text: &str) -> Option<Duration> {
-    vega_bootstrap::length(text).ok().filter(|wait| *wait <= LONGEST_WAIT)
+    vega_bootstrap::length(text)
+        .ok()
+        .filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 /// As `--min-valid` has it; at most a day.

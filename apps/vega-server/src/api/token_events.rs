@@ -63,17 +63,20 @@ fn event(state: &TokenStateView) -> Event {
 fn states(registry: Arc<HotTokenRegistry>, api: ApiName) -> impl Stream<Item = TokenStateView> {
     let changes = registry.subscribe();
     let told: Option<String> = None;
-    stream::unfold((registry, api, changes, told), async |(registry, api, mut changes, told)| {
-        loop {
-            // Before the look, so that no change falls between the two.
-            changes.borrow_and_update();
-            let (version, state) = look(&registry, &api);
-            if told.as_ref() != Some(&version) {
-                return Some((state, (registry, api, changes, Some(version))));
+    stream::unfold(
+        (registry, api, changes, told),
+        async |(registry, api, mut changes, told)| {
+            loop {
+                // Before the look, so that no change falls between the two.
+                changes.borrow_and_update();
+                let (version, state) = look(&registry, &api);
+                if told.as_ref() != Some(&version) {
+                    return Some((state, (registry, api, changes, Some(version))));
+                }
+                changes.changed().await.ok()?;
             }
-            changes.changed().await.ok()?;
-        }
-    })
+        },
+    )
 }
 
 /// What is told of the token, and what tells it from every other one: a generation comes twice where a database lost the first one.

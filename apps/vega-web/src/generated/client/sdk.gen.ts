@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerData, AnswerErrors, AnswerResponses, AreTokensReadyData, AreTokensReadyErrors, AreTokensReadyResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, ReportRejectionData, ReportRejectionErrors, ReportRejectionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
+import type { AnswerData, AnswerErrors, AnswerResponses, AreTokensReadyData, AreTokensReadyErrors, AreTokensReadyResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, ReportRejectionData, ReportRejectionErrors, ReportRejectionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, TokenEventsData, TokenEventsErrors, TokenEventsResponse, TokenEventsResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -59,6 +59,29 @@ export const getApi = <ThrowOnError extends boolean = false>(options: Options<Ge
         }
     ],
     url: '/api/v1/apis/{api}',
+    ...options
+});
+
+/**
+ * How the token of one API stands, as server-sent events: one `token` event at once, and one whenever it changes. None holds the token:
+ * get that from `/api/v1/apis/{api}/token`.
+ */
+export const tokenEvents = <ThrowOnError extends boolean = false>(options: Options<TokenEventsData, ThrowOnError, TokenEventsResponse>) => (options.client ?? client).sse.get<TokenEventsResponses, TokenEventsErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        },
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
+    ],
+    url: '/api/v1/apis/{api}/events',
     ...options
 });
 

@@ -1356,6 +1356,27 @@ export const TokenAnswer = {
 export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
 
 /**
+ * The data of a `token` event of `/api/v1/apis/{api}/events`, and a line of `vega watch`.
+ */
+export type TokenStateView = {
+    /**
+     * The API's name.
+     */
+    api: string;
+    /**
+     * Which one; counts the tokens of this API.
+     */
+    generation?: number | null;
+    /**
+     * Whether programs get a token now.
+     */
+    servable: boolean;
+    v: number;
+    valid_until?: string | null;
+    valid_until_unix?: number | null;
+};
+
+/**
  * What a token is worth now.
  */
 export const TokenStatus = {
@@ -1536,6 +1557,60 @@ export type GetApiResponses = {
 
 export type GetApiResponse = GetApiResponses[keyof GetApiResponses];
 
+export type TokenEventsData = {
+    body?: never;
+    path: {
+        /**
+         * The API's name, such as PRIMARY, in any case of letters
+         */
+        api: string;
+    };
+    query?: never;
+    url: '/api/v1/apis/{api}/events';
+};
+
+export type TokenEventsErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: ProblemView;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: ProblemView;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: ProblemView;
+    /**
+     * No such API is configured
+     */
+    404: ProblemView;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: ProblemView;
+    /**
+     * Vega itself failed.
+     */
+    500: ProblemView;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: ProblemView;
+};
+
+export type TokenEventsError = TokenEventsErrors[keyof TokenEventsErrors];
+
+export type TokenEventsResponses = {
+    /**
+     * The stream: an event after the other
+     */
+    200: TokenStateView;
+};
+
+export type TokenEventsResponse = TokenEventsResponses[keyof TokenEventsResponses];
+
 export type ReportRejectionData = {
     body: RejectionBody;
     path: {
@@ -1619,6 +1694,10 @@ export type GetTokenData = {
          * So long it must still live: seconds, or a number with `s`, `m` or `h`, as in `30m`; a day at most.
          */
         min_valid?: string;
+        /**
+         * So long it may take until there is a token, or another one than that of `If-None-Match`: written in the same way, 50 s at most.
+         */
+        wait?: string;
     };
     url: '/api/v1/apis/{api}/token';
 };

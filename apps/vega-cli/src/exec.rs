@@ -1,0 +1,329 @@
+//! `vega exec API -- CMD…`: runs a command with the tokens of these APIs in its environment, and sees to it that they stay the newest.
+//! Decides when the command starts, starts anew, hears a signal and ends; Vega's own failures before it has started are 125. Which
+//! tokens there are, the hot registry says.
+
+mod child;
+mod signals;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use nix::sys::signal::{Signal, raise};
+use tokio::time::{Instant, sleep_until, timeout};
+use vega_bootstrap::{Environment, PortDecorator, Settings, Vega};
+use vega_domain::token::StoredToken;
+
+pub(crate) use self::child::{Umask, become_command_if_asked};
+use crate::command_error::CommandError;
+use crate::command_line::program_arguments::{Exec, OnChange, OnExpiry};
+use crate::commands::token;
+use crate::exec::child::{Child, signalled};
+use crate::exec::signals::{Came, Signals};
+use crate::stop::LEFT_BEHIND;
+use crate::terminal::{Terminal, output};
+
+/// What Vega itself fails with before the command has started, as `timeout` and `env` do.
+pub(crate) const FAILED: u8 = 125;
+/// How long a command has to end before it is killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// Says to a `vega exec` inside another one what it is inside of.
+const INSIDE: &str = "VEGA_EXEC";
+
+/// Runs the command, over what `settings` reads. Returns what this program ends with.
+pub(crate) fn main(
+    wanted: &Exec,
+    umask: Umask,
+    environment: &Environment,
+    decorator: Arc<dyn PortDecorator>,
+    settings: impl FnOnce() -> Result<Option<Settings>, CommandError>,
+) -> u8 {
+    if let Some(name) = wanted.command.first()
+        && let Err((code, words)) = child::look_for(name, environment.get("PATH").map(|path| &**path))
+    {
+        output::problem(&words);
+        return code;
+    }
+    if let Some(others) = environment.get(INSIDE) {
+        say(&format!(
+            "inside another `vega exec`, which gives {}",
+            others.display()
+        ));
+    }
+    let ended = Signals::keep_back()
+        .map_err(CommandError::from)
+        .and_then(|signals| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            // On this thread, and not on one of the runtime's: the command dies with the thread that started it.
+            let ended = runtime.block_on(async {
+                let Some(settings) = settings()? else {
+                    return Ok(FAILED);
+                };
+                Box::pin(run(
+                    wanted,
+                    umask,
+                    settings,
+                    environment.clone(),
+                    decorator,
+                    signals,
+                ))
+                .await
+            });
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            ended
+        });
+    ended.unwrap_or_else(|error| {
+        output::problem(&error.to_string());
+        FAILED
+    })
+}
+
+async fn run(
+    wanted: &Exec,
+    umask: Umask,
+    settings: Settings,
+    environment: Environment,
+    decorator: Arc<dyn PortDecorator>,
+    signals: Signals,
+) -> Result<u8, CommandError> {
+    let terminal = Arc::new(Terminal::new(false));
+    let started = tokio::select! {
+        started = Vega::start(settings, environment, terminal.clone(), terminal, decorator) => started?,
+        signal = signals.next_that_ends() => return Ok(signalled(signal)),
+    };
+    let vega = started;
+    let course = Course {
+        vega: &vega,
+        wanted,
+        umask,
+        signals,
+    };
+    let ended = tokio::select! {
+        never = vega.follow_tokens() => match never {},
+        ended = course.go() => ended,
+    };
+    vega.close().await;
+    ended
+}
+
+/// The tokens of all APIs, in the order of the line.
+type Tokens = Vec<Arc<StoredToken>>;
+
+/// From the first token to the command's last end.
+struct Course<'v> {
+    vega: &'v Vega,
+    wanted: &'v Exec,
+    umask: Umask,
+    signals: Signals,
+}
+
+/// How a command's run went.
+enum Ended {
+    /// By itself, or because it was asked by a signal: with this code.
+    ByItself(u8),
+    /// There is a newer token for it.
+    ForNewer,
+    /// Its token died.
+    ForNone,
+}
+
+impl Course<'_> {
+    async fn go(&self) -> Result<u8, CommandError> {
+        if let Some(mistrust) = self.vega.maintenance.mistrust().await? {
+            output::problem(&mistrust);
+            return Ok(FAILED);
+        }
+        let first = tokio::select! {
+            tokens = self.until_there() => Some(tokens),
+            () = sleep_until(Instant::now() + self.wanted.wait) => None,
+            signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
+        };
+        let Some(mut tokens) = first else {
+            output::problem(&self.why_none().await?);
+            return Ok(FAILED);
+        };
+        loop {
+            let mut child = Child::start(&self.wanted.command, self.umask, variables(&tokens))?;
+            let (ended, newest) = self.look_after(&mut child, &tokens).await?;
+            match ended {
+                Ended::ByItself(code) => return Ok(code),
+                Ended::ForNewer => say("there is a new token: the command is started with it"),
+                Ended::ForNone => say("a token died: the command is ended until there is another one"),
+            }
+            if let Some(code) = self.end(&mut child).await? {
+                return Ok(code);
+            }
+            tokens = if let Some(newest) = newest {
+                newest
+            } else {
+                tokio::select! {
+                    tokens = self.until_there() => tokens,
+                    signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
+                }
+            };
+        }
+    }
+
+    /// The tokens of all APIs, if each has one that lives long enough.
+    fn tokens(&self) -> Option<Tokens> {
+        let now = self.vega.clock.now();
+        let long_enough = TimeDelta::from_std(self.wanted.min_valid).unwrap_or(TimeDelta::MAX);
+        let tokens = self.wanted.apis.iter().map(|api| self.vega.registry.get(api));
+        tokens
+            .map(|token| token.filter(|token| token.valid_until - now >= long_enough))
+            .collect()
+    }
+
+    async fn until_there(&self) -> Tokens {
+        let mut changes = self.vega.registry.subscribe();
+        loop {
+            changes.borrow_and_update();
+            if let Some(tokens) = self.tokens() {
+                return tokens;
+            }
+            // The registry lives as long as Vega.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Why the command is not started, with the way out.
+    async fn why_none(&self) -> Result<String, CommandError> {
+        for api in &self.wanted.apis {
+            match self.vega.registry.get(api) {
+                None => return Ok(token::no_token(self.vega, api).await?.1),
+                Some(token) => {
+                    if let Some(words) =
+                        token::dies_too_soon(&token, self.wanted.min_valid, self.vega.clock.now())
+                    {
+                        return Ok(words);
+                    }
+                }
+            }
+        }
+        Ok("a token came this moment. Run the same command again".into())
+    }
+
+    /// Waits until the command ends or has to, and hands on what comes meanwhile. With the tokens to go on with, if there are.
+    async fn look_after(
+        &self,
+        child: &mut Child,
+        started_with: &Tokens,
+    ) -> Result<(Ended, Option<Tokens>), CommandError> {
+        let mut changes = self.vega.registry.subscribe();
+        let mut known = started_with.clone();
+        let mut is_death_told = false;
+        let mut restarts_at = None;
+        loop {
+            changes.borrow_and_update();
+            match self.tokens_to_go_on_with() {
+                Some(tokens) if !are_same(&tokens, &known) => {
+                    is_death_told = false;
+                    match self.wanted.on_change {
+                        OnChange::Restart => {
+                            restarts_at.get_or_insert_with(|| Instant::now() + self.splay());
+                        }
+                        OnChange::Signal(signal) => child.signal(signal),
+                        OnChange::Ignore => {}
+                    }
+                    known = tokens;
+                }
+                Some(_) => {}
+                None => match self.wanted.on_expiry {
+                    OnExpiry::Stop => return Ok((Ended::ForNone, None)),
+                    OnExpiry::Leave if !is_death_told => {
+                        is_death_told = true;
+                        say(&format!("{} The command goes on without", self.why_none().await?));
+                    }
+                    OnExpiry::Leave => {}
+                },
+            }
+            tokio::select! {
+                code = child.wait() => return Ok((Ended::ByItself(code?), None)),
+                came = self.signals.next() => hand_on(child, came),
+                _ = changes.changed() => {}
+                () = sleep_until(restarts_at.unwrap_or_else(Instant::now)), if restarts_at.is_some() => {
+                    // New value first: what is gone by then is waited for with the command still there.
+                    if let Some(tokens) = self.tokens_to_go_on_with() {
+                        return Ok((Ended::ForNewer, Some(tokens)));
+                    }
+                    restarts_at = None;
+                }
+            }
+        }
+    }
+
+    /// The newest tokens, however soon they die: a command that has begun goes on until there is none.
+    fn tokens_to_go_on_with(&self) -> Option<Tokens> {
+        let tokens = self.wanted.apis.iter().map(|api| self.vega.registry.get(api));
+        tokens.collect()
+    }
+
+    fn splay(&self) -> Duration {
+        self.wanted.splay.mul_f64(fastrand::f64())
+    }
+
+    /// Ends the command. Its code, if somebody asked it to end meanwhile: then it is not to start again.
+    async fn end(&self, child: &mut Child) -> Result<Option<u8>, CommandError> {
+        child.signal(Signal::SIGTERM);
+        let killed_at = Instant::now() + ENDS_WITHIN;
+        let mut is_asked_to_end = false;
+        loop {
+            tokio::select! {
+                code = child.wait() => {
+                    let code = code?;
+                    return Ok(is_asked_to_end.then_some(code));
+                }
+                came = self.signals.next() => {
+                    is_asked_to_end |= came.ends();
+                    hand_on(child, came);
+                }
+                () = sleep_until(killed_at) => {
+                    child.signal(Signal::SIGKILL);
+                    let code = timeout(ENDS_WITHIN, child.wait()).await;
+                    let code = code.map_err(io::Error::from)??;
+                    return Ok(is_asked_to_end.then_some(code));
+                }
+            }
+        }
+    }
+}
+
+fn hand_on(child: &Child, came: Came) {
+    if came.is_to_be_handed_on(child.is_in_our_group()) {
+        child.signal(came.signal);
+    }
+    if came.signal == Signal::SIGTSTP {
+        // So that the shell that started Vega goes on.
+        let _ = raise(Signal::SIGSTOP);
+    }
+}
+
+/// Whether each token is the same one: a generation comes twice where a database lost the first one.
+fn are_same(one: &Tokens, other: &Tokens) -> bool {
+    let mut pairs = one.iter().zip(other);
+    pairs.all(|(one, other)| {
+        one.generation == other.generation && one.access_token.expose() == other.access_token.expose()
+    })
+}
+
+fn variables(tokens: &Tokens) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    for token in tokens {
+        let (api, secret) = (&token.api, token.access_token.expose());
+        variables.push((format!("UPSTOX_{api}_ACCESS_TOKEN"), secret.to_owned()));
+        variables.push((format!("VEGA_{api}_GENERATION"), token.generation.to_string()));
+    }
+    if let [token] = &**tokens {
+        let secret = token.access_token.expose().to_owned();
+        variables.push(("UPSTOX_ACCESS_TOKEN".into(), secret));
+    }
+    let names: Vec<&str> = tokens.iter().map(|token| token.api.as_str()).collect();
+    variables.push((INSIDE.into(), names.join(",")));
+    variables
+}
+
+/// Beside what the command says.
+fn say(words: &str) {
+    output::say(&format!("vega exec: {words}"));
+}
