@@ -128,6 +128,7 @@ async fn a_command_gets_its_tokens_and_its_own_ending_comes_through(
     let told = "echo $UPSTOX_ACCESS_TOKEN,$UPSTOX_PRIMARY_ACCESS_TOKEN,$UPSTOX_WEBSOCKET1_ACCESS_TOKEN,$VEGA_PRIMARY_GENERATION; umask; \
                 tr '\\0' ' ' < /proc/$PPID/cmdline";
     let one = exec(&[API], &["sh", "-c", told]).await?;
+    ensure!(one.code == Some(0), "{one:?}");
     let lines: Vec<&str> = one.stdout.lines().collect();
     assert_eq!(lines[0], format!("{token},{token},,1"));
     let mask = tokio::process::Command::new("sh")

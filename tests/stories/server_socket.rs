@@ -23,6 +23,30 @@ const CLOSED: [i32; 4] = [NOT_CONNECTED, 52, 55, 56];
 
 const TOKEN: &str = "/api/v1/apis/PRIMARY/token";
 
+/// A service manager: it makes the socket, lets a program call before there is a server, and hands the socket over. It prints the answer,
+/// the server's end, and whether the socket's file is still there.
+const MANAGER: &str = r#"
+import os, socket, subprocess, sys
+path, vega = sys.argv[1:3]
+made = socket.socket(socket.AF_UNIX)
+made.bind(path)
+os.chmod(path, 0o600)
+made.listen()
+call = ["curl", "--silent", "--max-time", "30", "--unix-socket", path, "http://localhost" + sys.argv[3]]
+early = subprocess.Popen(call, stdout=subprocess.PIPE, text=True)
+server = os.fork()
+if server == 0:
+    os.dup2(made.fileno(), 3)
+    os.set_inheritable(3, True)
+    os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+    program = os.path.join(os.path.dirname(vega), "vega-server")
+    os.execv(program, [program])
+made.close()
+print(early.communicate()[0])
+os.kill(server, 15)
+print(os.waitstatus_to_exitcode(os.waitpid(server, 0)[1]), os.path.exists(path))
+"#;
+
 /// A desk whose server has a socket in a folder that every user may enter.
 struct AtSocket {
     desk: Desk,
@@ -257,5 +281,25 @@ async fn the_socket_of_a_dead_server_is_taken_and_that_of_a_living_one_is_not() 
     assert_eq!(at.get(TOKEN, &[]).await?.0, 200);
     second.stop().await?;
     assert!(!at.socket().exists());
+    Ok(())
+}
+
+/// systemd makes the socket and hands it over: who called before the server was there has waited.
+#[tokio::test]
+async fn a_service_manager_hands_its_socket_over() -> Result<()> {
+    let at = AtSocket::new("").await?;
+    let token = at.desk.token("PRIMARY").await?;
+    let listen = format!("VEGA__SERVER__LISTEN=127.0.0.1:{}", Server::free_port().await?);
+    let path = at.folder.path().join("handed-over.sock").display().to_string();
+    let under = ["env", &listen, "python3", "-c", MANAGER, &path].map(str::to_owned);
+    let ran = at.desk.vega_under(&under, &[TOKEN]).await?;
+    let (answered, end) = ran
+        .stdout
+        .trim()
+        .split_once('\n')
+        .with_context(|| format!("{ran:?}"))?;
+    let answered: Value = serde_json::from_str(answered).with_context(|| format!("{ran:?}"))?;
+    assert_eq!(answered["access_token"], token);
+    assert_eq!(end, "0 True", "the file is the manager's: {ran:?}");
     Ok(())
 }

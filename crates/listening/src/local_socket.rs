@@ -37,11 +37,17 @@ impl LocalCaller {
 /// Whether a caller is let in; every other one is closed before its first byte is read. It may take note of them.
 pub type Admits = Arc<dyn Fn(LocalCaller) -> bool + Send + Sync>;
 
-/// The socket, until it is dropped: then its file is removed.
+/// The socket, until it is dropped.
 pub struct LocalSocket {
     listener: UnixListener,
     admits: Admits,
     nameless: Nameless,
+    /// Removed in the end; `None` where the file is a service manager's.
+    file: Option<OwnFile>,
+}
+
+/// The file of a socket that was made here.
+struct OwnFile {
     path: PathBuf,
     /// Whoever has this lock may replace the socket's file.
     _lock: File,
@@ -70,8 +76,10 @@ impl LocalSocket {
             listener,
             admits,
             nameless: Nameless::of_this_process(),
-            path: path.to_owned(),
-            _lock: lock,
+            file: Some(OwnFile {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
         };
         // Until then the kernel's word alone keeps others out.
         if let Some(group) = group {
@@ -84,6 +92,39 @@ impl LocalSocket {
         let mode = if group.is_some() { OF_GROUP } else { OWN };
         std::fs::set_permissions(path, Permissions::from_mode(mode))?;
         Ok(socket)
+    }
+
+    /// Listens at the socket that a service manager made and handed over, if it did (`LISTEN_FDS`, as systemd does). Its file, mode and
+    /// group are the manager's. To be called once.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` where what was handed over is no socket of the file system; otherwise what the system says.
+    pub fn handed_over(admits: Admits) -> Result<Option<Self>> {
+        let mut handed_over = listenfd::ListenFd::from_env();
+        if handed_over.len() > 1 {
+            let words = format!(
+                "the service manager handed {} sockets over, and Vega takes one",
+                handed_over.len()
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, words));
+        }
+        let Some(listener) = handed_over.take_unix_listener(0)? else {
+            return Ok(None);
+        };
+        listener.set_nonblocking(true)?;
+        Ok(Some(Self {
+            listener: UnixListener::from_std(listener)?,
+            admits,
+            nameless: Nameless::of_this_process(),
+            file: None,
+        }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> Option<PathBuf> {
+        let address = self.listener.local_addr().ok()?;
+        address.as_pathname().map(Path::to_owned)
     }
 
     /// The next connection, and who made it; `None` where that one is not let in, or is gone already.
@@ -104,8 +145,10 @@ impl LocalSocket {
 
 impl Drop for LocalSocket {
     fn drop(&mut self) {
-        // Under the lock: nobody has put another one there.
-        let _ = std::fs::remove_file(&self.path);
+        if let Some(file) = &self.file {
+            // Under the lock: nobody has put another one there.
+            let _ = std::fs::remove_file(&file.path);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Listens at the local socket, for whom the rules let in. Where nobody named a socket and it cannot be had, the server goes on without
+//! Listens at the local socket, for whom the rules let in: at the one that a service manager handed over, else at one of its own. Where nobody named a socket and it cannot be had, the server goes on without
 //! it: programs of this machine reach it over HTTP.
 
 use std::fs::DirBuilder;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use vega_bootstrap::{Place, SocketSection, refuse_if_others_may_change};
-use vega_listening::LocalSocket;
+use vega_listening::{Admits, LocalSocket};
 
 use crate::auth::local_access::LocalPrincipal;
 use crate::http::listening::Refused;
@@ -30,6 +30,19 @@ impl NoSocket {
 }
 
 pub(crate) fn bind(section: &SocketSection, refused: &Arc<Refused>) -> Result<Option<LocalSocket>, NoSocket> {
+    let handed_over = LocalSocket::handed_over(admits(section, Arc::clone(refused)));
+    let handed_over = handed_over.map_err(|source| NoSocket {
+        path: "of the service manager".into(),
+        source,
+    })?;
+    if let Some(socket) = handed_over {
+        let path = socket.path().unwrap_or_default();
+        tracing::info!(
+            "listening at the socket {} of the service manager",
+            path.display()
+        );
+        return Ok(Some(socket));
+    }
     let Some(path) = &section.path else {
         return Ok(None);
     };
@@ -64,15 +77,19 @@ fn bind_at(path: &Path, section: &SocketSection, refused: Arc<Refused>) -> Resul
     }
     // Whoever may change files there may put a socket of their own in the place of ours.
     refuse_if_others_may_change(folder, Place::Folder).map_err(Error::other)?;
+    LocalSocket::bind(path, section.group, admits(section, refused))
+}
+
+/// Who is let in: whoever may do something.
+fn admits(section: &SocketSection, refused: Arc<Refused>) -> Admits {
     let rules = section.rules.clone();
-    let admits = Arc::new(move |caller| {
+    Arc::new(move |caller| {
         let is_let_in = LocalPrincipal::of(caller, &rules).is_some();
         if !is_let_in {
             refused.add(format!("no rule lets user {} in at the socket", caller.uid));
         }
         is_let_in
-    });
-    LocalSocket::bind(path, section.group, admits)
+    })
 }
 
 fn why(error: &Error) -> String {

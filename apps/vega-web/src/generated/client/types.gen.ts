@@ -1356,7 +1356,7 @@ export const TokenAnswer = {
 export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
 
 /**
- * The data of a `token` event of `/api/v1/apis/{api}/events`, and a line of `vega watch`.
+ * The data of a `token` event of `/api/v1/apis/{api}/events`.
  */
 export type TokenStateView = {
     /**
