@@ -86,14 +86,15 @@ fn python() -> Result<()> {
 
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
+    node_packages(&root().join("apps/vega-web"))
+}
+
+/// Node, and the packages of this folder, exactly as its lock file names them.
+pub(crate) fn node_packages(folder: &Path) -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {
         bail!("Node.js is missing: install Node 20.19 or newer with npm 11 or newer");
     }
-    run(
-        &root().join("apps/vega-web"),
-        "npm",
-        &["ci", "--no-audit", "--no-fund"],
-    )
+    run(folder, "npm", &["ci", "--no-audit", "--no-fund"])
 }
 
 /// The same, but left alone where they are no older than the lock file.

@@ -4,6 +4,7 @@
 mod bench;
 mod builds;
 mod chaos;
+mod clients;
 mod console;
 mod contract;
 mod crash_images;
@@ -45,6 +46,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Let things happen to two machines with one database and look whether vega keeps its promises; 17 times, or --rounds 1000
     Machines(machines::Options),
+    /// The client libraries of other languages against the real server
+    Clients,
     /// Call the server as its OpenAPI document allows, and as it does not
     Contract,
     /// Let every write of a sign-in fail and look whether vega keeps its promises
@@ -66,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Command::CrashImages(options) => crash_images::run(&options),
         Command::Chaos(options) => chaos::run_with(&options),
         Command::Machines(options) => machines::run_with(&options),
+        Command::Clients => clients::run_alone(),
         Command::Contract => contract::run_alone(),
         Command::Faults(options) => faults::run_with(&options),
         Command::Docs => docs::run(),

@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::builds::{build_harnesses, build_programs};
 use crate::chaos;
+use crate::clients;
 use crate::console;
 use crate::contract;
 use crate::crash_images;
@@ -46,7 +47,10 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
     stages.run("crash images", crash_images::run_briefly)?;
     // Each mostly waits, for a browser or a disk, and has desks of its own.
     stages.beside(
-        |stages| stages.run("console stories", console::stories),
+        |stages| {
+            stages.run("console stories", console::stories)?;
+            stages.run("clients", clients::clients)
+        },
         |stages| {
             stages.run("contract", contract::contract)?;
             stages.run("chaos", chaos::sample)?;

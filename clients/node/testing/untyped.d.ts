@@ -1,0 +1,3 @@
+// Packages without types of their own, as `any`.
+declare module "upstox-js-sdk";
+declare module "ws";
