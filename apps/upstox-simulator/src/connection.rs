@@ -32,7 +32,7 @@ impl Connection {
 
 impl Connected<IncomingStream<'_, CuttableListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Connection {
-        Connection(stream.io().cut.clone())
+        stream.io().connection()
     }
 }
 
@@ -76,6 +76,11 @@ pub(crate) struct CuttableStream {
 }
 
 impl CuttableStream {
+    /// The grip on it.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection(self.cut.clone())
+    }
+
     /// Wakes the task on a cut, so that a connection waiting for its peer ends too.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         if self.until_cut.as_mut().poll(context).is_pending() {

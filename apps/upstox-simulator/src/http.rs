@@ -7,6 +7,7 @@ mod dialog;
 mod envelope;
 mod exchange;
 mod faults;
+mod feeds;
 mod human;
 mod login_api;
 mod login_page;
@@ -45,7 +46,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/login",
             login_page::router().nest("/api", login_api::router().merge(human::router())),
         )
-        .nest("/_sim", control::router())
+        .merge(feeds::router())
+        .nest("/_sim", control::router().merge(feeds::control::router()))
         .fallback(|| async { Answer::error("UDAPI100060").into_response() })
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), stamp_date))
         .with_state(shared)

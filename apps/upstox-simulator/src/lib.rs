@@ -4,11 +4,15 @@
 mod clock;
 mod connection;
 mod http;
+mod market_frames;
 mod model;
+mod names;
 mod random;
 mod seed;
 mod server;
+mod tls;
 mod totp;
 
 pub use seed::{Seed, SeedAccount, SeedApp};
 pub use server::Simulator;
+pub use tls::TestAuthority;

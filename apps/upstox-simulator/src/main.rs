@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use upstox_simulator::{Seed, Simulator};
+use upstox_simulator::{Seed, Simulator, TestAuthority};
 
 /// A stand-in for Upstox, for tests and demonstrations.
 #[derive(Debug, Parser)]
@@ -15,6 +15,12 @@ struct Arguments {
     /// Where to listen; port 0 picks a free port.
     #[arg(long, default_value = "127.0.0.1:28090")]
     listen: SocketAddr,
+    /// Where to listen for TLS too, as api.upstox.com.
+    #[arg(long, value_name = "ADDRESS", requires = "tls_folder")]
+    tls_listen: Option<SocketAddr>,
+    /// Where the certificates are: authority.pem is what clients have to trust. They are made if they are missing.
+    #[arg(long, value_name = "FOLDER", requires = "tls_listen")]
+    tls_folder: Option<PathBuf>,
     /// A JSON file with accounts and apps; without it one account with six apps.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
@@ -43,7 +49,11 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
-    let simulator = Simulator::start(arguments.listen, seed).await?;
+    let mut simulator = Simulator::start(arguments.listen, seed).await?;
+    if let (Some(listen), Some(folder)) = (arguments.tls_listen, &arguments.tls_folder) {
+        let authority = TestAuthority::of_folder(folder)?;
+        simulator.serve_tls(listen, &authority).await?;
+    }
     if let Some(delay_ms) = arguments.simulated_human {
         simulator.simulate_humans(Duration::from_millis(delay_ms));
     }

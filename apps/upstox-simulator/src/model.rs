@@ -4,6 +4,7 @@
 pub(crate) mod access_token;
 pub(crate) mod accounts;
 pub(crate) mod counters;
+pub(crate) mod feeds;
 pub(crate) mod login;
 pub(crate) mod login_entry;
 pub(crate) mod login_steps;

@@ -1,15 +1,17 @@
-//! Starting and ending one simulator: the listener, the task that serves it, and a shutdown that always ends.
+//! Starting and ending one simulator: the listeners, the tasks that serve them, and a shutdown that always ends.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use axum::serve::Listener;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::{Connection, CuttableListener},
     http::{self, Shared},
     seed::Seed,
+    tls::{TestAuthority, TlsListener},
 };
 
 /// How long open connections may finish at a shutdown before they are cut.
@@ -21,7 +23,7 @@ pub struct Simulator {
     address: SocketAddr,
     stop: CancellationToken,
     cut_all: CancellationToken,
-    serving: JoinHandle<()>,
+    serving: JoinSet<()>,
     shared: Arc<Shared>,
 }
 
@@ -30,33 +32,41 @@ impl Simulator {
     /// Fails when the seed makes no sense or the address cannot be bound.
     pub async fn start(listen: SocketAddr, seed: Seed) -> anyhow::Result<Simulator> {
         seed.check().context("the seed cannot be used")?;
-        let tcp = TcpListener::bind(listen)
-            .await
-            .with_context(|| format!("could not listen on {listen}"))?;
-        let address = tcp.local_addr().context("the listener has no address")?;
-        let (stop, cut_all) = (CancellationToken::new(), CancellationToken::new());
-        let listener = CuttableListener {
-            tcp,
-            cut_all: cut_all.clone(),
-        };
-        let shared = Arc::new(Shared::new(seed));
-        let service = http::router(Arc::clone(&shared)).into_make_service_with_connect_info::<Connection>();
-        let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, service)
-                .with_graceful_shutdown(stopped)
-                .await
-            {
-                tracing::error!(%error, "the simulator stopped serving");
-            }
-        });
-        Ok(Simulator {
+        let cut_all = CancellationToken::new();
+        let listener = bind(listen, &cut_all).await?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let mut simulator = Simulator {
             address,
-            stop,
+            stop: CancellationToken::new(),
             cut_all,
-            serving,
-            shared,
-        })
+            serving: JoinSet::new(),
+            shared: Arc::new(Shared::new(seed)),
+        };
+        let service = http::router(Arc::clone(&simulator.shared));
+        let service = service.into_make_service_with_connect_info::<Connection>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(simulator.stopped());
+        simulator.serving.spawn(until_stopped(serving.into_future()));
+        Ok(simulator)
+    }
+
+    /// Serves the same on one more address over TLS, under the broker's own host names. Where it listens then.
+    pub async fn serve_tls(
+        &mut self,
+        listen: SocketAddr,
+        authority: &TestAuthority,
+    ) -> anyhow::Result<SocketAddr> {
+        let listener = bind(listen, &self.cut_all).await?;
+        let listener = TlsListener::new(listener, authority).context("the listener has no address")?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let service = http::router(Arc::clone(&self.shared));
+        let service = service.into_make_service_with_connect_info::<Connection>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(self.stopped());
+        self.serving.spawn(until_stopped(serving.into_future()));
+        Ok(address)
+    }
+
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        self.stop.clone().cancelled_owned()
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -76,12 +86,31 @@ impl Simulator {
     /// Ends the simulator: no new connections, half a second for open answers, then every connection is cut.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        if timeout(GRACE, &mut self.serving).await.is_err() {
+        if timeout(GRACE, self.ended()).await.is_err() {
             self.cut_all.cancel();
-            if timeout(GRACE, &mut self.serving).await.is_err() {
-                self.serving.abort();
-            }
+            // What has not ended then is ended when it is dropped.
+            timeout(GRACE, self.ended()).await.ok();
         }
+    }
+
+    async fn ended(&mut self) {
+        while self.serving.join_next().await.is_some() {}
+    }
+}
+
+async fn bind(listen: SocketAddr, cut_all: &CancellationToken) -> anyhow::Result<CuttableListener> {
+    let tcp = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("could not listen on {listen}"))?;
+    Ok(CuttableListener {
+        tcp,
+        cut_all: cut_all.clone(),
+    })
+}
+
+async fn until_stopped(serving: impl Future<Output = std::io::Result<()>>) {
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the simulator stopped serving");
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/accounts/{name}/log_out_sessions", post(log_out_sessions))
         .route("/accounts/{name}/revoke_tokens", post(revoke_tokens))
         .route("/apps/{name}/revoke_token", post(revoke_token))
+        .route("/apps/{name}/generate_token", post(generate_token))
         .route(
             "/phone",
             get(async || Html(include_str!("../../assets/phone.html"))),
@@ -50,9 +51,9 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 }
 
 /// A body that must be JSON of this shape; what is wrong with another comes back in words.
-type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 
-fn refuse(status: StatusCode, why: &str) -> Response {
+pub(super) fn refuse(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({ "error": why }))).into_response()
 }
 
@@ -150,6 +151,20 @@ async fn revoke_token(State(shared): AppState, Path(name): Path<String>) -> Resp
         }
         None => refuse(StatusCode::NOT_FOUND, "no app of this name"),
     }
+}
+
+/// What the button "Generate" of the broker's page for developers does: a token for the app's own account.
+async fn generate_token(State(shared): AppState, Path(name): Path<String>) -> Response {
+    let now = shared.now();
+    let world = &mut *shared.world();
+    let Some(app) = accounts::find_app_by_name(&world.accounts, &name) else {
+        return refuse(StatusCode::NOT_FOUND, "no app of this name");
+    };
+    let user_id = &world.accounts[app.account].seed.user_id;
+    let token = world.vault.issue_token(app, app.account, user_id, now);
+    world.counters.token_issued(&name);
+    world.secrets.access_tokens.push(token.clone());
+    Json(json!({ "access_token": token })).into_response()
 }
 
 async fn messages(State(shared): AppState) -> Json<Value> {

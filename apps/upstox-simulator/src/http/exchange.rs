@@ -95,7 +95,7 @@ fn answer(
         .ok_or("UDAPI100057")?;
     let name = world.app(app).name.clone();
     let account = &world.accounts[spent.account].seed;
-    let token = world.vault.issue_token(&spent, &account.user_id, now);
+    let token = world.vault.issue_token(app, spent.account, &account.user_id, now);
     world.counters.token_issued(&name);
     let mut body = customer(account);
     body["access_token"] = json!(token);

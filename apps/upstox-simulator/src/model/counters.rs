@@ -32,6 +32,14 @@ pub(crate) struct Counters {
     pub(crate) max_profile_calls_in_flight: u64,
     pub(crate) last_price_calls: u64,
     pub(crate) logouts: u64,
+    /// Sockets of feeds that were opened.
+    pub(crate) feeds_opened: u64,
+    pub(crate) feeds_opened_by_app: BTreeMap<String, u64>,
+    /// Calls and sockets of feeds that were refused.
+    pub(crate) feeds_refused: u64,
+    /// Sockets that were closed because their token died.
+    pub(crate) feeds_ended_by_token: u64,
+    pub(crate) max_feeds_open: u64,
     pub(crate) max_parallel_sign_ins: u64,
     /// Dialogs that were accepted.
     pub(crate) dialogs_opened: u64,
@@ -74,6 +82,12 @@ impl Counters {
 
     pub(crate) fn profile_answered(&mut self) {
         self.profile_calls_in_flight = self.profile_calls_in_flight.saturating_sub(1);
+    }
+
+    pub(crate) fn feed_opened(&mut self, app: &str, open: usize) {
+        self.feeds_opened += 1;
+        *self.feeds_opened_by_app.entry(app.to_owned()).or_default() += 1;
+        self.max_feeds_open = self.max_feeds_open.max(open as u64);
     }
 
     pub(crate) fn sign_ins_open(&mut self, open: usize) {

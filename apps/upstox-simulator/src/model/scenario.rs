@@ -14,6 +14,8 @@ pub(crate) enum Target {
     Profile,
     LastPrice,
     Logout,
+    /// The way to a feed's socket.
+    Feed,
     Dialog,
     Page,
 }
@@ -129,7 +131,7 @@ fn authorize_refused() -> String {
 impl Kind {
     /// Whether this can happen at `on`.
     fn fits(&self, on: Target) -> bool {
-        use Target::{Dialog, Exchange, LastPrice, Logout, Page, Profile};
+        use Target::{Dialog, Exchange, Feed, LastPrice, Logout, Page, Profile};
         let places: &[Target] = match self {
             Kind::Status { after: true, .. }
             | Kind::Delay { after: true, .. }
@@ -137,11 +139,11 @@ impl Kind {
             | Kind::HugeBody { .. }
             | Kind::ResetAfter {}
             | Kind::Truncated { .. } => &[Exchange, Profile, LastPrice, Logout],
-            Kind::NewTokenRefused { .. } => &[Profile, LastPrice],
+            Kind::NewTokenRefused { .. } => &[Profile, LastPrice, Feed],
             Kind::Status { .. } | Kind::RateLimited {} | Kind::Delay { .. } | Kind::ResetBefore {} => {
-                &[Exchange, Profile, LastPrice, Logout, Dialog]
+                &[Exchange, Profile, LastPrice, Logout, Feed, Dialog]
             }
-            Kind::CloudflareHtml { .. } => &[Exchange, Profile, LastPrice, Logout, Dialog, Page],
+            Kind::CloudflareHtml { .. } => &[Exchange, Profile, LastPrice, Logout, Feed, Dialog, Page],
             Kind::WrongUser { .. } => &[Exchange, Profile],
             Kind::MissingAccessToken {} | Kind::WithExtendedToken {} | Kind::DuplicateKey {} => &[Exchange],
             Kind::AuthorizeError { .. } => &[Dialog],

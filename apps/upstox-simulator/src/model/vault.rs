@@ -32,9 +32,21 @@ pub(crate) struct Code {
 struct Token {
     app: AppRef,
     account: usize,
+    /// How many tokens its app had with it.
+    number: usize,
     issued: DateTime<Utc>,
     dies: DateTime<Utc>,
-    revoked: bool,
+    state: TokenState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenState {
+    /// The newest of its app.
+    Newest,
+    /// Its app got another one. No call takes it; a feed that was opened with it lives on.
+    Replaced,
+    /// Nothing lives on it.
+    Revoked,
 }
 
 /// Whose token was presented.
@@ -42,7 +54,11 @@ struct Token {
 pub(crate) struct Bearer {
     pub(crate) app: AppRef,
     pub(crate) account: usize,
+    /// The first token of an app is 1, the next one 2.
+    pub(crate) number: usize,
     pub(crate) alive: bool,
+    /// Whether a feed that was opened with it stays open.
+    pub(crate) keeps_feeds: bool,
     pub(crate) age: TimeDelta,
 }
 
@@ -79,19 +95,30 @@ impl Vault {
             .filter(|code| now < code.issued + CODE_LASTS)
     }
 
-    /// Issues a token for the login behind `code` and kills the app's earlier ones.
-    pub(crate) fn issue_token(&mut self, code: &Code, user_id: &str, now: DateTime<Utc>) -> String {
-        for token in self.tokens.values_mut().filter(|token| token.app == code.app) {
-            token.revoked = true;
+    /// Issues a token for an app to the account that logged in, and kills the app's earlier one.
+    pub(crate) fn issue_token(
+        &mut self,
+        app: AppRef,
+        account: usize,
+        user_id: &str,
+        now: DateTime<Utc>,
+    ) -> String {
+        let mut number = 1;
+        for token in self.tokens.values_mut().filter(|token| token.app == app) {
+            number += 1;
+            if token.state == TokenState::Newest {
+                token.state = TokenState::Replaced;
+            }
         }
         let dies = next_token_death(now);
         let text = access_token::mint(user_id, now, dies);
         let token = Token {
-            app: code.app,
-            account: code.account,
+            app,
+            account,
+            number,
             issued: now,
             dies,
-            revoked: false,
+            state: TokenState::Newest,
         };
         self.tokens.insert(text.clone(), token);
         text
@@ -100,32 +127,34 @@ impl Vault {
     /// Whose token this is, also when it is dead.
     pub(crate) fn bearer(&self, token: &str, now: DateTime<Utc>) -> Option<Bearer> {
         let token = self.tokens.get(token)?;
-        let alive = !token.revoked && now < token.dies;
+        let in_time = now < token.dies;
         Some(Bearer {
             app: token.app,
             account: token.account,
-            alive,
+            number: token.number,
+            alive: in_time && token.state == TokenState::Newest,
+            keeps_feeds: in_time && token.state != TokenState::Revoked,
             age: now - token.issued,
         })
     }
 
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some(token) = self.tokens.get_mut(token) {
-            token.revoked = true;
+            token.state = TokenState::Revoked;
         }
     }
 
     /// Kills the tokens of one app.
     pub(crate) fn revoke_app(&mut self, app: AppRef) {
         for token in self.tokens.values_mut().filter(|token| token.app == app) {
-            token.revoked = true;
+            token.state = TokenState::Revoked;
         }
     }
 
     /// Kills every token of an account, as a change of its static IP does.
     pub(crate) fn revoke_account(&mut self, account: usize) {
         for token in self.tokens.values_mut().filter(|token| token.account == account) {
-            token.revoked = true;
+            token.state = TokenState::Revoked;
         }
     }
 }

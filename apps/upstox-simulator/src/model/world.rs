@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     accounts::{self, Account, AppRef},
     counters::Counters,
+    feeds::Feeds,
     login::Login,
     phone::Phone,
     scenario::{Caller, Kind, Scenarios, Target},
@@ -23,6 +24,7 @@ pub(crate) struct World {
     pub(crate) logins: HashMap<String, Login>,
     pub(crate) vault: Vault,
     pub(crate) scenarios: Scenarios,
+    pub(crate) feeds: Feeds,
     pub(crate) counters: Counters,
     pub(crate) secrets: Secrets,
 }
@@ -36,6 +38,7 @@ impl World {
             logins: HashMap::new(),
             vault: Vault::default(),
             scenarios: Scenarios::default(),
+            feeds: Feeds::default(),
             counters: Counters::default(),
             secrets: Secrets::default(),
         }
