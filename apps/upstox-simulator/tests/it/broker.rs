@@ -144,7 +144,7 @@ impl Broker {
         self.with_token(path, token).await
     }
 
-    async fn with_token(&self, path: &str, token: &str) -> Response {
+    pub(crate) async fn with_token(&self, path: &str, token: &str) -> Response {
         self.http
             .get(format!("{}{path}", self.url))
             .bearer_auth(token)

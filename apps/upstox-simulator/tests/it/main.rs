@@ -9,8 +9,10 @@
 mod broker;
 mod control;
 mod exchange;
+mod feeds;
 mod login;
 mod program;
 mod scenarios;
 mod sessions;
+mod tls;
 mod tokens;

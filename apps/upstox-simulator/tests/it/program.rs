@@ -7,6 +7,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::Command,
@@ -15,8 +16,11 @@ use tokio::{
 
 #[tokio::test]
 async fn the_program_prints_its_address_and_ends_when_told() {
+    let certificates = TempDir::new().unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_upstox-simulator"))
         .args(["--listen", "127.0.0.1:0", "--simulated-human", "25"])
+        .args(["--tls-listen", "127.0.0.1:0", "--tls-folder"])
+        .arg(certificates.path())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -29,6 +33,7 @@ async fn the_program_prints_its_address_and_ends_when_told() {
         .unwrap()
         .to_owned();
 
+    assert!(certificates.path().join("authority.pem").is_file());
     let client = reqwest::Client::builder().build().unwrap();
     let state: Value = client
         .get(format!("{url}/_sim/state"))

@@ -117,7 +117,10 @@ impl Feed {
     }
 
     async fn run(mut self, mut socket: WebSocket) {
-        if let Ok(Token::Dead) = self.serve(&mut socket).await {
+        let ended = self.serve(&mut socket).await;
+        // It is no connection any more, however long the other side takes to say so.
+        drop(self);
+        if let Ok(Token::Dead) = ended {
             let goodbye = CloseFrame {
                 code: close_code::POLICY,
                 reason: "Invalid token used to access API".into(),
