@@ -17,17 +17,9 @@ pub(crate) enum Binaries {
 }
 
 impl Binaries {
-    /// One program: in the folder that the variable names, else where `cargo xtask e2e` builds it.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the stories' own settings have their home here"
-    )]
+    /// One program, from the folder of all of them.
     pub(crate) fn program(self, name: &str) -> Result<PathBuf> {
-        let folder = match std::env::var_os(FOLDER) {
-            Some(folder) => PathBuf::from(folder),
-            None => target_folder()?.join("debug"),
-        };
-        let path = folder.join(match self {
+        let path = programs()?.join(match self {
             Self::Plain => name.to_owned(),
             Self::WithTestHooks => format!("{name}-hooked"),
         });
@@ -38,6 +30,18 @@ impl Binaries {
             path.display(),
         );
         Ok(path)
+    }
+}
+
+/// The folder of all programs: the one that the variable names, else where `cargo xtask e2e` builds them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the stories' own settings have their home here"
+)]
+pub fn programs() -> Result<PathBuf> {
+    match std::env::var_os(FOLDER) {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => Ok(target_folder()?.join("debug")),
     }
 }
 

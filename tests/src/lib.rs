@@ -22,7 +22,7 @@ mod upstox;
 mod window;
 mod wire;
 
-pub use binaries::python;
+pub use binaries::{programs, python};
 pub use clocks::it_is;
 pub use counts::Counts;
 pub use desk::{Desk, Engine, Ran};

@@ -57,6 +57,7 @@ mod server_times;
 mod session_modes;
 mod several_machines;
 mod stopped;
+mod streamers;
 mod terminal;
 mod three_mornings;
 mod told_elsewhere;

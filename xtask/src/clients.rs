@@ -42,8 +42,8 @@ fn python() -> Result<()> {
 }
 
 fn node() -> Result<()> {
+    install::node_packages("clients/node")?;
     let folder = root().join("clients/node");
-    install::node_packages(&folder)?;
     run(&folder, "npm", &["run", "--silent", "lint"])?;
     run(&folder, "npm", &["run", "--silent", "typecheck"])?;
     let binaries = binaries();

@@ -86,15 +86,15 @@ fn python() -> Result<()> {
 
 /// Node and the console's packages, exactly as its lock file names them.
 pub(crate) fn console_packages() -> Result<()> {
-    node_packages(&root().join("apps/vega-web"))
+    node_packages("apps/vega-web")
 }
 
 /// Node, and the packages of this folder, exactly as its lock file names them.
-pub(crate) fn node_packages(folder: &Path) -> Result<()> {
+pub(crate) fn node_packages(folder: &str) -> Result<()> {
     if !works("node", "--version") || !works("npm", "--version") {
         bail!("Node.js is missing: install Node 20.19 or newer with npm 11 or newer");
     }
-    run(folder, "npm", &["ci", "--no-audit", "--no-fund"])
+    run(&root().join(folder), "npm", &["ci", "--no-audit", "--no-fund"])
 }
 
 /// The same, but left alone where they are no older than the lock file.
@@ -133,9 +133,19 @@ pub(crate) fn python_packages(list: &str, folder: &str) -> Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
-/// Upstox's own SDK, for a story.
+/// Upstox's own SDKs, for stories, and what leads them to the simulator.
 pub(crate) fn story_packages() -> Result<()> {
-    python_packages("tests/requirements.txt", "python").map(drop)
+    python_packages("tests/requirements.txt", "python")?;
+    node_packages("tests/streamers")?;
+    namespaces()
+}
+
+/// What makes a mount and a network namespace for a program.
+fn namespaces() -> Result<()> {
+    if ["unshare", "setpriv", "ip"].iter().all(|name| works(name, "-V")) {
+        return Ok(());
+    }
+    apt(&["util-linux", "iproute2"], "unshare, setpriv and ip")
 }
 
 fn apt(packages: &[&str], what: &str) -> Result<()> {

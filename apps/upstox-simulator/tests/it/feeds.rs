@@ -22,6 +22,8 @@ pub(crate) const MARKET_DATA: &str = "/v3/feed/market-data-feed";
 const PORTFOLIO: &str = "/v2/feed/portfolio-stream-feed";
 const NIFTY: &str = "NSE_INDEX|Nifty 50";
 const RELIANCE: &str = "NSE_EQ|INE002A01018";
+/// For what must come.
+const LONGEST: Duration = Duration::from_secs(10);
 /// For what must not come.
 const A_WHILE: Duration = Duration::from_millis(300);
 
@@ -88,7 +90,7 @@ impl Socket {
     /// The next message that is no ping. A socket that is reset or over has none.
     async fn next(&mut self) -> Option<Message> {
         loop {
-            let next = timeout(Duration::from_secs(10), self.0.next()).await.unwrap();
+            let next = timeout(LONGEST, self.0.next()).await.unwrap();
             match next {
                 Some(Ok(Message::Ping(_))) => {}
                 Some(Ok(message)) => return Some(message),
@@ -114,13 +116,16 @@ impl Socket {
 
     /// The code of its goodbye; `None` for an end without one.
     async fn end(&mut self) -> Option<u16> {
-        loop {
-            match self.next().await {
-                Some(Message::Close(goodbye)) => return goodbye.map(|goodbye| goodbye.code.into()),
-                Some(_) => {}
-                None => return None,
+        let end = async {
+            loop {
+                match self.next().await {
+                    Some(Message::Close(goodbye)) => return goodbye.map(|goodbye| goodbye.code.into()),
+                    Some(_) => {}
+                    None => return None,
+                }
             }
-        }
+        };
+        timeout(LONGEST, end).await.expect("the socket does not end")
     }
 
     async fn is_silent(&mut self) -> bool {
@@ -135,6 +140,7 @@ fn request(method: &str, instruments: &[&str]) -> String {
 }
 
 /// Which frame it is, by its first field; the first value of an enumeration is left out.
+#[derive(Clone, Copy)]
 enum FrameType {
     InitialFeed,
     LiveFeed,

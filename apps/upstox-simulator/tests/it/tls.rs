@@ -1,6 +1,6 @@
 //! The simulator over TLS: it is the broker for those who trust its authority, and for nobody else.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use rustls::{
@@ -9,7 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest as _};
 use upstox_simulator::TestAuthority;
@@ -83,7 +83,8 @@ async fn a_feed_is_open_to_those_who_trust_the_authority() {
     assert_eq!(broker.counters().await["feeds_opened"], 1);
     // Cutting goes through TLS.
     broker.post("/_sim/feeds/cut", serde_json::json!({})).await;
-    while let Some(Ok(_)) = socket.next().await {}
+    let end = async { while let Some(Ok(_)) = socket.next().await {} };
+    timeout(Duration::from_secs(10), end).await.unwrap();
 }
 
 #[tokio::test]

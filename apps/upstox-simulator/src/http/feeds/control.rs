@@ -14,16 +14,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::super::{
-    control::{Body, refuse},
-    shared::{AppState, Shared},
-};
-use crate::model::{
-    feeds::{FeedSettings, OpenFeed},
-    world::World,
+use crate::{
+    http::{
+        control::{Body, refuse},
+        shared::{AppState, Shared},
+    },
+    model::{
+        feeds::{FeedSettings, OpenFeed},
+        world::World,
+    },
 };
 
-pub(in super::super) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/feeds", get(list))
         .route("/feeds/settings", put(set))
@@ -64,8 +66,9 @@ fn view(world: &World, feed: &OpenFeed, now: DateTime<Utc>) -> Value {
 
 /// The first 16 hexadecimal digits of a token's SHA-256: enough to tell which it is, too little to use.
 fn fingerprint(token: &str) -> String {
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(token));
-    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let hash = <[u8; 32]>::from(Sha256::digest(token));
+    let first = hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+    format!("{first:016x}")
 }
 
 async fn set(State(shared): AppState, body: Body<FeedSettings>) -> Response {

@@ -17,12 +17,10 @@ use tokio::{
     time::{Instant, interval, sleep_until, timeout},
 };
 
-use super::{
-    super::shared::{AppState, Shared},
-    market_data::Request,
-};
+use super::market_data::Request;
 use crate::{
     connection::Connection,
+    http::shared::{AppState, Shared},
     market_frames::{self, FrameType},
     model::{feeds::FeedKind, world::World},
 };
