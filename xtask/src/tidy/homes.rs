@@ -1,5 +1,5 @@
 //! Time, the environment and HTTP clients are handed in; each is made in one home. clippy bans the calls too; this rule
-//! is for a line that silences clippy. It reads the source of crates and apps, not their integration tests, and knows
+//! is for a line that silences clippy. It reads the source of crates, clients and apps, not their integration tests, and knows
 //! `tokio::time::Instant` from the standard library's by the file's `use` lines.
 
 use super::finding::Finding;
@@ -18,11 +18,13 @@ const CLOCKS: &[&str] = &[
     "crates/bootstrap/src/machine/clock.rs",
     "apps/upstox-simulator/src/clock.rs",
     "crates/testing/src/open_hours.rs",
+    "clients/rust/src/clock.rs",
 ];
-/// A keeper is told by its parent, and has no settings.
+/// A keeper is told by its parent, and has no settings; nor has a library, which finds its user's socket where the session says.
 const ENVIRONMENT: &[&str] = &[
     "crates/bootstrap/src/settings/environment.rs",
     "crates/selenium/src/keeper.rs",
+    "clients/rust/src/server/runtime_dir.rs",
 ];
 
 const TIME: &str = "Take the time from the Clock port; in the simulator, from its clock module";
@@ -81,10 +83,10 @@ impl Call {
     }
 }
 
-/// `crates/<name>/src/…` and `apps/<name>/src/…`.
+/// `crates/<name>/src/…`, `clients/<name>/src/…` and `apps/<name>/src/…`.
 fn is_watched(path: &str) -> bool {
     let mut folders = path.split('/');
-    matches!(folders.next(), Some("crates" | "apps")) && folders.nth(1) == Some("src")
+    matches!(folders.next(), Some("crates" | "clients" | "apps")) && folders.nth(1) == Some("src")
 }
 
 #[cfg(test)]
@@ -134,6 +136,7 @@ mod tests {
     #[case::our_own_module(SOMEWHERE, "use crate::env; fn a() { env::var(\"X\"); }")]
     #[case::a_type_before_it(SOMEWHERE, "use chrono::Utc; fn a(b: Utc) { ::c::now(); }")]
     #[case::the_clock("crates/bootstrap/src/machine/clock.rs", "fn a() { chrono::Utc::now(); }")]
+    #[case::the_clients_clock("clients/rust/src/clock.rs", "fn a() { std::time::SystemTime::now(); }")]
     #[case::the_simulators_clock("apps/upstox-simulator/src/clock.rs", "fn a() { chrono::Utc::now(); }")]
     #[case::the_environment(
         "crates/bootstrap/src/settings/environment.rs",
@@ -144,6 +147,12 @@ mod tests {
     #[case::automation("xtask/src/shell.rs", "fn a() { std::env::var_os(\"PATH\"); }")]
     fn a_call_at_home_and_another_call_pass(#[case] path: &str, #[case] text: &str) {
         assert_eq!(printed(&check(&[RustSource::made_up(path, text)])), [""; 0]);
+    }
+
+    #[test]
+    fn clients_are_watched_too() {
+        let source = RustSource::made_up("clients/rust/src/a.rs", "fn a() { chrono::Utc::now(); }");
+        assert_eq!(check(&[source]).len(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ const ORCHESTRATION: &str = "vega-orchestration";
 const BOOTSTRAP: &str = "vega-bootstrap";
 const CLI: &str = "vega-cli";
 const SERVER: &str = "vega-server";
+const CLIENT: &str = "vega-client";
 /// What tests share. It may be imported by the tests of every package, and by nothing else.
 const TESTING: &str = "vega-testing";
 
@@ -53,6 +54,8 @@ const TABLE: &[(&str, &[&str])] = &[
             ORCHESTRATION,
         ],
     ),
+    // It is published, and speaks to the server alone.
+    (CLIENT, &[]),
     (CLI, APP),
     (SERVER, SERVER_MAY),
     ("upstox-simulator", &[]),
@@ -170,6 +173,7 @@ mod tests {
     #[case::the_server("vega-server", "vega-selenium", Kind::Normal)]
     #[case::the_other_program("vega-cli", "vega-listening", Kind::Normal)]
     #[case::the_simulator("upstox-simulator", "vega-domain", Kind::Normal)]
+    #[case::what_is_published("vega-client", "vega-domain", Kind::Normal)]
     #[case::automation("xtask", "vega-domain", Kind::Dev)]
     fn a_forbidden_import_is_found(#[case] package: &str, #[case] import: &str, #[case] kind: Kind) {
         let findings = findings(package, "its/Cargo.toml", &[(import, kind)]);
