@@ -22,6 +22,7 @@
 mod error;
 
 mod clock;
+mod loopback;
 mod token;
 
 mod changes;
@@ -29,6 +30,13 @@ mod source;
 
 mod server;
 
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+mod bearer;
+
+#[cfg(any(feature = "reqwest-middleware", feature = "tower"))]
+pub use bearer::Bearer;
+#[cfg(feature = "tower")]
+pub use bearer::BearerService;
 pub use changes::Changes;
 pub use clock::{Clock, SystemClock};
 pub use error::Error;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::error::Error;
+use crate::loopback::is_loopback;
 
 const WANTED: &str = "Give the path of the server's socket, http://127.0.0.1:PORT, or https://HOST:PORT";
 
@@ -73,16 +74,6 @@ impl Address {
             Self::Socket(path) => path.display().to_string(),
             Self::Loopback(origin) | Self::Tls(origin) => origin.clone(),
         }
-    }
-}
-
-/// Whether what is sent there stays on this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
